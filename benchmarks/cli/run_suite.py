@@ -27,7 +27,7 @@ from coder.config.layers import load
 from coder.config.schema import Config, checked, flag, over
 from coder.models.catalog import UserModels
 from coder.models.model import Model
-from coder.models.shared_budget import Pursed, SharedBudget
+from coder.models.shared_budget import BudgetedModel, SharedBudget
 from coder.run.model_choice import open_models
 from coder.run.option_table import Count, File, Number, Text
 from coder.show.flags import check_backend, given_flags, option, takes
@@ -196,7 +196,7 @@ async def _work(
     answers: Path | None,
 ) -> tuple[Report, str]:
     async with opening as model:
-        paid = model if session.purse is None else Pursed(model, session.purse)
+        paid = model if session.purse is None else BudgetedModel(model, session.purse)
         solver = ModelSolver(paid, plan.settings, log=log)
         return await session.work(log, plan.started(model.name), plan.jobs(solver), progress, answers)
 

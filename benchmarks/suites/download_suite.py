@@ -77,4 +77,4 @@ def fetched(source: SuiteSource, *, folder: Path | None = None) -> Suite:
 
 def _downloaded(source: SuiteSource) -> bytes:
     with download_bar(source.name) as on_progress:
-        return download(source.url, most=MAX_BYTES, on_progress=on_progress)
+        return download(source.url, max_bytes=MAX_BYTES, on_progress=on_progress)

@@ -1,4 +1,4 @@
-"""Models: endpoints, recordings, the embedded model. Read model, find_model, chat_completions.
+"""Models: endpoints, recordings and the embedded model. Read model, find_model, chat_completions.
 
-`find_model.resolve` turns what the user named into a Choice, `roles.open_model` opens it.
+`find_model.resolve` turns the user's name for a model into a ModelChoice; `roles.open_model` opens it.
 """

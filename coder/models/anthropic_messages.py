@@ -1,7 +1,7 @@
 """Anthropic's Messages API: requests and answers.
 
-Signed thinking goes back in its place. At most four cache marks: behind the tools, the system prompt, and the
-user's last two messages.
+Signed thinking is sent back at its position. At most four cache marks are set: after the tools, after the
+system prompt, and after the user's last two messages.
 """
 
 import re
@@ -13,14 +13,14 @@ from itertools import groupby
 from coder.models.model import ChatMessage, Effort, Form, JsonObject, Sampling, Usage
 from coder.models.stream import Finish, Unfinished
 from coder.models.tokens import count, counted, field, word
-from coder.models.wire_format import in_place
+from coder.models.wire_format import insert_opaque
 
 THINKING_TOKENS: dict[Effort, int] = {"low": 4096, "medium": 16_384, "high": 32_768}
-"""For models without effort."""
+"""Budget of thinking, for models that don't accept an effort."""
 LEAST_THINKING = 1024
-_MARK: JsonObject = {"cache_control": {"type": "ephemeral"}}
-_MARKED = 2
-"""The user's last messages behind which the cache is marked: the ends of the last request and of this one."""
+_CACHE_MARK: JsonObject = {"cache_control": {"type": "ephemeral"}}
+_MARKED_TURNS = 2
+"""Mark the cache after so many of the user's last messages: this request's end and the previous one's."""
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
 _FINISHES: dict[str, Finish] = {
     "end_turn": "stop",
@@ -29,7 +29,7 @@ _FINISHES: dict[str, Finish] = {
     "model_context_window_exceeded": "length",
     "refusal": "refusal",
 }
-_PIECES = {"thinking_delta": "thinking", "signature_delta": "signature"}
+_FIELD_BY_DELTA = {"thinking_delta": "thinking", "signature_delta": "signature"}
 
 
 def request_fields(
@@ -37,11 +37,11 @@ def request_fields(
     sampling: Sampling,
     form: Form | None,
     *,
-    most: int | None,
+    max_output: int | None,
     effort: Effort | None,
     dropped: AbstractSet[str],
 ) -> dict[str, object]:
-    """Fields of a request. If `output_config` was refused, effort becomes a budget for thinking."""
+    """Return the fields of a request. If `output_config` was refused, effort becomes a thinking budget."""
     system: list[JsonObject] = [
         _text(one.content) for one in messages if one.role == "system" and one.content
     ]
@@ -49,50 +49,50 @@ def request_fields(
         {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
         for tool in (form.tools if form is not None else ())
     ]
-    talk = _turns(messages)
-    of_user = [turn for turn in talk if turn["role"] == "user"]
-    for marked in (tools, system, *(turn["content"] for turn in of_user[-_MARKED:])):
-        if isinstance(marked, list) and marked and isinstance(marked[-1], dict):
-            marked[-1] |= _MARK
-    # Neither temperature nor top_p: this version of the interface refuses both.
+    turns = _turns(messages)
+    user_turns = [turn for turn in turns if turn["role"] == "user"]
+    for parts in (tools, system, *(turn["content"] for turn in user_turns[-_MARKED_TURNS:])):
+        if isinstance(parts, list) and parts and isinstance(parts[-1], dict):
+            parts[-1] |= _CACHE_MARK
+    # Without temperature and top_p: this version of the API refuses both.
     return {
         "system": system or None,
-        "messages": talk,
+        "messages": turns,
         "tools": tools or None,
-        "max_tokens": most,
+        "max_tokens": max_output,
         "stop_sequences": [text for text in sampling.stop if text.strip()] or None,
-        **(_thinking(effort, most or 0, dropped) if effort is not None else {}),
+        **(_thinking(effort, max_output or 0, dropped) if effort is not None else {}),
     }
 
 
-def _thinking(effort: Effort, most: int, dropped: AbstractSet[str]) -> dict[str, object]:
+def _thinking(effort: Effort, max_output: int, dropped: AbstractSet[str]) -> dict[str, object]:
     if "output_config" not in dropped:
         return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effort}}
-    budget = min(THINKING_TOKENS[effort], most // 2)
+    budget = min(THINKING_TOKENS[effort], max_output // 2)
     if "thinking" in dropped or budget < LEAST_THINKING:
         return {}
     return {"thinking": {"type": "enabled", "budget_tokens": budget}}
 
 
 def _turns(messages: Sequence[ChatMessage]) -> list[JsonObject]:
-    """Messages of assistant and user in turn; a message begins with the results of all calls."""
-    talk: list[JsonObject] = []
-    rest = [message for message in messages if message.role != "system"]
-    for role, group in groupby(rest, lambda one: "assistant" if one.role == "assistant" else "user"):
-        parts_of = _answered if role == "assistant" else _asked
-        parts = [part for message in group for part in parts_of(message)]
+    """Group messages into alternating turns of user and assistant; results of calls come first in a turn."""
+    turns: list[JsonObject] = []
+    dialogue = [message for message in messages if message.role != "system"]
+    for role, group in groupby(dialogue, lambda one: "assistant" if one.role == "assistant" else "user"):
+        convert = _assistant_parts if role == "assistant" else _user_parts
+        parts = [part for message in group for part in convert(message)]
         parts.sort(key=lambda part: part["type"] != "tool_result")
         if parts:
-            talk.append({"role": role, "content": [*parts]})
-    return talk
+            turns.append({"role": role, "content": [*parts]})
+    return turns
 
 
 def _text(text: str) -> JsonObject:
     return {"type": "text", "text": text}
 
 
-def _asked(message: ChatMessage) -> list[JsonObject]:
-    parts = [_text(message.content)] if message.content.strip() else []  # empty ones are refused
+def _user_parts(message: ChatMessage) -> list[JsonObject]:
+    parts = [_text(message.content)] if message.content.strip() else []  # empty texts are refused
     for image in message.images:
         source: JsonObject = {"type": "base64", "media_type": image.media_type, "data": image.base64}
         parts.append({"type": "image", "source": source})
@@ -101,17 +101,17 @@ def _asked(message: ChatMessage) -> list[JsonObject]:
     return [{"type": "tool_result", "tool_use_id": _id(message.tool_call_id), "content": [*parts]}]
 
 
-def _answered(message: ChatMessage) -> list[JsonObject]:
+def _assistant_parts(message: ChatMessage) -> list[JsonObject]:
     text = [_text(message.content.rstrip())] if message.content.strip() else []
     calls: list[JsonObject] = [
         {"type": "tool_use", "id": _id(call.id), "name": call.name, "input": call.parsed()}
         for call in message.tool_calls
     ]
-    return in_place(message, text, calls) if text or calls else []
+    return insert_opaque(message, text, calls) if text or calls else []
 
 
 def _id(id: str) -> str:
-    """The id of a call, which another model may have given characters that are refused here."""
+    """Return a call's id without characters that this API refuses but other models use."""
     return _NOT_IN_ID.sub("_", id)
 
 
@@ -156,7 +156,7 @@ class MessageReader:
         kind = field(delta, "type")
         if kind == "input_json_delta":
             unfinished.call(index, arguments=word(delta, "partial_json"))
-        if isinstance(kind, str) and (name := _PIECES.get(kind)):
+        if isinstance(kind, str) and (name := _FIELD_BY_DELTA.get(kind)):
             self._pieces[index][name].append(word(delta, name))
             unfinished.think(word(delta, "thinking"))
         return unfinished.say(word(delta, "text"))
@@ -175,14 +175,14 @@ class MessageReader:
         """Count tokens so far: `input_tokens` excludes tokens read from or written to the cache."""
         if isinstance(usage, dict):
             self._usage |= {name: value for name, value in usage.items() if value is not None}
-        read = count(self._usage, "cache_read_input_tokens")
-        written = count(self._usage, "cache_creation_input_tokens")
+        cache_reads = count(self._usage, "cache_read_input_tokens")
+        cache_writes = count(self._usage, "cache_creation_input_tokens")
         unfinished.usage = counted(
             Usage(
-                input_tokens=count(self._usage, "input_tokens") + read + written,
+                input_tokens=count(self._usage, "input_tokens") + cache_reads + cache_writes,
                 output_tokens=count(self._usage, "output_tokens"),
-                cached_tokens=read,
-                cache_write_tokens=written,
+                cached_tokens=cache_reads,
+                cache_write_tokens=cache_writes,
                 reasoning_tokens=count(self._usage.get("output_tokens_details"), "thinking_tokens"),
             )
         )

@@ -1,7 +1,7 @@
-"""The public catalogue of providers and models, models.dev's, as it was last loaded into the cache.
+"""The public catalogue of providers and models (models.dev), as it was last loaded into the cache.
 
-It is not trusted: a row of it can neither replace a built-in provider nor send that one's key elsewhere.
-Beside it: what the user's configuration says of models, which wins.
+It is not trusted: a row can neither replace a built-in provider nor send the provider's key elsewhere. The
+user's configuration of models is here, too; it takes precedence.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,9 +30,9 @@ FILE = "models.json"
 CHAT = "/chat/completions"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SHARED = frozenset({"amazonaws.com", "azure.com", "googleapis.com", "aliyuncs.com"})
-"""Sites that give each customer names under them."""
+"""Sites whose customers have their own subdomains."""
 OTHER_SHAPES = ("/anthropic", "/ai-sdk")
-"""Parts of addresses of another protocol."""
+"""Parts of an address that show another protocol."""
 
 
 def _if_valid(value: object, check: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
@@ -52,7 +52,7 @@ _Flag = Annotated[bool, BeforeValidator(_is_said)]
 
 
 def _named(inner: str, *path: str) -> AliasChoices:
-    """Declare a field's place in rows of models.dev and its name in reduced rows."""
+    """Return a field's path in a row of models.dev, and its name in a reduced row."""
     return AliasChoices(AliasPath(*path), inner)
 
 
@@ -60,21 +60,21 @@ class Listed(BaseModel, frozen=True, validate_by_name=True):
     """One model of the catalogue; unreadable values keep their defaults."""
 
     context: _Count = Field(default=None, validation_alias=_named("context", "limit", "context"))
-    """Tokens, prompt and answer together."""
+    """Tokens of prompt and answer together."""
     max_output: _Count = Field(default=None, validation_alias=_named("max_output", "limit", "output"))
     input_usd: _Usd = Field(default=None, validation_alias=_named("input", "cost", "input"))
-    """US dollars per million tokens, also below."""
+    """US dollars per million tokens, as in the next fields."""
     output_usd: _Usd = Field(default=None, validation_alias=_named("output", "cost", "output"))
     cached_usd: _Usd = Field(default=None, validation_alias=_named("cache_read", "cost", "cache_read"))
     tools: _Flag = Field(default=False, validation_alias="tool_call")
     reasoning: _Flag = False
     temperature: Annotated[bool | None, Field(strict=True), WrapValidator(_if_valid)] = None
-    """Whether it takes parameters of drawing, such as temperature and seed; None: not listed."""
+    """Whether it accepts sampling parameters such as temperature and seed; None: not listed."""
     images: _Flag = Field(default=False, validation_alias=AliasPath("modalities", "input"))
 
     @property
     def price(self) -> Price | None:
-        """Listed price; None if there is none."""
+        """The listed price, or None."""
         if self.input_usd is None or self.output_usd is None:
             return None
         return Price(input=self.input_usd, output=self.output_usd, cached=self.cached_usd)
@@ -84,28 +84,28 @@ class ListedProvider(BaseModel, frozen=True, validate_by_name=True):
     """One provider of the catalogue."""
 
     url: str | None = Field(default=None, validation_alias=AliasChoices("api", "base_url"))
-    """None: it has no OpenAI-compatible address, or none that is the same for everyone."""
+    """None: it has no OpenAI-compatible address, or a different one for each customer."""
     env: tuple[str, ...] = ()
-    """Variables of the environment: its key, and parts of its address."""
+    """Environment variables with its key and parts of its address."""
     models: dict[str, Any]
 
     def listed(self, model: str) -> Listed:
-        """Details of one of its models."""
+        """Return the details of one of the provider's models."""
         try:
             row = Listed.model_validate(self.models[model])
         except ValidationError:
             return Listed()
         if row.input_usd or row.output_usd or model.endswith(":free"):
             return row
-        # What a subscription pays for is listed as 0: its price isn't known.
+        # Models of a subscription are listed at price 0, so their price is unknown.
         return row.model_copy(update=dict.fromkeys(("input_usd", "output_usd", "cached_usd")))
 
 
 class Catalog(BaseModel, frozen=True):
-    """Providers by the name that the catalogue gives them."""
+    """Providers and their models, by the catalogue's name of the provider."""
 
     date: str = ""
-    """When it was loaded: UTC, ISO 8601."""
+    """Time of loading: UTC, ISO 8601."""
     providers: dict[str, ListedProvider] = {}
 
     @property
@@ -114,15 +114,15 @@ class Catalog(BaseModel, frozen=True):
         return sum(len(provider.models) for provider in self.providers.values())
 
     def model(self, provider: Provider, model: str) -> Listed | None:
-        """Details of a model; None if it isn't listed."""
+        """Return the details of a model; None if it isn't listed."""
         listed = self.providers.get(provider.catalog or provider.name)
         return listed.listed(model) if listed is not None and model in listed.models else None
 
     def provider(self, name: str, table: Iterable[Provider]) -> Provider | None:
-        """A listed provider; None where it can't be called.
+        """Return a listed provider; None if it can't be called.
 
         Args:
-            table: known without the catalogue; their keys stay with their hosts.
+            table: providers known without the catalogue; their keys may only be sent to their hosts.
         """
         listed = self.providers.get(name)
         url = listed.url.removesuffix(CHAT).rstrip("/") if listed is not None and listed.url else None
@@ -131,42 +131,42 @@ class Catalog(BaseModel, frozen=True):
         parts = address_variables(url)
         keys = tuple(key for key in listed.env if key not in parts)
         if any(_is_anothers(key, table, url) for key in keys) or any(map(names_secret, parts)):
-            return None  # name servers would see a key in a host's name
+            return None  # a key in a host name would be visible to name servers
         is_local = parts_of(url).hostname in LOOPBACK
         return Provider(name=name, url=url, key_variables=keys, by_name_only=True, is_local=is_local)
 
     def rows(self, table: Iterable[Provider]) -> Iterator[tuple[Provider, str, Listed]]:
-        """Provider, model name and details of each model that can be called."""
+        """Yield provider, model name and details of each model that can be called."""
         rows = list(table)
-        ours = {row.catalog or row.name: row for row in rows}
+        known = {row.catalog or row.name: row for row in rows}
         for name, listed in self.providers.items():
-            provider = ours.get(name) or self.provider(name, rows)
+            provider = known.get(name) or self.provider(name, rows)
             if provider is not None:
                 yield from ((provider, model, listed.listed(model)) for model in listed.models)
 
 
 def is_callable(url: str) -> bool:
-    """Whether an address uses our protocol over an encrypted connection."""
+    """Whether an address uses OpenAI's protocol over an encrypted connection."""
     parts = parts_of(url)
-    safe = parts.scheme == "https" or parts.hostname in LOOPBACK or url.startswith("${")
-    return safe and not any(shape in parts.path for shape in OTHER_SHAPES)
+    is_safe = parts.scheme == "https" or parts.hostname in LOOPBACK or url.startswith("${")
+    return is_safe and not any(shape in parts.path for shape in OTHER_SHAPES)
 
 
 def _is_anothers(key: str, table: Iterable[Provider], url: str) -> bool:
-    """Whether the variable holds a known provider's key, and `url` is none of its hosts."""
+    """Whether a variable holds the key of a known provider that has another host than `url`."""
     owners = [row for row in table if key in row.key_variables and not row.is_local]
     return bool(owners) and all(_site(row.url) != _site(url) for row in owners)
 
 
 def _site(url: str) -> str:
-    """The part of the host that one owner has: its last two labels, or all of it on a shared site."""
+    """Return the part of the host that belongs to one owner: two labels, or more on a shared site."""
     host = parts_of(url).hostname or ""
     site = ".".join(host.split(".")[-2:])
     return host if site in SHARED else site
 
 
 def read_catalog(folder: Path) -> Catalog:
-    """Read this folder's catalogue; an empty one if there is no usable file."""
+    """Read the catalogue in a folder; return an empty one if there is no usable file."""
     try:
         return Catalog.model_validate_json((folder / FILE).read_bytes())
     except (OSError, ValueError):
@@ -179,14 +179,14 @@ class UserModels(BaseModel, frozen=True, extra="forbid"):
     aliases: dict[str, str] = {}
     """Another name for `provider/model`."""
     prices: dict[str, Price] = {}
-    """By `provider/model`; they win over every list."""
+    """Prices by `provider/model`; they take precedence over every list."""
     limits: dict[str, RateLimits] = {}
-    """By provider."""
+    """Rate limits by provider."""
     cache: Path | None = None
     """Folder of the catalogue; None: there is none."""
 
     def meant(self, name: str) -> str:
-        """Resolve an alias, and the aliases that it names.
+        """Return the model that a name means, after resolving aliases.
 
         Raises:
             UsageError: aliases name each other in a circle.
@@ -200,5 +200,5 @@ class UserModels(BaseModel, frozen=True, extra="forbid"):
         return name
 
     def catalog(self) -> Catalog:
-        """The cached catalogue; an empty one if there is none."""
+        """Return the cached catalogue, or an empty one."""
         return read_catalog(self.cache) if self.cache is not None else Catalog()

@@ -1,4 +1,4 @@
-"""Load the public catalogue into the cache: from its address, from another one, or from a file."""
+"""Load the public catalogue into the cache from its address, another address or a file."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -21,13 +21,13 @@ LARGEST = 64 << 20
 async def update_catalog(
     folder: Path, *, source: str = SOURCE, on_progress: OnProgress | None = None
 ) -> Catalog:
-    """Load the catalogue from a file or an https address, check it, and replace the folder's.
+    """Load the catalogue from a file or an https address, check it, and save it in a folder.
 
     Args:
-        on_progress: called as a download comes.
+        on_progress: called with each piece of a download.
 
     Raises:
-        UsageError: the source can't be read, isn't https, or is no catalogue.
+        UsageError: the source can't be read, isn't https, or isn't a catalogue.
         ModelUnavailable: the address doesn't answer.
         MachineError: the folder can't be written.
     """
@@ -38,10 +38,10 @@ async def update_catalog(
 
 
 def parse_catalog(content: bytes, *, source: str, date: str = "") -> Catalog:
-    """The catalogue in a JSON document of models.dev, or in a reduced one of the same facts.
+    """Parse a JSON catalogue, as models.dev or the cache has it.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it isn't a catalogue.
     """
     try:
         document = from_json(content)
@@ -49,15 +49,17 @@ def parse_catalog(content: bytes, *, source: str, date: str = "") -> Catalog:
         if not catalog.size:
             raise ValueError("it lists no model")
     except (ValueError, AttributeError) as error:
-        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise UsageError(f"{source} is no catalogue of models ({what}). The public one: {SOURCE}") from error
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise UsageError(
+            f"{source} is no catalogue of models ({reason}). The public one: {SOURCE}"
+        ) from error
     return catalog
 
 
 def _read(source: str, on_progress: OnProgress | None) -> bytes:
     if "://" in source:
         try:
-            return download(source, most=LARGEST, on_progress=on_progress)
+            return download(source, max_bytes=LARGEST, on_progress=on_progress)
         except ModelUnavailable as error:
             raise ModelUnavailable(f"{error} A copy can be given with --from FILE.") from error
     return read_named(Path(source).expanduser(), limit=LARGEST)

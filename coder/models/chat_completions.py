@@ -1,4 +1,4 @@
-"""ChatModel: any OpenAI-compatible endpoint, or Anthropic's, always streaming.
+"""ChatModel: a model at any OpenAI-compatible endpoint or at Anthropic's; answers are streamed.
 
 Cancelling an answer closes its connection.
 """
@@ -13,14 +13,14 @@ from typing import Any, Unpack
 from coder.base.errors import ContextTooLong, ModelError, ModelUnavailable
 from coder.base.text.redact import Redactor
 from coder.models import faults
-from coder.models.abilities import Abilities, asked_for, own_limit
+from coder.models.abilities import Abilities, model_limit, request_limit
 from coder.models.connection import EndpointConnection, StatusError
-from coder.models.endpoint import Endpoint, Patience, unheld_secrets
-from coder.models.exchange import Call, streamed
+from coder.models.endpoint import Endpoint, Patience, unknown_secrets
+from coder.models.exchange import Call, stream_answer
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Usage, Used
 from coder.models.providers import cost
 from coder.models.request_quirks import RequestQuirks
-from coder.models.retries import Passing, SilenceClock, lane_of, retried
+from coder.models.retries import Passing, SilenceClock, lane_of, retry_passing
 from coder.models.stream import Unfinished
 from coder.models.tokens import estimated_usage, input_tokens
 
@@ -34,8 +34,8 @@ class ChatModel(Closing):
         self._quirks = RequestQuirks(endpoint)
         self._connection = EndpointConnection(endpoint)
         self._lane = lane_of(endpoint)
-        self._max_output = own_limit(endpoint.model, endpoint.max_output)
-        self._redactor = Redactor(secrets) if (secrets := unheld_secrets(endpoint)) else None
+        self._max_output = model_limit(endpoint.model, endpoint.max_output)
+        self._redactor = Redactor(secrets) if (secrets := unknown_secrets(endpoint)) else None
 
     def __repr__(self) -> str:
         return f"ChatModel({self.name!r}, {self._endpoint.shown_url!r})"
@@ -47,41 +47,45 @@ class ChatModel(Closing):
 
     @property
     def abilities(self) -> Abilities:
-        """As the catalogue lists them."""
-        own = self._endpoint
-        return Abilities(context=own.context, tools=own.tools, max_output=self._max_output, sees=own.sees)
+        """The model's abilities as the catalogue lists them."""
+        endpoint = self._endpoint
+        return Abilities(
+            context=endpoint.context, tools=endpoint.tools, max_output=self._max_output, sees=endpoint.sees
+        )
 
     async def close(self) -> None:
         """Close every connection. Idempotent."""
         await self._connection.close()
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """Maximum US dollars for these tokens; None if unknown, 0 for a local model."""
+        """Return the maximum price of these tokens in US dollars; None if unknown, 0 for a local model."""
         used = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
         if self._endpoint.marks_caches:
             used = used.model_copy(update={"cache_write_tokens": input_tokens})
         return cost(self._endpoint, used)
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """Answer one conversation. After `on_retry`, `on_token` starts again with the answer's first word.
+        """Answer one conversation. After a call of `on_retry`, `on_token` gets the answer from its beginning.
 
         Raises:
-            ModelAuthError, ModelNotFound, ModelRefused: by the endpoint.
-            ModelUnavailable: no answer, after all retries.
+            ModelAuthError, ModelNotFound, ModelRefused: the endpoint refused.
+            ModelUnavailable: there is no answer after all retries.
         """
         started = monotonic()
         sampling, form = asking["sampling"], asking.get("form")
-        tokens_in, own = input_tokens(messages, form), self._max_output
-        most = asked_for(sampling, own=own, context=self._endpoint.context, tokens_in=tokens_in)
-        sampling = sampling.model_copy(update={"max_tokens": most})
+        tokens_in = input_tokens(messages, form)
+        max_output = request_limit(
+            sampling, own=self._max_output, context=self._endpoint.context, tokens_in=tokens_in
+        )
+        sampling = sampling.model_copy(update={"max_tokens": max_output})
         call = Call(messages, sampling, form, asking.get("on_token"), SilenceClock(self._patience.deadline_s))
         try:
             async with asyncio.timeout(self._patience.whole_s) as whole:
                 patience, on_retry = self._patience, asking.get("on_retry")
                 ask = partial(self._ask, call)
-                unfinished = await retried(ask, patience=patience, clock=call.clock, on_retry=on_retry)
+                unfinished = await retry_passing(ask, patience=patience, clock=call.clock, on_retry=on_retry)
         except Passing as fault:
-            raise faults.given_up(fault, self._endpoint) from None
+            raise faults.final_error(fault, self._endpoint) from None
         except TimeoutError:
             if not whole.expired():
                 raise
@@ -104,14 +108,14 @@ class ChatModel(Closing):
             cost_usd=cost(self._endpoint, usage),
             seconds=monotonic() - started,
         )
-        # Secrets of this endpoint, which later layers don't know.
+        # This endpoint's secrets are unknown to later layers.
         return answer if self._redactor is None else answer.redacted(self._redactor.redact)
 
     async def _ask(self, call: Call) -> Unfinished:
-        """Send one request, and repeat it without an optional parameter that was refused."""
+        """Send a request, and repeat it without an optional parameter that was refused."""
         began = monotonic()
         await self._connection.open()
-        call.clock.excuse(monotonic() - began)  # the HTTP client was loaded
+        call.clock.excuse(monotonic() - began)  # loading the HTTP client takes time
         from httpx2 import RequestError
 
         from coder.models.http_bounds import TooLarge
@@ -138,31 +142,33 @@ class ChatModel(Closing):
                 raise fault
 
     def _lost(self, call: Call) -> Used | None:
-        """Usage of an interrupted answer, which is charged like any other."""
+        """Return the usage of an interrupted answer, which is charged like any other."""
         if not call.unfinished.has_begun:
             return None
         usage = call.unfinished.usage or estimated_usage(call.messages, call.unfinished.size)
         return Used(usage=usage, cost_usd=cost(self._endpoint, usage))
 
     async def _in_lane(self, call: Call, body: dict[str, Any]) -> Unfinished:
-        """Send one request once the lane is free."""
+        """Send one request when the lane has a free slot."""
         rests_s = self._lane.rests_s
         if rests_s > call.clock.left_s:
             raise Passing("its limit is spent", after_s=rests_s, is_limit=True)
         if rests_s:
             await asyncio.sleep(rests_s)
         began = monotonic()
-        async with self._lane.place():
+        async with self._lane.slot():
             call.clock.excuse(monotonic() - began)
             api, headers = self._quirks.api, self._quirks.headers(call.messages)
             redactor = None if self._redactor is None else self._redactor.stream()
             events = partial(self._connection.events, body, api=api, headers=headers)
-            return await streamed(call, events, api=api, patience=self._patience, redactor=redactor)
+            return await stream_answer(call, events, api=api, patience=self._patience, redactor=redactor)
 
     async def _fault(self, error: StatusError, body: dict[str, Any]) -> Exception | None:
-        """Fault for an HTTP error; None if a changed request is to be sent again."""
+        """Return the fault for an HTTP error; None if a changed request should be sent."""
         if error.status < 300:
-            return Passing(f"an error in the middle of the answer{faults.said_by(error, self._endpoint)}")
+            return Passing(
+                f"an error in the middle of the answer{faults.quoted_message(error, self._endpoint)}"
+            )
         if error.status in (400, 404) and self._quirks.learn_interface(str(error.body)):
             return None
         if "tools" in body and (refused := faults.refuses_tools(error, self._endpoint)):

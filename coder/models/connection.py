@@ -1,7 +1,7 @@
-"""Calls to one endpoint by the client of its vendor: OpenAI's for all compatible endpoints, or Anthropic's.
+"""Calls to one endpoint through its vendor's client: OpenAI's for all compatible endpoints, or Anthropic's.
 
 A client is imported by the first call, or earlier in a thread by `import_client`. The events of an answer are
-passed on as JSON: the clients' types reorder reasoning that goes back word for word, and drop what is new.
+passed on as JSON: the clients' types would reorder reasoning that must be sent back verbatim.
 """
 
 import asyncio
@@ -27,28 +27,28 @@ SET_FOR_HTTP = "Is what the environment sets right: HTTPS_PROXY, ALL_PROXY, SSL_
 CONNECT_S = 10.0
 LISTING_S = 2.0
 """Longest wait for a list of models: it only improves messages and defaults."""
-MOST_LISTED, LONGEST_NAME = 10_000, 200
-"""Models, and characters of a name."""
+MAX_LISTED, MAX_NAME = 10_000, 200
+"""Number of models in a list, and characters of a model's name."""
 _NO_KEY = "none"
-"""Both clients want a key; this one is removed from requests."""
-# Both clients add headers that the environment names, or that describe this machine, to requests to any host.
-_SENT = frozenset(
+"""Both clients require a key; this placeholder is removed from requests."""
+# Both clients add headers from the environment and about this machine; only these headers are sent.
+_HEADERS = frozenset(
     {"accept", "anthropic-version", "authorization", "connection", "content-length", "content-type", "host"}
     | {"transfer-encoding", "user-agent", "x-api-key", "x-grok-conv-id"}
 )
-_SENT_TO_OPENAI = frozenset({"openai-organization", "openai-project"})
-_TYPED: dict[Api, frozenset[str]] = {
+_OPENAI_HEADERS = frozenset({"openai-organization", "openai-project"})
+_TYPED_FIELDS: dict[Api, frozenset[str]] = {
     "chat": frozenset({"model", "messages", "tools", "stream", "stream_options"}),
     "responses": frozenset({"model", "input", "tools", "stream", "store", "include"}),
     "messages": frozenset({"model", "messages", "system", "tools", "stream", "max_tokens"}),
 }
-"""Fields that the clients' methods take by name; the others differ from endpoint to endpoint."""
+"""Fields that the clients' methods accept by name; other fields differ between endpoints."""
 
 
 class StatusError(Exception):
     """An HTTP status other than success, or an error in the middle of a stream (status 200).
 
-    Its text may quote the key, so nothing is raised `from` it.
+    The text may quote the key, so no error is raised `from` a StatusError.
     """
 
     def __init__(self, status: int, body: object, headers: Mapping[str, str]) -> None:
@@ -57,30 +57,30 @@ class StatusError(Exception):
         self.body = body.get("error", body) if isinstance(body, dict) else body
         """The JSON value of `error`, or else the whole body."""
         self.code: object = field(self.body, "code")
-        """The endpoint's name of the error, such as `insufficient_quota`; None where it has none."""
+        """The endpoint's name of the error, such as `insufficient_quota`, or None."""
 
 
 def require_client(api: Api) -> None:
-    """Raise MissingExtra where the client of an interface isn't installed: Anthropic's is an extra."""
+    """Raise MissingExtra if the client for an API isn't installed; Anthropic's is an extra."""
     if api == "messages" and find_spec("anthropic") is None:
         raise MissingExtra("The client of Anthropic's models", "anthropic")
 
 
 def import_client(api: Api = "chat") -> ModuleType:
-    """Import the client of an interface: OpenAI's takes 0.6 s, Anthropic's 1.3 s. Raises MissingExtra."""
+    """Import the client for an API: OpenAI's takes 0.6 s, Anthropic's 1.3 s. Raises MissingExtra."""
     require_client(api)
     return import_module("anthropic" if api == "messages" else "openai")
 
 
 class EndpointConnection:
-    """All sockets to one endpoint."""
+    """The HTTP client of one endpoint, with all its sockets."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._client: AsyncOpenAI | AsyncAnthropic | None = None
 
     async def open(self) -> "AsyncOpenAI | AsyncAnthropic":
-        """Make the client once; other tasks continue during its import."""
+        """Create the client once; other tasks continue during its import."""
         if self._client is None:
             await asyncio.to_thread(import_client, self._endpoint.api)
             from httpx2 import InvalidURL
@@ -99,7 +99,7 @@ class EndpointConnection:
             await client.close()
 
     async def models(self, *, timeout_s: float = LISTING_S) -> list[str]:
-        """Models that the endpoint lists; empty if it doesn't answer in time."""
+        """Return the models that the endpoint lists; empty if it doesn't answer in time."""
         from httpx2 import HTTPError
 
         from coder.models.http_bounds import TooLarge
@@ -108,16 +108,16 @@ class EndpointConnection:
         path = "/v1/models" if self._endpoint.api == "messages" else "/models"
         try:
             async with asyncio.timeout(timeout_s):
-                listed = await client.get(path, cast_to=object)
+                document = await client.get(path, cast_to=object)
         except (sdk.APIError, HTTPError, TimeoutError, TooLarge, ValueError, RecursionError):
             return []
-        names = [word(row, "id") for row in rows(listed, "data")[:MOST_LISTED]]
-        return [name for name in names if name and len(name) <= LONGEST_NAME]
+        names = [word(row, "id") for row in rows(document, "data")[:MAX_LISTED]]
+        return [name for name in names if name and len(name) <= MAX_NAME]
 
     async def events(
         self, body: dict[str, Any], on_bytes: Callable[[], None], *, api: Api, headers: dict[str, str]
     ) -> AsyncGenerator[object, None]:
-        """Stream the documents of one answer; calls `on_bytes` for each part of the body.
+        """Stream the JSON documents of one answer; `on_bytes` is called for each part of the body.
 
         Raises:
             StatusError: the endpoint reports an error.
@@ -159,7 +159,7 @@ async def _documents(
     api: Api,
     headers: dict[str, str],
 ) -> AsyncGenerator[object, None]:
-    """Events of a stream, or the only document as one event."""
+    """Yield the events of a stream, or the only document as one event."""
     async with _request(client, body, api, headers) as response:
         if not response.headers.get("content-type", "").startswith("application/json"):
             async for event in await response.parse(to=sdk.AsyncStream[object]):
@@ -172,9 +172,9 @@ async def _documents(
 def _request(
     client: "AsyncOpenAI | AsyncAnthropic", body: dict[str, Any], api: Api, headers: dict[str, str]
 ) -> AbstractAsyncContextManager[Any]:
-    """One request by the client's own method; fields that not every endpoint has go as `extra_body`."""
-    also = {name: value for name, value in body.items() if name not in _TYPED[api]}
-    typed = {name: value for name, value in body.items() if name in _TYPED[api]}
+    """Send one request by the client's method; fields that differ between endpoints go as `extra_body`."""
+    extra = {name: value for name, value in body.items() if name not in _TYPED_FIELDS[api]}
+    typed = {name: value for name, value in body.items() if name in _TYPED_FIELDS[api]}
     create: Any
     if api == "messages":
         create = cast("AsyncAnthropic", client).messages.with_streaming_response.create
@@ -183,7 +183,7 @@ def _request(
     else:
         create = cast("AsyncOpenAI", client).chat.completions.with_streaming_response.create
     return cast(
-        AbstractAsyncContextManager[Any], create(**typed, extra_body=also or None, extra_headers=headers)
+        AbstractAsyncContextManager[Any], create(**typed, extra_body=extra or None, extra_headers=headers)
     )
 
 
@@ -211,10 +211,12 @@ def _http_client(endpoint: Endpoint) -> "AsyncClient":
     from coder.models.http_bounds import BoundedTransport
 
     url = endpoint.url.get_secret_value()
-    sent = _SENT if endpoint.limit_field == "max_tokens" else _SENT | _SENT_TO_OPENAI
+    header_names = _HEADERS if endpoint.limit_field == "max_tokens" else _HEADERS | _OPENAI_HEADERS
     transport = BoundedTransport(
         url,
-        sent=sent if endpoint.key is not None or "@" in url else sent - {"authorization", "x-api-key"},
+        sent=header_names
+        if endpoint.key is not None or "@" in url
+        else header_names - {"authorization", "x-api-key"},
         # Reading certificates takes longer than everything else here, and plain HTTP needs none.
         verify=not (endpoint.is_local and url.startswith("http:")),
         trust_env=not endpoint.is_local,  # a server on this machine is not behind a proxy

@@ -1,4 +1,4 @@
-"""Stream one answer of an endpoint."""
+"""Stream one answer from an endpoint."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -13,7 +13,7 @@ from coder.models.stream import Unfinished
 
 MORE_TIME = "A model that reasons for longer needs more: --model-timeout SECONDS."
 USAGE_S = 5.0
-"""Longest wait for the count of tokens behind a complete answer."""
+"""Longest wait for the count of tokens after a complete answer."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Call:
     unfinished: Unfinished = field(default_factory=Unfinished)
 
 
-async def streamed(
+async def stream_answer(
     call: Call,
     events_of: Callable[[Callable[[], None]], AsyncGenerator[object, None]],
     *,
@@ -39,14 +39,14 @@ async def streamed(
     """Stream the answer to one request to `call.on_token`, through `redactor`.
 
     Raises:
-        Passing: no byte came for too long, or what came is no complete answer.
-        Exception: that of the stream, unless the answer is complete already.
+        Passing: no byte came for too long, or the answer is incomplete.
+        Exception: the stream failed before the answer was complete.
     """
     take = _reader(api)
     unfinished = call.unfinished
     wait_s = patience.headers_s
 
-    def alive() -> None:
+    def reset_limit() -> None:
         nonlocal wait_s
         call.clock.alive()
         if unfinished.finish is None:
@@ -60,7 +60,7 @@ async def streamed(
     try:
         async with (
             asyncio.timeout(wait_s) as limit,
-            aclosing(_unless_ended(events_of(alive), call)) as events,
+            aclosing(_unless_ended(events_of(reset_limit), call)) as events,
         ):
             async for event in events:
                 token = take(unfinished, event)
@@ -70,7 +70,7 @@ async def streamed(
                 if unfinished.finish is not None:
                     limit.reschedule(asyncio.get_running_loop().time() + USAGE_S)
     except TimeoutError:
-        # Any other TimeoutError is a programming error; a complete answer stays one.
+        # Any other TimeoutError is a programming error; a complete answer is returned.
         if not limit.expired():
             raise
         if unfinished.finish is None:
@@ -81,7 +81,7 @@ async def streamed(
 
 
 async def _unless_ended(events: AsyncGenerator[object, None], call: Call) -> AsyncGenerator[object, None]:
-    """Events of an answer; errors after its end are ignored, as only the token count is missing."""
+    """Yield the events of an answer; errors after its end are ignored, since only token counts follow."""
     from httpx2 import RequestError
 
     try:
@@ -94,7 +94,7 @@ async def _unless_ended(events: AsyncGenerator[object, None], call: Call) -> Asy
 
 
 def _reader(api: Api) -> Callable[[Unfinished, object], str]:
-    """Function that processes one event and returns the text that it adds."""
+    """Return the function that processes one event and returns the text that it adds."""
     if api == "responses":
         from coder.models.responses import take_event
 

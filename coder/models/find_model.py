@@ -1,8 +1,8 @@
 """Choose the model from the user's name for it, the environment and this machine's servers.
 
-A name can be `provider/model`, `provider`, an alias, `local`, `local/FILE.gguf`, or any name behind a base
-URL, also written `name@https://…`. A provider that isn't built in is looked up in the catalogue. With
-nothing named: the first provider whose key is set; then a server on this machine; then the embedded model.
+A name can be `provider/model`, `provider`, an alias, `local`, `local/FILE.gguf`, or any name with a base URL,
+also written `name@https://…`. A provider that isn't built in is looked up in the catalogue. Without a name,
+the first provider whose key is set is chosen, else a server on this machine, else the embedded model.
 """
 
 import asyncio
@@ -23,24 +23,24 @@ from coder.models.endpoint import Endpoint, is_address, without_credentials
 from coder.models.providers import (
     Provider,
     address,
+    find_keyed_providers,
     find_provider,
-    found_endpoints,
     provider_of,
     providers,
-    set_of,
+    set_variables,
 )
 
 PROBED = ("ollama", "lmstudio")
-"""Servers that are probed when nothing is named; on the ports of the others, anything may listen."""
+"""Servers that are probed if no model is named; other servers' ports are not distinctive."""
 PROBE_S = 1.0
-"""For a server on a busy machine; without one, the connection is refused at once."""
+"""Time limit for a server on a busy machine; without a server, the connection is refused at once."""
 OWN_KEY = "CODER_API_KEY"
-"""The key for a base URL; where it isn't set, the variable that most servers' docs name."""
+"""Variable with the key for a base URL; USUAL_KEY, which most servers document, is used if it isn't set."""
 USUAL_KEY = "OPENAI_API_KEY"
 _AT_ADDRESS = re.compile(r"([^@]+)@(https?://.+)")
 WEAK = "a very small model (135M); name a better one with --model or set OPENAI_API_KEY"
-_ALSO_CALLED = {"google": "gemini", "x-ai": "xai"}
-"""The price list's name of a provider → ours."""
+_OUR_NAMES = {"google": "gemini", "x-ai": "xai"}
+"""Our name of a provider, by the price list's name."""
 
 
 class ModelChoice(BaseModel, frozen=True, extra="forbid"):
@@ -51,13 +51,13 @@ class ModelChoice(BaseModel, frozen=True, extra="forbid"):
     endpoint: Endpoint | None = None
     weights: Path | None = None
     price: Price | None = None
-    """The user's own for the weights."""
+    """Price of the weights in the user's configuration."""
     notes: tuple[str, ...] = ()
-    """Remarks for the user, a line each."""
+    """Remarks for the user, one line each."""
 
     @property
     def place(self) -> str:
-        """Identity of the model by address and key."""
+        """Identity of the model by address, key and name."""
         return f"{self.endpoint.place if self.endpoint else ''} {self.name}"
 
 
@@ -69,14 +69,14 @@ async def resolve(
     table: Sequence[Provider] | None = None,
     book: UserModels | None = None,
 ) -> ModelChoice:
-    """Choose the model. No hosted endpoint is called; servers on this machine are, for 1 s.
+    """Choose the model. Only servers on this machine are called, for 1 s at most.
 
     Args:
-        name: as the user named it, or behind `base_url`; None chooses one.
-        table: providers; None takes the built-in ones and those of other packages.
+        name: the user's name of the model, or the endpoint's name at `base_url`; None chooses a model.
+        table: providers; None: the built-in ones and those of other packages.
 
     Raises:
-        UsageError: no such provider or model, a base URL that is none, weights or the extra `local` missing.
+        UsageError: the provider, model, base URL, weights file or extra `local` doesn't exist.
         ModelAuthError: the provider's key isn't set; the message names its variable.
     """
     rows = providers() if table is None else table
@@ -84,27 +84,29 @@ async def resolve(
     name = book.meant(name.strip()) if name and name.strip() else None
     if name and not base_url and (split := _AT_ADDRESS.fullmatch(name)):
         name, base_url = split.groups()
-    if name and name.partition("/")[0] == "local":  # also beside a base URL that the configuration names
-        return _local(name.partition("/")[2])
+    if name and name.partition("/")[0] == "local":  # takes precedence over a base URL in the configuration
+        return _local_choice(name.partition("/")[2])
     if base_url:
-        return _chosen(_behind(base_url.strip(), name, rows, environ), book, None)
+        return _with_settings(_endpoint_at(base_url.strip(), name, rows, environ), book, None)
     if not name:
-        return await _unnamed(rows, environ, book)
-    first, _, rest = name.partition("/")
-    provider = find_provider(first, rows) or book.catalog().provider(first, rows)
+        return await _choose_unnamed(rows, environ, book)
+    provider_name, _, model = name.partition("/")
+    provider = find_provider(provider_name, rows) or book.catalog().provider(provider_name, rows)
     if provider is None:
         raise UsageError(unknown_name(name, rows))
-    return _chosen(await _endpoint(provider, rest or provider.default_model, environ), book, provider)
+    return _with_settings(await _endpoint(provider, model or provider.default_model, environ), book, provider)
 
 
-async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: UserModels) -> ModelChoice:
-    endpoints = found_endpoints(environ, table=rows)
-    here = None if endpoints else await server_that_answers(rows)
-    if not endpoints and here is None:
-        return _local("")
-    provider = here[0] if here else endpoints[0].provider
-    model = _first_chat_model(here[1]) if here else provider.default_model
-    choice = _chosen(await _endpoint(provider, model, environ), book, provider)
+async def _choose_unnamed(
+    rows: Sequence[Provider], environ: Mapping[str, str], book: UserModels
+) -> ModelChoice:
+    endpoints = find_keyed_providers(environ, table=rows)
+    server = None if endpoints else await server_that_answers(rows)
+    if not endpoints and server is None:
+        return _local_choice("")
+    provider = server[0] if server else endpoints[0].provider
+    model = _first_chat_model(server[1]) if server else provider.default_model
+    choice = _with_settings(await _endpoint(provider, model, environ), book, provider)
     if len(endpoints) < 2:
         return choice
     variables = ", ".join(row.variable for row in endpoints)
@@ -113,14 +115,14 @@ async def _unnamed(rows: Sequence[Provider], environ: Mapping[str, str], book: U
 
 
 async def server_that_answers(rows: Sequence[Provider]) -> tuple[Provider, list[str]] | None:
-    """The first probed server that lists a model, with its list; all are asked at the same time."""
+    """Return the first probed server that lists a model, with its list; all are probed together."""
     probed = [row for row in rows if row.name in PROBED]
-    answers = await asyncio.gather(*(_listed(row, timeout_s=PROBE_S) for row in probed))
+    answers = await asyncio.gather(*(_list_models(row, timeout_s=PROBE_S) for row in probed))
     return next(((row, models) for row, models in zip(probed, answers, strict=True) if models), None)
 
 
-async def _listed(row: Provider, *, timeout_s: float) -> list[str]:
-    """The models that a server on this machine lists."""
+async def _list_models(row: Provider, *, timeout_s: float) -> list[str]:
+    """Return the models that a server on this machine lists."""
     connection = EndpointConnection(Endpoint(name=row.name, model="", url=SecretStr(row.url), is_local=True))
     try:
         return await connection.models(timeout_s=timeout_s)
@@ -128,7 +130,7 @@ async def _listed(row: Provider, *, timeout_s: float) -> list[str]:
         await connection.close()
 
 
-def _local(file: str) -> ModelChoice:
+def _local_choice(file: str) -> ModelChoice:
     from coder.models.weights import checked_weights, embedded_weights
 
     if file and file != EMBEDDED:
@@ -137,8 +139,8 @@ def _local(file: str) -> ModelChoice:
     return ModelChoice(name=f"local/{EMBEDDED}", weights=embedded_weights(), notes=(WEAK,))
 
 
-def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> ModelChoice:
-    """The endpoint with its settings from the user's configuration and the catalogue."""
+def _with_settings(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> ModelChoice:
+    """Return the choice of an endpoint, with settings from the user's configuration and the catalogue."""
     fields: dict[str, object] = {
         "price": book.prices.get(endpoint.name),
         "limits": book.limits.get(provider.name if provider else endpoint.host, endpoint.limits),
@@ -152,7 +154,7 @@ def _chosen(endpoint: Endpoint, book: UserModels, provider: Provider | None) -> 
 
 
 async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str, str]) -> Endpoint:
-    keys = set_of(provider.key_variables, environ)
+    keys = set_variables(provider.key_variables, environ)
     if not keys and not provider.is_local:
         variables = " or ".join(provider.key_variables)
         raise ModelAuthError(f"{provider.name} needs a key, and none is set. Set {variables}.")
@@ -170,43 +172,45 @@ async def _endpoint(provider: Provider, model: str | None, environ: Mapping[str,
         seed_field=provider.seed_field,
         api=provider.api if provider.api != "responses" or url == provider.url else "chat",
         caching=provider.caching,
-        context=provider.reads(environ),
+        context=provider.context_in(environ),
     )
 
 
 async def _only_model(provider: Provider) -> str:
-    """The model of a provider that has no default one."""
+    """Return the first chat model of a local server that has no default model."""
     if not provider.is_local:
         raise UsageError(f"Name a model, too: --model {provider.name}/MODEL.")
-    listed = await _listed(provider, timeout_s=3 * PROBE_S)
-    if not listed:
+    models = await _list_models(provider, timeout_s=3 * PROBE_S)
+    if not models:
         raise ModelUnavailable(
             f"No model answers at {provider.url}. Is {provider.name} running, with a model?"
         )
-    return _first_chat_model(listed)
+    return _first_chat_model(models)
 
 
 def _first_chat_model(models: Sequence[str]) -> str:
     return next((model for model in models if "embed" not in model), models[0])
 
 
-def _behind(url: str, model: str | None, rows: Sequence[Provider], environ: Mapping[str, str]) -> Endpoint:
+def _endpoint_at(
+    url: str, model: str | None, rows: Sequence[Provider], environ: Mapping[str, str]
+) -> Endpoint:
     safe_url = without_credentials(url)
     if not is_address(url):
-        what = repr(safe_url) if safe_url else "What was given as a base URL"
-        raise UsageError(f"{what} is not a base URL. One looks like https://api.example.com/v1.")
+        subject = repr(safe_url) if safe_url else "What was given as a base URL"
+        raise UsageError(f"{subject} is not a base URL. One looks like https://api.example.com/v1.")
     if not model:
         raise UsageError(f"Name the model that {safe_url} should answer with: --model NAME.")
     parts = urlsplit(url)
     provider = next((row for row in rows if urlsplit(row.url).hostname == parts.hostname), None)
-    usual = provider.key_variables if provider and not provider.is_local else (USUAL_KEY,)
-    keys = set_of((OWN_KEY, *usual), environ)
+    usual_keys = provider.key_variables if provider and not provider.is_local else (USUAL_KEY,)
+    keys = set_variables((OWN_KEY, *usual_keys), environ)
     return Endpoint(
         name=f"{parts.netloc.rpartition('@')[2]}/{model}",
         model=model,
         url=SecretStr(url),
         key=_key(environ, keys),
-        key_variables=tuple(dict.fromkeys((*keys, OWN_KEY, *usual))),
+        key_variables=tuple(dict.fromkeys((*keys, OWN_KEY, *usual_keys))),
         is_local=_is_loopback(url),
         api=provider.api if provider else "chat",
     )
@@ -217,11 +221,11 @@ def _is_loopback(url: str) -> bool:
 
 
 def _key(environ: Mapping[str, str], variables: Sequence[str]) -> SecretStr | None:
-    """The key in the first of these variables."""
+    """Return the key in the first of these variables."""
     if not variables:
         return None
     key = environ[variables[0]].strip()
-    # An HTTP library would say so, too, and quote the key.
+    # An HTTP library would report it, too, but quote the key.
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise ModelAuthError(
             f"The value of {variables[0]} is no key: it holds blanks or characters no key has."
@@ -230,15 +234,15 @@ def _key(environ: Mapping[str, str], variables: Sequence[str]) -> SecretStr | No
 
 
 def unknown_name(name: str, rows: Iterable[Provider]) -> str:
-    """The message for an unknown name, with the nearest one and all providers."""
+    """Return the message for an unknown name, with a similar name and all providers."""
     names = [row.name for row in rows]
-    first, _, rest = name.partition("/")
+    provider_name, _, model = name.partition("/")
     seller = provider_of(name)
-    seller = _ALSO_CALLED.get(seller, seller) if seller else None
+    seller = _OUR_NAMES.get(seller, seller) if seller else None
     if seller in names:
         advice = f"; did you mean {seller}/{name}?"
     else:
-        advice = suggest_nearest(first, names).replace("?", f"/{rest}?" if rest else "?") or "."
+        advice = suggest_nearest(provider_name, names).replace("?", f"/{model}?" if model else "?") or "."
     return (
         f"No model {name!r}: a model is named provider/model{advice} "
         f"Providers: {', '.join(names)}, local. Any other endpoint: --base-url URL --model NAME."

@@ -1,4 +1,4 @@
-"""BoundedTransport: HTTP to one endpoint, bounded in what goes out and in what comes back."""
+"""BoundedTransport: HTTP to one endpoint, with limits on the headers sent and the bytes received."""
 
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
@@ -9,11 +9,11 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 
 LARGEST_BODY = 64 << 20
-"""Bytes of one response; the longest answers of today's models have half of it, as a stream."""
+"""Bytes of one response; streams of the longest answers have half of that."""
 LARGEST_LINE = 8 << 20
-"""Bytes of one line of a stream of events."""
+"""Bytes of one line in a stream of events."""
 ON_BYTES: ContextVar[Callable[[], None]] = ContextVar("ON_BYTES", default=lambda: None)
-"""Called whenever a part of a response arrives whose request was sent in this context."""
+"""Callback for each part of a response whose request was sent in this context."""
 
 
 class TooLarge(httpx2.StreamError):
@@ -22,20 +22,20 @@ class TooLarge(httpx2.StreamError):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The most bytes that are read of one response."""
+    """Maximum bytes to read of one response."""
 
     body: int = LARGEST_BODY
     stream: int | None = LARGEST_BODY
-    """Of a whole stream of events; None: it may go on for as long as its connection."""
+    """Bytes of a whole stream of events; None: no limit."""
     line: int = LARGEST_LINE
-    """Of a line in a stream of events."""
+    """Bytes of a line in a stream of events."""
 
 
 class BoundedTransport(httpx2.AsyncBaseTransport):
-    """HTTP whose responses raise `TooLarge` as they are read, once they exceed their bounds.
+    """HTTP transport whose responses raise `TooLarge` while they are read, if they exceed their bounds.
 
-    Bodies are asked for uncompressed, as the size of a compressed one is known too late; a server that
-    compresses nevertheless raises `httpx2.DecodingError`.
+    Responses are requested uncompressed, because the size of a compressed one is known too late. A compressed
+    response raises `httpx2.DecodingError`.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         trust_env: bool = True,
         bounds: Bounds | None = None,
     ) -> None:
-        """Choose the environment's proxy for this URL.
+        """Choose the proxy for this URL from the environment.
 
         Args:
-            url: of the endpoint.
-            sent: names of the headers that are sent; None: all.
+            url: the endpoint's address.
+            sent: names of the headers to send; None: all.
             verify: check the certificate of the endpoint.
-            trust_env: take proxies and certificates from the environment.
-            bounds: None: those for answers of models.
+            trust_env: use proxies and certificates from the environment.
+            bounds: limits of a response; None: those for answers of models.
         """
         address = httpx2.URL(url)
         proxies = getproxies() if trust_env and not proxy_bypass(address.netloc.decode()) else {}
@@ -70,19 +70,21 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
             if name != "accept-encoding" and (self._sent is None or name in self._sent)
         ]
         headers.append(("accept-encoding", "identity"))
-        # A copy: the client of the vendor reads its own headers in the request once more.
-        wired = httpx2.Request(
+        # A copy, because the vendor's client reads the headers of its request again.
+        bounded_request = httpx2.Request(
             request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
         )
-        response = await self._inner.handle_async_request(wired)
+        response = await self._inner.handle_async_request(bounded_request)
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             await response.aclose()
             raise httpx2.DecodingError("the server compresses its answer though it was asked not to")
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
-        most = self._bounds.stream if is_stream else self._bounds.body
+        max_bytes = self._bounds.stream if is_stream else self._bounds.body
         line = self._bounds.line if is_stream else self._bounds.body
-        response.stream = _Bounded(response.stream, most=inf if most is None else most, most_in_line=line)
+        response.stream = _Bounded(
+            response.stream, max_bytes=inf if max_bytes is None else max_bytes, max_line=line
+        )
         return response
 
     async def aclose(self) -> None:
@@ -91,18 +93,18 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, body: httpx2.AsyncByteStream, *, most: float, most_in_line: int) -> None:
-        self._body, self._most, self._most_in_line = body, most, most_in_line
+    def __init__(self, body: httpx2.AsyncByteStream, *, max_bytes: float, max_line: int) -> None:
+        self._body, self._max_bytes, self._max_line = body, max_bytes, max_line
         self._on_bytes = ON_BYTES.get()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = in_line = 0
+        size = line_size = 0
         async for piece in self._body:
             size += len(piece)
-            ended = piece.rfind(b"\n") + 1
-            in_line = len(piece) - ended if ended else in_line + len(piece)
-            if size > self._most or in_line > self._most_in_line:
-                limit = self._most_in_line if in_line > self._most_in_line else self._most
+            line_start = piece.rfind(b"\n") + 1
+            line_size = len(piece) - line_start if line_start else line_size + len(piece)
+            if size > self._max_bytes or line_size > self._max_line:
+                limit = self._max_line if line_size > self._max_line else self._max_bytes
                 raise TooLarge(f"the answer has more than {limit:,} bytes")
             self._on_bytes()
             yield piece

@@ -1,4 +1,4 @@
-"""Download from an https address, up to a limit of bytes; faults that can pass are waited out."""
+"""Download from an https address, up to a limit of bytes; passing faults are retried."""
 
 import ssl
 from collections.abc import Callable
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     import httpx2
 
 TIMEOUT_S = 20.0
-"""Of one read; the whole download may take longer."""
+"""Timeout of one read; the whole download may take longer."""
 PATIENCE = Patience()
 OnProgress = Callable[[int, int | None], None]
-"""Takes how many bytes have come, and how many there are where that is known."""
+"""Callback with the bytes received and the total, or None if the total is unknown."""
 
 
-def download(url: str, *, most: int, on_progress: OnProgress | None = None) -> bytes:
+def download(url: str, *, max_bytes: int, on_progress: OnProgress | None = None) -> bytes:
     """Download the content of an address; every redirect must stay on https.
 
     Args:
-        most: maximum size in bytes.
+        max_bytes: maximum size.
         on_progress: called with each piece.
 
     Raises:
-        UsageError: the address or a redirect isn't https, or there are more than `most` bytes.
-        ModelUnavailable: there is no answer, or an error, also after further attempts.
+        UsageError: the address or a redirect isn't https, or there are more than `max_bytes`.
+        ModelUnavailable: there is no answer or an error, after all attempts.
     """
     address = without_credentials(url)
     if parts_of(url).scheme != "https":
@@ -43,18 +43,18 @@ def download(url: str, *, most: int, on_progress: OnProgress | None = None) -> b
         reraise=True,
     )
     try:
-        return policy(_download, url, address, most, on_progress)
+        return policy(_download, url, address, max_bytes, on_progress)
     except Passing as fault:
-        times = policy.statistics["attempt_number"]
-        attempts = f" (asked {times} times)" if times > 1 else ""
+        count = policy.statistics["attempt_number"]
+        attempts = f" (asked {count} times)" if count > 1 else ""
         wait = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s else ""
         raise ModelUnavailable(
             f"{address} can't be loaded: {fault.reason}{attempts}. {fault.advice}{wait}"
         ) from fault
 
 
-def _download(url: str, address: str, most: int, on_progress: OnProgress | None) -> bytes:
-    """Download in one attempt. Raises Passing, and what `download` raises."""
+def _download(url: str, address: str, max_bytes: int, on_progress: OnProgress | None) -> bytes:
+    """Download in one attempt. Raises Passing, and the errors of `download`."""
     import httpx2
 
     content = bytearray()
@@ -62,13 +62,13 @@ def _download(url: str, address: str, most: int, on_progress: OnProgress | None)
         with httpx2.stream("GET", url, follow_redirects=True, timeout=TIMEOUT_S) as response:
             _check(response, address)
             length = response.headers.get("content-length", "")
-            whole = int(length) if length.isdecimal() else None
+            total = int(length) if length.isdecimal() else None
             for piece in response.iter_bytes():
                 content += piece
-                if len(content) > most:
-                    raise UsageError(f"{address} holds more than {most >> 20} MiB, and is refused.")
+                if len(content) > max_bytes:
+                    raise UsageError(f"{address} holds more than {max_bytes >> 20} MiB, and is refused.")
                 if on_progress is not None:
-                    on_progress(response.num_bytes_downloaded, whole)
+                    on_progress(response.num_bytes_downloaded, total)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         reason, advice = str(error).replace(url, address), "Is this machine online?"
         is_untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes_of(error))
@@ -82,11 +82,11 @@ def _download(url: str, address: str, most: int, on_progress: OnProgress | None)
 
 
 def _check(response: "httpx2.Response", address: str) -> None:
-    """Raise unless a response succeeded, over https only."""
+    """Raise an error unless a response succeeded and all its redirects were https."""
     hops = [*response.history, response]
-    leads = next((str(hop.url) for hop in hops if hop.url.scheme != "https"), None)
-    if leads is not None:
-        raise UsageError(f"{address} leads to {without_credentials(leads)}, which isn't https.")
+    insecure_url = next((str(hop.url) for hop in hops if hop.url.scheme != "https"), None)
+    if insecure_url is not None:
+        raise UsageError(f"{address} leads to {without_credentials(insecure_url)}, which isn't https.")
     if response.is_success:
         return
     status = f"HTTP {response.status_code} {response.reason_phrase}"

@@ -10,7 +10,7 @@ from coder.models.tokens import field, rows
 
 TEXTS, DETAILS = "reasoning_content", "reasoning_details"
 _PIECES = ("text", "summary", "data")
-"""Of a detail: what comes in pieces; the last word on anything else counts."""
+"""Fields of a detail that are streamed in pieces; of other fields, the last value is used."""
 
 
 class KeptFields:
@@ -30,27 +30,27 @@ class KeptFields:
                 self._take_detail(detail)
 
     def keep_on_call(self, place: int, fields: JsonObject) -> None:
-        """Keep the fields of the call at this place."""
+        """Keep fields of the call at this place in the stream."""
         self._on_calls[place] = fields
 
     def _take_detail(self, detail: JsonObject) -> None:
-        before = self._details[-1] if self._details else {}
-        is_next = "index" in detail and all(detail.get(n) == before.get(n) for n in ("index", "type"))
+        last_detail = self._details[-1] if self._details else {}
+        is_next = "index" in detail and all(detail.get(n) == last_detail.get(n) for n in ("index", "type"))
         if not is_next:
             self._details.append(dict(detail))
             return
         for name, value in detail.items():
-            previous = before.get(name)
+            previous = last_detail.get(name)
             if name in _PIECES and isinstance(previous, str) and isinstance(value, str):
-                before[name] = previous + value
+                last_detail[name] = previous + value
             elif value is not None:
-                before[name] = value
+                last_detail[name] = value
 
     def items(self, calls: Sequence[int]) -> list[tuple[int, JsonObject]]:
-        """Each with its place, as `Opaque` counts, for the calls at these places of the stream."""
+        """Return each item with its place (see `Opaque`), for the calls at these places of the stream."""
         fields: JsonObject = {DETAILS: [*self._details]} if self._details else {}
         if self._texts and calls:
             fields[TEXTS] = "".join(self._texts)
-        whole = [(0, fields)] if fields else []
+        answer_fields = [(0, fields)] if fields else []
         places = ((n, at) for n, at in enumerate(calls, start=1) if at in self._on_calls)
-        return [*whole, *((n, self._on_calls[at]) for n, at in places)]
+        return [*answer_fields, *((n, self._on_calls[at]) for n, at in places)]

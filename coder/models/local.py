@@ -1,7 +1,7 @@
-"""LocalModel: serve a GGUF file by llama.cpp, and call it through ChatModel.
+"""LocalModel: serve a GGUF file with llama.cpp, and call it through ChatModel.
 
-llama.cpp runs in a child process, so that a crash, Ctrl-C and its log don't touch us. It listens on a port of
-the loopback interface, wants a random key, and ends when we do.
+llama.cpp runs in a child process, so that its crashes and its log don't affect this one. It listens on a
+loopback port, requires a random key, and ends with this process.
 """
 
 import asyncio
@@ -20,32 +20,32 @@ from pydantic import SecretStr
 
 from coder.base.errors import ModelUnavailable
 from coder.base.usage import Price
-from coder.models.abilities import Abilities, known_limit, own_limit
+from coder.models.abilities import Abilities, answer_limit, model_limit
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience, RateLimits
 from coder.models.model import Answer, Asking, ChatMessage, Closing, Usage
 
 EMBEDDED_CONTEXT = 4096
-"""Tokens, prompt and answer together, of its recordings."""
+"""Context of the embedded model in tokens; recordings of it were made with this one."""
 CONTEXT = 8192
-"""Context of other weights: most models read it, and it fits into most machines' memory."""
-FREE = Price(input=Decimal(0), output=Decimal(0))
+"""Context of other weights in tokens: most models support it, and it fits into most machines."""
+FREE_PRICE = Price(input=Decimal(0), output=Decimal(0))
 LOAD_S, STOP_S = 120.0, 2.0
 LOG_LINES = 20
-SMALL = 256 << 20
-"""Bytes of weights that fit into any memory: llama.cpp's trial of how much of them a device holds takes 0.13
-of the 0.45 s in which the embedded model is loaded."""
+SMALL_WEIGHTS = 256 << 20
+"""Weights of fewer bytes fit into any memory, so llama.cpp needn't test how much of them a device holds. The
+test takes 0.13 of the 0.45 s in which the embedded model is loaded."""
 SERVER = Path(__file__).with_name("local_server.py")
-# The child gets what it needs to find its libraries, and nothing that could be a key.
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+# The child gets variables with which it finds its libraries, and none that could be a key.
+PASSED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 SHORT_SPIN = {"GOMP_SPINCOUNT": "2000"}
-"""Threads that read a prompt wait for each other asleep: one that shares its processor stalled spinning ones.
+"""Threads that read a prompt wait asleep: a thread that shares its processor stalls spinning ones.
 `is_even` on two processors, read by one thread, two, two that sleep: 3.7, 2.9, 2.8 s on a quiet machine; 4.9,
 7.4, 5.0 s beside two busy loops."""
 
 
 class LocalModel(Closing):
-    """A model on this machine. It loads at the first question (the embedded one in 0.5 s)."""
+    """A model on this machine. The weights are loaded by the first call (the embedded model in 0.5 s)."""
 
     def __init__(
         self,
@@ -58,32 +58,32 @@ class LocalModel(Closing):
     ) -> None:
         self.name = name
         """`local/` and the name of the weights."""
-        # It reads as much as it was loaded for; an answer may fill half of that.
-        self.abilities = Abilities(context=context, max_output=own_limit(name, context // 2))
+        # An answer may fill half of the context.
+        self.abilities = Abilities(context=context, max_output=model_limit(name, context // 2))
         self._weights = weights
         self._context = context
         self._patience = patience
-        self._price = price or FREE
+        self._price = price or FREE_PRICE
         self._loading = asyncio.Lock()
         self._server: Llama | None = None
         self._chat: ChatModel | None = None
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """Zero, unless the user sets a price."""
+        """Return zero, unless the user sets a price."""
         return self._price.of(Usage(input_tokens=input_tokens, output_tokens=output_tokens))
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Answer one conversation, after loading the weights."""
         chat = await self.load()
-        # A weak model may ramble until it is stopped.
-        most = known_limit(self, asking["sampling"])
-        asking["sampling"] = asking["sampling"].model_copy(update={"max_tokens": most})
+        # A weak model may ramble until it reaches a limit.
+        max_output = answer_limit(self, asking["sampling"])
+        asking["sampling"] = asking["sampling"].model_copy(update={"max_tokens": max_output})
         answer = await chat.answer(messages, **asking)
         # llama.cpp reports the path of its file, which doesn't belong in a log.
         return answer.model_copy(update={"model": self._weights.stem})
 
     async def load(self) -> ChatModel:
-        """Start the server, unless it runs."""
+        """Start the server unless it is running."""
         async with self._loading:
             if self._chat is None or self._server is None or not self._server.running:
                 await self.close()
@@ -112,12 +112,14 @@ class LocalModel(Closing):
             is_free=True,
             price=self._price,
             reasons=False,
-            limits=RateLimits(concurrency=1),  # it has one slot: a call that waits there would look dead
+            limits=RateLimits(
+                concurrency=1
+            ),  # the server has one slot: a call that waits in it would look dead
         )
 
 
 class Llama:
-    """One server with one model, from `start` to `stop`."""
+    """One server process with one model, from `start` to `stop`."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -131,15 +133,15 @@ class Llama:
         """Start the server and wait until the weights are loaded; `context` is in tokens.
 
         Raises:
-            ModelUnavailable: it can't load them; the message ends with the last lines of its log.
+            ModelUnavailable: the server can't load the weights; the message has the last lines of its log.
         """
         process = await asyncio.create_subprocess_exec(
-            # -P: no file beside the server's own, and none in the current folder, may pass for a module.
+            # -P: files beside the server's file or in the current folder can't be imported as modules.
             *(sys.executable, "-P", str(SERVER)),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
-            env=SHORT_SPIN | {name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            env=SHORT_SPIN | {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ},
             start_new_session=True,
         )
         server = cls(process)
@@ -152,11 +154,11 @@ class Llama:
 
     @property
     def running(self) -> bool:
-        """False once the child has ended, whatever the cause."""
+        """Whether the child process runs."""
         return self._process.returncode is None
 
     async def stop(self) -> None:
-        """End the child: by the end of its input, then by force. Idempotent."""
+        """End the child by closing its input, then by force. Idempotent."""
         process = self._process
         if process.stdin is not None:
             process.stdin.close()
@@ -186,32 +188,34 @@ class Llama:
     async def _keep_log(self) -> None:
         stderr = self._process.stderr
         assert stderr is not None
-        # By blocks: a line of any length must neither fill the pipe nor our memory.
-        unended = ""
+        # Read blocks, because a long line must neither fill the pipe nor our memory.
+        last_line = ""
         while block := await stderr.read(65_536):
-            *lines, unended = (unended + block.decode(errors="replace")).splitlines() or [""]
+            *lines, last_line = (last_line + block.decode(errors="replace")).splitlines() or [""]
             self._log.extend(line[:500] for line in lines if line)
-            unended = unended[-500:]
-        if unended:
-            self._log.append(unended)
+            last_line = last_line[-500:]
+        if last_line:
+            self._log.append(last_line)
 
 
 def _settings(weights: Path, context: int, key: str) -> dict[str, str | int | bool]:
-    """The server's settings. More threads than free processors stall each other at every token: measured
-    with the embedded model on two busy ones, 90 tokens/s with one thread and 2 to 12 with two.
+    """Return the server's settings.
+
+    More threads than free processors stall each other at every token: with the embedded model on two busy
+    processors, one thread wrote 90 tokens/s, two threads 2 to 12.
     """
-    small = weights.stat().st_size < SMALL
+    is_small = weights.stat().st_size < SMALL_WEIGHTS
     return {
         "path": str(weights),
         "context": context,
-        "threads": 1 if small else max(1, processors() - 1),
+        "threads": 1 if is_small else max(1, processors() - 1),
         "prompt_threads": processors(),
-        "fit": not small,
+        "fit": not is_small,
         "key": key,
     }
 
 
 def processors() -> int:
-    """Number of processors for this process."""
-    usable = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable is not None else os.cpu_count() or 1
+    """Return the number of processors that this process may use."""
+    get_affinity = getattr(os, "sched_getaffinity", None)
+    return len(get_affinity(0)) if get_affinity is not None else os.cpu_count() or 1

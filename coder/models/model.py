@@ -1,4 +1,4 @@
-"""The seam to models: Model, and the plain data that crosses it."""
+"""The interface to models: Model, and the data that it takes and returns."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +15,7 @@ from coder.base.usage import Used as Used
 
 JsonObject = dict[str, JsonValue]
 Effort = Literal["low", "medium", "high"]
-# Fields with `exclude_if` came after the first recordings, whose requests are found by their JSON.
+# Fields with `exclude_if` are newer than the first recordings, whose requests are found by their JSON.
 
 
 class ToolCall(BaseModel, frozen=True, extra="forbid"):
@@ -27,11 +27,11 @@ class ToolCall(BaseModel, frozen=True, extra="forbid"):
     """JSON, as the model wrote it."""
 
     def redacted(self, redact: Callable[[str], str]) -> "ToolCall":
-        """The call without secrets that its model may have read."""
+        """Return the call without secrets that the model may have read."""
         return ToolCall(id=redact(self.id), name=redact(self.name), arguments=redact(self.arguments))
 
     def parsed(self) -> JsonObject:
-        """The arguments.
+        """Return the arguments as an object.
 
         Raises:
             ValueError: they aren't a JSON object; the message is for the model.
@@ -53,20 +53,20 @@ class Image(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def url(self) -> str:
-        """As a `data:` URL."""
+        """The picture as a `data:` URL."""
         return f"data:{self.media_type};base64,{self.base64}"
 
 
 class Opaque(BaseModel, frozen=True, extra="forbid"):
-    """What a model wants back word for word, such as signed or encrypted reasoning. Nothing else reads it."""
+    """Data that a model requires back verbatim, such as encrypted reasoning; we don't interpret it."""
 
     source: str
-    """API, provider and model that it came from; it is sent to no other."""
+    """API, provider and model of the answer; the data is sent only to them."""
     items: tuple[tuple[int, str], ...]
-    """Place and JSON of each: 0 is before the answer's text, n behind it and before the n-th call."""
+    """Place and JSON of each item. Place 0 is before the answer's text, n is before the n-th call."""
 
     def unless_secret(self, redact: Callable[[str], str]) -> "Opaque | None":
-        """Itself; None where it quotes a secret, as no part of it can be removed."""
+        """Return this data, or None if it quotes a secret, because no part can be removed."""
         return None if any(quotes_secret(text, redact) for _, text in self.items) else self
 
 
@@ -78,7 +78,7 @@ class ChatMessage(BaseModel, frozen=True, extra="forbid"):
     images: tuple[Image, ...] = Field(default=(), exclude_if=not_)
     tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=not_)
     tool_call_id: str | None = Field(default=None, exclude_if=not_)
-    """Of a message of role `tool`: the call that it answers."""
+    """Id of the call that a message of role `tool` answers."""
     opaque: Opaque | None = Field(default=None, exclude_if=not_)
 
 
@@ -92,36 +92,36 @@ class ToolSpec(BaseModel, frozen=True, extra="forbid"):
 
 
 class Form(BaseModel, frozen=True, extra="forbid"):
-    """What an answer may be besides free text."""
+    """Forms of an answer besides free text."""
 
     tools: tuple[ToolSpec, ...] = ()
     json_schema: None = None
-    """Unused; a part of the keys of logged and recorded requests."""
+    """Unused, but part of the keys of logged and recorded requests."""
 
 
 class Sampling(BaseModel, frozen=True, extra="forbid"):
-    """How an answer is sampled. None leaves the endpoint's default."""
+    """Parameters for the sampling of an answer. None leaves the endpoint's default."""
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int | None = None
     max_tokens: int | None = Field(default=None, ge=1)
-    """Of the answer, reasoning included. None: as many as the model can."""
+    """Maximum tokens of the answer, with its reasoning; None: as many as the model can."""
     room: int | None = Field(default=None, ge=1, exclude=True)
-    """Tokens that a budget leaves for the answer; no part of a request's key."""
+    """Tokens that the budget leaves for the answer; not part of a request's key."""
     stop: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Texts before which an answer ends, where the endpoint can be told so."""
+    """The answer ends before any of these texts, if the endpoint supports it."""
     alternatives: int = Field(default=0, ge=0, le=20, exclude_if=not_)
-    """Other likely tokens to report beside each one of the answer, where the endpoint can."""
+    """Number of other likely tokens to report for each token, if the endpoint supports it."""
     effort: Effort | None = Field(default=None, exclude_if=not_)
 
 
 class Alternative(BaseModel, frozen=True, extra="forbid"):
-    """How an answer could have begun."""
+    """Another beginning of an answer."""
 
     text: str
     logprob: float
-    """Natural logarithm of the probability of all of the text, at most 0."""
+    """Natural logarithm of the probability of the whole text, at most 0."""
 
 
 class Answer(BaseModel, frozen=True, extra="forbid"):
@@ -130,43 +130,43 @@ class Answer(BaseModel, frozen=True, extra="forbid"):
     text: str
     model: str
     reasoning: str = Field(default="", exclude_if=not_)
-    """Reported by some endpoints; never part of the text."""
+    """The model's reasoning, if reported; never part of the text."""
     tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=not_)
     alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
-    """Other beginnings, the likeliest first; empty where none were asked for or reported."""
+    """Other beginnings, the likeliest first; empty if none were requested or reported."""
     opaque: Opaque | None = Field(default=None, exclude_if=not_)
     finish: Literal["stop", "length", "refusal", "other"] = "stop"
     usage: Usage = Usage()
     cost_usd: Decimal | None = None
-    """None where no price is known."""
+    """None if the price is unknown."""
     seconds: float = 0.0
 
     def redacted(self, redact: Callable[[str], str]) -> "Answer":
-        """The answer without secrets; opaque parts that quote one are dropped."""
+        """Return the answer without secrets; opaque data that quotes a secret is dropped."""
         text = redact(self.text)
-        beside = [
-            one.model_copy(update={"text": redact(one.text)})
-            for one in self.alternatives
-            # One that shares more with the answer than is shown may end in the middle of a secret.
-            if text.startswith(commonprefix([self.text, one.text]))  # noqa: RUF071 - these are no paths
+        alternatives = [
+            alternative.model_copy(update={"text": redact(alternative.text)})
+            for alternative in self.alternatives
+            # An alternative that begins with more of the answer may end in the middle of a secret.
+            if text.startswith(commonprefix([self.text, alternative.text]))  # noqa: RUF071 - these are no paths
         ]
-        clean: dict[str, object] = {"text": text, "model": redact(self.model)}
-        clean["reasoning"] = redact(self.reasoning)
-        clean["tool_calls"] = tuple(call.redacted(redact) for call in self.tool_calls)
-        clean["alternatives"] = tuple(beside)
-        clean["opaque"] = self.opaque.unless_secret(redact) if self.opaque else None
-        return self.model_copy(update=clean)
+        redacted_fields: dict[str, object] = {"text": text, "model": redact(self.model)}
+        redacted_fields["reasoning"] = redact(self.reasoning)
+        redacted_fields["tool_calls"] = tuple(call.redacted(redact) for call in self.tool_calls)
+        redacted_fields["alternatives"] = tuple(alternatives)
+        redacted_fields["opaque"] = self.opaque.unless_secret(redact) if self.opaque else None
+        return self.model_copy(update=redacted_fields)
 
 
 class _Event(BaseModel, frozen=True, extra="forbid"):
-    """What happens before an answer; shown on screen and logged."""
+    """An event before an answer; it is shown on screen and logged."""
 
     lost: Used | None = Field(default=None, exclude_if=not_)
-    """Used until then; None where nothing had come."""
+    """Usage of the incomplete answer; None if nothing was received."""
 
 
 class Retry(_Event, frozen=True):
-    """A request is repeated."""
+    """A request will be repeated."""
 
     attempt: int
     wait_s: float
@@ -174,20 +174,20 @@ class Retry(_Event, frozen=True):
 
 
 class Switch(_Event, frozen=True):
-    """Another model is asked instead."""
+    """Another model will be called instead."""
 
     model: str
-    """`provider/model` that did not answer."""
+    """Name (`provider/model`) of the model that did not answer."""
     next: str
     reason: str
 
 
 OnRetry = Callable[[Retry | Switch], Awaitable[None]]
-"""Called, and awaited, before each wait or switch: it is in the log before it happens."""
+"""Callback, awaited before each wait or switch, so that the log has the event first."""
 
 
 class Asking(TypedDict, total=False):
-    """The keywords of `Model.answer`, as wrappers pass them on."""
+    """Keyword arguments of `Model.answer`, as wrappers pass them on."""
 
     sampling: Required[Sampling]
     form: Form | None
@@ -196,7 +196,7 @@ class Asking(TypedDict, total=False):
 
 
 class Closing:
-    """A context manager that calls `close`."""
+    """Context manager that calls `close` at its end."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -205,15 +205,15 @@ class Closing:
         await self.close()
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close connections; by default, there are none."""
 
 
 class Model(Protocol):
-    """A model. Implementations hold connections: use them as `async with`, or call close()."""
+    """A model. Implementations hold connections: use them in `async with`, or call close()."""
 
     @property
     def name(self) -> str:
-        """`provider/model`, as it stands in events and on screen."""
+        """`provider/model`, as shown in events and on screen."""
 
     async def answer(
         self,
@@ -227,11 +227,11 @@ class Model(Protocol):
         """Answer one conversation.
 
         Raises:
-            ModelError: by its subclass, after all retries that could help.
+            ModelError: the call failed after all useful retries; the subclass says why.
         """
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """US dollars for so many tokens; None where no price is known; 0 for a model on this machine."""
+        """Return the price of these tokens in US dollars; None if unknown, 0 for a local model."""
 
     async def close(self) -> None:
         """Close all connections and processes. Idempotent."""

@@ -21,15 +21,15 @@ from coder.models.recording import (
     RecordedModel,
     RecordedRequest,
     read_recording,
-    redacted,
+    redact_request,
 )
 from coder.models.tokens import input_tokens
 
 T = TypeVar("T", Answer, Used | None)
-_SHELL = "bash"
-"""The tool that every model that acts is offered (`tools/registry.py`)."""
-_AROUND = 40
-"""Characters shown of two requests, from where they part."""
+_TOOL_OF_ACTING = "bash"
+"""Every model that works with tools is offered this one (`tools/registry.py`)."""
+_EXCERPT = 40
+"""Characters to show of two requests, from their first difference."""
 
 
 class Recorded(Closing):
@@ -39,10 +39,10 @@ class Recorded(Closing):
         """Read the whole recording.
 
         Args:
-            price: the user's own, of all its calls; None: what they cost when they were recorded.
+            price: the user's price for all calls; None: the cost at the time of recording.
 
         Raises:
-            UsageError: it can't be read, or a line of it is damaged.
+            UsageError: the recording can't be read, or a line is damaged.
         """
         self._path = path
         self._price = price
@@ -59,39 +59,41 @@ class Recorded(Closing):
             self._entries[entry.key].append(entry)
             self._requests[entry.key] = entry.request
             form = entry.request.form
-            self._acts = self._acts or (form is not None and _SHELL in [tool.name for tool in form.tools])
+            self._acts = self._acts or (
+                form is not None and _TOOL_OF_ACTING in [tool.name for tool in form.tools]
+            )
             tokens_in = input_tokens(entry.request.messages, form)
             for tokens, usd in entry.prices.items():
                 self._reserved[entry.role, tokens_in, tokens] = usd
 
     @property
     def name(self) -> str:
-        """Of the recorded model."""
+        """Name of the recorded model."""
         return self._spoke.model
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """Participants that had a model of their own."""
+        """Participants that had their own model."""
         return tuple(self.header.roles)
 
     def role(self, participant: str) -> Model | None:
-        """The model of a participant that had its own."""
+        """Return the model of a participant that had its own, or None."""
         if participant not in self.header.roles:
             return None
-        part = copy(self)
-        part._role, part._spoke = participant, self.header.roles[participant]
-        return part
+        model = copy(self)
+        model._role, model._spoke = participant, self.header.roles[participant]
+        return model
 
     @property
     def abilities(self) -> Abilities:
-        """Of the recorded model."""
+        """Abilities of the recorded model."""
         return Abilities(**self._spoke.model_dump(include=set(ModelFacts.model_fields)), acts=self._acts)
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """What the tokens cost by the user's price, or when they were recorded; None where it is unknown."""
+        """Return the cost of the tokens, by the user's price or as recorded; None if unknown."""
         if self._price is not None:
             return self._price.of(Usage(input_tokens=input_tokens, output_tokens=output_tokens))
-        # No price of a token gives it: of several models the dearest counts, and long prompts cost more.
+        # It can't be computed from a price per token: prices differ by model and by length of the prompt.
         if (reserved := self._reserved.get((self._role, input_tokens, output_tokens))) is not None:
             return reserved
         prices = self._spoke.usd_per_million
@@ -100,13 +102,13 @@ class Recorded(Closing):
         return (prices[0] * input_tokens + prices[1] * output_tokens) / MILLION
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """The recorded answer to this request; to the n-th of its kind the n-th answer.
+        """Return the recorded answer to this request; a repeated request gets the next recorded answer.
 
         Raises:
-            ModelError: the request was not recorded, or not so often; or its call failed.
+            ModelError: the request was not recorded so often, or its recorded call failed.
         """
         form, on_retry, on_token = asking.get("form"), asking.get("on_retry"), asking.get("on_token")
-        request = redacted(messages, asking["sampling"], form, redact=self._redact)
+        request = redact_request(messages, asking["sampling"], form, redact=self._redact)
         entries, nth = self._entries.get(request.key, []), self._played[request.key]
         if nth >= len(entries):
             raise ModelError(self._unknown(request, nth))
@@ -125,7 +127,7 @@ class Recorded(Closing):
         return self._paid(entry.answer)
 
     def _paid(self, used: T) -> T:
-        """The same, at the user's price."""
+        """Return an answer or usage with its cost by the user's price."""
         if self._price is None or used is None:
             return used
         return used.model_copy(update={"cost_usd": self._price.of(used.usage)})
@@ -139,19 +141,19 @@ class Recorded(Closing):
 
 
 def difference(request: RecordedRequest, recorded: Collection[RecordedRequest]) -> str:
-    """Describe the first difference of `request` from the nearest of `recorded`, which isn't empty."""
+    """Describe the first difference between a request and the most similar recorded one."""
     text = _text(request)
     nearest = max(
-        recorded, key=lambda other: (_shared(text, _text(other)), request.sampling == other.sampling)
+        recorded, key=lambda other: (_common_length(text, _text(other)), request.sampling == other.sampling)
     )
     for number, (ours, theirs) in enumerate(zip(request.messages, nearest.messages, strict=False), start=1):
         if ours.role != theirs.role:
             return f"Message {number} is of the {ours.role}; recorded: of the {theirs.role}."
         if ours.content != theirs.content:
-            at = _shared(ours.content, theirs.content)
+            at = _common_length(ours.content, theirs.content)
             return (
                 f"Message {number} ({ours.role}) differs at character {at}: "
-                f"{ours.content[at : at + _AROUND]!r}; recorded: {theirs.content[at : at + _AROUND]!r}."
+                f"{ours.content[at : at + _EXCERPT]!r}; recorded: {theirs.content[at : at + _EXCERPT]!r}."
             )
     if len(request.messages) != len(nearest.messages):
         return f"It has {len(request.messages)} messages; recorded: {len(nearest.messages)}."
@@ -167,7 +169,7 @@ def _text(request: RecordedRequest) -> str:
     return "\0".join(message.content for message in request.messages)
 
 
-def _shared(one: str, other: str) -> int:
-    """Length of the common beginning."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (ours, theirs) in pairs if ours != theirs), min(len(one), len(other)))
+def _common_length(text: str, other: str) -> int:
+    """Return the length of the common beginning of two texts."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((at for at, (ours, theirs) in pairs if ours != theirs), min(len(text), len(other)))

@@ -18,7 +18,7 @@ from coder.models.recording import (
     RecordedModel,
     Redact,
     open_recording,
-    redacted,
+    redact_request,
 )
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
@@ -29,27 +29,27 @@ class Recorder(Wrapper):
     """A model whose answers are also written to a file, each when it is complete."""
 
     def __init__(self, model: Model, path: Path, *, redact: Redact | None = None) -> None:
-        """Open the file; one that holds a recording of the same model is continued."""
+        """Open the file; a recording of the same model is continued."""
         super().__init__(model)
         self._redact = redact or Redactor.from_environment().redact
         self._role = ""
         self._file = open_recording(path, _header(model))
 
     def role(self, participant: str) -> Model | None:
-        """The model of a participant that has its own, recorded into the same file."""
-        part = super().role(participant)
-        if isinstance(part, Recorder):
-            part._role = participant
-        return part
+        """Return the model of a participant that has its own, recorded into the same file."""
+        model = super().role(participant)
+        if isinstance(model, Recorder):
+            model._role = participant
+        return model
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """Answer by the model and record the answer or failure, unless a key is refused."""
+        """Answer by the model and record the answer or failure, except a refused key."""
         sampling, form, on_retry = asking["sampling"], asking.get("form"), asking.get("on_retry")
-        tokens_in, most = input_tokens(messages, form), reserved(self, sampling)
+        tokens_in, max_output = input_tokens(messages, form), reserved(self, sampling)
         entry = RecordedCall(
-            request=(request := redacted(messages, sampling, form, redact=self._redact)),
+            request=(request := redact_request(messages, sampling, form, redact=self._redact)),
             key=request.key,
-            prices=self._prices(tokens_in, most, sampling),
+            prices=self._prices(tokens_in, max_output, sampling),
             role=self._role,
             failure=Failure(kind=ModelError.__name__, message="whoever asked has ended the call"),
         )
@@ -62,7 +62,7 @@ class Recorder(Wrapper):
             try:
                 await on_retry(event)
             except Exception:
-                # A limit of the caller's ends the call here; in a replay it does so at the same event.
+                # The caller ends the call at a limit; in a replay, it does so at the same event.
                 self._write(entry.model_copy(update={"told": tuple(events)}))
                 raise
 
@@ -70,19 +70,19 @@ class Recorder(Wrapper):
         try:
             answer = await self._model.answer(messages, **asking)
         except ModelAuthError:
-            raise  # after a missing key the recording starts again without this
+            raise  # the user sets the key and starts again
         except ModelError as error:
             failure = Failure(kind=type(error).__name__, message=self._redact(str(error)), lost=error.lost)
             self._write(entry.model_copy(update={"failure": failure, "told": tuple(events)}))
             raise
-        ended = {"answer": answer.redacted(self._redact), "failure": None, "told": tuple(events)}
-        self._write(entry.model_copy(update=ended))
+        changes = {"answer": answer.redacted(self._redact), "failure": None, "told": tuple(events)}
+        self._write(entry.model_copy(update=changes))
         return answer
 
-    def _prices(self, tokens_in: int, most: int, sampling: Sampling) -> dict[int, Decimal]:
-        """Prices with which the caller computes the rest of its budget."""
-        whole = reserved(self, sampling.model_copy(update={"room": None}))
-        prices = {tokens: self.price(tokens_in, tokens) for tokens in (0, most, whole)}
+    def _prices(self, tokens_in: int, max_output: int, sampling: Sampling) -> dict[int, Decimal]:
+        """Return the prices with which the caller computes its remaining budget."""
+        full_output = reserved(self, sampling.model_copy(update={"room": None}))
+        prices = {tokens: self.price(tokens_in, tokens) for tokens in (0, max_output, full_output)}
         return {tokens: usd for tokens, usd in prices.items() if usd is not None}
 
     def _write(self, entry: RecordedCall) -> None:
@@ -105,13 +105,15 @@ def _header(model: Model) -> Header:
     return Header(
         kind="scripted" if isinstance(model, Scripted) else "recorded",
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        roles={name: _part(other) for name, other in roles.items() if other is not None},
-        **dict(_part(model)),
+        roles={
+            name: _model_facts(role_model) for name, role_model in roles.items() if role_model is not None
+        },
+        **dict(_model_facts(model)),
     )
 
 
-def _part(model: Model) -> RecordedModel:
+def _model_facts(model: Model) -> RecordedModel:
     prices = model.price(MILLION, 0), model.price(0, MILLION)
     usd_per_million = None if prices[0] is None or prices[1] is None else (prices[0], prices[1])
-    able = abilities_of(model).model_dump(exclude={"acts"})
-    return RecordedModel(model=model.name, usd_per_million=usd_per_million, **able)
+    abilities = abilities_of(model).model_dump(exclude={"acts"})
+    return RecordedModel(model=model.name, usd_per_million=usd_per_million, **abilities)

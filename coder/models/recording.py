@@ -1,7 +1,7 @@
-"""The file of a recording: one readable JSONL.
+"""The file of a recording: JSON Lines.
 
-First line: Header (which model, when, recorded or scripted). Each further line: Entry, keyed by its request.
-Requests and answers are redacted on their way in.
+The first line is a Header; each further line is a RecordedCall, whose key is a hash of its request. Requests
+and answers are redacted before they are written.
 """
 
 import hashlib
@@ -33,15 +33,15 @@ class RecordedModel(ModelFacts, frozen=True):
 
 
 class Header(RecordedModel, frozen=True):
-    """First line of a recording: facts about the model and those of its roles."""
+    """First line of a recording: facts about the model and the models of roles."""
 
     coder_recording: int = FORMAT
     kind: Literal["recorded", "scripted"]
-    """Scripted: a person wrote the answers. It shows what we do with them, not what a model can."""
+    """scripted: a person wrote the answers, so the recording doesn't show a model's skill."""
     date: str
     """UTC, ISO 8601."""
     roles: dict[str, RecordedModel] = Field(default={}, exclude_if=not_)
-    """By participant."""
+    """Models of participants that have their own."""
 
 
 class RecordedRequest(BaseModel, frozen=True, extra="forbid"):
@@ -59,28 +59,28 @@ class RecordedRequest(BaseModel, frozen=True, extra="forbid"):
 
 
 class Failure(BaseModel, frozen=True, extra="forbid"):
-    """A call that finally failed."""
+    """The error of a call that failed after its retries."""
 
     kind: str
     """The name of a ModelError."""
     message: str
     lost: Used | None = Field(default=None, exclude_if=not_)
-    """What the answer had used when it broke off."""
+    """Usage of the incomplete answer."""
 
 
 class RecordedCall(BaseModel, frozen=True, extra="forbid"):
-    """A line of a recording: a call and its outcome."""
+    """One line of a recording: a call and its outcome."""
 
     key: str
     request: RecordedRequest
     answer: Answer | None = Field(default=None, exclude_if=not_)
     failure: Failure | None = Field(default=None, exclude_if=not_)
     told: tuple[Retry | Switch, ...] = Field(default=(), exclude_if=not_)
-    """What happened on the way: a replay tells it again, without the waits."""
+    """Retries and switches during the call; a replay reports them without waiting."""
     prices: dict[int, Decimal] = Field(default={}, exclude_if=not_)
-    """US dollars of the call by tokens of its answer: a replay reserves as much."""
+    """US dollars of the call by tokens of the answer, so that a replay reserves as much."""
     role: str = Field(default="", exclude_if=not_)
-    """The participant whose own model was asked; empty for the run's."""
+    """The participant, if its own model was called; empty for the run's model."""
 
     @model_validator(mode="after")
     def _ended_once(self) -> Self:
@@ -89,10 +89,10 @@ class RecordedCall(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
-def redacted(
+def redact_request(
     messages: Sequence[ChatMessage], sampling: Sampling, form: Form | None = None, *, redact: Redact
 ) -> RecordedRequest:
-    """Redact a request, to be recorded or looked up."""
+    """Return a redacted request, to be recorded or looked up."""
     return RecordedRequest(
         messages=tuple(
             message.model_copy(
@@ -109,10 +109,10 @@ def redacted(
 
 
 def read_recording(path: Path) -> tuple[Header, list[RecordedCall]]:
-    """Header and entries of a recording.
+    """Return the header and the calls of a recording.
 
     Raises:
-        UsageError: it can't be read, is none, or a line of it is damaged; the message has the line's number.
+        UsageError: it can't be read, isn't a recording, or has a damaged line, whose number is named.
     """
     try:
         lines = path.read_bytes().splitlines()
@@ -133,17 +133,17 @@ def read_recording(path: Path) -> tuple[Header, list[RecordedCall]]:
 
 
 def open_recording(path: Path, header: Header) -> TextIO:
-    """Open a recording for appending: a new one with this header, or one of the same model.
+    """Open a recording for appending: a new file with this header, or a recording of the same model.
 
     Raises:
         UsageError: the file can't be written, or isn't a recording of the model.
     """
     try:
         if path.exists() and path.stat().st_size:
-            present, _ = read_recording(path)
-            if (present.model, present.kind) != (header.model, header.kind):
+            existing, _ = read_recording(path)
+            if (existing.model, existing.kind) != (header.model, header.kind):
                 raise UsageError(
-                    f"{path} holds answers of {present.model}, not of {header.model}. Name another file."
+                    f"{path} holds answers of {existing.model}, not of {header.model}. Name another file."
                 )
             return path.open("a", encoding="utf-8")
         file = path.open("w", encoding="utf-8")
@@ -158,7 +158,7 @@ def _parsed(kind: type[Line], path: Path, number: int, line: bytes) -> Line:
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        detail = f"{where}: {first['msg']}" if where else first["msg"]
+        problem = error.errors(include_url=False, include_input=False)[0]
+        location = ".".join(map(str, problem["loc"]))
+        detail = f"{location}: {problem['msg']}" if location else problem["msg"]
         raise UsageError(f"Line {number} of {path} is damaged ({detail}).") from error

@@ -12,7 +12,7 @@ def take_event(unfinished: Unfinished, event: object) -> str:
     """Process one event of a stream and return the text that it adds, if any.
 
     Raises:
-        Passing: the endpoint says that it failed.
+        Passing: the endpoint reports a failure.
     """
     delta = word(event, "delta")
     match field(event, "type"):
@@ -24,14 +24,14 @@ def take_event(unfinished: Unfinished, event: object) -> str:
         case "response.completed" | "response.incomplete":
             return take_response(unfinished, field(event, "response"))
         case "response.failed" | "error":
-            failed = field(event, "response") or event
-            error = field(failed, "error") or failed
+            response = field(event, "response") or event
+            error = field(response, "error") or response
             raise Passing(f"an error in the middle of the answer: {word(error, 'message') or 'unknown'}")
     return ""
 
 
 def take_response(unfinished: Unfinished, response: object) -> str:
-    """Process a whole response and return its text."""
+    """Process a whole response and return the text that wasn't streamed."""
     unfinished.seen_choice = True
     unfinished.usage = _usage(field(response, "usage")) or unfinished.usage
     unfinished.model = word(response, "model") or unfinished.model

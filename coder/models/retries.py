@@ -1,4 +1,4 @@
-"""Schedule requests and retries: at the user's rate, after passing faults, until the deadline."""
+"""Limit the rate of requests, and retry after passing faults until the deadline."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -19,11 +19,11 @@ from coder.models.model import OnRetry, Retry, Used
 
 T = TypeVar("T")
 LONGEST_WAIT_S = 8.0
-"""Between two requests, unless the endpoint asks for more."""
+"""Longest wait between two requests, unless the endpoint asks for a longer one."""
 
 
 class Passing(Exception):
-    """A fault that may pass when the request is repeated."""
+    """A fault that may not occur again when the request is repeated."""
 
     def __init__(
         self, reason: str, *, after_s: float | None = None, advice: str = "", is_limit: bool = False
@@ -32,30 +32,30 @@ class Passing(Exception):
         self.reason = reason
         """One line for the screen."""
         self.after_s = after_s
-        """Seconds that the endpoint asks to wait."""
+        """Seconds to wait, if the endpoint asks for it."""
         self.advice = advice
         """A sentence for the final error message."""
         self.is_limit = is_limit
-        """Too many requests; nothing else is wrong."""
+        """Whether the fault is a rate limit."""
         self.lost: Used | None = None
-        """Usage of the answer until it broke off."""
+        """Usage of the incomplete answer."""
         self.attempts = 1
-        """Requests in all, where this was the last one."""
+        """Number of requests so far, including the one that failed."""
 
 
 class SilenceClock:
-    """Time since the last sign of life of an endpoint."""
+    """Measures the time since an endpoint last sent anything."""
 
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
         self.alive()
 
     def alive(self) -> None:
-        """Restart: the endpoint has sent something."""
+        """Restart the clock, because the endpoint has sent something."""
         self._since = monotonic()
 
     def excuse(self, seconds: float) -> None:
-        """Exclude our own waits from the deadline."""
+        """Exclude seconds that we waited ourselves from the deadline."""
         self._since += seconds
 
     @property
@@ -65,13 +65,13 @@ class SilenceClock:
 
 
 class AskedOrDoubled(wait_base):
-    """Wait as long as the endpoint asks, else twice as long each time, with jitter."""
+    """Wait strategy of tenacity: as long as the endpoint asks, else doubling with jitter."""
 
     def __init__(self, first_s: float) -> None:
         self._doubled = wait_exponential(multiplier=first_s, max=LONGEST_WAIT_S)
 
     def __call__(self, retry_state: RetryCallState) -> float:
-        """Seconds before the next attempt."""
+        """Return the seconds before the next attempt."""
         after_s = _fault(retry_state).after_s
         return self._doubled(retry_state) * uniform(0.5, 1.0) if after_s is None else after_s
 
@@ -82,13 +82,13 @@ def _fault(state: RetryCallState) -> Passing:
     return fault
 
 
-async def retried(
+async def retry_passing(
     ask: Callable[[], Awaitable[T]], *, patience: Patience, clock: SilenceClock, on_retry: OnRetry | None
 ) -> T:
     """Call `ask` until it doesn't raise `Passing`, with doubling waits.
 
     Raises:
-        Passing: the last one, when attempts or time are used up.
+        Passing: attempts or time are used up.
     """
 
     async def report(state: RetryCallState) -> None:
@@ -100,7 +100,7 @@ async def retried(
 
     def is_over(state: RetryCallState) -> bool:
         _fault(state).attempts = state.attempt_number
-        # A wait that would end behind the deadline is not worth starting.
+        # A wait that would end after the deadline is useless.
         return state.attempt_number >= patience.attempts or state.upcoming_sleep >= clock.left_s
 
     policy = AsyncRetrying(
@@ -114,7 +114,7 @@ async def retried(
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Seconds of a Retry-After header, from a number or an HTTP date; None if it is neither."""
+    """Return the seconds in a Retry-After header, from a number or an HTTP date; None if it has neither."""
     value = headers.get("retry-after", "").strip()
     for number, unit in ((headers.get("retry-after-ms", ""), 1000), (value, 1)):
         try:
@@ -135,7 +135,7 @@ LONGEST_REST_S = 60.0
 
 
 class Lane:
-    """Slots and rate of calls to one endpoint."""
+    """Limits concurrency and rate of the calls to one endpoint."""
 
     def __init__(self, limits: RateLimits) -> None:
         self.limits = limits
@@ -145,7 +145,7 @@ class Lane:
         self._rests_until = 0.0
 
     def rest(self, seconds: float) -> None:
-        """Pause all calls for this long, or until a retry makes sense."""
+        """Pause all calls for this many seconds, but not longer than LONGEST_REST_S."""
         self._rests_until = max(self._rests_until, monotonic() + min(seconds, LONGEST_REST_S))
 
     @property
@@ -154,34 +154,34 @@ class Lane:
         return max(0.0, self._rests_until - monotonic())
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Slot for one call; slots are granted first come, first served.
+    async def slot(self) -> AsyncIterator[None]:
+        """Take a slot for one call; slots are granted first come, first served.
 
-        Calls of one event loop are counted together; `solve_sync` in a thread has a loop of its own.
+        Slots are counted for each event loop; `solve_sync` in a thread has its own.
         """
-        if (most := self.limits.concurrency) is None:
-            await self._turn()
+        if (concurrency := self.limits.concurrency) is None:
+            await self._wait_for_rate()
             yield
             return
         slots = self._slots.setdefault(asyncio.get_running_loop(), {})
-        async with slots.setdefault(most, asyncio.Semaphore(most)):
-            await self._turn()
+        async with slots.setdefault(concurrency, asyncio.Semaphore(concurrency)):
+            await self._wait_for_rate()
             yield
 
-    async def _turn(self) -> None:
+    async def _wait_for_rate(self) -> None:
         """Wait until the rate allows another call."""
         if self.limits.requests_per_minute is not None:
             now = monotonic()
-            at = max(now, self._next_at)
-            self._next_at = at + 60 / self.limits.requests_per_minute
-            await asyncio.sleep(at - now)
+            start = max(now, self._next_at)
+            self._next_at = start + 60 / self.limits.requests_per_minute
+            await asyncio.sleep(start - now)
 
 
 _LANES: dict[str, Lane] = {}
 
 
 def lane_of(endpoint: Endpoint) -> Lane:
-    """The process's lane for an address and a key, which keeps these limits from now on."""
+    """Return the process's lane for an address and a key, and apply these limits to it from now on."""
     lane = _LANES.setdefault(endpoint.place, Lane(endpoint.limits))
     lane.limits = lane.limits.and_also(endpoint.limits)
     return lane

@@ -1,4 +1,4 @@
-"""The models of a run by name: its own, its fallbacks, and those of roles."""
+"""Choose and open the models of a run: the main model, fallbacks, and models of single roles."""
 
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -17,7 +17,7 @@ from coder.models.model import Model
 from coder.models.wrapper import RoleModels, Router
 
 ATTEMPTS_BEFORE_ANOTHER = 2
-"""Requests to a model that has a fallback."""
+"""Number of requests to a model that has a fallback."""
 
 
 class Asked(BaseModel, frozen=True, extra="forbid"):
@@ -26,12 +26,12 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
     model: str | None = None
     base_url: str | None = None
     fallback: tuple[str, ...] = ()
-    """Asked in this order when the one before can't answer."""
+    """Models to call in this order if the previous one can't answer."""
     roles: dict[str, str] = {}
-    """Participant → model; each has the same fallbacks."""
+    """Model by participant; all have the same fallbacks."""
 
     def for_log(self) -> "Asked":
-        """Copy without secret parts of addresses."""
+        """Return a copy without the secret parts of addresses."""
         return Asked(
             model=self.model and name_for_log(self.model),
             base_url=self.base_url and for_log(self.base_url),
@@ -49,44 +49,46 @@ class Roles(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def all(self) -> tuple[ModelChoice, ...]:
-        """Every choice, the run's own first."""
+        """All chosen models, the main one first."""
         return (self.main, *self.fallbacks, *self.roles.values())
 
 
 async def resolve_roles(
     models: Asked, *, environ: Mapping[str, str], book: UserModels | None = None
 ) -> Roles:
-    """Choose every model before any is asked. Raises as `resolve` does."""
+    """Choose all models before any call. Raises the errors of `resolve`."""
     main = await resolve(models.model, base_url=models.base_url, environ=environ, book=book)
     names = (*models.fallback, *models.roles.values())
-    chosen = _keys_kept_apart([main, *[await resolve(name, environ=environ, book=book) for name in names]])
-    first = 1 + len(models.fallback)
-    roles = dict(zip(models.roles, chosen[first:], strict=True))
-    return Roles(main=chosen[0], fallbacks=tuple(chosen[1:first]), roles=roles)
+    chosen = _keep_keys_apart([main, *[await resolve(name, environ=environ, book=book) for name in names]])
+    first_role = 1 + len(models.fallback)
+    roles = dict(zip(models.roles, chosen[first_role:], strict=True))
+    return Roles(main=chosen[0], fallbacks=tuple(chosen[1:first_role]), roles=roles)
 
 
-def _keys_kept_apart(choices: list[ModelChoice]) -> list[ModelChoice]:
-    """The choices, without OpenAI's usual key at other addresses if OpenAI is used as well."""
-    usual = {
-        at: (choice, choice.endpoint)
-        for at, choice in enumerate(choices)
+def _keep_keys_apart(choices: list[ModelChoice]) -> list[ModelChoice]:
+    """Remove OpenAI's usual key from endpoints at other addresses, if OpenAI is used as well."""
+    usual_key_choices = {
+        index: (choice, choice.endpoint)
+        for index, choice in enumerate(choices)
         if choice.endpoint and choice.endpoint.key and choice.endpoint.key_variables[:1] == (USUAL_KEY,)
     }
-    openais = [pair for pair in usual.values() if pair[0].name.startswith("openai/")]
-    hosts = [endpoint.host for _, endpoint in openais]
-    for at, (choice, endpoint) in usual.items():
-        if openais and endpoint.host not in hosts:
-            note = f"{USUAL_KEY} goes to {openais[0][0].name} only. Another address has its key in {OWN_KEY}"
-            keyless = endpoint.model_copy(update={"key": None})
-            choices[at] = choice.model_copy(update={"endpoint": keyless, "notes": (*choice.notes, note)})
+    openai = [pair for pair in usual_key_choices.values() if pair[0].name.startswith("openai/")]
+    hosts = [endpoint.host for _, endpoint in openai]
+    for index, (choice, endpoint) in usual_key_choices.items():
+        if openai and endpoint.host not in hosts:
+            note = f"{USUAL_KEY} goes to {openai[0][0].name} only. Another address has its key in {OWN_KEY}"
+            endpoint_without_key = endpoint.model_copy(update={"key": None})
+            choices[index] = choice.model_copy(
+                update={"endpoint": endpoint_without_key, "notes": (*choice.notes, note)}
+            )
     return choices
 
 
 def check_vision(roles: Roles) -> None:
-    """Refuse a model that is known not to see pictures, before any call.
+    """Raise an error if a model is known not to see pictures, before any call.
 
     Raises:
-        UsageError: the message names it.
+        UsageError: the message names the model.
     """
     for choice in roles.all:
         if choice.name == f"local/{EMBEDDED}" or (choice.endpoint and choice.endpoint.sees is False):
@@ -100,10 +102,10 @@ def check_vision(roles: Roles) -> None:
 async def open_roles(
     roles: Roles, *, patience: Patience | None = None, silence_s: float | None = None
 ) -> AsyncIterator[Model]:
-    """All of them as one model; connections and processes end with the context. Opening makes no call."""
+    """Open all chosen models as one model; connections and processes end with the context."""
     async with AsyncExitStack() as stack:
 
-        def opened(choice: ModelChoice, *, is_last: bool) -> Model:
+        def open_choice(choice: ModelChoice, *, is_last: bool) -> Model:
             waits = patience or patience_with(choice.endpoint)
             if not is_last:
                 waits = waits.model_copy(update={"attempts": min(waits.attempts, ATTEMPTS_BEFORE_ANOTHER)})
@@ -111,17 +113,23 @@ async def open_roles(
             stack.push_async_callback(model.close)
             return model
 
-        last = len(roles.fallbacks)
-        others = [opened(each, is_last=at == last) for at, each in enumerate(roles.fallbacks, 1)]
+        fallback_count = len(roles.fallbacks)
+        fallbacks = [
+            open_choice(fallback, is_last=number == fallback_count)
+            for number, fallback in enumerate(roles.fallbacks, 1)
+        ]
 
-        def routed(choice: ModelChoice, model: Model) -> Model:
-            if not others:
+        def with_fallbacks(choice: ModelChoice, model: Model) -> Model:
+            if not fallbacks:
                 return model
-            return Router([model, *others], places=[each.place for each in (choice, *roles.fallbacks)])
+            return Router([model, *fallbacks], places=[part.place for part in (choice, *roles.fallbacks)])
 
-        main = routed(roles.main, opened(roles.main, is_last=not last))
-        own = {name: routed(each, opened(each, is_last=not last)) for name, each in roles.roles.items()}
-        yield RoleModels(main, own) if own else main
+        main = with_fallbacks(roles.main, open_choice(roles.main, is_last=not fallback_count))
+        role_models = {
+            name: with_fallbacks(role, open_choice(role, is_last=not fallback_count))
+            for name, role in roles.roles.items()
+        }
+        yield RoleModels(main, role_models) if role_models else main
 
 
 @asynccontextmanager
@@ -129,11 +137,11 @@ async def open_model(name: str | None = None, *, base_url: str | None = None) ->
     """Open the model of this name as `coder solve` does; its connections end with the context.
 
     Args:
-        name: `provider/model`, a provider, `local`, or any name behind `base_url`; None chooses one.
+        name: `provider/model`, a provider, `local`, or any name at `base_url`; None chooses a model.
         base_url: an OpenAI-compatible endpoint.
 
     Raises:
-        UsageError: no such provider or model, or a base URL that is none.
+        UsageError: the provider or model is unknown, or the base URL is invalid.
         ModelAuthError: the provider's key isn't set; the message names its variable.
     """
     roles = await resolve_roles(Asked(model=name, base_url=base_url), environ=os.environ)
@@ -156,7 +164,7 @@ def _model(choice: ModelChoice, patience: Patience) -> Model:
 
 
 def warm(roles: Roles) -> None:
-    """Import in a thread the clients that the first calls need. Raises MissingExtra: one isn't installed."""
+    """Import the clients for the first calls in a thread. Raises MissingExtra: one isn't installed."""
     apis = {choice.endpoint.api if choice.endpoint is not None else "chat" for choice in roles.all}
     for api in apis:
         require_client(api)

@@ -1,4 +1,4 @@
-"""Scripted: answers written by a person. They prove no model's skill."""
+"""Scripted: a model whose answers a person wrote."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -22,22 +22,22 @@ class Scripted(Closing):
         name: str = "scripted/dialogue",
         abilities: Abilities | None = None,
     ) -> None:
-        """Take answers: a text, calls of tools, or a whole answer."""
+        """Take answers: texts, calls of tools, or whole answers."""
         self._answers = tuple(answers)
         self.name = name
         self.abilities = abilities or Abilities()
         self.requests: list[RecordedRequest] = []
-        """What was asked so far."""
+        """Requests so far."""
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """Zero."""
+        """Return zero."""
         return Decimal(0)
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """The next answer.
+        """Return the next answer.
 
         Raises:
-            ModelError: the script has come to its end.
+            ModelError: no answer is left.
         """
         if len(self.requests) == len(self._answers):
             raise ModelError(

@@ -1,4 +1,4 @@
-"""SharedBudget: a limit for several runs together. Each call reserves its cost first."""
+"""SharedBudget: a limit on the cost of several runs together. Each call reserves its cost first."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from typing import Unpack
 
 from coder.base.errors import ModelError, SharedBudgetEmpty
 from coder.base.usage import Used
-from coder.models.abilities import LEAST, affordable
+from coder.models.abilities import LEAST, affordable_tokens
 from coder.models.abilities import reserved as reserved_tokens
 from coder.models.model import Answer, Asking, ChatMessage, Model, Retry, Switch
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import Wrapper
 
 SHARES = 4
-"""One in so many of what is free may be reserved for a long answer, so that others are asked meanwhile."""
+"""A call may reserve this fraction (1/SHARES) of the free amount, so that others can run meanwhile."""
 
 
 class SharedBudget:
@@ -33,37 +33,37 @@ class SharedBudget:
         return self.usd - self.spent - self._reserved
 
     async def reserve(self, usd: Decimal) -> None:
-        """Reserve an amount for one call; wait if other calls may return part of theirs.
+        """Reserve an amount for one call; wait while other calls may return parts of their reservations.
 
         Raises:
-            SharedBudgetEmpty: there can't be as much.
+            SharedBudgetEmpty: the amount won't become available.
         """
         while self.spent + self._reserved + usd > self.usd:
             if self.spent + usd > self.usd:
                 raise self._empty()
-            given_back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(given_back)
-            await given_back
+            release: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(release)
+            await release
         self._reserved += usd
 
     def lose(self, usd: Decimal) -> None:
-        """Count tokens of a failed try of a call that is repeated.
+        """Count the cost of a failed attempt of a call that is repeated.
 
         Raises:
-            SharedBudgetEmpty: what is reserved exceeds what is left.
+            SharedBudgetEmpty: the reservations exceed the remaining amount.
         """
         self.spent += usd
         if self.spent + self._reserved > self.usd:
             raise self._empty()
 
     def settle(self, reserved: Decimal, used: Decimal) -> None:
-        """Replace the reservation of an ended call by its cost."""
+        """Replace the reservation of an ended call by its actual cost."""
         self._reserved -= reserved
         self.spent += used
         waiting, self._waiting = self._waiting, []
-        for given_back in waiting:
-            if not given_back.done():
-                given_back.set_result(None)
+        for release in waiting:
+            if not release.done():
+                release.set_result(None)
 
     def _empty(self) -> SharedBudgetEmpty:
         return SharedBudgetEmpty(
@@ -71,33 +71,33 @@ class SharedBudget:
         )
 
 
-class Pursed(Wrapper):
-    """A model whose calls are paid from a shared budget; one of unknown cost costs its reservation."""
+class BudgetedModel(Wrapper):
+    """A model whose calls are paid from a shared budget; a call of unknown cost costs its reservation."""
 
     def __init__(self, model: Model, purse: SharedBudget) -> None:
-        """Take a model whose price is known."""
+        """Take a model with a known price."""
         super().__init__(model)
         self._purse = purse
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """The model's answer, once its cost is reserved.
+        """Reserve the cost of a call, and return the model's answer.
 
         Raises:
             SharedBudgetEmpty: the budget doesn't suffice, or the price isn't known.
         """
         sampling, on_retry = asking["sampling"], asking.get("on_retry")
-        tokens_in, most = input_tokens(messages, asking.get("form")), reserved_tokens(self, sampling)
-        share = affordable(self.price, tokens_in, most, self._purse.free / SHARES)
-        if share < most:
-            most = min(most, max(share, LEAST))
-            asking["sampling"] = sampling.model_copy(update={"room": most})
-        reserved = self.price(tokens_in, most)
+        tokens_in, max_output = input_tokens(messages, asking.get("form")), reserved_tokens(self, sampling)
+        affordable_output = affordable_tokens(self.price, tokens_in, max_output, self._purse.free / SHARES)
+        if affordable_output < max_output:
+            max_output = min(max_output, max(affordable_output, LEAST))
+            asking["sampling"] = sampling.model_copy(update={"room": max_output})
+        reserved = self.price(tokens_in, max_output)
         if reserved is None:
             raise SharedBudgetEmpty(
                 f"the price of {self.name} is unknown, and a limit is set on the cost of all runs"
             )
         await self._purse.reserve(reserved)
-        used = reserved  # an interrupted call may cost all of its reservation
+        used = reserved  # an interrupted call may cost the whole reservation
 
         async def tell(event: Retry | Switch) -> None:
             if on_retry is not None:

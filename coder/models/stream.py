@@ -1,4 +1,4 @@
-"""Assemble an answer from its stream. Chunks may have any shape."""
+"""Assemble an answer from its stream; malformed chunks are ignored."""
 
 import json
 from typing import TYPE_CHECKING, Literal, cast
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from coder.models.logprobs import Hesitations
 
 LARGEST_ANSWER = 4 << 20
-"""Characters; a longer answer is cut off."""
-MOST_CALLS = 128
+"""Characters of an answer; a longer one is cut off."""
+MAX_CALLS = 128
 """Calls of tools in one answer."""
-# Some endpoints let a model's thoughts stand in front of its answer.
-THINKS, THOUGHT = "<think>", "</think>"
+# Some endpoints put a model's reasoning in front of its answer, between these tags.
+THINK_START, THINK_END = "<think>", "</think>"
 
-_KEPT = frozenset({"reasoning_content", "reasoning_details"})
+_SENT_BACK = frozenset({"reasoning_content", "reasoning_details"})
 ON_CALLS = "extra_content"
-"""Fields of an answer, and of a call in it, that go back."""
+"""Field of a call that must be sent back; _KEPT has such fields of an answer."""
 
 Finish = Literal["stop", "length", "refusal", "other"]
 FINISHES: dict[str, Finish] = {
@@ -36,17 +36,17 @@ FINISHES: dict[str, Finish] = {
 
 
 class Unfinished:
-    """An answer so far."""
+    """An answer, as far as it was received."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._refused = False
         self.has_text = False
-        """Anything was said so far."""
+        """Whether any text was received."""
         self.size = 0
-        """Characters of all that was said, thought and called."""
+        """Characters of text, reasoning and calls."""
         self.seen_choice = False
-        """Something came that is an answer, be it empty."""
+        """Whether any part of an answer was received, even an empty one."""
         self._thoughts: list[str] = []
         self._thinks: bool | None = None
         self._tail = ""
@@ -76,12 +76,12 @@ class Unfinished:
             self.finish = FINISHES.get(finish.lower(), "other")
         self.think(_text(field(part, "reasoning_content") or field(part, "reasoning")))
         self._take_calls(rows(part, "tool_calls"))
-        self._remember(part)
+        self._keep_fields(part)
         self._hesitate(field(choice, "logprobs"))
-        text = self._said(_text(field(part, "content")))
+        text = self._outside_think(_text(field(part, "content")))
         refusal = word(part, "refusal")
         if refusal:
-            # The reason for the end that follows is `stop`, as of any other answer.
+            # The finish reason that follows is `stop`, as for any other answer.
             self.finish, self._refused = "refusal", True
         return self.say(text + refusal)
 
@@ -89,48 +89,48 @@ class Unfinished:
         if not logprobs:
             return
         if self._hesitations is None:
-            from coder.models.logprobs import Hesitations  # the usual call loads nothing of it
+            from coder.models.logprobs import Hesitations  # imported only if needed
 
             self._hesitations = Hesitations()
         self._hesitations.take(logprobs)
 
-    def _remember(self, part: object) -> None:
-        if isinstance(part, dict) and not _KEPT.isdisjoint(part):
+    def _keep_fields(self, part: object) -> None:
+        if isinstance(part, dict) and not _SENT_BACK.isdisjoint(part):
             self._kept_fields().take(part)
 
     def _kept_fields(self) -> "KeptFields":
         if self._fields is None:
-            from coder.models.kept_fields import KeptFields  # the usual call loads nothing of it
+            from coder.models.kept_fields import KeptFields  # imported only if needed
 
             self._fields = KeptFields()
         return self._fields
 
     def keep(self, item: object, place: int) -> None:
-        """Keep an item to be returned verbatim, unless it is no JSON or too long."""
+        """Keep an item to be sent back verbatim, unless it isn't valid JSON or is too long."""
         try:
             text = join_surrogates(json.dumps(item, ensure_ascii=False, allow_nan=False))
         except (ValueError, RecursionError):
             return
-        if sum(len(kept) for _, kept in self._opaque) + len(text) <= LARGEST_ANSWER:
+        if sum(len(item_text) for _, item_text in self._opaque) + len(text) <= LARGEST_ANSWER:
             self._opaque.append((place, text))
 
     @property
     def place(self) -> int:
-        """Place of the answer's next part, as `Opaque` counts."""
+        """Place of the answer's next part, in the numbering of `Opaque`."""
         return 1 + len(self._calls) if self.has_text or self._calls else 0
 
     def opaque(self, source: str) -> Opaque | None:
-        """Items to be returned to the answer's source."""
+        """Return the items to be sent back to the answer's source."""
         for place, item in self._fields.items(sorted(self._calls)) if self._fields else ():
             self.keep(item, place)
         return Opaque(source=source, items=tuple(self._opaque)) if self._opaque else None
 
     def alternatives(self, text: str) -> tuple[Alternative, ...]:
-        """Other beginnings of this answer, the most likely first."""
+        """Return other beginnings of this answer, the most likely first."""
         return self._hesitations.alternatives(text) if self._hesitations is not None else ()
 
     def say(self, text: str) -> str:
-        """Add text up to the limit, and return the part that was added."""
+        """Add text up to the limit, and return the added part."""
         text = text[: LARGEST_ANSWER - self.size]
         self._pieces.append(text)
         self.has_text = self.has_text or bool(text)
@@ -145,19 +145,19 @@ class Unfinished:
         return self.size > 0 or self.usage is not None or bool(self._calls)
 
     def end(self, finish: Finish) -> None:
-        """End the answer for the endpoint's reason, unless its length limit was reached here."""
+        """Set the endpoint's finish reason, unless the length limit was reached before."""
         if not self.too_long:
             self.finish = finish
 
     def think(self, text: str) -> None:
-        """Add reasoning up to the limit, which it shares with the text."""
+        """Add reasoning, up to the limit for text and reasoning together."""
         if text := text[: LARGEST_ANSWER - self.size]:
             self._thoughts.append(text)
             self.size += len(text)
 
     def call(self, place: int, *, id: str = "", name: str = "", arguments: str = "") -> None:
-        """Add to the tool call at this place of the answer."""
-        if place not in self._calls and len(self._calls) >= MOST_CALLS:
+        """Add a part to the tool call at this place of the answer."""
+        if place not in self._calls and len(self._calls) >= MAX_CALLS:
             return
         call = self._calls.setdefault(place, _Call())
         call.id = call.id or id
@@ -168,11 +168,11 @@ class Unfinished:
 
     @property
     def reasoning(self) -> str:
-        """The model's reasoning."""
+        """The model's reasoning, as far as it was received."""
         return join_surrogates("".join(self._thoughts)).strip()
 
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """Tool calls of the answer, in order of place."""
+        """Return the tool calls of the answer, in order of place."""
         return tuple(
             ToolCall(
                 id=join_surrogates(call.id) or f"call_{place}",
@@ -183,16 +183,16 @@ class Unfinished:
         )
 
     def _take_calls(self, calls: list[object]) -> None:
-        for at, call in enumerate(calls):
+        for number, call in enumerate(calls):
             index, function = field(call, "index"), field(call, "function")
             id, name, arguments = word(call, "id"), word(function, "name"), word(function, "arguments")
-            place = self._place_of(index if isinstance(index, int) else at, id, name)
+            place = self._place_of(index if isinstance(index, int) else number, id, name)
             self.call(place, id=id, name=name, arguments=arguments)
             if extra := field(call, ON_CALLS):
                 self._kept_fields().keep_on_call(place, {ON_CALLS: cast(JsonValue, extra)})
 
     def _place_of(self, index: int, id: str, name: str) -> int:
-        """Position of the call of a piece: Ollama and Gemini give each of several calls the index 0."""
+        """Return the position of a call's part; Ollama and Gemini give each of several calls the index 0."""
         place = self._places.get(index, index)
         call = self._calls.get(place)
         if call is not None and name and id and call.id not in ("", id):
@@ -200,33 +200,33 @@ class Unfinished:
         self._places[index] = place
         return place
 
-    def _said(self, text: str) -> str:
-        """Text of a piece outside `<think>`."""
+    def _outside_think(self, text: str) -> str:
+        """Return the part of a text outside `<think>`, and add the part inside as reasoning."""
         if self._thinks is None and text.strip():
-            self._thinks = text.lstrip().startswith(THINKS)
-            text = text.lstrip().removeprefix(THINKS) if self._thinks else text
+            self._thinks = text.lstrip().startswith(THINK_START)
+            text = text.lstrip().removeprefix(THINK_START) if self._thinks else text
         if not self._thinks:
             return text if self.has_text or not self._thoughts else text.lstrip()
-        joined = self._tail + text
-        at = joined.find(THOUGHT)
+        tail_and_text = self._tail + text
+        at = tail_and_text.find(THINK_END)
         if at < 0:
             self.think(text)
-            self._tail = joined[-len(THOUGHT) + 1 :]
+            self._tail = tail_and_text[-len(THINK_END) + 1 :]
             return ""
         self._thinks = False
-        self._thoughts = ["".join([*self._thoughts, text]).partition(THOUGHT)[0]]
-        return joined[at + len(THOUGHT) :].lstrip()
+        self._thoughts = ["".join([*self._thoughts, text]).partition(THINK_END)[0]]
+        return tail_and_text[at + len(THINK_END) :].lstrip()
 
     @property
     def too_long(self) -> bool:
-        """Whether the answer was cut here."""
+        """Whether the answer was cut off at our limit."""
         return self.size >= LARGEST_ANSWER
 
     def text(self) -> str:
-        """The whole text.
+        """Return the whole text.
 
         Raises:
-            Passing: the endpoint stopped before the end, or said nothing that is an answer.
+            Passing: the stream ended before the answer, or contained none.
         """
         if not self.seen_choice:
             advice = "Is it an API's address? One of your own, by --base-url, often ends in /v1."
@@ -243,7 +243,7 @@ class _Call:
 
 
 def _text(content: object) -> str:
-    """Text of a delta: a string, or a list of parts of which those of type `text` count."""
+    """Return the text of a delta: a string, or the parts of type `text` in a list."""
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []

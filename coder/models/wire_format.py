@@ -1,4 +1,4 @@
-"""Conversations as chat completions and the Responses API take them."""
+"""Convert conversations for chat completions and the Responses API."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from coder.models.model import ChatMessage, Image, JsonObject, ToolSpec
 
-_PICTURES = "The pictures of the results above, in their order:"
+_PICTURES_NOTE = "The pictures of the results above, in their order:"
 
 
 def chat_messages(
@@ -18,43 +18,45 @@ def chat_messages(
     marked: AbstractSet[int] = frozenset(),
     dropped: AbstractSet[str] = frozenset(),
 ) -> list[JsonObject]:
-    """`messages` of chat completions, with cache marks behind some, and without dropped fields."""
-    wired = [_chat_message(message, mark=at in marked) for at, message in enumerate(messages)]
-    for message, fields in zip(messages, wired, strict=True):
+    """Return `messages` for chat completions, with cache marks after some, and without dropped fields."""
+    fields_of_messages = [_chat_message(message, mark=at in marked) for at, message in enumerate(messages)]
+    for message, fields in zip(messages, fields_of_messages, strict=True):
         for place, text in message.opaque.items if message.opaque is not None else ():
             calls = cast(list[JsonObject], fields.get("tool_calls", ()))
-            kept = {name: value for name, value in json.loads(text).items() if name not in dropped}
-            (calls[place - 1] if place else fields).update(kept)
-    return wired
+            opaque_fields = {name: value for name, value in json.loads(text).items() if name not in dropped}
+            (calls[place - 1] if place else fields).update(opaque_fields)
+    return fields_of_messages
 
 
-def pictures_apart(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """The messages, pictures of results moved into a user's message behind all results of an answer."""
-    apart: list[ChatMessage] = []
+def move_pictures(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Move pictures of tool results into a user message after all results of an answer."""
+    moved: list[ChatMessage] = []
     pictures: list[Image] = []
-    for message, after in zip(messages, [*messages[1:], None], strict=True):
+    for message, next_message in zip(messages, [*messages[1:], None], strict=True):
         if message.role == "tool" and message.images:
             pictures += message.images
             message = message.model_copy(update={"images": ()})
-        apart.append(message)
-        if pictures and (after is None or after.role != "tool"):
-            apart.append(ChatMessage(role="user", content=_PICTURES, images=tuple(pictures)))
+        moved.append(message)
+        if pictures and (next_message is None or next_message.role != "tool"):
+            moved.append(ChatMessage(role="user", content=_PICTURES_NOTE, images=tuple(pictures)))
             pictures = []
-    return apart
+    return moved
 
 
 def response_input(messages: Sequence[ChatMessage]) -> list[JsonObject]:
-    """`input` of the Responses API."""
+    """Return `input` for the Responses API."""
     return [item for message in messages for item in _response_items(message)]
 
 
 def function_of(tool: ToolSpec) -> JsonObject:
-    """A tool as both interfaces describe it."""
+    """Return the description of a tool, as both APIs require it."""
     return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
 
 
-def in_place(message: ChatMessage, text_parts: list[JsonObject], calls: list[JsonObject]) -> list[JsonObject]:
-    """Parts of an answer with its opaque items at their places; items behind all others are left out."""
+def insert_opaque(
+    message: ChatMessage, text_parts: list[JsonObject], calls: list[JsonObject]
+) -> list[JsonObject]:
+    """Return the parts of an answer with its opaque items at their places; later items are omitted."""
     items = message.opaque.items if message.opaque is not None else ()
     parts: list[JsonObject] = []
     for at, slot in enumerate([text_parts, *([call] for call in calls)]):
@@ -64,7 +66,7 @@ def in_place(message: ChatMessage, text_parts: list[JsonObject], calls: list[Jso
 
 
 def _chat_message(message: ChatMessage, *, mark: bool = False) -> JsonObject:
-    wired: JsonObject = {"role": message.role, "content": message.content}
+    fields: JsonObject = {"role": message.role, "content": message.content}
     if message.images or (mark and message.content):
         text: JsonObject = {"type": "text", "text": message.content}
         if mark:
@@ -72,15 +74,15 @@ def _chat_message(message: ChatMessage, *, mark: bool = False) -> JsonObject:
         pictures: list[JsonValue] = [
             {"type": "image_url", "image_url": {"url": image.url}} for image in message.images
         ]
-        wired["content"] = [text, *pictures]
+        fields["content"] = [text, *pictures]
     if message.tool_calls:
-        wired["tool_calls"] = [
+        fields["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in message.tool_calls
         ]
     if message.tool_call_id is not None:
-        wired["tool_call_id"] = message.tool_call_id
-    return wired
+        fields["tool_call_id"] = message.tool_call_id
+    return fields
 
 
 def _response_items(message: ChatMessage) -> list[JsonObject]:
@@ -95,8 +97,8 @@ def _response_items(message: ChatMessage) -> list[JsonObject]:
             {"type": "input_image", "detail": "auto", "image_url": image.url} for image in message.images
         ]
         items.append({"role": message.role, "content": parts})
-    called: list[JsonObject] = [
+    calls: list[JsonObject] = [
         {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
         for call in message.tool_calls
     ]
-    return in_place(message, items, called)
+    return insert_opaque(message, items, calls)

@@ -1,4 +1,4 @@
-"""Models around other models. A Wrapper passes on everything that its subclass doesn't override."""
+"""Models that call other models. A Wrapper forwards everything that its subclass doesn't override."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -13,44 +13,44 @@ from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Swit
 
 @runtime_checkable
 class HasRoles(Protocol):
-    """A model with other models for some roles."""
+    """A model that uses other models for some participants."""
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """Participants that have a model of their own."""
+        """Participants that have their own model."""
 
     def role(self, participant: str) -> Model | None:
-        """The model of a participant; None where it has none of its own."""
+        """Return the model of a participant; None if it has no own model."""
 
 
-def playing(model: Model, participant: str) -> Model:
-    """The model that answers a participant."""
+def model_for(model: Model, participant: str) -> Model:
+    """Return the model that answers for a participant."""
     return (model.role(participant) if isinstance(model, HasRoles) else None) or model
 
 
 class Wrapper(Closing):
-    """A model that calls another one; the models of its roles are wrapped in the same way."""
+    """A model that calls another model; the models of roles are wrapped in the same way."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
 
     @property
     def name(self) -> str:
-        """The model's own."""
+        """Name of the wrapped model."""
         return self._model.name
 
     @property
     def abilities(self) -> Abilities:
-        """The model's own."""
+        """Abilities of the wrapped model."""
         return abilities_of(self._model)
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """Participants that have a model of their own."""
+        """Participants that have their own model."""
         return self._model.roles if isinstance(self._model, HasRoles) else ()
 
     def role(self, participant: str) -> Model | None:
-        """The model of a participant that has its own, wrapped as this one is."""
+        """Return the model of a participant that has its own, wrapped in the same way; else None."""
         model = self._model.role(participant) if isinstance(self._model, HasRoles) else None
         if model is None:
             return None
@@ -59,27 +59,27 @@ class Wrapper(Closing):
         return wrapper
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """The model's own."""
+        """Return the price of the wrapped model."""
         return self._model.price(input_tokens, output_tokens)
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """The model's own answer."""
+        """Return the answer of the wrapped model."""
         return await self._model.answer(messages, **asking)
 
     async def close(self) -> None:
-        """Close the model. Idempotent."""
+        """Close the wrapped model. Idempotent."""
         await self._model.close()
 
 
 class Several(Wrapper):
-    """Several models as one. By itself, it is the first of them."""
+    """Several models as one; name and abilities are those of the first."""
 
     def __init__(self, models: Sequence[Model]) -> None:
         super().__init__(models[0])
         self._models = tuple(models)
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
-        """The highest price, as any model may answer; None where one price isn't known."""
+        """Return the highest price, because any model may answer; None if a price is unknown."""
         prices = [model.price(input_tokens, output_tokens) for model in self._models]
         known_prices = [price for price in prices if price is not None]
         return max(known_prices) if len(known_prices) == len(prices) else None
@@ -91,7 +91,7 @@ class Several(Wrapper):
 
 
 class RoleModels(Several):
-    """The run's own model, with others for some participants."""
+    """The run's main model, with other models for some participants."""
 
     def __init__(self, model: Model, roles: Mapping[str, Model]) -> None:
         super().__init__((model, *roles.values()))
@@ -99,36 +99,36 @@ class RoleModels(Several):
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """Participants that have a model of their own."""
+        """Participants that have their own model."""
         return tuple(self._roles)
 
     def role(self, participant: str) -> Model | None:
-        """The model of a participant; None where it has none of its own."""
+        """Return the model of a participant; None if it has no own model."""
         return self._roles.get(participant)
 
 
 Cause = Literal["limit", "outage", "context", "refusal"]
 REST_S: dict[Cause, float] = {"limit": 30.0, "outage": 60.0}
-"""How long a model isn't asked first any more."""
+"""Seconds for which a model is called after all others."""
 _RESTS: dict[object, float] = {}
-"""Until when each place rests, by the monotonic clock."""
+"""End of each model's rest on the monotonic clock, by the model's identity."""
 
 
 class Router(Several):
     """Calls the first of its models that isn't resting.
 
-    A limit or an outage lets a model rest, for all runs of this process, and asks the next; a conversation
-    that is too long goes to one that may read more; a refusal to answer goes to the next. What no other model
-    could heal is raised at once: a wrong key, an unknown name, a bad request.
+    After a rate limit or an outage, a model rests for all runs of this process and the next one is called.
+    After a refusal the next model is called, and for a too long conversation the next with a larger context.
+    Errors that would occur with any model are raised: a wrong key, an unknown name, a bad request.
     """
 
     def __init__(self, models: Sequence[Model], *, places: Sequence[str] = ()) -> None:
-        """Set the models, and the name of each for other routers of this process."""
+        """Set the models, and identities that other routers of this process may share."""
         super().__init__(models)
         self._places: Sequence[object] = places or [object() for _ in models]
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """Answer by the first model that can. After a switch, `on_token` starts anew."""
+        """Answer by the first model that can. After a switch, `on_token` gets the answer from its start."""
         now = monotonic()
         remaining = sorted(range(len(self._models)), key=lambda at: _RESTS.get(self._places[at], 0.0) > now)
         on_retry = asking.get("on_retry")
@@ -148,11 +148,11 @@ class Router(Several):
                 if not remaining:
                     raise
             if on_retry is not None:
-                following = self._models[remaining[0]].name
-                await on_retry(Switch(model=model.name, next=following, reason=reason, lost=lost))
+                next_model = self._models[remaining[0]].name
+                await on_retry(Switch(model=model.name, next=next_model, reason=reason, lost=lost))
 
     def _others(self, remaining: list[int], at: int, cause: Cause | None) -> list[int]:
-        """The remaining models that may answer after this one's failure."""
+        """Return the remaining models that may answer after this model's failure."""
         if cause is None:
             return []
         if cause in REST_S:
@@ -160,12 +160,16 @@ class Router(Several):
         if cause != "context":
             return remaining
         contexts = [abilities_of(model).context for model in self._models]
-        limit = contexts[at]
-        return [o for o in remaining if limit is None or (other := contexts[o]) is None or other > limit]
+        failed_context = contexts[at]
+        return [
+            index
+            for index in remaining
+            if failed_context is None or (context := contexts[index]) is None or context > failed_context
+        ]
 
 
 def _cause(error: ModelError) -> Cause | None:
-    """Cause of a model's failure; None if another model must not hide it."""
+    """Return the cause of a model's failure; None if another model must not hide it."""
     match error:
         case ContextTooLong():
             return "context"

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from coder.models.abilities import LEAST, PriceOf, affordable
+from coder.models.abilities import LEAST, PriceOf, affordable_tokens
 from coder.run.event_types import BudgetReached, CallAnswered, CallIntended, Limit
 from coder.run.records.spend import Spend
 from coder.run.settings import Budget
@@ -17,12 +17,12 @@ def room_for_answer(spend: Spend, *, tokens_in: int, most: int, price: PriceOf) 
     usd_left = budget.max_cost - spend.usd - prompt_usd
     rooms: list[tuple[int, Limit | None]] = [
         (most, None),
-        (affordable(price, tokens_in, most, usd_left / 2), "cost"),
+        (affordable_tokens(price, tokens_in, most, usd_left / 2), "cost"),
     ]
     if budget.max_tokens is not None:
         rooms.append(((budget.max_tokens - spend.tokens - tokens_in) // 2, "tokens"))
     if budget.max_call_cost is not None:
-        rooms.append((affordable(price, tokens_in, most, budget.max_call_cost - prompt_usd), "call"))
+        rooms.append((affordable_tokens(price, tokens_in, most, budget.max_call_cost - prompt_usd), "call"))
     room, limit = min(rooms, key=lambda one: one[0])
     return max(room, min(LEAST, most)), limit
 

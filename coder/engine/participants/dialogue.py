@@ -13,7 +13,7 @@ from coder.engine.prompting.folding import folded, is_too_long
 from coder.engine.prompting.reprompt import quoted
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, Form, Sampling
-from coder.models.tokens import is_cut, shrunk
+from coder.models.tokens import is_cut, shorten_longest
 from coder.run.event_types import ContextFolded
 from coder.tools.protocol import Settled, settled
 from coder.tools.text_mode import as_text, speaks_tools, text_call
@@ -159,7 +159,7 @@ class DialogueTurn:
         """Fold the dialogue, or, without a window, cut it; False where nothing can be left out."""
         shorter: list[ChatMessage] | None = folded(self._talk, window, plan=self._turn.state.dialogue.plan)
         if shorter == self._talk:
-            shorter = shrunk(self._talk) if window is None else None
+            shorter = shorten_longest(self._talk) if window is None else None
         if shorter is None:
             return False
         self._talk = shorter

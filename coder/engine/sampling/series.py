@@ -9,7 +9,7 @@ from coder.engine.sampling.completion import completion
 from coder.engine.sampling.conclusion import conclude, find_stuck
 from coder.engine.sampling.picker import ENOUGH, find_agreement
 from coder.engine.turn.turn import Turn
-from coder.models.abilities import goes_on
+from coder.models.abilities import continues_text
 from coder.run.attempts import digests_of, is_rejection
 from coder.run.event_types import (
     AttemptEnded,
@@ -91,7 +91,7 @@ class Series:
 
     def _completes(self) -> bool:
         state = self._journal.state
-        return self._compares and goes_on(state.model) and completion().can_complete(state)
+        return self._compares and continues_text(state.model) and completion().can_complete(state)
 
     def _may_begin(self) -> bool:
         """Whether one more attempt is wanted, and the limits leave a call for it."""

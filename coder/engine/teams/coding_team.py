@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coder.engine.participants.role import CODER, awaits_plan
-from coder.models.abilities import goes_on
+from coder.models.abilities import continues_text
 from coder.run.attempts import tried
 from coder.run.message import EXPERT
 from coder.run.state import State
@@ -31,7 +31,7 @@ class CodingTeam:
             from coder.engine.participants.planner import Planner  # most tasks have no plan
 
             return Planner(acts=self.acts is not False)
-        if self.completes and goes_on(state.model):
+        if self.completes and continues_text(state.model):
             from coder.engine.sampling.completion import completion
 
             if completion().can_complete(state):

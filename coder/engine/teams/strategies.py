@@ -8,7 +8,7 @@ from coder.base.errors import UsageError
 from coder.engine.loop import Team
 from coder.engine.teams.coding_team import CodingTeam, coding_stop
 from coder.engine.teams.team_settings import OWN_STOP, check_team, leaves_open, with_stop, with_team
-from coder.models.abilities import Abilities, abilities_of, goes_on, takes_tools
+from coder.models.abilities import Abilities, abilities_of, continues_text, takes_tools
 from coder.models.model import Model
 from coder.run.message import EXPERT
 from coder.run.option_table import MANY_STEPS
@@ -134,7 +134,7 @@ def strategy_for(
     if sessions and _acts(settings, model, able):
         return "act"
     is_one_function = task.workspace is None and task.test_command is None and not task.test_files
-    if goes_on(model) and settings.plan is None and is_one_function:
+    if continues_text(model) and settings.plan is None and is_one_function:
         return "best-of-n"
     return "repair"
 

@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from coder.base.errors import ModelError, SharedBudgetEmpty
 from coder.base.text.redact import Redactor
-from coder.models.abilities import known_limit, reserved
+from coder.models.abilities import answer_limit, reserved
 from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
 from coder.models.tokens import input_tokens
 from coder.run.budget import is_spent_on_reasoning, over_budget, room_for_answer, spent_budget
@@ -73,7 +73,7 @@ class LoggedCalls:
             most, self.bound_by = room_for_answer(
                 spend, tokens_in=tokens_in, most=reserved(model, sampling), price=model.price
             )
-            if self.bound_by is not None or known_limit(model, sampling) is not None:
+            if self.bound_by is not None or answer_limit(model, sampling) is not None:
                 sampling = sampling.model_copy(update={"room": most})
             kept = _kept(state.dialogue.messages, sent) if in_dialogue else 0
             intent = CallIntended(

@@ -13,8 +13,8 @@ from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls, request_key
 from coder.environment.workbench import Workbench
 from coder.models.abilities import EMBEDDED, LARGEST, Abilities, abilities_of, takes_tools
 from coder.models.model import ChatMessage, Form, Model, Sampling
-from coder.models.tokens import shrunk
-from coder.models.wrapper import playing
+from coder.models.tokens import shorten_longest
+from coder.models.wrapper import model_for
 from coder.run.budget import is_spent_on_reasoning, no_room
 from coder.run.event_types import CallAnswered, StopRequested
 from coder.run.journal import Journal
@@ -48,7 +48,7 @@ class Turn:
         self.limit: asyncio.Timeout | None = None
         """Ends the turn when the run's time is over; it doesn't run while a person is asked."""
         self._baseline = baseline
-        self._model = playing(model, participant)
+        self._model = model_for(model, participant)
         self._calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor)
 
     async def baseline(self, within_s: float | None = None) -> None:
@@ -109,7 +109,7 @@ class Turn:
             try:
                 return await self._whole(sent, sampling)
             except ContextTooLong:
-                shorter = shrunk(sent)
+                shorter = shorten_longest(sent)
                 if shorter is None:
                     raise
                 sent = shorter
@@ -177,7 +177,7 @@ class Turn:
         """Whether the next logged answer is to a shorter form of this request."""
         if not self._calls.stored:
             return False
-        shorter = shrunk(sent)
+        shorter = shorten_longest(sent)
         key = request_key(shorter, sampling) if shorter is not None else None
         return any(answer.key == key for answer in self._calls.stored)
 

@@ -19,7 +19,7 @@ from coder.config.layers import Loaded, load, usual_user_file
 from coder.config.schema import Config
 from coder.models.find_model import server_that_answers
 from coder.models.model import Usage
-from coder.models.providers import cost, found_endpoints, providers
+from coder.models.providers import cost, find_keyed_providers, providers
 from coder.models.roles import Asked, resolve_roles
 from coder.models.weights import embedded_weights
 from coder.people.cli.backend import automatic
@@ -110,7 +110,7 @@ async def _sandboxes(choice: str, policy: Policy) -> list[DoctorFinding]:
 
 
 def _keys() -> Iterator[DoctorFinding]:
-    for endpoint in found_endpoints(os.environ):
+    for endpoint in find_keyed_providers(os.environ):
         text = f"{endpoint.variable} is set"
         yield DoctorFinding(name=f"model {endpoint.provider.name}", works=True, needed=False, text=text)
 

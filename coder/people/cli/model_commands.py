@@ -15,7 +15,7 @@ from coder.base.text.sanitize import one_line
 from coder.config.layers import load
 from coder.models.catalog import Catalog, Listed, UserModels
 from coder.models.catalog_update import SOURCE, update_catalog
-from coder.models.providers import Provider, providers, set_of
+from coder.models.providers import Provider, providers, set_variables
 from coder.show.flags import Json, group, option
 from coder.show.interrupt import run_until_interrupted
 from coder.show.styling import download_bar
@@ -120,7 +120,7 @@ def _row(
     own = book.prices.get(name)
     prices = {"input_usd": own.input, "output_usd": own.output, "cached_usd": own.cached} if own else {}
     values = facts.model_dump() | prices
-    return ListedModel(**values, model=name, key_is_set=bool(set_of(provider.key_variables, environ)))
+    return ListedModel(**values, model=name, key_is_set=bool(set_variables(provider.key_variables, environ)))
 
 
 def _costs_at_most(row: ListedModel, usd: float) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import ContextTooLong
-from coder.models.abilities import affordable, asked_for
+from coder.models.abilities import affordable_tokens, request_limit
 from coder.models.model import Sampling
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
@@ -51,7 +51,7 @@ async def test_a_small_model_keeps_to_a_short_answer() -> None:
 
 
 def test_a_prompt_that_may_fill_the_context_leaves_some_room_to_be_asked_for() -> None:
-    assert asked_for(Sampling(), own=4096, context=8_000, tokens_in=9_000) == 1024
+    assert request_limit(Sampling(), own=4096, context=8_000, tokens_in=9_000) == 1024
 
 
 async def test_a_limit_that_is_too_large_is_asked_for_as_the_endpoint_says() -> None:
@@ -111,4 +111,4 @@ def test_what_can_be_paid_for_is_counted_behind_the_prompt(usd: str, tokens: int
     def price(into: int, out: int) -> Decimal:
         return Decimal(into + 100 * out) / 9_000_000
 
-    assert affordable(price, 500, 1_000, Decimal(usd)) == tokens
+    assert affordable_tokens(price, 500, 1_000, Decimal(usd)) == tokens

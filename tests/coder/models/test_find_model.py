@@ -5,7 +5,7 @@ import pytest
 
 from coder.base.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.models.find_model import WEAK, ModelChoice, resolve, unknown_name
-from coder.models.providers import Provider, built_in, found_endpoints, providers
+from coder.models.providers import Provider, built_in, find_keyed_providers, providers
 from coder.models.roles import Asked, Roles, open_roles, resolve_roles
 from tests.faulty_endpoint import Reply, faulty_endpoint, hangs, unused_port
 
@@ -237,7 +237,7 @@ async def test_openais_base_url_variable_is_kept() -> None:
 
 
 def test_endpoints_are_found_by_the_name_of_a_variable() -> None:
-    found = found_endpoints({"OTHER_KEY": KEY, "UNRELATED_KEY": KEY}, table=HOSTED)
+    found = find_keyed_providers({"OTHER_KEY": KEY, "UNRELATED_KEY": KEY}, table=HOSTED)
 
     assert [(row.provider.name, row.variable) for row in found] == [("second", "OTHER_KEY")]
     assert KEY not in repr(found)

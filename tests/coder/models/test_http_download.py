@@ -64,21 +64,21 @@ async def test_the_catalogue_is_loaded_from_its_address(address: str, tmp_path: 
 
 
 def test_a_redirect_is_followed_by_https_and_by_nothing_else(address: str) -> None:
-    assert download(f"{address}/moved", most=1 << 20) == WEIGHTS
+    assert download(f"{address}/moved", max_bytes=1 << 20) == WEIGHTS
     with pytest.raises((UsageError, ModelUnavailable)):
-        download(f"{address}/down", most=1 << 20)
+        download(f"{address}/down", max_bytes=1 << 20)
 
 
 def test_no_more_is_taken_than_was_asked_for(address: str) -> None:
-    assert download(f"{address}/m.gguf", most=len(WEIGHTS)) == WEIGHTS
+    assert download(f"{address}/m.gguf", max_bytes=len(WEIGHTS)) == WEIGHTS
     with pytest.raises(UsageError, match="and is refused"):
-        download(f"{address}/m.gguf", most=len(WEIGHTS) - 1)
+        download(f"{address}/m.gguf", max_bytes=len(WEIGHTS) - 1)
 
 
 def test_a_download_tells_how_much_of_it_has_come(address: str) -> None:
     told: list[tuple[int, int | None]] = []
 
-    download(f"{address}/m.gguf", most=1 << 20, on_progress=lambda *both: told.append(both))
+    download(f"{address}/m.gguf", max_bytes=1 << 20, on_progress=lambda *both: told.append(both))
 
     assert told[-1] == (len(WEIGHTS), len(WEIGHTS))
 
@@ -102,7 +102,7 @@ def test_a_bar_of_a_download_is_drawn_on_a_terminal_and_gone_at_its_end(
 
 def test_what_is_not_there_is_said(address: str) -> None:
     with pytest.raises(ModelUnavailable, match="Not Found"):
-        download(f"{address}/none", most=1)
+        download(f"{address}/none", max_bytes=1)
 
 
 def test_a_server_that_fails_for_a_moment_is_asked_again_when_it_says(
@@ -110,7 +110,7 @@ def test_a_server_that_fails_for_a_moment_is_asked_again_when_it_says(
 ) -> None:
     replies: list[bytes | int] = [502, 0, 429, WEIGHTS]
 
-    content = download(trusted({"/m.gguf": replies}) + "/m.gguf", most=1 << 20)
+    content = download(trusted({"/m.gguf": replies}) + "/m.gguf", max_bytes=1 << 20)
 
     assert (content, replies) == (WEIGHTS, [])
 
@@ -122,7 +122,7 @@ def test_a_server_that_asks_to_wait_longer_than_the_deadline_is_asked_once(
     address = trusted({"/m.gguf": replies})
 
     with pytest.raises(ModelUnavailable, match=r"HTTP 503 .*It asks to wait 3600 s"):
-        download(f"{address}/m.gguf", most=1 << 20)
+        download(f"{address}/m.gguf", max_bytes=1 << 20)
 
     assert replies == [WEIGHTS]
 
@@ -133,14 +133,14 @@ def test_a_server_that_keeps_failing_is_asked_five_times(
     address = trusted({"/m.gguf": [500] * 9})
 
     with pytest.raises(ModelUnavailable, match=r"HTTP 500 .*asked 5 times"):
-        download(f"{address}/m.gguf", most=1 << 20)
+        download(f"{address}/m.gguf", max_bytes=1 << 20)
 
 
 def test_a_certificate_that_nobody_trusts_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
 
     with pytest.raises(ModelUnavailable, match="certificate"):
-        download(f"{address}/m.gguf", most=1)
+        download(f"{address}/m.gguf", max_bytes=1)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_proxy_or_an_authority_that_cannot_be_used_is_no_bug_of_ours(
     monkeypatch.setenv(name, value)
 
     with pytest.raises(ModelUnavailable, match="can't be loaded: ") as refused:
-        download("https://127.0.0.1:9/m.gguf", most=1)
+        download("https://127.0.0.1:9/m.gguf", max_bytes=1)
 
     assert "planted" not in str(refused.value)
 
@@ -166,6 +166,6 @@ def test_neither_password_nor_token_of_an_address_is_said(address: str) -> None:
     named = address.replace("https://", "https://someone:planted-password@") + "/none?token=planted-token"
 
     with pytest.raises(ModelUnavailable, match="Not Found") as missing:
-        download(named, most=1)
+        download(named, max_bytes=1)
 
     assert "planted" not in str(missing.value)

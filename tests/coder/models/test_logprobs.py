@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.models.logprobs import KEPT, Hesitations
+from coder.models.logprobs import MAX_ALTERNATIVES, Hesitations
 from coder.models.model import Alternative, Answer, Sampling
 from tests.coder.models.asking import KEY, ask
 from tests.faulty_endpoint import error, faulty_endpoint, says, streams
@@ -92,7 +92,7 @@ def test_the_likeliest_come_first_and_none_is_what_was_said(
 
     best = found.alternatives(said)
 
-    assert len(best) <= KEPT
+    assert len(best) <= MAX_ALTERNATIVES
     assert [one.logprob for one in best] == sorted((one.logprob for one in best), reverse=True)
     assert all(one.logprob <= 0 and not said.startswith(one.text) for one in best)
 

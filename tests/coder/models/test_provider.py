@@ -1,7 +1,7 @@
 import pytest
 
 from coder.base.errors import UsageError
-from coder.models.providers import Provider, address, find_provider, found_endpoints, providers
+from coder.models.providers import Provider, address, find_keyed_providers, find_provider, providers
 
 CLOUD = Provider(
     name="cloud", url="https://${REGION}.example.com/${PROJECT}/v1", key_variables=("CLOUD_KEY",)
@@ -36,7 +36,7 @@ def test_a_provider_is_known_by_the_catalogues_name_too() -> None:
     "variable", ["GITHUB_TOKEN", "HF_TOKEN", "AWS_BEARER_TOKEN_BEDROCK", "AZURE_API_KEY"]
 )
 def test_a_key_that_is_set_for_other_purposes_chooses_no_model(variable: str) -> None:
-    assert found_endpoints({variable: "planted-0123456789"}) == []
+    assert find_keyed_providers({variable: "planted-0123456789"}) == []
 
 
 LISTED = (

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from coder.models.endpoint import Patience
 from coder.models.model import Retry
-from coder.models.retries import Passing, SilenceClock, retried, retry_after_s
+from coder.models.retries import Passing, SilenceClock, retry_after_s, retry_passing
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ async def _waits(patience: Patience, fault: Passing) -> list[Retry]:
         raise fault
 
     with pytest.raises(Passing):
-        await retried(fail, patience=patience, clock=SilenceClock(patience.deadline_s), on_retry=tell)
+        await retry_passing(fail, patience=patience, clock=SilenceClock(patience.deadline_s), on_retry=tell)
     return told
 
 
@@ -81,6 +81,6 @@ async def test_other_errors_are_never_retried() -> None:
         raise KeyError("programming")
 
     with pytest.raises(KeyError):
-        await retried(fail, patience=Patience(), clock=SilenceClock(30), on_retry=None)
+        await retry_passing(fail, patience=Patience(), clock=SilenceClock(30), on_retry=None)
 
     assert calls == [1]

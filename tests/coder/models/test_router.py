@@ -14,7 +14,7 @@ from coder.models.model import Answer, Model, Retry, Sampling, Switch
 from coder.models.recorder import Recorder
 from coder.models.roles import Asked, open_roles, resolve_roles
 from coder.models.scripted import Scripted
-from coder.models.wrapper import RoleModels, Router, playing
+from coder.models.wrapper import RoleModels, Router, model_for
 from tests.coder.models.asking import QUESTION, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, chunk, error, faulty_endpoint, resets, says, streams
 
@@ -139,8 +139,8 @@ async def test_roles_have_models_of_their_own_also_behind_a_recorder(tmp_path: P
     cast = RoleModels(run, {"planner": planner})
 
     async with Recorder(cast, tmp_path / "r.jsonl") as recorder:
-        plan = await playing(recorder, "planner").answer(QUESTION, sampling=Sampling())
-        code = await playing(recorder, "coder").answer(QUESTION, sampling=Sampling())
+        plan = await model_for(recorder, "planner").answer(QUESTION, sampling=Sampling())
+        code = await model_for(recorder, "coder").answer(QUESTION, sampling=Sampling())
 
     assert (plan.text, code.text) == ("plan", "code")
     assert len((tmp_path / "r.jsonl").read_text().splitlines()) == 3

@@ -14,7 +14,7 @@ from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Sampling
 from coder.models.scripted import Scripted
-from coder.models.shared_budget import Pursed, SharedBudget
+from coder.models.shared_budget import BudgetedModel, SharedBudget
 from coder.models.wrapper import RoleModels
 from coder.run.event_types import BudgetReached, CallIntended, ModelCallFailed, parse
 from coder.run.settings import Budget, Settings
@@ -87,7 +87,7 @@ async def test_a_model_without_a_price_is_not_asked() -> None:
     with faulty_endpoint(FIVE) as server:
         async with ChatModel(endpoint_of(server)) as model:
             with pytest.raises(SharedBudgetEmpty, match="price of toy/toy is unknown"):
-                await Pursed(model, SharedBudget(CENT)).answer(QUESTION, sampling=TEN)
+                await BudgetedModel(model, SharedBudget(CENT)).answer(QUESTION, sampling=TEN)
 
     assert server.requests == []
 
@@ -95,7 +95,7 @@ async def test_a_model_without_a_price_is_not_asked() -> None:
 async def test_a_role_is_paid_from_the_same_purse() -> None:
     with faulty_endpoint(FIVE) as server:
         purse, model = SharedBudget(CENT), ChatModel(endpoint_of(server, price=PRICE))
-        cast = Pursed(RoleModels(model, {"planner": model}), purse)
+        cast = BudgetedModel(RoleModels(model, {"planner": model}), purse)
         planner = cast.role("planner")
         assert planner is not None
         await planner.answer(QUESTION, sampling=TEN)
@@ -113,7 +113,7 @@ async def test_runs_that_share_a_purse_end_at_its_limit_and_the_call_is_not_made
     with faulty_endpoint(FIVE) as server:
         async with ChatModel(endpoint_of(server, price=PRICE), patience=QUICK) as model:
             # A call of a run reserves 4,096 tokens, $4.096.
-            run = await solve(task, model=Pursed(model, purse), settings=settings, log=log)
+            run = await solve(task, model=BudgetedModel(model, purse), settings=settings, log=log)
 
     bodies = [parse(event) for event in await log.read(run.run_id)]
     assert (run.status, run.exit_code, run.limit, server.requests) == ("limit", 3, "shared", [])
@@ -127,7 +127,7 @@ async def _ask_at_once(
 ) -> list[BaseException | None]:
     patience = Patience(first_wait_s=0, attempts=attempts)
     async with ChatModel(endpoint_of(server, price=PRICE), patience=patience) as model:
-        asked = [Pursed(model, purse).answer(QUESTION, sampling=TEN) for _ in range(calls)]
+        asked = [BudgetedModel(model, purse).answer(QUESTION, sampling=TEN) for _ in range(calls)]
         ends = await asyncio.gather(*asked, return_exceptions=True)
     return [end if isinstance(end, BaseException) else None for end in ends]
 
@@ -136,7 +136,7 @@ async def test_a_purse_that_is_large_enough_leaves_the_endpoint_its_own_limit() 
     with faulty_endpoint(FIVE) as server:
         async with ChatModel(endpoint_of(server, price=PRICE)) as model:
             for usd in (10_000, 40):
-                await Pursed(model, SharedBudget(Decimal(usd))).answer(QUESTION, sampling=Sampling())
+                await BudgetedModel(model, SharedBudget(Decimal(usd))).answer(QUESTION, sampling=Sampling())
 
     assert [request.body.get("max_tokens") for request in server.requests] == [None, 10_000]
 
@@ -145,14 +145,14 @@ def test_whoever_pays_hides_nothing_of_what_a_model_can_do() -> None:
     endpoint = Endpoint(name="a/m", model="m", url=SecretStr("http://127.0.0.1:9"), context=9000, tools=True)
     inside = ChatModel(endpoint)
 
-    assert abilities_of(Pursed(inside, SharedBudget(Decimal(1)))) == abilities_of(inside)
+    assert abilities_of(BudgetedModel(inside, SharedBudget(Decimal(1)))) == abilities_of(inside)
 
 
 def test_the_models_of_roles_are_wrapped_as_the_runs_own_is() -> None:
     cast = RoleModels(Scripted(["a"]), {"planner": Scripted(["b"])})
 
-    pursed = Pursed(cast, SharedBudget(Decimal(1)))
+    pursed = BudgetedModel(cast, SharedBudget(Decimal(1)))
 
     assert pursed.roles == ("planner",)
-    assert isinstance(pursed.role("planner"), Pursed)
+    assert isinstance(pursed.role("planner"), BudgetedModel)
     assert pursed.role("coder") is None

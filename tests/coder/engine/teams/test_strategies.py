@@ -8,7 +8,7 @@ import pytest
 from coder.base.errors import UsageError
 from coder.engine.agent import resume, solve
 from coder.engine.teams.strategies import apply_strategy, strategy_for
-from coder.models.abilities import Abilities, goes_on, parameters_of
+from coder.models.abilities import Abilities, continues_text, parameters_of
 from coder.models.model import Alternative, Answer, ChatMessage
 from coder.models.scripted import Scripted
 from coder.models.wrapper import RoleModels
@@ -317,4 +317,4 @@ def test_a_model_that_reads_little_does_not_act(context: int | None, taken: str)
     ],
 )
 def test_a_models_name_tells_its_size(name: str, size: int | None, small: bool) -> None:
-    assert (parameters_of(name), goes_on(name)) == (size, small)
+    assert (parameters_of(name), continues_text(name)) == (size, small)

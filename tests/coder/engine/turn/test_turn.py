@@ -19,7 +19,7 @@ from coder.environment.workbench import Workbench
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
 from coder.models.scripted import Scripted
-from coder.models.tokens import SHORTEST, input_tokens, shrunk
+from coder.models.tokens import SHORTEST, input_tokens, shorten_longest
 from coder.run.event_types import (
     Body,
     BudgetReached,
@@ -253,7 +253,7 @@ def test_what_is_shrunk_is_shorter_each_time_and_comes_to_an_end(texts: Sequence
 
     while messages is not None:
         sizes.append(sum(len(message.content) for message in messages))
-        messages = shrunk(messages)
+        messages = shorten_longest(messages)
 
     assert sizes == sorted(set(sizes), reverse=True)
 
