@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.book_alone import requirements
+
 ROOT = Path(__file__).parents[2]
 ROWS = [line.split() for line in (ROOT / "tests/books.txt").read_text().splitlines() if line[0] != "#"]
 TESTS = {book: [word for word in words if not word.startswith("--")] for book, *words in ROWS}
@@ -67,3 +69,18 @@ def test_run_passes_the_tests_of_a_book_to_pytest(book: str) -> None:
     words = next(words for name, *words in ROWS if name == book)
     assert ended.stdout.split() == [*words, "-k", "x"]
     assert other.stdout.split() == ["tests/a/b.py"]
+
+
+def test_each_book_names_what_its_tests_need_and_the_lower_ones_nothing_of_the_agent() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = pyproject["dependency-groups"]
+
+    assert [*groups] == [*TESTS]
+    for book in ("sandbox", "verdicts"):
+        needs = requirements(book)
+        assert not [
+            need for need in needs if "openai" in need or "coder-agent" in need or "--editable" in need
+        ]
+        assert set(groups[book]) < set(needs)
+    for book in ("coder", "platform", "benchmarks"):
+        assert any(need.startswith(f"--editable={ROOT}[") for need in requirements(book))

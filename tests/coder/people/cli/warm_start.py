@@ -111,10 +111,19 @@ def _import_all() -> None:
     for name in ("coder", "sandbox", "benchmarks"):
         for module in pkgutil.walk_packages(import_module(name).__path__, f"{name}."):
             if not f"{module.name}.".startswith(_INSIDE):
-                import_module(module.name)
+                _import_where_installed(module.name)
     for name in ("platformdirs", *_FOR_SERVERS):
-        import_module(name)
+        _import_where_installed(name)
     import_module("coder.models.connection").import_client()
+
+
+def _import_where_installed(name: str) -> None:
+    """Import a module, unless a package that it needs isn't installed: the commands that need it say so."""
+    try:
+        import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("coder", "sandbox", "benchmarks"):
+            raise
 
 
 def _serve(asking: socket.socket) -> tuple[int, list[int]]:

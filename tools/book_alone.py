@@ -1,0 +1,59 @@
+"""Run the tests of a book in an environment of that book's dependencies alone.
+
+python -m tools.book_alone BOOK [PYTEST ARGUMENTS]
+
+A book's dependencies stand in pyproject.toml's `dependency-groups`. The exit code is pytest's.
+"""
+
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[1]
+_PROJECT = "coder-agent"
+
+
+def requirements(book: str) -> list[str]:
+    """Return pip's arguments for what a book needs, this checkout included.
+
+    A book that names extras of the project gets its dependencies too; another one gets none of them.
+    """
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needs = pyproject["dependency-groups"][book]
+    test_tools = [
+        name
+        for name in pyproject["project"]["optional-dependencies"]["dev"]
+        if name.startswith(("pytest", "hypothesis"))
+    ]
+    extras = [need.removeprefix(_PROJECT) for need in needs if need.startswith(_PROJECT)]
+    checkout = [f"--editable={ROOT}{extra}" for extra in extras]
+    return [*checkout, *test_tools, *(need for need in needs if not need.startswith(_PROJECT))]
+
+
+def tests_of(book: str) -> list[str]:
+    """Return pytest's arguments that select the tests of a book."""
+    rows = (line.split() for line in (ROOT / "tests/books.txt").read_text().splitlines())
+    return next(words for name, *words in rows if name == book)
+
+
+def main() -> int:
+    """Build the environment, run the tests in it, and remove it."""
+    book, *arguments = sys.argv[1:]
+    with TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = str(Path(folder, "bin/python"))
+        pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        needs = requirements(book)
+        subprocess.run([*pip, *needs], check=True, cwd=ROOT)
+        if not any(need.startswith("--editable") for need in needs):
+            # The entry points of the backends are found by the distribution's metadata.
+            subprocess.run([*pip, "--no-deps", f"--editable={ROOT}"], check=True, cwd=ROOT)
+        tests = [python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *tests_of(book), *arguments]
+        return subprocess.run(tests, check=False, cwd=ROOT).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
