@@ -1,21 +1,20 @@
 """A toy repository mended by acting in three calls of an instant model, and 50 steps of a dialogue.
 
-    python -m perf.acting [--rounds N] [--mini MINI]
+    python -m perf.acting [--rounds N] [--mini MINI] [--pi PI]
 
-MINI is the program of mini-swe-agent, in an environment of its own; it runs our harmless commands on this
-machine, without a sandbox. Each round runs all of them in turn. What is printed are medians, and ratios of
-the same run: absolute times are this machine's.
+MINI and PI are the programs of mini-swe-agent and of pi, each installed apart (`perf/mends.py`); they run our
+harmless commands on this machine, without a sandbox. Each round runs all of them in turn. What is printed are
+medians, and ratios of the same run: absolute times are this machine's.
 """
 
 import asyncio
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,71 +25,10 @@ from coder import Budget, Settings, Task, solve
 from coder.models.find_model import resolve
 from coder.models.roles import Roles, open_roles
 from coder.store import SqliteLog
-from perf.fix import CHECK, WRONG
+from perf.fix import WRONG
 from perf.instant import CALLS, instant_endpoint
-from perf.wholes import Took, flags, timed
-from tests.faulty_endpoint import Reply, calls, completion, faulty_endpoint, tool_call, whole
-from tests.git_repository import make_repository
-
-MEND = "sed -i 's/a - b/a + b/' calc.py"
-TEST = "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
-SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
-
-
-def _whole_call(command: str) -> Reply:
-    document = completion(None)
-    document["choices"][0]["message"]["tool_calls"] = [tool_call("bash", command=command)]
-    return whole(document)
-
-
-def mended(*, pytest: bool) -> Took:
-    """One whole process of ours: a look that runs the test, the change, `done`."""
-    test = ["python", "-m", "pytest", "-q"] if pytest else ["python", "check.py"]
-    look = calls("bash", command=f"cat calc.py; {' '.join(test)}")
-    script = [look, calls("bash", command=MEND), calls("done", summary="It adds now.")]
-    with faulty_endpoint(*script) as endpoint, tempfile.TemporaryDirectory() as folder:
-        work = _repository(Path(folder), pytest=pytest)
-        argv = [
-            str(Path(sys.executable).with_name("coder")), "fix", "--path", str(work), "--strategy", "act",
-            "--base-url", endpoint.url, "-m", "toy", "--price", "0,0", "--", *test,
-        ]  # fmt: skip
-        took = timed(argv, env={**os.environ, "CODER_HOME": f"{folder}/home", "OPENAI_API_KEY": "unused"})
-        _see(work, len(endpoint.requests))
-        return took
-
-
-def mini(program: str, *, pytest: bool) -> Took:
-    """One whole process of mini-swe-agent: the same commands, and the one that ends it."""
-    test = "python -m pytest -q" if pytest else "python check.py"
-    commands = [f"cat calc.py; {test}", f"{MEND} && {test}", SUBMIT]
-    with faulty_endpoint(*map(_whole_call, commands)) as endpoint, tempfile.TemporaryDirectory() as folder:
-        work = _repository(Path(folder), pytest=pytest)
-        environ = {
-            **os.environ, "HOME": folder, "OPENAI_API_KEY": "unused", "OPENAI_API_BASE": endpoint.url,
-            "MSWEA_COST_TRACKING": "ignore_errors", "MSWEA_CONFIGURED": "true",
-            "MSWEA_GLOBAL_CONFIG_DIR": folder, "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        }  # fmt: skip
-        argv = [
-            "env", "-C", str(work), program, "-y", "--exit-immediately", "-m", "openai/toy",
-            "-t", "Mend add.", "-o", f"{folder}/trajectory",
-        ]  # fmt: skip
-        took = timed(argv, env=environ)
-        _see(work, len(endpoint.requests))
-        return took
-
-
-def _repository(folder: Path, *, pytest: bool) -> Path:
-    files = {"test_calc__py": TEST} if pytest else {"check__py": CHECK}
-    make_repository(folder / "work", calc__py=WRONG, **files)
-    return folder / "work"
-
-
-def _see(work: Path, requests: int) -> None:
-    if requests != 3:
-        raise SystemExit(f"expected 3 model calls, saw {requests}")
-    if "a + b" not in (work / "calc.py").read_text():
-        raise SystemExit("the change did not land")
+from perf.mends import Mended, mended, mini, pi
+from perf.wholes import flags
 
 
 def _shell(command: str) -> str:
@@ -150,23 +88,36 @@ async def _steps(url: str, rounds: int) -> None:
     )
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = flags(__doc__)
-    parser.add_argument("--mini")
-    given = parser.parse_args()
-    kinds: dict[str, Callable[[], Took]] = {}
+def _compare(programs: dict[str, str | None], rounds: int) -> None:
+    """Mend the repository by each program in turn, and print what it took, with ratios to ours."""
+    peers: dict[str, Callable[..., Mended]] = {"mini": mini, "pi": pi}
+    kinds: dict[str, Callable[[], Mended]] = {}
     for test in ("python", "pytest"):
-        kinds[f"act, {test}"] = lambda test=test: mended(pytest=test == "pytest")  # type: ignore[misc]
-        if given.mini:
-            kinds[f"mini, {test}"] = lambda test=test: mini(given.mini, pytest=test == "pytest")  # type: ignore[misc]
-    taken: dict[str, list[Took]] = {name: [] for name in kinds}
-    for _ in range(given.rounds):
+        kinds[f"act, {test}"] = partial(mended, pytest=test == "pytest")
+        for name, program in programs.items():
+            if program is not None:
+                kinds[f"{name}, {test}"] = partial(peers[name], program, pytest=test == "pytest")
+    taken: dict[str, list[Mended]] = {name: [] for name in kinds}
+    for _ in range(rounds):
         for name, work in kinds.items():
             taken[name].append(work())
     for name, each in taken.items():
-        wall, cpu = median(took.seconds for took in each), median(took.cpu_s for took in each)
-        print(f"{name:14} {wall:6.3f} s, {cpu:.3f} s of CPU; medians of {given.rounds} (aims 1.2 and 2.5)")
+        wall, first = median(one.took.seconds for one in each), median(one.first_s for one in each)
+        cpu = median(one.took.cpu_s for one in each)
+        ours = median(one.took.seconds for one in taken[f"act, {name.rpartition(' ')[2]}"])
+        print(
+            f"{name:14} {wall:6.3f} s, {cpu:.3f} s of CPU, first request after {first:.3f} s (aim 0.6); "
+            f"ours {ours / wall:.2f} of it; medians of {rounds} (aims: 1.2 of pi, 1.2 and 2.5 of mini)"
+        )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = flags(__doc__)
+    for name in ("mini", "pi"):
+        parser.add_argument(f"--{name}")
+    given = parser.parse_args()
+    _compare({"mini": given.mini, "pi": given.pi}, given.rounds)
     with instant_endpoint() as url:
         asyncio.run(_steps(url, given.rounds))
 
