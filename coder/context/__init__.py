@@ -1,5 +1,5 @@
-"""What a model is shown of a repository: named places, the best ones, and a map of the rest.
+"""Select what a prompt shows of a repository: named places, the best places, and a map of the rest.
 
-Nothing here imports or runs the repository's code: confined processes parse it, and it is quoted as data.
+The repository's code is never imported or run: confined processes parse it, and prompts quote it.
 Read survey, best_places, definition_facts.
 """

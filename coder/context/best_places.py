@@ -1,4 +1,4 @@
-"""Places that a text names: files, lines of tracebacks and compilers, modules, and names that are defined."""
+"""Find places that a text names: files, lines in tracebacks and compiler output, modules, defined names."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,13 +8,13 @@ from coder.base.text.paths_in_text import PrintedPaths
 from coder.context.definition_facts import Definers
 from coder.run.target import is_test
 
-MOST_PLACES = 60
-MOST_READ = 256 << 10
-"""Characters of a text that are looked at."""
-_MOST_FAULTS = 3
-"""Lines at which tracebacks end, if they are to be shown."""
-_MOST_DEFINERS = 2
-"""Files that define a word, if it is to name a place."""
+MAX_PLACES = 60
+MAX_READ = 256 << 10
+"""Read at most this many characters of a text."""
+_MAX_FAULTS = 3
+"""Return at most this many ends of tracebacks."""
+_MAX_DEFINERS = 2
+"""A word names a place only if at most this many files define it."""
 _TOKEN = re.compile(
     r"(?P<name>[^\s\"'`()\[\]{}<>,;:|=*?!]{1,400})"
     r"(?:\"?,? line (?P<said>\d{1,7})|:(?P<after>\d{1,7})|\((?P<inside>\d{1,7})[,)])?"
@@ -28,11 +28,11 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 @dataclass(frozen=True, slots=True)
 class QuotedPlace:
-    """A file of the repository, with a line number if the text gives one."""
+    """A file of the repository, with a line number if the text states one."""
 
     path: str
     line: int | None = None
-    """Begins at 1."""
+    """Line number, from 1."""
 
 
 class QuotedPlaces:
@@ -43,26 +43,26 @@ class QuotedPlaces:
         self._definers = definers
 
     def mentions(self, text: str) -> list[QuotedPlace]:
-        """Places that a text mentions, each once, in order; those with a path first."""
-        text = text[:MOST_READ]
+        """Return the distinct places that a text mentions, in order; those with a path come first."""
+        text = text[:MAX_READ]
         places = [*self._by_path(text), *self._by_word(text)]
-        return list(dict.fromkeys(places))[:MOST_PLACES]
+        return list(dict.fromkeys(places))[:MAX_PLACES]
 
     def faults(self, text: str) -> list[QuotedPlace]:
-        """The last line outside of tests of each traceback in a text; a traceback begins in a test."""
+        """Return the last line outside of tests of each traceback in a text."""
         faults: list[QuotedPlace] = []
         last: QuotedPlace | None = None
-        for place in self._lines(text[:MOST_READ]):
+        for place in self._lines(text[:MAX_READ]):
             if not is_test(place.path):
                 last = place
             elif last is not None:
                 faults.append(last)
                 last = None
         faults += [last] if last is not None else []
-        return list(dict.fromkeys(faults))[:_MOST_FAULTS]
+        return list(dict.fromkeys(faults))[:_MAX_FAULTS]
 
     def _lines(self, text: str) -> Iterator[QuotedPlace]:
-        """The lines of files that a text names, in order, repeated as there."""
+        """Yield the lines of files that a text names, in order and with repetitions."""
         for token in _TOKEN.finditer(text):
             line = token["said"] or token["after"] or token["inside"]
             path = self._paths.find(token["name"].rstrip(".")) if line and "." in token["name"] else None
@@ -70,11 +70,11 @@ class QuotedPlaces:
                 yield QuotedPlace(path, int(line))
 
     def paths(self, text: str) -> list[str]:
-        """The files whose paths a text holds, each once, in order."""
-        return list(dict.fromkeys(place.path for place in self._by_path(text[:MOST_READ])))
+        """Return the distinct files whose paths a text contains, in order."""
+        return list(dict.fromkeys(place.path for place in self._by_path(text[:MAX_READ])))
 
     def module(self, dotted: str) -> str | None:
-        """The file of a Python module by its dotted name; None where none is, or more than one could be."""
+        """Return the file of a Python module by its dotted name; None if none or several match."""
         stem = dotted.replace(".", "/")
         return self._paths.ending(f"{stem}.py") or self._paths.ending(f"{stem}/__init__.py")
 
@@ -82,7 +82,7 @@ class QuotedPlaces:
         tokens = (
             (t["name"].rstrip("."), t["said"] or t["after"] or t["inside"])
             for t in _TOKEN.finditer(text)
-            if t["name"].endswith(".py") or not text.startswith("::", t.end())  # else a test item of data
+            if t["name"].endswith(".py") or not text.startswith("::", t.end())  # else it is a test item
         )
         for name, line in dict.fromkeys(pair for pair in tokens if "." in pair[0]):
             path = self._paths.find(name)
@@ -92,7 +92,7 @@ class QuotedPlaces:
                 yield from self._by_module(name)
 
     def _by_module(self, dotted: str) -> Iterator[QuotedPlace]:
-        """`package.module`, or a name in it."""
+        """Yield the place of `package.module`, or of a name in it."""
         path = self.module(dotted)
         if path is not None:
             yield QuotedPlace(path)
@@ -103,20 +103,20 @@ class QuotedPlaces:
             yield QuotedPlace(path, self._definers.get(name, {}).get(path))
 
     def _by_word(self, text: str) -> Iterator[QuotedPlace]:
-        """Names that only a few files define."""
+        """Yield places of names that only a few files define."""
         for word in _names(text):
-            at = self._definers.get(word, {})
-            if len(word) > 2 and len(at) <= _MOST_DEFINERS:
-                yield from (QuotedPlace(path, line) for path, line in at.items())
+            definers = self._definers.get(word, {})
+            if len(word) > 2 and len(definers) <= _MAX_DEFINERS:
+                yield from (QuotedPlace(path, line) for path, line in definers.items())
 
 
 def _names(text: str) -> list[str]:
-    """What may be meant as a name: in backticks, called, capital within a sentence, or no word of prose.
+    """Return words that may be names of code: in backticks, called, capitalized in a sentence, or not prose.
 
-    Several words in backticks are a message, and what an example defines is its own.
+    Several words in backticks are a message; names that an example defines are excluded.
     """
     quoted = [word for part in _QUOTED.findall(text) if " " not in part for word in _WORD.findall(part)]
     compound = [word for word in _WORD.findall(text) if "_" in word or not word[1:].islower()]
     names = dict.fromkeys([*quoted, *_CALLED.findall(text), *compound, *_CAPITAL.findall(text)])
-    own = {name for pair in _DEFINED.findall(text) for name in pair}
-    return [name for name in names if name not in own]
+    defined = {name for pair in _DEFINED.findall(text) for name in pair}
+    return [name for name in names if name not in defined]

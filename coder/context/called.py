@@ -1,4 +1,4 @@
-"""Called functions: those that shown lines call, and that hold a quoted text or raise a named exception."""
+"""Find functions that shown lines call, if they contain a quoted text or raise an exception that is named."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,11 +12,11 @@ from coder.context.spans import spans
 _CALL = re.compile(r"\b([^\W\d]\w+)\(")
 _RAISED = re.compile(r"\b(?:raise|throw)\s+(?:new\s+)?([\w.]*[A-Z]\w*)")
 _WORD = re.compile(r"[^\W\d]\w*")
-_MOST_DEFINERS, _MOST_ASKED, _MOST_CALLED = 2, 60, 2
-"""Files that define a called name, called definitions that are looked at, and those that are shown."""
+_MAX_DEFINERS, _MAX_EXAMINED, _MAX_CALLED = 2, 60, 2
+"""Maximum files that define a called name, definitions to examine, and definitions to return."""
 
 
-def called(
+def find_called(
     ranges: Mapping[QuotedPlace, Range],
     texts: Mapping[str, str],
     facts: Mapping[str, DefinitionFacts],
@@ -25,23 +25,23 @@ def called(
     prompt: str,
     literals: Iterable[str],
 ) -> list[QuotedPlace]:
-    """Definitions that visible lines call and that matter to the task, in the order of their calls.
+    """Return the definitions that visible lines call and that matter to the task, in order of the calls.
 
     Args:
         ranges: visible places and their lines.
         prompt: the task; a definition matters if it raises an exception named here.
-        literals: texts that the task quotes; a definition matters if it holds one.
+        literals: texts that the task quotes; a definition matters if it contains one.
     """
     words = set(_WORD.findall(prompt))
     literals = list(literals)
     places: list[QuotedPlace] = []
-    for place, (_, last) in list(_definitions(ranges, texts, facts, definers).items())[:_MOST_ASKED]:
+    for place, (_, last) in list(_definitions(ranges, texts, facts, definers).items())[:_MAX_EXAMINED]:
         assert place.line is not None
         body = without_docstrings(texts[place.path].splitlines(), place.line, last)
-        raised = {name.rpartition(".")[2] for name in _RAISED.findall(body)}
-        if raised & words or any(literal in body for literal in literals):
+        exceptions = {name.rpartition(".")[2] for name in _RAISED.findall(body)}
+        if exceptions & words or any(literal in body for literal in literals):
             places.append(place)
-    return places[:_MOST_CALLED]
+    return places[:_MAX_CALLED]
 
 
 def _definitions(
@@ -50,11 +50,11 @@ def _definitions(
     facts: Mapping[str, DefinitionFacts],
     definers: Definers,
 ) -> dict[QuotedPlace, Range]:
-    """Lines of each definition that visible lines call, unless it is visible itself."""
+    """Return the lines of each definition that visible lines call, unless it is visible itself."""
     definitions: dict[QuotedPlace, Range] = {}
     for name in dict.fromkeys(_calls(ranges, texts)):
-        at = definers.get(name, {})
-        for path, line in at.items() if len(at) <= _MOST_DEFINERS else ():
+        lines_by_path = definers.get(name, {})
+        for path, line in lines_by_path.items() if len(lines_by_path) <= _MAX_DEFINERS else ():
             is_shown = any(
                 place.path == path and first <= line <= last for place, (first, last) in ranges.items()
             )

@@ -1,4 +1,4 @@
-"""Facts: the definitions and names of a source file; read once for each content, then cached."""
+"""Facts: the definitions and names in a source file, read once per content and then cached."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from coder.base.fs.private_folder import private_folder
 from coder.source.languages import language_of
 
 MOST_BYTES = 256 << 10
-"""Of one file; a larger one is generated, or data."""
-_LONGEST_NUMBER = 9
+"""Maximum size of a file; a larger one is generated code or data."""
+_MAX_DIGITS = 9
 VERSION = "7"
-"""Of what is extracted: another number makes every cached fact one of another key."""
+"""Version of the extraction, part of each cache key."""
 
 
 Source = tuple[str, str]
-"""Language and text."""
+"""Language and text of a file."""
 Found = tuple[str, str]
-"""Definitions and words, as `DefinitionFacts` holds them."""
+"""Definitions and words, in the format of `DefinitionFacts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,21 @@ class DefinitionFacts:
     words: str = ""
 
     def definitions(self) -> Iterator[tuple[str, int]]:
-        """Each defined name with its line, from 1; entries of a damaged cache are skipped."""
+        """Yield each defined name with its line, from 1; damaged cache entries are skipped."""
         for pair in self.defined.split():
             name, _, line = pair.partition(":")
-            if line.isdecimal() and len(line) < _LONGEST_NUMBER:
+            if line.isdecimal() and len(line) < _MAX_DIGITS:
                 yield name, int(line)
 
 
 async def facts_of(
     texts: Mapping[str, str], *, cache: Path | None, deadline_s: float = 20.0
 ) -> dict[str, DefinitionFacts]:
-    """Read the facts of every file in a known language, as far as time allows.
+    """Return the facts of every file in a known language, as far as time allows.
 
     Args:
         texts: text of each file by path.
-        cache: folder of the cache; None keeps nothing.
+        cache: folder of the cache; None: no cache.
     """
     sources = {
         path: (language, text)
@@ -63,7 +63,7 @@ async def facts_of(
     rows = cached_facts(cache)
     missing = {key: sources[path] for path, key in keys.items() if key not in rows}
     if missing:
-        rows |= await extracted(missing, deadline_s=deadline_s)
+        rows |= await extract(missing, deadline_s=deadline_s)
         _keep_facts(cache, rows, needed=keys.values())
     return {path: DefinitionFacts(*rows[key]) for path, key in keys.items() if key in rows}
 
@@ -73,20 +73,20 @@ def _key(language: str, text: str) -> str:
     return hashlib.sha256(f"{VERSION} {language}\n".encode() + content).hexdigest()
 
 
-_MOST_READ, _MOST_KEPT = 128 << 20, 16 << 20
-"""Bytes of a cache that is read, and of one that holds facts that weren't asked for last."""
+_MAX_READ, _MAX_UNNEEDED = 128 << 20, 16 << 20
+"""Maximum bytes of a cache to read, and of a cache with facts that the last call didn't need."""
 _FILE = "facts.json"
 
 
 def cached_facts(folder: Path | None) -> dict[str, Found]:
-    """Read cached facts by key; an unreadable or damaged cache has none."""
+    """Return cached facts by key; empty if the cache is missing or damaged."""
     try:
         path = folder / _FILE if folder is not None else None
-        kept = json.loads(path.read_bytes()) if path and path.stat().st_size <= _MOST_READ else None
+        cached = json.loads(path.read_bytes()) if path and path.stat().st_size <= _MAX_READ else None
     except (OSError, ValueError, RecursionError):
         return {}
     rows = {}
-    for key, row in kept.items() if isinstance(kept, dict) else ():
+    for key, row in cached.items() if isinstance(cached, dict) else ():
         match row:
             case [str(defined), str(words)]:
                 rows[key] = defined, words
@@ -97,28 +97,28 @@ def _keep_facts(folder: Path | None, facts: Mapping[str, Found], *, needed: Coll
     """Write these facts to the cache if possible; only the needed ones if they are too many."""
     if folder is not None:
         text = json.dumps(facts)
-        if len(text) > _MOST_KEPT:  # every survey reads all of it
+        if len(text) > _MAX_UNNEEDED:  # because every survey reads the whole cache
             text = json.dumps({key: facts[key] for key in needed if key in facts})
         with suppress(MachineError, OSError), replacing(private_folder(folder) / _FILE) as file:
             file.write(text.encode())
 
 
-MOST_READERS = 4
-_SMALL = 40
-"""Files for which one process is enough."""
+MAX_READERS = 4
+_FEW_FILES = 40
+"""One process is enough for this many files."""
 
 
-async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict[str, Found]:
-    """Read the facts of each source by its key until the deadline.
+async def extract(sources: Mapping[str, Source], *, deadline_s: float) -> dict[str, Found]:
+    """Extract the facts of each source by key, until the deadline.
 
     A source that crashes its reader gets empty facts and isn't read again.
     """
     rows: dict[str, Found] = {}
     readers = 1
-    if len(sources) > _SMALL:
+    if len(sources) > _FEW_FILES:
         from coder.models.local import processors
 
-        readers = min(MOST_READERS, processors())
+        readers = min(MAX_READERS, processors())
     queue = iter(sources)
     with suppress(TimeoutError):
         async with asyncio.timeout(deadline_s), asyncio.TaskGroup() as group:
@@ -128,13 +128,13 @@ async def extracted(sources: Mapping[str, Source], *, deadline_s: float) -> dict
 
 
 async def _work(queue: Iterator[str], sources: Mapping[str, Source], rows: dict[str, Found]) -> None:
-    """Have all sources read; replace a reader that crashes."""
+    """Extract facts from all sources in the queue, with a new reader after each crash."""
     languages = sorted({language for language, _ in sources.values()})
     key = next(queue, None)
     while key is not None:
         async with _open_reader(languages) as reader:
             if reader is None:
-                return  # none can be started here
+                return  # no reader can be started
             is_alive = True
             while key is not None and is_alive:
                 answer = await _read(reader, sources[key])
@@ -143,11 +143,11 @@ async def _work(queue: Iterator[str], sources: Mapping[str, Source], rows: dict[
 
 
 Definers = Mapping[str, Mapping[str, int]]
-"""For each name the files that define it, sorted, each with the first line that does; lines begin at 1."""
+"""For each name, the files that define it, sorted, with the first line that does (from 1)."""
 
 
 def definers_of(facts: Mapping[str, DefinitionFacts]) -> Definers:
-    """For each name, the files that define it, with the line."""
+    """Return for each name the files that define it, with the line."""
     definers: dict[str, dict[str, int]] = {}
     for path in sorted(facts):
         for name, line in facts[path].definitions():
@@ -155,10 +155,10 @@ def definers_of(facts: Mapping[str, DefinitionFacts]) -> Definers:
     return definers
 
 
-ALONE_S = 20.0
-"""Wall time for one text, for a reader that hangs; one that computes is ended by CPU time, much earlier."""
-MOST_ANSWERED = 2 << 20
-"""Bytes of one answer."""
+TEXT_TIMEOUT_S = 20.0
+"""Wall time limit for one text, if a reader hangs; a computing reader reaches its CPU limit earlier."""
+MAX_ANSWER = 2 << 20
+"""Maximum bytes of one answer."""
 _GRACE_S = 0.2
 
 
@@ -171,12 +171,12 @@ class _Reader:
 
 
 async def _read(reader: _Reader, source: Source) -> Found | None:
-    """The facts of one source; None: the reader died, hung, or says what no reader says.
+    """Return the facts of one source; None if the reader died, hung or gave an invalid answer.
 
-    A hostile text may have taken it over: it can send nothing else than names and numbers of lines.
+    A hostile text may have taken over the reader, so only names and line numbers are accepted.
     """
     with suppress(TimeoutError, OSError, ValueError, RecursionError):
-        async with asyncio.timeout(ALONE_S):
+        async with asyncio.timeout(TEXT_TIMEOUT_S):
             reader.questions.write(json.dumps(source).encode() + b"\n")
             await reader.questions.drain()
             answer = json.loads(await reader.answers.readline())
@@ -188,19 +188,19 @@ async def _read(reader: _Reader, source: Source) -> Found | None:
 
 def _is_definition(pair: str) -> bool:
     name, _, line = pair.rpartition(":")
-    return bool(name) and line.isascii() and line.isdigit() and len(line) < _LONGEST_NUMBER
+    return bool(name) and line.isascii() and line.isdigit() and len(line) < _MAX_DIGITS
 
 
 @asynccontextmanager
 async def _open_reader(languages: Sequence[str]) -> AsyncIterator[_Reader | None]:
-    """Start a process for these languages, without our environment; None: it didn't get ready."""
-    home = str(Path(__file__).parents[2])
-    start = f"import sys; sys.path.append({home!r}); "
-    start += "from coder.context.extracting import main; main(sys.argv[1:])"
+    """Start a process for these languages with an empty environment; yield None if it didn't get ready."""
+    package_folder = str(Path(__file__).parents[2])
+    program = f"import sys; sys.path.append({package_folder!r}); "
+    program += "from coder.context.extracting import main; main(sys.argv[1:])"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-c", start, *languages,
+        sys.executable, "-I", "-c", program, *languages,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        cwd="/" if sys.platform != "win32" else None, env={}, start_new_session=True, limit=MOST_ANSWERED,
+        cwd="/" if sys.platform != "win32" else None, env={}, start_new_session=True, limit=MAX_ANSWER,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
@@ -208,7 +208,7 @@ async def _open_reader(languages: Sequence[str]) -> AsyncIterator[_Reader | None
         is_ready = await process.stdout.readline() == b'"ready"\n'
         yield _Reader(process.stdin, process.stdout) if is_ready else None
     finally:
-        process.stdin.close()  # the end of its input ends a reader that is well
+        process.stdin.close()  # a healthy reader ends with its input
         try:
             async with asyncio.timeout(_GRACE_S):
                 await process.wait()

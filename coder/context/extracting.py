@@ -1,8 +1,8 @@
-"""The process that parses source files: they are hostile text, so it holds and may do nothing.
+"""The process that parses source files. They may be hostile, so it has no secrets and no permissions.
 
-It reports that it is ready once it is confined. Then lines of JSON come in, [language, text], and go out,
-[definitions, words]: definitions are `name:line` with blanks between, words are the text's. A text that
-takes too long ends the process.
+It reports that it is ready when it is confined. Then it reads lines of JSON, [language, text], and answers
+with [definitions, words], both separated by blanks; a definition is `name:line`. A text that takes too long
+ends the process.
 """
 
 from __future__ import annotations
@@ -21,48 +21,48 @@ from coder.source.python_names import parse_source
 if TYPE_CHECKING:
     from tree_sitter import Language
 
-MOST_DEFINITIONS = 2_000
-"""Of one file, and words below: a file with more was written by a program."""
-MOST_WORDS = 5_000
-LONGEST_NAME = 80
+MAX_DEFINITIONS = 2_000
+"""Maximum definitions of a file; a file with more was generated. MAX_WORDS is the maximum of words."""
+MAX_WORDS = 5_000
+MAX_NAME = 80
 MEMORY_BYTES = 1 << 30
 CPU_S = 120
-"""Of a reader, over all that it reads."""
-MOST_CPU_S = 0.5
-"""For one text: some take a parser the square of their length, and its own ways to stop it crash it."""
+"""CPU time limit of a reader for all texts."""
+TEXT_CPU_S = 0.5
+"""CPU time limit for one text: parsing may take quadratic time, and tree-sitter's own timeouts crash."""
 
 _WORD = re.compile(r"[^\W\d]\w{2,79}")
 Defined = list[tuple[str, int]]
-"""Names with the number of their line, which begins at 1."""
+"""Names with their line numbers, from 1."""
 
 
 def main(languages: Sequence[str]) -> None:
-    """Answer batches until the input ends."""
+    """Answer requests until the input ends."""
     readers = {language: reader_of(language) for language in languages}
     give_up_everything()
     say("ready")
     for line in sys.stdin.buffer:
         language, text = json.loads(line)
-        set_timer(MOST_CPU_S)
+        set_timer(TEXT_CPU_S)
         facts = _facts(readers.get(language), text)
         set_timer(0)
         say(facts)
 
 
 def say(answer: object) -> None:
-    """Answer in one line of JSON."""
+    """Write an answer as one line of JSON."""
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
     sys.stdout.buffer.flush()
 
 
 def set_timer(seconds: float) -> None:
-    """End this process when it has used so much more CPU time; 0 takes that back."""
+    """End this process after this much more CPU time; 0 removes the limit."""
     if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, seconds)  # without a handler SIGPROF ends it
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # without a handler, SIGPROF ends the process
 
 
 def reader_of(language: str) -> Callable[[str], Defined] | None:
-    """What finds the definitions of a language; None where nothing is installed that could."""
+    """Return the function that finds the definitions of a language; None if no parser is installed."""
     try:
         return _by_grammar(*GRAMMARS[language].load())
     except ImportError:
@@ -70,7 +70,7 @@ def reader_of(language: str) -> Callable[[str], Defined] | None:
 
 
 def by_ast(text: str) -> Defined:
-    """Definitions of Python source, found with Python's own parser; none where it doesn't parse."""
+    """Return the definitions in Python source by Python's parser; empty if it is invalid."""
     tree = parse_source(text)
     if tree is None:
         return []
@@ -86,14 +86,14 @@ def by_ast(text: str) -> Defined:
 
 
 def give_up_everything() -> None:
-    """Give up what a parser doesn't need: memory without end, files, sockets, other programs.
+    """Give up everything that a parser doesn't need: files, sockets, other programs, unlimited memory.
 
-    A grammar is a large piece of unverified C. A file that exploits it gets a process without secrets.
-    Raises OSError: a wall that this machine has could not be raised: then nothing may be parsed.
+    A grammar is a large unverified C program. A file that exploits it gets a process without secrets.
+    Raises OSError: the confinement failed, so nothing may be parsed.
     """
     if sys.platform != "linux":
         return
-    from sandbox import confine  # other systems have none of its modules
+    from sandbox import confine  # its modules don't exist on other systems
 
     sys.setrecursionlimit(1_000)
     confine(memory_bytes=MEMORY_BYTES, cpu_s=CPU_S)
@@ -119,13 +119,13 @@ def _by_grammar(language: Language, query: str) -> Callable[[str], Defined]:
 
 def _facts(reader: Callable[[str], Defined] | None, text: str) -> tuple[str, str]:
     pairs = sorted(reader(text) if reader is not None else [], key=lambda pair: (pair[1], pair[0]))
-    definitions = [(name, line) for name, line in pairs if _is_name(name)][:MOST_DEFINITIONS]
-    words = sorted(set(_WORD.findall(text)))[:MOST_WORDS]
+    definitions = [(name, line) for name, line in pairs if _is_name(name)][:MAX_DEFINITIONS]
+    words = sorted(set(_WORD.findall(text)))[:MAX_WORDS]
     return " ".join(f"{name}:{line}" for name, line in definitions), " ".join(words)
 
 
 def _is_name(name: str) -> bool:
-    return 0 < len(name) <= LONGEST_NAME and ":" not in name and not any(c.isspace() for c in name)
+    return 0 < len(name) <= MAX_NAME and ":" not in name and not any(c.isspace() for c in name)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""AGENTS.md, CLAUDE.md: a repository's notes for those who work in it. Bounded data that decides nothing."""
+"""Read AGENTS.md and CLAUDE.md: a repository's notes for agents, of bounded size and without authority."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
@@ -8,11 +8,11 @@ MOST_CHARACTERS = 6_000
 
 
 def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MOST_CHARACTERS) -> dict[str, str]:
-    """Notes for some paths, by path: the root's first, the deepest, which takes precedence, last.
+    """Return notes for some paths, by path, from the root's to the deepest, which takes precedence.
 
     Args:
         texts: text of each file by path.
-        near: paths of files, existing or not; the notes of the first get the most room.
+        near: paths of files, existing or not; notes for the first path are added first.
         most: maximum characters of all notes.
     """
     notes: dict[str, str] = {}
@@ -26,11 +26,11 @@ def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MOST_
 
 
 def _notes(near: Iterable[str]) -> list[str]:
-    """Where notes for these paths could stand: of each path the nearest first."""
+    """Return the possible paths of notes for these files, for each file the nearest first."""
     folders = dict.fromkeys(folder for path in near for folder in PurePosixPath(path).parents)
     return [name if str(folder) == "." else f"{folder}/{name}" for folder in folders for name in NAMES]
 
 
 def is_guidance(path: str) -> bool:
-    """Whether a file holds such notes."""
+    """Whether a file contains such notes."""
     return PurePosixPath(path).name in NAMES

@@ -1,8 +1,8 @@
-"""`.gitignore` files: the paths that they leave out, as git reads them.
+"""Apply `.gitignore` files to paths, as git does.
 
-The deeper folder and the later line win, `!` takes a path back, and nothing comes back into a folder that is
-left out. Patterns are matched part by part, and a wildcard never tries a second place, so that none can take
-long: a library's regular expressions can.
+The deeper folder and the later line win, and `!` includes a path again, but never inside an ignored folder.
+Patterns are matched part by part without backtracking over parts, so that no pattern takes long, as a
+library's regular expressions can.
 """
 
 import re
@@ -12,18 +12,18 @@ from fnmatch import translate
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-MOST_LINES = 2_000
-"""Of one ignore file."""
-_LONGEST = 500
+MAX_LINES = 2_000
+"""Maximum lines of one ignore file."""
+_MAX_LENGTH = 500
 _CLASS = re.compile(r"\[:([a-z]*):\]")
 _CLASSES = {
     "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "blank": " \t", "digit": "0-9", "lower": "a-z",
     "space": "\t-\r ", "upper": "A-Z", "xdigit": "0-9a-fA-F",
 }  # fmt: skip
-"""Sets of characters by name, in a bracket; an unknown one is empty."""
-_ODD = re.compile(r"\\(?P<sign>.)|\[(?P<set>[!^]?+\]?+(?:\\.|\[:[a-z]*:\]|[^]\\])*)\]|(?P<open>\[)")
-"""What fnmatch writes otherwise than git."""
-_NOTHING = "b-a"
+"""Character classes by name; an unknown class is empty."""
+_GIT_SYNTAX = re.compile(r"\\(?P<sign>.)|\[(?P<set>[!^]?+\]?+(?:\\.|\[:[a-z]*:\]|[^]\\])*)\]|(?P<open>\[)")
+"""Syntax that fnmatch writes differently from git."""
+_EMPTY_SET = "b-a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Rule:
     """One line of an ignore file."""
 
     parts: tuple[re.Pattern[str] | None, ...]
-    """One for each part between slashes; None is `**`."""
+    """Patterns of the parts between slashes; None is `**`."""
     is_taken_back: bool = False
     only_folders: bool = False
 
     def fits(self, path: str) -> bool:
-        """Whether the whole path fits: which of its parts can be reached, part by part of the pattern."""
+        """Whether the whole path matches, part by part."""
         names = path.split("/")
         reached = {0}
         for part in self.parts[:-1]:
@@ -44,28 +44,28 @@ class Rule:
                 reached = set(range(min(reached), len(names) + 1)) if reached else reached
             else:
                 reached = {i + 1 for i in reached if i < len(names) and part.fullmatch(names[i])}
-        last = self.parts[-1]
-        if last is None:
+        last_part = self.parts[-1]
+        if last_part is None:
             return any(i < len(names) for i in reached)
-        return len(names) - 1 in reached and last.fullmatch(names[-1]) is not None
+        return len(names) - 1 in reached and last_part.fullmatch(names[-1]) is not None
 
 
 def ignores(texts: Mapping[str, str]) -> Callable[[str], bool]:
-    """Whether a path, a folder's with a slash at its end, is left out; asked from the top folder down."""
+    """Return a function that tells whether a path is ignored; a folder's path ends with a slash."""
     rules: dict[str, list[Rule]] = {}
     for path, text in texts.items():
-        lines = map(_meant, text.splitlines()[:MOST_LINES])
+        lines = map(_pattern_in, text.splitlines()[:MAX_LINES])
         rules[path.rpartition("/")[0]] = [_rule(line) for line in lines if line.strip("/!")]
-    return lambda path: _is_left_out(path.rstrip("/"), rules, is_folder=path.endswith("/"))
+    return lambda path: _is_ignored(path.rstrip("/"), rules, is_folder=path.endswith("/"))
 
 
 def glob_matches(glob: str, path: str) -> bool:
-    """Whether a glob fits a path: one without `/` fits the file's name, and `*` never crosses a `/`."""
+    """Whether a glob matches a path: without `/` it matches the file's name, and `*` never matches `/`."""
     return _rule(glob).fits(path)
 
 
-def _is_left_out(path: str, rules: Mapping[str, Sequence[Rule]], *, is_folder: bool) -> bool:
-    """What the last rule that fits says of one file or folder by itself."""
+def _is_ignored(path: str, rules: Mapping[str, Sequence[Rule]], *, is_folder: bool) -> bool:
+    """Whether the last rule that matches ignores one file or folder."""
     folders = ["" if str(folder) == "." else str(folder) for folder in PurePosixPath(path).parents]
     for folder in folders:
         below = path[len(folder) + 1 :] if folder else path
@@ -75,16 +75,16 @@ def _is_left_out(path: str, rules: Mapping[str, Sequence[Rule]], *, is_folder: b
     return False
 
 
-def _meant(line: str) -> str:
-    """The pattern in a line, without trailing blanks; empty for a comment."""
+def _pattern_in(line: str) -> str:
+    """Return the pattern in a line without trailing blanks; empty for a comment."""
     line = line.rstrip("\r\n")
     line = line if line.endswith("\\ ") else line.rstrip(" ")
-    return "" if line.startswith("#") or len(line) > _LONGEST else line
+    return "" if line.startswith("#") or len(line) > _MAX_LENGTH else line
 
 
 @lru_cache(maxsize=4096)
 def _rule(line: str) -> Rule:
-    """A slash in front or in the middle binds a pattern to its folder; one without fits at any depth."""
+    """Parse a pattern: a slash at its start or inside binds it to its folder, else it fits at any depth."""
     is_taken_back = line.startswith("!")
     glob = line[is_taken_back:]
     only_folders = glob.endswith("/")
@@ -93,18 +93,20 @@ def _rule(line: str) -> Rule:
     if "/" not in glob:
         segments = ["**", *segments]
     parts = tuple(
-        None if re.fullmatch(r"\*{2,}", segment) else re.compile(translate(_ODD.sub(_of_fnmatch, segment)))
+        None
+        if re.fullmatch(r"\*{2,}", segment)
+        else re.compile(translate(_GIT_SYNTAX.sub(_to_fnmatch, segment)))
         for segment in segments
     )
     return Rule(parts, is_taken_back, only_folders)
 
 
-def _of_fnmatch(match: re.Match[str]) -> str:
-    """Translate an escaped sign, a set or an unclosed bracket to fnmatch; an empty set matches nothing."""
+def _to_fnmatch(match: re.Match[str]) -> str:
+    """Translate an escaped character, a set or an open bracket to fnmatch; an empty set matches nothing."""
     if match["set"] is None:
         sign = match["sign"] or match["open"]
         return f"[{sign}]" if sign in "*?[" else sign
-    negated = match["set"][0] in "!^"
-    members = _CLASS.sub(lambda name: _CLASSES.get(name[1], ""), match["set"][negated:])
-    members = re.sub(r"\\(.)", r"\1", members) or _NOTHING
-    return f"[!{members}]" if negated else f"[{members}]"
+    is_negated = match["set"][0] in "!^"
+    characters = _CLASS.sub(lambda name: _CLASSES.get(name[1], ""), match["set"][is_negated:])
+    characters = re.sub(r"\\(.)", r"\1", characters) or _EMPTY_SET
+    return f"[!{characters}]" if is_negated else f"[{characters}]"

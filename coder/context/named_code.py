@@ -1,7 +1,6 @@
-"""Named code: the identifiers and the literal texts that a task quotes.
+"""Find the identifiers and literal texts that a task quotes.
 
-What stands in backticks, in quotes, in a block of code, or is the name of a test, means the code itself;
-the words around it are prose.
+Text in backticks, quotes or code blocks, and names of tests, are code; the other words are prose.
 """
 
 import re
@@ -14,44 +13,44 @@ from coder.context.docstrings import is_in_docstring
 _BLOCK = re.compile(r"^[ \t]*(`{3,})[^\n]*\n(.*?)^[ \t]*\1|^(?: {4}|\t)([^\n]*)$", re.MULTILINE | re.DOTALL)
 _QUOTED = re.compile(r"`([^`\n]{2,80})`|\"([^\"\n]{2,80})\"|(?<!\w)'([^'\n]{2,80})'(?!\w)")
 _TEST = re.compile(r"\btest_(\w+)")
-_OWN = re.compile(r"^[ \t>.+-]*(?:def|class)[ \t]+(\w+)|^[ \t>.+-]*(\w+)[ \t]*=(?!=)", re.MULTILINE)
+_DEFINED = re.compile(r"^[ \t>.+-]*(?:def|class)[ \t]+(\w+)|^[ \t>.+-]*(\w+)[ \t]*=(?!=)", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"\W?[\w.]+(?:\(.*\))?")
-"""A name, which may have a sign before it."""
+"""A name, perhaps with a sign before it."""
 _DOTTED = re.compile(r"[\w.]+(?:\(.*\))?")
-"""A name, or a call of it: no literal text."""
-_MOST_LITERALS = 20
-_MOST_HITS, _MOST_FOUND = 4, 4
-"""Lines that hold a literal text, if it is to tell anything, and those that are shown of all literals."""
+"""A name or a call, which is no literal text."""
+_MAX_LITERALS = 20
+_MAX_HITS, _MAX_LINES = 4, 4
+"""A literal in more lines than this is ignored; show at most this many lines of all literals."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedCode:
-    """What a text names of code."""
+    """The code that a text names."""
 
     identifiers: frozenset[str]
-    """Names in its quoted parts and blocks of code, and of tests without `test_`."""
+    """Names in quoted parts and code blocks, and names of tests without `test_`."""
     pointed: frozenset[str]
-    """Those of tests and in backticks: others may be the example's own, or values."""
+    """Names of tests and names in backticks; other names may be values or defined by an example."""
     literals: tuple[str, ...]
     """Quoted texts that are no names, such as `%f` or a message, in order."""
 
 
 def named_code(text: str) -> NamedCode:
-    """Find what a text names of code, without the names that only its examples define."""
+    """Return the code that a text names, without names that only its examples define."""
     blocks = "\n".join("".join(groups[1:]) for groups in _BLOCK.findall(text))
     quoted = _QUOTED.findall(_BLOCK.sub("", text))
-    own = {name for pair in _OWN.findall(blocks) for name in pair}
+    example_names = {name for pair in _DEFINED.findall(blocks) for name in pair}
     names = {
         word for parts in quoted for part in parts if _NAME.fullmatch(part) for word in _WORD.findall(part)
     }
-    ticked = {word for part, *_ in quoted if _NAME.fullmatch(part) for word in _WORD.findall(part)}
+    backtick_names = {word for part, *_ in quoted if _NAME.fullmatch(part) for word in _WORD.findall(part)}
     tests = set(_TEST.findall(text))
     literals = [part.strip() for parts in quoted for part in parts if not _DOTTED.fullmatch(part)]
     return NamedCode(
-        frozenset((names | set(_WORD.findall(blocks)) - own) | tests),
-        frozenset(({name.removeprefix("test_") for name in ticked} - own) | tests),
-        tuple(dict.fromkeys(filter(None, literals)))[:_MOST_LITERALS],
+        frozenset((names | set(_WORD.findall(blocks)) - example_names) | tests),
+        frozenset(({name.removeprefix("test_") for name in backtick_names} - example_names) | tests),
+        tuple(dict.fromkeys(filter(None, literals)))[:_MAX_LITERALS],
     )
 
 
@@ -60,7 +59,7 @@ def _names(quoted: Iterable[str]) -> set[str]:
 
 
 def lines_with(literals: Iterable[str], texts: Mapping[str, str]) -> list[QuotedPlace]:
-    """Lines of code that hold one of these rare literal texts, the rarest first.
+    """Return the lines of code that contain one of these literal texts, the rarest first.
 
     Args:
         texts: text of each file to search, by path.
@@ -71,10 +70,10 @@ def lines_with(literals: Iterable[str], texts: Mapping[str, str]) -> list[Quoted
         for path, text in texts.items():
             if literal in text:
                 lines = text.splitlines()
-                hits = [n for n, line in enumerate(lines, 1) if literal in line]
-                places += [QuotedPlace(path, n) for n in hits if not is_in_docstring(lines, n)]
-            if len(places) > _MOST_HITS:
+                hits = [number for number, line in enumerate(lines, 1) if literal in line]
+                places += [QuotedPlace(path, number) for number in hits if not is_in_docstring(lines, number)]
+            if len(places) > _MAX_HITS:
                 break
         else:
             groups.append(places)
-    return list(dict.fromkeys(place for places in sorted(groups, key=len) for place in places))[:_MOST_FOUND]
+    return list(dict.fromkeys(place for places in sorted(groups, key=len) for place in places))[:_MAX_LINES]

@@ -1,4 +1,4 @@
-"""Quote text of a repository in a prompt, so that it can't end its quotation."""
+"""Quote text of a repository in a prompt, so that the text can't end the quotation."""
 
 import re
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from coder.base.text.sanitize import printable
 Range = tuple[int, int]
 """First and last line, from 1."""
 _TICKS = re.compile(r"`{3,}")
-_LONGEST_PATH = 300
-_UNTOLD = re.compile(r"[`\r\n\t\u2028\u2029\x85]")
+_MAX_PATH = 300
+_SPECIAL = re.compile(r"[`\r\n\t\u2028\u2029\x85]")
 
 
 def fenced(text: str, language: str = "") -> str:
-    """A text in a fence that is longer than every fence in it."""
+    """Return a text in a fence that is longer than every fence in the text."""
     longest = max((len(ticks) for ticks in _TICKS.findall(text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"
@@ -21,28 +21,28 @@ def fenced(text: str, language: str = "") -> str:
 
 def shown_path(path: str) -> str:
     """Quote a path on one line in backticks, with its special characters escaped."""
-    plain = printable(_UNTOLD.sub(lambda match: f"\\x{ord(match[0]):02x}", path))
-    return f"`{plain if len(plain) <= _LONGEST_PATH else plain[:_LONGEST_PATH] + '…'}`"
+    plain = printable(_SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", path))
+    return f"`{plain if len(plain) <= _MAX_PATH else plain[:_MAX_PATH] + '…'}`"
 
 
 def depth_of(line: str) -> int:
-    """How many characters a line is indented."""
+    """Return the number of characters of a line's indentation."""
     return len(line) - len(line.lstrip())
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a text has: code has some three characters a token, other scripts fewer."""
+    """Estimate the tokens of a text: code has about three characters per token, other scripts fewer."""
     plain = len(text) if text.isascii() else sum(character.isascii() for character in text)
     return plain // 3 + 2 * (len(text) - plain) + 1
 
 
 def whole_file(path: str, text: str) -> str:
-    """A file in full."""
+    """Return a file in full, with its path as a heading."""
     return f"\n{shown_path(path)}:\n{fenced(text.rstrip())}\n"
 
 
 def whole_files(texts: Mapping[str, str], *, budget: int) -> str:
-    """Files in full, the most important first, as the budget of tokens allows; the names of the others."""
+    """Return files in full, the most important first, within a budget; then the other files' names."""
     parts: list[str] = []
     for path, text in texts.items():
         part = whole_file(path, text)

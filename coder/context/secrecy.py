@@ -1,4 +1,4 @@
-"""Secrecy: files that hold keys, by their names. A model is shown only those that the user has named."""
+"""Recognize files with keys by their names. A model sees only those that the user has named."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,37 +17,37 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _SETTING = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=[ \t]*(.*)$", re.MULTILINE)
-_SHORTEST = 12
-"""Characters of a value that is taken for a key; it has a digit and a letter, and no blank."""
+_MIN_KEY_LENGTH = 12
+"""A key has at least this many characters, a digit, a letter, and no blank."""
 
 
 @lru_cache(maxsize=1 << 17)
 def is_secret(path: str) -> bool:
-    """Whether a file of this name holds keys."""
+    """Whether a file usually contains keys, by its name."""
     return _SECRET.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def withheld(paths: Iterable[str], *, prompt: str, read: Iterable[str] = ()) -> set[str]:
-    """Files hidden from models: secret ones, unless the task or a glob of the user names them."""
+    """Return the files to hide from models: secret ones, unless the task or a glob of the user names them."""
     globs = list(read)
     secret = {path for path in paths if is_secret(path) and not _names(prompt, path)}
     return {path for path in secret if not any(glob_matches(glob, path) for glob in globs)}
 
 
 def secrets_in(texts: Mapping[str, str]) -> Iterator[str]:
-    """Keys in `.env` files, to be redacted from outputs."""
+    """Yield the keys in `.env` files, which are redacted in outputs."""
     for path, text in texts.items():
         if is_secret(path) and path.rpartition("/")[2].lower().startswith(".env"):
             for name, value in _SETTING.findall(text):
-                plain = value.strip().strip("\"'")
-                if names_secret(name) and _is_key(plain):
-                    yield plain
+                unquoted = value.strip().strip("\"'")
+                if names_secret(name) and _is_key(unquoted):
+                    yield unquoted
 
 
 def _is_key(value: str) -> bool:
-    """Whether it isn't a plain word: `development` is a common SECRET_KEY of tests."""
-    kinds = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
-    return len(value) >= _SHORTEST and kinds and not any(map(str.isspace, value))
+    """Whether a value looks like a key; `development` is a common SECRET_KEY of tests."""
+    is_mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    return len(value) >= _MIN_KEY_LENGTH and is_mixed and not any(map(str.isspace, value))
 
 
 def _names(prompt: str, path: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from coder.base.errors import UsageError
 from coder.base.text.redact import Redactor
 from coder.environment.dependencies import Installed, with_dependencies, with_shown
-from coder.run.command_inputs import parted
+from coder.run.command_inputs import split_assignments
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
@@ -49,7 +49,7 @@ def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
 
 def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) -> Policy:
     """Add variables of the test command, and PYTHONPATH with the project's folders."""
-    variables, _ = parted(task.test_command or ())
+    variables, _ = split_assignments(task.test_command or ())
     folders = [variables.pop("PYTHONPATH", "")]
     if task.workspace is not None:
         folders += inside(task.workspace, os.environ.get("PYTHONPATH", ""))

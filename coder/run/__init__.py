@@ -1,4 +1,4 @@
-"""What a run is: task, settings, messages, events, the state folded of them, and when it ends.
+"""Runs: task, settings, messages, events, the state folded from events, and the conditions to end.
 
 Nothing here calls a model or opens a sandbox. Read task, settings, message, state.
 """

@@ -1,4 +1,4 @@
-"""What was answered and tried in a run, which of it is the best, and what the next answer repairs. Pure."""
+"""Query a run's state: its answers and outcomes, the best code, and the code to repair."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,11 +18,11 @@ from coder.run.message import (
 from coder.run.state import State
 
 ATTEMPTS = "attempts"
-"""The participant that makes attempts in runs of their own, and chooses one."""
+"""The participant that makes attempts, each in a separate run, and chooses one."""
 
 
 def code_to_repair(state: State) -> CodeMessage | None:
-    """The code that the next answer repairs; None for a first answer, or where the last one holds none."""
+    """Return the code that the next answer repairs; None for a first answer or without new code."""
     last = state.codes[-1] if state.codes else None
     if last is None or not last.changes.files:
         return None
@@ -31,70 +31,72 @@ def code_to_repair(state: State) -> CodeMessage | None:
 
 
 def most_repeated(*states: State) -> int:
-    """How often the most frequent answer was given in these runs."""
+    """Return how often the most frequent answer was given in these runs."""
     counts = Counter(_identity(message) for state in states for message in state.codes)
     return max(counts.values(), default=0)
 
 
 def is_repeat(state: State, files: Mapping[str, str | None], text: str) -> bool:
-    """Whether the same code, or without code the same words, was answered before, in earlier attempts too."""
-    identity, parent = _same(files, text), state.progress.parent
+    """Whether an equal answer was given before: equal code, or equal words if it has no code."""
+    identity, parent = _code_identity(files, text), state.progress.parent
     is_known = parent is not None and digest(identity) in parent.earlier
     return is_known or any(_identity(message) == identity for message in state.codes)
 
 
 def digests_of(states: Iterable[State]) -> tuple[str, ...]:
-    """Digests of all that was answered in these runs, each once."""
+    """Return the distinct digests of all answers in these runs."""
     return tuple(dict.fromkeys(digest(_identity(code)) for state in states for code in state.codes))
 
 
 def digest(text: str) -> str:
-    """SHA-256 of a text, in hex."""
+    """Return the SHA-256 of a text in hex."""
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def tried(state: State) -> list[tuple[CodeMessage, Outcome]]:
-    """Every code that was run, with its outcome, since the human's last rejection."""
+    """Return every code that was run, with its outcome, since the user's last rejection."""
     messages = since_rejection(state)
     pairs = pairwise(messages)
     return [
         (code, outcome)
-        for code, following in pairs
-        if isinstance(code, CodeMessage) and code.is_change and (outcome := outcome_in(following)) is not None
+        for code, next_message in pairs
+        if isinstance(code, CodeMessage)
+        and code.is_change
+        and (outcome := outcome_in(next_message)) is not None
     ]
 
 
 def outcome_of(state: State, code: CodeMessage) -> Outcome | None:
-    """The outcome of a change; None where it wasn't tried."""
+    """Return the outcome of a change; None if it wasn't tried."""
     return next((outcome for tried_code, outcome in reversed(tried(state)) if tried_code is code), None)
 
 
 def decisive_outcome(state: State) -> Outcome | None:
-    """The outcome that decides a run: the latest that passed, or else the latest, rejected changes apart."""
+    """Return the latest outcome that passed, or else the latest; rejected changes don't count."""
     messages = since_rejection(before_talk(state))
     outcomes = outcomes_in(reversed(messages))
     return next((outcome for outcome in outcomes if outcome.passed), outcomes[0] if outcomes else None)
 
 
 def best_code(state: State) -> CodeMessage | None:
-    """The latest of the best codes: passed, or but for given tests; then most checks passed."""
-    best: tuple[tuple[bool, bool, int], CodeMessage] | None = None
+    """Return the latest of the best codes; passing counts first, then the number of passed checks."""
+    best_pair: tuple[tuple[bool, bool, int], CodeMessage] | None = None
     for code, outcome in tried(state):
         passed = sum(line.passed for line in outcome.checks)
         rank = (outcome.passed, bool(outcome.contradicts), passed)
-        if best is None or rank >= best[0]:
-            best = (rank, code)
-    if best is not None:
-        return best[1]
+        if best_pair is None or rank >= best_pair[0]:
+            best_pair = (rank, code)
+    if best_pair is not None:
+        return best_pair[1]
     codes = (code for code in reversed(since_rejection(state)) if isinstance(code, CodeMessage))
     return next((code for code in codes if code.is_change and not code.repeats), None)
 
 
 def _identity(message: CodeMessage) -> str:
-    return _same(message.changes.texts, message.text)
+    return _code_identity(message.changes.texts, message.text)
 
 
-def _same(files: Mapping[str, str | None], text: str) -> str:
+def _code_identity(files: Mapping[str, str | None], text: str) -> str:
     if not files:
         return "text:" + text.strip()
     return "\0".join(
@@ -104,32 +106,32 @@ def _same(files: Mapping[str, str | None], text: str) -> str:
 
 
 def shows_done(state: State, outcome: Outcome) -> bool:
-    """Whether a pass shows that the task is done; what new tests show may not be enough."""
+    """Whether a pass shows that the task is done; passing new tests may not be enough."""
     is_tested = outcome.verified in ("tests", "checks", "examples")
     return is_tested or (outcome.verified == "reproduced" and state.settings.require is None)
 
 
 def is_green(state: State) -> bool:
-    """Whether given tests or checks have passed, of the latest code or of the best."""
+    """Whether given tests or checks have passed, for the latest code or the best."""
     best = best_code(state)
     outcomes = [state.outcome, *(outcome for code, outcome in tried(state) if code is best)]
     return any(outcome is not None and outcome.passed and shows_done(state, outcome) for outcome in outcomes)
 
 
 def suite_passed(state: State) -> bool:
-    """Whether the tests of the test command passed, though they may show nothing of the task."""
+    """Whether the tests of the test command passed, even if they don't test the task."""
     outcome, baseline = decisive_outcome(state), state.progress.baseline
     has_tests = state.task.test_command is not None and (baseline is None or baseline.told)
     return has_tests and outcome is not None and outcome.passed
 
 
 def is_rejection(message: Message) -> bool:
-    """Whether the human rejects a change and says what to change."""
+    """Whether the user rejects a change and says what to change."""
     return isinstance(message, OutcomeMessage) and message.author == HUMAN
 
 
 def before_talk(state: State) -> State:
-    """The state at the question about a change, without words about it that were answered in words."""
+    """Return the state at the question about a change, without later talk about the change."""
     messages = state.progress.messages
     while len(messages) > 1 and isinstance(messages[-1], ReplyMessage) and is_rejection(messages[-2]):
         messages = messages[:-2]
@@ -137,37 +139,41 @@ def before_talk(state: State) -> State:
 
 
 def answer_in_words(state: State) -> str | None:
-    """The words that a task ended with; None where it ended with a decision on a change."""
+    """Return the text that a task ended with; None if it ended with a decision on a change."""
     is_decided = state.landing.planned is not None or state.landing.refused is not None
     last = state.last
     return last.text if isinstance(last, ReplyMessage) and not is_decided else None
 
 
 def waits_for_word(state: State) -> bool:
-    """Whether the latest message leaves a change that was tried to the user's word."""
-    before = before_talk(state)
-    if before.last is None or isinstance(before.last, ReplyMessage) or is_rejection(before.last):
+    """Whether a change was tried and now waits for the user's decision."""
+    question_state = before_talk(state)
+    if (
+        question_state.last is None
+        or isinstance(question_state.last, ReplyMessage)
+        or is_rejection(question_state.last)
+    ):
         return False
-    return not before.awaits_execution and bool(tried(before))
+    return not question_state.awaits_execution and bool(tried(question_state))
 
 
 def since_rejection(state: State) -> tuple[Message, ...]:
-    """The messages after the human's last rejection, or from their own version on.
+    """Return the messages after the user's last rejection, or from the user's own version on.
 
-    Words that words have answered reject nothing.
+    A rejection that the model answered in words doesn't count.
     """
-    messages, following = state.progress.messages, ""
+    messages, next_kind = state.progress.messages, ""
     for index in range(len(messages) - 1, -1, -1):
-        if is_rejection(messages[index]) and following != "reply":
+        if is_rejection(messages[index]) and next_kind != "reply":
             return messages[index + 1 :]
         if messages[index].author == HUMAN and messages[index].kind == "code":
             return messages[index:]
-        following = messages[index].kind
+        next_kind = messages[index].kind
     return messages
 
 
 def unwritten(state: State) -> CodeMessage | None:
-    """The latest change of the user's message, if that has written none."""
+    """Return the latest change for the user's message if no change was written."""
     if state.landing.planned is not None and not state.landing.taken_back:
         return None
     return next((code for code in reversed(state.codes) if code.is_change), None)

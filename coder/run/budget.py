@@ -1,4 +1,4 @@
-"""The limit that a call would exceed, or has exceeded. Pure; reservations count as spent."""
+"""Find the limit that a call would exceed or has exceeded. Reservations count as spent."""
 
 from decimal import Decimal
 
@@ -9,26 +9,26 @@ from coder.run.settings import Budget
 
 
 def room_for_answer(spend: Spend, *, tokens_in: int, most: int, price: PriceOf) -> tuple[int, Limit | None]:
-    """Tokens, `most` at most, that the budget leaves for an answer, and the limit that leaves no more.
+    """Return the tokens that the budget leaves for an answer, up to `most`, and the limit that binds.
 
-    One answer may take half of what its prompt leaves (a repair needs the rest), and at least 4,096 tokens.
+    An answer may take half of the rest, so that a repair remains possible, and at least 4,096 tokens.
     """
     budget, prompt_usd = spend.budget, price(tokens_in, 0) or Decimal(0)
     usd_left = budget.max_cost - spend.usd - prompt_usd
-    rooms: list[tuple[int, Limit | None]] = [
+    limits: list[tuple[int, Limit | None]] = [
         (most, None),
         (affordable_tokens(price, tokens_in, most, usd_left / 2), "cost"),
     ]
     if budget.max_tokens is not None:
-        rooms.append(((budget.max_tokens - spend.tokens - tokens_in) // 2, "tokens"))
+        limits.append(((budget.max_tokens - spend.tokens - tokens_in) // 2, "tokens"))
     if budget.max_call_cost is not None:
-        rooms.append((affordable_tokens(price, tokens_in, most, budget.max_call_cost - prompt_usd), "call"))
-    room, limit = min(rooms, key=lambda one: one[0])
+        limits.append((affordable_tokens(price, tokens_in, most, budget.max_call_cost - prompt_usd), "call"))
+    room, limit = min(limits, key=lambda pair: pair[0])
     return max(room, min(LEAST, most)), limit
 
 
 def over_budget(spend: Spend, intent: CallIntended) -> BudgetReached | None:
-    """Which limit the next call would break, reservations counted, or None."""
+    """Return the limit that the next call would break, reservations included, or None."""
     budget, reserved = spend.budget, intent.reserved_usd or Decimal(0)
     if spend.calls >= budget.max_calls:
         return BudgetReached(limit="calls", text=budget.calls_reached)
@@ -41,7 +41,7 @@ def over_budget(spend: Spend, intent: CallIntended) -> BudgetReached | None:
 def spent_budget(
     spend: Spend, what: str = "asking again", *, tokens: int = 0, usd: Decimal = Decimal(0)
 ) -> BudgetReached | None:
-    """Which limit these additional tokens and dollars would break, or None."""
+    """Return the limit that these additional tokens and dollars would break, or None."""
     budget, needed, cost = spend.budget, spend.tokens + tokens, spend.usd + usd
     if budget.max_tokens is not None and needed > budget.max_tokens:
         text = f"{what} could go over the limit of {budget.max_tokens} tokens ({spend.tokens} used)"
@@ -53,22 +53,22 @@ def spent_budget(
 
 
 def is_spent_on_reasoning(answer: CallAnswered) -> bool:
-    """Whether an answer came to its limit before its first word."""
+    """Whether an answer reached its limit before its first word."""
     if answer.finish != "length" or answer.text.strip() or answer.tool_calls:
         return False
-    # Some endpoints tell of hidden reasoning only by the tokens that they count.
-    hidden = not answer.text and answer.usage.output_tokens > 0 and not answer.usage.is_estimate
-    return hidden or bool(answer.reasoning or answer.usage.reasoning_tokens)
+    # Some endpoints report hidden reasoning only in the token counts.
+    is_hidden = not answer.text and answer.usage.output_tokens > 0 and not answer.usage.is_estimate
+    return is_hidden or bool(answer.reasoning or answer.usage.reasoning_tokens)
 
 
 def no_room(
     answer: CallAnswered, budget: Budget, *, bound_by: Limit | None, own: int | None
 ) -> BudgetReached:
-    """The words about such an answer, and the limit to raise.
+    """Return the limit to raise after an answer that was all reasoning, with a message.
 
     Args:
-        bound_by: the limit of the budget that left the answer no more.
-        own: most tokens that the model can answer with, if known.
+        bound_by: the limit of the budget that bounded the answer.
+        own: maximum tokens of the model's answers, if known.
     """
     used = answer.usage.output_tokens
     text = f"the model used up the {used:,} tokens of its answer by reasoning, so that no answer came"

@@ -1,4 +1,4 @@
-"""What each model call of a run used, folded from its events."""
+"""Compute usage and cost of a run's model calls from its events."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -11,39 +11,39 @@ from coder.run.events import Event
 
 
 class CallCost(BaseModel, frozen=True):
-    """One call, and what it used."""
+    """Usage and cost of one call."""
 
     call: int
     participant: str
     model: str | None = None
-    """As the endpoint calls it; None without an answer."""
+    """The endpoint's name of the model; None without an answer."""
     usage: Usage = Usage()
     cost_usd: Decimal | None = None
-    """None where no price is known, or nothing was answered."""
+    """None without an answer or a known price."""
     reserved_usd: Decimal | None = None
     seconds: float = 0.0
     lost: tuple[Used, ...] = ()
-    """Answers that broke off or were not taken, in the order in which they were."""
+    """Answers that were incomplete or not used, in order."""
     retries: int = 0
     switches: int = 0
     ended: str = "open"
-    """`answered`, the name of an error, or `open`: what it reserved counts as spent."""
+    """`answered`, the name of an error, or `open`, in which case the reservation counts as spent."""
 
 
 class Costs(BaseModel, frozen=True):
-    """All calls of a run together."""
+    """Usage and cost of all calls of a run."""
 
     calls: tuple[CallCost, ...] = ()
 
     @property
     def usage(self) -> Usage:
-        """Tokens of all answers, with those that broke off."""
+        """Tokens of all answers, including incomplete ones."""
         used = [usage for call in self.calls for usage in (call.usage, *(lost.usage for lost in call.lost))]
         return sum(used, Usage())
 
     @property
     def cost_usd(self) -> Decimal | None:
-        """Of all answers; None if one price is unknown."""
+        """Cost of all answers; None if a price is unknown."""
         costs = [call.cost_usd for call in self.calls if call.ended == "answered"]
         costs += [lost.cost_usd for call in self.calls for lost in call.lost]
         amounts = [cost for cost in costs if cost is not None]
@@ -51,36 +51,36 @@ class Costs(BaseModel, frozen=True):
 
     @property
     def hit_rate(self) -> float | None:
-        """Share of the input that the endpoints had in their caches, 0 to 1; None without any input."""
+        """Share of the input that endpoints read from their caches, 0 to 1; None without input."""
         usage = self.usage
         return usage.cached_tokens / usage.input_tokens if usage.input_tokens else None
 
 
 def costs_of(events: Iterable[Event]) -> Costs:
-    """What the calls of a run and its attempts used; events that this version can't read are left out."""
+    """Return the costs of the calls of a run and its attempts; unreadable events are skipped."""
     calls: dict[tuple[str, int], CallCost] = {}
     for event in events:
         run = event.run
         match event_types.parse_if_readable(event):
             case event_types.RunOrigin():
-                calls.clear()  # they were another run's
+                calls.clear()  # the calls before were another run's
             case event_types.CallIntended() as intent:
                 calls[run, intent.call] = CallCost(
                     call=len(calls) + 1, participant=intent.participant, reserved_usd=intent.reserved_usd
                 )
             case event_types.CallRetried(call=number, lost=lost):
                 call = calls[run, number]
-                calls[run, number] = _more(call, lost, retries=call.retries + 1)
+                calls[run, number] = _with_lost(call, lost, retries=call.retries + 1)
             case event_types.CallSwitched(call=number, lost=lost):
                 call = calls[run, number]
-                calls[run, number] = _more(call, lost, switches=call.switches + 1)
+                calls[run, number] = _with_lost(call, lost, switches=call.switches + 1)
             case event_types.ModelCallFailed(call=number, lost=lost) as failed:
-                calls[run, number] = _more(calls[run, number], lost, ended=failed.error)
+                calls[run, number] = _with_lost(calls[run, number], lost, ended=failed.error)
             case event_types.CallAnswered(call=number) as answer:
-                used = {name: getattr(answer, name) for name in ("model", "usage", "cost_usd", "seconds")}
-                calls[run, number] = calls[run, number].model_copy(update={**used, "ended": "answered"})
+                fields = {name: getattr(answer, name) for name in ("model", "usage", "cost_usd", "seconds")}
+                calls[run, number] = calls[run, number].model_copy(update={**fields, "ended": "answered"})
     return Costs(calls=tuple(calls.values()))
 
 
-def _more(call: CallCost, lost: Used | None, **update: object) -> CallCost:
+def _with_lost(call: CallCost, lost: Used | None, **update: object) -> CallCost:
     return call.model_copy(update={**update, "lost": (*call.lost, lost) if lost is not None else call.lost})

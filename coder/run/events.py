@@ -1,7 +1,7 @@
-"""Events: the only state. One envelope for all, and a versioned body per type.
+"""Events are the only stored state of a run: an envelope, and a versioned body per type.
 
-Summary, resume, costs and reports are folds over these. Types that this version doesn't know are kept and
-skipped; a run with a newer version of a known type is shown, not resumed.
+Summary, resume, costs and reports are computed from events. Events of unknown types are kept and skipped;
+a run with a newer version of a known type can be shown, but not resumed.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Event(BaseModel, frozen=True, extra="forbid"):
-    """One thing that happened."""
+    """One numbered event in the log of a run."""
 
     run: str
     seq: int
-    """1, 2, 3, … within the run, without gaps."""
+    """Number of the event in the run: 1, 2, 3, … without gaps."""
     time: float
     """Seconds since the epoch."""
     type: str
@@ -24,7 +24,7 @@ class Event(BaseModel, frozen=True, extra="forbid"):
     body: dict[str, Any]
 
     def as_json(self) -> str:
-        """A line of JSON, in ASCII: a content that isn't UTF-8 stands in it by lone surrogates."""
+        """Return one line of ASCII JSON; content that isn't UTF-8 is written as lone surrogates."""
         return dumps(self.model_dump(mode="json"), separators=(",", ":"))
 
 
@@ -35,41 +35,41 @@ class Draft(BaseModel, frozen=True, extra="forbid"):
     version: int = 1
     body: dict[str, Any]
     durable: bool = True
-    """On the disk before `append` returns. False: a power cut may lose it until a later durable one."""
+    """Whether the event is on the disk before `append` returns; else a power cut may lose it."""
 
 
 class Body(BaseModel):
-    """What an event says."""
+    """The typed content of an event."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: ClassVar[str]
     version: ClassVar[int] = 1
     durable: ClassVar[bool]
-    """Must outlive a power cut: an effect outside of the sandbox rests on it (ADR 0014)."""
+    """Whether the event must survive a power cut, because an outside effect depends on it (ADR 0014)."""
 
     def __init_subclass__(cls, *, type: str, durable: bool = True) -> None:
-        """Take the event's type, and whether it is durable."""
+        """Set the event's type, and whether it is durable."""
         super().__init_subclass__()
         cls.type, cls.durable = type, durable
 
     def draft(self) -> Draft:
-        """This body as an event that waits for its number."""
+        """Return this body as an event without a number."""
         return Draft(
             type=self.type, version=self.version, body=self.model_dump(mode="json"), durable=self.durable
         )
 
 
 class EventStore(Protocol):
-    """Where the events of a run are read and written."""
+    """Storage for the events of runs."""
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
-        """Append behind event number `after`, all or none, and return the numbered events.
+        """Append events after number `after`, all or none, and return the numbered events.
 
-        With one durable draft, all of them and all earlier events are on the disk before this returns.
+        If one draft is durable, all of them and all earlier events are on the disk before this returns.
 
         Args:
-            after: seq of the last event the writer has seen; 0 for a new run.
+            after: `seq` of the last event that the writer has read; 0 for a new run.
             token: the fencing token of the writer's lease.
 
         Raises:
@@ -78,11 +78,11 @@ class EventStore(Protocol):
         """
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
-        """Events of a run with seq > after, in order, at most `limit`; empty for a run that isn't there.
+        """Return the events of a run with seq > `after`, in order, at most `limit`; empty for an unknown run.
 
         Raises:
             LogDamaged: an event can't be read or a number is missing.
         """
 
     async def stop_requested(self, run: str, *, token: int) -> str | None:
-        """Who wants the holder of this lease to stop the run, once for each request; None: nobody."""
+        """Return who requested this lease's holder to stop, once per request; None: no request."""

@@ -1,9 +1,8 @@
-"""Examples of a prompt: transcripts, asserts, and sentences: `f(2) => 4`, "f(2) should return 4".
+"""Find examples in a prompt: transcripts, asserts, and sentences such as "f(2) should return 4".
 
-A sentence is a call with literals, a word or an arrow, and one literal. What is in doubt is left out: an
-example that was read wrongly would refuse right code. A prompt's first 500 of a kind are read, since each
-takes time. Of HumanEval's 164 prompts 139 have examples, 76
-without sentences (tests/coder/run/test_prose_examples.py counts).
+A sentence is a call with literals, a word or an arrow, and one literal. Doubtful examples are omitted, since
+a wrong example would reject correct code. At most 500 of each kind are read, since each takes time. Of
+HumanEval's 164 prompts 139 have examples, 76 without sentences (tests/coder/run/test_prose_examples.py).
 """
 
 import ast
@@ -17,7 +16,7 @@ from sandbox import Assertion, Example
 
 
 def find_examples(prompt: str) -> list[Example | Assertion]:
-    """Examples of a prompt that use something the candidate must define."""
+    """Return the examples in a prompt that use a name which the candidate must define."""
     stated = (Assertion(source=source) for source in stated_examples(prompt, names_in_prompt(prompt)))
     return [*_transcripts(prompt), *_asserts(prompt), *stated]
 
@@ -27,7 +26,7 @@ def _transcripts(prompt: str) -> list[Example]:
     parts = _transcript_parts(prompt)
     if not parts:
         return results
-    import doctest  # it imports a debugger and a framework of tests
+    import doctest  # imported here, because it imports a debugger and unittest
 
     for paragraph in parts:
         try:
@@ -41,16 +40,16 @@ def _transcripts(prompt: str) -> list[Example]:
 
 
 def _transcript_parts(prompt: str) -> list[str]:
-    """Pieces that start at a `>>>` and end at a blank line, a fence or a docstring's end."""
+    """Return the pieces that start at a `>>>` and end at a blank line, a fence or a docstring's end."""
     parts: list[str] = []
     current: list[str] = []
-    begun = 0
+    count = 0
     for line in prompt.splitlines():
         stripped = line.strip()
         if stripped.startswith(">>>"):
-            if begun == _MOST:
+            if count == _MAX_EXAMPLES:
                 break
-            begun += 1
+            count += 1
             current.append(line)
         elif current and (not stripped or stripped.startswith(("```", '"""', "'''"))):
             parts.append("\n".join(current) + "\n")
@@ -64,22 +63,22 @@ def _transcript_parts(prompt: str) -> list[str]:
 
 def _asserts(prompt: str) -> list[Assertion]:
     lines = (line.strip().strip("`").strip() for line in prompt.splitlines())
-    candidates = islice((line for line in lines if line.startswith("assert ")), _MOST)
+    candidates = islice((line for line in lines if line.startswith("assert ")), _MAX_EXAMPLES)
     return [
         Assertion(source=line) for line in candidates if parse_source(line) is not None and free_names(line)
     ]
 
 
-_MOST = 500
-"""Examples of a kind, and places of a prompt that are looked at."""
+_MAX_EXAMPLES = 500
+"""Maximum examples of each kind, and places in a prompt to examine."""
 _COMPLAINS = re.compile(
     r"\bbugs?\b|\bbroken\b|\b(?:currently|actually)\b|\binstead\s+of\s+[\d'\"\[({TFN-]|\bwrongly\b"
     r"|\bbut\s+(?:it\s+|that\s+|this\s+)?(?:should|returns?|gives?|must)\b",
     re.I,
 )
-"""A text that says what code does wrongly states no examples that can be told apart from its complaints."""
-_LONGEST = 2000
-"""Characters of one call, or of one value."""
+"""A complaint about wrong results; in such a prompt, examples can't be told from wrong results."""
+_MAX_LENGTH = 2000
+"""Maximum characters of one call or value."""
 _S, _B = r"\s{0,20}", r"\s{1,20}"  # blanks: bounded, since a prompt may hold any number of them
 _ARROW = r"(?:={1,2}>|-{1,2}>|→|➞|➔|➜|⇒|↦|⟶|⟹)"
 _WHO = rf"(?:(?:it|this|that|which|you|we|and|then|the{_B}(?:function|answer|output|result|value)){_B})?"
@@ -100,7 +99,7 @@ _OPENING, _CLOSING = "([{", ")]}"
 
 
 def stated_examples(prompt: str, names: Sequence[str]) -> Iterator[str]:
-    """Assertions that a prompt states in words about the functions of these names, in order."""
+    """Yield the assertions that a prompt states in words about these functions, in order."""
     if _COMPLAINS.search(prompt):
         return
     text = "\n".join(line for line in prompt.splitlines() if not line.lstrip().startswith((">>>", "assert ")))
@@ -108,44 +107,44 @@ def stated_examples(prompt: str, names: Sequence[str]) -> Iterator[str]:
 
 
 def _calls(text: str, names: Sequence[str]) -> Iterator[str]:
-    """`f(2) => 4`."""
-    called = "|".join(map(re.escape, names))
-    for match in islice(re.finditer(rf"(?<![\w.])(?<!def )(?:{called})\s*(?=\()", text), _MOST):
+    """Yield an assertion for each statement such as `f(2) => 4`."""
+    pattern = "|".join(map(re.escape, names))
+    for match in islice(re.finditer(rf"(?<![\w.])(?<!def )(?:{pattern})\s*(?=\()", text), _MAX_EXAMPLES):
         end = _balanced(text, match.end())
-        gives = _GIVES.match(text, end) if end else None
-        value = _value(text, gives.end()) if gives else None
+        verb = _GIVES.match(text, end) if end else None
+        value = _value(text, verb.end()) if verb else None
         source = text[match.start() : end]
         if value and _is_call_of_literals(source):
             yield f"assert {_one_line(source)} == {value}"
 
 
 def _value(text: str, at: int) -> str | None:
-    """The literal that begins here, on one line; None if more follows, as in `4 + x`."""
+    """Return the literal that begins at a position, on one line; None if more follows, as in `4 + x`."""
     while text[at : at + 1] in (" ", "`"):
         at += 1
     if text[at : at + 1] in ("[", "(", "{", "'", '"'):
         end = _balanced(text, at)
     else:
-        plain = _PLAIN.match(text, at)
-        end = plain.end() if plain else None
+        number = _PLAIN.match(text, at)
+        end = number.end() if number else None
     source = _one_line(text[at:end]) if end else ""
     return source if end and _is_literal(source) and _ENDS.match(text, end) else None
 
 
 def _balanced(text: str, at: int) -> int | None:
-    """Where the bracket or quote that opens here is closed."""
-    depth, i = 0, at
-    while i < min(len(text), at + _LONGEST):
-        character = text[i]
+    """Return the position after the bracket or quote that opens at `at`, or None."""
+    depth, index = 0, at
+    while index < min(len(text), at + _MAX_LENGTH):
+        character = text[index]
         if character in "'\"":
-            closed = re.compile(rf"{character}(?:\\.|[^\\{character}\n])*{character}").match(text, i)
-            if closed is None:
+            string = re.compile(rf"{character}(?:\\.|[^\\{character}\n])*{character}").match(text, index)
+            if string is None:
                 return None
-            i = closed.end() - 1
+            index = string.end() - 1
         depth += (character in _OPENING) - (character in _CLOSING)
-        i += 1
+        index += 1
         if depth <= 0:
-            return i
+            return index
     return None
 
 

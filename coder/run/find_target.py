@@ -1,6 +1,6 @@
 """Find the target of a task in its tests, checks, examples, files and prompt.
 
-It asks the disk whether the workspace is a folder: a run does so once, and stores the target with its files.
+A run does this once and stores the target, because the disk is asked whether the workspace is a folder.
 """
 
 import re
@@ -27,13 +27,13 @@ from coder.source.python_names import (
 
 
 def find_target(task: Task, files: Mapping[str, StoredFile], *, opened: Openers | None = None) -> Target:
-    """Read the target off the tests, checks, examples, the user's files and the prompt, in that order.
+    """Determine the target from the tests, checks, examples, the user's files and the prompt, in that order.
 
     Args:
-        opened: files that open or import a file in the tests' run before the work, by its path.
+        opened: for each file, the files that opened or imported it when the tests ran before the change.
     """
     if is_greenfield(task, files):
-        path = next(iter(_to_write(task, ())), DEFAULT_PATH)
+        path = next(iter(_files_to_write(task, ())), DEFAULT_PATH)
         return Target(path=path, names=(), tests=(), is_known=False, writes_tests=True)
     tests = {path for path in files if is_test(path)} | {test.path for test in task.test_files}
     texts = {path: file.text for path, file in files.items()}
@@ -43,19 +43,19 @@ def find_target(task: Task, files: Mapping[str, StoredFile], *, opened: Openers 
     sources = {test.path: test.text for test in task.test_files}
     if not sources and task.test_command:
         sources = {path: files[path].text or "" for path in tests if path in files and path.endswith(".py")}
-    wanted = _imports_missing(task.prompt, sources, files)
-    imported = {path for source in sources.values() for path in _imported(source, files)}
+    missing = _imports_missing(task.prompt, sources, files)
+    imported = {path for source in sources.values() for path in _imported_files(source, files)}
     under_test = list(imported) if len(imported) == 1 else []
-    names = [] if under_test and not wanted else _names(task, wanted, files)
-    named = _paths(task, files, tests, wanted, names)
-    paths = list(dict.fromkeys([*under_test, *named]))
-    # What tests import may only pass on another file's fault, unless there is no other.
-    is_alone = under_test == [path for path in files if is_source(path) and path not in tests]
+    names = [] if under_test and not missing else _names(task, missing, files)
+    candidate_paths = _paths(task, files, tests, missing, names)
+    paths = list(dict.fromkeys([*under_test, *candidate_paths]))
+    # The imported file may not be the faulty one, unless it is the only one.
+    is_only_source = under_test == [path for path in files if is_source(path) and path not in tests]
     target = Target(
         path=paths[0] if paths else DEFAULT_PATH,
         names=tuple(names),
         tests=tuple(sorted(tests)),
-        is_known=(len(paths) == 1 and (is_alone or named == paths))
+        is_known=(len(paths) == 1 and (is_only_source or candidate_paths == paths))
         or not (paths or any(map(is_source, files))),
         is_asked_for=bool(paths) or task.workspace is None or _is_imported(task),
     )
@@ -65,10 +65,10 @@ def find_target(task: Task, files: Mapping[str, StoredFile], *, opened: Openers 
 def with_ownership(
     target: Target, task: Task, files: Mapping[str, StoredFile], *, opened: Openers | None = None
 ) -> Target:
-    """The target with the owners of these files, by what is known of them.
+    """Return the target with the ownership of these files.
 
     Args:
-        opened: as for `find_target`.
+        opened: see `find_target`.
     """
     if target.writes_tests or not (task.test_command or task.test_files):
         return target
@@ -97,38 +97,38 @@ def is_greenfield(task: Task, files: Collection[str]) -> bool:
 def _imports_missing(
     prompt: str, sources: Mapping[str, str], files: Mapping[str, StoredFile]
 ) -> dict[str, list[str]]:
-    """Modules that the tests import and that are to be written, with the names taken from them.
+    """Return the modules that the tests import and the answer must write, with the imported names.
 
-    A missing module may be installed: it is to be written if the prompt or a test file's name has it, or if
-    the tests import nothing of the folder and no manifest declares it.
+    A missing module may be a package to install. It must be written if the prompt or a test file's name
+    contains its name, or if the tests import nothing from the folder and no manifest declares it.
     """
     present = {path.partition("/")[0].removesuffix(".py") for path in files}
     modules = [path for path in files if path.endswith(".py") and not is_test(path)]
-    own = {part for path in modules for part in path.removesuffix(".py").split("/")}
-    present |= own
-    beside = {PurePosixPath(path).stem for path in sources}
-    found: dict[str, list[str]] = {}
+    module_parts = {part for path in modules for part in path.removesuffix(".py").split("/")}
+    present |= module_parts
+    test_stems = {PurePosixPath(path).stem for path in sources}
+    unknown: dict[str, list[str]] = {}
     for source in sources.values():
-        for module, names in unknown_modules(source, present | beside).items():
-            found.setdefault(module, []).extend(names)
-    about = {word for stem in beside for word in (stem.removeprefix("test_"), stem.removesuffix("_test"))}
-    about |= set(re.findall(r"\w+", prompt))
-    named = {module: names for module, names in found.items() if about & {*module.split(".")}}
-    if named or not found or any(map(own.intersection, map(_packages, sources.values()))):
-        return named
+        for module, names in unknown_modules(source, present | test_stems).items():
+            unknown.setdefault(module, []).extend(names)
+    words = {word for stem in test_stems for word in (stem.removeprefix("test_"), stem.removesuffix("_test"))}
+    words |= set(re.findall(r"\w+", prompt))
+    named_modules = {module: names for module, names in unknown.items() if words & {*module.split(".")}}
+    if named_modules or not unknown or any(map(module_parts.intersection, map(_packages, sources.values()))):
+        return named_modules
     texts = {path: file.text for path, file in files.items()}
-    return {module: names for module, names in found.items() if not are_declared([module], texts)}
+    return {module: names for module, names in unknown.items() if not are_declared([module], texts)}
 
 
 def _packages(source: str) -> set[str]:
     return {module.partition(".")[0] for module in imported_modules(source)}
 
 
-def _imported(source: str, files: Mapping[str, StoredFile]) -> list[str]:
-    """The user's files that a source imports, by their paths from the root or from `src`."""
+def _imported_files(source: str, files: Mapping[str, StoredFile]) -> list[str]:
+    """Return the user's files that a source imports, by their paths from the root or from `src`."""
     modules = imported_modules(source)
-    dotted = {*modules, *(f"{module}.{name}" for module, names in modules.items() for name in names)}
-    paths = {name.replace(".", "/") for name in dotted}
+    dotted_names = {*modules, *(f"{module}.{name}" for module, names in modules.items() for name in names)}
+    paths = {name.replace(".", "/") for name in dotted_names}
     return [
         path
         for path, file in files.items()
@@ -137,48 +137,54 @@ def _imported(source: str, files: Mapping[str, StoredFile]) -> list[str]:
     ]
 
 
-def _names(task: Task, wanted: Mapping[str, list[str]], files: Mapping[str, StoredFile]) -> list[str]:
-    if wanted:
-        return list(dict.fromkeys(next(iter(wanted.values()))))
-    checked = [n for check in task.checks for n in free_names(check) if n not in sys.stdlib_module_names]
-    shown = [name for example in find_examples(task.prompt) for name in called_free_names(example.source)]
-    called = [name for test in task.test_files for name in called_free_names(test.text)]
-    bare = [name for name in called if not name.startswith("test")]
-    # Beside files that are there, code in a prompt is quoted from them, or from a traceback.
-    asked = outside_fences(task.prompt) if any(map(is_source, files)) else task.prompt
-    return list(dict.fromkeys([*checked, *bare, *shown])) or names_in_prompt(asked)[:1]
+def _names(task: Task, missing: Mapping[str, list[str]], files: Mapping[str, StoredFile]) -> list[str]:
+    if missing:
+        return list(dict.fromkeys(next(iter(missing.values()))))
+    names_in_checks = [
+        n for check in task.checks for n in free_names(check) if n not in sys.stdlib_module_names
+    ]
+    names_in_examples = [
+        name for example in find_examples(task.prompt) for name in called_free_names(example.source)
+    ]
+    names_in_tests = [name for test in task.test_files for name in called_free_names(test.text)]
+    non_tests = [name for name in names_in_tests if not name.startswith("test")]
+    # If there are source files, code in the prompt is quoted from them or from a traceback.
+    prompt = outside_fences(task.prompt) if any(map(is_source, files)) else task.prompt
+    return (
+        list(dict.fromkeys([*names_in_checks, *non_tests, *names_in_examples])) or names_in_prompt(prompt)[:1]
+    )
 
 
 def _paths(
     task: Task,
     files: Mapping[str, StoredFile],
     tests: Collection[str],
-    wanted: Mapping[str, list[str]],
+    missing: Mapping[str, list[str]],
     names: list[str],
 ) -> list[str]:
-    """The files that the task may be about, the likeliest first; none where nothing names any."""
+    """Return the files that the task may be about, the likeliest first."""
     if task.workspace is not None and task.workspace.suffix and not task.workspace.is_dir():
         return [task.workspace.name]
-    if wanted:
-        return [next(iter(wanted)).replace(".", "/") + ".py"]
+    if missing:
+        return [next(iter(missing)).replace(".", "/") + ".py"]
     code = [path for path in files if path not in tests and not is_test(path) and is_source(path)]
     python = {path: text for path in code if path.endswith(".py") and (text := files[path].text)}
-    # Parsing all of a large folder would take minutes: most files don't hold the words.
+    # Parsing a large folder would take minutes, and most files don't contain the names.
     holders = (p for p, text in python.items() if names and all(name in text for name in names))
     definer = next((path for path in holders if set(names) <= defined_names(python[path])), None)
-    found = [*([definer] if definer else []), *named_sources(task.prompt, python or code)]
-    if found:
-        return list(dict.fromkeys(found))
-    if new := _to_write(task, tests):
-        return new
+    paths = [*([definer] if definer else []), *named_sources(task.prompt, python or code)]
+    if paths:
+        return list(dict.fromkeys(paths))
+    if new_paths := _files_to_write(task, tests):
+        return new_paths
     return code if len(code) == 1 and not code[0].endswith(".py") else []
 
 
-def _to_write(task: Task, tests: Collection[str]) -> list[str]:
-    """Files that the prompt asks for; where checks import it, one that Python can import from there."""
-    found = sources_to_write(task.prompt, anywhere=task.workspace is not None)
-    found = [path for path in found if path not in tests and not is_test(path)]
+def _files_to_write(task: Task, tests: Collection[str]) -> list[str]:
+    """Return the files that the prompt asks for; only importable Python files if checks import them."""
+    paths = sources_to_write(task.prompt, anywhere=task.workspace is not None)
+    paths = [path for path in paths if path not in tests and not is_test(path)]
     if _is_imported(task):
-        taken = sys.stdlib_module_names
-        return [path for path in found if path.endswith(".py") and PurePosixPath(path).parts[0] not in taken]
-    return found
+        stdlib = sys.stdlib_module_names
+        return [path for path in paths if path.endswith(".py") and PurePosixPath(path).parts[0] not in stdlib]
+    return paths

@@ -1,4 +1,4 @@
-"""Journal: the one writer of a run. Appends to the log, folds what was appended, tells the watch."""
+"""Journal: the only writer of a run. It appends events to the log, folds them and informs the watch."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -30,32 +30,32 @@ from coder.run.watch import Watch
 
 
 class Attempts:
-    """The attempts that are under way for one run, and share its limits."""
+    """The running attempts of one run, which share its limits."""
 
     def __init__(self, parent: "Journal") -> None:
         self.parent = parent
         self.running: dict[int, Journal] = {}
-        """By number."""
+        """Journals of running attempts, by number."""
 
     def others(self, journal: "Journal") -> list[Spend | AttemptEnded]:
-        """What the attempts beside this one have used."""
+        """Return the usage of the other attempts."""
         used: dict[int, Spend | AttemptEnded] = {}
-        for one in self.parent.state.progress.attempts:
-            if isinstance(one, AttemptEnded):
-                used[one.attempt] = one
+        for attempt in self.parent.state.progress.attempts:
+            if isinstance(attempt, AttemptEnded):
+                used[attempt.attempt] = attempt
         for number, running in self.running.items():
             used[number] = running.state.spend
-        own = next((number for number, one in self.running.items() if one is journal), 0)
-        return [spend for number, spend in used.items() if number != own]
+        own_number = next((number for number, attempt in self.running.items() if attempt is journal), 0)
+        return [spend for number, spend in used.items() if number != own_number]
 
 
 class Journal:
-    """A run's log under a lease, with the state after its last event."""
+    """A run's log under a lease, with the state after the last event."""
 
     def __init__(
         self, run: str, log: EventStore, *, token: int, watch: Watch, attempts: Attempts | None = None
     ) -> None:
-        """Write under the lease of this token; `attempts` are those beside this one."""
+        """Write under the lease with this token; `attempts` are the parallel attempts of the same run."""
         self.run = run
         self.watch = watch
         self._log = log
@@ -63,33 +63,33 @@ class Journal:
         self._state: State | None = None
         self._appending = asyncio.Lock()
         self.limits: list[asyncio.Timeout] = []
-        """What is ended when somebody asks for the end of the run."""
+        """Timeouts that a request to stop the run lets expire."""
         self._attempts = attempts
         self.intending: asyncio.Lock = attempts.parent.intending if attempts is not None else asyncio.Lock()
-        """Held from numbering a call until its intent is in the log: calls may be made side by side."""
+        """Held from numbering a call until its intent is logged, because calls may be made in parallel."""
 
     @property
     def state(self) -> State:
-        """The state after the last event. Raises RuntimeError: nothing was appended or loaded yet."""
+        """The state after the last event. Raises RuntimeError: no event was appended or loaded yet."""
         if self._state is None:
             raise RuntimeError("a journal has no state before its first event")
         return self._state
 
     @property
     def spend(self) -> Spend:
-        """What has been used of the run's limits, by attempts beside it too."""
+        """Usage of the run's limits, including that of parallel attempts."""
         spend = self.state.spend
         return spend if self._attempts is None else spend.plus(self._attempts.others(self))
 
     async def load(self, aim: str = "resume") -> State:
-        """Fold the events of this run in the log, and continue from there.
+        """Fold the run's events from the log, and continue after them.
 
         Args:
             aim: verb for the message of an error.
 
         Raises:
             LogDamaged: an event can't be read.
-            LogNewer: a newer version wrote an event that would change what comes next.
+            LogNewer: a newer version wrote an event that this version can't interpret.
             UsageError: the run has no events, or doesn't begin with run.started.
         """
         try:
@@ -100,7 +100,7 @@ class Journal:
             ) from error
 
     def begun(self, events: Sequence[Event]) -> State:
-        """Continue from these events, in the log or not yet. Raises LogNewer, ValueError: as for `load`."""
+        """Fold these events and continue after them. Raises LogNewer, ValueError: see `load`."""
         if not events:
             raise ValueError(f"the log holds no run {self.run}")
         if newer := next((event for event in events if is_newer(event)), None):
@@ -112,14 +112,14 @@ class Journal:
         return self._state
 
     def hold(self, files: Mapping[str, StoredFile]) -> None:
-        """Hold these files with their contents, where the log has no more than a listing of them."""
+        """Add the contents of these files, if the log only has a listing of them."""
         self._state = replace(self.state, inputs=hold(self.state.inputs, files, self.state))
 
     async def append(self, *bodies: Body, copied: Sequence[Event] = ()) -> State:
-        """Append durably, in order, and return the state after the last.
+        """Append durably, in order, and return the state after the last event.
 
         Args:
-            copied: events of another run that this log begins with; the watch sees the last one only.
+            copied: events of another run with which this log begins; the watch gets only the last one.
         """
         async with self._appending:
             after = self._state.progress.seq - len(copied) if self._state is not None else 0
@@ -127,7 +127,7 @@ class Journal:
             drafts += [body.draft() for body in bodies]
             try:
                 events = await self._log.append(self.run, drafts, after=after, token=self._token)
-            except asyncio.CancelledError:  # it may be written all the same
+            except asyncio.CancelledError:  # the events may be written nevertheless
                 self._take(await self._log.read(self.run, after=after), copied)
                 raise
             self._take(events, copied)
@@ -141,15 +141,15 @@ class Journal:
             self.watch.event(event)
 
     async def stop_requested(self) -> str | None:
-        """Who wants this run to stop; None: nobody."""
+        """Return who requested this run to stop, or None."""
         return await self._log.stop_requested(self.run, token=self._token)
 
     async def ask(self, question: Question, *, key: str = "", otherwise: Decision | None = None) -> Decision:
-        """Put a question to a person, once: a logged answer is given again.
+        """Ask a person a question, once; a logged answer is returned again.
 
         Args:
-            key: tells questions of one turn apart; empty is the text.
-            otherwise: the answer where nobody can be asked, unless `Settings.approve` wants a person's.
+            key: distinguishes questions of one turn; empty: the text is used.
+            otherwise: the answer if nobody can be asked, unless `Settings.approve` requires a person.
 
         Raises:
             Waits: nobody can answer now.
@@ -173,7 +173,7 @@ class Journal:
 
 
 def open_question(state: State) -> tuple[str, Question]:
-    """Id and text of what a run waits with. Raises TooLate: nothing; it says who has answered."""
+    """Return the id and text of the open question. Raises TooLate: none is open; the message says why."""
     if state.questions.open is not None:
         return state.questions.open.id, state.questions.open
     last = state.last
@@ -182,18 +182,18 @@ def open_question(state: State) -> tuple[str, Question]:
         if identity not in state.questions.answers:
             return identity, asked_by(last)
     if state.questions.answers:
-        earlier = [*state.questions.answers.values()][-1]
+        last_answer = [*state.questions.answers.values()][-1]
         raise TooLate(
-            f"{state.run} was answered already by {earlier.who or 'a program'}: {earlier.answer_text}"
+            f"{state.run} was answered already by {last_answer.who or 'a program'}: {last_answer.answer_text}"
         )
     raise TooLate(f"{state.run} has asked nothing. Go on with it: {own_command()} resume {state.run}")
 
 
 def answered(state: State, decision: Decision | str, *, question_id: str | None = None) -> QuestionAnswered:
-    """The event for a person's answer. Raises TooLate: nothing is asked; UsageError: the answer is empty.
+    """Return the event for a person's answer. Raises TooLate: no question is open; UsageError: empty answer.
 
     Args:
-        question_id: the id of the question that the person has read; None: whichever is open.
+        question_id: the id of the question that the person has read; None: the open question.
     """
     identity, question = open_question(state)
     if question_id not in (None, identity):
@@ -207,14 +207,14 @@ def answered(state: State, decision: Decision | str, *, question_id: str | None 
 
 
 def asked_by(message: QuestionMessage | HandoffMessage) -> Question:
-    """The question that a message of a model asks, or with which it hands over to the user."""
+    """Return the question that a model's message asks; a handoff to the user is a question, too."""
     options = message.options if isinstance(message, QuestionMessage) else ()
     kind: Literal["choose", "text"] = "choose" if options else "text"
     return Question(kind=kind, about="task", text=message.text, options=options, by=message.author)
 
 
 def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
-    """Copy the events of a run up to a step for another run, and add where they come from.
+    """Copy the events of a run up to a step for another run, and add an event with their origin.
 
     Args:
         run: the id of the new run.
@@ -236,13 +236,13 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
             f"{origin} has {count}, so there is no step {step}. See: {own_command()} show {origin}"
         )
     copied = [event.model_copy(update={"run": run}) for event in events[: ends[step - 1]]]
-    marked = RunOrigin(run=origin, step=step).model_dump(mode="json")
-    origin_of = {"seq": len(copied) + 1, "type": RunOrigin.type, "version": RunOrigin.version, "body": marked}
-    return [*copied, copied[-1].model_copy(update=origin_of)]
+    body = RunOrigin(run=origin, step=step).model_dump(mode="json")
+    fields = {"seq": len(copied) + 1, "type": RunOrigin.type, "version": RunOrigin.version, "body": body}
+    return [*copied, copied[-1].model_copy(update=fields)]
 
 
 def spoken_words(state: State, words: str) -> tuple[Spoken, ...]:
-    """The event for the user's words to a fork, if any."""
+    """Return the event for the user's words to a fork, if any."""
     if not words.strip():
         return ()
     message = AnswerMessage(author=HUMAN, text=join_surrogates(words.strip()))

@@ -1,4 +1,4 @@
-"""Message: what a participant says in its turn. Outcome: what the Executor saw."""
+"""Message: the result of a participant's turn. Outcome: the result of running code."""
 
 from collections.abc import Iterable
 from operator import not_
@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from coder.models.model import Alternative
 
 Verified = Literal["tests", "checks", "examples", "reproduced", "added", "self", "none"]
-"""What decided, strongest first: given tests, given checks, examples of the task; `reproduced`: new tests or
-the answer's check fail without the change; `added`: new tests can't run without it; the code's own checks."""
+"""What decided, strongest first: given tests, given checks, the task's examples; `reproduced`: new tests or
+the answer's check fail without the change; `added`: new tests can't run without it; `self`: own checks."""
 
 Cause = Literal["missing_module", "network", "program_timeout", "test_timeout", "no_code", "own_tests"]
-"""Why a task isn't solved, where a better model may not help."""
+"""Why a task isn't solved, in cases in which a better model may not help."""
 
 Strength = Literal["outside", "inside", "none"]
-"""outside: decided where the code can't reach; inside: tests and code shared a process."""
+"""outside: decided out of the code's reach; inside: tests and code shared a process."""
 
 LeftOut = Literal[
     "held", "needs_allow", "decides", "too_large", "too_many", "link", "special", "name", "unreadable"
@@ -26,15 +26,15 @@ decides what passes; `--allow PATH` lands it. decides: such a file that the run 
 read only. The others can't be taken over."""
 
 TURNS = ("words", "code", "handoff", "plan", "reply")
-"""Kinds of what members say in their turns: no results, answers, choices and ledgers."""
+"""Kinds of messages that count as turns of members; results, answers, choices and ledgers don't."""
 HUMAN = "human"
-"""The author of what the user says: answers, rejections and versions of their own."""
+"""The author of the user's messages: answers, rejections and own versions."""
 EXPERT = "expert"
-"""Whose calls go to the model that was named for hard cases."""
+"""The participant whose calls go to the model for hard cases."""
 
 
 class CheckLine(BaseModel, frozen=True, extra="forbid"):
-    """One check and how it went."""
+    """The result of one check."""
 
     name: str
     passed: bool
@@ -42,40 +42,40 @@ class CheckLine(BaseModel, frozen=True, extra="forbid"):
     expected: str | None = None
     actual: str | None = None
     path: str | None = Field(default=None, exclude_if=not_)
-    """The file of the workspace where it failed, relative, where that is known."""
+    """The workspace file in which the check failed, as a relative path, if known."""
     line: int | None = Field(default=None, exclude_if=not_)
-    """The line there, from 1."""
+    """The line in that file, from 1."""
 
 
 class Outcome(BaseModel, frozen=True, extra="forbid"):
-    """What running the code showed."""
+    """The result of running the code."""
 
     passed: bool
     verified: Verified
     strength: Strength = "none"
     checks: tuple[CheckLine, ...] = ()
     feedback: str = ""
-    """The first failure, shortened, as the next prompt quotes it."""
+    """The first failure, shortened for the next prompt."""
     gist: str = Field(default="", exclude_if=not_)
-    """One line for a person where no check failed by name: what ended the program, or its last line."""
+    """One line for a person if no named check failed: the program's end or its last output."""
     note: str = Field(default="", exclude_if=not_)
-    """What a person should know of this verdict: failures that were there before, tests that are flaky."""
+    """A remark for a person on this verdict, such as earlier failures or flaky tests."""
     contradicts: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Given tests that fail, and pass as the answer edits them: nothing else is red."""
+    """Given tests that fail, but pass as the answer edits them, while everything else passes."""
     cause: Cause | None = Field(default=None, exclude_if=not_)
-    """Why it failed, or decides nothing, as far as that is known."""
+    """Why the code failed or the outcome is undecided, if known."""
     lacks: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Modules or hosts that were missing, by `cause`."""
+    """Missing modules or hosts, depending on `cause`."""
     agreeing: tuple[int, ...] = Field(default=(), exclude_if=not_)
-    """Samples that passed and do the same on all inputs, this one among them; empty where too few do."""
+    """Samples that passed and behave equally on all inputs, including this one; empty if too few."""
     reproduced_by: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """New tests, or the answer's check, that fail without the change and pass with it."""
     ordered: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Given tests that pass as the answer edits them: the task changes what these tests expect."""
+    """Given tests that pass as the answer edits them, because the task changes what they expect."""
     test_support: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Changed files that only the tests use: they may be a part of the tests, or what these test."""
+    """Changed files that only the tests use: part of the tests, or code under test."""
     unshown: str = Field(default="", exclude_if=not_)
-    """Why the new tests, or the check, of the answer don't show that the task is done."""
+    """Why the answer's new tests or check don't show that the task is done."""
     stdout: str = ""
     stderr: str = ""
     seconds: float = 0.0
@@ -89,25 +89,25 @@ class Step(BaseModel, frozen=True, extra="ignore"):
 
 
 class Ledger(BaseModel, frozen=True, extra="ignore"):
-    """What an orchestrator knows and plans."""
+    """An orchestrator's facts and plan."""
 
     facts: str = ""
     steps: tuple[Step, ...] = ()
     satisfied: bool = False
-    """The task is done, as far as it knows: it ends a run as `unverified` at most."""
+    """Whether the orchestrator considers the task done; a run ends as `unverified` by that."""
 
 
 class AnswerChanges(BaseModel, frozen=True, extra="forbid"):
-    """What an answer changes: texts by relative path; None is a removed file. Surrogates are bytes."""
+    """Changes of an answer: texts by relative path; None is a removed file. Surrogates encode bytes."""
 
     files: dict[str, str | None] = Field(default_factory=dict)
     """Changed files in full."""
     test_edits: dict[str, str | None] = Field(default_factory=dict, exclude_if=not_)
-    """Given tests as edited, and in a session other files that decide; they land if the user allows it."""
+    """Edited given tests, and in a session other deciding files; they land only if the user allows it."""
     left_out: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Other paths that the answer changes and no answer may write."""
+    """Other paths that the answer changes but may not write."""
     problem: str = Field(default="", exclude_if=not_)
-    """Why an answer changed no file, where it held edits or files."""
+    """Why an answer with edits or files changed no file."""
 
     @property
     def texts(self) -> dict[str, str | None]:
@@ -116,7 +116,7 @@ class AnswerChanges(BaseModel, frozen=True, extra="forbid"):
 
 
 class Continuation(BaseModel, frozen=True, extra="forbid"):
-    """How a model came to an answer that was begun for it."""
+    """How a model completed an answer that was begun for it."""
 
     begun: str
     """The beginning that the model was given to complete."""
@@ -125,49 +125,49 @@ class Continuation(BaseModel, frozen=True, extra="forbid"):
 
 
 class _Message(BaseModel):
-    """What all messages have."""
+    """Fields that all messages have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     author: str
     text: str = ""
     within: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """The nested teams that its author speaks in, outermost first."""
+    """The nested teams of the author, outermost first."""
 
 
 class PlanMessage(_Message):
-    """The steps of the task, in `text`."""
+    """A plan: the steps of the task in `text`."""
 
     kind: Literal["plan"] = "plan"
 
 
 class CodeMessage(_Message):
-    """An answer that changes files, or was meant to; it is tried."""
+    """An answer that changes files, or was meant to, and is tried."""
 
     kind: Literal["code"] = "code"
     changes: AnswerChanges = AnswerChanges()
     check: str = Field(default="", exclude_if=not_)
-    """A shell command that, the model says, fails without the change and succeeds with it."""
+    """A shell command that should fail without the change and succeed with it, according to the model."""
     repeats: bool = Field(default=False, exclude_if=not_)
-    """The same code as an earlier answer of this run."""
+    """Whether an earlier answer of this run had the same code."""
     continuation: Continuation | None = Field(default=None, exclude_if=not_)
-    """Where a model completed a beginning: how."""
+    """How the model completed a given beginning, if it did."""
 
     @property
     def is_change(self) -> bool:
-        """Whether there is something to try: edits of given tests alone are an answer in a session only."""
+        """Whether there is something to try; in a session, edits of given tests are enough."""
         return bool(self.changes.files or (self.changes.test_edits and not self.changes.problem))
 
 
 class OutcomeMessage(_Message):
-    """What running the latest code showed; of the user, that the change is not what they want."""
+    """The result of running the latest code; by the user, a rejection of the change."""
 
     kind: Literal["outcome"] = "outcome"
     outcome: Outcome
 
 
 class ReplyMessage(_Message):
-    """An answer in words alone, in a conversation."""
+    """An answer in words only, in a conversation."""
 
     kind: Literal["reply"] = "reply"
 
@@ -187,7 +187,7 @@ class AnswerMessage(_Message):
 
 
 class WordsMessage(_Message):
-    """What a member of a team says."""
+    """A message of a team's member."""
 
     kind: Literal["words"] = "words"
 
@@ -200,14 +200,14 @@ class ChoiceMessage(_Message):
 
 
 class HandoffMessage(_Message):
-    """What a member says as it hands over to another one, or to the user."""
+    """A message with which a member hands over to another one, or to the user."""
 
     kind: Literal["handoff"] = "handoff"
     to: str
 
 
 class LedgerMessage(_Message):
-    """What an orchestrator plans."""
+    """An orchestrator's plan."""
 
     kind: Literal["ledger"] = "ledger"
     ledger: Ledger
@@ -218,14 +218,14 @@ Message = Annotated[
     | WordsMessage | ChoiceMessage | HandoffMessage | LedgerMessage,
     Field(discriminator="kind"),
 ]  # fmt: skip
-"""One turn's result, by its kind."""
+"""The result of one turn, discriminated by `kind`."""
 
 
 def outcome_in(message: Message | None) -> Outcome | None:
-    """The outcome that a message reports; None: none."""
+    """Return the outcome that a message reports, or None."""
     return message.outcome if isinstance(message, OutcomeMessage) else None
 
 
 def outcomes_in(messages: Iterable[Message]) -> list[Outcome]:
-    """The outcomes that messages report, in their order."""
+    """Return the outcomes that messages report, in order."""
     return [outcome for message in messages if (outcome := outcome_in(message)) is not None]

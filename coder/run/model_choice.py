@@ -1,4 +1,4 @@
-"""The models of a run: as its settings name them, and the same ones at a resume."""
+"""Open the models that a run's settings name, and the same models at a resume."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +16,7 @@ from coder.run.state import State
 
 
 def asked_of(settings: Settings) -> Asked:
-    """The models that the settings name."""
+    """Return the models that the settings name."""
     return Asked(
         model=settings.model,
         base_url=settings.base_url,
@@ -26,12 +26,12 @@ def asked_of(settings: Settings) -> Asked:
 
 
 def logged_models(asked: Asked) -> dict[str, Any]:
-    """The fields of Settings that name these models, without secret parts of addresses."""
-    safe = asked.for_log()
-    own = {key: safe.roles.get(role) for key, role in ROLES.items()}
-    members = {role: name for role, name in safe.roles.items() if role not in ROLES.values()}
-    named = {"model": safe.model, "base_url": safe.base_url, "fallback": safe.fallback}
-    return {**named, **own, "members": members}
+    """Return the fields of Settings that name these models, without secret parts of addresses."""
+    logged = asked.for_log()
+    role_fields = {key: logged.roles.get(role) for key, role in ROLES.items()}
+    members = {role: name for role, name in logged.roles.items() if role not in ROLES.values()}
+    main_fields = {"model": logged.model, "base_url": logged.base_url, "fallback": logged.fallback}
+    return {**main_fields, **role_fields, "members": members}
 
 
 @asynccontextmanager
@@ -45,24 +45,24 @@ async def open_models(
     must_know_price: bool = False,
     shows_pictures: bool = False,
 ) -> AsyncIterator[Model]:
-    """The models that were asked for, without a name one that can be found here; closed with the context.
+    """Open the named models, or choose an available one if none is named; they close with the context.
 
     Args:
-        settings: replay, price, effort and the longest silence.
-        note: told what the user should know of a model.
-        book: what the user's file says of models.
+        settings: `replay`, `price`, `effort` and `model_timeout` are used.
+        note: called with remarks for the user.
+        book: models in the user's configuration.
         record: write each call to this file.
-        must_know_price: a limit of cost is set, which can't be kept where the price is unknown.
-        shows_pictures: every model has to see them.
+        must_know_price: raise an error if the price is unknown, because a cost limit must be kept.
+        shows_pictures: every model must accept pictures.
 
     Raises:
-        UsageError: a name, a price or a file that can't be used, or a limit of cost with no price known.
+        UsageError: a name, price or file can't be used, or the price is unknown despite a cost limit.
     """
     price = _price(settings.price) if settings.price is not None else None
     async with AsyncExitStack() as stack:
         if settings.replay is None:
             model = await stack.enter_async_context(
-                await _chosen(wanted, settings, price, book, note, shows_pictures)
+                await _resolve_and_open(wanted, settings, price, book, note, shows_pictures)
             )
         elif record is None:
             from coder.models.recorded import Recorded
@@ -82,7 +82,7 @@ async def open_models(
         yield model
 
 
-async def _chosen(
+async def _resolve_and_open(
     wanted: Asked,
     settings: Settings,
     price: Price | None,
@@ -108,16 +108,16 @@ async def _chosen(
 
 def _price(text: str) -> Price:
     try:
-        into, out = text.split(",")
-        return Price.model_validate({"input": into.strip(), "output": out.strip()})
+        input_price, output_price = text.split(",")
+        return Price.model_validate({"input": input_price.strip(), "output": output_price.strip()})
     except ValueError as error:
         raise UsageError(f"--price {text!r} isn't two numbers of at least 0, such as 0.25,2.00") from error
 
 
 def asked_again(state: State) -> Asked:
-    """The models of a resumed run: its own by its full name (not behind a base URL), the others as named."""
+    """Return the models of a resumed run: the main one by its full name, the others as named."""
     settings, model_name = state.settings, state.settings.model
-    as_named = model_name is not None and (
+    keeps_name = model_name is not None and (
         settings.base_url or model_name.startswith("local/") or "@http" in model_name
     )
-    return asked_of(settings if as_named else settings.model_copy(update={"model": state.model}))
+    return asked_of(settings if keeps_name else settings.model_copy(update={"model": state.model}))

@@ -1,7 +1,7 @@
-"""The options of a run, one row each: field, flag, key of the configuration and variable in one.
+"""The options of a run; each row defines a field, a flag, a configuration key and an environment variable.
 
 `Settings` and `Budget` make their fields of the rows, `coder.show.flags` the flags, `coder.config` the
-keys and variables. Plain data without pydantic, which a help would load for nothing.
+keys and variables. Plain data without pydantic, so that `--help` needn't load it.
 """
 
 from dataclasses import dataclass
@@ -19,49 +19,49 @@ File = Path | None
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """How a flag is written in a help."""
+    """Description of a flag in the help."""
 
     kind: Any
-    """What its text is read as; None where the flag isn't given."""
+    """Type of the value; the value is None if the flag isn't given."""
     help: str
     metavar: str | None = None
     short: str = ""
     common: bool = False
-    """Shown by `-h`; the others by `--help-all`."""
+    """Whether `-h` shows the flag, too; `--help-all` shows all."""
 
     @property
     def text(self) -> str:
-        """What a help says of it."""
+        """The help text."""
         return self.help
 
 
 @dataclass(frozen=True, slots=True)
 class Option(Flag):
-    """A field of `Settings` or `Budget` that a user can set, by the field's own name everywhere."""
+    """A field of `Settings` or `Budget` that a user can set; flag, key and variable have its name."""
 
     default: Any = None
     acting: Any = None
-    """The default where the model acts, if it is another one."""
+    """Another default if the model works with tools; None: the same."""
     chatting: Any = None
-    """The default in a conversation, if it is another one."""
+    """Another default in a conversation; None: the same."""
     ge: float | None = None
     gt: float | None = None
     le: float | None = None
     lowers: bool = False
     """A repository may set a lower value."""
     one_call: bool = False
-    """It belongs to one call of `coder`: no file and no variable sets it."""
+    """Whether the option belongs to one call of `coder` and can't be set by a file or variable."""
     commas: bool = False
-    """Words of a flag may be parted by commas, as those of a variable are."""
+    """Whether the flag's words may be separated by commas, as in a variable."""
 
     @property
     def text(self) -> str:
-        """The help with the defaults."""
+        """The help text with the defaults."""
         return f"{self.help[:-1]} ({self.defaults})." if self.defaults else self.help
 
     @property
     def defaults(self) -> str:
-        """The defaults in words; empty where none is a value."""
+        """The defaults in words; empty if none is a value."""
         if self.default is None or isinstance(self.default, bool | tuple):
             return ""
         others = [(self.acting, "with act"), (self.chatting, "in a chat")]
@@ -212,13 +212,13 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
         "cpus": Option(Number, "Processors that one program may keep busy.", "N", gt=0, le=1024, lowers=True),
     },
 }
-"""By the heading of a help under which they stand."""
+"""Options by their heading in the help."""
 OPTIONS = {name: option for options in OPTIONS_BY_HEADING.values() for name, option in options.items()}
 KEYS = tuple(name for name, option in OPTIONS.items() if not option.one_call)
-"""What a file and a variable may set, too."""
+"""Options that a file or variable may set."""
 LOWERED = tuple(name for name, option in OPTIONS.items() if option.lowers)
-"""What a repository may set lower."""
+"""Options that a repository may set to a lower value."""
 MANY_STEPS = {name: option.acting for name, option in OPTIONS.items() if option.acting is not None}
-"""Limits of many small steps of one attempt, where the user names none."""
+"""Default limits of an attempt that consists of many small steps."""
 OF_A_CONVERSATION = {name: option.chatting for name, option in OPTIONS.items() if option.chatting is not None}
-"""Limits of a conversation, where the user names none: it is many tasks. That of cost is a run's."""
+"""Default limits of a conversation, which consists of many tasks."""

@@ -1,4 +1,4 @@
-"""Plan: the steps that a model which acts has set itself, as its latest call of `plan` names them. Pure."""
+"""Plan: the steps that a model has planned by its latest call of the tool `plan`."""
 
 from typing import Literal
 
@@ -6,12 +6,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from coder.base.text.sanitize import count_of, one_line
 
-_MARKS = {"todo": " ", "doing": ">", "done": "x"}
+_MARK_BY_STATUS = {"todo": " ", "doing": ">", "done": "x"}
 _WIDTH = 200
 
 
 class PlanStep(BaseModel, frozen=True, extra="forbid"):
-    """One step."""
+    """One step of a plan."""
 
     text: str = Field(min_length=1)
     status: Literal["todo", "doing", "done"] = "todo"
@@ -24,23 +24,25 @@ class Plan(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def count(self) -> str:
-        """How many steps there are and are done."""
+        """Number of steps, and of those that are done, in words."""
         done = sum(step.status == "done" for step in self.steps)
         return f"{count_of(len(self.steps), 'step')}, {done} done"
 
     @property
     def lines(self) -> list[str]:
-        """A line for each step, with its status before it."""
-        return [f"[{_MARKS[step.status]}] {one_line(step.text, width=_WIDTH)}" for step in self.steps]
+        """One line per step, with its status in front."""
+        return [
+            f"[{_MARK_BY_STATUS[step.status]}] {one_line(step.text, width=_WIDTH)}" for step in self.steps
+        ]
 
     @property
     def block(self) -> str:
-        """The block on the screen."""
+        """The plan as a text block for the screen."""
         return "\n    ".join([f"  · plan  {self.count}", *self.lines])
 
 
 def plan_of(arguments: str) -> Plan | None:
-    """The plan that a call's arguments hold; None where they don't fit."""
+    """Return the plan in a call's arguments; None if they are invalid."""
     try:
         return Plan.model_validate_json(arguments)
     except ValidationError:

@@ -1,7 +1,7 @@
-"""Questions: what a run asks a person, durable in its log, and one way to put them.
+"""Questions of a run to a person, stored in its log.
 
-A question that has an answer in the log isn't put again. Where nobody can answer now, the run ends as
-`waiting`, and goes on when it is answered: on the terminal, by `coder approve`, or from Python.
+A question that has an answer in the log isn't asked again. If nobody can answer now, the run ends as
+`waiting` and continues when it is answered: on the terminal, by `coder approve`, or from Python.
 """
 
 import getpass
@@ -15,26 +15,26 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from coder.base.text.sanitize import join_surrogates
 
 About = Literal["landing", "tools", "plan", "network", "tests", "task"]
-"""What it is about; the first four can be made to wait for a person by `Settings.approve`."""
+"""Subject of a question; `Settings.approve` can require a person for the first four."""
 
 
 class Decision(BaseModel):
-    """The answer to a question, by whom and where."""
+    """The answer to a question, with its author and origin."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     decision: str
-    """`yes`, `no`, `always` or an option; empty where the words are the answer."""
+    """`yes`, `no`, `always` or an option; empty if `words` is the answer."""
     words: Annotated[str, AfterValidator(join_surrogates)] = Field(default="", exclude_if=not_)
-    """With a no: what should be different."""
+    """A free answer; with `no`, what should be different."""
     files: dict[str, str | None] | None = Field(default=None, exclude_if=not_)
-    """The person's own version of the change, which is tried in place of the proposed one."""
+    """The person's own version of the change, which is tried instead of the proposed one."""
     who: str = ""
     how: Literal["terminal", "flag", "approve", "library", "mcp", "http", "default"] = "library"
 
     @property
     def agrees(self) -> bool:
-        """It is a yes."""
+        """Whether the decision is a yes."""
         return self.decision in ("yes", "always")
 
     @property
@@ -44,32 +44,32 @@ class Decision(BaseModel):
 
 
 class Question(BaseModel):
-    """What is asked."""
+    """A question to a person."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["approve", "choose", "text"]
-    """`approve`: yes or no; `choose`: one of the options, or words; `text`: words."""
+    """`approve`: yes or no; `choose`: one of the options, or any text; `text`: any text."""
     about: About
     text: str
     options: tuple[str, ...] = Field(default=(), exclude_if=not_)
     patch: str = Field(default="", exclude_if=not_)
-    """The change that is asked about."""
+    """The change to approve."""
     subject: str = Field(default="", exclude_if=not_)
-    """The tool or host."""
+    """The tool or host to approve."""
     by: str = ""
-    """The participant that asks; empty for the loop itself."""
+    """The participant that asks; empty for the engine."""
     note: str = Field(default="", exclude_if=not_)
-    """What a person should know before the answer."""
+    """A remark for the person who answers."""
     files: dict[str, str | None] = Field(default={}, exclude=True)
-    """Whole texts of the change by path, for a person who edits it; None deletes."""
+    """Full texts of the changed files by path, for a person to edit; None: deleted."""
     passed: bool = Field(default=True, exclude=True)
-    """The change has passed what was run."""
+    """Whether the change has passed its tests."""
     by_flag: bool = Field(default=False, exclude=True)
-    """`--yes` answers it, too."""
+    """Whether `--yes` answers the question."""
 
     def worded(self, words: str) -> Decision:
-        """The answer in words: one of the options, by number or as it stands, or any other."""
+        """Return the decision in a typed answer: one of the options, by number or text, or any other text."""
         words = words.strip()
         if words.isascii() and words.isdigit() and 1 <= int(words) <= len(self.options):
             return Decision(decision=self.options[int(words) - 1])
@@ -79,17 +79,17 @@ class Question(BaseModel):
 
 @runtime_checkable
 class Decider(Protocol):
-    """A watch through which a person can be asked."""
+    """A watch that can ask a person."""
 
     def is_there(self, question: Question) -> bool:
-        """Whether somebody can answer this now."""
+        """Whether somebody can answer this question now."""
 
     async def decide(self, question: Question) -> Decision:
-        """Put a question to a person."""
+        """Ask a person a question, and return the decision."""
 
 
 YES_OR_NO = "[y]es, [N]o: "
-"""The choices of a question that only yes and no answer, as every terminal shows them."""
+"""The choices of a yes-or-no question, as shown on a terminal."""
 
 
 def is_yes(typed: str) -> bool:
@@ -98,26 +98,26 @@ def is_yes(typed: str) -> bool:
 
 
 def is_no(typed: str) -> bool:
-    """Whether a typed line is a no; so is an empty one."""
+    """Whether a typed line is a no or empty."""
     return typed.strip().lower() in ("", "n", "no")
 
 
 class Waits(Exception):
-    """Nobody can answer a question now: its text is the message."""
+    """Nobody can answer a question now; the question is the message."""
 
 
 def question_id(run: str, turn: int, key: str) -> str:
-    """The id of a question: the same one when its turn is taken again, also in another process.
+    """Return the id of a question; it stays the same when the turn is repeated, also in another process.
 
     Args:
-        turn: how many messages the run holds.
-        key: what tells questions of one turn apart.
+        turn: number of messages in the run.
+        key: distinguishes questions of one turn.
     """
     return hashlib.sha256(f"{run}\0{turn}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def this_person() -> str:
-    """The user of this process, `name@host`."""
+    """Return the user of this process as `name@host`."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a uid without a name

@@ -1,4 +1,4 @@
-"""Fold a run's events into its state: a pure function, so that a resume knows what the run knew."""
+"""Fold a run's events into its state. The functions are pure, so that a resume gets the same state."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ _RECORDS: Mapping[str, Handlers] = {
 
 
 def begin(event: Event) -> State:
-    """The state after a run's first event. Raises ValueError: it isn't a known run.started."""
+    """Return the state after a run's first event. Raises ValueError: it isn't a known run.started."""
     body = event_types.parse(event)
     if not isinstance(body, event_types.RunStarted):
         raise ValueError(f"run {event.run} does not begin with a run.started event that this version knows")
@@ -41,27 +41,29 @@ def begin(event: Event) -> State:
 
 
 def fold(state: State, event: Event, body: event_types.Body | None = None) -> State:
-    """The state after one more event; an event of an unknown type only moves the clock.
+    """Return the state after one more event; an event of an unknown type only moves the clock.
 
     Args:
-        body: the parsed event, where the caller has it.
+        body: the parsed event, if the caller has parsed it.
     """
     body = body or event_types.parse(event)
-    passed = 0.0 if _waited_for_human(state, body) else max(0.0, event.time - state.progress.time)
-    if isinstance(body, event_types.AttemptEnded):  # it has waited for people, too
-        passed = min(passed, body.seconds + body.test_seconds)
-    tested = min(passed, _tested(state, body))
-    spent = replace(
+    elapsed = 0.0 if _waited_for_human(state, body) else max(0.0, event.time - state.progress.time)
+    if isinstance(body, event_types.AttemptEnded):  # without the attempt's time of waiting for people
+        elapsed = min(elapsed, body.seconds + body.test_seconds)
+    test_seconds = min(elapsed, _test_time(state, body))
+    new_spend = replace(
         state.spend,
-        seconds=state.spend.seconds + passed - tested,
-        test_seconds=state.spend.test_seconds + tested,
+        seconds=state.spend.seconds + elapsed - test_seconds,
+        test_seconds=state.spend.test_seconds + test_seconds,
     )
-    moved = replace(state, progress=replace(state.progress, seq=event.seq, time=event.time), spend=spent)
-    return moved if body is None else _after(moved, body)
+    moved_state = replace(
+        state, progress=replace(state.progress, seq=event.seq, time=event.time), spend=new_spend
+    )
+    return moved_state if body is None else _apply(moved_state, body)
 
 
 def fold_all(events: Iterable[Event]) -> State:
-    """The state after all events of a run. Raises ValueError: there are none, or no run.started is first."""
+    """Return the state after all events. Raises ValueError: there are none, or no run.started is first."""
     iterator = iter(events)
     first = next(iterator, None)
     if first is None:
@@ -72,7 +74,7 @@ def fold_all(events: Iterable[Event]) -> State:
     return state
 
 
-def _after(state: State, body: event_types.Body) -> State:
+def _apply(state: State, body: event_types.Body) -> State:
     match body:
         case event_types.StepStarted():
             return _next_step(state, body)
@@ -82,23 +84,23 @@ def _after(state: State, body: event_types.Body) -> State:
     for name, handlers in _RECORDS.items():
         if (handler := handlers.get(type(body))) is not None:
             changes[name] = handler(getattr(state, name), body, state)
-    after = dialogue.handle(state.dialogue, body, state)
-    if after is not state.dialogue:
-        changes["dialogue"] = after
+    new_dialogue = dialogue.handle(state.dialogue, body, state)
+    if new_dialogue is not state.dialogue:
+        changes["dialogue"] = new_dialogue
     match body:
         case event_types.RunResumed():
             changes |= {"settings": body.settings or state.settings, "model": body.model}
         case event_types.LandingUndone() if body.step <= len(state.steps):
-            changes["steps"] = _taken_back(state.steps, body.step - 1)
+            changes["steps"] = _mark_undone(state.steps, body.step - 1)
     return replace(state, **changes)
 
 
 def _waited_for_human(state: State, body: event_types.Body | None) -> bool:
-    """Whether the time before this event was spent waiting for the user."""
+    """Whether the run waited for the user before this event."""
     match body:
         case event_types.RunResumed() | event_types.StepStarted() | event_types.QuestionAnswered():
             return True
-        case event_types.CallIntended():  # one that the user asks for between two messages
+        case event_types.CallIntended():  # a call that the user requested between two messages
             return state.progress.stopped is not None
         case event_types.Spoken(message=message):
             return message.author == HUMAN
@@ -108,8 +110,8 @@ def _waited_for_human(state: State, body: event_types.Body | None) -> bool:
             return False
 
 
-def _tested(state: State, body: event_types.Body | None) -> float:
-    """Seconds of long tests before this event, which don't count as the run's."""
+def _test_time(state: State, body: event_types.Body | None) -> float:
+    """Return the seconds of long tests before this event, which don't count as the run's time."""
     baseline = state.progress.baseline
     match body:
         case event_types.AttemptEnded():
@@ -123,11 +125,15 @@ def _tested(state: State, body: event_types.Body | None) -> float:
 
 
 def _next_step(state: State, body: event_types.StepStarted) -> State:
-    """The run at a further task: without messages, with all that was spent."""
-    before = state.dialogue
-    begun = Dialogue(callers=before.callers, is_untold=before.is_untold, cleared_steps=before.cleared_steps)
-    if (before.messages or before.others) and body.settings.may_act:
-        begun = before.at_next_step(state.worked, state.open_work)
+    """Return the run's state at a further task: without messages, with the usage so far."""
+    old_dialogue = state.dialogue
+    new_dialogue = Dialogue(
+        callers=old_dialogue.callers,
+        is_untold=old_dialogue.is_untold,
+        cleared_steps=old_dialogue.cleared_steps,
+    )
+    if (old_dialogue.messages or old_dialogue.others) and body.settings.may_act:
+        new_dialogue = old_dialogue.at_next_step(state.worked, state.open_work)
     return replace(
         state,
         task=body.task,
@@ -137,13 +143,13 @@ def _next_step(state: State, body: event_types.StepStarted) -> State:
         inputs=inputs.at_next_step(state.inputs, body),
         steps=(*state.steps, replace(state, steps=())),
         progress=Progress(seq=state.progress.seq, time=state.progress.time, origin=state.progress.origin),
-        dialogue=begun,
+        dialogue=new_dialogue,
         landing=Landing(),
         questions=Questions(granted=state.questions.granted),
     )
 
 
-def _taken_back(steps: tuple[State, ...], at: int) -> tuple[State, ...]:
-    """The earlier tasks, what the one at this place has written taken back."""
-    landing = replace(steps[at].landing, taken_back=True)
-    return (*steps[:at], replace(steps[at], landing=landing), *steps[at + 1 :])
+def _mark_undone(steps: tuple[State, ...], index: int) -> tuple[State, ...]:
+    """Return the earlier tasks with the changes of one marked as undone."""
+    landing = replace(steps[index].landing, taken_back=True)
+    return (*steps[:index], replace(steps[index], landing=landing), *steps[index + 1 :])

@@ -1,4 +1,4 @@
-"""Run: what a caller gets, folded from the state. Status and why, diff, tests, usage, cost."""
+"""Run: the result for a caller, computed from the state: status, reason, diff, tests, usage and cost."""
 
 from typing import Literal
 
@@ -22,7 +22,7 @@ EXIT_CODES: dict[Status, int] = {
     "waiting": 9,
     "interrupted": 130,
 }
-"""`error` has no single code: the error itself carries it."""
+"""Exit codes by status; that of `error` depends on the error."""
 
 
 class Tokens(BaseModel, frozen=True):
@@ -31,23 +31,23 @@ class Tokens(BaseModel, frozen=True):
     input: int
     output: int
     cached: int = 0
-    """Of the input."""
+    """Part of the input."""
     reasoning: int = 0
-    """Of the output."""
+    """Part of the output."""
 
 
-_LONGEST_SUMMARY = 2_000
-"""Characters."""
+_MAX_SUMMARY = 2_000
+"""Maximum characters of a summary."""
 
 
 class Other(BaseModel, frozen=True):
-    """An attempt that was made for the run and not chosen, in a run of its own."""
+    """An attempt, in a separate run, that was not chosen."""
 
     run_id: str
     status: Status
     verified: Verified
     lines: int
-    """That it changes: added and removed."""
+    """Number of lines that the attempt adds and removes."""
     calls: int
     cost: float | None
 
@@ -57,90 +57,90 @@ class Run(BaseModel, frozen=True):
 
     run_id: str
     status: Status | Literal["running"]
-    """`running`: a living process works on it; only `status_of` asks for that."""
+    """`running`: a process works on the run; only `status_of` checks that."""
     reason: str
     summary: str = ""
-    """What the model says of the change, in its own words; untrusted."""
+    """The model's description of the change; untrusted."""
     verified: Verified
     strength: str
-    """outside, inside or none: see Outcome."""
+    """`outside`, `inside` or `none`: see Outcome."""
     model: str
     attempts: int
-    """Fresh starts, each a run of its own; 1 where the run itself has done the work."""
+    """Number of attempts in separate runs; 1 if the run worked itself."""
     tests: tuple[CheckLine, ...]
     files: dict[str, str]
-    """The best code so far, whole text files by relative path; the solution where status is `solved`."""
+    """The best code so far, full texts by relative path; the solution if the status is `solved`."""
     patch: str
     reproduced_by: tuple[str, ...] = ()
     """New tests, or the answer's check, that fail without the change and pass with it."""
     contradicts: tuple[str, ...] = ()
-    """Given tests that fail, and pass as the answer edits them."""
+    """Given tests that fail, but pass as the answer edits them."""
     ordered: tuple[str, ...] = ()
-    """Given tests that the answer edits: the task changes what these tests expect."""
+    """Given tests that the answer edits, because the task changes what they expect."""
     test_support: tuple[str, ...] = ()
-    """Changed files that only the tests use: they may be a part of the tests, or what these test."""
+    """Changed files that only the tests use: part of the tests, or code under test."""
     left_out: dict[str, LeftOut] = {}
-    """Files that the answer changes and that have not landed with it, by path, with the reason."""
+    """Changed files that were not written into the folder, by path, with the reason."""
     test_patch: str = ""
-    """What `--allow` lands of these; `patch` is without it."""
+    """Patch of the changes that `--allow` would write; `patch` doesn't include them."""
     landed: tuple[str, ...]
-    """Paths that were written into the user's folder, and not taken back since."""
+    """Paths that were written into the user's folder and not undone since."""
     commit: str | None = None
-    """The commit that was made of it, and the branch whose tip it is."""
+    """The commit of the change."""
     branch: str | None = None
     uncommitted: str | None = None
-    """Why no commit was made, where one was wanted."""
+    """Why no commit was made, although one was requested."""
     calls: int
     tokens: Tokens
     cost: float | None
-    """US dollars; None where the price is unknown."""
+    """US dollars; None if the price is unknown."""
     seconds: float
-    """Wall time without `test_seconds`; the time limit is for these."""
+    """Wall time without `test_seconds`; the time limit applies to it."""
     test_seconds: float = 0.0
     """Wall time of a test command that takes 30 s or more."""
     limits: Budget
     limit: Limit | None = None
-    """Which of them ended the run, where status is `limit`."""
+    """The limit that ended the run, if the status is `limit`."""
     limit_least: float | None = None
-    """The least limit, of tokens or US dollars, under which it could have continued; None if unknown."""
+    """The lowest limit (tokens or US dollars) with which the run could have continued; None if unknown."""
     cause: Cause | None = None
-    """Why it isn't solved, where that is known and a better model may not help."""
+    """Why the task isn't solved, if known, in cases in which a better model may not help."""
     lacks: tuple[str, ...] = ()
-    """Modules or hosts that were missing, by `cause`."""
+    """Missing modules or hosts, depending on `cause`."""
     question: Question | None = None
-    """What it waits with."""
+    """The question that the run waits for."""
     error: str | None
     exit_code: int
     others: tuple[Other, ...] = ()
-    """Attempts that were not chosen. What they have used is counted above."""
+    """Attempts that were not chosen; their usage is included above."""
 
     @field_serializer("files", when_used="json")
     def _unless_in_patch(self, files: dict[str, str]) -> dict[str, str]:
-        """Leave `files` out of the JSON if there is a patch, which holds the same change."""
+        """Omit `files` in JSON if there is a patch, which contains the same change."""
         return {} if self.patch else files
 
     @field_serializer("limits", when_used="json")
     def _in_numbers(self, limits: Budget) -> dict[str, object]:
-        """A document's dollars are numbers, as in `cost`; the log keeps them exact, as text."""
+        """Write dollars as numbers, as in `cost`; the log keeps them exact, as text."""
         return {**limits.model_dump(mode="json"), "max_cost": float(limits.max_cost)}
 
 
 def summarize(state: State) -> Run:
-    """What is known of a run; one that has not stopped is said to be interrupted."""
+    """Return the result of a run; a run that hasn't stopped counts as interrupted."""
     stopped = state.progress.stopped or RunStopped(
         status="interrupted", reason="it has not ended yet", exit_code=130
     )
     best, commit = best_code(state), state.landing.committed
-    last = best or next(reversed(state.codes), None)
+    last_code = best or next(reversed(state.codes), None)
     proposal = state.landing.planned or state.landing.proposed
-    least = state.spend.exhausted.least if state.spend.exhausted is not None else None
+    least_limit = state.spend.exhausted.least if state.spend.exhausted is not None else None
     outcome = decisive_outcome(state)
-    caused = outcome if outcome is not None and stopped.status != "solved" else None
+    failed_outcome = outcome if outcome is not None and stopped.status != "solved" else None
     return Run(
         run_id=state.run,
         status=stopped.status,
         reason=stopped.reason,
-        summary=_summary(last) if last is not None else "",
+        summary=_summary(last_code) if last_code is not None else "",
         verified=stopped.verified,
         strength=outcome.strength if outcome is not None and outcome.passed else "none",
         model=state.model,
@@ -153,7 +153,7 @@ def summarize(state: State) -> Run:
         ordered=outcome.ordered if outcome is not None else (),
         test_support=outcome.test_support if outcome is not None else (),
         test_patch=proposal.tests if proposal is not None else "",
-        left_out=_left_out(state, last),
+        left_out=_left_out(state, last_code),
         landed=standing(state),
         commit=commit.commit if isinstance(commit, CommitMade) else None,
         branch=commit.branch if isinstance(commit, CommitMade) else None,
@@ -170,9 +170,9 @@ def summarize(state: State) -> Run:
         test_seconds=round(state.spend.test_seconds, 3),
         limits=state.spend.budget,
         limit=_limit(state) if stopped.status == "limit" else None,
-        limit_least=float(least) if stopped.status == "limit" and least is not None else None,
-        cause=caused.cause if caused is not None else None,
-        lacks=caused.lacks if caused is not None else (),
+        limit_least=float(least_limit) if stopped.status == "limit" and least_limit is not None else None,
+        cause=failed_outcome.cause if failed_outcome is not None else None,
+        lacks=failed_outcome.lacks if failed_outcome is not None else (),
         question=_question(state) if stopped.status == "waiting" else None,
         error=stopped.error,
         exit_code=stopped.exit_code,
@@ -184,15 +184,15 @@ def _others(state: State) -> tuple[Other, ...]:
     choice = state.progress.choice
     return tuple(
         Other(
-            run_id=one.run,
-            status=one.status,
-            verified=one.verified,
-            lines=one.lines,
-            calls=one.calls,
-            cost=float(one.cost_usd) if one.cost_known else None,
+            run_id=attempt.run,
+            status=attempt.status,
+            verified=attempt.verified,
+            lines=attempt.lines,
+            calls=attempt.calls,
+            cost=float(attempt.cost_usd) if attempt.cost_known else None,
         )
-        for one in state.progress.attempts
-        if isinstance(one, AttemptEnded) and choice is not None and one.attempt != choice.attempt
+        for attempt in state.progress.attempts
+        if isinstance(attempt, AttemptEnded) and choice is not None and attempt.attempt != choice.attempt
     )
 
 
@@ -202,7 +202,7 @@ def _question(state: State) -> Question | None:
 
 
 def standing(state: State) -> tuple[str, ...]:
-    """Paths that the run has written and `coder undo` hasn't taken back."""
+    """Return the paths that the run has written and `coder undo` hasn't restored."""
     return (
         ()
         if state.landing.taken_back
@@ -216,25 +216,25 @@ def _texts(code: CodeMessage) -> dict[str, str]:
 
 
 def _summary(code: CodeMessage) -> str:
-    """The words of an answer in front of its first block, without the path above that."""
+    """Return the text of an answer before its first code block, without the block's path."""
     words, block, _ = code.text.partition("```")
     lines = words.strip().splitlines()
     if block and lines and len(lines[-1].split()) == 1:
         del lines[-1]
-    return "\n".join(lines).strip()[:_LONGEST_SUMMARY]
+    return "\n".join(lines).strip()[:_MAX_SUMMARY]
 
 
-def _left_out(state: State, last: CodeMessage | None) -> dict[str, LeftOut]:
+def _left_out(state: State, last_code: CodeMessage | None) -> dict[str, LeftOut]:
     reasons: dict[str, LeftOut] = {**state.dialogue.session.left_out}
-    for path in last.changes.test_edits if last is not None else ():
+    for path in last_code.changes.test_edits if last_code is not None else ():
         reasons[path] = "needs_allow"
-    for path in last.changes.left_out if last is not None else ():
+    for path in last_code.changes.left_out if last_code is not None else ():
         reasons[path] = "decides"
     proposal = state.landing.planned or state.landing.proposed
     for path in proposal.held if proposal is not None else ():
         reasons[path] = "held"
     landed = standing(state)
-    return {path: why for path, why in sorted(reasons.items()) if path not in landed}
+    return {path: reason for path, reason in sorted(reasons.items()) if path not in landed}
 
 
 def _limit(state: State) -> Limit:

@@ -1,4 +1,4 @@
-"""State: what is known of a run, folded from its events by `reducer.py`."""
+"""State: the state of a run, folded from its events by `reducer.py`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from coder.run.task import Task
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that is known of a run after some event of it; of several tasks in one run, of the latest."""
+    """The state of a run after an event; if it has several tasks, the latest task's state."""
 
     run: str
     task: Task
@@ -32,7 +32,7 @@ class State:
     spend: Spend
     inputs: Inputs = field(default_factory=Inputs)
     steps: tuple[State, ...] = ()
-    """How the earlier tasks of the run ended."""
+    """Final states of the run's earlier tasks."""
     progress: Progress = field(default_factory=Progress)
     dialogue: Dialogue = field(default_factory=Dialogue)
     landing: Landing = field(default_factory=Landing)
@@ -45,59 +45,59 @@ class State:
 
     @property
     def root(self) -> str | None:
-        """The folder that their paths are relative to."""
+        """The folder to which the paths of `files` are relative."""
         return self.inputs.root
 
     @property
     def target(self) -> Target:
-        """What the task names in the files. Raises RuntimeError: the run hasn't begun."""
+        """The file and names that the task is about. Raises RuntimeError: the run hasn't begun."""
         if self.inputs.target is None:
             raise RuntimeError("a run that hasn't begun has no target")
         return self.inputs.target.search_anew()
 
     @property
     def worked(self) -> dict[str, StoredFile]:
-        """The user's files with what the session has changed."""
+        """The user's files with the session's changes."""
         tree = {**self.files, **self.dialogue.session.tree}
         return {path: stored for path, stored in tree.items() if stored is not None}
 
     @property
     def open_work(self) -> Mapping[str, StoredFile | None]:
-        """What the session has changed and was neither written nor refused by the user."""
+        """Changes of the session that were neither written nor refused by the user."""
         refused = self.landing.refused
         is_closed = self.landing.planned is not None or (refused is not None and refused.by_human)
         return {} if is_closed else self.dialogue.session.tree
 
     @property
     def last(self) -> Message | None:
-        """The latest message, or None before the first turn."""
+        """The latest message; None before the first turn."""
         return self.progress.messages[-1] if self.progress.messages else None
 
     @property
     def codes(self) -> tuple[CodeMessage, ...]:
-        """Every answer with code, in order."""
+        """All answers with code, in order."""
         return tuple(message for message in self.progress.messages if isinstance(message, CodeMessage))
 
     @property
     def awaits_execution(self) -> bool:
-        """The latest answer has not been tried yet."""
+        """Whether the latest answer has not been tried yet."""
         return isinstance(self.last, CodeMessage) and not self.last.repeats
 
     @property
     def outcome(self) -> Outcome | None:
-        """The outcome of the latest turn, when that was the Executor's."""
+        """The outcome in the latest message, if it has one."""
         return outcome_in(self.last)
 
     def with_messages(self, messages: tuple[Message, ...]) -> State:
-        """The same state after these turns."""
+        """Return a copy with these messages."""
         return replace(self, progress=replace(self.progress, messages=messages))
 
     def forked(self, origin: event_types.RunOrigin) -> State:
-        """The same work in a run of its own, no conversation, that has spent and written nothing."""
+        """Return a copy for a fork: no conversation, and nothing spent or written."""
         progress, dialogue = self.progress, self.dialogue
-        same = SessionRecord(tree=dialogue.session.tree, left_out=dialogue.session.left_out)
+        copied_session = SessionRecord(tree=dialogue.session.tree, left_out=dialogue.session.left_out)
         is_copy = dialogue.session.original is not None
-        session = replace(same, original=same) if is_copy else same
+        session = replace(copied_session, original=copied_session) if is_copy else copied_session
         return replace(
             self,
             settings=self.settings.model_copy(update={"chat": False}),

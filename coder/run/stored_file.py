@@ -1,4 +1,4 @@
-"""StoredFile: a file of the user's folder as the run read it, and the listing that stands for many."""
+"""StoredFile: a file of the user's folder as the run read it; listings of such files."""
 
 import base64
 import hashlib
@@ -9,9 +9,9 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 _END = "\0"
-"""Of an entry: no path holds it."""
+"""End of a listing's entry; no path contains it."""
 _LINK = "//"
-"""Between a link and the file that it leads to: no path of a listing holds it."""
+"""Separates a link from its target in a listing; no path contains it."""
 
 
 class StoredFile(BaseModel, frozen=True, extra="forbid"):
@@ -23,13 +23,13 @@ class StoredFile(BaseModel, frozen=True, extra="forbid"):
     mode: int = 0o644
     """Permission bits."""
     sha256: str | None = Field(default=None, exclude=True)
-    """Of a content that was read, or that stays where it is, without text and base64: the log lists it."""
+    """Hash of the content; alone, without text and base64, if the content stays in the user's folder."""
     link: str | None = Field(default=None, exclude_if=not_)
-    """The path of the file that this one is a link to; the content is that file's."""
+    """Target path if the file is a link; the content is the target's."""
 
     @classmethod
     def of(cls, content: bytes, *, mode: int = 0o644, link: str | None = None) -> Self:
-        """A file with this content."""
+        """Return a file with this content."""
         text = encoded = None
         try:
             text = content.decode("utf-8")
@@ -40,7 +40,7 @@ class StoredFile(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def content(self) -> bytes:
-        """The bytes. Raises LookupError: it was listed without its content."""
+        """The bytes. Raises LookupError: the file was listed without its content."""
         if self.base64 is not None:
             return base64.b64decode(self.base64)
         if self.text is None and self.sha256 is not None:
@@ -49,7 +49,7 @@ class StoredFile(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the content, in hex."""
+        """SHA-256 of the content in hex."""
         return self.sha256 or hashlib.sha256(self.content).hexdigest()
 
     @property
@@ -59,12 +59,12 @@ class StoredFile(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def is_executable(self) -> bool:
-        """Whether it can be run by its name."""
+        """Whether the file is executable."""
         return bool(self.mode & 0o100)
 
 
 def listing(files: Mapping[str, StoredFile]) -> str:
-    """`MODE SHA256 PATH` of each file, by path, a link's with `//TARGET`; the mode in octal."""
+    """Return `MODE SHA256 PATH` of each file in order of path, links with `//TARGET`; the mode is octal."""
     return "".join(
         f"{file.mode:o} {file.digest} {path}{_LINK + file.link if file.link else ''}{_END}"
         for path, file in sorted(files.items())
@@ -72,7 +72,7 @@ def listing(files: Mapping[str, StoredFile]) -> str:
 
 
 def listed(text: str) -> dict[str, StoredFile]:
-    """The files of a listing, by path, without their contents."""
+    """Return the files of a listing by path, without contents."""
     files = {}
     for entry in text.split(_END)[:-1]:
         mode, sha256, path = entry.split(" ", 2)

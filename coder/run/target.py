@@ -1,4 +1,4 @@
-"""Target: which file the answer's code belongs to, and which names it must define."""
+"""The path as a dotted module name."""
 
 import re
 from fnmatch import fnmatchcase
@@ -18,40 +18,40 @@ _TEST_NAME = re.compile(r"^(test_.*|.*_test|conftest)\.py$")
 
 
 class Target(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=True):
-    """What the code of an answer is for: found once for a task and its files, and stored with them."""
+    """The file and names that a task is about; found once, and stored with the task's files."""
 
     path: str
-    """Relative path of the file that code without a name belongs to."""
+    """Relative path of the file for code without a file name."""
     names: tuple[str, ...] = ()
-    """Names that this file must define, so far as the task says."""
+    """Names that this file must define, as far as the task names them."""
     tests: tuple[str, ...] = ()
-    """Paths that hold tests, or through which the test command decides: never written by an answer."""
+    """Paths of tests and of other files that decide the test command's result; answers may not write them."""
     is_known: bool = True
-    """False: it may be about other files of the user's too; the path is a last resort."""
+    """Whether the task is only about this file; else the path is a last resort."""
     writes_tests: bool = False
-    """The folder holds neither code nor tests: the answer writes both, and the test command runs them."""
+    """Whether the answer writes both code and tests, because the folder contains neither."""
     is_asked_for: bool = True
-    """The task, its checks or its tests need a file of this name; False: any other name would do as well."""
+    """Whether the task, its checks or its tests need a file of this name."""
     ownership: Ownership | None = Field(default=None, exclude=True, repr=False)
-    """Which other files only the tests use; None where no test decides. It isn't stored: files have it."""
+    """Decides which files only the tests use; None if no test decides. It isn't stored."""
 
     def search_anew(self) -> Self:
-        """The same before any search for the users of files: each use of a target has all its passes."""
+        """Return a copy without search results, because each use of a target has a limited search."""
         if self.ownership is None:
             return self
         return self.model_copy(update={"ownership": self.ownership.anew()})
 
     def is_of_tests(self, path: str) -> bool:
-        """Whether a path holds tests, or what only they and the test command use."""
+        """Whether a path is a test file or used only by tests and the test command."""
         return path in self.tests or (self.ownership is not None and self.ownership.side(path) == "tests")
 
     def is_unclear(self, path: str) -> bool:
-        """Whether only the tests use a file, which may be what they test or a part of them."""
+        """Whether only the tests use a file that may be either code under test or part of the tests."""
         return self.ownership is not None and self.ownership.side(path) == "unclear"
 
     @property
     def is_python(self) -> bool:
-        """One file is asked for, and it is Python."""
+        """Whether the target is one known Python file."""
         return self.is_known and self.path.endswith(".py")
 
     @property
@@ -62,25 +62,25 @@ class Target(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=Tru
 
 
 def is_test(path: str) -> bool:
-    """Whether a path holds tests, by pytest's own conventions."""
+    """Whether a path is a test file by pytest's conventions."""
     folder, _, name = path.rpartition("/")
     return bool(_TEST_NAME.match(name)) or "tests" in folder.split("/")
 
 
 def decides(path: str, task: Task, target: Target) -> bool:
-    """Whether a path decides what passes, so that an answer may not write it.
+    """Whether a file decides what passes, so that an answer may not write it.
 
-    Given tests and files to read only, always; with a test command also settings and plugins of pytest and
-    what starts with Python, unless the answer writes the tests. New tests decide nothing.
+    Given tests and read-only files always decide. With a test command, pytest's settings and plugins and
+    files that Python loads at start decide, too, unless the answer writes the tests. New tests don't.
     """
     parts = PurePosixPath(path).parts
     if target.is_of_tests("/".join(parts)) or any(fnmatchcase(path, glob) for glob in task.read):
         return True
     if MODULES in parts[:-1]:
-        return True  # what was installed there is shown to programs, and no copy holds it
+        return True  # installed modules are visible to programs, but not copied
     name = parts[-1]
     if target.writes_tests:
         return False
-    settings = name in SETTINGS | _STARTS_BY_ITSELF | {"conftest.py"} or name.endswith(".pth")
-    settings = settings or any(part.lower().endswith(_REGISTERS_PLUGINS) for part in parts)
-    return task.test_command is not None and settings
+    is_setting = name in SETTINGS | _STARTS_BY_ITSELF | {"conftest.py"} or name.endswith(".pth")
+    is_setting = is_setting or any(part.lower().endswith(_REGISTERS_PLUGINS) for part in parts)
+    return task.test_command is not None and is_setting

@@ -1,4 +1,4 @@
-"""Task: what is to be done, and how we know that it is done."""
+"""Task: a prompt, and the tests and checks that decide whether it is done."""
 
 from operator import not_
 from pathlib import Path
@@ -8,13 +8,13 @@ from pydantic import BaseModel, Field
 from coder.models.model import Image
 
 MAX_PROMPT = 256 * 1024
-"""Characters of a prompt; more than any model of today reads to its end."""
+"""Maximum characters of a prompt; no present model reads more."""
 
 
 class TestSource(BaseModel, frozen=True, extra="forbid"):
-    """A test file that was given. It decides in the checker's sandbox, away from the candidate."""
+    """A given test file. It decides in the checker's sandbox, separated from the candidate."""
 
-    __test__ = False  # so that pytest does not take it for a test class
+    __test__ = False  # so that pytest doesn't collect it
 
     path: str
     """Relative name, `/` between folders."""
@@ -22,7 +22,7 @@ class TestSource(BaseModel, frozen=True, extra="forbid"):
 
 
 class Task(BaseModel, frozen=True, extra="forbid"):
-    """A task in words, the files it is about, and what decides that it is done.
+    """A prompt, the files that it is about, and the tests and checks that decide.
 
     All of test_command, test_files and checks must pass. Without them examples of the prompt decide; without
     examples the run can only end `unverified`.
@@ -30,16 +30,16 @@ class Task(BaseModel, frozen=True, extra="forbid"):
 
     prompt: str = Field(min_length=1, max_length=MAX_PROMPT)
     workspace: Path | None = None
-    """Folder (or one file) of the user that the task is about; it may not exist yet."""
+    """The user's folder or file that the task is about; it may not exist yet."""
     test_command: tuple[str, ...] | None = None
     test_files: tuple[TestSource, ...] = ()
     checks: tuple[str, ...] = ()
     """Python statements such as `assert add(2, 3) == 5`."""
     is_users: bool = Field(default=False, exclude_if=not_)
-    """The user typed the prompt or gave it as a file: its words may change what given tests expect."""
+    """Whether the user wrote the prompt, so that it may change what given tests expect."""
     mends: bool = False
-    """The test command fails now, and whatever fails in it is to pass."""
+    """Whether the task is to make a failing test command pass."""
     pictures: tuple[Image, ...] = ()
-    """What the model is to see beside the prompt."""
+    """Pictures for the model in addition to the prompt."""
     read: tuple[str, ...] = ()
-    """Globs of files of the workspace that are shown, also where git ignores them, and never written."""
+    """Globs of workspace files that are shown even if git ignores them, and never written."""

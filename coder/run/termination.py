@@ -1,4 +1,4 @@
-"""Stop: when a run ends. Pure functions of the state, joined by `|`; each says its reason."""
+"""Stop: rules that end a run, as functions of its state that return a reason; they are combined by `|`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from coder.run.message import CodeMessage, Outcome, ReplyMessage
 from coder.run.state import State
 
 EMPTY_ANSWERS = 3
-"""Answers without a word, in a row, after which a model is asked no more."""
+"""The run ends after this many empty answers in a row."""
 SAME_RESULTS = 3
-"""Answers that make the same call with the same result, and nothing new between, that end the run."""
+"""The run ends after this many equal calls with equal results and nothing new between them."""
 STUCK_AFTER = 4
-"""Identical answers, across samples, that mean the model has nothing else to say."""
+"""The run ends after this many identical answers across samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,17 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A rule: (state) -> reason or None. `a | b` stops with the first that has one, `a & b` where both have.
+    """A rule: (state) -> reason or None. `a | b` stops if either does, `a & b` if both do.
 
-    `&` asks for both in the same state: a rule over the whole history, such as `said`, goes on to hold.
+    `&` checks both rules in the same state; a rule about the whole history, such as `said`, remains true.
     """
 
     rule: Callable[[State], Reason | None]
     text: str = ""
-    """As it is written, for the log; empty for a rule that is no condition of `conditions.py`."""
+    """Text of the rule for the log; empty if it isn't a condition of `conditions.py`."""
 
     def __call__(self, state: State) -> Reason | None:
-        """The reason to stop here, or None."""
+        """Return the reason to stop in this state, or None."""
         return self.rule(state)
 
     def __or__(self, other: "Stop") -> "Stop":
@@ -44,29 +44,29 @@ class Stop:
 
     def __and__(self, other: "Stop") -> "Stop":
         def rule(state: State) -> Reason | None:
-            one, more = self(state), other(state)
-            if one is None or more is None:
+            reason, other_reason = self(state), other(state)
+            if reason is None or other_reason is None:
                 return None
-            return Reason(one.status, f"{one.text}, and {more.text}")
+            return Reason(reason.status, f"{reason.text}, and {other_reason.text}")
 
         return Stop(rule, _joined(self, "&", other))
 
 
-def _joined(one: Stop, sign: str, other: Stop) -> str:
-    return f"({one.text} {sign} {other.text})" if one.text and other.text else ""
+def _joined(left: Stop, sign: str, right: Stop) -> str:
+    return f"({left.text} {sign} {right.text})" if left.text and right.text else ""
 
 
 def asked_to_stop(state: State) -> Reason | None:
-    """Somebody has asked for the end: `coder stop`, a server or a client."""
+    """Stop on request by `coder stop`, a server or a client."""
     request = state.progress.stop_requested
     return Reason("interrupted", f"stopped by {request.who}") if request is not None else None
 
 
 def reason_to_end(state: State, stop: Stop) -> Reason | None:
-    """The reason why no participant speaks next. The budget holds whatever else a caller's own stop says."""
+    """Return the reason to end the run now, or None. The budget applies besides the caller's `stop`."""
     if isinstance(state.last, ReplyMessage):
-        before = before_talk(state)  # words about a change leave it as it was
-        reason = stop(before) if before is not state else None
+        question_state = before_talk(state)  # talk about a change doesn't alter its status
+        reason = stop(question_state) if question_state is not state else None
         return reason or Reason("unverified", "it was answered in words")
     reason = nothing_to_mend(state) or stop(state) or budget_reached(state)
     if reason is None and state.landing.offered and not state.awaits_execution:
@@ -75,7 +75,7 @@ def reason_to_end(state: State, stop: Stop) -> Reason | None:
 
 
 def nothing_to_mend(state: State) -> Reason | None:
-    """Stop if the command to mend passes already, or only its flaky tests fail."""
+    """Stop if the command to fix passes already, or only its flaky tests fail."""
     baseline = state.progress.baseline
     if baseline is None or not state.task.mends or state.codes:
         return None
@@ -91,7 +91,7 @@ def nothing_to_mend(state: State) -> Reason | None:
 
 
 def why_unverified(state: State, outcome: Outcome) -> str:
-    """Why what passed is unverified."""
+    """Say why a passed outcome is unverified."""
     if outcome.verified == "reproduced":
         return f"{by_what(outcome)}; `--require tests` accepts given tests alone"
     if outcome.unshown:
@@ -120,20 +120,20 @@ def _before_and_after(state: State) -> str:
 
 @Stop
 def tests_pass(state: State) -> Reason | None:
-    """Solved: all that was given to check it by has passed; unverified where nothing was given."""
+    """Solved if all given tests and checks have passed; unverified if none were given."""
     outcome = state.outcome
     return verdict(state, outcome) if outcome is not None and outcome.passed else None
 
 
 def verdict(state: State, outcome: Outcome) -> Reason:
-    """The reason to end with what has passed."""
+    """Return the reason to end with an outcome that passed."""
     if shows_done(state, outcome):
         return Reason("solved", by_what(outcome))
     return Reason("unverified", why_unverified(state, outcome))
 
 
 def by_what(outcome: Outcome) -> str:
-    """What shows that the task is done."""
+    """Say what shows that the task is done."""
     if outcome.verified != "reproduced":
         return f"{outcome.verified} pass"
     by = f"reproduced: {join_names(outcome.reproduced_by)} failed without the change and passed with it"
@@ -142,21 +142,21 @@ def by_what(outcome: Outcome) -> str:
 
 @Stop
 def contradicts_tests(state: State) -> Reason | None:
-    """It passes but for given tests that it edits: more answers decide nothing, the user does."""
+    """Stop if a change only fails given tests that it edits, because then the user must decide."""
     return contradiction(state.outcome) if state.outcome is not None else None
 
 
 def contradiction(outcome: Outcome) -> Reason | None:
-    """The reason to end if the change fails only given tests that it edits."""
+    """Return the reason to end if the change fails only given tests that it edits."""
     if not outcome.contradicts:
         return None
     return Reason("unverified", f"contradicts given tests: {join_names(outcome.contradicts)}")
 
 
 def join_names(names: Sequence[str], *, most: int = 3) -> str:
-    """The first few of them, and how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    """Return the first `most` names, and the number of further names."""
+    remaining = len(names) - most
+    return ", ".join(names[:most]) + (f" and {remaining} more" if remaining > 0 else "")
 
 
 def is_repeating(state: State) -> bool:
@@ -168,7 +168,7 @@ def is_repeating(state: State) -> bool:
 
 @Stop
 def going_round(state: State) -> Reason | None:
-    """The model repeats a call with the same result; its changes until then are tried."""
+    """Stop if the model repeats a call with the same result; its changes are tried first."""
     last = state.last
     if last is None or not is_repeating(state):
         return None
@@ -179,7 +179,7 @@ def going_round(state: State) -> Reason | None:
 
 @Stop
 def stuck(state: State) -> Reason | None:
-    """The model repeated an answer, or gave empty ones, too often."""
+    """Stop if the model repeated an answer, or gave empty answers, too often."""
     if state.progress.empty_answers >= EMPTY_ANSWERS:
         return Reason("stuck", f"the model's last {state.progress.empty_answers} answers were empty")
     if state.awaits_execution or most_repeated(state) < STUCK_AFTER:
@@ -189,11 +189,11 @@ def stuck(state: State) -> Reason | None:
 
 @Stop
 def repairs_spent(state: State) -> Reason | None:
-    """The last answer failed and may not be repaired."""
+    """Stop if the last answer failed and no repair is left."""
     codes = state.codes
     if not codes or state.awaits_execution or (state.last is not None and is_rejection(state.last)):
         return None
-    # An answer that is tried again, on files that the user has changed, counts once.
+    # An answer that is tried again after the user changed files counts once.
     answers = len({message.text for message in codes if not message.repeats})
     if code_to_repair(state) is not None and answers <= state.spend.budget.repairs:
         return None
@@ -203,7 +203,7 @@ def repairs_spent(state: State) -> Reason | None:
 
 @Stop
 def budget_reached(state: State) -> Reason | None:
-    """A limit: calls, tokens, cost or time. What was answered is still tried."""
+    """Stop at a limit of calls, tokens, cost or time. An untried answer is still tried."""
     if state.spend.exhausted is not None:
         return Reason("limit", state.spend.exhausted.text)
     if state.spend.seconds >= state.spend.budget.timeout:
@@ -215,5 +215,5 @@ def budget_reached(state: State) -> Reason | None:
 
 
 def default_stop() -> Stop:
-    """Passing first, so that a last call that solves the task counts."""
+    """Return the default rule. Passing comes first, so that a last call that solves the task counts."""
     return tests_pass | contradicts_tests | stuck | repairs_spent | budget_reached

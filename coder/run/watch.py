@@ -1,4 +1,4 @@
-"""Watch: an observer of a run. The screen is one; the default shows nothing."""
+"""Watch: an observer of a run, such as the screen; the default shows nothing."""
 
 import logging
 from collections.abc import Callable
@@ -11,49 +11,49 @@ if TYPE_CHECKING:
 
 
 class Watch(Protocol):
-    """What a run tells, which a watch may ignore; one that is a `Decider`, too, is asked its questions."""
+    """Receives a run's events and output. A watch that is also a `Decider` is asked the run's questions."""
 
     def event(self, event: Event) -> None:
-        """An event was appended to the log."""
+        """Handle an event that was appended to the log."""
         return
 
     def token(self, text: str) -> None:
-        """A piece of an answer has arrived; secrets are redacted."""
+        """Handle a piece of an answer, with secrets redacted."""
         return
 
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
-        """A program in the sandbox wrote something."""
+        """Handle output of a program in the sandbox."""
         return
 
 
 @runtime_checkable
 class Listening(Protocol):
-    """A watch that hears what the user says while the model works."""
+    """A watch that receives lines that the user types while the model works."""
 
     def typed(self) -> list[str]:
-        """The lines since the last look."""
+        """Return the lines since the last call."""
 
 
 @runtime_checkable
 class Noting(Protocol):
-    """A watch that shows what is no event."""
+    """A watch that shows notes, which are no events."""
 
     def note(self, text: str) -> None:
         """Show a line."""
 
 
 def note_of(watch: object) -> Callable[[str], None]:
-    """Shows a line to whoever watches; where nobody does, it is logged as a warning, which Python prints."""
+    """Return a function that shows a line on the watch, or else logs it as a warning."""
     return watch.note if isinstance(watch, Noting) else logging.getLogger("coder").warning
 
 
 @runtime_checkable
 class Permitting(Protocol):
-    """A watch that decides which hosts a model's programs may reach beside those that are named."""
+    """A watch that decides which further hosts a model's programs may reach."""
 
     @property
     def ask_host(self) -> "AskHost | None":
-        """Asks; None where there is no human to ask."""
+        """Function that asks a person; None if nobody can be asked."""
 
 
 class Unwatched(Watch):

@@ -21,7 +21,7 @@ from coder.show import render
 from coder.show.bounded_text import BoundedText
 from coder.show.failure import single
 from coder.show.terminal import Terminal, read_line
-from coder.store.run_list import OF, is_attempt
+from coder.store.run_list import ATTEMPT_SEPARATOR, is_attempt
 from coder.workspace.consent import in_parts
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class Screen:
         if line is None or not is_attempt(run):
             return line
         is_told = not isinstance(body, event_types.RunStarted | event_types.RunResumed)
-        return f"  {run.partition(OF)[2]}: {line[2:]}" if is_told else None
+        return f"  {run.partition(ATTEMPT_SEPARATOR)[2]}: {line[2:]}" if is_told else None
 
     def _has_passed(self, run: str, message: Message) -> bool:
         """Whether this is the outcome of an attempt whose pass is told already."""
@@ -248,7 +248,7 @@ class Screen:
             self._passed.clear()
         if not isinstance(message, OutcomeMessage) or not message.outcome.passed:
             return False
-        of = run.partition(OF)[0]
+        of = run.partition(ATTEMPT_SEPARATOR)[0]
         is_known = of in self._passed
         self._passed.add(of)
         return is_known and not is_attempt(run)

@@ -16,15 +16,15 @@ __all__ = ["EventLog", "RunSummary", "SqliteLog", "data_folder", "new_run_id", "
 
 @contextmanager
 def open_log(folder: Path | None = None) -> Iterator[EventLog]:
-    """The event log, opened at each place that uses one; None is the one of CODER_LOG, or the user's folder.
+    """Open the event log for a block; None: the log of CODER_LOG, or the one in the user's folder.
 
     Raises:
-        UsageError: CODER_LOG is no address of a database, or the extra isn't installed.
-        LogNewer, LogDamaged, MachineError: it can't be opened.
+        UsageError: CODER_LOG isn't a database's address, or the extra `postgres` isn't installed.
+        LogNewer, LogDamaged, MachineError: the log can't be opened.
     """
     if folder is None and (url := os.environ.get("CODER_LOG")):
         try:
-            from coder.store.postgres import PostgresLog  # hardly anybody has a server
+            from coder.store.postgres import PostgresLog  # imported only if it is used
         except ImportError as error:
             raise MissingExtra("psycopg, which CODER_LOG needs,", "postgres") from error
         with PostgresLog(url) as server:

@@ -1,4 +1,4 @@
-"""Connections to a Postgres event log; one thread at a time uses each."""
+"""Connections to a Postgres event log; each is used by one thread at a time."""
 
 import os
 import socket
@@ -18,14 +18,19 @@ from coder.base.text.redact import Redactor
 SCHEMA = 1
 """Version of the tables, in coder.format."""
 RETRY_S = 15.0
-"""How long a statement may take, and is made again while its server is away."""
-_AWAY_S = 1.0
-"""The same after one that failed by it: what saves and cleans up at the end doesn't wait as long again."""
+"""A statement may take this long, including retries while the server is unavailable."""
+_SHORT_RETRY_S = 1.0
+"""RETRY_S after a failure, so that saving and cleaning up don't wait as long again."""
 _PAUSE_S = 0.05
-_PASSES = ("08", "40", "57P", "53300")
-"""SQLSTATEs that pass: a broken connection, a deadlock, a shutdown, too many connections."""
-_KEPT = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-_KEPT |= {"tcp_user_timeout": 5000}  # ms
+_PASSING_STATES = ("08", "40", "57P", "53300")
+"""SQLSTATEs of passing faults: a broken connection, a deadlock, a shutdown, too many connections."""
+_CONNECTION_OPTIONS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+_CONNECTION_OPTIONS |= {"tcp_user_timeout": 5000}  # ms
 _TABLES: LiteralString = """
 SELECT pg_advisory_xact_lock(7221067);
 CREATE SCHEMA IF NOT EXISTS coder;
@@ -47,28 +52,28 @@ Rows = list[tuple[Any, ...]]
 
 
 class Connections:
-    """Connections to a database; the first opening creates the tables.
+    """Connections to a database; the first one creates the tables.
 
     Raises:
-        UsageError: it is no address.
-        LogNewer, LogDamaged: the tables are of another version.
-        MachineError: the server can't be reached, or refuses.
+        UsageError: the address is invalid.
+        LogNewer, LogDamaged: the tables have another version.
+        MachineError: the server can't be reached, or refuses the connection.
     """
 
     def __init__(self, url: str) -> None:
         try:
             parts = conninfo_to_dict(url)
-        except psycopg.ProgrammingError:  # which quotes the address, with its password
+        except psycopg.ProgrammingError:  # the error quotes the address with its password
             example = "postgresql://user:password@host/database"
             raise UsageError(f"CODER_LOG is no address of Postgres, such as {example}") from None
         self._url, self._redact = (
-            make_conninfo(url, **_KEPT),
+            make_conninfo(url, **_CONNECTION_OPTIONS),
             Redactor([str(parts.get("password", ""))]).redact,
         )
         self._name = f"Postgres database {parts.get('dbname', '')} at {parts.get('host', 'this machine')}"
         self._free: list[psycopg.Connection[tuple[Any, ...]]] = []
         self._is_closed, self._wait_s = False, RETRY_S
-        with self._explained(), self._one(RETRY_S) as connection:
+        with self._translate_errors(), self._connection(RETRY_S) as connection:
             if connection.execute("SELECT to_regclass('coder.format')").fetchone() == (None,):
                 with connection.transaction():
                     connection.execute(_TABLES)
@@ -82,7 +87,7 @@ class Connections:
             raise self.damaged(f"its format is {version}, and this version knows {SCHEMA}")
 
     def close(self) -> None:
-        """Close all. Idempotent."""
+        """Close all connections. Idempotent."""
         self._is_closed = True
         while self._free:
             self._free.pop().close()
@@ -90,62 +95,65 @@ class Connections:
     def rows(self, statement: LiteralString, values: Mapping[str, object], *, more_s: float = 0) -> Rows:
         """Execute one statement in a transaction and return its rows.
 
-        Where its connection breaks nobody knows whether it was carried out: it is made again on another one,
-        and has to allow for that. `more_s`: what a long one may take beyond RETRY_S. Raises MachineError: the
-        server refuses, stays away or doesn't answer.
+        If the connection breaks, the statement may or may not have been executed: it is executed again on
+        another connection, and must allow for that. `more_s` is added to RETRY_S for a long statement. Raises
+        MachineError: the server refuses, is unavailable or doesn't answer.
         """
-        patience_s = max(self._wait_s + more_s, _AWAY_S)
-        ends = time.monotonic() + patience_s
+        time_limit_s = max(self._wait_s + more_s, _SHORT_RETRY_S)
+        deadline = time.monotonic() + time_limit_s
 
         def carry_out() -> Rows:
-            with self._explained(), self._one(max(ends - time.monotonic(), _AWAY_S)) as connection:
+            with (
+                self._translate_errors(),
+                self._connection(max(deadline - time.monotonic(), _SHORT_RETRY_S)) as connection,
+            ):
                 return connection.execute(statement, values).fetchall()
 
         policy = Retrying(
             retry=retry_if_exception(_is_away),
             wait=wait_fixed(_PAUSE_S),
-            stop=stop_after_delay(patience_s),
+            stop=stop_after_delay(time_limit_s),
             reraise=True,
         )
         try:
             rows = policy(carry_out)
         except MachineError as error:
             if _is_away(error):
-                self._wait_s = _AWAY_S
+                self._wait_s = _SHORT_RETRY_S
             raise
         self._wait_s = RETRY_S
         return rows
 
     def damaged(self, what: str) -> LogDamaged:
-        """Error for unreadable content."""
+        """Return the error for unreadable content."""
         return LogDamaged(f"The event log in the {self._name} is damaged: {what}. Nothing in it was changed.")
 
     @contextmanager
-    def _one(self, within_s: float) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        """A connection, broken when the block lasts longer: a frozen server would keep it open for ever."""
+    def _connection(self, within_s: float) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """Yield a connection, and break it after `within_s`, because a frozen server would block forever."""
         try:
             connection = self._free.pop()
         except IndexError:
             connection = psycopg.connect(self._url, autocommit=True)
-        late = Timer(within_s, _break, [connection])
-        late.start()
+        timer = Timer(within_s, _break, [connection])
+        timer.start()
         try:
             yield connection
         finally:
-            late.cancel()
+            timer.cancel()
             if self._is_closed or connection.closed:
                 connection.close()
             else:
                 self._free.append(connection)
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except psycopg.Error as error:
-            what = f"The event log in the {self._name} can't be used: {self._redact(str(error).strip())}"
+            problem = f"The event log in the {self._name} can't be used: {self._redact(str(error).strip())}"
             raise MachineError(
-                f"{what}\nSee that its server runs and CODER_LOG is right, or unset it."
+                f"{problem}\nSee that its server runs and CODER_LOG is right, or unset it."
             ) from error
 
 
@@ -154,10 +162,13 @@ def _is_away(error: BaseException) -> bool:
     cause = error.__cause__
     if not isinstance(error, MachineError) or not isinstance(cause, psycopg.OperationalError):
         return False
-    return (cause.sqlstate or "08").startswith(_PASSES)
+    return (cause.sqlstate or "08").startswith(_PASSING_STATES)
 
 
 def _break(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
     """Close a connection; a thread that waits for it gets an OperationalError."""
-    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
-        end.shutdown(socket.SHUT_RDWR)
+    with (
+        suppress(psycopg.Error, OSError),
+        socket.socket(fileno=os.dup(connection.fileno())) as connection_socket,
+    ):
+        connection_socket.shutdown(socket.SHUT_RDWR)

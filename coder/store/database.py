@@ -1,7 +1,7 @@
-"""Open and check the event log's database file, and explain its faults.
+"""Open and check the event log's database file, and translate its errors.
 
-A durable commit (`synchronous=FULL`) is on the disk before it returns, with all commits before it. Any other
-(`NORMAL`) survives the process; a power cut loses the newest of those, in order. Measured: 0.17 and 0.01 ms.
+A durable commit (`synchronous=FULL`) is on the disk before it returns, with all earlier commits. Others
+(`NORMAL`) survive the process, but a power cut may lose the newest. They take 0.17 ms and 0.01 ms.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from coder.base.fs.atomic_replace import sync_folder_at
 from coder.base.fs.private_folder import private_folder, unwritable
 
 SCHEMA = 1
-"""Version of the tables, in the file's user_version."""
+"""Version of the tables, stored as the file's user_version."""
 
 _TABLES = """
 CREATE TABLE run (
@@ -31,52 +31,52 @@ CREATE TABLE event (
 );
 """
 
-_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_NO_ROOM = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL)
-_MACHINE = (
+_BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_NO_SPACE_CODES = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL)
+_MACHINE_CODES = (
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM,
 )  # fmt: skip
 
 
 class Database:
-    """One connection, used by one caller at a time.
+    """One connection to the database file, used by one caller at a time.
 
     Raises:
-        LogNewer: a newer version of this product wrote it.
-        LogDamaged: it isn't a database, or not a whole one; it is left as it is.
-        MachineError: it can't be made, opened or written.
+        LogNewer: a newer version of coder wrote the file.
+        LogDamaged: the file isn't a complete database; it is left unchanged.
+        MachineError: the file can't be created, opened or written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = private_folder(folder) / "events.sqlite"
         self._lock = threading.RLock()
-        with self._explained():
+        with self._translate_errors():
             if not os.path.lexists(self.path):
                 _make(self.path)
-            if not self.path.is_file():  # SQLite would make the file that a dangling link names
+            if not self.path.is_file():  # SQLite would create the target of a dangling link
                 raise MachineError(
                     f"{self.path} is no file, or a link to none, and can't hold the event log. "
                     f"Remove it, or set CODER_HOME to another folder."
                 )
-            self._connection = self._connected()
+            self._connection = self._connect()
         self._waits: bool | None = None
         try:
             self._check_version()
         except CoderError as error:
             self._connection.close()
-            if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF not in _NO_ROOM:
+            if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF not in _NO_SPACE_CODES:
                 raise
             self._open_alone()
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
 
     def _open_alone(self) -> None:
         """Open the file for reading on a disk too full for the shared index."""
-        with self._explained():
-            self._connection = self._connected()
-            self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # its index is in memory
+        with self._translate_errors():
+            self._connection = self._connect()
+            self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # keeps the index in memory
         try:
             self._check_version()
         except CoderError:
@@ -84,14 +84,14 @@ class Database:
             raise
 
     def close(self) -> None:
-        """Close the file, once no other thread reads or writes it. Idempotent."""
-        with self._lock:  # SQLite crashes where a statement of a cancelled task's thread is under way
+        """Close the file when no other thread uses it. Idempotent."""
+        with self._lock:  # SQLite crashes if the thread of a cancelled task executes a statement
             self._connection.close()
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
-        """Commit the block, or roll back if it raises; `durable` syncs the disk."""
-        with self._lock, self._explained():
+        """Commit the block, or roll back if it raises; with `durable`, sync the disk."""
+        with self._lock, self._translate_errors():
             self._wait_for_disk(durable)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -103,8 +103,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Read from one state of the file, whatever others write meanwhile."""
-        with self._lock, self._explained():
+        """Read a consistent state of the file during the block, regardless of concurrent writes."""
+        with self._lock, self._translate_errors():
             self._connection.execute("BEGIN")
             try:
                 yield self._connection
@@ -113,7 +113,7 @@ class Database:
                     self._connection.execute("ROLLBACK")
 
     def damaged(self, what: str) -> LogDamaged:
-        """Error for unreadable content."""
+        """Return the error for unreadable content."""
         folder = self.path.parent
         return LogDamaged(
             f"The event log {self.path} is damaged: {what}. Nothing in it was changed. "
@@ -122,12 +122,12 @@ class Database:
 
     def _wait_for_disk(self, waits: bool) -> None:
         if waits != self._waits:
-            # Not `execute`: it keeps statements, and one that was compiled before would change nothing.
+            # Not `execute`, which caches compiled statements: a cached one would have no effect.
             self._connection.executescript(f"PRAGMA synchronous={'FULL' if waits else 'NORMAL'}")
             self._waits = waits
 
     def _check_version(self) -> None:
-        with self._explained():
+        with self._translate_errors():
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA:
             raise LogNewer(
@@ -138,17 +138,17 @@ class Database:
             raise self.damaged("it is empty, or not an event log of coder")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.ProgrammingError:
-            raise  # a fault in this program, not in the file
+            raise  # an error in this program, not in the file
         except sqlite3.DatabaseError as error:
-            # The low byte is the kind, the rest the detail; none where the text isn't UTF-8.
+            # The low byte is the kind of error; there is no code if the text isn't UTF-8.
             kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-            if kind in _BUSY:
+            if kind in _BUSY_CODES:
                 raise MachineError(f"The event log {self.path} was busy for 10 s. Try again.") from error
-            if kind in _MACHINE:
+            if kind in _MACHINE_CODES:
                 raise unwritable(self.path, str(error)) from error
             raise self.damaged(str(error)) from error
         except OSError as error:
@@ -161,9 +161,9 @@ def _make(path: Path) -> None:
     try:
         connection = sqlite3.connect(temporary, isolation_level=None)
         try:
-            connection.execute("PRAGMA synchronous=OFF")  # one fsync of the whole is enough, below
+            connection.execute("PRAGMA synchronous=OFF")  # one fsync at the end is enough
             connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA}; COMMIT;")
-            # Not before the tables: on a full disk, closing a WAL loses what is in it without a word.
+            # Only after the tables: on a full disk, closing a WAL silently loses its content.
             connection.execute("PRAGMA journal_mode=WAL")
         finally:
             connection.close()

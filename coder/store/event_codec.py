@@ -1,7 +1,7 @@
-"""Encode bodies of events as JSON, with long strings stored apart.
+"""Encode bodies of events as JSON, with long strings stored separately.
 
-A string over 64 KiB becomes a blob: its place in the body is kept in a list beside the body, so that no
-body, whatever it holds, can be mistaken for a reference. JSON is ASCII: lone surrogates and NUL survive.
+A string over 64 KiB becomes a blob. A list next to the body has its place, so that no content can be mistaken
+for a reference. JSON is ASCII, so that lone surrogates and NUL survive.
 """
 
 import json
@@ -14,14 +14,14 @@ from coder.base.errors import LogDamaged
 from coder.run.events import Event
 
 BLOB_BYTES = 64 * 1024
-"""Strings longer than this in UTF-8 are stored apart."""
+"""Strings with more UTF-8 bytes are stored separately."""
 
 Place = list[str | int]
-"""Keys and indices that lead to a string of a body."""
+"""Keys and indices that lead to a string in a body."""
 
 
 def encode(body: dict[str, Any], store: Callable[[bytes], str]) -> tuple[str, str]:
-    """Body and places of its blobs as JSON; `store` keeps a blob. Raises TypeError, ValueError: no JSON."""
+    """Return a body and the places of its blobs as JSON; `store` saves a blob. Raises ValueError."""
     text = json.dumps(body, allow_nan=False, separators=(",", ":"))
     if len(text) <= BLOB_BYTES:
         return text, "[]"
@@ -36,7 +36,7 @@ def encode(body: dict[str, Any], store: Callable[[bytes], str]) -> tuple[str, st
 
 
 def decode(body: str, blobs: str, load: Callable[[str], bytes]) -> dict[str, Any]:
-    """The body given to `encode`; `load` returns a blob. Raises ValueError: not what `encode` writes."""
+    """Return the body given to `encode`; `load` reads a blob. Raises ValueError: invalid JSON or places."""
     plain = json.loads(body)
     if not isinstance(plain, dict):
         raise ValueError("the body is not an object")
@@ -51,27 +51,27 @@ def decode(body: str, blobs: str, load: Callable[[str], bytes]) -> dict[str, Any
 def event_of(
     row: tuple[Any, ...], load: Callable[[str], bytes], damaged: Callable[[str], LogDamaged]
 ) -> Event:
-    """An event of its row: run, seq, time, type, version, body, places of its blobs.
+    """Return the event in a row: run, seq, time, type, version, body, places of blobs.
 
-    Raises what `damaged` gives for a row that can't be read.
+    Raises the error that `damaged` returns if the row can't be read.
     """
-    run, seq, moment, kind, version, body, blobs = row
+    run, seq, timestamp, event_type, version, body, blobs = row
     try:
         plain = decode(body, blobs, load)
-        return Event(run=run, seq=seq, time=moment, type=kind, version=version, body=plain)
+        return Event(run=run, seq=seq, time=timestamp, type=event_type, version=version, body=plain)
     except (ValueError, TypeError, RecursionError) as error:  # pydantic's error is a ValueError
         raise damaged(f"event {seq} of {run} can't be read") from error
 
 
 def are_complete(numbers: Sequence[object], after: int, last: object, limit: int | None) -> bool:
-    """True when these are the numbers after `after` up to `last`, at most `limit` of them.
+    """Whether the numbers are those after `after` up to `last`, at most `limit` of them.
 
-    `last` may be of any type and size: it is compared, and nothing as long as it says is made.
+    `last` may have any type and size; it is only compared, and no memory is allocated by it.
     """
     if not isinstance(last, int):
         return False
-    upto = last if limit is None else min(last, after + limit)
-    return len(numbers) == max(upto - after, 0) and all(map(eq, numbers, count(after + 1)))
+    end = last if limit is None else min(last, after + limit)
+    return len(numbers) == max(end - after, 0) and all(map(eq, numbers, count(after + 1)))
 
 
 def _strings(value: object, place: Place) -> Iterator[tuple[Place, str]]:
@@ -86,7 +86,7 @@ def _strings(value: object, place: Place) -> Iterator[tuple[Place, str]]:
 
 
 def _put(plain: Any, place: Place, text: str) -> None:  # noqa: ANN401 - a body is any JSON
-    *way, last = place
-    for step in way:
+    *parents, key = place
+    for step in parents:
         plain = plain[step]
-    plain[last] = text
+    plain[key] = text

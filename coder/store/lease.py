@@ -1,7 +1,7 @@
-"""Leases: one process at a time works on a run; after losing its lease it can't write.
+"""Leases: one process at a time works on a run; a process that lost its lease can't write.
 
-The token grows with each holder and every append names it, so that a stale holder is refused. A dead holder
-on this machine is replaced at once, any other when its lease expires.
+The token grows with each holder and every append states it, so that a stale holder is refused. A dead holder
+on this machine is replaced at once, another holder when its lease expires.
 """
 
 import asyncio
@@ -24,35 +24,35 @@ from coder.store.run_list import RunSummary
 
 @dataclass(frozen=True, slots=True)
 class LeaseOwner:
-    """Identity of one process, distinct from any that reuses its pid."""
+    """Identity of one process, distinct from later processes with the same pid."""
 
     host: str
     namespace: str
-    """Boot id and pid namespace; empty where the system has none."""
+    """Boot id and pid namespace; empty if the system has none."""
     pid: int
     started: str
-    """Clock ticks from boot to the start of the process; empty where the system doesn't say."""
+    """Clock ticks from boot to the start of the process; empty if unknown."""
 
     @classmethod
     def current(cls) -> "LeaseOwner":
-        """The calling process."""
+        """Return the identity of the calling process."""
         return cls(socket.gethostname(), _namespace(), os.getpid(), _state(os.getpid())[1])
 
     @classmethod
     def read(cls, columns: Sequence[object]) -> "LeaseOwner":
-        """The owner in these columns of a log; `pid` may be text. Raises ValueError: they hold none."""
+        """Return the owner in a log's columns; `pid` may be text. Raises ValueError: invalid columns."""
         match columns:
             case [str(host), str(namespace), int() | str() as number, str(started)]:
                 pid = int(number)
-                if 0 < pid < 1 << 31:  # of 0 and less, kill means others; of more, nothing
+                if 0 < pid < 1 << 31:  # other numbers have another meaning for kill
                     return cls(host, namespace, pid, started)
         raise ValueError(f"{columns} are no owner")
 
     def died(self) -> bool:
-        """True when the process has certainly ended; a zombie has ended."""
+        """Whether the process has certainly ended; a zombie has ended."""
         if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
             return False
-        if os.name != "posix":  # elsewhere os.kill(pid, 0) is no question but a signal
+        if os.name != "posix":  # on other systems, os.kill(pid, 0) sends a signal
             return False
         try:
             os.kill(self.pid, 0)
@@ -64,7 +64,7 @@ class LeaseOwner:
         return state in ("Z", "X") or (bool(started) and started != self.started)
 
     def words(self, run: str) -> str:
-        """Description of the process that holds a run."""
+        """Return a description of the process that holds a run."""
         return (
             f"Process {self.pid} on {self.host} works on {run}. "
             f"Wait until it ends, or stop it with: {own_command()} stop {run}"
@@ -80,43 +80,43 @@ def _namespace() -> str:
 
 
 def _state(pid: int) -> tuple[str, str]:
-    """State letter and start time of a process, from /proc; empty where it can't be read."""
+    """Return the state letter and start time of a process from /proc; empty if it can't be read."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return "", ""
-    fields = text.rpartition(")")[2].split()  # the name before it may hold blanks and brackets
+    fields = text.rpartition(")")[2].split()  # the process name before it may contain blanks and brackets
     return fields[0], fields[19]
 
 
 LEASE_S = 30.0
-"""A silent holder whose process can't be checked keeps its lease for this long."""
-_LARGEST = 1 << 62
-"""Of a token."""
+"""A lease expires after this time without renewal, if its holder's process can't be checked."""
+_MAX_TOKEN = 1 << 62
+"""Upper bound of a token."""
 
 
 class EventLog(EventStore, Protocol):
-    """An event log with leases, a list of runs, and a way to ask the holder of one to stop."""
+    """An event log with leases, a list of runs, and requests to stop."""
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
-        """Hold a run during the block; yields the token for `append`. Raises LeaseHeld."""
+        """Hold a run during the block; yield the token for `append`. Raises LeaseHeld."""
 
     async def holder(self, run: str) -> str | None:
-        """Describe the living process that holds a run."""
+        """Describe the living process that holds a run; None if there is none."""
 
     async def request_stop(self, run: str, who: str) -> None:
         """Request the present holder of a run to stop it; a later holder isn't affected."""
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
-        """Runs with events, newest first; a damaged one hides no other. Raises LogDamaged."""
+        """Return the runs with events, newest first; a damaged run hides no other. Raises LogDamaged."""
 
     async def resolve(self, prefix: str) -> str:
-        """The one run whose id starts with this, `run_` or not. Raises UsageError: none or several do."""
+        """Return the only run whose id starts with `prefix`. Raises UsageError: none or several do."""
 
 
 @asynccontextmanager
 async def hold_lease(database: Database, run: str, *, lease_s: float = LEASE_S) -> AsyncIterator[int]:
-    """Hold the lease of a run during the block and renew it in the background; yields its token."""
+    """Hold the lease of a run during the block and renew it in the background; yield its token."""
     token = _take(database, run, lease_s)
     heartbeat = asyncio.create_task(_renew_until_lost(database, run, token, lease_s))
     try:
@@ -124,14 +124,16 @@ async def hold_lease(database: Database, run: str, *, lease_s: float = LEASE_S) 
     finally:
         heartbeat.cancel()
         await asyncio.wait([heartbeat])
-        with contextlib.suppress(MachineError):  # it ends with its time, too; the block's work is done
+        with contextlib.suppress(MachineError):  # the lease also expires by itself
             _set_expiry(database, run, token, 0.0)
 
 
 def _take(database: Database, run: str, lease_s: float) -> int:
     owner = LeaseOwner.current()
     with database.transaction(durable=False) as connection:
-        now = time.time()  # not before: to begin waits for others, who may have renewed theirs meanwhile
+        now = (
+            time.time()
+        )  # after the wait for the transaction, in which another holder may have renewed its lease
         token, holder = holder_of(database, connection, run, lease_s)
         if holder is not None:
             raise LeaseHeld(holder.words(run))
@@ -147,7 +149,7 @@ def _take(database: Database, run: str, lease_s: float) -> int:
 def holder_of(
     database: Database, connection: sqlite3.Connection, run: str, lease_s: float
 ) -> tuple[int, LeaseOwner | None]:
-    """Token of a run's latest lease, and its present holder. Raises LogDamaged: the row is invalid."""
+    """Return the token of a run's latest lease, and its present holder. Raises LogDamaged: an invalid row."""
     row = connection.execute(
         "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
     ).fetchone()
@@ -158,26 +160,26 @@ def holder_of(
         owner = LeaseOwner.read(columns)
     except ValueError as error:
         raise database.damaged(f"the lease of {run} can't be read") from error
-    # A column of SQLite takes any type; a token grows by one.
-    if not isinstance(token, int) or not 0 <= token < _LARGEST or not isinstance(expires, float):
+    # A column of SQLite may have any type; a token grows by one.
+    if not isinstance(token, int) or not 0 <= token < _MAX_TOKEN or not isinstance(expires, float):
         raise database.damaged(f"the lease of {run} can't be read")
-    # After the clock was set back, a lease lasts for twice its time at most: its holder may be alive.
+    # After the clock was set back, a lease lasts at most twice its time, since its holder may be alive.
     now = time.time()
-    holds = now < expires <= now + 2 * lease_s and not owner.died()
-    return token, owner if holds else None
+    is_held = now < expires <= now + 2 * lease_s and not owner.died()
+    return token, owner if is_held else None
 
 
 async def _renew_until_lost(database: Database, run: str, token: int, lease_s: float) -> None:
     while True:
         await asyncio.sleep(lease_s / 3)
-        with contextlib.suppress(MachineError):  # the next append meets the same fault, where someone can act
+        with contextlib.suppress(MachineError):  # the next append raises the same error to its caller
             if not _set_expiry(database, run, token, time.time() + lease_s):
                 return
 
 
 def _set_expiry(database: Database, run: str, token: int, expires: float) -> bool:
     with database.transaction(durable=False) as connection:
-        changed = connection.execute(
+        cursor = connection.execute(
             "UPDATE run SET expires = ? WHERE run = ? AND token = ?", (expires, run, token)
         )
-    return changed.rowcount == 1
+    return cursor.rowcount == 1

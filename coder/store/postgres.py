@@ -1,8 +1,8 @@
 """The event log in a Postgres database, for processes on several machines (`CODER_LOG=postgresql://…`).
 
-Each append is one statement, on the server's disk when it returns. Threads wait for the server, not the
-event loop. Leases and times are by the server's clock. A statement whose connection broke is made again:
-`batch` and `claim`, ids of the last append and of the lease, tell whether it was carried out before.
+Each append is one statement, and on the server's disk when it returns. Threads wait for the server, not the
+event loop. Leases and times use the server's clock. A statement whose connection broke is executed again; the
+ids `batch` (of the last append) and `claim` (of the lease) show whether it was executed before.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ SELECT newest.run, event.* FROM (
 ) AS newest CROSS JOIN LATERAL (VALUES (1), (newest.last)) AS ends (at)
 LEFT JOIN coder.event ON event.run = newest.run AND event.seq = ends.at ORDER BY number DESC, at
 """
-_TAKE = """
+_TAKE_LEASE = """
 INSERT INTO coder.run AS held (run, token, claim, owner, expires)
 VALUES (%(run)s, 1, %(claim)s, %(owner)s, clock_timestamp() + make_interval(secs => %(lease_s)s))
 ON CONFLICT (run) DO UPDATE SET token = held.token + 1, claim = excluded.claim, owner = excluded.owner,
@@ -77,15 +77,15 @@ UPDATE coder.run SET expires = clock_timestamp() + make_interval(secs => %(lease
 WHERE run = %(run)s AND token = %(token)s RETURNING token
 """
 _FREE = "UPDATE coder.run SET expires = '-infinity' WHERE run = %(run)s AND claim = %(claim)s RETURNING run"
-_ASK = """
+_REQUEST_STOP = """
 INSERT INTO coder.stop SELECT run, token, %(who)s FROM coder.run WHERE run = %(run)s
 ON CONFLICT (run) DO UPDATE SET token = excluded.token, who = excluded.who RETURNING run
 """
-_STOP = "DELETE FROM coder.stop WHERE run = %(run)s AND token = %(token)s RETURNING who"
+_TAKE_STOP = "DELETE FROM coder.stop WHERE run = %(run)s AND token = %(token)s RETURNING who"
 
 
 class PostgresLog:
-    """An EventLog in a database, to be closed. Raises UsageError, LogNewer, LogDamaged, MachineError."""
+    """An EventLog in a database; it must be closed. Raises UsageError, LogNewer, LogDamaged, MachineError."""
 
     def __init__(self, url: str, *, lease_s: float = LEASE_S) -> None:
         """Open the log at an address `postgresql://user:password@host/database`."""
@@ -100,10 +100,10 @@ class PostgresLog:
 
     @asynccontextmanager
     async def lease(self, run: str) -> AsyncIterator[int]:
-        """Lock a run during the block against all processes that use this database."""
+        """Hold a run during the block against all processes that use this database; yield the token."""
         values = {"run": run, "claim": uuid.uuid4().hex, "owner": [*map(str, astuple(LeaseOwner.current()))]}
         try:
-            token = await _to_its_end(lambda: self._take(values))
+            token = await _run_in_thread(lambda: self._take(values))
             heartbeat = asyncio.create_task(self._renew(run, token))
             try:
                 yield token
@@ -111,60 +111,60 @@ class PostgresLog:
                 heartbeat.cancel()
                 await asyncio.wait([heartbeat])
         finally:
-            with suppress(MachineError):  # it ends with its time, too; the block's work is done
+            with suppress(MachineError):  # the lease also expires by itself
                 await self._rows(_FREE, **values)
 
     async def holder(self, run: str) -> str | None:
         """Describe the living process that holds a run."""
-        for _, columns, holds in await self._rows(_HOLDER, run=run, lease_s=self._lease_s):
-            if holds and not (holder := self._owner(run, columns)).died():
+        for _, columns, is_held in await self._rows(_HOLDER, run=run, lease_s=self._lease_s):
+            if is_held and not (holder := self._owner(run, columns)).died():
                 return holder.words(run)
         return None
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
-        """Append behind event number `after`, all or none, and return the numbered events (`EventStore`)."""
-        return await _to_its_end(lambda: self._append(run, drafts, after, token))
+        """Append events after number `after`, all or none, and return the numbered events (`EventStore`)."""
+        return await _run_in_thread(lambda: self._append(run, drafts, after, token))
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
-        """Events of a run with seq > after, in order, at most `limit`; empty for an unknown run."""
+        """Return events of a run with seq > `after`, in order, at most `limit`; empty if unknown."""
 
         def read() -> list[Event]:
-            if not run.isprintable():  # Postgres takes no NUL, and no half of a character
+            if not run.isprintable():  # Postgres accepts neither NUL nor lone surrogates
                 return []
             rows = self._server.rows(_READ, {"run": run, "after": after, "limit": limit})
-            last, events = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
-            if not event_codec.are_complete([row[1] for row in events], after, last, limit):
+            last_seq, events = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
+            if not event_codec.are_complete([row[1] for row in events], after, last_seq, limit):
                 raise self._server.damaged(f"events of {run} are missing")
             return [self._event(row, self._blob) for row in events]
 
-        return await _to_its_end(read)
+        return await _run_in_thread(read)
 
     async def request_stop(self, run: str, who: str) -> None:
         """Request the holder of a run to stop it."""
-        await self._rows(_ASK, run=run, who=who)
+        await self._rows(_REQUEST_STOP, run=run, who=who)
 
     async def stop_requested(self, run: str, *, token: int) -> str | None:
-        """Who wants the holder of this lease to stop the run."""
-        rows = await self._rows(_STOP, run=run, token=token)
+        """Return who requested the holder of this lease to stop the run, or None."""
+        rows = await self._rows(_TAKE_STOP, run=run, token=token)
         return str(rows[0][0]) if rows else None
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
-        """Runs that have events, newest first, at most `limit` of them."""
+        """Return the runs that have events, newest first, at most `limit`."""
 
         def ends() -> list[Event]:
-            return [self._shown(row[0], row[1:]) for row in self._server.rows(_RUNS, {"limit": limit})]
+            return [self._try_event(row[0], row[1:]) for row in self._server.rows(_RUNS, {"limit": limit})]
 
-        both = await _to_its_end(ends)
-        return [RunSummary(first.run, first, last) for first, last in zip(both[::2], both[1::2], strict=True)]
+        events = iter(await _run_in_thread(ends))
+        return [RunSummary(first.run, first, last) for first, last in zip(events, events, strict=True)]
 
     async def resolve(self, prefix: str) -> str:
-        """The one run whose id starts with this."""
+        """Return the only run whose id starts with `prefix`."""
 
         def between(first: str, last: str, limit: int) -> list[str]:
             values = {"first": first, "last": last, "limit": limit}
             return [run for (run,) in self._server.rows(_IDS, values)]
 
-        return await _to_its_end(lambda: run_list.resolve(prefix, between))
+        return await _run_in_thread(lambda: run_list.resolve(prefix, between))
 
     def _append(self, run: str, drafts: Sequence[Draft], after: int, token: int) -> list[Event]:
         blobs: dict[str, bytes] = {}
@@ -174,7 +174,7 @@ class PostgresLog:
             return name
 
         encoded = [event_codec.encode(draft.body, put) for draft in drafts]
-        names = sorted(blobs)  # in one order, so that two appends never wait for each other
+        names = sorted(blobs)  # sorted, so that two appends never deadlock
         values = {
             "run": run, "after": after, "token": token, "count": len(drafts), "lease_s": self._lease_s,
             "batch": uuid.uuid4().hex, "names": names, "contents": [blobs[name] for name in names],
@@ -191,7 +191,7 @@ class PostgresLog:
 
     def _take(self, values: Mapping[str, object], dead: int = 0) -> int:
         values = {**values, "lease_s": self._lease_s}
-        if rows := self._server.rows(_TAKE, {**values, "dead": dead}):
+        if rows := self._server.rows(_TAKE_LEASE, {**values, "dead": dead}):
             return int(rows[0][0])
         run = str(values["run"])
         ((token, columns, _),) = self._server.rows(_HOLDER, values)
@@ -204,12 +204,12 @@ class PostgresLog:
         values, is_held = {"run": run, "token": token, "lease_s": self._lease_s}, True
         while is_held:
             await asyncio.sleep(self._lease_s / 3)
-            with suppress(MachineError):  # the next append meets the same fault, where someone can act
-                # Less than others wait: it comes again, and the end of a run waits for it.
-                is_held = bool(await _to_its_end(lambda: self._server.rows(_RENEW, values, more_s=-10)))
+            with suppress(MachineError):  # the next append raises the same error to its caller
+                # A shorter wait than elsewhere, because it is repeated and a run's end waits for it.
+                is_held = bool(await _run_in_thread(lambda: self._server.rows(_RENEW, values, more_s=-10)))
 
     async def _rows(self, statement: LiteralString, **values: object) -> Rows:
-        return await _to_its_end(lambda: self._server.rows(statement, values))
+        return await _run_in_thread(lambda: self._server.rows(statement, values))
 
     def _owner(self, run: str, columns: Sequence[object]) -> LeaseOwner:
         try:
@@ -223,7 +223,7 @@ class PostgresLog:
             raise self._server.damaged(f"the content {name} is gone or was changed")
         return bytes(contents[0][0])
 
-    def _shown(self, run: str, row: tuple[Any, ...]) -> Event:
+    def _try_event(self, run: str, row: tuple[Any, ...]) -> Event:
         try:
             return self._event(row, self._blob)
         except LogDamaged:
@@ -233,8 +233,8 @@ class PostgresLog:
         return event_codec.event_of(row, blob, self._server.damaged)
 
 
-async def _to_its_end(work: Callable[[], T]) -> T:
-    """Call a function in a thread. A cancelled caller waits for its end."""
+async def _run_in_thread(work: Callable[[], T]) -> T:
+    """Call a function in a thread; a cancelled caller waits for its end."""
     task = asyncio.create_task(asyncio.to_thread(work))
     try:
         return await asyncio.shield(task)

@@ -1,7 +1,7 @@
-"""The event log in one SQLite file: durable, private to its user, readable after kill -9 at any moment.
+"""The event log in one SQLite file: durable, private to its user, and intact after kill -9 at any moment.
 
-Calls run in the event loop's own thread: an append takes 0.2 ms, and a cancelled caller knows whether its
-events were written.
+Calls run in the event loop's thread: an append takes 0.2 ms, and a cancelled caller knows whether its events
+were written.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ _COLUMNS = "run, seq, time, type, version, body, blobs"
 
 
 class SqliteLog:
-    """An EventLog in `folder`/events, to be closed. Raises LogNewer, LogDamaged, MachineError: on opening."""
+    """An EventLog in `folder`/events; it must be closed. Raises LogNewer, LogDamaged, MachineError."""
 
     def __init__(
         self, folder: Path | None = None, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S
     ) -> None:
-        """Open the log in a folder; None is the user's own."""
+        """Open the log in a folder; None: the user's data folder."""
         folder = folder or data_folder(os.environ)
         self._database = Database(private_folder(folder) / "events")
         self._blobs = Blobs(folder / "events" / "blobs")
@@ -56,7 +56,7 @@ class SqliteLog:
         self._database.close()
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
-        """Lock a run during the block against all processes that use this file."""
+        """Hold a run during the block against all processes that use this file; yield the token."""
         return hold_lease(self._database, run, lease_s=self._lease_s)
 
     async def holder(self, run: str) -> str | None:
@@ -66,18 +66,18 @@ class SqliteLog:
         return holder.words(run) if holder is not None else None
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
-        """Append behind event number `after`, all or none, and return the numbered events (`EventStore`)."""
+        """Append events after number `after`, all or none, and return the numbered events (`EventStore`)."""
         now = self._clock()
         rows = [
             (run, seq, now, draft.type, draft.version, *event_codec.encode(draft.body, self._blobs.put))
             for seq, draft in enumerate(drafts, start=after + 1)
         ]
         with self._database.transaction(durable=any(draft.durable for draft in drafts)) as connection:
-            moved = connection.execute(
+            cursor = connection.execute(
                 "UPDATE run SET last = ?, expires = ? WHERE run = ? AND last = ? AND token = ?",
                 (after + len(rows), time.time() + self._lease_s, run, after, token),
             )
-            if moved.rowcount != 1:
+            if cursor.rowcount != 1:
                 raise LeaseHeld(
                     f"Another process has taken over {run}. See what it does with: {own_command()} show {run}"
                 )
@@ -85,19 +85,19 @@ class SqliteLog:
         return [self._event(row) for row in rows]
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
-        """Events of a run with seq > after, in order, at most `limit`; empty for an unknown run."""
+        """Return events of a run with seq > `after`, in order, at most `limit`; empty if unknown."""
         with self._database.reading() as connection:
-            (last,) = connection.execute("SELECT max(last) FROM run WHERE run = ?", (run,)).fetchone()
+            (last_seq,) = connection.execute("SELECT max(last) FROM run WHERE run = ?", (run,)).fetchone()
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM event WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
                 (run, after, -1 if limit is None else limit),
             ).fetchall()
-        if not event_codec.are_complete([row[1] for row in rows], after, last or 0, limit):
+        if not event_codec.are_complete([row[1] for row in rows], after, last_seq or 0, limit):
             raise self._database.damaged(f"events of {run} are missing")
         return [self._event(row) for row in rows]
 
     async def request_stop(self, run: str, who: str) -> None:
-        """Request the holder of a run to stop it, by a file with the requester and the lease."""
+        """Request the holder of a run to stop it, by a file with the requester and the lease's token."""
         with self._database.reading() as connection:
             token, _ = holder_of(self._database, connection, run, self._lease_s)
         path = private_folder(self._stops) / run
@@ -108,44 +108,47 @@ class SqliteLog:
             raise unwritable(path, error.strerror or str(error)) from error
 
     async def stop_requested(self, run: str, *, token: int) -> str | None:
-        """Who wants the holder of this lease to stop the run."""
+        """Return who requested the holder of this lease to stop the run, or None."""
         try:
-            wanted, who = json.loads((self._stops / run).read_bytes())
-        except (OSError, ValueError, TypeError):  # nobody, as a rule
+            requested_token, who = json.loads((self._stops / run).read_bytes())
+        except (OSError, ValueError, TypeError):  # usually, there is no request
             return None
-        if wanted != token:
+        if requested_token != token:
             return None
         with suppress(OSError):
             (self._stops / run).unlink()
         return str(who)
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
-        """Runs that have events, newest first, at most `limit` of them."""
+        """Return the runs that have events, newest first, at most `limit`."""
         with self._database.reading() as connection:
-            newest = connection.execute(
+            latest_runs = connection.execute(
                 "SELECT run, last FROM run WHERE last > 0 AND instr(run, '.') = 0"
                 " ORDER BY rowid DESC LIMIT ?",
                 (-1 if limit is None else limit,),
             ).fetchall()
-            one = f"SELECT {_COLUMNS} FROM event WHERE run = ? AND seq = ?"
-            ends = [
-                (run, *(connection.execute(one, (run, seq)).fetchone() for seq in (1, last)))
-                for run, last in newest
+            select_event = f"SELECT {_COLUMNS} FROM event WHERE run = ? AND seq = ?"
+            first_and_last = [
+                (run, *(connection.execute(select_event, (run, seq)).fetchone() for seq in (1, last)))
+                for run, last in latest_runs
             ]
-        return [RunSummary(run, self._shown(run, first), self._shown(run, last)) for run, first, last in ends]
+        return [
+            RunSummary(run, self._try_event(run, first), self._try_event(run, last))
+            for run, first, last in first_and_last
+        ]
 
     async def resolve(self, prefix: str) -> str:
-        """The one run whose id starts with this."""
+        """Return the only run whose id starts with `prefix`."""
         return run_list.resolve(prefix, self._ids)
 
     def _ids(self, first: str, last: str, limit: int) -> list[str]:
-        listed = "" if is_attempt(first) else "AND instr(run, '.') = 0"
-        query = f"SELECT run FROM run WHERE run BETWEEN ? AND ? AND last > 0 {listed}"
+        condition = "" if is_attempt(first) else "AND instr(run, '.') = 0"
+        query = f"SELECT run FROM run WHERE run BETWEEN ? AND ? AND last > 0 {condition}"
         query += " ORDER BY run DESC LIMIT ?"
         with self._database.reading() as connection:
             return [run for (run,) in connection.execute(query, (first, last, limit))]
 
-    def _shown(self, run: str, row: tuple[Any, ...] | None) -> Event:
+    def _try_event(self, run: str, row: tuple[Any, ...] | None) -> Event:
         try:
             return self._event(row) if row is not None else unreadable(run)
         except LogDamaged:
@@ -156,13 +159,13 @@ class SqliteLog:
 
 
 class Blobs:
-    """A folder of contents, made when the first one is put."""
+    """A folder of long contents, created when the first one is stored."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def put(self, content: bytes) -> str:
-        """Keep a content durably and return its name. Raises MachineError: it can't be written."""
+        """Store a content durably and return its name. Raises MachineError: it can't be written."""
         name = hashlib.sha256(content).hexdigest()
         path = self._folder / name
         if path.is_file() and path.stat().st_size == len(content):

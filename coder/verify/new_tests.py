@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from coder.run.command_inputs import more_tests, reported
+from coder.run.command_inputs import more_tests, reporter_arguments
 from coder.run.event_types import PytestCall
 from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
@@ -23,7 +23,7 @@ def find_new_tests(state: State, code: CodeMessage, outcome: Outcome) -> tuple[s
         return ()
     old = {*baseline.before, *baseline.flaky}
     new = tuple(line.name for line in outcome.checks if line.passed and line.name not in old)
-    if reported(state.task.test_command or ("",)) is None and call is None:
+    if reporter_arguments(state.task.test_command or ("",)) is None and call is None:
         return () if baseline.is_long else new
     return tuple(name for name in new if any(is_of(path, name) for path in paths))
 
@@ -61,7 +61,7 @@ def find_call(state: State) -> PytestCall | None:
 
 def _names_tests(state: State) -> bool:
     """Whether the test command is pytest's or unittest's, and may name what it runs."""
-    inner, baseline = reported(state.task.test_command or ("",)), state.progress.baseline
+    inner, baseline = reporter_arguments(state.task.test_command or ("",)), state.progress.baseline
     if inner is None or inner[0] != "-m" or "discover" in inner:
         return False
     return baseline is not None and baseline.told

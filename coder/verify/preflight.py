@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from coder.base.errors import UsageError
 from coder.environment.workbench import Workbench
-from coder.run.command_inputs import parted, reported, uses_pytest
+from coder.run.command_inputs import reporter_arguments, split_assignments, uses_pytest
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target, is_test
@@ -77,7 +77,7 @@ async def _check_command(
     sandbox: Sandbox, task: Task, files: Mapping[str, StoredFile], *, is_empty: bool
 ) -> None:
     assert task.test_command is not None
-    argv = parted(task.test_command)[1]
+    argv = split_assignments(task.test_command)[1]
     if uses_pytest(argv):
         await _require_pytest(sandbox)
         if not (files or is_empty or any(is_test(test.path) for test in task.test_files)):
@@ -100,7 +100,7 @@ async def _check_command(
 
 def _script(argv: Sequence[str]) -> str | None:
     """The file of the folder that a command runs, or `-m` for a module of Python's; None for a program."""
-    inner = reported(argv)
+    inner = reporter_arguments(argv)
     if inner is not None:
         return inner[0]
     return argv[0] if "/" in argv[0] and not argv[0].startswith("/") else None

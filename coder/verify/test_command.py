@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from pydantic import BaseModel
 
 from coder.base.text.sanitize import printable
-from coder.run.command_inputs import parted, reported
+from coder.run.command_inputs import reporter_arguments, split_assignments
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import CheckLine
 from coder.verify.additions import Additions
@@ -64,13 +64,13 @@ async def run_tests(
     Returns:
         Passed with exit code 0, to the end, with at least one test reported and none failed.
     """
-    argv = parted(argv)[1]  # what it sets is in the sandbox's environment
+    argv = split_assignments(argv)[1]  # what it sets is in the sandbox's environment
     before = await sandbox.manifest()
     run = _Run(sandbox, limits, on_output, before, [path for path in before if brings(path)])
     await sandbox.remove(FOLDER)  # an answer may have a folder of this name
     for path, content in programs().items():
         await sandbox.write(path, content)
-    inner = reported(argv)
+    inner = reporter_arguments(argv)
     if inner is None:
         return await run.script(argv)
     config = {

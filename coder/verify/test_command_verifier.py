@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from coder.run.command_inputs import reported
+from coder.run.command_inputs import reporter_arguments
 from coder.run.state import State
 from coder.verify.confirmation import confirm, confirm_programs
 from coder.verify.cut_runs import reach_baseline
@@ -38,7 +38,7 @@ async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
         judged = await confirm_programs(on, files, run=judged)
     if judged.passed and not run.names_tests:
         return _by_exit_code(judged, state)
-    if not judged.passed or reported(state.task.test_command or ()) is None:
+    if not judged.passed or reporter_arguments(state.task.test_command or ()) is None:
         return judged if shows else nothing
     confirmed = await confirm(on, files, run=judged, script=_script(state.task.test_command or ()))
     if confirmed.passed and run.is_cut:
@@ -79,5 +79,5 @@ async def _without_flaky(on: Verification, files: Mapping[str, bytes]) -> Findin
 
 def _script(argv: Sequence[str]) -> str | None:
     """The file that a test command runs, where it runs one."""
-    inner = reported(argv) or ["-m"]
+    inner = reporter_arguments(argv) or ["-m"]
     return None if inner[0] == "-m" else PurePosixPath(inner[0]).as_posix()

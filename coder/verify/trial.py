@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from coder.run.command_inputs import parted, reported, uses_pytest
+from coder.run.command_inputs import reporter_arguments, split_assignments, uses_pytest
 from coder.run.event_types import PytestCall, Tried
 from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.termination import join_names
@@ -225,7 +225,7 @@ def _python_tests(check: str) -> tuple[str, ...] | None:
         words = command_words(check)
     except ValueError:
         return None
-    inner = reported(words) if words and not parted(words)[0] else None
+    inner = reporter_arguments(words) if words and not split_assignments(words)[0] else None
     return words if inner is not None and inner[0] == "-m" else None
 
 

@@ -1,4 +1,4 @@
-"""The events of a run, one class per type; `parse` gives None for a type that this version doesn't know.
+"""The events of a run, one class per type; `parse` returns None for an unknown type.
 
 Read run_events, turn_events.
 """
@@ -17,16 +17,16 @@ TYPES: Mapping[str, type[Body]] = {body.type: body for body in Body.__subclasses
 
 
 def is_newer(event: Event) -> bool:
-    """Whether a newer version of the product wrote this event of a type that we know: it may mean more."""
+    """Whether this event has a known type, but a newer version than this coder can interpret."""
     body_type = TYPES.get(event.type)
     return body_type is not None and event.version > body_type.version
 
 
 def parse(event: Event) -> Body | None:
-    """Return the typed body of an event; None if this version doesn't know the type, or its version is newer.
+    """Return the typed body of an event; None if its type is unknown or its version is newer.
 
     Raises:
-        LogDamaged: the body has another form, as in logs of versions before the first release.
+        LogDamaged: the body has an invalid form, as in logs from before the first release.
     """
     body_type = TYPES.get(event.type)
     if body_type is None or is_newer(event):

@@ -1,4 +1,4 @@
-"""Attempts at a task, each in a run of its own, as the log of the run that they are made for holds them."""
+"""Events about attempts at a task, in the log of the run for which they are made."""
 
 from decimal import Decimal
 from operator import not_
@@ -14,15 +14,15 @@ _SUMS = ("calls", "tool_calls", "cost_usd", "seconds", "test_seconds")
 
 
 class AttemptStarted(Body, type="attempt.started"):
-    """An attempt at the task began, in a run of its own."""
+    """An attempt at the task began, as a separate run."""
 
     attempt: int
-    """Which, from 1."""
+    """Number of the attempt, from 1."""
     run: str
 
 
 class AttemptEnded(Body, type="attempt.ended"):
-    """An attempt stopped. Its calls, tokens, cost and time are those since it began or was continued."""
+    """An attempt stopped. Calls, tokens, cost and time are counted since its start or last continuation."""
 
     attempt: int
     run: str
@@ -31,39 +31,39 @@ class AttemptEnded(Body, type="attempt.ended"):
     verified: Verified = "none"
     exit_code: int
     lines: int = 0
-    """That it changes: added and removed."""
+    """Number of lines that the attempt adds and removes."""
     exhausted: BudgetReached | None = Field(default=None, exclude_if=not_)
-    """The limit that it reached."""
+    """The limit that the attempt reached."""
     calls: int
     tool_calls: int = 0
     usage: Usage
     cost_usd: Decimal
     cost_known: bool
     seconds: float
-    """Wall time of its own work."""
+    """Wall time of the attempt's work."""
     test_seconds: float = 0.0
 
     def since(self, earlier: "AttemptEnded") -> "AttemptEnded":
-        """The same without what the attempt had used before it was continued."""
+        """Return a copy without the usage from before the attempt was continued."""
         differences = {name: getattr(self, name) - getattr(earlier, name) for name in _SUMS}
         return self.model_copy(update={**differences, "usage": self.usage - earlier.usage})
 
     def after(self, earlier: "AttemptEnded") -> "AttemptEnded":
-        """The same with what the attempt had used before it was continued."""
+        """Return a copy with the usage from before the attempt was continued."""
         sums = {name: getattr(earlier, name) + getattr(self, name) for name in (*_SUMS, "usage")}
         return self.model_copy(update={**sums, "cost_known": earlier.cost_known and self.cost_known})
 
 
 class AttemptChosen(Body, type="attempt.chosen"):
-    """The attempts are over, and one of them is the result."""
+    """One of the attempts was chosen as the result."""
 
     attempt: int
-    """Which; 0 where none has made a change."""
+    """Number of the attempt; 0 if none has made a change."""
     text: str
-    """Why."""
+    """The reason for the choice."""
     status: Status
-    """How the run ends with it, unless its code is tried again."""
+    """Status of the run with this attempt, unless its code is tried again."""
     reason: str
-    """In words."""
+    """The reason for the status."""
     left_out: dict[str, LeftOut] = Field(default_factory=dict, exclude_if=not_)
-    """Files of its session that can't be taken over, by path, with the reason."""
+    """Files of the attempt's session that can't be taken over, by path, with the reason."""

@@ -1,4 +1,4 @@
-"""How a run begins, continues, changes the user's folder and ends."""
+"""Events about a run's start, continuation, changes of the user's folder, and end."""
 
 from decimal import Decimal
 from operator import not_
@@ -15,36 +15,36 @@ from coder.run.target import Target
 from coder.run.task import Task
 
 Limit = Literal["calls", "tokens", "cost", "call", "time", "shared", "answer"]
-"""`shared`: of what several runs may spend together; `answer`: tokens of one answer."""
+"""`shared`: the budget of several runs together; `answer`: tokens of one answer."""
 Status = Literal[
     "solved", "unsolved", "unverified", "limit", "stuck", "refused", "waiting", "error", "interrupted"
 ]
-"""`waiting`: for the user's answer to the model's question, which is the reason."""
+"""`waiting`: the run waits for the user's answer to the question in `reason`."""
 
 
 class Draw(BaseModel, frozen=True, extra="forbid"):
-    """How the answer of one attempt is begun, where a model completes a text instead of answering."""
+    """How an attempt begins its answer, if the model completes a text instead of answering."""
 
     form: int
-    """Index of the form in which the task is put."""
+    """Index of the form of the task's prompt."""
     begun: str
     """The beginning that the model continues."""
     temperature: float = 0.0
 
 
 class Parent(BaseModel, frozen=True, extra="forbid"):
-    """The run that an attempt is made for."""
+    """The run for which an attempt is made."""
 
     run: str
     attempt: int = Field(ge=1)
-    """Which of its attempts."""
+    """Number of the attempt."""
     draw: Draw | None = Field(default=None, exclude_if=not_)
     earlier: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Digests of what earlier attempts have answered: the same answer again is not tried."""
+    """Digests of earlier attempts' answers; an equal answer isn't tried again."""
 
 
 class RunStarted(Body, type="run.started"):
-    """A run began: all that a resume on another day needs."""
+    """A run began. The event has all that a later resume needs."""
 
     task: Task
     settings: Settings
@@ -53,83 +53,83 @@ class RunStarted(Body, type="run.started"):
     root: str | None = None
     """The folder that the files' paths are relative to, absolute and without links."""
     target: Target | None = Field(default=None, exclude_if=not_)
-    """What the task names in the files, as it was found when they were read; None in an earlier log."""
+    """The file and names that the task is about; None in old logs."""
     listing: str = Field(default="", exclude_if=not_)
-    """Instead of `files` in a large folder: their modes, hashes and paths (see manifest.py)."""
+    """Modes, hashes and paths of the files, instead of `files` in a large folder (see stored_file.py)."""
     notes: tuple[str, ...] = ()
-    """What was left out of the folder, a line each."""
+    """Files that weren't read, one line each."""
     sandbox: str = Field(default="", exclude_if=not_)
-    """The backend in which programs run, where it was open by then."""
+    """The backend in which programs run, if it was open already."""
     parent: Parent | None = Field(default=None, exclude_if=not_)
-    """Of an attempt, the run that it is made for."""
+    """The run for which this attempt is made; None if the run is no attempt."""
 
 
 class RunResumed(Body, type="run.resumed"):
-    """A stopped run continues, under these limits."""
+    """A stopped run continues with these limits."""
 
     budget: Budget
     model: str
     settings: Settings | None = None
-    """Where someone else answers from here on; None: nothing else has changed."""
+    """The settings from now on, if another model answers; None: unchanged."""
     sandbox: str = Field(default="", exclude_if=not_)
-    """The backend in which programs run from here on, where it was open by then."""
+    """The backend in which programs run from now on, if it was open already."""
     offers: bool = Field(default=False, exclude_if=not_)
-    """The user asks for an earlier change: it is tried, and asked about whether it passes or not."""
+    """The user wants an earlier change: it is tried, and then proposed even if it fails."""
 
 
 class RunOrigin(Body, type="run.origin"):
-    """The run is a fork of another, whose events are copied before this."""
+    """The run is a fork of another run, whose events are copied before this event."""
 
     run: str
-    """The other one."""
+    """The forked run."""
     step: int
-    """The tool call of that run, from 1, that was answered last."""
+    """Number of the last answered tool call of the forked run, from 1."""
 
     @property
     def words(self) -> str:
-        """The same in a few words."""
+        """Short description of the origin."""
         return f"fork of {self.run} at step {self.step}"
 
 
 class StepStarted(Body, type="step.started"):
-    """The user says more: a further task in the same run, under the same limits."""
+    """The user gave a further task in the same run."""
 
     task: Task
     settings: Settings
     model: str
     target: Target | None = Field(default=None, exclude_if=not_)
-    """What this task names in the files as they are now."""
+    """The file and names that the new task is about."""
 
 
 class QuestionAsked(Question, Body, type="question.asked"):
-    """The run asks a person; it may stop until there is an answer."""
+    """The run asks a person a question, and may stop until it is answered."""
 
     id: str
 
 
 class QuestionAnswered(Decision, Body, type="question.answered"):
-    """A person has answered the question of this id."""
+    """A person has answered the question with this id."""
 
     id: str
 
 
 class StopRequested(Body, type="stop.requested"):
-    """Somebody wants the run to end; what it has done stays."""
+    """A person or program requested the end of the run; its work is kept."""
 
     who: str
 
 
 class BudgetReached(Body, type="budget.reached", durable=False):
-    """A limit stopped the next step."""
+    """A limit prevented the next step."""
 
     limit: Limit
     text: str
     least: Decimal | None = None
-    """The least limit, of tokens or US dollars, under which the call could have been made."""
+    """The lowest limit (tokens or US dollars) with which the call could have been made."""
 
 
 class RunStopped(Body, type="run.stopped"):
-    """A run ended, and why."""
+    """The run ended with this status and reason."""
 
     status: Status
     reason: str
@@ -139,70 +139,70 @@ class RunStopped(Body, type="run.stopped"):
 
 
 class FileChange(BaseModel, frozen=True, extra="forbid"):
-    """One file of a plan: SHA-256 before and after, None where there is no file."""
+    """One file of a plan, with SHA-256 before and after; None means that the file doesn't exist."""
 
     path: str
     before: str | None
     after: str | None
     mode: int | None = None
-    """Permission bits of the file that was read or moved; a new one gets what the user's umask leaves."""
+    """Permission bits of the file that was read or moved; None for a new file, where the umask applies."""
     executable: bool = False
-    """It can be run by its name; a new file that begins with `#!` could be so where it was tried."""
+    """Whether the file is executable, as a new file that begins with `#!` was in the sandbox."""
     chmod: int | None = None
-    """Permission bits that the file gets, where they are to change; its content may stay."""
+    """New permission bits; None: unchanged."""
 
 
 class LandingPlan(BaseModel, frozen=True, extra="forbid"):
-    """Changes of files below one folder, logged before the first is written."""
+    """Changes of files below one folder, logged before the first file is written."""
 
     root: str
     changes: tuple[FileChange, ...]
     made: tuple[str, ...] = ()
-    """Folders that aren't there yet, outermost first; "." is the root."""
+    """Folders to create, outermost first; "." is the root."""
 
 
 class FilesChanged(Body, type="files.changed"):
-    """The user's folder has changed since the run read it; answers from here on are about these files."""
+    """The user's folder has changed since the run read it; later answers are about the new files."""
 
     files: dict[str, StoredFile] = Field(default_factory=dict, exclude_if=not_)
     listing: str = Field(default="", exclude_if=not_)
-    """Further ones, as in `run.started`."""
+    """Further changed files, as in `run.started`."""
     gone: tuple[str, ...] = Field(default=(), exclude_if=not_)
     target: Target | None = Field(default=None, exclude_if=not_)
-    """What the task names in the files as they are now."""
+    """The file and names that the task is about, in the new files."""
 
 
 class PatchProposed(Body, type="patch.proposed"):
-    """What solves the task, where the user did not want it written into the folder."""
+    """The solution, which the user did not want written into the folder."""
 
     patch: str
     tests: str = Field(default="", exclude_if=not_)
-    """Edits of given tests, and held files, beside it, as a patch of their own."""
+    """A separate patch with edits of given tests and with held files."""
     held: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Files of the change that may run by themselves later, left out until the user allows them."""
+    """Files that may later run by themselves, so they are left out until the user allows them."""
 
 
 class LandingPlanned(Body, type="landing.planned"):
-    """Files are about to land in the user's folder."""
+    """Files will be written into the user's folder."""
 
     plan: LandingPlan
     patch: str
     tests: str = Field(default="", exclude_if=not_)
-    """Edits of given tests and held files, which don't land, as a patch of their own."""
+    """A separate patch with edits of given tests and with held files, which aren't written."""
     held: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Files of the change that may run by themselves later, left out until the user allows them."""
+    """Files that may later run by themselves, so they are left out until the user allows them."""
     before: dict[str, StoredFile] = Field(default_factory=dict, exclude_if=not_)
-    """What stands in the files that will be replaced or removed: undo needs it."""
+    """Contents of the files that will be replaced or removed, for undo."""
 
 
 class FileLanded(Body, type="file.landed"):
-    """One file has landed."""
+    """One file was written into the user's folder."""
 
     path: str
 
 
 class LandingRefused(Body, type="landing.refused"):
-    """Nothing (more) landed, and why."""
+    """No further file was written, for this reason."""
 
     reason: str
     by_human: bool = False
@@ -212,26 +212,26 @@ class CommitMade(Body, type="commit.made"):
     """The verified change was committed."""
 
     commit: str
-    """Its id, in hex."""
+    """The commit's id, in hex."""
     branch: str | None
-    """The branch that it is the tip of; None where HEAD is detached."""
+    """The branch with the commit at its tip; None if HEAD is detached."""
 
 
 class CommitRefused(Body, type="commit.refused"):
-    """No commit was made, and why; what has landed stays."""
+    """No commit was made, for this reason; written files stay."""
 
     reason: str
 
 
 class FileUndone(Body, type="file.undone"):
-    """One file was put back by `undo`; or left, with the reason."""
+    """One file was restored by `undo`, or not, for the reason in `left`."""
 
     path: str
     left: str | None = None
 
 
 class LandingUndone(Body, type="landing.undone"):
-    """All files of one step's landing were put back by `undo`."""
+    """All files that one step had written were restored by `undo`."""
 
     step: int
-    """Which, from 1."""
+    """Number of the step, from 1."""

@@ -1,4 +1,4 @@
-"""What participants ask their models, say and read, which tools are called, and how programs end for them."""
+"""Events about calls of models, messages, calls of tools, and programs in the sandbox."""
 
 from decimal import Decimal
 from operator import not_
@@ -13,18 +13,18 @@ from coder.run.stored_file import StoredFile
 
 
 class CallIntended(Body, type="model.requested", durable=False):
-    """A model call is about to be made; committed before, so that a crash leaves the reservation spent."""
+    """A model call will be made; logged before, so that after a crash the reservation counts as spent."""
 
     call: int
     participant: str
     key: str
     """SHA-256 of the redacted request."""
     messages: tuple[ChatMessage, ...]
-    """Of the request, those behind the `kept` first ones."""
+    """Messages of the request after the first `kept` ones."""
     kept: int = Field(default=0, exclude_if=not_)
-    """Messages of the run's dialogue (`State.dialogue`) that the request begins with."""
+    """The request begins with this many messages of the run's dialogue (`State.dialogue`)."""
     in_dialogue: bool = Field(default=False, exclude_if=not_)
-    """The request is that dialogue; else it stands alone."""
+    """Whether the request is part of the dialogue; else it is independent."""
     sampling: Sampling
     form: Form | None = Field(default=None, exclude_if=not_)
     reserved_tokens: int
@@ -32,36 +32,36 @@ class CallIntended(Body, type="model.requested", durable=False):
 
 
 class CallRetried(Body, type="model.retried", durable=False):
-    """The endpoint failed in a way that can heal; the call is made again after wait_s."""
+    """A call failed in a way that may pass; it is repeated after wait_s."""
 
     call: int
     attempt: int
     wait_s: float
     reason: str
     lost: Used | None = Field(default=None, exclude_if=not_)
-    """What the answer had used when it broke off, estimated where the endpoint counted nothing."""
+    """Usage of the incomplete answer, estimated if the endpoint reported no counts."""
 
 
 class CallSwitched(Body, type="model.switched", durable=False):
-    """A model did not answer a call, and another one is asked instead."""
+    """A model did not answer a call, and another model is called instead."""
 
     call: int
     model: str
-    """`provider/model` that did not answer."""
+    """Name (`provider/model`) of the model that did not answer."""
     next: str
     reason: str
     lost: Used | None = Field(default=None, exclude_if=not_)
 
 
 class CallAnswered(Body, type="model.answered"):
-    """A model call's answer; it replaces the reservation by what was used."""
+    """A model answered a call; its actual usage replaces the reservation."""
 
     call: int
     key: str
     model: str
     text: str
     reasoning: str = Field(default="", exclude_if=not_)
-    """What the model thought before, where it was told; no later prompt quotes it."""
+    """The model's reasoning, if reported; later prompts don't quote it."""
     tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=not_)
     alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
     opaque: Opaque | None = Field(default=None, exclude_if=not_)
@@ -72,28 +72,28 @@ class CallAnswered(Body, type="model.answered"):
 
 
 class DialogueTaken(Body, type="dialogue.taken", durable=False):
-    """Another participant acts now: its own dialogue goes on, the other one's waits."""
+    """Another participant acts now and continues its own dialogue; the previous dialogue pauses."""
 
     participant: str
     on_copy: bool = Field(default=False, exclude_if=not_)
-    """It works on a copy of the session's files, whose changes are discarded."""
+    """The participant works on a copy of the session's files, whose changes are discarded."""
 
 
 class DialogueCleared(Body, type="dialogue.cleared"):
-    """The user began a new dialogue: later messages know of none before."""
+    """The user began a new dialogue, without the earlier messages."""
 
 
 class ContextFolded(Body, type="context.folded"):
-    """The dialogue was made shorter for its model, or plain text for one that takes no tools."""
+    """The dialogue was shortened for its model, or converted to plain text for a model without tools."""
 
     messages: tuple[ChatMessage, ...]
-    """All of it, as it is from now on."""
+    """The whole dialogue from now on."""
     in_text: bool = Field(default=False, exclude_if=not_)
-    """It continues in plain text."""
+    """The dialogue continues in plain text."""
 
 
 class ModelCallFailed(Body, type="model.failed"):
-    """A model call failed for good."""
+    """A model call failed after all retries."""
 
     call: int
     error: str
@@ -102,27 +102,27 @@ class ModelCallFailed(Body, type="model.failed"):
 
 
 class Spoken(Body, type="message.spoken", durable=False):
-    """A participant's turn is over."""
+    """A participant's turn ended with a message."""
 
     message: Message
 
 
 class BaselineTest(BaseModel, frozen=True, extra="forbid"):
-    """One test as it was before the work."""
+    """The result of one test before the change."""
 
     name: str
     passed: bool
 
 
 LONG_TESTS_S = 30.0
-"""Time from which a test command is long: it is run no oftener than it must be, and not on the run's time."""
+"""A test command that takes this long is run as rarely as possible, outside the run's time limit."""
 
 
 class PytestSetup(BaseModel, frozen=True, extra="forbid"):
-    """Where pytest takes its settings from, relative to the workspace."""
+    """Files and folders of pytest's configuration, relative to the workspace."""
 
     config: str | None
-    """The settings file; None where there is none."""
+    """The settings file, if any."""
     rootdir: str
     confcutdir: str
     """The outermost folder whose conftest.py is loaded."""
@@ -136,83 +136,83 @@ class PytestCall(BaseModel, frozen=True, extra="forbid"):
     python: str
     """Path of the interpreter, in the sandbox."""
     folder: str
-    """Where it ran, relative to the workspace."""
+    """The working folder, relative to the workspace."""
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = {}
-    """Variables that the script has set for it."""
+    """Variables that the script has set."""
     setup: PytestSetup
 
 
 class BaselineTaken(Body, type="baseline.taken", durable=False):
-    """How the test command ended on the untouched files."""
+    """The test command ended on the unchanged files."""
 
     passed: bool
-    """The command passed each time that it was run."""
+    """Whether all runs of the command passed."""
     tests: tuple[BaselineTest, ...] = ()
-    """Those that ended the same way each time."""
+    """Tests with the same result in all runs."""
     flaky: tuple[str, ...] = ()
-    """Tests that ended differently on the same files."""
+    """Tests with different results on the same files."""
     first: CheckLine | None = None
-    """The first one that failed."""
+    """The first test that failed."""
     feedback: str = ""
-    """That failure, shortened, as a prompt quotes it."""
+    """The first failure, shortened for a prompt."""
     failures: str = Field(default="", exclude_if=not_)
-    """The names of all that failed, and the first three in full, for models that read more."""
+    """Names of all failed tests and the first three failures in full, for models with a large context."""
     runs: int = 0
     seconds: float = 0.0
-    """Of the first run."""
+    """Seconds of the first run."""
     is_cut: bool = Field(default=False, exclude_if=not_)
-    """The time limit stopped Python tests: `tests` are those that had ended, and the one that was stopped."""
+    """The time limit stopped the tests: `tests` has the finished ones and the one that was stopped."""
     alone_s: float = Field(default=0.0, exclude_if=not_)
-    """Seconds of a further run, of the test that was stopped alone."""
+    """Seconds of a further run with only the stopped test."""
     told: bool = True
-    """The test command told of single tests; False: nothing is known but its exit code."""
+    """Whether the command reported single tests; False: only its exit code is known."""
     pytest: PytestSetup | None = Field(default=None, exclude_if=not_)
-    """Of a command that is pytest's; None where it did not come so far."""
+    """Configuration of a command that calls pytest; None if pytest didn't get so far."""
     calls: tuple[PytestCall, ...] = Field(default=(), exclude_if=not_)
-    """Of a command that is a script, as far as they are known."""
+    """Known calls of pytest by a command that is a script."""
     opened: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude_if=not_)
-    """Files whose code opened or imported a file, by that file's path; of a Python command."""
+    """Files that opened or imported a file during a Python test command, by the path of the opened file."""
     missing: tuple[str, ...] = ()
-    """Modules that the command says aren't there, and that the folder doesn't hold."""
+    """Modules that the command reports as missing and that the folder doesn't contain."""
 
     @property
     def before(self) -> dict[str, bool]:
-        """Whether each of the tests passed, by name."""
+        """Whether each test passed, by name."""
         return {test.name: test.passed for test in self.tests}
 
     @property
     def is_long(self) -> bool:
-        """The command takes long."""
+        """Whether the test command takes long."""
         return self.seconds >= LONG_TESTS_S
 
 
 class ProgramStarted(Body, type="program.started", durable=False):
-    """A program is about to run in the sandbox, on a workspace of exactly these files."""
+    """A program will run in the sandbox, on a workspace with exactly these files."""
 
     what: str
     before: dict[str, str]
-    """SHA-256 of each file by path; of a large folder, of those that aren't as the run read them."""
+    """SHA-256 of each file by path; in a large folder, only of files that changed since they were read."""
 
 
 class Tried(BaseModel, frozen=True, extra="forbid"):
-    """One run of the tests or the check that an answer brings."""
+    """One run of new tests or of the answer's check."""
 
     command: str
     on: Literal["before", "after"]
-    """The code before the change, or with it."""
+    """Whether the code was without (before) or with (after) the change."""
     only: tuple[str, ...] = ()
-    """Tests that were asked for, at most 20; none: all."""
+    """Selected tests, at most 20; empty: all."""
     status: str
     exit_code: int | None
     seconds: float
     failed: tuple[str, ...] = ()
-    """At most 20 names."""
+    """Failed tests, at most 20."""
     passed: int = 0
 
 
 class ProgramFinished(Body, type="program.finished", durable=False):
-    """How the program ended."""
+    """A program in the sandbox ended."""
 
     what: str
     status: str
@@ -220,59 +220,59 @@ class ProgramFinished(Body, type="program.finished", durable=False):
     seconds: float
     after: dict[str, str]
     tried: tuple[Tried, ...] = Field(default=(), exclude_if=not_)
-    """Commands that were run for evidence, in their order."""
+    """Commands that were run for evidence, in order."""
 
 
 class ToolCalled(Body, type="tool.called", durable=False):
-    """A tool is about to be called; a resume doesn't call it again."""
+    """A tool will be called; a resume doesn't call it again."""
 
     call: int
-    """The model call that asked for it."""
+    """Number of the model call that requested the tool."""
     id: str
-    """Of the call, as the model's dialogue names it; empty for edits in the text of an answer."""
+    """The tool call's id in the dialogue; empty for edits in the text of an answer."""
     name: str
     arguments: str
     """JSON, redacted."""
     effect: bool = False
-    """It can change something outside of the sandbox."""
+    """Whether the tool can change something outside of the sandbox."""
 
 
 class ToolAnswered(Body, type="tool.answered"):
-    """What a tool gave, and what it changed in the session's workspace."""
+    """A tool returned a result, and changed these files of the workspace."""
 
     call: int
     id: str
     name: str
     text: str
-    """What the model is told, redacted."""
+    """The result for the model, redacted."""
     exit_code: int | None = Field(default=None, exclude_if=lambda code: code is None)
     seconds: float = Field(default=0.0, exclude_if=not_)
     failed: bool = Field(default=False, exclude_if=not_)
-    """It wasn't carried out, or its program didn't succeed."""
+    """The call wasn't carried out, or its program failed."""
     running: bool = Field(default=False, exclude_if=not_)
-    """It left programs running in the background."""
+    """The call left programs running in the background."""
     images: tuple[Image, ...] = Field(default=(), exclude_if=not_)
-    """Pictures that the model is shown, as they are."""
+    """Pictures for the model."""
     changes: dict[str, StoredFile | None] = Field(default_factory=dict, exclude_if=not_)
-    """Files by path as they are now, where the call changed them; None is one that was removed."""
+    """New contents of changed files, by path; None is a removed file."""
     left_out: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Paths that it changed and that can't be taken over, a line each with the reason."""
+    """Changed paths that can't be taken over, one line each with the reason."""
 
 
 class CodeCalled(Body, type="code.called"):
-    """The model's program is about to call a tool with effects. The call is never repeated by itself."""
+    """The model's program will call a tool with effects. A resume doesn't repeat the call."""
 
     id: str
-    """Of the model's call that runs the program."""
+    """Id of the model's call that runs the program."""
     name: str
     arguments: str
     """JSON, redacted, shortened."""
 
 
 class CodeAnswered(Body, type="code.answered", durable=False):
-    """What that call gave."""
+    """A tool with effects returned its result to the model's program."""
 
     id: str
     name: str
     text: str
-    """Redacted and shortened; the program has all of it."""
+    """The result, redacted and shortened; the program gets it in full."""

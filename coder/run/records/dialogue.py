@@ -1,4 +1,4 @@
-"""Dialogue: the messages between a run and its model, and the session in which the model's tools act."""
+"""Dialogue: messages between a run and its model, and the session in which the model's tools work."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from coder.run.stored_file import StoredFile
 
 @dataclass(frozen=True, slots=True)
 class UnreadMessage:
-    """The user's latest message, which a dialogue doesn't hold yet."""
+    """The user's latest message, if a dialogue doesn't contain it yet."""
 
     files: Mapping[str, StoredFile]
-    """The files that the dialogue knows."""
+    """The files as the dialogue knows them."""
     steps: int = 0
-    """Messages before the latest one that another dialogue has answered."""
+    """Number of earlier messages that another dialogue has answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +30,31 @@ class Dialogue:
     """The dialogue of a model that calls tools."""
 
     messages: tuple[ChatMessage, ...] = ()
-    """All messages and tool results; the user's next message continues them."""
+    """All messages and tool results, which the user's next message continues."""
     participant: str = "coder"
-    """Whose dialogue it is."""
+    """The participant in this dialogue."""
     others: Mapping[str, Dialogue] = field(default_factory=dict)
-    """The dialogues of other participants, by name; they wait, and have no session."""
+    """The paused dialogues of other participants, by name, without a session."""
     unread: UnreadMessage | None = None
-    """None: the dialogue holds the user's latest message."""
+    """None: the dialogue contains the user's latest message."""
     failed_tool: str = ""
     """The first tool of the latest answer whose call failed."""
     callers: frozenset[str] = frozenset()
-    """Models that have called a tool."""
+    """Names of models that have called a tool."""
     is_text: bool = False
-    """Its model takes no tools: it is sent and answers plain text."""
+    """Whether the dialogue is in plain text, because its model accepts no tools."""
     plan: str = ""
     """Arguments of the latest valid call of `plan` (`plan.py`)."""
     cleared_steps: int = 0
-    """Tasks, from the first one on, that the dialogue no longer knows."""
+    """Number of first tasks that the dialogue no longer contains."""
     is_untold: bool = False
-    """It is that of a fork whose model hasn't been asked yet."""
+    """Whether this is the dialogue of a fork whose model wasn't called yet."""
     owes_baseline: bool = False
-    """The baseline was known only after the first request: the next result of a tool tells it."""
+    """Whether the next tool result must report the baseline, which came after the first request."""
     session: SessionRecord = field(default_factory=SessionRecord)
 
     def of(self, participant: str) -> Dialogue:
-        """This participant's dialogue; the present one waits."""
+        """Return a participant's dialogue; the present one is paused."""
         if participant == self.participant:
             return self
         others = {**self.others, self.participant: replace(self, others={}, session=SessionRecord())}
@@ -69,35 +69,39 @@ class Dialogue:
         )
 
     def messages_of(self, participant: str) -> tuple[ChatMessage, ...]:
-        """The messages of this participant's dialogue."""
-        waiting = self.others.get(participant)
-        own = self.messages if participant == self.participant else ()
-        return waiting.messages if waiting is not None else own
+        """Return the messages of a participant's dialogue."""
+        paused = self.others.get(participant)
+        messages = self.messages if participant == self.participant else ()
+        return paused.messages if paused is not None else messages
 
     def at_next_step(
         self, files: Mapping[str, StoredFile], tree: Mapping[str, StoredFile | None]
     ) -> Dialogue:
-        """The dialogues at the user's next message, which none of them holds; the Coder's is the first.
+        """Return the dialogues at the user's next message, starting with the coder's.
 
         Args:
-            files: the user's, as the dialogues that hold the latest message know them.
-            tree: what the session has changed and the user has neither got nor refused.
+            files: the user's files, as the dialogues with the latest message know them.
+            tree: changes of the session that were neither written nor refused.
         """
-        first = self.of("coder")
-        others = {name: _at_next_step(one, files) for name, one in first.others.items()}
-        return replace(_at_next_step(first, files), others=others, session=SessionRecord(tree=tree))
+        coder_dialogue = self.of("coder")
+        others = {name: _at_next_step(dialogue, files) for name, dialogue in coder_dialogue.others.items()}
+        return replace(_at_next_step(coder_dialogue, files), others=others, session=SessionRecord(tree=tree))
 
 
 def _at_next_step(dialogue: Dialogue, files: Mapping[str, StoredFile]) -> Dialogue:
     if not dialogue.messages:
         return dialogue
-    before = dialogue.unread
-    unread = UnreadMessage(before.files, before.steps + 1) if before is not None else UnreadMessage(files)
+    old_unread = dialogue.unread
+    unread = (
+        UnreadMessage(old_unread.files, old_unread.steps + 1)
+        if old_unread is not None
+        else UnreadMessage(files)
+    )
     return replace(dialogue, unread=unread, failed_tool="", owes_baseline=False)
 
 
 class _Before(Protocol):
-    """The state before an event, as far as handlers read it here."""
+    """The state before an event, with the parts that handlers read."""
 
     @property
     def spend(self) -> Spend: ...
@@ -123,13 +127,13 @@ def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: _Befo
 
 
 def _drop_pictures(dialogue: Dialogue, body: event_types.ModelCallFailed, state: _Before) -> Dialogue:
-    """Leave the last pictures out of a dialogue that was refused: they may be the reason."""
+    """Remove the last pictures from a refused dialogue, because they may be the reason."""
     messages = dialogue.messages
-    at = max((i for i, message in enumerate(messages) if message.images), default=None)
-    if body.error != "ModelRefused" or at is None:
+    last = max((i for i, message in enumerate(messages) if message.images), default=None)
+    if body.error != "ModelRefused" or last is None:
         return dialogue
-    without = messages[at].model_copy(update={"images": ()})
-    return replace(dialogue, messages=(*messages[:at], without, *messages[at + 1 :]))
+    stripped = messages[last].model_copy(update={"images": ()})
+    return replace(dialogue, messages=(*messages[:last], stripped, *messages[last + 1 :]))
 
 
 def _fold_context(dialogue: Dialogue, body: event_types.ContextFolded, state: _Before) -> Dialogue:
@@ -145,7 +149,7 @@ def _add_result(dialogue: Dialogue, body: event_types.ToolAnswered, state: _Befo
             dialogue = replace(dialogue, plan=call.arguments)
     if body.failed and not dialogue.failed_tool:
         dialogue = replace(dialogue, failed_tool=body.name)
-    if not body.id:  # edits in the text of an answer, of which the model is told nothing
+    if not body.id:  # edits in the text of an answer, which have no result for the model
         return dialogue
     result = ChatMessage(role="tool", content=body.text, images=body.images, tool_call_id=body.id)
     return replace(dialogue, messages=(*dialogue.messages, result), owes_baseline=False)
@@ -177,10 +181,10 @@ HANDLERS: Handlers = {
 
 
 def handle(dialogue: Dialogue, body: event_types.Body, state: _Before) -> Dialogue:
-    """The dialogue, with its session, after one more event."""
-    kind, was = type(body), dialogue.session
+    """Return the dialogue, with its session, after an event."""
+    kind, old_session = type(body), dialogue.session
     if (handler := HANDLERS.get(kind)) is not None:
         dialogue = handler(dialogue, body, state)
     if (handler := session.HANDLERS.get(kind)) is not None:
-        dialogue = replace(dialogue, session=handler(was, body, state))
+        dialogue = replace(dialogue, session=handler(old_session, body, state))
     return dialogue

@@ -18,18 +18,18 @@ from coder.run.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a run works on."""
+    """The files and the target that a run works on."""
 
     files: Mapping[str, StoredFile] = field(default_factory=dict)
     """The user's files as the run read them."""
     root: str | None = None
-    """The folder that their paths are relative to."""
+    """The folder to which the paths are relative."""
     target: Target | None = None
-    """Which of them the task names; None before a run has begun."""
+    """The file and names that the task is about; None before a run has begun."""
 
 
 class Before(Protocol):
-    """The state before an event, as far as handlers read it here."""
+    """The state before an event, with the parts that handlers read."""
 
     @property
     def task(self) -> Task:
@@ -37,22 +37,22 @@ class Before(Protocol):
 
     @property
     def progress(self) -> Progress:
-        """It has the baseline."""
+        """The progress, with the baseline."""
 
 
 def begin(body: event_types.RunStarted) -> Inputs:
-    """The inputs of a run at its first event."""
+    """Return the inputs of a run at its first event."""
     files = body.files or listed(body.listing)
     return Inputs(files=files, root=body.root, target=_target(body.target, body.task, files))
 
 
 def at_next_step(inputs: Inputs, body: event_types.StepStarted) -> Inputs:
-    """The same files with the target of a further task, whose tests haven't been run yet."""
+    """Return the inputs with the target of a further task, whose tests haven't been run yet."""
     return replace(inputs, target=_target(body.target, body.task, inputs.files))
 
 
 def hold(inputs: Inputs, files: Mapping[str, StoredFile], state: Before) -> Inputs:
-    """The same with these files, where the log has no more than a listing of them."""
+    """Return the inputs with the contents of these files, which the log may only list."""
     target = _target(inputs.target, state.task, files, opened=_opened(state.progress.baseline))
     return replace(inputs, files=files, target=target)
 
@@ -60,7 +60,7 @@ def hold(inputs: Inputs, files: Mapping[str, StoredFile], state: Before) -> Inpu
 def _target(
     recorded: Target | None, task: Task, files: Mapping[str, StoredFile], *, opened: Openers | None = None
 ) -> Target:
-    """The recorded target with the owners of these files; it is found now for a log that holds none."""
+    """Return the recorded target with the ownership of these files; an old log's target is found now."""
     if recorded is None:
         return find_target(task, files, opened=opened)
     return with_ownership(recorded, task, files, opened=opened)

@@ -1,4 +1,4 @@
-"""Landing: what is written into the user's folder, was taken back, or was refused."""
+"""Landing: files that are written into the user's folder, undone or refused."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from coder.run.records.record import Handlers, replace
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """What is known of writing a change into the user's folder."""
+    """State of writing a change into the user's folder."""
 
     proposed: event_types.PatchProposed | None = None
     planned: event_types.LandingPlanned | None = None
     written: tuple[str, ...] = ()
-    """Paths, in their order."""
+    """Written paths, in order."""
     undone: tuple[str, ...] = ()
-    """Paths whose earlier content is back."""
+    """Paths whose earlier content was restored."""
     committed: event_types.CommitMade | event_types.CommitRefused | None = None
     refused: event_types.LandingRefused | None = None
     declined: bool = False
-    """A person has said no to a change of this task: no flag says yes in their place any more."""
+    """Whether a person declined a change for this task, after which no flag may approve one."""
     offered: bool = False
-    """The user has asked for an earlier change, and not decided on it yet."""
+    """Whether the user requested an earlier change and hasn't decided on it yet."""
     taken_back: bool = False
-    """The user has taken back what was written for this task."""
+    """Whether the user has undone what was written for this task."""
 
     @property
     def patch(self) -> str:
-        """The patch that has landed, or would have; empty where nothing was proposed."""
+        """The patch that was written or proposed; empty if there is none."""
         proposal = self.planned or self.proposed
         return proposal.patch if proposal is not None else ""
 
     @property
     def planned_paths(self) -> frozenset[str]:
-        """The paths that are written, or are to be."""
+        """The paths that were or will be written."""
         changes = self.planned.plan.changes if self.planned is not None else ()
         return frozenset(change.path for change in changes)
 
 
 class _Before(Protocol):
-    """The state before an event, as far as handlers read it here."""
+    """The state before an event, with the parts that handlers read."""
 
     @property
     def progress(self) -> Progress: ...
@@ -61,7 +61,7 @@ def _propose(landing: Landing, body: event_types.PatchProposed, state: _Before) 
 
 
 def _drop_proposal(landing: Landing, body: event_types.Spoken, state: _Before) -> Landing:
-    """Drop the proposal where the user wants another change."""
+    """Drop the proposal if the user wants another change."""
     is_wish = body.message.author == HUMAN and isinstance(body.message, OutcomeMessage | CodeMessage)
     return replace(landing, proposed=None, offered=False) if is_wish else landing
 
@@ -77,7 +77,7 @@ def _write(landing: Landing, body: event_types.FileLanded, state: _Before) -> La
 def _undo_file(landing: Landing, body: event_types.FileUndone, state: _Before) -> Landing:
     if body.left:
         return landing
-    if state.progress.stopped is None:  # a run at work takes back a landing that could not be finished
+    if state.progress.stopped is None:  # a running run undoes a landing that could not be finished
         written = tuple(path for path in landing.written if path != body.path)
         landing = replace(landing, written=written)
     return replace(landing, undone=(*landing.undone, body.path))

@@ -1,4 +1,4 @@
-"""Progress: what has been answered and tried, and whether the run has stopped."""
+"""Progress: messages and attempts of a run, and whether it has stopped."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from coder.run.records.spend import Spend
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The turns of a run with their outcomes, and its place in the log."""
+    """The turns of a run with their outcomes, and its position in the log."""
 
     seq: int = 0
     """Number of the last event."""
     time: float = 0.0
-    """When the last event happened, in seconds since the epoch."""
+    """Time of the last event, in seconds since the epoch."""
     messages: tuple[Message, ...] = ()
-    """One for each turn that is over."""
+    """One message for each ended turn."""
     pending: tuple[event_types.CallAnswered, ...] = ()
-    """Answers of the turn that isn't over yet: a resumed turn takes these before it calls."""
+    """Answers of the current turn; a resumed turn uses these before it calls a model."""
     empty_answers: int = 0
-    """Answers of models without a word, the latest in a row."""
+    """Number of latest answers in a row that were empty."""
     baseline: event_types.BaselineTaken | None = None
-    """How the test command ended before the work; None where it wasn't run."""
+    """Result of the test command before the change; None if it wasn't run."""
     origin: event_types.RunOrigin | None = None
-    """Where it is a fork: of what."""
+    """Origin of a fork."""
     parent: event_types.Parent | None = None
-    """Where it is an attempt: the run that it is made for."""
+    """The run for which an attempt is made."""
     attempts: tuple[event_types.AttemptStarted | event_types.AttemptEnded, ...] = ()
-    """The attempts that it has made in runs of their own, in order, each as known last."""
+    """The run's attempts in order, each with its latest event."""
     choice: event_types.AttemptChosen | None = None
-    """Which of them is the result."""
+    """The attempt that was chosen as the result."""
     stop_requested: event_types.StopRequested | None = None
     stopped: event_types.RunStopped | None = None
 
 
 class _Before(Protocol):
-    """The state before an event, as far as handlers read it here."""
+    """The state before an event, with the parts that handlers read."""
 
     @property
     def spend(self) -> Spend: ...
@@ -71,18 +71,18 @@ def _stop(progress: Progress, body: event_types.RunStopped, state: _Before) -> P
 def _resume(progress: Progress, body: event_types.RunResumed, state: _Before) -> Progress:
     stopped = progress.stopped
     is_open = stopped is not None and stopped.status in ("limit", "unsolved", "stuck", "error")
-    choice = None if is_open else progress.choice  # further attempts may be better
+    choice = None if is_open else progress.choice  # because further attempts may be better
     return replace(progress, stopped=None, stop_requested=None, empty_answers=0, choice=choice)
 
 
 def _update_attempt(
     progress: Progress, body: event_types.AttemptStarted | event_types.AttemptEnded, state: _Before
 ) -> Progress:
-    at = body.attempt - 1
-    before = progress.attempts[at] if at < len(progress.attempts) else None
-    if isinstance(before, event_types.AttemptEnded):
-        body = body.after(before) if isinstance(body, event_types.AttemptEnded) else before
-    return replace(progress, attempts=(*progress.attempts[:at], body, *progress.attempts[at + 1 :]))
+    index = body.attempt - 1
+    earlier = progress.attempts[index] if index < len(progress.attempts) else None
+    if isinstance(earlier, event_types.AttemptEnded):
+        body = body.after(earlier) if isinstance(body, event_types.AttemptEnded) else earlier
+    return replace(progress, attempts=(*progress.attempts[:index], body, *progress.attempts[index + 1 :]))
 
 
 def _choose(progress: Progress, body: event_types.AttemptChosen, state: _Before) -> Progress:

@@ -1,4 +1,4 @@
-"""Questions: what a run has asked a person, and what they have answered and allowed."""
+"""Questions: a run's questions to a person, the answers and the permissions."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Questions:
     """The questions of a run to a person."""
 
     open: event_types.QuestionAsked | None = None
-    """The one without an answer."""
+    """The question without an answer, if any."""
     answers: Mapping[str, event_types.QuestionAnswered] = field(default_factory=dict)
-    """By the question's id."""
+    """Answers by the question's id."""
     granted: frozenset[tuple[str, str]] = frozenset()
-    """Tools and hosts that a person has allowed for the rest of the run: what it is about, and its name."""
+    """Tools and hosts that a person has allowed for the rest of the run, as (about, subject)."""
 
 
 class _Before(Protocol):
-    """The state before an event, as far as handlers read it here."""
+    """The state before an event, with the parts that handlers read."""
 
     @property
     def progress(self) -> Progress: ...
@@ -47,7 +47,7 @@ def _close(questions: Questions, body: event_types.Body, state: _Before) -> Ques
 
 
 def _resume(questions: Questions, body: event_types.RunResumed, state: _Before) -> Questions:
-    """Keep the answers of a run that was cut off; any other resume may ask again."""
+    """Keep the answers if the run was interrupted; any other resume may ask again."""
     stopped = state.progress.stopped
     is_cut_off = stopped is None or stopped.status in ("waiting", "interrupted", "error", "limit")
     return questions if is_cut_off else replace(questions, answers={})

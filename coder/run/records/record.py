@@ -1,4 +1,4 @@
-"""What the records of a state share: a fast `replace`, and the tables of their handlers."""
+"""Shared by the records of a state: a fast `replace`, and the type of handler tables."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from coder.run import event_types
 
 Handlers = Mapping[type[event_types.Body], Callable[..., Any]]
-"""By the type of an event: a function of the record, the event's body and the state before it, that returns
-the record after it."""
+"""Handlers by event type: functions of the record, the event's body and the state before the event, that
+return the record after the event."""
 
 if TYPE_CHECKING:  # so that its arguments are checked
     from dataclasses import replace as replace

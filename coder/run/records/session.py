@@ -1,4 +1,4 @@
-"""Session: what the calls of tools have changed, and those that are under way."""
+"""Session: changes by calls of tools, and calls in progress."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from coder.run.message import LeftOut
 from coder.run.records.record import Handlers, replace
 from coder.run.stored_file import StoredFile
 
-_TIMES = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
+_DURATION = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
 """Durations in the output of commands and test runners."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """The session in which a dialogue's tools act."""
+    """The session in which a dialogue's tools work."""
 
     tree: Mapping[str, StoredFile | None] = field(default_factory=dict)
-    """Files that it has changed, by path, as they are now; None is one that was removed."""
+    """Changed files by path, with their present contents; None is a removed file."""
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
-    """What it has changed and can't be taken over, by path, with the reason."""
+    """Changed files that can't be taken over, by path, with the reason."""
     open_tool: event_types.ToolCalled | None = None
-    """The tool call without an answer: it is under way, or was cut off."""
+    """The tool call without an answer, in progress or interrupted."""
     effects: tuple[event_types.CodeCalled, ...] = ()
-    """Calls with effects that programs have made in this turn."""
+    """Calls with effects by the model's programs in this turn."""
     open_effect: event_types.CodeCalled | None = None
-    """The last one, where it has no answer."""
+    """The last of these calls, if it has no answer."""
     results: Mapping[tuple[object, ...], tuple[int, ...]] = field(default_factory=dict)
-    """Calls with their results, times left out, since the tree changed; and for each, the requests that
-    asked for it since a result was new."""
+    """Calls with results (without durations) since the tree changed; for each, the requests that made it
+    since the last new result."""
     has_background: bool = False
-    """A call has left programs running, which may change what the next one gives."""
+    """Whether a call left programs running, which may change the next results."""
     original: SessionRecord | None = None
-    """The session that this is a copy of: nothing that is changed in the copy gets into a tree."""
+    """The session of which this is a copy; changes in the copy are discarded."""
 
 
 def _take(session: SessionRecord, body: event_types.DialogueTaken, state: object) -> SessionRecord:
-    """Copy the session for a dialogue that works on a copy; any other one gets the session itself."""
-    own = session.original or session
-    return SessionRecord(tree=own.tree, left_out=own.left_out, original=own) if body.on_copy else own
+    """Copy the session for a dialogue on a copy, or return the original session for any other dialogue."""
+    base = session.original or session
+    return SessionRecord(tree=base.tree, left_out=base.left_out, original=base) if body.on_copy else base
 
 
 def _begin_tool(session: SessionRecord, body: event_types.ToolCalled, state: object) -> SessionRecord:
@@ -90,10 +90,10 @@ def _results(
         return {}
     if call is None:
         return results
-    same = (call.name, call.arguments, body.exit_code, _TIMES.sub("", body.text))
-    if same not in results:
-        return {**dict.fromkeys(results, ()), same: (body.call,)}
-    return {**results, same: tuple(dict.fromkeys((*results[same], body.call)))}
+    result_key = (call.name, call.arguments, body.exit_code, _DURATION.sub("", body.text))
+    if result_key not in results:
+        return {**dict.fromkeys(results, ()), result_key: (body.call,)}
+    return {**results, result_key: tuple(dict.fromkeys((*results[result_key], body.call)))}
 
 
 def _adopt(session: SessionRecord, body: event_types.AttemptChosen, state: object) -> SessionRecord:

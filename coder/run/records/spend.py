@@ -1,4 +1,4 @@
-"""Spend: calls, tokens, cost and time of a run, and its limits."""
+"""Spend: calls, tokens, cost, time and limits of a run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from coder.run.settings import Budget
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What a run has used of its budget."""
+    """Usage of a run's budget."""
 
     budget: Budget
-    """The limits, in all; a resume may change them."""
+    """The limits of the whole run; a resume may change them."""
     calls: int = 0
-    """Requests to models."""
+    """Number of requests to models."""
     open_calls: Mapping[int, event_types.CallIntended] = field(default_factory=dict)
     """Requests without an answer, by number."""
     tool_calls: int = 0
-    """How often a tool was called, cut off or not."""
+    """Number of tool calls, including interrupted ones."""
     usage: Usage = field(default_factory=Usage)
     cost_usd: Decimal = Decimal(0)
     cost_known: bool = True
@@ -36,18 +36,18 @@ class Spend:
 
     @property
     def tokens(self) -> int:
-        """Tokens used, with the reservations of requests that have no answer."""
+        """Tokens used, including the reservations of open requests."""
         reserved = sum(call.reserved_tokens for call in self.open_calls.values())
         return self.usage.input_tokens + self.usage.output_tokens + reserved
 
     @property
     def usd(self) -> Decimal:
-        """Cost so far, with the reservations of requests that have no answer."""
+        """Cost so far, including the reservations of open requests."""
         reserved = (call.reserved_usd or Decimal(0) for call in self.open_calls.values())
         return sum(reserved, self.cost_usd)
 
     def plus(self, others: Sequence[Spend | event_types.AttemptEnded]) -> Spend:
-        """The same with what other runs have used under these limits; open requests count as reserved."""
+        """Return the sum with the usage of other runs under the same limits, including their reservations."""
         total = self
         for other in others:
             total = replace(
@@ -100,7 +100,7 @@ def _add_attempt(spend: Spend, body: event_types.AttemptEnded, state: object) ->
 
 
 def _add_usage(spend: Spend, used: event_types.CallAnswered | Used | None) -> Spend:
-    """Add an answer that was paid for, complete or not."""
+    """Add the usage of a paid answer, complete or not."""
     if used is None:
         return spend
     return replace(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.context.definition_facts import extracted
+from coder.context.definition_facts import extract
 from coder.context.extracting import by_ast
 
 PROBES = {
@@ -31,7 +31,7 @@ async def test_a_source_that_ends_its_reader_is_left_out_and_the_others_are_read
     sources = {f"k{i}": ("python", f"def f{i}(): ...\n") for i in range(5)}
     sources["bomb"] = ("python", "x = " + "9" * 4_000_000)  # more than a batch may hold
 
-    found = await extracted(sources, deadline_s=30)
+    found = await extract(sources, deadline_s=30)
 
     assert [found[f"k{i}"][0] for i in range(5)] == [f"f{i}:1" for i in range(5)]
 

@@ -76,7 +76,7 @@ def test_what_is_shown_otherwise_is_not_on_the_map() -> None:
 def test_a_file_of_which_nothing_fits_the_prompt_is_named_on_the_map() -> None:
     texts = {"data.sql": "x\n" * 9_000, "a.py": "def f(): ...\n"}
     _, shown = show_files(
-        texts, [QuotedPlace("data.sql"), QuotedPlace("a.py", 1)], extents={}, whole={}, budget=500
+        texts, [QuotedPlace("data.sql"), QuotedPlace("a.py", 1)], extents={}, whole_shares={}, budget=500
     )
 
     text = repo_map(

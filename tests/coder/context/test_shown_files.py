@@ -10,7 +10,7 @@ from coder.context.shown_files import show_files
 def excerpts(path: str, text: str, lines: Sequence[int], *, budget: int) -> str:
     """The lines around these."""
     places = [QuotedPlace(path, line) for line in lines]
-    return show_files({path: text}, places, extents={}, whole={}, budget=budget)[0]
+    return show_files({path: text}, places, extents={}, whole_shares={}, budget=budget)[0]
 
 
 def test_an_excerpt_is_the_file_s_own_text_with_numbers_apart() -> None:
@@ -37,7 +37,7 @@ def test_an_excerpt_says_where_its_definition_ends() -> None:
     place = QuotedPlace("a.py", 1)
 
     cut, head, whole = (
-        show_files({"a.py": text}, [place], extents={place: extent}, whole={}, budget=5000)[0]
+        show_files({"a.py": text}, [place], extents={place: extent}, whole_shares={}, budget=5000)[0]
         for extent in [(1, 9), (13, 15), (1, 11)]
     )
 
@@ -53,7 +53,7 @@ def test_lines_that_are_not_there_show_nothing() -> None:
 def test_a_file_with_a_share_is_shown_whole_where_it_fits() -> None:
     texts = {"a.py": "one\ntwo\n"}
 
-    shown = show_files(texts, [QuotedPlace("a.py", 2)], extents={}, whole={"a.py": 0.5}, budget=500)
+    shown = show_files(texts, [QuotedPlace("a.py", 2)], extents={}, whole_shares={"a.py": 0.5}, budget=500)
 
     assert shown == ("\n`a.py`:\n```\none\ntwo\n```\n", {"a.py": {1, 2}})
 
@@ -63,7 +63,7 @@ def test_excerpts_a_few_lines_apart_are_one() -> None:
     places = [QuotedPlace("a.py", line) for line in (5, 15, 30)]
     extents = dict(zip(places, [(1, 10), (14, 20), (25, 35)], strict=True))
 
-    shown, lines = show_files({"a.py": text}, places, extents=extents, whole={}, budget=5000)
+    shown, lines = show_files({"a.py": text}, places, extents=extents, whole_shares={}, budget=5000)
 
     assert "lines 1 to 20 of 40" in shown
     assert "lines 25 to 35 of 40" in shown
@@ -75,7 +75,7 @@ def test_a_long_docstring_in_an_excerpt_is_its_first_line() -> None:
     text = f'def rounded(x):\n{doc}    return """\n1\n2\n3\n"""\n'
     place = QuotedPlace("a.py", 1)
 
-    shown = show_files({"a.py": text}, [place], extents={place: (1, 11)}, whole={}, budget=500)[0]
+    shown = show_files({"a.py": text}, [place], extents={place: (1, 11)}, whole_shares={}, budget=500)[0]
 
     assert '"""Round.\n    … (docstring to line 6 left out)\n    return """\n1\n2\n3\n"""' in shown
 
@@ -84,6 +84,6 @@ def test_the_first_line_of_a_long_definition_alone_is_not_shown() -> None:
     text = "class TestLoop:\n" + "    x = 1\n" * 90
     place = QuotedPlace("a.py", 1)
 
-    shown = show_files({"a.py": text}, [place], extents={place: (1, 1)}, whole={}, budget=500)
+    shown = show_files({"a.py": text}, [place], extents={place: (1, 1)}, whole_shares={}, budget=500)
 
     assert shown == ("", {"a.py": set()})

@@ -159,7 +159,7 @@ async def test_a_server_that_is_frozen_ends_an_append_in_time_and_serves_again(u
                     await asyncio.wait_for(log.append("run_a", [HELLO], after=1, token=token), 60)
             finally:
                 os.kill(frozen, signal.SIGCONT)
-            assert log._server._wait_s == connections._AWAY_S
+            assert log._server._wait_s == connections._SHORT_RETRY_S
             alive = "SELECT 1 FROM pg_stat_activity WHERE pid = %(pid)s"
             while log._server.rows(alive, {"pid": frozen}):  # it may still carry out what it was sent
                 time.sleep(0.02)  # noqa: ASYNC251

@@ -19,7 +19,7 @@ from coder.environment.workbench import Workbench
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
 from coder.models.scripted import Scripted
-from coder.models.tokens import SHORTEST, input_tokens, shorten_longest
+from coder.models.tokens import MIN_SHORTENED, input_tokens, shorten_longest
 from coder.run.event_types import (
     Body,
     BudgetReached,
@@ -243,7 +243,7 @@ def test_other_scripts_are_reserved_as_the_dearest_tokenizer_counts_them() -> No
     assert tokens("字" * 300) - tokens("") == 600
 
 
-TEXTS = st.lists(st.text(alphabet="ab\n", max_size=3 * SHORTEST), max_size=4)
+TEXTS = st.lists(st.text(alphabet="ab\n", max_size=3 * MIN_SHORTENED), max_size=4)
 
 
 @given(TEXTS)
