@@ -1,4 +1,4 @@
-"""Configuration: the user's file, variables, flags, a repository's tighter limits; task files and pictures.
+"""Configuration: the user's file, variables, flags, limits of a repository; task files and pictures.
 
 Read schema, layers.
 """

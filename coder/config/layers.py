@@ -1,7 +1,7 @@
 """Configuration in layers: defaults < the user's file < `CODER_*` < flags.
 
-Between the variables and the flags a repository's `[tool.coder]` and a task file may lower limits (`tighten`,
-`lowered`). Flags come last: they are the user's word for this run.
+Between the variables and the flags, a repository's `[tool.coder]` and a task file may lower limits
+(`tighten`, `lowered`). Flags come last, because the user gives them for this run.
 """
 
 import os
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
 
 BOOK_TABLES = ("aliases", "prices", "limits")
-"""Tables of the user's file about models; a repository can set none of them."""
+"""Tables about models in the user's file; a repository can't set them."""
 TEAMS = "teams"
-"""Table of the user's file that holds teams by name; no repository's."""
+"""Table with teams by name in the user's file; a repository can't set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +36,27 @@ class TaskOptions:
     """Options of a task file."""
 
     source: str
-    """The file, for notes."""
+    """Name of the file, for notes."""
     options: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The configuration of one start of the program."""
+    """The configuration of one start of coder."""
 
     config: Config
     notes: tuple[str, ...]
-    """What was ignored and why, a line each, for the screen."""
+    """Notes on ignored values with the reason, one line each, for the screen."""
     cost_was_asked: bool
-    """The user, not a default and not the repository, set a limit of cost."""
+    """Whether the user set a limit of cost, rather than a default or the repository."""
     book: UserModels
-    """What the user's file says of models; nothing else can say it."""
+    """Models in the user's file; no other layer can set them."""
     servers: tuple["Mcp", ...]
-    """Of MCP, in the user's file alone."""
+    """MCP servers in the user's file."""
     teams: Mapping[str, object]
-    """What the user's file says of teams, by name."""
+    """Teams in the user's file, by name."""
     origins: Mapping[str, str]
-    """Key → source of its value; keys at their default are missing."""
+    """Sources of values by key, without keys that have their default."""
 
 
 def load(
@@ -67,12 +67,12 @@ def load(
     workspace: Path | None = None,
     task: TaskOptions | None = None,
 ) -> Loaded:
-    """Read every layer and join them.
+    """Read all layers and join them.
 
     Args:
-        flags: key → value of the flags that were given; a value of None is one that was not.
-        user_file: None is the usual place.
-        workspace: the user's folder or file; its `pyproject.toml` is the repository's word.
+        flags: values of flags by key; None if the flag wasn't given.
+        user_file: the user's configuration file; None: the usual one.
+        workspace: the user's folder or file; its `pyproject.toml` is the repository's layer.
         task: the options of a task file.
 
     Raises:
@@ -80,26 +80,26 @@ def load(
     """
     file = user_file or usual_user_file()
     values = read_toml(file)
-    book = _book(values, file)
+    book = _take_models(values, file)
     servers = _servers(values.pop("mcp", {}), file)
     teams = values.pop(TEAMS, {})
-    own, notes = _known(values, str(file))
-    config = checked(own, lambda key: f"{file}: {key}")
-    variables, from_environment = _variables(environ)
+    file_values, notes = _split_known(values, str(file))
+    config = checked(file_values, lambda key: f"{file}: {key}")
+    variables, variable_notes = _variables(environ)
     config = over(config, checked(variables, variable))
     flag_config = checked(flags, flag)
-    tightened, refused = tighten(config, workspace)
+    with_repository, repository_notes = tighten(config, workspace)
     task = task or TaskOptions("", {})
-    of_task, of_file = lowered(tightened, task.options, task.source, by="a task file")
+    with_task, task_notes = lowered(with_repository, task.options, task.source, by="a task file")
     origins = {
-        **dict.fromkeys(own, str(file)),
+        **dict.fromkeys(file_values, str(file)),
         **{key: variable(key) for key in variables},
-        **{key: "[tool.coder]" for key in KEYS if tightened.value(key) != config.value(key)},
+        **{key: "[tool.coder]" for key in KEYS if with_repository.value(key) != config.value(key)},
         **{key: flag(key) for key, value in flags.items() if value is not None},
     }
     return Loaded(
-        config=over(of_task, flag_config),
-        notes=(*notes, *from_environment, *refused, *of_file),
+        config=over(with_task, flag_config),
+        notes=(*notes, *variable_notes, *repository_notes, *task_notes),
         cost_was_asked=not over(config, flag_config).names.isdisjoint(("max_cost", "max_call_cost")),
         book=book,
         servers=servers,
@@ -111,23 +111,23 @@ def load(
 def _servers(tables: object, user_file: Path) -> tuple["Mcp", ...]:
     if not tables:
         return ()
-    from coder.config.mcp_servers import mcp_of_tables  # hardly anybody has one
+    from coder.config.mcp_servers import mcp_of_tables  # imported only if servers are configured
 
     return mcp_of_tables(tables, str(user_file))
 
 
-def _book(values: dict[str, object], user_file: Path) -> UserModels:
-    """Remove the tables about models from the values of the user's file."""
+def _take_models(values: dict[str, object], user_file: Path) -> UserModels:
+    """Remove the tables about models from the values of the user's file, and return the models."""
     tables = {key: values.pop(key) for key in BOOK_TABLES if key in values}
     try:
         return UserModels.model_validate(tables | {"cache": cache_folder()})
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{user_file}: {place}: {first['msg']}{but_was(first['input'])}.") from error
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise UsageError(f"{user_file}: {place}: {problem['msg']}{but_was(problem['input'])}.") from error
 
 
-def _known(values: Mapping[str, object], source: str) -> tuple[dict[str, object], list[str]]:
+def _split_known(values: Mapping[str, object], source: str) -> tuple[dict[str, object], list[str]]:
     fields = {key: value for key, value in values.items() if key in KEYS}
     notes = [
         f"{source}: unknown key {key!r} is ignored{suggest_nearest(key, KEYS)}"
@@ -146,16 +146,16 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
             continue
         if key in KEYS:
             values[key] = value
-        # Other programs use the prefix too, so only a name that is nearly one of ours is worth a line.
+        # Other programs use the prefix, too, so only a name that is similar to one of ours is noted.
         elif hint := suggest_nearest(key, KEYS, cutoff=0.8):
             notes.append(f"{name} is not a setting and is ignored{hint}")
     return values, notes
 
 
 def tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]:
-    """Apply a repository's tighter limits; returns a note for each refused value.
+    """Apply a repository's lower limits; return the configuration and a note for each refused value.
 
-    A broken file may be the very task, so that it never ends a run.
+    A broken file never ends a run, because the task may be to repair it.
     """
     if workspace is None:
         return config, []
@@ -171,38 +171,38 @@ def tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]:
 
 
 def lowered(
-    config: Config, wishes: Mapping[str, object], source: str, *, by: str
+    config: Config, values: Mapping[str, object], source: str, *, by: str
 ) -> tuple[Config, list[str]]:
-    """The configuration with those wishes that only lower it, and a line for each other one.
+    """Return the configuration with those values that lower a limit, and a note for each other value.
 
-    What a repository or a task file brings may be another person's: it opens no sandbox and spends no more.
+    A repository or task file may be another person's, so it can't weaken the sandbox or raise limits.
     """
     notes = []
-    for key, value in wishes.items():
-        refusal = _refusal(key, value, config, by)
-        if refusal is not None:
-            notes.append(f"{source} {key} is ignored: {refusal}")
+    for key, value in values.items():
+        reason = _refusal(key, value, config, by)
+        if reason is not None:
+            notes.append(f"{source} {key} is ignored: {reason}")
         else:
             config = over(config, checked({key: value}, str))
     return config, notes
 
 
 def _refusal(key: str, value: object, config: Config, by: str) -> str | None:
-    """Why a wish isn't granted; None where it only lowers."""
+    """Return why a value is refused; None if it lowers a limit."""
     if key == "network" and value == "none":
         return None
     if key not in LOWERED:
-        known = key in KEYS or key in ("api_key", "key", "mcp", *BOOK_TABLES, TEAMS)
-        return f"{by} can't set it" if known else f"it is unknown{suggest_nearest(key, LOWERED)}"
-    if value is None:  # of YAML or JSON
+        is_known = key in KEYS or key in ("api_key", "key", "mcp", *BOOK_TABLES, TEAMS)
+        return f"{by} can't set it" if is_known else f"it is unknown{suggest_nearest(key, LOWERED)}"
+    if value is None:  # YAML and JSON can have keys without values
         return "it has no value"
     try:
-        wish = checked({key: value}, str).value(key)
+        lower = checked({key: value}, str).value(key)
     except UsageError as error:
         return str(error)
     limit = config.value(key)
-    if limit is not None and wish > limit:
-        return f"{wish} is above the limit of {limit}, which {by} can only lower"
+    if limit is not None and lower > limit:
+        return f"{lower} is above the limit of {limit}, which {by} can only lower"
     return None
 
 
@@ -210,7 +210,7 @@ MAX_BYTES = 1 << 20
 
 
 def usual_user_file() -> Path:
-    """Path of the user's configuration on this system."""
+    """Return the path of the user's configuration on this system."""
     return config_folder() / "config.toml"
 
 
@@ -221,7 +221,7 @@ def read_toml(path: Path) -> dict[str, object]:
     except UsageError as error:
         if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
             return {}
-        raise  # a limit may stand in a file that can't be reached
+        raise  # the unreadable file may contain a limit
     try:
         return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:

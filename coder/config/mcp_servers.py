@@ -1,4 +1,4 @@
-"""MCP servers that the user names, as plain data; `tools/mcp_client.py` opens them."""
+"""MCP servers that the user configures, as plain data; `tools/mcp_client.py` connects to them."""
 
 import os
 import re
@@ -21,24 +21,24 @@ def _words(value: object) -> object:
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Mcp:
-    """A server of tools: a program that speaks on its stdin and stdout, or a URL."""
+    """A server of tools: a program that communicates on stdin and stdout, or a URL."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
-    """Its tools are called `name_tool`."""
+    """Name of the server; its tools are named `name_tool`."""
     command: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
     url: str = ""
     allow: tuple[str, ...] = ()
-    """Tools that are called without a question, though they may change something."""
+    """Tools that are called without a question, even if they change something."""
     env: tuple[str, ...] = ()
-    """Names of variables that the program gets, beside HOME, LOGNAME, PATH, SHELL, TERM and USER."""
+    """Names of variables for the program, besides HOME, LOGNAME, PATH, SHELL, TERM and USER."""
     headers: Mapping[str, str] = Field(default_factory=dict)
-    """Of requests to the URL. `$NAME` in a value stands for a variable, so that no secret stands here."""
+    """Headers of requests to the URL. Values contain variables (`$NAME`), so no secret is stored here."""
     sandboxed: bool = False
     """Run the program in a sandbox."""
     hosts: tuple[str, ...] = ()
     """Hosts that a sandboxed program may reach."""
     required: bool = True
-    """False: left out where the model calls no tools."""
+    """False: the server is omitted if the model doesn't call tools."""
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
@@ -57,11 +57,11 @@ class Mcp:
         return self
 
     def variables(self) -> dict[str, str]:
-        """Values of the variables of `env`. Raises UsageError: one isn't set."""
+        """Return the values of the variables in `env`. Raises UsageError: one isn't set."""
         return {name: self._filled(f"${{{name}}}") for name in self.env}
 
     def filled_headers(self) -> dict[str, str]:
-        """Headers with the values of their variables. Raises UsageError: one isn't set."""
+        """Return headers with the values of their variables. Raises UsageError: one isn't set."""
         return {name: self._filled(text) for name, text in self.headers.items()}
 
     def _filled(self, text: str) -> str:
@@ -74,35 +74,35 @@ class Mcp:
 
 
 def mcp_of_tables(tables: object, source: str) -> tuple[Mcp, ...]:
-    """Servers of the tables `[mcp.NAME]`. Raises UsageError: a table can't be used."""
+    """Return the servers in the tables `[mcp.NAME]`. Raises UsageError: a table can't be used."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise UsageError(f"{source}: mcp: write a table for each server: [mcp.NAME]")
     rows = [(name, {**table, "name": name, "required": False}) for name, table in tables.items()]
-    return tuple(_checked(one, f"{source}: [mcp.{name}]") for name, one in rows)
+    return tuple(_checked(fields, f"{source}: [mcp.{name}]") for name, fields in rows)
 
 
 def mcp_named(flags: Sequence[str] | None, tables: Sequence[Mcp] = ()) -> tuple[Mcp, ...]:
-    """Servers named by --mcp, then the user's file's servers with other names."""
+    """Return the servers given by --mcp, then those of the user's file with other names."""
     servers = [_of_flag(words) for words in flags or ()]
     names = [server.name for server in servers]
-    if double := [name for at, name in enumerate(names) if name in names[:at]]:
-        raise UsageError(f"--mcp: two servers are named {double[0]}")
+    if duplicates := [name for index, name in enumerate(names) if name in names[:index]]:
+        raise UsageError(f"--mcp: two servers are named {duplicates[0]}")
     return (*servers, *(server for server in tables if server.name not in names))
 
 
 def _of_flag(words: str) -> Mcp:
-    name, equals, rest = words.partition("=")
-    if not (equals and rest.strip()):
+    name, sign, value = words.partition("=")
+    if not (sign and value.strip()):
         raise UsageError(f"--mcp {words}: write NAME=COMMAND or NAME=URL")
-    kind = "url" if _URL.match(rest) else "command"
-    return _checked({"name": name, kind: rest}, f"--mcp {name}")
+    kind = "url" if _URL.match(value) else "command"
+    return _checked({"name": name, kind: value}, f"--mcp {name}")
 
 
-def _checked(values: Mapping[str, Any], called: str) -> Mcp:
+def _checked(values: Mapping[str, Any], label: str) -> Mcp:
     try:
         return Mcp(**values)
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{called}: {f'{place}: ' if place else ''}{message}") from error
+        problem = error.errors(include_input=False)[0]
+        place = ".".join(map(str, problem["loc"]))
+        message = problem["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{label}: {f'{place}: ' if place else ''}{message}") from error

@@ -1,4 +1,4 @@
-"""What can be configured, and where a value is checked. `layers.py` joins what was set where."""
+"""Config: validated options of one or more layers; `layers.py` joins the layers."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,32 +15,32 @@ from coder.run.settings import ROLES, Budget, Settings
 
 
 class Config(BaseModel, frozen=True, extra="forbid"):
-    """The options that layers have set; the others are at their defaults."""
+    """The options that layers have set; other options have their defaults."""
 
     options: Settings = Settings()
-    """Names and addresses of models in it may hold secrets: `settings` has none."""
+    """Names and addresses of models here may contain secrets; `settings` removes them."""
 
     @property
     def names(self) -> frozenset[str]:
-        """The options that were set."""
+        """Names of the options that were set."""
         options = self.options
         return frozenset((options.model_fields_set - {"budget"}) | options.budget.model_fields_set)
 
     def value(self, name: str) -> Any:  # noqa: ANN401 - of whatever type the option has
-        """The value of an option, or its default."""
+        """Return the value of an option, or its default."""
         return getattr(self.options.budget if name in Budget.model_fields else self.options, name)
 
     def budget(self, base: Budget) -> Budget:
-        """`base` with the limits that were set here."""
+        """Return `base` with the limits that were set here."""
         return base.model_copy(update=_set_fields(self.options.budget))
 
     def settings(self, *, replay: Path | None = None) -> Settings:
-        """The settings of a run. They go into the log: no password in the base URL."""
-        safe = self.for_log().options
-        return safe if replay is None else safe.model_copy(update={"replay": replay.absolute()})
+        """Return the settings of a run for the log, without secrets."""
+        logged = self.for_log().options
+        return logged if replay is None else logged.model_copy(update={"replay": replay.absolute()})
 
     def changes(self) -> dict[str, Any]:
-        """The fields of Settings that were set here, without models and the limits of the whole run."""
+        """Return the fields of Settings that were set here, without models and whole-run limits."""
         models = {"model", "base_url", "fallback", *ROLES}
         return {
             name: value
@@ -49,61 +49,61 @@ class Config(BaseModel, frozen=True, extra="forbid"):
         }
 
     def models(self) -> Asked:
-        """Who is to answer."""
+        """Return the models that the user named."""
         return asked_of(self.options)
 
     def for_log(self) -> "Config":
-        """Return the configuration for the log: no secrets in addresses, absolute paths of weights."""
-        safe = logged_models(self.models())
-        update = {name: value for name, value in safe.items() if name in self.names}
+        """Return a copy for the log, without secrets in addresses and with absolute paths of weights."""
+        logged = logged_models(self.models())
+        update = {name: value for name, value in logged.items() if name in self.names}
         return Config(options=self.options.model_copy(update=update))
 
 
 def over(below: Config, above: Config) -> Config:
-    """Two layers together: what the upper one leaves open is as the lower one has it."""
+    """Return two layers joined: options that the upper layer doesn't set come from the lower one."""
     limits = above.options.budget.model_fields_set
     update = _set_fields(above.options) | ({"budget": above.budget(below.options.budget)} if limits else {})
     return Config(options=below.options.model_copy(update=update))
 
 
 def answering_fields(asked: Asked, replay: Path | None) -> dict[str, Any]:
-    """Who answers, in the fields of Settings, as the log may hold it."""
+    """Return the fields of Settings about models and replay, without secrets."""
     return {**logged_models(asked), "replay": replay and replay.absolute()}
 
 
 def flag(key: str) -> str:
-    """The flag that sets an option."""
+    """Return the flag that sets an option."""
     return f"--{key.replace('_', '-')}"
 
 
 def variable(key: str) -> str:
-    """The variable of the environment that sets an option."""
+    """Return the environment variable that sets an option."""
     return f"CODER_{key.upper()}"
 
 
 def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Config:
-    """Values of one layer, checked against the types and bounds of the table; a value of None isn't one.
+    """Return the validated values of one layer; values of None are omitted.
 
     Args:
-        called: what the layer calls an option, for the message of a UsageError.
+        called: returns the layer's name of an option, for the message of a UsageError.
     """
-    named = {key: words_of(key, value) for key, value in values.items()}
-    named = {key: value for key, value in named.items() if value is not None}
-    limits = {key: named.pop(key) for key in Budget.model_fields if key in named}
+    options = {key: words_of(key, value) for key, value in values.items()}
+    options = {key: value for key, value in options.items() if value is not None}
+    limits = {key: options.pop(key) for key in Budget.model_fields if key in options}
     try:
-        return Config(options=Settings.model_validate(named | ({"budget": limits} if limits else {})))
+        return Config(options=Settings.model_validate(options | ({"budget": limits} if limits else {})))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = called(next(str(part) for part in first["loc"] if part != "budget"))
+        problem = error.errors()[0]
+        name = called(next(str(part) for part in problem["loc"] if part != "budget"))
         raise UsageError(
-            f"{name}: {first['msg'].removeprefix('Value error, ')}{but_was(first['input'])}."
+            f"{name}: {problem['msg'].removeprefix('Value error, ')}{but_was(problem['input'])}."
         ) from error
 
 
 def words_of(key: str, value: object) -> object:
-    """The value of an option; if it takes words, a list of them, which text and some flags part by commas.
+    """Return the value of an option, split into words if it takes words; text and some flags use commas.
 
-    The word `none` is an empty list; no word is None: an empty flag wasn't given.
+    The word `none` gives an empty list. Without a word, the value is None, as if the flag wasn't given.
     """
     words = [value] if isinstance(value, str) else value
     is_list = isinstance(words, (list, tuple)) and all(isinstance(word, str) for word in words)
@@ -115,9 +115,9 @@ def words_of(key: str, value: object) -> object:
 
 
 def but_was(value: object) -> str:
-    """The wrong value for a message; empty for several words, as the message names the wrong one."""
+    """Return the wrong value for a message; empty for several words, as the message has the wrong one."""
     return "" if isinstance(value, tuple) else f", not {redact(repr(value))}"
 
 
-def _set_fields(of: BaseModel) -> dict[str, Any]:
-    return {name: getattr(of, name) for name in of.model_fields_set}
+def _set_fields(model: BaseModel) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in model.model_fields_set}

@@ -1,4 +1,4 @@
-"""Read YAML and JSON, and refuse duplicate keys, of which parsers silently take the last."""
+"""Read YAML and JSON, and refuse duplicate keys, which parsers silently overwrite."""
 
 import json
 
@@ -39,6 +39,6 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands there twice")
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {duplicate!r} stands there twice")
     return fields

@@ -1,7 +1,7 @@
 """Read a task: from an argument, from stdin (`-`), or from a file of Markdown, YAML or JSON.
 
-A YAML or JSON file holds `prompt`, and may hold `test` (a command), `test_files` and `pictures` (paths beside
-the file), `checks`, and `options`, which lower limits.
+A YAML or JSON file has the key `prompt`, and perhaps `test` (a command), `test_files` and `pictures` (paths
+relative to the file), `checks`, and `options`, which lower limits.
 """
 
 import shlex
@@ -32,11 +32,11 @@ class TaskFile(BaseModel, frozen=True, extra="forbid"):
     checks: tuple[str, ...] = ()
     pictures: tuple[Path, ...] = ()
     options: dict[str, Any] = {}
-    """Lower limits (`coder.config.layers.lowered`)."""
+    """Options that lower limits (see `coder.config.layers.lowered`)."""
 
 
 def options_of(file: Path | None) -> TaskOptions | None:
-    """The options of a task file. Raises UsageError as `read_task` does."""
+    """Return the options of a task file. Raises UsageError as `read_task` does."""
     return TaskOptions(f"{file}: options:", _from_file(file).options) if file is not None else None
 
 
@@ -55,8 +55,8 @@ def read_task(
     """Read and check the task before any call.
 
     Args:
-        words: the task itself; `-` reads standard input.
-        is_users: the user wrote the task; the text of others may not change what tests expect.
+        words: the prompt; `-` reads it from standard input.
+        is_users: whether the user wrote the task; other texts may not change what tests expect.
 
     Raises:
         UsageError: the task is empty, too long or not UTF-8, a file is missing, or a check isn't Python.
@@ -68,14 +68,14 @@ def read_task(
     sources = [_test_source(path, workspace) for path in (*task.test_files, *test_files)]
     statements = (*task.checks, *checks)
     for statement in statements:
-        _compiles(statement, f"the check {statement!r}")
+        _check_syntax(statement, f"the check {statement!r}")
         if not statement.strip():
             raise UsageError("A check is empty. Give a statement such as: assert add(2, 3) == 5")
     return Task(
         prompt=_prompt(task.prompt),
         workspace=workspace,
         test_command=split_command(command),
-        test_files=_distinct(sources),
+        test_files=_check_distinct(sources),
         checks=statements,
         pictures=_images((*task.pictures, *pictures)),
         read=read,
@@ -86,7 +86,7 @@ def read_task(
 def mending_task(
     command: str | tuple[str, ...], folder: Path, *, hint: str | None = None, read: tuple[str, ...] = ()
 ) -> Task:
-    """Make the task of mending a failing command. Raises UsageError: the command is invalid."""
+    """Return the task to make a failing command pass. Raises UsageError: the command is invalid."""
     words = split_command(command) or ()
     prompt = f"Make `{shlex.join(words)}` pass.\n\nIt fails. Find the fault in the code, and mend it."
     if hint:
@@ -120,26 +120,26 @@ def _from_file(path: Path) -> TaskFile:
     try:
         task = TaskFile.model_validate(_data(text, path.suffix.lower()))
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"The task file {path} can't be used: {_plain(error)}") from error
-    beside = {
+        raise UsageError(f"The task file {path} can't be used: {_describe(error)}") from error
+    absolute_paths = {
         key: tuple(path.parent / name for name in getattr(task, key)) for key in ("test_files", "pictures")
     }
-    return task.model_copy(update=beside)
+    return task.model_copy(update=absolute_paths)
 
 
 def _data(text: str, suffix: str) -> object:
-    from coder.config.strict_yaml import read_json, read_yaml  # by none but those who wrote some
+    from coder.config.strict_yaml import read_json, read_yaml  # imported only for such a file
 
     return read_json(text) if suffix == ".json" else read_yaml(text)
 
 
-def _plain(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            return f"it has no key {where!r}{suggest_nearest(where, TaskFile.model_fields)}"
-        return f"{where}: {first['msg']}" if where else "it has to hold keys, of which prompt is one"
+        problem = error.errors()[0]
+        location = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            return f"it has no key {location!r}{suggest_nearest(location, TaskFile.model_fields)}"
+        return f"{location}: {problem['msg']}" if location else "it has to hold keys, of which prompt is one"
     return " ".join(str(error).split())
 
 
@@ -168,7 +168,7 @@ def _too_long(length: int | None) -> str:
 
 
 def split_command(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Split a test command into words. Raises UsageError: it is empty, or a quotation is open."""
+    """Split a test command into words. Raises UsageError: it is empty or has an unclosed quotation."""
     if text is None:
         return None
     try:
@@ -187,7 +187,7 @@ def _test_source(path: Path, workspace: Path | None) -> TestSource:
     except UnicodeDecodeError as error:
         raise UsageError(f"The test file {path} isn't UTF-8: byte {error.start} is wrong.") from error
     if path.suffix == ".py":
-        _compiles(text, f"the test file {path}")
+        _check_syntax(text, f"the test file {path}")
     return TestSource(path=_name_within(path, workspace), text=text)
 
 
@@ -198,19 +198,19 @@ def _name_within(path: Path, workspace: Path | None) -> str:
     return path.name
 
 
-def _distinct(sources: list[TestSource]) -> tuple[TestSource, ...]:
+def _check_distinct(sources: list[TestSource]) -> tuple[TestSource, ...]:
     names = [source.path for source in sources]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(f"Two test files are named {twice}: rename one.")
+    duplicate = next((name for name in names if names.count(name) > 1), None)
+    if duplicate is not None:
+        raise UsageError(f"Two test files are named {duplicate}: rename one.")
     return tuple(sources)
 
 
-def _compiles(source: str, what: str) -> None:
+def _check_syntax(source: str, label: str) -> None:
     try:
         with warnings.catch_warnings(action="ignore"):
             compile(source, "<task>", "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise UsageError(f"In {what}, line {error.lineno}: {error.msg}.") from error
+        raise UsageError(f"In {label}, line {error.lineno}: {error.msg}.") from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise UsageError(f"In {what}: {error or 'nested too deeply'}.") from error
+        raise UsageError(f"In {label}: {error or 'nested too deeply'}.") from error

@@ -1,1 +1,1 @@
-"""Turn a text answer in any supported format into file changes. Read answer, read_answer, apply."""
+"""Convert a text answer in any supported format into changes of files. Read answer, read_answer, apply."""

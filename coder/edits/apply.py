@@ -7,14 +7,14 @@ from coder.edits.change import EditedFile
 from coder.edits.edit import Answered, Edit, Hunk, Slip
 from coder.edits.lines import like
 from coder.edits.locate import HunkPlace, Index, is_done, locate, place_of_addition
-from coder.edits.misses import NOT_THERE, around, gist, miss, nearest, reported
+from coder.edits.misses import NOT_THERE, around, miss, nearest, reported, summarize_misses
 
-_MOST_MISSES = 4
-"""Misses reported; beyond them the rest of an answer isn't tried, if nothing of it is kept."""
-_MOST_NAMED = 8
-_MOST_REBUILDS = 50
-"""Searches for hunks in the results of the same answer's hunks; each reads the file again."""
-_NOTHING = (
+_MAX_MISSES = 4
+"""Report at most this many misses; then the other edits aren't tried, unless fitting edits are kept."""
+_MAX_LINE_NUMBERS = 8
+_MAX_REBUILDS = 50
+"""Maximum searches for a hunk in the result of earlier hunks; each indexes the file again."""
+_NO_CHANGE = (
     "Your edits change nothing: the files are already as your answer makes them. "
     "Answer with edits that change them."
 )
@@ -31,8 +31,8 @@ def apply(
 
     Args:
         files: every present file; None is a binary file.
-        slips: unreadable parts of the answer: with any, nothing is changed.
-        in_part: make the edits that fit although others don't.
+        slips: unreadable parts of the answer; if there are any, nothing is changed.
+        in_part: make the edits that fit even if others don't.
     """
     tree = _Tree(files, slips, in_part=in_part and not slips)
     remaining = len(edits)
@@ -47,26 +47,28 @@ def apply(
         if (path in files if text is None else text != files.get(path))
     }
     if tree.misses:
-        visible = tree.misses[:_MOST_MISSES]
+        visible = tree.misses[:_MAX_MISSES]
         others, results = remaining + len(tree.misses) - len(visible), changed if tree.in_part else {}
         return Answered(
             results,
             reported(visible, others=others, changed_files=[*results]),
             fits=False,
-            gist=gist(visible, others=others),
-            missed=tuple(dict.fromkeys(one.path for one in visible if one.path is not None and not one.near)),
+            gist=summarize_misses(visible, others=others),
+            missed=tuple(
+                dict.fromkeys(slip.path for slip in visible if slip.path is not None and not slip.near)
+            ),
         )
     if not changed and edits:
-        return Answered(problem=_NOTHING, fits=False)
+        return Answered(problem=_NO_CHANGE, fits=False)
     return Answered(changed)
 
 
 class _Refused(Exception):
-    """An edit is refused: the reason, and the file to show."""
+    """An edit is refused; the arguments are the reason and the file to show."""
 
 
 class _Tree:
-    """The files during the edits."""
+    """The files while edits are applied."""
 
     def __init__(self, files: Mapping[str, str | None], slips: Sequence[Slip], *, in_part: bool) -> None:
         self._files = files
@@ -78,34 +80,34 @@ class _Tree:
 
     @property
     def is_full(self) -> bool:
-        """Whether the misses are so many that the rest isn't tried."""
-        return len(self.misses) >= _MOST_MISSES and not self.in_part
+        """Whether there are so many misses that the other edits aren't tried."""
+        return len(self.misses) >= _MAX_MISSES and not self.in_part
 
     def take(self, edit: Edit) -> None:
-        """Apply one edit, or record the reason against it."""
+        """Apply one edit, or record why it can't be applied."""
         try:
             source = self._source(edit)
             target = self._target(edit, source)
         except _Refused as refused:
             self.misses.append(Slip(*refused.args))
             return
-        before = len(self.misses)
-        now = (self._now(source) or "") if source is not None else ""
+        miss_count = len(self.misses)
+        old_text = (self._current(source) or "") if source is not None else ""
         if edit.action == "write":
-            text = like(edit.text, now) if source is not None else edit.text
+            text = like(edit.text, old_text) if source is not None else edit.text
         else:
-            text = self._changed(source or target, now, edit.hunks)
-        if len(self.misses) > before and (edit.to is not None or not self.in_part):
+            text = self._apply_hunks(source or target, old_text, edit.hunks)
+        if len(self.misses) > miss_count and (edit.to is not None or not self.in_part):
             return
         if source is not None and (edit.action == "delete" or (source != target and not edit.keeps)):
-            self._make(source, None)
+            self._set(source, None)
         if edit.action != "delete":
-            self._make(target, text)
+            self._set(target, text)
 
-    def _now(self, path: str) -> str | None:
+    def _current(self, path: str) -> str | None:
         return self.changes[path] if path in self.changes else self._files.get(path)
 
-    def _make(self, path: str, text: str | None) -> None:
+    def _set(self, path: str, text: str | None) -> None:
         self.changes[path] = text
         if text is None:
             self._names.remove(path)
@@ -113,65 +115,65 @@ class _Tree:
             self._names.add(path)
 
     def _source(self, edit: Edit) -> str | None:
-        """The file of an edit; None if it makes one. Raises _Refused."""
+        """Return the file that an edit changes; None if it creates one. Raises _Refused."""
         path = paths.plain(edit.path)
-        if why := paths.refusal(path):
-            raise _Refused(why)
+        if reason := paths.refusal(path):
+            raise _Refused(reason)
         target = self._names.find(path)
         if (
             edit.new
             and target is not None
-            and (self._now(target) or "").strip() not in ("", edit.text.strip())
+            and (self._current(target) or "").strip() not in ("", edit.text.strip())
         ):
             raise _Refused(f"`{target}` is there already: change it, or name another file.", target)
         if target is None and edit.action != "write":
             raise _Refused(self._names.missing(path))
-        if target is not None and edit.action != "delete" and self._now(target) is None:
+        if target is not None and edit.action != "delete" and self._current(target) is None:
             raise _Refused(f"`{target}` is no text, and can't be edited.")
         return target
 
     def _target(self, edit: Edit, source: str | None) -> str:
-        """Path of the file after the edit. Raises _Refused."""
+        """Return the path of the file after the edit. Raises _Refused."""
         path = paths.plain(edit.to) if edit.to is not None else source or paths.plain(edit.path)
-        why = paths.refusal(path)
-        if why is None and path != source:
-            why = self._names.clash(path)
+        reason = paths.refusal(path)
+        if reason is None and path != source:
+            reason = self._names.clash(path)
             if edit.to is not None and path in self._names:
-                why = f"`{source}` can't become `{path}`: that file is there already."
-        if why is not None:
-            raise _Refused(why)
+                reason = f"`{source}` can't become `{path}`: that file is there already."
+        if reason is not None:
+            raise _Refused(reason)
         return path
 
-    def _changed(self, path: str, text: str, hunks: Sequence[Hunk]) -> str:
-        changed = EditedFile(text)
-        index = Index(changed.lines)
-        behind = 0
+    def _apply_hunks(self, path: str, text: str, hunks: Sequence[Hunk]) -> str:
+        file = EditedFile(text)
+        index = Index(file.lines)
+        previous_end = 0
         applied_hunks: set[Hunk] = set()
-        for hunk in map(changed.unmarked, hunks):
-            placed = self._put(changed, index, hunk, behind)
-            if placed is None and changed.is_touched and self._rebuilds < _MOST_REBUILDS:
-                # It may refer to the result of an earlier hunk.
+        for hunk in map(file.unmarked, hunks):
+            place = self._put(file, index, hunk, previous_end)
+            if place is None and file.is_touched and self._rebuilds < _MAX_REBUILDS:
+                # The hunk may refer to the result of an earlier hunk.
                 self._rebuilds += 1
-                later = EditedFile(changed.text())
-                placed = self._put(later, Index(later.lines), hunk, 0)
-                if placed is not None:
-                    changed, index = later, Index(later.lines)
-            if placed is not None:
+                result = EditedFile(file.text())
+                place = self._put(result, Index(result.lines), hunk, 0)
+                if place is not None:
+                    file, index = result, Index(result.lines)
+            if place is not None:
                 applied_hunks.add(hunk)
-                behind = placed.end
+                previous_end = place.end
             elif hunk not in applied_hunks:  # a repeated hunk is applied once
-                is_shown = len(self.misses) < _MOST_MISSES
-                self.misses.append(_miss(path, changed, index, hunk, is_shown=is_shown))
+                is_shown = len(self.misses) < _MAX_MISSES
+                self.misses.append(_miss(path, file, index, hunk, is_shown=is_shown))
                 if self.is_full:
                     break
-        return changed.text()
+        return file.text()
 
     def _put(self, changed: EditedFile, index: Index, hunk: Hunk, behind: int) -> HunkPlace | None:
-        """Apply a hunk at its place; None if its place is ambiguous or changed by another."""
+        """Apply a hunk at its place; None if the place is ambiguous or another hunk changes it."""
         if not hunk.old:
             place = place_of_addition(changed.lines, index, hunk)
             return place if place is not None and changed.put(hunk, place) else None
-        match = locate(index, hunk, behind=behind)
+        match = locate(index, hunk, previous_end=behind)
         if not match.places and is_done(index, hunk):
             return HunkPlace(behind, behind)
         return match.place if match.place is not None and changed.put(match.hunk, match.place) else None
@@ -185,10 +187,10 @@ def _miss(path: str, changed: EditedFile, index: Index, hunk: Hunk, *, is_shown:
         return miss(path, hunk, NOT_THERE, nearest(changed.lines, hunk.old) if is_shown else "")
     lines = [place.start + 1 for place in match.places]
     spans = [range(place.start, place.end) for place in match.places]
-    near = around(changed.lines, spans) if is_shown else ""
+    excerpt = around(changed.lines, spans) if is_shown else ""
     if len(lines) == 1:
-        why = f"an edit at line {lines[0]} changes lines that another of your edits changes."
-        return miss(path, hunk, why, near)
-    numbers = ", ".join(map(str, lines[:_MOST_NAMED]))
-    why = f"an edit fits equally well at lines {numbers}. Give more of the lines around it."
-    return miss(path, hunk, why, near)
+        reason = f"an edit at line {lines[0]} changes lines that another of your edits changes."
+        return miss(path, hunk, reason, excerpt)
+    numbers = ", ".join(map(str, lines[:_MAX_LINE_NUMBERS]))
+    reason = f"an edit fits equally well at lines {numbers}. Give more of the lines around it."
+    return miss(path, hunk, reason, excerpt)

@@ -1,4 +1,4 @@
-"""Change: a file's lines with hunks applied, each at the place where it was found."""
+"""EditedFile: a file's lines with hunks applied at the places where they were located."""
 
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from coder.edits.locate import HunkPlace
 
 @dataclass(order=True, slots=True)
 class _Span:
-    """Replace old lines from start to end with new ones."""
+    """Old lines from start to end, and the new lines that replace them."""
 
     start: int
     end: int
@@ -20,7 +20,7 @@ class _Span:
 
 
 class EditedFile:
-    """One file with hunks, which are located in its original lines, without a BOM."""
+    """One file without BOM, and hunks that were located in its original lines."""
 
     def __init__(self, text: str) -> None:
         self._mark = BOM if text.startswith(BOM) else ""
@@ -35,76 +35,76 @@ class EditedFile:
         return bool(self._spans)
 
     def unmarked(self, hunk: Hunk) -> Hunk:
-        """A hunk without the byte order mark of this file."""
+        """Return a hunk without the file's byte order mark."""
         if not self._mark or not any(line.startswith(BOM) for _, line in hunk.lines):
             return hunk
-        # A line with only the mark counts as no line: the file is otherwise empty.
+        # A line with only the mark is dropped, because the file is otherwise empty.
         lines = tuple((sign, line.removeprefix(BOM)) for sign, line in hunk.lines if line != BOM)
         return replace(hunk, lines=lines)
 
     def put(self, hunk: Hunk, place: HunkPlace) -> bool:
-        """Apply a hunk; False, without effect, if it overlaps lines that another one has changed."""
+        """Apply a hunk; return False, without effect, if it overlaps lines that another hunk has changed."""
         spans = self._runs(hunk, place)
-        if any(_meet(span, other) for span in spans for other in self._near(span)):
+        if any(_overlap(span, other) for span in spans for other in self._near(span)):
             return False
         for span in spans:
             insort(self._spans, span)
         return True
 
     def text(self) -> str:
-        """The file with all hunks applied."""
-        done = 0
+        """Return the file with all hunks applied."""
+        copied = 0
         parts: list[str] = []
         for span in self._spans:
-            parts += self.lines[done : span.start]
+            parts += self.lines[copied : span.start]
             parts += span.new
-            done = max(done, span.end)
-        return self._mark + joined(parts + self.lines[done:], self._end)
+            copied = max(copied, span.end)
+        return self._mark + joined(parts + self.lines[copied:], self._end)
 
     def _runs(self, hunk: Hunk, place: HunkPlace) -> list[_Span]:
-        """The changed lines of a hunk, run by run; context lines stay the file's, not the answer's."""
+        """Return the changed lines of a hunk as spans; context lines stay as in the file."""
         spans: list[_Span] = []
-        at = place.start
+        line_number = place.start
         is_open = False
         for sign, line in hunk.lines:
             if sign == " ":
-                at, is_open = at + 1, False
+                line_number, is_open = line_number + 1, False
                 continue
             if not is_open:
                 self._added += 1
-                spans.append(_Span(at, at, self._added, []))
+                spans.append(_Span(line_number, line_number, self._added, []))
                 is_open = True
             if sign == "-":
-                at += 1
-                spans[-1].end = at
+                line_number += 1
+                spans[-1].end = line_number
             else:
                 spans[-1].new.append(line)
         for span in spans:
-            span.new = self._fitted(span.new, place, span.end)
+            span.new = self._fit(span.new, place, span.end)
         return spans
 
-    def _fitted(self, new: Sequence[str], place: HunkPlace, end: int) -> list[str]:
-        """New lines with the file's line ends and indentation."""
+    def _fit(self, new: Sequence[str], place: HunkPlace, end: int) -> list[str]:
+        """Return new lines with the file's line ends and indentation."""
         if place.exact:
             return list(new)
         fitted = [bare(place.shift.applied(line) if place.shift else line) + self._end for line in new]
-        has_no_end = bool(new) and not new[-1].endswith("\n")  # only where the answer says so
+        has_no_end = bool(new) and not new[-1].endswith("\n")  # only if the answer says so
         is_last = end == len(self.lines) and self.lines
         if fitted and is_last and (has_no_end or not self.lines[-1].endswith("\n")):
             fitted[-1] = bare(fitted[-1])
         return fitted
 
     def _near(self, span: _Span) -> Iterator[_Span]:
-        """Spans that may meet it: as they are sorted and disjoint, few are examined."""
-        i = bisect_right(self._spans, span.end, key=lambda other: other.start) - 1
-        while i >= 0 and self._spans[i].end >= span.start:
-            yield self._spans[i]
-            i -= 1
+        """Yield spans that may overlap a span; they are sorted and disjoint, so few are examined."""
+        index = bisect_right(self._spans, span.end, key=lambda other: other.start) - 1
+        while index >= 0 and self._spans[index].end >= span.start:
+            yield self._spans[index]
+            index -= 1
 
 
-def _meet(one: _Span, other: _Span) -> bool:
+def _overlap(span: _Span, other: _Span) -> bool:
     """Whether two spans change the same lines, or one inserts among lines that the other removes."""
-    if one.start == one.end or other.start == other.end:
-        first, second = (one, other) if one.start == one.end else (other, one)
-        return second.start < first.start < second.end
-    return one.start < other.end and other.start < one.end
+    if span.start == span.end or other.start == other.end:
+        insertion, replaced = (span, other) if span.start == span.end else (other, span)
+        return replaced.start < insertion.start < replaced.end
+    return span.start < other.end and other.start < span.end

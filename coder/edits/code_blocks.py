@@ -1,7 +1,7 @@
-"""Fenced blocks of an answer, the whole files in them, and signs of incomplete files.
+"""Find fenced blocks in an answer, whole files in them, and signs of incomplete files.
 
-Lenient, so that a formal slip costs no attempt: blocks may be truncated, a file's name may be in the fence
-line, the line above or a first comment, and code may be surrounded by prose or be a transcript.
+The formats are lenient, so that a formal mistake costs no attempt: blocks may be truncated, a file's name may
+be in the fence line, the line above or a first comment, and code may be within prose or a transcript.
 """
 
 import re
@@ -14,25 +14,25 @@ from coder.edits.paths import name_in_comment, name_in_sentence, name_of_block
 from coder.source.python_names import defined_names, longest_start, parse_source
 
 MAX_ANSWER = 2 << 20
-"""Most characters of an answer that are read."""
-_TRIMS = 12
-"""Most lines of prose behind a block's code that are dropped."""
-_MOST_PARSED = 500_000
-"""Most characters of code that are parsed."""
-_STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
-_COMMANDS = {"bash", "sh", "shell", "console", "text", "txt", "output", "diff", "pycon", "traceback"}
-_PYTHON = {"", "python", "py", "python3", "py3"}
-_MARKDOWN = {"markdown", "md", "mdx"}
-_OF_MARKDOWN = (".md", ".markdown", ".mdx")
+"""Maximum characters of an answer to read."""
+_MAX_PROSE = 12
+"""Maximum lines of prose to drop after a block's code."""
+_MAX_PARSED = 500_000
+"""Maximum characters of code to parse."""
+_CODE_STARTS = ("def ", "async def ", "class ", "import ", "from ", "@")
+_NO_SOURCE = {"bash", "sh", "shell", "console", "text", "txt", "output", "diff", "pycon", "traceback"}
+_PYTHON_NAMES = {"", "python", "py", "python3", "py3"}
+_MARKDOWN_NAMES = {"markdown", "md", "mdx"}
+_MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx")
 _COMMENT = r"^\s*(?:#|//|/\*|<!--|--|;)"
 _ELIDED = re.compile(
     rf"(?:{_COMMENT}|^)\s*(?:\.\.\.|…).*\b(?:rest|remain\w*|existing|unchanged|previous|same|omitted)\b"
     rf"|{_COMMENT}\s*(?:the\s+)?(?:rest of|remaining|existing) .*\b(?:code|file|unchanged|same)\b",
     re.IGNORECASE,
 )
-_MOST_OF_A_LINE = 400
-"""Most characters of a line that are read."""
-LEFT_OUT = (
+_MAX_LINE = 400
+"""Maximum characters of a line to read."""
+ELIDED_LINE = (
     "`{path}`: the new line `{line}` stands for code that it doesn't hold. Write that code, or leave it out "
     "of the old lines too."
 )
@@ -41,7 +41,7 @@ _MARKER = (
     "with `<<<<<<< SEARCH`, the old lines, `=======`, the new lines and `>>>>>>> REPLACE`, or with the whole "
     "file."
 )
-_CUT = (
+_TRUNCATED = (
     "`{path}` was not written: your answer ends in the middle of it, before its block is closed. "
     "Answer with edits, or with the whole file again."
 )
@@ -53,65 +53,65 @@ _ELISION = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One fenced block: its language, the file that it names (or None) and its text."""
+    """A fenced block: its language, the file that it names (or None) and its text."""
 
     language: str
     name: str | None
     text: str = ""
     is_closed: bool = True
-    """False: the answer ended within it."""
+    """False: the answer ended inside the block."""
 
     @property
     def is_python(self) -> bool:
-        """Whether it is Python, by file name or language."""
-        return self.name.endswith(".py") if self.name else self.language in _PYTHON
+        """Whether the block is Python, by file name or language."""
+        return self.name.endswith(".py") if self.name else self.language in _PYTHON_NAMES
 
     @property
     def kind(self) -> Language:
-        """The kind of text, which decides where a block with inner fences ends."""
+        """Kind of text, which decides where a block with inner fences ends."""
         if self.is_python:
             return "python"
-        is_markdown = self.name.lower().endswith(_OF_MARKDOWN) if self.name else False
-        return "markdown" if is_markdown or self.language in _MARKDOWN else "other"
+        is_markdown = self.name.lower().endswith(_MARKDOWN_SUFFIXES) if self.name else False
+        return "markdown" if is_markdown or self.language in _MARKDOWN_NAMES else "other"
 
 
 def find_blocks(text: str) -> list[Block]:
-    """Every fenced block in order; an unclosed one extends to the end of the text."""
+    """Return all fenced blocks in order; an unclosed one extends to the end of the text."""
     blocks: list[Block] = []
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     fences = Fences(lines, files=())
-    i = 0
-    while i < len(lines):
-        if opening_fence(lines[i]) is None:
-            i += 1
+    index = 0
+    while index < len(lines):
+        if opening_fence(lines[index]) is None:
+            index += 1
             continue
-        block, end = block_at(lines, i, fences, files=())
+        block, end = block_at(lines, index, fences, files=())
         blocks.append(block)
-        i = end + 1
+        index = end + 1
     return blocks
 
 
 def block_at(lines: Sequence[str], at: int, fences: Fences, *, files: Collection[str]) -> tuple[Block, int]:
-    """The block that line `at` of an answer opens, and the line that closes it."""
+    """Return the block that line `at` of an answer opens, and the index of the line that closes it."""
     opening = opening_fence(lines[at])
     assert opening is not None
-    first = lines[at + 1] if at + 1 < len(lines) else ""
-    head = _head(opening["info"].strip(), line_above(lines, at), first, files)
+    first_line = lines[at + 1] if at + 1 < len(lines) else ""
+    head = _head(opening["info"].strip(), line_above(lines, at), first_line, files)
     end = fences.end(at, head.kind)
     body = lines[at + 1 : end] if end < len(lines) or lines[-1] else lines[at + 1 : end - 1]
     return replace(head, text="".join(f"{line}\n" for line in body), is_closed=end < len(lines)), end
 
 
 def line_above(lines: Sequence[str], at: int) -> str:
-    """The line above, skipping at most one blank line."""
+    """Return the line above, skipping at most one blank line."""
     return next((line for line in reversed(lines[max(0, at - 2) : at]) if line.strip()), "")
 
 
 def _head(info: str, above: str, first: str, files: Collection[str]) -> Block:
-    """A block without its text, from its fence, the line above and its first line."""
+    """Return a block without text, from its fence, the line above and its first line."""
     language = re.split(r"[\s:{]", info, maxsplit=1)[0].lower()
     name = name_of_block(info, above, files) or name_in_comment(first)
-    if name is None and language not in _COMMANDS:
+    if name is None and language not in _NO_SOURCE:
         name = name_in_sentence(above)
     if name is not None and name == language:  # "```foo.py" names a file, not a language
         language = name.rsplit(".", 1)[-1]
@@ -121,12 +121,12 @@ def _head(info: str, above: str, first: str, files: Collection[str]) -> Block:
 def whole_files(
     text: str, blocks: Sequence[Block], *, default: str, expected: Sequence[str] = ()
 ) -> tuple[dict[str, str], str | None]:
-    """The whole files of an answer, and what to ask for again.
+    """Return the whole files in an answer, and a problem to report to the model, or None.
 
     Args:
-        text: the answer, which may be all code.
-        blocks: its fenced blocks.
-        default: path of the file that unnamed code belongs to.
+        text: the answer, which may consist only of code.
+        blocks: the answer's fenced blocks.
+        default: path of the file for code without a file name.
         expected: names that the default file must define.
     """
     files = {block.name: block.text for block in blocks if block.name}
@@ -135,7 +135,7 @@ def whole_files(
         unnamed = [code]
     if not default.endswith(".py"):
         unnamed = []
-        if not files and len(blocks) == 1:  # of several blocks in other languages, any could be the file
+        if not files and len(blocks) == 1:  # one of several blocks in other languages would be ambiguous
             files[default] = blocks[0].text
     if unnamed and default not in files:
         files[default] = _choose([_tidy(code) for code in unnamed], expected)
@@ -146,32 +146,32 @@ def whole_files(
 
 
 def _tidy(code: str) -> str:
-    """Python source without transcript prompts, common indentation, or surrounding prose."""
+    """Return Python source without transcript prompts, common indentation and surrounding prose."""
     text = code.strip("\n") + "\n"
-    if len(text) > _MOST_PARSED or parse_source(text) is not None:
+    if len(text) > _MAX_PARSED or parse_source(text) is not None:
         return text
     lines = text.split("\n")
     if any(line.startswith(">>> ") for line in lines):
         lines = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
     text = textwrap.dedent("\n".join(lines)).strip("\n") + "\n"
     lines = text.splitlines()
-    first = next((i for i, line in enumerate(lines) if line.startswith(_STARTS)), 0)
-    source = longest_start("\n".join(lines[first:]))
-    is_most = len(lines) - first - len(source.splitlines()) <= _TRIMS
-    return source if is_most and defined_names(source) else text
+    start = next((i for i, line in enumerate(lines) if line.startswith(_CODE_STARTS)), 0)
+    source = longest_start("\n".join(lines[start:]))
+    keeps_most = len(lines) - start - len(source.splitlines()) <= _MAX_PROSE
+    return source if keeps_most and defined_names(source) else text
 
 
 def _choose(codes: list[str], expected: Sequence[str]) -> str:
-    """Of several blocks: the first that defines all expected names, else all compatible ones."""
-    wanted = set(expected)
-    if wanted:
+    """Return the first block that defines all expected names, else all blocks joined, else the best block."""
+    expected_names = set(expected)
+    if expected_names:
         for code in codes:
-            if wanted <= _names(code):
+            if expected_names <= _names(code):
                 return code
-    together = "\n\n".join(codes)
-    if len(codes) == 1 or (wanted and wanted <= _names(together)):
-        return together
-    return max(codes, key=lambda code: (len(_names(code) & wanted), len(_names(code)), len(code)))
+    all_code = "\n\n".join(codes)
+    if len(codes) == 1 or (expected_names and expected_names <= _names(all_code)):
+        return all_code
+    return max(codes, key=lambda code: (len(_names(code) & expected_names), len(_names(code)), len(code)))
 
 
 def _problem(files: Mapping[str, str], default: str, expected: Iterable[str]) -> str | None:
@@ -180,8 +180,8 @@ def _problem(files: Mapping[str, str], default: str, expected: Iterable[str]) ->
     if not files:
         return "Your answer holds no code. Answer with the complete code in one ```python block."
     code = files.get(default) or "("
-    if len(code) > _MOST_PARSED or parse_source(code) is None:
-        return None  # a run reports the syntax error with its line
+    if len(code) > _MAX_PARSED or parse_source(code) is None:
+        return None  # running the code reports the syntax error
     missing = sorted(set(expected) - _names(code))
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
@@ -190,28 +190,28 @@ def _problem(files: Mapping[str, str], default: str, expected: Iterable[str]) ->
 
 
 def _names(code: str) -> set[str]:
-    return defined_names(code) if len(code) <= _MOST_PARSED else set()
+    return defined_names(code) if len(code) <= _MAX_PARSED else set()
 
 
-def stands_for_others(line: str) -> bool:
+def is_elision(line: str) -> bool:
     """Whether a line stands for elided code, such as `# ... existing code ...`."""
-    return _ELIDED.match(line[:_MOST_OF_A_LINE]) is not None
+    return _ELIDED.match(line[:_MAX_LINE]) is not None
 
 
 class Whole:
     """The blocks of an answer that aren't edits, checked for elisions."""
 
     def __init__(self, blocks: Sequence[Block], *, default: str, is_cut: bool) -> None:
-        """Read the blocks; `is_cut`: the rest of the answer isn't read."""
+        """Read the blocks; `is_cut` means that the rest of the answer wasn't read."""
         lines = [line for block in blocks for line in block.text.split("\n")]
-        self._elided = [line for line in lines if stands_for_others(line)]
+        self._elided = [line for line in lines if is_elision(line)]
         self._marker = next((line for block in blocks if (line := _marker(block.text))), None)
         is_open = bool(blocks) and not blocks[-1].is_closed
         self._open = (blocks[-1].name or default) if is_open else None
         self._is_cut = is_cut
 
     def refusal(self, path: str, code: str, before: str | None) -> str | None:
-        """Reason against writing a file; None if there is none. `before` is None for a new file."""
+        """Return why a file isn't written, or None. `before` is None for a new file."""
         if self._marker is not None and self._marker not in (before or ""):
             return _MARKER.format(path=path, line=self._marker.strip())
         if before is not None and self._elided:
@@ -221,13 +221,13 @@ class Whole:
                 return _ELISION.format(path=path, line=line.strip())
         is_shorter = before is not None and len(code) < len(before)
         if path == self._open and (is_shorter or self._is_cut):
-            return _CUT.format(path=path)
+            return _TRUNCATED.format(path=path)
         return None
 
 
 def _marker(code: str) -> str | None:
-    """A line that begins an edit in no supported format, or a git conflict."""
+    """Return a line that begins an edit in an unsupported format or a git conflict, or None."""
     lines = code.split("\n")
-    begins = [line for line in lines if line.startswith(("<<<<<<<", "&lt;" * 5, "------- "))]
-    ends = any(line.startswith((">>>>>>>", "&gt;" * 5, "+++++++ ")) for line in lines)
-    return begins[0] if begins and ends else None
+    openings = [line for line in lines if line.startswith(("<<<<<<<", "&lt;" * 5, "------- "))]
+    is_closed = any(line.startswith((">>>>>>>", "&gt;" * 5, "+++++++ ")) for line in lines)
+    return openings[0] if openings and is_closed else None

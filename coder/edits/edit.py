@@ -1,4 +1,4 @@
-"""Edits: an answer's changes to files, whatever their format."""
+"""Edits: an answer's changes to files, independent of their format."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,26 +12,26 @@ class Hunk:
     """Lines that must be in the file, and their replacement."""
 
     lines: tuple[tuple[Sign, str], ...]
-    """Lines with their ends; a file's last one may have none."""
+    """Lines with line ends; the last line of a file may have none."""
     line: int | None = None
-    """Line number in the answer, from 1; a hint. A hunk without old lines is inserted behind this line."""
+    """Line number in the answer, from 1, as a hint. A hunk without old lines is inserted after it."""
     anchors: tuple[str, ...] = ()
-    """Lines somewhere above it, outermost first; a hint."""
+    """Lines above the hunk, outermost first, as a hint."""
     at_end: bool = False
-    """It ends where the file ends."""
+    """Whether the hunk is at the end of the file."""
     signed: bool = False
-    """From a diff or patch: hunks are in order, and their indentation is exact."""
+    """Whether the hunk is from a diff or patch, so that hunks are in order and indentation is exact."""
     others: tuple["Hunk", ...] = ()
-    """Alternative readings, tried in this order after the first."""
+    """Alternative readings of the hunk, tried in this order."""
 
     @property
     def old(self) -> list[str]:
-        """The lines that must be there."""
+        """The lines that must be in the file."""
         return [text for sign, text in self.lines if sign != "+"]
 
     @property
     def new(self) -> list[str]:
-        """The lines that replace them."""
+        """The lines that replace the old ones."""
         return [text for sign, text in self.lines if sign != "-"]
 
 
@@ -40,7 +40,7 @@ class Edit:
     """An answer's change to one file."""
 
     path: str
-    """Path in the answer."""
+    """Path as in the answer."""
     action: Literal["write", "change", "delete"]
     text: str = ""
     """The whole file, for `write`."""
@@ -48,47 +48,47 @@ class Edit:
     to: str | None = None
     """The file's new name, if it is renamed."""
     keeps: bool = False
-    """Keep the file under its old name too: a copy."""
+    """Whether the file is also kept under its old name, as a copy."""
     new: bool = False
-    """The file must not exist yet."""
+    """Whether the file must not exist yet."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every path that it affects."""
+        """All paths that the edit affects."""
         return (self.path,) if self.to is None else (self.path, self.to)
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """An unreadable or inapplicable part of an answer, in words for the model."""
+    """An unreadable or inapplicable part of an answer, described for the model."""
 
     text: str
     path: str | None = None
-    """The file of the workspace concerned, if showing it helps."""
+    """The affected workspace file, if showing it helps."""
     lines: str = ""
     """Lines of the answer, quoted."""
     near: str = ""
-    """Lines of the file, quoted: the nearest ones, or those around each place."""
+    """Lines of the file, quoted: the most similar ones, or those around each place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The files that an answer changes, and what to ask for again."""
+    """The files that an answer changes, and problems to report."""
 
     files: dict[str, str | None] = field(default_factory=dict)
-    """Whole new texts by path, of changed files; None deletes."""
+    """New texts of changed files by path; None: deleted."""
     problem: str | None = None
     fits: bool = True
-    """False: some edit doesn't fit or is unreadable. `files` may still hold those that fit."""
+    """False: an edit doesn't fit or is unreadable. `files` may contain the other edits."""
     empty: bool = False
-    """The answer holds neither an edit nor a file."""
+    """Whether the answer contains neither an edit nor a file."""
     gist: str = ""
     """The problem in one sentence, if `problem` has several."""
     only_shows: bool = False
-    """The answer holds no edit, and no block that names its file."""
+    """Whether the answer contains neither an edit nor a block with a file name."""
     missed: tuple[str, ...] = ()
-    """Files of edits that don't fit, of which `problem` quotes no lines."""
+    """Files with edits that don't fit and of which `problem` quotes no lines."""
     left_out: tuple[str, ...] = ()
-    """Files that the answer changes without permission."""
+    """Files that the answer changes but may not write."""
     apart: dict[str, str | None] = field(default_factory=dict)
-    """The texts of those files, as far as the edits fit."""
+    """New texts of the files in `left_out`, as far as the edits fit."""

@@ -1,4 +1,4 @@
-"""The `apply_patch` envelope: sections for files, with hunks that are located by their context only.
+"""Read the `apply_patch` envelope: sections for files, with hunks that are located by context only.
 
 *** Begin Patch
 *** Update File: a.py
@@ -23,52 +23,54 @@ from coder.edits.nesting import closes_signed
 _SECTION = re.compile(r"^\*{3} (?P<what>Add|Update|Delete) File: *(?P<path>\S.*?)\s*$")
 _MOVE = re.compile(r"^\*{3} Move to: *(?P<path>\S.*?)\s*$")
 _BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
-_NO_SECTION = "The patch has no section: `*** Update File: PATH`, or `Add` or `Delete` instead of `Update`."
+_MISSING_SECTION = (
+    "The patch has no section: `*** Update File: PATH`, or `Add` or `Delete` instead of `Update`."
+)
 
 
 def begins_patch(line: str) -> bool:
-    """Whether this line begins a patch, or a section of a patch without its first line."""
+    """Whether a line begins a patch, or a section of a patch whose first line is missing."""
     return line.strip() == _BEGIN or _SECTION.match(line) is not None
 
 
 def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> tuple[list[Edit], list[Slip], int]:
-    """Edits of the patch in line `at`, unreadable parts, and the index behind; `fence` closes the block."""
-    begun = lines[at].strip() == _BEGIN
+    """Return edits and slips of the patch in line `at`, and the index after it; `fence` closes the block."""
+    has_begin = lines[at].strip() == _BEGIN
     sections: list[tuple[re.Match[str], list[str]]] = []
     slips: list[Slip] = []
-    i = at + begun
-    while i < len(lines) and (fence is None or not closes_signed(lines[i], fence)):
-        line = lines[i]
+    index = at + has_begin
+    while index < len(lines) and (fence is None or not closes_signed(lines[index], fence)):
+        line = lines[index]
         section = _SECTION.match(line)
         if line.strip() == _END:
-            if begun and not sections:
-                slips.append(Slip(_NO_SECTION))
-            i += 1
+            if has_begin and not sections:
+                slips.append(Slip(_MISSING_SECTION))
+            index += 1
             break
         if section is not None:
             sections.append((section, []))
-        elif not begun and fence is None and line.strip() and not _goes_on(sections[-1][0], line):
+        elif not has_begin and fence is None and line.strip() and not _goes_on(sections[-1][0], line):
             break
         elif sections:
             sections[-1][1].append(line)
-        i += 1
+        index += 1
     else:
-        if begun and i == len(lines):
+        if has_begin and index == len(lines):
             slips.append(Slip(f"The patch isn't closed by `{_END}`."))
-    read = [_edit(section["what"], section["path"], body) for section, body in sections]
-    edits = [one for one in read if isinstance(one, Edit)]
-    return edits, [*(one for one in read if isinstance(one, Slip)), *slips], i
+    results = [_edit(section["what"], section["path"], body) for section, body in sections]
+    edits = [result for result in results if isinstance(result, Edit)]
+    return edits, [*(result for result in results if isinstance(result, Slip)), *slips], index
 
 
 def _goes_on(section: re.Match[str], line: str) -> bool:
-    """Whether a line belongs to a section outside of any fence and patch."""
+    """Whether a line belongs to a section that is outside of any fence and patch."""
     return section["what"] != "Delete" and (line[0] in " +-@" or line.startswith("*** "))
 
 
-def _edit(what: str, path: str, body: Sequence[str]) -> Edit | Slip:
-    if what == "Delete":
+def _edit(action: str, path: str, body: Sequence[str]) -> Edit | Slip:
+    if action == "Delete":
         return Edit(path, "delete")
-    if what == "Add":
+    if action == "Add":
         lines = [line for line in _without_empty_end(body) if line.strip() != _END_OF_FILE]
         if not all(line.startswith("+") for line in lines if line.strip()):
             return Slip(f"`{path}`: every line of a new file must begin with `+` in a patch.")
@@ -109,7 +111,7 @@ def _without_empty_end(lines: Sequence[str]) -> Sequence[str]:
 
 
 def _signed(lines: Sequence[str]) -> Signed:
-    """Lines by sign; one without a sign is context whose blank was forgotten."""
+    """Return lines with their signs; a line without a sign is context whose blank was forgotten."""
     signs = [SIGNS.get(line[:1] or " ") for line in lines]
     return [
         (sign, f"{line[1:]}\n") if sign is not None else (" ", f"{line}\n")

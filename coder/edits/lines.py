@@ -1,4 +1,4 @@
-"""Lines of a file: their ends (only \\n ends one, as in git; \\r belongs to it), and their indentation."""
+"""Split and join lines of a file: line ends (only \\n ends a line, as in git), and indentation."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,34 +7,34 @@ BOM = "\ufeff"
 
 
 def split_lines(text: str) -> list[str]:
-    """Lines of a text with their ends; the last one may have none."""
-    *whole, last = text.split("\n")
-    return [f"{line}\n" for line in whole] + ([last] if last else [])
+    """Split a text into lines with line ends; the last line may have none."""
+    *complete_lines, last_line = text.split("\n")
+    return [f"{line}\n" for line in complete_lines] + ([last_line] if last_line else [])
 
 
 def bare(line: str) -> str:
-    """A line without its end."""
+    """Return a line without its line end."""
     return line.removesuffix("\n").removesuffix("\r")
 
 
 def usual_end(lines: Sequence[str]) -> str:
-    """The end that most lines have."""
-    ended = sum(line.endswith("\n") for line in lines)
-    with_return = sum(line.endswith("\r\n") for line in lines)
-    return "\r\n" if with_return * 2 > ended else "\n"
+    """Return the line end that most lines have."""
+    end_count = sum(line.endswith("\n") for line in lines)
+    return_count = sum(line.endswith("\r\n") for line in lines)
+    return "\r\n" if return_count * 2 > end_count else "\n"
 
 
 def joined(lines: Iterable[str], end: str) -> str:
-    """Join lines; one without an end gets one, unless it is the last."""
+    """Join lines; a line without line end gets one, unless it is the last."""
     text = list(lines)
-    for i, line in enumerate(text[:-1]):
+    for index, line in enumerate(text[:-1]):
         if not line.endswith("\n"):
-            text[i] = line + end
+            text[index] = line + end
     return "".join(text)
 
 
 def like(text: str, before: str) -> str:
-    """A file's new text, with its previous line ends and byte order mark."""
+    """Return a file's new text with the old text's line ends and byte order mark."""
     mark = BOM if before.startswith(BOM) else ""
     text = text.removeprefix(BOM)
     if usual_end(split_lines(before)) == "\r\n":
@@ -44,20 +44,22 @@ def like(text: str, before: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A difference of indentation: remove `cut` from an answer's lines, prepend `added`."""
+    """A difference of indentation: remove `cut` from an answer's lines, then prepend `added`."""
 
     cut: str
     added: str
 
     def applied(self, line: str) -> str:
-        """A line of the answer with the file's indentation."""
+        """Return a line of the answer with the file's indentation."""
         return self.added + line.removeprefix(self.cut) if line.strip() else line
 
 
 def find_shift(answered: Sequence[str], there: Sequence[str]) -> Shift | None:
-    """The difference of indentation of the same lines; None unless it is the same for all."""
+    """Return the difference of indentation of equal lines; None if the lines differ by different amounts."""
     shifts = {
-        _shift(indent(line), indent(own)) for line, own in zip(answered, there, strict=True) if line.strip()
+        _shift(indent(line), indent(present))
+        for line, present in zip(answered, there, strict=True)
+        if line.strip()
     }
     return shifts.pop() if len(shifts) == 1 else None
 
@@ -69,5 +71,5 @@ def _shift(answered: str, there: str) -> Shift | None:
 
 
 def indent(line: str) -> str:
-    """The blanks before a line's text."""
+    """Return the blanks before a line's text."""
     return line[: len(line) - len(line.lstrip(" \t"))]

@@ -1,7 +1,7 @@
-"""Locate a hunk's lines in a file: strictly first, then more leniently; ambiguity means no place.
+"""Locate a hunk's lines in a file, first strictly, then leniently; an ambiguous hunk has no place.
 
-The steps: verbatim; without trailing blanks and with typographic signs made plain; with the same shift of all
-indentations. A search is one `str.find` over a text made once per step and file, so its cost is linear.
+The steps: verbatim; without trailing blanks and typographic characters; with a constant shift of indentation.
+A search is one `str.find` in a text that is built once per step and file, so it takes linear time.
 """
 
 from bisect import bisect_right
@@ -12,12 +12,12 @@ from itertools import accumulate
 from coder.edits.edit import Hunk
 from coder.edits.lines import Shift, find_shift
 
-_MOST_PLACES = 50
-"""Most places of one hunk that are examined."""
-_LEAST_SAID = 12
-"""Characters of new lines beyond which a match is no coincidence."""
-_NO_END = "\0"
-_SIGNS = str.maketrans("‘’‚“”„–—‑−\u00a0\u2009\u202f", "'''\"\"\"----   ")
+_MAX_PLACES = 50
+"""Maximum places of one hunk to examine."""
+_MIN_ADDED = 12
+"""A match of new lines with fewer characters may be a coincidence."""
+_NO_NEWLINE = "\0"
+_PLAIN_CHARACTERS = str.maketrans("‘’‚“”„–—‑−\u00a0\u2009\u202f", "'''\"\"\"----   ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +26,33 @@ class HunkPlace:
 
     start: int
     end: int
-    """Indices of the first line, and of the one behind the last."""
+    """Indices of the first line, and of the line after the last."""
     exact: bool = False
-    """Verbatim, including line ends."""
+    """Whether the lines match verbatim, including line ends."""
     shift: Shift | None = None
     """How the file's indentation differs from the hunk's."""
 
 
 @dataclass(frozen=True, slots=True)
 class HunkMatch:
-    """Places where a hunk fits: the only one, or all that fit equally well."""
+    """The places where a hunk fits: one place, or all that fit equally well."""
 
     hunk: Hunk
-    """The reading that fits."""
+    """The hunk or alternative reading that fits."""
     places: tuple[HunkPlace, ...] = ()
 
     @property
     def place(self) -> HunkPlace | None:
-        """The place, if it is unique."""
+        """The place if it is unique, else None."""
         return self.places[0] if len(self.places) == 1 else None
 
 
 def _exactly(line: str) -> str:
-    return line[:-1] if line.endswith("\n") else line + _NO_END
+    return line[:-1] if line.endswith("\n") else line + _NO_NEWLINE
 
 
 def _roughly(line: str) -> str:
-    return line.rstrip().translate(_SIGNS)
+    return line.rstrip().translate(_PLAIN_CHARACTERS)
 
 
 def _unindented(line: str) -> str:
@@ -67,98 +67,102 @@ class Index:
         self._texts: dict[str, tuple[str, list[int]]] = {}
 
     def positions(self, old: Sequence[str], form: Callable[[str], str]) -> list[int]:
-        """Indices at which these lines, in this form, occur consecutively."""
+        """Return the indices at which these lines occur, compared after conversion by `form`."""
         if form.__name__ not in self._texts:
-            formed = [form(line) for line in self.lines]
-            begins = list(accumulate((len(line) + 1 for line in formed), initial=0))
-            self._texts[form.__name__] = _as_text(formed), begins
-        text, begins = self._texts[form.__name__]
+            converted = [form(line) for line in self.lines]
+            starts = list(accumulate((len(line) + 1 for line in converted), initial=0))
+            self._texts[form.__name__] = _as_text(converted), starts
+        text, starts = self._texts[form.__name__]
         needle = _as_text([form(line) for line in old])
         indices: list[int] = []
-        at = text.find(needle)
-        while at >= 0 and len(indices) < _MOST_PLACES:
-            indices.append(bisect_right(begins, at) - 1)
-            at = text.find(needle, at + 1)
+        position = text.find(needle)
+        while position >= 0 and len(indices) < _MAX_PLACES:
+            indices.append(bisect_right(starts, position) - 1)
+            position = text.find(needle, position + 1)
         return indices
 
     def below_anchors(self, hunk: Hunk) -> int | None:
-        """The line behind a hunk's last anchor: each is unique in the file, or the first below another."""
-        below: int | None = None
+        """Return the line after a hunk's last anchor; each anchor is unique, or the first below another."""
+        next_line: int | None = None
         for anchor in hunk.anchors:
-            indices = [at for at in self.positions([anchor], _unindented) if below is None or at >= below]
-            if not indices or (below is None and len(indices) > 1):
+            indices = [
+                index
+                for index in self.positions([anchor], _unindented)
+                if next_line is None or index >= next_line
+            ]
+            if not indices or (next_line is None and len(indices) > 1):
                 return None
-            below = indices[0] + 1
-        return below
+            next_line = indices[0] + 1
+        return next_line
 
 
 def _as_text(lines: Sequence[str]) -> str:
     return "".join(f"\n{line}" for line in lines) + "\n"
 
 
-def locate(index: Index, hunk: Hunk, *, behind: int = 0) -> HunkMatch:
-    """Places of a hunk's old lines, by the strictest successful step; `behind`: the previous hunk's end."""
+def locate(index: Index, hunk: Hunk, *, previous_end: int = 0) -> HunkMatch:
+    """Return the places of a hunk's old lines by the strictest step that succeeds."""
     for form in (_exactly, _roughly, _unindented):
-        several = HunkMatch(hunk)
+        ambiguous = HunkMatch(hunk)
         for reading in (hunk, *hunk.others):
             places = _places(index, reading, form)
             if len(places) > 1:
-                places = _hinted(index, reading, places, behind)
+                places = _apply_hints(index, reading, places, previous_end)
             if len(places) == 1:
                 return HunkMatch(reading, tuple(places))
-            if places and not several.places:
-                several = HunkMatch(reading, tuple(places))
-        if several.places:
-            return several
+            if places and not ambiguous.places:
+                ambiguous = HunkMatch(reading, tuple(places))
+        if ambiguous.places:
+            return ambiguous
     return HunkMatch(hunk)
 
 
 def _places(index: Index, hunk: Hunk, form: Callable[[str], str]) -> list[HunkPlace]:
-    """The places of a hunk's old lines, compared in this form."""
+    """Return the places of a hunk's old lines, compared after conversion by `form`."""
     old = hunk.old
     starts = index.positions(old, form) if old else []
     if form is not _unindented:
         return [HunkPlace(at, at + len(old), exact=form is _exactly) for at in starts]
     if hunk.signed or not any(line.strip() for line in old):
-        return []  # in a diff, a forgotten sign looks like a shift
+        return []  # in a diff, a missing sign looks like a shift
     shifts = [(at, find_shift(old, index.lines[at : at + len(old)])) for at in starts]
     return [HunkPlace(at, at + len(old), shift=shift) for at, shift in shifts if shift is not None]
 
 
-def _hinted(index: Index, hunk: Hunk, places: list[HunkPlace], behind: int) -> list[HunkPlace]:
-    """Of several places, the one that the hunk's hints choose; all if they choose none."""
-    if hunk.at_end and (last := [place for place in places if place.end == len(index.lines)]):
-        return last
-    if hunk.line is not None and (there := [place for place in places if place.start == hunk.line - 1]):
-        # A hunk without trailing context is searched at the end, whatever its number, as git and patch do.
-        opens, ends = hunk.lines[0][0] == " ", hunk.lines[-1][0] != " "
-        at_end = places[-1].end == len(index.lines) and places[-1] not in there
-        return places if opens and ends and at_end else there
-    below = index.below_anchors(hunk)
-    if below is not None:
-        return [place for place in places if place.start >= below][:1] or places
+def _apply_hints(index: Index, hunk: Hunk, places: list[HunkPlace], previous_end: int) -> list[HunkPlace]:
+    """Return the place that the hunk's hints choose from several, or all if they choose none."""
+    if hunk.at_end and (at_file_end := [place for place in places if place.end == len(index.lines)]):
+        return at_file_end
+    if hunk.line is not None and (at_number := [place for place in places if place.start == hunk.line - 1]):
+        # A hunk without trailing context may belong to the end despite its number, as in git and patch.
+        has_leading_context, has_no_trailing_context = hunk.lines[0][0] == " ", hunk.lines[-1][0] != " "
+        fits_at_end = places[-1].end == len(index.lines) and places[-1] not in at_number
+        return places if has_leading_context and has_no_trailing_context and fits_at_end else at_number
+    anchor_line = index.below_anchors(hunk)
+    if anchor_line is not None:
+        return [place for place in places if place.start >= anchor_line][:1] or places
     if hunk.signed:
-        later = [place for place in places if place.start >= behind]
-        return later if len(later) == 1 else places
+        later_places = [place for place in places if place.start >= previous_end]
+        return later_places if len(later_places) == 1 else places
     return places
 
 
 def place_of_addition(lines: Sequence[str], index: Index, hunk: Hunk) -> HunkPlace | None:
-    """Place of added lines without context: in an empty file, at a line number or at the end."""
+    """Return the place of added lines without context: in an empty file, at a line number or at the end."""
     if not lines:
         return HunkPlace(0, 0, exact=True)
     if hunk.at_end:
         return HunkPlace(len(lines), len(lines))
     if hunk.line is not None and 0 <= hunk.line <= len(lines):
         return HunkPlace(hunk.line, hunk.line)
-    below = index.below_anchors(hunk)
-    return HunkPlace(below, below) if below is not None else None
+    anchor_line = index.below_anchors(hunk)
+    return HunkPlace(anchor_line, anchor_line) if anchor_line is not None else None
 
 
 def is_done(index: Index, hunk: Hunk) -> bool:
     """Whether the hunk is already applied: its new lines occur once, and are long enough."""
     old = {line.strip() for line in hunk.old}
-    added = [line.strip() for sign, line in hunk.lines if sign == "+" and line.strip() not in old]
-    if sum(map(len, added)) < _LEAST_SAID:
+    added_lines = [line.strip() for sign, line in hunk.lines if sign == "+" and line.strip() not in old]
+    if sum(map(len, added_lines)) < _MIN_ADDED:
         return False
     return len(locate(index, Hunk(tuple((" ", line) for line in hunk.new))).places) == 1

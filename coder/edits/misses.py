@@ -1,4 +1,4 @@
-"""Describe edits that don't fit, with the lines of the file that may be meant."""
+"""Describe edits that don't fit, with the most similar lines of the file."""
 
 import re
 from collections import Counter
@@ -11,44 +11,44 @@ from coder.edits.lines import bare
 from coder.edits.syntax import block, numbered
 
 NOT_THERE = "an edit doesn't fit: its lines aren't there."
-_AROUND = 2
-_LEAST_ALIKE = 0.3
-"""Lowest likeness (of 1) of quoted lines."""
-_MOST_OF_A_LINE, _MOST_LINES, _MOST_COMPARED = 400, 400, 400
-"""Most characters of a line, lines of a hunk and words of a place that are compared."""
-_TELLING, _PLACES = 3, 8
-"""Longest lines of a hunk whose words find places, and places that are compared."""
+_MARGIN = 2
+_MIN_SIMILARITY = 0.3
+"""Minimum similarity (0 to 1) of quoted lines."""
+_MAX_LINE, _MAX_LINES, _MAX_WORDS = 400, 400, 400
+"""Maximum characters of a line, lines of a hunk and words of a place to compare."""
+_SEARCH_LINES, _MAX_COMPARED = 3, 8
+"""Number of a hunk's longest lines with which places are found, and of places to compare."""
 
-_SHOWN_PLACES = 3
-"""Places whose lines are quoted where a hunk fits several."""
+_MAX_SHOWN = 3
+"""Maximum places to quote if a hunk fits several."""
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
-def miss(path: str, hunk: Hunk, why: str, near: str = "") -> Slip:
+def miss(path: str, hunk: Hunk, reason: str, excerpt: str = "") -> Slip:
     """Describe a hunk that was not applied."""
-    old = [bare(line) for line in hunk.old]
-    quoted = f"The lines to be replaced were:\n{block(old)}" if old else ""
-    return Slip(f"`{path}`: {why}", path, lines=quoted, near=near)
+    old_lines = [bare(line) for line in hunk.old]
+    quoted = f"The lines to be replaced were:\n{block(old_lines)}" if old_lines else ""
+    return Slip(f"`{path}`: {reason}", path, lines=quoted, near=excerpt)
 
 
-def gist(misses: Sequence[Slip], *, others: int = 0) -> str:
-    """The first miss in a sentence, and the number of others."""
-    more = len(misses) + others - 1
-    return f"{misses[0].text} (and {more} more)" if more else misses[0].text
+def summarize_misses(misses: Sequence[Slip], *, others: int = 0) -> str:
+    """Return the first miss in a sentence, and the number of others."""
+    other_count = len(misses) + others - 1
+    return f"{misses[0].text} (and {other_count} more)" if other_count else misses[0].text
 
 
 def reported(misses: Sequence[Slip], *, others: int = 0, changed_files: Sequence[str] = ()) -> str:
-    """The message about an answer with edits that were not made.
+    """Return the message about an answer with edits that were not made.
 
     Args:
         others: number of edits besides the misses that were not made.
         changed_files: files in which the other edits were made.
     """
-    parts = [f"{i}. {_described(one)}" for i, one in enumerate(misses, start=1)]
+    parts = [f"{number}. {_describe(slip)}" for number, slip in enumerate(misses, start=1)]
     if others:
-        why = "do not fit either" if changed_files else "not tried after these"
-        parts.append(f"{count_of(others, 'more edit')} of your answer: {why}.")
+        reason = "do not fit either" if changed_files else "not tried after these"
+        parts.append(f"{count_of(others, 'more edit')} of your answer: {reason}.")
     listing = "\n".join(parts)
     if changed_files:
         paths = ", ".join(f"`{path}`" for path in changed_files)
@@ -63,40 +63,43 @@ def reported(misses: Sequence[Slip], *, others: int = 0, changed_files: Sequence
     )
 
 
-def _described(one: Slip) -> str:
-    quoted = "\n".join(filter(None, [one.lines, one.near]))
-    return f"{one.text} {quoted}".rstrip()
+def _describe(slip: Slip) -> str:
+    quoted = "\n".join(filter(None, [slip.lines, slip.near]))
+    return f"{slip.text} {quoted}".rstrip()
 
 
 def around(lines: Sequence[str], places: Sequence[range]) -> str:
-    """The file's lines at the first few of these places, and a few lines around each."""
-    excerpts = [numbered(lines, at.start - _AROUND, at.stop + _AROUND) for at in places[:_SHOWN_PLACES]]
+    """Return the file's lines around the first few of these places."""
+    excerpts = [numbered(lines, place.start - _MARGIN, place.stop + _MARGIN) for place in places[:_MAX_SHOWN]]
     return "\n".join(["The file's lines there are:", *excerpts])
 
 
 def nearest(lines: Sequence[str], old: Sequence[str]) -> str:
-    """The file's lines most similar to others, or empty text; takes time linear in the file."""
-    there, wanted = _stripped(lines), _stripped(old[:_MOST_LINES])
-    if not any(wanted) or not there:
+    """Return the file's lines that are most similar to `old`, or an empty text, in linear time."""
+    file_lines, old_lines = _stripped(lines), _stripped(old[:_MAX_LINES])
+    if not any(old_lines) or not file_lines:
         return ""
     shared: Counter[int] = Counter()
-    for offset in sorted(range(len(wanted)), key=lambda i: len(wanted[i]))[-_TELLING:]:
-        words = set(wanted[offset].split())
-        for i, line in enumerate(there):
-            shared[max(0, i - offset)] += len(words.intersection(line.split()))
-    size = len(wanted)
-    alike = {at: _likeness(there[at : at + size], wanted) for at, _ in shared.most_common(_PLACES)}
-    best = max(sorted(alike), key=alike.__getitem__)
-    if alike[best] < _LEAST_ALIKE:
+    for offset in sorted(range(len(old_lines)), key=lambda index: len(old_lines[index]))[-_SEARCH_LINES:]:
+        words = set(old_lines[offset].split())
+        for index, line in enumerate(file_lines):
+            shared[max(0, index - offset)] += len(words.intersection(line.split()))
+    size = len(old_lines)
+    similarity = {
+        start: _similarity(file_lines[start : start + size], old_lines)
+        for start, _ in shared.most_common(_MAX_COMPARED)
+    }
+    best = max(sorted(similarity), key=similarity.__getitem__)
+    if similarity[best] < _MIN_SIMILARITY:
         return ""
-    return f"The nearest lines of the file are:\n{numbered(lines, best - _AROUND, best + size + _AROUND)}"
+    return f"The nearest lines of the file are:\n{numbered(lines, best - _MARGIN, best + size + _MARGIN)}"
 
 
 def _stripped(lines: Sequence[str]) -> list[str]:
-    return [line.strip()[:_MOST_OF_A_LINE] for line in lines]
+    return [line.strip()[:_MAX_LINE] for line in lines]
 
 
-def _likeness(there: Sequence[str], wanted: Sequence[str]) -> float:
-    # A comparison of characters takes seconds for each miss.
-    one, other = (_WORD.findall("\n".join(side))[:_MOST_COMPARED] for side in (there, wanted))
-    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+def _similarity(file_lines: Sequence[str], old_lines: Sequence[str]) -> float:
+    # Words are compared, because comparing characters takes seconds for each miss.
+    file_words, old_words = (_WORD.findall("\n".join(side))[:_MAX_WORDS] for side in (file_lines, old_lines))
+    return SequenceMatcher(None, file_words, old_words, autojunk=False).ratio()

@@ -1,7 +1,7 @@
 """Find the end of a fenced block with fences in its text (CommonMark 4.5, and models' habits).
 
 A closing fence has no info string, and at most three blanks before it. An opening fence with an info string
-nests. The file resolves ambiguity: Python must parse, Markdown takes the longest reading.
+nests. The kind of file resolves ambiguity: Python must parse, Markdown takes the longest reading.
 """
 
 import re
@@ -13,22 +13,22 @@ from typing import Literal
 from coder.edits.paths import name_in
 from coder.source.python_names import parse_source
 
-_MOST_BLANKS = 3
-"""Most blanks before a fence (CommonMark 4.5)."""
+_MAX_BLANKS = 3
+"""Maximum blanks before a fence (CommonMark 4.5)."""
 _FENCE = re.compile(r"^[ ]{0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
 Language = Literal["python", "markdown", "other"]
-_MOST_FENCES = 400
-"""Fences behind the opening one that are examined."""
-_MOST_EXAMINED = 20_000
-"""Most fences examined for all blocks of an answer; then the first that can close a block does."""
-_MOST_PARSES = 200
-"""Most parses for all blocks of an answer together."""
-_MOST_PARSED = 500_000
-"""Most characters of code that is parsed to find its end."""
+_MAX_FENCES = 400
+"""Maximum fences to examine after the opening one."""
+_MAX_EXAMINED = 20_000
+"""Maximum fences to examine for all blocks of an answer; then the first possible fence closes a block."""
+_MAX_PARSES = 200
+"""Maximum parses for all blocks of an answer."""
+_MAX_PARSED = 500_000
+"""Maximum characters of code to parse."""
 
 
 def opening_fence(line: str) -> re.Match[str] | None:
-    """`mark` and `info` of a line that opens a block."""
+    """Match a line that opens a block; the groups are `mark` and `info`."""
     return _FENCE.match(line)
 
 
@@ -36,11 +36,11 @@ def closes(line: str, mark: str) -> bool:
     """Whether a line closes the block that this mark opened."""
     line, mark = line.rstrip(), mark.strip()
     bare = line.lstrip(" ")
-    return len(line) - len(bare) <= _MOST_BLANKS and bare.startswith(mark) and not bare.strip(mark[0])
+    return len(line) - len(bare) <= _MAX_BLANKS and bare.startswith(mark) and not bare.strip(mark[0])
 
 
 def closes_signed(line: str, mark: str) -> bool:
-    """As `closes`, in a block of signed lines: a fence behind a context sign (blank) is part of it."""
+    """Like `closes`, but in a block of signed lines, where a fence after a context sign is content."""
     return (mark.startswith(" ") or not line.startswith(" ")) and closes(line, mark)
 
 
@@ -52,10 +52,10 @@ class _Fence:
 
 
 class Fences:
-    """All fences of an answer."""
+    """All fences in an answer."""
 
     def __init__(self, lines: Sequence[str], *, files: Collection[str]) -> None:
-        """Find them in lines without ends; `files` may have names of any shape."""
+        """Find the fences in lines without line ends; `files` are known file names."""
         self._lines = lines
         self._files = files
         self._parsed, self._examined = 0, 0
@@ -63,49 +63,55 @@ class Fences:
         self._all = [_Fence(i, fence["mark"], fence["info"].strip()) for i, fence in openings if fence]
 
     def end(self, at: int, language: Language) -> int:
-        """The line that closes the block opened in line `at`; the end of the lines if none does."""
+        """Return the line that closes the block opened in line `at`; the number of lines if none does."""
         start = bisect_right(self._all, at, key=lambda fence: fence.line)
         mark = self._all[start - 1].mark
-        behind = (self._all[i] for i in range(start, len(self._all)))
-        first = next((fence.line for fence in behind if not fence.info and fence.mark.startswith(mark)), None)
-        if first is None:
+        later_fences = (self._all[i] for i in range(start, len(self._all)))
+        first_bare = next(
+            (fence.line for fence in later_fences if not fence.info and fence.mark.startswith(mark)), None
+        )
+        if first_bare is None:
             return len(self._lines)
-        most = min(_MOST_FENCES, _MOST_EXAMINED - self._examined)
-        near = [fence for fence in self._all[start : start + most] if fence.mark.startswith(mark)]
-        self._examined += len(near)
+        count = min(_MAX_FENCES, _MAX_EXAMINED - self._examined)
+        candidates = [fence for fence in self._all[start : start + count] if fence.mark.startswith(mark)]
+        self._examined += len(candidates)
         if language == "markdown":
-            return self._longest(near) or first
-        end = _nested(near) or first
+            return self._longest(candidates) or first_bare
+        end = _nested(candidates) or first_bare
         if language == "python":
-            ends = dict.fromkeys([end, *(fence.line for fence in near if not fence.info)])
+            ends = dict.fromkeys([end, *(fence.line for fence in candidates if not fence.info)])
             end = next((other for other in ends if self._parses(at, other)), end)
         return end
 
     def _parses(self, at: int, end: int) -> bool:
         self._parsed += 1
-        if self._parsed > _MOST_PARSES:
+        if self._parsed > _MAX_PARSES:
             return False
         code = "\n".join(self._lines[at + 1 : end])
-        return len(code) <= _MOST_PARSED and parse_source(code) is not None
+        return len(code) <= _MAX_PARSED and parse_source(code) is not None
 
     def _longest(self, fences: Iterable[_Fence]) -> int | None:
-        """The last fence that can close a block of Markdown.
+        """Return the last fence that can close a block of Markdown.
 
         A bare fence can close the file or open an inner block. It closes the file if the next fence, which
         would be in that inner block, opens a block itself: it has an info string, or a file's name above it.
         """
         end = None
-        inner: list[_Fence] = []
+        open_fences: list[_Fence] = []
         for fence in fences:
-            if inner and not inner[-1].info and (fence.info or self._is_named(fence, behind=inner[-1])):
+            if (
+                open_fences
+                and not open_fences[-1].info
+                and (fence.info or self._is_named(fence, behind=open_fences[-1]))
+            ):
                 return end
             if fence.info:
-                inner.append(fence)
-            elif inner and fence.mark.startswith(inner[-1].mark):
-                inner.pop()
-            elif not inner:
+                open_fences.append(fence)
+            elif open_fences and fence.mark.startswith(open_fences[-1].mark):
+                open_fences.pop()
+            elif not open_fences:
                 end = fence.line
-                inner.append(fence)
+                open_fences.append(fence)
         return end
 
     def _is_named(self, fence: _Fence, *, behind: _Fence) -> bool:
@@ -119,13 +125,13 @@ class Fences:
 
 
 def _nested(fences: Iterable[_Fence]) -> int | None:
-    """The closing fence if those with an info string open inner blocks; None if there is none."""
-    inner: list[str] = []
+    """Return the closing fence if fences with an info string open inner blocks; None if there is none."""
+    open_marks: list[str] = []
     for fence in fences:
         if fence.info:
-            inner.append(fence.mark)
-        elif not inner:
+            open_marks.append(fence.mark)
+        elif not open_marks:
             return fence.line
-        elif fence.mark.startswith(inner[-1]):
-            inner.pop()
+        elif fence.mark.startswith(open_marks[-1]):
+            open_marks.pop()
     return None

@@ -1,4 +1,4 @@
-"""Paths in answers: find the one a line names, resolve it in the tree, refuse forbidden ones."""
+"""Paths in answers: find the path that a line names, resolve it in the tree, refuse forbidden paths."""
 
 import re
 import unicodedata
@@ -11,35 +11,35 @@ from pathlib import PurePosixPath
 from coder.base.fs.git_names import is_git_name
 from coder.base.text.sanitize import suggest_nearest
 
-_LONGEST = 1000
-"""Most characters of a path, and of a line that may be one."""
-_MOST_COMPARED = 2000
-"""Most names compared with a wrong one: each takes time."""
+_MAX_LENGTH = 1000
+"""Maximum characters of a path, and of a line that may be one."""
+_MAX_COMPARED = 2000
+"""Maximum names to compare with a wrong one."""
 NAME = re.compile(r"(?:[\w.-]+/)*(?:[\w.-]*\.[A-Za-z]\w{0,15}|Makefile|Dockerfile)")
-"""Shape of a path that is easily told from prose."""
-_ALSO_ABSOLUTE = re.compile(rf"/?{NAME.pattern}")
-"""The same, and absolute: it is refused, since the text belongs to no other file."""
+"""A path that is easily distinguished from prose."""
+_NAME_OR_ABSOLUTE = re.compile(rf"/?{NAME.pattern}")
+"""A NAME, perhaps absolute; an absolute path is refused later, since it can't mean another file."""
 PATH = re.compile(rf"{NAME.pattern}|\S*[/\\]\S*")
-"""The same, or any word with a slash."""
+"""A NAME, or any word with a slash."""
 WORD = re.compile(r"\S+")
-_LISTED = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
-_SAID = re.compile(r"^(?:file(?:name)?|path)\s*:\s*", re.IGNORECASE)
-_AROUND = " \t\r*`#:\"'<>"
+_LIST_MARK = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
+_FILE_LABEL = re.compile(r"^(?:file(?:name)?|path)\s*:\s*", re.IGNORECASE)
+_DECORATION = " \t\r*`#:\"'<>"
 _SENTENCE = re.compile(rf"^[^`]*`(?:\./)*({NAME.pattern})`[^`]*:\W{{0,3}}$")
-_NO_FILE = re.compile(
+_OTHER_PURPOSE = re.compile(
     r"\b(?:examples?|us(?:e|es|age|ing)|run|runs|running|call|calls|outputs?|prints?|shows?)\b", re.IGNORECASE
 )
-"""A remark on a block that concerns a file without being it."""
+"""Words in a sentence about a block that isn't the named file's content."""
 
 
 def plain(path: str) -> str:
-    """A path without `./` and doubled or trailing slashes."""
+    """Return a path without `./` and doubled or trailing slashes."""
     return str(PurePosixPath(path)) if path.strip() else ""
 
 
 def refusal(path: str) -> str | None:
-    """Why no answer may name this path; None if it may."""
-    if len(path) > _LONGEST:
+    """Return why no answer may write a path, or None."""
+    if len(path) > _MAX_LENGTH:
         return f"`{path[:40]}…` is too long for a file's name."
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or path[1:3] in (":/", ":\\") or ".." in parts or parts[0] == "~":
@@ -52,94 +52,94 @@ def refusal(path: str) -> str | None:
 
 
 class TreeNames:
-    """The names of all files of a tree, updated by edits."""
+    """The names of all files in a tree, updated by edits."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = dict.fromkeys(names)
 
     @cached_property
     def _folders(self) -> Counter[str]:
-        return Counter(folder for name in self._names for folder in _above(name))
+        return Counter(folder for name in self._names for folder in _parents(name))
 
     @cached_property
     def _by_fold(self) -> dict[str, list[str]]:
         names: dict[str, list[str]] = {}
         for name in self._names:
-            names.setdefault(_folded(name), []).append(name)
+            names.setdefault(_fold(name), []).append(name)
         return names
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
 
     def add(self, name: str) -> None:
-        """Add a file."""
+        """Add a file's name."""
         if name not in self._names:
-            self._folders.update(_above(name))
-            self._by_fold.setdefault(_folded(name), []).append(name)
+            self._folders.update(_parents(name))
+            self._by_fold.setdefault(_fold(name), []).append(name)
             self._names[name] = None
 
     def remove(self, name: str) -> None:
-        """Remove a file."""
+        """Remove a file's name."""
         if name in self._names:
-            self._folders.subtract(_above(name))
-            self._by_fold[_folded(name)].remove(name)
+            self._folders.subtract(_parents(name))
+            self._by_fold[_fold(name)].remove(name)
             del self._names[name]
 
     def find(self, path: str) -> str | None:
-        """The file of a path: an exact match, or the only one that differs only in case."""
+        """Return the file of a path: an exact match, or the only one that differs only in case."""
         if path in self._names:
             return path
-        alike = self._by_fold.get(_folded(path), [])
-        return alike[0] if len(alike) == 1 else None
+        same_fold = self._by_fold.get(_fold(path), [])
+        return same_fold[0] if len(same_fold) == 1 else None
 
     def clash(self, path: str) -> str | None:
-        """Why a new file at this path conflicts with present ones; None if it doesn't."""
-        above = next((str(a) for a in PurePosixPath(path).parents if str(a) in self._names), None)
-        if above is not None:
-            return f"`{path}` can't be written: `{above}` is a file, no folder."
+        """Return why a new file at this path conflicts with existing ones, or None."""
+        parent_file = next((str(a) for a in PurePosixPath(path).parents if str(a) in self._names), None)
+        if parent_file is not None:
+            return f"`{path}` can't be written: `{parent_file}` is a file, no folder."
         return f"`{path}` can't be written: it is a folder." if self._folders[path] > 0 else None
 
     def missing(self, path: str) -> str:
-        """A message that a file is missing, with the one that may be meant."""
-        below = [name for name in self._names if name.endswith(f"/{path}") or path.endswith(f"/{name}")]
-        if len(below) == 1:
-            return f"There is no file `{path}`; do you mean `{below[0]}`?"
-        return f"There is no file `{path}`{suggest_nearest(path, islice(self._names, _MOST_COMPARED)) or '.'}"
+        """Return the message that a file is missing, with a similar name."""
+        similar = [name for name in self._names if name.endswith(f"/{path}") or path.endswith(f"/{name}")]
+        if len(similar) == 1:
+            return f"There is no file `{path}`; do you mean `{similar[0]}`?"
+        return f"There is no file `{path}`{suggest_nearest(path, islice(self._names, _MAX_COMPARED)) or '.'}"
 
 
-def _above(name: str) -> list[str]:
+def _parents(name: str) -> list[str]:
     return [str(folder) for folder in PurePosixPath(name).parents][:-1]
 
 
-def _folded(path: str) -> str:
+def _fold(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
 
 
 def name_in(line: str, files: Collection[str], shape: re.Pattern[str] = NAME) -> str | None:
-    """The path that a line consists of: a known file, or one of this shape."""
-    if len(line) > _LONGEST:
+    """Return the path of which a line consists: a known file, or a path of this shape; else None."""
+    if len(line) > _MAX_LENGTH:
         return None
-    text = _LISTED.sub("", line).strip(_AROUND).removeprefix("//").strip(_AROUND)
-    text = _SAID.sub("", text).strip(_AROUND)
+    text = _LIST_MARK.sub("", line).strip(_DECORATION).removeprefix("//").strip(_DECORATION)
+    text = _FILE_LABEL.sub("", text).strip(_DECORATION)
     is_name = text in files or (shape.fullmatch(text) is not None and "://" not in text)
     return text if is_name else None
 
 
 def name_of_block(
-    info: str, above: str, files: Collection[str], shape: re.Pattern[str] = _ALSO_ABSOLUTE
+    info: str, above: str, files: Collection[str], shape: re.Pattern[str] = _NAME_OR_ABSOLUTE
 ) -> str | None:
-    """The file named by a block's fence line, or by the line above it."""
-    words = re.split(r"[\s:=]+", info[:_LONGEST].strip())
-    in_fence = name_in(words[-1], files if len(words) > 1 else (), shape)
-    return name_in(info.partition(" ")[2], files, shape) or in_fence or name_in(above, files, shape)
+    """Return the file that a block's fence line or the line above names, or None."""
+    words = re.split(r"[\s:=]+", info[:_MAX_LENGTH].strip())
+    fence_name = name_in(words[-1], files if len(words) > 1 else (), shape)
+    return name_in(info.partition(" ")[2], files, shape) or fence_name or name_in(above, files, shape)
 
 
 def name_in_comment(line: str) -> str | None:
-    """The file that a comment consists of."""
+    """Return the file of which a comment consists, or None."""
     return name_in(line, ()) if line.lstrip().startswith(("#", "//")) else None
 
 
 def name_in_sentence(line: str) -> str | None:
-    """The only file quoted in a sentence that introduces a block: "The corrected `a.py`:"."""
-    match = _SENTENCE.match(line.strip()[:_LONGEST])
-    return match[1] if match is not None and _NO_FILE.search(line) is None else None
+    """Return the only file quoted in a sentence that introduces a block: "The corrected `a.py`:"."""
+    match = _SENTENCE.match(line.strip()[:_MAX_LENGTH])
+    return match[1] if match is not None and _OTHER_PURPOSE.search(line) is None else None

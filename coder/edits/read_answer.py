@@ -1,7 +1,7 @@
-"""Read an answer once: its edits in any format, and blocks that may be whole files.
+"""Read an answer: its edits in any format, and blocks that may be whole files.
 
-The beginning of a Markdown block tells its kind: search/replace, a patch, a diff; all other blocks are whole
-files or nothing. Edits outside of any block count too.
+The beginning of a block shows its kind: search/replace, a patch or a diff; other blocks may be whole files.
+Edits outside of blocks count, too.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,11 +14,11 @@ from coder.edits.hunks import begins_diff, begins_hunk, begins_names, is_numbere
 from coder.edits.nesting import Fences, closes, opening_fence
 from coder.edits.paths import PATH, WORD, name_in, name_of_block
 
-_MOST_SLIPS = 4
-_LOOK = 4
-"""Lines at the start of a block among which an edit must begin."""
-_DIFFS = {"diff", "patch", "udiff"}
-_OF_DIFFS = (".diff", ".patch")
+_MAX_SLIPS = 4
+_MAX_DISTANCE = 4
+"""An edit must begin within this many lines of a block."""
+_DIFF_LANGUAGES = {"diff", "patch", "udiff"}
+_DIFF_SUFFIXES = (".diff", ".patch")
 
 
 @dataclass(slots=True)
@@ -32,23 +32,23 @@ class Edits:
 
 
 def read_edits(text: str, *, default: str = "", files: Collection[str] = ()) -> Edits:
-    """The edits in an answer; unnamed ones belong to the default file."""
+    """Return the edits in an answer; those without a file name belong to the default file."""
     reader = _Reader(_lines(text), default, files)
     reader.read()
     return reader.answer
 
 
 def _lines(text: str) -> list[str]:
-    """Lines without their ends; \\r stays where only some lines have it."""
+    """Return lines without line ends; \\\\r stays if only some lines have it."""
     lines = text.split("\n")
-    written = [line for line in lines[:-1] if line]
-    if written and all(line.endswith("\r") for line in written):
+    non_empty = [line for line in lines[:-1] if line]
+    if non_empty and all(line.endswith("\r") for line in non_empty):
         return [line.removesuffix("\r") for line in lines]
     return lines
 
 
 def _begins_patch(line: str) -> bool:
-    """As `begins_patch`, imported only for an answer that may contain one."""
+    """Like `envelope.begins_patch`, which is imported only for an answer that may contain a patch."""
     if "***" not in line:
         return False
     from coder.edits.envelope import begins_patch
@@ -63,15 +63,15 @@ class _Reader:
         self._fences = Fences(lines, files=files)
         self._files = files
         self._name = default
-        """The file of the edit before, where the next one names none."""
+        """The file of the previous edit, for an edit without a file name."""
         self._fence: str | None = None
-        """What closes the block of edits that is being read."""
+        """The fence that closes the current block of edits."""
 
     def read(self) -> None:
-        """Read the answer once."""
-        i = 0
-        while i < len(self._lines) and len(self.answer.slips) < _MOST_SLIPS:
-            i = self._outside(i) if self._fence is None else self._inside(i)
+        """Read the whole answer."""
+        index = 0
+        while index < len(self._lines) and len(self.answer.slips) < _MAX_SLIPS:
+            index = self._outside(index) if self._fence is None else self._inside(index)
 
     def _outside(self, at: int) -> int:
         line = self._lines[at]
@@ -79,7 +79,7 @@ class _Reader:
         if opening is None:
             return self._edit(at) or at + 1
         mark, info = opening["mark"], opening["info"].strip()
-        is_diff = info.lower().partition(" ")[0] in _DIFFS
+        is_diff = info.lower().partition(" ")[0] in _DIFF_LANGUAGES
         above = line_above(self._lines, at)
         name = name_of_block(info, above, self._files, PATH) or self._name
         if self._begins_edits(at + 1, mark, is_diff=is_diff):
@@ -88,7 +88,7 @@ class _Reader:
             return at + 1
         block, end = block_at(self._lines, at, self._fences, files=self._files)
         body = self._lines[at + 1 : end]
-        if is_diff and _is_hunk(body) and not name.endswith(_OF_DIFFS):
+        if is_diff and _is_hunk(body) and not name.endswith(_DIFF_SUFFIXES):
             self._name = name
             self._take_diff(["@@", *body], 0)
         else:
@@ -102,14 +102,14 @@ class _Reader:
             self._fence = None
             return at + 1
         end = self._edit(at)
-        following = self._lines[at + 1 : at + 2]
-        shape = WORD if following and searchreplace.opens(following[0]) else PATH
+        next_lines = self._lines[at + 1 : at + 2]
+        shape = WORD if next_lines and searchreplace.opens(next_lines[0]) else PATH
         if end is None and (name := name_in(line, self._files, shape)):
             self._name = name
         return end or at + 1
 
     def _edit(self, at: int) -> int | None:
-        """Read the edit that begins in a line; the line behind it, or None if none begins."""
+        """Read the edit that begins in a line; return the line after it, or None if none begins."""
         line = self._lines[at]
         if searchreplace.opens(line):
             if self._fence is None:
@@ -131,38 +131,38 @@ class _Reader:
         from coder.edits.unified import edit_of, read_diff
 
         sections, end = read_diff(lines, at, path=self._name, fence=self._fence)
-        read = [edit_of(section, self._files) for section in sections]
-        edits = [edit for edit in read if isinstance(edit, Edit)]
+        results = [edit_of(section, self._files) for section in sections]
+        edits = [edit for edit in results if isinstance(edit, Edit)]
         if begins_hunk(lines[at]) and edits and self._goes_on(edits[0]):
-            # More hunks of the previous diff: their numbers count from the same lines.
+            # More hunks of the previous diff, with line numbers of the same file.
             last = self.answer.edits.pop()
             edits[0] = replace(last, hunks=last.hunks + edits[0].hunks)
         self.answer.edits += edits
-        self.answer.slips += [slip for slip in read if isinstance(slip, Slip)]
+        self.answer.slips += [slip for slip in results if isinstance(slip, Slip)]
         if self.answer.edits:
             self._name = self.answer.edits[-1].path
         return end
 
     def _take_block(self, at: int) -> int:
-        read, end = searchreplace.read_block(self._lines, at, self._name)
-        if isinstance(read, Slip):
-            self.answer.slips.append(read)
+        edit, end = searchreplace.read_block(self._lines, at, self._name)
+        if isinstance(edit, Slip):
+            self.answer.slips.append(edit)
             return end
-        if self._goes_on(read):
-            read = replace(read, hunks=self.answer.edits.pop().hunks + read.hunks)
-        self.answer.edits.append(read)
+        if self._goes_on(edit):
+            edit = replace(edit, hunks=self.answer.edits.pop().hunks + edit.hunks)
+        self.answer.edits.append(edit)
         return end
 
     def _goes_on(self, edit: Edit) -> bool:
-        """Whether an edit changes the same file as the one before."""
+        """Whether an edit changes the same file as the previous edit."""
         last = self.answer.edits[-1] if self.answer.edits else None
         if last is None or not last.action == edit.action == "change":
             return False
         return (last.path, last.to) == (edit.path, edit.to)
 
     def _begins_edits(self, start: int, mark: str, *, is_diff: bool) -> bool:
-        """Whether the block that begins here contains edits: of a diff anywhere, else at its beginning."""
-        for i in range(start, len(self._lines) if is_diff else min(start + _LOOK, len(self._lines))):
+        """Whether a block contains edits: anywhere in a diff, else at the block's beginning."""
+        for i in range(start, len(self._lines) if is_diff else min(start + _MAX_DISTANCE, len(self._lines))):
             line = self._lines[i]
             if closes(line, mark):
                 return False
@@ -176,6 +176,6 @@ class _Reader:
 
 
 def _is_hunk(body: Sequence[str]) -> bool:
-    """Whether lines form a hunk without its heading: each has a sign, and some are added or removed."""
+    """Whether lines form a hunk without heading: each has a sign, and some are added or removed."""
     signs = {line[0] for line in body if line.strip()}
     return bool(signs & {"+", "-"}) and signs <= {"+", "-", " "}

@@ -1,4 +1,4 @@
-"""Search/replace blocks: lines as they are, a divider, lines as they shall be.
+"""Read search/replace blocks: old lines, a divider, new lines.
 
     <<<<<<< SEARCH
     old lines
@@ -6,8 +6,8 @@
     new lines
     >>>>>>> REPLACE
 
-An empty SEARCH makes a new file. Markers may be longer than seven signs. A divider can also be a line of the
-file (a heading's underline): then each of them is tried.
+An empty SEARCH creates a file. Markers may have more than seven characters. A divider may also be a line of
+the file (a heading's underline), so that each divider is tried.
 """
 
 import re
@@ -18,9 +18,9 @@ from coder.edits.edit import Edit, Hunk, Sign, Slip
 _OPEN = re.compile(r"^\s{0,3}(?P<mark><{5,})\s*SEARCH\s*$", re.IGNORECASE)
 _DIVIDER = re.compile(r"^\s{0,3}={5,}\s*$")
 _CLOSE = re.compile(r"^\s{0,3}(?P<mark>>{5,})\s*(?:REPLACE\s*)?$", re.IGNORECASE)
-_MOST_READINGS = 8
-_LONG = 20_000
-"""Lines of a block beyond which only one reading is tried."""
+_MAX_READINGS = 8
+_LONG_BLOCK = 20_000
+"""In a block with more lines, only one reading is tried."""
 
 
 def opens(line: str) -> bool:
@@ -29,7 +29,7 @@ def opens(line: str) -> bool:
 
 
 def read_block(lines: Sequence[str], at: int, path: str) -> tuple[Edit | Slip, int]:
-    """The edit of a file by the block that begins in line `at`, and the index of the line behind it."""
+    """Return the edit in the block that begins in line `at`, and the index of the line after the block."""
     opening = _OPEN.match(lines[at])
     assert opening is not None
     mark = opening["mark"]
@@ -39,17 +39,19 @@ def read_block(lines: Sequence[str], at: int, path: str) -> tuple[Edit | Slip, i
     dividers = [i for i in range(at + 1, end) if _DIVIDER.match(lines[i])]
     if not dividers:
         return Slip(f"`{path}`: a SEARCH block has no `=======` between its old and its new lines."), at + 1
-    exact = [i for i in dividers if lines[i].strip() == "=" * len(mark)] or dividers
-    # The longest search is the most specific: try the last divider first.
-    most = _MOST_READINGS if end - at < _LONG else 1
-    first, *others = [_hunk(lines[at + 1 : i], lines[i + 1 : end]) for i in reversed(exact[-most:])]
-    if not any(line.strip() for line in first.old):
-        return Edit(path, "write", text="".join(first.new), new=True), end + 1
-    return Edit(path, "change", hunks=(Hunk(first.lines, others=tuple(others)),)), end + 1
+    candidates = [i for i in dividers if lines[i].strip() == "=" * len(mark)] or dividers
+    # The longest search text is the most specific, so the last divider is tried first.
+    max_readings = _MAX_READINGS if end - at < _LONG_BLOCK else 1
+    first_hunk, *other_hunks = [
+        _hunk(lines[at + 1 : i], lines[i + 1 : end]) for i in reversed(candidates[-max_readings:])
+    ]
+    if not any(line.strip() for line in first_hunk.old):
+        return Edit(path, "write", text="".join(first_hunk.new), new=True), end + 1
+    return Edit(path, "change", hunks=(Hunk(first_hunk.lines, others=tuple(other_hunks)),)), end + 1
 
 
 def _closing(lines: Sequence[str], start: int, mark: str) -> int | None:
-    """The line that closes a block; None if another block opens before."""
+    """Return the line that closes a block; None if another block opens first."""
     for i in range(start, len(lines)):
         closing = _CLOSE.match(lines[i])
         if closing is not None and len(closing["mark"]) == len(mark):
@@ -60,13 +62,13 @@ def _closing(lines: Sequence[str], start: int, mark: str) -> int | None:
 
 
 def _hunk(old: Sequence[str], new: Sequence[str]) -> Hunk:
-    """A hunk whose equal lines at both edges stay as in the file."""
-    most = min(len(old), len(new))
-    head = next((i for i in range(most) if old[i] != new[i]), most)
-    tail = next((i for i in range(most - head) if old[-1 - i] != new[-1 - i]), most - head)
-    stay: Sign = " "
-    lines: list[tuple[Sign, str]] = [(stay, line) for line in old[:head]]
+    """Return a hunk whose equal lines at both edges stay as in the file."""
+    shorter = min(len(old), len(new))
+    head = next((i for i in range(shorter) if old[i] != new[i]), shorter)
+    tail = next((i for i in range(shorter - head) if old[-1 - i] != new[-1 - i]), shorter - head)
+    context: Sign = " "
+    lines: list[tuple[Sign, str]] = [(context, line) for line in old[:head]]
     lines += [("-", line) for line in old[head : len(old) - tail]]
     lines += [("+", line) for line in new[head : len(new) - tail]]
-    lines += [(stay, line) for line in old[len(old) - tail :]]
+    lines += [(context, line) for line in old[len(old) - tail :]]
     return Hunk(tuple((sign, f"{line}\n") for sign, line in lines))

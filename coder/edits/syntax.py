@@ -11,21 +11,21 @@ from coder.context.quoting import fenced
 from coder.edits.lines import bare, split_lines
 
 MOST_READ = 500_000
-"""Characters; a larger file isn't checked."""
-_AROUND = 3
-_QUOTED = 16
-"""Lines quoted of an edit, and of the file."""
-_WIDE = 300
-"""Characters quoted of a line."""
+"""Files with more characters aren't checked."""
+_LINES_AROUND = 3
+_MAX_LINES = 16
+"""Maximum lines to quote."""
+_MAX_WIDTH = 300
+"""Maximum characters to quote of a line."""
 
 
-def broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) -> str | None:
-    """The fault of the first file that was valid before and isn't now; None if there is none."""
+def find_broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) -> str | None:
+    """Return a message about the first file that was valid before and isn't now, or None."""
     for path, text in files.items():
         if text is None or (fault := new_fault(path, text, before.get(path))) is None:
             continue
         line, message = fault
-        excerpt = numbered(split_lines(text), line - 1 - _AROUND, line + _AROUND)
+        excerpt = numbered(split_lines(text), line - 1 - _LINES_AROUND, line + _LINES_AROUND)
         return (
             f"After your edits `{path}` is no longer valid: line {line}: {message}.\n{excerpt}\n"
             "The files are as they were before. Answer with all of your edits again, put right."
@@ -34,34 +34,34 @@ def broken(files: Mapping[str, str | None], before: Mapping[str, str | None]) ->
 
 
 def new_fault(path: str, text: str, before: str | None) -> tuple[int, str] | None:
-    """Line (from 1) and message of the first fault in a file that was valid before."""
+    """Return the line (from 1) and message of the first error in a file that was valid before, or None."""
     fault = _fault(path, text) if before is not None else None
     return fault if fault is not None and _fault(path, before or "") is None else None
 
 
 def numbered(lines: Sequence[str], start: int, end: int) -> str:
-    """Lines of a file with their numbers, between fences."""
-    first, last = max(0, start), min(end, len(lines))
-    return block([f"{i + 1:>4}| {bare(lines[i])}" for i in range(first, last)])
+    """Return lines of a file with their numbers, in a fence."""
+    start_index, end_index = max(0, start), min(end, len(lines))
+    return block([f"{i + 1:>4}| {bare(lines[i])}" for i in range(start_index, end_index)])
 
 
 def block(lines: Sequence[str]) -> str:
-    """Lines between fences that none of them can close; long lines and the middle of many are elided."""
-    if len(lines) > _QUOTED:
-        half = _QUOTED // 2
-        left_out = f"[… {len(lines) - 2 * half} lines …]"
-        lines = [*lines[:half], left_out, *lines[-half:]]
-    visible = [line if len(line) <= _WIDE else f"{line[:_WIDE]}[…]" for line in lines]
+    """Return lines in a fence that none of them can close; long lines and the middle of many are elided."""
+    if len(lines) > _MAX_LINES:
+        half = _MAX_LINES // 2
+        note = f"[… {len(lines) - 2 * half} lines …]"
+        lines = [*lines[:half], note, *lines[-half:]]
+    visible = [line if len(line) <= _MAX_WIDTH else f"{line[:_MAX_WIDTH]}[…]" for line in lines]
     return fenced("\n".join(visible))
 
 
 def _fault(path: str, text: str) -> tuple[int, str] | None:
-    """Line and message of the first fault in a file; None if there is none, or no check exists."""
-    read = _READERS.get(PurePosixPath(path).suffix.lower())
-    if read is None or len(text) > MOST_READ:
+    """Return line and message of the first error in a file; None if there is none, or no check exists."""
+    parse = _PARSERS.get(PurePosixPath(path).suffix.lower())
+    if parse is None or len(text) > MOST_READ:
         return None
     try:
-        read(text.removeprefix("\ufeff"))
+        parse(text.removeprefix("\ufeff"))
     except SyntaxError as error:
         return error.lineno or 1, error.msg
     except json.JSONDecodeError as error:
@@ -76,25 +76,25 @@ def _fault(path: str, text: str) -> tuple[int, str] | None:
 
 def _python(text: str) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of untrusted code
+        warnings.simplefilter("ignore")  # untrusted code may cause warnings
         ast.parse(text)
 
 
 def _yaml(text: str) -> None:
-    """Raises SyntaxError: it isn't YAML."""
-    import yaml  # loaded only for an answer that changes YAML
+    """Parse YAML. Raises SyntaxError: it is invalid."""
+    import yaml  # imported only for an answer that changes YAML
 
     try:
         for _ in yaml.parse(text, Loader=yaml.SafeLoader):
             continue
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-        fault = SyntaxError(problem or str(error).splitlines()[0])
-        fault.lineno = mark.line + 1 if mark is not None else 1
-        raise fault from error
+        syntax_error = SyntaxError(problem or str(error).splitlines()[0])
+        syntax_error.lineno = mark.line + 1 if mark is not None else 1
+        raise syntax_error from error
 
 
-_READERS: Mapping[str, Callable[[str], object]] = {
+_PARSERS: Mapping[str, Callable[[str], object]] = {
     ".py": _python,
     ".pyi": _python,
     ".json": json.loads,

@@ -8,21 +8,21 @@ from coder.edits.edit import Edit, Hunk, Slip
 from coder.edits.hunks import GIT, begins_hunk, begins_name, begins_names, is_numbered, read_hunk
 from coder.edits.nesting import closes_signed
 
-_NOWHERE = "/dev/null"
-_MOST_OF_NAMES = 2_000
-"""Most characters of a line with two names that are searched for their boundary."""
+_NO_FILE = "/dev/null"
+_MAX_NAMES_LENGTH = 2_000
+"""Maximum characters to search for the boundary between two names in a line."""
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
-_OTHERS = (GIT, "```", "~~~", "*** ", "<<<<<")
-"""Beginnings of lines that end a file's hunks."""
-_NO_FILES = {"120000": "a link", "160000": "a submodule"}
+_ENDINGS = (GIT, "```", "~~~", "*** ", "<<<<<")
+"""Lines with these beginnings end a file's hunks."""
+_UNSUPPORTED_MODES = {"120000": "a link", "160000": "a submodule"}
 _BINARY = "binary files can't be changed by a diff"
 _BROKEN = "the patch ends in the middle of a hunk, or its numbers are wrong"
 
 
 @dataclass(slots=True)
 class FileDiff:
-    """A diff of one file; None is a missing file."""
+    """A diff of one file; the old or new name is None if that file doesn't exist."""
 
     old: str | None
     new: str | None
@@ -31,75 +31,75 @@ class FileDiff:
     copies: bool = False
     from_git: bool = False
     prefixed: bool = False
-    """git's line put a prefix, such as `a/`, before both names."""
+    """Whether git's line has a prefix such as `a/` before both names."""
     mode: str = ""
-    """Mode of a new file, or the new mode of one that is there."""
+    """Mode of a new file, or the new mode of an existing one."""
     fault: str = ""
-    """Why it can't be applied."""
+    """Why the diff can't be applied."""
 
 
 def read_diff(
     lines: Sequence[str], at: int = 0, *, path: str = "", fence: str | None = None, exact: bool = False
 ) -> tuple[list[FileDiff], int]:
-    """The diff that begins in line `at`, and the index of the line behind it.
+    """Return the file diffs that begin in line `at`, and the index of the line after them.
 
     Args:
-        path: the file of unnamed hunks.
+        path: the file for hunks without a name.
         fence: closes the enclosing block, if any.
-        exact: all lines are a patch whose numbers must be right; lines between its parts are ignored.
+        exact: all lines are one patch with correct numbers; lines between its parts are ignored.
     """
     diffs: list[FileDiff] = []
-    i = at
-    while i < len(lines):
-        line = lines[i]
+    index = at
+    while index < len(lines):
+        line = lines[index]
         if fence is not None and closes_signed(line, fence):
             break
         if line.startswith(GIT):
-            section, i = _headed(lines, i)
+            section, index = _read_git_header(lines, index)
             diffs.append(section)
-        elif begins_names(lines, i):
-            _name(diffs, lines[i][4:], lines[i + 1][4:])
-            i += 2
-        elif not exact and begins_name(lines, i):
+        elif begins_names(lines, index):
+            _name(diffs, lines[index][4:], lines[index + 1][4:])
+            index += 2
+        elif not exact and begins_name(lines, index):
             _name(diffs, line[4:], line[4:])
-            i += 1
+            index += 1
         elif is_numbered(line) or (not exact and begins_hunk(line)):
             if not diffs:
                 diffs.append(FileDiff(path, path))
-            i = _take_hunk(diffs[-1], lines, i, fence=fence, exact=exact)
+            index = _take_hunk(diffs[-1], lines, index, fence=fence, exact=exact)
         elif line.startswith(("GIT binary patch", "Binary files ")) and diffs:
             diffs[-1].fault = _BINARY
-            i += 1
+            index += 1
         elif exact or fence is not None or line.startswith(("index ", "Index: ", "=====")):
-            i += 1
-        elif (further := _further(lines, i)) is not None:
-            i = further
+            index += 1
+        elif (next_index := _next_hunk(lines, index)) is not None:
+            index = next_index
         else:
             break
-    return diffs, i
+    return diffs, index
 
 
 def _take_hunk(section: FileDiff, lines: Sequence[str], at: int, *, fence: str | None, exact: bool) -> int:
-    read = read_hunk(lines, at, fence=fence, exact=exact)
-    if read is None:
+    result = read_hunk(lines, at, fence=fence, exact=exact)
+    if result is None:
         section.fault = section.fault or f"line {at + 1}: {_BROKEN}"
         return at + 1
-    section.hunks.append(read[0])
-    return read[1]
+    section.hunks.append(result[0])
+    return result[1]
 
 
-def _further(lines: Sequence[str], at: int) -> int | None:
-    """The next hunk of the same file behind blank lines or words; None if the diff ends before."""
+def _next_hunk(lines: Sequence[str], at: int) -> int | None:
+    """Return the next hunk of the same file after blank lines or prose; None if the diff ends before."""
     for i in range(at, len(lines)):
         if is_numbered(lines[i]):
             return i
-        if lines[i].startswith(_OTHERS) or begins_names(lines, i) or begins_name(lines, i):
+        if lines[i].startswith(_ENDINGS) or begins_names(lines, i) or begins_name(lines, i):
             return None
     return None
 
 
-def _headed(lines: Sequence[str], at: int) -> tuple[FileDiff, int]:
-    """Read git's lines before the first hunk; the index of the line behind them."""
+def _read_git_header(lines: Sequence[str], at: int) -> tuple[FileDiff, int]:
+    """Read git's lines before the first hunk; return the file diff and the index of the line after them."""
     old, new = _git_names(lines[at][len(GIT) :].rstrip("\r"))
     prefixed = _is_prefixed(old, new) or (old.startswith("a/") and new.startswith("b/"))
     if prefixed:
@@ -126,19 +126,19 @@ def _headed(lines: Sequence[str], at: int) -> tuple[FileDiff, int]:
 
 
 def _name(diffs: list[FileDiff], old_text: str, new_text: str) -> None:
-    """Take the names of `---` and `+++` lines, also if git's lines gave them."""
+    """Use the names of `---` and `+++` lines, in addition to names in git's lines."""
     names = [_header_name(old_text), _header_name(new_text)]
     last = diffs[-1] if diffs else None
     if last is not None and last.from_git and not last.hunks:
         if not last.renames:
             last.old, last.new = (_below_git(name, last) for name in names)
         return
-    old, new = (None if name == _NOWHERE else name for name in names)
+    old, new = (None if name == _NO_FILE else name for name in names)
     diffs.append(FileDiff(old, new))
 
 
 def _below_git(name: str, section: FileDiff) -> str | None:
-    if name == _NOWHERE:
+    if name == _NO_FILE:
         return None
     return name.partition("/")[2] if section.prefixed and "/" in name else name
 
@@ -148,27 +148,29 @@ def _header_name(text: str) -> str:
 
 
 def unprefixed(name: str) -> str:
-    """A name without git's `a/` or `b/`."""
+    """Return a name without git's `a/` or `b/`."""
     return name[2:] if name[:2] in ("a/", "b/") else name
 
 
-def _git_names(rest: str) -> tuple[str, str]:
-    if rest.startswith('"'):
-        first, _, second = rest[1:].partition('" ')
+def _git_names(text: str) -> tuple[str, str]:
+    if text.startswith('"'):
+        first, _, second = text[1:].partition('" ')
         return _unquoted(f'"{first}"'), _unquoted(second)
-    for blank in re.finditer(" ", rest[:_MOST_OF_NAMES]):  # names may contain blanks; usually both are equal
-        first, second = rest[: blank.start()], rest[blank.end() :]
+    for blank in re.finditer(
+        " ", text[:_MAX_NAMES_LENGTH]
+    ):  # names may contain blanks, but usually both names are equal
+        first, second = text[: blank.start()], text[blank.end() :]
         if first == second or _is_prefixed(first, second):
             return first, second
-    first, _, second = rest.partition(" ")
+    first, _, second = text.partition(" ")
     return first, _unquoted(second)
 
 
 def _is_prefixed(old: str, new: str) -> bool:
-    """Whether two names are equal behind prefixes: `a/x` and `b/x`, `i/x` and `w/x`."""
-    one, _, path = old.partition("/")
-    other, _, same = new.partition("/")
-    return path == same != "" and one != other
+    """Whether two names are equal after different prefixes, such as `a/x` and `b/x`, or `i/x` and `w/x`."""
+    old_prefix, _, path = old.partition("/")
+    new_prefix, _, new_path = new.partition("/")
+    return path == new_path != "" and old_prefix != new_prefix
 
 
 def _unquoted(text: str) -> str:
@@ -183,11 +185,11 @@ def _unquoted(text: str) -> str:
 
 
 def edit_of(section: FileDiff, files: Collection[str]) -> Edit | Slip | None:
-    """The edit of a file's diff; None if it changes nothing."""
-    old, new = _known(section.old, section, files), _known(section.new, section, files)
+    """Return the edit in a file diff; None if it changes nothing."""
+    old, new = _strip_prefix(section.old, section, files), _strip_prefix(section.new, section, files)
     hunks = tuple(section.hunks)
-    if (why := _fault(new or old, section)) is not None:
-        return Slip(why)
+    if (fault := _fault(new or old, section)) is not None:
+        return Slip(fault)
     if old is None:
         text = "".join(line for hunk in hunks for line in hunk.new)
         return Edit(new or "", "write", text=text, new=True)
@@ -199,11 +201,11 @@ def edit_of(section: FileDiff, files: Collection[str]) -> Edit | Slip | None:
 
 
 def _fault(name: str | None, section: FileDiff) -> str | None:
-    """Why a file's diff can't be applied; None if it can."""
+    """Return why a file's diff can't be applied, or None."""
     if name is None:
         return "A diff names no file."
-    if section.mode in _NO_FILES:
-        return f"`{name}`: a diff can't make {_NO_FILES[section.mode]} here."
+    if section.mode in _UNSUPPORTED_MODES:
+        return f"`{name}`: a diff can't make {_UNSUPPORTED_MODES[section.mode]} here."
     if any(not hunk.lines for hunk in section.hunks):
         return f"`{name}`: a hunk of the diff is empty."
     if section.hunks:
@@ -214,8 +216,8 @@ def _fault(name: str | None, section: FileDiff) -> str | None:
     return f"`{name}`: a diff can't change a file's mode ({section.mode}) here." if is_mode_alone else None
 
 
-def _known(name: str | None, section: FileDiff, files: Collection[str]) -> str | None:
-    """A name of a plain diff without `a/` or `b/`, unless that is a folder of the tree."""
+def _strip_prefix(name: str | None, section: FileDiff, files: Collection[str]) -> str | None:
+    """Return a name in a plain diff without `a/` or `b/`, unless these are folders in the tree."""
     if name is None or section.from_git or name in files:
         return name
     return unprefixed(name)

@@ -11,7 +11,7 @@ from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 from coder.base.text.sanitize import printable
-from coder.config.image_files import LARGEST, picture_of
+from coder.config.image_files import MAX_BYTES, picture_of
 from coder.config.mcp_servers import Mcp
 from coder.models.model import Image, JsonObject, ToolSpec
 from coder.tools.python_tool import is_png
@@ -203,7 +203,7 @@ def _words(part: "ContentBlock", *, sees: bool) -> str:
 
 def _picture(part: "ContentBlock") -> Image | None:
     """Picture that endpoints accept; a refused one would end the dialogue."""
-    if part.type != "image" or len(part.data) > LARGEST:
+    if part.type != "image" or len(part.data) > MAX_BYTES:
         return None
     try:
         content = base64.b64decode(part.data, validate=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
-from coder.config.image_files import LARGEST, read_pictures
+from coder.config.image_files import MAX_BYTES, read_pictures
 from coder.config.task_file import read_task
 from coder.models.catalog import FILE, UserModels
 from coder.models.roles import Asked, check_vision, resolve_roles
@@ -44,7 +44,7 @@ def test_a_picture_is_known_by_its_content_whatever_its_name(
     [
         (b"<svg/>", "is no picture that models see. They see PNG"),
         (b"", "is no picture"),
-        (PNG + bytes(LARGEST), "is larger than 5 MiB"),
+        (PNG + bytes(MAX_BYTES), "is larger than 5 MiB"),
         (None, "can't be read: No such file"),
     ],
     ids=["SVG", "empty", "large", "missing"],
