@@ -9,7 +9,9 @@ from hypothesis import settings
 from sandbox import Sandbox, open_sandbox
 from tests.only_pytest import only_pytest
 
-pytest_plugins = ["tests.no_skips", "tests.failed_list", "tests.tiers", "tests.postgres"]
+pytest_plugins = [
+    f"tests.{name}" for name in ("no_skips", "failed_list", "tiers", "postgres", "kept_sandboxes")
+]
 
 # How long one example takes is up to whoever else uses the machine.
 settings.register_profile("loaded", deadline=None)

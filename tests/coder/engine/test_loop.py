@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import LeaseHeld
-from coder.engine.agent import resume, solve
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage
 from coder.models.scripted import Scripted
@@ -18,9 +17,11 @@ from coder.workspace.take_back import undo
 from tests.coder.models.asking import endpoint_of
 from tests.coder.workspace.meanwhile import Meanwhile
 from tests.faulty_endpoint import faulty_endpoint, hangs
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
+pytestmark = KEPT
 ADD = "def add(a, b):\n    return a + b\n"
 SUBTRACT = "def add(a, b):\n    return a - b\n"
 CHECK = "assert add(2, 3) == 5"

@@ -9,7 +9,6 @@ from types import FrameType
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, FilesChanged, StepStarted
 from coder.run.events import Event
@@ -22,8 +21,11 @@ from coder.workspace.folder import Snapshot
 from coder.workspace.read import KEPT_FILES, started
 from tests.coder.states import started as begun
 from tests.coder.states import state_of
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+
+pytestmark = KEPT
 
 CART = "def total(prices):\n    return sum(prices)\n"
 WRONG = "def total(prices):\n    return 1\n"

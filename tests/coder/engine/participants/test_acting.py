@@ -11,7 +11,6 @@ import pytest
 
 from coder.base.errors import ModelRefused, UsageError
 from coder.base.prompts import prompt
-from coder.engine.agent import resume, solve
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, ToolCall, Usage
 from coder.models.scripted import Scripted
@@ -21,8 +20,11 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.show import render
 from tests.docker_engine import IMAGE, require_docker
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.system_python import SYSTEM_PYTHON
+
+pytestmark = KEPT
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"

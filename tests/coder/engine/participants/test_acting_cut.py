@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.events import Draft, Event
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
 from .test_acting import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
+
+pytestmark = KEPT
 
 __all__ = ["project"]
 TEST = ("python3", "-c", "from calc import add; assert add(1, 2) == 3")

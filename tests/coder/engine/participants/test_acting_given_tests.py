@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.show.advice import next_steps
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
@@ -27,7 +27,7 @@ MOVE = "git mv shelf.py rack.py; git mv tests/test_shelf.py tests/test_rack.py"
 RENAME = f"{MOVE}; sed -i s/shelf/rack/g app.py tests/*.py"
 DELETE = "git rm -q tests/test_shelf.py shelf.py; printf 'def count():\\n    return 1\\n' > app.py"
 RENAMED = {path.replace("shelf", "rack"): text.replace("shelf", "rack") for path, text in FILES.items()}
-pytestmark = pytest.mark.slow
+pytestmark = [KEPT, pytest.mark.slow]
 
 
 @pytest.fixture

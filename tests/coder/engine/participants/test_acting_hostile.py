@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.model import Answer, ChatMessage
 from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget
 from coder.run.task import Task
 from tests.docker_engine import IMAGE, require_docker
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 
 from .test_acting import DONE, EDIT, RIGHT, SETTINGS, TEST, WRONG, bash, call, project, told, worked
+
+pytestmark = KEPT
 
 __all__ = ["project"]
 MEND = "sed -i 's/a - b/a + b/' calc.py"

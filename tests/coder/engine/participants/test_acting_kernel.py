@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.models.abilities import Abilities
 from coder.models.model import Image, ToolCall
 from coder.models.scripted import Scripted
@@ -15,8 +14,11 @@ from coder.run.settings import Budget
 from coder.run.task import Task
 from tests.coder.engine.participants.test_acting import EDIT, SETTINGS, TEST, WRONG, bash, call, told
 from tests.coder.people.chat.test_chat_session import Person
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.sandbox.kernel.test_cells import PNG
+
+pytestmark = KEPT
 
 KERNEL = SETTINGS.model_copy(update={"kernel": True})
 PICTURE = Image(media_type="image/png", base64=base64.b64encode(PNG).decode())

@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 
 from coder.base.errors import UsageError
-from coder.engine.agent import resume, solve
 from coder.models.model import Answer, ChatMessage, ToolCall
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
 from .test_acting import DONE, SETTINGS, TEST, WRONG, bash, told
 from .test_acting_cut import cut_log
+
+pytestmark = KEPT
 
 MEND = bash("sed -i 's/a - b/a + b/' calc.py")
 MIDDLE = "".join(f"LINE_{n} = {n}\n" for n in range(9))

@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
 from coder.run.task import Task
 from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import faulty_endpoint, message, tool_call
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
 from .test_acting import RIGHT, SETTINGS, project
 from .test_acting_cut import TEST, cut_log
+
+pytestmark = KEPT
 
 __all__ = ["project"]
 

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget
 from coder.run.task import Task
 from tests.coder.engine.participants.test_acting import EDIT, SETTINGS, TEST, WRONG, bash, call, told, worked
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 FIRST = {"text": "read calc.py", "status": "doing"}, {"text": "mend it", "status": "todo"}
 LATER = {"text": "read calc.py", "status": "done"}, {"text": "mend it", "status": "doing"}

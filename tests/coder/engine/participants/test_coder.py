@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.engine.participants.text_work import with_givens
 from coder.environment.workbench import Workbench
 from coder.models.scripted import Scripted
@@ -13,7 +12,10 @@ from coder.run.settings import Settings, StrategyChoice
 from coder.run.state import State
 from coder.run.task import Task
 from tests.coder.states import started, state_of
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 ADD = "def add(a, b):\n    return a + b\n"
 HELPERS = "from typing import List\n\n\ndef half(n):\n    return n / 2\n\n\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import LeaseHeld, UsageError
-from coder.engine.agent import fork, resume, solve
+from coder.engine.agent import fork
 from coder.models.chat_completions import ChatModel
 from coder.models.scripted import Scripted
 from coder.run.costs import costs_of
@@ -16,11 +16,14 @@ from coder.run.settings import Budget
 from coder.run.task import Task
 from tests.coder.models.asking import QUICK, endpoint_of
 from tests.faulty_endpoint import faulty_endpoint, message
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
 from .test_acting import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
 from .test_acting_cut import TEST, cut_log
 from .test_acting_opaque import thought, use
+
+pytestmark = KEPT
 
 __all__ = ["project"]
 TWICE = [call("edit", path="calc.py", old="a - b", new="a * b"), *bash("echo 1 > log.txt")]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import fork, resume, solve
+from coder.engine.agent import fork
 from coder.engine.teams import Member, RoundRobin
 from coder.environment.workbench import Workbench
 from coder.models.roles import RoleModels
@@ -20,10 +20,13 @@ from coder.show import render
 from coder.tools.shortened import MOST
 from tests.coder.run.test_questions import Person
 from tests.coder.states import started, state_of
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
 from .test_acting import EDIT, RIGHT, WRONG, Toolless, bash, call, project, told
 from .test_acting_cut import TEST, cut_log
+
+pytestmark = KEPT
 
 __all__ = ["project"]
 PLAN = [call("plan", steps=["Turn the sign in calc.py.", "Run the tests."])]

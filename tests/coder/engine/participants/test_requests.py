@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.people.cli.conversing import open_session
@@ -22,7 +21,10 @@ from coder.run.questions import Decision, Question
 from coder.run.settings import Budget, EditFormat, Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched, Watch
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 REQUESTS = Path(__file__).with_name("requests.json")
 MINUS, TIMES, PLUS = (f"def add(a, b):\n    return a {sign} b\n" for sign in "-*+")

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from coder import Budget, Settings, Task, solve
+from coder import Budget, Settings, Task
 from coder.engine.prompting.acting import system_words
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run.records.spend import Spend
 from coder.run.state import State
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 EDIT = "shop/price.py\n```\n<<<<<<< SEARCH\nint(amount)\n=======\nround(amount, 2)\n>>>>>>> REPLACE\n```"
 PRICE = "def rounded(amount):\n    return int(amount)\n"

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from coder import Budget, Settings, Task, solve
+from coder import Budget, Settings, Task
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run.run import Run
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 FIXED = "`shop/price.py`\n```python\ndef rounded(amount):\n    return round(amount, 2)\n```\n"
 TEST = """import unittest

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, solve
+
+pytestmark = KEPT
 
 EACH = "Answer with each file whole, in a fenced block, its path above it."
 TEST = "from a import one\nfrom b import two\n\n\ndef test_both():\n    assert (one(), two()) == (1, 2)\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from coder.base.errors import UsageError
-from coder.engine.agent import fork, resume, solve
+from coder.engine.agent import fork
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
 from coder.models.scripted import Scripted
 from coder.run.event_types import Parent
@@ -22,7 +22,10 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.coder.engine.participants.test_acting import DONE, RIGHT, WRONG, bash, call, project
 from tests.coder.engine.participants.test_acting_cut import TEST
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 __all__ = ["project"]
 Script = Sequence[str | list[ToolCall]]

@@ -4,13 +4,15 @@ import importlib.util
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.abilities import EMBEDDED
 from coder.models.local import LocalModel
 from coder.models.weights import embedded_weights
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 
 @pytest.mark.slow

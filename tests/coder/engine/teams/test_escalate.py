@@ -3,7 +3,6 @@
 import json
 
 from coder.context.quoting import tokens
-from coder.engine.agent import solve
 from coder.models.abilities import Abilities
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
@@ -11,7 +10,10 @@ from coder.models.wrapper import RoleModels
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 TASK = Task(prompt="Write add(a, b).", checks=("assert add(2, 2) == 4", "assert add(2, 3) == 5"))
 MINUS, FIVE, PLUS = (

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.engine.participants.participant import Participant
 from coder.engine.teams import Handoff, Member, Nested, Orchestrated, Panel, RoundRobin, Selector, TeamSpec
 from coder.engine.teams.spec import team_of
@@ -26,7 +25,10 @@ from coder.run.state import State
 from coder.run.termination import Stop
 from tests.coder.engine.teams.test_team_specs import CODER, RIGHT, TASK, WRONG, authors, worked
 from tests.coder.people.chat.test_chat_session import Person
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 A, B, C, D = (Member(name, f"For {name}.", acts=False) for name in ("anna", "bert", "cleo", "dora"))
 OVER = said("OVER")

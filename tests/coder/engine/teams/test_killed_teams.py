@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.engine.teams import TeamSpec
 from coder.models.model import Answer
 from coder.models.scripted import Scripted
 from coder.run.events import Event
 from coder.store import SqliteLog
 from tests.coder.engine.teams.test_team_specs import TASK, TEAMS
+from tests.kept_sandboxes import KEPT, resume, solve
+
+pytestmark = KEPT
 
 
 class Fatal:

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from coder.base.errors import UsageError
-from coder.engine.agent import resume, solve
 from coder.engine.teams import Handoff, Member, Nested, Orchestrated, RoundRobin, TeamSpec
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
@@ -14,7 +13,10 @@ from coder.run.questions import Decision
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget, Settings
 from tests.coder.engine.teams.test_team_specs import CODER, FAST, RIGHT, SAFE, TASK, authors, worked
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 PAIR = Nested("pair", RoundRobin((FAST, SAFE)), stop=turns(2))
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.engine.teams import Handoff, Orchestrated, Panel, RoundRobin, Selector, TeamSpec
 from coder.models.model import Answer, ChatMessage
 from coder.models.scripted import Scripted
@@ -24,7 +23,10 @@ from coder.run.state import State
 from coder.run.termination import Reason, Stop
 from tests.coder.engine.teams.test_group_chats import CHOSEN, MIDDLE, A, B, C, D, over
 from tests.coder.engine.teams.test_team_specs import TASK
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 STEPS = [{"member": name, "do": "Think."} for name in ("bert", "anna", "bert", "cleo")]
 CHATS: dict[str, tuple[TeamSpec, list[str]]] = {

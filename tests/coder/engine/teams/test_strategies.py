@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 
 from coder.base.errors import UsageError
-from coder.engine.agent import resume, solve
 from coder.engine.teams.strategies import apply_strategy, strategy_for
 from coder.models.abilities import Abilities, continues_text, parameters_of
 from coder.models.model import Alternative, Answer, ChatMessage
@@ -16,7 +15,10 @@ from coder.run.events import Draft, Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.run.task import Task, TestSource
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 ADD = "def add(a, b):\n    return a + b\n"
 TWICE = "def add(a, b):\n    return a * 2 + b - a\n"

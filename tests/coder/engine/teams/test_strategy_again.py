@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
-from coder.engine.agent import resume, solve
 from coder.engine.teams.coding_team import CodingTeam
 from coder.engine.teams.strategies import team_and_stop
 from coder.models.model import ToolCall
@@ -21,7 +20,10 @@ from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.run.state import State
 from coder.run.task import Task
 from coder.run.termination import Stop, default_stop
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 WRONG = "calc.py\n```python\ndef add(a, b):\n    return a - b\n```\n"
 RIGHT = WRONG.replace("a - b", "a + b")

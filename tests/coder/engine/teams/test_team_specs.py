@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from coder.base.errors import UsageError
-from coder.engine.agent import resume, solve
 from coder.engine.participants.role import wants_plan
 from coder.engine.teams import Handoff, Member, Nested, Orchestrated, Panel, RoundRobin, Selector, TeamSpec
 from coder.engine.teams.spec import team_of
@@ -32,7 +31,10 @@ from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.tools.text_mode import speaks_tools
 from tests.coder.states import started, state_of
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 CHECKS = ("assert add(2, 3) == 5",)
 TASK = Task(prompt="Write add(a, b).", checks=CHECKS)
