@@ -1,1 +1,1 @@
-"""Tools for the model, and the protocol of its calls. Read tool, registry, protocol."""
+"""Tools for the model, and the protocol of calls. Read tool, registry, protocol."""

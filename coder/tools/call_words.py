@@ -1,19 +1,19 @@
-"""Show a tool call before a person allows it: decoded and complete, argument by argument."""
+"""Describe a tool call for a person who may allow it: decoded, complete, argument by argument."""
 
 import json
 
 from coder.base.text.sanitize import visible
 from coder.models.model import ToolCall
 
-MOST_SHOWN = 100_000
-"""Characters; a call with longer arguments can't be allowed, as nobody reads them."""
+MAX_SHOWN = 100_000
+"""A call with more characters of arguments can't be allowed, because nobody reads them."""
 _INDENT = "    "
 
 
 def call_words(call: ToolCall) -> str:
-    """Name and arguments of a call: strings as lines, other values as JSON.
+    """Return name and arguments of a call: strings as lines, other values as JSON.
 
-    Control characters, invisible ones and those that change the direction of text are shown by their numbers.
+    Control characters, invisible ones and those that change the direction of text are shown as code points.
     """
     try:
         arguments = call.parsed()

@@ -17,35 +17,35 @@ from coder.tools.shortened import shortened
 from coder.tools.tool import Desk, Tool, ToolResult
 
 CALLS, BYTES, SECONDS = 10_000, 64 << 20, 600.0
-"""What the calls of one program may use: their number, requests and results, and time."""
-LARGEST = 8 << 20
-"""Bytes of one result."""
-MOST_SHOWN = 8_000
-"""Characters of signatures in a prompt, some 2,000 tokens; of more, only the names stand there."""
-_PACE_S = 0.05
-"""How long a call over a limit waits for its refusal, so that a loop of them costs nothing."""
-_WIDTH = 160
+"""Limits for all calls of one program: their number, bytes of requests and results, and time."""
+MAX_RESULT = 8 << 20
+"""Maximum bytes of one result."""
+MAX_SIGNATURES = 8_000
+"""Maximum characters of signatures in a prompt (about 2,000 tokens); beyond, it has only the names."""
+_REFUSAL_DELAY_S = 0.05
+"""Delay before a call beyond a limit is refused, so that a loop of such calls costs nothing."""
+_MAX_SUMMARY = 160
 _TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list"}
 MakeCall = Callable[[], Awaitable[ToolResult]]
 _REQUEST = TypeAdapter(tuple[str, JsonObject])
 Guard = Callable[[Tool, JsonObject, MakeCall], Awaitable[ToolResult]]
-"""Makes a call with effects, where it may be made."""
+"""Function that makes a call with effects if the call is permitted."""
 
 
 class Stopwatch:
-    """Counts the seconds in which at least one `running()` block was entered; overlapping ones count once."""
+    """Measures the time in which at least one `running()` block is active; overlapping blocks count once."""
 
     def __init__(self) -> None:
         self._running, self._since, self._counted = 0, 0.0, 0.0
 
     @property
     def seconds(self) -> float:
-        """Seconds so far."""
+        """Seconds measured so far."""
         return self._counted + (monotonic() - self._since if self._running else 0.0)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Count the time of the block."""
+        """Measure the time of the block."""
         if not self._running:
             self._since = monotonic()
         self._running += 1
@@ -58,34 +58,34 @@ class Stopwatch:
 
 
 class ProgramRequests:
-    """Answers the requests of programs during one call of the model."""
+    """Answers requests of a program during one call of the model."""
 
     def __init__(self, tools: Sequence[Tool], desk: Desk, guard: Guard) -> None:
         self._tools = {tool.spec.name: tool for tool in tools}
         self._desk, self._guard = replace(desk, whole=True, sees=False), guard
         self._calls, self._bytes = 0, 0
         self.clock = Stopwatch()
-        """Runs while a tool works, or a person is asked; no other time is excused from a command's limit."""
+        """Measures the time of tools and of questions, which doesn't count for a command's timeout."""
 
     async def answer(self, request: bytes) -> bytes:
         """Answer one request. Raises ValueError: the request is malformed."""
         self._calls += 1
         self._bytes += len(request)
         if self._calls > CALLS or self._bytes > BYTES or self.clock.seconds > SECONDS:
-            await asyncio.sleep(_PACE_S)
+            await asyncio.sleep(_REFUSAL_DELAY_S)
             return _failure(
                 f"One program may make {CALLS:,} calls, of {BYTES >> 20} MiB and {SECONDS:.0f} s in all. "
                 "Ask for less, or go on in another one."
             )
         name, arguments = _REQUEST.validate_json(request)
         try:
-            answer = await self._answered(name, arguments) if name else self._told(arguments)
+            answer = await self._call(name, arguments) if name else self._help(arguments)
         except (ValueError, RecursionError) as error:
             answer = _failure(shortened(self._desk.redact(str(error))) or f"{name} failed")
         self._bytes += len(answer)
         return answer
 
-    async def _answered(self, name: str, arguments: JsonObject) -> bytes:
+    async def _call(self, name: str, arguments: JsonObject) -> bytes:
         tool = self._tools.get(name)
         if tool is None:
             raise ValueError(unknown(name, self._tools))
@@ -103,14 +103,14 @@ class ProgramRequests:
             result = await (self._guard(tool, arguments, make) if tool.effect else make())
         return _content(result, self._desk)
 
-    def _told(self, arguments: JsonObject) -> bytes:
-        """Names and parameters of all tools, or the help of one. Raises ValueError."""
+    def _help(self, arguments: JsonObject) -> bytes:
+        """Return names and parameters of all tools, or the help for one. Raises ValueError."""
         specs = {_name(tool.spec): tool.spec for tool in self._tools.values()}
-        about = str(arguments.get("help", ""))
-        if not about:
+        name = str(arguments.get("help", ""))
+        if not name:
             return _value([(spec.name, [*_properties(spec)]) for spec in specs.values()])
-        if (spec := specs.get(about)) is None:
-            raise ValueError(unknown(about, specs))
+        if (spec := specs.get(name)) is None:
+            raise ValueError(unknown(name, specs))
         schema = json.dumps(spec.parameters, indent=1, ensure_ascii=False)
         return _value(f"{_signature(spec)}\n\n{spec.description}\n\n{schema}")
 
@@ -126,22 +126,22 @@ def _failure(text: str) -> bytes:
 def _content(result: ToolResult, desk: Desk) -> bytes:
     """Encode a result without secrets. Raises ValueError: it is too large."""
     text = result.text
-    if len(text) > LARGEST or len(encoded := text.encode("utf-8", "surrogatepass")) > LARGEST:
-        raise ValueError(f"The result is larger than {LARGEST >> 20} MiB. Ask for less of it.")
+    if len(text) > MAX_RESULT or len(encoded := text.encode("utf-8", "surrogatepass")) > MAX_RESULT:
+        raise ValueError(f"The result is larger than {MAX_RESULT >> 20} MiB. Ask for less of it.")
     is_clean = desk.redact(text) == text
-    if result.is_json and is_clean and b"\\" not in encoded:  # nothing in it is written in another way
+    if result.is_json and is_clean and b"\\" not in encoded:  # the text can be copied unchanged
         return b'{"value": %b}' % encoded
-    return _value(_redacted(json.loads(text), desk) if result.is_json else desk.redact(text))
+    return _value(_redact(json.loads(text), desk) if result.is_json else desk.redact(text))
 
 
-def _redacted(value: object, desk: Desk) -> object:
+def _redact(value: object, desk: Desk) -> object:
     match value:
         case str():
             return desk.redact(value)
         case list():
-            return [_redacted(one, desk) for one in value]
+            return [_redact(item, desk) for item in value]
         case dict():
-            return {desk.redact(name): _redacted(one, desk) for name, one in value.items()}
+            return {desk.redact(name): _redact(item, desk) for name, item in value.items()}
         case _:
             return value
 
@@ -151,16 +151,18 @@ def code_words(tools: Sequence[Tool], module: str) -> str:
     if not tools:
         return ""
     summaries = [(tool.spec, tool.spec.description.strip().partition("\n")[0]) for tool in tools]
-    lines = [f"- {_signature(spec)}: {one_line(first, width=_WIDTH)}" for spec, first in summaries]
-    if sum(map(len, lines)) > MOST_SHOWN:
+    lines = [f"- {_signature(spec)}: {one_line(summary, width=_MAX_SUMMARY)}" for spec, summary in summaries]
+    if sum(map(len, lines)) > MAX_SIGNATURES:
         lines = [", ".join(_name(tool.spec) for tool in tools)]
     return prompt("code-mode").format(module=module, tools="\n".join(lines))
 
 
 def module_for(files: Iterable[str]) -> str:
-    """Module name that shadows no module of the workspace."""
-    own = {part.removesuffix(".py") for path in files if "tools" in path for part in path.split("/")}
-    return "tools" if "tools" not in own else "coder_tools"
+    """Return a module name that doesn't hide a module of the workspace."""
+    workspace_names = {
+        part.removesuffix(".py") for path in files if "tools" in path for part in path.split("/")
+    }
+    return "tools" if "tools" not in workspace_names else "coder_tools"
 
 
 def _name(spec: ToolSpec) -> str:
@@ -173,10 +175,10 @@ def _properties(spec: ToolSpec) -> JsonObject:
 
 
 def _signature(spec: ToolSpec) -> str:
-    needed = spec.parameters.get("required")
-    needed = needed if isinstance(needed, list) else []
-    listed = [_parameter(name, about, name in needed) for name, about in _properties(spec).items()]
-    return one_line(f"{_name(spec)}({', '.join(listed)})", width=2 * _WIDTH)
+    required = spec.parameters.get("required")
+    required = required if isinstance(required, list) else []
+    parameters = [_parameter(name, about, name in required) for name, about in _properties(spec).items()]
+    return one_line(f"{_name(spec)}({', '.join(parameters)})", width=2 * _MAX_SUMMARY)
 
 
 def _parameter(name: str, about: object, is_needed: bool) -> str:

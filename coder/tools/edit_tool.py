@@ -1,4 +1,4 @@
-"""edit: change files of the session by one replacement, a new file or a patch."""
+"""edit: change files of the session by a replacement, a new file or a patch."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,12 +21,12 @@ from coder.tools.tool import Arguments, Desk, ToolResult, prepare_text, read_arg
 from sandbox import FileRefused, Session
 
 _WORKSPACE = "/w/"
-"""Where commands find the workspace."""
+"""Path of the workspace for commands."""
 _END = re.compile(r"\n\+?\*{3} End Patch\Z")
-_OF_PATCHES = (".patch", ".diff")
+_PATCH_SUFFIXES = (".patch", ".diff")
 
 
-class _Given(Arguments):
+class _EditArguments(Arguments):
     path: str = Field("", description="The file, relative to the workspace.")
     old: str = Field("", description="Text that is there once, word for word. Empty: new file or patch.")
     new: str | None = Field(None, description="What replaces it, or all of the new file.")
@@ -37,47 +37,47 @@ SPEC = spec_of(
     "edit",
     "Change a file by replacing `old` with `new`, or make a new one. Instead, `new` may hold a patch of "
     "several files (`*** Begin Patch` … `*** End Patch`, or a unified diff).",
-    _Given,
+    _EditArguments,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class EditTool:
-    """The tool."""
+    """The tool `edit`."""
 
     spec: ToolSpec = SPEC
     effect: bool = False
 
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
-        """Make the edits, all or none, and count the lines that they add and remove.
+        """Make all edits or none, and report the lines that they add and remove.
 
-        The result shows the lines of edits that were fitted: at another line, or with other blanks.
+        The result shows edits that were fitted, which means made at another line or with other blanks.
 
         Raises:
             ValueError: an edit doesn't fit, or a file can't be written; the message is for the model.
         """
         try:
             if (patch := _patch(arguments)) is not None:
-                before, after, fitted = await _patched(patch, desk.session)
+                before, after, fitted_paths = await _apply_patch(patch, desk.session)
             else:
-                request = read_arguments(arguments, _Given, name=SPEC.name)
-                before, after, fitted = await _edited(request, desk.session)
+                request = read_arguments(arguments, _EditArguments, name=SPEC.name)
+                before, after, fitted_paths = await _apply_edit(request, desk.session)
             await _write(before, after, desk.session)
         except FileRefused as error:
             raise ValueError(str(error)) from error
-        return ToolResult(prepare_text(_report(before, after, fitted), desk))
+        return ToolResult(prepare_text(_report(before, after, fitted_paths), desk))
 
 
 Texts = dict[str, str | None]
 
 
-async def _edited(request: _Given, session: Session) -> tuple[Texts, Texts, set[str]]:
-    """File before and after the edit, and its path if the edit was fitted."""
+async def _apply_edit(request: _EditArguments, session: Session) -> tuple[Texts, Texts, set[str]]:
+    """Return the file before and after the edit, and its path if the edit was fitted."""
     path = _relative(request.path)
     if request.new is None:
         raise ValueError("`new` is missing. To delete text, give an empty one.")
-    if (why := paths.refusal(path)) is not None:
-        raise ValueError(why)
+    if (reason := paths.refusal(path)) is not None:
+        raise ValueError(reason)
     before = await _texts([path], session)
     if not request.old:
         if path in before:
@@ -85,22 +85,22 @@ async def _edited(request: _Given, session: Session) -> tuple[Texts, Texts, set[
         return before, {path: request.new}, set()
     if path not in before:
         folder, _, name = path.rpartition("/")
-        like = suggest_nearest(name, [name for name, _ in await _entries(folder, session)]) or "."
-        raise ValueError(f"There is no file {shown_path(path)}{like}")
+        hint = suggest_nearest(name, [name for name, _ in await _entries(folder, session)]) or "."
+        raise ValueError(f"There is no file {shown_path(path)}{hint}")
     text = before[path]
     if text is None:
         raise ValueError(f"{shown_path(path)} is no UTF-8 text: change it by a command.")
     after = replaced(path, text, request.old, request.new, every=request.all)
     if after == text:
         raise ValueError("Nothing was changed: `old` and `new` are the same.")
-    is_there = request.old in text or request.old in text.replace("\r\n", "\n")
-    return before, {path: after}, set() if is_there else {path}
+    is_verbatim = request.old in text or request.old in text.replace("\r\n", "\n")
+    return before, {path: after}, set() if is_verbatim else {path}
 
 
 def _patch(arguments: JsonObject) -> str | None:
-    """Patch among the arguments, unless the call replaces text or writes a patch file."""
+    """Return the patch among the arguments, unless the call replaces text or writes a patch file."""
     old, path = arguments.get("old"), arguments.get("path")
-    is_file = isinstance(path, str) and path.endswith(_OF_PATCHES)
+    is_file = isinstance(path, str) and path.endswith(_PATCH_SUFFIXES)
     texts = [old] if isinstance(old, str) and old.strip() else [] if is_file else list(arguments.values())
     return next((text for text in texts if isinstance(text, str) and _is_patch(text)), None)
 
@@ -110,11 +110,11 @@ def _is_patch(text: str) -> bool:
     return begins_patch(lines[0]) or begins_diff(lines, 0)
 
 
-async def _patched(patch: str, session: Session) -> tuple[Texts, Texts, set[str]]:
-    from coder.edits.apply import apply  # many runs edit nothing by this tool
+async def _apply_patch(patch: str, session: Session) -> tuple[Texts, Texts, set[str]]:
+    from coder.edits.apply import apply  # imported only for a patch
 
     patch = patch.lstrip()
-    if begins_patch(patch.partition("\n")[0]):  # its end may be missing, or be a line of a file
+    if begins_patch(patch.partition("\n")[0]):  # the end may be missing, or be marked as an added line
         patch = f"{_END.sub('', patch.rstrip())}\n*** End Patch\n"
     result = read_edits(patch)
     edits = [replace(e, path=_relative(e.path), to=e.to and _relative(e.to)) for e in result.edits]
@@ -128,10 +128,10 @@ async def _patched(patch: str, session: Session) -> tuple[Texts, Texts, set[str]
 
 
 def _fitted(edit: Edit, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> str:
-    """Path of an edit that was fitted; empty if its lines match exactly."""
+    """Return the path of an edit that was fitted; empty if its lines match exactly."""
     path = edit.to or edit.path
-    text, now = before.get(edit.path) or "", after.get(path) or ""
-    return "" if all(_is_as_given(hunk, text, now) for hunk in edit.hunks) else path
+    text, new_text = before.get(edit.path) or "", after.get(path) or ""
+    return "" if all(_is_as_given(hunk, text, new_text) for hunk in edit.hunks) else path
 
 
 def _relative(path: str) -> str:
@@ -139,7 +139,7 @@ def _relative(path: str) -> str:
 
 
 async def _texts(names: Iterable[str], session: Session) -> dict[str, str | None]:
-    """Read those of these files that exist; None marks a binary file.
+    """Return the texts of those files that exist; None marks a binary file.
 
     Raises:
         ValueError: a path is a folder or a link.
@@ -160,7 +160,7 @@ async def _texts(names: Iterable[str], session: Session) -> dict[str, str | None
 
 
 async def _entries(folder: str, session: Session) -> Sequence[tuple[str, str]]:
-    """Names and kinds of a folder's entries; empty for a missing folder."""
+    """Return names and kinds of a folder's entries; empty for a missing folder."""
     try:
         return [(entry.name, entry.kind) for entry in await session.list(folder or ".")]
     except FileRefused:
@@ -169,7 +169,7 @@ async def _entries(folder: str, session: Session) -> Sequence[tuple[str, str]]:
 
 async def _write(before: Mapping[str, str | None], after: Mapping[str, str | None], session: Session) -> None:
     contents = {path: text.encode() if text is not None else None for path, text in after.items()}
-    for done, (path, content) in enumerate(contents.items()):
+    for written_count, (path, content) in enumerate(contents.items()):
         if content is None:
             await session.remove(path)
             continue
@@ -177,22 +177,22 @@ async def _write(before: Mapping[str, str | None], after: Mapping[str, str | Non
         try:
             await session.write(path, content, executable=is_program)
         except FileRefused as error:
-            names = ", ".join(map(shown_path, list(contents)[:done])) or "nothing"
+            names = ", ".join(map(shown_path, list(contents)[:written_count])) or "nothing"
             raise ValueError(f"{error} Of the edits before it {names} was written.") from error
 
 
 def _report(before: Mapping[str, str | None], after: Mapping[str, str | None], fitted: set[str]) -> str:
-    """Report the changes of each file, with the lines of fitted edits."""
+    """Return a report on the changes of each file, with the lines of fitted edits."""
     rows, added, removed = [], 0, 0
     for path, text in after.items():
         plus, minus = _line_counts(before.get(path) or "", text or "")
         added, removed = added + plus, removed + minus
-        rows.append(_row(path, before.get(path), text, f"+{plus} −{minus}", shows=path in fitted))
-    total = [f"{count_of(len(after), 'file')}, +{added} −{removed}:"] if len(after) > 1 else []
-    return "\n".join([*total, *rows])
+        rows.append(_row(path, before.get(path), text, f"+{plus} −{minus}", is_shown=path in fitted))
+    heading = [f"{count_of(len(after), 'file')}, +{added} −{removed}:"] if len(after) > 1 else []
+    return "\n".join([*heading, *rows])
 
 
-def _row(path: str, before: str | None, after: str | None, counts: str, *, shows: bool) -> str:
+def _row(path: str, before: str | None, after: str | None, counts: str, *, is_shown: bool) -> str:
     name = shown_path(path)
     if after is None:
         return f"{name} is deleted."
@@ -200,7 +200,7 @@ def _row(path: str, before: str | None, after: str | None, counts: str, *, shows
         return f"{name} is created ({count_of(len(after.splitlines()), 'line')})."
     fault = new_fault(path, after, before)
     warning = f"\nIt is no longer valid: line {fault[0]}: {fault[1]}." if fault is not None else ""
-    if not shows:
+    if not is_shown:
         return f"{name} is changed ({counts}).{warning}"
     return (
         f"{name} is changed ({counts}), where the edit was fitted:\n{shown_changes(before, after)}{warning}"
@@ -208,12 +208,12 @@ def _row(path: str, before: str | None, after: str | None, counts: str, *, shows
 
 
 def _is_as_given(hunk: Hunk, before: str, after: str) -> bool:
-    """Whether a hunk's lines were there word for word, at its line, and its new ones are there now."""
+    """Whether a hunk's old lines were there verbatim, at its line, and its new lines are there now."""
     old, new = "".join(_line_ends(hunk.old)), "".join(_line_ends(hunk.new))
-    plain = before.replace("\r\n", "\n")
-    if old not in f"{plain}\n" or new not in f"{after}\n".replace("\r\n", "\n"):
+    normalized = before.replace("\r\n", "\n")
+    if old not in f"{normalized}\n" or new not in f"{after}\n".replace("\r\n", "\n"):
         return False
-    lines = split_lines(plain)
+    lines = split_lines(normalized)
     at = hunk.line
     return at is None or not hunk.old or "".join(_line_ends(lines[at - 1 : at - 1 + len(hunk.old)])) == old
 
@@ -223,17 +223,17 @@ def _line_ends(lines: Iterable[str]) -> list[str]:
 
 
 def _line_counts(before: str, after: str) -> tuple[int, int]:
-    """Lines that are added and removed."""
+    """Return how many lines were added and removed."""
     codes = SequenceMatcher(None, split_lines(before), split_lines(after), autojunk=False).get_opcodes()
-    changed = [code for code in codes if code[0] != "equal"]
-    return sum(j - i for *_, i, j in changed), sum(j - i for _, i, j, *_ in changed)
+    changed_blocks = [code for code in codes if code[0] != "equal"]
+    return sum(j - i for *_, i, j in changed_blocks), sum(j - i for _, i, j, *_ in changed_blocks)
 
 
-_MOST_PLACES = 20
-"""Lines that are named where a text is there several times."""
-_AROUND = 2
-_MOST_SHOWN = 6
-"""Places of a changed file that are shown."""
+_MAX_PLACES = 20
+"""Maximum line numbers to name if a text occurs several times."""
+_MARGIN = 2
+_MAX_SHOWN = 6
+"""Maximum places of a changed file to show."""
 
 
 def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -> str:
@@ -243,44 +243,44 @@ def replaced(path: str, text: str, old: str, new: str, *, every: bool = False) -
         ValueError: `old` is missing or ambiguous; the message is for the model.
     """
     if usual_end(split_lines(text)) == "\r\n" and "\r" not in old + new:
-        as_there = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
+        texts = old.replace("\n", "\r\n"), new.replace("\n", "\r\n")
     else:
-        as_there = old, new
-    places = [text.find(as_there[0])]
-    while places[-1] >= 0 and len(places) <= _MOST_PLACES:  # a pattern would take the square of the time
-        places.append(text.find(as_there[0], places[-1] + 1))
+        texts = old, new
+    places = [text.find(texts[0])]
+    while places[-1] >= 0 and len(places) <= _MAX_PLACES:  # a regular expression would take quadratic time
+        places.append(text.find(texts[0], places[-1] + 1))
     numbers = [text.count("\n", 0, place) + 1 for place in places[:-1]]
     if len(numbers) == 1 or (numbers and every):
-        return text.replace(*as_there)
-    from coder.edits.change import EditedFile  # an exact match needs none of them
+        return text.replace(*texts)
+    from coder.edits.change import EditedFile  # imported only if there is no exact match
     from coder.edits.locate import Index, locate
     from coder.edits.misses import NOT_THERE, nearest
 
-    changed = EditedFile(text)
+    file = EditedFile(text)
     hunk = Hunk((*(("-", line) for line in _whole_lines(old)), *(("+", line) for line in _whole_lines(new))))
-    match = locate(Index(changed.lines), hunk)
+    match = locate(Index(file.lines), hunk)
     numbers = numbers or [place.start + 1 for place in match.places]
     if len(numbers) > 1:
-        raise ValueError(_SEVERAL.format(path=path, lines=", ".join(map(str, numbers[:_MOST_PLACES]))))
+        raise ValueError(_AMBIGUOUS.format(path=path, lines=", ".join(map(str, numbers[:_MAX_PLACES]))))
     if match.place is None:
-        raise ValueError(f"`{path}`: {NOT_THERE}\n{nearest(changed.lines, hunk.old)}".rstrip())
-    changed.put(match.hunk, match.place)
-    return changed.text()
+        raise ValueError(f"`{path}`: {NOT_THERE}\n{nearest(file.lines, hunk.old)}".rstrip())
+    file.put(match.hunk, match.place)
+    return file.text()
 
 
-_SEVERAL = (
+_AMBIGUOUS = (
     "`{path}`: `old` is there several times, at lines {lines}. Give more of the lines around it, or set "
     "`all` where it is there word for word."
 )
 
 
 def shown_changes(before: str, after: str) -> str:
-    """The changed places of a file as it is after an edit, with numbers and some lines around them."""
+    """Return the changed places of a file after an edit, with line numbers and some lines around."""
     lines = split_lines(after)
-    groups = SequenceMatcher(None, split_lines(before), lines).get_grouped_opcodes(_AROUND)
+    groups = SequenceMatcher(None, split_lines(before), lines).get_grouped_opcodes(_MARGIN)
     places = [(group[0][3], group[-1][4]) for group in groups]
-    more = [f"… and {len(places) - _MOST_SHOWN} more places."] if len(places) > _MOST_SHOWN else []
-    return "\n".join([*(numbered(lines, *place) for place in places[:_MOST_SHOWN]), *more])
+    note = [f"… and {len(places) - _MAX_SHOWN} more places."] if len(places) > _MAX_SHOWN else []
+    return "\n".join([*(numbered(lines, *place) for place in places[:_MAX_SHOWN]), *note])
 
 
 def _whole_lines(text: str) -> list[str]:

@@ -1,6 +1,6 @@
-"""McpServer: one MCP server and the task that owns its connection. Any task may call its tools.
+"""McpServer: one MCP server, and the task that owns the connection. Any task may call the server's tools.
 
-`mcp` takes most of a second to import, so that it is imported only where a server is opened, in a thread.
+Importing `mcp` takes almost a second, so it is imported only when a server is opened, in a thread.
 """
 
 import asyncio
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from mcp_types import CallToolResult, Tool
 
 START_S = 10.0
-"""Seconds in which a server must have listed its tools."""
+"""Time limit in seconds for a server to start and list its tools."""
 CALL_S = 300.0
-"""Seconds in which it must answer a call."""
+"""Time limit in seconds for a call."""
 _CLOSE_S = 5.0
-_MOST_PAGES = 50
-_UNHEARD = logging.NullHandler()
-"""Of what the SDK logs: what matters is told to the user and the model."""
-_UNKNOWN = "What the call did is not known."
+_MAX_PAGES = 50
+_SILENT_HANDLER = logging.NullHandler()
+"""Handler that drops the SDK's log, because problems are reported to the user and the model."""
+_UNKNOWN_EFFECT = "What the call did is not known."
 
 
 class McpServer:
-    """A server and its current tools."""
+    """An MCP server and its current tools."""
 
     def __init__(self, about: Mcp, note: Callable[[str], None]) -> None:
-        """Start nothing yet; `note` tells the user what is wrong with the server, once."""
+        """Set the configuration; `note` is called once with a problem of the server, for the user."""
         self.about = about
         self._note = note
         self._tools: dict[str, McpTool] = {}
@@ -50,21 +50,21 @@ class McpServer:
         self._ready, self._news = asyncio.Event(), asyncio.Event()
         self._is_over = self._is_told = False
         self._redact = Redactor().redact
-        """Takes out the values that the user passed to the server."""
+        """Redacts the values that the user passed to the server."""
 
     def begin(self) -> None:
-        """Start the server unless it has started."""
+        """Start the server unless it was started before."""
         if self._owner is None:
             self._owner = asyncio.create_task(self._own())
 
     async def tools(self) -> list[McpTool]:
-        """Tools of the started server; none if it can't start."""
+        """Return the tools of the started server; empty if it can't start."""
         self.begin()
         await self._ready.wait()
         return list(self._tools.values())
 
     async def call(self, tool: str, arguments: JsonObject, desk: Desk) -> "CallToolResult":
-        """Call a tool by the name that the server gave it.
+        """Call a tool by the server's name of the tool.
 
         Raises:
             ValueError: there is no result; the message is for the model.
@@ -81,21 +81,21 @@ class McpServer:
         try:
             async with asyncio.timeout(patience):
                 return await self._client.call_tool(tool, arguments)
-        except Exception as error:  # the SDK raises many kinds for a result that isn't what was announced
+        except Exception as error:  # the SDK raises many kinds of errors for unexpected results
             failure = f"sent a result that can't be read: {error}"
             if isinstance(error, TimeoutError):
-                failure = f"gave no answer in {patience:.0f} s. {_UNKNOWN}"
+                failure = f"gave no answer in {patience:.0f} s. {_UNKNOWN_EFFECT}"
             elif isinstance(error, MCPError) and error.code == CONNECTION_CLOSED:
-                failure = f"broke the call off: {error}. {_UNKNOWN}"
+                failure = f"broke the call off: {error}. {_UNKNOWN_EFFECT}"
                 self._tell(f"broke a call off: {error}")
-                if self.about.command:  # over HTTP the next request may be answered
+                if self.about.command:  # over HTTP, the next request may succeed
                     self._client = None
             elif isinstance(error, MCPError):
                 failure = f"gave an error: {error}"
             raise ValueError(self._redact(f"{name} {failure}")) from error
 
     async def close(self) -> None:
-        """End the connection and, of a command, its processes."""
+        """End the connection, and the processes of a server that is a command."""
         if self._owner is None:
             return
         self._is_over = True
@@ -106,7 +106,7 @@ class McpServer:
         await asyncio.wait([self._owner])
 
     async def _own(self) -> None:
-        """Hold the connection, all of it in this one task: a cancel scope must end where it began."""
+        """Hold the connection in this task, because a cancel scope must end in the task where it began."""
         try:
             await asyncio.to_thread(import_module, "coder.tools.mcp_transport")
             async with asyncio.timeout(START_S) as patience, self._connected() as client:
@@ -117,7 +117,7 @@ class McpServer:
                 await self._follow(client)
         except TimeoutError:
             self._tell(f"has not started within {START_S:.0f} s. Install what it downloads when it starts")
-        except Exception as error:  # noqa: BLE001 - whatever a server does, it costs its own tools alone
+        except Exception as error:  # noqa: BLE001 - a failing server must not affect others
             self._tell(f"can't be used: {_innermost(error)}")
         finally:
             self._client = None
@@ -132,7 +132,7 @@ class McpServer:
         from coder.tools.mcp_transport import http_streams, program_streams
 
         about = self.about
-        logging.getLogger("mcp").addHandler(_UNHEARD)
+        logging.getLogger("mcp").addHandler(_SILENT_HANDLER)
         errors, settings = bytearray(), {**about.variables(), **about.filled_headers()}
         words = [word for value in settings.values() for word in (value, value.rpartition(" ")[2])]
         self._redact = Redactor(word for word in words if len(word) >= MIN_SECRET_LENGTH).redact
@@ -144,9 +144,9 @@ class McpServer:
             transport = program_streams(about.command, get_default_environment() | settings, errors)
         else:
             transport = http_streams(about.url, settings)
-        who = Implementation(name="coder", version=version("coder-agent"))
+        info = Implementation(name="coder", version=version("coder-agent"))
         try:
-            async with Client(transport, message_handler=self._heard, client_info=who, cache=None) as client:
+            async with Client(transport, message_handler=self._heard, client_info=info, cache=None) as client:
                 yield client
         except Exception as error:
             if lines := errors.decode("utf-8", "replace").strip().splitlines():
@@ -154,7 +154,7 @@ class McpServer:
             raise
 
     async def _follow(self, client: "Client") -> None:
-        """Read the list of tools whenever the server says that it has changed."""
+        """Read the list of tools whenever the server reports a change."""
         from mcp import MCPError
         from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
@@ -170,24 +170,24 @@ class McpServer:
                 self._ready.set()
 
     async def _list(self, client: "Client") -> None:
-        listed: list[Tool] = []
+        all_tools: list[Tool] = []
         cursor = None
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             page = await client.list_tools(cursor=cursor)
-            listed += page.tools
+            all_tools += page.tools
             if (cursor := page.next_cursor) is None:
                 break
-        self._tools, left_out = await asyncio.to_thread(
-            tools_listed, self.about, listed, self.call, self._redact
+        self._tools, omitted_names = await asyncio.to_thread(
+            tools_listed, self.about, all_tools, self.call, self._redact
         )
-        if left_out and self._client is None:
-            self._note(f"MCP server {self.about.name}: left out, as no model could call it: {left_out}")
+        if omitted_names and self._client is None:
+            self._note(f"MCP server {self.about.name}: left out, as no model could call it: {omitted_names}")
 
     async def _heard(self, message: "IncomingMessage") -> None:
         from mcp_types import ToolListChangedNotification
 
         if isinstance(message, ToolListChangedNotification):
-            self._ready.clear()  # what follows in the stream is about the new list
+            self._ready.clear()  # later messages refer to the new list
             self._news.set()
 
     def _tell(self, words: str) -> None:
@@ -200,14 +200,14 @@ class McpServer:
 async def serving(
     items: Iterable[object], watch: object
 ) -> "AsyncIterator[tuple[list[object], list[object]]]":
-    """Open servers during the block; yields tools that require a model with tools, and optional ones.
+    """Open servers during the block; yield tools that require a model with tools, and optional ones.
 
     Raises:
         UsageError: the extra isn't installed, and a server is required.
     """
     note = note_of(watch)
-    tools = [McpServer(one, note) if isinstance(one, Mcp) else one for one in items]
-    servers = [one for one in tools if isinstance(one, McpServer)]
+    tools = [McpServer(item, note) if isinstance(item, Mcp) else item for item in items]
+    servers = [item for item in tools if isinstance(item, McpServer)]
     optional = [server for server in servers if not server.about.required]
     if len(optional) < len(servers) and find_spec("mcp") is None:
         raise MissingExtra("The MCP SDK", "mcp")
@@ -215,7 +215,7 @@ async def serving(
         for server in servers:
             if server.about.required:
                 server.begin()
-        yield [one for one in tools if one not in optional], [*optional]
+        yield [item for item in tools if item not in optional], [*optional]
     finally:
         await asyncio.gather(*(server.close() for server in servers))
 

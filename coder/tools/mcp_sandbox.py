@@ -10,26 +10,26 @@ from mcp.client._transport import TransportStreams
 
 from coder.base.errors import UsageError
 from coder.config.mcp_servers import Mcp
-from coder.tools.mcp_transport import MOST_BYTES, keep_end, message_streams
+from coder.tools.mcp_transport import MAX_MESSAGE, keep_end, message_streams
 from sandbox import Command, Policy, open_sandbox, session_policy
 
 _DAY_S = 86_400.0
 _OUTPUT_BYTES = 4 << 20
-"""A program that writes 64 times as much in all is ended."""
+"""Output limit; the program is ended after 64 times as much in all."""
 
 
 @asynccontextmanager
 async def sandboxed_streams(
     about: Mcp, environment: Mapping[str, str], errors: bytearray
 ) -> AsyncIterator[TransportStreams]:
-    """Start the program of a server in a sandbox of its own.
+    """Start the program of a server in a separate sandbox.
 
     Raises:
-        UsageError: what it needs can't be shown.
+        UsageError: the program's files can't be made visible.
         SandboxError: there is no sandbox.
     """
     policy, command = _shown(about, environment)
-    stdout = asyncio.StreamReader(limit=MOST_BYTES)
+    stdout = asyncio.StreamReader(limit=MAX_MESSAGE)
     inside, outside = socket.socketpair()
     _, stdin = await asyncio.open_connection(sock=outside)
 
@@ -52,27 +52,29 @@ async def sandboxed_streams(
 
 
 def _shown(about: Mcp, environment: Mapping[str, str]) -> tuple[Policy, Command]:
-    """What the program may use, and its command line with files where they are shown."""
+    """Return the sandbox's policy, and the command line with the paths of files in the sandbox."""
     words: list[str] = []
-    beside: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for word in about.command[1:]:
         path = Path(word).absolute()
         if not path.is_file():
             words.append(word)
             continue
-        at = path.parts.index("node_modules") if "node_modules" in path.parts else len(path.parts) - 1
-        folder, name = Path(*path.parts[:at]), f"server{len(beside)}"
+        root_length = (
+            path.parts.index("node_modules") if "node_modules" in path.parts else len(path.parts) - 1
+        )
+        folder, name = Path(*path.parts[:root_length]), f"server{len(folders)}"
         if Path.home().is_relative_to(folder):
             raise UsageError(f"{path} is not in a folder of its own, which the sandbox could show")
-        beside[name] = folder
+        folders[name] = folder
         words.append(f"/opt/shown/{name}/{path.relative_to(folder)}")
-    first = Path(about.command[0])
-    is_python = first.name.startswith("python") and first.is_file()
+    program = Path(about.command[0])
+    is_python = program.name.startswith("python") and program.is_file()
     policy = session_policy(
         network=about.hosts or "none",
         environment=dict(environment),
-        beside=beside,
-        python=first.absolute() if is_python else None,
+        beside=folders,
+        python=program.absolute() if is_python else None,
         wall_s=_DAY_S,
         output_bytes=_OUTPUT_BYTES,
     )

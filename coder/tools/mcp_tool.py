@@ -1,4 +1,4 @@
-"""McpTool: a tool of an MCP server as a model calls it; its results are data."""
+"""McpTool: a tool of an MCP server; results are treated as data."""
 
 import base64
 import binascii
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from mcp_types import CallToolResult, ContentBlock, Tool
 
-MOST_TOOLS = 100
-"""Of one server; providers take some 128 in all."""
-_LONGEST_NAME, _LONGEST_WORDS, _LARGEST_SCHEMA = 64, 1_000, 20_000
-_MOST_TEXT = 1 << 18
-"""Characters of a result that are looked at, far more than a model is shown."""
-_MOST_PICTURES = 4
-_ELSEWHERE = re.compile(r'"\$ref": "(?!#)')
+MAX_TOOLS = 100
+"""Maximum tools of one server; providers accept about 128 in all."""
+_MAX_NAME, _MAX_DESCRIPTION, _MAX_SCHEMA = 64, 1_000, 20_000
+_MAX_TEXT = 1 << 18
+"""Maximum characters of a result to process, far more than a model gets."""
+_MAX_PICTURES = 4
+_REMOTE_REFERENCE = re.compile(r'"\$ref": "(?!#)')
 CHECK_S = 2.0
-"""Seconds of CPU time that a check of arguments may take: it holds the run."""
+"""CPU seconds for a check of arguments, which blocks the run."""
 LIST_S = 5.0
-"""Seconds of CPU time that reading a list of tools may take: tools behind that are left out."""
-_EXACT = ("enum", "const", "required")
-"""Words of a schema that list values or names of arguments."""
-_UNCHECKED = ("pattern", "patternProperties", "unevaluatedProperties", "unevaluatedItems")
+"""CPU seconds for reading a list of tools; later tools are omitted."""
+_EXACT_KEYWORDS = ("enum", "const", "required")
+"""Keywords of a schema that list values or names of arguments."""
+_UNCHECKED_KEYWORDS = ("pattern", "patternProperties", "unevaluatedProperties", "unevaluatedItems")
 
 
 Check = Callable[[JsonObject], "ValidationError | None"]
-"""Gives the first thing that is wrong with arguments."""
+"""Function that returns the first error in arguments."""
 Call = Callable[[str, JsonObject, Desk], Awaitable["CallToolResult"]]
-"""Calls a tool by the server's own name of it."""
+"""Function that calls a tool by the server's name of the tool."""
 
 
 @dataclass(frozen=True, slots=True)
 class McpTool:
-    """A tool of a server."""
+    """A tool of an MCP server."""
 
     spec: ToolSpec
     effect: bool
@@ -53,17 +53,17 @@ class McpTool:
     _name: str
     _call: Call
     _redact: Callable[[str], str]
-    """Takes out what the user passed to the server."""
+    """Redacts values that the user passed to the server."""
     _check: Check
 
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Call the tool, if the arguments fit its schema."""
         try:
-            wrong = self._check(arguments)
+            mismatch = self._check(arguments)
         except Exception as error:
             raise ValueError(f"The server's schema of {self.spec.name} can't be used: {error}") from error
-        if wrong:
-            reason = f"{wrong.json_path.lstrip('$.')}: {wrong.message[:200]}".removeprefix(": ")
+        if mismatch:
+            reason = f"{mismatch.json_path.lstrip('$.')}: {mismatch.message[:200]}".removeprefix(": ")
             raise ValueError(f"The arguments of {self.spec.name} don't fit: {reason}.")
         result = await self._call(self._name, arguments, desk)
         data = result.structured_content
@@ -71,63 +71,63 @@ class McpTool:
         text = "\n".join(filter(None, (_words(part, sees=desk.sees) for part in result.content)))
         if is_json:
             text = json.dumps(data, ensure_ascii=False)
-        elif not desk.whole and len(text) > _MOST_TEXT:
-            text = f"{text[: _MOST_TEXT // 2]}\n{text[-_MOST_TEXT // 2 :]}"
+        elif not desk.whole and len(text) > _MAX_TEXT:
+            text = f"{text[: _MAX_TEXT // 2]}\n{text[-_MAX_TEXT // 2 :]}"
         text = self._redact(text)
         if result.is_error:
             raise ValueError(text or "the server says that the call failed.")
         images = [picture for part in result.content if (picture := _picture(part))] if desk.sees else []
-        return ToolResult(prepare_text(text, desk), is_json=is_json, images=tuple(images[:_MOST_PICTURES]))
+        return ToolResult(prepare_text(text, desk), is_json=is_json, images=tuple(images[:_MAX_PICTURES]))
 
 
 def tools_listed(
     about: Mcp, listed: Iterable["Tool"], call: Call, redact: Callable[[str], str]
 ) -> tuple[dict[str, McpTool], str]:
-    """Tools that a model can call, by the server's names, and names of the omitted ones."""
+    """Return the tools that a model can call, by the server's names, and names of the omitted ones."""
     from jsonschema.exceptions import SchemaError
 
     tools: dict[str, McpTool] = {}
-    left_out: list[str] = []
-    ends = thread_time() + LIST_S
+    omitted: list[str] = []
+    deadline = thread_time() + LIST_S
     for tool in listed:
-        names = [one.spec.name for one in tools.values()]
+        names = [known.spec.name for known in tools.values()]
         try:
             if tool.name not in tools:
-                if thread_time() > ends:  # few words of a schema can take seconds to check
+                if thread_time() > deadline:  # checking even a short schema can take seconds
                     raise ValueError("too long a list")
                 spec, effect, check = _read(about, tool, names)
                 asks = effect and tool.name not in about.allow
                 tools[tool.name] = McpTool(spec, effect, asks, tool.name, call, redact, check)
         except (SchemaError, ValueError, RecursionError):
-            left_out.append(printable(tool.name)[:_LONGEST_NAME])
-    return tools, ", ".join(left_out[:10]) + (" …" if len(left_out) > 10 else "")
+            omitted.append(printable(tool.name)[:_MAX_NAME])
+    return tools, ", ".join(omitted[:10]) + (" …" if len(omitted) > 10 else "")
 
 
 def _read(about: Mcp, tool: "Tool", names: list[str]) -> tuple[ToolSpec, bool, Check]:
-    """Spec, effect and check of a tool. Raises SchemaError, ValueError, RecursionError: it is left out."""
+    """Return spec, effect and check of a tool. Raises SchemaError, ValueError, RecursionError: unusable."""
     schema, text = tool.input_schema, json.dumps(tool.input_schema)
-    if schema.get("type") != "object" or len(text) > _LARGEST_SCHEMA or _ELSEWHERE.search(text):
+    if schema.get("type") != "object" or len(text) > _MAX_SCHEMA or _REMOTE_REFERENCE.search(text):
         raise ValueError("no schema that endpoints take")
     if tool.execution is not None and tool.execution.task_support == "required":
         raise ValueError("its results come later, by other requests")
-    if len(names) == MOST_TOOLS:
+    if len(names) == MAX_TOOLS:
         raise ValueError("too many")
     hints = tool.annotations
     effect = not (hints is not None and (hints.read_only_hint or hints.idempotent_hint))
-    words = printable(tool.description or tool.title or tool.name)[:_LONGEST_WORDS]
+    words = printable(tool.description or tool.title or tool.name)[:_MAX_DESCRIPTION]
     spec = ToolSpec(name=_name(about.name, tool.name, names), description=words, parameters=_cleaned(schema))
     return spec, effect, _check_of(schema)
 
 
 def _cleaned(part: Any, *, exact: bool = False) -> Any:  # noqa: ANN401 - of JSON
-    """A part of a schema as a model may read it. Raises ValueError: that would change what a call must hold.
+    """Return a schema without invisible characters. Raises ValueError: that would change its meaning.
 
-    exact: the part lists values or names.
+    exact: whether the part lists values or names.
     """
     if isinstance(part, dict):
         if any(printable(key) != key for key in part):
             raise ValueError("a name of an argument holds characters that nobody sees")
-        return {key: _cleaned(value, exact=exact or key in _EXACT) for key, value in part.items()}
+        return {key: _cleaned(value, exact=exact or key in _EXACT_KEYWORDS) for key, value in part.items()}
     if isinstance(part, list):
         return [_cleaned(value, exact=exact) for value in part]
     if not isinstance(part, str) or printable(part) == part:
@@ -140,48 +140,56 @@ def _cleaned(part: Any, *, exact: bool = False) -> Any:  # noqa: ANN401 - of JSO
 
 
 def _name(server: str, tool: str, names: list[str]) -> str:
-    """Name that providers accept; a duplicate gets a suffix."""
+    """Return a name that providers accept; a duplicate gets a suffix."""
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", f"{server}_{tool}")
-    if len(name) <= _LONGEST_NAME and name not in names:
+    if len(name) <= _MAX_NAME and name not in names:
         return name
     mark = hashlib.sha256(tool.encode("utf-8", "surrogatepass")).hexdigest()[:6]
-    return f"{name[: _LONGEST_NAME - 7]}_{mark}"
+    return f"{name[: _MAX_NAME - 7]}_{mark}"
 
 
 def _check_of(schema: JsonObject) -> Check:
-    """Validator without remote references and the server's patterns, bounded in time."""
+    """Return a validator without remote references and the server's patterns, and with a time limit."""
     from jsonschema.validators import Draft202012Validator, extend, validator_for
     from referencing import Registry
 
-    kind: Any = validator_for(schema, default=Draft202012Validator)
-    kind.check_schema(schema)
-    ends = 0.0
+    validator_class: Any = validator_for(schema, default=Draft202012Validator)
+    validator_class.check_schema(schema)
+    deadline = 0.0
 
     def bounded(word: str, check: Callable[..., object]) -> Callable[..., object]:
         def checked(validator: object, value: object, instance: object, part: JsonObject) -> object:
-            if thread_time() > ends:  # few words can ask for any number of looks
+            if thread_time() > deadline:  # a short schema can require any number of checks
                 raise ValueError(f"the check takes more than {CHECK_S:g} s")
             by_patterns = word == "additionalProperties" and "patternProperties" in part
-            return None if by_patterns or word in _UNCHECKED else check(validator, value, instance, part)
+            return (
+                None
+                if by_patterns or word in _UNCHECKED_KEYWORDS
+                else check(validator, value, instance, part)
+            )
 
         return checked
 
-    checks = {word: bounded(word, check) for word, check in kind.VALIDATORS.items()}
-    schema_validator = extend(kind, checks)(_in_one_dialect(schema), registry=Registry())  # type: ignore[no-untyped-call]
+    checks = {word: bounded(word, check) for word, check in validator_class.VALIDATORS.items()}
+    schema_validator = extend(validator_class, checks)(_in_one_dialect(schema), registry=Registry())  # type: ignore[no-untyped-call]
 
     def first_error(arguments: JsonObject) -> "ValidationError | None":
-        nonlocal ends
-        ends = thread_time() + CHECK_S
+        nonlocal deadline
+        deadline = thread_time() + CHECK_S
         return next(schema_validator.iter_errors(arguments), None)
 
     return first_error
 
 
 def _in_one_dialect(part: Any) -> Any:  # noqa: ANN401 - of JSON
-    """Remove the dialects of a schema's parts: for each, the library would use its own validators."""
+    """Remove the dialects of a schema's parts, for which the library would use its own validators."""
     if isinstance(part, dict):
         items = part.items()
-        return {k: _in_one_dialect(v) for k, v in items if k != "$schema" or not isinstance(v, str)}
+        return {
+            key: _in_one_dialect(value)
+            for key, value in items
+            if key != "$schema" or not isinstance(value, str)
+        }
     return [*map(_in_one_dialect, part)] if isinstance(part, list) else part
 
 
@@ -202,7 +210,7 @@ def _words(part: "ContentBlock", *, sees: bool) -> str:
 
 
 def _picture(part: "ContentBlock") -> Image | None:
-    """Picture that endpoints accept; a refused one would end the dialogue."""
+    """Return a picture that endpoints accept, or None; a refused picture would end the dialogue."""
     if part.type != "image" or len(part.data) > MAX_BYTES:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Connections to MCP servers by stdin and stdout or HTTP, with bounded messages."""
+"""Connect to MCP servers by stdin and stdout or HTTP, with bounded messages."""
 
 import asyncio
 import codecs
@@ -20,39 +20,39 @@ from mcp.shared.message import SessionMessage
 
 from coder.models.http_bounds import BoundedTransport, Bounds
 
-MOST_BYTES = 16 << 20
-"""Of one message of a server: one that sends more is dropped."""
+MAX_MESSAGE = 16 << 20
+"""Maximum bytes of one message; a server that sends more is disconnected."""
 _GRACE_S = 1.0
-"""Seconds to end in, once stdin is closed, and again after SIGTERM."""
+"""Seconds for a program to end after stdin was closed, and again after SIGTERM."""
 _CONNECT_S, _READ_S = 10.0, 300.0
-_BOUNDS = Bounds(body=MOST_BYTES, stream=None, line=MOST_BYTES)
+_BOUNDS = Bounds(body=MAX_MESSAGE, stream=None, line=MAX_MESSAGE)
 """A stream of events may last as long as the server."""
-_TAIL = 500
+_KEPT_BYTES = 500
 _HEX, _HIGH, _LOW = "[0-9a-fA-F]", r"\\u[dD][89abAB]..", r"\\u[dD][c-fC-F].."
 _ESCAPES = re.compile(
-    rf"(?:\\[^u])+|{_HIGH}{_LOW}"  # read past: a backslash before `u` may be an escaped one
+    rf"(?:\\[^u])+|{_HIGH}{_LOW}"  # skipped: a backslash before `u` may be escaped itself
     rf"|(?P<unfinished>(?:{_HIGH})?\\(?:u{_HEX}{{0,3}})?\Z|{_HIGH}\Z)"
     rf"|(?P<half>{_HIGH}|{_LOW})"
 )
-"""Escapes in JSON: half a surrogate pair, and what the next piece may complete."""
+"""Escapes in JSON: half of a surrogate pair, and a beginning that the next piece may complete."""
 
 
-def keep_end(kept: bytearray, chunk: bytes) -> None:
-    """Keep the last bytes of a program's stderr."""
-    kept += chunk
-    del kept[:-_TAIL]
+def keep_end(end: bytearray, chunk: bytes) -> None:
+    """Append bytes of a program's stderr, and keep only the last ones."""
+    end += chunk
+    del end[:-_KEPT_BYTES]
 
 
 @asynccontextmanager
 async def program_streams(
     command: Sequence[str], environment: Mapping[str, str], errors: bytearray
 ) -> AsyncIterator[TransportStreams]:
-    """Start a program; nothing that it has started in its process group is left behind.
+    """Start a program; yield its streams, and end all processes of its group at the end.
 
-    The SDK's own transport keeps whatever a server writes without a newline.
+    The SDK's transport would buffer any amount of output without a newline.
 
     Raises:
-        OSError: it can't be started.
+        OSError: the program can't be started.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -61,48 +61,52 @@ async def program_streams(
         stderr=PIPE,
         env=environment,
         start_new_session=True,
-        limit=MOST_BYTES,
+        limit=MAX_MESSAGE,
     )
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    heard = asyncio.create_task(_each(process.stderr, partial(keep_end, errors)))
+    stderr_task = asyncio.create_task(_each(process.stderr, partial(keep_end, errors)))
     try:
         async with message_streams(process.stdout, process.stdin) as streams:
             yield streams
     finally:
-        drained = asyncio.create_task(_each(process.stdout, lambda _: None))  # it may wait to write
+        drain_task = asyncio.create_task(
+            _each(process.stdout, lambda _: None)
+        )  # the program may block on writing
         try:
             await _end(process)
         finally:
-            heard.cancel()
-            drained.cancel()
+            stderr_task.cancel()
+            drain_task.cancel()
 
 
 @asynccontextmanager
 async def message_streams(
     stdout: asyncio.StreamReader, stdin: asyncio.StreamWriter
 ) -> AsyncIterator[TransportStreams]:
-    """Messages as lines of JSON. A line over the limit of `stdout` ends the connection."""
-    heard, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    """Yield streams of messages as lines of JSON. A line over the limit of `stdout` ends the connection."""
+    sender, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, messages = anyio.create_memory_object_stream[SessionMessage](0)
 
     async def read() -> None:
-        async with heard:
-            with suppress(ValueError, anyio.BrokenResourceError):  # too long a line; the session has ended
+        async with sender:
+            with suppress(
+                ValueError, anyio.BrokenResourceError
+            ):  # a line is too long, or the session has ended
                 while line := await stdout.readline():
                     try:
                         message = _message(line)
-                    except (ValueError, RecursionError):  # no message, such as a banner
-                        await asyncio.sleep(0)  # nor does a flood of them hold the loop
+                    except (ValueError, RecursionError):  # not a message, such as a banner
+                        await asyncio.sleep(0)  # so that many such lines don't block the loop
                     else:
-                        await heard.send(SessionMessage(message))
+                        await sender.send(SessionMessage(message))
 
     async def write() -> None:
-        async with heard, messages:  # requests that wait learn that there is nobody
+        async with sender, messages:  # pending requests fail when the connection ends
             with suppress(ConnectionError):
-                async for one in messages:
-                    message = one.message.model_dump_json(by_alias=True, exclude_unset=True)
+                async for session_message in messages:
+                    message = session_message.message.model_dump_json(by_alias=True, exclude_unset=True)
                     stdin.write(message.encode() + b"\n")
                     await stdin.drain()
 
@@ -124,9 +128,10 @@ def _message(line: bytes) -> mcp_types.JSONRPCMessage:
 
 
 class _Repair:
-    """Replaces with U+FFFD, in JSON that comes in pieces, what the parser refuses although servers send it.
+    """Replaces invalid parts of JSON in a stream by U+FFFD, because the parser refuses what servers send.
 
-    That is half a surrogate pair, as JavaScript cuts texts, and bytes that aren't UTF-8.
+    Invalid are halves of surrogate pairs, which JavaScript creates when it cuts texts, and bytes that
+    aren't UTF-8.
     """
 
     def __init__(self) -> None:
@@ -134,7 +139,7 @@ class _Repair:
         self._unfinished = ""
 
     def repair(self, piece: bytes, *, last: bool) -> bytes:
-        """The repaired piece, without an unfinished escape at its end unless it is the last."""
+        """Return the repaired piece, without an unfinished escape at its end unless it is the last piece."""
         text, self._unfinished = self._unfinished + self._decoder.decode(piece, last), ""
         repaired = _ESCAPES.sub(self._replace, text)
         if last:
@@ -160,7 +165,7 @@ async def _end(process: Process) -> None:
     try:
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), _GRACE_S)
-        await terminate_posix_process_tree(process, _GRACE_S)  # type: ignore[arg-type] # it takes anyio's, too
+        await terminate_posix_process_tree(process, _GRACE_S)  # type: ignore[arg-type] # it accepts anyio's processes, too
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -171,14 +176,14 @@ async def _end(process: Process) -> None:
 
 @asynccontextmanager
 async def http_streams(url: str, headers: Mapping[str, str]) -> AsyncIterator[TransportStreams]:
-    """Streamable HTTP. A response or an event over MOST_BYTES fails."""
+    """Connect by Streamable HTTP. A response or event over MAX_MESSAGE bytes fails."""
     client = httpx2.AsyncClient(
         headers=headers,
         timeout=httpx2.Timeout(_CONNECT_S, read=_READ_S),
         transport=BoundedTransport(url, bounds=_BOUNDS),
         event_hooks={"response": [_repair]},
     )
-    connecting = streamable_http_client(url, http_client=client, max_sse_event_size=MOST_BYTES)
+    connecting = streamable_http_client(url, http_client=client, max_sse_event_size=MAX_MESSAGE)
     async with client, connecting as streams:
         yield streams
 

@@ -7,33 +7,35 @@ from dataclasses import dataclass, replace
 from pydantic import Field
 
 from coder.models.model import Image, JsonObject, ToolSpec
-from coder.tools.bash import LEAST_S, LONGEST_S, USUAL_S, ended
+from coder.tools.bash import DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S, MIN_TIME_S, command_result
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
 from sandbox import BackendMissing
 
-_MOST_PICTURES = 4
-_LARGEST_PICTURE = 1 << 20
-_LONGEST_SIDE = 8000
-"""Pixels that every provider of today takes."""
+_MAX_PICTURES = 4
+_MAX_PICTURE = 1 << 20
+_MAX_SIDE = 8000
+"""Maximum pixels of a side, as all providers accept."""
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
-class _Given(Arguments):
+class _PythonArguments(Arguments):
     code: str = Field(min_length=1, description="The cell; the value of its last expression is shown.")
-    timeout_s: float = Field(USUAL_S, ge=1, le=LONGEST_S, description="Seconds before it is interrupted.")
+    timeout_s: float = Field(
+        DEFAULT_TIMEOUT_S, ge=1, le=MAX_TIMEOUT_S, description="Seconds before it is interrupted."
+    )
 
 
 SPEC = spec_of(
     "python",
     "Run a cell of Python in a Jupyter kernel: what cells define stays from call to call. Pictures that it "
     "displays are kept as files, and shown to you where you can see.",
-    _Given,
+    _PythonArguments,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PythonTool:
-    """The tool."""
+    """The tool `python`."""
 
     spec: ToolSpec = SPEC
     effect: bool = False
@@ -44,30 +46,32 @@ class PythonTool:
         Raises:
             ValueError: no kernel starts; the message is for the model.
         """
-        request, kernel = read_arguments(arguments, _Given, name=SPEC.name), desk.kernel
+        request, kernel = read_arguments(arguments, _PythonArguments, name=SPEC.name), desk.kernel
         if kernel is None:
             raise ValueError("There is no kernel in this run.")
-        left_s = max(desk.seconds_left(), LEAST_S)
+        left_s = max(desk.seconds_left(), MIN_TIME_S)
         try:
             cell = await kernel.execute(
                 request.code, wall_s=min(request.timeout_s, left_s), on_output=desk.on_output
             )
         except BackendMissing as error:
             raise ValueError(desk.redact(str(error))) from error
-        more = ["the kernel has ended: what earlier cells had defined is gone"] if cell.state_lost else []
-        result = ended(cell.result, desk, has_all=left_s < request.timeout_s, more=more)
+        status_parts = (
+            ["the kernel has ended: what earlier cells had defined is gone"] if cell.state_lost else []
+        )
+        result = command_result(cell.result, desk, has_all=left_s < request.timeout_s, more=status_parts)
         if not desk.sees:
             return result
-        drawn = await kernel.pictures(cell.number, most=_MOST_PICTURES, largest=_LARGEST_PICTURE)
+        pictures = await kernel.pictures(cell.number, most=_MAX_PICTURES, largest=_MAX_PICTURE)
         images = [
             Image(media_type="image/png", base64=base64.b64encode(content).decode("ascii"))
-            for content in drawn
+            for content in pictures
             if is_png(content)
         ]
         return replace(result, images=tuple(images))
 
 
 def is_png(content: bytes) -> bool:
-    """Whether content is a valid PNG; an endpoint's refusal of one would end the dialogue."""
+    """Whether content is a valid PNG; a picture that an endpoint refuses would end the dialogue."""
     is_whole = content.startswith(_PNG) and content[-8:-4] == b"IEND"
-    return is_whole and all(0 < side <= _LONGEST_SIDE for side in struct.unpack_from(">II", content, 16))
+    return is_whole and all(0 < side <= _MAX_SIDE for side in struct.unpack_from(">II", content, 16))

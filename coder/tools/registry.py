@@ -1,4 +1,4 @@
-"""Registry: the tools that a model is offered, by name, and functions that `--tool` names."""
+"""Registry: the tools offered to a model, by name; import of functions named by `--tool`."""
 
 import asyncio
 import importlib
@@ -29,8 +29,8 @@ from coder.tools.tool import (
     tool_of,
 )
 
-MOST_SCHEMAS = 16_000
-"""Characters of the schemas of the user's tools in each request; more are called from programs alone."""
+MAX_SCHEMAS = 16_000
+"""If the user's tools have more characters of schemas, they are available only to programs."""
 
 
 class Done(Arguments):
@@ -73,20 +73,20 @@ PLAN = ToolSpec(
 
 @dataclass(frozen=True, slots=True)
 class PlanTool:
-    """The tool `plan`: its arguments are logged and shown."""
+    """The tool `plan`, whose arguments are logged and shown."""
 
     spec: ToolSpec = PLAN
     effect: bool = False
 
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
-        """Count the steps."""
+        """Return the number of steps."""
         from coder.run.plan import Plan
 
         return ToolResult(read_arguments(arguments, Plan, name=PLAN.name).count)
 
 
 class HandIn(Arguments):
-    """Arguments of the Planner's `plan`."""
+    """Arguments of the planner's tool `plan`."""
 
     steps: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         min_length=1, max_length=50, description="In their order, without numbers."
@@ -99,7 +99,7 @@ HAND_IN = spec_of(
 
 
 class Registry:
-    """The tools `bash`, `edit`, `plan`, `python` and the user's own."""
+    """The tools `bash`, `edit`, `plan`, `python` and the user's tools."""
 
     def __init__(
         self,
@@ -109,25 +109,25 @@ class Registry:
         plan: bool = True,
         only_looks: bool = False,
     ) -> None:
-        """Collect the built-in tools and the user's.
+        """Collect the built-in tools and the user's tools.
 
         Args:
-            plan: somebody looks at a plan.
-            only_looks: `bash` is the only one.
+            plan: offer `plan`, because somebody reads it.
+            only_looks: offer only `bash` of the built-in tools.
 
         Raises:
-            ValueError: a name is taken.
+            ValueError: two tools have the same name.
         """
         self.own = tuple(own)
         self._tools: dict[str, Tool] = {}
-        ours: list[Tool] = [Bash()]
+        built_in: list[Tool] = [Bash()]
         if not only_looks:
-            ours += [EditTool(), *([PlanTool()] if plan else [])]
+            built_in += [EditTool(), *([PlanTool()] if plan else [])]
         if kernel:
             from coder.tools.python_tool import PythonTool
 
-            ours.append(PythonTool())
-        for tool in (*ours, *own):
+            built_in.append(PythonTool())
+        for tool in (*built_in, *own):
             is_reserved = tool.spec.name in (DONE.name, ASK.name, "python") and tool in own
             if is_reserved or tool.spec.name in self._tools:
                 raise ValueError(f"There is a tool named {tool.spec.name!r} already: rename the function.")
@@ -135,24 +135,24 @@ class Registry:
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """The specs of these tools; DONE and ASK are added by the participant that answers them."""
+        """Specs of these tools; DONE and ASK are added by the participant that handles them."""
         size = sum(len(tool.spec.model_dump_json()) for tool in self.own)
-        left_out = self.own if size > MOST_SCHEMAS else ()
-        return tuple(tool.spec for tool in self._tools.values() if tool not in left_out)
+        omitted = self.own if size > MAX_SCHEMAS else ()
+        return tuple(tool.spec for tool in self._tools.values() if tool not in omitted)
 
     def __contains__(self, name: str) -> bool:
         return name in self._tools
 
     def has_effect(self, name: str) -> bool:
-        """Whether a call of this name changes something outside of the sandbox."""
+        """Whether the tool of this name changes something outside of the sandbox."""
         return name in self._tools and self._tools[name].effect
 
     def asks(self, name: str) -> bool:
-        """Whether a person must allow a call with effects even without `approve`."""
+        """Whether a person must allow each call with effects, even without `approve`."""
         return getattr(self._tools.get(name), "asks", False)
 
     async def answer(self, call: ToolCall, desk: Desk) -> ToolResult:
-        """Carry out a call; an error becomes the text of the result."""
+        """Execute a call; an error becomes the text of the result."""
         began = monotonic()
         tool = self._tools.get(call.name)
         if tool is None:
@@ -165,11 +165,15 @@ class Registry:
 
 
 async def tools_of(items: Sequence[object]) -> list[Tool]:
-    """Make tools of functions and list the servers' tools; the first tool of a name wins."""
-    tools: list[Tool] = [tool_of(one, effect=getattr(one, "effect", True)) for one in items if callable(one)]
-    for served in await asyncio.gather(*(one.tools() for one in items if isinstance(one, ToolServer))):
+    """Make tools from functions, and list the servers' tools; the first tool of a name is used."""
+    tools: list[Tool] = [
+        tool_of(item, effect=getattr(item, "effect", True)) for item in items if callable(item)
+    ]
+    for server_tools in await asyncio.gather(
+        *(item.tools() for item in items if isinstance(item, ToolServer))
+    ):
         names = {tool.spec.name for tool in tools}
-        tools += [tool for tool in served if tool.spec.name not in names]
+        tools += [tool for tool in server_tools if tool.spec.name not in names]
     return tools
 
 
@@ -177,7 +181,7 @@ def functions_named(names: Iterable[str]) -> tuple[Callable[..., object], ...]:
     """Import functions from installed modules or the current folder.
 
     Raises:
-        UsageError: one isn't there, or can be no tool.
+        UsageError: a function is missing or can't be a tool.
     """
     functions = tuple(map(_function, names))
     require_functions(functions, called="--tool")
@@ -185,7 +189,7 @@ def functions_named(names: Iterable[str]) -> tuple[Callable[..., object], ...]:
 
 
 def require_functions(functions: Iterable[Callable[..., object]], *, called: str = "tools") -> None:
-    """Check that functions can be tools beside one another and ours. Raises UsageError: one can't."""
+    """Check that functions can be tools in addition to the built-in ones. Raises UsageError: one can't."""
     try:
         Registry([tool_of(function) for function in functions])
     except ValueError as error:

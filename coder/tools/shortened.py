@@ -1,18 +1,18 @@
-"""Shorten a long output to whole lines of its head and tail. Pure."""
+"""Shorten a long output to whole lines of its head and tail."""
 
 from collections.abc import Iterable
 
 MOST = 16_000
-"""Characters of an output that is cut, unless more are asked for."""
+"""Default maximum characters of a shortened output."""
 LARGEST = 50_000
-"""Characters that may be asked for."""
-_WIDE = 4_000
-"""Characters of a line that is cut itself."""
-_WIDE_HEAD, _WIDE_TAIL = 2_000, 1_000
+"""Maximum characters of a shortened output that a model may request."""
+_MAX_WIDTH = 4_000
+"""A line with more characters is shortened, too."""
+_HEAD_WIDTH, _TAIL_WIDTH = 2_000, 1_000
 
 
 def whole_size(most: int = MOST) -> int:
-    """Largest output in characters that stays whole, where a shortened one has at most this many."""
+    """Return the maximum characters of an output that isn't shortened, if shortened ones have `most`."""
     return most * 6 // 5
 
 
@@ -20,29 +20,29 @@ def shortened(text: str, *, log: str | None = None, is_all: bool = True, most: i
     """Shorten a long text to its first and last lines, and say where to read the others.
 
     Args:
-        log: the file that holds it.
-        is_all: False where the middle is missing already, so that the last lines have no numbers.
-        most: characters that a long text is cut to, without the line about what is left out.
+        log: the file with the whole text.
+        is_all: False if the middle is missing already, so that the last lines have no numbers.
+        most: maximum characters of the result, without the line about omitted lines.
     """
     if len(text) <= whole_size(most):
         return text
     lines = [_narrow(line, number, log) for number, line in enumerate(text.split("\n"), start=1)]
     if sum(map(len, lines)) + len(lines) <= whole_size(most):
         return "\n".join(lines)
-    head = _fitting(lines, most // 2)
-    tail = _fitting(reversed(lines[head:]), most // 2)
-    first, last = head + 1, len(lines) - tail
+    head = _count_fitting(lines, most // 2)
+    tail = _count_fitting(reversed(lines[head:]), most // 2)
+    first_omitted, last_omitted = head + 1, len(lines) - tail
     if log is None:
-        gap = f"[lines {first}–{last} left out]"
+        gap = f"[lines {first_omitted}–{last_omitted} left out]"
     elif is_all:
-        gap = f"[lines {first}–{last} left out; sed -n {first},{last}p {log}]"
+        gap = f"[lines {first_omitted}–{last_omitted} left out; sed -n {first_omitted},{last_omitted}p {log}]"
     else:
-        gap = f"[lines from {first} on left out, up to the last ones; {log} holds the beginning]"
-    return "\n".join([*lines[:head], gap, *lines[last:]])
+        gap = f"[lines from {first_omitted} on left out, up to the last ones; {log} holds the beginning]"
+    return "\n".join([*lines[:head], gap, *lines[last_omitted:]])
 
 
-def _fitting(lines: Iterable[str], room: int) -> int:
-    """Number of lines that fit into this many characters."""
+def _count_fitting(lines: Iterable[str], room: int) -> int:
+    """Return the number of lines that fit into this many characters."""
     for count, line in enumerate(lines):
         room -= len(line) + 1
         if room < 0:
@@ -51,8 +51,8 @@ def _fitting(lines: Iterable[str], room: int) -> int:
 
 
 def _narrow(line: str, number: int, log: str | None) -> str:
-    if len(line) <= _WIDE:
+    if len(line) <= _MAX_WIDTH:
         return line
-    last = len(line) - _WIDE_TAIL
-    where = f"; sed -n {number}p {log} | cut -c {_WIDE_HEAD + 1}-{last}" if log is not None else ""
-    return f"{line[:_WIDE_HEAD]}[{last - _WIDE_HEAD:,} characters left out{where}]{line[last:]}"
+    tail_start = len(line) - _TAIL_WIDTH
+    hint = f"; sed -n {number}p {log} | cut -c {_HEAD_WIDTH + 1}-{tail_start}" if log is not None else ""
+    return f"{line[:_HEAD_WIDTH]}[{tail_start - _HEAD_WIDTH:,} characters left out{hint}]{line[tail_start:]}"

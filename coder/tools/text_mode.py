@@ -1,4 +1,4 @@
-"""Text mode: without tools of the endpoint, an answer's only ```bash block is a call. Pure."""
+"""Text mode: if an endpoint has no tools, an answer's only ```bash block is a call."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from coder.models.model import ChatMessage, ToolCall
 from coder.tools.protocol import Settled, settled
 
 _BASH = "bash"
-_OF_SHELL = (".sh", ".bash")
+_SCRIPT_SUFFIXES = (".sh", ".bash")
 _TOOL_CALL = re.compile(r"^[^\S\n]*<tool_call>", re.MULTILINE)
 
 
@@ -34,14 +34,18 @@ def speaks_tools(text: str) -> bool:
 
 
 def as_text(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """Convert calls and results of a history to plain messages of assistant and user in turn."""
+    """Convert calls and results of a history to alternating plain messages of assistant and user."""
     history: list[ChatMessage] = []
     for message in messages:
         if message.role == "tool":
             content = f"Result:\n{fenced(message.content)}"
             message = ChatMessage(role="user", content=content, images=message.images)
         elif message.tool_calls:
-            calls = [_shown(call) for call in message.tool_calls if not _says(message.content, call)]
+            calls = [
+                _call_as_text(call)
+                for call in message.tool_calls
+                if not _contains_call(message.content, call)
+            ]
             content = "\n\n".join(part for part in (message.content, *calls) if part)
             message = ChatMessage(role=message.role, content=content, images=message.images)
         if history and history[-1].role == message.role == "user":
@@ -56,17 +60,22 @@ def as_text(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
 
 
 def _bash_blocks(text: str) -> list[Block]:
-    """Blocks that are commands, not the text of a script."""
+    """Return the blocks that are commands, but not the contents of a script."""
     blocks = [block for block in find_blocks(text[:MAX_ANSWER]) if block.language == _BASH]
-    return [block for block in blocks if block.text.strip() and not (block.name or "").endswith(_OF_SHELL)]
+    return [
+        block for block in blocks if block.text.strip() and not (block.name or "").endswith(_SCRIPT_SUFFIXES)
+    ]
 
 
-def _says(content: str, call: ToolCall) -> bool:
+def _contains_call(content: str, call: ToolCall) -> bool:
     """Whether the text of an answer contains the call itself, as in text mode."""
-    own = text_call(content)
-    return own is not None and (own.call.name, own.call.parsed()) == (call.name, call.parsed())
+    call_in_text = text_call(content)
+    return call_in_text is not None and (call_in_text.call.name, call_in_text.call.parsed()) == (
+        call.name,
+        call.parsed(),
+    )
 
 
-def _shown(call: ToolCall) -> str:
+def _call_as_text(call: ToolCall) -> str:
     command = call.parsed().get("command") if call.name == _BASH else None
     return fenced(command, _BASH) if isinstance(command, str) else f"[{call.name} {call.arguments}]"

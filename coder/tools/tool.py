@@ -21,52 +21,52 @@ from sandbox import Session
 if TYPE_CHECKING:
     from sandbox import Kernel
 
-_ERRORS_TOLD = 3
-_SOON_S = 0.0005
-"""How long the event loop waits for a function before it goes on with other work."""
+_MAX_ERRORS = 3
+_SHORT_WAIT_S = 0.0005
+"""The event loop waits this long for a function before it continues with other work."""
 _THREADS = ThreadPoolExecutor(32, thread_name_prefix="tool")
-"""Of users' functions, which take as long as they like: none of ours waits behind them."""
+"""Threads for users' functions, which may take any time, so that our own calls don't wait for them."""
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """Result of a call."""
+    """Result of a tool call."""
 
     text: str
-    """Plain text, as a terminal shows it."""
+    """Plain text, as a terminal would show it."""
     exit_code: int | None = None
     seconds: float = 0.0
     running: bool = False
-    """Programs are left in the background."""
+    """Whether programs are still running in the background."""
     images: tuple[Image, ...] = ()
-    """Pictures that the model is to see."""
+    """Pictures for the model."""
     failed: bool = False
-    """It wasn't carried out, or its program didn't succeed."""
+    """Whether the call wasn't executed, or its program failed."""
     is_json: bool = False
-    """The text is JSON of what a program gets (`code_mode.py`)."""
+    """Whether the text is JSON for a program (`code_mode.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Session, limits and filters of a tool's call."""
+    """Session, limits and filters for a tool call."""
 
     session: Session
     seconds_left: Callable[[], float]
-    """Of the run."""
+    """Returns the remaining seconds of the run."""
     redact: Callable[[str], str]
     on_output: Callable[[bytes], None] = lambda chunk: None
-    """Sees what commands print, as it comes."""
+    """Called with output of commands as it arrives."""
     kernel: "Kernel | None" = None
-    """Of the session, where the run has one."""
+    """The session's kernel, if the run has one."""
     sees: bool = False
-    """The model sees pictures."""
+    """Whether the model accepts pictures."""
     whole: bool = False
-    """It is a program that calls: results are whole, and whoever passes them on takes secrets out."""
+    """Whether a program makes the call, so that results aren't shortened; the caller redacts secrets."""
 
 
 def prepare_text(text: str, desk: Desk) -> str:
-    """Shorten a text for the model; remove escape sequences and secrets."""
+    """Shorten a text for the model, and remove escape sequences and secrets."""
     if desk.whole:
         return text
     return shortened(desk.redact(terminal_text(text)))
@@ -81,10 +81,10 @@ class Tool(Protocol):
 
     @property
     def effect(self) -> bool:
-        """Whether it changes anything outside the sandbox."""
+        """Whether the tool changes anything outside of the sandbox."""
 
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
-        """Carry out one call.
+        """Execute one call.
 
         Raises:
             ValueError: the call failed; the message is for the model.
@@ -97,7 +97,7 @@ class ToolServer(Protocol):
     """Source of tools that may change over time."""
 
     async def tools(self) -> Sequence[Tool]:
-        """Its current tools."""
+        """Return the current tools."""
 
 
 class Arguments(BaseModel):
@@ -107,29 +107,29 @@ class Arguments(BaseModel):
 
 
 class _Untitled(GenerateJsonSchema):
-    """Schema without titles, which only repeat the names of fields."""
+    """Generator of schemas without titles, which only repeat field names."""
 
     def field_title_should_be_set(self, schema: object) -> bool:
         return False
 
 
 def spec_of(name: str, description: str, arguments: type[BaseModel]) -> ToolSpec:
-    """The spec of a tool with these arguments."""
+    """Return the spec of a tool with these arguments."""
     schema = arguments.model_json_schema(schema_generator=_Untitled)
-    kept = {key: value for key, value in schema.items() if key not in ("title", "description")}
-    return ToolSpec(name=name, description=description, parameters=kept)
+    parameters = {key: value for key, value in schema.items() if key not in ("title", "description")}
+    return ToolSpec(name=name, description=description, parameters=parameters)
 
 
 def read_arguments(arguments: JsonObject, kind: type[Kind], *, name: str) -> Kind:
-    """Validate the arguments of a call.
+    """Return the validated arguments of a call.
 
     Raises:
-        ValueError: they don't fit; the message is for the model.
+        ValueError: the arguments are invalid; the message is for the model.
     """
     try:
         return kind.model_validate(arguments)
     except ValidationError as error:
-        rows = error.errors(include_url=False, include_input=False)[:_ERRORS_TOLD]
+        rows = error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]
         reasons = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in rows)
         raise ValueError(f"The arguments of {name} don't fit: {reasons}.") from error
 
@@ -144,7 +144,7 @@ class FunctionTool:
     _arguments: type[BaseModel]
 
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
-        """Call the function, in a thread unless it is `async def`; a value that is no text becomes JSON."""
+        """Call the function, in a thread unless it is `async def`; a result other than text becomes JSON."""
         model = read_arguments(arguments, self._arguments, name=self.spec.name)
         values = {name: getattr(model, name) for name in self._arguments.model_fields}
         try:
@@ -156,7 +156,7 @@ class FunctionTool:
             text = value if isinstance(value, str) else to_json(value, fallback=str).decode()
         except ValueError:
             raise
-        except Exception as error:  # a user's function may raise anything: the model is told
+        except Exception as error:  # a user's function may raise any error, which is reported to the model
             raise ValueError(f"{self.spec.name} failed: {type(error).__name__}: {error}") from error
         return ToolResult(prepare_text(text, desk), is_json=not isinstance(value, str))
 
@@ -165,27 +165,27 @@ async def _in_thread(function: Callable[..., object], values: dict[str, object])
     """Call the function in a thread; a short call doesn't wake the event loop."""
     future = _THREADS.submit(copy_context().run, _called, function, values)
     with suppress(TimeoutError):
-        future.exception(_SOON_S)
+        future.exception(_SHORT_WAIT_S)
     return future.result() if future.done() else await asyncio.wrap_future(future)
 
 
 def _called(function: Callable[..., object], values: dict[str, object]) -> object:
     try:
         return function(**values)
-    except StopIteration as error:  # no future takes it
+    except StopIteration as error:  # a future can't have this exception
         raise ValueError(f"{function.__name__} failed: StopIteration: {error}") from error
 
 
 def tool_of(function: Callable[..., object], *, effect: bool = True) -> FunctionTool:
-    """Make a tool from a function, sync or async; its docstring is the description.
+    """Make a tool from a function, sync or async, with its docstring as the description.
 
-    A ValueError that it raises is a message for the model.
+    The text of a ValueError from the function is a message for the model.
 
     Args:
-        effect: whether it changes anything outside the sandbox.
+        effect: whether the function changes anything outside of the sandbox.
 
     Raises:
-        ValueError: it has no docstring, or a parameter without a type, or one that isn't given by its name.
+        ValueError: the docstring or a type is missing, or a parameter can't be given by name.
     """
     name, description = function.__name__, inspect.getdoc(function)
     if not description:

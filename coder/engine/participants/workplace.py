@@ -15,7 +15,7 @@ from coder.run.questions import Decision, Question, question_id
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.termination import join_names
-from coder.tools.call_words import MOST_SHOWN, call_words
+from coder.tools.call_words import MAX_SHOWN, call_words
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, ToolResult
 from coder.workspace.proposal import text_file
@@ -129,8 +129,8 @@ class Workplace:
         """Words to the model where the user doesn't allow a call with effects."""
         words = f"Call {self._shown(call)}"
         is_asked = self._tools.asks(call.name) or "tools" in self._turn.state.settings.approve
-        if is_asked and len(words) > MOST_SHOWN:
-            return f"[Not made: a person is shown {MOST_SHOWN:,} characters of a call, and it is longer.]"
+        if is_asked and len(words) > MAX_SHOWN:
+            return f"[Not made: a person is shown {MAX_SHOWN:,} characters of a call, and it is longer.]"
         question = self._question(call, words, options=("yes", "always", "no"))
         asks = self._tools.asks(call.name)
         unasked = None if asks else _UNASKED

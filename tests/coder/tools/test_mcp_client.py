@@ -16,7 +16,7 @@ from coder.config.mcp_servers import Mcp
 from coder.models.model import JsonObject
 from coder.tools import mcp_client, mcp_tool
 from coder.tools.mcp_client import McpServer
-from coder.tools.mcp_tool import MOST_TOOLS, McpTool
+from coder.tools.mcp_tool import MAX_TOOLS, McpTool
 from coder.tools.shortened import whole_size
 from coder.tools.tool import Desk, ToolResult
 from tests.coder.tools.conftest import SECRET
@@ -267,7 +267,7 @@ async def test_a_list_that_is_none_costs_the_tools_of_its_server(rough: Opens) -
 
 async def test_no_more_tools_are_offered_than_providers_take(rough: Opens) -> None:
     async with rough("crowd") as one:
-        assert len(one.tools) == MOST_TOOLS
+        assert len(one.tools) == MAX_TOOLS
         assert len(one.notes) == 1
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.models.model import ToolCall
-from coder.tools.protocol import MOST_CALLS, settled
+from coder.tools.protocol import MAX_CALLS, settled
 
 KNOWN = ("bash", "edit", "done", "ask")
 LS = '{"command": "ls"}'
@@ -116,10 +116,10 @@ def test_calls_decide_and_not_the_reason_for_which_an_answer_ended() -> None:
 
 
 def test_more_than_so_many_calls_are_answered_and_not_carried_out() -> None:
-    found = problems(*(call(id=f"c{i}") for i in range(MOST_CALLS + 2)))
+    found = problems(*(call(id=f"c{i}") for i in range(MAX_CALLS + 2)))
 
-    assert found[:MOST_CALLS] == [""] * MOST_CALLS
-    assert all("may hold 20 calls" in problem for problem in found[MOST_CALLS:])
+    assert found[:MAX_CALLS] == [""] * MAX_CALLS
+    assert all("may hold 20 calls" in problem for problem in found[MAX_CALLS:])
 
 
 @pytest.mark.parametrize("name", ["done", "ask"])
