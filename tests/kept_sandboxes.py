@@ -5,31 +5,34 @@ programs do; how a sandbox opens, closes and is chosen is tested with one of its
 runs on the loop of the session (`KEPT`), to which open sandboxes belong; on another one, each is opened anew.
 """
 
+from __future__ import annotations
+
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pytest
 import pytest_asyncio
 
-from coder.engine import agent
-from coder.engine.options import Options
-from coder.run.run import Run
-from coder.run.task import Task
 from sandbox import Policy, Sandbox, SandboxBroken, Session, open_sandbox
 from sandbox.contract import Running
 from sandbox.program import Program
 from sandbox.result import Result
+
+if TYPE_CHECKING:
+    from coder.engine.options import Options
+    from coder.run.run import Run
+    from coder.run.task import Task
 
 KEPT = pytest.mark.usefixtures("kept_sandboxes")
 """Mark of a module whose tests use kept sandboxes."""
 MOST_IDLE = 6
 """Sandboxes of a worker that wait for a test; the one that has waited longest is closed."""
 
-_idle_by_loop: dict[asyncio.AbstractEventLoop, "list[_Open]"] = {}
+_idle_by_loop: dict[asyncio.AbstractEventLoop, list[_Open]] = {}
 
 
 @dataclass(eq=False, slots=True)
@@ -100,11 +103,15 @@ def _shows_folders_of_test(policy: Policy) -> bool:
 
 async def solve(task: Task, **options: Unpack[Options]) -> Run:
     """`coder.solve` in kept sandboxes, unless the settings name a backend."""
+    from coder.engine import agent  # not there where the tests of `sandbox` run alone
+
     return await agent.solve(task, **_with_kept(options))
 
 
 async def resume(run_id: str, **options: Any) -> Run:
     """`coder.resume` in kept sandboxes, unless the settings name a backend."""
+    from coder.engine import agent
+
     return await agent.resume(run_id, **_with_kept(options))
 
 
