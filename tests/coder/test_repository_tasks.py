@@ -23,6 +23,7 @@ from tests.git_repository import GitRepository, make_repository
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
+pytestmark = pytest.mark.foreign
 TASKS = ("boltons-truncated-traceback", "humanize-naturalsize-float", "sqlparse-keep-hints")
 SHOWN_FIRST = "parse-datetime-subseconds"
 

@@ -182,13 +182,14 @@ PYTEST = "python -m pytest -n auto --dist worksteal"
 @pytest.mark.parametrize(
     ("arguments", "done"),
     [
-        ([], [*CHECKS, PYTEST]),
-        (["--fast"], [*CHECKS, PYTEST + " -m not slow"]),
-        (["--fast", "-x"], [*CHECKS, PYTEST + " -m not slow -x"]),
+        ([], [*CHECKS, PYTEST + " -m not foreign"]),
+        (["--fast"], [*CHECKS, PYTEST + " -m not slow and not foreign"]),
+        (["--fast", "-x"], [*CHECKS, PYTEST + " -m not slow and not foreign -x"]),
+        (["--foreign"], [PYTEST + " -m foreign"]),
         (["-k", "resume"], [PYTEST + " -k resume"]),
     ],
 )
-def test_the_tests_are_all_or_the_fast_ones_after_the_checks_or_what_pytest_is_told(
+def test_the_tests_are_ours_or_the_fast_ones_after_the_checks_or_the_foreign_ones_or_what_pytest_is_told(
     clone: Path, tools: Path, arguments: list[str], done: list[str]
 ) -> None:
     set_up(clone)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.foreign
 HERE = Path(__file__).parent
 
 

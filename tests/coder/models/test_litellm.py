@@ -22,7 +22,7 @@ from coder.models.endpoint import Api, Endpoint, Patience
 from coder.models.model import Answer, ChatMessage, Form, Sampling, ToolCall, ToolSpec
 from tests.faulty_endpoint import FaultyEndpoint, calls, error, faulty_endpoint, says, unused_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.foreign]
 KEY = "sk-planted-0123456789-planted"
 PATIENCE = Patience(first_wait_s=0, attempts=2)
 ASKED = (ChatMessage(role="system", content="Be brief."), ChatMessage(role="user", content="Say hello."))

