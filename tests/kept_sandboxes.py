@@ -54,11 +54,20 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def kept_sandboxes() -> AsyncIterator[None]:
     """Sandboxes of this worker are kept open, until its last test has ended."""
+    async with keep_sandboxes():
+        yield
+
+
+@asynccontextmanager
+async def keep_sandboxes() -> AsyncIterator[None]:
+    """Keep sandboxes open on this loop for as long as the block lasts."""
     idle = _idle_by_loop.setdefault(asyncio.get_running_loop(), [])
-    yield
-    del _idle_by_loop[asyncio.get_running_loop()]
-    for kept in idle:
-        await kept.stack.aclose()
+    try:
+        yield
+    finally:
+        del _idle_by_loop[asyncio.get_running_loop()]
+        for kept in idle:
+            await kept.stack.aclose()
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ from coder.run.task import Task
 from coder.run.termination import Stop
 from coder.tools.text_mode import speaks_tools
 from tests.coder.states import started, state_of
-from tests.kept_sandboxes import KEPT, resume, solve
+from tests.kept_sandboxes import KEPT, keep_sandboxes, resume, solve
 from tests.memory_log import MemoryLog
 
 pytestmark = KEPT
@@ -178,13 +178,30 @@ def test_an_answer_or_a_task_of_any_length_is_read_in_no_time(text: str) -> None
     assert time.process_time() - began < 1
 
 
-@pytest.mark.slow
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.text(max_size=40), min_size=12, max_size=12))
-def test_rubbish_from_whoever_picks_or_plans_ends_in_a_defined_way(rubbish: list[str]) -> None:
-    for team in (Selector((FAST, SAFE)), Orchestrated((FAST, SAFE))):
-        run, _, _ = asyncio.run(worked(team, *rubbish, stop=turns(3) | messages(12)))
-        assert run.status in ("unverified", "limit", "stuck", "unsolved", "error", "waiting", "solved")
+def test_rubbish_from_whoever_picks_or_plans_ends_in_a_defined_way() -> None:
+    with asyncio.Runner() as runner:
+
+        @settings(max_examples=20, deadline=None)
+        @given(st.lists(st.text(max_size=40), min_size=12, max_size=12))
+        def ends(rubbish: list[str]) -> None:
+            for team in (Selector((FAST, SAFE)), Orchestrated((FAST, SAFE))):
+                run, _, _ = runner.run(worked(team, *rubbish, stop=turns(3) | messages(12)))
+                assert run.status in (
+                    "unverified",
+                    "limit",
+                    "stuck",
+                    "unsolved",
+                    "error",
+                    "waiting",
+                    "solved",
+                )
+
+        kept = keep_sandboxes()
+        runner.run(kept.__aenter__())
+        try:
+            ends()
+        finally:
+            runner.run(kept.__aexit__(None, None, None))
 
 
 async def test_a_hand_off_goes_to_whom_it_names_and_without_one_to_the_next() -> None:
