@@ -1,1 +1,1 @@
-"""The user's folder: read it, land changes, rebase them, revert them. Read read, deliver."""
+"""The user's folder: read it, write changes, merge them with later edits, undo them. Read read, deliver."""

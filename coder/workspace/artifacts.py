@@ -1,4 +1,4 @@
-"""Write a program's artifacts into a user's folder: only new files that never run by themselves."""
+"""Write a program's artifacts into a user's folder, but only as new files that don't run by themselves."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from sandbox.result import Artifact
 
 
 def save(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
-    """Write each permitted artifact; the reasons for the others. Raises MachineError."""
+    """Write each permitted artifact, and return the reasons for the others. Raises MachineError."""
     if not artifacts:
         return []
     try:
@@ -25,17 +25,17 @@ def save(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
 
 async def _save_all(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
     async def forget(path: str) -> None:
-        """Callback that logs nothing."""
+        """Record nothing."""
 
-    refused = []
-    nothing_read = Snapshot(root=folder, files={})
+    refusals = []
+    empty_snapshot = Snapshot(root=folder, files={})
     for artifact in artifacts:
         content = {artifact.path: artifact.content}
         try:
-            whole = "/".join((*parts_above(folder)[0], artifact.path))
-            if (why := risky(whole) or hidden(whole)) is not None:
-                raise ForbiddenPath(f"{artifact.path}: {why}.")
-            await apply(plan(nothing_read, content), content, forget)
+            full_path = "/".join((*parts_above(folder)[0], artifact.path))
+            if (reason := risky(full_path) or hidden(full_path)) is not None:
+                raise ForbiddenPath(f"{artifact.path}: {reason}.")
+            await apply(plan(empty_snapshot, content), content, forget)
         except ForbiddenPath as error:
-            refused.append(str(error))
-    return refused
+            refusals.append(str(error))
+    return refusals

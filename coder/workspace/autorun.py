@@ -1,7 +1,7 @@
-"""Files that run by themselves later: by their names, and new dot files that aren't known to be harmless.
+"""Recognize files that may run by themselves later: by name, and new dot files not known to be harmless.
 
 They run when a folder is entered or opened, at a commit or a push, when Python, a shell or a debugger starts,
-or when pytest collects; a Makefile is run by its name.
+or when pytest collects tests.
 """
 
 import re
@@ -57,7 +57,7 @@ _FOLDERS = {
 }  # fmt: skip
 
 _AT_START = re.compile(r"(?:^|/)(?:site|user)customize(?:/|(?:\.[^/]*)?\.(?:py[cdw]?|so)$)")
-"""A module, of source or compiled, or a package of these names."""
+"""A source or compiled module, or a package, of these names."""
 _HARMLESS = (
     ".gitignore", ".gitkeep", ".keep", ".placeholder", ".mailmap", ".git-blame-ignore-revs", ".nojekyll",
     ".dockerignore", ".npmignore", ".eslintignore", ".prettierignore", ".stylelintignore", ".hgignore",
@@ -70,38 +70,40 @@ _HARMLESS = (
     ".github/dependabot.yml", ".github/release.yml", ".gitlab/issue_templates/*",
     ".gitlab/merge_request_templates/*",
 )  # fmt: skip
-"""Patterns of dot files, with their dot folders, that nothing runs and that name no program."""
+"""Patterns of dot files and files in dot folders that nothing runs and that name no program."""
 
 
 def risky(path: str) -> str | None:
-    """Why a file at this path (relative, with `/`) would run by itself later; None if it wouldn't."""
-    lowered = "/".join(map(folded_name, path.split("/")))  # on case-insensitive disks .VSCode is .vscode
-    name, around = PurePosixPath(lowered).name, f"/{lowered}"
+    """Return why a file at this path would run by itself later, or None."""
+    folded_path = "/".join(map(folded_name, path.split("/")))  # on case-insensitive disks .VSCode is .vscode
+    name, slashed_path = PurePosixPath(folded_path).name, f"/{folded_path}"
     if name.endswith(".pth"):
         return "every Python that finds it in its library runs the lines that begin with import"
-    if _AT_START.search(lowered):
+    if _AT_START.search(folded_path):
         return "every Python that finds it runs it at its start"
     for reason, names in _FILES.items():
         if name in names:
             return reason
     for reason, folders in _FOLDERS.items():
-        if any(f"/{folder}/" in around for folder in folders):
+        if any(f"/{folder}/" in slashed_path for folder in folders):
             return reason
     return None
 
 
 def hidden(path: str) -> str | None:
-    """Why a new file at this path may run by itself: one with a dot that is not known to be harmless."""
+    """Return why a new file at this path may run by itself, or None: a dot file not known to be harmless."""
     parts = [folded_name(part) for part in path.split("/")]
-    first = next((at for at, part in enumerate(parts) if part.startswith(".")), None)
-    if first is None or _is_harmless(parts[first:]):
+    first_dot = next((index for index, part in enumerate(parts) if part.startswith(".")), None)
+    if first_dot is None or _is_harmless(parts[first_dot:]):
         return None
     return "programs read such files unasked, and some run what those name"
 
 
 def _is_harmless(parts: Sequence[str]) -> bool:
-    """Whether a path that starts with a dot name is harmless, with every further dot name in it."""
-    inner = [at for at, part in enumerate(parts) if at and part.startswith(".")]
-    outer = "/".join(parts[: inner[0]] if inner else parts)
-    is_known = any(fnmatchcase(outer if not inner else f"{outer}/x", glob) for glob in _HARMLESS)
-    return is_known and (not inner or _is_harmless(parts[inner[0] :]))
+    """Whether a path that starts with a dot name is harmless, including further dot names in it."""
+    inner_dots = [index for index, part in enumerate(parts) if index and part.startswith(".")]
+    outer_path = "/".join(parts[: inner_dots[0]] if inner_dots else parts)
+    is_known = any(
+        fnmatchcase(outer_path if not inner_dots else f"{outer_path}/x", glob) for glob in _HARMLESS
+    )
+    return is_known and (not inner_dots or _is_harmless(parts[inner_dots[0] :]))

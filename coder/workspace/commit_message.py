@@ -1,4 +1,4 @@
-"""Messages of commits: what was changed, and behind it the task that asked for it."""
+"""Write messages of commits: the change, then the task."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,37 +10,37 @@ from coder.run.state import State
 from coder.run.target import is_test
 from coder.workspace.git.commit import CommittedFile
 
-_SUBJECT = 72
-"""Most characters of a commit's subject."""
-_LEAST_WORDS = 3
-"""Words of a sentence that says what was changed: `Done.` doesn't."""
-_NAMED = 2
-"""Files that a subject names."""
-_LONGEST_TASK = 2_000
-"""Characters of a task in a commit's body."""
+_MAX_SUBJECT = 72
+"""Maximum characters of a commit's subject."""
+_MIN_WORDS = 3
+"""A subject must have at least this many words, unlike `Done.`."""
+_MAX_NAMED = 2
+"""Maximum files in a subject."""
+_MAX_TASK = 2_000
+"""Maximum characters of the task in a commit's body."""
 _SENTENCE_END = re.compile(r"\n|(?<=[.!?:])\s+(?=[A-Z`\"'(])")
 
 
 def commit_message(state: State, changed: Mapping[str, CommittedFile]) -> str:
     """Return the message: subject, rest of the model's summary, task and run."""
     summary, subject = _summary(state), subject_of(state, [*changed], verb=_verb(changed))
-    more = summary.removeprefix(subject).lstrip(". \n")  # the whole of it where the subject was cut
+    body = summary.removeprefix(subject).lstrip(". \n")  # the whole summary if the subject was shortened
     prompt = printable(state.task.prompt).strip()
-    task = f"Task: {prompt if len(prompt) <= _LONGEST_TASK else f'{prompt[:_LONGEST_TASK]}…'}"
-    by = f"Written by {state.model}, run {state.run} of coder.\n"
-    return "\n\n".join(filter(None, [subject, more, task, by]))
+    task = f"Task: {prompt if len(prompt) <= _MAX_TASK else f'{prompt[:_MAX_TASK]}…'}"
+    author = f"Written by {state.model}, run {state.run} of coder.\n"
+    return "\n\n".join(filter(None, [subject, body, task, author]))
 
 
 def subject_of(state: State, paths: Sequence[str], *, verb: str = "Change") -> str:
-    """The first sentence of the model's summary, cut at a word; where it has none, the changed files."""
+    """Return the first sentence of the model's summary, shortened, or else the changed files."""
     sentence = _SENTENCE_END.split(_summary(state), maxsplit=1)[0].lstrip("#*- ").rstrip(". ")
-    subject = shorten(sentence, _SUBJECT, placeholder="…")
-    is_sentence = len(subject.split()) >= _LEAST_WORDS and not subject.endswith(":")
+    subject = shorten(sentence, _MAX_SUBJECT, placeholder="…")
+    is_sentence = len(subject.split()) >= _MIN_WORDS and not subject.endswith(":")
     return subject if is_sentence else _files_changed(verb, paths)
 
 
 def _summary(state: State) -> str:
-    """The words with which the model called the task done; empty where its answer holds code instead."""
+    """Return the text with which the model finished the task; empty if its answer is code."""
     code = best_code(state) or next(reversed(state.codes), None)
     return "" if code is None or "```" in code.text else printable(code.text).strip()
 
@@ -56,6 +56,6 @@ def _files_changed(verb: str, paths: Sequence[str]) -> str:
     code = [one_line(path) for path in paths if not is_test(path)]
     tests = "" if len(code) in (0, len(paths)) else f" and {'its' if len(code) == 1 else 'their'} tests"
     files = code or [one_line(path) for path in paths]
-    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    words = f"{verb} {(', ' if more else ' and ').join(files[:_NAMED])}{more}{tests}"
-    return words if len(words) <= _SUBJECT else f"{verb} {len(paths)} files"
+    more = f" and {len(files) - _MAX_NAMED} more" if len(files) > _MAX_NAMED else ""
+    words = f"{verb} {(', ' if more else ' and ').join(files[:_MAX_NAMED])}{more}{tests}"
+    return words if len(words) <= _MAX_SUBJECT else f"{verb} {len(paths)} files"

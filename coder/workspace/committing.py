@@ -1,4 +1,4 @@
-"""Commit what a run landed or would land, if it passed or the user agreed."""
+"""Commit a run's changes, if they passed or the user agreed."""
 
 import asyncio
 from dataclasses import replace
@@ -15,11 +15,11 @@ from coder.workspace.proposal import contents_of, intended
 
 
 async def commit_run(journal: Journal) -> None:
-    """Commit the run's files; no effect if unwanted or already done. Raises NoCommit."""
+    """Commit the run's files, unless not wanted or already done. Raises NoCommit."""
     state = journal.state
     if not is_to_be_committed(state):
         return
-    root, changed = _changed(state)
+    root, changed = _changed_files(state)
     branch = state.settings.branch
     try:
         if not is_green(state) and not suite_passed(state):
@@ -38,13 +38,15 @@ async def revert_commit(state: State, event: CommitMade) -> str:
     """Commit the restored files on top of HEAD; return a message about it.
 
     Args:
-        state: at the end of the run, or of the step of a conversation, that made the commit.
+        state: state at the end of the run or step that made the commit.
     """
-    root, changed = _changed(state)
-    back = {path: replace(one, before=one.after, after=one.before) for path, one in changed.items()}
+    root, changed = _changed_files(state)
+    restored = {
+        path: replace(change, before=change.after, after=change.before) for path, change in changed.items()
+    }
     message = f"Revert {event.commit[:12]}\n\nTakes back run {state.run} of coder.\n"
     try:
-        reverting = await asyncio.to_thread(commit, root, back, message=message)
+        reverting = await asyncio.to_thread(commit, root, restored, message=message)
     except NoCommit as error:
         return (
             f"the files are as before the commit {event.commit[:12]}, and that is not committed: {error} "
@@ -53,8 +55,8 @@ async def revert_commit(state: State, event: CommitMade) -> str:
     return f"the commit {reverting.commit[:12]} reverts the commit {event.commit[:12]}"
 
 
-def _changed(state: State) -> tuple[Path, dict[str, CommittedFile]]:
-    """The run's folder, and what its commit changes there by path."""
+def _changed_files(state: State) -> tuple[Path, dict[str, CommittedFile]]:
+    """Return the run's folder, and the files that its commit changes there, by path."""
     contents, _ = contents_of(state)
     landing = state.landing.planned
     plan = landing.plan if landing is not None else intended(state, contents)

@@ -1,7 +1,7 @@
-"""Changes that need the user's consent: files that run by themselves later, and edits of given tests.
+"""Decide which changes need the user's consent: files that may run by themselves, and edits of given tests.
 
-The former are in `autorun`; the test command uses the tests as given. `--allow`, or a yes on the terminal
-to what was shown there, is consent.
+The former are recognized by `autorun`; the test command uses the given tests unchanged. Consent is `--allow`,
+or a yes to the changes shown on the terminal.
 """
 
 import re
@@ -36,16 +36,16 @@ def is_allowed(path: str, allow: Sequence[str]) -> bool:
 
 
 def _is_yes_to(path: str, allow: Sequence[str]) -> bool:
-    """Whether `--allow` names a path that may run by itself: by its own name or, of a dot file, a pattern.
+    """Whether `--allow` names a path that may run by itself: by name, or a dot file by a pattern.
 
-    As in a shell, a pattern matches a dot at the beginning of a name only where it has one itself.
+    As in a shell, a pattern matches a dot at the beginning of a name only if the pattern has a dot there.
     """
-    dotted = [glob for glob in allow if any(part.startswith(".") for part in glob.split("/"))]
-    return path in allow or (hidden(path) is not None and is_allowed(path, dotted))
+    dot_patterns = [glob for glob in allow if any(part.startswith(".") for part in glob.split("/"))]
+    return path in allow or (hidden(path) is not None and is_allowed(path, dot_patterns))
 
 
 def _texts_before(state: State, files: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Contents of changed files before the change, where they are at hand."""
+    """Return the contents of changed files before the change, as far as they are available."""
     texts: dict[str, str | None] = {}
     for path in files:
         with suppress(LookupError):
@@ -57,8 +57,8 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
     """Return the files of a change that need separate consent, with the reasons, by path.
 
     These are files that run by themselves later, new dot files that aren't known to be harmless, all files
-    of the home folder, and removed files that a risky one replaces. Files that `--allow` names are free.
-    Names of parent folders count too: the folder itself may be `.github/workflows`.
+    of the home folder, and removed files that a risky one replaces, except files that `--allow` names. Parent
+    folders' names count, too, because the folder itself may be `.github/workflows`.
     """
     if state.root is None:
         return {}
@@ -68,36 +68,43 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
             files, "the folder holds your home folder, where many programs look for settings"
         )
     else:
-        above, is_repository = parts_above(root)
+        parents, is_repository = parts_above(root)
         reasons = {}
         for path, text in files.items():
-            whole = "/".join((*above, path))
+            full_path = "/".join((*parents, path))
             is_dot_file_new = text is not None and path not in state.files
-            is_above_dot = not is_repository and any(part.startswith(".") for part in above)
-            why = risky(whole) or (hidden(whole) if is_dot_file_new or is_above_dot else None)
-            if why is None and is_of_settings(root, path):
-                why = "programs look for your settings in its folder"
-            if why is not None:
-                reasons[path] = why
+            is_above_dot = not is_repository and any(part.startswith(".") for part in parents)
+            reason = risky(full_path) or (hidden(full_path) if is_dot_file_new or is_above_dot else None)
+            if reason is None and is_of_settings(root, path):
+                reason = "programs look for your settings in its folder"
+            if reason is not None:
+                reasons[path] = reason
         reasons = started_files(root, files, _texts_before(state, files)) | reasons
-    reasons = {path: why for path, why in reasons.items() if not _is_yes_to(path, state.settings.allow)}
+    reasons = {path: reason for path, reason in reasons.items() if not _is_yes_to(path, state.settings.allow)}
     return reasons | {
         path: f"{new} takes its place" for path, new in _replaced(state, files, reasons).items()
     }
 
 
 def _replaced(state: State, files: Mapping[str, str | None], risks: Mapping[str, str]) -> dict[str, str]:
-    """Return removed files that reappear at a risky path, by content or name, or that make room for one."""
-    moved = {}
-    for old, text in files.items():
-        if text is not None or old in risks or old not in state.files:
+    """Return removed files that a risky file replaces: with equal content or name, or at their place."""
+    replaced_paths = {}
+    for old_path, text in files.items():
+        if text is not None or old_path in risks or old_path not in state.files:
             continue
-        for new in risks:
-            content, is_below = files[new], new.startswith(f"{old}/") or old.startswith(f"{new}/")
-            same = content is not None and as_bytes(content) == state.files[old].content
-            if same or is_below or (content is not None and new.split("/")[-1] == old.split("/")[-1]):
-                moved[old] = new
-    return moved
+        for new_path in risks:
+            content, is_below = (
+                files[new_path],
+                new_path.startswith(f"{old_path}/") or old_path.startswith(f"{new_path}/"),
+            )
+            has_same_content = content is not None and as_bytes(content) == state.files[old_path].content
+            if (
+                has_same_content
+                or is_below
+                or (content is not None and new_path.split("/")[-1] == old_path.split("/")[-1])
+            ):
+                replaced_paths[old_path] = new_path
+    return replaced_paths
 
 
 def is_protected(path: str, state: State, target: Target) -> bool:
@@ -107,7 +114,7 @@ def is_protected(path: str, state: State, target: Target) -> bool:
 
 
 def is_given_test(path: str, state: State, target: Target) -> bool:
-    """Whether edits of a forbidden path can be offered to the user: it is a test of the folder."""
+    """Whether edits of a forbidden path can be offered to the user, because it is a test of the folder."""
     is_read_only = any(fnmatchcase(path, glob) for glob in state.task.read)
     is_setting = path in TOOL_FILES or risky(path) is not None
     return target.is_of_tests(path) and path in state.files and not is_read_only and not is_setting
@@ -127,25 +134,25 @@ def is_contradicted(state: State) -> bool:
 
 def is_accepted(state: State) -> bool:
     """Whether the user accepted an unverified result beforehand, including edits of given tests."""
-    best = best_code(state)
+    code = best_code(state)
     edits = (
-        best.changes.test_edits
-        if best is not None and (is_contradicted(state) or not best.changes.files)
+        code.changes.test_edits
+        if code is not None and (is_contradicted(state) or not code.changes.files)
         else {}
     )
     return state.settings.accept_unverified and all(is_allowed(path, state.settings.allow) for path in edits)
 
 
 def is_to_be_committed(state: State) -> bool:
-    """Whether it is solved, or unverified and accepted by the user."""
+    """Whether the result is to be committed: it is solved, or the user accepts it unverified."""
     if state.landing.committed is not None:
         return False
-    decided = state.landing.planned is not None and not state.settings.keep and suite_passed(state)
-    return is_green(state) or is_accepted(state) or decided
+    is_decided = state.landing.planned is not None and not state.settings.keep and suite_passed(state)
+    return is_green(state) or is_accepted(state) or is_decided
 
 
 def landing_edits(state: State, best: CodeMessage) -> dict[str, str | None]:
-    """The edits of given tests that land with the change: allowed ones, and those that the user accepted."""
+    """Return the edits of given tests that land with the change: allowed ones and accepted ones."""
     outcome = decisive_outcome(state)
     is_ordered = outcome is not None and bool(outcome.ordered)
     return {
@@ -156,22 +163,22 @@ def landing_edits(state: State, best: CodeMessage) -> dict[str, str | None]:
 
 
 def files_to_edit(state: State, best: CodeMessage) -> dict[str, str | None]:
-    """Texts of a change that a person may edit, and given tests that it contradicts."""
+    """Return the texts of a change that a person may edit, and given tests that it contradicts."""
     edits = best.changes.test_edits if is_contradicted(state) else landing_edits(state, best)
     return {**best.changes.files, **edits}
 
 
 def objection(answer: Decision, code: CodeMessage) -> CodeMessage | OutcomeMessage | None:
-    """What a person wants in place of a change: their own version, or a different one; None of a plain no."""
+    """Return what a person wants instead of a change: their version, or a request; None for a plain no."""
     if answer.files is not None:
         return CodeMessage(author=HUMAN, changes=AnswerChanges(files=answer.files))
     if not answer.words:
         return None
-    refused = Outcome(passed=False, verified="none", feedback=answer.words)
-    return OutcomeMessage(author=HUMAN, text=answer.words, outcome=refused)
+    outcome = Outcome(passed=False, verified="none", feedback=answer.words)
+    return OutcomeMessage(author=HUMAN, text=answer.words, outcome=outcome)
 
 
 def in_parts(patch: str, tests: str) -> str:
-    """A change as displayed: first the code, then the separated edits."""
-    both = f"{patch}\n{_TITLE}\n\n{tests}" if tests else patch
-    return _BINARY.sub(r"binary, \1 bytes\n", both)
+    """Return a change for display: first the code, then the separated edits."""
+    text = f"{patch}\n{_TITLE}\n\n{tests}" if tests else patch
+    return _BINARY.sub(r"binary, \1 bytes\n", text)

@@ -1,4 +1,4 @@
-"""Deliver a run's files into the user's folder, onto a branch or onto the screen, with log events."""
+"""Deliver a run's files into the user's folder, onto a branch or onto the screen, and log it."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -36,10 +36,10 @@ from coder.workspace.read import require_replaceable
 
 
 def require_committable(task: Task, settings: Settings) -> None:
-    """Check early that the run's final commit is possible, as far as can be known.
+    """Check early that the run's final commit is possible, as far as that is known.
 
     Raises:
-        UsageError: no folder, no repository, no committer name, or the branch exists already.
+        UsageError: folder, repository or committer name is missing, or the branch exists already.
     """
     if not settings.commits:
         return
@@ -54,18 +54,18 @@ def require_committable(task: Task, settings: Settings) -> None:
 
 
 async def deliver(journal: Journal) -> None:
-    """Land or propose the run's result; ask for consent where needed; commit if requested.
+    """Write or propose the run's result; ask for consent if needed; commit if requested.
 
-    Repeatable after a kill: landed files aren't touched again. If the user has edited a file meanwhile, both
-    edits are merged and verified, or nothing is written.
+    After a kill it can be repeated: written files aren't touched again. If the user has edited a file
+    meanwhile, both edits are merged and verified, or nothing is written.
     """
     settings = journal.state.settings
     try:
         if not settings.lands:
             if (state := journal.state).landing.proposed is None:
-                contents, rest = contents_of(state)
-                intended(state, contents)  # raises where it can't land
-                tests, risks = patch_of(state, rest), tuple(held_in(state))
+                contents, separate = contents_of(state)
+                intended(state, contents)  # raises if it can't be written
+                tests, risks = patch_of(state, separate), tuple(held_in(state))
                 await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, held=risks))
             if not await _may_commit(journal):
                 return
@@ -79,7 +79,7 @@ async def deliver(journal: Journal) -> None:
 
         await rebase(journal, str(error))
     except PathRefused as error:
-        if settings.lands and journal.state.landing.proposed is None:  # show the other files
+        if settings.lands and journal.state.landing.proposed is None:  # to show the other files
             await journal.append(PatchProposed(patch="".join(proposal(journal.state))))
         await journal.append(LandingRefused(reason=str(error)))
     else:
@@ -90,7 +90,7 @@ async def deliver(journal: Journal) -> None:
 
 
 def with_written(error: MachineError, state: State) -> MachineError:
-    """The error, with the files landed so far, and the command that continues."""
+    """Return the error with the files written so far, and the command that continues."""
     landing = state.landing.planned
     if landing is None or state.landing.taken_back:
         return error
@@ -108,15 +108,15 @@ def with_written(error: MachineError, state: State) -> MachineError:
 
 
 async def _plan(journal: Journal) -> bool:
-    """Log the plan of a landing; False if it is only proposed or refused."""
+    """Log the plan of a landing; return False if it is only proposed or refused."""
     state = journal.state
-    contents, rest = contents_of(state)
-    planned = intended(state, contents)
-    overwritten = [change.path for change in planned.changes if change.before is not None]
+    contents, separate = contents_of(state)
+    landing_plan = intended(state, contents)
+    overwritten = [change.path for change in landing_plan.changes if change.before is not None]
     for path in overwritten:
-        require_replaceable(Path(planned.root) / path)
-    patch, tests = patch_of(state, contents), patch_of(state, rest)
-    paths = [change.path for change in planned.changes]
+        require_replaceable(Path(landing_plan.root) / path)
+    patch, tests = patch_of(state, contents), patch_of(state, separate)
+    paths = [change.path for change in landing_plan.changes]
     diff = in_parts(patch, tests)
     decision = await ask_consent(journal, paths=paths, overwritten=overwritten, diff=diff)
     if decision is None:
@@ -126,17 +126,21 @@ async def _plan(journal: Journal) -> bool:
         await _refuse(journal, decision, PatchProposed(patch=patch, tests=tests))
         return False
     risks = held_in(state)
-    edits = {path: content for path, content in rest.items() if path not in risks}
-    offered = (needs_word(state) or state.settings.chat) and is_whole(state, paths)
-    if edits and (offered or await wants_edits(journal, diff)):
+    edits = {path: content for path, content in separate.items() if path not in risks}
+    is_offered = (needs_word(state) or state.settings.chat) and is_whole(state, paths)
+    if edits and (is_offered or await wants_edits(journal, diff)):
         contents = {**contents, **edits}
     if risks and await wants_held(journal, risks, diff):
-        contents, risks = {**contents, **{path: rest[path] for path in risks}}, {}
-    rest = {path: content for path, content in rest.items() if path not in contents}
-    planned, patch, tests = intended(state, contents), patch_of(state, contents), patch_of(state, rest)
-    before = {change.path: state.files[change.path] for change in planned.changes if change.before}
+        contents, risks = {**contents, **{path: separate[path] for path in risks}}, {}
+    separate = {path: content for path, content in separate.items() if path not in contents}
+    landing_plan, patch, tests = (
+        intended(state, contents),
+        patch_of(state, contents),
+        patch_of(state, separate),
+    )
+    before = {change.path: state.files[change.path] for change in landing_plan.changes if change.before}
     await journal.append(
-        LandingPlanned(plan=planned, patch=patch, tests=tests, before=before, held=tuple(risks))
+        LandingPlanned(plan=landing_plan, patch=patch, tests=tests, before=before, held=tuple(risks))
     )
     return True
 
@@ -146,25 +150,25 @@ async def _extend(journal: Journal) -> None:
     state = journal.state
     landing = state.landing.planned
     assert landing is not None
-    contents, rest = contents_of(state)
-    wanted = {path: contents[path] for path in landing.held if path in contents}
-    if not wanted:
+    contents, separate = contents_of(state)
+    allowed_contents = {path: contents[path] for path in landing.held if path in contents}
+    if not allowed_contents:
         return
-    added = intended(state, wanted)
+    added = intended(state, allowed_contents)
     changes = (*landing.plan.changes, *added.changes)
     plan = added.model_copy(update={"changes": changes, "made": (*landing.plan.made, *added.made)})
     patch = patch_of(state, {**{change.path: contents[change.path] for change in changes}})
     before = {change.path: state.files[change.path] for change in changes if change.before}
-    remaining = tuple(path for path in landing.held if path not in wanted)
+    remaining = tuple(path for path in landing.held if path not in allowed_contents)
     await journal.append(
-        LandingPlanned(plan=plan, patch=patch, tests=patch_of(state, rest), before=before, held=remaining)
+        LandingPlanned(plan=plan, patch=patch, tests=patch_of(state, separate), before=before, held=remaining)
     )
 
 
 async def _apply(journal: Journal) -> None:
     landing = journal.state.landing.planned
     assert landing is not None
-    journal.limits.clear()  # files are written to the end
+    journal.limits.clear()  # writing files isn't interrupted
 
     async def record(path: str) -> None:
         if path not in journal.state.landing.written:
@@ -179,20 +183,22 @@ async def _apply(journal: Journal) -> None:
 
 async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
     """Undo a landing that can't be completed."""
-    landed = [change for change in landing.plan.changes if change.path in journal.state.landing.written]
+    landed_changes = [
+        change for change in landing.plan.changes if change.path in journal.state.landing.written
+    ]
     before = {path: stored.content for path, stored in landing.before.items()}
 
     async def record(path: str, reason: str | None) -> None:
         await journal.append(FileUndone(path=path, left=reason))
 
-    await undo(landing.plan.model_copy(update={"changes": tuple(landed)}), before, record)
+    await undo(landing.plan.model_copy(update={"changes": tuple(landed_changes)}), before, record)
 
 
 async def _may_commit(journal: Journal) -> bool:
-    """Whether a commit on a branch of its own needs no word of the user's, or gets it."""
+    """Whether a commit on a separate branch needs no consent, or gets it."""
     state, settings, code = journal.state, journal.state.settings, best_code(journal.state)
-    is_own = code is not None and code.author == HUMAN
-    is_asked = (settings.chat or "landing" in settings.approve) and not is_own
+    is_users_version = code is not None and code.author == HUMAN
+    is_asked = (settings.chat or "landing" in settings.approve) and not is_users_version
     if not (settings.commits and is_asked and is_to_be_committed(state)):
         return True
     question = landing_question(state, f"Commit it on {state.settings.branch}?", diff=state.landing.patch)
@@ -203,9 +209,9 @@ async def _may_commit(journal: Journal) -> bool:
 
 
 async def _refuse(journal: Journal, answer: Decision, *proposed: PatchProposed) -> None:
-    """Log that a change must not land, or what is wanted in its place."""
+    """Log that a change must not land, or what the user wants instead."""
     code = best_code(journal.state)
-    if code is not None and (wanted := objection(answer, code)) is not None:
-        await journal.append(Spoken(message=wanted))
+    if code is not None and (request := objection(answer, code)) is not None:
+        await journal.append(Spoken(message=request))
         return
     await journal.append(*proposed, LandingRefused(reason="you said no to the changes", by_human=True))

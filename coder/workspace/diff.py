@@ -1,4 +1,4 @@
-"""A run's changes as a patch for `git apply` and `patch -p1`."""
+"""Write a run's changes as a patch for `git apply` and `patch -p1`."""
 
 import base64
 import difflib
@@ -11,9 +11,9 @@ from coder.base.text.sanitize import count_of, one_line
 
 _BINARY_LINE = 52
 """Bytes per line of binary content, as in git."""
-_LETTERS = 26
-_MOST_NAMED = 20
-"""Files in one line of a summary."""
+_LETTER_COUNT = 26
+_MAX_NAMED = 20
+"""Maximum files in one line of a summary."""
 _ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
@@ -24,30 +24,32 @@ def unified_diff(
     executable: Collection[str] | None = None,
     switched: Collection[str] = (),
 ) -> str:
-    """Patch from `before` to `after`, by path; None is no file. Only git can apply it to binary files.
+    """Return the patch from `before` to `after`, by path; None: no file. Binary files need git.
 
     Args:
         executable: new or removed executable files; None: those that begin with `#!`.
-        switched: existing files that become executable, or cease to be so.
+        switched: existing files whose executable bit changes.
     """
-    differ = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-    paths = sorted(differ | {*switched})
+    changed_paths = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    paths = sorted(changed_paths | {*switched})
     parts: list[str] = []
     for path in paths:
         old, new = before.get(path), after.get(path)
-        begins = (old if new is None else new) or b""
-        runs = begins.startswith(b"#!") if executable is None else path in executable
-        parts += _file(path, old, new, mode="100755" if runs else "100644", switched=path in switched)
+        beginning = (old if new is None else new) or b""
+        is_executable = beginning.startswith(b"#!") if executable is None else path in executable
+        parts += _file(
+            path, old, new, mode="100755" if is_executable else "100644", switched=path in switched
+        )
     return "".join(parts)
 
 
 def count_lines(patch: str) -> tuple[int, int]:
-    """Lines added and removed by a patch that `unified_diff` made."""
-    inside, added, removed = False, 0, 0
+    """Return the lines added and removed by a patch of `unified_diff`."""
+    is_in_hunk, added, removed = False, 0, 0
     for line in patch.split("\n"):
-        inside = line.startswith("@@") or (inside and not line.startswith("diff --git "))
-        added += inside and line.startswith("+")
-        removed += inside and line.startswith("-")
+        is_in_hunk = line.startswith("@@") or (is_in_hunk and not line.startswith("diff --git "))
+        added += is_in_hunk and line.startswith("+")
+        removed += is_in_hunk and line.startswith("-")
     return added, removed
 
 
@@ -67,31 +69,34 @@ def _file(path: str, old: bytes | None, new: bytes | None, *, mode: str, switche
         return
     hunks = list(difflib.unified_diff(old_lines, new_lines))[2:]
     if hunks:
-        yield f"--- {_ended(old_name)}\n+++ {_ended(new_name)}\n"
+        yield f"--- {_with_tab(old_name)}\n+++ {_with_tab(new_name)}\n"
     for line in hunks:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
 def _binary(old: bytes | None, new: bytes | None) -> Iterator[str]:
-    """Git's binary patch; the old content is known by its hash alone."""
+    """Yield git's binary patch; the old content is only identified by hash."""
     yield f"index {_blob(old)}..{_blob(new)}\nGIT binary patch\nliteral {len(new or b'')}\n"
-    packed = zlib.compress(new or b"")
-    for start in range(0, len(packed), _BINARY_LINE):
-        piece = packed[start : start + _BINARY_LINE]
-        length = chr(len(piece) + (ord("A") - 1 if len(piece) <= _LETTERS else ord("a") - 1 - _LETTERS))
+    compressed = zlib.compress(new or b"")
+    for start in range(0, len(compressed), _BINARY_LINE):
+        piece = compressed[start : start + _BINARY_LINE]
+        length = chr(
+            len(piece) + (ord("A") - 1 if len(piece) <= _LETTER_COUNT else ord("a") - 1 - _LETTER_COUNT)
+        )
         yield f"{length}{base64.b85encode(piece, pad=True).decode()}\n"
     yield "\n"
 
 
 def _blob(content: bytes | None) -> str:
-    """Git's id of a content."""
+    """Return git's id of a content."""
     if content is None:
         return "0" * 40
     return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
 
 
 def _lines(content: bytes | None) -> list[str] | None:
-    """Lines with their ends; None for binary content. Only \\n ends a line, as in git."""
+    """Split content into lines; None for binary content. Only \\\
+     ends a line, as in git."""
     if content is None:
         return []
     if b"\0" in content:
@@ -109,16 +114,16 @@ def _quoted(name: str) -> str:
     return f'"{"".join(escaped)}"'
 
 
-def _ended(name: str) -> str:
-    """Append a tab to a name with a blank: else `patch` stops at the blank."""
+def _with_tab(name: str) -> str:
+    """Append a tab to a name with a blank, because `patch` would stop at the blank."""
     return f"{name}\t" if " " in name and not name.startswith('"') else name
 
 
 def diff_stat(patch: str) -> str:
-    """`client.py +14 -2  test.py +3 -0` of a patch that `unified_diff` made."""
+    """Return a summary such as `client.py +14 -2  test.py +3 -0` of a patch of `unified_diff`."""
     files = [part for part in re.split(r"^(?=diff --git )", patch, flags=re.MULTILINE) if part]
-    more = [f"and {count_of(len(files) - _MOST_NAMED, 'more file')}"] if len(files) > _MOST_NAMED else []
-    return "  ".join([*(f"{_name(file)} {_size(file)}" for file in files[:_MOST_NAMED]), *more])
+    note = [f"and {count_of(len(files) - _MAX_NAMED, 'more file')}"] if len(files) > _MAX_NAMED else []
+    return "  ".join([*(f"{_name(file)} {_size(file)}" for file in files[:_MAX_NAMED]), *note])
 
 
 def _size(file: str) -> str:
@@ -132,6 +137,6 @@ def _size(file: str) -> str:
 
 
 def _name(file: str) -> str:
-    """The path in `diff --git a/PATH b/PATH`: both halves have equal length, so blanks don't matter."""
+    """Return the path in `diff --git a/PATH b/PATH`, whose halves have equal length even with blanks."""
     header = file.partition("\n")[0].removeprefix("diff --git ")
     return one_line(header[: (len(header) - 1) // 2].strip('"').removeprefix("a/"))

@@ -1,7 +1,7 @@
 """Read the user's folder for a run: one snapshot of its regular files.
 
-In a git repository these are tracked and unignored files; elsewhere all but the products of tools. Never
-follows links; notes what it leaves out. A run may only overwrite files of the snapshot.
+In a git repository these are tracked and unignored files, elsewhere all files except products of tools. Links
+aren't followed, and omissions are noted. A run may only overwrite files of the snapshot.
 """
 
 import stat
@@ -14,7 +14,7 @@ from coder.base.errors import UsageError
 from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.stored_file import StoredFile
 from coder.workspace.git.found import find_repository
-from coder.workspace.walk import FolderReader, by_a_person, generated
+from coder.workspace.walk import FolderReader, generated, select_written
 
 if TYPE_CHECKING:
     from coder.workspace.git.known_files import Listing
@@ -23,12 +23,12 @@ MAX_FILES = 5_000
 MAX_BYTES = 64 << 20
 MAX_LISTED_FILES = 60_000
 MAX_LISTED_BYTES = 256 << 20
-"""Bounds for a repository: git lists its files, so that many of them are no mistake."""
+"""Limits for a repository, where many files are no mistake, because git lists them."""
 MAX_FILE_BYTES = 8 << 20
-_POINTER = "version https://git-lfs.github.com/spec/"
+_LFS_POINTER = "version https://git-lfs.github.com/spec/"
 _RECORDING = '"coder_recording":'
-_HEADER = 4096
-"""Most characters of a recording's first line, which names its format."""
+_MAX_HEADER = 4096
+"""Maximum characters to read of a recording's first line, which names the format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Snapshot:
     """All files read from a folder."""
 
     root: Path | None
-    """Absolute, without links; it may not exist yet. None: there is no folder."""
+    """The folder, absolute and without links; it may not exist yet. None: there is no folder."""
     files: Mapping[str, StoredFile]
-    """By path relative to the root, with `/`, sorted."""
+    """Files by path relative to the root, with `/`, sorted."""
     notes: tuple[str, ...] = ()
     """One line for each omission that a user might notice."""
     only: str | None = None
@@ -53,14 +53,16 @@ def take_snapshot(
     max_bytes: int | None = None,
     max_file_bytes: int = MAX_FILE_BYTES,
 ) -> Snapshot:
-    """Read a folder, or one file. A missing path is an empty folder, or a new file if it has a suffix.
+    """Read a folder or a file. A missing path is an empty folder, or a new file if it has a suffix.
 
     Args:
-        read: globs of files to read although git ignores them.
-        max_files: None is MAX_FILES, or MAX_LISTED_FILES of a repository; so with max_bytes.
+        read: globs of files to read even if git ignores them.
+        max_files: None: MAX_FILES, or MAX_LISTED_FILES in a repository.
+        max_bytes: None: MAX_BYTES, or MAX_LISTED_BYTES in a repository.
 
     Raises:
-        UsageError: neither file nor folder, unreadable, no parent, a bare repository, or beyond the bounds.
+        UsageError: the path is neither file nor folder, unreadable, a bare repository or too large, or its
+            parent is missing.
     """
     path = path.resolve()
     try:
@@ -83,39 +85,39 @@ def take_snapshot(
         raise UsageError(f"Can't read {path}: {error.strerror}.") from error
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {path.parent}. Make it with: mkdir -p {path.parent}")
-    note = f"{path.name}: doesn't exist yet, so nothing is read"  # perhaps a typing error
+    note = f"{path.name}: doesn't exist yet, so nothing is read"  # the path may have a typing error
     return Snapshot(path.parent, {}, (note,), path.name) if path.suffix else Snapshot(path, {}, (note,))
 
 
 def _read_folder(reader: FolderReader, listing: "Listing | None", globs: Sequence[str]) -> None:
-    extra = _named(reader.path, globs)
+    extra = _ignored_but_named(reader.path, globs)
     if listing is None:
         with open_folder(reader.path) as folder:
             reader.walk(folder)
     else:
-        own = [*listing.tracked, *by_a_person(listing.untracked)]
-        reader.go_through({*own, *generated(reader.path, own), *extra})
+        project_files = [*listing.tracked, *select_written(listing.untracked)]
+        reader.go_through({*project_files, *generated(reader.path, project_files), *extra})
         reader.notes += [f"{path}: left out, a repository of its own" for path in listing.foreign]
     _leave_out_recordings(reader, {*(() if listing is None else listing.tracked), *extra})
-    pointers = [path for path, file in reader.files.items() if (file.text or "").startswith(_POINTER)]
+    pointers = [path for path, file in reader.files.items() if (file.text or "").startswith(_LFS_POINTER)]
     if pointers:
         count = f"{len(pointers)} files are" if len(pointers) > 1 else f"{pointers[0]} is"
         reader.notes.append(f"{count} here as LFS pointers, without content: git lfs pull")
 
 
-def _leave_out_recordings(reader: FolderReader, wanted: Collection[str]) -> None:
-    """Leave out recordings of `--record`, unless tracked or named: they grow, so no replay would fit."""
+def _leave_out_recordings(reader: FolderReader, kept_paths: Collection[str]) -> None:
+    """Omit recordings of `--record` unless tracked or named, because they grow during the run."""
     texts = {path: file.text or "" for path, file in reader.files.items()}
-    heads = {path: text[:_HEADER].partition("\n")[0] for path, text in texts.items()}
-    recordings = [path for path, head in heads.items() if head.startswith('{"') and _RECORDING in head]
+    first_lines = {path: text[:_MAX_HEADER].partition("\n")[0] for path, text in texts.items()}
+    recordings = [path for path, head in first_lines.items() if head.startswith('{"') and _RECORDING in head]
     for path in recordings:
-        if path not in wanted:
+        if path not in kept_paths:
             del reader.files[path]
             reader.notes.append(f"{path}: left out, a recording of model calls")
 
 
-def _named(folder: Path, globs: Sequence[str]) -> list[str]:
-    """Named files that git ignores. Raises UsageError: a glob leaves the folder."""
+def _ignored_but_named(folder: Path, globs: Sequence[str]) -> list[str]:
+    """Return the named files that git ignores. Raises UsageError: a glob leaves the folder."""
     try:
         places = [place for glob in globs for place in folder.glob(glob) if place.is_file()]
         return [place.relative_to(folder).as_posix() for place in places]
@@ -124,7 +126,7 @@ def _named(folder: Path, globs: Sequence[str]) -> list[str]:
 
 
 def _listing(folder: Path) -> "tuple[Listing | None, list[str]]":
-    """Git's list of a folder, and notes; None without a repository: then everything is read."""
+    """Return git's list of a folder, and notes; None without a repository, where all is read."""
     repository = find_repository(folder)
     if repository is None:
         return None, []
@@ -135,5 +137,5 @@ def _listing(folder: Path) -> "tuple[Listing | None, list[str]]":
         listing = list_files(repository, folder)
     except GitFailed as error:
         return None, [f"read as a folder without git: {error}"]
-    # The user named a folder that git ignores as a whole: read it.
+    # If git ignores the whole folder, it is read without git, because the user named it.
     return (listing if listing.tracked or listing.untracked else None), []

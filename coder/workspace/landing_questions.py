@@ -1,4 +1,4 @@
-"""Ask the user about a landing: the change, edits of given tests, files that may run by themselves later."""
+"""Ask the user before writing: about the change, edits of given tests, files that may run by themselves."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from coder.run.termination import contradiction, why_unverified
 from coder.workspace.consent import files_to_edit, is_accepted, is_contradicted
 
 NOBODY = Decision(decision="", how="default")
-"""In place of an answer: nobody can be asked."""
+"""The decision if nobody can be asked."""
 _YES, _NO = (Decision(decision=word, how="default") for word in ("yes", "no"))
 
 
@@ -21,20 +21,20 @@ async def ask_consent(
     """Ask whether a change of these paths lands; None if consent is needed and nobody can give it.
 
     A conversation asks about each change; other runs ask about unverified changes and overwritten files.
-    The user's own version is asked about only if it doesn't pass.
+    There is no question about the user's own version if it passes.
     """
     state = journal.state
-    needed, passed = needs_word(state), _has_passed(state)
-    if not needed and _is_agreed(state, diff, passed=passed, overwritten=overwritten):
+    is_needed, has_passed = needs_word(state), _has_passed(state)
+    if not is_needed and _is_agreed(state, diff, passed=has_passed, overwritten=overwritten):
         return _YES
     if not diff:
         return None
     text = f"Change {', '.join(overwritten or paths) or 'the given tests'}?"
-    text = _question(state, paths) if needed else text
+    text = _question(state, paths) if is_needed else text
     note = _unshown(state) if state.settings.chat else ""
-    by_flag = needed and not is_whole(state, paths)
-    question = landing_question(state, text, diff=diff, note=note, passed=passed, by_flag=by_flag)
-    otherwise = NOBODY if needed else _YES if passed or not state.settings.chat else _NO
+    by_flag = is_needed and not is_whole(state, paths)
+    question = landing_question(state, text, diff=diff, note=note, passed=has_passed, by_flag=by_flag)
+    otherwise = NOBODY if is_needed else _YES if has_passed or not state.settings.chat else _NO
     answer = await journal.ask(
         question, otherwise=None if state.landing.declined and otherwise is _YES else otherwise
     )
@@ -44,11 +44,11 @@ async def ask_consent(
 def _is_agreed(state: State, diff: str, *, passed: bool, overwritten: Sequence[str]) -> bool:
     """Whether a change whose verdict needs no consent lands without a question."""
     code = best_code(state)
-    is_own = code is not None and code.author == HUMAN
+    is_users_version = code is not None and code.author == HUMAN
     if state.settings.chat:
-        return not diff or (is_own and passed)
+        return not diff or (is_users_version and passed)
     is_free = not overwritten and "landing" not in state.settings.approve and not state.landing.declined
-    return is_own or is_free
+    return is_users_version or is_free
 
 
 def _has_passed(state: State) -> bool:
@@ -57,12 +57,12 @@ def _has_passed(state: State) -> bool:
 
 
 def is_whole(state: State, paths: Sequence[str]) -> bool:
-    """Whether a yes is one to the edits of given tests, too: the change is nothing without them."""
+    """Whether a yes includes the edits of given tests, because the change is nothing without them."""
     return is_contradicted(state) or not paths
 
 
 async def wants_edits(journal: Journal, diff: str) -> bool:
-    """Whether optional edits of given tests land too."""
+    """Whether the user also wants optional edits of given tests."""
     if journal.state.settings.chat:
         return False
     text = "Change the given tests, too? They passed as they were, and were not run as edited."
@@ -71,9 +71,9 @@ async def wants_edits(journal: Journal, diff: str) -> bool:
 
 
 async def wants_held(journal: Journal, risks: Mapping[str, str], diff: str) -> bool:
-    """Whether files that may run by themselves later land, too. `--yes` does not answer it."""
+    """Whether the user also wants files that may run by themselves later. `--yes` doesn't answer this."""
     text = f"Write what may run by itself later, too: {', '.join(risks)}?"
-    note = "; ".join(f"{path}: {why}" for path, why in risks.items())
+    note = "; ".join(f"{path}: {reason}" for path, reason in risks.items())
     question = Question(kind="approve", about="tests", text=text, patch=diff, note=note)
     return (await journal.ask(question, otherwise=NOBODY)).agrees
 
@@ -81,7 +81,7 @@ async def wants_held(journal: Journal, risks: Mapping[str, str], diff: str) -> b
 def landing_question(
     state: State, text: str, *, diff: str, note: str = "", passed: bool = True, by_flag: bool = False
 ) -> Question:
-    """The question whether a change lands, with the files that a person may edit."""
+    """Return the question whether a change lands, with the files that a person may edit."""
     code = best_code(state)
     files = files_to_edit(state, code) if code is not None else {}
     return Question(
@@ -102,24 +102,24 @@ def _question(state: State, paths: Sequence[str]) -> str:
     contradicts = contradiction(outcome)
     if contradicts is not None:
         return f"It {contradicts.text}. They pass as it edits them. Write it, with these edits?"
-    why = why_unverified(state, outcome)
-    return f"{why[0].upper()}{why[1:]}. Write {', '.join(paths) or 'the given tests'} all the same?"
+    reason = why_unverified(state, outcome)
+    return f"{reason[0].upper()}{reason[1:]}. Write {', '.join(paths) or 'the given tests'} all the same?"
 
 
 def _unshown(state: State) -> str:
-    """What a verdict leaves open: given tests that the change contradicts, or a suite that shows nothing."""
+    """Return what a verdict leaves open, such as contradicted given tests, or an empty text."""
     outcome = decisive_outcome(state)
     if outcome is None:
         return ""
     if (contradicts := contradiction(outcome)) is not None:
         return f"it {contradicts.text}; they pass as it edits them"
-    decided = outcome.verified == "self" or shows_done(state, outcome)
-    is_suite = state.task.test_command is not None and outcome.passed and not decided
+    is_decided = outcome.verified == "self" or shows_done(state, outcome)
+    is_suite = state.task.test_command is not None and outcome.passed and not is_decided
     return why_unverified(state, outcome) if is_suite else ""
 
 
 def needs_word(state: State) -> bool:
     """Whether a change is unverified and not accepted beforehand."""
     settings = state.settings
-    keeps = settings.keep and not is_contradicted(state)
-    return not (settings.chat or keeps or is_accepted(state) or is_green(state))
+    is_kept = settings.keep and not is_contradicted(state)
+    return not (settings.chat or is_kept or is_accepted(state) or is_green(state))

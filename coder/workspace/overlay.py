@@ -1,7 +1,7 @@
-"""Overlay: the files that a program runs on, an answer's over the user's.
+"""Overlay: the files on which a program runs: an answer's files over the user's.
 
-A link to another file of the folder is read as a copy that follows that file, as a sandbox shows no links.
-An answer's write to a link is meant for its target.
+A link to another file of the folder is a copy that follows the file, because a sandbox has no links. When an
+answer writes to a link, the link's target is written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,16 +18,16 @@ Content = TypeVar("Content")
 
 
 def end_of(path: str, files: Mapping[str, StoredFile]) -> str:
-    """The path of a link's target; of a file that isn't a link, its own."""
+    """Return the path of a link's target, or the path itself if the file isn't a link."""
     file = files.get(path)
     return path if file is None or file.link is None else file.link
 
 
 def to_ends(code: Mapping[str, str | None], files: Mapping[str, StoredFile]) -> dict[str, str | None]:
-    """An answer's files, with writes to links redirected to their targets."""
-    over = {end_of(path, files): text for path, text in code.items() if text is not None}
+    """Return an answer's files, with writes to links redirected to their targets."""
+    redirected = {end_of(path, files): text for path, text in code.items() if text is not None}
     return {
-        **over,
+        **redirected,
         **{path: text for path, text in code.items() if end_of(path, files) == path or text is None},
     }
 
@@ -43,23 +43,21 @@ def following(
         for path, file in files.items()
         if file.link and file.link in code and path not in code
     }
-    followed = {path: contents[end] for path, end in links.items() if end in contents}
-    return {**{path: content for path, content in contents.items() if path not in links}, **followed}
+    contents_of_links = {path: contents[target] for path, target in links.items() if target in contents}
+    return {**{path: content for path, content in contents.items() if path not in links}, **contents_of_links}
 
 
-_MOST_SHOWN = 64 << 20
+_MAX_SHOWN = 64 << 20
 
 
 def shown_files(root: Path | None, show: Sequence[str]) -> dict[str, bytes]:
-    """Current contents of the ignored files that the user shows to programs."""
+    """Return current contents of the ignored files that the user shows to programs."""
     places = {path: place_in(root, path) for path in show} if root is not None else {}
-    return {
-        path: read_named(place, limit=_MOST_SHOWN) for path, place in places.items() if not place.is_dir()
-    }
+    return {path: read_named(place, limit=_MAX_SHOWN) for path, place in places.items() if not place.is_dir()}
 
 
 def place_in(root: Path, path: str) -> Path:
-    """Path that `--show` names. Raises UsageError: it is missing, or leaves the folder."""
+    """Return the path that `--show` names. Raises UsageError: it is missing, or leaves the folder."""
     place = (root / path).resolve()
     if path.startswith(("/", "../")) or not place.is_relative_to(root.resolve()) or place == root.resolve():
         raise UsageError(f"--show {path}: name a path inside of {root}; another folder goes by --add-dir.")
@@ -69,7 +67,7 @@ def place_in(root: Path, path: str) -> Path:
 
 
 def ignored_files(state: State) -> dict[str, bytes]:
-    """The shown files that the run itself hasn't read."""
+    """Return the files of `--show` that the run itself hasn't read."""
     show = [path for path in state.settings.show if path not in state.files]
     return shown_files(Path(state.root), show) if state.root is not None else {}
 
@@ -77,7 +75,7 @@ def ignored_files(state: State) -> dict[str, bytes]:
 def workspace_files(
     state: State, code: Mapping[str, str | None], *, test_edits: Mapping[str, str | None] | None = None
 ) -> dict[str, bytes]:
-    """The user's files, under an answer's, under the given tests: pristine, or as in `test_edits`."""
+    """Return the user's files, overlaid by an answer's files, then by given tests or `test_edits`."""
     edits = test_edits or {}
     code = {**code, **edits}
     files = {path: stored.content for path, stored in state.files.items() if path not in code}

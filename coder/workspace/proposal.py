@@ -1,4 +1,4 @@
-"""Changes to the user's folder from a run's answer or session, as a plan and as patches."""
+"""Compute a run's changes to the user's folder, as a plan and as patches."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +16,14 @@ from coder.workspace.landing import ForbiddenPath, LandingPlan, changes_of, plan
 from coder.workspace.overlay import end_of
 
 Contents = Mapping[str, bytes | None]
-"""Required content of each path; None removes."""
+"""Required content of each path; None: remove the file."""
 
 
 def intended(state: State, contents: Contents) -> LandingPlan:
-    """Changes of the user's folder by these contents, against its present files.
+    """Return the plan to write these contents into the user's folder, against its present files.
 
     Raises:
-        LandingRefused: a path may not be written.
+        ForbiddenPath: a path may not be written.
         FileChanged: a file has changed since the run read it.
     """
     if state.root is None:
@@ -33,22 +33,22 @@ def intended(state: State, contents: Contents) -> LandingPlan:
 
 
 def patch_of(state: State, contents: Contents) -> str:
-    """The patch of these contents, against the files as the run read them."""
+    """Return the patch of these contents, against the files as the run read them."""
     changes = changes_of(state.files, contents, executable=modes_of(state))
-    before = {c.path: state.files[c.path].content if c.before else None for c in changes}
+    before = {change.path: state.files[change.path].content if change.before else None for change in changes}
     after = {change.path: contents[change.path] for change in changes}
-    runs = {change.path for change in changes if change.executable}
+    executable = {change.path for change in changes if change.executable}
     switched = {change.path for change in changes if change.chmod is not None}
-    return unified_diff(before, after, executable=runs, switched=switched)
+    return unified_diff(before, after, executable=executable, switched=switched)
 
 
 def proposal(state: State) -> tuple[str, str]:
-    """Return the patch of the best code, and that of risky files and of test edits that land with it."""
+    """Return the patch of the best code, and the patch of risky files and test edits that land with it."""
     best = best_code(state)
     edits = landing_edits(state, best) if best is not None else {}
-    contents, rest = contents_of(state)
+    contents, separate = contents_of(state)
     code = {path: content for path, content in contents.items() if path not in edits}
-    risky_files = {path: content for path, content in rest.items() if path in held_in(state)}
+    risky_files = {path: content for path, content in separate.items() if path in held_in(state)}
     tests = {path: content for path, content in contents.items() if path in edits}
     return patch_of(state, code), patch_of(state, {**tests, **risky_files})
 
@@ -59,10 +59,10 @@ def contents_of(state: State) -> tuple[Contents, Contents]:
     if best is None:
         return {}, {}
     edits = landing_edits(state, best)
-    going, risks = {**best.changes.files, **edits}, held_in(state)
-    rest = {path: text for path, text in best.changes.test_edits.items() if path not in edits}
-    rest |= {path: going[path] for path in risks}
-    return _encoded({path: text for path, text in going.items() if path not in risks}), _encoded(rest)
+    landing, risks = {**best.changes.files, **edits}, held_in(state)
+    separate = {path: text for path, text in best.changes.test_edits.items() if path not in edits}
+    separate |= {path: landing[path] for path in risks}
+    return _encoded({path: text for path, text in landing.items() if path not in risks}), _encoded(separate)
 
 
 def held_in(state: State) -> dict[str, str]:
@@ -71,7 +71,7 @@ def held_in(state: State) -> dict[str, str]:
     if best is None:
         return {}
     risks = held_files(state, {**best.changes.files, **landing_edits(state, best)})
-    return {path: why for path, why in risks.items() if path not in state.landing.planned_paths}
+    return {path: reason for path, reason in risks.items() if path not in state.landing.planned_paths}
 
 
 def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
@@ -79,55 +79,55 @@ def _encoded(files: Mapping[str, str | None]) -> dict[str, bytes | None]:
 
 
 def session_changes(state: State, target: Target) -> AnswerChanges:
-    """Differences of the session's tree from the files that the run read."""
+    """Return the changes of the session's tree against the files that the run read."""
     files: dict[str, str | None] = {}
     edits: dict[str, str | None] = {}
     others: list[str] = []
-    for path, now in state.dialogue.session.tree.items():
-        if not _differs(state.files.get(path), now):
+    for path, stored in state.dialogue.session.tree.items():
+        if not _differs(state.files.get(path), stored):
             continue
-        text = None if now is None else as_text(now.content)
-        end = end_of(path, state.files)
-        if is_allowed(path, state.settings.allow) or not decides(end, state.task, target):
-            files[end if text is not None else path] = text
-        elif is_offered(end, state):
-            edits[end] = text
+        text = None if stored is None else as_text(stored.content)
+        target_path = end_of(path, state.files)
+        if is_allowed(path, state.settings.allow) or not decides(target_path, state.task, target):
+            files[target_path if text is not None else path] = text
+        elif is_offered(target_path, state):
+            edits[target_path] = text
         else:
             others.append(path)
     return AnswerChanges(files=files, test_edits=edits, left_out=tuple(others))
 
 
 def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:
-    """A file with this text and another file's mode; None without text."""
+    """Return a file with this text and another file's mode; None without text."""
     mode = like.mode if like is not None else 0o644
     return StoredFile.of(as_bytes(text), mode=mode) if text is not None else None
 
 
 def modes_of(state: State) -> dict[str, bool]:
-    """Executable bits of new files, and of those whose bit the session changed."""
+    """Return executable bits of new files, and of files whose bit the session changed."""
     return {
-        path: now.is_executable
-        for path, now in state.dialogue.session.tree.items()
-        if now is not None and (path not in state.files or is_switched(state.files[path], now))
+        path: stored.is_executable
+        for path, stored in state.dialogue.session.tree.items()
+        if stored is not None and (path not in state.files or is_switched(state.files[path], stored))
     }
 
 
-def is_same(one: StoredFile | None, other: StoredFile | None) -> bool:
-    """Whether two files have equal content and executable bits; listed ones by their hashes."""
-    if one is None or other is None or one == other:
-        return one == other
-    return one.digest == other.digest and one.is_executable == other.is_executable
+def is_same(file: StoredFile | None, other: StoredFile | None) -> bool:
+    """Whether two files have equal content and executable bits; listed files are compared by hash."""
+    if file is None or other is None or file == other:
+        return file == other
+    return file.digest == other.digest and file.is_executable == other.is_executable
 
 
-def is_switched(before: StoredFile | None, now: StoredFile | None) -> bool:
-    """Whether a session changes an existing file's executable bit, which there follows from the content."""
-    if before is None or now is None:
+def is_switched(before: StoredFile | None, after: StoredFile | None) -> bool:
+    """Whether a session changes an existing file's executable bit, other than to match its content."""
+    if before is None or after is None:
         return False
     is_program = before.content.startswith((b"#!", b"\x7fELF"))
-    return now.is_executable not in (is_program, before.is_executable)
+    return after.is_executable not in (is_program, before.is_executable)
 
 
-def _differs(before: StoredFile | None, now: StoredFile | None) -> bool:
-    if before is None or now is None:
-        return before is not now
-    return (before.text, before.base64) != (now.text, now.base64) or is_switched(before, now)
+def _differs(before: StoredFile | None, after: StoredFile | None) -> bool:
+    if before is None or after is None:
+        return before is not after
+    return (before.text, before.base64) != (after.text, after.base64) or is_switched(before, after)

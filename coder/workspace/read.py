@@ -1,4 +1,4 @@
-"""The user's files in a run, their form in the log, and their later changes.
+"""Read the user's files for a run, store them in the log, and find later changes.
 
 For a large folder the log keeps only a listing: a resumed run reads the contents again (`restore`).
 """
@@ -21,13 +21,13 @@ from coder.run.task import Task
 from coder.workspace.folder import Snapshot, take_snapshot
 from coder.workspace.landing import check_root
 
-KEPT_FILES = 200
-KEPT_BYTES = 256 << 10
-"""Most bytes of a folder whose files the log stores; for a larger one it stores a listing."""
+MAX_STORED_FILES = 200
+MAX_STORED_BYTES = 256 << 10
+"""The log stores the files of a folder up to these limits, and a listing of a larger folder."""
 
 
 def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
-    """Read the task's workspace, if any; `lands`: files will be written into it."""
+    """Read the task's workspace, if any; with `lands`, check that files can be written into it."""
     if task.workspace is None:
         return Snapshot(None, {})
     snapshot = take_snapshot(task.workspace, read=task.read)
@@ -44,16 +44,16 @@ def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
 def started(
     read: Snapshot, task: Task, settings: Settings, *, model: str, target: Target, sandbox: str = ""
 ) -> RunStarted:
-    """The first event of a run on these files, in which the task names this target."""
-    is_kept = is_small(read.files)
+    """Return the first event of a run on these files, in which the task has this target."""
+    is_stored = is_small(read.files)
     return RunStarted(
         task=task,
         settings=settings,
         model=model,
-        files=dict(read.files) if is_kept else {},
+        files=dict(read.files) if is_stored else {},
         root=str(read.root) if read.root is not None else None,
         target=target,
-        listing="" if is_kept else listing(read.files),
+        listing="" if is_stored else listing(read.files),
         notes=read.notes,
         sandbox=sandbox,
     )
@@ -62,68 +62,72 @@ def started(
 def changed_since(
     before: Mapping[str, StoredFile], now: Mapping[str, StoredFile], target: Callable[[], Target]
 ) -> FilesChanged | None:
-    """Differences between the files that a run read and the present ones, if any.
+    """Return the differences between the files that a run read and the present ones, or None.
 
     Args:
-        target: finds what the task names in the present ones.
+        target: returns the task's target in the present files.
     """
-    newer = {
+    changed = {
         path: file
         for path, file in now.items()
         if path not in before or (before[path].digest, before[path].mode) != (file.digest, file.mode)
     }
-    gone = tuple(path for path in before if path not in now)
-    if not newer and not gone:
+    removed = tuple(path for path in before if path not in now)
+    if not changed and not removed:
         return None
-    if is_small(newer):
-        return FilesChanged(files=newer, gone=gone, target=target())
-    return FilesChanged(listing=listing(newer), gone=gone, target=target())
+    if is_small(changed):
+        return FilesChanged(files=changed, gone=removed, target=target())
+    return FilesChanged(listing=listing(changed), gone=removed, target=target())
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Files with which a run continues."""
+    """The files with which a run continues."""
 
     files: Mapping[str, StoredFile]
     target: Target
-    """What the task names in them."""
+    """The task's target in these files."""
     happened: tuple[Body, ...] = ()
-    """New events for the log: files have changed since the run stopped."""
+    """New events for the log, if files have changed since the run stopped."""
 
 
 def restore(state: State) -> Restored:
-    """The files of a stopped run, with contents read from the user's folder.
+    """Return the files of a stopped run, with contents read from the user's folder.
 
-    A changed file is taken as it is now, and the best answer is tried again on it. One that an answer has
-    changed too must be as the run read it, or as in HEAD: both edits are merged when it lands.
+    Of a changed file the present content is used, and the best answer is tried again. The old content of a
+    file that an answer has changed, too, must be available in HEAD, because both edits are merged later.
     """
     listed = {path: file for path, file in state.files.items() if file.is_listed}
     if not listed or state.root is None:
         return Restored(state.files, state.target)
-    now = dict(take_snapshot(Path(state.root), read=state.task.read).files)
-    same = {p: now[p] for p, file in listed.items() if p in now and file.digest == now[p].digest}
-    if state.landing.planned is not None:  # the landed result was tried on the earlier files and stays valid
-        return Restored({**state.files, **state.landing.planned.before, **same}, state.target)
-    touched = {
+    present = dict(take_snapshot(Path(state.root), read=state.task.read).files)
+    unchanged = {
+        p: present[p] for p, file in listed.items() if p in present and file.digest == present[p].digest
+    }
+    if state.landing.planned is not None:  # the written result was tried on the earlier files and stays valid
+        return Restored({**state.files, **state.landing.planned.before, **unchanged}, state.target)
+    answered_paths = {
         path for code in state.codes for path in code.changes.texts
     } | state.dialogue.session.tree.keys()
-    as_read = {path: state.files[path] for path in touched - listed.keys() if path in state.files}
-    as_read |= _as_committed(state, [path for path in listed if path in touched and path not in same])
-    now |= as_read
-    changed = changed_since(state.files, now, lambda: find_target(state.task, now))
+    old_files = {path: state.files[path] for path in answered_paths - listed.keys() if path in state.files}
+    old_files |= _as_committed(
+        state, [path for path in listed if path in answered_paths and path not in unchanged]
+    )
+    present |= old_files
+    changed = changed_since(state.files, present, lambda: find_target(state.task, present))
     if changed is None:
-        return Restored(now, state.target)
+        return Restored(present, state.target)
     best = best_code(state)
-    happened = (changed, Spoken(message=best)) if best is not None else (changed,)  # tried again
-    return Restored(now, changed.target or state.target, happened)
+    events = (changed, Spoken(message=best)) if best is not None else (changed,)  # tried again
+    return Restored(present, changed.target or state.target, events)
 
 
 def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:
-    """What the run read of files that have changed since, from HEAD. Raises UsageError: HEAD lacks it."""
+    """Return old contents of files that have changed since, from HEAD. Raises UsageError: HEAD lacks one."""
     from coder.workspace.git.known_files import contents_at_head
 
     committed = contents_at_head(Path(state.root or ""), paths) if paths else {}
-    kept = {}
+    files = {}
     for path in paths:
         file = StoredFile.of(committed.get(path, b""), mode=state.files[path].mode)
         if path not in committed or file.digest != state.files[path].digest:
@@ -131,22 +135,25 @@ def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:
                 f"{path} has changed since {state.run} began, and the run changed it, too; its old content "
                 "is not kept. Restore the file, or start a new run."
             )
-        kept[path] = file
-    return kept
+        files[path] = file
+    return files
 
 
 def is_small(files: Mapping[str, StoredFile]) -> bool:
-    """Whether the log stores these files itself."""
-    return len(files) <= KEPT_FILES and sum(len(file.content) for file in files.values()) <= KEPT_BYTES
+    """Whether the log stores these files instead of a listing."""
+    return (
+        len(files) <= MAX_STORED_FILES
+        and sum(len(file.content) for file in files.values()) <= MAX_STORED_BYTES
+    )
 
 
 def require_replaceable(path: Path) -> None:
-    """Raise FolderError if a file is read-only: a rename would replace it all the same."""
+    """Raise FolderError if a file is read-only, because a rename would replace it nevertheless."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return  # the landing reports it itself
-    # Root may write anything: its permission bits tell the intent.
+        return  # the landing reports a missing file
+    # Root may write anything, so the permission bits are checked, too.
     if not mode & 0o222 or not os.access(path, os.W_OK):
         raise FolderError(
             f"{path} is read-only, and was left as it is. Make it writable, or name another PATH: "

@@ -1,4 +1,4 @@
-"""Rebase a run onto the user's later edits: merge both, or stop with a reason."""
+"""Merge a run's changes with the user's later edits, or stop with a reason."""
 
 import os
 import tempfile
@@ -23,7 +23,7 @@ from coder.workspace.proposal import is_same, modes_of, proposal, text_file
 async def rebase(journal: Journal, reason: str) -> None:
     """Merge the user's later edits into the run's files, and have the result tried.
 
-    If the same lines have changed, the run's own patch is kept for `coder export`, and nothing is written.
+    If both changed the same lines, the run's patch is kept for `coder export`, and nothing is written.
 
     Args:
         reason: message if the edits can't be merged.
@@ -33,64 +33,68 @@ async def rebase(journal: Journal, reason: str) -> None:
     if best is None or state.root is None:
         await journal.append(LandingRefused(reason=reason))
         return
-    joined = best.changes.texts
-    read = {path: state.files[path].content if path in state.files else None for path in joined}
-    written = {path: as_bytes(text) if text is not None else None for path, text in joined.items()}
-    newer: dict[str, StoredFile | None] = {}
-    for path, base in read.items():
-        now = _now(Path(state.root), path)
-        current = now.content if now is not None else None
+    texts = best.changes.texts
+    bases = {path: state.files[path].content if path in state.files else None for path in texts}
+    run_contents = {path: as_bytes(text) if text is not None else None for path, text in texts.items()}
+    changed_files: dict[str, StoredFile | None] = {}
+    for path, base in bases.items():
+        stored_file = _current_file(Path(state.root), path)
+        current = stored_file.content if stored_file is not None else None
         if current == base:
             continue
-        newer[path] = now
-        if current == written[path]:
+        changed_files[path] = stored_file
+        if current == run_contents[path]:
             continue
-        both = _joined(base, current, written[path], tree=Path(state.root))
-        if both is None:
-            own = (
+        merged = _merge_texts(base, current, run_contents[path], tree=Path(state.root))
+        if merged is None:
+            note = (
                 f"Both edits of {path} can't be joined; the run's own is in: "
                 f"{own_command()} export {state.run}"
             )
             await journal.append(
                 PatchProposed(patch=proposal(state)[0]),
-                LandingRefused(reason=f"{reason} {own}"),
+                LandingRefused(reason=f"{reason} {note}"),
             )
             return
-        joined[path] = both
+        texts[path] = merged
     changes = AnswerChanges(
-        files={path: joined[path] for path in best.changes.files},
-        test_edits={path: joined[path] for path in best.changes.test_edits},
+        files={path: texts[path] for path in best.changes.files},
+        test_edits={path: texts[path] for path in best.changes.test_edits},
         left_out=best.changes.left_out,
     )
-    again = CodeMessage(author=best.author, text=best.text, changes=changes)
-    edited = {path: stored for path, stored in newer.items() if stored is not None}
-    present = {path: stored for path, stored in state.files.items() if path not in newer} | edited
-    changed = FilesChanged(
-        files=edited,
-        gone=tuple(path for path, stored in newer.items() if stored is None),
-        target=find_target(state.task, present),
+    message = CodeMessage(author=best.author, text=best.text, changes=changes)
+    edited_files = {path: stored for path, stored in changed_files.items() if stored is not None}
+    present_files = {
+        path: stored for path, stored in state.files.items() if path not in changed_files
+    } | edited_files
+    files_changed = FilesChanged(
+        files=edited_files,
+        gone=tuple(path for path, stored in changed_files.items() if stored is None),
+        target=find_target(state.task, present_files),
     )
     modes = {path: state.dialogue.session.tree[path] for path in modes_of(state)}
     tree = {
-        path: text_file(text, like=modes.get(path) or newer.get(path) or state.files.get(path))
-        for path, text in joined.items()
+        path: text_file(text, like=modes.get(path) or changed_files.get(path) or state.files.get(path))
+        for path, text in texts.items()
     }
     session = ToolAnswered(call=state.spend.calls, id="", name="rebase", text="", changes=tree)
-    await journal.append(changed, *([session] if state.dialogue.session.tree else []), Spoken(message=again))
+    await journal.append(
+        files_changed, *([session] if state.dialogue.session.tree else []), Spoken(message=message)
+    )
 
 
 def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | None:
     """Merge a session's unwritten work with the user's edits; the user's edits win a conflict."""
     changes: dict[str, StoredFile | None] = {}
     for path, edited in state.open_work.items():
-        base, now = state.files.get(path), read.get(path)
-        if is_same(now, base) or is_same(now, edited):
+        base, current = state.files.get(path), read.get(path)
+        if is_same(current, base) or is_same(current, edited):
             continue
-        both = _joined(
-            *(one.content if one is not None else None for one in (base, now, edited)),
+        merged = _merge_texts(
+            *(file.content if file is not None else None for file in (base, current, edited)),
             tree=Path(state.root or os.curdir),
         )
-        changes[path] = now if both is None else text_file(both, like=edited)
+        changes[path] = current if merged is None else text_file(merged, like=edited)
     return (
         ToolAnswered(call=state.spend.calls, id="", name="rebase", text="", changes=changes)
         if changes
@@ -98,18 +102,18 @@ def joined_tree(state: State, read: Mapping[str, StoredFile]) -> ToolAnswered | 
     )
 
 
-def _joined(base: bytes | None, one: bytes | None, other: bytes | None, *, tree: Path) -> str | None:
-    if base is None or one is None or other is None:
+def _merge_texts(base: bytes | None, ours: bytes | None, theirs: bytes | None, *, tree: Path) -> str | None:
+    if base is None or ours is None or theirs is None:
         return None
     try:
-        both = merge(base, one, other, tree=tree)
-        return both.decode("utf-8") if both is not None else None
+        merged = merge(base, ours, theirs, tree=tree)
+        return merged.decode("utf-8") if merged is not None else None
     except (GitFailed, UnicodeDecodeError):
         return None
 
 
-def _now(root: Path, path: str) -> StoredFile | None:
-    """Read the current file in the user's folder; None if it can't be read."""
+def _current_file(root: Path, path: str) -> StoredFile | None:
+    """Return the current file in the user's folder; None if it can't be read."""
     parts = PurePosixPath(path).parts
     try:
         with open_folder(root, parts[:-1]) as folder:
@@ -119,24 +123,26 @@ def _now(root: Path, path: str) -> StoredFile | None:
     return StoredFile.of(content, mode=status.st_mode & 0o7777)
 
 
-_MOST_CONFLICTS = 127
-"""Git's exit code counts conflicts up to here; more is an error."""
+_MAX_CONFLICTS = 127
+"""Git's exit code is the number of conflicts up to this number; a higher code is an error."""
 
 
-def merge(base: bytes, one: bytes, other: bytes, *, tree: Path) -> bytes | None:
+def merge(base: bytes, ours: bytes, theirs: bytes, *, tree: Path) -> bytes | None:
     """Return the text with both changes; None if they change the same lines. Raises GitFailed.
 
     Args:
-        tree: git isn't taken from this folder.
+        tree: a folder from which git isn't started.
     """
-    with tempfile.TemporaryDirectory(prefix="coder-merge-") as place:
-        for name, content in (("one", one), ("base", base), ("other", other)):
-            (Path(place) / name).write_bytes(content)
-        own = {"GIT_DIR": f"{place}/none", "GIT_CEILING_DIRECTORIES": str(Path(place).parent)}
+    with tempfile.TemporaryDirectory(prefix="coder-merge-") as folder:
+        for name, content in (("one", ours), ("base", base), ("other", theirs)):
+            (Path(folder) / name).write_bytes(content)
+        git_variables = {"GIT_DIR": f"{folder}/none", "GIT_CEILING_DIRECTORIES": str(Path(folder).parent)}
         arguments = ("merge-file", "--stdout", "one", "base", "other")
         try:
-            return run_git(arguments, environment=closed_environment() | own, cwd=Path(place), tree=tree)
+            return run_git(
+                arguments, environment=closed_environment() | git_variables, cwd=Path(folder), tree=tree
+            )
         except GitFailed as error:
-            if error.code is not None and 0 < error.code <= _MOST_CONFLICTS:
+            if error.code is not None and 0 < error.code <= _MAX_CONFLICTS:
                 return None
             raise

@@ -1,4 +1,4 @@
-"""How a run ends: whether its result lands first, and the event that says what came of it."""
+"""End a run: decide whether its result is written first, and make the final event."""
 
 from coder.base.errors import Refused, UsageError
 from coder.run.attempts import best_code, decisive_outcome, waits_for_word
@@ -11,21 +11,23 @@ from coder.workspace.consent import is_accepted, is_contradicted
 
 
 def should_land(state: State, reason: Reason) -> bool:
-    """Whether something is to be written, proposed or committed before the run ends for this reason."""
+    """Whether something must be written, proposed or committed before the run ends for this reason."""
     if state.task.workspace is None or state.landing.refused is not None or best_code(state) is None:
         return False
-    solved = reason.status == "solved" or _is_accepted(state, reason)
-    wanted = solved or (state.settings.keep and not is_contradicted(state))  # half of it would break tests
-    offered = reason.status == "unverified" and not (wanted or state.settings.chat)
-    if not (waits_for_word(state) if state.settings.chat else wanted or offered):
+    is_solved = reason.status == "solved" or _is_accepted(state, reason)
+    is_wanted = is_solved or (
+        state.settings.keep and not is_contradicted(state)
+    )  # without its test edits, the change would break tests
+    is_offered = reason.status == "unverified" and not (is_wanted or state.settings.chat)
+    if not (waits_for_word(state) if state.settings.chat else is_wanted or is_offered):
         return False
     landing, planned = state.landing, state.landing.planned
-    if state.settings.lands and (planned is not None or not offered):
+    if state.settings.lands and (planned is not None or not is_offered):
         is_delivered = planned is not None and len(landing.written) == len(planned.plan.changes)
         is_delivered = is_delivered and not may_extend(state)
     else:
         is_delivered = landing.proposed is not None
-    return not is_delivered or (solved and state.settings.commits and landing.committed is None)
+    return not is_delivered or (is_solved and state.settings.commits and landing.committed is None)
 
 
 def may_extend(state: State) -> bool:
@@ -35,7 +37,7 @@ def may_extend(state: State) -> bool:
 
 
 def ended(state: State, reason: Reason) -> RunStopped:
-    """The event that ends a run for this reason."""
+    """Return the event that ends a run for this reason."""
     outcome = decisive_outcome(state)
     verified: Verified = outcome.verified if outcome is not None and outcome.passed else "none"
     if nothing_to_mend(state) == reason and reason.status == "solved":
@@ -48,9 +50,9 @@ def ended(state: State, reason: Reason) -> RunStopped:
             error=state.landing.refused.reason,
         )  # fmt: skip
     is_done = reason.status == "solved" or _is_accepted(state, reason)
-    if is_done and (refused := _undelivered(state)) is not None:
+    if is_done and (failure := _undelivered(state)) is not None:
         return RunStopped(
-            status="error", reason=refused, verified=verified, exit_code=UsageError.exit_code, error=refused
+            status="error", reason=failure, verified=verified, exit_code=UsageError.exit_code, error=failure
         )
     landing = state.landing.planned or state.landing.proposed
     if is_done and landing is not None and landing.held:
@@ -63,12 +65,12 @@ def ended(state: State, reason: Reason) -> RunStopped:
 
 
 def _is_accepted(state: State, reason: Reason) -> bool:
-    """It is unverified, and the user accepts that."""
+    """Whether the result is unverified, and the user accepts that."""
     return reason.status == "unverified" and is_accepted(state)
 
 
 def _undelivered(state: State) -> str | None:
-    """Return why a result on a branch is lost: the commit on the branch failed."""
+    """Return why a result on a branch is lost, because the commit failed, or None."""
     commit, proposal = state.landing.committed, state.landing.proposed
     if state.settings.branch is None or proposal is None or not proposal.patch:
         return None

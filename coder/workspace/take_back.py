@@ -1,4 +1,4 @@
-"""Revert a run's files, one by one, if they haven't changed since."""
+"""Undo a run's changes, file by file, if the files haven't changed since."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -17,17 +17,17 @@ from coder.workspace.landing import undo as put_back
 async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = None) -> list[FileUndone]:
     """Restore the files from before the run landed; skip later changes, with the reason.
 
-    Files restored earlier are skipped, unless the run's content is there again.
+    Files that were restored before are skipped, unless they have the run's content again.
 
     Args:
-        run: its id.
+        run: the run's id.
 
     Returns:
-        A row for each file; none if nothing was left to revert.
+        A row for each file; none if nothing was left to restore.
 
     Raises:
-        UsageError: the log holds no such run, or it landed nothing.
-        LeaseHeld: another process works on it.
+        UsageError: the log has no such run, or the run has written nothing.
+        LeaseHeld: another process works on the run.
         MachineError: the folder or the log can't be written; undo can be called again.
     """
     async with AsyncExitStack() as stack:
@@ -35,38 +35,38 @@ async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = N
         token = await stack.enter_async_context(log.lease(run))
         journal = Journal(run, log, token=token, watch=watch or Unwatched())
         state = await journal.load("undo")
-        written = _written(state)
-        if not written:
+        steps = _writing_steps(state)
+        if not steps:
             message = f"{run} has written no files, so there is nothing to undo."
             note = await take_back_commit(state, [])
             raise UsageError(f"{message}\n{note[0].upper()}{note[1:]}" if note is not None else message)
-        return [row for step in left_to_undo(state) or written for row in await take_back(journal, step)]
+        return [row for step in left_to_undo(state) or steps for row in await take_back(journal, step)]
 
 
 def left_to_undo(state: State) -> list[int]:
-    """The steps (from 1) with unreverted files, the latest first."""
-    return [step for step in _written(state) if not _of(state, step).landing.taken_back]
+    """Return the steps (from 1) with files that aren't restored, the latest first."""
+    return [step for step in _writing_steps(state) if not _state_of_step(state, step).landing.taken_back]
 
 
-def _written(state: State) -> list[int]:
-    """The steps that wrote files, the latest first."""
+def _writing_steps(state: State) -> list[int]:
+    """Return the steps that wrote files, the latest first."""
     steps = range(len(state.steps) + 1, 0, -1)
-    return [step for step in steps if _of(state, step).landing.planned is not None]
+    return [step for step in steps if _state_of_step(state, step).landing.planned is not None]
 
 
-def _of(state: State, step: int) -> State:
+def _state_of_step(state: State, step: int) -> State:
     return [*state.steps, state][step - 1]
 
 
 async def take_back(journal: Journal, step: int) -> list[FileUndone]:
     """Restore the files from before a step (from 1) landed; a plain run has one step."""
     state = journal.state
-    landing = _of(state, step).landing.planned
+    landing = _state_of_step(state, step).landing.planned
     if landing is None:
         return []
-    plan = _still_to_do(state, step, landing.plan)
+    plan = _remaining_plan(state, step, landing.plan)
     files = {**state.files, **landing.before}
-    before = {c.path: files[c.path].content for c in plan.changes if c.before is not None}
+    before = {change.path: files[change.path].content for change in plan.changes if change.before is not None}
     rows: list[FileUndone] = []
 
     async def record(path: str, reason: str | None) -> None:
@@ -80,11 +80,11 @@ async def take_back(journal: Journal, step: int) -> list[FileUndone]:
     return rows
 
 
-def _still_to_do(state: State, step: int, plan: LandingPlan) -> LandingPlan:
-    done = {*state.landing.undone} if step > len(state.steps) else set()
-    if _of(state, step).landing.taken_back:
-        done = {change.path for change in plan.changes}
-    changes = tuple(one for one in plan.changes if one.path not in done or is_made(plan, one))
+def _remaining_plan(state: State, step: int, plan: LandingPlan) -> LandingPlan:
+    restored = {*state.landing.undone} if step > len(state.steps) else set()
+    if _state_of_step(state, step).landing.taken_back:
+        restored = {change.path for change in plan.changes}
+    changes = tuple(item for item in plan.changes if item.path not in restored or is_made(plan, item))
     return plan.model_copy(update={"changes": changes})
 
 
@@ -96,14 +96,14 @@ async def take_back_commit(
     Returns:
         Message with the result, or the reason why nothing was done.
     """
-    state = state if step is None else _of(state, step)
+    state = state if step is None else _state_of_step(state, step)
     commit = state.landing.committed
     if not isinstance(commit, CommitMade):
         return None
     if state.settings.branch is not None:
         return f"the branch {commit.branch} has its commit. Remove it with: git branch -D {commit.branch}"
     if not rows:
-        return None  # it was taken back before
+        return None  # the commit was reverted before
     if any(row.left for row in rows):
         return f"the commit {commit.commit[:12]} stays, as not every file could be put back"
     return await revert_commit(state, commit)

@@ -1,4 +1,4 @@
-"""Walk a folder, or read a list of its paths; regular files only, never over a link."""
+"""Read the regular files of a folder by walking it or by a list of paths, without following links."""
 
 import os
 import posixpath
@@ -17,9 +17,9 @@ from coder.run.stored_file import StoredFile
 _MAX_DEPTH = 64
 _SKIPPED_FOLDERS = {".git", ".hg", ".svn", "node_modules", "__pycache__", "__pypackages__", ".venv", "venv"}
 _SKIPPED_FOLDERS |= {".tox", ".nox", ".eggs", ".hypothesis", ".ipynb_checkpoints", ".cache"}
-_SKIPPED_ENDINGS = (".pyc", ".pyo", ".swp", "~", ".coder-tmp")
-_CACHE_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
-"""A folder with one of these was made by a tool: a virtual environment, a cache."""
+_SKIPPED_SUFFIXES = (".pyc", ".pyo", ".swp", "~", ".coder-tmp")
+_TOOL_FILES = ("pyvenv.cfg", "CACHEDIR.TAG")
+"""A folder with one of these files was made by a tool, such as a virtual environment or a cache."""
 
 _GENERATED = re.compile(r"^_{0,2}version(_{0,2}|_info)\.pyi?$|_pb2(_grpc)?\.pyi?$|\.(so|pyd)$")
 
@@ -32,7 +32,7 @@ class FolderReader:
     max_files: int
     max_bytes: int
     max_file_bytes: int
-    """A larger file is left out with a note: no model reads it, and it would fill the sandbox's disk."""
+    """A larger file is omitted with a note, since no model reads it and it would fill the sandbox's disk."""
     files: dict[str, StoredFile] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     total_bytes: int = 0
@@ -41,11 +41,11 @@ class FolderReader:
         """Read an open folder recursively, except folders made by tools."""
         with os.scandir(folder) as entries:
             kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
-        if prefix and not kinds.keys().isdisjoint(_CACHE_MARKS):
+        if prefix and not kinds.keys().isdisjoint(_TOOL_FILES):
             return
         for name, is_folder in sorted(kinds.items()):
             if not is_folder:
-                if not name.endswith(_SKIPPED_ENDINGS) and name not in _SKIPPED_FOLDERS:
+                if not name.endswith(_SKIPPED_SUFFIXES) and name not in _SKIPPED_FOLDERS:
                     self._try(folder, name, prefix + name)
                 continue
             try:
@@ -54,27 +54,27 @@ class FolderReader:
                 self._leave_out(prefix + name, error)
 
     def go_through(self, paths: Iterable[str]) -> None:
-        """Read the files at these paths; a link to one of them is read as a copy."""
+        """Read the files at these paths; a link to one of the files is read as a copy."""
         links: dict[str, str] = {}
-        plain = sorted((path for path in paths if _is_plain(path)), key=posixpath.split)
-        for above, names in groupby(plain, key=posixpath.dirname):
+        safe_paths = sorted((path for path in paths if _is_plain(path)), key=posixpath.split)
+        for parent, names in groupby(safe_paths, key=posixpath.dirname):
             try:
-                with open_folder(self.path, PurePosixPath(above).parts) as folder:
+                with open_folder(self.path, PurePosixPath(parent).parts) as folder:
                     for path in names:
                         name = posixpath.basename(path)
                         if (target := _link(folder, name)) is not None:
-                            links[path] = posixpath.normpath(posixpath.join(above, target))
+                            links[path] = posixpath.normpath(posixpath.join(parent, target))
                         else:
                             self._try(folder, name, path)
             except FileNotFoundError:
-                continue  # tracked, and removed with its folder
+                continue  # a tracked file that was removed with its folder
             except OSError as error:
-                self._leave_out(above, error)
+                self._leave_out(parent, error)
         for path, target in links.items():
             self._copy(path, target)
 
     def take(self, path: str, content: bytes, mode: int, *, must: bool = False) -> None:
-        """Keep one file, unless it is too large. Raises UsageError: beyond the bounds, or it must be kept."""
+        """Add one file, unless it is too large. Raises UsageError: beyond the limits, or it is required."""
         if len(content) > self.max_file_bytes:
             if must:
                 raise UsageError(
@@ -96,14 +96,14 @@ class FolderReader:
         if depth == _MAX_DEPTH:
             self.notes.append(f"{path}: left out, more than {_MAX_DEPTH} folders deep")
             return
-        below = open_below(folder, name)
+        child = open_below(folder, name)
         try:
-            self.walk(below, f"{path}/", depth=depth + 1)
+            self.walk(child, f"{path}/", depth=depth + 1)
         finally:
-            os.close(below)
+            os.close(child)
 
     def _try(self, folder: int, name: str, path: str) -> None:
-        """Read one file of an open folder, or note why it is left out."""
+        """Read one file of an open folder, or note why it is omitted."""
         try:
             path.encode()
             content, status = read_regular(folder, name, limit=self.max_file_bytes)
@@ -113,20 +113,22 @@ class FolderReader:
             self.take(path, content, stat.S_IMODE(status.st_mode))
 
     def _copy(self, link: str, target: str) -> None:
-        """Replace a link within the tree by its target's file or files; leave out others."""
-        ends = {link: target} if target in self.files else self._below(link, target)
-        more = sum(len(self.files[end].content) for end in ends.values())
-        too_many = len(self.files) + len(ends) > self.max_files or self.total_bytes + more > self.max_bytes
-        if not ends or too_many:
+        """Replace a link inside the tree by its target's file or files; other links are omitted."""
+        targets = {link: target} if target in self.files else self._below(link, target)
+        added_bytes = sum(len(self.files[target_path].content) for target_path in targets.values())
+        is_too_much = (
+            len(self.files) + len(targets) > self.max_files or self.total_bytes + added_bytes > self.max_bytes
+        )
+        if not targets or is_too_much:
             self._leave_out(link, NotRegular())
             return
-        for path, end in ends.items():
-            source = self.files[end]
+        for path, target_path in targets.items():
+            source = self.files[target_path]
             self.take(path, source.content, source.mode)
-            self.files[path] = source.model_copy(update={"link": source.link or end})
+            self.files[path] = source.model_copy(update={"link": source.link or target_path})
 
     def _below(self, link: str, folder: str) -> dict[str, str]:
-        """The files of a folder by their paths below a link to it; none if the link is inside the folder."""
+        """Return the files of a folder by paths below a link to it; empty if the link is in the folder."""
         if link.startswith(f"{folder}/"):
             return {}
         return {link + path[len(folder) :]: path for path in self.files if path.startswith(f"{folder}/")}
@@ -147,7 +149,7 @@ class FolderReader:
 def generated(root: Path, own: Iterable[str]) -> list[str]:
     """Return generated Python files of a project, so that its modules can be imported.
 
-    Git ignores them; they are recognized by name. No other ignored file is read: it may hold a secret.
+    Git ignores them; they are recognized by name. Other ignored files may contain secrets and aren't read.
     """
     paths = []
     for folder in sorted({posixpath.dirname(path) for path in own if path.endswith(".py")}):
@@ -160,25 +162,27 @@ def generated(root: Path, own: Iterable[str]) -> list[str]:
 
 
 def is_made_by_tools(name: str) -> bool:
-    """Whether a folder of this name is made by tools: environments, packages, caches."""
+    """Whether a folder of this name is made by tools, such as environments, packages and caches."""
     return name in _SKIPPED_FOLDERS or (name.startswith(".") and name.endswith("_cache"))
 
 
-def by_a_person(paths: Iterable[str]) -> list[str]:
-    """Those of some new files' paths that a person may have written, by their names."""
+def select_written(paths: Iterable[str]) -> list[str]:
+    """Return those new files that a person may have written, judged by name."""
     paths = list(paths)
-    marks = [posixpath.dirname(path) + "/" for path in paths if posixpath.basename(path) in _CACHE_MARKS]
+    tool_folders = [
+        posixpath.dirname(path) + "/" for path in paths if posixpath.basename(path) in _TOOL_FILES
+    ]
     return [
         path
         for path in paths
-        if not path.endswith(_SKIPPED_ENDINGS)
+        if not path.endswith(_SKIPPED_SUFFIXES)
         and not any(is_made_by_tools(part) for part in path.split("/"))
-        and not any(path.startswith(mark) for mark in marks if mark != "/")
+        and not any(path.startswith(tool_folder) for tool_folder in tool_folders if tool_folder != "/")
     ]
 
 
 def _is_plain(path: str) -> bool:
-    """Whether an index path stays in its folder, and out of `.git`."""
+    """Whether an index path stays in its folder and isn't in `.git`."""
     parts = path.split("/")
     return not any(part in ("", ".", "..") or is_git_name(part) for part in parts)
 

@@ -22,7 +22,7 @@ from coder.models.scripted import Scripted
 from coder.run.events import Event
 from coder.run.task import Task
 from coder.store import SqliteLog
-from coder.workspace.read import KEPT_FILES
+from coder.workspace.read import MAX_STORED_FILES
 from tests.coder.people.cli.console import Console
 from tests.coder.test_golden_logs import told
 from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, hangs, says
@@ -92,7 +92,7 @@ def made() -> Iterator[tuple[str, list[Event]]]:
     look = ToolCall(id="a", name="read_file", arguments='{"path": "prices.py"}')
     model = Scripted([[look], "Enough.", f"```python\n{RIGHT}```"], abilities=Abilities(tools=True))
     folder = shop("large")  # it fits into no prompt, and no log
-    for n in range(KEPT_FILES + 1):
+    for n in range(MAX_STORED_FILES + 1):
         (folder / f"part{n}.py").write_text(f"def part{n}():\n    return {n}  # {'x' * 100}\n")
     with SqliteLog(PLACE / "data") as log:
         solve_sync(Task(prompt=TASK, workspace=folder, checks=(CHECK,)), model=model, log=log)

@@ -15,7 +15,7 @@ from coder.run.termination import join_names
 from coder.verify.verification import Verification
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files
-from coder.workspace.read import KEPT_FILES
+from coder.workspace.read import MAX_STORED_FILES
 
 _MOST_SAID = 200
 """Characters of an answer in words alone that a person is shown."""
@@ -116,7 +116,7 @@ def _with_left_out(outcome: Outcome, code: CodeMessage) -> Outcome:
 
 def _told(hashes: dict[str, str], state: State) -> dict[str, str]:
     """The hashes that the log needs: in a large workspace, those of changed files."""
-    if len(hashes) <= KEPT_FILES:
+    if len(hashes) <= MAX_STORED_FILES:
         return hashes
     as_read = {path: file.sha256 for path, file in state.files.items()}
     return {path: sha256 for path, sha256 in hashes.items() if as_read.get(path) != sha256}

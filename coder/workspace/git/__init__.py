@@ -1,5 +1,5 @@
-"""Run git on untrusted repositories without starting any program that they name.
+"""Run git on untrusted repositories without starting a program that they name.
 
-Their configuration names hooks, filters, fsmonitor, external diffs, pagers and includes. So git runs with a
-GIT_DIR of ours that takes over objects, index, and a few plain values. Read isolated.
+Their configuration may name hooks, filters, fsmonitor, external diffs, pagers and includes. So git runs with
+our own GIT_DIR, which uses the repository's objects, index, and a few plain values. Read isolated.
 """

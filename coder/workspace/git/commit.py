@@ -1,7 +1,7 @@
 """Commit a run's changes: these paths on top of HEAD, without other staged or dirty changes.
 
-Plumbing only: blobs, a tree, a commit, a moved reference. No hook runs, nothing is signed, and files with a
-filter (such as Git LFS) are left to the user.
+Only plumbing commands are used, so that no hook runs and nothing is signed. Files with a filter (such as Git
+LFS) are left to the user.
 """
 
 import os
@@ -14,7 +14,7 @@ from coder.workspace.git.found import Repository, find_repository
 from coder.workspace.git.isolated import Git, isolated
 from coder.workspace.git.run_git import GitFailed, run_git
 
-_UNDER_WAY = {
+_OPERATION_BY_FILE = {
     "MERGE_HEAD": "a merge",
     "CHERRY_PICK_HEAD": "a cherry-pick",
     "REVERT_HEAD": "a revert",
@@ -22,7 +22,7 @@ _UNDER_WAY = {
     "rebase-apply": "a rebase",
 }
 _NO_COMMIT_YET = "the repository has no commit yet that a branch could begin at. Make a first one."
-_NOBODY = (
+_UNKNOWN_COMMITTER = (
     "git doesn't know who you are. Tell it: git config --global user.name NAME, and "
     "git config --global user.email ADDRESS"
 )
@@ -34,18 +34,18 @@ class NoCommit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CommittedFile:
-    """One file of a commit: contents before and after, None for no file."""
+    """One file of a commit, with contents before and after; None: no file."""
 
     before: bytes | None
     after: bytes | None
     executable: bool = False
     switched: bool = False
-    """An existing file that becomes executable or ceases to be so."""
+    """Whether the executable bit of an existing file changes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A commit and the branch whose tip it is; None if HEAD is detached."""
+class Commit:
+    """A commit, and the branch with the commit at its tip; None if HEAD is detached."""
 
     commit: str
     branch: str | None
@@ -53,17 +53,17 @@ class Made:
 
 def commit(
     folder: Path, changed: Mapping[str, CommittedFile], *, message: str, branch: str | None = None
-) -> Made:
-    """Commit these changes of files under a folder; repeatable.
+) -> Commit:
+    """Commit these changes of files under a folder; can be repeated.
 
-    Raises NoCommit: no repository, an unsuitable state of it, or a file has the user's own changes.
+    Raises NoCommit: the repository is missing or in an unsuitable state, or the user changed a file.
 
     Args:
         branch: a new branch, which leaves HEAD, index and files unchanged; None commits to HEAD.
     """
     with _opened(folder) as committer:
-        below = folder.relative_to(committer.repository.top)
-        files = {(below / path).as_posix(): change for path, change in changed.items()}
+        folder_in_repository = folder.relative_to(committer.repository.top)
+        files = {(folder_in_repository / path).as_posix(): change for path, change in changed.items()}
         return committer.commit(files, message, branch)
 
 
@@ -86,8 +86,10 @@ def _opened(folder: Path) -> "Iterator[_Committer]":
 
 
 def under_way(repository: Repository) -> str | None:
-    """The operation in progress, such as a merge."""
-    return next((words for name, words in _UNDER_WAY.items() if (repository.git_dir / name).exists()), None)
+    """Return the operation in progress, such as a merge, or None."""
+    return next(
+        (words for name, words in _OPERATION_BY_FILE.items() if (repository.git_dir / name).exists()), None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +103,15 @@ class _Committer:
         if branch is None:
             return
         if self.repository.resolved(f"refs/heads/{branch}") is not None:
-            raise NoCommit(_taken(branch))
+            raise NoCommit(_branch_exists(branch))
         names = self.repository.run("for-each-ref", "--format=%(refname:strip=2)", "refs/heads").splitlines()
-        for name in names:  # a branch's name can't be a folder of another's
+        for name in names:  # a branch can't have the name of another branch's folder
             if name.startswith(f"{branch}/") or branch.startswith(f"{name}/"):
                 raise NoCommit(f"git has no room for {branch} beside the branch {name}. Name another one.")
         if self.repository.head() is None:
             raise NoCommit(_NO_COMMIT_YET)
 
-    def commit(self, files: Mapping[str, CommittedFile], message: str, branch: str | None) -> Made:
+    def commit(self, files: Mapping[str, CommittedFile], message: str, branch: str | None) -> Commit:
         head = self.repository.head()
         self._check_place(branch)
         self._check_no_filter(files)
@@ -118,32 +120,32 @@ class _Committer:
             self.git.run("read-tree", head, index=scratch)
         rows = self._rows(files, head, staged=branch is None)
         self.git.run("update-index", "-z", "--index-info", stdin=rows, index=scratch)
-        # A partial clone lacks blobs that it hasn't checked out: missing-ok, as the rest is HEAD's own.
+        # missing-ok, because a partial clone lacks blobs that aren't checked out.
         tree = self.git.run("write-tree", "--missing-ok", index=scratch).decode().strip()
         if branch is not None:
             return self._on_new_branch(branch, tree, head, message)
         ref = self.repository.branch()
         if head is not None and tree == self.repository.tree(head):
-            return Made(head, ref)  # made before this run was interrupted
+            return Commit(head, ref)  # the commit was made before this run was interrupted
         revision = self._create(tree, head, message)
         self.git.run("update-index", "-z", "--index-info", stdin=rows)
         self.repository.move("HEAD", revision, head, message, self._person())
-        return Made(revision, ref)
+        return Commit(revision, ref)
 
-    def _on_new_branch(self, branch: str, tree: str, head: str | None, message: str) -> Made:
-        there = self.repository.resolved(f"refs/heads/{branch}")
-        if there is not None:
-            if self.repository.tree(there) == tree and self.repository.resolved(f"{there}^") == head:
-                return Made(there, branch)  # made before this run was interrupted
-            raise NoCommit(_taken(branch))
+    def _on_new_branch(self, branch: str, tree: str, head: str | None, message: str) -> Commit:
+        existing = self.repository.resolved(f"refs/heads/{branch}")
+        if existing is not None:
+            if self.repository.tree(existing) == tree and self.repository.resolved(f"{existing}^") == head:
+                return Commit(existing, branch)  # the commit was made before this run was interrupted
+            raise NoCommit(_branch_exists(branch))
         if head is None:
             raise NoCommit(_NO_COMMIT_YET)
         revision = self._create(tree, head, message)
         self.repository.move(f"refs/heads/{branch}", revision, None, message, self._person())
-        return Made(revision, branch)
+        return Commit(revision, branch)
 
     def _rows(self, files: Mapping[str, CommittedFile], head: str | None, *, staged: bool) -> bytes:
-        """Index entries, if each file was as in HEAD before the run changed it. Raises NoCommit."""
+        """Return index entries if each file was as in HEAD before the run. Raises NoCommit."""
         rows = []
         for path, change in files.items():
             mode, blob = self._entry(head, path)
@@ -156,13 +158,13 @@ class _Committer:
             if staged and self._staged(path) not in (blob, after):
                 raise NoCommit(f"{path} has staged changes of yours. Commit it yourself.")
             if blob is None and after is None:
-                continue  # never committed, and removed
+                continue  # never committed, and removed now
             mode = (None if change.switched else mode) or ("100755" if change.executable else "100644")
             rows.append(f"{mode} {after}\t{path}" if after else f"0 {'0' * len(blob or '')}\t{path}")
         return b"".join(os.fsencode(row) + b"\0" for row in rows)
 
     def _blob(self, path: str, content: bytes | None, *, write: bool = False) -> str | None:
-        """Id of a content as committed at a path: with the line ends of its attributes."""
+        """Return the id of a content as committed at a path, with the line ends of its attributes."""
         if content is None:
             return None
         flags = ["-w"] if write else []
@@ -187,7 +189,7 @@ class _Committer:
                 )
 
     def _check_place(self, branch: str | None) -> None:
-        """Check that a branch name is plain, or that HEAD has no operation in progress. Raises NoCommit."""
+        """Check that a branch name is valid, or that no operation is in progress. Raises NoCommit."""
         if branch is not None:
             try:
                 self.repository.run("check-ref-format", "--branch", branch)
@@ -205,16 +207,16 @@ class _Committer:
         return output.decode().strip()
 
     def _person(self) -> dict[str, str]:
-        """The committer: git's environment variables, else the user's configuration. Raises NoCommit."""
+        """Return the committer from git's variables or the user's configuration. Raises NoCommit."""
         person = {}
         for role in ("AUTHOR", "COMMITTER"):
             for key in ("NAME", "EMAIL"):
                 name = f"GIT_{role}_{key}"
                 person[name] = os.environ.get(name) or self.git.values.get(f"user.{key.lower()}", "")
         if not all(person.values()):
-            raise NoCommit(_NOBODY)
+            raise NoCommit(_UNKNOWN_COMMITTER)
         return person
 
 
-def _taken(branch: str) -> str:
+def _branch_exists(branch: str) -> str:
     return f"there is a branch {branch} already. Name another one."

@@ -1,4 +1,4 @@
-"""List files known to git: those of a work tree, and HEAD's version of some."""
+"""List the files of a work tree that git knows, and read HEAD's version of files."""
 
 import os
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ from coder.workspace.git.found import Repository, find_repository
 from coder.workspace.git.isolated import isolated
 from coder.workspace.git.run_git import GitFailed
 
-_DEEPEST = 8
-"""Most levels of nested submodules."""
-_SUBMODULE = "160000 "
+_MAX_DEPTH = 8
+"""Maximum levels of nested submodules."""
+_SUBMODULE_MODE = "160000 "
 """Mode of a submodule's entry in the index."""
 
 
@@ -22,29 +22,29 @@ class Listing:
 
     tracked: tuple[str, ...]
     untracked: tuple[str, ...]
-    """Not ignored."""
+    """Untracked files that aren't ignored."""
     foreign: tuple[str, ...] = ()
     """Folders that are separate repositories, but not submodules."""
 
 
 def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> Listing:
-    """The files under a folder of the work tree and its submodules; some may be missing, or be links."""
+    """Return the files under a folder of the work tree and its submodules; some may be missing or links."""
     with isolated(repository) as git:
         printed = git.run("ls-files", "-z", "-t", "-s", "-c", "-o", "--exclude-standard", cwd=folder)
     rows = [os.fsdecode(row) for row in printed.split(b"\0") if row]
     untracked = [row[2:] for row in rows if row.startswith("? ")]
     foreign = [path.rstrip("/") for path in untracked if path.endswith("/")]
     tracked: list[str] = []
-    new = [path for path in untracked if not path.endswith("/")]
+    untracked_files = [path for path in untracked if not path.endswith("/")]
     for row in (row[2:] for row in rows if not row.startswith("? ")):
-        described, _, path = row.partition("\t")
-        if not described.startswith(_SUBMODULE):
+        entry, _, path = row.partition("\t")
+        if not entry.startswith(_SUBMODULE_MODE):
             tracked.append(path)
-        elif depth < _DEEPEST and (inner := _of_submodule(folder / path, depth)) is not None:
-            tracked += [f"{path}/{name}" for name in inner.tracked]
-            new += [f"{path}/{name}" for name in inner.untracked]
-            foreign += [f"{path}/{name}" for name in inner.foreign]
-    return Listing(tuple(dict.fromkeys(tracked)), tuple(new), tuple(foreign))
+        elif depth < _MAX_DEPTH and (submodule := _of_submodule(folder / path, depth)) is not None:
+            tracked += [f"{path}/{name}" for name in submodule.tracked]
+            untracked_files += [f"{path}/{name}" for name in submodule.untracked]
+            foreign += [f"{path}/{name}" for name in submodule.foreign]
+    return Listing(tuple(dict.fromkeys(tracked)), tuple(untracked_files), tuple(foreign))
 
 
 def _of_submodule(place: Path, depth: int) -> Listing | None:
@@ -55,7 +55,7 @@ def _of_submodule(place: Path, depth: int) -> Listing | None:
 
 
 def contents_at_head(folder: Path, paths: Iterable[str]) -> dict[str, bytes]:
-    """Contents in HEAD of files under a folder, by path; without files that HEAD lacks."""
+    """Return the contents in HEAD of files under a folder, by path, except files that HEAD lacks."""
     contents: dict[str, bytes] = {}
     repository = find_repository(folder)
     if repository is None:
@@ -64,7 +64,7 @@ def contents_at_head(folder: Path, paths: Iterable[str]) -> dict[str, bytes]:
         head = repository.head()
         with isolated(repository) as git:
             for path in paths if head is not None else ():
-                place = (folder / path).relative_to(repository.top).as_posix()
-                with suppress(GitFailed):  # it isn't in that commit
-                    contents[path] = git.run("cat-file", "blob", f"{head}:{place}")
+                path_in_repository = (folder / path).relative_to(repository.top).as_posix()
+                with suppress(GitFailed):  # the file isn't in that commit
+                    contents[path] = git.run("cat-file", "blob", f"{head}:{path_in_repository}")
     return contents

@@ -1,4 +1,4 @@
-"""Read in isolation what the user's own git would commit, push and propose, so that nothing runs unasked."""
+"""Find out what the user's git would commit, push and propose, and which programs it would start."""
 
 import os
 import re
@@ -14,14 +14,14 @@ from coder.workspace.git.isolated import isolated
 from coder.workspace.git.known_files import contents_at_head
 from coder.workspace.git.run_git import GitFailed
 
-_ANY = ("reference-transaction", "post-index-change", "pre-auto-gc")
+_COMMON_HOOKS = ("reference-transaction", "post-index-change", "pre-auto-gc")
 HOOKS = {
-    "commit": ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", *_ANY),
-    "switch": ("post-checkout", *_ANY),
-    "push": ("pre-push", *_ANY),
+    "commit": ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", *_COMMON_HOOKS),
+    "switch": ("post-checkout", *_COMMON_HOOKS),
+    "push": ("pre-push", *_COMMON_HOOKS),
 }
-"""Hooks by the command that runs them."""
-_PLAIN = re.compile(
+"""Hooks by the command that starts them."""
+_PLAIN_KEY = re.compile(
     r"(branch|user|color|alias)\..*"
     r"|core\.(repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode|symlinks|autocrlf"
     r"|safecrlf|eol|longpaths|sparsecheckout(cone)?|untrackedcache|hookspath)"
@@ -29,13 +29,13 @@ _PLAIN = re.compile(
     r"|(pull|fetch)\.(ff|rebase|prune)|push\.(default|autosetupremote|followtags)"
     r"|remote\..*\.(url|pushurl|fetch|tagopt|prune|gh-resolved)|submodule\..*\.(active|branch|path|url)"
 )
-"""Configuration keys of a repository by which git runs nothing. Hooks and addresses are told apart."""
-_BESIDE_FILES = r"^(core\.fsmonitor|filter\..*\.(clean|smudge|process)|hook\..*\.command)$"
-"""Those of the user's own that may start a file of the repository."""
-_WORDS = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
-_MOST_OF_A_HOOK = 1 << 18
-"""Bytes; a larger one is a program of its own."""
-_CHANGED = (
+"""Configuration keys by which git starts no program; hooks and addresses are checked separately."""
+_FILE_STARTING_KEYS = r"^(core\.fsmonitor|filter\..*\.(clean|smudge|process)|hook\..*\.command)$"
+"""Keys of the user's configuration that may start a file of the repository."""
+_PLAIN_VALUES = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
+_MAX_HOOK = 1 << 18
+"""Hooks with more bytes aren't read."""
+_DIFF_COMMAND = (
     *("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules"),
 )
 
@@ -62,7 +62,7 @@ class Pending:
     new: tuple[str, ...]
     """Requested files that are untracked."""
     others: tuple[str, ...]
-    """All other files that differ."""
+    """Other files that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +72,19 @@ class Proposed:
     remote: str
     base: str
     log: str
-    """Messages of its commits, the latest first; empty without any."""
+    """Messages of the branch's commits, the latest first; empty without commits."""
     stat: str
-    """The files that they change."""
+    """Summary of the files that the commits change."""
     url: str
     """URL of the remote."""
 
 
 def place_of(folder: Path) -> CheckedOutBranch:
-    """The repository of a folder.
+    """Return the repository and branch of a folder.
 
     Raises:
-        UsageError: there is none, it is on no branch, or a merge or the like is in progress.
-        MachineError: it can't be read.
+        UsageError: there is no repository or branch, or an operation such as a merge is in progress.
+        MachineError: the repository can't be read.
     """
     repository = find_repository(folder)
     if repository is None:
@@ -94,51 +94,63 @@ def place_of(folder: Path) -> CheckedOutBranch:
     branch = repository.branch()
     if branch is None:
         raise UsageError("HEAD is on no branch. Begin one: git switch -c NAME")
-    if branch[0] in "-+":  # to git a flag, or an order to overwrite
+    if branch[0] in "-+":  # git would read it as a flag or as a forced update
         raise UsageError(f"{branch} can't be named to git. Begin another branch: git switch -c NAME")
     return CheckedOutBranch(repository, branch)
 
 
 def pending_in(place: CheckedOutBranch, names: Iterable[str]) -> Pending:
-    """Differences from the last commit, staged or not; `names` are paths relative to the top."""
+    """Return differences from the last commit, staged or not; `names` are paths relative to the top."""
     with isolated(place.repository) as git:
-        base = place.repository.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
-        changed = _names(git.run(*_CHANGED, base)) | _names(git.run(*_CHANGED, "--cached", base))
-        new = _names(git.run("ls-files", "-z", "--others", "--exclude-standard"))
-    wanted = set(names)
-    paths = sorted((changed | new) & wanted)
-    return Pending(tuple(paths), tuple(sorted(new & wanted)), tuple(sorted((changed | new) - wanted)))
+        last_commit = (
+            place.repository.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
+        )
+        changed_names = _names(git.run(*_DIFF_COMMAND, last_commit)) | _names(
+            git.run(*_DIFF_COMMAND, "--cached", last_commit)
+        )
+        new_names = _names(git.run("ls-files", "-z", "--others", "--exclude-standard"))
+    requested = set(names)
+    paths = sorted((changed_names | new_names) & requested)
+    return Pending(
+        tuple(paths),
+        tuple(sorted(new_names & requested)),
+        tuple(sorted((changed_names | new_names) - requested)),
+    )
 
 
 def literal(path: str) -> str:
-    """A path as git takes it for itself, and not for a pattern."""
+    """Return a path in a form that git doesn't read as a pattern."""
     return f":(literal){path}" if path.startswith(":") or {*path} & {*"*?[\\"} else path
 
 
 def mixed_in(place: CheckedOutBranch, befores: Mapping[str, list[bytes | None]]) -> list[str]:
-    """Files whose committed content is none of those before their change."""
+    """Return files whose committed content is none of their contents before the changes."""
     committed = contents_at_head(place.top, befores)
-    return [path for path, before in befores.items() if committed.get(path) not in before]
+    return [path for path, contents in befores.items() if committed.get(path) not in contents]
 
 
 def hooks_of(place: CheckedOutBranch, command: str) -> list[str]:
-    """Hooks that a git command starts."""
+    """Return the hooks that a git command starts."""
     folder = _hooks_folder(place.repository)
     return [name for name in HOOKS.get(command, ()) if os.access(folder / name, os.X_OK)]
 
 
 def settings_in(place: CheckedOutBranch) -> list[str]:
-    """`KEY=VALUE` by which git may run a program: the repository's own, and some of the user's."""
-    own = place.repository.own_settings(".")
-    beside = place.repository.user_settings(_BESIDE_FILES)
+    """Return `KEY=VALUE` of settings by which git may start a program."""
+    repository_settings = place.repository.own_settings(".")
+    user_settings = place.repository.user_settings(_FILE_STARTING_KEYS)
     return [
-        *(one for one in own if not _PLAIN.fullmatch(one.partition("=")[0].lower())),
-        *(one for one in beside if one.partition("=")[2].lower() not in _WORDS),
+        *(
+            setting
+            for setting in repository_settings
+            if not _PLAIN_KEY.fullmatch(setting.partition("=")[0].lower())
+        ),
+        *(setting for setting in user_settings if setting.partition("=")[2].lower() not in _PLAIN_VALUES),
     ]
 
 
 def startable(place: CheckedOutBranch, paths: Iterable[str]) -> list[str]:
-    """Those of these files that git may start: hooks, files beside them, and files on PATH."""
+    """Return the files that git may start: hooks, files next to hooks, and files on PATH."""
     top, paths = place.top.resolve(), list(paths)
     on_path = {(top / entry).resolve() for entry in os.get_exec_path()}
     hooks = {*_hooks_in(place.repository, paths)}
@@ -150,45 +162,49 @@ def startable(place: CheckedOutBranch, paths: Iterable[str]) -> list[str]:
 
 
 def programs_named(repository: Repository) -> list[str]:
-    """Values of a repository's own settings, any of which may name a program, and of some of the user's."""
+    """Return values of settings that may name a program: the repository's, and some of the user's."""
     try:
-        settings = [*repository.own_settings("."), *repository.user_settings(_BESIDE_FILES)]
+        settings = [*repository.own_settings("."), *repository.user_settings(_FILE_STARTING_KEYS)]
     except GitFailed:
         return []
-    return [value for one in settings if (value := one.partition("=")[2]).lower() not in _WORDS]
+    return [
+        value for setting in settings if (value := setting.partition("=")[2]).lower() not in _PLAIN_VALUES
+    ]
 
 
 def hooks_in(repository: Repository, paths: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Those of these files that are hooks, or beside them; and the texts of the hooks that there are."""
+    """Return those files that are hooks or next to hooks, and the texts of existing hooks."""
     folder = _hooks_folder(repository)
     folder = folder.parent if folder.name == "_" else folder
     texts = []
     with suppress(OSError):
         for hook in sorted(folder.iterdir()):
             with suppress(OSError):
-                is_small = hook.is_file() and hook.stat().st_size <= _MOST_OF_A_HOOK
+                is_small = hook.is_file() and hook.stat().st_size <= _MAX_HOOK
                 if is_small and hook.suffix != ".sample":
                     texts.append(hook.read_text("utf-8", "replace"))
     return _hooks_in(repository, paths), texts
 
 
 def _hooks_in(repository: Repository, paths: Iterable[str]) -> list[str]:
-    """Those of these files that lie in the folder of hooks, or that a hook is a link to."""
+    """Return those files that are in the folder of hooks, or to which a hook is a link."""
     top, folder = repository.top.resolve(), _hooks_folder(repository)
     links = {hook.resolve() for hook in folder.glob("*") if hook.is_symlink()}
-    folder = folder.parent if folder.name == "_" else folder  # husky's hooks start those above them
+    folder = (
+        folder.parent if folder.name == "_" else folder
+    )  # husky's hooks start the files in the parent folder
     return [path for path in paths if (top / path).is_relative_to(folder) or top / path in links]
 
 
 def _hooks_folder(repository: Repository) -> Path:
     folder = repository.common_dir / "hooks"
-    with suppress(GitFailed):  # it isn't set
+    with suppress(GitFailed):  # the key isn't set
         folder = repository.top / os.path.expanduser(repository.configured("core.hooksPath"))
     return folder.resolve()
 
 
 def proposed_in(place: CheckedOutBranch) -> Proposed:
-    """Contents of a pull request of the branch."""
+    """Return the contents of a pull request for the branch."""
     repository = place.repository
     remote = _remote(repository, place.branch)
     base = _default_branch(repository, remote)
@@ -203,11 +219,11 @@ def proposed_in(place: CheckedOutBranch) -> Proposed:
 
 def _remote(repository: Repository, branch: str) -> str:
     names = [name for name in repository.run("remote").split() if not name.startswith("-")]
-    with suppress(GitFailed):  # it isn't set
+    with suppress(GitFailed):  # the key isn't set
         if (
-            own := repository.configured(f"branch.{branch}.remote")
-        ) in names:  # it may be a dot: another branch
-            return own
+            configured_remote := repository.configured(f"branch.{branch}.remote")
+        ) in names:  # a dot means another local branch
+            return configured_remote
     if not names:
         raise UsageError("The repository has no remote to push to. Add one: git remote add origin URL")
     return "origin" if "origin" in names else names[0]
@@ -219,12 +235,14 @@ def _default_branch(repository: Repository, remote: str) -> str:
             f"refs/remotes/{remote}/"
         )
     except GitFailed:
-        usual = [name for name in ("main", "master") if repository.resolved(f"refs/remotes/{remote}/{name}")]
-    if not usual:
+        candidates = [
+            name for name in ("main", "master") if repository.resolved(f"refs/remotes/{remote}/{name}")
+        ]
+    if not candidates:
         raise UsageError(
             f"The default branch of {remote} isn't known. Ask it: git remote set-head {remote} --auto"
         )
-    return usual[0]
+    return candidates[0]
 
 
 def _names(printed: bytes) -> set[str]:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from coder.base.errors import MachineError
 
-LONGEST_S = 120.0
-"""Seconds for one git command, on the largest repository that a run reads."""
+TIMEOUT_S = 120.0
+"""Time limit in seconds for one git command."""
 
 
 class GitFailed(MachineError):
     """Git is missing, failed, or took too long."""
 
     def __init__(self, message: str, *, code: int | None = None) -> None:
-        """Take a message, and git's exit code if it exited by itself."""
+        """Set the message, and git's exit code if it exited by itself."""
         super().__init__(message)
         self.code = code
 
@@ -24,10 +24,10 @@ class GitFailed(MachineError):
 def run_git(
     arguments: Sequence[str], *, environment: dict[str, str], stdin: bytes = b"", cwd: Path, tree: Path
 ) -> bytes:
-    """Output of a git command. Raises GitFailed: git is missing, failed, or took too long.
+    """Return the output of a git command. Raises GitFailed: git is missing, failed, or took too long.
 
     Args:
-        tree: the work tree. Neither git nor what it starts is taken from it, nor from a repository around it.
+        tree: the work tree. Git and programs started by git are never taken from it or an outer repository.
     """
     path = path_outside(tree)
     program = program_outside("git", tree)
@@ -35,49 +35,53 @@ def run_git(
         raise GitFailed(f"There is no git on this machine outside of {tree}.")
     environment = environment | {"PATH": path}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [program, *arguments],
             env=environment,
             cwd=cwd,
             input=stdin,
             capture_output=True,
-            timeout=LONGEST_S,
+            timeout=TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GitFailed(f"git {arguments[0]} failed: {error}") from error
-    if done.returncode != 0:
-        words = done.stderr.decode("utf-8", "backslashreplace").strip() or f"exit code {done.returncode}"
-        raise GitFailed(f"git {arguments[0]} failed: {words}", code=done.returncode)
-    return done.stdout
+    if process.returncode != 0:
+        words = (
+            process.stderr.decode("utf-8", "backslashreplace").strip() or f"exit code {process.returncode}"
+        )
+        raise GitFailed(f"git {arguments[0]} failed: {words}", code=process.returncode)
+    return process.stdout
 
 
 def program_outside(name: str, tree: Path) -> str | None:
-    """Find a program on PATH outside a work tree and the repositories around it; links are followed."""
-    within = _outermost(tree)
-    for place in path_outside(tree).split(os.pathsep):
-        program = shutil.which(name, path=place) if place else None
-        if program is not None and not Path(program).resolve().is_relative_to(within):
+    """Find a program on PATH that isn't in a work tree or an outer repository, also through links."""
+    outer_folder = _outermost(tree)
+    for folder in path_outside(tree).split(os.pathsep):
+        program = shutil.which(name, path=folder) if folder else None
+        if program is not None and not Path(program).resolve().is_relative_to(outer_folder):
             return program
     return None
 
 
 def path_outside(tree: Path) -> str:
-    """PATH without relative folders and those inside of a work tree or of a repository around it."""
-    within = _outermost(tree)
-    places = [place for place in os.get_exec_path() if os.path.isabs(place)]
-    return os.pathsep.join(place for place in places if not Path(place).resolve().is_relative_to(within))
+    """Return PATH without relative folders and folders in a work tree or an outer repository."""
+    outer_folder = _outermost(tree)
+    folders = [folder for folder in os.get_exec_path() if os.path.isabs(folder)]
+    return os.pathsep.join(
+        folder for folder in folders if not Path(folder).resolve().is_relative_to(outer_folder)
+    )
 
 
 def _outermost(tree: Path) -> Path:
-    """The topmost folder at or above this one that has a `.git`; else the folder itself."""
+    """Return the topmost folder at or above this one that has a `.git`, else the folder itself."""
     tree = tree.resolve()
     return next((top for top in reversed((tree, *tree.parents)) if os.path.lexists(top / ".git")), tree)
 
 
 def closed_environment() -> dict[str, str]:
-    """An environment in which git reads no configuration, never prompts and starts no pager."""
-    path = os.pathsep.join(place for place in os.get_exec_path() if os.path.isabs(place))
+    """Return an environment in which git reads no configuration, never prompts and starts no pager."""
+    path = os.pathsep.join(folder for folder in os.get_exec_path() if os.path.isabs(folder))
     return {
         "PATH": path,
         "LC_ALL": "C.UTF-8",

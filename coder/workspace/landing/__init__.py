@@ -1,8 +1,8 @@
-"""Write a run's files into the user's folder, all or none, each only over the content that the run read.
+"""Write a run's files into the user's folder, all or none, and only over the content that the run read.
 
-A plan lists each path's content before and after. Applying and undoing it are repeatable, also after a kill;
-a file with other content stops them. Check and rename are two steps: an edit saved in the microseconds
-between them is lost. Read staging.
+A plan lists each path's content before and after. Applying and undoing a plan can be repeated, also after a
+kill; a file with other content stops them. Check and rename are two steps, so that an edit saved in the
+microseconds between them is lost. Read staging.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -44,14 +44,14 @@ __all__ = [
 def plan(
     snapshot: Snapshot, files: Mapping[str, bytes | None], *, executable: Mapping[str, bool] | None = None
 ) -> LandingPlan:
-    """Plan to write these contents (None: remove the file) under the snapshot's root; changes nothing.
+    """Plan to write these contents (None: remove the file) under the snapshot's root; change nothing yet.
 
     Args:
-        executable: whether a file becomes executable; other new files are if they begin with `#!`.
+        executable: whether a file becomes executable; other new files do if they begin with `#!`.
 
     Raises:
-        LandingRefused: a path is absolute, leaves the root, is in .git, goes over a link, or is a folder;
-            or it, or the root, belongs to git or coder.
+        ForbiddenPath: a path is absolute, outside of the root, in .git, behind a link, or a folder; or a path
+            or the root belongs to git or coder.
         FileChanged: a file that the run hasn't read exists, or one has changed since.
     """
     root, read = snapshot.root, snapshot.files
@@ -61,14 +61,14 @@ def plan(
     for path in sorted(files):
         parts = parts_of(path)
         check_same_repository(root, parts)
-        if above := [str(parent) for parent in PurePosixPath(path).parents if str(parent) in files]:
+        if parent_paths := [str(parent) for parent in PurePosixPath(path).parents if str(parent) in files]:
             raise ForbiddenPath(
-                f"{path} and {above[0]} can't both be changed: one is the folder of the other."
+                f"{path} and {parent_paths[0]} can't both be changed: one is the folder of the other."
             )
-        now = state_of(root, parts)
-        if now is not None and path not in read:
+        digest = state_of(root, parts)
+        if digest is not None and path not in read:
             raise FileChanged(f"{path} is there already, and this run has not read it. It was left as it is.")
-        if now != (read[path].digest if path in read else None):
+        if digest != (read[path].digest if path in read else None):
             raise FileChanged(f"{path} has changed since this run read it. It was left as it is.")
     changes = changes_of(read, files, executable=executable)
     folders = {str(parent) for change in changes for parent in PurePosixPath(change.path).parents}
@@ -82,27 +82,29 @@ def changes_of(
     *,
     executable: Mapping[str, bool] | None = None,
 ) -> list[FileChange]:
-    """Changes of these contents against the files that were read; pure."""
+    """Return the changes of these contents against the files that were read."""
     changes = []
     for path, content in sorted(files.items()):
         old = read.get(path)
         before = old.digest if old is not None else None
         after = None if content is None else sha256_of(content)
-        runs = (executable or {}).get(path)
-        chmod = _switched(old.mode, runs) if old and after else None
+        is_executable = (executable or {}).get(path)
+        chmod = _switched(old.mode, is_executable) if old and after else None
         if after != before or chmod is not None:
             mode = old.mode if old else _mode_of_moved(read, files, path)
-            is_program = runs or (content or b"").startswith(b"#!")
+            is_program = is_executable or (content or b"").startswith(b"#!")
             bits = mode if chmod is None else chmod
-            runs = old is None and is_program if bits is None else bits & 0o100 != 0
+            is_executable = old is None and is_program if bits is None else bits & 0o100 != 0
             changes.append(
-                FileChange(path=path, before=before, after=after, mode=mode, executable=runs, chmod=chmod)
+                FileChange(
+                    path=path, before=before, after=after, mode=mode, executable=is_executable, chmod=chmod
+                )
             )
     return changes
 
 
 def _switched(mode: int, executable: bool | None) -> int | None:
-    """Mode of a file that becomes executable where it is readable, or nowhere; None: unchanged."""
+    """Return the mode of a file whose executable bits are switched on or off; None: unchanged."""
     bits = mode & 0o777
     if executable is None or executable == bool(bits & 0o100):
         return None
@@ -112,11 +114,11 @@ def _switched(mode: int, executable: bool | None) -> int | None:
 def _mode_of_moved(
     read: Mapping[str, StoredFile], files: Mapping[str, bytes | None], path: str
 ) -> int | None:
-    """Mode of the removed file that reappears at this path, matched by content, else by name."""
-    gone = [old for old, content in files.items() if content is None and old in read]
-    same = [old for old in gone if read[old].content == files[path]]
-    same = same or [old for old in gone if PurePosixPath(old).name == PurePosixPath(path).name]
-    return read[same[0]].mode & 0o777 if same else None
+    """Return the mode of the removed file that reappears at this path, matched by content or name."""
+    removed = [old for old, content in files.items() if content is None and old in read]
+    matches = [old for old in removed if read[old].content == files[path]]
+    matches = matches or [old for old in removed if PurePosixPath(old).name == PurePosixPath(path).name]
+    return read[matches[0]].mode & 0o777 if matches else None
 
 
 async def apply(
@@ -124,14 +126,14 @@ async def apply(
 ) -> None:
     """Make every change of a plan that isn't made yet; `record` gets each finished path.
 
-    All contents are on the disk before the first file is replaced: a full disk changes nothing.
+    All contents are on the disk before the first file is replaced, so that a full disk changes nothing.
 
     Args:
-        contents: what to write, by path; its hashes are those of the plan.
+        contents: contents to write, by path; their hashes must be those of the plan.
 
     Raises:
-        FileChanged: a file is neither as before nor as after; nothing was changed, unless it happened between
-            our own steps: then the files before it in the plan stay changed.
+        FileChanged: a file is neither as before nor as after. Nothing was changed, unless the file changed
+            between our steps: then earlier files of the plan stay changed.
         MachineError: the disk is full or a folder can't be written; nothing was changed.
         ValueError: a content isn't the planned one.
     """
@@ -151,10 +153,10 @@ async def apply(
 async def undo(
     plan: LandingPlan, contents: Mapping[str, bytes], record: Callable[[str, str | None], Awaitable[None]]
 ) -> None:
-    """Restore the previous contents, file by file; `record` gets each path, and the reason if it was left.
+    """Restore the previous contents, file by file; `record` gets each path, and the reason for a failure.
 
     Args:
-        contents: previous contents, by path; their hashes are those of the plan.
+        contents: previous contents, by path; their hashes must be those of the plan.
 
     Raises:
         MachineError: the disk is full or a folder can't be written; the file named is unchanged.
@@ -162,13 +164,13 @@ async def undo(
     """
     root = Path(plan.root)
     for change in reversed(plan.changes):
-        back = change.model_copy(update={"before": change.after, "after": change.before})
+        reverse = change.model_copy(update={"before": change.after, "after": change.before})
         if change.chmod is not None:
-            back = back.model_copy(update={"mode": change.chmod, "chmod": change.mode})
+            reverse = reverse.model_copy(update={"mode": change.chmod, "chmod": change.mode})
         try:
-            check_own_mode(root, back)
-            stage(root, back, contents.get(change.path) if back.after else None)
-            place(root, back)
+            check_own_mode(root, reverse)
+            stage(root, reverse, contents.get(change.path) if reverse.after else None)
+            place(root, reverse)
         except ForbiddenPath as error:
             await record(change.path, str(error))
         else:
@@ -181,7 +183,7 @@ def is_made(plan: LandingPlan, change: FileChange) -> bool:
     """Whether the folder's file is the result of the change."""
     root = Path(plan.root)
     try:
-        is_there = state_of(root, parts_of(change.path)) == change.after
-        return is_there and (change.chmod is None or has_mode(root, change, change.chmod))
+        has_content = state_of(root, parts_of(change.path)) == change.after
+        return has_content and (change.chmod is None or has_mode(root, change, change.chmod))
     except ForbiddenPath:
         return False

@@ -1,4 +1,4 @@
-"""Where no run writes: git's own folders, and coder's. Where all is asked about: above the home folder."""
+"""Recognize places where no run writes: git's and coder's folders; find the user's home and settings."""
 
 import os
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from coder.base.fs.private_folder import own_folders
 from coder.workspace.git.found import find_repository
 from coder.workspace.landing.staging import ForbiddenPath
 
-_OF_REPOSITORY = {"head", "commondir", "objects", "refs", "config", "hooks", "packed-refs"}
-"""What makes a folder a repository to git, and what git reads there."""
+_REPOSITORY_NAMES = {"head", "commondir", "objects", "refs", "config", "hooks", "packed-refs"}
+"""Names by which git recognizes a repository, or which it reads there."""
 
 
 def check_root(root: Path) -> None:
-    """Raise LandingRefused if a folder belongs to git or to coder, by its own path with links followed."""
+    """Raise ForbiddenPath if a folder belongs to git or to coder, after following links."""
     root = root.resolve()
     if any(map(is_git_name, root.parts)):
         raise ForbiddenPath(f"{root} belongs to git: a run never writes there. Name the work tree as PATH.")
@@ -31,35 +31,37 @@ def check_root(root: Path) -> None:
 
 
 def check_places(root: Path, paths: Iterable[str]) -> None:
-    """Raise LandingRefused if a new or changed file would be coder's own, or part of a bare repository."""
-    root, written = root.resolve(), [tuple(path.split("/")) for path in paths]
-    for parts in written:
+    """Raise ForbiddenPath if a new or changed file would belong to coder or to a bare repository."""
+    root, written_parts = root.resolve(), [tuple(path.split("/")) for path in paths]
+    for parts in written_parts:
         _check_not_own(root.joinpath(*parts))
-    suspects = {
+    prefixes = {
         parts[:depth]
-        for parts in written
+        for parts in written_parts
         for depth, part in enumerate(parts)
-        if folded_name(part) in _OF_REPOSITORY
+        if folded_name(part) in _REPOSITORY_NAMES
     }
-    for above in suspects:
-        new = {folded_name(parts[len(above)]) for parts in written if parts[: len(above)] == above}
-        if _is_git_folder(_names_in(root.joinpath(*above)) | new):
+    for prefix in prefixes:
+        new_names = {
+            folded_name(parts[len(prefix)]) for parts in written_parts if parts[: len(prefix)] == prefix
+        }
+        if _is_git_folder(_names_in(root.joinpath(*prefix)) | new_names):
             raise ForbiddenPath(
-                f"{'/'.join(above) or '.'} would be a repository to git, which runs the programs that its "
+                f"{'/'.join(prefix) or '.'} would be a repository to git, which runs the programs that its "
                 "config names: a run never writes one. Make it by: git init"
             )
 
 
 def holds_home(root: Path) -> bool:
-    """Whether a folder is the user's home folder or one above it, by HOME or by the system's accounts."""
+    """Whether a folder is or contains the user's home folder, by HOME or by the system's accounts."""
     root = root.resolve()
     return any(home.is_relative_to(root) for home in _homes())
 
 
 def parts_above(root: Path) -> tuple[tuple[str, ...], bool]:
-    """Names of the folders between a folder and its repository's top; whether there is a repository.
+    """Return the names of folders between a folder and its repository's top; whether there is a repository.
 
-    Without one they begin at the home folder, or at the root of the file system.
+    Without a repository, the names begin at the home folder, or at the root of the file system.
     """
     root = root.resolve()
     repository = find_repository(root)
@@ -70,9 +72,9 @@ def parts_above(root: Path) -> tuple[tuple[str, ...], bool]:
 
 
 def is_of_settings(root: Path, path: str) -> bool:
-    """Whether a file is in a folder in which programs look for the user's settings, wherever XDG_* puts it.
+    """Whether a file is in a folder where programs look for the user's settings, by XDG_* variables.
 
-    A repository within such a folder is one of its own, as below a dot folder.
+    A repository inside such a folder is excluded.
     """
     root = root.resolve()
     repository = find_repository(root)
@@ -80,20 +82,20 @@ def is_of_settings(root: Path, path: str) -> bool:
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         folder = Path(os.environ.get(name, ""))
         if not folder.is_absolute():
-            continue  # the standard has it ignored
+            continue  # ignored according to the standard
         folder = folder.resolve()
-        is_apart = top is not None and top != folder and top.is_relative_to(folder)
-        if (root / path).is_relative_to(folder) and not is_apart:
+        is_separate = top is not None and top != folder and top.is_relative_to(folder)
+        if (root / path).is_relative_to(folder) and not is_separate:
             return True
     return False
 
 
 def _homes() -> list[Path]:
     homes = []
-    with suppress(RuntimeError):  # neither HOME nor an account
+    with suppress(RuntimeError):  # there is neither HOME nor an account
         homes.append(Path.home().resolve())
     with suppress(ImportError, KeyError):
-        import pwd  # not on Windows
+        import pwd  # doesn't exist on Windows
 
         homes.append(Path(pwd.getpwuid(os.geteuid()).pw_dir).resolve())
     return homes
@@ -109,9 +111,9 @@ def _check_not_own(place: Path) -> None:
 
 
 def _names_in(folder: Path) -> set[str]:
-    """The names in a folder that git looks for in a repository; folded."""
+    """Return the folded names in a folder that git looks for in a repository."""
     try:
-        return {name for entry in os.listdir(folder) if (name := folded_name(entry)) in _OF_REPOSITORY}
+        return {name for entry in os.listdir(folder) if (name := folded_name(entry)) in _REPOSITORY_NAMES}
     except OSError:
         return set()
 

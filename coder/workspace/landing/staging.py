@@ -1,4 +1,4 @@
-"""Make one change of a plan in two steps: write its content beside the file, then rename it into place."""
+"""Make one change of a plan in two steps: write the content to a temporary file, then rename it."""
 
 import hashlib
 import os
@@ -12,8 +12,8 @@ from coder.base.fs.git_names import is_git_name
 from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.event_types.run_events import FileChange, LandingPlan
 
-_MOST_BYTES = 1 << 28
-"""More bytes than a sandbox's disk holds: a larger file is never ours."""
+_MAX_BYTES = 1 << 28
+"""More bytes than a sandbox's disk has, so that a larger file was never written by a run."""
 
 
 class ForbiddenPath(UsageError):
@@ -21,11 +21,11 @@ class ForbiddenPath(UsageError):
 
 
 class FileChanged(ForbiddenPath):
-    """A file has neither the content that the run read nor that it wrote."""
+    """A file has neither the content that the run read nor the content that it wrote."""
 
 
 def parts_of(path: str) -> tuple[str, ...]:
-    """The parts of a path that stays under its root. Raises LandingRefused: it doesn't."""
+    """Return the parts of a path that stays under its root. Raises ForbiddenPath: it doesn't."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "/".join(parts) != path:
         raise ForbiddenPath(f"{path!r} is not a path inside of the folder.")
@@ -37,7 +37,7 @@ def parts_of(path: str) -> tuple[str, ...]:
 
 
 def check_same_repository(root: Path, parts: tuple[str, ...]) -> None:
-    """Raise LandingRefused if a folder on the path is a separate repository."""
+    """Raise ForbiddenPath if a folder on the path is a separate repository."""
     for count in range(1, len(parts)):
         folder = root.joinpath(*parts[:count])
         if os.path.lexists(folder / ".git"):
@@ -48,21 +48,21 @@ def check_same_repository(root: Path, parts: tuple[str, ...]) -> None:
 
 
 def state_of(root: Path, parts: tuple[str, ...]) -> str | None:
-    """SHA-256 of a file; None if it is missing.
+    """Return the SHA-256 of a file; None if it is missing.
 
     Raises:
-        LandingRefused: not a regular file, or its parent isn't a folder.
+        ForbiddenPath: it isn't a regular file, or its parent isn't a folder.
         FolderError: the file can't be read.
     """
     return _read(root, parts)[0]
 
 
 def _read(root: Path, parts: tuple[str, ...]) -> tuple[str | None, int | None]:
-    """SHA-256 and permission bits of a file; None if it is missing."""
+    """Return SHA-256 and permission bits of a file; None if it is missing."""
     path = "/".join(parts)
     try:
         with open_folder(root, parts[:-1]) as folder:
-            content, status = read_regular(folder, parts[-1], limit=_MOST_BYTES)
+            content, status = read_regular(folder, parts[-1], limit=_MAX_BYTES)
     except FileNotFoundError:
         return None, None
     except NotADirectoryError as error:
@@ -75,13 +75,13 @@ def _read(root: Path, parts: tuple[str, ...]) -> tuple[str | None, int | None]:
 
 
 def has_mode(root: Path, change: FileChange, *modes: int | None) -> bool:
-    """Whether the change's file has one of these permission bits. Raises as state_of."""
-    now = _read(root, parts_of(change.path))[1]
-    return now in [mode & 0o777 for mode in modes if mode is not None]
+    """Whether the change's file has one of these permission bits. Raises the errors of state_of."""
+    mode_now = _read(root, parts_of(change.path))[1]
+    return mode_now in [mode & 0o777 for mode in modes if mode is not None]
 
 
 def check_own_mode(root: Path, change: FileChange) -> None:
-    """Raise FileChanged if permission bits that the change switches are neither those before nor after."""
+    """Raise FileChanged if permission bits to switch are neither those before nor those after."""
     if change.chmod is not None and not has_mode(root, change, change.mode, change.chmod):
         raise FileChanged(
             f"The permissions of {root / change.path} have changed since. It was left as it is."
@@ -89,15 +89,15 @@ def check_own_mode(root: Path, change: FileChange) -> None:
 
 
 def sha256_of(content: bytes) -> str:
-    """SHA-256 (hex) of a content."""
+    """Return the SHA-256 of a content in hex."""
     return hashlib.sha256(content).hexdigest()
 
 
 def stage(root: Path, change: FileChange, content: bytes | None) -> None:
-    """Write the new content beside the file, unless it is there already.
+    """Write the new content to a temporary file next to the file, unless the file has it already.
 
     Raises:
-        LandingRefused: the path leads over a link.
+        ForbiddenPath: the path leads through a link.
         FileChanged: the file is neither as before nor as after.
         FolderError: the disk is full or the folder can't be written.
         ValueError: the content isn't the planned one.
@@ -105,16 +105,16 @@ def stage(root: Path, change: FileChange, content: bytes | None) -> None:
     if change.after != (None if content is None else sha256_of(content)):
         raise ValueError(f"the content of {change.path} is not the planned one")
     parts = parts_of(change.path)
-    now = state_of(root, parts)
-    if now not in (change.before, change.after):
+    digest = state_of(root, parts)
+    if digest not in (change.before, change.after):
         raise FileChanged(f"{root / change.path} has changed since. It was left as it is.")
-    with _told(root, change, now):
+    with _name_file_in_errors(root, change, digest):
         if content is not None:
             root.mkdir(exist_ok=True)
         with open_folder(root, parts[:-1], make=content is not None) as folder:
             temporary = _temporaries(change)
             clean_up(folder, temporary)
-            if content is not None and now != change.after:
+            if content is not None and digest != change.after:
                 mode = 0o777 if change.executable else 0o666
                 write_beside(
                     folder, parts[-1], content, mode=change.mode, temporary=temporary[1], new_mode=mode
@@ -122,33 +122,35 @@ def stage(root: Path, change: FileChange, content: bytes | None) -> None:
 
 
 def place(root: Path, change: FileChange) -> None:
-    """Make a staged change, unless it is made already.
+    """Rename a staged file into place, unless the change is made already.
 
     Raises:
-        LandingRefused: the path leads over a link.
+        ForbiddenPath: the path leads through a link.
         FileChanged: the file is neither as before nor as after.
         FolderError: the folder can't be written.
     """
     parts = parts_of(change.path)
-    now = state_of(root, parts)
-    with _told(root, change, now), open_folder(root, parts[:-1]) as folder:
+    digest = state_of(root, parts)
+    with _name_file_in_errors(root, change, digest), open_folder(root, parts[:-1]) as folder:
         temporary = _temporaries(change)
-        if now == change.after:
+        if digest == change.after:
             clean_up(folder, temporary)
-            sync_folder(folder)  # a killed process may have renamed it without syncing
-        elif now != change.before:
+            sync_folder(folder)  # a killed process may have renamed the file without syncing
+        elif digest != change.before:
             clean_up(folder, temporary)
             raise FileChanged(f"{root / change.path} has changed just now. It was left as it is.")
         elif change.after is None:
             remove(folder, parts[-1])
         else:
             put_in_place(folder, temporary[1], parts[-1])
-        if change.chmod is not None and has_mode(root, change, change.mode):  # else the user has set another
+        if change.chmod is not None and has_mode(
+            root, change, change.mode
+        ):  # else the user has set another mode
             set_mode(folder, parts[-1], change.chmod)
 
 
 def clear(root: Path, plan: LandingPlan) -> None:
-    """Remove staged files, and folders made for them."""
+    """Remove staged files, and folders that were created for them."""
     for change in plan.changes:
         with suppress(OSError), open_folder(root, parts_of(change.path)[:-1]) as folder:
             clean_up(folder, _temporaries(change))
@@ -157,26 +159,26 @@ def clear(root: Path, plan: LandingPlan) -> None:
 
 
 def remove_empty(root: Path, folder: str) -> None:
-    """Remove a folder that a landing made, if it is empty."""
+    """Remove a folder that a landing created, if it is empty."""
     path = PurePosixPath(folder)
     try:
         if folder == ".":
             root.rmdir()
             return
-        with open_folder(root, path.parts[:-1]) as above:
-            os.rmdir(path.name, dir_fd=above)
+        with open_folder(root, path.parts[:-1]) as parent:
+            os.rmdir(path.name, dir_fd=parent)
     except OSError:
-        return  # the user has put something there, or has removed it already
+        return  # the user has added files, or has removed the folder
 
 
 @contextmanager
-def _told(root: Path, change: FileChange, now: str | None) -> Iterator[None]:
-    """Name the file of a failed step. Raises FileChanged, FolderError."""
+def _name_file_in_errors(root: Path, change: FileChange, digest: str | None) -> Iterator[None]:
+    """Name the file in the error of a failed step. Raises FileChanged, FolderError."""
     try:
         yield
     except FileNotFoundError as error:
-        if now == change.after:
-            return  # the file and its folder are to be absent
+        if digest == change.after:
+            return  # the file is meant to be absent, and its folder is, too
         raise FileChanged(f"{root / change.path} went away meanwhile.") from error
     except OSError as error:
         raise FolderError(
@@ -186,7 +188,7 @@ def _told(root: Path, change: FileChange, now: str | None) -> Iterator[None]:
 
 
 def _temporaries(change: FileChange) -> tuple[str, str]:
-    """Names of temporary files for both contents, constant so that a retry removes leftovers of a kill."""
+    """Return the temporary file names for both contents, which are constant so that a retry removes them."""
     names = [f"{change.path} {digest}".encode() for digest in (change.before, change.after)]
-    before, after = (f".{sha256_of(name)[:16]}.coder-tmp" for name in names)
-    return before, after
+    old_name, new_name = (f".{sha256_of(name)[:16]}.coder-tmp" for name in names)
+    return old_name, new_name

@@ -18,7 +18,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.workspace.folder import Snapshot
-from coder.workspace.read import KEPT_FILES, started
+from coder.workspace.read import MAX_STORED_FILES, started
 from tests.coder.states import started as begun
 from tests.coder.states import state_of
 from tests.kept_sandboxes import KEPT, resume, solve
@@ -101,7 +101,7 @@ async def test_a_resume_takes_the_target_that_was_found_before_the_folder_was_re
 
 
 def test_the_target_of_a_large_folder_is_found_in_contents_that_the_log_does_not_hold() -> None:
-    files = {f"part{n}.py": StoredFile.of(b"x = 1\n") for n in range(KEPT_FILES)}
+    files = {f"part{n}.py": StoredFile.of(b"x = 1\n") for n in range(MAX_STORED_FILES)}
     files["cart.py"] = StoredFile.of(CART.encode())
     task = Task(prompt="Mend `total(prices)`.", checks=(CHECK,))
 
