@@ -227,6 +227,8 @@ async def _message(journal: Journal, participant: Participant, turn: Callable[[s
         has_time = getattr(participant, "keeps_time", False) or _runs_long_tests(journal.state)
         async with limited(journal, None if has_time else seconds_left) as own_turn.limit:
             message = await participant.speak(own_turn)
+        if await own_turn.has_nothing_to_mend(message):
+            return None
     except BudgetSpent:
         return None
     except TimeoutError:

@@ -77,7 +77,7 @@ def reason_to_end(state: State, stop: Stop) -> Reason | None:
 def nothing_to_mend(state: State) -> Reason | None:
     """Stop if the command to fix passes already, or only its flaky tests fail."""
     baseline = state.progress.baseline
-    if baseline is None or not state.task.mends or state.codes:
+    if baseline is None or baseline.is_preliminary or not state.task.mends or state.codes:
         return None
     if baseline.passed and not baseline.told:
         text = "the command passes already and reports no test: there is nothing to fix"

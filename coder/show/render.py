@@ -28,7 +28,7 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.Spoken():
             return _spoken(body)
         case event_types.BaselineTaken():
-            return _before(body)
+            return None if body.is_preliminary else _before(body)
         case event_types.CallRetried():
             wait = f"asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
             return f"  · {one_line(body.reason)}; {wait}"

@@ -1,6 +1,8 @@
 """Baseline: how the test command ends on the untouched files, before the work or beside its first calls.
 
-It runs twice where that is quick and may matter: tests that then end differently are flaky.
+It runs twice where that is quick and may matter: tests that then end differently are flaky. A model that acts
+is told the first run, and asked beside the second. Both see the untouched files, since the model's session is
+another sandbox.
 """
 
 import asyncio
@@ -29,15 +31,20 @@ FIRST_WAIT_S = 5.0
 async def pending_baseline(
     journal: Journal, bench: Workbench
 ) -> AsyncIterator[Callable[[float | None], Awaitable[None]]]:
-    """Take the baseline of a run that has none; wait for it, unless a model acts on more than failing tests.
+    """Take the baseline of a run that has none, and wait for what the first request says of it.
+
+    That is the first run for a model that acts, which is asked without it after a while, unless failing tests
+    are its task; else the whole.
 
     Returns:
-        Function that logs the baseline if it ends within this many seconds; None waits for it.
+        Function that logs the baseline if it ends within this many seconds, else its first run once that has
+        ended; None waits for the whole.
     """
     state, tests = journal.state, None
     acts = state.settings.strategy == "act"
+    first: asyncio.Future[BaselineTaken] = asyncio.get_running_loop().create_future()
     if wants_baseline(state):
-        tests = asyncio.create_task(_taken(bench, state, acts=acts))
+        tests = asyncio.create_task(_taken(bench, state, first, acts=acts))
 
     async def log_baseline(within_s: float | None) -> None:
         nonlocal tests
@@ -47,10 +54,15 @@ async def pending_baseline(
         if tests.done():
             task, tests = tests, None
             await journal.append(task.result())
+        elif first.done() and journal.state.progress.baseline is None:
+            await journal.append(first.result())
 
     try:
-        wait_s = 0.0 if state.settings.chat else FIRST_WAIT_S  # a chat's user waits for an answer
-        await log_baseline(wait_s if acts and not state.task.mends else None)
+        if tests is not None and acts:
+            wait_s = 0.0 if state.settings.chat else FIRST_WAIT_S  # a chat's user waits for an answer
+            limit_s = None if state.task.mends else wait_s
+            await asyncio.wait([tests, first], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        await log_baseline(0.0 if acts else None)
         yield log_baseline
     finally:
         if tests is not None:
@@ -58,21 +70,30 @@ async def pending_baseline(
             await asyncio.wait([tests])
 
 
-async def _taken(bench: Workbench, state: State, *, acts: bool) -> BaselineTaken:
+async def _taken(
+    bench: Workbench, state: State, first: "asyncio.Future[BaselineTaken]", *, acts: bool
+) -> BaselineTaken:
     if acts:
         await python_line(bench, state.files)  # by the same sandbox, which the tests may keep busy for long
-    return await take_baseline(bench, state)
+    return await take_baseline(bench, state, first)
 
 
 def wants_baseline(state: State) -> bool:
-    """Whether a baseline can be taken and is missing."""
-    if state.progress.baseline is not None or state.task.test_command is None:
+    """Whether a baseline can be taken and is missing, or its second run is."""
+    baseline = state.progress.baseline
+    if (baseline is not None and not baseline.is_preliminary) or state.task.test_command is None:
         return False
     return bool(state.files) and not state.target.writes_tests
 
 
-async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
-    """Run the test command on the untouched files."""
+async def take_baseline(
+    bench: Workbench, state: State, first_taken: "asyncio.Future[BaselineTaken] | None" = None
+) -> BaselineTaken:
+    """Run the test command on the untouched files.
+
+    Args:
+        first_taken: gets the first run where a second follows.
+    """
     target = state.target
     on = Verification(bench, state, target)
 
@@ -87,8 +108,23 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
     runs[0] = first
     decides = state.task.mends or bool(first.passing)
     if decides and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":
+        if first_taken is not None and not (first.passed and state.task.mends):  # else there is no work
+            first_taken.set_result(_baseline(runs, alone_s, missing, is_preliminary=True))
         runs.append(await run())
-    flaky = _flaky(runs)
+    return _baseline(runs, alone_s, missing)
+
+
+def _baseline(
+    runs: list[Finding], alone_s: float, missing: tuple[str, ...], *, is_preliminary: bool = False
+) -> BaselineTaken:
+    """The event of these runs.
+
+    Args:
+        alone_s: seconds of the rerun of a stopped test.
+        missing: modules that aren't there.
+        is_preliminary: another run follows.
+    """
+    first, flaky = runs[0], _flaky(runs)
     lines = first.lines if not first.passed else runs[-1].lines
     red = [line for line in lines if not line.passed and line.name not in flaky]
     failed = next((one for one in runs if not one.passed), None)
@@ -109,6 +145,7 @@ async def take_baseline(bench: Workbench, state: State) -> BaselineTaken:
         pytest=first.pytest,
         calls=first.calls[:_MOST_CALLS],
         opened={path: users for path, users in first.opened.items() if users},
+        is_preliminary=is_preliminary,
     )
 
 

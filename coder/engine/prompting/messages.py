@@ -16,6 +16,7 @@ from coder.run.message import AnswerMessage, CodeMessage, PlanMessage, outcomes_
 from coder.run.settings import Budget, EditFormat
 from coder.run.state import State
 from coder.run.target import Target
+from coder.run.termination import join_names
 from coder.source.shell import format_command
 
 if TYPE_CHECKING:
@@ -154,7 +155,12 @@ def late_baseline(state: State, context: int | None) -> str:
     failing = failing_now(state, context)
     how = f"{passed:,} pass" if passed or failing else "they pass"
     how += ", and these fail:" if failing else "."
-    return f"The project's own tests, without your change: {how}\n{failing}".strip()
+    flaky = (
+        f"\nThese end differently on the same files: {join_names(baseline.flaky)}"
+        if baseline is not None and baseline.flaky
+        else ""
+    )
+    return f"The project's own tests, without your change: {how}\n{failing}".strip() + flaky
 
 
 def _fails_now(state: State, context: int | None, green: str, pending: str) -> str:

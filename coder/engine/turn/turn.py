@@ -18,8 +18,10 @@ from coder.models.wrapper import model_for
 from coder.run.budget import is_spent_on_reasoning, no_room
 from coder.run.event_types import CallAnswered, StopRequested
 from coder.run.journal import Journal
+from coder.run.message import Message, ReplyMessage
 from coder.run.questions import Decision, Question
 from coder.run.state import State
+from coder.run.termination import nothing_to_mend
 
 _REQUESTS_S = 0.2
 """Between two looks for a request to stop."""
@@ -62,6 +64,19 @@ class Turn:
         """
         if self._baseline is not None:
             await self._baseline(within_s)
+
+    async def has_nothing_to_mend(self, message: Message | None) -> bool:
+        """Wait for the second run of the tests beside which this turn was taken, unless it ends in a reply.
+
+        Returns:
+            Whether that shows a fix to be needless, since only flaky tests fail: the message is dropped.
+        """
+        baseline = self.state.progress.baseline
+        if baseline is None or not baseline.is_preliminary or isinstance(message, ReplyMessage):
+            return False
+        async with limited(self.journal, None):
+            await self.baseline()
+        return nothing_to_mend(self.state) is not None
 
     async def question(
         self, question: Question, *, key: str = "", otherwise: Decision | None = None

@@ -175,6 +175,8 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     """Files that opened or imported a file during a Python test command, by the path of the opened file."""
     missing: tuple[str, ...] = ()
     """Modules that the command reports as missing and that the folder doesn't contain."""
+    is_preliminary: bool = Field(default=False, exclude_if=not_)
+    """Whether another run follows, with an event of its own. No verdict rests on this one."""
 
     @property
     def before(self) -> dict[str, bool]:

@@ -9,6 +9,7 @@ from typing import Protocol
 from coder.models.model import ChatMessage
 from coder.run import event_types
 from coder.run.records import session
+from coder.run.records.progress import Progress
 from coder.run.records.record import Handlers, replace
 from coder.run.records.session import SessionRecord
 from coder.run.records.spend import Spend
@@ -107,6 +108,8 @@ class _Before(Protocol):
     def spend(self) -> Spend: ...
     @property
     def steps(self) -> Sequence[object]: ...
+    @property
+    def progress(self) -> Progress: ...
 
 
 def _begin_request(dialogue: Dialogue, body: event_types.CallIntended, state: _Before) -> Dialogue:
@@ -156,7 +159,15 @@ def _add_result(dialogue: Dialogue, body: event_types.ToolAnswered, state: _Befo
 
 
 def _owe_baseline(dialogue: Dialogue, body: event_types.BaselineTaken, state: _Before) -> Dialogue:
-    return replace(dialogue, owes_baseline=bool(dialogue.messages) and dialogue.unread is None)
+    if not dialogue.messages or dialogue.unread is not None:
+        return replace(dialogue, owes_baseline=False)
+    return replace(dialogue, owes_baseline=dialogue.owes_baseline or not _is_same(state, body))
+
+
+def _is_same(state: _Before, body: event_types.BaselineTaken) -> bool:
+    """Whether the second run of the tests ended as the first one, which the dialogue holds."""
+    first = state.progress.baseline
+    return first is not None and (first.tests, first.failures) == (body.tests, body.failures)
 
 
 def _take(dialogue: Dialogue, body: event_types.DialogueTaken, state: _Before) -> Dialogue:

@@ -104,7 +104,7 @@ class Trace:
             case of.Spoken(message=message) if message.author != HUMAN:
                 self._turn(message.author)
                 return self._end("turn", message.author, {"coder.message.kind": message.kind})
-            case of.BaselineTaken(passed=passed):
+            case of.BaselineTaken(passed=passed, is_preliminary=False):
                 self._begin("program", "baseline", "baseline", self._segment, {}, lasts_s=body.seconds)
                 return self._end("program", "baseline", {"coder.status": "ok" if passed else "failed"})
             case (

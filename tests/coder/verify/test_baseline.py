@@ -72,7 +72,7 @@ class Watched:
     async def baseline(self, run: Run) -> BaselineTaken:
         bodies = [parse(event) for event in await self.log.read(run.run_id)]
         assert isinstance(bodies[0], RunStarted)
-        return next(body for body in bodies if isinstance(body, BaselineTaken))
+        return next(body for body in reversed(bodies) if isinstance(body, BaselineTaken))
 
 
 async def test_what_passes_already_needs_no_model(tmp_path: Path) -> None:

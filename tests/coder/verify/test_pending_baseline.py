@@ -4,16 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import solve
-from coder.models.model import ChatMessage
+from coder.engine.agent import resume, solve
+from coder.engine.prompting.messages import late_baseline
+from coder.models.model import ChatMessage, ToolCall
 from coder.models.roles import RoleModels
 from coder.models.scripted import Scripted
-from coder.run.event_types import BaselineTaken, BaselineTest, ProgramFinished, ToolAnswered
+from coder.run.event_types import BaselineTaken, BaselineTest, ProgramFinished, ToolAnswered, parse
+from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
+from coder.run.termination import nothing_to_mend
 from coder.verify.baseline import FIRST_WAIT_S
 from tests.coder.engine.participants.test_acting import DONE, EDIT, RIGHT, TEST, WRONG, bash, told, worked
+from tests.coder.engine.participants.test_acting_cut import cut_log
 from tests.coder.engine.participants.test_planning import PLAN
 from tests.coder.states import call, code, events, outcome, started, state_of
 from tests.memory_log import MemoryLog
@@ -93,6 +97,110 @@ async def test_a_task_that_is_to_make_tests_pass_begins_with_what_fails(slow_pro
 
     assert "assert -1 == 3" in told(model, 1)
     assert run.verified == "tests"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose tests take a second as long as they fail."""
+    (tmp_path / "calc.py").write_text(WRONG)
+    slow = "import time\nif 'a - b' in open('calc.py').read():\n    time.sleep(1)\n"
+    (tmp_path / "test_calc.py").write_text(slow + TEST)
+    return tmp_path
+
+
+EDIT_OF_NOTHING = bash("echo '# mended' >> calc.py")
+FIX = "sed -i 's/a - b/a + b/' calc.py"
+MENDS = Task(prompt="Mend it.", test_command=("pytest", "-q"), mends=True)
+
+
+async def mended(folder: Path, *answers: str | list[ToolCall]) -> tuple[Run, list[Event], Scripted]:
+    """A run that is to make the tests of a folder pass, and its log."""
+    model, log = Scripted(answers), MemoryLog()
+    task, settings = (
+        MENDS.model_copy(update={"workspace": folder}),
+        Settings(strategy="act", python=only_pytest()),
+    )
+    run = await solve(task, model=model, settings=settings, log=log)
+    return run, await log.read(run.run_id), model
+
+
+def taken(log: list[Event]) -> list[BaselineTaken]:
+    return [body for body in map(parse, log) if isinstance(body, BaselineTaken)]
+
+
+async def test_the_second_run_stands_beside_the_first_calls_and_sees_the_untouched_files(
+    project: Path,
+) -> None:
+    run, log, model = await mended(project, bash(FIX), DONE)
+
+    first, second = taken(log)
+    types = [
+        event.type for event in log if event.type in ("baseline.taken", "tool.answered", "program.started")
+    ]
+    assert "assert -1 == 3" in told(model, 1)
+    assert types[:4] == ["baseline.taken", "tool.answered", "baseline.taken", "program.started"]
+    assert (first.is_preliminary, first.runs, second.is_preliminary, second.runs) == (True, 1, False, 2)
+    assert (second.flaky, second.tests, second.failures) == ((), first.tests, first.failures)
+    assert (run.status, run.verified) == ("solved", "tests")
+
+
+async def test_a_run_that_is_cut_between_the_two_runs_of_its_tests_ends_as_it_would_have(
+    project: Path,
+) -> None:
+    whole, events, _ = await mended(project, bash(FIX), DONE)
+    edited = next(n for n, event in enumerate(events) if event.type == "tool.answered")
+    (project / "calc.py").write_text(WRONG)
+    cut, rest = await cut_log(events[: edited + 1], whole.run_id), Scripted([DONE])
+
+    run = await resume(whole.run_id, model=rest, log=cut)
+
+    ended = [taken(log)[-1] for log in (events, await cut.read(run.run_id))]
+    assert len(rest.requests) == 1
+    assert (ended[0].tests, ended[0].flaky, ended[0].runs) == (ended[1].tests, ended[1].flaky, ended[1].runs)
+    assert (run.status, run.verified, run.files) == (whole.status, whole.verified, whole.files)
+
+
+async def test_no_model_is_asked_beside_the_second_run_of_tests_that_pass_in_the_first(project: Path) -> None:
+    (project / "calc.py").write_text(RIGHT)
+
+    run, log, model = await mended(project)
+
+    assert [(baseline.runs, baseline.is_preliminary) for baseline in taken(log)] == [(2, False)]
+    assert (run.status, len(model.requests)) == ("solved", 0)
+
+
+@pytest.mark.slow
+async def test_a_fix_of_flaky_tests_alone_is_needless_once_they_have_run_twice(project: Path) -> None:
+    flaky = "import random\n\n\ndef test_chance():\n    assert random.random() < 0.5\n"
+    (project / "calc.py").write_text(RIGHT)
+    (project / "test_calc.py").write_text(flaky)
+
+    ended = [await mended(project, EDIT_OF_NOTHING, DONE) for _ in range(12)]
+
+    chance = [run for run, log, _ in ended if taken(log)[-1].flaky]
+    assert chance
+    assert {(run.status, run.landed) for run in chance} == {("unverified", ())}
+    assert all("so it is flaky" in run.reason for run in chance)
+
+
+def test_a_first_run_alone_shows_that_there_is_nothing_to_mend_only_with_the_second() -> None:
+    first = LONG.model_copy(update={"is_preliminary": True, "runs": 1})
+    task = MENDS.model_copy(update={"workspace": None})
+
+    assert nothing_to_mend(state_of([started(task), first])) is None
+    assert nothing_to_mend(state_of([started(task), first, LONG])) is not None
+
+
+def test_a_second_run_is_told_where_it_ends_otherwise_than_the_first() -> None:
+    words = (ChatMessage(role="user", content="Change it."),)
+    asked = call(1)[0].model_copy(update={"in_dialogue": True, "messages": words})
+    first = LONG.model_copy(update={"is_preliminary": True, "runs": 1})
+    flaky = LONG.model_copy(update={"tests": LONG.tests[:1], "flaky": (LONG.tests[1].name,)})
+
+    assert not state_of([started(), first, asked, LONG]).dialogue.owes_baseline
+    assert state_of([started(), asked, first, LONG]).dialogue.owes_baseline
+    assert state_of([started(), first, asked, flaky]).dialogue.owes_baseline
+    assert LONG.tests[1].name in late_baseline(state_of([started(), first, asked, flaky]), None)
 
 
 def test_what_the_tests_said_before_the_work_is_owed_until_a_call_is_answered() -> None:
