@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from coder.base.usage import Price
-from coder.engine.agent import solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
 from coder.models.model import Model
@@ -24,7 +23,10 @@ from coder.run.task import Task
 from tests.coder.models.asking import endpoint_of
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import FaultyEndpoint, Reply, error, faulty_endpoint, says
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 ADD = "```python\ndef add(a, b):\n    return a + b\n```\n"
 SUBTRACT = "```python\ndef add(a, b):\n    return a - b\n```\n"

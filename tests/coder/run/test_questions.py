@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from coder.base.errors import LeaseHeld, UsageError
-from coder.engine.agent import resume, solve
 from coder.engine.requests import answer, stop, when_free
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
@@ -24,7 +23,10 @@ from coder.run.watch import Unwatched
 from coder.show.advice import next_steps
 from coder.store import SqliteLog
 from tests.git_repository import ENVIRONMENT, make_repository
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 YES, NO = Decision(decision="yes"), Decision(decision="no")
 WRONG, RIGHT = "x = 1\n", "x = 2\n"

@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from coder.base.errors import UsageError
 from coder.base.usage import Usage
-from coder.engine.agent import fork, resume, solve
+from coder.engine.agent import fork
 from coder.engine.teams import Member, Panel, RoundRobin
 from coder.models.model import Answer
 from coder.models.scripted import Scripted
@@ -36,10 +36,13 @@ from tests.coder.engine.participants.test_acting import (
 from tests.coder.engine.participants.test_acting_cut import TEST, cut_log
 from tests.coder.engine.participants.test_code_mode import ASKS, PAY, YES, Bank, python
 from tests.coder.engine.sampling.test_attempts import BREAK, MEND, Several
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
 from .receiver import Handle, receiver
 from .test_fold import operation, see_tokens, see_whole, spans_of
+
+pytestmark = KEPT
 
 __all__ = ["project"]
 CODE = f"```python\n{RIGHT}```"
