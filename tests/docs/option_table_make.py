@@ -19,27 +19,30 @@ def page_with_table(text: str) -> str:
 
 def lines() -> Iterator[str]:
     """The table: a row for each option that a file or a variable can set."""
-    yield "| Option | Value | Default | |\n| --- | --- | --- | --- |"
+    yield "| Option | Value (default) | |\n| --- | --- | --- |"
     for name in KEYS:
         option = OPTIONS[name]
-        shown = option.help.replace("|", "\\|")
-        yield f"| `{name}`{' ↓' * option.lowers} | {value_of(name, option)} | {option.defaults} | {shown} |"
+        shown = option.help.removesuffix(" Repeatable.").replace("|", "\\|")
+        default = f" ({option.defaults})" if option.defaults else ""
+        yield f"| `{name}`{' ↓' * option.lowers} | {value_of(name, option)}{default} | {shown} |"
 
 
 def value_of(name: str, option: Option) -> str:
-    """What values an option takes."""
+    """What values an option takes; its metavariable where the help lists the values."""
+    if "|" in option.help:
+        return str(option.metavar)
     if words := words_of((Settings.model_fields | Budget.model_fields)[name].annotation):
         shown = ", ".join(words)
         return f"some of {shown}" if option.kind is Words else shown
     if option.kind is Choice:
         return "true, false"
     bounds = [
-        f"{text} {bound:,g}" if bound < 1e6 else f"{text} {bound:,.0f}"
-        for text, bound in (("from", option.ge), ("above", option.gt), ("up to", option.le))
+        f"{sign}{bound:,g}" if bound < 1e6 else f"{sign}{bound:,.0f}"
+        for sign, bound in (("≥", option.ge), (">", option.gt), ("≤", option.le))
         if bound is not None
     ]
     kind = f"{option.metavar}, …" if option.kind is Words else str(option.metavar)
-    return ", ".join([kind.replace("|", ", "), " ".join(bounds)] if bounds else [kind.replace("|", ", ")])
+    return ", ".join([kind.replace("|", ", "), *bounds])
 
 
 def words_of(annotation: Any) -> list[str]:
