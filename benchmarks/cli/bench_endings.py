@@ -39,7 +39,7 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: BenchSession) -> T:
     """Await `work`; an error that ends it says how to continue."""
     again = f"{own_command()} bench {session.command} --resume"
     try:
-        return run_until_interrupted(work, run_id=lambda: session.run, again=again)
+        return run_until_interrupted(work, run_id=lambda: session.run, resume_prefix=again)
     except (ModelError, MachineError) as error:
         if session.logged:
             saved = f"What was judged until then is saved. Go on with: {again} {session.run}"

@@ -23,7 +23,7 @@ from benchmarks.suites.load import load_suite, suite_names
 from coder.base.errors import UsageError
 from coder.engine.requests import check_text
 from coder.platform.server.problems import Problem
-from coder.platform.server.serving import Serving, needs
+from coder.platform.server.serving import Serving, require_scope
 from sandbox import Command, Limits, Program, PythonCode, Result
 
 _MOST_S = 30.0
@@ -140,7 +140,7 @@ def routes(serving: Serving) -> APIRouter:
         async with judging.opened:
             yield
 
-    router = APIRouter(tags=["rewards"], lifespan=lifespan, dependencies=[Depends(needs("run"))])
+    router = APIRouter(tags=["rewards"], lifespan=lifespan, dependencies=[Depends(require_scope("run"))])
 
     @router.post("/judge")
     async def judge(asked: JudgeRequest) -> list[JudgedAnswer]:

@@ -27,11 +27,11 @@ from coder.workspace.read import read_workspace, restore, started
 
 
 async def solve(task: Task, **options: Unpack[Options]) -> Run:
-    """Write code for a task, run it in a sandbox, repair it, and stop when its tests pass or a limit says so.
+    """Write code for a task, run it in a sandbox, and repair it until its tests pass or a limit ends the run.
 
     Raises:
-        UsageError: the task can't be worked on as it is; nothing was called.
-        SandboxError: no sandbox can be opened here; no call was made, unless one like it was open before.
+        UsageError: the task is invalid; no model was called.
+        SandboxError: no sandbox can be opened here. A model was called only if such a sandbox opened before.
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """
     settings = options.get("settings") or Settings()
@@ -40,10 +40,10 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
         require_committable(task, settings)
-        read = read_workspace(task, lands=settings.lands)
-        target = find_target(task, read.files)
-        environment = open_environment(task, settings, read.files, options, target=target)
-        bench = await stack.enter_async_context(environment)
+        snapshot = read_workspace(task, lands=settings.lands)
+        target = find_target(task, snapshot.files)
+        environment = open_environment(task, settings, snapshot.files, options, target=target)
+        workbench = await stack.enter_async_context(environment)
         settings = with_roles(settings, options.get("team"))
         if (model := options.get("model")) is None:
             note = note_of(options.get("watch"))
@@ -51,12 +51,14 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
             model = await stack.enter_async_context(opening)
         settings = settings.model_copy(update=logged_models(asked_of(settings)))
         team, stop = options.get("team"), options.get("stop")
-        settings = await choose_strategy(settings, task, model, bench, team=team, stop=stop)
+        settings = await choose_strategy(settings, task, model, workbench, team=team, stop=stop)
         journal = await open_journal(stack, options.get("run_id") or new_run_id(), log, options)
-        begun = started(read, task, settings, model=model.name, target=target, sandbox=bench.opened)
-        await journal.append(begun)
-        journal.hold(read.files)
-        return await work(journal, model, bench, options)
+        run_started = started(
+            snapshot, task, settings, model=model.name, target=target, sandbox=workbench.opened
+        )
+        await journal.append(run_started)
+        journal.hold(snapshot.files)
+        return await work(journal, model, workbench, options)
 
 
 async def resume(
@@ -66,16 +68,17 @@ async def resume(
     budget: Budget | None = None,
     **options: Unpack[Options],
 ) -> Run:
-    """Continue a run that stopped. No model call that has an answer is made again.
+    """Continue a run that stopped. Answers in the log are used again without a model call.
 
     Args:
-        budget: new limits, in all and not on top; None keeps the old ones.
-        answer: to the question that the run waits with; without it, whoever watches is asked.
+        budget: new limits that count from the start of the run; None keeps the old limits.
+        answer: to the question that the run waits with; without it, the watch is asked.
 
     Raises:
-        UsageError: no such run, no question, a team from Python that isn't given again, or no such strategy.
-        LeaseHeld: another process works on it.
-        LogDamaged, LogNewer, MachineError, SandboxError: the log can't be used, or no sandbox be opened.
+        UsageError: no such run, no open question, an unknown strategy, or a team from Python that is missing.
+        LeaseHeld: another process works on the run.
+        LogDamaged, LogNewer, MachineError: the log can't be used.
+        SandboxError: no sandbox can be opened.
     """
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
@@ -94,32 +97,36 @@ async def resume(
 async def fork(
     run: str, *, step: int, say: str = "", budget: Budget | None = None, **options: Unpack[Options]
 ) -> Run:
-    """Continue from a step of a run in a new run: with other words, another model or other limits.
+    """Continue from a step of a run in a new run, with another message, another model or other limits.
 
-    It begins with the task, the dialogue and the changes of `run` at that step, and a new session. No earlier
-    model call is made again or counts. `run` stays as it is.
+    The new run begins with the task, the dialogue and the changes of `run` at that step, and opens a new
+    session. It repeats none of the earlier model calls, and they don't count. `run` stays unchanged.
 
     Args:
-        run: the id of a run whose model acts.
-        step: an answered tool call, from 1, as `coder show` numbers them.
-        budget: None has the limits of `run`, counted anew.
-        options: where they differ from those of `run`.
+        run: the id of a run whose model calls tools.
+        step: the number of an answered tool call, from 1, as `coder show` prints it.
+        say: a message of the user that the new run begins with.
+        budget: None takes the limits of `run`, counted from zero.
+        options: the options that differ from those of `run`.
 
     Raises:
-        UsageError: no such run or step, or the options name a strategy that doesn't act.
-        LeaseHeld: a process works on that run.
-        LogDamaged, LogNewer, MachineError, SandboxError: the log can't be used, or no sandbox be opened.
+        UsageError: no such run or step, or the options name a strategy without tools.
+        LeaseHeld: a process works on `run`.
+        LogDamaged, LogNewer, MachineError: the log can't be used.
+        SandboxError: no sandbox can be opened.
     """
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
         events = forked(await log.read(run), new_run_id(), step=step)
-        async with log.lease(run):  # no other process works on it
+        async with log.lease(run):  # no other process may change `run` meanwhile
             journal = await open_journal(stack, events[0].run, log, options)
         state = journal.begun(events)
         if (parent := events[0].body.get("parent")) is not None and options.get("settings") is None:
             origin = fold_all(await log.read(parent["run"])).settings  # an attempt itself lands nowhere
-            lands = {name: getattr(origin, name) for name in ("apply", "commit", "branch", "approve")}
-            options["settings"] = state.settings.model_copy(update=lands)
+            landing_settings = {
+                name: getattr(origin, name) for name in ("apply", "commit", "branch", "approve")
+            }
+            options["settings"] = state.settings.model_copy(update=landing_settings)
         return await _go_on(stack, journal, spoken_words(state, say), budget, options, copied=events)
 
 
@@ -132,21 +139,31 @@ async def _go_on(
     *,
     copied: Sequence[Event] = (),
 ) -> Run:
-    """Continue from the journal's state; `words` are the user's, the log is to begin with `copied`."""
-    state, before = journal.state, journal.state.settings
-    settings = options.get("settings") or before
+    """Continue from the journal's state.
+
+    `words` are messages of the user; `copied` events are logged first.
+    """
+    state, earlier_settings = journal.state, journal.state.settings
+    settings = options.get("settings") or earlier_settings
     if settings.strategy is None:
-        same = {"strategy": before.strategy, "team": before.team, "stop": before.stop}
-        settings = settings.model_copy(update=same)
+        strategy_settings = {
+            "strategy": earlier_settings.strategy,
+            "team": earlier_settings.team,
+            "stop": earlier_settings.stop,
+        }
+        settings = settings.model_copy(update=strategy_settings)
     team = options.get("team")
-    if team is None and settings.strategy is None and isinstance(before.team, str):
+    if team is None and settings.strategy is None and isinstance(earlier_settings.team, str):
         raise UsageError(
-            f"The team of this run, {before.team}, was given from Python, and the log holds its name alone. "
-            "Give it again: coder.resume(run, team=…). Or continue by a strategy of ours: --strategy NAME"
+            f"The team of this run, {earlier_settings.team}, was given from Python, and the log only holds "
+            "its name. Give it again: coder.resume(run, team=…). Or continue by a strategy of ours: "
+            "--strategy NAME"
         )
     if team is None and settings.strategy is not None:
-        is_same = settings.strategy == before.strategy
-        settings = settings.model_copy(update={"team": None, "stop": before.stop if is_same else None})
+        is_same_strategy = settings.strategy == earlier_settings.strategy
+        settings = settings.model_copy(
+            update={"team": None, "stop": earlier_settings.stop if is_same_strategy else None}
+        )
     if settings.stop == OWN_STOP and options.get("stop") is None:
         raise UsageError(
             "The stop of this run was given from Python. Give it again: coder.resume(run, stop=…)"
@@ -160,30 +177,32 @@ async def _go_on(
         raise UsageError(f"A fork continues a dialogue; --strategy {settings.strategy} has none: use act.")
     restored = restore(state)
     environment = open_environment(state.task, settings, restored.files, options, target=restored.target)
-    bench = await stack.enter_async_context(environment)
+    workbench = await stack.enter_async_context(environment)
     if (model := options.get("model")) is None:
-        choice = asked_again(state)
+        model_settings = asked_again(state)
         if team is not None:
-            choice = choice.model_copy(update={"roles": settings.roles})
-        model = await stack.enter_async_context(open_models(choice, state.settings))
+            model_settings = model_settings.model_copy(update={"roles": settings.roles})
+        model = await stack.enter_async_context(open_models(model_settings, state.settings))
     if team is None:
-        if settings.strategy != before.strategy:
-            limits = budget or named_limits(before, state.spend.budget)
-            wanted = settings.model_copy(update={"budget": limits})
-            settings = await choose_strategy(wanted, state.task, model, bench)
+        if settings.strategy != earlier_settings.strategy:
+            limits = budget or named_limits(earlier_settings, state.spend.budget)
+            limited_settings = settings.model_copy(update={"budget": limits})
+            settings = await choose_strategy(limited_settings, state.task, model, workbench)
             budget = settings.budget
         elif budget is not None:
             budget = strategy_of(settings).limit(budget)
-    check_tools(settings, bench)
-    changed = settings if settings != before else None
+    check_tools(settings, workbench)
+    new_settings = settings if settings != earlier_settings else None
     limits = budget or state.spend.budget
-    resumed = RunResumed(budget=limits, model=model.name, settings=changed, sandbox=bench.opened)
-    happened = (*restored.happened, *words) if copied else (*words, *restored.happened)  # a fork's are last
-    await journal.append(resumed, *happened, copied=copied)
+    resumed = RunResumed(budget=limits, model=model.name, settings=new_settings, sandbox=workbench.opened)
+    events = (
+        (*restored.happened, *words) if copied else (*words, *restored.happened)
+    )  # a fork's messages come last
+    await journal.append(resumed, *events, copied=copied)
     journal.hold(restored.files)
-    return await work(journal, model, bench, options)
+    return await work(journal, model, workbench, options)
 
 
 def solve_sync(task: Task, **options: Unpack[Options]) -> Run:
-    """`solve` for callers without an event loop. Same arguments, same errors."""
+    """Run `solve` without an event loop, with the arguments and errors of `solve`."""
     return asyncio.run(solve(task, **options))

@@ -1,4 +1,4 @@
-"""The loop: a pure function from state to command, and the place that carries commands out."""
+"""Decide what a run does next with a pure function from state to command, and carry the commands out."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -31,15 +31,15 @@ from sandbox import SandboxError
 
 
 class Team(Protocol):
-    """Whose turn it is."""
+    """Protocol for a team: decides which participant speaks next."""
 
     def next(self, state: State) -> Participant:
-        """The participant that speaks in this state; the same state gives the same one."""
+        """Return the participant that speaks in this state; equal states give equal participants."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Let a participant take its turn, or several at the same time; their messages stand in this order."""
+    """Let a participant take its turn, or several concurrently; messages are logged in the order listed."""
 
     participants: tuple[str, ...]
 
@@ -51,7 +51,7 @@ class AskUser:
 
 @dataclass(frozen=True, slots=True)
 class Land:
-    """Ask about the change where a person decides, and write its files into the user's folder."""
+    """Ask for approval of the change if required, and write its files into the user's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,35 +63,38 @@ class Finish:
 
 Command = Speak | AskUser | Land | Finish
 Deliver = Callable[[Journal], Awaitable[None]]
-"""Asks about what a run has made, and writes or proposes it."""
+"""Function that asks for approval of a run's change, and writes or proposes it."""
 
 
 def decide(state: State, team: Team, stop: Stop) -> Command:
-    """What comes next. Pure: the same state gives the same command, on this day and on a resume."""
+    """Return the next command. The function is pure: a resume decides as the first process did."""
     if (stop_reason := asked_to_stop(state)) is not None:
         return Finish(stop_reason)
-    last = state.last
-    if isinstance(last, QuestionMessage):
+    message = state.last
+    if isinstance(message, QuestionMessage):
         return AskUser()
     reason = reason_to_end(state, stop)
-    if reason is None and isinstance(last, HandoffMessage) and last.to == HUMAN:
+    if reason is None and isinstance(message, HandoffMessage) and message.to == HUMAN:
         return AskUser()
-    if (who := speaker(state, team, reason)) is not None:
-        parts = who.parts if isinstance(who, Together) else (who,)
-        return Speak(tuple(part.name for part in parts))
+    if (participant := speaker(state, team, reason)) is not None:
+        participants = participant.parts if isinstance(participant, Together) else (participant,)
+        return Speak(tuple(part.name for part in participants))
     assert reason is not None
     return Land() if should_land(state, reason) else Finish(reason)
 
 
 def speaker(state: State, team: Team, reason: Reason | None) -> Participant | None:
-    """Who speaks next, where the run ends for this reason or goes on. No team decides whether code is run.
+    """Return the participant that speaks next, or None if the run ends.
 
-    At a limit no model is asked, and what it has made is still tried: its last answer, the session's tree, or
-    the best of the attempts.
+    No team decides whether code is run. At a limit no model is asked, but the code that a model has made is
+    still tried: its last answer, the session's tree, or the best of the attempts.
+
+    Args:
+        reason: why the run ends; None: it goes on.
     """
     if reason is None:
-        wanted = team.next(state)
-        return Executor() if state.awaits_execution and wanted.name != Executor.name else wanted
+        participant = team.next(state)
+        return Executor() if state.awaits_execution and participant.name != Executor.name else participant
     if reason.status != "limit":
         return None
     if state.awaits_execution:
@@ -110,10 +113,10 @@ async def run_until_stopped(
     stop: Stop,
     land: Deliver,
 ) -> Run:
-    """Advance until the run has delivered and stopped, and log what ended it.
+    """Advance a run until it has landed its change and stopped, and log the reason.
 
     Raises:
-        CancelledError: it was cancelled; the log says that it was interrupted.
+        CancelledError: the run was cancelled; the log says that it was interrupted.
         MachineError: the log can't be written.
     """
     try:
@@ -145,11 +148,11 @@ async def run_until_stopped(
         except MachineError:  # the same disk may hold the log
             raise failure from error
     except MachineError as error:
-        # The log itself may be what failed: what it holds is enough to resume from.
+        # The log itself may have failed; its events are enough to resume from.
         raise with_written(error, journal.state) from error
     except (CoderError, SandboxError) as error:
-        code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
-        await journal.append(_failed(error, code))
+        exit_code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
+        await journal.append(_failed(error, exit_code))
     return summarize(journal.state)
 
 
@@ -179,19 +182,19 @@ async def advance(
 
 
 async def _carry_out(step: Deliver, journal: Journal) -> None:
-    """Carry out a step that a person may be asked in; somebody who asks for the end of the run ends it."""
-    before = journal.state
+    """Carry out a step in which a person may be asked; a request to stop the run ends the step."""
+    state_before = journal.state
     try:
         async with limited(journal, None):
             await step(journal)
     except TimeoutError:
         if journal.state.progress.stop_requested is None:
             raise
-    assert journal.state is not before  # or the same command would come for ever
+    assert journal.state is not state_before  # else the loop would repeat this command for ever
 
 
 async def _ask_user(journal: Journal) -> None:
-    """Put a member's question to the user; the answer is the next message, at the member's place."""
+    """Put a member's question to the user and log the answer as the next message."""
     question = journal.state.last
     assert isinstance(question, QuestionMessage | HandoffMessage)
     answer = await journal.ask(asked_by(question))
@@ -200,34 +203,34 @@ async def _ask_user(journal: Journal) -> None:
 
 
 async def _speak(journal: Journal, team: Team, stop: Stop, turn: Callable[[str], Turn]) -> None:
-    who = speaker(journal.state, team, reason_to_end(journal.state, stop))
-    assert who is not None
-    if isinstance(who, Together):
+    participant = speaker(journal.state, team, reason_to_end(journal.state, stop))
+    assert participant is not None
+    if isinstance(participant, Together):
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(_message(journal, part, turn)) for part in who.parts]
-        except BaseExceptionGroup as errors:  # what one of them raises is raised as of one turn
+                tasks = [group.create_task(_message(journal, part, turn)) for part in participant.parts]
+        except BaseExceptionGroup as errors:  # a participant's error is raised as if it spoke alone
             raise errors.exceptions[0] from None
         messages = [task.result() for task in tasks]
     else:
-        messages = [await _message(journal, who, turn)]
+        messages = [await _message(journal, participant, turn)]
     if spoken := [Spoken(message=message) for message in messages if message is not None]:
         await journal.append(*spoken)
 
 
 async def _message(journal: Journal, participant: Participant, turn: Callable[[str], Turn]) -> Message | None:
-    """What a participant says; None where a limit has ended its turn."""
-    own_turn = turn(participant.name)
+    """Return a participant's message; None if a limit has ended its turn."""
+    participant_turn = turn(participant.name)
     budget = journal.state.spend.budget.timeout
     try:
         if journal.state.awaits_execution:
             async with limited(journal, None):
-                await own_turn.baseline()
+                await participant_turn.baseline()
         seconds_left = max(0.0, budget - journal.state.spend.seconds)
         has_time = getattr(participant, "keeps_time", False) or _runs_long_tests(journal.state)
-        async with limited(journal, None if has_time else seconds_left) as own_turn.limit:
-            message = await participant.speak(own_turn)
-        if await own_turn.has_nothing_to_mend(message):
+        async with limited(journal, None if has_time else seconds_left) as participant_turn.limit:
+            message = await participant.speak(participant_turn)
+        if await participant_turn.has_nothing_to_mend(message):
             return None
     except BudgetSpent:
         return None
@@ -238,12 +241,12 @@ async def _message(journal: Journal, participant: Participant, turn: Callable[[s
         await journal.append(BudgetReached(limit="time", text=text))
         return None
     finally:
-        own_turn.limit = None
-    last = journal.state.last
-    within = getattr(participant, "within", last.within if last is not None else ())
-    return message.model_copy(update={"within": within}) if within and message is not None else message
+        participant_turn.limit = None
+    previous = journal.state.last
+    node_path = getattr(participant, "within", previous.within if previous is not None else ())
+    return message.model_copy(update={"within": node_path}) if node_path and message is not None else message
 
 
 def _runs_long_tests(state: State) -> bool:
-    """Whether long tests run next: each run of theirs has a limit of its own."""
+    """Return whether long tests run next, which have time limits of their own."""
     return state.awaits_execution and state.progress.baseline is not None and state.progress.baseline.is_long

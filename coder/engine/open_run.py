@@ -38,18 +38,18 @@ if TYPE_CHECKING:
 async def open_environment(
     task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options, *, target: Target
 ) -> AsyncIterator[Workbench]:
-    """The sandboxes of a run for these files, once it is seen that its tests can run in them."""
+    """Open the sandboxes of a run for these files, and check that the run's tests can run in them."""
     policy, opener = policy_for(task, settings, files)
     redactor = redactor_for(files, shown_files(task.workspace, settings.show))
     sandbox, watch = options.get("sandbox"), options.get("watch")
     async with AsyncExitStack() as stack:
-        needed: Sequence[object] = options.get("tools") or ()
-        optional: Sequence[object] = ()
-        if not all(map(callable, needed)):
-            from coder.tools.mcp_client import serving  # hardly a run has servers
+        required_tools: Sequence[object] = options.get("tools") or ()
+        optional_tools: Sequence[object] = ()
+        if not all(map(callable, required_tools)):
+            from coder.tools.mcp_client import serving  # imported late: few runs have servers
 
-            needed, optional = await stack.enter_async_context(serving(needed, watch))
-        bench = Workbench(
+            required_tools, optional_tools = await stack.enter_async_context(serving(required_tools, watch))
+        workbench = Workbench(
             policy,
             sandbox or opener,
             redactor=redactor,
@@ -57,17 +57,17 @@ async def open_environment(
             on_output=watch.output if watch is not None else None,
             ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
             waits_for_hosts="network" in settings.approve,
-            tools=needed,
-            optional_tools=optional,
+            tools=required_tools,
+            optional_tools=optional_tools,
         )
-        await stack.enter_async_context(bench)
+        await stack.enter_async_context(workbench)
         has_team = options.get("team") is not None or settings.team is not None
-        await prepare(bench, task, files, target=target, early=not has_team)
-        yield bench
+        await prepare(workbench, task, files, target=target, early=not has_team)
+        yield workbench
 
 
 def log_of(stack: AsyncExitStack, options: Options) -> EventLog:
-    """The log that the caller gave, or the user's own."""
+    """Return the log that the caller gave, or the user's default log."""
     check_known(options)
     return options.get("log") or stack.enter_context(open_log())
 
@@ -75,22 +75,26 @@ def log_of(stack: AsyncExitStack, options: Options) -> EventLog:
 async def open_journal(
     stack: AsyncExitStack, run: str, log: EventLog, options: Options, attempts: Attempts | None = None
 ) -> Journal:
-    """The journal of a run, under a lease. Raises LeaseHeld: another process works on it."""
+    """Open the journal of a run, under a lease. Raises LeaseHeld: another process works on the run."""
     token = await stack.enter_async_context(log.lease(run))
     watch = options.get("watch") or Unwatched()
     return Journal(run, log, token=token, watch=watch, attempts=attempts)
 
 
 async def work(journal: Journal, model: Model, bench: Workbench, options: Options | None = None) -> Run:
-    """Advance a run until it has delivered and stopped, by the team and the stop that it has (`loop.py`)."""
+    """Advance a run with its team and stop until it has landed its change and stopped (see `loop.py`)."""
     choices = options or Options()
     team, stop = team_and_stop(journal.state.settings, choices.get("team"), choices.get("stop"))
     state, log = journal.state, choices.get("log")
     has_begun = bool(state.progress.attempts)
-    is_own = bool(state.codes) and not has_begun  # the run does the work itself
-    has_attempts = has_begun or (makes_attempts(state.settings) and not is_own)
-    if log is not None and choices.get("team") is None and has_attempts:
-        from coder.engine.sampling.attempts import AttemptsTeam, Drawing, attempts_stop  # most runs make none
+    works_alone = bool(state.codes) and not has_begun  # the run has code of its own, not of attempts
+    makes_attempts_now = has_begun or (makes_attempts(state.settings) and not works_alone)
+    if log is not None and choices.get("team") is None and makes_attempts_now:
+        from coder.engine.sampling.attempts import (
+            AttemptsTeam,
+            Drawing,
+            attempts_stop,
+        )  # imported late: most runs make no attempts
 
         runs = _RunsOfAttempts(journal, log, model, bench, choices)
         team, stop = AttemptsTeam(Drawing(runs)), attempts_stop()
@@ -99,17 +103,17 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
 
 @dataclass(frozen=True, slots=True)
 class _RunsOfAttempts:
-    """Makes attempts in runs of their own, with the model of the run that they are made for."""
+    """Runs each attempt as a run of its own, with the model of the parent run."""
 
     journal: Journal
-    """Of that run."""
+    """Journal of the parent run."""
     log: EventLog
     model: Model
     bench: Workbench
     options: Options
 
     async def read(self, run: str) -> State | None:
-        """The state of an attempt by the log; None: it was ended before its first event."""
+        """Return the state of an attempt by the log; None if its log is empty."""
         events = await self.log.read(run)
         return fold_all(events) if events else None
 
@@ -119,16 +123,16 @@ class _RunsOfAttempts:
         async with AsyncExitStack() as stack:
             journal = await open_journal(stack, attempt.run, self.log, self.options, attempt.shared)
             files = dict(parent.files)
-            # A session is changed by its attempt; sandboxes for verdicts are not.
+            # An attempt changes its session, so it gets one of its own; sandboxes for verdicts are shared.
             bench = self.bench
             if attempt.settings.may_act:
                 environment = open_environment(
                     parent.task, attempt.settings, files, self.options, target=parent.target
                 )
                 bench = await stack.enter_async_context(environment)
-            is_begun = not attempt.is_new and bool(await self.log.read(attempt.run, limit=1))
+            has_events = not attempt.is_new and bool(await self.log.read(attempt.run, limit=1))
             bodies = (
-                await self._continued(journal, attempt, bench) if is_begun else self._begun(attempt, bench)
+                await self._continued(journal, attempt, bench) if has_events else self._begun(attempt, bench)
             )
             await journal.append(*bodies)
             journal.hold(files)
@@ -137,11 +141,11 @@ class _RunsOfAttempts:
             return journal.state
 
     def _begun(self, attempt: "Attempt", bench: Workbench) -> list[Body]:
-        """The first events of an attempt: the same files, how the tests ended on them, and the plan."""
+        """Return the first events of an attempt: its start, the parent's baseline and the parent's plan."""
         parent = self.journal.state
-        read = Snapshot(Path(parent.root) if parent.root is not None else None, parent.files)
-        begun = started(
-            read,
+        snapshot = Snapshot(Path(parent.root) if parent.root is not None else None, parent.files)
+        run_started = started(
+            snapshot,
             parent.task,
             attempt.settings,
             model=parent.model,
@@ -149,16 +153,16 @@ class _RunsOfAttempts:
             sandbox=bench.opened,
         )
         baseline = parent.progress.baseline
-        first: list[Body] = [begun.model_copy(update={"parent": attempt.parent})]
+        start: list[Body] = [run_started.model_copy(update={"parent": attempt.parent})]
         plan = [Spoken(message=message) for message in parent.progress.messages if message.kind == "plan"]
-        return [*first, *([baseline] if baseline is not None else []), *plan]
+        return [*start, *([baseline] if baseline is not None else []), *plan]
 
     async def _continued(self, journal: Journal, attempt: "Attempt", bench: Workbench) -> list[Body]:
-        """The events with which an attempt goes on: answers of people, or their wish for another change."""
+        """Return the events that continue an attempt: answers, or a request for another change."""
         state = await journal.load()
-        spent = state.spend.seconds
+        seconds_spent = state.spend.seconds
         budget = attempt.settings.budget
-        budget = budget.model_copy(update={"timeout": budget.timeout + spent})
+        budget = budget.model_copy(update={"timeout": budget.timeout + seconds_spent})
         question = state.questions.open
         bodies: list[Body] = []
         if question is not None and (answer := attempt.answers.get(question.id)) is not None:

@@ -1,4 +1,4 @@
-"""What a caller of `solve` and `resume` may give."""
+"""Keyword options of `solve` and `resume`."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypedDict
@@ -19,28 +19,29 @@ class Options(TypedDict, total=False):
     """The keywords that `solve`, `solve_sync` and `resume` share. Each may be left out, or be None."""
 
     settings: Settings | None
-    """None is the defaults; at a resume the run's own."""
+    """None means the defaults, or at a resume the settings of the run."""
     model: Model | None
-    """None: of a provider with a key, a server on this machine, or embedded; at a resume the run's own."""
+    """None: a model of a provider with an API key, of a server on this machine, or embedded. At a resume the
+    model of the run."""
     team: Team | None
-    """None is the team of the strategy in the settings. A resume needs the same one again."""
+    """None means the team of the strategy in the settings. A resume needs this option again."""
     stop: Stop | None
-    """None is the stop of the strategy in the settings."""
+    """None means the stop of the strategy in the settings."""
     sandbox: OpenSandbox | None
-    """Opens a sandbox for a policy; None is the strongest that this machine has."""
+    """Function that opens a sandbox for a policy; None: the strongest sandbox that this machine has."""
     tools: Sequence["Callable[..., object] | Mcp"] | None
-    """Typed functions with a docstring, and MCP servers, that a model which acts may call. Outside of any
-    sandbox, unless the server says otherwise."""
+    """Typed functions with a docstring, and MCP servers, that a model may call as tools. They run outside any
+    sandbox, unless the server's settings name one."""
     log: EventLog | None
-    """None is the user's own log, so that `coder show` and `coder resume` know the run."""
+    """None means the user's log, which `coder show` and `coder resume` read."""
     run_id: str | None
-    """Of a new run that has to have this one: `solve` fails where it is there; None: a new one is made."""
+    """Id of the new run; `solve` fails if a run has it already. None: an id is generated."""
     watch: Watch | None
-    """Sees each event as it happens; None agrees to what is to be written."""
+    """Receives each event as it happens, and answers questions. None: every change is approved."""
 
 
 def check_known(options: Options) -> None:
-    """Refuse a keyword that is none, as Python does where each one is named."""
+    """Raise TypeError for an unknown keyword, as Python does for a function with named parameters."""
     if unknown := sorted(options.keys() - Options.__annotations__.keys()):
         raise TypeError(
             f"unexpected keyword argument {unknown[0]!r}; there are: {', '.join(Options.__annotations__)}"

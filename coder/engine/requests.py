@@ -1,4 +1,4 @@
-"""Look at, answer or stop a run from another process: through its log alone."""
+"""Read, answer or stop a run from another process, through the run's log alone."""
 
 import json
 import re
@@ -25,47 +25,47 @@ from coder.run.watch import Unwatched
 from coder.store import EventLog, RunSummary, open_log
 
 T = TypeVar("T")
-_AT_ONCE = 50
-_LOOK_S = 0.1
-"""Between two looks whether a run has stopped."""
-_FREE_S, _FREE_STEP_S = 10.0, 0.05
-"""How long to wait for the lease of a run that is ending, and between two tries."""
+_BATCH_EVENTS = 50
+_POLL_S = 0.1
+"""Seconds between two checks whether a run has stopped."""
+_LEASE_WAIT_S, _LEASE_POLL_S = 10.0, 0.05
+"""Seconds to wait for the lease of a run that is ending, and between two tries."""
 
 
 class ListedRun(BaseModel, frozen=True):
-    """One row of the list."""
+    """One row of the list of runs."""
 
     run_id: str
     status: str
-    """Of the run; `unfinished` before its end, `unreadable` where this version can't read it."""
+    """Status of the run; `unfinished` before its end, `unreadable` if this version can't read it."""
     started: float | None = None
-    """Seconds since the epoch; None where that can't be read."""
+    """Seconds since the epoch; None if the run can't be read."""
     task: str = ""
     folder: str | None = None
-    """Of the run, absolute; None where it has none, or where that can't be read."""
+    """Absolute path of the run's folder; None if the run has no folder or can't be read."""
     kind: Literal["task", "chat"] = "task"
     model: str | None = None
     cost: float | None = None
-    """US dollars; None where the price is unknown."""
+    """US dollars; None if the price is unknown."""
     question: str | None = None
-    """What it has asked, and nobody has answered yet."""
+    """Text of the open question."""
     origin: str | None = None
-    """The run and step that it branches from, if it is a fork."""
+    """The run and step that this run was forked from."""
     landed: tuple[str, ...] = ()
-    """Paths that it has written, in all messages of a conversation, without those that were taken back."""
+    """Paths written by all messages of a conversation, without those that were undone."""
 
 
 async def answer(
     run: str, decision: Decision, *, question_id: str | None = None, log: EventLog | None = None
 ) -> None:
-    """Answer the question that a run waits with; `resume` goes on with it. The first answer holds.
+    """Answer the question that a run waits with; `resume` then continues the run. The first answer counts.
 
     Args:
-        question_id: the id of the question that is answered; None: whichever is open.
+        question_id: the id of the question; None: the open question.
 
     Raises:
-        UsageError: no such run, nothing was asked, or it was answered already.
-        LeaseHeld: another process works on it.
+        UsageError: no such run, no open question, or the question was answered already.
+        LeaseHeld: another process works on the run.
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """
     async with AsyncExitStack() as stack:
@@ -74,24 +74,24 @@ async def answer(
 
 
 async def latest_run(log: EventLog, folder: Path, *, chats: bool = False) -> str:
-    """The id of the latest run that works on a folder, on one above it, or on a file in it.
+    """Return the id of the latest run that works on a folder, on a parent folder, or on a file in it.
 
     Args:
-        chats: conversations alone.
+        chats: only look at conversations.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such run.
     """
     runs = await log.runs()
     if chats:
         runs = [run for run in runs if run.first.body.get("settings", {}).get("chat")]
-    what = "chat" if chats else "run"
+    noun = "chat" if chats else "run"
     for run in runs:
         workspace = run.first.body.get("task", {}).get("workspace")
         if workspace is not None and _is_about(Path(workspace), folder):
             return run.run
-    last = f"The latest of all is {runs[0].run}. " if runs else ""
-    raise UsageError(f"No {what} has worked on {folder}. {last}Name one of: {own_command()} ls")
+    hint = f"The latest of all is {runs[0].run}. " if runs else ""
+    raise UsageError(f"No {noun} has worked on {folder}. {hint}Name one of: {own_command()} ls")
 
 
 def _is_about(workspace: Path, folder: Path) -> bool:
@@ -99,14 +99,15 @@ def _is_about(workspace: Path, folder: Path) -> bool:
     return folder.is_relative_to(workspace) or is_in_it
 
 
-def is_visible(first: Event, root: Path, client: str | None) -> bool:
-    """Whether who works below a folder may know of a run, by its first event.
+def is_visible(first_event: Event, root: Path, client: str | None) -> bool:
+    """Return whether a client that works below `root` may see a run, judged by the run's first event.
 
     Args:
-        client: the name of a token, which sees of runs without a folder its own alone; None: the operator.
+        client: the name of the client's token, which shows only its own runs among those without a folder.
+            None: the operator.
     """
-    settings = first.body.get("settings", {})
-    folder = first.body.get("task", {}).get("workspace")
+    settings = first_event.body.get("settings", {})
+    folder = first_event.body.get("task", {}).get("workspace")
     if folder is None and client is not None and "client" in settings:
         return bool(settings["client"] == client)
     folder = folder or settings.get("served")
@@ -114,9 +115,13 @@ def is_visible(first: Event, root: Path, client: str | None) -> bool:
 
 
 def own_version(state: State, question: Question, files: dict[str, str | None]) -> Decision:
-    """The answer that has a client's own version of a change tried. Raises UsageError: it can't be."""
-    code = best_code(state) if question.about == "landing" else None
-    if code is None or not files:
+    """Return the decision that has a client's version of a change tried.
+
+    Raises:
+        UsageError: the run doesn't ask about a change, or a file has an invalid name.
+    """
+    candidate = best_code(state) if question.about == "landing" else None
+    if candidate is None or not files:
         raise UsageError(f"{state.run} doesn't ask about a change, or there is none: no files can be tried.")
     check_names(files, existing=state.files.keys() - files.keys())
     folder = state.task.workspace
@@ -128,47 +133,47 @@ def own_version(state: State, question: Question, files: dict[str, str | None]) 
 
 
 def check_names(names: Iterable[str], *, existing: Collection[str] = ()) -> None:
-    """Raise UsageError where files can't have these names, or not beside those that are known."""
-    used = TreeNames(existing)
+    """Raise UsageError if a file name is invalid or clashes with another name."""
+    tree_names = TreeNames(existing)
     for name in names:
-        if wrong := refusal(name) or used.clash(name):
-            raise UsageError(wrong)
-        used.add(name)
+        if problem := refusal(name) or tree_names.clash(name):
+            raise UsageError(problem)
+        tree_names.add(name)
 
 
 def check_text(*values: object) -> None:
-    """Raise UsageError where a text in these documents isn't UTF-8, or holds a zero byte."""
-    plain = json.dumps(values, ensure_ascii=False).replace("\\\\", "")
-    if re.search(r"\\u0000|[\ud800-\udfff]", plain):
+    """Raise UsageError if a text in these documents isn't valid UTF-8 or holds a null character."""
+    document = json.dumps(values, ensure_ascii=False).replace("\\\\", "")
+    if re.search(r"\\u0000|[\ud800-\udfff]", document):
         raise UsageError("A text has a zero byte, or half of a surrogate pair. Send it without.")
 
 
 async def end_failed(run: str, error: Exception, log: EventLog) -> None:
-    """Log the end of a run that an internal error has stopped; without it, the run seems to go on."""
+    """Log the end of a run that an internal error has stopped; without it, the run would look unfinished."""
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log)
         if (await journal.load()).progress.stopped is None:
             reason = f"This is a bug in coder: {type(error).__name__}."
-            code = MachineError.exit_code
-            await journal.append(RunStopped(status="error", reason=reason, error=reason, exit_code=code))
+            exit_code = MachineError.exit_code
+            await journal.append(RunStopped(status="error", reason=reason, error=reason, exit_code=exit_code))
 
 
-async def stop(run: str, who: str, *, log: EventLog | None = None, patience_s: float = 30.0) -> Run:
-    """End a run, also one that another process works on; `resume` goes on with it.
+async def stop(run: str, requester: str, *, log: EventLog | None = None, patience_s: float = 30.0) -> Run:
+    """End a run, even if another process works on it; `resume` can continue the run.
 
     Raises:
-        UsageError: no such run, or it has ended.
-        LogDamaged, LogNewer, MachineError: the log can't be used, or the run's process doesn't hear.
+        UsageError: no such run, or the run has ended.
+        LogDamaged, LogNewer, MachineError: the log can't be used, or the run's process doesn't respond.
     """
     async with AsyncExitStack() as stack:
-        opened = log or stack.enter_context(open_log())
+        event_log = log or stack.enter_context(open_log())
 
         async def ask_to_stop(_: RetryCallState) -> None:
-            await opened.request_stop(run, who)
+            await event_log.request_stop(run, requester)
 
-        policy = _when_released(every_s=_LOOK_S, within_s=patience_s).copy(before_sleep=ask_to_stop)
+        policy = _when_released(every_s=_POLL_S, within_s=patience_s).copy(before_sleep=ask_to_stop)
         try:
-            return await policy(_stopped, run, who, opened)
+            return await policy(_stopped, run, requester, event_log)
         except LeaseHeld as error:
             raise MachineError(
                 f"The process that works on {run} has not ended it within {patience_s:g} s."
@@ -176,7 +181,7 @@ async def stop(run: str, who: str, *, log: EventLog | None = None, patience_s: f
 
 
 async def state_of(log: EventLog, run: str) -> State:
-    """The state at the end of a run; LogNewer: a newer version wrote it."""
+    """Return the state at the end of a run's log. Raises LogNewer: a newer version wrote the log."""
     try:
         return fold_all(await log.read(run))
     except ValueError as error:
@@ -184,19 +189,19 @@ async def state_of(log: EventLog, run: str) -> State:
 
 
 async def list_run(log: EventLog, summary: RunSummary) -> ListedRun:
-    """Row of the list of runs, also for one that can't be read."""
-    run, first = summary.run, summary.first
+    """Return a run's row of the list, also if the run can't be read."""
+    run, first_event = summary.run, summary.first
     try:
         state = await _folded(log, run)
-    except (ValueError, CoderError):  # a newer version wrote it, or it is damaged: the others are shown
-        return ListedRun(run_id=run, status="unreadable", started=first.time or None)
+    except (ValueError, CoderError):  # a newer version wrote it, or it is damaged
+        return ListedRun(run_id=run, status="unreadable", started=first_event.time or None)
     steps = state.steps
-    begun = steps[0].task if steps else state.task  # a conversation has further tasks
+    task = steps[0].task if steps else state.task  # a conversation has further tasks
     return ListedRun(
         run_id=run,
         status=state.progress.stopped.status if state.progress.stopped else "unfinished",
-        started=first.time,
-        task=next((line for line in begun.prompt.splitlines() if line.strip()), ""),
+        started=first_event.time,
+        task=next((line for line in task.prompt.splitlines() if line.strip()), ""),
         folder=state.root,
         kind="chat" if state.settings.chat else "task",
         model=state.model,
@@ -208,22 +213,25 @@ async def list_run(log: EventLog, summary: RunSummary) -> ListedRun:
 
 
 async def _folded(log: EventLog, run: str) -> State:
-    """Fold a run's events into its state, reading them in batches."""
-    state = fold_all(await log.read(run, limit=_AT_ONCE))
-    while events := await log.read(run, after=state.progress.seq, limit=_AT_ONCE):
+    """Return a run's state, folded from its events in batches."""
+    state = fold_all(await log.read(run, limit=_BATCH_EVENTS))
+    while events := await log.read(run, after=state.progress.seq, limit=_BATCH_EVENTS):
         state = reduce(fold, events, state)
     return state
 
 
 def _landed(state: State) -> tuple[str, ...]:
-    earlier = [step.landing for step in state.steps if not step.landing.taken_back]
-    paths = (path for landing in earlier for path in landing.written)
+    landings = [step.landing for step in state.steps if not step.landing.taken_back]
+    paths = (path for landing in landings for path in landing.written)
     return tuple(dict.fromkeys((*paths, *standing(state))))
 
 
 def patch_of(state: State) -> str:
-    """The patch of a run: what it has written, or would write. Raises UsageError: it has made no files."""
-    from coder.workspace.proposal import proposal  # most runs land, and have their patch
+    """Return the patch that a run has written or would write.
+
+    Raises UsageError: the run has made no files.
+    """
+    from coder.workspace.proposal import proposal  # imported late: most runs land, and have their patch
 
     landing = state.landing.planned or state.landing.proposed
     if landing is not None:
@@ -240,7 +248,7 @@ def patch_of(state: State) -> str:
 
 
 async def status_of(log: EventLog, state: State) -> Run:
-    """The result of a run so far; its status is `running` while a living process works on it."""
+    """Return the result of a run so far; its status is `running` while a process works on the run."""
     if state.progress.stopped is not None:
         return summarize(state)
     holder = await log.holder(state.run)
@@ -250,16 +258,16 @@ async def status_of(log: EventLog, state: State) -> Run:
 
 
 async def when_free(work: Callable[[], Awaitable[T]]) -> T:
-    """Do work once no other process holds its run. Raises LeaseHeld: one keeps it for 10 s."""
+    """Do work once no other process holds its run. Raises LeaseHeld: a process keeps the run for 10 s."""
 
     async def attempt() -> T:  # tenacity awaits only what is declared as async
         return await work()
 
-    return await _when_released(every_s=_FREE_STEP_S, within_s=_FREE_S)(attempt)
+    return await _when_released(every_s=_LEASE_POLL_S, within_s=_LEASE_WAIT_S)(attempt)
 
 
 def _when_released(*, every_s: float, within_s: float) -> AsyncRetrying:
-    """The policy for a run that another process holds and is about to release."""
+    """Return the retry policy for a run that another process holds and is about to release."""
     return AsyncRetrying(
         retry=retry_if_exception_type(LeaseHeld),
         wait=wait_fixed(every_s),
@@ -268,22 +276,24 @@ def _when_released(*, every_s: float, within_s: float) -> AsyncRetrying:
     )
 
 
-async def _stopped(run: str, who: str, log: EventLog) -> Run:
-    """End a run that no process works on, or see that it has been. Raises LeaseHeld: one does."""
+async def _stopped(run: str, requester: str, log: EventLog) -> Run:
+    """End a run that no process works on, and return its result. Raises LeaseHeld: a process works on it."""
     if (events := await log.read(run)) and (state := fold_all(events)).progress.stopped is not None:
         if state.progress.stop_requested is not None:
             return summarize(state)
-        how = state.progress.stopped.status
-        goes_on = how == "waiting" or (how == "interrupted" and state.settings.served is not None)
-        if not goes_on:  # by an answer, or by the next server
-            raise TooLate(f"{run} has ended already: {how}. See it with: {own_command()} show {run}")
+        status = state.progress.stopped.status
+        can_continue = status == "waiting" or (status == "interrupted" and state.settings.served is not None)
+        if not can_continue:  # an answer or the next server continues the run
+            raise TooLate(f"{run} has ended already: {status}. See it with: {own_command()} show {run}")
     async with AsyncExitStack() as stack:
         journal = await _held(stack, run, log)
         state = await journal.load("stop")
-        code = EXIT_CODES["interrupted"]
-        ended = RunStopped(status="interrupted", reason=f"stopped by {who}", exit_code=code)
-        since = RunResumed(budget=state.spend.budget, model=state.model)  # nobody has worked on it since
-        return summarize(await journal.append(since, StopRequested(who=who), ended))
+        exit_code = EXIT_CODES["interrupted"]
+        stopped = RunStopped(status="interrupted", reason=f"stopped by {requester}", exit_code=exit_code)
+        resumed = RunResumed(
+            budget=state.spend.budget, model=state.model
+        )  # no process has worked on the run since
+        return summarize(await journal.append(resumed, StopRequested(who=requester), stopped))
 
 
 async def _held(stack: AsyncExitStack, run: str, log: EventLog) -> Journal:

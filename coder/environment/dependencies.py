@@ -1,6 +1,6 @@
-"""Dependencies in the user's folder that copies of it don't hold: shown to programs, read-only.
+"""Dependencies in the user's folder that copies of it lack: programs see them read-only.
 
-Node's are `node_modules` beside the code. What `--install` has installed is an entry of a cache.
+Node's are `node_modules` beside the code. Packages installed by `--install` are an entry of a cache.
 """
 
 import os
@@ -16,79 +16,95 @@ from coder.workspace.overlay import place_in, shown_files
 from sandbox import Policy
 
 ENVIRONMENT = "env"
-"""Folder of an entry: a virtual environment. Beside it, or alone, are Node's modules."""
+"""Folder of the virtual environment in a cache entry, which may hold Node's modules as well or instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An entry of the cache of installs (`coder/people/install/building.py`): whole, or not there."""
+    """An entry of the cache of installs (`coder/people/install/building.py`), complete or missing."""
 
     folder: Path
 
     @property
     def is_there(self) -> bool:
-        """Whether it was made."""
+        """Whether the entry exists."""
         return self.folder.is_dir()
 
     @property
     def python(self) -> Path | None:
-        """The interpreter of its virtual environment; None where it has none."""
+        """The interpreter of the entry's virtual environment; None if it has none."""
         python = self.folder / ENVIRONMENT / "bin" / "python"
         return python if python.is_symlink() else None
 
     @property
     def modules(self) -> Path | None:
-        """Node's modules; None where it has none."""
+        """The folder of Node's modules; None if the entry has none."""
         modules = self.folder / MODULES
         return modules if modules.is_dir() else None
 
 
 _MANIFEST = "package.json"
-_MOST = 16
-"""Folders of dependencies in one repository; those nearest to its root come first."""
-_MOUNTING = ("auto", "bubblewrap", "docker")
-"""Backends that can show a folder in a workspace."""
+_MAX_FOLDERS = 16
+"""Number of dependency folders in one repository; those nearest to its root come first."""
+_MOUNTING_BACKENDS = ("auto", "bubblewrap", "docker")
+"""Backends that can mount a folder into a workspace."""
 
 
 def with_dependencies(
     policy: Policy, root: Path | None, files: Collection[str], *, settings: Settings
 ) -> Policy:
-    """Add to a policy `node_modules` of the folder, or what was installed, and toolchains for its `files`."""
-    if root is None or not root.is_dir() or settings.sandbox not in _MOUNTING:
+    """Add `node_modules` of the folder or the installed packages to a policy, and toolchains for its
+    `files`.
+    """
+    if root is None or not root.is_dir() or settings.sandbox not in _MOUNTING_BACKENDS:
         return policy
     if settings.sandbox != "docker" and files:
         from coder.environment.toolchains import with_toolchains
 
         policy = with_toolchains(policy, files, caches=settings.caches)
     installed = Installed(settings.installed).modules if settings.installed is not None else None
-    own = find_folders(root.resolve(), files) if installed is None else {MODULES: installed}
-    return policy.model_copy(update={"folders": {**own, **policy.folders}})
+    module_folders = find_folders(root.resolve(), files) if installed is None else {MODULES: installed}
+    return policy.model_copy(update={"folders": {**module_folders, **policy.folders}})
 
 
 def find_folders(root: Path, files: Collection[str]) -> dict[str, Path]:
-    """Find folders of dependencies beside manifests, without links and folders that git tracks."""
+    """Return folders of dependencies beside manifests, without links and folders that git tracks."""
     packages = [path.removesuffix(_MANIFEST) for path in files if f"/{path}".endswith(f"/{_MANIFEST}")]
-    places = sorted(
-        {f"{package}{MODULES}" for package in packages}, key=lambda place: (place.count("/"), place)
+    module_paths = sorted(
+        {f"{package}{MODULES}" for package in packages},
+        key=lambda path_of_modules: (path_of_modules.count("/"), path_of_modules),
     )
-    tracked = {path.partition(f"{MODULES}/")[0] + MODULES for path in files if f"{MODULES}/" in path}
-    folders = {place: root / place for place in places if MODULES not in place.split("/")[:-1]}
-    real = {place: path for place, path in folders.items() if place not in tracked and _is_real(root, place)}
-    return dict(list(real.items())[:_MOST])
+    tracked_paths = {path.partition(f"{MODULES}/")[0] + MODULES for path in files if f"{MODULES}/" in path}
+    folders = {
+        path_of_modules: root / path_of_modules
+        for path_of_modules in module_paths
+        if MODULES not in path_of_modules.split("/")[:-1]
+    }
+    real_folders = {
+        path_of_modules: path
+        for path_of_modules, path in folders.items()
+        if path_of_modules not in tracked_paths and _is_real(root, path_of_modules)
+    }
+    return dict(list(real_folders.items())[:_MAX_FOLDERS])
 
 
-def _is_real(root: Path, place: str) -> bool:
-    parts = place.split("/")
-    ways = [root.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
-    return not any(way.is_symlink() for way in ways) and ways[-1].is_dir()
+def _is_real(root: Path, path: str) -> bool:
+    parts = path.split("/")
+    parents = [root.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
+    return not any(parent.is_symlink() for parent in parents) and parents[-1].is_dir()
 
 
-_NO_SECRETS = frozenset({".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".password-store"})
-"""Folders that are never shown. A `.git` inside a shown folder holds no more than its files did."""
+_SECRET_FOLDERS = frozenset(
+    {".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".password-store"}
+)
+"""Folders that programs never see. A `.git` inside a shown folder reveals no more than the folder's files."""
 
 
 def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
-    """Add folders of `--show` and `--add-dir`. Raises UsageError: not there, outside, or with keys."""
+    """Add folders of `--show` and `--add-dir`.
+
+    Raises UsageError: a folder is missing, outside, or holds keys.
+    """
     if settings.show and (root is None or not root.is_dir()):
         raise UsageError("--show is about files of a folder: name it as PATH.")
     if len(settings.beside) < len(settings.add_dir):
@@ -114,13 +130,13 @@ def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
 
 
 def _check_no_secrets(folder: Path, flag: str) -> None:
-    from coder.context.secrecy import is_secret  # most runs are shown no further folder
+    from coder.context.secrecy import is_secret  # imported late: most runs are shown no further folder
 
-    if hidden := sorted(_NO_SECRETS & set(folder.parts)):
-        raise UsageError(f"{flag}: {folder} lies in {hidden[0]}, which may hold keys.")
+    if secret_folders := sorted(_SECRET_FOLDERS & set(folder.parts)):
+        raise UsageError(f"{flag}: {folder} lies in {secret_folders[0]}, which may hold keys.")
     for base, folders, names in os.walk(folder):
         secret = next((name for name in names if is_secret(name)), None)
-        secret = secret or next((name for name in folders if name in _NO_SECRETS - {".git"}), None)
+        secret = secret or next((name for name in folders if name in _SECRET_FOLDERS - {".git"}), None)
         if secret is not None:
             raise UsageError(
                 f"{flag}: {folder} holds {os.path.relpath(f'{base}/{secret}', folder)}, which may hold keys. "

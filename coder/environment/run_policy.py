@@ -19,40 +19,43 @@ from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.interpreter.interpreter import find_interpreter
 
 _PAGE = 4096
-_FEW, _LITTLE = 1_000, 8 << 20
-"""Files and bytes that fit into any workspace."""
+_SMALL_COUNT, _SMALL_SIZE = 1_000, 8 << 20
+"""Numbers of files and bytes that fit into any workspace."""
 
-_ROOM = ("memory_mb", "disk_mb", "files", "processes", "open_files")
-"""Limits that a session widens."""
+_SESSION_LIMITS = ("memory_mb", "disk_mb", "files", "processes", "open_files")
+"""Limits that are higher in a session."""
 
 OpenSandbox = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
 
 def for_session(policy: Policy) -> Policy:
-    """The policy of a model's session: at least the limits of `session_policy`."""
+    """Return the policy of a model's session: at least the limits of `session_policy`."""
     from sandbox import session_policy
 
-    room = session_policy()
-    more = {name: max(getattr(policy, name), getattr(room, name)) for name in _ROOM}
-    return policy.model_copy(update=more)
+    minimum = session_policy()
+    limits = {name: max(getattr(policy, name), getattr(minimum, name)) for name in _SESSION_LIMITS}
+    return policy.model_copy(update=limits)
 
 
 def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
-    """Policy with its disk limit enlarged by the size of large files."""
+    """Return the policy with its disk limit enlarged by the size of large files."""
     size = sum(ceil(len(file.text or file.base64 or "") / _PAGE) * _PAGE for file in files.values())
-    if len(files) <= _FEW and size <= _LITTLE:
+    if len(files) <= _SMALL_COUNT and size <= _SMALL_SIZE:
         return policy
     folders = len({path.rpartition("/")[0] for path in files})
-    more = {"disk_mb": policy.disk_mb + ceil(size / (1 << 20)), "files": policy.files + len(files) + folders}
-    return policy.model_copy(update=more)
+    limits = {
+        "disk_mb": policy.disk_mb + ceil(size / (1 << 20)),
+        "files": policy.files + len(files) + folders,
+    }
+    return policy.model_copy(update=limits)
 
 
 def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) -> Policy:
-    """Add variables of the test command, and PYTHONPATH with the project's folders."""
+    """Add variables of the test command to a policy, and PYTHONPATH with the project's folders."""
     variables, _ = split_assignments(task.test_command or ())
     folders = [variables.pop("PYTHONPATH", "")]
     if task.workspace is not None:
-        folders += inside(task.workspace, os.environ.get("PYTHONPATH", ""))
+        folders += folders_inside(task.workspace, os.environ.get("PYTHONPATH", ""))
         folders += source_folders(task.workspace, files)
     path = ":".join(dict.fromkeys(filter(None, folders)))
     python_path = {"PYTHONPATH": path} if path else {}
@@ -62,7 +65,10 @@ def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) ->
 
 
 def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:
-    """Policy of a run on these files, and the function that opens its sandboxes. Raises as `policy_of`."""
+    """Return the policy of a run on these files, and the function that opens its sandboxes.
+
+    Raises as `policy_of`.
+    """
     policy = with_room(policy_of(settings, workspace=task.workspace), files)
     policy = with_sources(policy, task, files)
     policy = with_dependencies(policy, task.workspace, files, settings=settings)
@@ -71,42 +77,48 @@ def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) 
     return policy, lambda policy: open_sandbox(policy, backend=settings.sandbox)
 
 
-_MOST = 1 << 20
+_MAX_BYTES = 1 << 20
 _MAPPING = re.compile(r"^MAPPING[^=\n]*=\s*(\{.*\})\s*$", re.MULTILINE)
 
 
 def source_folders(workspace: Path, files: Iterable[str]) -> tuple[str, ...]:
-    """Relative folders for PYTHONPATH: `src` if it holds modules, and editable installs of `.venv`."""
+    """Return relative folders for PYTHONPATH: `src` if it holds modules, and editable installs of `.venv`."""
     paths = set(files)
-    folders = dict.fromkeys(_editable(workspace.resolve()))
-    if "src/__init__.py" not in paths and any(p.startswith("src/") and p.endswith(".py") for p in paths):
+    folders = dict.fromkeys(_editable_folders(workspace.resolve()))
+    if "src/__init__.py" not in paths and any(
+        path.startswith("src/") and path.endswith(".py") for path in paths
+    ):
         folders["src"] = None
-    used = [folder for folder in folders if folder == "." or any(p.startswith(f"{folder}/") for p in paths)]
-    return tuple(folder for folder in used if ":" not in folder)
+    used_folders = [
+        folder for folder in folders if folder == "." or any(path.startswith(f"{folder}/") for path in paths)
+    ]
+    return tuple(folder for folder in used_folders if ":" not in folder)
 
 
-def inside(workspace: Path, path: str) -> list[str]:
-    """Folders of a PYTHONPATH that lie in the workspace, relative to it."""
-    top = workspace.resolve()
-    places = [Path(os.path.normpath(top / entry)) for entry in path.split(os.pathsep) if entry]
-    return [place.relative_to(top).as_posix() for place in places if place.is_relative_to(top)]
+def folders_inside(workspace: Path, path: str) -> list[str]:
+    """Return the folders of a PYTHONPATH that are in the workspace, relative to it."""
+    root = workspace.resolve()
+    folders = [Path(os.path.normpath(root / entry)) for entry in path.split(os.pathsep) if entry]
+    return [folder.relative_to(root).as_posix() for folder in folders if folder.is_relative_to(root)]
 
 
-def _editable(workspace: Path) -> Iterator[str]:
-    """Folders of the workspace that its virtual environment imports from."""
-    for site in sorted(workspace.glob(".venv/lib/python3*/site-packages")):
-        for place in sorted([*site.glob("*.pth"), *site.glob("__editable__*_finder.py")]):
-            for folder in _named(place):
+def _editable_folders(workspace: Path) -> Iterator[str]:
+    """Yield folders of the workspace that its virtual environment imports from."""
+    for site_packages in sorted(workspace.glob(".venv/lib/python3*/site-packages")):
+        for path_file in sorted(
+            [*site_packages.glob("*.pth"), *site_packages.glob("__editable__*_finder.py")]
+        ):
+            for folder in _listed_folders(path_file):
                 if folder.is_absolute() and folder.is_relative_to(workspace):
                     yield folder.relative_to(workspace).as_posix()
 
 
-def _named(place: Path) -> list[Path]:
-    """Folders that a .pth file lists, or parents of the packages of an editable install's finder."""
+def _listed_folders(path_file: Path) -> list[Path]:
+    """Return folders that a .pth file lists, or parents of the packages of an editable install's finder."""
     try:
-        with place.open("rb") as file:
-            text = file.read(_MOST).decode("utf-8", "replace")
-        if place.suffix == ".pth":
+        with path_file.open("rb") as file:
+            text = file.read(_MAX_BYTES).decode("utf-8", "replace")
+        if path_file.suffix == ".pth":
             return [Path(line.strip()) for line in text.splitlines() if not line.startswith(("import", "#"))]
         mapping = _MAPPING.search(text)
         values = ast.literal_eval(mapping[1]).values() if mapping else ()
@@ -116,7 +128,7 @@ def _named(place: Path) -> list[Path]:
 
 
 def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
-    """Policy of these settings. Raises UsageError: the interpreter can't be used."""
+    """Return the policy of these settings. Raises UsageError: the interpreter can't be used."""
     python = settings.python
     if settings.installed is not None:
         entry = Installed(settings.installed)
@@ -142,7 +154,7 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
 
 
 def redactor_for(files: Mapping[str, StoredFile], overlay: Mapping[str, bytes]) -> Redactor:
-    """A redactor of the secrets in the environment and in `.env` files."""
+    """Return a redactor of the secrets in the environment and in `.env` files."""
     texts = {path: stored.text for path, stored in files.items() if stored.text is not None}
     texts |= {path: content[: 1 << 20].decode("utf-8", "replace") for path, content in overlay.items()}
     if not texts:

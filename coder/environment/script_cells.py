@@ -1,4 +1,4 @@
-"""The cells of a script or a notebook."""
+"""Split a script or a notebook into cells."""
 
 import json
 import re
@@ -7,11 +7,11 @@ from coder.base.errors import UsageError
 
 _MARK = re.compile(r"^#\s?%%(.*)$", re.MULTILINE)
 _NOT_CODE = re.compile(r"\s*(.*\s)?\[(markdown|md|raw)\]", re.IGNORECASE)
-_FORMAT = 4
+_NOTEBOOK_FORMAT = 4
 
 
 def cells_of(source: str) -> tuple[str, ...]:
-    """Cells of a script that hold code; without marks the script is one cell."""
+    """Return the code cells of a script; a script without marks is one cell."""
     marks = list(_MARK.finditer(source))
     ends = [*(mark.start() for mark in marks[1:]), len(source)]
     cells = [source[: marks[0].start()] if marks else source]
@@ -22,12 +22,13 @@ def cells_of(source: str) -> tuple[str, ...]:
 
 
 def cells_of_notebook(content: bytes, name: str) -> tuple[str, ...]:
-    """Code cells of a notebook file. Raises UsageError: it isn't one, or has an older format."""
+    """Return the code cells of a notebook file. Raises UsageError: not a notebook, or an older format."""
     try:
         notebook = json.loads(content)
-        if notebook["nbformat"] != _FORMAT:
+        if notebook["nbformat"] != _NOTEBOOK_FORMAT:
             raise UsageError(
-                f"{name} is a notebook of format {notebook['nbformat']}, and only {_FORMAT} can be read.\n"
+                f"{name} is a notebook of format {notebook['nbformat']}, and only {_NOTEBOOK_FORMAT} can be "
+                f"read.\n"
                 f"Bring it up to date: jupyter nbconvert --to notebook --inplace {name}"
             )
         cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]

@@ -1,4 +1,4 @@
-"""SessionTree: the session that a model works in, and the changes in its tree, call by call."""
+"""SessionTree: the session that a model works in, and the changes of its files, call by call."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from sandbox import Kernel
 
 Tree = Mapping[str, StoredFile | None]
-"""Files by path; None is one that was removed."""
+"""Files by path; None for a removed file."""
 _EXECUTABLE, _LINK = "100755", "120000"
 _CACHES = {
     "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".coverage",
     "node_modules",
 }  # fmt: skip
-"""Names of caches and leftovers of tools."""
+"""Names of caches and other files that tools leave."""
 _BASE_COMMIT = """for place in $INSTALLS; do [ -w "$place" ] || [ ! -d "$place" ] || echo "$place"; done
 command -v git >/dev/null || exit 0
 git init --quiet . && git config gc.auto 0 &&
@@ -35,11 +35,11 @@ git config user.name coder && git config user.email coder@localhost &&
 git add --all && git commit --quiet --message 'The files as they were'"""
 """Makes the workspace a repository, for the model's `git diff`."""
 _COMMIT_S = 10.0
-"""Longest wait for that; in a larger tree it continues beside the first command."""
+"""Longest wait for the commit in seconds; in a larger tree it continues during the first command."""
 
 
 class SessionTree:
-    """A session on the user's files, and its changes."""
+    """A session on the user's files, and the files changed in it."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class SessionTree:
         """Begin with the user's files in the workspace; files of `overlay` are visible only."""
         self.session = session
         self.kernel: Kernel | None = None
-        """For cells, where the run has them."""
+        """The kernel, if the run uses cells."""
         self._overlay = overlay
         self._root = Path(root) if root is not None else None
         self._begin(files)
@@ -66,35 +66,48 @@ class SessionTree:
             if PurePosixPath(path).name == ".gitignore" and file.text
         }
         self._ignores = ignores(texts)
-        self._known: dict[str, Change] = {}
+        self._seen_changes: dict[str, Change] = {}
 
     async def changes(self) -> tuple[dict[str, StoredFile | None], tuple[str, ...]]:
-        """Files that changed since the last call, and reasons against changes that can't be taken over."""
-        result = await self.session.changes(ignored=self._is_left)
-        refused = {change.path: reason for change in result.changes if (reason := self._refused(change))}
-        closed = {entry.path: entry.reason for entry in result.left_out}
-        refused |= _replaced(result.changes, {**refused, **closed})
-        now = {change.path: change for change in result.changes if change.path not in refused}
-        changed: dict[str, StoredFile | None] = {
-            path: _stored(change) for path, change in now.items() if _differs(change, self._known.get(path))
+        """Return the files that changed since the last call, and reasons for changes that are left out."""
+        result = await self.session.changes(ignored=self._is_ignored)
+        refusals = {
+            change.path: reason for change in result.changes if (reason := self._reason_to_refuse(change))
         }
-        changed |= {path: self.files.get(path) for path in self._known.keys() - now.keys()}
-        self._known = now
-        notes = [f"{one_line(path)}: {reason}" for path, reason in refused.items()]
-        return changed, (*notes, *(f"{entry.path}: {entry.reason}" for entry in result.left_out))
+        left_out = {entry.path: entry.reason for entry in result.left_out}
+        refusals |= _replaced_deletions(result.changes, {**refusals, **left_out})
+        current_changes = {change.path: change for change in result.changes if change.path not in refusals}
+        changed_files: dict[str, StoredFile | None] = {
+            path: _stored(change)
+            for path, change in current_changes.items()
+            if _differs(change, self._seen_changes.get(path))
+        }
+        changed_files |= {
+            path: self.files.get(path) for path in self._seen_changes.keys() - current_changes.keys()
+        }
+        self._seen_changes = current_changes
+        notes = [f"{one_line(path)}: {reason}" for path, reason in refusals.items()]
+        return changed_files, (*notes, *(f"{entry.path}: {entry.reason}" for entry in result.left_out))
 
     async def rebase(self, files: Mapping[str, StoredFile], tree: Tree) -> None:
-        """Replace the user's files by the present ones; the run's changes stay. Raises FileRefused."""
-        there = {**self.files, **{path: _stored(change) for path, change in self._known.items()}}
-        paths = [path for path in {**there, **files} if not is_same(there.get(path), files.get(path))]
+        """Replace the user's files by the current ones and keep the run's changes. Raises FileRefused."""
+        current_files = {
+            **self.files,
+            **{path: _stored(change) for path, change in self._seen_changes.items()},
+        }
+        paths = [
+            path
+            for path in {**current_files, **files}
+            if not is_same(current_files.get(path), files.get(path))
+        ]
         await self.write({path: files.get(path) for path in paths})
         await self.session.rebase()
         self._begin(files)
         await make_repository(self.session)
         await self.write(tree)
 
-    def _refused(self, change: Change) -> LeftOut | None:
-        """Reason why this file can't be written into the user's folder; None where it can."""
+    def _reason_to_refuse(self, change: Change) -> LeftOut | None:
+        """Return the reason why a file can't be written into the user's folder; None if it can."""
         if change.mode == _LINK and change.content is not None:
             return "link"
         try:
@@ -110,14 +123,16 @@ class SessionTree:
             return "special"
         return None
 
-    def _is_left(self, path: str) -> bool:
-        """Whether a path is ignored by git or a cache of tools, and no file that the run read."""
+    def _is_ignored(self, path: str) -> bool:
+        """Return whether a path is ignored by git or is a cache of tools, and is no file that the run
+        read.
+        """
         if path in self.files or path in self._folders:
             return False
         return path in self._overlay or PurePosixPath(path).name in _CACHES or self._ignores(path)
 
     async def write(self, changes: Tree) -> None:
-        """Write files that changed elsewhere. Raises FileRefused: a path outside, or a full disk."""
+        """Write files that changed elsewhere. Raises FileRefused: a path is outside, or the disk is full."""
         for path, stored in changes.items():
             if stored is None:
                 await self.session.remove(path)
@@ -133,40 +148,43 @@ async def lay_session(
     """Open a session on the user's files with the run's changes, in a new repository.
 
     Returns:
-        Its tree, and the names of read-only folders of installs.
+        The session's tree, and the names of read-only folders of installs.
     """
     files = {path: stored.content for path, stored in state.files.items()}
     await sandbox.lay(files | ignored_files(state))
     session = await stack.enter_async_context(sandbox.session())
-    work = SessionTree(session, files=state.files, root=state.root, overlay=state.settings.show)
+    session_tree = SessionTree(session, files=state.files, root=state.root, overlay=state.settings.show)
     if policy.kernel:
         from sandbox import Kernel
 
-        work.kernel = Kernel(session)
-    installs = [place for place in policy.folders if place.endswith("node_modules")]
+        session_tree.kernel = Kernel(session)
+    installs = [folder for folder in policy.folders if folder.endswith("node_modules")]
     read_only = await make_repository(session, installs)
     if state.dialogue.session.tree:
-        await work.write(state.dialogue.session.tree)
-    return work, read_only
+        await session_tree.write(state.dialogue.session.tree)
+    return session_tree, read_only
 
 
 async def make_repository(session: Session, installs: Collection[str] = ()) -> str:
-    """Commit the tree, so that `git diff` shows later changes; names the read-only ones of `installs`."""
-    committing = await session.start(_BASE_COMMIT, environment={"INSTALLS": " ".join(installs)})
+    """Commit the tree, so that `git diff` shows later changes; return the read-only ones of `installs`."""
+    commit = await session.start(_BASE_COMMIT, environment={"INSTALLS": " ".join(installs)})
     with suppress(TimeoutError):
         async with asyncio.timeout(_COMMIT_S):
-            await committing.wait()
-    return ", ".join(sorted(set(installs) & set(committing.output().splitlines())))
+            await commit.wait()
+    return ", ".join(sorted(set(installs) & set(commit.output().splitlines())))
 
 
-def _replaced(changes: Collection[Change], refused: Mapping[str, LeftOut]) -> dict[str, LeftOut]:
-    """Deletions to leave out as well: a file that can't land takes the place of the deleted one."""
-    above: dict[str, LeftOut] = {}
-    for path, why in refused.items():
-        above |= dict.fromkeys(map(str, PurePosixPath(path).parents), why)
+def _replaced_deletions(changes: Collection[Change], refusals: Mapping[str, LeftOut]) -> dict[str, LeftOut]:
+    """Return deletions to leave out as well: a file that can't land replaces the deleted one."""
+    reasons_of_parents: dict[str, LeftOut] = {}
+    for path, why in refusals.items():
+        reasons_of_parents |= dict.fromkeys(map(str, PurePosixPath(path).parents), why)
     deletions: dict[str, LeftOut] = {}
     for path in (change.path for change in changes if change.kind == "deleted"):
-        reasons = (above.get(path), *(refused.get(str(folder)) for folder in PurePosixPath(path).parents))
+        reasons = (
+            reasons_of_parents.get(path),
+            *(refusals.get(str(folder)) for folder in PurePosixPath(path).parents),
+        )
         deletions.update((path, reason) for reason in reasons if reason)
     return deletions
 

@@ -1,7 +1,7 @@
 """Toolchains that PATH names outside of the system's folders, and caches of packages.
 
-Programs of a project with their manifest see them; caches of installers are for sessions only. A folder that
-may hold credentials is not shown.
+Programs see them if the project has their manifest; caches of installers are for sessions only. A folder
+that may hold credentials is not shown.
 """
 
 import os
@@ -15,23 +15,23 @@ from pathlib import Path
 from sandbox import Policy
 
 SHOWN, _VENV = "/opt/shown", "/opt/venv"
-"""Where programs find what is shown beside the workspace, and the interpreter's virtual environment."""
-_USUAL = ("/usr/local/bin", "/usr/bin", "/bin")
+"""Where programs find shown folders, and the interpreter's virtual environment."""
+_SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _JAVA = ("pom.xml", "build.gradle", "build.gradle.kts")
 _GO = ("go.mod", "go.work")
 
 
 @dataclass(frozen=True, slots=True)
 class _Mount:
-    """A toolchain or a cache."""
+    """A toolchain or a cache that can be mounted."""
 
-    holds: tuple[str, ...]
-    """Files in a toolchain's folder; places of a cache, in the home folder or from a variable."""
+    paths: tuple[str, ...]
+    """Files that a toolchain's folder has; paths of a cache, in the home folder or from a variable."""
     manifests: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables with its path; {} is its place in the sandbox."""
-    never_with: tuple[str, ...] = ()
-    """Files that a cache must not hold to be mounted."""
+    """Variables that the mount needs; {} is its path in the sandbox."""
+    forbidding_files: tuple[str, ...] = ()
+    """Files that forbid mounting a cache that holds them."""
 
 
 _TOOLCHAINS = {
@@ -59,64 +59,68 @@ _INSTALLERS = {
     "npm-cache": _Mount(("$npm_config_cache", ".npm"), (), {"npm_config_cache": "{}"}),
     "uv-cache": _Mount(("$UV_CACHE_DIR", "$XDG_CACHE_HOME/uv", ".cache/uv"), (), {"UV_CACHE_DIR": "{}"}),
 }
-_ALL = _TOOLCHAINS | _CACHES | _INSTALLERS
+_MOUNTS = _TOOLCHAINS | _CACHES | _INSTALLERS
 
 
 def with_toolchains(policy: Policy, files: Collection[str], *, caches: bool = True) -> Policy:
-    """Mount the toolchains on PATH that a project's manifests need; `files` are its paths."""
+    """Mount the toolchains on PATH that a project's manifests need; `files` are the project's paths."""
     names = {path.rpartition("/")[2] for path in files}
     folders: dict[str, Path] = {}
     on_path = []
     for name, mount in (_TOOLCHAINS | (_CACHES if caches else {})).items():
         if names.isdisjoint(mount.manifests):
             continue
-        folder = _toolchain(name, mount) if name in _TOOLCHAINS else _cache(mount)
+        folder = _find_toolchain(name, mount) if name in _TOOLCHAINS else _find_cache(mount)
         if folder is not None and name in _TOOLCHAINS:
-            in_system = folder.is_relative_to("/usr")
-            on_path.append(f"{folder}/bin" if in_system else f"{SHOWN}/{name}/bin")
-            folder = None if in_system else folder
+            is_in_system = folder.is_relative_to("/usr")
+            on_path.append(f"{folder}/bin" if is_in_system else f"{SHOWN}/{name}/bin")
+            folder = None if is_in_system else folder
         if folder is not None:
             folders[name] = folder
-    on_path = [path for path in on_path if path not in _USUAL]
-    return _with(policy, folders).model_copy(update={"on_path": tuple(on_path)})
+    on_path = [path for path in on_path if path not in _SYSTEM_PATH]
+    return _with_mounts(policy, folders).model_copy(update={"on_path": tuple(on_path)})
 
 
 def with_layers(policy: Policy, *, caches: bool = True) -> Policy:
-    """Policy of a session: with caches of installers, and layers over mounted folders."""
-    kept = {name: folder for name, mount in _INSTALLERS.items() if (folder := _cache(mount)) is not None}
-    policy = _with(policy, kept) if caches else policy
+    """Return the policy of a session: with caches of installers, and layers over mounted folders."""
+    installer_caches = {
+        name: folder for name, mount in _INSTALLERS.items() if (folder := _find_cache(mount)) is not None
+    }
+    policy = _with_mounts(policy, installer_caches) if caches else policy
     modules = [place for place in policy.folders if place.endswith("node_modules")]
-    layered = (_VENV, *modules, *(name for name in policy.beside if name in _ALL))
+    layered = (_VENV, *modules, *(name for name in policy.beside if name in _MOUNTS))
     return policy.model_copy(update={"layered": layered})
 
 
-def _with(policy: Policy, folders: Mapping[str, Path]) -> Policy:
+def _with_mounts(policy: Policy, folders: Mapping[str, Path]) -> Policy:
     environment = {
         key: value.format(f"{SHOWN}/{name}")
         for name in folders
-        for key, value in _ALL[name].environment.items()
+        for key, value in _MOUNTS[name].environment.items()
     }
     return policy.model_copy(
         update={"beside": {**folders, **policy.beside}, "environment": environment | policy.environment}
     )
 
 
-def _cache(mount: _Mount) -> Path | None:
-    """First existing place of a cache, unless it holds a file that forbids it."""
-    paths = [os.path.expandvars(place) for place in mount.holds]
-    places = [Path.home() / place for place in paths if not place.startswith("$")]
-    folder = next((place.resolve() for place in places if place.is_dir()), None)
-    return None if folder is None or any((folder / one).exists() for one in mount.never_with) else folder
+def _find_cache(mount: _Mount) -> Path | None:
+    """Return the first existing path of a cache, unless it holds a file that forbids mounting."""
+    paths = [os.path.expandvars(path) for path in mount.paths]
+    folders = [Path.home() / path for path in paths if not path.startswith("$")]
+    folder = next((path.resolve() for path in folders if path.is_dir()), None)
+    return (
+        None if folder is None or any((folder / name).exists() for name in mount.forbidding_files) else folder
+    )
 
 
-def _toolchain(command: str, mount: _Mount) -> Path | None:
-    """Folder of the toolchain whose command is on PATH; None if it has no folder of its own."""
+def _find_toolchain(command: str, mount: _Mount) -> Path | None:
+    """Return the folder of the toolchain whose command is on PATH; None if it has no folder of its own."""
     program = Path(os.path.realpath(shutil.which(command) or "/"))
     folder = program.parent.parent
     if program.name == "rustup":
-        top = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
+        rustup_home = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
         with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-            settings = tomllib.loads((top / "settings.toml").read_text(encoding="utf-8"))
-            folder = top / "toolchains" / str(settings.get("default_toolchain", ""))
-    is_one = all((folder / part).exists() for part in (*mount.holds, f"bin/{command}"))
-    return folder if is_one else None
+            settings = tomllib.loads((rustup_home / "settings.toml").read_text(encoding="utf-8"))
+            folder = rustup_home / "toolchains" / str(settings.get("default_toolchain", ""))
+    is_toolchain = all((folder / part).exists() for part in (*mount.paths, f"bin/{command}"))
+    return folder if is_toolchain else None

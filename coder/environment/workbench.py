@@ -1,4 +1,4 @@
-"""Workbench: the sandboxes of one run, the candidate's and the checker's; opened when first used."""
+"""Workbench: the sandboxes of one run, the candidate's and the checker's; opened at their first use."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from coder.run.state import State
 
 _opened: set[tuple[str, str]] = set()
-"""Backends with policies of which this process has opened a sandbox: the next one opens, too."""
+"""Backends with policies for which this process has opened a sandbox, so that the next one opens, too."""
 
 _SESSIONS = ("session", "copy")
-"""Sandboxes that models work in."""
+"""Names of the sandboxes that models work in."""
 _LOCKS = ("candidate", "checker", *_SESSIONS, "work", "copying")
 
 
 class Workbench:
-    """Opens the sandboxes of one run when first used, and closes them."""
+    """Opens the sandboxes of one run at their first use, and closes them."""
 
     def __init__(
         self,
@@ -48,82 +48,89 @@ class Workbench:
         self.redactor = redactor
         self.on_output = on_output
         self.tools = tools
-        """The caller's functions, and MCP servers, that a model may call (`tools.registry.tools_of`)."""
+        """Functions of the caller and MCP servers that a model may call (`tools.registry.tools_of`)."""
         self.optional_tools = optional_tools
-        """Others, of which no strategy is refused."""
+        """Further tools, which strategies without tools ignore."""
         self.survey: tuple[Mapping[str, StoredFile], str, Survey] | None = None
-        """What models see of the repository, with the files and the words it was chosen for."""
+        """The survey of the repository, with the files and the prompt that it was made for."""
         self.python_line: str | None = None
-        """Line on the sandbox's Python, once looked up."""
+        """Description of the sandbox's Python, cached."""
         self.read_only = ""
-        """Folders of installs that are read-only in the session, since it has no layer over them."""
+        """Names of installed folders that are read-only in the session, as no layer covers them."""
         self._open = open_sandbox
         self._kind = (backend, policy.model_dump_json()) if backend is not None else None
-        """What is known to open once it has; None of a caller's own `open_sandbox`."""
+        """Backend and policy, the key for `_opened`; None for the caller's `open_sandbox`."""
         self.asked_hosts: AskedHosts | None = None
-        """Hosts that a person must allow between two calls; None: not asked about in that way."""
+        """Hosts that a person must allow between two calls; None if hosts aren't asked about between
+        calls."""
         if waits_for_hosts and ask_host is None:
             from coder.environment.asked_hosts import AskedHosts
 
             self.asked_hosts = AskedHosts()
         self._ask_host = ask_host
-        """Asks a person while a program waits; None: nobody is there."""
+        """Function that asks a person while a program waits; None if no person is there."""
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
-        self._work: SessionTree | None = None
+        self._session_tree: SessionTree | None = None
         self._copy: SessionTree | None = None
-        """The session of a dialogue whose changes are discarded."""
-        self._laid: Tree | None = None
-        """The run's changes when the session began to open; None once it was used."""
+        """The session whose changes are discarded."""
+        self._initial_changes: Tree | None = None
+        """The run's changes when the session began to open; None after its first use."""
         self.known_to: set[str] = set()
-        """Participants whose dialogues have made a call in the session that is open."""
+        """Participants whose dialogues have made a call in the open session."""
         self._has_sessions: bool | None = None
-        self._early: dict[str, asyncio.Task[object]] = {}
-        self.trying = asyncio.Lock()
-        """Held while changes are tried: attempts beside one another share these sandboxes."""
+        self._opening: dict[str, asyncio.Task[object]] = {}
+        self.verify_lock = asyncio.Lock()
+        """Lock that is held while a change is verified, as concurrent attempts share the sandboxes."""
         self._locks = {name: asyncio.Lock() for name in _LOCKS}
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for early in self._early.values():
-            early.cancel()
-            await asyncio.wait([early])
-        await _all(stack.aclose() for stack in self._stacks.values())
+        for task in self._opening.values():
+            task.cancel()
+            await asyncio.wait([task])
+        await _await_all(stack.aclose() for stack in self._stacks.values())
 
     async def open(self, *names: Literal["candidate", "checker"], early: bool = True) -> None:
-        """Open these sandboxes: beside what follows, where this process has opened such a one before.
+        """Open these sandboxes, in the background if this process has opened such a sandbox before.
 
         Args:
-            early: False leaves that to the one who first needs it, where this process has opened one.
+            early: if False, a sandbox that is known to open is only opened at its first use.
 
         Raises:
-            SandboxError: none can be opened.
+            SandboxError: a sandbox can't be opened.
         """
         if self._kind in _opened:
             for name in names if early else ():
                 self._begin(name, self._sandbox(name))
             return
-        await _all(self._sandbox(name) for name in names)
+        await _await_all(self._sandbox(name) for name in names)
         if self._kind is not None:
             _opened.add(self._kind)
 
     async def candidate(self) -> Sandbox:
-        """Where the candidate's code runs. Raises SandboxError: it can't be opened."""
+        """Return the sandbox that runs the candidate's code. Raises SandboxError: it can't be opened."""
         return await self._sandbox("candidate")
 
     async def checker(self) -> Sandbox:
-        """Where the checks run, never the candidate's code. Raises SandboxError: it can't be opened."""
+        """Return the sandbox that runs checks, never candidate code.
+
+        Raises SandboxError: it can't be opened.
+        """
         return await self._sandbox("checker")
 
     @property
     def opened(self) -> str:
-        """The backend of the sandboxes that are open; empty where none is."""
+        """The backend of the open sandboxes; empty if none is open."""
         return next((sandbox.backend for sandbox in self._sandboxes.values()), "")
 
     async def has_sessions(self) -> bool:
-        """Whether the backend has sessions: except on bubblewrap, open one to see. Raises SandboxError."""
+        """Return whether the backend has sessions; except on bubblewrap, open one to see.
+
+        Raises SandboxError.
+        """
         sandbox = await self.candidate()
         if self._has_sessions is None and sandbox.backend != "bubblewrap":
             try:
@@ -135,54 +142,55 @@ class Workbench:
 
     @property
     def open_session(self) -> Session | None:
-        """The session, where one is open."""
-        return self._work.session if self._work is not None else None
+        """The session if it is open, else None."""
+        return self._session_tree.session if self._session_tree is not None else None
 
     def open_session_early(self, state: State) -> None:
-        """Start to open the session beside the model's first call; if that fails, `session` tries again."""
-        if self._work is None:
+        """Start to open the session during the model's first call; if that fails, `session` tries again."""
+        if self._session_tree is None:
             self._begin("work", self.session(state))
 
     def _begin(self, name: str, opening: Coroutine[Any, Any, object]) -> None:
-        """Open something in a task, once; where that fails, the one who needs it tries again, and is told."""
-        if name in self._early:
+        """Open a sandbox or session once, in a task; if that fails, its first user tries again."""
+        if name in self._opening:
             opening.close()
             return
-        self._early[name] = asyncio.create_task(opening)
-        self._early[name].add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._opening[name] = asyncio.create_task(opening)
+        self._opening[name].add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def session(self, state: State, *, anew: bool = False) -> SessionTree:
-        """The session that the model works in, on the user's files with its changes; never for a verdict.
+        """Return the session that the model works in, on the user's files with its changes; never for a
+        verdict.
 
         Args:
-            anew: the one that is open has failed.
+            anew: whether to open a new session, as the open one has failed.
 
         Raises:
-            SandboxError: it can't be opened, or the backend has no sessions.
+            SandboxError: the session can't be opened, or the backend has no sessions.
         """
         async with self._locks["work"]:
-            if self._work is not None and anew:
-                self._work = None
+            if self._session_tree is not None and anew:
+                self._session_tree = None
                 await self._close("session")
-            if self._work is None:
-                work = await self._lay("session", state)
-                self._work, self._laid = work, state.dialogue.session.tree
+            if self._session_tree is None:
+                session_tree = await self._lay("session", state)
+                self._session_tree, self._initial_changes = session_tree, state.dialogue.session.tree
                 self.known_to.clear()
-                return work
-            laid, self._laid = self._laid, None
-            if self._work.files is not state.files:
-                await self._work.rebase(state.files, state.dialogue.session.tree)
-            elif late := _since(
+                return session_tree
+            laid, self._initial_changes = self._initial_changes, None
+            if self._session_tree.files is not state.files:
+                await self._session_tree.rebase(state.files, state.dialogue.session.tree)
+            elif late_changes := _changes_since(
                 laid, state.dialogue.session.tree
-            ):  # edits in an answer's text came while it opened
-                await self._work.write(late)
-            return self._work
+            ):  # edits of an answer's text made while the session opened
+                await self._session_tree.write(late_changes)
+            return self._session_tree
 
     async def copy_session(self, state: State, *, anew: bool = False) -> SessionTree:
-        """A session in a sandbox of its own, on the same files; what is changed there reaches no other.
+        """Return a session in a separate sandbox on a copy of the files, whose changes are discarded.
 
         Args:
-            anew: the one that is open has failed.
+            anew: whether to open a new session, as the open one has failed.
 
         Raises:
             SandboxError: as for `session`.
@@ -196,7 +204,7 @@ class Workbench:
             return self._copy
 
     async def close_copy(self) -> None:
-        """Discard what was changed in the copy of the session: the next one is a fresh one."""
+        """Discard the changes in the copy of the session; the next copy is fresh."""
         async with self._locks["copying"]:
             self._copy = None
             await self._close("copy")
@@ -206,8 +214,8 @@ class Workbench:
         from coder.environment.session_tree import lay_session
 
         sandbox = await self._sandbox(name, caches=state.settings.caches)
-        work, self.read_only = await lay_session(sandbox, self._stacks[name], state, self.policy)
-        return work
+        session_tree, self.read_only = await lay_session(sandbox, self._stacks[name], state, self.policy)
+        return session_tree
 
     async def _close(self, name: str) -> None:
         self._sandboxes.pop(name, None)
@@ -215,7 +223,7 @@ class Workbench:
             await stack.aclose()
 
     async def _sandbox(self, name: str, *, caches: bool = True) -> Sandbox:
-        async with self._locks[name]:  # one for each: they open at the same time
+        async with self._locks[name]:  # one lock per sandbox, as they open concurrently
             if name not in self._sandboxes:
                 stack = AsyncExitStack()
                 policy = await self._session_policy(caches) if name in _SESSIONS else self.policy
@@ -224,8 +232,8 @@ class Workbench:
             return self._sandboxes[name]
 
     async def _session_policy(self, caches: bool) -> Policy:
-        asks = self.asked_hosts.may_reach if self.asked_hosts is not None else self._ask_host
-        policy = for_session(self.policy).model_copy(update={"ask_host": asks})
+        ask_host = self.asked_hosts.may_reach if self.asked_hosts is not None else self._ask_host
+        policy = for_session(self.policy).model_copy(update={"ask_host": ask_host})
         if (await self.candidate()).backend != "bubblewrap":
             return policy
         from coder.environment.toolchains import with_layers
@@ -233,14 +241,16 @@ class Workbench:
         return with_layers(policy, caches=caches)
 
 
-def _since(laid: Tree | None, tree: Tree) -> Tree:
-    """What has changed since these changes were laid; nothing where that was seen to."""
-    before = tree if laid is None else laid
-    return {path: file for path, file in tree.items() if path not in before or before[path] is not file}
+def _changes_since(laid: Tree | None, tree: Tree) -> Tree:
+    """Return the changes made after `laid`; empty if `laid` is None."""
+    tree_before = tree if laid is None else laid
+    return {
+        path: file for path, file in tree.items() if path not in tree_before or tree_before[path] is not file
+    }
 
 
-async def _all(tasks: Iterable[Coroutine[Any, Any, object]]) -> None:
-    """Await all at the same time. Raises the first error; the others are cancelled."""
+async def _await_all(tasks: Iterable[Coroutine[Any, Any, object]]) -> None:
+    """Await all tasks concurrently. Raises the first error; the other tasks are cancelled."""
     try:
         async with asyncio.TaskGroup() as group:
             for task in tasks:

@@ -1,1 +1,1 @@
-"""What a person types: commands, conversations, installs. Read cli."""
+"""The user's interfaces: commands, conversations, installs. Read cli."""

@@ -1,1 +1,1 @@
-"""Runs for other programs: HTTP, the studio, the Model Context Protocol. Read server."""
+"""Interfaces for other programs: HTTP, the studio, the Model Context Protocol. Read server."""

@@ -1,4 +1,4 @@
-"""What commands share, those of `benchmarks` too: flags, help, screen, signals, failures in words.
+"""Parts shared by the commands, also of `benchmarks`: flags, help, screen, signals, error messages.
 
 Read flags, screen, render.
 """

@@ -1,4 +1,4 @@
-"""Advice: the next step of a run, and what helps one that didn't solve its task, by why it didn't."""
+"""Advice: the next step of a run, and help for a run that didn't solve its task, by the cause."""
 
 import shlex
 from math import ceil
@@ -22,30 +22,33 @@ _LEFT_OUT: dict[LeftOut, str] = {
 
 
 def next_steps(run: Run) -> str:
-    """The commands that continue from here, and what helps first."""
+    """Return the commands that continue from here, preceded by advice."""
     steps = [f"{own_command()} show {run.run_id}"]
     match run.status:
         case "error" if run.uncommitted is not None:
             steps.append(f"{own_command()} resume {run.run_id} --apply")
         case "error" if run.exit_code == UsageError.exit_code:
-            steps.append("start it again")  # the folder has changed, or a flag is missing: it stays as it is
+            steps.append("start it again")  # the folder has changed, or a flag is missing
         case "interrupted" | "error":
             steps.append(f"{own_command()} resume {run.run_id}")
         case "limit":
-            steps += [*filter(None, [_advice(run)]), f"{own_command()} resume {run.run_id} {_raised(run)}"]
+            steps += [
+                *filter(None, [_advice(run)]),
+                f"{own_command()} resume {run.run_id} {_raised_limit_flag(run)}",
+            ]
         case "waiting":
             if run.question is not None and run.question.about == "tools":
-                steps.append("with the --mcp and --tool of its start:")  # the log has none of them
-            steps += [f"{own_command()} approve {run.run_id}{flag}" for flag in _answering(run)]
+                steps.append("with the --mcp and --tool of its start:")  # the log doesn't hold tools
+            steps += [f"{own_command()} approve {run.run_id}{flag}" for flag in _answer_flags(run)]
         case "unsolved" | "stuck":
             steps.append(_advice(run))
         case "unverified" if run.cause == "own_tests" and not run.landed:
             steps.append(f"{own_command()} resume {run.run_id} --accept-unverified")
         case "unverified" if (run.patch or run.test_patch) and not run.landed and run.exit_code:
-            steps.append(f"{own_command()} resume {run.run_id} --accept-unverified{_allowing(run)}")
+            steps.append(f"{own_command()} resume {run.run_id} --accept-unverified{_allow_flags(run)}")
         case "unverified" if run.calls and not run.tests:
             steps.append('give it something to check: --check "assert …" or --test CMD')
-    if run.landed and (flags := _allowing_held(run)):
+    if run.landed and (flags := _allow_held_flags(run)):
         steps.append(f"{own_command()} resume {run.run_id}{flags}")
     if run.landed:
         steps.append(f"{own_command()} undo {run.run_id}")
@@ -56,14 +59,14 @@ def next_steps(run: Run) -> str:
     return "   ".join(steps)
 
 
-def _answering(run: Run) -> list[str]:
-    """The flags that answer what the run waits with."""
+def _answer_flags(run: Run) -> list[str]:
+    """Return the flags that answer the run's open question."""
     is_yes_or_no = run.question is not None and run.question.kind == "approve"
     return ["", ' --no "why"'] if is_yes_or_no else [' --answer "…"']
 
 
 def _advice(run: Run) -> str:
-    """The next step of a run that is unsolved, stuck or at a limit; of the last empty without a cause."""
+    """Return the next step of an unsolved or stuck run, or of a run at a limit, for which it may be empty."""
     names = " ".join(run.lacks)
     match run.cause:
         case "missing_module":
@@ -87,32 +90,32 @@ def _advice(run: Run) -> str:
             return "" if run.status == "limit" else "try a stronger --model"
 
 
-def _allowing(run: Run) -> str:
-    """The flags for edits of given tests without which the change can't land, or which are all of it."""
+def _allow_flags(run: Run) -> str:
+    """Return the flags for edits of given tests that the change needs or consists of."""
     if run.patch and not run.contradicts:
-        return _allowing_held(run)
-    paths = [path for path, why in run.left_out.items() if why == "needs_allow"]
-    return "".join(f" --allow {shlex.quote(path)}" for path in paths) + _allowing_held(run)
+        return _allow_held_flags(run)
+    paths = [path for path, reason in run.left_out.items() if reason == "needs_allow"]
+    return "".join(f" --allow {shlex.quote(path)}" for path in paths) + _allow_held_flags(run)
 
 
-def _allowing_held(run: Run) -> str:
-    """The flags for files that may run by themselves later."""
-    paths = [path for path, why in run.left_out.items() if why == "held"]
+def _allow_held_flags(run: Run) -> str:
+    """Return the flags for files that may run by themselves later."""
+    paths = [path for path, reason in run.left_out.items() if reason == "held"]
     return "".join(f" --allow {shlex.quote(path)}" for path in paths)
 
 
-def _raised(run: Run) -> str:
-    """The flag for twice the limit that was reached, or more where the next call needs it."""
-    limits, least = run.limits, run.limit_least or 0.0
+def _raised_limit_flag(run: Run) -> str:
+    """Return the flag for twice the reached limit, or for more if the next call needs it."""
+    limits, minimum = run.limits, run.limit_least or 0.0
     match run.limit:
         case "tokens":
-            return f"--max-tokens {max(2 * (limits.max_tokens or 1), ceil(least))}"
+            return f"--max-tokens {max(2 * (limits.max_tokens or 1), ceil(minimum))}"
         case "cost":
-            return f"--max-cost {max(2 * float(limits.max_cost), ceil(least * 100) / 100):g}"
+            return f"--max-cost {max(2 * float(limits.max_cost), ceil(minimum * 100) / 100):g}"
         case "call":
-            return f"--max-call-cost {ceil(least * 100) / 100:g}"
+            return f"--max-call-cost {ceil(minimum * 100) / 100:g}"
         case "answer":
-            return f"--max-answer-tokens {ceil(least)}" if least else "--model NAME"
+            return f"--max-answer-tokens {ceil(minimum)}" if minimum else "--model NAME"
         case "time":
             return f"--timeout {2 * limits.timeout:g}"
         case _:
@@ -120,9 +123,11 @@ def _raised(run: Run) -> str:
 
 
 def left_out(run: Run) -> list[str]:
-    """What the answer changes and didn't land, a line for each reason."""
+    """Return a line for each reason why changes of the answer didn't land."""
     groups: dict[LeftOut, list[str]] = {}
     for path, why in run.left_out.items():
         groups.setdefault(why, []).append(path)
-    words = _LEFT_OUT | ({"needs_allow": _LEFT_OUT["decides"]} if run.landed else {})  # the rest landed alone
+    words = _LEFT_OUT | (
+        {"needs_allow": _LEFT_OUT["decides"]} if run.landed else {}
+    )  # the change landed without these files
     return [f"{join_names(paths)}: {words[why]}" for why, paths in groups.items()]

@@ -1,40 +1,40 @@
-"""How a question of a run stands on a terminal, and how a typed line answers it.
+"""Format a question of a run for a terminal, and turn a typed line into its answer.
 
-What is asked stands above the place to type, whole: a yes is offered only below its last line.
+The whole question is printed above the input line: a yes is only offered after its last line.
 """
 
 from coder.base.text.sanitize import one_line, printable
 from coder.run.questions import YES_OR_NO, Decision, Question, Waits, is_no, is_yes, this_person
 from coder.show.chat_commands import is_lone_answer
 
-_ALWAYS = ("a", "always")
-_IN_WORDS = ("landing", "plan")
-"""What words may answer: they say what should be different."""
-_OR_WORDS = "[y]es, [N]o, or say what should be different: "
+_ALWAYS_ANSWERS = ("a", "always")
+_TOPICS_WITH_WORDS = ("landing", "plan")
+"""Questions that may be answered in words, which say what should be different."""
+_CHOICES_WITH_WORDS = "[y]es, [N]o, or say what should be different: "
 _WIDTH = 300
-"""Characters of a question that stands before the place to type; a longer one stands above it."""
+"""Longest question on the input line in characters; a longer one is printed above it."""
 
 
 def question_lines(question: Question) -> list[str]:
-    """The lines above the place to type, harmless for a terminal: a note, the text, its options."""
+    """Return the lines above the input line, without control characters: a note, the text, its options."""
     lines = [f"  ! {line}" for line in printable(question.note.strip()).splitlines()]
     if question.kind == "approve" and _is_short(question):
         return lines
     lines += [f"  ? {line}" for line in printable(question.text.strip()).splitlines()]
     if question.kind == "approve":
         return lines
-    return lines + [f"    {n}. {one_line(option)}" for n, option in enumerate(question.options, 1)]
+    return lines + [f"    {number}. {one_line(option)}" for number, option in enumerate(question.options, 1)]
 
 
 def prompt_of(question: Question) -> str:
     """Return the prompt of the input line."""
     if question.kind != "approve":
         return "answer: "
-    below = "Follow it?" if question.about == "plan" else "Allow this?"
-    text = one_line(question.text, width=_WIDTH) if _is_short(question) else below
+    request = "Follow it?" if question.about == "plan" else "Allow this?"
+    text = one_line(question.text, width=_WIDTH) if _is_short(question) else request
     if "always" in question.options:
         return f"{text} [y]es, [a]lways, [N]o: "
-    return f"{text} {_OR_WORDS if question.about in _IN_WORDS else YES_OR_NO}"
+    return f"{text} {_CHOICES_WITH_WORDS if question.about in _TOPICS_WITH_WORDS else YES_OR_NO}"
 
 
 def _is_short(question: Question) -> bool:
@@ -42,22 +42,22 @@ def _is_short(question: Question) -> bool:
     return len(text) <= _WIDTH and len(text.splitlines()) <= 1
 
 
-def typed_answer(question: Question, typed: str | None) -> Decision:
-    """The answer that a line gives; of options also by its number.
+def typed_answer(question: Question, line: str | None) -> Decision:
+    """Return the answer that a typed line gives; an option may be given by its number.
 
     Raises:
-        Waits: an empty line for words; or none, as the terminal is closed.
+        Waits: the line is empty, or there is none as the terminal is closed.
     """
-    if typed is None:
+    if line is None:
         raise Waits(question.text)
-    typed, who = typed.strip(), this_person()
+    line, person = line.strip(), this_person()
     if question.kind == "approve":
-        is_always = "always" in question.options and typed.lower() in _ALWAYS
-        decision = "always" if is_always else "yes" if is_yes(typed) else "no"
-        has_words = question.about in _IN_WORDS and not (
-            is_yes(typed) or is_no(typed) or is_lone_answer(typed)
+        is_always = "always" in question.options and line.lower() in _ALWAYS_ANSWERS
+        decision = "always" if is_always else "yes" if is_yes(line) else "no"
+        has_words = question.about in _TOPICS_WITH_WORDS and not (
+            is_yes(line) or is_no(line) or is_lone_answer(line)
         )
-        return Decision(decision=decision, words=typed if has_words else "", who=who, how="terminal")
-    if not typed:
+        return Decision(decision=decision, words=line if has_words else "", who=person, how="terminal")
+    if not line:
         raise Waits(question.text)
-    return question.worded(typed).model_copy(update={"who": who, "how": "terminal"})
+    return question.worded(line).model_copy(update={"who": person, "how": "terminal"})

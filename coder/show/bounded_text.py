@@ -1,31 +1,39 @@
-"""BoundedText: the beginning and the end of a text that comes in pieces, however long it is."""
+"""BoundedText: the beginning and the end of a text that arrives in pieces."""
 
 _HEAD = 4_000
-"""Characters that are shown as they come."""
+"""Characters shown as they arrive."""
 _TAIL = 4_000
-"""Characters that are shown at the end."""
+"""Characters shown at the end."""
 
 
 class BoundedText:
-    """One text at a time: `feed` gives what can be shown at once, `end` what was held back."""
+    """One text at a time: `feed` returns text to show at once, `end` the held-back end."""
 
     def __init__(self) -> None:
         self._shown = self._left_out = 0
         self._tail = ""
 
     def feed(self, piece: str) -> str:
-        """What of this piece is shown now."""
+        """Return the part of a piece to show now."""
         head = piece[: max(0, _HEAD - self._shown)]
         self._shown += len(head)
-        rest = self._tail + piece[len(head) :]
-        self._left_out += max(0, len(rest) - _TAIL)
-        self._tail = rest[-_TAIL:]
+        held_back = self._tail + piece[len(head) :]
+        self._left_out += max(0, len(held_back) - _TAIL)
+        self._tail = held_back[-_TAIL:]
         return head
 
-    def end(self, whole: str) -> str:
-        """The last characters, behind how many were left out and where the `whole` is; begins a new text."""
-        note = f"\n[… {self._left_out:,} characters are left out here; {whole}]\n" if self._left_out else ""
-        rest = f"{note}{self._tail}"
+    def end(self, full_text_place: str) -> str:
+        """Return the last characters, after a note on those left out; begin a new text.
+
+        Args:
+            full_text_place: where the full text is, for the note.
+        """
+        note = (
+            f"\n[… {self._left_out:,} characters are left out here; {full_text_place}]\n"
+            if self._left_out
+            else ""
+        )
+        ending = f"{note}{self._tail}"
         self._shown = self._left_out = 0
         self._tail = ""
-        return rest
+        return ending

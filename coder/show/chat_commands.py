@@ -1,4 +1,4 @@
-"""Commands: what a line means, and the words for each command. Pure."""
+"""Chat commands: parse a line, and describe each command. Pure."""
 
 import shlex
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ COMMANDS = {
     "help": ("", "this list"),
     "quit": ("", "end; coder chat --resume RUN continues"),
 }
-"""Arguments and meaning by name, in the order in which `/help` lists them."""
+"""Arguments and descriptions by name, in the order of `/help`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +45,26 @@ class ChatCommand:
 
 
 def is_lone_answer(line: str) -> bool:
-    """The line is a letter that answers a question with choices; words may answer what the model asks."""
+    """Return whether the line is a single letter that answers a question with choices."""
     return line.strip().lower() in ("y", "n", "q")
 
 
-def is_for_us(line: str) -> bool:
-    """The line is a command, known or not: it never goes to the model."""
+def is_command(line: str) -> bool:
+    """Return whether the line is a command, known or not, which never goes to the model."""
     text = line.strip()
     is_program = text.startswith("!") and bool(text[1:].strip())
     return is_program or (text.startswith("/") and not text.startswith("//"))
 
 
 def is_message(lines: Sequence[str]) -> bool:
-    """Lines that arrive at once are one pasted message, unless each is a command or a lone answer."""
-    return len(lines) > 1 and not all(is_for_us(line) or is_lone_answer(line) for line in lines)
+    """Return whether lines that arrive at once are one pasted message, not commands or single-letter
+    answers.
+    """
+    return len(lines) > 1 and not all(is_command(line) or is_lone_answer(line) for line in lines)
 
 
-def why_not_now(line: str) -> str:
-    """What is told of a command at a question: there is none of its name, or it runs at the prompt."""
+def reason_against_command(line: str) -> str:
+    """Return a message on a command typed at a question: it doesn't exist, or it runs at the prompt."""
     try:
         parse_line(line)
     except UsageError as error:
@@ -71,9 +73,12 @@ def why_not_now(line: str) -> str:
 
 
 def parse_line(line: str) -> ChatCommand | str:
-    """A command, or a message; two slashes begin one that begins with one. UsageError: no such command."""
+    """Return a command, or a message; `//` begins a message with a slash.
+
+    Raises UsageError: no such command.
+    """
     text = line.strip()
-    if not is_for_us(text):
+    if not is_command(text):
         return text.removeprefix("/") if text.startswith("//") else text
     if text.startswith("!"):
         return ChatCommand("!", text[1:].strip())
@@ -84,7 +89,10 @@ def parse_line(line: str) -> ChatCommand | str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a command's arguments, as a shell parts them; UsageError: a quotation has no end."""
+    """Return the words of a command's arguments, split as by a shell.
+
+    Raises UsageError: an unclosed quotation.
+    """
     try:
         return shlex.split(text)
     except ValueError as error:
@@ -92,7 +100,7 @@ def words_of(text: str) -> list[str]:
 
 
 def help_rows() -> list[tuple[str, str]]:
-    """Each command, and what it does."""
+    """Return each command with its description."""
     rows = [(f"/{name} {arguments}".strip(), words) for name, (arguments, words) in COMMANDS.items()]
     rows += [("!COMMAND", "run a command in the sandbox, and show it to the model")]
     return [*rows, ("@PATH", "in a message: that file is meant")]

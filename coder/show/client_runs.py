@@ -1,4 +1,4 @@
-"""Runs and programs that clients ask for: in one folder of the user's, under the user's own configuration."""
+"""Runs and programs that clients request, in one folder and under the configuration of the server's user."""
 
 import asyncio
 import os
@@ -42,36 +42,36 @@ from coder.store.run_list import resolve
 from sandbox import SandboxError
 
 T = TypeVar("T")
-_WEAK = ("restricted", "unsafe-host")
-"""Backends that are used by their names alone."""
+_WEAK_BACKENDS = ("restricted", "unsafe-host")
+"""Backends that are only used if named."""
 _DISK_MB = 256
-"""Of one program, as `coder run` has it."""
+"""Disk of one program, as in `coder run`."""
 
 
 class ClientWatch(Watch):
     """Watch of a run that a client requested."""
 
     run_id: str | None = None
-    """Of the run that is watched, once it has begun."""
+    """Id of the watched run, once it has begun."""
     also: Watch | None = None
-    """Sees each event, too."""
+    """Another watch that receives each event."""
 
     def event(self, event: Event) -> None:
-        """Take an event of the run."""
-        self.run_id = event.run  # of several side by side any
+        """Receive an event of the run."""
+        self.run_id = event.run  # of concurrent runs, any
         if self.also is not None:
             self.also.event(event)
 
     def note(self, text: str) -> None:
-        """Tell a line."""
+        """Receive a line of text."""
 
     def telling(self) -> AbstractAsyncContextManager[None]:
-        """Tell what comes, while the block lasts."""
+        """Return a context during which events are passed to the client."""
         return nullcontext()
 
 
 class Runs:
-    """At most as many runs and programs at once as there are places."""
+    """Runs and programs of clients, up to a number at a time."""
 
     def __init__(
         self,
@@ -85,16 +85,19 @@ class Runs:
         """Work below a folder, and nowhere else.
 
         Args:
-            free: has a place for each worker; None has one for each processor.
-            client: name of a token, which goes on with runs that tokens have begun; None: the operator.
-            waits: for a free place; False: raise Busy.
-            traces: sees the events of all runs.
+            free: the semaphore of workers; None: one worker for each processor.
+            client: the name of a token, which may continue runs that tokens have begun; None: the operator.
+            waits: whether to wait for a free worker; False: raise Busy.
+            traces: a watch that receives the events of all runs.
         """
         self._root, self.client, self._waits = root.resolve(), client, waits
         self._free, self._traces = free or asyncio.Semaphore(os.cpu_count() or 1), traces
 
     def below(self, path: str) -> Path:
-        """Resolve an existing path below the root, with links. Raises UsageError: elsewhere, or missing."""
+        """Return an existing path below the root, with links resolved.
+
+        Raises UsageError: outside, or missing.
+        """
         try:
             resolved = (self._root / path).resolve(strict=True)
         except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
@@ -106,7 +109,7 @@ class Runs:
     async def program(
         self, code: str | None, files: Mapping[str, str], command: str | None, timeout_s: float | None
     ) -> dict[str, Any]:
-        """Run one program in a sandbox; the document of `coder run --json`."""
+        """Run one program in a sandbox, and return the document of `coder run --json`."""
         if (code is None) == (command is None):
             raise UsageError("Give either code, or a command.")
         check_text(code, command, dict(files))
@@ -114,12 +117,12 @@ class Runs:
         config = load().config
         settings = config.settings()
         if timeout_s is not None:
-            is_set = "program_timeout" in config.names  # the default bounds nobody's wish
-            least_s = min(timeout_s, settings.program_timeout) if is_set else timeout_s
-            settings = settings.model_copy(update={"program_timeout": least_s})
+            is_set = "program_timeout" in config.names  # the default doesn't limit clients
+            timeout_limit_s = min(timeout_s, settings.program_timeout) if is_set else timeout_s
+            settings = settings.model_copy(update={"program_timeout": timeout_limit_s})
         words = split_command(command) or ()
-        wanted = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
-        job = make_job(wanted, settings, read_source=lambda: b"")
+        invocation = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
+        job = make_job(invocation, settings, read_source=lambda: b"")
         contents = {name: text.encode() for name, text in files.items()}
         self._require_free()
         async with self._free:
@@ -137,19 +140,19 @@ class Runs:
         run: str | None = None,
         request: str | None = None,
     ) -> Run:
-        """Work on a task. A client can't see what a new test is worth: a given one decides.
+        """Work on a task. Only given tests decide, as a client can't judge new ones.
 
         Args:
-            run: the id of the new run, which any server below this folder may go on with.
-            request: SHA-256 of the request, for later ones with the same Idempotency-Key.
+            run: the id of the new run, which any server below this folder may continue.
+            request: SHA-256 of the request, for later requests with an equal Idempotency-Key.
         """
         check_text(task.model_dump(mode="json"))
         check_names(test.path for test in task.test_files)
         loaded = load({"require": "tests"}, workspace=task.workspace)
         settings = loaded.config.settings()
-        both = tuple(dict.fromkeys((*settings.approve, *approve)))
-        began = {"served": self._root if run else None, "client": self.client, "request": request}
-        settings = settings.model_copy(update={"approve": both, **began})
+        approved_topics = tuple(dict.fromkeys((*settings.approve, *approve)))
+        origin = {"served": self._root if run else None, "client": self.client, "request": request}
+        settings = settings.model_copy(update={"approve": approved_topics, **origin})
         for note in loaded.notes:
             client.note(note)
         opening = open_models(
@@ -160,44 +163,55 @@ class Runs:
             must_know_price=loaded.cost_was_asked,
         )
 
-        own = Options(settings=settings, run_id=run)
-        return await self._told(loaded, opening, client, lambda options: solve(task, **(options | own)))
+        options_of_run = Options(settings=settings, run_id=run)
+        return await self._run_watched(
+            loaded, opening, client, lambda options: solve(task, **(options | options_of_run))
+        )
 
     async def answer(self, prefix: str, decision: Decision, client: ClientWatch, *, question_id: str) -> Run:
         """Answer the question with this id, unless it is answered already, and continue the run."""
         state = await self.state(prefix)
         await when_free(lambda: answer(state.run, decision, question_id=question_id))
-        return await (self.go_on(state, client) if self.may_go_on(state) else self.status(state.run))
+        return await (self.go_on(state, client) if self.may_continue(state) else self.status(state.run))
 
-    def may_go_on(self, state: State) -> bool:
-        """Whether a run has settings of a server, and not those that its operator has chosen for it alone."""
+    def may_continue(self, state: State) -> bool:
+        """Return whether a run has a server's settings, not settings that its operator chose for this run
+        alone.
+        """
         backend = state.settings.sandbox
-        if backend in _WEAK and backend != load().config.settings().sandbox:
+        if backend in _WEAK_BACKENDS and backend != load().config.settings().sandbox:
             return False
         return self.client is None or state.settings.served is not None or state.settings.client is not None
 
     async def go_on(self, state: State, client: ClientWatch) -> Run:
-        """Go on with a run, by its own settings and models. Raises UsageError: it is the operator's own."""
-        if not self.may_go_on(state):
-            own = f"{state.run} was not started by a server, so it has settings of its own."
-            raise UsageError(f"{own}\nIts owner can go on: {own_command()} resume {state.run}")
+        """Continue a run with its own settings and models.
+
+        Raises UsageError: only the operator may continue it.
+        """
+        if not self.may_continue(state):
+            explanation = f"{state.run} was not started by a server, so it has settings of its own."
+            raise UsageError(f"{explanation}\nIts owner can go on: {own_command()} resume {state.run}")
         loaded = load()
         opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
-        return await self._told(loaded, opening, client, lambda options: resume(state.run, **options))
+        return await self._run_watched(loaded, opening, client, lambda options: resume(state.run, **options))
 
     async def status(self, prefix: str) -> Run:
-        """The result of a run so far."""
+        """Return the result of a run so far."""
         state = await self.state(prefix)
         with open_log() as log:
             return await status_of(log, state)
 
     async def state(self, prefix: str) -> State:
-        """Load the state of a run. Raises UsageError: there is none, or none for this client."""
+        """Return the state of a run. Raises UsageError: there is no such run for this client."""
         with open_log() as log:
-            first = await log.read(prefix, limit=1) if prefix.isprintable() else []
-            if first and is_visible(first[0], self._root, self.client):
+            first_events = await log.read(prefix, limit=1) if prefix.isprintable() else []
+            if first_events and is_visible(first_events[0], self._root, self.client):
                 return await state_of(log, prefix)
-            visible = [one.run for one in await log.runs() if is_visible(one.first, self._root, self.client)]
+            visible = [
+                summary.run
+                for summary in await log.runs()
+                if is_visible(summary.first, self._root, self.client)
+            ]
             visible.sort(reverse=True)
             full_id = resolve(
                 prefix, lambda low, high, most: [run for run in visible if low <= run <= high][:most]
@@ -208,7 +222,7 @@ class Runs:
         if self._free.locked() and not self._waits:
             raise Busy("All workers of this server are busy.\nTry again later.")
 
-    async def _told(
+    async def _run_watched(
         self,
         loaded: Loaded,
         opening: AbstractAsyncContextManager[Model],
@@ -233,7 +247,7 @@ class Runs:
         try:
             async with client.telling(), self._free:
                 return await in_own_task(work)
-        except asyncio.CancelledError:  # no answer reaches a client any more
+        except asyncio.CancelledError:  # the client is gone
             if client.run_id is not None:
                 print(
                     f"Interrupted and saved. Go on with: {own_command()} resume {client.run_id}",
@@ -243,15 +257,15 @@ class Runs:
 
 
 async def in_own_task(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """The result of work that is cancelled once, and waited for.
+    """Return the result of work in a task that is cancelled once, and waited for.
 
-    A cancelled scope of anyio's cancels each `await` in it anew: what cleans up could wait for nothing.
+    A cancelled scope of anyio cancels each `await` in it again, so cleanup could not wait for anything.
     """
     task = asyncio.create_task(work())
     try:
         await asyncio.wait([task])
     finally:
-        task.cancel()  # nothing to do, once it has ended
+        task.cancel()  # has no effect once the task has ended
         with anyio.CancelScope(shield=True):
             await asyncio.wait([task])
     return task.result()

@@ -1,4 +1,4 @@
-"""The commands of `coder`: found by name in the entry point group `coder.commands`, loaded only when called.
+"""The commands of `coder`: found by name in the entry point group `coder.commands`, imported when called.
 
 An entry point names a function with typer's annotations, or a `typer.Typer` for a group of commands.
 """
@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from coder.show.flags import ALL, FLAGS, MANY
+from coder.show.flags import FLAGS, HELP_ALL, MANY_OPTIONS
 
 GROUP = "coder.commands"
 SUMMARIES = {
@@ -37,68 +37,68 @@ SUMMARIES = {
     "config": "Show each setting, and where its value comes from.",
     "sandbox": "Inspect the sandbox, build its Docker image, clean up leftovers.",
 }
-"""What `--help` says of our own commands without loading them, in the order in which it lists them."""
+"""Summaries of our own commands for `--help`, which imports none of them, in the order of the list."""
 
-_OWN = {
+_COMMAND_FLAGS = {
     "Task": "path file picture hint answer no edit step say resume latest filter slice shuffle shard",
     "Evidence": "test_file check include_weaker",
     "Strategy": "one_shot",
     "Limits": "workers",
-    "Output": f"out answers help {ALL}",
+    "Output": f"out answers help {HELP_ALL}",
 }
-SECTIONS = {heading: " ".join([*flags, _OWN.get(heading, "")]) for heading, flags in FLAGS.items()}
-"""The headings of a long help, each with the parameters beneath it."""
-OTHER = "Other options"
-"""The heading of what stands in no section, such as a flag of another package's command."""
+SECTIONS = {heading: " ".join([*flags, _COMMAND_FLAGS.get(heading, "")]) for heading, flags in FLAGS.items()}
+"""Headings of a long help, with the parameters listed below each."""
+OTHER_OPTIONS = "Other options"
+"""Heading of options without a section, such as a flag of another package's command."""
 
-_ENDS_IN_A_COMMAND = frozenset({"fix"})
-"""From the first word on all is another program's: `-m` of `coder fix python -m pytest` names no model."""
+_WRAPPING_COMMANDS = frozenset({"fix"})
+"""Commands that end in another command line: `-m` in `coder fix python -m pytest` names no model."""
 
 
 class SectionedCommand(TyperCommand):
-    """A command whose help lists many options under headings, and few as one list.
+    """A command whose help lists many options under headings, and few options in one list.
 
-    Of many, `-h` shows those that the command alone has and the common ones, `--help-all` every one.
+    With many options, `-h` shows the command's own and the common ones, and `--help-all` shows all.
     """
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - private types of typer's
-        """Arguments, then options: those of a long help by sections."""
-        shown = [(param, row) for param in self.get_params(ctx) if (row := param.get_help_record(ctx))]
-        options = [(param.name, row) for param, row in shown if param.param_type_name == "option"]
-        lists = {"Arguments": [row for param, row in shown if param.param_type_name == "argument"]}
-        is_long, left_out = len(options) > MANY, self._left_out(ctx)
+        """Write arguments, then options; a long help has sections."""
+        param_rows = [(param, row) for param in self.get_params(ctx) if (row := param.get_help_record(ctx))]
+        options = [(param.name, row) for param, row in param_rows if param.param_type_name == "option"]
+        lists = {"Arguments": [row for param, row in param_rows if param.param_type_name == "argument"]}
+        is_long, left_out = len(options) > MANY_OPTIONS, self._left_out(ctx)
         options = [(name, row) for name, row in options if name not in left_out]
         width = max(len(flags) for _, (flags, _) in options)
         for name, (flags, meaning) in options:
             heading = _section(name) if is_long else "Options"
             lists.setdefault(heading, []).append((flags.ljust(width), meaning))
-        for heading in ("Arguments", "Options", *SECTIONS, OTHER):
+        for heading in ("Arguments", "Options", *SECTIONS, OTHER_OPTIONS):
             if lists.get(heading):
                 with formatter.section(heading):
                     formatter.write_dl(lists[heading])
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - private types of typer's
-        """The last line: how to see the options that were left out."""
+        """Write the last line: how to see the options that were left out."""
         if count := len(self._left_out(ctx)):
             formatter.write_paragraph()
             formatter.write_text(f"{count} more options: {ctx.command_path} --help-all")
 
     def _left_out(self, ctx: Any) -> frozenset[str]:  # noqa: ANN401 - a private type of typer's
-        """Names of the options that this help doesn't show."""
-        has_all = any(param.name == ALL for param in self.params)
-        is_short = has_all and not ctx.meta.get(ALL)
+        """Return the names of options that this help doesn't show."""
+        has_all = any(param.name == HELP_ALL for param in self.params)
+        is_short = has_all and not ctx.meta.get(HELP_ALL)
         return getattr(self.callback, "rare", frozenset()) if is_short else frozenset()
 
 
 def _section(name: str | None) -> str:
-    return next((heading for heading, names in SECTIONS.items() if name in names.split()), OTHER)
+    return next((heading for heading, names in SECTIONS.items() if name in names.split()), OTHER_OPTIONS)
 
 
 class Commands(TyperGroup):
-    """A group whose commands are loaded by name: here those of `coder` itself."""
+    """A group whose commands are imported by name; here those of `coder` itself."""
 
     summaries: ClassVar[Mapping[str, str]] = SUMMARIES
-    """The summary of each command for the list, which loads none of them."""
+    """Summary of each command for the list, which imports none of them."""
 
     @cached_property
     def entries(self) -> dict[str, EntryPoint]:
@@ -106,26 +106,26 @@ class Commands(TyperGroup):
         return {entry.name: entry for entry in entry_points(group=GROUP)}
 
     def list_commands(self, ctx: object) -> list[str]:
-        """List our own commands first, then those of other packages by name."""
+        """Return our own commands first, then those of other packages by name."""
         entries, summaries = self.entries, self.summaries
         return [*(name for name in summaries if name in entries), *sorted(entries.keys() - summaries.keys())]
 
     def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
-        """Load one command; None for an unknown name."""
+        """Return one command; None for an unknown name."""
         entry = self.entries.get(cmd_name)
         if entry is None:
-            # typer names the nearest of the commands that it knows.
+            # typer suggests the most similar of the commands that it knows.
             self.commands = dict.fromkeys(self.entries, TyperCommand(None))
             return None
         loaded: Callable[..., None] | typer.Typer = entry.load()
         return _command(cmd_name, loaded)
 
     def invoke(self, ctx: Any) -> None:  # noqa: ANN401 - a private type of typer's
-        """Run a command; what it returns is no exit code, as `typer.Exit` gives one."""
+        """Run a command; its return value is no exit code, as `typer.Exit` sets one."""
         super().invoke(ctx)
 
     def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - a private type of typer's
-        """The list in `--help`."""
+        """Write the list of commands in `--help`."""
         with formatter.section("Commands"):
             formatter.write_dl(
                 [(name, self._summary(self.entries[name])) for name in self.list_commands(ctx)]
@@ -142,7 +142,7 @@ def _command(name: str, loaded: Callable[..., None] | typer.Typer) -> TyperComma
         app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
         settings = {
             "help_option_names": ["-h", "--help"],
-            "allow_interspersed_args": name not in _ENDS_IN_A_COMMAND,
+            "allow_interspersed_args": name not in _WRAPPING_COMMANDS,
         }
         app.command(name, cls=SectionedCommand, context_settings=settings)(loaded)
         loaded = app

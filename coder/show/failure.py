@@ -1,6 +1,6 @@
-"""Report a failure: words and an exit code, a traceback only on request.
+"""Report a failure: a message and an exit code, with a traceback only on request.
 
-The standard streams of a command are here too, whatever its caller has done to them.
+This file also repairs the standard streams of a command, in case its caller has closed them.
 """
 
 import errno
@@ -12,55 +12,55 @@ from pathlib import Path
 from coder.base.errors import CoderError
 from coder.show.styling import print_error
 
-MACHINE = 5
+MACHINE_EXIT_CODE = 5
 MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EFBIG}
 BROKEN_PIPE = 141
-"""128 + SIGPIPE: the reader of our output has closed it."""
+"""128 + SIGPIPE: the reader of our output has closed the pipe."""
 
 
 def exit_code_of(error: BaseException) -> int:
-    """The exit code that goes with an error."""
+    """Return the exit code of an error."""
     match single(error):
-        case CoderError() as known:
-            return known.exit_code
+        case CoderError() as coder_error:
+            return coder_error.exit_code
         case BrokenPipeError():
             return BROKEN_PIPE
         case _:
-            return MACHINE
+            return MACHINE_EXIT_CODE
 
 
 def report(error: BaseException) -> int:
-    """Say on stderr what happened, and return the exit code that goes with it."""
+    """Print an error on stderr, and return its exit code."""
     from sandbox.errors import SandboxError  # loads pydantic: not on the path of `--help`
 
     match single(error):
-        case CoderError() as known:
-            say(str(known))
-        case SandboxError() as broken:
-            say(str(broken))
+        case CoderError() as coder_error:
+            say(str(coder_error))
+        case SandboxError() as sandbox_error:
+            say(str(sandbox_error))
         case BrokenPipeError():
             close_stdout()
-        case OSError(errno=number) as failed if number in MACHINE_ERRORS:
+        case OSError(errno=number) as machine_error if number in MACHINE_ERRORS:
             close_stdout()
-            say(f"This machine failed: {failed.strerror}{_where(failed)}.")
-        case other:
-            _report_bug(other)
+            say(f"This machine failed: {machine_error.strerror}{_where(machine_error)}.")
+        case unexpected:
+            _report_bug(unexpected)
     return exit_code_of(error)
 
 
 def single(error: BaseException) -> BaseException:
-    """The one error inside nested groups; the group itself where there are several."""
+    """Return the single error inside nested groups; with several errors, the group itself."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
 
 
 def say(message: str) -> None:
-    """Print an error: what happened first, then the rest beneath it; what it quotes is harmless."""
+    """Print an error: the summary first, then the rest below, without control characters."""
     from coder.base.text.sanitize import printable  # not on the path of `--help`
 
-    first, _, rest = printable(message).partition("\n")
-    print_error([first, *(line.strip() for line in rest.splitlines())])
+    summary, _, details = printable(message).partition("\n")
+    print_error([summary, *(line.strip() for line in details.splitlines())])
 
 
 def _where(error: OSError) -> str:
@@ -68,19 +68,19 @@ def _where(error: OSError) -> str:
 
 
 def _report_bug(error: BaseException) -> None:
-    from coder.base.text.redact import Redactor  # only needed here, on a path that is hardly ever taken
+    from coder.base.text.redact import Redactor  # imported late: rarely needed
 
-    # Whatever failed may quote what it was given: a key, the address with a password.
+    # The error may quote its input: a key, or an address with a password.
     redact = Redactor.from_environment().redact
     trace = redact("".join(traceback.format_exception(error)))
     if os.environ.get("CODER_DEBUG") == "1":
         print(trace, file=sys.stderr, end="")
         return
-    say(f"This is a bug in coder: {type(error).__name__}: {redact(str(error))}\n{_kept(trace)}")
+    say(f"This is a bug in coder: {type(error).__name__}: {redact(str(error))}\n{_save_traceback(trace)}")
 
 
-def _kept(trace: str) -> str:
-    import platformdirs  # only needed here, on a path that is hardly ever taken
+def _save_traceback(trace: str) -> str:
+    import platformdirs  # imported late: rarely needed
 
     home = os.environ.get("CODER_HOME") or platformdirs.user_data_dir("coder")
     path = Path(home) / "crashes" / f"{os.getpid()}.txt"
@@ -94,23 +94,23 @@ def _kept(trace: str) -> str:
 
 
 def open_streams() -> None:
-    """Have all three, and any text fit through them.
+    """Open closed standard streams, and let any text be written.
 
-    One that was closed (`>&-`) gets a place to go to, before a file of ours takes its number.
+    A stream that was closed (`>&-`) is opened on the null device, before one of our files takes its number.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
     for stream in (sys.stdout, sys.stderr):
-        # Names of files and text of programs need not be valid in the terminal's encoding.
+        # File names and program output may be invalid in the terminal's encoding.
         getattr(stream, "reconfigure", lambda **_: None)(encoding="utf-8", errors="backslashreplace")
 
 
 def close_stdout() -> None:
-    """Give the interpreter's last flush somewhere to go when the reader has gone."""
+    """Redirect stdout to the null device after its reader has closed, for the interpreter's last flush."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,7 +12,7 @@ import typer
 from coder.base.errors import UsageError, own_command
 from coder.run.option_table import KEYS, OPTIONS_BY_HEADING, Choice, File, Flag, Text, Words
 
-_OF_A_CALL: dict[str, dict[str, Flag]] = {
+_CALL_FLAGS: dict[str, dict[str, Flag]] = {
     "Task": {"read": Flag(Words, "Show these files to the model, even ignored ones; read-only.", "GLOB")},
     "Evidence": {
         "test": Flag(Text, 'Command that decides: exit code 0 is solved. "pytest -q".', "CMD", common=True),
@@ -42,41 +42,41 @@ _OF_A_CALL: dict[str, dict[str, Flag]] = {
     },
 }
 FLAGS: dict[str, dict[str, Flag]] = {
-    heading: {**OPTIONS_BY_HEADING.get(heading, {}), **flags} for heading, flags in _OF_A_CALL.items()
+    heading: {**OPTIONS_BY_HEADING.get(heading, {}), **flags} for heading, flags in _CALL_FLAGS.items()
 }
-"""All of them, by the heading of a help under which they stand: the options of a run, and those above."""
-_ALL = {name: flag for flags in FLAGS.values() for name, flag in flags.items()}
-WORKING = " ".join(name for name in _ALL if name != "test")
+"""All flags by the heading of the help that lists them: the options of a run, and the flags above."""
+_FLAGS_BY_NAME = {name: flag for flags in FLAGS.values() for name, flag in flags.items()}
+TASK_FLAGS = " ".join(name for name in _FLAGS_BY_NAME if name != "test")
 """Flags of every command that works on a task to its end."""
-GOING_ON = " ".join(
-    name for name in WORKING.split() if name not in ("read", "kernel", "install", "install_with", "team")
+RESUME_FLAGS = " ".join(
+    name for name in TASK_FLAGS.split() if name not in ("read", "kernel", "install", "install_with", "team")
 )
 """Flags of every command that continues a run."""
-MANY = 20
-"""Options of a help above which it lists them under headings, and has a short form."""
-ALL = "help_all"
-"""The flag of a help that shows all flags, where `-h` shows the common ones."""
+MANY_OPTIONS = 20
+"""Number of options above which a help has headings, and a short form."""
+HELP_ALL = "help_all"
+"""Name of the flag for the full help, as `-h` shows the common flags."""
 
 
-def group(**more: Any) -> typer.Typer:  # noqa: ANN401 - as typer has them
-    """Commands in a group, with plain help."""
-    plain: dict[str, Any] = {
+def group(**others: Any) -> typer.Typer:  # noqa: ANN401 - as typer has them
+    """Return a group of commands with plain help."""
+    defaults: dict[str, Any] = {
         "rich_markup_mode": None,
         "pretty_exceptions_enable": False,
         "add_completion": False,
     }
-    return typer.Typer(context_settings={"help_option_names": ["-h", "--help"]}, **(plain | more))
+    return typer.Typer(context_settings={"help_option_names": ["-h", "--help"]}, **(defaults | others))
 
 
-def option(flags: str, help: str, metavar: str | None = None, **more: Any) -> Any:  # noqa: ANN401 - typer's
-    """An option of one command; its flags are parted by blanks."""
-    return typer.Option(*flags.split(), help=help, metavar=metavar, **more)
+def option(flags: str, help: str, metavar: str | None = None, **others: Any) -> Any:  # noqa: ANN401 - typer's
+    """Return an option of one command; its flags are separated by blanks."""
+    return typer.Option(*flags.split(), help=help, metavar=metavar, **others)
 
 
 def _option(name: str) -> Any:  # noqa: ANN401 - typer's private type
-    flag = _ALL[name]
-    long = f"--{name.replace('_', '-')}"
-    flags = f"{long}/--no-{name}" if flag.kind is Choice else f"{long} {flag.short}"
+    flag = _FLAGS_BY_NAME[name]
+    long_name = f"--{name.replace('_', '-')}"
+    flags = f"{long_name}/--no-{name}" if flag.kind is Choice else f"{long_name} {flag.short}"
     return option(flags, flag.text, flag.metavar, show_default=False)
 
 
@@ -88,18 +88,18 @@ Python = Annotated[File, _option("python")]
 
 
 def given_flags(context: typer.Context) -> dict[str, object]:
-    """The flags of this call that are keys of the configuration; None where one wasn't given."""
+    """Return the flags of this call that are configuration keys; None for those not given."""
     return {key: context.params[key] for key in KEYS if key in context.params}
 
 
-_LACKING = (
+_RESTRICTED_WARNING = (
     "restricted keeps less than other sandboxes; "
     f"{own_command()} sandbox doctor --backend restricted says what"
 )
 
 
 def check_backend(name: str, flags: Mapping[str, object]) -> None:
-    """Warn of a weak backend; UsageError: there is none of that name, or it takes no such flag."""
+    """Warn of a weak backend. Raises UsageError: no such backend, or it doesn't take a flag."""
     from sandbox.open import find_backend  # not on the path of `--help`
 
     try:
@@ -112,49 +112,51 @@ def check_backend(name: str, flags: Mapping[str, object]) -> None:
     if name == "unsafe-host":
         from sandbox.backends.unsafe_host import WARNING, UnsafeHostWarning
 
-        warnings.simplefilter("ignore", UnsafeHostWarning)  # said here, in our own words
+        warnings.simplefilter("ignore", UnsafeHostWarning)  # printed below in our own words
         print(f"warning: {WARNING}", file=sys.stderr)
     elif name == "restricted":
-        print(f"warning: {_LACKING}", file=sys.stderr)
+        print(f"warning: {_RESTRICTED_WARNING}", file=sys.stderr)
 
 
 def takes(*flags: str | Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add flags to a command: by names, separated by blanks, or the parameters of a function.
+    """Add flags to a command: by names separated by blanks, or the parameters of a function.
 
-    The command's own flag of the same name wins.
+    The command's own flag of an equal name takes precedence.
     """
-    more: dict[str, inspect.Parameter] = {}
-    for each in flags:
-        if isinstance(each, str):
-            more |= {name: _parameter(name) for name in each.split()}
+    added_parameters: dict[str, inspect.Parameter] = {}
+    for source in flags:
+        if isinstance(source, str):
+            added_parameters |= {name: _parameter(name) for name in source.split()}
         else:
-            more |= inspect.signature(each).parameters
+            added_parameters |= inspect.signature(source).parameters
 
     def with_flags(command: Callable[..., None]) -> Callable[..., None]:
-        own = dict(inspect.signature(command).parameters)
-        added = {name: flag for name, flag in more.items() if name not in own}
-        rare = frozenset(name for name in added if name in _ALL and not _ALL[name].common)
-        if len(own) + len(added) > MANY:
-            added[ALL] = inspect.Parameter(
-                ALL, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False, annotation=_HelpAll
+        own_parameters = dict(inspect.signature(command).parameters)
+        new_parameters = {name: flag for name, flag in added_parameters.items() if name not in own_parameters}
+        rare_names = frozenset(
+            name for name in new_parameters if name in _FLAGS_BY_NAME and not _FLAGS_BY_NAME[name].common
+        )
+        if len(own_parameters) + len(new_parameters) > MANY_OPTIONS:
+            new_parameters[HELP_ALL] = inspect.Parameter(
+                HELP_ALL, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False, annotation=_HelpAll
             )
-        together = own | added
+        all_parameters = own_parameters | new_parameters
 
         @functools.wraps(command)
-        def called(**arguments: Any) -> None:  # noqa: ANN401 - of whatever type typer makes of each
-            command(**{name: value for name, value in arguments.items() if name in own})
+        def wrapper(**arguments: Any) -> None:  # noqa: ANN401 - of whatever type typer makes of each
+            command(**{name: value for name, value in arguments.items() if name in own_parameters})
 
-        called.__signature__ = inspect.Signature(list(together.values()))  # type: ignore[attr-defined]
-        called.__annotations__ = {name: flag.annotation for name, flag in together.items()}
-        called.rare = rare  # type: ignore[attr-defined]
-        return called
+        wrapper.__signature__ = inspect.Signature(list(all_parameters.values()))  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {name: flag.annotation for name, flag in all_parameters.items()}
+        wrapper.rare = rare_names  # type: ignore[attr-defined]
+        return wrapper
 
     return with_flags
 
 
-def _show_all(context: typer.Context, asked: bool) -> None:
-    if asked:
-        context.meta[ALL] = True
+def _show_all(context: typer.Context, is_requested: bool) -> None:
+    if is_requested:
+        context.meta[HELP_ALL] = True
         typer.echo(context.get_help())
         raise typer.Exit
 
@@ -165,7 +167,7 @@ _HelpAll = Annotated[
 
 
 def _parameter(name: str) -> inspect.Parameter:
-    kind: Any = _ALL[name].kind
+    kind: Any = _FLAGS_BY_NAME[name].kind
     default = False if kind is bool else None
     annotation = Annotated[kind, _option(name)]
     return inspect.Parameter(

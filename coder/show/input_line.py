@@ -1,4 +1,4 @@
-"""InputLine: the line at the bottom of a terminal that takes what is typed; others are printed above it."""
+"""InputLine: the line at the bottom of a terminal for typed input; all output is printed above it."""
 
 import asyncio
 import signal
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from prompt_toolkit.application import Application
     from prompt_toolkit.formatted_text import StyleAndTextTuples
 
-SIGN = "+ "
-"""Stands before what is typed while the model works; the prompt between messages has another one."""
+WORKING_PROMPT = "+ "
+"""Prompt while the model works; between messages there is another prompt."""
 
 
 class InputLine(TextIOBase):
-    """A stream, too: what is written into it stands above the line, or goes to the terminal without one.
+    """The input line, which is also a stream: written text is printed above the line while it is open.
 
-    Not `patch_stdout`: its thread writes after a question has been asked, it sends a piped stdout to the
-    terminal, and the terminal echoes what is typed while it writes.
+    Unlike `patch_stdout`, it has no thread that writes after a question, keeps a piped stdout off the
+    terminal, and prevents the terminal from echoing typed keys into the output.
     """
 
     encoding = "utf-8"
@@ -28,34 +28,34 @@ class InputLine(TextIOBase):
     def __init__(self, session: "PromptSession[str]", stream: TextIO) -> None:
         """Take a session whose application erases itself, and the terminal that it draws on."""
         self.draft = ""
-        """What was typed and not sent."""
+        """Typed text that was not sent."""
         self.on_text: Callable[[str], None] = lambda text: None
-        """Hears of what is sent."""
+        """Function that receives the text that the user sends."""
         self.encoding = stream.encoding
         self._session = session
         self._stream = stream
-        self._status = self._begun = ""
+        self._status = self._unfinished = ""
         self._app: Application[str] | None = None
-        """Reads the line, while it is shown."""
+        """The application that reads the line while it is shown."""
         self._reading: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
-        """The line is shown."""
+        """Whether the line is shown."""
         return self._app is not None and self._app.is_running
 
     async def begin(self) -> None:
         """Show the line with its draft."""
         is_shown = asyncio.Event()
         self._reading = asyncio.create_task(self._read(is_shown.set))
-        waiting = asyncio.create_task(is_shown.wait())
-        await asyncio.wait([self._reading, waiting], return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        wait_task = asyncio.create_task(is_shown.wait())
+        await asyncio.wait([self._reading, wait_task], return_when=asyncio.FIRST_COMPLETED)
+        wait_task.cancel()
         if self.is_open:
             _keep_signals()
 
     async def end(self) -> None:
-        """Erase the line; what stands in it is the draft, and what came since is read or thrown away."""
+        """Erase the line and keep its text as the draft; later input is read or discarded."""
         from prompt_toolkit.input.typeahead import clear_typeahead
 
         app, reading, self._reading = self._app, self._reading, None
@@ -67,24 +67,24 @@ class InputLine(TextIOBase):
         if reading is not None:
             await reading
         if app is not None:
-            clear_typeahead(app.input)  # or it would answer a question
+            clear_typeahead(app.input)  # else it would answer a question
         self._app = None
-        begun, self._begun = self._begun, ""
-        self._stream.write(begun)
+        unfinished, self._unfinished = self._unfinished, ""
+        self._stream.write(unfinished)
         self._stream.flush()
 
     def show(self, status: str) -> None:
-        """Show what is going on, above the line; empty: nothing."""
+        """Show the current status above the line; an empty status shows nothing."""
         if status != self._status:
             self._status = status
             self._draw()
 
     def write(self, text: str) -> int:
-        """Print lines above; one that has no end yet is shown in the last row above the line."""
+        """Print complete lines above the input line; an incomplete line is drawn in the row above it."""
         app = self._app
         if app is None or not app.is_running:
             return self._stream.write(text)
-        lines, end, self._begun = (self._begun + text).rpartition("\n")
+        lines, end, self._unfinished = (self._unfinished + text).rpartition("\n")
         if end:
             app.renderer.erase()
             self._stream.write(lines + end)
@@ -93,19 +93,19 @@ class InputLine(TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Leave nothing in the buffer of the terminal's stream."""
+        """Flush the terminal's stream."""
         self._stream.flush()
 
     def isatty(self) -> bool:
-        """Whether the stream is a terminal."""
+        """Return whether the stream is a terminal."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """The descriptor of the terminal."""
+        """Return the descriptor of the terminal."""
         return self._stream.fileno()
 
     def send(self, text: str) -> None:
-        """Tell of a text that was sent."""
+        """Pass on a text that the user has sent."""
         if text.strip():
             self.on_text(text)
 
@@ -114,7 +114,7 @@ class InputLine(TextIOBase):
             self._app.invalidate()
 
     async def _read(self, on_shown: Callable[[], None]) -> None:
-        """Read until the line is closed, or the terminal has no further input."""
+        """Read until the line is closed, or the input ends."""
         self._app, draft, self.draft = self._session.app, self.draft, ""
         with suppress(EOFError):
             await self._session.prompt_async(
@@ -124,25 +124,25 @@ class InputLine(TextIOBase):
 
     def _rows(self) -> "StyleAndTextTuples":
         width = max(self._session.app.output.get_size().columns - 1, 1)
-        rows = [self._begun[-width:]] if self._begun else []
+        rows = [self._unfinished[-width:]] if self._unfinished else []
         if self._status:
             rows.append(self._status if len(self._status) <= width else f"{self._status[: width - 1]}…")
-        return [("", "".join(f"{row}\n" for row in rows) + SIGN)]
+        return [("", "".join(f"{row}\n" for row in rows) + WORKING_PROMPT)]
 
 
 def interrupt() -> None:
-    """Do what Ctrl-C does on a terminal that sends signals."""
+    """Send the signal that Ctrl-C sends on a terminal."""
     signal.raise_signal(signal.SIGINT)
 
 
 def _keep_signals() -> None:
-    """Let Ctrl-C send its signal, as a program that is busy doesn't read keys; Ctrl-Z stays a key."""
+    """Let Ctrl-C send its signal, as a busy program doesn't read keys; Ctrl-Z stays a key."""
     try:
         import termios
     except ImportError:  # Windows
         return
     with suppress(termios.error):
-        now = termios.tcgetattr(0)
-        now[3] |= termios.ISIG
-        now[6][termios.VSUSP] = b"\0"
-        termios.tcsetattr(0, termios.TCSANOW, now)
+        modes = termios.tcgetattr(0)
+        modes[3] |= termios.ISIG
+        modes[6][termios.VSUSP] = b"\0"
+        termios.tcsetattr(0, termios.TCSANOW, modes)

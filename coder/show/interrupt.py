@@ -1,7 +1,7 @@
-"""Run the one coroutine of a command; Ctrl-C, SIGTERM and SIGHUP cancel it, so that it can save and clean up.
+"""Run the coroutine of a command; Ctrl-C, SIGTERM and SIGHUP cancel it, so that it can save and clean up.
 
-A second signal ends the process at once and names the command that continues: the log is durable at every
-moment, and sandboxes end with their owner.
+A second signal ends the process at once and prints the command that continues: the log is always durable,
+and sandboxes end with their owner.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from coder.base.errors import CoderError, own_command
 from coder.show.signals import (
-    ENDINGS,
+    END_SIGNALS,
     INTERRUPTED,
     SIGNALS,
     end_at_once,
@@ -34,31 +34,34 @@ class Interrupted(CoderError):
 
 
 def run_until_interrupted(
-    work: Coroutine[Any, Any, T], *, run_id: Callable[[], str | None] = lambda: None, again: str = RESUME
+    work: Coroutine[Any, Any, T],
+    *,
+    run_id: Callable[[], str | None] = lambda: None,
+    resume_prefix: str = RESUME,
 ) -> T:
-    """The result of `work`; Interrupted where a signal has cancelled it.
+    """Return the result of `work`. Raises Interrupted: a signal has cancelled it.
 
     Args:
-        run_id: gives the id of the run that can be continued, for the message.
-        again: the command that continues, before the run's id.
+        run_id: returns the id of the run that can be continued, for the message.
+        resume_prefix: the command that continues, without the run's id.
     """
 
-    def go_on() -> str | None:
+    def resume_command() -> str | None:
         run = run_id()
-        return f"{again} {run}" if run else None
+        return f"{resume_prefix} {run}" if run else None
 
     try:
-        done = asyncio.run(_cancellable(work, go_on))
+        result = asyncio.run(_cancellable(work, resume_command))
     except (asyncio.CancelledError, KeyboardInterrupt) as error:
-        # From here on a signal still ends all at once: as an exception it could lose these words.
-        command = go_on()
-        saved = f"Interrupted and saved.\nGo on with: {command}" if command else "Interrupted."
-        raise Interrupted(saved) from error
+        # Signals still end the process at once here: an exception could lose this message.
+        command = resume_command()
+        message = f"Interrupted and saved.\nGo on with: {command}" if command else "Interrupted."
+        raise Interrupted(message) from error
     except BaseException:
         interrupt_on_signals()
         raise
     interrupt_on_signals()
-    return done
+    return result
 
 
 async def _cancellable(work: Coroutine[Any, Any, T], go_on: Callable[[], str | None]) -> T:
@@ -72,7 +75,7 @@ async def _cancellable(work: Coroutine[Any, Any, T], go_on: Callable[[], str | N
 def _cancel_at(
     signals: Iterable[signal.Signals], task: asyncio.Task[Any], go_on: Callable[[], str | None]
 ) -> None:
-    """Cancel a task at the first of these signals; a second one ends the process."""
+    """Cancel a task at the first of these signals; a second signal ends the process."""
     # Not loop.add_signal_handler: closing the loop would give SIGTERM back to the system for a moment.
     loop = asyncio.get_running_loop()
 
@@ -80,40 +83,40 @@ def _cancel_at(
         end_at_once(go_on())
 
     def cancel(number: int, frame: FrameType | None) -> None:
-        for each in signals:
-            signal.signal(each, end)
-        if number not in ENDINGS:  # a terminal that closes may say so twice
+        for number_of_signal in signals:
+            signal.signal(number_of_signal, end)
+        if number not in END_SIGNALS:  # a closing terminal may send the signal twice
             leave_terminal()
             signal.signal(number, signal.SIG_IGN)
         loop.call_soon_threadsafe(task.cancel)
 
-    for each in signals:
-        signal.signal(each, cancel)
+    for number_of_signal in signals:
+        signal.signal(number_of_signal, cancel)
 
 
 @contextlib.contextmanager
 def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Have every signal wake the loop, also one that comes in the moment before it goes to sleep."""
-    if sys.platform == "win32":  # there the loop does so itself
+    """Make every signal wake the loop, even one that arrives just before the loop waits."""
+    if sys.platform == "win32":  # the loop of Windows wakes by itself
         yield
         return
-    ours, the_systems = socket.socketpair()
-    ours.setblocking(False)
-    the_systems.setblocking(False)
-    loop.add_reader(ours, ours.recv, 64)
-    before = signal.set_wakeup_fd(the_systems.fileno(), warn_on_full_buffer=False)
+    read_socket, write_socket = socket.socketpair()
+    read_socket.setblocking(False)
+    write_socket.setblocking(False)
+    loop.add_reader(read_socket, read_socket.recv, 64)
+    previous_descriptor = signal.set_wakeup_fd(write_socket.fileno(), warn_on_full_buffer=False)
     try:
         yield
     finally:
-        signal.set_wakeup_fd(before)
-        loop.remove_reader(ours)
-        ours.close()
-        the_systems.close()
+        signal.set_wakeup_fd(previous_descriptor)
+        loop.remove_reader(read_socket)
+        read_socket.close()
+        write_socket.close()
 
 
 async def until_ctrl_c(work: Coroutine[Any, Any, T], go_on: str, *, then: Callable[[], None]) -> T | None:
-    """The result of `work`; None where Ctrl-C cancelled it. A second Ctrl-C ends the process."""
-    task, before = asyncio.ensure_future(work), signal.getsignal(signal.SIGINT)
+    """Return the result of `work`; None if Ctrl-C cancelled it. A second Ctrl-C ends the process."""
+    task, previous_handler = asyncio.ensure_future(work), signal.getsignal(signal.SIGINT)
     _cancel_at([signal.SIGINT], task, lambda: go_on)
     try:
         return await task
@@ -122,6 +125,6 @@ async def until_ctrl_c(work: Coroutine[Any, Any, T], go_on: str, *, then: Callab
         if current is not None and current.cancelling():
             raise
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)
     then()
     return None

@@ -1,4 +1,4 @@
-"""MarkdownStream: a text in Markdown that comes in pieces, block by block, as rich draws it."""
+"""MarkdownStream: splits a Markdown text that arrives in pieces into blocks, for rich."""
 
 import re
 from typing import TYPE_CHECKING
@@ -10,17 +10,20 @@ _FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
 
 
 class MarkdownStream:
-    """`feed` gives complete blocks, `end` the rest. A block ends at a blank line outside of a fence."""
+    """`feed` returns complete blocks, `end` the remaining text.
+
+    A blank line outside of a fence ends a block.
+    """
 
     def __init__(self) -> None:
         self._line = ""
-        """The line that has begun."""
+        """The unfinished line."""
         self._block = ""
         self._fence: str | None = None
-        """Marks of the fence that is open."""
+        """Marks of the open fence."""
 
     def feed(self, piece: str) -> str:
-        """The blocks that end in this piece."""
+        """Return the blocks that end in this piece."""
         complete = ""
         *lines, self._line = (self._line + piece).split("\n")
         for line in lines:
@@ -32,10 +35,10 @@ class MarkdownStream:
         return complete
 
     def end(self) -> str:
-        """What came behind the last complete block; begins a new text."""
-        rest = self._block + self._line
+        """Return the text after the last complete block; begin a new text."""
+        remaining = self._block + self._line
         self._line, self._block, self._fence = "", "", None
-        return rest
+        return remaining
 
     def _note_fence(self, line: str) -> None:
         if (fence := _FENCE.match(line)) is None:
@@ -47,17 +50,17 @@ class MarkdownStream:
 
 
 def markdown_of(text: str, *, is_below: bool = False) -> "Padding":
-    """A text as Markdown: HTML in it is text, and an address of a link is shown.
+    """Return a text as Markdown: HTML is shown as text, and links with their addresses.
 
     Args:
-        is_below: a blank line parts it from what stands above.
+        is_below: whether to add a blank line above.
     """
     from markdown_it import MarkdownIt
     from rich.markdown import Markdown
     from rich.padding import Padding
 
     markdown = Markdown(text, code_theme="ansi_dark", hyperlinks=False)
-    # rich would drop what looks like HTML, such as the name of a type in <angle brackets>.
+    # rich would drop text that looks like HTML, such as a type's name in <angle brackets>.
     parser = MarkdownIt("commonmark", {"html": False}).enable("strikethrough").enable("table")
     markdown.parsed = parser.parse(text)
     return Padding(markdown, (int(is_below), 0, 0, 0))

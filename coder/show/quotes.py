@@ -1,4 +1,4 @@
-"""A request without the files that it quotes."""
+"""Remove the quoted files from a request."""
 
 import re
 from collections.abc import Iterator
@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from coder.base.text.sanitize import count_of
 
 _HEADING = re.compile(r"`.+`.*:|Other files, .*:")
-"""The line above a file that a request quotes, and above its map."""
+"""The line above a quoted file, and above the map of files."""
 _FENCE = re.compile(r"`{3,}")
 
 
 def without_files(text: str) -> str:
-    """A request with one line for each file that it quotes."""
+    """Return a request with one line in place of each quoted file."""
     return "\n".join(_without_quotes(text.split("\n")))
 
 
 def _without_quotes(lines: list[str]) -> Iterator[str]:
-    at = 0
-    while at < len(lines):
-        fence = _FENCE.match(lines[at + 1]) if at + 1 < len(lines) else None
-        if fence is None or not _HEADING.fullmatch(lines[at]):
-            yield lines[at]
-            at += 1
+    index = 0
+    while index < len(lines):
+        fence = _FENCE.match(lines[index + 1]) if index + 1 < len(lines) else None
+        if fence is None or not _HEADING.fullmatch(lines[index]):
+            yield lines[index]
+            index += 1
             continue
-        rest = range(at + 2, len(lines))
-        end = next((n for n in rest if lines[n] == fence[0]), len(lines))
-        yield f"{lines[at].removesuffix(':')}: {count_of(end - at - 2, 'line')}"
-        after = lines[end + 1 : end + 3]  # a blank line stands between two files
-        is_between = len(after) == 2 and not after[0] and _HEADING.fullmatch(after[1])
-        at = end + 1 + bool(is_between)
+        following = range(index + 2, len(lines))
+        end = next((i for i in following if lines[i] == fence[0]), len(lines))
+        yield f"{lines[index].removesuffix(':')}: {count_of(end - index - 2, 'line')}"
+        next_lines = lines[end + 1 : end + 3]  # a blank line stands between two files
+        is_followed = len(next_lines) == 2 and not next_lines[0] and _HEADING.fullmatch(next_lines[1])
+        index = end + 1 + bool(is_followed)

@@ -1,4 +1,4 @@
-"""The words of the screen: a line for an event worth telling, a few for the verdict. Functions of data."""
+"""Text for the screen: a line for each notable event, and a few lines for the verdict. Functions of data."""
 
 import json
 import re
@@ -14,21 +14,21 @@ from coder.verify.finding import last_line
 from coder.workspace.diff import diff_stat
 
 SIGNS: dict[str, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
-FAILED = "✗"
+FAILED_SIGN = "✗"
 _PATCHED = re.compile(r"\*{3} (?:Update|Add|Delete) File: (.+?)\\n")  # in a call's arguments, JSON
-_MOST_OTHERS = 3
-"""Attempts that were not chosen, a line each."""
-_MOST_ASKED = 40
-"""Lines of a question of the model's."""
+_MAX_OTHERS = 3
+"""Number of lines for attempts that were not chosen."""
+_QUESTION_LINES = 40
+"""Longest question of the model in lines."""
 
 
 def progress(body: event_types.Body) -> str | None:
-    """The line of one event; None for one that isn't worth a line."""
+    """Return the line of one event; None if the event has no line."""
     match body:
         case event_types.Spoken():
-            return _spoken(body)
+            return _message_line(body)
         case event_types.BaselineTaken():
-            return None if body.is_preliminary else _before(body)
+            return None if body.is_preliminary else _baseline_line(body)
         case event_types.CallRetried():
             wait = f"asking again in {body.wait_s:.1f} s (try {body.attempt + 1})"
             return f"  · {one_line(body.reason)}; {wait}"
@@ -48,8 +48,8 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.CommitRefused():
             return f"  ! not committed: {one_line(body.reason, width=300)}"
         case event_types.FileUndone(path=path, left=left):
-            why = f" is left as it is: {one_line(left)}" if left is not None else ""
-            return f"  {'!' if why else '✓'} {one_line(path)}{why}"
+            reason = f" is left as it is: {one_line(left)}" if left is not None else ""
+            return f"  {'!' if reason else '✓'} {one_line(path)}{reason}"
         case event_types.QuestionAnswered(how="approve" | "mcp" | "library"):
             return f"  · {one_line(body.who) or 'a program'} answered: {one_line(body.answer_text)}"
         case event_types.RunResumed():
@@ -63,12 +63,12 @@ def progress(body: event_types.Body) -> str | None:
 
 
 def who_answers(body: event_types.RunStarted | event_types.RunResumed) -> str:
-    """The model that answers, and the sandbox that holds, where it is open."""
+    """Return the answering model, and the sandbox if it is open."""
     sandbox = f"; programs run in {body.sandbox}" if body.sandbox else ""
     return f"{one_line(body.model)} answers{sandbox}"
 
 
-def _spoken(body: event_types.Spoken) -> str | None:
+def _message_line(body: event_types.Spoken) -> str | None:
     """Format the line of a participant's message."""
     match message := body.message:
         case CodeMessage(author="human"):
@@ -76,10 +76,10 @@ def _spoken(body: event_types.Spoken) -> str | None:
         case OutcomeMessage(author="human") | AnswerMessage():
             return f"  · you said: {one_line(message.text)}"
         case OutcomeMessage(outcome=outcome):
-            return _attempt(outcome)
+            return _outcome_line(outcome)
         case CodeMessage(repeats=True):
             text = "the same code as an earlier attempt" if message.is_change else "again without a change"
-            return f"  {FAILED} {text}"
+            return f"  {FAILED_SIGN} {text}"
         case PlanMessage():
             steps = [line for line in message.text.splitlines() if line.strip()]
             return f"  · plan  {count_of(len(steps), 'line')}: {one_line(steps[0]) if steps else 'empty'}"
@@ -88,33 +88,33 @@ def _spoken(body: event_types.Spoken) -> str | None:
 
 
 def verdict(run: Run) -> str:
-    """The one line that says how a run has ended."""
-    return "  ".join(part for part in (_status(run), _why(run), _spent(run)) if part)
+    """Return the line that says how a run has ended."""
+    return "  ".join(part for part in (_status_text(run), _reason_text(run), _usage(run)) if part)
 
 
 def ending(run: Run) -> list[str]:
-    """The lines that end a run: details, the next step, last the verdict."""
+    """Return the lines that end a run: details, the next step, and the verdict last."""
     return [*details(run), f"  next     {next_steps(run)}", verdict(run)]
 
 
 def unsolved(run: Run) -> str | None:
-    """What a reader of the patch has to know of a run that didn't solve its task; None where it did."""
+    """Return a warning for a reader of the patch if the run didn't solve its task, else None."""
     if run.exit_code == 0:
         return None
-    failed = "" if run.status == "error" else _first_failed(run.tests)
-    why = "; ".join(filter(None, [failed, one_line(run.reason.partition("\n")[0], width=300)]))
-    return f"{_status(run)}  the patch is of {run.run_id}, which ended so: {why}"
+    failed_check = "" if run.status == "error" else _first_failed(run.tests)
+    reason = "; ".join(filter(None, [failed_check, one_line(run.reason.partition("\n")[0], width=300)]))
+    return f"{_status_text(run)}  the patch is of {run.run_id}, which ended so: {reason}"
 
 
 def details(run: Run) -> list[str]:
-    """What there is to say of how a run has ended beside its verdict."""
+    """Return the lines on how a run has ended, except its verdict."""
     lines: list[str] = []
     if run.error is not None:
         lines += [f"  {one_line(line, width=1_000)}" for line in run.error.splitlines()[:3]]
     if run.status == "waiting":
-        lines += [f"  {line}".rstrip() for line in printable(run.reason).splitlines()[:_MOST_ASKED]]
-    if run.status not in ("solved", "unverified") and (failed := _first_failed(run.tests)):
-        lines.append(f"  failed   {failed}")
+        lines += [f"  {line}".rstrip() for line in printable(run.reason).splitlines()[:_QUESTION_LINES]]
+    if run.status not in ("solved", "unverified") and (failed_check := _first_failed(run.tests)):
+        lines.append(f"  failed   {failed_check}")
     if run.patch and (run.landed or run.status in ("solved", "unverified")):
         lines.append(f"  {'changed' if run.landed else 'diff   '}  {diff_stat(run.patch)}")
     if run.summary and run.status in ("solved", "unverified"):
@@ -123,18 +123,21 @@ def details(run: Run) -> list[str]:
         names = one_line(", ".join(run.ordered), width=300)
         lines.append(f"  tests    the task changes what these tests expect: {names}")
     lines += [f"  left out {one_line(text, width=300)}" for text in left_out(run)]
-    lines += [f"  other    {_other(one)}" for one in run.others[:_MOST_OTHERS]]
-    more = len(run.others) - _MOST_OTHERS
-    return [*lines, f"  other    {count_of(more, 'more attempt')}"] if more > 0 else lines
+    lines += [f"  other    {_other_attempt(attempt)}" for attempt in run.others[:_MAX_OTHERS]]
+    remaining_count = len(run.others) - _MAX_OTHERS
+    return (
+        [*lines, f"  other    {count_of(remaining_count, 'more attempt')}"] if remaining_count > 0 else lines
+    )
 
 
-def _other(one: Other) -> str:
-    verdict = f" by {one.verified}" if one.status == "solved" else ""
-    return f"{one.run_id} {one.status}{verdict}, {count_of(one.lines, 'line')}, {money(one.cost)}"
+def _other_attempt(attempt: Other) -> str:
+    verdict = f" by {attempt.verified}" if attempt.status == "solved" else ""
+    lines = count_of(attempt.lines, "line")
+    return f"{attempt.run_id} {attempt.status}{verdict}, {lines}, {money(attempt.cost)}"
 
 
 def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered) -> str:
-    """A tool call that was made: the command, the file or the plan, and how it ended."""
+    """Return the line of a finished tool call: the command, the file or the plan, and how it ended."""
     if called.name == "plan":
         from coder.run.plan import plan_of
 
@@ -145,7 +148,7 @@ def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered
 
 
 def tool_call(called: event_types.ToolCalled) -> str:
-    """Format a tool call in a line: the command, or the file."""
+    """Return a tool call as one line: the command, or the file."""
     try:
         arguments = json.loads(called.arguments)
     except ValueError:
@@ -158,8 +161,8 @@ def tool_call(called: event_types.ToolCalled) -> str:
     return one_line(f"{called.name}  {text}")
 
 
-def _before(baseline: event_types.BaselineTaken) -> str | None:
-    """What was red or flaky before the work; nothing where all of it was one or the other."""
+def _baseline_line(baseline: event_types.BaselineTaken) -> str | None:
+    """Return the tests that failed or were flaky before the work; None if all or none of them failed."""
     red = [test.name for test in baseline.tests if not test.passed]
     count = len(baseline.tests)
     parts = [f"{len(red)} of {count} tests fail"] if 0 < len(red) < count else []
@@ -172,19 +175,19 @@ def _before(baseline: event_types.BaselineTaken) -> str | None:
     return f"  · before  {one_line('; '.join(parts))}" if parts else None
 
 
-def _attempt(outcome: Outcome) -> str:
+def _outcome_line(outcome: Outcome) -> str:
     note = f"; {one_line(outcome.note)}" if outcome.note else ""
     if outcome.passed:
         evidence = "reproduced" if outcome.reproduced_by else one_line(outcome.unshown)
         note += f"; {evidence}" if evidence else ""
-        return f"  ✓ {_passed(outcome.checks) or 'ran'}{note}"
+        return f"  ✓ {_passed_count(outcome.checks) or 'ran'}{note}"
     failure = (
         _first_failed(outcome.checks) or one_line(outcome.gist or last_line(outcome.feedback)) or "failed"
     )
-    return f"  {FAILED} {failure.removesuffix('.') if note else failure}{note}"
+    return f"  {FAILED_SIGN} {failure.removesuffix('.') if note else failure}{note}"
 
 
-def _passed(checks: tuple[CheckLine, ...]) -> str:
+def _passed_count(checks: tuple[CheckLine, ...]) -> str:
     return f"{sum(check.passed for check in checks)} of {len(checks)} passed" if checks else ""
 
 
@@ -194,36 +197,36 @@ def _first_failed(checks: tuple[CheckLine, ...]) -> str:
         return ""
     if line.expected is not None and line.actual is not None:
         return one_line(f"{line.name}: expected {line.expected}, got {line.actual}")
-    reason = _said(line)
+    reason = _error_message(line)
     return one_line(f"{line.name}: {reason}" if reason else line.name)
 
 
-def _said(line: CheckLine) -> str:
-    """The error message of a failed check, without its traceback."""
+def _error_message(line: CheckLine) -> str:
+    """Return the error message of a failed check, without its traceback."""
     lines = [text.strip() for text in line.message.splitlines() if text.strip()]
-    rest = [text for text in lines if text != line.name.strip()]
-    if rest and rest[0].startswith("Traceback "):
-        return rest[-1]
-    return rest[0] if rest else ""
+    other_lines = [text for text in lines if text != line.name.strip()]
+    if other_lines and other_lines[0].startswith("Traceback "):
+        return other_lines[-1]
+    return other_lines[0] if other_lines else ""
 
 
-def _status(run: Run) -> str:
-    return f"{SIGNS.get(run.status, FAILED)} {run.status}"
+def _status_text(run: Run) -> str:
+    return f"{SIGNS.get(run.status, FAILED_SIGN)} {run.status}"
 
 
-def _why(run: Run) -> str:
+def _reason_text(run: Run) -> str:
     if run.error is not None or run.status == "waiting":
-        return ""  # it has lines of its own
+        return ""  # the error or question has lines of its own
     is_plain = run.status == "solved" and run.verified != "reproduced"
-    return _passed(run.tests) if is_plain and run.tests else one_line(run.reason, width=1_000)
+    return _passed_count(run.tests) if is_plain and run.tests else one_line(run.reason, width=1_000)
 
 
-def _spent(run: Run) -> str:
+def _usage(run: Run) -> str:
     return f"{count_of(run.attempts, 'attempt')}  {spent(run)}"
 
 
 def spent(run: Run) -> str:
-    """Calls, tokens, cost and time."""
+    """Return calls, tokens, cost and time."""
     tokens = run.tokens.input + run.tokens.output
     counts = f"{count_of(run.calls, 'call')}  {count_of(tokens, 'token')}"
     tests = f" and {run.test_seconds:,.0f} s of tests" if run.test_seconds else ""
@@ -231,18 +234,18 @@ def spent(run: Run) -> str:
 
 
 def money(cost: float | None) -> str:
-    """US dollars with as many digits as say something."""
+    """Return US dollars with as many digits as are significant."""
     if cost is None:
         return "cost unknown"
     digits = f"{Decimal(f'{cost:.2g}'):f}"
     return f"${digits}" if 0 < cost < 1 and len(digits) >= len("0.00") else f"${cost:.2f}"
 
 
-def age(since: float | None) -> str:
-    """How long ago a moment was, in its largest unit; nothing where it isn't known."""
-    if since is None:
+def age(moment: float | None) -> str:
+    """Return how long ago a moment was, in its largest unit; empty if unknown."""
+    if moment is None:
         return ""
-    seconds = time.time() - since
+    seconds = time.time() - moment
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""A run as entries to show: `coder show` prints them, and the pages of a server are made of them."""
+"""A run as entries to show, which `coder show` and the pages of a server print."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from coder.show import render
 from coder.show.changes import Files, diff_of
 from coder.show.quotes import without_files
 
-_MOST_LINES = 60
-"""Of a changed file that is shown unless all is asked for."""
+_FILE_LINES = 60
+"""Longest changed file in lines that is shown without `full`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,63 +28,67 @@ class TranscriptPart:
     title: str
     text: str
     is_aside: bool = False
-    """Of use to few readers: a request, what a model thought, the names of all tests."""
+    """Whether few readers need it: a request, a model's reasoning, the names of all tests."""
     format: str = ""
-    """Format or file name by which a terminal colours it; empty: none."""
+    """Format or file name that selects the colours on a terminal; empty: no colours."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptEntry:
-    """One event as a transcript prints it."""
+    """One event as a transcript shows it."""
 
     seq: int
     type: str
     heading: str
-    """One line, which may be empty."""
+    """A line of text, or an empty string."""
     parts: tuple[TranscriptPart, ...] = ()
 
 
 class Transcript:
-    """Makes entries of a run's events, which it takes in their order."""
+    """Makes entries of a run's events, which must be given in order."""
 
     def __init__(self, *, full: bool = False, diff: bool = False, before: Files | None = None) -> None:
         """Begin before the first event.
 
         Args:
-            full: show quoted and changed files whole, and each test.
-            diff: show what a step has changed as a patch; `state` is then known.
-            before: files of a large folder as they were, which the log holds from the landing on.
+            full: show quoted and changed files in full, and each test.
+            diff: show a step's changes as a patch; `state` is then known.
+            before: earlier contents of files of a large folder, which the log holds from the landing on.
         """
         self.state: State | None = None
-        """After the events so far."""
+        """The state after the events so far."""
         self.steps = 0
-        """Tool calls so far that have an answer."""
+        """Number of answered tool calls so far."""
         self._full, self._diff, self._before = full, diff, before or {}
         self._called: event_types.ToolCalled | None = None
         self._waiting: tuple[ToolCall, ...] = ()
-        self._on_copy = False  # what tools change is discarded
+        self._on_copy = False  # whether changes of tools are discarded
 
     def entry(self, event: Event, *, with_call: bool = False) -> TranscriptEntry | None:
         """Add the next event and return its entry; None if there is nothing to show.
 
         Args:
-            with_call: show the arguments of a tool call beside its result.
+            with_call: show the arguments of a tool call with its result.
         """
         body = event_types.parse_if_readable(event)
         if body is None:
             text = f"{event.seq}  {event.type} (version {event.version}): this version of coder can't read it"
             return TranscriptEntry(event.seq, event.type, text)
-        heading, parts = self._told(event, body, with_call=with_call)
-        self._take(event, body)
-        filled = tuple(part for part in parts if part.text.strip())
-        return TranscriptEntry(event.seq, event.type, heading, filled) if heading or filled else None
+        heading, parts = self._describe(event, body, with_call=with_call)
+        self._add(event, body)
+        parts_with_text = tuple(part for part in parts if part.text.strip())
+        return (
+            TranscriptEntry(event.seq, event.type, heading, parts_with_text)
+            if heading or parts_with_text
+            else None
+        )
 
     def skip(self, event: Event) -> None:
-        """Take the next event without showing it."""
+        """Add the next event without an entry."""
         if (body := event_types.parse_if_readable(event)) is not None:
-            self._take(event, body)
+            self._add(event, body)
 
-    def _take(self, event: Event, body: event_types.Body) -> None:
+    def _add(self, event: Event, body: event_types.Body) -> None:
         match body:
             case event_types.CallAnswered(tool_calls=calls) if calls:
                 self._waiting = calls
@@ -92,7 +96,7 @@ class Transcript:
                 self._on_copy = body.on_copy
             case event_types.ToolCalled():
                 self._called = body
-            case event_types.ToolAnswered(id=id):  # in order: an id that was used before is made anew
+            case event_types.ToolAnswered(id=id):  # calls are answered in order, as ids may repeat
                 self.steps += 1
                 self._called, self._waiting = None, self._waiting[1:] if id else self._waiting
         if self.state is not None:
@@ -100,7 +104,7 @@ class Transcript:
         elif self._diff and isinstance(body, event_types.RunStarted):
             self.state = begin(event)
 
-    def _told(
+    def _describe(
         self, event: Event, body: event_types.Body, *, with_call: bool
     ) -> tuple[str, Sequence[TranscriptPart]]:
         match body:
@@ -123,7 +127,7 @@ class Transcript:
             case event_types.ModelCallFailed():
                 return f"answer {body.call}  failed", [TranscriptPart(body.error, body.message)]
             case event_types.ToolCalled():
-                return "", []  # the answer that called it shows its arguments
+                return "", []  # the entry of the model's answer shows the arguments
             case event_types.ToolAnswered():
                 return f"step {self.steps + 1}  {body.name}", [*self._step(body, with_call=with_call)]
             case event_types.Spoken(message=message):
@@ -153,23 +157,23 @@ class Transcript:
             yield TranscriptPart(message.role, content, is_aside=True, format="markdown")
 
     def _answer(self, body: event_types.CallAnswered) -> tuple[str, list[TranscriptPart]]:
-        used = f"{body.usage.input_tokens} + {body.usage.output_tokens} tokens  {body.seconds:.1f} s"
+        usage_text = f"{body.usage.input_tokens} + {body.usage.output_tokens} tokens  {body.seconds:.1f} s"
         parts = [
             TranscriptPart("reasoning", body.reasoning, is_aside=True),
             TranscriptPart("text", body.text, format="markdown"),
         ]
         parts += [
-            TranscriptPart(f"calls {called.name}  (step {number})", _in_words(called))
+            TranscriptPart(f"calls {called.name}  (step {number})", _format_arguments(called))
             for number, called in enumerate(body.tool_calls, self.steps + 1)
         ]
-        return f"answer {body.call}  {body.model}  {used}", parts
+        return f"answer {body.call}  {body.model}  {usage_text}", parts
 
     def _spoken(self, body: event_types.Spoken, message: Message) -> tuple[str, list[TranscriptPart]]:
-        """What a participant has said: code, words, a decision or an outcome."""
+        """Return the heading and parts of a participant's message: code, words, a decision or an outcome."""
         match message:
             case CodeMessage():
-                again = "  the same as before" if message.repeats else ""
-                return f"code{again}", [*self._code(message)]
+                note = "  the same as before" if message.repeats else ""
+                return f"code{note}", [*self._code(message)]
             case ReplyMessage(text=text):
                 return "", [TranscriptPart("reply", text, format="markdown")]
             case PlanMessage(text=text):
@@ -182,7 +186,9 @@ class Transcript:
                     TranscriptPart("feedback", outcome.feedback),
                     TranscriptPart("reproduced by", "\n".join(names) if self._full else join_names(names)),
                     TranscriptPart("not shown", outcome.unshown),
-                    TranscriptPart("checks", _listed(outcome.checks) if self._full else "", is_aside=True),
+                    TranscriptPart(
+                        "checks", _check_list(outcome.checks) if self._full else "", is_aside=True
+                    ),
                 ]
             case _:
                 return render.progress(body) or "", []
@@ -196,29 +202,29 @@ class Transcript:
         yield TranscriptPart("check", message.check, format="python")
 
     def _whole(self, text: str | None) -> str:
-        """The text of a changed file, or its length."""
+        """Return the text of a changed file, or its length."""
         if text is None:
             return "(deleted)"
         text = readable_content(text)
         count = len(text.splitlines())
-        return text if self._full or count <= _MOST_LINES else f"({count} lines)"
+        return text if self._full or count <= _FILE_LINES else f"({count} lines)"
 
     def _step(self, body: event_types.ToolAnswered, *, with_call: bool) -> Iterator[TranscriptPart]:
-        """What a tool gave and changed."""
-        called = self._called or next(iter(self._waiting), None)
-        if with_call and body.id and called is not None:
-            yield TranscriptPart("call", _in_words(called))
+        """Yield a tool's output and changes."""
+        call = self._called or next(iter(self._waiting), None)
+        if with_call and body.id and call is not None:
+            yield TranscriptPart("call", _format_arguments(call))
         yield TranscriptPart("gave", body.text)
         names = (f"{path}  (removed)" if file is None else path for path, file in body.changes.items())
         patch = diff_of(self.state, body.changes, self._before) if self.state is not None else None
-        changed = "\n".join(sorted(names)) if patch is None else patch
+        changes_text = "\n".join(sorted(names)) if patch is None else patch
         title = "changed in a copy that is discarded" if self._on_copy else "changed"
-        yield TranscriptPart(title, changed, format="diff" if patch else "")
+        yield TranscriptPart(title, changes_text, format="diff" if patch else "")
         yield TranscriptPart("left out", "\n".join(body.left_out))
 
 
-def landed(events: Sequence[Event]) -> Files:
-    """The files that the latest landing of a run has replaced, as they were."""
+def replaced_files(events: Sequence[Event]) -> Files:
+    """Return the earlier contents of files that the latest landing of a run has replaced."""
     bodies = (
         event_types.parse_if_readable(event)
         for event in reversed(events)
@@ -227,12 +233,12 @@ def landed(events: Sequence[Event]) -> Files:
     return next((body.before for body in bodies if isinstance(body, event_types.LandingPlanned)), {})
 
 
-def _listed(checks: Sequence[CheckLine]) -> str:
-    return "\n".join(f"{'✓' if check.passed else render.FAILED} {check.name}" for check in checks)
+def _check_list(checks: Sequence[CheckLine]) -> str:
+    return "\n".join(f"{'✓' if check.passed else render.FAILED_SIGN} {check.name}" for check in checks)
 
 
-def _in_words(called: ToolCall | event_types.ToolCalled) -> str:
-    """Format the arguments of a call; a value of several lines stands below its name."""
+def _format_arguments(called: ToolCall | event_types.ToolCalled) -> str:
+    """Format the arguments of a call; a value of several lines is printed below its name."""
     try:
         arguments = loads(called.arguments or "{}")
     except (ValueError, RecursionError):

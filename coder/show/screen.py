@@ -1,6 +1,6 @@
 """The screen: what the user sees of a run. Progress and the verdict go to stderr, results to stdout.
 
-Lines appear as things happen, on a terminal above a spinner. The last one is the verdict.
+Lines are printed as events happen, on a terminal above a spinner. The last line is the verdict.
 """
 
 import asyncio
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from coder.show.input_line import InputLine  # of conversations alone
 
 T = TypeVar("T")
-PROGRAMS = {
+STATUS_BY_PURPOSE = {
     "verify": "trying what was written",
     "evidence": "trying its tests without the change",
     "compare": "comparing what the candidates do",
 }
-"""What is going on while programs run, by what they are run for."""
-MOST_NOTES = 3
+"""Status line while a program runs, by its purpose."""
+MAX_NOTES = 3
 
 
 class Screen:
-    """A Watch for people."""
+    """A Watch that prints for people."""
 
     def __init__(
         self,
@@ -51,38 +51,38 @@ class Screen:
     ) -> None:
         self._terminal = Terminal()
         self._asking = asyncio.Lock()
-        """Held while a question stands on the terminal: runs side by side may ask at the same time."""
+        """Lock held while a question is on the terminal, as concurrent runs may ask."""
         self._jsonl = jsonl
         self._verbose, self._quiet, self._yes, self._detach = verbose, quiet, yes, detach
         self._refused: str | None = None
         self._is_chat = False
         self._called: dict[str, event_types.ToolCalled] = {}
-        """The tool call that is under way, by run."""
+        """The current tool call, by run."""
         self._passed: set[str] = set()
-        """Runs of which an answer has passed since a person spoke: that of a chosen attempt is known."""
+        """Runs with a passing answer since a person's last message, so that it isn't reported twice."""
         self._model = ""
         self._body = BoundedText()
-        """What is streamed between two events, with `verbose`."""
+        """Text streamed between two events, with `verbose`."""
         self.also: Watch | None = None
-        """Is told of every event, too."""
+        """Another watch that receives every event."""
         self.showed_diff = False
-        """The latest change stands on the terminal."""
+        """Whether the latest change is on the terminal."""
         self.has_folder = False
         self.run_id: str | None = None
-        """Of the run that is watched, once it has begun."""
+        """Id of the watched run, once it has begun."""
 
     @property
     def is_lively(self) -> bool:
-        """It is a terminal that shows what is going on."""
-        return self._terminal.is_one and not self._verbose and not self._quiet
+        """Whether the screen is a terminal with a status line."""
+        return self._terminal.is_terminal and not self._verbose and not self._quiet
 
     @property
     def asks(self) -> bool:
-        """Somebody can be asked."""
-        return self._terminal.is_one
+        """Whether a person can be asked."""
+        return self._terminal.is_terminal
 
     def event(self, event: Event) -> None:
-        """Tell what happened."""
+        """Print an event of the run."""
         self.pass_on(event)
         self._end_stream()
         body = event_types.parse(event)
@@ -92,7 +92,7 @@ class Screen:
             self._tell(line)
         match body:
             case event_types.RunStarted():
-                if not body.settings.chat and not self._model:  # of runs side by side once
+                if not body.settings.chat and not self._model:  # once for concurrent runs
                     self.note(render.who_answers(body))
                 self.watch_model(body.model, has_folder=body.task.workspace is not None)
                 self.watch_settings(body.settings)
@@ -101,7 +101,7 @@ class Screen:
             case event_types.CallIntended():
                 self._terminal.doing = f"{self._model} is writing (call {body.call})"
             case event_types.StepStarted() | event_types.RunResumed():
-                self._called.pop(event.run, None)  # it was cut off
+                self._called.pop(event.run, None)  # the call was interrupted
                 self.showed_diff = False
                 if body.settings is not None:
                     self.watch_settings(body.settings)
@@ -110,14 +110,16 @@ class Screen:
             case event_types.ToolAnswered():
                 self._called.pop(event.run, None)
             case event_types.ProgramStarted():
-                self._terminal.doing = PROGRAMS.get(body.what, f"running {one_line(body.what, width=50)}")
+                self._terminal.doing = STATUS_BY_PURPOSE.get(
+                    body.what, f"running {one_line(body.what, width=50)}"
+                )
             case event_types.Spoken(message=CodeMessage()):
                 self.showed_diff = False
             case event_types.LandingPlanned() | event_types.PatchProposed() if not is_attempt(event.run):
                 self.show_diff(in_parts(body.patch, body.tests))
 
     def pass_on(self, event: Event) -> None:
-        """Say nothing of it, but to a program that reads every event."""
+        """Pass an event to other watches and to --jsonl, without printing a line."""
         self.run_id = self.run_id if is_attempt(event.run) else event.run
         if self.also is not None:
             self.also.event(event)
@@ -134,26 +136,26 @@ class Screen:
         self._refused, self._is_chat = None, settings.chat
 
     def token(self, text: str) -> None:
-        """Show a piece of an answer, when everything is to be seen."""
+        """Print a piece of an answer, with `verbose`."""
         self._stream(text)
 
     def speak(self, text: str) -> None:
-        """Show words that are harmless for a terminal, behind those that stand there."""
+        """Print words without control characters after those already there."""
         self._terminal.speak(text)
 
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
-        """Show what a program wrote, when everything is to be seen."""
+        """Print output of a program, with `verbose`."""
         self._stream(data.decode("utf-8", "replace"))
 
     def is_there(self, question: Question) -> bool:
-        """Whether somebody is at the terminal, and hasn't answered by --yes or --detach before."""
-        if not self._terminal.is_one or self._detach:
+        """Return whether a person is at the terminal, and hasn't answered by --yes or --detach."""
+        if not self._terminal.is_terminal or self._detach:
             return False
         return not self._yes or question.by_flag or question.kind != "approve"
 
     async def decide(self, question: Question) -> Decision:
-        """Show what is asked on the terminal, and ask there."""
-        from coder.show.asking import prompt_of, question_lines, typed_answer  # hardly a run asks
+        """Print a question on the terminal, and ask there."""
+        from coder.show.asking import prompt_of, question_lines, typed_answer  # imported late: few runs ask
 
         async with self._asking:
             self.rest()
@@ -162,15 +164,15 @@ class Screen:
                 return Decision(decision="yes", who=this_person(), how="flag")
             for line in question_lines(question):
                 self._terminal.print(line)
-            with self.hold_output():  # a live line would be drawn over the question
+            with self.hold_output():  # the status line would overwrite the question
                 return typed_answer(question, await read_line(prompt_of(question)))
 
-    def do(self, what: str) -> None:
-        """Say on the live line what is going on."""
-        self._terminal.doing = what
+    def do(self, status: str) -> None:
+        """Set the text of the status line."""
+        self._terminal.doing = status
 
     async def spinning(self, work: Awaitable[T]) -> T:
-        """Wait for `work` with a live line on a terminal."""
+        """Wait for `work` with a status line on a terminal."""
         if not self.is_lively:
             return await work
         try:
@@ -181,45 +183,45 @@ class Screen:
                 finally:
                     spinner.cancel()
                     self.clear()
-        except BaseExceptionGroup as several:  # what the work raises is the same with and without a spinner
-            raise single(several) from several.__cause__
+        except BaseExceptionGroup as group_error:  # raise the work's error as without a spinner
+            raise single(group_error) from group_error.__cause__
 
     def verdict(self, run: Run) -> None:
-        """End a run: the details, the next step, the verdict."""
+        """Print the end of a run: the details, the next step, the verdict."""
         if self._quiet and run.exit_code == 0:
             return
         for line in render.ending(run):
             self._terminal.print(line)
 
     def show_diff(self, patch: str) -> None:
-        """Print a change, once, where a terminal shows it."""
-        if self._terminal.is_one and not self._quiet and not self.showed_diff:
+        """Print a change once, on a terminal."""
+        if self._terminal.is_terminal and not self._quiet and not self.showed_diff:
             self.showed_diff = True
             self._terminal.print_diff(visible(patch).rstrip("\n"))
 
     def note(self, text: str) -> None:
-        """One line that isn't about an event."""
+        """Print a line that belongs to no event."""
         self._tell(f"  · {one_line(text, width=300)}")
 
     def clear(self) -> None:
-        """End what is spoken, or wipe the live line, before other output."""
+        """End the spoken text, or erase the status line, before other output."""
         self._terminal.clear()
 
     def rest(self) -> None:
-        """Show no spinner until something happens: another program uses the terminal."""
+        """Show no status line until the next event, as another program uses the terminal."""
         self._terminal.doing = ""
         self.clear()
 
     def print_above(self, line: "InputLine") -> None:
-        """Print above a line that takes what is typed; it shows what is going on."""
+        """Print above an input line, which shows the status."""
         self._terminal.print_above(line)
 
     def hold_output(self) -> AbstractContextManager[None]:
-        """Hold back output and the spinner while the block runs."""
+        """Hold back output and the status line during the block."""
         return self._terminal.hold_output()
 
     def tell(self, line: str) -> None:
-        """Print a line, also where the screen is quiet."""
+        """Print a line, even if the screen is quiet."""
         self._terminal.print(line)
 
     def _tell(self, line: str) -> None:
@@ -233,37 +235,37 @@ class Screen:
         if isinstance(body, event_types.ToolAnswered) and run in self._called:
             line = render.tool_line(self._called[run], body)
         if isinstance(body, event_types.LandingRefused):
-            self._refused, line = line, None  # as a rule the run's end says it, too
+            self._refused, line = line, None  # the run's end usually repeats it
         elif isinstance(body, event_types.RunStopped):
-            is_no = self._is_chat and body.status == "refused"  # no verdict follows in a conversation
-            line = self._refused if body.error is None or is_no else line
+            is_refused = self._is_chat and body.status == "refused"  # a conversation prints no verdict
+            line = self._refused if body.error is None or is_refused else line
         if line is None or not is_attempt(run):
             return line
-        is_told = not isinstance(body, event_types.RunStarted | event_types.RunResumed)
-        return f"  {run.partition(ATTEMPT_SEPARATOR)[2]}: {line[2:]}" if is_told else None
+        has_line = not isinstance(body, event_types.RunStarted | event_types.RunResumed)
+        return f"  {run.partition(ATTEMPT_SEPARATOR)[2]}: {line[2:]}" if has_line else None
 
     def _has_passed(self, run: str, message: Message) -> bool:
-        """Whether this is the outcome of an attempt whose pass is told already."""
+        """Return whether this is the outcome of an attempt whose pass was reported already."""
         if message.author == "human":
             self._passed.clear()
         if not isinstance(message, OutcomeMessage) or not message.outcome.passed:
             return False
-        of = run.partition(ATTEMPT_SEPARATOR)[0]
-        is_known = of in self._passed
-        self._passed.add(of)
+        parent_run = run.partition(ATTEMPT_SEPARATOR)[0]
+        is_known = parent_run in self._passed
+        self._passed.add(parent_run)
         return is_known and not is_attempt(run)
 
     def _tell_left_out(self, notes: Sequence[str]) -> None:
-        for text in notes[:MOST_NOTES]:
+        for text in notes[:MAX_NOTES]:
             self.note(text)
-        if len(notes) > MOST_NOTES:
-            self.note(f"{len(notes) - MOST_NOTES} more were left out: see {own_command()} show {self.run_id}")
+        if len(notes) > MAX_NOTES:
+            self.note(f"{len(notes) - MAX_NOTES} more were left out: see {own_command()} show {self.run_id}")
 
     def _stream(self, text: str) -> None:
         if self._verbose and not self._quiet and (piece := self._body.feed(printable(text))):
             self._terminal.write(piece)
 
     def _end_stream(self) -> None:
-        """Show the end of what was streamed since the last event."""
-        if rest := self._body.end(f"what the log keeps of it: {own_command()} show {self.run_id}"):
-            self._terminal.write(rest)
+        """Print the end of the text streamed since the last event."""
+        if ending := self._body.end(f"what the log keeps of it: {own_command()} show {self.run_id}"):
+            self._terminal.write(ending)

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and the end of a terminal end a command in the same way."""
+"""End a command in the same way at Ctrl-C, SIGTERM and the end of its terminal."""
 
 import os
 import signal
@@ -8,72 +8,73 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM)
-SIGNALS = [*ENDINGS]
-"""And SIGHUP, unless it is ignored, as behind `nohup`."""
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = [*END_SIGNALS]
+"""Signals that end a command; SIGHUP is added unless it is ignored, as by `nohup`."""
 if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
     SIGNALS.append(signal.SIGHUP)
 INTERRUPTED = 130
-"""The exit code of a command that was interrupted."""
-WIPE = "\r\x1b[J\x1b[?25h\x1b[?2004l"
-"""What a terminal needs before words in the middle of a line: a live line has hidden the cursor, and
-an input line has it mark what is pasted."""
-_modes: list[Any] = []
-"""Modes of the terminal before any program part has changed them; empty: there is none."""
+"""Exit code of an interrupted command."""
+RESET_CODES = "\r\x1b[J\x1b[?25h\x1b[?2004l"
+"""Codes that reset a terminal before a message: a status line hides the cursor, and an input line turns
+on paste marks."""
+_initial_modes: list[Any] = []
+"""Modes of the terminal before we changed them; empty without a terminal."""
 
 
 def keep_terminal_modes() -> None:
-    """Have `end_at_once` set the modes that the terminal has now: an input line turns its echo off."""
+    """Store the current terminal modes for `end_at_once`, as an input line turns off the echo."""
     if sys.platform == "win32" or not sys.stdin.isatty():
         return
     import termios
 
-    _modes[:] = termios.tcgetattr(0)
+    _initial_modes[:] = termios.tcgetattr(0)
 
 
 def end_on_signals() -> None:
-    """End the process in words at one of these signals, while it holds nothing that wants to be closed.
+    """End the process with a message at a signal, while nothing needs to be closed.
 
-    An exception would not do while modules are imported: what is raised in a callback of a weak reference, as
-    the import system has them, is lost, and what is raised in `__set_name__` becomes a RuntimeError.
+    An exception would be unsafe during imports: it is lost in a callback of a weak reference, which the
+    import
+    system uses, and becomes a RuntimeError in `__set_name__`.
     """
     for number in SIGNALS:
         signal.signal(number, _end)
 
 
 def interrupt_on_signals() -> None:
-    """Raise KeyboardInterrupt at one of these signals, wherever the process is."""
+    """Raise KeyboardInterrupt at a signal."""
     for number in SIGNALS:
         signal.signal(number, _interrupt)
 
 
 def ignore_signals() -> None:
-    """Let nothing change the exit code any more: the interpreter only has to clean up."""
+    """Ignore signals, so that the exit code stays while the interpreter cleans up."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def end_at_once(go_on: str | None = None) -> NoReturn:
-    """End the process in words, whatever it is doing, and name the command that continues."""
-    words = "error: Interrupted.\n" + (f"  Go on with: {go_on}\n" if go_on else "")
-    if sys.platform != "win32" and _modes:
+    """End the process at once with a message that names the command to continue."""
+    message = "error: Interrupted.\n" + (f"  Go on with: {go_on}\n" if go_on else "")
+    if sys.platform != "win32" and _initial_modes:
         import termios
 
-        with suppress(termios.error):  # it has closed
-            termios.tcsetattr(0, termios.TCSANOW, _modes)
-    # Not print: the signal may have come in the middle of another one.
+        with suppress(termios.error):  # the terminal has closed
+            termios.tcsetattr(0, termios.TCSANOW, _initial_modes)
+    # Not print: the signal may have interrupted another print.
     with suppress(OSError):
-        os.write(2, (WIPE if os.isatty(2) else "").encode() + words.encode())
+        os.write(2, (RESET_CODES if os.isatty(2) else "").encode() + message.encode())
     os._exit(INTERRUPTED)
 
 
 def leave_terminal() -> None:
-    """Read and write nothing where the terminal was: it has closed, and each write would fail."""
-    nothing = os.open(os.devnull, os.O_RDWR)
+    """Redirect the standard streams of a closed terminal to the null device, as each write would fail."""
+    null_device = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
-        with suppress(OSError):  # it is closed
+        with suppress(OSError):  # the stream is closed
             if stat.S_ISCHR(os.fstat(stream).st_mode):
-                os.dup2(nothing, stream)
+                os.dup2(null_device, stream)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -81,6 +82,6 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    if number not in ENDINGS:
+    if number not in END_SIGNALS:
         leave_terminal()
     raise KeyboardInterrupt

@@ -1,7 +1,7 @@
-"""Draw for people by rich: colours, panels, tables and a live line. Loads rich only where a terminal is.
+"""Draw for people with rich: colours, panels, tables and a status line. Imports rich only for a terminal.
 
-A pipe gets plain text, and so does a terminal with NO_COLOR or TERM=dumb. Texts are printed as they are:
-without markup, emoji and highlighting.
+A pipe gets plain text, and so does a terminal with NO_COLOR or TERM=dumb. Texts are printed verbatim, without
+markup, emoji and highlighting.
 """
 
 import os
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _SIGNS = {"✓": "green", "✗": "red", "!": "yellow", "?": "yellow"}
-_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
-"""What Docker prints before each step of a build."""
-_MOST_COLOURED = 50_000
-"""Characters of a text that gets colours."""
+_BUILD_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
+"""Line that Docker prints before each step of a build."""
+_MAX_HIGHLIGHTED = 50_000
+"""Longest text that gets colours, in characters."""
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether somebody looks at a stream through a terminal that can move its cursor."""
+    """Return whether a stream is a terminal that can move its cursor."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def is_styled(stream: TextIO) -> bool:
-    """Whether a stream gets colours and borders."""
+    """Return whether a stream gets colours and borders."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
 def open_console(stream: TextIO) -> "Console":
-    """A console of rich that prints texts as they are; without colours where they aren't wanted."""
+    """Return a console of rich that prints texts verbatim, without colours if they aren't wanted."""
     from rich.console import Console
 
     return Console(
@@ -52,7 +52,7 @@ def open_console(stream: TextIO) -> "Console":
 
 
 def signed_line(line: str) -> "Text":
-    """A line of the screen; the sign that it begins with is coloured."""
+    """Return a line of the screen whose leading sign is coloured."""
     from rich.text import Text
 
     text, start = Text(line), len(line) - len(line.lstrip())
@@ -62,26 +62,26 @@ def signed_line(line: str) -> "Text":
 
 
 def highlighted(text: str, format: str) -> "Text":
-    """A text with colours; its characters are unchanged.
+    """Return a text with colours; its characters are unchanged.
 
     Args:
-        format: a name that pygments has, such as `diff`, or the name of the file that holds the text.
+        format: a name known to pygments, such as `diff`, or the name of the file that holds the text.
     """
     from rich.syntax import Syntax
     from rich.text import Text
 
-    if len(text) > _MOST_COLOURED:
+    if len(text) > _MAX_HIGHLIGHTED:
         return Text(text)
     lexer = Syntax.guess_lexer(format) if "." in format else format
-    coloured = Syntax("", lexer, theme="ansi_dark", tab_size=0).highlight(text)
+    highlighted_text = Syntax("", lexer, theme="ansi_dark", tab_size=0).highlight(text)
     if not text.endswith("\n"):
-        coloured.right_crop(1)  # it adds a line end
-    coloured.tab_size = None
-    return coloured if coloured.plain == text else Text(text)
+        highlighted_text.right_crop(1)  # rich adds a line end
+    highlighted_text.tab_size = None
+    return highlighted_text if highlighted_text.plain == text else Text(text)
 
 
 def print_diff(patch: str, stream: TextIO) -> None:
-    """Print a patch with its own line ends, in colours where they are wanted."""
+    """Print a patch verbatim, with colours if they are wanted."""
     if is_styled(stream):
         open_console(stream).print(highlighted(patch, "diff"), soft_wrap=True, end="")
     else:
@@ -89,7 +89,7 @@ def print_diff(patch: str, stream: TextIO) -> None:
 
 
 def print_markdown(text: str, stream: TextIO) -> None:
-    """Print a text in Markdown, as it is where no colours are wanted."""
+    """Print a Markdown text, or its source if no colours are wanted."""
     if is_styled(stream):
         from coder.show.markdown_stream import markdown_of  # only in a conversation
 
@@ -99,10 +99,14 @@ def print_markdown(text: str, stream: TextIO) -> None:
 
 
 def print_error(lines: list[str]) -> None:
-    """Print an error on stderr; in colours as a panel without sides, so that commands can be copied."""
+    """Print an error on stderr; with colours as a panel without sides, so that commands can be copied."""
     if not is_styled(sys.stderr):
-        first, *rest = lines
-        print("\n".join([f"error: {first}", *(f"  {line}" for line in rest)]), file=sys.stderr, flush=True)
+        summary, *details_lines = lines
+        print(
+            "\n".join([f"error: {summary}", *(f"  {line}" for line in details_lines)]),
+            file=sys.stderr,
+            flush=True,
+        )
         return
     from rich import box
     from rich.panel import Panel
@@ -115,21 +119,21 @@ def print_error(lines: list[str]) -> None:
 
 
 def status_line(doing: str, started: float) -> str:
-    """The live line as a text: what is going on, and since when; empty where nothing is.
+    """Return the text of the status line: the activity and its duration; empty without an activity.
 
     Args:
-        started: on the monotonic clock.
+        started: start time on the monotonic clock.
     """
     if not doing:
         return ""
     from rich.spinner import Spinner
 
-    spent, frames = time.monotonic() - started, Spinner("dots").frames
-    return f"{frames[int(spent * 10) % len(frames)]} {timedelta(seconds=int(spent))} {doing}"
+    elapsed_s, frames = time.monotonic() - started, Spinner("dots").frames
+    return f"{frames[int(elapsed_s * 10) % len(frames)]} {timedelta(seconds=int(elapsed_s))} {doing}"
 
 
 def live_line(console: "Console") -> "Live":
-    """A line at the bottom that is drawn when it is told to, by no thread, and gone once it stops."""
+    """Return a line at the bottom that is drawn on request, without a thread, and erased when it stops."""
     from rich.live import Live
 
     return Live(
@@ -146,16 +150,16 @@ def progress_bar(
     unit: Literal["steps", "bytes"] = "steps",
     ticks: bool = False,
 ) -> "Progress":
-    """A bar of one task: how many steps are done, what `doing` says of them, and how long the rest takes.
+    """Return a bar for one task: the number of steps done, a description, and the time left.
 
-    It is gone once it stops. What is printed on stderr stands above it.
+    The bar is erased when it stops. Output on stderr is printed above it.
 
     Args:
-        doing: what is going on.
-        total: number of steps; None: it isn't known yet.
+        doing: description of the task.
+        total: number of steps; None: not known yet.
         done: number of steps done before.
         unit: what is counted.
-        ticks: draw it by a thread, for work that blocks this one; else it is drawn when it is told to.
+        ticks: draw by a thread, for work that blocks this one; else the bar is drawn on request.
     """
     from rich import progress
     from rich.table import Column
@@ -170,11 +174,11 @@ def progress_bar(
         if unit == "bytes"
         else [progress.MofNCompleteColumn()]
     )
-    cut = Column(no_wrap=True, overflow="ellipsis")
+    description_column = Column(no_wrap=True, overflow="ellipsis")
     bar = progress.Progress(
         progress.BarColumn(bar_width=24),
         *counts,
-        progress.TextColumn("{task.description}", markup=False, table_column=cut),
+        progress.TextColumn("{task.description}", markup=False, table_column=description_column),
         Left(),
         console=open_console(stream),
         auto_refresh=ticks,
@@ -187,7 +191,9 @@ def progress_bar(
 
 @contextmanager
 def download_bar(doing: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """A bar while a download lasts, which takes the bytes so far and of all; None: no bar is drawn."""
+    """Show a bar during a download; yield a function of the bytes so far and in total, or None without a
+    bar.
+    """
     if not is_styled(sys.stderr):
         yield None
         return
@@ -197,7 +203,7 @@ def download_bar(doing: str) -> Iterator[Callable[[int, int | None], None] | Non
 
 @contextmanager
 def build_bar(doing: str) -> Iterator[Callable[[str], None]]:
-    """Show the lines of a build: its step beside a bar of all; where no bar is drawn, each line."""
+    """Show the lines of a build: the step beside a bar, or each line if no bar is drawn."""
     if not is_styled(sys.stderr):
         yield lambda line: print(line, file=sys.stderr, flush=True)
         return
@@ -205,7 +211,7 @@ def build_bar(doing: str) -> Iterator[Callable[[str], None]]:
 
         def show(line: str) -> None:
             (task,) = bar.tasks
-            if (step := _STEP.match(line)) is not None:
+            if (step := _BUILD_STEP.match(line)) is not None:
                 bar.update(task.id, completed=int(step[1]) - 1, total=int(step[2]), description=step[3])
             elif task.total is None:  # before the first step
                 bar.update(task.id, description=line)

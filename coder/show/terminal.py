@@ -1,4 +1,6 @@
-"""Standard error, a terminal or a pipe: lines, pieces of text, a live line below them; and a question."""
+"""Standard error, a terminal or a pipe: print lines and pieces of text above a status line; ask a
+question.
+"""
 
 import asyncio
 import os
@@ -32,16 +34,16 @@ TICK_S = 0.1
 
 
 async def ask_human(question: str) -> bool:
-    """True for y or yes; anything else, the end of input, and no terminal to ask on are no."""
+    """Return True for y or yes; any other answer, the end of input, and a missing terminal mean no."""
     return is_yes(await read_line(f"{one_line(question, width=300)} {YES_OR_NO}") or "")
 
 
 async def read_line(question: str) -> str | None:
-    """What is typed after a question; None at the end of input, and without a terminal to ask on.
+    """Return the line typed after a question; None at the end of input, and without a terminal.
 
     The terminal itself is read, so that a task on standard input doesn't answer.
     """
-    from coder.show.line_reader import next_bytes  # hardly a run asks
+    from coder.show.line_reader import next_bytes  # imported late: few runs ask
 
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
@@ -56,40 +58,40 @@ async def read_line(question: str) -> str | None:
 
 
 class Terminal:
-    """Where a screen writes: by rich on a terminal that gets colours, plainly elsewhere."""
+    """The output of a screen: by rich on a terminal with colours, plain elsewhere."""
 
     def __init__(self) -> None:
         self._out = sys.stderr
         self._bottom: InputLine | None = None
-        """Above it everything is printed, while it is open."""
-        self.is_one = is_terminal(self._out)
+        """The input line; while it is open, everything is printed above it."""
+        self.is_terminal = is_terminal(self._out)
         self._is_styled = is_styled(self._out)
-        """It gets colours, and a live line, which moves the cursor."""
+        """Whether the output gets colours and a status line, which moves the cursor."""
         self._words: MarkdownStream | None = None
-        """What is spoken, in colours; None: nothing yet."""
+        """The spoken text, in colours; None before its first piece."""
         self._has_words = False
-        """Blocks of what is spoken were printed."""
-        self._mid_line = False
+        """Whether blocks of the spoken text were printed."""
+        self._is_mid_line = False
         self.doing = ""
-        """What the live line says is going on; empty: none is shown."""
+        """Text of the status line; empty: no status line."""
         self._live: Live | None = None
-        """The live line, while it is shown."""
+        """The status line while it is shown."""
         self._is_held = False
-        self._later: list[Callable[[], None]] = []
-        """What is written once nothing is held."""
+        self._held_writes: list[Callable[[], None]] = []
+        """Output to write once it isn't held back any more."""
 
     @cached_property
     def _console(self) -> "Console":
         return open_console(self._out)
 
     def print_above(self, line: "InputLine") -> None:
-        """Print through a line at the bottom; while that is open, it shows what is going on."""
+        """Print through a line at the bottom; while that is open, it shows the status."""
         self._bottom, self._out = line, cast(TextIO, line)
         self._console.file = self._out
 
     @property
     def results(self) -> TextIO:
-        """Standard output; where it is the terminal of the line at the bottom, above that."""
+        """Standard output; if that is the terminal of an open input line, the output above the line."""
         is_above = self._bottom is not None and self._bottom.is_open and sys.stdout.isatty()
         return self._out if is_above else sys.stdout
 
@@ -105,38 +107,38 @@ class Terminal:
 
     def _print(self, text: str, styled: "Callable[[str], RenderableType]", *, wraps: bool = False) -> None:
         if self._is_held:
-            self._later.append(lambda: self._print(text, styled, wraps=wraps))
+            self._held_writes.append(lambda: self._print(text, styled, wraps=wraps))
             return
         self._end_line()
         if self._is_styled:
-            self._console.print(styled(text), soft_wrap=not wraps)  # above the live line
+            self._console.print(styled(text), soft_wrap=not wraps)  # above the status line
         else:
             print(text, file=self._out, flush=True)
 
     def write(self, text: str) -> None:
-        """Write a piece of text behind what stands there."""
+        """Write a piece of text after the text already there."""
         if self._is_held:
-            self._later.append(lambda: self.write(text))
+            self._held_writes.append(lambda: self.write(text))
             return
         self._stop_live()
         self._out.write(text)
         self._out.flush()
-        self._mid_line = not text.endswith("\n")
+        self._is_mid_line = not text.endswith("\n")
 
     def speak(self, text: str) -> None:
-        """Write a piece of a text in Markdown: as it comes, or block by block in colours."""
+        """Write a piece of a Markdown text: at once, or block by block in colours."""
         if not self._is_styled:
             if text:
                 self.write(text)
             return
         if self._words is None:
-            from coder.show.markdown_stream import MarkdownStream  # only in a conversation
+            from coder.show.markdown_stream import MarkdownStream  # imported late: only conversations need it
 
             self._words = MarkdownStream()
         self._print_words(self._words.feed(text))
 
     def clear(self) -> None:
-        """End a line of pieces, or wipe the live line, before something else is written."""
+        """End an unfinished line, or erase the status line, before other output."""
         if not self._is_held:
             self._stop_live()
             self._end_words()
@@ -151,14 +153,14 @@ class Terminal:
             yield
         finally:
             self._is_held = False
-            later, self._later = self._later, []
-            for write in later:
+            writes, self._held_writes = self._held_writes, []
+            for write in writes:
                 write()
 
     async def spin(self) -> None:
-        """Show what is going on until this is cancelled: on a live line, or in a line at the bottom.
+        """Show the status until cancelled: on a status line, or in a line at the bottom.
 
-        Nothing is shown without colours: a line for each step says it there.
+        Nothing is shown without colours, as each step prints a line there.
         """
         if not self._is_styled:
             return
@@ -169,7 +171,7 @@ class Terminal:
                 if self._bottom is not None and self._bottom.is_open:
                     self._stop_live()
                     self._bottom.show(status_line(self.doing, started))
-                elif not self.doing or self._mid_line or self._is_held:
+                elif not self.doing or self._is_mid_line or self._is_held:
                     self._stop_live()
                 else:
                     self._show_live(started)
@@ -185,7 +187,7 @@ class Terminal:
             self._live = live_line(self._console)
             self._live.start()
         line = Text(status_line(self.doing, started), no_wrap=True, overflow="ellipsis")
-        self._live.update(line, refresh=True)  # a line that wraps could not be wiped
+        self._live.update(line, refresh=True)  # a wrapped line could not be erased
 
     def _stop_live(self) -> None:
         if self._live is not None:
@@ -198,14 +200,14 @@ class Terminal:
         self._has_words = False
 
     def _print_words(self, text: str) -> None:
-        """Print blocks of Markdown, if there are any, below a blank line where others stand above."""
-        from coder.show.markdown_stream import markdown_of  # only in a conversation
+        """Print blocks of Markdown, if there are any, below a blank line if others are above."""
+        from coder.show.markdown_stream import markdown_of  # imported late: only conversations need it
 
         if text.strip():
-            above, self._has_words = self._has_words, True
-            self._print(text, lambda text: markdown_of(text, is_below=above), wraps=True)
+            has_blocks_above, self._has_words = self._has_words, True
+            self._print(text, lambda text: markdown_of(text, is_below=has_blocks_above), wraps=True)
 
     def _end_line(self) -> None:
-        if self._mid_line:
+        if self._is_mid_line:
             self._out.write("\n")
-        self._mid_line = False
+        self._is_mid_line = False

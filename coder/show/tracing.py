@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 async def collecting(
     url: str | None, note: Callable[[str], None], *, content: bool = False
 ) -> "AsyncIterator[Collector | None]":
-    """A watch that sends what it sees, while the block lasts; None where no collector is named.
+    """Yield a watch that sends its events during the block; None if no collector is named.
 
     Args:
-        url: None is that of CODER_OTLP.
-        note: shows a line.
-        content: send prompts, answers and output, too.
+        url: the collector's address; None: that of CODER_OTLP.
+        note: prints a line.
+        content: whether to send prompts, answers and output.
 
     Raises:
-        UsageError: the extra isn't installed, or it is no address.
+        UsageError: the extra isn't installed, or `url` is no address.
     """
     if not (url := url or os.environ.get("CODER_OTLP")):
         yield None

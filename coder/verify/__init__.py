@@ -1,4 +1,4 @@
-"""How a run knows that it is done: checks, a test command, the baseline, what fails that didn't before.
+"""Decide whether a run has solved its task: checks, a test command, the baseline, and new failures.
 
 Read verify, test_command_verifier, finding.
 """

@@ -1,4 +1,4 @@
-"""The names, parameters and modules that a change adds to a project's Python code. Pure."""
+"""Find the names, parameters and modules that a change adds to a project's Python code. Pure."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -10,44 +10,46 @@ from coder.source.python_names import parse_source
 
 
 class Additions(BaseModel, frozen=True):
-    """What the code has with a change, and hasn't without it."""
+    """Names that the code has with a change and lacks without it."""
 
     names: frozenset[str] = frozenset()
-    """Functions, classes, variables and attributes."""
+    """Names of functions, classes, variables and attributes."""
     modules: frozenset[str] = frozenset()
-    """Dotted names, relative to any folder."""
+    """Dotted names of modules, relative to any folder."""
     parameters: dict[str, frozenset[str]] = {}
-    """By the name that is called: a function's, or a class's."""
+    """New parameters, by the name of the function or class."""
     positional: dict[str, int] = {}
-    """Most positional arguments that these took before the change."""
+    """Number of positional parameters before the change, by the name of the function or class."""
 
 
 def find_additions(before: Mapping[str, str], after: Mapping[str, str]) -> Additions:
-    """Compare the sources of files, by path; what can't be parsed adds nothing."""
+    """Compare the sources of files by path; files that don't parse add nothing."""
     names: set[str] = set()
     modules: set[str] = set()
     parameters: dict[str, frozenset[str]] = {}
     positional: dict[str, int] = {}
     for path, text in after.items():
-        now, old = parse_source(text), parse_source(before.get(path, ""))
-        if now is None or old is None or not path.endswith(".py"):
+        new_tree, old_tree = parse_source(text), parse_source(before.get(path, ""))
+        if new_tree is None or old_tree is None or not path.endswith(".py"):
             continue
-        names |= set(_bound(now)) - set(_bound(old))
+        names |= set(_defined_names(new_tree)) - set(_defined_names(old_tree))
         if path not in before:
             modules |= _modules_of(path)
-        signatures = dict(_signatures(old))
-        for function, (parameter_names, _) in _signatures(now):
-            new = parameter_names - signatures[function][0] if function in signatures else frozenset()
-            if new:
-                parameters[function] = parameters.get(function, frozenset()) | new
+        signatures = dict(_signatures(old_tree))
+        for function, (parameter_names, _) in _signatures(new_tree):
+            new_parameters = (
+                parameter_names - signatures[function][0] if function in signatures else frozenset()
+            )
+            if new_parameters:
+                parameters[function] = parameters.get(function, frozenset()) | new_parameters
                 positional[function] = max(positional.get(function, 0), signatures[function][1])
     return Additions(
         names=frozenset(names), modules=frozenset(modules), parameters=parameters, positional=positional
     )
 
 
-def _bound(tree: ast.Module) -> Iterator[str]:
-    """Names that a module defines anywhere, as a name or as an attribute."""
+def _defined_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that a module defines anywhere, as a name or as an attribute."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
@@ -60,22 +62,22 @@ def _bound(tree: ast.Module) -> Iterator[str]:
 
 
 def _signatures(tree: ast.AST, owner: str = "") -> Iterator[tuple[str, tuple[frozenset[str], int]]]:
-    """What is called, its parameters, and how many of them are positional."""
+    """Yield the name of each callable, its parameters, and how many of them are positional."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef):
             fields = [
-                one.target.id
-                for one in node.body
-                if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
+                statement.target.id
+                for statement in node.body
+                if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
             ]
-            yield node.name, (frozenset(fields), len(fields))  # of a dataclass or a model
+            yield node.name, (frozenset(fields), len(fields))  # the parameters of a dataclass or a model
             yield from _signatures(node, node.name)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            placed = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
-            placed = placed[1:] if owner and placed[:1] in (["self"], ["cls"]) else placed
-            every = frozenset((*placed, *(one.arg for one in node.args.kwonlyargs)))
-            is_made = owner and node.name in ("__init__", "__new__")
-            yield owner if is_made else node.name, (every, len(placed))
+            positional = [statement.arg for statement in (*node.args.posonlyargs, *node.args.args)]
+            positional = positional[1:] if owner and positional[:1] in (["self"], ["cls"]) else positional
+            all_parameters = frozenset((*positional, *(statement.arg for statement in node.args.kwonlyargs)))
+            is_constructor = owner and node.name in ("__init__", "__new__")
+            yield owner if is_constructor else node.name, (all_parameters, len(positional))
         else:
             yield from _signatures(node, owner)
 
@@ -83,4 +85,4 @@ def _signatures(tree: ast.AST, owner: str = "") -> Iterator[tuple[str, tuple[fro
 def _modules_of(path: str) -> set[str]:
     parts = PurePosixPath(path).with_suffix("").parts
     parts = parts[:-1] if parts[-1] == "__init__" else parts
-    return {".".join(parts[i:]) for i in range(len(parts))}
+    return {".".join(parts[start:]) for start in range(len(parts))}

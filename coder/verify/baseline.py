@@ -1,8 +1,9 @@
-"""Baseline: how the test command ends on the untouched files, before the work or beside its first calls.
+"""Baseline: the result of the test command on the untouched files, taken before the work or during its first
+calls.
 
-It runs twice where that is quick and may matter: tests that then end differently are flaky. A model that acts
-is told the first run, and asked beside the second. Both see the untouched files, since the model's session is
-another sandbox.
+The command runs twice if it is quick and a second run may matter: tests with two results are flaky. A model
+with tools is told the first result, and works during the second run. Both runs see the untouched files, since
+the model's session is another sandbox.
 """
 
 import asyncio
@@ -18,33 +19,34 @@ from coder.run.message import CheckLine
 from coder.run.state import State
 from coder.source.manifests import missing_modules
 from coder.verify.finding import Finding, failures, feedback
-from coder.verify.preflight import refuse_what_decides_nothing
+from coder.verify.preflight import require_decisive_command
 from coder.verify.verification import Verification
 
-_MOST_CALLS = 20
-"""Calls of pytest by one script that are kept."""
+_MAX_CALLS = 20
+"""Number of pytest calls of one script that are logged."""
 FIRST_WAIT_S = 5.0
-"""Seconds that the first request waits for the tests: most are shorter, and what fails saves a call."""
+"""Seconds that the first request waits for the tests, as knowing their failures saves a call."""
 
 
 @asynccontextmanager
 async def pending_baseline(
     journal: Journal, bench: Workbench
 ) -> AsyncIterator[Callable[[float | None], Awaitable[None]]]:
-    """Take the baseline of a run that has none, and wait for what the first request says of it.
+    """Take the baseline of a run that has none, and wait for the result that the first request needs.
 
-    That is the first run for a model that acts, which is asked without it after a while, unless failing tests
-    are its task; else the whole.
+    A model with tools needs the first run, and is asked without it after a while, unless failing tests are
+    its
+    task. Any other model needs both runs.
 
     Returns:
-        Function that logs the baseline if it ends within this many seconds, else its first run once that has
-        ended; None waits for the whole.
+        Function that logs the baseline if it ends within this many seconds, else the first run if it has
+        ended; None waits for both runs.
     """
     state, tests = journal.state, None
     acts = state.settings.strategy == "act"
     first: asyncio.Future[BaselineTaken] = asyncio.get_running_loop().create_future()
     if wants_baseline(state):
-        tests = asyncio.create_task(_taken(bench, state, first, acts=acts))
+        tests = asyncio.create_task(_take(bench, state, first, acts=acts))
 
     async def log_baseline(within_s: float | None) -> None:
         nonlocal tests
@@ -70,7 +72,7 @@ async def pending_baseline(
             await asyncio.wait([tests])
 
 
-async def _taken(
+async def _take(
     bench: Workbench, state: State, first: "asyncio.Future[BaselineTaken]", *, acts: bool
 ) -> BaselineTaken:
     if acts:
@@ -79,7 +81,7 @@ async def _taken(
 
 
 def wants_baseline(state: State) -> bool:
-    """Whether a baseline can be taken and is missing, or its second run is."""
+    """Return whether a baseline can be taken and is missing, or its second run is."""
     baseline = state.progress.baseline
     if (baseline is not None and not baseline.is_preliminary) or state.task.test_command is None:
         return False
@@ -92,23 +94,25 @@ async def take_baseline(
     """Run the test command on the untouched files.
 
     Args:
-        first_taken: gets the first run where a second follows.
+        first_taken: gets the result of the first run if a second run follows.
     """
     target = state.target
-    on = Verification(bench, state, target)
+    verification = Verification(bench, state, target)
 
     async def run(*, traces: bool = False) -> Finding:
-        await on.lay_over({})
-        return await on.command(is_shown=False, traces=traces)
+        await verification.lay_over({})
+        return await verification.run_command(is_shown=False, traces=traces)
 
     runs = [await run(traces=True)]
-    first, alone_s = await _with_running(on, runs[0])
+    first, alone_s = await _finish_interrupted(verification, runs[0])
     missing = () if first.passed else missing_modules(first.text, state.files)
-    refuse_what_decides_nothing(first, state, missing=missing)
+    require_decisive_command(first, state, missing=missing)
     runs[0] = first
-    decides = state.task.mends or bool(first.passing)
-    if decides and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":
-        if first_taken is not None and not (first.passed and state.task.mends):  # else there is no work
+    runs_twice = state.task.mends or bool(first.passing)
+    if runs_twice and first.result.wall_s < LONG_TESTS_S and first.result.status != "timeout":
+        if first_taken is not None and not (
+            first.passed and state.task.mends
+        ):  # without failures there is no work
             first_taken.set_result(_baseline(runs, alone_s, missing, is_preliminary=True))
         runs.append(await run())
     return _baseline(runs, alone_s, missing)
@@ -117,57 +121,61 @@ async def take_baseline(
 def _baseline(
     runs: list[Finding], alone_s: float, missing: tuple[str, ...], *, is_preliminary: bool = False
 ) -> BaselineTaken:
-    """The event of these runs.
+    """Return the event of these runs.
 
     Args:
-        alone_s: seconds of the rerun of a stopped test.
-        missing: modules that aren't there.
-        is_preliminary: another run follows.
+        alone_s: seconds of the rerun of an interrupted test.
+        missing: modules that aren't installed.
+        is_preliminary: whether another run follows.
     """
-    first, flaky = runs[0], _flaky(runs)
-    lines = first.lines if not first.passed else runs[-1].lines
-    red = [line for line in lines if not line.passed and line.name not in flaky]
-    failed = next((one for one in runs if not one.passed), None)
-    steady = [line for line in lines if line.name not in flaky]
+    first_run, flaky = runs[0], _flaky_tests(runs)
+    lines = first_run.lines if not first_run.passed else runs[-1].lines
+    failing = [line for line in lines if not line.passed and line.name not in flaky]
+    failed_run = next((run for run in runs if not run.passed), None)
+    steady_lines = [line for line in lines if line.name not in flaky]
     return BaselineTaken(
-        passed=failed is None,
-        tests=tuple(BaselineTest(name=line.name, passed=line.passed) for line in steady),
+        passed=failed_run is None,
+        tests=tuple(BaselineTest(name=line.name, passed=line.passed) for line in steady_lines),
         flaky=flaky,
-        first=red[0] if red else None,
-        feedback="" if failed is None else feedback(red, failed.result, note=first.note, stop=failed.stop),
-        failures="" if failed is None else failures(red, failed.result, note=first.note, stop=failed.stop),
+        first=failing[0] if failing else None,
+        feedback=""
+        if failed_run is None
+        else feedback(failing, failed_run.result, note=first_run.note, stop=failed_run.stop),
+        failures=""
+        if failed_run is None
+        else failures(failing, failed_run.result, note=first_run.note, stop=failed_run.stop),
         runs=len(runs),
-        seconds=first.result.wall_s,
-        is_cut=first.is_cut,
+        seconds=first_run.result.wall_s,
+        is_cut=first_run.is_cut,
         alone_s=alone_s,
-        told=first.names_tests,
+        told=first_run.names_tests,
         missing=missing,
-        pytest=first.pytest,
-        calls=first.calls[:_MOST_CALLS],
-        opened={path: users for path, users in first.opened.items() if users},
+        pytest=first_run.pytest,
+        calls=first_run.calls[:_MAX_CALLS],
+        opened={path: users for path, users in first_run.opened.items() if users},
         is_preliminary=is_preliminary,
     )
 
 
-async def _with_running(on: Verification, cut: Finding) -> tuple[Finding, float]:
-    """Rerun the stopped test alone; return the run with its result, and the seconds of the rerun.
+async def _finish_interrupted(verification: Verification, run: Finding) -> tuple[Finding, float]:
+    """Rerun the interrupted test alone; return the run with its result, and the seconds of the rerun.
 
-    The test fails if it is stopped again.
+    The test fails if it is interrupted again.
     """
-    if not cut.running:
-        return cut, 0.0
-    await on.lay_over({})
-    limit_s = on.state.settings.test_timeout / 2
-    alone = await on.command(only=(cut.running,), wall_s=limit_s, is_shown=False)
-    reports = [line for line in alone.lines if line.name == cut.running]
-    if not reports and alone.running == cut.running:
-        message = f"Run alone, it was stopped after {alone.result.wall_s:.0f} s."
-        reports = [CheckLine(name=cut.running, passed=False, message=message)]
-    return replace(cut, lines=(*cut.lines, *reports)), alone.result.wall_s
+    if not run.running:
+        return run, 0.0
+    await verification.lay_over({})
+    limit_s = verification.state.settings.test_timeout / 2
+    rerun = await verification.run_command(only=(run.running,), wall_s=limit_s, is_shown=False)
+    reports = [line for line in rerun.lines if line.name == run.running]
+    if not reports and rerun.running == run.running:
+        message = f"Run alone, it was stopped after {rerun.result.wall_s:.0f} s."
+        reports = [CheckLine(name=run.running, passed=False, message=message)]
+    return replace(run, lines=(*run.lines, *reports)), rerun.result.wall_s
 
 
-def _flaky(runs: list[Finding]) -> tuple[str, ...]:
-    """Tests that ended differently on the same files."""
-    ended = [{line.name: line.passed for line in run.lines} for run in runs]
-    names = dict.fromkeys(name for run in ended for name in run)
-    return tuple(name for name in names if len({run[name] for run in ended if name in run}) > 1)
+def _flaky_tests(runs: list[Finding]) -> tuple[str, ...]:
+    """Return the tests that ended differently on unchanged files."""
+    results = [{line.name: line.passed for line in run.lines} for run in runs]
+    names = dict.fromkeys(name for run in results for name in run)
+    return tuple(name for name in names if len({run[name] for run in results if name in run}) > 1)

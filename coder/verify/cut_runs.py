@@ -1,4 +1,4 @@
-"""Tests that the time limit stopped before the work: a run with the change has to end the same ones."""
+"""Tests that the time limit cut off before the work: a run with the change has to finish them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -6,50 +6,51 @@ from dataclasses import replace
 from coder.run.event_types import BaselineTaken
 from coder.run.termination import join_names
 from coder.verify.finding import Finding
-from coder.verify.new_tests import is_of
+from coder.verify.new_tests import is_test_of
 from coder.verify.verification import Verification
 from coder.workspace.overlay import workspace_files
 
 
 async def reach_baseline(
-    on: Verification, files: Mapping[str, bytes], run: Finding, baseline: BaselineTaken
+    verification: Verification, files: Mapping[str, bytes], run: Finding, baseline: BaselineTaken
 ) -> Finding:
-    """Add the tests of the baseline that a run hasn't reached, and drop failures beyond the baseline that the
-    untouched files have, too.
+    """Run the tests of the baseline that a run hasn't reached, and drop failures of the untouched files.
 
-    Code that makes the tests slow gains nothing: a test of the baseline that doesn't end here, either, is
-    missing in the result.
+    Only failures of tests that the baseline didn't reach are dropped. Code that slows the tests down gains
+    nothing: a test of the baseline that doesn't finish is missing in the result.
     """
     names = {line.name for line in run.lines}
     unreached = tuple(name for name in baseline.before if name not in names)
     if run.is_cut and unreached:
-        await on.lay(files)
-        rest = await on.command(only=unreached)
-        lines = (line for line in rest.lines if line.name in unreached)
-        run = replace(run, lines=(*run.lines, *lines), reached=run.reached | rest.reached)
-    beyond = _beyond(on, files, run, baseline)
-    if not beyond or on.state.task.mends:
+        await verification.lay(files)
+        rerun = await verification.run_command(only=unreached)
+        lines = (line for line in rerun.lines if line.name in unreached)
+        run = replace(run, lines=(*run.lines, *lines), reached=run.reached | rerun.reached)
+    new_failures = _unreached_failures(verification, files, run, baseline)
+    if not new_failures or verification.state.task.mends:
         return run
-    await on.lay_over({})
-    old = {line.name for line in (await on.command(only=beyond, is_shown=False)).failing}
-    return _without(run, old.intersection(beyond))
+    await verification.lay_over({})
+    old_failures = {
+        line.name for line in (await verification.run_command(only=new_failures, is_shown=False)).failing
+    }
+    return _without_failures(run, old_failures.intersection(new_failures))
 
 
-def _beyond(
-    on: Verification, files: Mapping[str, bytes], run: Finding, baseline: BaselineTaken
+def _unreached_failures(
+    verification: Verification, files: Mapping[str, bytes], run: Finding, baseline: BaselineTaken
 ) -> tuple[str, ...]:
-    """Tests that fail, that the baseline didn't reach, and whose files the change leaves as they are."""
-    untouched = workspace_files(on.state, {})
-    changed = [path for path, content in files.items() if untouched.get(path) != content]
-    unknown = (line.name for line in run.failing if line.name not in baseline.before)
-    return tuple(name for name in unknown if not any(is_of(path, name) for path in changed))
+    """Return failing tests that the baseline didn't reach, in files that the change doesn't touch."""
+    untouched = workspace_files(verification.state, {})
+    changed_paths = [path for path, content in files.items() if untouched.get(path) != content]
+    unknown_tests = (line.name for line in run.failing if line.name not in baseline.before)
+    return tuple(name for name in unknown_tests if not any(is_test_of(path, name) for path in changed_paths))
 
 
-def _without(run: Finding, old: Collection[str]) -> Finding:
-    """The run without these failures."""
-    lines = tuple(line for line in run.lines if line.name not in old)
-    if run.is_cut or not old or any(not line.passed for line in lines):
+def _without_failures(run: Finding, old_failures: Collection[str]) -> Finding:
+    """Return the run without these failures."""
+    lines = tuple(line for line in run.lines if line.name not in old_failures)
+    if run.is_cut or not old_failures or any(not line.passed for line in lines):
         return replace(run, lines=lines)
     result = run.result.model_copy(update={"status": "ok", "exit_code": 0})
-    note = f"still red, as before the work: {join_names(sorted(old))}"
+    note = f"still red, as before the work: {join_names(sorted(old_failures))}"
     return replace(run, lines=lines, result=result, passed=run.complete and bool(lines), note=note)

@@ -1,54 +1,56 @@
-"""Messages of failed tests as prompts quote them: without what repeats, and without what no line needs."""
+"""Shorten the messages of failed tests for prompts."""
 
 import re
 from collections.abc import Sequence
 
 from coder.run.message import CheckLine
 
-_NAMES = 2_000
-"""Characters of the names of all checks that fail."""
+_NAMES_CHARACTERS = 2_000
+"""Longest list of the names of failing checks, in characters."""
 _LINES_BEFORE = 10
-"""Lines of source that pytest prints before the one that failed, as far as they are quoted."""
+"""Quoted lines of the source that pytest prints before the failing line."""
 _LINE_HEAD, _LINE_TAIL = 130, 70
-"""Characters at both ends of a quoted line that is longer."""
+"""Characters quoted of the head and the tail of a longer line."""
 _PLACE = re.compile(r"\S+:\d+: \w+")
-"""Where pytest says that an exception was raised: file, line and its type."""
+"""Place of an exception as pytest prints it: file, line and type."""
 
 
-def names(failed: Sequence[CheckLine]) -> str:
-    """Format the names of failed checks, one a line, up to the limit."""
+def format_names(failing_lines: Sequence[CheckLine]) -> str:
+    """Format the names of failing checks, one per line, up to a limit."""
     lines: list[str] = []
-    room = _NAMES
-    for line in failed:
-        room -= len(line.name) + 1
-        if room < 0:
-            lines.append(f"… and {len(failed) - len(lines)} more")
+    characters_left = _NAMES_CHARACTERS
+    for line in failing_lines:
+        characters_left -= len(line.name) + 1
+        if characters_left < 0:
+            lines.append(f"… and {len(failing_lines) - len(lines)} more")
             break
         lines.append(line.name)
-    return "\n".join([f"{len(failed)} checks fail:", *lines, ""])
+    return "\n".join([f"{len(failing_lines)} checks fail:", *lines, ""])
 
 
-def by_place(failed: Sequence[CheckLine]) -> list[tuple[CheckLine, int]]:
-    """The first of the checks that fail at the same line by the same type, with the number of the others."""
+def by_place(failing_lines: Sequence[CheckLine]) -> list[tuple[CheckLine, int]]:
+    """Return the first of the checks that fail at one line by one type, with the number of the others."""
     groups: dict[str, list[CheckLine]] = {}
-    for line in failed:
+    for line in failing_lines:
         groups.setdefault(_place(line) or line.name, []).append(line)
-    return [(group[0], len(group) - 1) for group in groups.values()]
+    return [(checks[0], len(checks) - 1) for checks in groups.values()]
 
 
 def _place(line: CheckLine) -> str:
-    last = line.message.strip().rpartition("\n")[2]
-    return last if _PLACE.fullmatch(last) else ""
+    last_line = line.message.strip().rpartition("\n")[2]
+    return last_line if _PLACE.fullmatch(last_line) else ""
 
 
-def trimmed(message: str) -> str:
-    """The message with at most ten lines of source before one that failed, each in 200 characters."""
-    kept: list[str] = []
-    block = 0
+def trim_message(message: str) -> str:
+    """Return the message with at most ten lines of source before a failing line, each up to 200
+    characters.
+    """
+    lines: list[str] = []
+    source_lines = 0
     for line in message.split("\n"):
-        if line.startswith(">") and block > _LINES_BEFORE:
-            kept[-block:] = ["…", *kept[-_LINES_BEFORE:]]
-        block = block + 1 if line[:1] in ("", " ") else 0
+        if line.startswith(">") and source_lines > _LINES_BEFORE:
+            lines[-source_lines:] = ["…", *lines[-_LINES_BEFORE:]]
+        source_lines = source_lines + 1 if line[:1] in ("", " ") else 0
         is_long = len(line) > _LINE_HEAD + _LINE_TAIL
-        kept.append(f"{line[:_LINE_HEAD]} … {line[-_LINE_TAIL:]}" if is_long else line)
-    return "\n".join(kept)
+        lines.append(f"{line[:_LINE_HEAD]} … {line[-_LINE_TAIL:]}" if is_long else line)
+    return "\n".join(lines)

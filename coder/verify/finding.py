@@ -1,4 +1,4 @@
-"""Finding: what one run of tests, checks or the code showed, and what the next prompt quotes of it."""
+"""Finding: the result of one run of tests, checks or the code, and its text for the next prompt."""
 
 import re
 import sys
@@ -9,22 +9,22 @@ from coder.base.text.sanitize import printable
 from coder.run.event_types import PytestCall, PytestSetup
 from coder.run.message import Cause, CheckLine, Strength, Verified
 from coder.source.manifests import missing_modules
-from coder.verify.failure_messages import by_place, names, trimmed
+from coder.verify.failure_messages import by_place, format_names, trim_message
 from sandbox import CheckReport, Result
 
 NOTHING_RAN = Result(status="ok", exit_code=None)
-_MESSAGE = 1500
-_OUTPUT = 600
-_FIRST_MESSAGES = (2_000, 600, 600)
-"""Characters of the messages of the first checks that fail, in a first prompt."""
+_MESSAGE_CHARACTERS = 1500
+_OUTPUT_CHARACTERS = 600
+_FIRST_MESSAGE_CHARACTERS = (2_000, 600, 600)
+"""Longest messages of the first failing checks in a first prompt, in characters."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")
-"""Address of an object: it differs in each process, and so would requests about the same failure."""
-_RUNNER = re.compile(
+"""Address of an object: it differs between processes, and would make equal requests differ."""
+_RUNNER_FRAMES = re.compile(
     r"""^  File "[^"\n]*/\.coder/(?:launch|ours\.zip/\w+\.py)", line .*\n(?:    .*\n)*"""
     r"""(?:  File "(?:<frozen runpy>|[^"\n]*/runpy\.py)", line .*\n(?:    .*\n)*)*""",
     re.MULTILINE,
 )
-"""Frames of a traceback that run the test."""
+"""Frames of a traceback above the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,59 +32,62 @@ class ScriptProgram:
     """A Python program run by a test command's script."""
 
     source: str = ""
-    """Given on the command line or by standard input."""
+    """Source given on the command line or by standard input."""
     path: str = ""
     module: str = ""
-    """Or the file or module that was run."""
+    """The file or module that was run, if no source was given."""
     arguments: int = 0
-    """Number of them."""
+    """Number of arguments."""
     prepared: bool = False
-    """It ran in another folder than the command's, or with other variables."""
+    """Whether it ran in another folder than the command, or with other variables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one run showed; a turn's Outcome is made of all findings."""
+    """The result of one run; a turn's Outcome combines all findings."""
 
     verified: Verified
     passed: bool
     lines: tuple[CheckLine, ...] = ()
     result: Result = NOTHING_RAN
     note: str = ""
-    """Why exit code 0 is no pass, or what a person should know of a pass."""
+    """Why exit code 0 is no pass, or a remark on a pass."""
     strength: Strength = "outside"
-    late: bool = False
-    """It failed, and the program had used up its time."""
+    is_late: bool = False
+    """Whether it failed after the program used up its time."""
     complete: bool = True
-    """The command came to its own end; False when something ended it early."""
+    """Whether the command ended by itself; False if it was ended early."""
     names_tests: bool = True
-    """Single tests were reported; if False, only the exit code is known."""
+    """Whether the tests were reported one by one; if False, only the exit code is known."""
     pytest: PytestSetup | None = None
-    """Where pytest took its settings from, if the command is pytest's."""
+    """Source of pytest's settings, if the command runs pytest."""
     reached: frozenset[str] = frozenset()
-    """Tests that failed by an assertion or an exception of the code; beyond Python, by an expected value."""
+    """Tests that failed in an assertion or an exception of the code; outside Python, with an expected
+    value."""
     opened: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Files whose code opens or imports a file, by that file's path; only where it was asked for."""
+    """By the path of a file: the files whose code opens or imports it. Only filled with `traces`."""
     programs: tuple[ScriptProgram, ...] = ()
-    """Python programs that a script has run, as far as that is known."""
+    """Python programs that a script has run, as far as known."""
     calls: tuple[PytestCall, ...] = ()
-    """Its calls of pytest, as far as they are known."""
+    """A script's calls of pytest, as far as known."""
     running: str | None = None
-    """Where the time limit stopped Python tests: the test that ran then, or empty; the code can forge it."""
+    """Name of the test that the time limit interrupted, or empty; None: no limit. The code can forge it."""
 
     @property
     def is_cut(self) -> bool:
-        """The time limit stopped Python tests, so that some may not have run."""
+        """Whether the time limit stopped Python tests, so that some may not have run."""
         return self.running is not None
 
     @property
     def stop(self) -> str:
-        """How the time limit stopped Python tests; empty where it didn't."""
+        """Description of how the time limit stopped Python tests; empty if it didn't."""
         if self.running is None:
             return ""
-        during = f" while {self.running} ran; {self.running} may not be at fault" if self.running else ""
-        ended = f"stopped after {self.result.wall_s:.0f} s ({len(self.lines):,} tests ran)"
-        return f"The whole test command was {ended}{during}."
+        interrupted_note = (
+            f" while {self.running} ran; {self.running} may not be at fault" if self.running else ""
+        )
+        duration_note = f"stopped after {self.result.wall_s:.0f} s ({len(self.lines):,} tests ran)"
+        return f"The whole test command was {duration_note}{interrupted_note}."
 
     @property
     def failing(self) -> list[CheckLine]:
@@ -98,7 +101,7 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """Output of the program and messages of the failures."""
+        """The program's output and the messages of the failures."""
         messages = [line.message for line in self.failing]
         return "\n".join([*messages, self.result.stdout, self.result.stderr])
 
@@ -110,9 +113,9 @@ def finding_of(
     complete: bool = True,
     note: str = "",
     names_tests: bool = True,
-    reached: set[str] | None = None,
+    reached_tests: set[str] | None = None,
 ) -> Finding:
-    """How a test command ended, by its exit code and the tests that it reported."""
+    """Return the result of a test command, by its exit code and the reported tests."""
     passed = result.ok and complete and bool(lines) and all(line.passed for line in lines)
     return Finding(
         "tests",
@@ -123,41 +126,47 @@ def finding_of(
         strength="inside",
         complete=complete,
         names_tests=names_tests,
-        reached=frozenset(reached or ()),
+        reached=frozenset(reached_tests or ()),
     )
 
 
-_NETWORK = re.compile(
+_NETWORK_ERROR = re.compile(
     r"\b(?:gaierror|NameResolutionError|ClientConnectorDNSError|ProxyError)\b"  # Python's exceptions
     r"|\b(?:OSError|URLError|ConnectError|ConnectionError)\b.*\[Errno (?:-2|-3|101)\]"
     r"|\b(?:ENOTFOUND|EAI_AGAIN|ENETUNREACH)\b"  # Node's codes
     r"|\bcurl: \((?:5|6|7)\)"
 )
-_HOST = re.compile(
+_UNREACHED_HOST = re.compile(
     r"\bhost='([\w.-]+)'|\b(?:ENOTFOUND|EAI_AGAIN) ([\w.-]+)|^curl: .* host: ([\w.-]+)", re.MULTILINE
 )
 
 
-def cause_of(failed: Finding, own: Collection[str]) -> tuple[Cause | None, tuple[str, ...]]:
-    """Why it failed and what it lacked, None if the code may be at fault; `own`: the workspace's paths."""
-    if failed.late or failed.result.status == "timeout":
-        return ("test_timeout" if failed.verified == "tests" else "program_timeout"), ()
-    modules = tuple(name for name in missing_modules(failed.text, own) if name not in sys.stdlib_module_names)
+def cause_of(finding: Finding, own_paths: Collection[str]) -> tuple[Cause | None, tuple[str, ...]]:
+    """Return the cause of a failure and the missing modules or hosts; None if the code may be at fault.
+
+    Args:
+        own_paths: the workspace's paths.
+    """
+    if finding.is_late or finding.result.status == "timeout":
+        return ("test_timeout" if finding.verified == "tests" else "program_timeout"), ()
+    modules = tuple(
+        name for name in missing_modules(finding.text, own_paths) if name not in sys.stdlib_module_names
+    )
     if modules:
         return "missing_module", modules
-    if _NETWORK.search(failed.text):
-        hosts = ("".join(groups).rstrip(".") for groups in _HOST.findall(failed.text))
+    if _NETWORK_ERROR.search(finding.text):
+        hosts = ("".join(groups).rstrip(".") for groups in _UNREACHED_HOST.findall(finding.text))
         return "network", tuple(dict.fromkeys(filter(None, hosts)))
     return None, ()
 
 
 def lines_of(report: CheckReport) -> tuple[CheckLine, ...]:
-    """The checks of a report, as events keep them."""
+    """Return the checks of a report in the form of events."""
     return tuple(CheckLine(**result.model_dump(exclude={"asserted"})) for result in report.results)
 
 
 def shorten(text: str, limit: int) -> str:
-    """Head and tail of a long text, at most about `limit` characters."""
+    """Return the head and the tail of a long text, about `limit` characters in total."""
     text = text.strip()
     if len(text) <= limit:
         return text
@@ -169,62 +178,70 @@ def feedback(
     lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: str = "", stop: str = ""
 ) -> str:
     """Format a failed run for the next prompt; `stop` says how it was stopped."""
-    failed = next((line for line in lines if not line.passed), None)
-    parts, message = (_of_check(failed, _MESSAGE), failed.message) if failed is not None else ([], "")
-    return _joined(note, parts, result, message=message, stop=stop)
+    failing_line = next((line for line in lines if not line.passed), None)
+    parts, message = (
+        (_format_check(failing_line, _MESSAGE_CHARACTERS), failing_line.message)
+        if failing_line is not None
+        else ([], "")
+    )
+    return _join_sections(note, parts, result, message=message, stop=stop)
 
 
 def failures(
     lines: Sequence[CheckLine], result: Result = NOTHING_RAN, *, note: str = "", stop: str = ""
 ) -> str:
-    """What a first prompt quotes of a failed run: names of checks that fail, and the first three messages."""
-    failed = [line for line in lines if not line.passed]
-    parts = [names(failed)] if len(failed) > 1 else []
-    for (line, others), most in zip(by_place(failed), _FIRST_MESSAGES, strict=False):
-        parts += _of_check(line, most)
-        if others:
-            parts.append(f"{others} other{'s end' if others > 1 else ' ends'} at the same line.")
-    return _joined(note, parts, result, message="\n".join(line.message for line in failed), stop=stop)
+    """Format a failed run for a first prompt: names of failing checks, and the first three messages."""
+    failing_lines = [line for line in lines if not line.passed]
+    parts = [format_names(failing_lines)] if len(failing_lines) > 1 else []
+    for (line, other_count), max_characters in zip(
+        by_place(failing_lines), _FIRST_MESSAGE_CHARACTERS, strict=False
+    ):
+        parts += _format_check(line, max_characters)
+        if other_count:
+            parts.append(f"{other_count} other{'s end' if other_count > 1 else ' ends'} at the same line.")
+    return _join_sections(
+        note, parts, result, message="\n".join(line.message for line in failing_lines), stop=stop
+    )
 
 
-def _joined(note: str, parts: list[str], result: Result, *, message: str, stop: str) -> str:
-    every = [note] if note else []
-    every += parts
-    if (why := stop or stopped(result)) and why not in message:
-        every.append(why)
+def _join_sections(note: str, parts: list[str], result: Result, *, message: str, stop: str) -> str:
+    sections = [note] if note else []
+    sections += parts
+    if (reason := stop or stopped(result)) and reason not in message:
+        sections.append(reason)
     if not message and result.stderr.strip():
-        every.append("stderr:\n" + shorten(result.stderr, _MESSAGE))
+        sections.append("stderr:\n" + shorten(result.stderr, _MESSAGE_CHARACTERS))
     if not message and result.stdout.strip():
-        every.append("stdout:\n" + shorten(result.stdout, _OUTPUT))
-    return _ADDRESS.sub(" at 0x…", printable("\n".join(every))) or "It failed without saying why."
+        sections.append("stdout:\n" + shorten(result.stdout, _OUTPUT_CHARACTERS))
+    return _ADDRESS.sub(" at 0x…", printable("\n".join(sections))) or "It failed without saying why."
 
 
-def _of_check(failed: CheckLine, most: int) -> list[str]:
-    """One failed check, its message in about `most` characters."""
-    parts = [f"This check fails: {failed.name}"]
-    if failed.path is not None and not failed.message:
-        parts.append(f"in {failed.path}, line {failed.line}")
-    # A test runner's message gives both values itself.
-    is_said = failed.path is not None and str(failed.expected) in failed.message
-    if (failed.expected, failed.actual) != (None, None) and not is_said:
-        parts.append(f"expected: {failed.expected}\nactual: {failed.actual}")
-    if failed.message:
-        parts.append(shorten(trimmed(_RUNNER.sub("", failed.message)), most))
+def _format_check(check: CheckLine, max_characters: int) -> list[str]:
+    """Format one failed check, with its message in about `max_characters` characters."""
+    parts = [f"This check fails: {check.name}"]
+    if check.path is not None and not check.message:
+        parts.append(f"in {check.path}, line {check.line}")
+    # A test runner's message already holds both values.
+    shows_values = check.path is not None and str(check.expected) in check.message
+    if (check.expected, check.actual) != (None, None) and not shows_values:
+        parts.append(f"expected: {check.expected}\nactual: {check.actual}")
+    if check.message:
+        parts.append(shorten(trim_message(_RUNNER_FRAMES.sub("", check.message)), max_characters))
     return parts
 
 
 def gist(result: Result, *, note: str = "", stop: str = "") -> str:
-    """One line for a person where no check failed by name."""
+    """Return one line for a person if no check failed by name."""
     return note or stop or stopped(result) or last_line(result.stderr) or last_line(result.stdout)
 
 
 def last_line(text: str) -> str:
-    """The last line that isn't blank."""
+    """Return the last line that isn't blank; empty if there is none."""
     return next((line for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def stopped(result: Result) -> str:
-    """Why the sandbox ended it; empty where it ended by itself."""
+    """Return why the sandbox ended a run; empty if the run ended by itself."""
     match result.status:
         case "timeout":
             return f"It was stopped after {result.wall_s:.0f} s: it does not end, or is far too slow."

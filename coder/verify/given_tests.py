@@ -1,6 +1,6 @@
-"""What the suite says of given tests that a change edits, renames or deletes, as given and as edited.
+"""Judge given tests that a change edits, renames or deletes, in their original and edited forms.
 
-They decide as given. Where only these are red, the change contradicts them, and the user decides.
+The originals decide. If only these fail, the change contradicts them, and the user decides.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,143 +14,182 @@ from coder.run.termination import join_names
 from coder.verify.cut_runs import reach_baseline
 from coder.verify.finding import Finding, feedback, gist
 from coder.verify.ordered_edits import are_ordered
-from coder.verify.regressions import is_red_as_before, judge, red_in, was_run, without_tests_of
+from coder.verify.regressions import failures_in, is_red_as_before, judge, was_run, without_tests_of
 from coder.verify.trial_outcomes import reproduced_outcome
 from coder.verify.verification import Verification
 from coder.workspace.overlay import workspace_files
 
 
-def red_where_edited(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
-    """The given tests that fail, if the change edits the files of all of them; else none.
+def failing_edited_tests(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
+    """Return the failing given tests if the change edits all of their files; else none.
 
-    Where it edits settings or helpers of tests, these may be why any test fails.
+    If the change edits settings or helpers of tests, these may be the reason why any test fails.
     """
     if outcome.passed or outcome.verified != "tests":
         return ()
     mends, baseline = state.task.mends, state.progress.baseline
-    if names := red_in(code.changes.test_edits, outcome.checks, baseline, mends=mends):
+    if names := failures_in(code.changes.test_edits, outcome.checks, baseline, mends=mends):
         return names
-    before = baseline.before if baseline is not None else {}
-    others = tuple(path for path in code.changes.test_edits if not was_run(path, before))
+    results_before = baseline.before if baseline is not None else {}
+    other_paths = tuple(path for path in code.changes.test_edits if not was_run(path, results_before))
     failing = [line.name for line in outcome.checks if not line.passed]
-    red = tuple(name for name in failing if mends or before.get(name, True))
-    return (red or tuple(filter(is_test, others)) or others) if others else ()
+    new_failures = tuple(name for name in failing if mends or results_before.get(name, True))
+    return (new_failures or tuple(filter(is_test, other_paths)) or other_paths) if other_paths else ()
 
 
-def unreported(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
-    """Files of given tests that a passing change edits and the test command doesn't run."""
+def unreported_tests(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
+    """Return files of given tests that a passing change edits and the test command doesn't run."""
     if not outcome.passed or state.task.test_command is None or not uses_pytest(state.task.test_command):
         return ()
     names = {path: PurePosixPath(path).name for path in code.changes.test_edits if path in state.files}
     tests = [path for path, name in names.items() if name.startswith("test_") or name.endswith("_test.py")]
-    ran = [line.name for line in outcome.checks]
-    return tuple(path for path in tests if path.endswith(".py") and not was_run(path, ran))
+    test_names = [line.name for line in outcome.checks]
+    return tuple(path for path in tests if path.endswith(".py") and not was_run(path, test_names))
 
 
-async def as_edited(on: Verification, code: CodeMessage, outcome: Outcome) -> Outcome:
+async def judge_edits(verification: Verification, code: CodeMessage, outcome: Outcome) -> Outcome:
     """Return the outcome of a change, with the result of the suite that includes its edits of given tests."""
     if outcome.passed and code.changes.files:
-        return await _collected(on, code, outcome)
-    await on.lay_over(code.changes.files, test_edits=code.changes.test_edits)
-    run = await on.command()
-    if on.state.progress.baseline is not None and on.state.progress.baseline.is_cut:
-        files = workspace_files(on.state, code.changes.files, test_edits=code.changes.test_edits)
-        run = await reach_baseline(on, files, run, on.state.progress.baseline)
-    reds = red_where_edited(on.state, code, outcome)
-    if _passes(run, on.state, code):
-        if not reds:
+        return await _require_collection(verification, code, outcome)
+    await verification.lay_over(code.changes.files, test_edits=code.changes.test_edits)
+    run = await verification.run_command()
+    if verification.state.progress.baseline is not None and verification.state.progress.baseline.is_cut:
+        files = workspace_files(verification.state, code.changes.files, test_edits=code.changes.test_edits)
+        run = await reach_baseline(verification, files, run, verification.state.progress.baseline)
+    contradicting = failing_edited_tests(verification.state, code, outcome)
+    if _passes(run, verification.state, code):
+        if not contradicting:
             return outcome.model_copy(update={"unshown": "it changes given tests alone"})
-        return await _contradicting(on, code, outcome, run, reds)
-    known_names = {line.name for line in outcome.checks} if reds else set()
-    hidden = [line for line in run.failing if line.name not in known_names]
-    if reds:
-        hidden = [line for line in hidden if line.path not in code.changes.test_edits]
-    if not hidden and not (run.is_cut and outcome.passed):
+        return await _contradicted_outcome(verification, code, outcome, run, contradicting)
+    known_names = {line.name for line in outcome.checks} if contradicting else set()
+    new_failures = [line for line in run.failing if line.name not in known_names]
+    if contradicting:
+        new_failures = [line for line in new_failures if line.path not in code.changes.test_edits]
+    if not new_failures and not (run.is_cut and outcome.passed):
         return outcome
-    too = (
-        f"\nOf the given tests that you change, these fail as they were: {join_names(reds)}." if reds else ""
+    addition = (
+        f"\nOf the given tests that you change, these fail as they were: {join_names(contradicting)}."
+        if contradicting
+        else ""
     )
-    text = feedback(hidden, run.result, stop=run.stop)
-    failed = {"passed": False, "feedback": f"{text}{too}", "gist": gist(run.result, stop=run.stop)}
-    return outcome.model_copy(update={**failed, "checks": _merged(hidden, run.lines)})
+    text = feedback(new_failures, run.result, stop=run.stop)
+    failure_fields = {
+        "passed": False,
+        "feedback": f"{text}{addition}",
+        "gist": gist(run.result, stop=run.stop),
+    }
+    return outcome.model_copy(update={**failure_fields, "checks": _merge_lines(new_failures, run.lines)})
 
 
-async def _contradicting(
-    on: Verification, code: CodeMessage, outcome: Outcome, run: Finding, reds: tuple[str, ...]
+async def _contradicted_outcome(
+    verification: Verification,
+    code: CodeMessage,
+    outcome: Outcome,
+    run: Finding,
+    contradicting: tuple[str, ...],
 ) -> Outcome:
-    """Return the outcome of a change contradicted only by given tests that it edits; the task may order it.
+    """Return the outcome of a change that only edited given tests contradict; the task may order it.
 
     Args:
-        run: of the suite with the change and its edits.
+        run: the run of the suite with the change and its test edits.
     """
-    by: tuple[str, ...] = ()
-    if code.changes.files and run.passing.issuperset(reds):
-        await on.lay_over({}, test_edits=code.changes.test_edits)
-        by = reds if (await on.command(only=reds)).reached.issuperset(reds) else ()
-    if not by or not _are_ordered(on.state, code, reds):
-        changes = {"contradicts": reds, "checks": _merged(outcome.checks, run.lines), "reproduced_by": by}
+    reproducing: tuple[str, ...] = ()
+    if code.changes.files and run.passing.issuperset(contradicting):
+        await verification.lay_over({}, test_edits=code.changes.test_edits)
+        reproducing = (
+            contradicting
+            if (await verification.run_command(only=contradicting)).reached.issuperset(contradicting)
+            else ()
+        )
+    if not reproducing or not _are_ordered(verification.state, code, contradicting):
+        changes = {
+            "contradicts": contradicting,
+            "checks": _merge_lines(outcome.checks, run.lines),
+            "reproduced_by": reproducing,
+        }
         return outcome.model_copy(update=changes)
-    passed = {"passed": True, "feedback": "", "gist": "", "cause": None, "lacks": (), "checks": run.lines}
-    return reproduced_outcome(outcome, by).model_copy(update={**passed, "ordered": reds})
+    pass_fields = {
+        "passed": True,
+        "feedback": "",
+        "gist": "",
+        "cause": None,
+        "lacks": (),
+        "checks": run.lines,
+    }
+    return reproduced_outcome(outcome, reproducing).model_copy(
+        update={**pass_fields, "ordered": contradicting}
+    )
 
 
-def _are_ordered(state: State, code: CodeMessage, reds: Collection[str]) -> bool:
-    """Whether the user's own task says what all the edited tests expect now."""
+def _are_ordered(state: State, code: CodeMessage, contradicting: Collection[str]) -> bool:
+    """Return whether the user's task states the new values that all edited tests expect."""
     if not state.task.is_users or state.progress.baseline is None:
         return False
     texts = {path: state.files[path].text for path in code.changes.test_edits if path in state.files}
-    return all(state.progress.baseline.before.get(name) for name in reds) and all(
+    return all(state.progress.baseline.before.get(name) for name in contradicting) and all(
         edit is not None
-        and was_run(path, reds)
+        and was_run(path, contradicting)
         and are_ordered(state.task.prompt, texts.get(path) or "", edit)
         for path, edit in code.changes.test_edits.items()
     )
 
 
-async def _collected(on: Verification, code: CodeMessage, outcome: Outcome) -> Outcome:
+async def _require_collection(verification: Verification, code: CodeMessage, outcome: Outcome) -> Outcome:
     """Fail a passing change if a given test that it edits can't be collected without these edits."""
-    paths = unreported(on.state, code, outcome)
-    await on.lay_over(code.changes.files)
-    broken = await _uncollected(on, paths)
-    if broken:
-        await on.lay_over({})
-        before = {line.name for line in await _uncollected(on, paths)}
-        broken = [line for line in broken if line.name not in before]
-    if not broken:
+    paths = unreported_tests(verification.state, code, outcome)
+    await verification.lay_over(code.changes.files)
+    uncollected = await _collection_errors(verification, paths)
+    if uncollected:
+        await verification.lay_over({})
+        names_before = {line.name for line in await _collection_errors(verification, paths)}
+        uncollected = [line for line in uncollected if line.name not in names_before]
+    if not uncollected:
         return outcome
-    await on.lay_over(code.changes.files, test_edits=code.changes.test_edits)
+    await verification.lay_over(code.changes.files, test_edits=code.changes.test_edits)
     remaining = [path for path in paths if code.changes.test_edits[path] is not None]
-    still = await _uncollected(on, remaining) if remaining else []
-    contradicts = () if still else tuple(line.name for line in broken)
-    failed = {"passed": False, "verified": "tests", "feedback": feedback(still or broken)}
+    still_uncollected = await _collection_errors(verification, remaining) if remaining else []
+    contradicts = () if still_uncollected else tuple(line.name for line in uncollected)
+    failure_fields = {
+        "passed": False,
+        "verified": "tests",
+        "feedback": feedback(still_uncollected or uncollected),
+    }
     return outcome.model_copy(
-        update={**failed, "contradicts": contradicts, "checks": _merged(still or broken, outcome.checks)}
+        update={
+            **failure_fields,
+            "contradicts": contradicts,
+            "checks": _merge_lines(still_uncollected or uncollected, outcome.checks),
+        }
     )
 
 
-async def _uncollected(on: Verification, paths: Sequence[str]) -> list[CheckLine]:
-    """What of these files pytest can't collect in the candidate's workspace."""
+async def _collection_errors(verification: Verification, paths: Sequence[str]) -> list[CheckLine]:
+    """Return the errors of these files when pytest collects them in the candidate's workspace."""
     argv = ("python", "-m", "pytest", "-q", "--collect-only", *paths)
-    run = await on.command(argv, is_shown=False)
-    stopped = [CheckLine(name=run.running or paths[0], passed=False, message=run.stop)] if run.is_cut else []
-    return [*run.failing, *stopped]
+    run = await verification.run_command(argv, is_shown=False)
+    interrupted = (
+        [CheckLine(name=run.running or paths[0], passed=False, message=run.stop)] if run.is_cut else []
+    )
+    return [*run.failing, *interrupted]
 
 
 def _passes(run: Finding, state: State, code: CodeMessage) -> bool:
-    """Whether only tests fail that failed before, in files that the change leaves as they are."""
-    others = without_tests_of(code.changes.test_edits, state.progress.baseline)
+    """Return whether only old failures remain, in files that the change doesn't touch."""
+    other_tests = without_tests_of(code.changes.test_edits, state.progress.baseline)
     given_paths = {test.path for test in state.task.test_files}
     if not run.names_tests:
         return False
-    if judge(run, others, mends=state.task.mends, given_paths=given_paths).passed:
+    if judge(run, other_tests, mends=state.task.mends, given_paths=given_paths).passed:
         return True
-    if others is None or state.task.mends or not (run.complete or (run.is_cut and others.is_cut)):
+    if other_tests is None or state.task.mends or not (run.complete or (run.is_cut and other_tests.is_cut)):
         return False
-    return is_red_as_before(run.lines, others, given_paths=given_paths)
+    return is_red_as_before(run.lines, other_tests, given_paths=given_paths)
 
 
-def _merged(first: Collection[CheckLine], lines: Collection[CheckLine]) -> tuple[CheckLine, ...]:
-    """The failures of one run, and all tests of another one."""
-    failed = tuple(line for line in first if not line.passed)
-    names = {line.name for line in failed}
-    return (*failed, *(line for line in lines if line.name not in names))
+def _merge_lines(
+    deciding_lines: Collection[CheckLine], lines: Collection[CheckLine]
+) -> tuple[CheckLine, ...]:
+    """Return the failures of one run, and all tests of another one."""
+    failing_lines = tuple(line for line in deciding_lines if not line.passed)
+    names = {line.name for line in failing_lines}
+    return (*failing_lines, *(line for line in lines if line.name not in names))

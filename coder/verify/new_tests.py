@@ -1,4 +1,4 @@
-"""The tests that an answer brings: those of its test files that weren't there before the work. Pure."""
+"""Find an answer's new tests: those in its test files that didn't exist before the work. Pure."""
 
 import re
 from pathlib import PurePosixPath
@@ -9,58 +9,58 @@ from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
 
-_OF_OTHERS = re.compile(r"(?:^|/)(?:tests?|__tests__|spec)[./-]|[._-](?:test|spec)\.\w+$")
-"""Paths of tests in other languages than Python."""
+_OTHER_TEST_PATH = re.compile(r"(?:^|/)(?:tests?|__tests__|spec)[./-]|[._-](?:test|spec)\.\w+$")
+"""Paths of tests in languages other than Python."""
 
 
 def find_new_tests(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
     """Return the tests in the answer's test files that didn't exist before the work.
 
-    Tests of another language than Python can't run alone: none counts if all of them take long.
+    Tests of another language than Python can't run alone, so none counts if all of them take long.
     """
     baseline, paths, call = state.progress.baseline, test_files(state, code), find_call(state)
     if baseline is None or not (baseline.told or call) or not paths:
         return ()
-    old = {*baseline.before, *baseline.flaky}
-    new = tuple(line.name for line in outcome.checks if line.passed and line.name not in old)
+    old_names = {*baseline.before, *baseline.flaky}
+    new_names = tuple(line.name for line in outcome.checks if line.passed and line.name not in old_names)
     if reporter_arguments(state.task.test_command or ("",)) is None and call is None:
-        return () if baseline.is_long else new
-    return tuple(name for name in new if any(is_of(path, name) for path in paths))
+        return () if baseline.is_long else new_names
+    return tuple(name for name in new_names if any(is_test_of(path, name) for path in paths))
 
 
 def test_files(state: State, code: CodeMessage) -> dict[str, str | None]:
-    """Test files of an answer, with what else it has in their folders of tests."""
+    """Return the test files of an answer, and its other files in their folders."""
     files = {path: text for path, text in code.changes.files.items() if text is not None}
-    tests = {path for path in files if is_test(path) or _OF_OTHERS.search(path)}
+    tests = {path for path in files if is_test(path) or _OTHER_TEST_PATH.search(path)}
     texts = {path: file.text for path, file in state.files.items()} | files
     tests |= more_tests(texts, state.task.test_command or (), tests)
     return {path: text for path, text in files.items() if path in tests}
 
 
-def find_unrun(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
-    """New test files of Python that a test command hasn't told of, and that can be run in addition."""
-    return find_unreported(state, code, outcome) if _names_tests(state) or find_call(state) else ()
+def find_unrun_files(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
+    """Return new Python test files that a test command hasn't reported and that can be run in addition."""
+    return find_unreported_files(state, code, outcome) if _names_tests(state) or find_call(state) else ()
 
 
-def find_unreported(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
-    """New test files of Python of which no test is known to have run."""
-    ran = [line.name for line in outcome.checks]
-    new = (path for path in test_files(state, code) if path not in state.files and _holds_tests(path))
-    return tuple(path for path in new if not any(is_of(path, name) for name in ran))
+def find_unreported_files(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
+    """Return new Python test files without a test that is known to have run."""
+    test_names = [line.name for line in outcome.checks]
+    new_paths = (path for path in test_files(state, code) if path not in state.files and _holds_tests(path))
+    return tuple(path for path in new_paths if not any(is_test_of(path, name) for name in test_names))
 
 
 def find_call(state: State) -> PytestCall | None:
-    """The call of pytest that a test command's script makes, if all of its calls are alike but for arguments.
+    """Return the pytest call of a test command's script, if all of its calls only differ in arguments.
 
-    New tests can run as this call does. The arguments are those of the first one.
+    New tests can run like this call. The arguments are those of the first call.
     """
     calls = state.progress.baseline.calls if state.progress.baseline is not None else ()
-    alike = {call.model_copy(update={"arguments": ()}).model_dump_json() for call in calls}
-    return calls[0] if len(alike) == 1 else None
+    distinct_calls = {call.model_copy(update={"arguments": ()}).model_dump_json() for call in calls}
+    return calls[0] if len(distinct_calls) == 1 else None
 
 
 def _names_tests(state: State) -> bool:
-    """Whether the test command is pytest's or unittest's, and may name what it runs."""
+    """Return whether the test command runs pytest or unittest, and can be given test names."""
     inner, baseline = reporter_arguments(state.task.test_command or ("",)), state.progress.baseline
     if inner is None or inner[0] != "-m" or "discover" in inner:
         return False
@@ -68,13 +68,13 @@ def _names_tests(state: State) -> bool:
 
 
 def _holds_tests(path: str) -> bool:
-    """Whether pytest and unittest would look for tests in a file of this name."""
+    """Return whether pytest and unittest would look for tests in a file of this name."""
     name = PurePosixPath(path).name
     return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
 
 
-def is_of(path: str, name: str) -> bool:
-    """Whether a file holds a test, by its name in pytest or unittest, relative to any folder."""
+def is_test_of(path: str, name: str) -> bool:
+    """Return whether a file holds a test, by its name in pytest or unittest, relative to any folder."""
     parts = path.removesuffix(".py").split("/")
-    tails = (parts[i:] for i in range(len(parts)))
+    tails = (parts[start:] for start in range(len(parts)))
     return any(name.startswith((f"{'/'.join(tail)}.py::", f"{'.'.join(tail)}.")) for tail in tails)

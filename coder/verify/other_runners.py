@@ -1,6 +1,6 @@
-"""A test command that isn't Python's: run as it is, or with its own report where its runner is known.
+"""Run a test command that isn't Python's: unchanged, or with its own report if its runner is known.
 
-Exit code and report come from the process of the code under test, so they are worth `inside` at most.
+Exit code and report come from the process of the code under test, so their strength is at most `inside`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ from coder.verify.reports.runners import Runner, runner_of
 from sandbox import Command, FileRefused, Limits, Result, Sandbox
 from sandbox.contract import OnOutput
 
-_MOST_REPORT = 32 << 20
-"""Bytes, of all reports of one run together."""
-_MOST_FILES = 200
-"""JUnit files of one run: some tools write one for each class."""
-_KEPT = """\
+_MAX_REPORT_BYTES = 32 << 20
+"""Bytes of all reports of one run."""
+_MAX_FILES = 200
+"""Number of JUnit files of one run, as some tools write one per class."""
+_WRAPPER = """\
 KEEP="$PWD/{0}"; PATH="$KEEP/bin:$PATH"; export PATH
 PYTHONPATH="$KEEP/ours.zip/start${{PYTHONPATH:+:$PYTHONPATH}}"; export PYTHONPATH
 for folder in $(IFS=:; echo $PATH); do
@@ -35,83 +35,94 @@ async def run_other(
     argv: Sequence[str],
     *,
     folder: str,
-    before: Mapping[str, str],
+    manifest_before: Mapping[str, str],
     limits: Limits,
     on_output: OnOutput | None,
 ) -> Finding:
-    """Run a command in a workspace with manifest `before`; `folder` gets the report, its `bin` is on PATH."""
+    """Run a command in a workspace with manifest `manifest_before`; `folder` gets the report, its `bin`
+    is on PATH."""
     report = f"{folder}/report"
-    places = PrintedPlaces(before)
-    package = {"package.json": await sandbox.read("package.json")} if "package.json" in before else {}
+    printed_places = PrintedPlaces(manifest_before)
+    package = (
+        {"package.json": await sandbox.read("package.json")} if "package.json" in manifest_before else {}
+    )
     runner = runner_of(argv, report, package)
-    wrapped = _KEPT.format(folder, f">{report}" if runner is not None and runner.render else "")
+    wrapper = _WRAPPER.format(folder, f">{report}" if runner is not None and runner.render else "")
     command = Command(
-        argv=("sh", "-c", wrapped, *(runner.argv if runner is not None else argv)),
+        argv=("sh", "-c", wrapper, *(runner.argv if runner is not None else argv)),
         environment={"PYTHONNOUSERSITE": "1", "NO_COLOR": "1"},
     )
     result = await sandbox.run(command, limits=limits, on_output=on_output)
     if runner is None:
-        return await _by_exit_code(sandbox, argv, result, before, places)
+        return await _by_exit_code(sandbox, argv, result, manifest_before, printed_places)
     content = await _read(sandbox, report)
     if runner.render:
         result = result.model_copy(update={"stdout": runner.render(content.decode("utf-8", "replace"))})
-    test_report = runner.read(content, result.stdout, result.stderr, places)
-    return _judged(runner, argv, result, test_report or RunnerReport(()), places)
+    test_report = runner.read(content, result.stdout, result.stderr, printed_places)
+    return _judge_report(runner, argv, result, test_report or RunnerReport(()), printed_places)
 
 
-def _judged(
-    runner: Runner, argv: Sequence[str], result: Result, report: RunnerReport, places: PrintedPlaces
+def _judge_report(
+    runner: Runner, argv: Sequence[str], result: Result, report: RunnerReport, printed_places: PrintedPlaces
 ) -> Finding:
     lines = report.lines
     if result.ok and not lines:
         note = f"The test command passed without running any test ({runner.name})."
         return finding_of(result, (), note=note)
     if not result.ok and all(line.passed for line in lines):
-        lines = (*lines, _whole(argv, result, places))
-    return _compared(result, lines, complete=report.complete or not result.ok)
+        lines = (*lines, _command_line(argv, result, printed_places))
+    return _finding_of(result, lines, complete=report.complete or not result.ok)
 
 
 async def _by_exit_code(
-    sandbox: Sandbox, argv: Sequence[str], result: Result, before: Mapping[str, str], places: PrintedPlaces
+    sandbox: Sandbox,
+    argv: Sequence[str],
+    result: Result,
+    manifest_before: Mapping[str, str],
+    printed_places: PrintedPlaces,
 ) -> Finding:
-    """Judge an unknown command by its exit code and the JUnit XML that it has written."""
-    after = await sandbox.manifest()
-    written = [path for path, digest in after.items() if path.endswith(".xml") and before.get(path) != digest]
-    reports, room = [], _MOST_REPORT
-    for path in written[:_MOST_FILES]:
+    """Judge an unknown command by its exit code and the JUnit XML files that it has written."""
+    manifest_after = await sandbox.manifest()
+    written_paths = [
+        path
+        for path, digest in manifest_after.items()
+        if path.endswith(".xml") and manifest_before.get(path) != digest
+    ]
+    reports, bytes_left = [], _MAX_REPORT_BYTES
+    for path in written_paths[:_MAX_FILES]:
         content = await _read(sandbox, path)
-        room -= len(content)
-        if room < 0:
+        bytes_left -= len(content)
+        if bytes_left < 0:
             break
-        reports.append(read_junit(content, places))
+        reports.append(read_junit(content, printed_places))
     lines = tuple(line for report in reports if report is not None for line in report.lines)
     if result.ok and any(reports) and not lines:
         return finding_of(result, (), note="The test command passed, and its report holds no test.")
     names_tests = bool(lines)
     if not lines or (not result.ok and all(line.passed for line in lines)):
-        lines = (*lines, _whole(argv, result, places))
-    return _compared(result, lines, names_tests=names_tests)
+        lines = (*lines, _command_line(argv, result, printed_places))
+    return _finding_of(result, lines, names_tests=names_tests)
 
 
-def _compared(
+def _finding_of(
     result: Result, lines: Sequence[CheckLine], *, complete: bool = True, names_tests: bool = True
 ) -> Finding:
-    reached = {line.name for line in lines if not line.passed and line.expected is not None}
-    return finding_of(result, lines, complete=complete, names_tests=names_tests, reached=reached)
+    reached_tests = {line.name for line in lines if not line.passed and line.expected is not None}
+    return finding_of(result, lines, complete=complete, names_tests=names_tests, reached_tests=reached_tests)
 
 
-def _whole(argv: Sequence[str], result: Result, places: PrintedPlaces) -> CheckLine:
-    """The command as one test."""
+def _command_line(argv: Sequence[str], result: Result, printed_places: PrintedPlaces) -> CheckLine:
+    """Return the command as one test."""
     name = format_command(argv)
     if result.ok:
         return CheckLine(name=name, passed=True)
     tail = (result.stderr or result.stdout)[-2000:]
-    path, line = places.last(f"{result.stdout[-8000:]}\n{result.stderr[-8000:]}")
+    path, line = printed_places.last(f"{result.stdout[-8000:]}\n{result.stderr[-8000:]}")
     return failed_line(name, tail, PrintedPlaces(()), path=path, line=line)
 
 
 async def _read(sandbox: Sandbox, path: str) -> bytes:
     try:
-        return await sandbox.read(path, limit=_MOST_REPORT)
+        return await sandbox.read(path, limit=_MAX_REPORT_BYTES)
     except FileRefused:
         return b""

@@ -1,4 +1,4 @@
-"""What must be there before a model is paid: sandboxes, the tests, and a test command that can decide."""
+"""Check before the first model call that sandboxes, the tests, and a useful test command are there."""
 
 import ast
 import re
@@ -19,41 +19,43 @@ from coder.verify.finding import Finding
 from sandbox import Command, PythonCode, Sandbox
 
 _USAGE, _NO_TESTS = 4, 5
-"""Exit codes of pytest; unittest has the last one, too."""
+"""Exit codes of pytest; unittest shares the last one."""
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
-_NOT_THERE = re.compile(r"^ERROR: file or directory not found: (.+)$", re.MULTILINE)
-_NO_PLUGIN = re.compile(r"\b(unrecognized arguments|Missing required plugins): (.+)$", re.MULTILINE)
-_NO_TARGET = re.compile(
+_MISSING_PATH = re.compile(r"^ERROR: file or directory not found: (.+)$", re.MULTILINE)
+_MISSING_PLUGIN = re.compile(r"\b(unrecognized arguments|Missing required plugins): (.+)$", re.MULTILINE)
+_MISSING_TARGET = re.compile(
     r"^g?make: \*\*\* (No (?:rule to make target '[^'\n]+'\.|targets\b.*\bno makefile))", re.MULTILINE
 )
-_NO_MODULE = re.compile(r"\A\S*python[\d.]*: No module named '?([\w.]+)'?\Z")
-"""All that an interpreter says of a module that `-m` names."""
+_MISSING_MODULE = re.compile(r"\A\S*python[\d.]*: No module named '?([\w.]+)'?\Z")
+"""The whole message of an interpreter without the module that `-m` names."""
 
 
 async def prepare(
     bench: Workbench, task: Task, files: Mapping[str, StoredFile], *, target: Target, early: bool = True
 ) -> None:
-    """Open what the task needs and see that its tests can run.
+    """Open the sandboxes that the task needs, and check that its tests can run.
 
     Args:
         target: what the task names in the files.
-        early: the first turn is likely to write code (`Workbench.open`).
+        early: whether the first turn is likely to write code (`Workbench.open`).
 
     Raises:
-        UsageError: a test command, a test file or pytest is missing, or a check asserts nothing; nothing was
-            called.
+        UsageError: a test command, a test file or pytest is missing, or a check asserts nothing; no model
+            was called.
         SandboxError: no sandbox can be opened.
     """
     for check in task.checks:
         _require_effect(check)
-    by_call = bool(task.checks or task.test_files)
+    uses_checker = bool(task.checks or task.test_files)
     module = target.module.partition(".")[0]
-    if by_call and module in sys.stdlib_module_names:
+    if uses_checker and module in sys.stdlib_module_names:
         raise UsageError(
             f"{module} is the name of a module of Python itself, so a check can't tell yours from it. "
             "Name the file something else."
         )
-    await bench.open(*(("candidate", "checker") if by_call else ("candidate",)), early=early or by_call)
+    await bench.open(
+        *(("candidate", "checker") if uses_checker else ("candidate",)), early=early or uses_checker
+    )
     if bench.policy.kernel:
         from sandbox.kernel.kernel import require_kernel
 
@@ -93,13 +95,13 @@ async def _check_command(
         return
     paths = {*files, *(test.path for test in task.test_files)}
     if script != "-m" and script.removeprefix("./") not in paths and not is_empty:
-        where = task.workspace or "the task (give the folder as PATH)"
-        advice = beside_one_file(task)
-        raise UsageError(f"The test command runs {script}, and there is no such file in {where}.{advice}")
+        place = task.workspace or "the task (give the folder as PATH)"
+        advice = advice_for_one_file(task)
+        raise UsageError(f"The test command runs {script}, and there is no such file in {place}.{advice}")
 
 
 def _script(argv: Sequence[str]) -> str | None:
-    """The file of the folder that a command runs, or `-m` for a module of Python's; None for a program."""
+    """Return the file that a command runs, or `-m` for a Python module; None for a program."""
     inner = reporter_arguments(argv)
     if inner is not None:
         return inner[0]
@@ -126,46 +128,46 @@ async def _require_pytest(sandbox: Sandbox) -> None:
         )
 
 
-def beside_one_file(task: Task) -> str:
-    """Advice if no tests are found and PATH is a file; else empty."""
+def advice_for_one_file(task: Task) -> str:
+    """Return advice if no tests are found and PATH is a file; else an empty string."""
     path = task.workspace
     if path is None or path.is_dir():
         return ""
     return f" PATH names the file {path.name} alone, so that nothing beside it is there: name its folder."
 
 
-def refuse_what_decides_nothing(run: Finding, state: State, *, missing: Sequence[str]) -> None:
+def require_decisive_command(run: Finding, state: State, *, missing: Sequence[str]) -> None:
     """Check that an answer can change the result of the command on the untouched files.
 
     Args:
-        missing: modules that aren't installed, as far as the command says so.
+        missing: modules that the command reports as not installed.
 
     Raises:
-        UsageError: it can't; the message says what to do.
+        UsageError: an answer can't; the message says what to do.
     """
     command = f"The test command {format_command(state.task.test_command or ())!r}"
-    stderr, code = run.result.stderr, run.result.exit_code
-    if run.note or (not run.lines and code == _NO_TESTS):
-        advice = beside_one_file(state.task) or " Name the tests that must pass, or write them first."
+    stderr, exit_code = run.result.stderr, run.result.exit_code
+    if run.note or (not run.lines and exit_code == _NO_TESTS):
+        advice = advice_for_one_file(state.task) or " Name the tests that must pass, or write them first."
         raise UsageError(f"{command} runs no tests, so it can't show that the task is done.{advice}")
-    if not run.lines and (absent := _NOT_THERE.search(stderr)):
-        where = f"{command} names a path that isn't in the folder: {absent[1]}."
-        raise UsageError(f"{where}{beside_one_file(state.task)}")
-    if not state.settings.allow and (rule := _NO_TARGET.search(stderr)):
-        raise UsageError(f"{command} can't be run: {rule[1].rstrip('.')}. Write the Makefile first.")
-    if not run.lines and code == _USAGE and (plugin := _NO_PLUGIN.search(stderr)):
+    if not run.lines and (missing_path := _MISSING_PATH.search(stderr)):
+        explanation = f"{command} names a path that isn't in the folder: {missing_path[1]}."
+        raise UsageError(f"{explanation}{advice_for_one_file(state.task)}")
+    if not state.settings.allow and (make_error := _MISSING_TARGET.search(stderr)):
+        raise UsageError(f"{command} can't be run: {make_error[1].rstrip('.')}. Write the Makefile first.")
+    if not run.lines and exit_code == _USAGE and (plugin := _MISSING_PLUGIN.search(stderr)):
         raise UsageError(
             f"{command} can't be run: {plugin[0]}. A plugin of pytest's isn't installed where the tests run. "
             "Have the tests get it with --install-with 'pip install NAME'. Or run them without the options "
             "of the settings: pytest -o addopts="
         )
-    if code in (_NOT_FOUND, _NOT_EXECUTABLE) and len(run.lines) == 1:
+    if exit_code in (_NOT_FOUND, _NOT_EXECUTABLE) and len(run.lines) == 1:
         reason = (stderr.strip().splitlines() or ["it is not there"])[-1]
         raise UsageError(
             f"{command} can't be run in the sandbox: {reason}. It has /usr, the task's interpreter and "
             "the folder's own files."
         )
-    if module := _NO_MODULE.search(stderr.strip()):
+    if module := _MISSING_MODULE.search(stderr.strip()):
         raise UsageError(
             f"{command} can't be run: the task's interpreter has no module {module[1]}. Install it into the "
             "virtual environment that --python names."

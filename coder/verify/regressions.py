@@ -8,15 +8,15 @@ from coder.run.message import CheckLine
 from coder.run.termination import join_names
 from coder.verify.finding import Finding
 
-_MOST_ALONE = 10
+_MAX_ALONE = 10
 _NO_TESTS = 5
-"""Exit code of pytest, and of our reporter for unittest, where no test was found."""
+"""Exit code of pytest, and of our reporter for unittest, if no test was found."""
 
 
 def judge(
     run: Finding, baseline: BaselineTaken | None, *, mends: bool = False, given_paths: Collection[str] = ()
 ) -> Finding:
-    """Decide whether a run passes; the lines that decide come first, and the note says why.
+    """Decide whether a run passes. The deciding lines come first in the result, and the note says why.
 
     A green run passes. A red one passes only if the baseline was red, no test fails or is missing that passed
     before, no test in `given_paths` fails, and at least one that failed before passes now. With `mends`, all
@@ -25,54 +25,68 @@ def judge(
     """
     failing = run.failing
     if run.passed or baseline is None or not _is_comparable(run, baseline):
-        return replace(run, note=_why_not(run))
-    before, now = baseline.before, {line.name: line.passed for line in run.lines}
-    new = [line for line in failing if before.get(line.name, True)]
-    old = [line for line in failing if not before.get(line.name, True)]
-    missing = [name for name, passed in before.items() if (passed or run.is_cut) and name not in now]
-    if new or missing:
-        return replace(run, lines=_first(run, new), note=_told(new, missing, old) if before else "")
-    required = [line for line in old if mends or line.name.partition("::")[0] in given_paths]
-    mended = any(now.get(name, True) for name, passed in before.items() if not passed)
-    was_green = all(before.values()) and not mends
-    if required or not (mended or was_green):
-        deciding = required or old
-        many = f"{len(deciding)} tests fail: {_named(deciding)}" if len(deciding) > 1 else ""
-        return replace(run, lines=_first(run, deciding), note=many)
-    notes = [f"still red, as before the work: {_named(old)}"] if old else []
+        return replace(run, note=_reason_against(run))
+    results_before, results_now = baseline.before, {line.name: line.passed for line in run.lines}
+    new_failures = [line for line in failing if results_before.get(line.name, True)]
+    old_failures = [line for line in failing if not results_before.get(line.name, True)]
+    missing = [
+        name for name, passed in results_before.items() if (passed or run.is_cut) and name not in results_now
+    ]
+    if new_failures or missing:
+        return replace(
+            run,
+            lines=_deciding_first(run, new_failures),
+            note=_regression_note(new_failures, missing, old_failures) if results_before else "",
+        )
+    required = [line for line in old_failures if mends or line.name.partition("::")[0] in given_paths]
+    is_mended = any(results_now.get(name, True) for name, passed in results_before.items() if not passed)
+    was_green = all(results_before.values()) and not mends
+    if required or not (is_mended or was_green):
+        deciding_lines = required or old_failures
+        note = (
+            f"{len(deciding_lines)} tests fail: {_join_line_names(deciding_lines)}"
+            if len(deciding_lines) > 1
+            else ""
+        )
+        return replace(run, lines=_deciding_first(run, deciding_lines), note=note)
+    notes = [f"still red, as before the work: {_join_line_names(old_failures)}"] if old_failures else []
     if not run.is_cut:
         return replace(run, passed=True, note=notes[0])
-    notes.append(f"the tests were stopped by --test-timeout, as before the work: {len(before):,} decide")
+    notes.append(
+        f"the tests were stopped by --test-timeout, as before the work: {len(results_before):,} decide"
+    )
     return replace(run, passed=True, strength="inside", note="; ".join(notes))
 
 
 def _is_comparable(run: Finding, baseline: BaselineTaken) -> bool:
-    """Whether a run that is not green can be judged test by test."""
+    """Return whether a run that is not green can be judged test by test."""
     if run.is_cut:
         return baseline.is_cut and bool(run.lines)
     return run.result.status == "error" and run.complete and bool(run.failing)
 
 
-def new_reds(run: Finding, baseline: BaselineTaken | None) -> tuple[str, ...]:
-    """Tests that passed before the work and fail now; none if they are too many to run alone."""
+def new_failures_of(run: Finding, baseline: BaselineTaken | None) -> tuple[str, ...]:
+    """Return the tests that passed before the work and fail now; none if they are too many to run alone."""
     if baseline is None or not run.complete or run.result.status != "error":
         return ()
-    before = baseline.before
-    names = tuple(line.name for line in run.failing if before.get(line.name))
-    return names if len(names) <= _MOST_ALONE else ()
+    results_before = baseline.before
+    names = tuple(line.name for line in run.failing if results_before.get(line.name))
+    return names if len(names) <= _MAX_ALONE else ()
 
 
 def is_red_as_before(
     lines: Iterable[CheckLine], baseline: BaselineTaken, *, given_paths: Collection[str]
 ) -> bool:
-    """Whether all failing tests failed before and weren't given, and none that passed is missing."""
-    before, now = baseline.before, {line.name: line.passed for line in lines}
-    kept = all(name in now for name, passed in before.items() if passed)
-    failing = [name for name, passed in now.items() if not passed]
-    old = [
-        name for name in failing if not before.get(name, True) and name.partition("::")[0] not in given_paths
+    """Return whether only tests fail that failed before and weren't given, and no passing test is missing."""
+    results_before, results_now = baseline.before, {line.name: line.passed for line in lines}
+    has_all_passed = all(name in results_now for name, passed in results_before.items() if passed)
+    failing = [name for name, passed in results_now.items() if not passed]
+    old_failures = [
+        name
+        for name in failing
+        if not results_before.get(name, True) and name.partition("::")[0] not in given_paths
     ]
-    return kept and bool(failing) and failing == old
+    return has_all_passed and bool(failing) and failing == old_failures
 
 
 def shows_work(
@@ -82,40 +96,42 @@ def shows_work(
     given_paths: Collection[str],
     mends: bool = False,
 ) -> bool:
-    """Whether a passing run shows anything: a given test ran, or a test that failed before passes now.
+    """Return whether a passing run shows an effect: a given test ran, or a test passes that failed before.
 
-    Reaching the time limit no longer counts only if the task is to make the suite pass.
+    A time limit that is no longer reached only counts if the task is to make the suite pass.
     """
     names = [line.name for line in lines]
     if any(was_run(path, names) for path in given_paths):
         return True
     if baseline is None:
         return False
-    slow = baseline.is_cut and not mends
-    return not all(baseline.before.values()) or not (baseline.passed or baseline.flaky or slow)
+    was_slow = baseline.is_cut and not mends
+    return not all(baseline.before.values()) or not (baseline.passed or baseline.flaky or was_slow)
 
 
-def red_in(
+def failures_in(
     paths: Collection[str], lines: Iterable[CheckLine], baseline: BaselineTaken | None, *, mends: bool
 ) -> tuple[str, ...]:
-    """The tests that make a run fail, if all of them are in these files; else none.
+    """Return the tests that make a run fail, if all of them are in these files; else none.
 
-    What was red before counts if the task is to mend, or if nothing else is red.
+    Tests that failed before count if the task is to mend, or if no other test fails.
     """
-    before = baseline.before if baseline is not None else {}
+    results_before = baseline.before if baseline is not None else {}
     failing = [line for line in lines if not line.passed]
     if not mends:
-        new = [line for line in failing if before.get(line.name, True)]
-        failing = new or [line for line in failing if _is_in(paths, line)]
+        new_failures = [line for line in failing if results_before.get(line.name, True)]
+        failing = new_failures or [line for line in failing if _is_in(paths, line)]
     return tuple(line.name for line in failing) if all(_is_in(paths, line) for line in failing) else ()
 
 
 def without_tests_of(paths: Collection[str], baseline: BaselineTaken | None) -> BaselineTaken | None:
-    """The baseline with the tests of other files than these."""
+    """Return the baseline without the tests of these files."""
     if baseline is None:
         return None
-    kept = tuple(test for test in baseline.tests if not any(was_run(path, [test.name]) for path in paths))
-    return baseline.model_copy(update={"tests": kept})
+    other_tests = tuple(
+        test for test in baseline.tests if not any(was_run(path, [test.name]) for path in paths)
+    )
+    return baseline.model_copy(update={"tests": other_tests})
 
 
 def _is_in(paths: Collection[str], line: CheckLine) -> bool:
@@ -123,15 +139,15 @@ def _is_in(paths: Collection[str], line: CheckLine) -> bool:
 
 
 def was_run(path: str, names: Iterable[str]) -> bool:
-    """Whether one of these tests is of this file, by pytest's names or unittest's."""
+    """Return whether one of these tests is in this file, by pytest's or unittest's names."""
     dotted = path.removesuffix(".py").replace("/", ".")
     return any(name == path or name.startswith((f"{path}::", f"{dotted}.")) for name in names)
 
 
-def without_flaky(run: Finding, passed: Collection[str]) -> Finding:
-    """The run with flaky tests as passed that passed in a second run."""
+def without_flaky(run: Finding, passing_names: Collection[str]) -> Finding:
+    """Return the run with flaky tests as passed if they passed in a second run."""
     lines = tuple(
-        line.model_copy(update={"passed": True, "message": ""}) if line.name in passed else line
+        line.model_copy(update={"passed": True, "message": ""}) if line.name in passing_names else line
         for line in run.lines
     )
     if any(not line.passed for line in lines):
@@ -140,7 +156,7 @@ def without_flaky(run: Finding, passed: Collection[str]) -> Finding:
     return replace(run, lines=lines, result=result, passed=run.complete)
 
 
-def _why_not(run: Finding) -> str:
+def _reason_against(run: Finding) -> str:
     if not run.note and not run.lines and run.complete and run.result.exit_code in (0, _NO_TESTS):
         return "The test command ran no test."
     if run.note or not run.result.ok or run.passed or (run.failing and run.complete):
@@ -148,17 +164,19 @@ def _why_not(run: Finding) -> str:
     return "The test command ended early: it did not report that its tests ran to the end."
 
 
-def _first(run: Finding, deciding: list[CheckLine]) -> tuple[CheckLine, ...]:
-    names = {line.name for line in deciding}
-    return (*deciding, *(line for line in run.lines if line.name not in names))
+def _deciding_first(run: Finding, deciding_lines: list[CheckLine]) -> tuple[CheckLine, ...]:
+    names = {line.name for line in deciding_lines}
+    return (*deciding_lines, *(line for line in run.lines if line.name not in names))
 
 
-def _told(new: list[CheckLine], missing: list[str], old: list[CheckLine]) -> str:
-    if new:
-        return f"passed before the work and fails now: {_named(new)}" if old else ""
-    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return f"passed before the work and no longer runs: {missing[0]}{more}"
+def _regression_note(new_failures: list[CheckLine], missing: list[str], old_failures: list[CheckLine]) -> str:
+    if new_failures:
+        return (
+            f"passed before the work and fails now: {_join_line_names(new_failures)}" if old_failures else ""
+        )
+    remainder = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"passed before the work and no longer runs: {missing[0]}{remainder}"
 
 
-def _named(lines: list[CheckLine]) -> str:
+def _join_line_names(lines: list[CheckLine]) -> str:
     return join_names([line.name for line in lines], most=10)

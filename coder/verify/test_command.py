@@ -1,4 +1,4 @@
-"""Run a test command so that an exit code of 0 alone proves nothing, and read its report."""
+"""Run a test command and read its report, so that exit code 0 alone proves nothing."""
 
 import json
 import secrets
@@ -20,20 +20,20 @@ from coder.verify.signed_report import SignedReport, read_report
 from sandbox import Command, FileRefused, Limits, Sandbox
 from sandbox.contract import OnOutput
 
-_CONFIG = f"{FOLDER}/config.json"
-_BROUGHT = f"{FOLDER}/brought.json"
-_NO_SETTINGS = ".coder.ini"
-"""Empty settings of pytest, which the reporter writes where there are none."""
-_MAX_REPORT = 32 << 20
-_LONGEST_NAME = 2000
+_CONFIG_FILE = f"{FOLDER}/config.json"
+_BROUGHT_FILE = f"{FOLDER}/brought.json"
+_EMPTY_SETTINGS = ".coder.ini"
+"""Empty settings of pytest, which the reporter writes if there are none."""
+_MAX_REPORT_BYTES = 32 << 20
+_MAX_NAME_BYTES = 2000
 
 
 class Proof(BaseModel, frozen=True):
-    """How tests are run on the code before a change."""
+    """Settings for tests on the code before a change, where one failure is proof."""
 
     added: Additions
     limit_s: float
-    """Seconds for each test; one that runs longer fails by the code."""
+    """Seconds for each test; a test that runs longer counts as failed by the code."""
 
 
 async def run_tests(
@@ -53,20 +53,23 @@ async def run_tests(
     """Run the command in the sandbox's workspace.
 
     Args:
-        ours: paths that hold tests; their own `sys.exit` is part of the test.
-        only: names of Python tests by an earlier run; the others are left out, unless none of them is there.
-        brings: whether a path is one that the change brings: pytest may take no settings or plugins from it.
-        setup: where pytest takes its settings from on the untouched files; None leaves the search to pytest.
-        proof: given where this is the code before a change: the first failure by the code ends the tests.
-        call: a script's call of pytest, whose folder, interpreter and variables are those of this command.
-        traces: the files that a Python command opens are in the finding.
+        ours: paths that hold tests, whose own `sys.exit` is part of the test.
+        only: names of Python tests from an earlier run; if any exist, only these run.
+        brings: tells whether the change brings a path, from which pytest may take no settings or plugins.
+        setup: source of pytest's settings on the untouched files; None: pytest searches.
+        proof: settings if this is the code before a change: the first failure in the code ends the tests.
+        call: a script's call of pytest, whose folder, interpreter and variables are used.
+        traces: whether the finding lists the files that a Python command opens.
 
     Returns:
-        Passed with exit code 0, to the end, with at least one test reported and none failed.
+        A finding that passed if the exit code is 0, the command ended by itself, and at least one test was
+        reported and none failed.
     """
-    argv = split_assignments(argv)[1]  # what it sets is in the sandbox's environment
-    before = await sandbox.manifest()
-    run = _Run(sandbox, limits, on_output, before, [path for path in before if brings(path)])
+    argv = split_assignments(argv)[1]  # variables that it sets are in the sandbox's environment
+    manifest_before = await sandbox.manifest()
+    run = _Run(
+        sandbox, limits, on_output, manifest_before, [path for path in manifest_before if brings(path)]
+    )
     await sandbox.remove(FOLDER)  # an answer may have a folder of this name
     for path, content in programs().items():
         await sandbox.write(path, content)
@@ -82,13 +85,13 @@ async def run_tests(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One run of a command in a workspace, which has our files."""
+    """One run of a command in a workspace that holds our files."""
 
     sandbox: Sandbox
     limits: Limits
     on_output: OnOutput | None
     before: Mapping[str, str]
-    """Manifest of the workspace."""
+    """Manifest of the workspace before the run."""
     brought: list[str]
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     report: str = field(default_factory=lambda: f"{FOLDER}/{secrets.token_hex(8)}.jsonl")
@@ -98,22 +101,27 @@ class _Run:
         from coder.verify.other_runners import run_other  # readers of eight tools' reports
 
         sandbox = self.sandbox
-        await sandbox.write(_BROUGHT, json.dumps(self.brought).encode())
+        await sandbox.write(_BROUGHT_FILE, json.dumps(self.brought).encode())
         for path, content in stand_ins().items():
             await sandbox.write(path, content, executable=True)
-        watched = [*programs(), _BROUGHT, f"{FOLDER}/bin", *stand_ins()]
-        kept = json.dumps({**self._keeping(at_once=False), "watched": watched}).encode()
-        await sandbox.write(_CONFIG, kept)
+        watched = [*programs(), _BROUGHT_FILE, f"{FOLDER}/bin", *stand_ins()]
+        config = json.dumps({**self._keeper_settings(at_once=False), "watched": watched}).encode()
+        await sandbox.write(_CONFIG_FILE, config)
         finding = await run_other(
-            sandbox, argv, folder=FOLDER, before=self.before, limits=self.limits, on_output=self.on_output
+            sandbox,
+            argv,
+            folder=FOLDER,
+            manifest_before=self.before,
+            limits=self.limits,
+            on_output=self.on_output,
         )
-        read = await self._read_report()
-        has_kept = await _read_file(sandbox, _CONFIG) != kept  # else no Python is there to run the keeper
+        report = await self._read_report()
+        has_kept = await _read_file(sandbox, _CONFIG_FILE) != config  # without a Python, no keeper has run
         await sandbox.remove(FOLDER)
-        if finding.passed and has_kept and not read.is_whole:
+        if finding.passed and has_kept and not report.is_whole:
             note = "The code under test changed what the test command runs."
             return replace(finding, passed=False, note=note)
-        return replace(finding, programs=tuple(read.programs), calls=tuple(read.calls))
+        return replace(finding, programs=tuple(report.programs), calls=tuple(report.calls))
 
     async def python(
         self, inner: Sequence[str], config: Mapping[str, object], call: PytestCall | None
@@ -121,40 +129,45 @@ class _Run:
         """Run pytest, unittest or a file with our reporter, which reports each test."""
         sandbox = self.sandbox
         environment = call.environment if call is not None else {}
-        more = {"watched": [], "names": list(self.before), "brought": self.brought}
-        place = {"folder": call.folder if call is not None else ".", "environment": environment}
-        kept = json.dumps({**self._keeping(at_once=True), **config, **more, **place})
-        await sandbox.write(_CONFIG, kept.encode())
-        up = "../" * len(PurePosixPath(call.folder).parts) if call is not None else ""
+        file_settings = {"watched": [], "names": list(self.before), "brought": self.brought}
+        place_settings = {"folder": call.folder if call is not None else ".", "environment": environment}
+        config_text = json.dumps(
+            {**self._keeper_settings(at_once=True), **config, **file_settings, **place_settings}
+        )
+        await sandbox.write(_CONFIG_FILE, config_text.encode())
+        path_to_root = "../" * len(PurePosixPath(call.folder).parts) if call is not None else ""
         python = call.python if call is not None else "python3"
         command = Command(
             argv=(
-                *("python3", "-I", LAUNCH, "keeper", _CONFIG),
-                *(python, f"{up}{LAUNCH}", "reporter", f"{up}{_CONFIG}", *inner),
+                *("python3", "-I", LAUNCH, "keeper", _CONFIG_FILE),
+                *(python, f"{path_to_root}{LAUNCH}", "reporter", f"{path_to_root}{_CONFIG_FILE}", *inner),
             ),
-            environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace: it isn't the user's there
+            environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace, which holds no user packages
         )
         result = await sandbox.run(command, limits=self.limits, on_output=self.on_output)
-        read = await self._read_report()
-        lines = list(read.lines.values())
-        running, is_cut = "", result.status == "timeout" and not read.complete
-        if not read.complete:
-            running = await _read_running(sandbox, self.report)
+        report = await self._read_report()
+        lines = list(report.lines.values())
+        interrupted_test, is_cut = "", result.status == "timeout" and not report.complete
+        if not report.complete:
+            interrupted_test = await _read_running(sandbox, self.report)
         if is_cut:
-            lines = [line for line in lines if line.name != running]
-        elif running:
-            why = stopped(result) or "It ended all tests while it ran."
-            lines = [line for line in lines if line.name != running]
-            lines.append(CheckLine(name=running, passed=False, message=why))
+            lines = [line for line in lines if line.name != interrupted_test]
+        elif interrupted_test:
+            reason = stopped(result) or "It ended all tests while it ran."
+            lines = [line for line in lines if line.name != interrupted_test]
+            lines.append(CheckLine(name=interrupted_test, passed=False, message=reason))
         await sandbox.remove(FOLDER)
-        await sandbox.remove(_NO_SETTINGS)
-        finding = finding_of(result, lines, complete=read.complete, reached=read.reached)
+        await sandbox.remove(_EMPTY_SETTINGS)
+        finding = finding_of(result, lines, complete=report.complete, reached_tests=report.reached)
         return replace(
-            finding, pytest=read.setup, opened=read.opened, running=printable(running) if is_cut else None
+            finding,
+            pytest=report.setup,
+            opened=report.opened,
+            running=printable(interrupted_test) if is_cut else None,
         )
 
-    def _keeping(self, *, at_once: bool) -> dict[str, object]:
-        """What keeper.py needs for the report."""
+    def _keeper_settings(self, *, at_once: bool) -> dict[str, object]:
+        """Return the settings of keeper.py for the report."""
         return {
             "report": self.report, "key": self.key.hex(), "now": f"{self.report}.now", "at_once": at_once,
         }  # fmt: skip
@@ -165,14 +178,14 @@ class _Run:
 
 async def _read_file(sandbox: Sandbox, path: str) -> bytes:
     try:
-        return await sandbox.read(path, limit=_MAX_REPORT)
+        return await sandbox.read(path, limit=_MAX_REPORT_BYTES)
     except FileRefused:
         return b""
 
 
 async def _read_running(sandbox: Sandbox, report: str) -> str:
-    """The test that ran when the command ended; the code under test can forge it."""
+    """Return the test that ran when the command ended; the code under test can forge it."""
     try:
-        return (await sandbox.read(f"{report}.now", limit=_LONGEST_NAME)).decode("utf-8", "replace")
+        return (await sandbox.read(f"{report}.now", limit=_MAX_NAME_BYTES)).decode("utf-8", "replace")
     except FileRefused:
         return ""

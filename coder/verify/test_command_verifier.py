@@ -1,7 +1,7 @@
-"""Verify by the task's test command, run on the candidate's workspace.
+"""Verify by the task's test command, run in the candidate's workspace.
 
-Flaky tests that fail run again before they count, and what failed before the work is judged as such
-(regressions.py). What passes runs once more with the code under test in a process of its own.
+Failing flaky tests are rerun before they count, and failures from before the work are judged as such
+(regressions.py). A passing run is repeated with the code under test in a separate process.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,71 +13,73 @@ from coder.run.state import State
 from coder.verify.confirmation import confirm, confirm_programs
 from coder.verify.cut_runs import reach_baseline
 from coder.verify.finding import Finding
-from coder.verify.regressions import judge, new_reds, shows_work, without_flaky
+from coder.verify.regressions import judge, new_failures_of, shows_work, without_flaky
 from coder.verify.verification import Verification
 
-_FLAKY_AGAIN = 2
-"""Times that a flaky test which fails is run again."""
+_FLAKY_RERUNS = 2
+"""Number of reruns of a failing flaky test."""
 
 
-async def by_command(on: Verification, files: Mapping[str, bytes]) -> Finding:
-    """Run the task's test command in the candidate's workspace."""
-    state, target = on.state, on.target
-    run = await _without_flaky(on, files)
+async def verify_by_command(verification: Verification, files: Mapping[str, bytes]) -> Finding:
+    """Run the task's test command in the candidate's workspace, and judge the result."""
+    state, target = verification.state, verification.target
+    run = await _run_without_flaky(verification, files)
     if state.progress.baseline is not None and state.progress.baseline.is_cut:
-        run = await reach_baseline(on, files, run, state.progress.baseline)
+        run = await reach_baseline(verification, files, run, state.progress.baseline)
     given_paths = {test.path for test in state.task.test_files}
-    judged = judge(run, state.progress.baseline, mends=state.task.mends, given_paths=given_paths)
-    shows = not judged.passed or shows_work(
+    finding = judge(run, state.progress.baseline, mends=state.task.mends, given_paths=given_paths)
+    has_effect = not finding.passed or shows_work(
         run.lines, state.progress.baseline, given_paths=given_paths, mends=state.task.mends
     )
-    nothing = replace(judged, verified="none", strength="none")
-    if judged.passed and target.writes_tests:
-        return replace(nothing, verified="self", note="the tests were written with the code")
-    if judged.passed and run.programs:
-        judged = await confirm_programs(on, files, run=judged)
-    if judged.passed and not run.names_tests:
-        return _by_exit_code(judged, state)
-    if not judged.passed or reporter_arguments(state.task.test_command or ()) is None:
-        return judged if shows else nothing
-    confirmed = await confirm(on, files, run=judged, script=_script(state.task.test_command or ()))
-    if confirmed.passed and run.is_cut:
-        confirmed = replace(confirmed, strength="inside")
-    return confirmed if shows or not confirmed.passed else nothing
+    unverified = replace(finding, verified="none", strength="none")
+    if finding.passed and target.writes_tests:
+        return replace(unverified, verified="self", note="the tests were written with the code")
+    if finding.passed and run.programs:
+        finding = await confirm_programs(verification, files, run=finding)
+    if finding.passed and not run.names_tests:
+        return _by_exit_code(finding, state)
+    if not finding.passed or reporter_arguments(state.task.test_command or ()) is None:
+        return finding if has_effect else unverified
+    confirmation = await confirm(
+        verification, files, run=finding, script=_script(state.task.test_command or ())
+    )
+    if confirmation.passed and run.is_cut:
+        confirmation = replace(confirmation, strength="inside")
+    return confirmation if has_effect or not confirmation.passed else unverified
 
 
 def _by_exit_code(run: Finding, state: State) -> Finding:
-    """A command that succeeds and reports no test shows something only where it failed before."""
+    """Judge a successful command without reported tests: it only counts if it failed before."""
     if state.progress.baseline is not None and not all(state.progress.baseline.before.values()):
         return replace(run, note="by its exit code, which was different before the change")
     return replace(run, verified="none", strength="none", note="the command reports no test")
 
 
-async def _without_flaky(on: Verification, files: Mapping[str, bytes]) -> Finding:
-    """Run the whole command, and flaky tests that fail in it again: one pass is enough for them.
+async def _run_without_flaky(verification: Verification, files: Mapping[str, bytes]) -> Finding:
+    """Run the whole command, and rerun its failing flaky tests, for which one pass is enough.
 
-    If a test fails that passed before the work, and passes alone, the whole runs again, and decides.
+    If a test that passed before the work fails but passes alone, the whole command runs again, and decides.
     """
-    state = on.state
-    run = await on.command()
+    state = verification.state
+    run = await verification.run_command()
     flaky = set(state.progress.baseline.flaky) if state.progress.baseline is not None else set()
-    if new := new_reds(run, state.progress.baseline):
-        await on.lay(files)
-        alone = await on.command(only=new)
-        if not alone.passing.isdisjoint(new):
-            await on.lay(files)
-            run = await on.command()
-    for _ in range(_FLAKY_AGAIN):
-        again = [line.name for line in run.failing if line.name in flaky]
-        if not again or not run.complete:
+    if new_failures := new_failures_of(run, state.progress.baseline):
+        await verification.lay(files)
+        rerun_alone = await verification.run_command(only=new_failures)
+        if not rerun_alone.passing.isdisjoint(new_failures):
+            await verification.lay(files)
+            run = await verification.run_command()
+    for _ in range(_FLAKY_RERUNS):
+        failing_flaky = [line.name for line in run.failing if line.name in flaky]
+        if not failing_flaky or not run.complete:
             break
-        await on.lay(files)
-        second = await on.command(only=again)
-        run = without_flaky(run, second.passing.intersection(again))
+        await verification.lay(files)
+        rerun = await verification.run_command(only=failing_flaky)
+        run = without_flaky(run, rerun.passing.intersection(failing_flaky))
     return run
 
 
 def _script(argv: Sequence[str]) -> str | None:
-    """The file that a test command runs, where it runs one."""
+    """Return the file that a test command runs; None if it runs none."""
     inner = reporter_arguments(argv) or ["-m"]
     return None if inner[0] == "-m" else PurePosixPath(inner[0]).as_posix()

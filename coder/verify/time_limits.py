@@ -1,20 +1,20 @@
-"""Time limits of the tests and the check that an answer brings, on the code before its change."""
+"""Time limits for an answer's tests and check on the code before its change."""
 
 from coder.run.state import State
 
-MORE_S = 10
-"""Seconds for one test, beside twice the time of the run that passed."""
-_LEAST_S = 30.0
-"""Seconds for all, beside twice the time of the whole test command."""
+EXTRA_TEST_S = 10
+"""Seconds for one test, added to twice the time of the passing run."""
+_EXTRA_S = 30.0
+"""Seconds for all tests, added to twice the time of the whole test command."""
 
 
 def trial_s(state: State) -> float:
-    """Seconds for the new tests or the check, as without the change one may never end."""
-    known = state.progress.baseline.seconds if state.progress.baseline is not None else 0.0
-    return min(state.settings.test_timeout, _LEAST_S + 2 * known)
+    """Return the seconds for the new tests or the check, as one may never end without the change."""
+    baseline_s = state.progress.baseline.seconds if state.progress.baseline is not None else 0.0
+    return min(state.settings.test_timeout, _EXTRA_S + 2 * baseline_s)
 
 
-def most_test_s(state: State) -> float:
-    """Most seconds for one test on the code before; whole ones, where there is one."""
+def max_test_s(state: State) -> float:
+    """Return the longest time for one test on the code before the change, in whole seconds from 1 on."""
     half = trial_s(state) / 2
     return float(int(half)) or half

@@ -1,4 +1,4 @@
-"""Trial: runs the tests and the check that an answer brings, on the code before its change and after it.
+"""Trial: run an answer's tests and check on the code before its change and after it.
 
 Before the change, one failure that the code causes is proof, and ends the run.
 """
@@ -16,13 +16,13 @@ from coder.run.termination import join_names
 from coder.source.shell import command_words, format_command
 from coder.verify.additions import find_additions
 from coder.verify.finding import Finding, feedback, gist
-from coder.verify.new_tests import find_call, is_of, test_files
+from coder.verify.new_tests import find_call, is_test_of, test_files
 from coder.verify.test_command import Proof
-from coder.verify.time_limits import MORE_S, most_test_s, trial_s
+from coder.verify.time_limits import EXTRA_TEST_S, max_test_s, trial_s
 from coder.verify.trial_outcomes import (
-    LENGTH,
+    QUOTE_CHARACTERS,
     first_failure,
-    outcome_of_nothing,
+    outcome_without_proof,
     reproduced_outcome,
     telling_line,
     unshown_outcome,
@@ -30,197 +30,216 @@ from coder.verify.trial_outcomes import (
 from coder.verify.verification import Verification
 from sandbox import Command
 
-_MOST_UNSTEADY = 3
-"""Tests that end differently on the same files, after which no other is tried."""
-_CHECKED, _LONG_CHECK_S = 2, 10.0
-"""Runs of a check on the same files, and the seconds after which one run is enough."""
-_LEAST_TIMES = 2
-"""A check on the code before has at least this many times the time that it took with the change."""
-_MOST_NAMED = 20
-"""Names of tests in the log of one run."""
-_NOT_RUN = (126, 127)
-"""Exit codes of bash for a command that can't be run, or isn't there."""
+_MAX_UNSTEADY = 3
+"""Number of tests with varying results after which no more are tried."""
+_CHECK_RUNS, _LONG_CHECK_S = 2, 10.0
+"""Runs of a check on unchanged files, and the seconds from which on one run is enough."""
+_MIN_TIME_FACTOR = 2
+"""Factor of a check's time with the change that it gets at least on the code before."""
+_LOGGED_NAMES = 20
+"""Number of test names in the log of one run."""
+_NOT_RUN_CODES = (126, 127)
+"""Exit codes of bash for a command that can't be run, or doesn't exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerTrial:
-    """Runs an answer's new tests and its check on the user's files, and on the changed ones."""
+    """Runs an answer's new tests and its check on the untouched and on the changed files."""
 
-    on: Verification
+    verification: Verification
     code: CodeMessage
-    unrun: tuple[str, ...] = ()
+    unrun_files: tuple[str, ...] = ()
     """New test files that the test command doesn't run by itself."""
     tried: list[Tried] = field(default_factory=list)
-    """What was run, for the log."""
+    """The runs, for the log."""
 
-    async def run_unrun(self, outcome: Outcome) -> Outcome:
-        """The outcome with the tests of these files, which fail the answer if they fail with the change."""
-        is_pytest = self._call is not None or uses_pytest(self.on.state.task.test_command or ("",))
-        only = self._from(self._rootdir) if is_pytest else ()
-        run = await self._run_after(only)
-        new = [line for line in run.lines if any(is_of(path, line.name) for path in self.unrun)]
-        red = [line for line in new if not line.passed]
+    async def run_unrun_files(self, outcome: Outcome) -> Outcome:
+        """Run the new test files that the test command doesn't run; a failure fails the answer."""
+        is_pytest = self._call is not None or uses_pytest(self.verification.state.task.test_command or ("",))
+        test_paths = self._relative_files(self._rootdir) if is_pytest else ()
+        run = await self._run_after(test_paths)
+        new_lines = [
+            line for line in run.lines if any(is_test_of(path, line.name) for path in self.unrun_files)
+        ]
+        failing = [line for line in new_lines if not line.passed]
         if run.is_cut:
-            red.append(CheckLine(name=run.running or self.unrun[0], passed=False, message=run.stop))
-        if red and self._call is not None:  # they may need what the script prepares
+            failing.append(CheckLine(name=run.running or self.unrun_files[0], passed=False, message=run.stop))
+        if failing and self._call is not None:  # the tests may need what the script prepares
             return unshown_outcome(
-                outcome, f"the new tests fail apart from the test command: {telling_line(red[0].message)}"
+                outcome, f"the new tests fail apart from the test command: {telling_line(failing[0].message)}"
             )
-        if red:
-            failed = {"passed": False, "feedback": feedback(red, run.result), "gist": gist(run.result)}
-            return outcome.model_copy(update={**failed, "checks": (*red, *outcome.checks)})
-        return outcome.model_copy(update={"checks": (*outcome.checks, *new)})
+        if failing:
+            failure_fields = {
+                "passed": False,
+                "feedback": feedback(failing, run.result),
+                "gist": gist(run.result),
+            }
+            return outcome.model_copy(update={**failure_fields, "checks": (*failing, *outcome.checks)})
+        return outcome.model_copy(update={"checks": (*outcome.checks, *new_lines)})
 
     async def check(self, outcome: Outcome) -> Outcome:
         """Run the answer's check; a check that fails with the change fails the answer."""
         name = _quoted(self.code.check)
-        for _ in range(_CHECKED):
-            run, _ = await self._checked(self.code.changes.files)
+        for _ in range(_CHECK_RUNS):
+            run, _ = await self._run_check(self.code.changes.files)
             if not run.result.ok:
-                ended = "is stopped" if run.result.status == "timeout" else "fails"
-                note = f"The check {name} {ended} with the change."
+                verb = "is stopped" if run.result.status == "timeout" else "fails"
+                note = f"The check {name} {verb} with the change."
                 text = f"{note}\n{feedback(run.failing, run.result, stop=run.stop)}"
-                failed = {"passed": False, "feedback": text, "gist": gist(run.result, note=note)}
-                failed |= {"cause": None, "lacks": ()}  # those were of the suite, as it was before
-                return outcome.model_copy(update=failed)
+                failure_fields = {"passed": False, "feedback": text, "gist": gist(run.result, note=note)}
+                failure_fields |= {
+                    "cause": None,
+                    "lacks": (),
+                }  # those fields belong to the suite before the change
+                return outcome.model_copy(update=failure_fields)
             if run.result.wall_s > _LONG_CHECK_S:
                 break
-        most_s = self.on.state.settings.test_timeout
-        wall_s = min(most_s, max(self._wall_s, _LEAST_TIMES * run.result.wall_s))
-        for _ in range(_CHECKED):
-            run, failed_by_code = await self._checked(self._tests, outcome, wall_s=wall_s)
+        most_s = self.verification.state.settings.test_timeout
+        wall_s = min(most_s, max(self._wall_s, _MIN_TIME_FACTOR * run.result.wall_s))
+        for _ in range(_CHECK_RUNS):
+            run, failed_by_code = await self._run_check(self._tests, outcome, wall_s=wall_s)
             if run.result.ok:
                 return unshown_outcome(
                     outcome, f"the check {name} succeeds without the change, too, so it proves nothing"
                 )
             if not failed_by_code:
-                ended = "it fails for another reason than the code" if run.failing else "it can't run"
-                text = f"the check {name} succeeds, but without the change {ended}: {first_failure(run)}"
-                return unshown_outcome(outcome, text, added=True)
+                verb = "it fails for another reason than the code" if run.failing else "it can't run"
+                text = f"the check {name} succeeds, but without the change {verb}: {first_failure(run)}"
+                return unshown_outcome(outcome, text, has_new_tests=True)
             if run.result.wall_s > _LONG_CHECK_S:
                 break
         return reproduced_outcome(outcome, (name,))
 
     async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
-        """Run the answer's new tests, which pass with the change, without it: one failure is proof."""
+        """Run the answer's new tests, which pass with the change, without the change: one failure is
+        proof.
+        """
         remaining, unsteady = names, list[str]()
-        while remaining and len(unsteady) < _MOST_UNSTEADY:
-            first = await self._run_before(remaining, outcome)
-            red = tuple(name for name in remaining if _is_red(first, name))[:1]
-            if not red:
+        while remaining and len(unsteady) < _MAX_UNSTEADY:
+            run_before = await self._run_before(remaining, outcome)
+            failing = tuple(name for name in remaining if _is_red(run_before, name))[:1]
+            if not failing:
                 break
-            again = await self._run_before(red, outcome)
-            if _is_red(again, red[0]) and red[0] in (await self._run_after(red)).passing:
-                return reproduced_outcome(outcome, red)
-            unsteady += red
-            remaining = tuple(name for name in remaining if name not in red)
+            rerun_before = await self._run_before(failing, outcome)
+            if _is_red(rerun_before, failing[0]) and failing[0] in (await self._run_after(failing)).passing:
+                return reproduced_outcome(outcome, failing)
+            unsteady += failing
+            remaining = tuple(name for name in remaining if name not in failing)
         if unsteady:
             return unshown_outcome(
                 outcome, f"the new tests end differently on the same files: {join_names(unsteady)}"
             )
-        return outcome_of_nothing(outcome, first, names)
+        return outcome_without_proof(outcome, run_before, names)
 
     @property
     def _tests(self) -> dict[str, str | None]:
-        """Return the test files laid over the user's files for a run without the change."""
-        words = _python_tests(self.code.check) or ()
-        paths = {PurePosixPath(word.partition("::")[0]).as_posix() for word in words}
-        state, files = self.on.state, self.code.changes.files
-        brought = {path: files[path] for path in paths & files.keys() if path not in state.files}
-        return test_files(state, self.code) | brought
+        """Test files laid over the user's files for a run without the change."""
+        test_words = _python_tests(self.code.check) or ()
+        paths = {PurePosixPath(word.partition("::")[0]).as_posix() for word in test_words}
+        state, files = self.verification.state, self.code.changes.files
+        new_files = {path: files[path] for path in paths & files.keys() if path not in state.files}
+        return test_files(state, self.code) | new_files
 
     async def _run_before(self, names: tuple[str, ...], outcome: Outcome) -> Finding:
         """Run tests on the code before the change."""
-        await self.on.lay_over(self._tests)
+        await self.verification.lay_over(self._tests)
         return await self._run(names, proof=self._proof(outcome))
 
     async def _run_after(self, names: tuple[str, ...]) -> Finding:
         """Run tests on the changed code."""
-        await self.on.lay_over(self.code.changes.files)
+        await self.verification.lay_over(self.code.changes.files)
         return await self._run(names)
 
     async def _run(self, names: tuple[str, ...], *, proof: Proof | None = None) -> Finding:
-        """Run tests on what is laid, by the test command or as its script calls pytest."""
+        """Run tests on the laid files, by the test command or as its script calls pytest."""
         call = self._call
-        more = self._from(call.folder) if call is not None else self.unrun
-        run = await self.on.command(
-            more=more, ours=self._tests, only=names, wall_s=self._wall_s, proof=proof, call=call
+        test_paths = self._relative_files(call.folder) if call is not None else self.unrun_files
+        run = await self.verification.run_command(
+            more=test_paths, ours=self._tests, only=names, wall_s=self._wall_s, proof=proof, call=call
         )
         command = ("pytest", *call.arguments) if call is not None else self._command
-        line = format_command((*command, *more))
-        return self._note(run, line, names, on="after" if proof is None else "before")
+        line = format_command((*command, *test_paths))
+        return self._record(run, line, names, stage="after" if proof is None else "before")
 
-    async def _checked(
-        self, files: Mapping[str, str | None], before: Outcome | None = None, *, wall_s: float | None = None
+    async def _run_check(
+        self,
+        files: Mapping[str, str | None],
+        outcome_with_change: Outcome | None = None,
+        *,
+        wall_s: float | None = None,
     ) -> tuple[Finding, bool]:
         """Run the check; return its result, and whether the code made it fail, if known.
 
         Args:
-            before: outcome with the change, for a run on the code before it.
-            wall_s: time limit (default: that of the tests).
+            outcome_with_change: the outcome with the change, if the run is on the code before the change.
+            wall_s: time limit; None: the time limit of the tests.
         """
-        await self.on.lay_over(files)
-        where: Literal["before", "after"] = "after" if before is None else "before"
-        if (words := _python_tests(self.code.check)) is not None:
-            proof = self._proof(before) if before is not None else None
-            run = await self.on.command(words, ours=self._tests, wall_s=wall_s, is_shown=False, proof=proof)
-            return self._note(run, self.code.check, (), on=where), bool(run.reached)
+        await self.verification.lay_over(files)
+        stage: Literal["before", "after"] = "after" if outcome_with_change is None else "before"
+        if (test_words := _python_tests(self.code.check)) is not None:
+            proof = self._proof(outcome_with_change) if outcome_with_change is not None else None
+            run = await self.verification.run_command(
+                test_words, ours=self._tests, wall_s=wall_s, is_shown=False, proof=proof
+            )
+            return self._record(run, self.code.check, (), stage=stage), bool(run.reached)
         argv = ("bash", "-c", self.code.check)
         command = Command(argv=argv, environment={"PYTHONNOUSERSITE": "1"})
-        result = await (await self.on.bench.candidate()).run(command, limits=self.on.limits(wall_s))
-        run = self._note(Finding("none", result.ok, result=result), self.code.check, (), on=where)
-        return run, result.status == "error" and result.exit_code not in _NOT_RUN
+        result = await (await self.verification.bench.candidate()).run(
+            command, limits=self.verification.limits(wall_s)
+        )
+        run = self._record(Finding("none", result.ok, result=result), self.code.check, (), stage=stage)
+        return run, result.status == "error" and result.exit_code not in _NOT_RUN_CODES
 
     def _proof(self, outcome: Outcome) -> Proof:
         """Return the additions of the change, and the time limit of a test on the code before."""
-        state, files = self.on.state, self.code.changes.files
+        state, files = self.verification.state, self.code.changes.files
         code = {path: text for path, text in files.items() if text is not None and path not in self._tests}
-        before = {path: state.files[path].text or "" for path in code if path in state.files}
-        limit_s = min(MORE_S + 2 * outcome.seconds, most_test_s(state))
-        return Proof(added=find_additions(before, code), limit_s=limit_s)
+        sources_before = {path: state.files[path].text or "" for path in code if path in state.files}
+        limit_s = min(EXTRA_TEST_S + 2 * outcome.seconds, max_test_s(state))
+        return Proof(added=find_additions(sources_before, code), limit_s=limit_s)
 
-    def _note(
-        self, run: Finding, command: str, names: tuple[str, ...], *, on: Literal["before", "after"]
+    def _record(
+        self, run: Finding, command: str, names: tuple[str, ...], *, stage: Literal["before", "after"]
     ) -> Finding:
-        """Keep for the log how one run ended."""
-        result, failed = run.result, tuple(line.name for line in run.failing[:_MOST_NAMED])
+        """Record a run for the log."""
+        result, failing_names = run.result, tuple(line.name for line in run.failing[:_LOGGED_NAMES])
         self.tried.append(
             Tried(
-                command=command, only=names[:_MOST_NAMED], on=on, status=result.status,
-                exit_code=result.exit_code, seconds=result.wall_s, failed=failed,
+                command=command, only=names[:_LOGGED_NAMES], on=stage, status=result.status,
+                exit_code=result.exit_code, seconds=result.wall_s, failed=failing_names,
                 passed=len(run.passing),
             )
         )  # fmt: skip
         return run
 
-    def _from(self, folder: str) -> tuple[str, ...]:
-        """Paths, relative to a folder, of the new test files that the command doesn't run by itself."""
-        return tuple(posixpath.relpath(path, folder) for path in self.unrun)
+    def _relative_files(self, folder: str) -> tuple[str, ...]:
+        """Return the paths of the new test files that the command doesn't run, relative to a folder."""
+        return tuple(posixpath.relpath(path, folder) for path in self.unrun_files)
 
     @property
     def _call(self) -> PytestCall | None:
-        """How the new test files run where the test command is a script."""
-        return find_call(self.on.state) if self.unrun else None
+        """The call of pytest that runs the new test files, if the test command is a script."""
+        return find_call(self.verification.state) if self.unrun_files else None
 
     @property
     def _rootdir(self) -> str:
-        """Where names of pytest's tests begin."""
-        baseline = self.on.state.progress.baseline
+        """The folder that the names of pytest's tests are relative to."""
+        baseline = self.verification.state.progress.baseline
         setup = self._call.setup if self._call is not None else baseline and baseline.pytest
         return setup.rootdir if setup else "."
 
     @property
     def _command(self) -> tuple[str, ...]:
-        return self.on.state.task.test_command or ()
+        return self.verification.state.task.test_command or ()
 
     @property
     def _wall_s(self) -> float:
-        """Time limit: without the change a test may never end."""
-        return trial_s(self.on.state)
+        """Time limit in seconds, as a test may never end without the change."""
+        return trial_s(self.verification.state)
 
 
 def _python_tests(check: str) -> tuple[str, ...] | None:
-    """The words of a check that runs pytest or unittest, whose report says more than the exit code."""
+    """Return the words of a check that runs pytest or unittest, whose reports say more than the exit code."""
     try:
         words = command_words(check)
     except ValueError:
@@ -230,12 +249,12 @@ def _python_tests(check: str) -> tuple[str, ...] | None:
 
 
 def _quoted(command: str) -> str:
-    """A command in one line, as a reason names it."""
+    """Return a command in one line, for a reason."""
     line = " ".join(command.split())
-    return f"`{line[:LENGTH]}…`" if len(line) > LENGTH else f"`{line}`"
+    return f"`{line[:QUOTE_CHARACTERS]}…`" if len(line) > QUOTE_CHARACTERS else f"`{line}`"
 
 
 def _is_red(run: Finding, name: str) -> bool:
-    """Whether the code made a test, a part of it, or the import of its file fail."""
-    own = (name, name.partition("::")[0])
-    return any(reached in own or reached.startswith(f"{name} ") for reached in run.reached)
+    """Return whether the code made a test, a part of it, or the import of its file fail."""
+    own_names = (name, name.partition("::")[0])
+    return any(test in own_names or test.startswith(f"{name} ") for test in run.reached)

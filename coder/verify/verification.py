@@ -26,16 +26,16 @@ class Verification:
     target: Target
 
     async def lay(self, files: Mapping[str, bytes]) -> None:
-        """Replace what stands in the candidate's workspace."""
+        """Replace the files in the candidate's workspace."""
         await (await self.bench.candidate()).lay(files)
 
     async def lay_over(
         self, code: Mapping[str, str | None], *, test_edits: Mapping[str, str | None] | None = None
     ) -> None:
-        """Lay the user's files with these over them; given tests as they are, or as edited."""
+        """Lay the user's files with these over them; given tests in their original form, or as edited."""
         await self.lay(workspace_files(self.state, code, test_edits=test_edits))
 
-    async def command(
+    async def run_command(
         self,
         argv: Sequence[str] | None = None,
         *,
@@ -48,16 +48,16 @@ class Verification:
         call: PytestCall | None = None,
         traces: bool = False,
     ) -> Finding:
-        """Run a test command on what stands in the candidate's workspace; None is the task's.
+        """Run a test command on the files in the candidate's workspace; None runs the task's command.
 
         Args:
-            more: words at its end, such as new test files.
-            ours: paths that hold tests beside those of the target.
-            only: names of the tests to run, none for all.
-            is_shown: the watch gets its output.
-            proof: given on the code before the change.
-            call: run this call of pytest by the task's script, instead of a command.
-            traces: the files that it opens are in the finding.
+            more: words to append to the command, such as new test files.
+            ours: paths that hold tests, besides those of the target.
+            only: names of the tests to run; empty: all.
+            is_shown: whether the watch gets the output.
+            proof: settings for a run on the code before the change.
+            call: a call of pytest by the task's script, which is run instead of a command.
+            traces: whether the finding lists the files that the command opens.
         """
         from coder.verify.test_command import run_tests
 
@@ -81,22 +81,24 @@ class Verification:
         )
 
     def _setup(self) -> PytestSetup | None:
-        """Where pytest took its settings from before the work; what the user allows may be settings."""
+        """Return the source of pytest's settings before the work; None if the user allows changed
+        settings.
+        """
         baseline, settings = self.state.progress.baseline, self.state.settings
         return baseline.pytest if baseline is not None and not settings.allow else None
 
     def _brings(self, path: str) -> bool:
-        """Whether a file of the workspace is new, and not allowed to decide."""
+        """Return whether a file of the workspace is new, and not allowed to decide."""
         state = self.state
         untouched = path in state.files or path in state.settings.show or path in self.target.tests
         return not (untouched or self.target.writes_tests or is_allowed(path, state.settings.allow))
 
     def limits(self, wall_s: float | None = None) -> Limits:
-        """Time for one run; None is that of the tests."""
+        """Return the time limits of one run; None: those of the tests."""
         seconds = wall_s or self.state.settings.test_timeout
         return Limits(wall_s=seconds, cpu_s=seconds)
 
-    async def checked(
+    async def run_checks(
         self,
         files: Mapping[str, bytes],
         checks: Sequence[Check],
@@ -117,9 +119,9 @@ class Verification:
 
 
 def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Top-level modules of the workspace that tests may import from the candidate, wherever their folder is.
+    """Return the top-level modules of the workspace that tests may import from the candidate, in any folder.
 
-    Without its name here, an installed copy of a module would be tested instead.
+    A module that is missing here would be imported from an installed copy instead.
     """
     paths = [path for path in files if path.endswith(".py") and not is_test(path)]
     tops: dict[str, str | None] = {}
@@ -132,18 +134,23 @@ def modules_of(files: Mapping[str, bytes]) -> tuple[str, ...]:
 
 
 def _top(path: str, files: Collection[str], tops: dict[str, str | None]) -> str:
-    """The outermost package around a file; its own name where it is in none.
+    """Return the outermost package around a file; without a package, the file's own module name.
 
     Args:
-        tops: the outermost package of each folder that was looked at before.
+        tops: the outermost packages of folders, by folder, as a cache.
     """
     folder, _, name = path.rpartition("/")
     parts = path.split("/")
     if parts[0] == "src" and len(parts) > 2:
-        return parts[1]  # it may be a package without that file
+        return parts[1]  # it may be a package without `__init__.py`
     if folder not in tops:
-        above = folder.split("/")
+        parents = folder.split("/")
         tops[folder] = next(
-            (above[i] for i in range(len(above)) if f"{'/'.join(above[: i + 1])}/__init__.py" in files), None
+            (
+                parents[depth]
+                for depth in range(len(parents))
+                if f"{'/'.join(parents[: depth + 1])}/__init__.py" in files
+            ),
+            None,
         )
     return tops[folder] or name.removesuffix(".py")

@@ -1,11 +1,11 @@
-"""Hosts that programs of a session may reach, as a person allows them between two calls."""
+"""Hosts that the programs of a session may reach, as a person allows them between two calls."""
 
 from coder.engine.turn.turn import Turn
 from coder.run.questions import Question
 
 
 async def ask_about_hosts(turn: Turn) -> list[str]:
-    """Ask about the hosts that programs were refused in a call; gives the lines that tell the model."""
+    """Ask the user about each host that a call's programs failed to reach; return lines for the model."""
     hosts = turn.bench.asked_hosts
     return [await _ask(turn, host) for host in (hosts.take() if hosts is not None else [])]
 
@@ -25,8 +25,8 @@ async def _ask(turn: Turn, host: str) -> str:
     return f"[Programs can reach {host} from now on. Run it again.]"
 
 
-def let_through(turn: Turn) -> str:
-    """Let programs reach what the user has allowed so far; gives the line that tells the model."""
+def open_allowed_hosts(turn: Turn) -> str:
+    """Open the network to the hosts that the user has allowed; return a line for the model."""
     allowed = sorted(subject for about, subject in turn.state.questions.granted if about == "network")
     if turn.bench.asked_hosts is not None:
         turn.bench.asked_hosts.allowed.update(allowed)

@@ -1,4 +1,4 @@
-"""Coder: a dialogue with a model, by tools in the run's session or by edits in its answers."""
+"""Coder: a dialogue with a model that calls tools in the run's session or writes edits in its answers."""
 
 from typing import Protocol
 
@@ -11,22 +11,25 @@ from coder.run.message import Message
 
 
 class Work(Protocol):
-    """What differs with and without tools: where edits go, and what an answer means."""
+    """Protocol for the part of a turn that depends on tools: where edits go, and how an answer is read."""
 
     talk: DialogueTurn
 
     async def carry_out_calls(self) -> Message | None:
-        """Carry out the calls of the last answer, and return the message of one that ends the turn."""
+        """Carry out the calls of the last answer; return the message of a call that ends the turn."""
 
     async def ask(self) -> None:
-        """Ask for the next answer."""
+        """Ask the model for the next answer."""
 
     async def read(self) -> Message | str | None:
-        """Read an answer without calls: the turn's message, words for the model, or None to go on."""
+        """Read an answer without calls.
+
+        Return the turn's message, a text for the model, or None to continue.
+        """
 
 
 async def converse(work: Work) -> Message:
-    """Go on with the dialogue of some work until something ends the turn."""
+    """Continue a dialogue until a message ends the turn."""
     while True:
         if (message := await work.carry_out_calls()) is not None:
             return message
@@ -41,7 +44,7 @@ async def converse(work: Work) -> Message:
 
 
 class Coder:
-    """Works on the task by tools, or answers with edits: one turn of a dialogue."""
+    """Works on the task in one turn of a dialogue: by tools, or by edits in its answers."""
 
     name = CODER
     within: tuple[str, ...] = ()
@@ -50,13 +53,13 @@ class Coder:
         """Take a role.
 
         Args:
-            acts: works by tools in a session; None: where its model can, and the sandbox has sessions.
+            acts: whether the model works by tools; None: it does if the model and the sandbox support them.
         """
         self._role, self._acts = role or Role(), acts
         self.name, self.within = self._role.name, self._role.within
 
     async def speak(self, turn: Turn) -> Message:
-        """Ask, carry out calls and read answers until one ends the turn."""
+        """Ask the model, carry out its calls and read its answers until one ends the turn."""
         return await converse(await self._work(turn))
 
     async def _work(self, turn: Turn) -> Work:
@@ -65,7 +68,9 @@ class Coder:
             has_begun = bool(turn.state.dialogue.messages_of(self._role.dialogue))
             acts = has_begun or (turn.can_act and await turn.bench.has_sessions())
         if acts:
-            from coder.engine.participants.session_work import SessionWork  # most small models have no tools
+            from coder.engine.participants.session_work import (
+                SessionWork,
+            )  # imported late: many models have no tools
 
             return await SessionWork.begin(turn, self._role)
         from coder.engine.participants.text_work import TextWork, text_request

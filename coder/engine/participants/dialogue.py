@@ -1,8 +1,9 @@
-"""DialogueTurn: the messages between a run and its model, with native tool calls, in plain text or without.
+"""DialogueTurn: the messages between a run and its model, with native tool calls, in plain text or without
+tools.
 
-With tools it only grows, except for folds (`folding.py`), and is kept in the log; an endpoint that refuses
-tools gets plain text from then on: one ```bash block is a call. Without tools, each turn begins with the
-task, the last answer and its outcome, which the state holds.
+With tools the dialogue is logged and only grows, except for folds (`folding.py`). If an endpoint refuses
+tools, the dialogue continues in plain text, where one ```bash block is a call. Without tools, each turn
+begins with the task, the last answer and its outcome, which the state holds.
 """
 
 from collections.abc import Sequence
@@ -18,12 +19,12 @@ from coder.run.event_types import ContextFolded
 from coder.tools.protocol import Settled, settled
 from coder.tools.text_mode import as_text, speaks_tools, text_call
 
-_MOST_FOLDS = 3
-"""Of one request that stays too long for its model."""
+_MAX_FOLDS = 3
+"""Folds of one request that is too long for its model."""
 
 
 class DialogueTurn:
-    """The messages of one step of a run."""
+    """The dialogue of a run with its model, as it grows in one turn."""
 
     def __init__(
         self,
@@ -34,102 +35,111 @@ class DialogueTurn:
         endings: Sequence[str] = (),
         plans: bool = False,
     ) -> None:
-        """Go on with the log's, or begin with `first`.
+        """Continue the logged dialogue, or begin with the messages of `first`.
 
-        Without a form there are no tools: `first` is the whole dialogue, folded, and the log keeps no other.
+        Without a form there are no tools: `first` is the whole dialogue, and the log doesn't keep it.
 
         Args:
-            endings: further tools that end a turn.
-            plans: the dialogue is the Planner's.
+            endings: names of further tools that end a turn.
+            plans: whether this is the Planner's dialogue.
         """
         state = turn.state
         self._endings, self._plans = endings, plans
         self._turn = turn
         self._form = form
         self._names = [spec.name for spec in form.tools] if form is not None else []
-        self._talk = first if form is None else list(state.dialogue.messages) or first
+        self._messages = first if form is None else list(state.dialogue.messages) or first
         self._is_text = form is not None and state.dialogue.is_text
         if self._is_text:
-            self._talk = as_text(self._talk)
+            self._messages = as_text(self._messages)
 
     @property
     def words(self) -> str | None:
-        """The model's last words; None before its first answer."""
-        last = self._talk[-1]
-        return last.content if last.role == "assistant" else None
+        """The model's last answer; None if the last message isn't an answer."""
+        latest = self._messages[-1]
+        return latest.content if latest.role == "assistant" else None
 
     def ends_with(self, words: str) -> bool:
-        """Whether the last message is ours and holds these words: the turn is taken again."""
-        last = self._talk[-1]
-        return last.role != "assistant" and self._turn.bench.redactor.redact(words) in last.content
+        """Return whether the last message isn't the model's and holds `words` already, as after a restart."""
+        latest = self._messages[-1]
+        return latest.role != "assistant" and self._turn.bench.redactor.redact(words) in latest.content
 
     def open_calls(self) -> list[Settled]:
-        """The calls of the last answer without a result, in order, as settled."""
-        at = max((i for i, message in enumerate(self._talk) if message.role == "assistant"), default=None)
-        if at is None:
+        """Return the calls of the last answer that have no result, in order and settled."""
+        answer_index = max(
+            (index for index, message in enumerate(self._messages) if message.role == "assistant"),
+            default=None,
+        )
+        if answer_index is None:
             return []
-        earlier = {call.id for message in self._talk[:at] for call in message.tool_calls}
-        pending = self._turn.state.progress.pending
-        cut_off = bool(pending) and pending[-1].finish == "length"
+        earlier_ids = {call.id for message in self._messages[:answer_index] for call in message.tool_calls}
+        pending_answers = self._turn.state.progress.pending
+        is_cut_off = bool(pending_answers) and pending_answers[-1].finish == "length"
         if self._is_text:
-            call = text_call(self._talk[at].content, cut_off=cut_off) if self._talk[at:][1:] == [] else None
+            call = (
+                text_call(self._messages[answer_index].content, cut_off=is_cut_off)
+                if self._messages[answer_index:][1:] == []
+                else None
+            )
             return [call] if call is not None else []
         calls = settled(
-            self._talk[at].tool_calls,
+            self._messages[answer_index].tool_calls,
             self._names,
-            cut_off=cut_off,
-            earlier_ids=earlier,
+            cut_off=is_cut_off,
+            earlier_ids=earlier_ids,
             endings=self._endings,
         )
-        self._talk[at] = self._talk[at].model_copy(update={"tool_calls": tuple(one.call for one in calls)})
-        answered = {message.tool_call_id for message in self._talk[at + 1 :]}
-        return [one for one in calls if one.call.id not in answered]
+        self._messages[answer_index] = self._messages[answer_index].model_copy(
+            update={"tool_calls": tuple(settled_call.call for settled_call in calls)}
+        )
+        answered_ids = {message.tool_call_id for message in self._messages[answer_index + 1 :]}
+        return [settled_call for settled_call in calls if settled_call.call.id not in answered_ids]
 
     def add(self, message: ChatMessage) -> None:
-        """Add a tool's result."""
-        self._talk.append(message)
+        """Add a tool's result to the dialogue."""
+        self._messages.append(message)
         if self._is_text:
-            self._talk = as_text(self._talk)
+            self._messages = as_text(self._messages)
 
     def say(self, words: str) -> None:
-        """Add words of ours; without tools, behind the answer as a request quotes it."""
+        """Add a user message; without tools, the answer before it is replaced by its quoted form."""
         if self._form is None and self.words is not None:
-            self._talk[-1] = ChatMessage(role="assistant", content=quoted(self.words))
+            self._messages[-1] = ChatMessage(role="assistant", content=quoted(self.words))
         self.add(ChatMessage(role="user", content=words))
 
     async def ask(self, sampling: Sampling) -> bool:
-        """Ask for the next answer, and return whether it calls something."""
+        """Ask for the next answer, and return whether it calls a tool."""
         if self._form is None:
-            text = await self._turn.ask(self._talk, sampling=sampling)
-            self._talk.append(ChatMessage(role="assistant", content=text))
+            text = await self._turn.ask(self._messages, sampling=sampling)
+            self._messages.append(ChatMessage(role="assistant", content=text))
             return False
         window = self._turn.abilities.context
-        if is_too_long(self._talk, window):
+        if is_too_long(self._messages, window):
             await self._fold(window)
-        for folds_left in reversed(range(_MOST_FOLDS)):
+        for folds_left in reversed(range(_MAX_FOLDS)):
             try:
-                return await self._asked(sampling)
+                return await self._ask_with_tools(sampling)
             except ContextTooLong:
                 if not folds_left or not await self._fold(None):
                     raise
         raise AssertionError("a loop that always returns or raises")
 
     def speaks_text(self) -> bool:
-        """Whether the last answer shows that its model knows no tools."""
+        """Return whether the last answer shows that its model can't call tools natively."""
         state = self._turn.state
-        pending = state.progress.pending
-        has_called = bool(pending) and pending[-1].model in state.dialogue.callers
+        pending_answers = state.progress.pending
+        has_called = bool(pending_answers) and pending_answers[-1].model in state.dialogue.callers
         return not self._is_text and not has_called and speaks_tools(self.words or "")
 
     async def to_text(self) -> None:
-        """Speak in plain text from here on."""
+        """Continue the dialogue in plain text."""
         self._is_text = True
-        self._talk = as_text(self._talk)
-        words = system_words(self._turn.state, in_text=True, plans=self._plans)
-        self._talk[0] = ChatMessage(role="system", content=words)
-        await self._turn.journal.append(ContextFolded(messages=tuple(self._talk), in_text=True))
+        self._messages = as_text(self._messages)
+        system_text = system_words(self._turn.state, in_text=True, plans=self._plans)
+        self._messages[0] = ChatMessage(role="system", content=system_text)
+        await self._turn.journal.append(ContextFolded(messages=tuple(self._messages), in_text=True))
 
-    async def _asked(self, sampling: Sampling) -> bool:
+    async def _ask_with_tools(self, sampling: Sampling) -> bool:
         try:
             answer = await self._answer(sampling)
         except ContextTooLong:
@@ -139,13 +149,13 @@ class DialogueTurn:
                 raise
             await self.to_text()
             answer = await self._answer(sampling)
-        self._talk.append(answer)
+        self._messages.append(answer)
         return bool(answer.tool_calls) or (self._is_text and text_call(answer.content) is not None)
 
     async def _answer(self, sampling: Sampling) -> ChatMessage:
         form = None if self._is_text else self._form
-        answer = await self._turn.answer(self._talk, sampling=sampling, form=form, in_dialogue=True)
-        if is_cut(self._talk, answer.usage):
+        answer = await self._turn.answer(self._messages, sampling=sampling, form=form, in_dialogue=True)
+        if is_cut(self._messages, answer.usage):
             raise ModelError(
                 f"The server of {answer.model} read {answer.usage.input_tokens:,} tokens, less than half of "
                 "the first request: it silently drops what its context can't hold.\n"
@@ -156,12 +166,14 @@ class DialogueTurn:
         )
 
     async def _fold(self, window: int | None) -> bool:
-        """Fold the dialogue, or, without a window, cut it; False where nothing can be left out."""
-        shorter: list[ChatMessage] | None = folded(self._talk, window, plan=self._turn.state.dialogue.plan)
-        if shorter == self._talk:
-            shorter = shorten_longest(self._talk) if window is None else None
+        """Fold the dialogue, or cut it if `window` is None. Return False if nothing can be left out."""
+        shorter: list[ChatMessage] | None = folded(
+            self._messages, window, plan=self._turn.state.dialogue.plan
+        )
+        if shorter == self._messages:
+            shorter = shorten_longest(self._messages) if window is None else None
         if shorter is None:
             return False
-        self._talk = shorter
+        self._messages = shorter
         await self._turn.journal.append(ContextFolded(messages=tuple(shorter)))
         return True

@@ -1,4 +1,4 @@
-"""Leaders of teams: a Picker asks a model who speaks next, an Orchestrator asks it for facts and a plan."""
+"""Leaders of teams: a Picker asks a model for the next speaker, an Orchestrator for facts and a plan."""
 
 import json
 import re
@@ -23,21 +23,21 @@ _CHOICE_TOKENS, _LEDGER_TOKENS = 300, 1_200
 
 @dataclass(frozen=True, slots=True)
 class Picker:
-    """One call, and a second one where the first gives no name; then the order decides."""
+    """Asks a model for the next speaker's name, at most twice; without a name, `otherwise` speaks."""
 
-    about: Mapping[str, str]
-    """The names to choose from, with what each is for."""
+    roles: Mapping[str, str]
+    """The roles of the members to choose from, by name."""
     within: tuple[str, ...]
     brief: str
     otherwise: str
-    """Who is next where no name was given twice."""
+    """Member that speaks next if two answers hold no name."""
     name: ClassVar[str] = "picker"
 
     async def speak(self, turn: Turn) -> ChoiceMessage:
-        """Choose."""
+        """Choose the next speaker."""
         view = _view(self, turn, prompt("picker").format(brief=self.brief), "picker-asked")
-        form: Form | None = Form(tools=(_tool(tuple(self.about)),))
-        sampling, to = turn.state.settings.sampling(most=_CHOICE_TOKENS), None
+        form: Form | None = Form(tools=(_tool(tuple(self.roles)),))
+        sampling, chosen_name = turn.state.settings.sampling(most=_CHOICE_TOKENS), None
         for _ in range(2):
             try:
                 answer = await turn.answer(view, sampling=sampling, form=form)
@@ -46,59 +46,66 @@ class Picker:
                     raise
                 form = None  # its endpoint takes no tools
                 answer = await turn.answer(view, sampling=sampling)
-            if (to := name_in(answer, self.about)) is not None:
+            if (chosen_name := name_in(answer, self.roles)) is not None:
                 break
             reply = ChatMessage(role="assistant", content=answer.text or "(no name)")
-            again = f"Answer with one of these names alone: {', '.join(self.about)}"
-            view = [*view, reply, ChatMessage(role="user", content=again)]
-        text = f"{to} is next" if to else f"{self.otherwise} is next by the order: no name was given"
-        return ChoiceMessage(author=self.name, text=text, to=to or self.otherwise)
+            correction = f"Answer with one of these names alone: {', '.join(self.roles)}"
+            view = [*view, reply, ChatMessage(role="user", content=correction)]
+        text = (
+            f"{chosen_name} is next"
+            if chosen_name
+            else f"{self.otherwise} is next by the order: no name was given"
+        )
+        return ChoiceMessage(author=self.name, text=text, to=chosen_name or self.otherwise)
 
 
 @dataclass(frozen=True, slots=True)
 class Orchestrator:
-    """One call that gives a ledger as JSON; an answer that is none is a ledger without a plan."""
+    """Asks a model for a ledger as JSON; an answer that isn't a ledger becomes a ledger without a plan."""
 
-    about: Mapping[str, str]
-    """The members, with what each is for."""
+    roles: Mapping[str, str]
+    """The roles of the members, by name."""
     within: tuple[str, ...]
     is_new: bool
-    """It plans anew; else it looks at what holds the plan up."""
+    """Whether to make a new plan; False reviews why the current plan makes no progress."""
     name: ClassVar[str] = "orchestrator"
 
     async def speak(self, turn: Turn) -> LedgerMessage:
-        """Plan."""
+        """Ask for the ledger."""
         prompt_name = "orchestrator-new" if self.is_new else "orchestrator-look"
         view = _view(self, turn, prompt("orchestrator"), prompt_name)
         text = await turn.ask(view, sampling=turn.state.settings.sampling(most=_LEDGER_TOKENS))
-        ledger = ledger_in(text, self.about)
+        ledger = ledger_in(text, self.roles)
         return LedgerMessage(author=self.name, text=text, ledger=ledger)
 
 
 def _view(leader: Picker | Orchestrator, turn: Turn, system: str, prompt_name: str) -> list[ChatMessage]:
     state = turn.state
-    words = prompt(prompt_name).format(
+    request_text = prompt(prompt_name).format(
         task=state.task.prompt.strip(),
         tests=what_to_pass(state, turn.abilities.context),
-        members="\n".join(f"- {name}: {brief}".rstrip(": ") for name, brief in leader.about.items()),
+        members="\n".join(f"- {name}: {brief}".rstrip(": ") for name, brief in leader.roles.items()),
         said=thread_words(state, leader.name, leader.within) or "(nothing yet)",
     )
-    return [ChatMessage(role="system", content=system.strip()), ChatMessage(role="user", content=words)]
+    return [
+        ChatMessage(role="system", content=system.strip()),
+        ChatMessage(role="user", content=request_text),
+    ]
 
 
 def ledger_in(text: str, names: Mapping[str, str]) -> Ledger:
-    """The ledger that an answer holds, with steps of known members only; an empty one where it holds none."""
-    at = text.find("{")
+    """Return the ledger in an answer, with steps of existing members only; an empty one if it holds none."""
+    json_start = text.find("{")
     try:
-        document = json.JSONDecoder().raw_decode(text, at)[0]
+        document = json.JSONDecoder().raw_decode(text, json_start)[0]
         ledger = Ledger.model_validate_json(join_surrogates(json.dumps(document, ensure_ascii=False)))
     except (ValueError, RecursionError, ValidationError):
         return Ledger(facts=text)
-    return ledger.model_copy(update={"steps": tuple(s for s in ledger.steps if s.member in names)})
+    return ledger.model_copy(update={"steps": tuple(step for step in ledger.steps if step.member in names)})
 
 
 def name_in(answer: CallAnswered, names: Mapping[str, str]) -> str | None:
-    """The name that an answer gives: as the tool's argument, as its only word, or as the only one in it."""
+    """Return the name that an answer gives: as the tool's argument, or as the only name in the text."""
     for call in answer.tool_calls:
         try:
             choice = call.parsed().get("name")

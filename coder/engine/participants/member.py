@@ -1,4 +1,4 @@
-"""Member: one of a team, as plain data, and how it speaks: in words or edits, or by tools in the session."""
+"""Member: a team member as plain data, and the ways it speaks: words, edits, or tools in the session."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.participant import Participant
 from coder.engine.participants.planner import Planner
 from coder.engine.participants.role import Role
-from coder.engine.participants.text_work import MOST_REASKS, answer_message, misfit_words, read_edits
+from coder.engine.participants.text_work import MAX_REASKS, answer_message, misfit_words, read_edits
 from coder.engine.prompting.files_shown import survey_of
 from coder.engine.prompting.messages import task_words
 from coder.engine.prompting.reprompt import target_now
@@ -21,45 +21,45 @@ from coder.models.model import ChatMessage, JsonObject, ToolSpec
 from coder.run.attempts import code_to_repair
 from coder.run.message import HUMAN, CodeMessage, HandoffMessage, Message, QuestionMessage, WordsMessage
 
-HOUSE = ("coder", "planner", "executor")
-"""Members that are there already; they have no brief of their own."""
-TAKEN = (HUMAN, "expert", "picker", "orchestrator", "attempts")
+BUILT_IN = ("coder", "planner", "executor")
+"""Built-in members, which take no brief."""
+RESERVED = (HUMAN, "expert", "picker", "orchestrator", "attempts")
 _HANDOFF = re.compile(r"^[^\w\n]*HANDOFF:\s*([a-z][\w-]*)[^\w\n]*$", re.MULTILINE)
 
 
 class Member(BaseModel):
-    """A participant with words of its own."""
+    """A team member, with a prompt, a model and tools of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
     brief: str = ""
-    """What it is for, in words to its model."""
+    """The member's role, as its model is told."""
     model: str | None = None
-    """PROVIDER/MODEL; None is the run's."""
+    """PROVIDER/MODEL; None uses the run's model."""
     tools: tuple[str, ...] | None = None
-    """Names of the run's own tools that it may call; None: all."""
+    """Names of the user's tools that the member may call; None: all."""
     acts: bool | None = None
-    """It works in the session by tools; None: where its model can."""
+    """Whether the member works by tools in the session; None: it does if its model can."""
 
-    def __init__(self, name: str = "", brief: str = "", **more: object) -> None:
-        super().__init__(name=name, brief=brief, **more)
+    def __init__(self, name: str = "", brief: str = "", **fields: object) -> None:
+        super().__init__(name=name, brief=brief, **fields)
 
     @model_validator(mode="after")
     def _is_its_own(self) -> "Member":
-        if self.name in TAKEN or (self.name in HOUSE and self.brief):
+        if self.name in RESERVED or (self.name in BUILT_IN and self.brief):
             raise ValueError(f"the name {self.name!r} is taken: give the member another one")
         return self
 
-    def taking_part(
+    def participant_for(
         self, within: tuple[str, ...], hands_to: tuple[str, ...] = (), *, is_in_words: bool = False
     ) -> Participant:
-        """The participant that speaks for it.
+        """Return the participant that speaks for the member.
 
         Args:
-            within: the nested teams that it speaks in, outermost first.
-            hands_to: whom it may hand over to.
-            is_in_words: it has no tools, and what it answers is never taken for code.
+            within: the nested teams that the member belongs to, outermost first.
+            hands_to: names of members that it may hand over to.
+            is_in_words: whether the member has no tools, and its answers are never read as code.
         """
         if self.name == Planner.name:
             return Planner(within, acts=bool(self.acts) and not is_in_words, is_member=True)
@@ -68,12 +68,12 @@ class Member(BaseModel):
         return Talking(self, within, hands_to, is_in_words)
 
     def words(self, hands_to: tuple[str, ...]) -> str:
-        """The part of the prompt that tells the model its name, its role and its colleagues."""
-        hands = prompt("handoff").format(names=", ".join(hands_to)) if hands_to else ""
-        return prompt("member").format(name=self.name, brief=self.brief, hands=hands).strip()
+        """Return the part of the prompt that tells the model its name, its role and its colleagues."""
+        handoff_text = prompt("handoff").format(names=", ".join(hands_to)) if hands_to else ""
+        return prompt("member").format(name=self.name, brief=self.brief, hands=handoff_text).strip()
 
-    def says(self, text: str, hands_to: tuple[str, ...]) -> HandoffMessage | WordsMessage:
-        """Its words as a message; a line `HANDOFF: name` hands over."""
+    def message_of(self, text: str, hands_to: tuple[str, ...]) -> HandoffMessage | WordsMessage:
+        """Return an answer as a message; a line `HANDOFF: name` hands over to that member."""
         match = _HANDOFF.search(text)
         if match is None or match[1] not in hands_to:
             return WordsMessage(author=self.name, text=text)
@@ -82,7 +82,7 @@ class Member(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Talking:
-    """Answers with words, or with edits, which are tried."""
+    """A member that answers with words, or with edits, which are verified."""
 
     member: Member
     within: tuple[str, ...]
@@ -91,56 +91,56 @@ class Talking:
 
     @property
     def name(self) -> str:
-        """The member's."""
+        """The member's name."""
         return self.member.name
 
     async def speak(self, turn: Turn) -> Message:
-        """Ask its model."""
+        """Ask the member's model."""
         if self.name == Coder.name:
             return await Coder().speak(turn)
         state, target = turn.state, target_now(turn.state)
-        words = task_words(state, target, await survey_of(turn), context=turn.abilities.context)
-        thread = thread_words(state, self.name, self.within)
-        request = "\n\n".join(filter(None, [words, thread, prompt("your-turn")]))
+        task_text = task_words(state, target, await survey_of(turn), context=turn.abilities.context)
+        thread_text = thread_words(state, self.name, self.within)
+        request = "\n\n".join(filter(None, [task_text, thread_text, prompt("your-turn")]))
         system = ChatMessage(role="system", content=self.member.words(self.hands_to))
         view = [system, ChatMessage(role="user", content=request)]
         return await converse(MemberWork(self, DialogueTurn(turn, None, view), turn))
 
 
 class MemberWork:
-    """Work of a member without tools: words, or edits, which are asked for again where they don't fit."""
+    """Work of a member without tools: words or edits; edits that don't fit are asked for again."""
 
     def __init__(self, speaker: Talking, talk: DialogueTurn, turn: Turn) -> None:
         """Begin a turn of `speaker` with this dialogue."""
         self.talk = talk
         self._speaker, self._turn = speaker, turn
-        self._reasks = MOST_REASKS
+        self._reasks = MAX_REASKS
 
     async def carry_out_calls(self) -> Message | None:
         """Return None: without tools, no call ends a turn."""
         return None
 
     async def ask(self) -> None:
-        """Ask for the next answer."""
+        """Ask the model for the next answer."""
         await self.talk.ask(self._turn.state.settings.sampling())
 
     async def read(self) -> Message | str:
-        """The member's words or change, or words that ask again for edits that don't fit."""
+        """Return the member's words or change, or a request to repeat edits that don't fit."""
         speaker, state, text = self._speaker, self._turn.state, self.talk.words or ""
-        target, repaired = target_now(state), code_to_repair(state)
-        answered = read_edits(text, state, target, repaired)
+        target, repaired_code = target_now(state), code_to_repair(state)
+        edits = read_edits(text, state, target, repaired_code)
         if speaker.is_in_words:
-            return speaker.member.says(text, speaker.hands_to)
-        if not answered.fits and self._reasks:
+            return speaker.member.message_of(text, speaker.hands_to)
+        if not edits.fits and self._reasks:
             self._reasks -= 1
-            return misfit_words(self._turn, answered, repaired)
-        if not (answered.files or answered.apart):
-            return speaker.member.says(text, speaker.hands_to)
-        return answer_message(answered, state, target, repaired, author=speaker.name, text=text)
+            return misfit_words(self._turn, edits, repaired_code)
+        if not (edits.files or edits.apart):
+            return speaker.member.message_of(text, speaker.hands_to)
+        return answer_message(edits, state, target, repaired_code, author=speaker.name, text=text)
 
 
 class Acting:
-    """Works in the session by tools; words alone are what it says."""
+    """A member that works in the session by tools; an answer without calls is a message to the team."""
 
     def __init__(self, member: Member, within: tuple[str, ...], hands_to: tuple[str, ...]) -> None:
         self._member, self._hands_to = member, hands_to
@@ -151,16 +151,16 @@ class Acting:
         self._coder = Coder(role, acts=True)
 
     async def speak(self, turn: Turn) -> Message:
-        """Act until it is done, asks, hands over or has something to say."""
+        """Work until the member is done, asks, hands over or answers with words."""
         message = await self._coder.speak(turn)
         is_change = isinstance(message, CodeMessage) and message.is_change and not message.repeats
         if isinstance(message, QuestionMessage | HandoffMessage) or is_change or self.name == Coder.name:
             return message
-        return self._member.says(message.text, self._hands_to)
+        return self._member.message_of(message.text, self._hands_to)
 
 
 def _hand_to(name: str) -> ToolSpec:
-    whom = "the user" if name == HUMAN else name
-    words: JsonObject = {"type": "string", "description": "What they need to know."}
-    parameters: JsonObject = {"type": "object", "properties": {"words": words}, "required": ["words"]}
-    return ToolSpec(name=f"to_{name}", description=f"Hand over to {whom}.", parameters=parameters)
+    receiver = "the user" if name == HUMAN else name
+    words_schema: JsonObject = {"type": "string", "description": "What they need to know."}
+    parameters: JsonObject = {"type": "object", "properties": {"words": words_schema}, "required": ["words"]}
+    return ToolSpec(name=f"to_{name}", description=f"Hand over to {receiver}.", parameters=parameters)

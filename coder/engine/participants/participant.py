@@ -1,4 +1,4 @@
-"""The seam of participants."""
+"""Participant: the protocol of those that take turns in a run."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,33 +8,33 @@ from coder.run.message import Message
 
 
 class Participant(Protocol):
-    """Speaks once when it has the turn, by the turn's state alone, so that runs resume."""
+    """Protocol for a speaker that decides by the turn's state alone, so that runs can be resumed."""
 
     @property
     def name(self) -> str:
-        """The author of its messages."""
+        """The author of the participant's messages."""
 
     async def speak(self, turn: Turn) -> Message | None:
-        """Take one turn; None: what it has to say is in the log already.
+        """Take one turn and return its message; None if the log holds the message already.
 
         Raises:
-            BudgetSpent: a limit forbids the call it needs.
-            ModelError: the model failed for good.
+            BudgetSpent: a limit forbids the next call.
+            ModelError: the model failed, also after retries.
             SandboxError: the sandbox itself failed.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Speaks through its parts: the loop takes their turns (`loop.speak`)."""
+    """Participants that speak concurrently: the loop takes their turns (`loop.speak`)."""
 
     parts: tuple[Participant, ...]
 
     @property
     def name(self) -> str:
-        """The names of its parts."""
+        """The names of the participants, joined."""
         return " + ".join(part.name for part in self.parts)
 
     async def speak(self, turn: Turn) -> Message:
-        """Never called. Raises TypeError."""
-        raise TypeError("several turns are no single one")
+        """Raise TypeError: the loop takes the participants' turns instead."""
+        raise TypeError("several participants take no single turn")

@@ -1,8 +1,14 @@
-"""Planner: orders the steps of a task before the Coder's first turn, by commands or in one answer."""
+"""Planner: plans the steps of a task before the Coder's first turn, by commands or in one answer."""
 
 from coder.base.prompts import prompt
 from coder.engine.participants.coder import converse
-from coder.engine.participants.plan_approval import ANOTHER, approval, is_refusal, plan_message, refused_plan
+from coder.engine.participants.plan_approval import (
+    ANOTHER_PLAN,
+    ask_approval,
+    is_refusal,
+    plan_message,
+    refused_plan_message,
+)
 from coder.engine.participants.role import PLANNER, Role
 from coder.engine.prompting.files_shown import survey_of
 from coder.engine.prompting.messages import planner_view
@@ -14,25 +20,27 @@ _PLAN_TOKENS = 600
 
 
 class Planner:
-    """Plans in a dialogue that can only look, or in one answer; the Coder's prompt quotes the plan."""
+    """Plans in a read-only dialogue, or in one answer; the Coder's prompt quotes the plan."""
 
     name = PLANNER
 
     def __init__(self, within: tuple[str, ...] = (), *, acts: bool = False, is_member: bool = False) -> None:
-        """Take its place.
+        """Take the planner's place in a run or a team.
 
         Args:
-            within: the nested teams that it speaks in.
-            acts: looks by commands, where its model takes tools and the sandbox has sessions.
-            is_member: it is one of a team.
+            within: the nested teams that the planner belongs to.
+            acts: whether it runs commands, if its model takes tools and the sandbox has sessions.
+            is_member: whether it belongs to a team.
         """
         self.within, self._acts, self._is_member = within, acts, is_member
 
     async def speak(self, turn: Turn) -> Message:
-        """Plan, and plan otherwise for as long as the user wants another plan."""
+        """Make a plan, and another one each time the user asks for it."""
         if not (self._acts and turn.can_act and await turn.bench.has_sessions()):
             return await _in_one_answer(turn)
-        from coder.engine.participants.planning_work import PlanningWork  # most small models have no tools
+        from coder.engine.participants.planning_work import (
+            PlanningWork,
+        )  # imported late: many models have no tools
 
         role = Role(self.name, self.within, is_member=self._is_member, plans=True)
         try:
@@ -48,14 +56,14 @@ async def _in_one_answer(turn: Turn) -> Message:
     view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
     while True:
         text = await turn.ask(view, sampling=sampling)
-        answer = await approval(turn, text, key=f"plan {len(view)}")
+        answer = await ask_approval(turn, text, key=f"plan {len(view)}")
         if answer is None or answer.agrees:
             return plan_message(text)
         if is_refusal(state, answer):
-            return refused_plan(text)
-        wanted = prompt("plan-again").format(words=answer.words or ANOTHER)
+            return refused_plan_message(text)
+        request = prompt("plan-again").format(words=answer.words or ANOTHER_PLAN)
         view = [
             *view,
             ChatMessage(role="assistant", content=text),
-            ChatMessage(role="user", content=wanted),
+            ChatMessage(role="user", content=request),
         ]

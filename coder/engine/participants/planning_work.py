@@ -5,7 +5,13 @@ from typing import Self
 
 from coder.base.prompts import prompt
 from coder.engine.participants.dialogue import DialogueTurn
-from coder.engine.participants.plan_approval import ANOTHER, approval, is_refusal, plan_message, refused_plan
+from coder.engine.participants.plan_approval import (
+    ANOTHER_PLAN,
+    ask_approval,
+    is_refusal,
+    plan_message,
+    refused_plan_message,
+)
 from coder.engine.participants.role import Role
 from coder.engine.participants.session_dialogue import in_session
 from coder.engine.participants.session_work import carry_out, say_typed
@@ -17,28 +23,28 @@ from coder.run.termination import is_repeating
 from coder.tools.registry import ASK, HAND_IN, Ask, HandIn
 from coder.tools.tool import read_arguments
 
-MOST_NUDGES = 1
-"""Answers in words alone that are answered, before one is taken for the plan."""
+MAX_NUDGES = 1
+"""Answers without calls that are asked again, before one is taken as the plan."""
 _PLAN_LINE = re.compile(r"^[^\w\n]*PLAN[^\w\n]*$", re.MULTILINE)
-"""How a model that speaks in text begins its plan."""
+"""The line with which a model without native tool calls begins its plan."""
 
 
 class PlanningWork:
-    """Looks by commands until the plan is handed in; edits in its answers are words."""
+    """Planning by commands until the model hands in a plan; edits in its answers change no file."""
 
-    def __init__(self, turn: Turn, role: Role, talk: DialogueTurn, place: Workplace) -> None:
-        """Go on with a dialogue, where its commands are carried out in `place`."""
-        self.talk = talk
-        self._turn, self._role, self._place = turn, role, place
+    def __init__(self, turn: Turn, role: Role, dialogue: DialogueTurn, workplace: Workplace) -> None:
+        """Continue a dialogue; `workplace` carries out its commands."""
+        self.talk = dialogue
+        self._turn, self._role, self._place = turn, role, workplace
         self._nudges = 0
 
     @classmethod
     async def begin(cls, turn: Turn, role: Role) -> Self:
-        """The work of a turn, once its model was told what has happened since the last one."""
+        """Return the work of a turn, once its model knows what happened since its last turn."""
         return cls(turn, role, *await in_session(turn, role))
 
     async def carry_out_calls(self) -> Message | None:
-        """Carry out the calls of the last answer, and return the message of one that ends the turn."""
+        """Carry out the calls of the last answer; return the message of a call that ends the turn."""
         message = await carry_out(self.talk, self._place, self._end)
         if message is not None or is_repeating(self._turn.state):
             return message or WordsMessage(author=self._role.name)
@@ -46,11 +52,11 @@ class PlanningWork:
         return None
 
     async def ask(self) -> None:
-        """Ask for the next answer."""
+        """Ask the model for the next answer."""
         await self.talk.ask(self._turn.state.settings.sampling())
 
     async def read(self) -> Message | str | None:
-        """The plan or an answer in words, or words that ask for more; None where a text is a call."""
+        """Return the plan, an answer in words, or a follow-up request; None if the text was a call."""
         text = self.talk.words or ""
         if self.talk.speaks_text():
             await self.talk.to_text()
@@ -60,17 +66,19 @@ class PlanningWork:
             return await self._decided(text[line.end() :].strip())
         if self._turn.state.settings.chat:
             return ReplyMessage(author=self._role.name, text=text)
-        if self._nudges == MOST_NUDGES:
+        if self._nudges == MAX_NUDGES:
             return await self._decided(text.strip())
         self._nudges += 1
         return prompt("plan-nudge")
 
     async def _end(self, call: ToolCall) -> Message | str | None:
-        """The message of a call that ends the turn; what is wrong with it; None for any other call."""
+        """Return the message of a call that ends the turn, or a text on its error; None for other calls."""
         try:
             if call.name == HAND_IN.name:
                 steps = read_arguments(call.parsed(), HandIn, name=call.name).steps
-                return await self._decided("\n".join(f"{n}. {step}" for n, step in enumerate(steps, 1)))
+                return await self._decided(
+                    "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+                )
             if call.name == ASK.name:
                 ask = read_arguments(call.parsed(), Ask, name=call.name)
                 return QuestionMessage(author=self._role.name, text=ask.question, options=ask.options)
@@ -79,11 +87,11 @@ class PlanningWork:
         return None
 
     async def _decided(self, plan: str) -> Message | str:
-        """The message of a plan as the user decides, or words that ask for another one."""
+        """Return the message of a plan that the user approved or refused, or a request for another plan."""
         state = self._turn.state
-        answer = await approval(self._turn, plan, key=f"plan {state.spend.calls}")
+        answer = await ask_approval(self._turn, plan, key=f"plan {state.spend.calls}")
         if answer is None or answer.agrees:
             return plan_message(plan)
         if is_refusal(state, answer):
-            return refused_plan(plan)
-        return prompt("plan-otherwise").format(words=answer.words or ANOTHER)
+            return refused_plan_message(plan)
+        return prompt("plan-otherwise").format(words=answer.words or ANOTHER_PLAN)

@@ -1,4 +1,4 @@
-"""Calls of the user's tools by programs of a session. Those with effects are asked about and logged."""
+"""Calls of the user's tools by programs of a session. Calls with effects are approved and logged."""
 
 import asyncio
 import json
@@ -12,24 +12,27 @@ from coder.tools.code_mode import MakeCall, ProgramRequests, module_for
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Tool, ToolResult
 
-_LOGGED = 2_000
+_LOGGED_CHARACTERS = 2_000
 """Characters of arguments and results in the log."""
-Refused = Callable[[ToolCall, str], Awaitable[str | None]]
-"""Words to the program where the user doesn't allow a call; the key tells it from others."""
+Refusal = Callable[[ToolCall, str], Awaitable[str | None]]
+"""Function that returns a text for the program if the user refuses a call; its second argument is a key."""
 
 
 class ProgramCalls:
-    """One call of the model's, and the calls that its programs make."""
+    """One tool call of the model, and the calls that its programs make."""
 
-    def __init__(self, turn: Turn, tools: Registry, call: ToolCall, refused: Refused) -> None:
+    def __init__(self, turn: Turn, tools: Registry, call: ToolCall, refused: Refusal) -> None:
         self._turn, self._tools, self._call, self._refused = turn, tools, call, refused
         self._effects = asyncio.Lock()
-        """Effects come one after the other, so that at most one can have been cut off."""
+        """Calls with effects run one at a time, so that an interruption cuts off at most one."""
         self._limit = asyncio.timeout(None)
         self._failure: Exception | None = None
 
     async def carry_out(self, desk: Desk) -> ToolResult:
-        """Carry out the model's call, with the tools at hand. Raises Waits: a person must answer first."""
+        """Carry out the model's call while its programs may call tools.
+
+        Raises Waits: a person must answer first.
+        """
         program = ProgramRequests(self._tools.own, desk, self._guarded)
 
         async def answer(request: bytes) -> bytes:
@@ -37,7 +40,7 @@ class ProgramCalls:
                 return await program.answer(request)
             except ValueError:
                 raise
-            except Exception as error:  # the run is over, or waits: the model's call ends with it
+            except Exception as error:  # the run has ended or waits, so the model's call ends
                 self._failure = self._failure or error
                 self._limit.reschedule(asyncio.get_running_loop().time())
                 raise ValueError("the run has ended") from error
@@ -57,27 +60,30 @@ class ProgramCalls:
             raise self._failure
         return result
 
-    async def _guarded(self, tool: Tool, arguments: JsonObject, make: MakeCall) -> ToolResult:
+    async def _guarded(self, tool: Tool, arguments: JsonObject, make_call: MakeCall) -> ToolResult:
         redact, journal = self._turn.bench.redactor.redact, self._turn.journal
         arguments_text = redact(json.dumps(arguments, ensure_ascii=False))
         call = ToolCall(id=self._call.id, name=tool.spec.name, arguments=arguments_text)
-        logged = CodeCalled(id=call.id, name=call.name, arguments=arguments_text[:_LOGGED])
+        call_event = CodeCalled(id=call.id, name=call.name, arguments=arguments_text[:_LOGGED_CHARACTERS])
         async with self._effects:
-            effects = (
-                self._turn.state.dialogue.session.effects
-            )  # also of other calls: each needs a word of its own
-            alike = sum((one.name, one.arguments) == (logged.name, logged.arguments) for one in effects)
-            if refused := await self._refused(call, f"{call.name} {arguments_text} {alike}"):
+            earlier_effects = self._turn.state.dialogue.session.effects  # repeated calls need distinct keys
+            repeat_count = sum(
+                (effect.name, effect.arguments) == (call_event.name, call_event.arguments)
+                for effect in earlier_effects
+            )
+            if refused := await self._refused(call, f"{call.name} {arguments_text} {repeat_count}"):
                 raise ValueError(refused)
-            await journal.append(logged)
+            await journal.append(call_event)
             try:
-                result = await make()
+                result = await make_call()
             except ValueError as error:
-                await journal.append(self._answered(call, f"error: {error}"))
+                await journal.append(self._result_event(call, f"error: {error}"))
                 raise
-            await journal.append(self._answered(call, result.text))
+            await journal.append(self._result_event(call, result.text))
             return result
 
-    def _answered(self, call: ToolCall, text: str) -> CodeAnswered:
-        excerpt = self._turn.bench.redactor.redact(terminal_text(text[: 2 * _LOGGED]))[:_LOGGED]
+    def _result_event(self, call: ToolCall, text: str) -> CodeAnswered:
+        excerpt = self._turn.bench.redactor.redact(terminal_text(text[: 2 * _LOGGED_CHARACTERS]))[
+            :_LOGGED_CHARACTERS
+        ]
         return CodeAnswered(id=call.id, name=call.name, text=excerpt)

@@ -1,4 +1,4 @@
-"""Role: who works in a dialogue, and whether the Planner works first."""
+"""Role: the participant that works in a dialogue, and whether the Planner works first."""
 
 import re
 from dataclasses import dataclass
@@ -17,36 +17,36 @@ _FILE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Who works: the Coder, or a member of a team."""
+    """The part that a participant plays in a dialogue: the Coder, the Planner, or a member of a team."""
 
     name: str = CODER
     within: tuple[str, ...] = ()
-    """The nested teams that it speaks in."""
+    """The nested teams that the participant belongs to."""
     brief: str = ""
-    """Words of a member of a team to its model, beside those of any that acts."""
+    """A team member's addition to the system prompt."""
     tools: tuple[str, ...] | None = None
-    """The user's tools that it may call; None: all."""
+    """Names of the user's tools that the participant may call; None: all."""
     endings: tuple[ToolSpec, ...] = ()
     """Further tools whose call ends the turn: `to_NAME`."""
     is_member: bool = False
-    """Words alone are what it says to its team."""
+    """Whether the participant belongs to a team, which reads its answers without calls."""
     plans: bool = False
-    """It has commands alone, in a copy of the session, and hands in a plan."""
+    """Whether it only runs commands, in a copy of the session, and hands in a plan."""
 
     @property
     def dialogue(self) -> str:
-        """Whose dialogue it goes on with: a stronger model goes on with the Coder's."""
+        """The name of the dialogue that the role continues: the stronger model continues the Coder's."""
         return CODER if self.name == EXPERT else self.name
 
 
 def awaits_plan(state: State) -> bool:
-    """Whether a plan is wanted and isn't there."""
+    """Return whether the run needs a plan and has none."""
     is_open = all(message.kind not in ("plan", "code") for message in state.progress.messages)
     return is_open and wants_plan(state)
 
 
 def wants_plan(state: State) -> bool:
-    """Whether a plan comes first: the user's word, else three steps or two files to change in the prompt."""
+    """Return whether to plan first: as the user set, else if the prompt names three steps or two files."""
     if state.settings.plan is not None or "plan" in state.settings.approve:
         return state.settings.plan is not False
     prompt = state.task.prompt

@@ -1,4 +1,4 @@
-"""SessionWork: a turn of a Coder with tools, whose edits stand in the run's session until it is done."""
+"""SessionWork: a turn of a Coder with tools, whose edits change the files of the run's session."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -25,57 +25,59 @@ from coder.tools.tool import read_arguments
 from coder.workspace.consent import is_protected
 from coder.workspace.overlay import to_ends
 
-MOST_NUDGES = 2
-"""Answers in a row that neither call a tool nor change a file, before such an answer ends the turn."""
+MAX_NUDGES = 2
+"""Answers in a row without a call or a changed file that get a reply; one more ends the turn."""
 _DONE_LINE = re.compile(r"^[^\w\n]*DONE[^\w\n]*$", re.MULTILINE)
-"""How a model that speaks in text says that it is done."""
+"""The line with which a model without native tool calls ends its work."""
 
 
 async def carry_out(
-    talk: DialogueTurn, place: Workplace, end: Callable[[ToolCall], Awaitable[Message | str | None]]
+    dialogue: DialogueTurn,
+    workplace: Workplace,
+    end_turn: Callable[[ToolCall], Awaitable[Message | str | None]],
 ) -> Message | None:
-    """Carry out the open calls of a dialogue in their order.
+    """Carry out the open calls of a dialogue, in order.
 
     Args:
-        end: returns the message of a call that ends the turn, what is wrong with it, or None.
+        end_turn: returns the message of a call that ends the turn, a text on its error, or None.
     """
-    for one in talk.open_calls():
-        place.require_tool(one.call)
-        ending = one.problem or await end(one.call)
+    for settled_call in dialogue.open_calls():
+        workplace.require_tool(settled_call.call)
+        ending = settled_call.problem or await end_turn(settled_call.call)
         if ending is not None and not isinstance(ending, str):
             return ending
         if ending:
-            talk.add(await place.tell(one.call, ending, failed=True))
+            dialogue.add(await workplace.tell(settled_call.call, ending, is_failure=True))
         else:
-            talk.add(await place.carry_out(one.call))
+            dialogue.add(await workplace.carry_out(settled_call.call))
     return None
 
 
-def say_typed(turn: Turn, talk: DialogueTurn) -> None:
-    """Tell a model what the user has typed while it worked."""
+def say_typed(turn: Turn, dialogue: DialogueTurn) -> None:
+    """Add the lines that the user has typed meanwhile to the dialogue."""
     watch = turn.journal.watch
     if isinstance(watch, Listening) and (typed := "\n".join(watch.typed())):
-        talk.say(typed)
+        dialogue.say(typed)
 
 
 class SessionWork:
-    """Work of a turn by tools: its dialogue grows, and its edits are the tree of the session."""
+    """Work of a turn by tools: the dialogue grows, and edits change the session's files."""
 
-    def __init__(self, turn: Turn, role: Role, talk: DialogueTurn, place: Workplace) -> None:
-        """Go on with a dialogue, where the calls of its tools are carried out in `place`."""
-        self.talk = talk
-        self._turn, self._role, self._place = turn, role, place
+    def __init__(self, turn: Turn, role: Role, dialogue: DialogueTurn, workplace: Workplace) -> None:
+        """Continue a dialogue; `workplace` carries out its tool calls."""
+        self.talk = dialogue
+        self._turn, self._role, self._place = turn, role, workplace
         self._target = target_now(turn.state)
         self._nudges = 0
-        """Answers in a row that were no call and no change."""
+        """Answers in a row without a call or a change."""
 
     @classmethod
     async def begin(cls, turn: Turn, role: Role) -> Self:
-        """The work of a turn, once its model was told what has happened since the last one."""
+        """Return the work of a turn, once its model knows what happened since its last turn."""
         return cls(turn, role, *await in_session(turn, role))
 
     async def carry_out_calls(self) -> Message | None:
-        """Carry out the calls of the last answer, and return the message of one that ends the turn."""
+        """Carry out the calls of the last answer; return the message of a call that ends the turn."""
         message = await carry_out(self.talk, self._place, self._end)
         if message is not None or is_repeating(self._turn.state):
             return message or self._code("")
@@ -83,29 +85,29 @@ class SessionWork:
         return None
 
     async def ask(self) -> None:
-        """Ask for the next answer."""
+        """Ask the model for the next answer."""
         if await self.talk.ask(self._turn.state.settings.sampling()):
             self._nudges = 0
 
     async def read(self) -> Message | str | None:
-        """The turn's message, words that ask for more, or None where an answer in text is a call."""
+        """Return the turn's message or a follow-up request; None if an answer in text was a call."""
         reply = await self._reply()
         if not isinstance(reply, str):
             return reply
-        if self._nudges == MOST_NUDGES:
+        if self._nudges == MAX_NUDGES:
             return self._code(self.talk.words or "")
         self._nudges += 1
         return reply
 
     async def _reply(self) -> Message | str | None:
         turn, text = self._turn, self.talk.words or ""
-        answered = await self._edit(text)
-        if answered is None:
+        edits = await self._edit(text)
+        if edits is None:
             return ReplyMessage(author=self._role.name, text=text)
-        if answered.problem is not None and not answered.empty:
-            return answered.problem  # with the nearest lines; the model can look at the rest
+        if edits.problem is not None and not edits.empty:
+            return edits.problem  # it quotes the nearest lines; the model can read more
         code = self._code(text)
-        if answered.files or answered.apart:
+        if edits.files or edits.apart:
             return code
         if self.talk.speaks_text():
             await self.talk.to_text()
@@ -117,32 +119,37 @@ class SessionWork:
         return prompt("stands" if code.changes.texts else "nudge")
 
     async def _edit(self, text: str) -> Answered | None:
-        """Make the edits in the text of an answer that fit; None for words alone in a chat or a team."""
+        """Make the fitting edits in an answer's text; return None for plain words in a chat or a team."""
         state = self._turn.state
         files = {path: stored.text for path, stored in state.worked.items()}
-        apart = partial(is_protected, state=state, target=self._target)
-        answered = read_answer(
-            text, files, default=self._target.path, expected=self._target.names, ignored=apart, in_part=True
+        is_protected_path = partial(is_protected, state=state, target=self._target)
+        edits = read_answer(
+            text,
+            files,
+            default=self._target.path,
+            expected=self._target.names,
+            ignored=is_protected_path,
+            in_part=True,
         )
         is_talk = state.settings.chat or self._role.is_member
-        if is_talk and is_reply(state.task.prompt, answered, text) and not has_new_tree(state):
+        if is_talk and is_reply(state.task.prompt, edits, text) and not has_new_tree(state):
             return None
-        if answered.files or (answered.fits and answered.apart):
-            edits = {**to_ends(answered.files, state.files), **to_ends(answered.apart, state.files)}
-            await self._place.write(edits)
-        return answered
+        if edits.files or (edits.fits and edits.apart):
+            new_texts = {**to_ends(edits.files, state.files), **to_ends(edits.apart, state.files)}
+            await self._place.write(new_texts)
+        return edits
 
     async def _end(self, call: ToolCall) -> Message | str | None:
-        """The message of a call that ends the turn; what is wrong with it; None for any other call."""
-        if dropped := _dropped(self._turn.state, call):
-            return dropped
+        """Return the message of a call that ends the turn, or a text on its error; None for other calls."""
+        if refusal_text := _reason_to_skip(self._turn.state, call):
+            return refusal_text
         try:
             if call.name in [spec.name for spec in self._role.endings]:
-                words, to = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
-                return HandoffMessage(author=self._role.name, text=words, to=to)
+                words, receiver = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
+                return HandoffMessage(author=self._role.name, text=words, to=receiver)
             if call.name == DONE.name:
-                done = read_arguments(call.parsed(), Done, name=call.name)
-                return self._code(done.summary, check=done.check)
+                arguments = read_arguments(call.parsed(), Done, name=call.name)
+                return self._code(arguments.summary, check=arguments.check)
             if call.name == ASK.name:
                 question = read_arguments(call.parsed(), Ask, name=call.name)
                 return QuestionMessage(
@@ -156,9 +163,9 @@ class SessionWork:
         return code_message(self._turn.state, self._target, text, author=self._role.name, check=check)
 
 
-def _dropped(state: State, call: ToolCall) -> str:
-    """Why `done` isn't carried out behind a call that failed; empty where none did."""
-    failed = state.dialogue.failed_tool
-    if call.name != DONE.name or not failed:
+def _reason_to_skip(state: State, call: ToolCall) -> str:
+    """Return why `done` isn't carried out after a failed call; empty if no call failed."""
+    failed_tool = state.dialogue.failed_tool
+    if call.name != DONE.name or not failed_tool:
         return ""
-    return f"Not carried out: a call of `{failed}` before it failed. Read its result, then go on."
+    return f"Not carried out: a call of `{failed_tool}` before it failed. Read its result, then go on."

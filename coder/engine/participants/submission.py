@@ -1,4 +1,4 @@
-"""Submission: what the session has changed, as a message of code."""
+"""Turn the session's changes into a message of code."""
 
 from coder.engine.participants.role import CODER
 from coder.engine.turn.turn import Turn
@@ -9,17 +9,17 @@ from coder.workspace.proposal import session_changes
 
 
 class LastTree:
-    """Hands in the session's tree as it is when a limit ends the work, so that it is verified."""
+    """Hands in the session's files when a limit ends the work, so that they are verified."""
 
     name = CODER
 
     async def speak(self, turn: Turn) -> CodeMessage:
-        """Hand in the tree."""
+        """Hand in the session's files."""
         return code_message(turn.state, turn.state.target, "")
 
 
 def untried_work(state: State) -> CodeMessage | None:
-    """What the session has changed since the latest answer that was tried, as a change; None: nothing."""
+    """Return the session's changes since the latest verified answer as a message; None if there are none."""
     if not state.dialogue.session.tree:
         return None
     code = code_message(state, state.target, "")
@@ -27,16 +27,21 @@ def untried_work(state: State) -> CodeMessage | None:
 
 
 def has_new_tree(state: State) -> bool:
-    """Whether the session has changed files since the latest answer that was tried."""
+    """Return whether the session has changed files since the latest verified answer."""
     return untried_work(state) is not None
 
 
 def code_message(
     state: State, target: Target, text: str, *, author: str = CODER, check: str = ""
 ) -> CodeMessage:
-    """The session's changes as a message of code."""
+    """Return the session's changes as a message of code."""
     changes = session_changes(state, target)
-    last = state.codes[-1] if state.codes else None
-    before = last.changes if last is not None else None
-    is_same = before is not None and (before.files, before.test_edits) == (changes.files, changes.test_edits)
-    return CodeMessage(author=author, text=text, changes=changes, check=check, repeats=is_same and not check)
+    latest = state.codes[-1] if state.codes else None
+    changes_before = latest.changes if latest is not None else None
+    is_unchanged = changes_before is not None and (changes_before.files, changes_before.test_edits) == (
+        changes.files,
+        changes.test_edits,
+    )
+    return CodeMessage(
+        author=author, text=text, changes=changes, check=check, repeats=is_unchanged and not check
+    )

@@ -1,4 +1,4 @@
-"""TextWork: a turn of a Coder without tools, whose answer in text is read as edits."""
+"""TextWork: a turn of a Coder without tools, whose answers are read as edits."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -22,30 +22,30 @@ from coder.source.python_names import begun_function, defined_names, free_names
 from coder.workspace.consent import is_given_test, is_protected
 from coder.workspace.overlay import following, to_ends
 
-MOST_REASKS = 2
-"""Of each cause, in one turn; they cost calls but no repair."""
+MAX_REASKS = 2
+"""Requests for another answer in one turn, for each cause; they count as calls, not as repairs."""
 _EMBEDDED_TOKENS = 768
-"""The embedded model has lost its thread when it writes more than this for one answer."""
-MOST_OF_A_FILE = 8_000
-"""Characters of the largest file that is asked for whole; a larger one costs more to write than edits do."""
-MOST_IN_ALL = 24_000
-"""Characters of all files; of more, not every one is shown, and the others can't be written whole."""
+"""Token limit of one answer of the embedded model, whose longer answers only repeat themselves."""
+MAX_FILE_CHARACTERS = 8_000
+"""Characters of the largest file that a model rewrites as a whole; for larger files, edits are cheaper."""
+MAX_TOTAL_CHARACTERS = 24_000
+"""Characters of all files together; beyond that, some aren't shown, so they can't be rewritten as a whole."""
 
 
 class TextWork:
     """Work of a turn without tools: its dialogue is folded to the task, the last answer and its outcome.
 
-    An answer in text is read as edits; one that can't be tried is answered in the same dialogue.
+    An answer in text is read as edits; an answer that can't be verified gets a reply in the dialogue.
     """
 
     def __init__(self, turn: Turn, author: str, view: list[ChatMessage]) -> None:
-        """Begin with the messages of `view`."""
+        """Begin a dialogue with the messages of `view`."""
         self.talk = DialogueTurn(turn, None, view)
         self._turn, self._author = turn, author
         self._state = state = turn.state
         self._target, self._repaired = target_now(state), code_to_repair(state)
         self._form = edit_format(state, self._target)
-        self._reasks = {"form": MOST_REASKS, "misfit": MOST_REASKS}
+        self._reasks = {"form": MAX_REASKS, "misfit": MAX_REASKS}
         self._requests = 0
         self._previous = ""
         """The previous answer of this turn."""
@@ -55,118 +55,124 @@ class TextWork:
         return None
 
     async def ask(self) -> None:
-        """Ask for the next answer."""
+        """Ask the model for the next answer."""
         await self.talk.ask(sampling_of(self._turn.state, self._requests))
         self._requests += 1
 
     async def read(self) -> Message | str:
-        """The turn's message, or words that ask for another answer where this one can't be tried."""
+        """Return the turn's message, or a request for another answer if this one can't be verified."""
         text, state, target = self.talk.words or "", self._state, self._target
-        answered = read_edits(text, state, target, self._repaired)
-        is_words = state.settings.chat and is_reply(state.task.prompt, answered, text)
-        if is_words or self._is_final(answered, text) or _is_question(state, answered, text):
-            return self._message(answered, text)
-        self._reasks["form" if answered.fits else "misfit"] -= 1
+        edits = read_edits(text, state, target, self._repaired)
+        is_words = state.settings.chat and is_reply(state.task.prompt, edits, text)
+        if is_words or self._is_final(edits, text) or _is_question(state, edits, text):
+            return self._message(edits, text)
+        self._reasks["form" if edits.fits else "misfit"] -= 1
         self._previous = text
-        if answered.fits:
-            return again_words(answered, text, form=self._form, is_python=target.is_python)
-        return misfit_words(self._turn, answered, self._repaired)
+        if edits.fits:
+            return again_words(edits, text, form=self._form, is_python=target.is_python)
+        return misfit_words(self._turn, edits, self._repaired)
 
-    def _is_final(self, answered: Answered, text: str) -> bool:
-        """Whether an answer can be tried, or asking for another one is of no use."""
-        if answered.problem is None or _edits_tests_alone(answered, self._repaired):
+    def _is_final(self, edits: Answered, text: str) -> bool:
+        """Return whether an answer can be verified, or asking again is pointless."""
+        if edits.problem is None or _edits_tests_alone(edits, self._repaired):
             return True
-        # A model that repeats itself word for word isn't moved by being asked again.
+        # A model that repeats itself word for word does so again when asked again.
         is_repeated = text == self._previous
-        is_last = not self._reasks["form" if answered.fits else "misfit"]
+        is_last = not self._reasks["form" if edits.fits else "misfit"]
         return is_repeated or is_last or self._turn.state.progress.empty_answers >= EMPTY_ANSWERS
 
-    def _message(self, answered: Answered, text: str) -> Message:
+    def _message(self, edits: Answered, text: str) -> Message:
         state, repaired = self._state, self._repaired
-        is_question = _is_question(state, answered, text)
-        if state.settings.chat and (is_question or is_reply(state.task.prompt, answered, text)):
+        is_question = _is_question(state, edits, text)
+        if state.settings.chat and (is_question or is_reply(state.task.prompt, edits, text)):
             return ReplyMessage(author=self._author, text=text)
         if is_question:
             return QuestionMessage(author=self._author, text=text)
-        return answer_message(answered, state, self._target, repaired, author=self._author, text=text)
+        return answer_message(edits, state, self._target, repaired, author=self._author, text=text)
 
 
 async def text_request(turn: Turn, target: Target, repaired: CodeMessage | None) -> list[ChatMessage]:
-    """The dialogue without tools at the start of a turn: the task, the last answer as shown, its outcome."""
+    """Return the first messages of a dialogue without tools: the task, the last answer and its outcome."""
     state, context = turn.state, turn.abilities.context
     form, survey = edit_format(state, target), await survey_of(turn)
     return coder_view(state, target, repaired, survey=survey, form=form, context=context)
 
 
-def read_edits(text: str, state: State, target: Target, repaired: CodeMessage | None) -> Answered:
-    """Read what an answer changes, with edits of given tests apart."""
-    apart = partial(is_protected, state=state, target=target)
-    files = _files_now(state, repaired)
-    return read_answer(text, files, default=target.path, expected=target.names, ignored=apart)
+def read_edits(text: str, state: State, target: Target, repaired_code: CodeMessage | None) -> Answered:
+    """Read the edits in an answer, with edits of given tests apart."""
+    is_protected_path = partial(is_protected, state=state, target=target)
+    files = _current_files(state, repaired_code)
+    return read_answer(text, files, default=target.path, expected=target.names, ignored=is_protected_path)
 
 
-def misfit_words(turn: Turn, answered: Answered, repaired: CodeMessage | None) -> str:
-    """The words that ask again for edits that don't fit, with the nearest lines of the files."""
+def misfit_words(turn: Turn, edits: Answered, repaired_code: CodeMessage | None) -> str:
+    """Return the request to repeat edits that don't fit, with the nearest lines of the files."""
     state = turn.state
-    files, visible = _files_now(state, repaired), texts_of(state)
+    files, visible = _current_files(state, repaired_code), texts_of(state)
     readable = {path: code for path, code in files.items() if path in visible or path not in state.files}
-    return misfit(answered, readable, context=turn.abilities.context)
+    return misfit(edits, readable, context=turn.abilities.context)
 
 
 def answer_message(
-    answered: Answered, state: State, target: Target, repaired: CodeMessage | None, *, author: str, text: str
+    edits: Answered,
+    state: State,
+    target: Target,
+    repaired_code: CodeMessage | None,
+    *,
+    author: str,
+    text: str,
 ) -> CodeMessage:
-    """A message of code, with the files that its answer changes."""
-    before = repaired.changes.files if repaired is not None else {}
-    files = to_ends(answered.files, state.files)
-    test_edits = _test_edits(answered, state, target, repaired)
-    goes_on = files or (answered.apart and before)
-    changed = with_givens({**before, **files}, state, target) if goes_on else {}
+    """Return a message of code with the files that an answer changes."""
+    files_before = repaired_code.changes.files if repaired_code is not None else {}
+    files = to_ends(edits.files, state.files)
+    test_edits = _test_edits(edits, state, target, repaired_code)
+    continues_change = files or (edits.apart and files_before)
+    change = with_prompt_code({**files_before, **files}, state, target) if continues_change else {}
     changes = AnswerChanges(
-        files=changed,
+        files=change,
         test_edits=test_edits,
-        left_out=tuple(path for path in answered.left_out if path not in test_edits),
-        problem="" if changed or answered.empty else answered.gist or answered.problem or "",
+        left_out=tuple(path for path in edits.left_out if path not in test_edits),
+        problem="" if change or edits.empty else edits.gist or edits.problem or "",
     )
     repeats = is_repeat(state, changes.texts, text)
     return CodeMessage(author=author, text=text, changes=changes, repeats=repeats)
 
 
-def _is_question(state: State, answered: Answered, text: str) -> bool:
-    """Whether an answer only asks the user, who may be asked."""
-    return state.settings.asks and answered.empty and answered.fits and asks(text)
+def _is_question(state: State, edits: Answered, text: str) -> bool:
+    """Return whether an answer only asks the user, and the settings allow questions."""
+    return state.settings.asks and edits.empty and edits.fits and asks(text)
 
 
-def _edits_tests_alone(answered: Answered, repaired: CodeMessage | None) -> bool:
-    """Whether a repair leaves the code as it is, and edits given tests."""
-    return repaired is not None and answered.fits and not answered.files and bool(answered.apart)
+def _edits_tests_alone(edits: Answered, repaired_code: CodeMessage | None) -> bool:
+    """Return whether a repair only edits given tests."""
+    return repaired_code is not None and edits.fits and not edits.files and bool(edits.apart)
 
 
 def _test_edits(
-    answered: Answered, state: State, target: Target, repaired: CodeMessage | None
+    edits: Answered, state: State, target: Target, repaired_code: CodeMessage | None
 ) -> dict[str, str | None]:
-    """Given tests as this answer, and the one that it repairs, edit them."""
-    before = repaired.changes.test_edits if repaired is not None else {}
-    apart = to_ends(answered.apart, state.files)
-    tests = {path: text for path, text in apart.items() if is_given_test(path, state, target)}
+    """Return the given tests as edited by this answer and the answer that it repairs."""
+    edits_before = repaired_code.changes.test_edits if repaired_code is not None else {}
+    edited_texts = to_ends(edits.apart, state.files)
+    tests = {path: text for path, text in edited_texts.items() if is_given_test(path, state, target)}
     stored = state.files
     return {
         path: text
-        for path, text in {**before, **tests}.items()
+        for path, text in {**edits_before, **tests}.items()
         if path not in stored or text != stored[path].text
     }
 
 
-def _files_now(state: State, repaired: CodeMessage | None) -> dict[str, str | None]:
-    """The files that an answer is about: the user's, as the code that it repairs has changed them."""
-    changed = repaired.changes.texts if repaired is not None else {}
-    files = {path: stored.text for path, stored in state.files.items() if path not in changed}
-    written = {path: text for path, text in changed.items() if text is not None}
-    return following(files | written, changed, state.files)
+def _current_files(state: State, repaired_code: CodeMessage | None) -> dict[str, str | None]:
+    """Return the files that an answer refers to: the user's, as changed by the code under repair."""
+    changed_texts = repaired_code.changes.texts if repaired_code is not None else {}
+    files = {path: stored.text for path, stored in state.files.items() if path not in changed_texts}
+    written_texts = {path: text for path, text in changed_texts.items() if text is not None}
+    return following(files | written_texts, changed_texts, state.files)
 
 
 def sampling_of(state: State, reask: int = 0) -> Sampling:
-    """Greedy unless the settings say otherwise; each request has a seed of its own."""
+    """Return the sampling of a request: greedy by default, with a seed per request."""
     return state.settings.sampling(
         seed=10 * len(state.codes) + reask,
         most=_EMBEDDED_TOKENS if state.model == f"local/{EMBEDDED}" else None,
@@ -174,32 +180,34 @@ def sampling_of(state: State, reask: int = 0) -> Sampling:
 
 
 def edit_format(state: State, target: Target) -> EditFormat:
-    """As the user named it, else whole files where all that may change are small and can be shown."""
+    """Return the format that the user chose, else whole files if those that may change are small."""
     if state.settings.edit_format is not None:
         return state.settings.edit_format
     sizes = {path: len(file.text) for path, file in state.files.items() if file.text is not None}
-    likely = [target.path] if target.path in sizes else [path for path in sizes if not is_test(path)]
-    is_small = max((sizes[path] for path in likely), default=0) <= MOST_OF_A_FILE
+    likely_paths = [target.path] if target.path in sizes else [path for path in sizes if not is_test(path)]
+    is_small = max((sizes[path] for path in likely_paths), default=0) <= MAX_FILE_CHARACTERS
     is_weak = EMBEDDED in state.settings.roles.get("coder", state.model)
-    return "whole" if is_weak or (is_small and sum(sizes.values()) <= MOST_IN_ALL) else "search-replace"
+    return (
+        "whole" if is_weak or (is_small and sum(sizes.values()) <= MAX_TOTAL_CHARACTERS) else "search-replace"
+    )
 
 
-def with_givens(files: Mapping[str, str | None], state: State, target: Target) -> dict[str, str | None]:
-    """The files of an answer, with imports and helpers of the prompt that it uses and lacks."""
-    files = _named(files, state, target)
+def with_prompt_code(files: Mapping[str, str | None], state: State, target: Target) -> dict[str, str | None]:
+    """Return an answer's files; the imports and helpers of the prompt are added to code that uses them."""
+    files = _at_target_path(files, state, target)
     source = files.get(target.path)
-    begun = begun_function(state.task.prompt)
-    if source is None or begun is None or state.files:
+    function_start = begun_function(state.task.prompt)
+    if source is None or function_start is None or state.files:
         return dict(files)
-    if set(free_names(source)) & defined_names(begun.before):
-        source = f"{begun.before.rstrip()}\n\n\n{source}"
+    if set(free_names(source)) & defined_names(function_start.before):
+        source = f"{function_start.before.rstrip()}\n\n\n{source}"
     return {**files, target.path: source}
 
 
-def _named(files: Mapping[str, str | None], state: State, target: Target) -> dict[str, str | None]:
+def _at_target_path(files: Mapping[str, str | None], state: State, target: Target) -> dict[str, str | None]:
     """Return the files; without a folder, a single file gets the target's path."""
     texts = [text for path, text in files.items() if text is not None and path.endswith(".py")]
-    is_free = target.path == DEFAULT_PATH and state.task.workspace is None and not state.task.test_command
-    if not is_free or state.files or target.path in files or len(files) != 1 or not texts:
+    may_rename = target.path == DEFAULT_PATH and state.task.workspace is None and not state.task.test_command
+    if not may_rename or state.files or target.path in files or len(files) != 1 or not texts:
         return dict(files)
     return {target.path: texts[0]} if set(target.names) <= defined_names(texts[0]) else dict(files)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import one_line
-from coder.engine.participants.allowed_hosts import ask_about_hosts, let_through
+from coder.engine.participants.allowed_hosts import ask_about_hosts, open_allowed_hosts
 from coder.engine.prompting.messages import late_baseline
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
@@ -32,7 +32,7 @@ _NEW_COPY = (
     "[This is a fresh copy of the user's files: what you had changed, started or installed in an earlier one "
     "is gone.]\n"
 )
-_UNASKED = Decision(decision="yes", how="default")
+_DEFAULT_YES = Decision(decision="yes", how="default")
 _CUT_OFF = (
     "[This call was cut off when the run stopped. It was not made again; nothing that it changed is kept.]"
 )
@@ -41,14 +41,14 @@ _READ_ONLY = (
     "read-only here, as this machine lays no overlay: {}. Install elsewhere: npm install --prefix /tmp/node, "
     "with NODE_PATH=/tmp/node/node_modules"
 )
-_RUN_CODE = ("bash", "python")
-"""Tools whose programs may call the user's."""
-_SHOWN, _MOST_SHOWN = 200, 20
-"""Characters of a program's call, and calls, that a model is told of."""
+_CODE_TOOLS = ("bash", "python")
+"""Tools whose programs may call the user's tools."""
+_SHOWN_CHARACTERS, _SHOWN_CALLS = 200, 20
+"""Characters shown of a call by a program, and number of calls shown."""
 
 
 class Workplace:
-    """The tools of one turn, and the session that they act in, opened when one is first called."""
+    """The tools of one turn, and the session that they work in, which opens at the first call."""
 
     def __init__(self, turn: Turn, tools: Registry) -> None:
         self._turn = turn
@@ -56,7 +56,7 @@ class Workplace:
 
     @property
     def _is_on_copy(self) -> bool:
-        """Changes are discarded with the session that they are made in."""
+        """Whether the session is a copy, whose changes are discarded."""
         return self._turn.state.dialogue.session.original is not None
 
     async def _session(self, *, anew: bool = False) -> "SessionTree":
@@ -64,7 +64,7 @@ class Workplace:
         return await (bench.copy_session if self._is_on_copy else bench.session)(state, anew=anew)
 
     def require_tool(self, call: ToolCall) -> None:
-        """Check that the tool of a call that a person was asked about is given. Raises UsageError."""
+        """Raise UsageError if a call that a person was asked about names a tool that isn't given."""
         state = self._turn.state
         identity = question_id(state.run, len(state.progress.messages), self._key(call))
         is_open = state.questions.open is not None and state.questions.open.id == identity
@@ -77,16 +77,18 @@ class Workplace:
     async def carry_out(self, call: ToolCall) -> ChatMessage:
         """Call a tool and return its result; an interrupted call is not made again."""
         turn, state = self._turn, self._turn.state
-        effect = self._tools.has_effect(call.name)
+        has_effect = self._tools.has_effect(call.name)
         open_tool = state.dialogue.session.open_tool
         is_cut_off = open_tool is not None and open_tool.id == call.id
-        if is_cut_off and not (effect and await self._is_made_again(call)):
+        if is_cut_off and not (has_effect and await self._is_made_again(call)):
             return await self.tell(
-                call, f"{_CUT_OFF}{_made_by(state, call)}{let_through(self._turn)}", failed=True
+                call,
+                f"{_CUT_OFF}{_program_effects(state, call)}{open_allowed_hosts(self._turn)}",
+                is_failure=True,
             )
-        if not is_cut_off and effect and (refused := await self._refused(call)) is not None:
-            return await self.tell(call, refused, failed=True)
-        let_through(self._turn)
+        if not is_cut_off and has_effect and (refusal := await self._refusal(call)) is not None:
+            return await self.tell(call, refusal, is_failure=True)
+        open_allowed_hosts(self._turn)
         await turn.baseline(0)
         await self._session()
         is_new = state.dialogue.participant not in turn.bench.known_to
@@ -94,23 +96,25 @@ class Workplace:
         redact = turn.bench.redactor.redact
         arguments = redact(call.arguments)
         await turn.journal.append(
-            ToolCalled(call=state.spend.calls, id=call.id, name=call.name, arguments=arguments, effect=effect)
+            ToolCalled(
+                call=state.spend.calls, id=call.id, name=call.name, arguments=arguments, effect=has_effect
+            )
         )
         try:
-            result, changes, left_out = await self._made(call)
-        except SandboxBroken:  # nothing of the call stays
-            if effects := _made_by(turn.state, call):
-                return await self.tell(call, f"{_BROKEN}{effects}", failed=True)
+            result, changes, left_out = await self._make(call)
+        except SandboxBroken:  # the call has left nothing
+            if effects := _program_effects(turn.state, call):
+                return await self.tell(call, f"{_BROKEN}{effects}", is_failure=True)
             is_restarted = True
-            result, changes, left_out = await self._made(call, anew=True)
+            result, changes, left_out = await self._make(call, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
         text = redact(result.text)
-        new = [line for line in left_out if line not in _lines(state)]
-        if new and not self._is_on_copy:
-            text = f"{text}\n[left out, lands nowhere: {join_names(new)}]"
+        new_lines = [line for line in left_out if line not in _left_out_lines(state)]
+        if new_lines and not self._is_on_copy:
+            text = f"{text}\n[left out, lands nowhere: {join_names(new_lines)}]"
         if is_new and turn.bench.read_only:
             text = f"{text}\n[{_READ_ONLY.format(turn.bench.read_only)}]"
-        answered = ToolAnswered(
+        answer_event = ToolAnswered(
             call=state.spend.calls,
             id=call.id,
             name=call.name,
@@ -123,32 +127,30 @@ class Workplace:
             changes=changes,
             left_out=left_out,
         )
-        return await self._logged(answered)
+        return await self._logged(answer_event)
 
-    async def _refused(self, call: ToolCall, key: str = "") -> str | None:
-        """Words to the model where the user doesn't allow a call with effects."""
-        words = f"Call {self._shown(call)}"
+    async def _refusal(self, call: ToolCall, key: str = "") -> str | None:
+        """Return a text for the model if the user refuses a call with effects."""
+        call_text = f"Call {self._shown(call)}"
         is_asked = self._tools.asks(call.name) or "tools" in self._turn.state.settings.approve
-        if is_asked and len(words) > MAX_SHOWN:
+        if is_asked and len(call_text) > MAX_SHOWN:
             return f"[Not made: a person is shown {MAX_SHOWN:,} characters of a call, and it is longer.]"
-        question = self._question(call, words, options=("yes", "always", "no"))
+        question = self._question(call, call_text, options=("yes", "always", "no"))
         asks = self._tools.asks(call.name)
-        unasked = None if asks else _UNASKED
-        answer = await self._turn.question(question, key=key or self._key(call), otherwise=unasked)
+        default = None if asks else _DEFAULT_YES
+        answer = await self._turn.question(question, key=key or self._key(call), otherwise=default)
         if answer.agrees:
             return None
         return f"[The user did not allow this call.{f' They say: {answer.words}' if answer.words else ''}]"
 
     def _key(self, call: ToolCall) -> str:
-        """What tells a call from any other of the turn: its id alone may come again."""
+        """Return a key that identifies a call in its turn, as models may repeat ids."""
         return f"{call.id} {self._turn.state.spend.calls} {call.name} {call.arguments}"
 
     async def _is_made_again(self, call: ToolCall) -> bool:
-        """Ask whether to make an interrupted call again: nobody knows how far it came."""
-        words = (
-            f"This call was cut off: it may have had its effect or not. Make it again? {self._shown(call)}"
-        )
-        question = self._question(call, words, options=("yes", "no"))
+        """Ask the user whether to repeat an interrupted call, whose effects are unknown."""
+        text = f"This call was cut off: it may have had its effect or not. Make it again? {self._shown(call)}"
+        question = self._question(call, text, options=("yes", "no"))
         key = f"again {self._key(call)} {self._turn.state.spend.tool_calls}"
         return (await self._turn.question(question, key=key)).agrees
 
@@ -166,14 +168,14 @@ class Workplace:
     def _shown(self, call: ToolCall) -> str:
         return self._turn.bench.redactor.redact(call_words(call))
 
-    async def _made(
+    async def _make(
         self, call: ToolCall, *, anew: bool = False
     ) -> tuple[ToolResult, dict[str, StoredFile | None], tuple[str, ...]]:
-        """What a call gave and changed, and what is left out; `anew` uses a new session."""
-        work = await self._session(anew=anew)
+        """Make a call. Return its result, changed files and files left out; `anew` opens a new session."""
+        session_tree = await self._session(anew=anew)
         bench = self._turn.bench
 
-        def heard(chunk: bytes) -> None:
+        def on_output(chunk: bytes) -> None:
             if bench.on_output is not None:
                 bench.on_output("stdout", chunk)
 
@@ -182,35 +184,42 @@ class Workplace:
             return max(1.0, state.spend.budget.timeout - state.spend.seconds)
 
         redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
-        desk = Desk(work.session, seconds_left, redact, heard, kernel=work.kernel, sees=sees)
-        if self._tools.own and call.name in _RUN_CODE:
+        desk = Desk(
+            session_tree.session, seconds_left, redact, on_output, kernel=session_tree.kernel, sees=sees
+        )
+        if self._tools.own and call.name in _CODE_TOOLS:
             from coder.engine.participants.program_calls import (
                 ProgramCalls,  # most runs have no tools of their own
             )
 
-            result = await ProgramCalls(self._turn, self._tools, call, self._refused).carry_out(desk)
+            result = await ProgramCalls(self._turn, self._tools, call, self._refusal).carry_out(desk)
             is_killed = result.exit_code is None and not result.running
             if is_killed or self._turn.state.dialogue.session.open_effect is not None:
-                result = replace(result, text=f"{result.text}{_made_by(self._turn.state, call)}")
+                result = replace(result, text=f"{result.text}{_program_effects(self._turn.state, call)}")
         else:
             result = await self._tools.answer(call, desk)
-        changes, left_out = await work.changes()
+        changes, left_out = await session_tree.changes()
         if not self._tools.has_effect(call.name) and (host_notes := await ask_about_hosts(self._turn)):
             result = replace(result, text="\n".join([result.text, *host_notes]))
         return result, changes, left_out
 
-    async def tell(self, call: ToolCall, text: str, *, failed: bool = False) -> ChatMessage:
-        """Answer a call without making it; `failed`: it should have been made."""
+    async def tell(self, call: ToolCall, text: str, *, is_failure: bool = False) -> ChatMessage:
+        """Answer a call without making it; `is_failure` says whether that is an error."""
         state = self._turn.state
-        lines = _lines(state)
+        lines = _left_out_lines(state)
         return await self._logged(
             ToolAnswered(
-                call=state.spend.calls, id=call.id, name=call.name, text=text, failed=failed, left_out=lines
+                call=state.spend.calls,
+                id=call.id,
+                name=call.name,
+                text=text,
+                failed=is_failure,
+                left_out=lines,
             )
         )
 
     async def write(self, files: Mapping[str, str | None]) -> None:
-        """Make the edits that stood in the text of an answer."""
+        """Write the edits that an answer's text holds."""
         state, bench = self._turn.state, self._turn.bench
         changes: dict[str, StoredFile | None] = {
             path: text_file(text, like=state.dialogue.session.tree.get(path) or state.files.get(path))
@@ -221,28 +230,31 @@ class Workplace:
         event = ToolAnswered(call=state.spend.calls, id="", name="edits", text="", changes=changes)
         await self._turn.journal.append(event)
 
-    async def _logged(self, answered: ToolAnswered) -> ChatMessage:
+    async def _logged(self, answer_event: ToolAnswered) -> ChatMessage:
         turn = self._turn
         if turn.state.dialogue.owes_baseline:
             report = turn.bench.redactor.redact(late_baseline(turn.state, turn.abilities.context))
-            answered = answered.model_copy(update={"text": f"{answered.text}\n[{report}]"})
-        await turn.journal.append(answered)
+            answer_event = answer_event.model_copy(update={"text": f"{answer_event.text}\n[{report}]"})
+        await turn.journal.append(answer_event)
         return ChatMessage(
-            role="tool", content=answered.text, images=answered.images, tool_call_id=answered.id
+            role="tool", content=answer_event.text, images=answer_event.images, tool_call_id=answer_event.id
         )
 
 
-def _lines(state: State) -> tuple[str, ...]:
-    """What was left out at the latest look, as the log has it."""
+def _left_out_lines(state: State) -> tuple[str, ...]:
+    """Return the files that the latest look left out, with reasons, from the log."""
     return tuple(f"{path}: {reason}" for path, reason in state.dialogue.session.left_out.items())
 
 
-def _made_by(state: State, call: ToolCall) -> str:
-    """What a model is told of the calls with effects that the programs of a call have made; often empty."""
-    effects = [one for one in state.dialogue.session.effects if one.id == call.id]
-    lines = [f"{one.name}({one_line(one.arguments, width=_SHOWN)})" for one in effects[-_MOST_SHOWN:]]
+def _program_effects(state: State, call: ToolCall) -> str:
+    """Return a text on the effects of a call's programs; empty if there are none."""
+    effects = [effect for effect in state.dialogue.session.effects if effect.id == call.id]
+    lines = [
+        f"{effect.name}({one_line(effect.arguments, width=_SHOWN_CHARACTERS)})"
+        for effect in effects[-_SHOWN_CALLS:]
+    ]
     if effects and state.dialogue.session.open_effect is effects[-1]:
         lines[-1] += ": cut off, it may have had its effect or not"
-    if len(effects) > _MOST_SHOWN:
-        lines.insert(0, f"{len(effects) - _MOST_SHOWN} others")
+    if len(effects) > _SHOWN_CALLS:
+        lines.insert(0, f"{len(effects) - _SHOWN_CALLS} others")
     return f"\n[Its programs had called {'; '.join(lines)}.]" if effects else ""

@@ -1,11 +1,11 @@
-"""Messages to a model that works in a session: the first request, and the words about verdicts."""
+"""Messages to a model that works in a session: the first request, and the reports of verdicts."""
 
 from typing import TYPE_CHECKING
 
 from coder.base.prompts import prompt
 from coder.context.quoting import shown_path
 from coder.engine.prompting.files_shown import files_shown, latest_plan, notes_shown
-from coder.engine.prompting.history import account, history, history_budget, told_whole
+from coder.engine.prompting.history import account, full_exchange, history, history_budget
 from coder.engine.prompting.messages import asked_for, asked_words, calls_and_time, plan_words, what_to_pass
 from coder.models.model import ChatMessage
 from coder.run.attempts import answer_in_words
@@ -15,13 +15,15 @@ from coder.run.state import State
 from coder.run.target import Target
 from coder.run.termination import join_names, why_unverified
 from coder.source.named_sources import named_sources
-from coder.verify.time_limits import MORE_S, most_test_s
+from coder.verify.time_limits import EXTRA_TEST_S, max_test_s
 from coder.workspace.proposal import is_same
 
 if TYPE_CHECKING:
     from coder.context.survey import Survey
 
-_PENDING = "They still run on the files as they are; if you make calls, a later result says how they end."
+_PENDING_NOTE = (
+    "They still run on the files as they are; if you make calls, a later result says how they end."
+)
 
 _GIVEN_PROOF = "The failing tests are the proof."
 _NEW_PROOF = (
@@ -40,11 +42,12 @@ def first_request(
     python: str,
     plans: bool = False,
 ) -> list[ChatMessage]:
-    """The messages that a dialogue begins with.
+    """Return the first messages of a dialogue.
 
     Args:
-        python: names the sandbox's Python and its packages.
-        plans: the dialogue is the Planner's.
+        context: tokens of the model's context; None: unknown.
+        python: a description of the sandbox's Python and its packages.
+        plans: whether this is the Planner's dialogue.
     """
     words = _task(state, target, survey, context, python, plans)
     return [
@@ -55,75 +58,84 @@ def first_request(
 
 
 def next_request(state: State, *, context: int | None, is_reported: bool) -> ChatMessage:
-    """A further message of the user in a dialogue; `told`: the previous outcome was reported already."""
-    edited, is_reply = _edited(state), answer_in_words(_latest_heard(state)) is not None
+    """Return the message for the user's next request in a dialogue.
+
+    Args:
+        is_reported: whether the dialogue already reports the previous outcome.
+    """
+    edited_note, is_reply = _edits_note(state), answer_in_words(_latest_step(state)) is not None
     is_red = state.progress.baseline is not None and not state.progress.baseline.passed
     parts = [
         "" if is_reported or is_reply else f"[{format_outcome(state)}]",
         *_answered_elsewhere(state),
-        edited,
+        edited_note,
         asked_words(state),
         plan_words(latest_plan(state)),
-        what_to_pass(state, context, green="") if edited and is_red else "",
+        what_to_pass(state, context, passing_note="") if edited_note and is_red else "",
     ]
     words = "\n\n".join(text for part in parts if (text := part.strip()))
     return ChatMessage(role="user", content=words, images=state.task.pictures)
 
 
 def format_outcome(state: State) -> str:
-    """The result of the latest message that the dialogue holds, for the user's files and the session's."""
-    before = _latest_heard(state)
+    """Return the outcome of the latest message in the dialogue, for the user's files and the session's."""
+    latest_step = _latest_step(state)
     if state.dialogue.session.tree:
         return "Stopped by the user. What you have changed is kept here; none of it is written for them yet."
-    if before.progress.stopped is not None and before.progress.stopped.status == "interrupted":
+    if latest_step.progress.stopped is not None and latest_step.progress.stopped.status == "interrupted":
         return "Stopped by the user."
-    came = account(before, fully=False)
-    return f"{came} Your copy is as the user's files again." if before.landing.refused is not None else came
+    outcome_text = account(latest_step, fully=False)
+    return (
+        f"{outcome_text} Your copy is as the user's files again."
+        if latest_step.landing.refused is not None
+        else outcome_text
+    )
 
 
-def _latest_heard(state: State) -> State:
-    """The step of the latest message that the dialogue holds."""
+def _latest_step(state: State) -> State:
+    """Return the state at the latest message that the dialogue holds."""
     unread = state.dialogue.unread
     return state.steps[-1 - (unread.steps if unread is not None else 0)]
 
 
 def _answered_elsewhere(state: State) -> list[str]:
-    """The user's messages since, which another dialogue has answered, and what came of them."""
+    """Return the user's later messages that another dialogue has answered, with their outcomes."""
     unread = state.dialogue.unread
-    missed = state.steps[-unread.steps :] if unread is not None and unread.steps else ()
+    unread_steps = state.steps[-unread.steps :] if unread is not None and unread.steps else ()
     return [
-        f"[Meanwhile, in another dialogue, the user said:]\n{words}\n[What came of it:]\n{came}"
-        for words, came in map(told_whole, missed)
+        f"[Meanwhile, in another dialogue, the user said:]\n{request}\n[What came of it:]\n{outcome}"
+        for request, outcome in map(full_exchange, unread_steps)
     ]
 
 
-def _edited(state: State) -> str:
-    """The user's own changes since, without a change that they refused or took back."""
-    unread, now, before = state.dialogue.unread, state.worked, state.steps[-1]
-    earlier = unread.files if unread is not None else {}
-    own = {path for code in before.codes for path in code.changes.texts}
-    is_told = before.landing.taken_back or before.landing.refused is not None
+def _edits_note(state: State) -> str:
+    """Return a note on files that the user has changed meanwhile, without changes refused or undone."""
+    unread, current_files, previous_step = state.dialogue.unread, state.worked, state.steps[-1]
+    earlier_files = unread.files if unread is not None else {}
+    proposed_paths = {path for code in previous_step.codes for path in code.changes.texts}
+    is_reported = previous_step.landing.taken_back or previous_step.landing.refused is not None
     paths = [
         path
-        for path in {**earlier, **now}
-        if not is_same(earlier.get(path), now.get(path)) and not (is_told and path in own)
+        for path in {**earlier_files, **current_files}
+        if not is_same(earlier_files.get(path), current_files.get(path))
+        and not (is_reported and path in proposed_paths)
     ]
     return f"[The user has changed these files, here too: {join_names(paths)}]" if paths else ""
 
 
 def system_words(state: State, *, in_text: bool, plans: bool = False) -> str:
-    """The system prompt of a model that acts.
+    """Return the system prompt of a model that works in a session.
 
     Args:
-        in_text: its endpoint takes no tools.
-        plans: it is the Planner's.
+        in_text: whether the model's endpoint takes no tools.
+        plans: whether the model plans.
     """
     if plans:
-        words = prompt("plan").format(how=prompt("plan-text" if in_text else "plan-tools"))
-        return f"{words}\n{prompt('plan-chat')}" if state.settings.chat else words
-    how = prompt("act-text" if in_text else "act-tools")
-    words = prompt("act").format(how=how, proof=_GIVEN_PROOF if state.task.mends else _NEW_PROOF)
-    return f"{words}\n{prompt('act-chat')}" if state.settings.chat else words
+        text = prompt("plan").format(how=prompt("plan-text" if in_text else "plan-tools"))
+        return f"{text}\n{prompt('plan-chat')}" if state.settings.chat else text
+    tool_prompt = prompt("act-text" if in_text else "act-tools")
+    text = prompt("act").format(how=tool_prompt, proof=_GIVEN_PROOF if state.task.mends else _NEW_PROOF)
+    return f"{text}\n{prompt('act-chat')}" if state.settings.chat else text
 
 
 def _task(
@@ -133,25 +145,25 @@ def _task(
         asked_words(state),
         plan_words(latest_plan(state)),
         notes_shown(state, target, survey, context),
-        what_to_pass(state, context, green=_green(state), pending=_PENDING),
-        _limits(state),
+        what_to_pass(state, context, passing_note=_passing_note(state), pending_note=_PENDING_NOTE),
+        _limits_note(state),
         python,
-        _shown(state),
+        _readable_note(state),
         files_shown(state, target, survey, context, acts=True),
-        "" if plans else _wanted(state, target),
+        "" if plans else _answer_request(state, target),
     ]
     return "\n\n".join(text for part in parts if (text := part.strip()))
 
 
-def _green(state: State) -> str:
-    """The remark that the given tests pass without a change."""
+def _passing_note(state: State) -> str:
+    """Return the remark that the given tests pass without a change."""
     baseline = state.progress.baseline
-    passed = sum(test.passed for test in baseline.tests) if baseline is not None else 0
-    return prompt("act-green").format(passed=f"{passed:,}" if passed else "they")
+    passing_count = sum(test.passed for test in baseline.tests) if baseline is not None else 0
+    return prompt("act-green").format(passed=f"{passing_count:,}" if passing_count else "they")
 
 
-def _limits(state: State) -> str:
-    """The limits of the run, which count the repairs of a model that acts as answers."""
+def _limits_note(state: State) -> str:
+    """Return the run's limits, in which commands and repairs count as answers."""
     tests = f" (tests that take {LONG_TESTS_S:g} s or more are not)" if state.task.test_command else ""
     return (
         f"Limits: {calls_and_time(state.spend.budget)}, commands and repairs included{tests}: "
@@ -159,41 +171,43 @@ def _limits(state: State) -> str:
     )
 
 
-def _shown(state: State) -> str:
-    """What programs may read besides, by name."""
-    beside = [f"`/opt/shown/{name}` (the folder {name})" for name in state.settings.beside]
-    paths = [*map(shown_path, state.settings.show), *beside]
+def _readable_note(state: State) -> str:
+    """Return a note on further files that programs may read."""
+    folders = [f"`/opt/shown/{name}` (the folder {name})" for name in state.settings.beside]
+    paths = [*map(shown_path, state.settings.show), *folders]
     return f"Programs may read, and not change: {', '.join(paths)}." if paths else ""
 
 
-def _wanted(state: State, target: Target) -> str:
-    """What the answer is to be: a file that has to have this name, or a change of the files."""
-    if target.path not in state.files and _needs_its_file(state, target):
+def _answer_request(state: State, target: Target) -> str:
+    """Return the instruction for the answer: a file with a fixed name, or a change of the files."""
+    if target.path not in state.files and _needs_target_file(state, target):
         return asked_for(target)
     if state.settings.chat:
         return ""
     return "Change the files so that the task is done." if state.files else "Write what the task asks for."
 
 
-def _needs_its_file(state: State, target: Target) -> bool:
-    """Whether a file of the target's name is to be written: one of another name would not do."""
+def _needs_target_file(state: State, target: Target) -> bool:
+    """Return whether the answer must write a file with exactly the target's name."""
     task = state.task
     if target.path in named_sources(task.prompt, [target.path]):
         return True
     if task.workspace is None or not state.files:
         return not target.writes_tests
     modules = {path.partition("/")[0].removesuffix(".py") for path in state.files}
-    return bool(task.checks) and not modules.issuperset(target.names)  # no file defines these names
+    return bool(task.checks) and not modules.issuperset(
+        target.names
+    )  # no file of the folder defines these names
 
 
 def verdict_words(state: State) -> str | None:
-    """The result of the model's last turn; None where there is none, or the turn isn't over."""
+    """Return the report of the model's last turn; None if there is none or the turn isn't over."""
     if state.progress.pending or state.last is None:
         return None
     if state.last.author == HUMAN:
         text = state.last.text or (state.outcome.feedback if state.outcome is not None else "")
-        stands = "[Nothing was written. Your change still stands here. The user says:]\n"
-        return f"{stands if isinstance(state.last, OutcomeMessage) else ''}{text}" if text else None
+        prefix = "[Nothing was written. Your change still stands here. The user says:]\n"
+        return f"{prefix if isinstance(state.last, OutcomeMessage) else ''}{text}" if text else None
     outcome = state.outcome
     if outcome is None:
         return None
@@ -204,14 +218,20 @@ def verdict_words(state: State) -> str | None:
         contradicts = (
             f"it contradicts given tests, which fail as they were: {join_names(outcome.contradicts)}"
         )
-        why = contradicts if outcome.contradicts else why_unverified(state, outcome)
-        return prompt("needs-word").format(why=why, paths=", ".join(map(shown_path, code.changes.test_edits)))
+        reason = contradicts if outcome.contradicts else why_unverified(state, outcome)
+        return prompt("needs-word").format(
+            why=reason, paths=", ".join(map(shown_path, code.changes.test_edits))
+        )
     if not outcome.passed:
-        lacks = ", ".join(outcome.lacks) if outcome.cause == "missing_module" else ""
-        how = " where the tests' Python is" if state.settings.chat else " with `--install-with`"
-        note = "\n\n" + prompt("not-installed").format(names=lacks, how=how) if lacks else ""
+        missing_names = ", ".join(outcome.lacks) if outcome.cause == "missing_module" else ""
+        install_hint = " where the tests' Python is" if state.settings.chat else " with `--install-with`"
+        note = (
+            "\n\n" + prompt("not-installed").format(names=missing_names, how=install_hint)
+            if missing_names
+            else ""
+        )
         return prompt("not-done").format(feedback=outcome.feedback) + note
-    skipped = ", ".join(map(shown_path, [*code.changes.test_edits, *code.changes.left_out]))
-    note = f"\nLeft out, as it decides what passes: {skipped}." if skipped else ""
-    why, most_s = why_unverified(state, outcome), f"{most_test_s(state):g}"
-    return prompt("not-shown").format(why=why, left=note, more_s=MORE_S, most_s=most_s)
+    left_out_paths = ", ".join(map(shown_path, [*code.changes.test_edits, *code.changes.left_out]))
+    note = f"\nLeft out, as it decides what passes: {left_out_paths}." if left_out_paths else ""
+    reason, most_s = why_unverified(state, outcome), f"{max_test_s(state):g}"
+    return prompt("not-shown").format(why=reason, left=note, more_s=EXTRA_TEST_S, most_s=most_s)

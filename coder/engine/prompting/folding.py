@@ -1,7 +1,7 @@
 """Folding: shorten a dialogue that outgrows its model's context, in one step. Pure.
 
-The first messages, which hold the task, and the last answers with their results stay as they are. Older
-results become a line each; if that isn't enough, the oldest answers go with theirs.
+The first messages, which hold the task, and the last answers with their results stay unchanged. Older
+results are reduced to a line each; if that isn't enough, the oldest answers and their results are dropped.
 """
 
 from collections.abc import Sequence
@@ -9,70 +9,81 @@ from collections.abc import Sequence
 from coder.context.quoting import tokens
 from coder.models.model import ChatMessage
 
-_UNKNOWN = 128_000
+_DEFAULT_TOKENS = 128_000
 """Tokens of an unknown context."""
-_FULL, _FOLDED = 0.8, 0.4
-"""Shares of that from which on a dialogue is folded, and to which it is."""
+_FULL_SHARE, _FOLDED_SHARE = 0.8, 0.4
+"""Shares of the context: a dialogue above the first is folded down to the second."""
 _KEPT_RESULTS = 5
-_PER_PICTURE = 2000
-"""Tokens."""
-_SHORT = 300
-"""Characters of a result that stays whole."""
+_PICTURE_TOKENS = 2000
+"""Tokens of one picture."""
+_SHORT_CHARACTERS = 300
+"""Longest result in characters that isn't shortened."""
 
 
-def is_too_long(talk: Sequence[ChatMessage], window: int | None) -> bool:
-    """Whether a dialogue comes near the context window (tokens) of its model."""
-    return _size(talk) > _FULL * (window or _UNKNOWN)
+def is_too_long(dialogue: Sequence[ChatMessage], window: int | None) -> bool:
+    """Return whether a dialogue nearly fills the context window (tokens) of its model."""
+    return _size(dialogue) > _FULL_SHARE * (window or _DEFAULT_TOKENS)
 
 
-def folded(talk: Sequence[ChatMessage], window: int | None, *, plan: str = "") -> list[ChatMessage]:
-    """The dialogue with at most 40 % of the window's tokens; None takes its own size for the window.
+def folded(dialogue: Sequence[ChatMessage], window: int | None, *, plan: str = "") -> list[ChatMessage]:
+    """Return the dialogue folded to 40 % of the window's tokens; if the window is None, of its own tokens.
 
     Args:
-        plan: arguments of the latest call of `plan`, quoted where that call is left out.
+        plan: arguments of the latest call of `plan`, quoted if that call is dropped.
     """
-    most = _FOLDED * (window or _size(talk))
-    start = next((i for i, message in enumerate(talk) if message.role == "assistant"), len(talk))
-    head, rest = list(talk[:start]), list(talk[start:])
-    own = ("user", "assistant") if any(message.role == "tool" for message in rest) else ("assistant",)
-    results = [i for i, message in enumerate(rest) if message.role not in own]
-    for i in results[:-_KEPT_RESULTS]:
-        rest[i] = _in_a_line(rest[i])
-    answers = [i for i, message in enumerate(rest) if message.role == "assistant"]
+    max_tokens = _FOLDED_SHARE * (window or _size(dialogue))
+    start = next(
+        (index for index, message in enumerate(dialogue) if message.role == "assistant"), len(dialogue)
+    )
+    head, later = list(dialogue[:start]), list(dialogue[start:])
+    kept_roles = ("user", "assistant") if any(message.role == "tool" for message in later) else ("assistant",)
+    results = [index for index, message in enumerate(later) if message.role not in kept_roles]
+    for index in results[:-_KEPT_RESULTS]:
+        later[index] = _shorten_result(later[index])
+    answers = [index for index, message in enumerate(later) if message.role == "assistant"]
     candidates = [0, *answers[1:-_KEPT_RESULTS]]
-    cut = next((i for i in candidates if _size([*head, *rest[i:]]) <= most), candidates[-1])
+    cut = next(
+        (index for index in candidates if _size([*head, *later[index:]]) <= max_tokens), candidates[-1]
+    )
     if cut:
-        gone = sum(message.role == "assistant" for message in rest[:cut])
-        note = f"[{gone} earlier answers and their results are left out; the files hold what they changed.]"
-        first = rest[cut + 1].model_copy(update={"content": f"{note}\n{rest[cut + 1].content}"})
-        rest = [rest[cut], first, *rest[cut + 2 :]]
-    return _with_plan([*head, *rest], plan)
+        dropped_count = sum(message.role == "assistant" for message in later[:cut])
+        note = (
+            f"[{dropped_count} earlier answers and their results are left out; "
+            "the files hold what they changed.]"
+        )
+        first_result = later[cut + 1].model_copy(update={"content": f"{note}\n{later[cut + 1].content}"})
+        later = [later[cut], first_result, *later[cut + 2 :]]
+    return _with_plan([*head, *later], plan)
 
 
-def _with_plan(talk: list[ChatMessage], arguments: str) -> list[ChatMessage]:
-    """The dialogue with the plan below its last result, or words of ours, unless it is quoted already."""
-    if not arguments or any(call.arguments == arguments for message in talk for call in message.tool_calls):
-        return talk
+def _with_plan(dialogue: list[ChatMessage], arguments: str) -> list[ChatMessage]:
+    """Return the dialogue with the plan added to its last result or user message, unless it is there."""
+    if not arguments or any(
+        call.arguments == arguments for message in dialogue for call in message.tool_calls
+    ):
+        return dialogue
     from coder.run.plan import plan_of
 
     lines = plan.lines if (plan := plan_of(arguments)) is not None else []
-    words = "\n".join(["[Your plan, as you gave it last:", *lines]) + "]"
-    if any(words in message.content for message in talk):
-        return talk
-    last = max(i for i, message in enumerate(talk) if message.role != "assistant")
-    talk[last] = talk[last].model_copy(update={"content": f"{talk[last].content}\n{words}"})
-    return talk
+    plan_text = "\n".join(["[Your plan, as you gave it last:", *lines]) + "]"
+    if any(plan_text in message.content for message in dialogue):
+        return dialogue
+    last_index = max(index for index, message in enumerate(dialogue) if message.role != "assistant")
+    dialogue[last_index] = dialogue[last_index].model_copy(
+        update={"content": f"{dialogue[last_index].content}\n{plan_text}"}
+    )
+    return dialogue
 
 
-def _in_a_line(message: ChatMessage) -> ChatMessage:
-    if len(message.content) <= _SHORT:
+def _shorten_result(message: ChatMessage) -> ChatMessage:
+    if len(message.content) <= _SHORT_CHARACTERS:
         return message.model_copy(update={"images": ()}) if message.images else message
-    last = message.content.rstrip().rpartition("\n")[2][:_SHORT]
-    text = f"[{len(message.content)} characters of this result are left out. Its last line: {last}]"
+    last_line = message.content.rstrip().rpartition("\n")[2][:_SHORT_CHARACTERS]
+    text = f"[{len(message.content)} characters of this result are left out. Its last line: {last_line}]"
     return message.model_copy(update={"content": text, "images": ()})
 
 
-def _size(talk: Sequence[ChatMessage]) -> int:
-    calls = [call.arguments for message in talk for call in message.tool_calls]
-    pictures = _PER_PICTURE * sum(len(message.images) for message in talk)
-    return pictures + sum(tokens(text) for text in [*calls, *(message.content for message in talk)])
+def _size(dialogue: Sequence[ChatMessage]) -> int:
+    calls = [call.arguments for message in dialogue for call in message.tool_calls]
+    pictures = _PICTURE_TOKENS * sum(len(message.images) for message in dialogue)
+    return pictures + sum(tokens(text) for text in [*calls, *(message.content for message in dialogue)])

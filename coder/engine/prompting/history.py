@@ -1,6 +1,7 @@
-"""The earlier messages of a conversation, within a budget of tokens. Pure.
+"""Quote the earlier messages of a conversation within a budget of tokens. Pure.
 
-The first request stays, and the newest step is told most fully. Between them, the oldest is left out first.
+The first request is always quoted, and the newest step in the most detail. Between them, the oldest steps
+are dropped first.
 """
 
 from collections.abc import Sequence
@@ -13,50 +14,54 @@ from coder.run.attempts import answer_in_words, before_talk
 from coder.run.message import outcomes_in
 from coder.run.state import State
 
-_SHARE = 0.2
-"""Of the model's context; files, answers and failures need the rest."""
-_USUAL_TOKENS, _LEAST_TOKENS, _MOST_TOKENS = 4_000, 400, 16_000
-_REQUEST, _PATCH, _FAILURE, _WORDS = 2_000, 4_000, 1_500, 4_000
-"""Characters that are quoted at most of one message, one change, one failure, one answer in words."""
-_SHORT = 200
+_CONTEXT_SHARE = 0.2
+"""Share of the model's context; files, answers and failures need the rest."""
+_DEFAULT_TOKENS, _MIN_TOKENS, _MAX_TOKENS = 4_000, 400, 16_000
+_REQUEST_CHARACTERS, _PATCH_CHARACTERS, _FAILURE_CHARACTERS, _WORDS_CHARACTERS = 2_000, 4_000, 1_500, 4_000
+"""Longest quote in characters of a request, a patch, a failure, and an answer in words."""
+_SHORT_CHARACTERS = 200
 Dialogue = tuple[ChatMessage, ChatMessage]
-"""One step: the user's words and their outcome."""
+"""One step: the user's request and its outcome."""
 
 
 def history_budget(context: int | None) -> int:
-    """Tokens of history for a model with this context; None is unknown."""
+    """Return the token limit of the history for a model with this context; None: unknown."""
     if context is None:
-        return _USUAL_TOKENS
-    return max(_LEAST_TOKENS, min(int(context * _SHARE), _MOST_TOKENS))
+        return _DEFAULT_TOKENS
+    return max(_MIN_TOKENS, min(int(context * _CONTEXT_SHARE), _MAX_TOKENS))
 
 
 def history(state: State, *, budget: int) -> list[ChatMessage]:
-    """The steps before this one as a dialogue of at most so many tokens, oldest first."""
+    """Return the earlier steps as a dialogue of at most `budget` tokens, oldest first."""
     if not (steps := state.steps[state.dialogue.cleared_steps :]):
         return []
-    first, *rest = steps
-    room = budget - input_tokens([]) - _cost(_first(first, len(rest)))
+    first_step, *later_steps = steps
+    tokens_left = budget - input_tokens([]) - _cost(_first_exchange(first_step, len(later_steps)))
     pairs: list[Dialogue] = []
-    is_full = True
-    for step in reversed(rest):
-        pair = _told(step, fully=is_full)
-        if is_full and _cost(pair) > room:
-            is_full, pair = False, _told(step, fully=False)
-        room -= _cost(pair)
-        if room < 0:
+    has_details = True
+    for step in reversed(later_steps):
+        pair = _exchange(step, fully=has_details)
+        if has_details and _cost(pair) > tokens_left:
+            has_details, pair = False, _exchange(step, fully=False)
+        tokens_left -= _cost(pair)
+        if tokens_left < 0:
             break
         pairs.append(pair)
-    opening = _first(first, len(rest) - len(pairs))
-    full = _told(first, fully=True)
-    if is_full and len(pairs) == len(rest) and _cost(full) <= room + _cost(opening):
-        opening = full
+    opening = _first_exchange(first_step, len(later_steps) - len(pairs))
+    detailed_opening = _exchange(first_step, fully=True)
+    if (
+        has_details
+        and len(pairs) == len(later_steps)
+        and _cost(detailed_opening) <= tokens_left + _cost(opening)
+    ):
+        opening = detailed_opening
     dialogue = [opening, *reversed(pairs)]
     return [message for pair in dialogue for message in pair]
 
 
-def told_whole(step: State) -> tuple[str, str]:
-    """The user's words of a step, and its outcome."""
-    request, reply = _told(step, fully=True)
+def full_exchange(step: State) -> tuple[str, str]:
+    """Return the user's request of a step and its outcome, in full detail."""
+    request, reply = _exchange(step, fully=True)
     return request.content, reply.content
 
 
@@ -64,26 +69,26 @@ def _cost(pair: Sequence[ChatMessage]) -> int:
     return input_tokens(pair) - input_tokens([])
 
 
-def _told(step: State, *, fully: bool) -> Dialogue:
+def _exchange(step: State, *, fully: bool) -> Dialogue:
     prompt = step.task.prompt.strip()
     if not fully:
-        return _dialogue(shortened(prompt, _SHORT), account(step, fully=False))
+        return _dialogue(shortened(prompt, _SHORT_CHARACTERS), account(step, fully=False))
     plan = next((message.text for message in reversed(step.progress.messages) if message.kind == "plan"), "")
     messages = before_talk(step).progress.messages
     outcome = next(iter(outcomes_in(reversed(messages))), None)
-    parts = [f"Plan:\n{shortened(plan.strip(), _REQUEST)}"] if plan.strip() else []
+    parts = [f"Plan:\n{shortened(plan.strip(), _REQUEST_CHARACTERS)}"] if plan.strip() else []
     parts.append(account(step, fully=True))
     if outcome is not None and not outcome.passed and outcome.feedback.strip():
-        parts.append(f"What failed last:\n{fenced(shortened(outcome.feedback.strip(), _FAILURE))}")
-    return _dialogue(shortened(prompt, _REQUEST), "\n\n".join(parts))
+        parts.append(f"What failed last:\n{fenced(shortened(outcome.feedback.strip(), _FAILURE_CHARACTERS))}")
+    return _dialogue(shortened(prompt, _REQUEST_CHARACTERS), "\n\n".join(parts))
 
 
-def _first(step: State, dropped: int) -> Dialogue:
-    """The first request, and how many of the steps behind it are left out."""
+def _first_exchange(step: State, dropped: int) -> Dialogue:
+    """Return the first request; its answer says how many later steps are left out."""
     answer = account(step, fully=False)
     if dropped:
         answer += f"\n\n({dropped} of the messages that came next are left out here.)"
-    return _dialogue(shortened(step.task.prompt.strip(), _REQUEST), answer)
+    return _dialogue(shortened(step.task.prompt.strip(), _REQUEST_CHARACTERS), answer)
 
 
 def _dialogue(request: str, answer: str) -> Dialogue:
@@ -91,11 +96,13 @@ def _dialogue(request: str, answer: str) -> Dialogue:
 
 
 def account(step: State, *, fully: bool) -> str:
-    """The result of a step: the answer in words, or the change, and whether it stands."""
+    """Return a step's result: the answer in words, or the change and whether it was written."""
     patch = step.landing.patch
     if (words := answer_in_words(step)) is not None:
-        return shortened(words.strip(), _WORDS if fully else _SHORT)
-    patch_text = f"\n{fenced(shortened(patch.rstrip(), _PATCH), 'diff')}" if fully and patch else ""
+        return shortened(words.strip(), _WORDS_CHARACTERS if fully else _SHORT_CHARACTERS)
+    patch_text = (
+        f"\n{fenced(shortened(patch.rstrip(), _PATCH_CHARACTERS), 'diff')}" if fully and patch else ""
+    )
     if step.landing.written:
         names = ", ".join(step.landing.written)
         if step.landing.taken_back:
@@ -103,5 +110,5 @@ def account(step: State, *, fully: bool) -> str:
         return f"Changed {names}.{patch_text}"
     if step.landing.refused is not None and step.landing.refused.by_human:
         return f"The user did not want this change, so nothing was written.{patch_text}"
-    why = step.progress.stopped.reason if step.progress.stopped is not None else "it was broken off"
-    return f"Nothing was changed: {why}.{patch_text}"
+    reason = step.progress.stopped.reason if step.progress.stopped is not None else "it was broken off"
+    return f"Nothing was changed: {reason}.{patch_text}"

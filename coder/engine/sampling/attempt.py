@@ -1,4 +1,4 @@
-"""Attempt: a fresh start at a task in a run of its own, as the run that it is made for begins it."""
+"""Attempt: a fresh start at a task in a run of its own, made for a parent run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from coder.run.questions import Decision
 from coder.run.settings import Settings
 from coder.run.state import State
 
-_WARM = 0.8
-"""Temperature of all attempts but the first, where none is named."""
-_SEEDS = 1000
-"""Between the seeds of two attempts: each draws with some of its own."""
+_WARM_TEMPERATURE = 0.8
+"""Default temperature of all attempts but the first."""
+_SEED_STEP = 1000
+"""Distance between the seeds of two attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Attempt:
     parent: Parent
     is_new: bool
     answers: Mapping[str, Decision]
-    """What people have answered to its questions, by their ids."""
+    """Answers of people to the attempt's questions, by question id."""
     wish: Message | None
-    """What a person wants in place of its change."""
+    """A person's request for another change."""
     shared: Attempts
 
 
 class AttemptRuns(Protocol):
-    """Makes attempts in runs of their own."""
+    """Protocol: makes attempts in runs of their own."""
 
     async def make(self, attempt: Attempt) -> State:
         """Begin or continue an attempt, and return its last state.
@@ -44,37 +44,38 @@ class AttemptRuns(Protocol):
         """
 
     async def read(self, run: str) -> State | None:
-        """The state of an attempt by the log; None: it was ended before its first event."""
+        """Return the state of an attempt by the log; None if its log is empty."""
 
 
 def settings_of(state: State, number: int, *, draw: Draw | None, seconds: float, is_wished: bool) -> Settings:
-    """The settings of one attempt: it writes nothing, and all but the first have a temperature above 0.
+    """Return the settings of one attempt: it writes nothing, and all but the first have a temperature above
+    0.
 
     Args:
-        state: of the run that it is made for.
-        seconds: that this run has used.
-        is_wished: a person wants another change of it.
+        state: the parent run's state.
+        seconds: time that the parent run has used.
+        is_wished: whether a person asked the attempt for another change.
     """
     settings = state.settings
     budget = state.spend.budget
     limits: dict[str, object] = {"samples": 1, "timeout": max(1.0, budget.timeout - seconds)}
     strategy = "one-shot" if settings.strategy == "best-of-n" else settings.strategy
-    own: dict[str, object] = {
+    attempt_settings: dict[str, object] = {
         "strategy": "repair" if strategy == "one-shot" and is_wished else strategy,
         "budget": budget.model_copy(update=limits),
-        "seed": settings.seed + _SEEDS * (number - 1),
+        "seed": settings.seed + _SEED_STEP * (number - 1),
         "apply": False,
         "commit": False,
         "branch": None,
-        "approve": tuple(what for what in settings.approve if what != "landing"),
+        "approve": tuple(topic for topic in settings.approve if topic != "landing"),
     }
     if number > 1 and settings.temperature is None and draw is None:
-        own["temperature"] = _WARM
-    return settings.model_copy(update=own)
+        attempt_settings["temperature"] = _WARM_TEMPERATURE
+    return settings.model_copy(update=attempt_settings)
 
 
 def end_of(number: int, state: State) -> AttemptEnded:
-    """How an attempt ended, with all that it has used."""
+    """Return the event for the end of an attempt, with all that it has used."""
     stopped, spend = state.progress.stopped, state.spend
     assert stopped is not None
     return AttemptEnded(

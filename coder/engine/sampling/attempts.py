@@ -1,7 +1,7 @@
 """Attempts: fresh starts at one task, each a run of its own, under one budget; the best one is the result.
 
-The run that they are made for asks no model: its one participant starts the attempts, ends early once further
-ones would change nothing, and takes over the change of the one that is chosen. A resume continues them all.
+The parent run asks no model: its only participant starts the attempts, stops once more of them would
+change nothing, and takes over the chosen attempt's change. A resume continues all attempts.
 """
 
 from dataclasses import dataclass
@@ -19,29 +19,29 @@ from coder.run.termination import Reason, Stop, contradiction, going_round, noth
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The participant that makes the attempts of a run."""
+    """Participant that makes the attempts of a run."""
 
     runs: AttemptRuns
     name: str = ATTEMPTS
     keeps_time: bool = True
-    """Its attempts end by the run's limits themselves."""
+    """The attempts obey the run's time limit themselves."""
 
     async def speak(self, turn: Turn) -> Message | None:
-        """Make attempts until further ones would change nothing, and take over the best change.
+        """Make attempts until more of them would change nothing, and take over the best change.
 
         Raises:
-            Waits: an attempt asks what nobody answers now.
+            Waits: an attempt asks a question that nobody answers now.
         """
         await turn.baseline()
         if nothing_to_mend(turn.state) is not None:
             return None
         series = Series(self.runs, turn)
-        chosen = await series.run()
-        return await series.conclude(chosen)
+        choice = await series.run()
+        return await series.conclude(choice)
 
 
 def attempts_stop() -> Stop:
-    """The run is over once one of its attempts was chosen, or none could be."""
+    """Return the stop that ends the run once an attempt was chosen, or none can be."""
     return Stop(_rule) | going_round
 
 
@@ -50,27 +50,27 @@ def _rule(state: State) -> Reason | None:
     if choice is None or state.awaits_execution:
         return None
     if choice.attempt and state.last is not None and is_rejection(state.last):
-        return None  # the chosen attempt goes on
+        return None  # the chosen attempt continues
     if outcome is not None and outcome.passed:
         return verdict(state, outcome)
     if outcome is not None and (reason := contradiction(outcome)) is not None:
         return reason
-    if choice.status in ("solved", "unverified"):  # a person's own version, or files have changed
+    if choice.status in ("solved", "unverified"):  # the outcome is of a person's version, or of changed files
         return Reason("unsolved", "the change does not pass")
     return Reason(choice.status, choice.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptsTeam:
-    """The team of a run whose work is done by attempts."""
+    """Team of a run whose work is done by attempts."""
 
     drawing: Drawing
 
     def next(self, state: State) -> Participant:
-        """Whose turn it is: one plan, where that is wanted, is for all attempts."""
+        """Return the planner if a plan is needed, which all attempts share, else the drawing participant."""
         if not self._awaits_plan(state):
             return self.drawing
-        from coder.engine.participants.planner import Planner  # most tasks have no plan
+        from coder.engine.participants.planner import Planner  # imported late: most tasks have no plan
 
         return Planner(acts=state.settings.may_act)
 

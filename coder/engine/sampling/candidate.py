@@ -11,9 +11,9 @@ from coder.workspace.diff import count_lines
 from coder.workspace.proposal import proposal
 
 FAILED = "!"
-"""Begins the behaviour of a call that raised or never returned."""
+"""Prefix of the behaviour of a call that raised or didn't return."""
 _KINDS = get_args(Verified)
-"""What decided, the strongest first."""
+"""Kinds of verification, the strongest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,17 @@ class RankedCandidate:
     code: CodeMessage
     outcome: Outcome
     lines: int = 0
-    """That it changes."""
+    """Lines changed."""
     sane: bool = True
-    """By reading, it could be what was asked for."""
+    """Whether the code, by reading it, could be what was asked for."""
     votes: int = 1
-    """Attempts that gave this very code."""
+    """Number of attempts with exactly this code."""
     behaviour: tuple[str, ...] = ()
-    """What it returns for each input; empty where that is unknown."""
+    """The returned value for each input, as text; empty if unknown."""
 
     @property
     def rank(self) -> tuple[object, ...]:
-        """Less is better: the verdict, what shows it, and how many checks pass."""
+        """Sort key, the best first: the verdict, its kind, and the number of passed checks."""
         passed = self.outcome.passed
         return (
             _KINDS.index(self.outcome.verified) if passed else len(_KINDS),
@@ -45,29 +45,29 @@ class RankedCandidate:
 
 
 def candidates_of(states: Mapping[int, State]) -> list[RankedCandidate]:
-    """The changes of attempts that are over, by their numbers."""
+    """Return the changes of finished attempts, ordered by attempt number."""
     candidates = []
-    repeated = [state.codes[-1].changes.files for state in states.values() if only_repeats(state)]
+    repeated_files = [state.codes[-1].changes.files for state in states.values() if only_repeats(state)]
     for number, state in sorted(states.items()):
         code = best_code(state)
         outcome = outcome_of(state, code) if code is not None else None
         if code is not None and outcome is not None:
-            votes = 1 + sum(code.changes.files == other for other in repeated)
+            votes = 1 + sum(code.changes.files == files for files in repeated_files)
             lines = lines_of(state) if state.files else 0
             candidates.append(RankedCandidate(number, code, outcome, lines=lines, votes=votes))
     return candidates
 
 
 def only_repeats(state: State) -> bool:
-    """Whether an attempt has answered only what earlier ones had."""
+    """Return whether an attempt only repeated answers of earlier attempts."""
     return bool(state.codes) and all(code.repeats for code in state.codes)
 
 
 def lines_of(state: State) -> int:
-    """How many lines the best change of a run adds and removes; 0 where that can't be known."""
+    """Return how many lines the best change of a run adds and removes; 0 if unknown."""
     if best_code(state) is None:
         return 0
     try:
         return sum(sum(count_lines(patch)) for patch in proposal(state))
-    except LookupError:  # of a large folder, whose files the log doesn't hold
+    except LookupError:  # the log doesn't hold the files of a large folder
         return 0

@@ -1,6 +1,6 @@
-"""Compare candidates in the sandbox: what each one's function returns for the same inputs, as text.
+"""Compare candidates in the sandbox by the text of what their functions return for equal inputs.
 
-Inputs are those of the examples, and others derived from them by rule: a resumed run compares on the same.
+Inputs come from the examples, and others are derived from them by rule, so a resumed run uses equal inputs.
 """
 
 import ast
@@ -20,27 +20,27 @@ from coder.run.state import State
 from sandbox import Limits, Sandbox, open_function
 from sandbox.errors import CalleeEnded, CallFailed
 
-SECONDS = 2.0
-"""Of CPU time, for all calls of one candidate."""
-PATIENCE_S = 4 * SECONDS
-"""By the clock, so that a busy machine gives the same result as an idle one."""
+CPU_SECONDS = 2.0
+"""CPU time for all calls of one candidate."""
+WALL_SECONDS = 4 * CPU_SECONDS
+"""Wall time, long enough that a busy machine gives the result of an idle one."""
 LATE = f"{FAILED}late"
-_GONE = f"{FAILED}gone"
-"""Of an input after the candidate's process ended."""
-_ITS_OWN = "an exception of its own"
-_MOST_TOLD = 400
-"""Characters of a value that are kept; a longer one is cut, with its hash."""
-MOST = 16
-_MOST_VARIED = 4
-"""Examples of which neighbours are made."""
-_LONGEST = 10_000
-"""Characters of arguments; longer ones are left out."""
+_ENDED = f"{FAILED}gone"
+"""Behaviour for an input after the candidate's process ended."""
+_OWN_EXCEPTION = "an exception of its own"
+_VALUE_CHARACTERS = 400
+"""Longest text of a value in characters; a longer one is cut, and its hash appended."""
+MAX_INPUTS = 16
+_VARIED_EXAMPLES = 4
+"""Number of examples that are varied."""
+_ARGUMENT_CHARACTERS = 10_000
+"""Longest text of arguments in characters; longer ones are skipped."""
 Arguments = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateComparison:
-    """A function with each candidate's version of it, and the inputs to call it with."""
+    """A function in each candidate's version, and the inputs to call it with."""
 
     name: str
     sources: tuple[str, ...]
@@ -48,7 +48,7 @@ class CandidateComparison:
 
 
 def comparison_of(state: State, codes: Sequence[CodeMessage]) -> CandidateComparison | None:
-    """The inputs to compare candidates on; None where there is no single function to call."""
+    """Return the inputs to compare candidates on; None if there is no single function to call."""
     target = state.target
     sources = tuple(
         source
@@ -65,14 +65,16 @@ def comparison_of(state: State, codes: Sequence[CodeMessage]) -> CandidateCompar
 
 
 async def behaviours(turn: Turn, comparison: CandidateComparison) -> list[tuple[str, ...]]:
-    """The behaviour of each source, in order."""
+    """Return the behaviour of each source, in order."""
     sources, inputs = comparison.sources, comparison.inputs
-    before = {f"{i}.py": sha256(source.encode()).hexdigest() for i, source in enumerate(sources, 1)}
-    began = monotonic()
-    await turn.journal.append(ProgramStarted(what="compare", before=before))
+    hashes_before = {
+        f"{number}.py": sha256(source.encode()).hexdigest() for number, source in enumerate(sources, 1)
+    }
+    start_time = monotonic()
+    await turn.journal.append(ProgramStarted(what="compare", before=hashes_before))
     sandbox = await turn.bench.candidate()
     results = [await behaviour(sandbox, source, comparison.name, inputs=inputs) for source in sources]
-    seconds = monotonic() - began
+    seconds = monotonic() - start_time
     await turn.journal.append(
         ProgramFinished(what="compare", status="ok", exit_code=None, seconds=seconds, after={})
     )
@@ -80,28 +82,30 @@ async def behaviours(turn: Turn, comparison: CandidateComparison) -> list[tuple[
 
 
 def largest_group(results: Sequence[tuple[str, ...]]) -> tuple[int, ...]:
-    """Positions of the largest group with one behaviour; constant or failing ones don't count."""
+    """Return the positions of the largest group with equal behaviour; constant or failing ones don't
+    count.
+    """
     groups: dict[tuple[str, ...], tuple[int, ...]] = {}
-    for i, values in enumerate(results):
-        if len({one for one in values if not one.startswith(FAILED)}) > 1:
-            groups[values] = (*groups.get(values, ()), i)
+    for position, values in enumerate(results):
+        if len({value for value in values if not value.startswith(FAILED)}) > 1:
+            groups[values] = (*groups.get(values, ()), position)
     return max(groups.values(), key=len, default=())
 
 
 async def behaviour(
     sandbox: Sandbox, source: str, name: str, *, inputs: Sequence[Arguments]
 ) -> tuple[str, ...]:
-    """What the source's function returns for each input. All calls share one process, and its state."""
+    """Return the result of the source's function for each input. All calls share one process."""
     values: list[str] = []
-    limits = Limits(wall_s=PATIENCE_S, cpu_s=SECONDS)
+    limits = Limits(wall_s=WALL_SECONDS, cpu_s=CPU_SECONDS)
     try:
         async with (
-            asyncio.timeout(PATIENCE_S * 2),
+            asyncio.timeout(WALL_SECONDS * 2),
             open_function(sandbox, source, name, limits=limits) as function,
         ):
             for arguments in inputs:
                 try:
-                    values.append(_described(await function.call(arguments)))
+                    values.append(_bounded_text(await function.call(arguments)))
                 except CalleeEnded:
                     raise
                 except CallFailed as error:
@@ -110,37 +114,37 @@ async def behaviour(
         values.append(LATE)
     except CallFailed as error:
         values.append(_failure(error))
-    return (*values, *[_GONE] * (len(inputs) - len(values)))
+    return (*values, *[_ENDED] * (len(inputs) - len(values)))
 
 
 def _failure(error: CallFailed) -> str:
     match error.kind:
         case "raised":
-            return f"{FAILED}{error.exception or _ITS_OWN}"
+            return f"{FAILED}{error.exception or _OWN_EXCEPTION}"
         case "timeout":
             return LATE
         case _:
             return FAILED
 
 
-def _described(value: object) -> str:
-    """A value in a few hundred characters at most."""
+def _bounded_text(value: object) -> str:
+    """Return a text of a value, cut to a few hundred characters."""
     try:
         text = described(value)
     except RecursionError:
         return f"{FAILED}deep"
-    if len(text) <= _MOST_TOLD:
+    if len(text) <= _VALUE_CHARACTERS:
         return text
-    return f"{text[:_MOST_TOLD]}…{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"{text[:_VALUE_CHARACTERS]}…{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def described(value: object) -> str:
-    """A value as text that tells kinds apart and has one order for sets and mappings."""
+    """Return a value as text that tells types apart and gives sets and mappings a fixed order."""
     match value:
         case bool() | None | str() | bytes():
             return repr(value)
         case int():
-            return hex(value)  # of any length: Python refuses very long ones in decimal
+            return hex(value)  # Python refuses to print very long integers in decimal
         case float():
             return repr(float(f"{value:.9g}"))
         case list() | tuple():
@@ -148,41 +152,47 @@ def described(value: object) -> str:
         case set() | frozenset():
             return f"set({','.join(sorted(map(described, value)))})"
         case dict():
-            return f"dict({','.join(sorted(f'{described(k)}:{described(v)}' for k, v in value.items()))})"
+            items = sorted(f"{described(key)}:{described(item)}" for key, item in value.items())
+            return f"dict({','.join(items)})"
         case _:
             return f"{type(value).__name__}:{value!r}"
 
 
 def inputs_of(examples: Sequence[str], name: str) -> list[Arguments]:
-    """Arguments for the function `name`: of its calls in the examples, then neighbours of each."""
+    """Return arguments for the function `name`: those of its calls in the examples, then variants of them."""
     calls = [
         arguments
         for source in examples
         for arguments in _calls(source, name)
-        if len(repr(arguments)) <= _LONGEST
+        if len(repr(arguments)) <= _ARGUMENT_CHARACTERS
     ]
-    variants = [neighbour for arguments in calls[:_MOST_VARIED] for neighbour in _neighbours(arguments)]
-    evenly = variants[:: max(1, -(-len(variants) // MOST))]
-    return list({repr(arguments): arguments for arguments in [*calls, *evenly]}.values())[:MOST]
+    variants = [variant for arguments in calls[:_VARIED_EXAMPLES] for variant in _varied_arguments(arguments)]
+    chosen_variants = variants[:: max(1, -(-len(variants) // MAX_INPUTS))]
+    return list({repr(arguments): arguments for arguments in [*calls, *chosen_variants]}.values())[
+        :MAX_INPUTS
+    ]
 
 
 def _calls(source: str, name: str) -> Iterator[Arguments]:
     for call in calls_of(source, name):
         try:
-            yield tuple(ast.literal_eval(one) for one in [*call.args, *(k.value for k in call.keywords)])
+            yield tuple(
+                ast.literal_eval(argument)
+                for argument in [*call.args, *(keyword.value for keyword in call.keywords)]
+            )
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             continue
 
 
-def _neighbours(arguments: Arguments) -> Iterator[Arguments]:
-    """The arguments with one of them changed."""
-    for i, value in enumerate(arguments):
-        for other in _others(value):
-            yield (*arguments[:i], other, *arguments[i + 1 :])
+def _varied_arguments(arguments: Arguments) -> Iterator[Arguments]:
+    """Yield the arguments with one of them changed."""
+    for position, value in enumerate(arguments):
+        for variant in _variants(value):
+            yield (*arguments[:position], variant, *arguments[position + 1 :])
 
 
-def _others(value: object) -> list[object]:
-    """Values of the same kind that are likely to be told apart: longer, shorter, in another order."""
+def _variants(value: object) -> list[object]:
+    """Return values of the same type that are likely to behave differently: longer, shorter, reordered."""
     match value:
         case bool():
             return [not value]
@@ -193,14 +203,17 @@ def _others(value: object) -> list[object]:
         case str():
             return [value[::-1], value + value[:1], value[1:], value.swapcase(), value + " " + value]
         case list() | tuple():
-            kind = type(value)
-            same = list(value)
-            inner = [kind([*same[:-1], other]) for other in _others(same[-1])[:2]] if same else []
-            return [kind(same[::-1]), kind(same + same[:1]), kind(same[1:]), *inner, kind(same * 2)]
+            make = type(value)
+            items = list(value)
+            nested = [make([*items[:-1], variant]) for variant in _variants(items[-1])[:2]] if items else []
+            return [make(items[::-1]), make(items + items[:1]), make(items[1:]), *nested, make(items * 2)]
         case set():
-            return [set(sorted(value, key=repr)[1:])]  # sets have no order of their own
+            return [set(sorted(value, key=repr)[1:])]  # a fixed order, as sets have none
         case dict() if value:
-            first, *rest = value.items()
-            return [dict(rest), *({**value, first[0]: other} for other in _others(first[1])[:2])]
+            first_item, *later_items = value.items()
+            return [
+                dict(later_items),
+                *({**value, first_item[0]: variant} for variant in _variants(first_item[1])[:2]),
+            ]
         case _:
             return []

@@ -1,15 +1,15 @@
-"""Completer: a small model continues a function that is begun for it.
+"""Completer: a small model continues a function whose beginning is given.
 
-The model's answer begins with a fence and the function's outline. Each draw takes the next of three forms,
-greedily. Then it continues from the likeliest token that no answer took, greedily too; where the endpoint
-reports no such tokens, draws are by chance.
+The model's answer begins with a fence and the function's outline. The first draws use the three forms in
+turn, greedily. Later draws continue greedily from the likeliest token that no answer took; if the endpoint
+reports no such tokens, they are random.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from coder.base.prompts import prompt
-from coder.engine.sampling.outline import ENDS, Outline, finished, missing_function, outline
+from coder.engine.sampling.outline import ENDS, Outline, missing_function, outline, without_cut_statement
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, Sampling
 from coder.run.attempts import is_repeat
@@ -20,19 +20,19 @@ from coder.run.state import State
 from coder.run.target import Target
 
 _TEMPERATURE = 0.8
-_TOKENS = 320
-"""A longer function of a small model is never right."""
+_MAX_TOKENS = 320
+"""Token limit: a longer function of a small model is never right."""
 _FENCE = "```python\n"
-_BESIDE = 5
-"""Alternative tokens to ask for at each place of an answer."""
+_ALTERNATIVES = 5
+"""Alternative tokens to request at each position of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A way to ask, and how the answer begins."""
+    """A form of the request: a prompt, and the beginning of the answer."""
 
     template: str
-    """The prompt's name."""
+    """Name of the prompt."""
     begun: Callable[[Outline], str]
 
 
@@ -49,7 +49,7 @@ class Completer:
     name = "coder"
 
     async def speak(self, turn: Turn) -> CodeMessage:
-        """Ask for the body."""
+        """Ask the model for the function's body."""
         state = turn.state
         target, beginning = _beginning_of(state)
         if beginning is None:
@@ -58,67 +58,73 @@ class Completer:
         draw = parent.draw if parent is not None and parent.draw is not None else first_draw(beginning, 0)
         task = state.task
         checks = [check.strip() for check in task.checks if check.strip() not in task.prompt]
-        words = "\n".join([task.prompt.strip(), *(["It must pass:", *checks] if checks else [])])
+        task_text = "\n".join([task.prompt.strip(), *(["It must pass:", *checks] if checks else [])])
         request = prompt(_FORMS[draw.form].template).format(
-            task=words, source=beginning.with_docstring().rstrip()
+            task=task_text, source=beginning.with_docstring().rstrip()
         )
         view = [
             ChatMessage(role="user", content=request),
             ChatMessage(role="assistant", content=_FENCE + draw.begun),
         ]
         answer = await turn.answer(view, sampling=_sampling(state, draw))
-        text = finished(draw.begun + answer.text)
+        text = without_cut_statement(draw.begun + answer.text)
         files: dict[str, str | None] = {target.path: text}
-        others = (one.model_copy(update={"text": draw.begun + one.text}) for one in answer.alternatives)
+        alternatives = (
+            alternative.model_copy(update={"text": draw.begun + alternative.text})
+            for alternative in answer.alternatives
+        )
         return CodeMessage(
             author=self.name,
             text=text,
             changes=AnswerChanges(files=files),
-            continuation=Continuation(begun=draw.begun, alternatives=tuple(others)),
+            continuation=Continuation(begun=draw.begun, alternatives=tuple(alternatives)),
             repeats=is_repeat(state, files, text),
         )
 
 
 class TextCompletion:
-    """The draws of a small model that continues a function's outline."""
+    """Draws of a small model that continues a function's outline."""
 
     def can_complete(self, state: State) -> bool:
-        """Whether the task is about one function, of which enough is known to begin it."""
+        """Return whether the task is about one function, and enough is known to begin it."""
         return _beginning_of(state)[1] is not None
 
     def draw(self, state: State, earlier: Sequence[State]) -> Draw:
-        """Each form once, then the likeliest beginning that no answer continues yet; else by chance."""
+        """Return the next draw: each form once, then the likeliest new beginning, else a random one."""
         beginning = _beginning_of(state)[1]
         if beginning is None:
             raise ValueError("the task is about no single function")
         count = len(earlier)
         if count < len(_FORMS):
             return first_draw(beginning, count)
-        drawn = [
+        answered_draws = [
             (code.text, code.continuation, _form_of(one))
             for one in earlier
             for code in one.codes[-1:]
             if code.continuation is not None
         ]
-        likely = [
-            (one.logprob, -place, one.text, form)
-            for _, draw, form in drawn
-            for place, one in enumerate(draw.alternatives)
-            if not any(other.begun == one.text or text.startswith(one.text) for text, other, _ in drawn)
+        unused_alternatives = [
+            (one.logprob, -rank, one.text, form)
+            for _, draw, form in answered_draws
+            for rank, one in enumerate(draw.alternatives)
+            if not any(
+                continuation.begun == one.text or text.startswith(one.text)
+                for text, continuation, _ in answered_draws
+            )
         ]
-        if likely:
-            _, _, begun, form = max(likely, key=lambda one: one[:2])
+        if unused_alternatives:
+            _, _, begun, form = max(unused_alternatives, key=lambda one: one[:2])
             return Draw(form=form, begun=begun)
         form = count % len(_FORMS)
         return Draw(form=form, begun=_FORMS[form].begun(beginning), temperature=_TEMPERATURE)
 
     def participant(self) -> Completer:
-        """The one that completes the beginning which its run was given."""
+        """Return the participant that completes the beginning given to its run."""
         return Completer()
 
 
 def first_draw(beginning: Outline, form: int) -> Draw:
-    """The draw that begins with the outline, in one of the forms."""
+    """Return the draw that begins with the outline in the given form."""
     return Draw(form=form, begun=_FORMS[form].begun(beginning))
 
 
@@ -129,18 +135,18 @@ def _form_of(state: State) -> int:
 
 def _beginning_of(state: State) -> tuple[Target, Outline | None]:
     target = state.target
-    is_more = state.task.test_command or state.task.test_files or state.files
-    if is_more or not target.path.endswith(".py"):
+    has_files = state.task.test_command or state.task.test_files or state.files
+    if has_files or not target.path.endswith(".py"):
         return target, None
     request = state.task.prompt
     name = missing_function(request, target.names)
-    examples = [*state.task.checks, *(one.source for one in find_examples(request))]
+    examples = [*state.task.checks, *(example.source for example in find_examples(request))]
     return target, outline(request, name, examples=examples) if name is not None else None
 
 
 def _sampling(state: State, draw: Draw) -> Sampling:
-    """Greedy unless the user says otherwise, or only chance is left."""
-    drawing = state.settings.sampling(temperature=draw.temperature, most=_TOKENS)
+    """Return greedy sampling, unless the user set a temperature or only random draws are left."""
+    drawing = state.settings.sampling(temperature=draw.temperature, most=_MAX_TOKENS)
     attempt = state.progress.parent.attempt if state.progress.parent is not None else 1
-    beside = _BESIDE if attempt <= len(_FORMS) else 0
-    return drawing.model_copy(update={"stop": ENDS, "alternatives": beside})
+    alternatives = _ALTERNATIVES if attempt <= len(_FORMS) else 0
+    return drawing.model_copy(update={"stop": ENDS, "alternatives": alternatives})

@@ -1,6 +1,6 @@
-"""Completion: what a model needs that continues a text instead of answering, by the entry point `completion`.
+"""Completion: draws of a model that continues a text instead of answering; entry point `completion`.
 
-The engine knows only this seam: the module that supplies the draws is loaded for such a model alone.
+The engine only knows this protocol; the module behind it is loaded for such models alone.
 """
 
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ from coder.run.state import State
 
 
 class Completion(Protocol):
-    """Draws answers of a model that continues texts."""
+    """Protocol for draws of a model that continues texts."""
 
     def can_complete(self, state: State) -> bool:
-        """Whether enough is known of the task to begin its answer."""
+        """Return whether enough is known of the task to begin its answer."""
 
     def draw(self, state: State, earlier: Sequence[State]) -> Draw:
-        """How the next attempt begins; `earlier` are the attempts that are over."""
+        """Return the beginning of the next attempt; `earlier` are the finished attempts."""
 
     def participant(self) -> Participant:
-        """The one that completes the beginning which its run was given."""
+        """Return the participant that completes the beginning given to its run."""
 
 
 @cache
 def completion() -> Completion:
-    """The installed one."""
+    """Return the installed implementation."""
     (entry,) = entry_points(group="coder.strategies", name="completion")
     return cast(Completion, entry.load()())

@@ -1,4 +1,4 @@
-"""Conclusion: the result of all attempts of a run, and the reason with which it ends."""
+"""Conclusion: choose the result of a run's attempts, and the reason with which the run ends."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,17 +19,17 @@ async def conclude(
     states: Mapping[int, State],
     decisive: tuple[RankedCandidate, str] | None,
     *,
-    stuck: Reason | None,
+    stuck_reason: Reason | None,
 ) -> OutcomeMessage | None:
-    """Choose among the attempts, log that, and take over the change with its outcome.
+    """Choose among the attempts, log the choice, and take over the change with its outcome.
 
     Args:
-        states: of the attempts that are over, by number.
-        decisive: the one that decides, if one does, and why.
-        stuck: the reason where the attempts together give nothing new.
+        states: states of the finished attempts, by attempt number.
+        decisive: the attempt that makes more of them unnecessary, and why, if there is one.
+        stuck_reason: the reason to end if the attempts together yield nothing new.
 
     Raises:
-        Waits: an attempt asks what nobody has answered.
+        Waits: an attempt waits for an answer.
     """
     journal, candidates = turn.journal, candidates_of(states)
     if decisive is None:
@@ -37,42 +37,42 @@ async def conclude(
             await journal.append(failure)
             return None
         await _pass_question_on(journal, states)
-    chosen, text = decisive if decisive is not None else (None, "no attempt has made a change")
-    if chosen is None and candidates:
-        async with turn.bench.trying:
-            chosen, text = await pick(turn, candidates)
-    reason = _reason(journal.state, chosen, stuck)
-    if chosen is None:
+    candidate, text = decisive if decisive is not None else (None, "no attempt has made a change")
+    if candidate is None and candidates:
+        async with turn.bench.verify_lock:
+            candidate, text = await pick(turn, candidates)
+    reason = _reason(journal.state, candidate, stuck_reason)
+    if candidate is None:
         await journal.append(AttemptChosen(attempt=0, text=text, status=reason.status, reason=reason.text))
         return None
     choice = AttemptChosen(
-        attempt=chosen.attempt,
+        attempt=candidate.attempt,
         text=text,
         status=reason.status,
         reason=reason.text,
-        left_out=dict(states[chosen.attempt].dialogue.session.left_out),
+        left_out=dict(states[candidate.attempt].dialogue.session.left_out),
     )
-    await journal.append(choice, Spoken(message=chosen.code))
-    return OutcomeMessage(author="executor", outcome=chosen.outcome)
+    await journal.append(choice, Spoken(message=candidate.code))
+    return OutcomeMessage(author="executor", outcome=candidate.outcome)
 
 
 def find_stuck(states: Sequence[State]) -> Reason | None:
-    """The reason to end where attempts in this order give empty answers, or the same one."""
-    empty = 0
+    """Return the reason to end if attempts in this order gave empty or repeated answers."""
+    empty_count = 0
     for state in states:
         is_empty = state.progress.empty_answers == state.spend.calls
-        empty = state.progress.empty_answers + (empty if is_empty else 0)
-    if empty >= EMPTY_ANSWERS:
-        return Reason("stuck", f"the model's last {empty} answers were empty")
+        empty_count = state.progress.empty_answers + (empty_count if is_empty else 0)
+    if empty_count >= EMPTY_ANSWERS:
+        return Reason("stuck", f"the model's last {empty_count} answers were empty")
     if most_repeated(*states) >= STUCK_AFTER:
         return Reason("stuck", f"the model gave the same answer {STUCK_AFTER} times")
     return None
 
 
 def _failure(states: Mapping[int, State]) -> RunStopped | None:
-    """The end of the first attempt that ended by an error."""
-    ends = (state.progress.stopped for state in states.values())
-    return next((stopped for stopped in ends if stopped is not None and stopped.status == "error"), None)
+    """Return the end of the first attempt that ended with an error."""
+    stops = (state.progress.stopped for state in states.values())
+    return next((stopped for stopped in stops if stopped is not None and stopped.status == "error"), None)
 
 
 async def _pass_question_on(journal: Journal, states: Mapping[int, State]) -> None:
@@ -86,18 +86,18 @@ async def _pass_question_on(journal: Journal, states: Mapping[int, State]) -> No
             raise Waits(question.text)
 
 
-def _reason(state: State, chosen: RankedCandidate | None, stuck: Reason | None) -> Reason:
-    """How the run ends with this choice."""
-    if chosen is not None:
-        if chosen.outcome.passed:
-            return verdict(state, chosen.outcome)
-        if (reason := contradiction(chosen.outcome)) is not None:
+def _reason(state: State, candidate: RankedCandidate | None, stuck_reason: Reason | None) -> Reason:
+    """Return the reason with which the run ends after this choice."""
+    if candidate is not None:
+        if candidate.outcome.passed:
+            return verdict(state, candidate.outcome)
+        if (reason := contradiction(candidate.outcome)) is not None:
             return reason
     if (limit := state.spend.exhausted) is not None:
         return Reason("limit", limit.text)
-    if stuck is not None:
-        return stuck
-    ended = [one for one in state.progress.attempts if isinstance(one, AttemptEnded)]
-    if len(ended) == 1 or all(one.status == "stuck" for one in ended):
-        return Reason(ended[-1].status, ended[-1].reason)
-    return Reason("unsolved", f"none of {len(ended)} attempts passed")
+    if stuck_reason is not None:
+        return stuck_reason
+    ended_attempts = [attempt for attempt in state.progress.attempts if isinstance(attempt, AttemptEnded)]
+    if len(ended_attempts) == 1 or all(attempt.status == "stuck" for attempt in ended_attempts):
+        return Reason(ended_attempts[-1].status, ended_attempts[-1].reason)
+    return Reason("unsolved", f"none of {len(ended_attempts)} attempts passed")

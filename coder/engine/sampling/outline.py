@@ -1,7 +1,7 @@
 """Outline: a function's head and description as source, for a small model to continue.
 
-A small model trained on code knows what follows a docstring better than what a request in words wants. Its
-answer depends on the form more than on chance, so several forms are worth more than several draws.
+A small model trained on code continues a docstring better than it follows a request in words. Its answers
+vary more with the form than with random draws, so several forms are tried before several draws.
 """
 
 import ast
@@ -13,25 +13,25 @@ from dataclasses import dataclass
 from coder.source.python_names import begun_function, defined_names, longest_start, parse_source
 
 _KINDS = {str: "text", int: "n", float: "x", bool: "flag", dict: "mapping"}
-_MOST_SHOWN = 3
+_SHOWN_EXAMPLES = 3
 ENDS = ("\ndef ", "\nclass ", "\nif __name__", "\nprint", "\nassert", "\n#", "\n```", '\n"""', "\n@", "\n>>>")
-"""What follows a complete function."""
+"""Texts that follow a complete function."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """One function, without its body."""
+    """One function without its body."""
 
     head: str
-    """`def add(a, b):`"""
+    """The `def` line, such as `def add(a, b):`."""
     words: str
-    """Its description, without quotes and common indent."""
+    """The function's description, without quotes and common indent."""
     examples: tuple[str, ...] = ()
-    """Examples as lines of an interactive session, where the words hold none."""
+    """Examples as lines of an interactive session, if `words` holds none."""
     before: str = ""
-    """Source above it."""
+    """Source above the function."""
     source: str = ""
-    """The prompt, where that is the source above, the head and the docstring."""
+    """The prompt, if it consists of `before`, the head and the docstring."""
     indent: int = 4
 
     @property
@@ -40,59 +40,69 @@ class Outline:
         return "\n" + " " * (self.indent - 1)
 
     def with_docstring(self) -> str:
-        """Source up to the body, all of the words in the docstring."""
+        """Return the source up to the body, with `words` in the docstring."""
         if self.source:
             return self.source + self.body
         docstring = self.words.replace("\\", "\\\\").replace('"""', "'''")
         lines = [*docstring.splitlines(), *(["", *self.examples] if self.examples else [])] or [""]
-        rest = "".join(f"\n    {line}" if line else "\n" for line in lines[1:])
-        return f'{self.before}{self.head}\n    """{lines[0]}{rest}\n    """{self.body}'
+        further_lines = "".join(f"\n    {line}" if line else "\n" for line in lines[1:])
+        return f'{self.before}{self.head}\n    """{lines[0]}{further_lines}\n    """{self.body}'
 
     def with_comment(self) -> str:
-        """Source up to the body, all of the words in a comment above the head."""
+        """Return the source up to the body, with `words` in a comment above the head."""
         lines = [*self.words.splitlines(), *self.examples]
         comment = "".join(f"# {line}".rstrip() + "\n" for line in lines)
         return f"{self.before}{comment}{self.head}{self.body}"
 
     def unheaded(self) -> str:
-        """The source; a head that was made here ends before its parameters, which the model names."""
+        """Return the source; a generated head ends before its parameters, so that the model names them."""
         return f"{self.before}{self.head}{self.body}" if self.source else self.head.partition("(")[0] + "("
 
 
 def outline(prompt: str, name: str, *, examples: Sequence[str] = ()) -> Outline | None:
-    """The outline of the function `name`; None where neither prompt nor examples show how to call it."""
-    begun = begun_function(prompt)
-    if begun is None or begun.name != name:
+    """Return the outline of the function `name`; None if neither prompt nor examples show a call."""
+    function_start = begun_function(prompt)
+    if function_start is None or function_start.name != name:
         return _from_examples(prompt, name, examples)
-    return Outline(begun.head, begun.words, before=begun.before, source=begun.source, indent=begun.indent)
+    return Outline(
+        function_start.head,
+        function_start.words,
+        before=function_start.before,
+        source=function_start.source,
+        indent=function_start.indent,
+    )
 
 
 def missing_function(prompt: str, names: Sequence[str]) -> str | None:
-    """The one function that a task is about: the one its prompt ends in, else the only known name."""
-    begun = begun_function(prompt)
-    if begun is not None:
-        return begun.name if set(names) <= {*defined_names(begun.before), begun.name} else None
+    """Return the single function that a task asks for: the one its prompt ends in, else the only name."""
+    function_start = begun_function(prompt)
+    if function_start is not None:
+        return (
+            function_start.name
+            if set(names) <= {*defined_names(function_start.before), function_start.name}
+            else None
+        )
     return names[0] if len(names) == 1 else None
 
 
-def finished(source: str) -> str:
-    """A completed outline without a last statement that was cut off."""
+def without_cut_statement(source: str) -> str:
+    """Return a completed outline without a last statement that was cut off."""
     return longest_start(source.rstrip()) or source
 
 
 def _from_examples(prompt: str, name: str, examples: Sequence[str]) -> Outline | None:
-    """The outline for a prompt in words: as many parameters as the examples have arguments."""
+    """Return the outline for a prompt in words: as many parameters as the examples have arguments."""
     call = next((call for source in examples for call in calls_of(source, name)), None)
     if call is None:
         return None
-    kept = (line for line in prompt.strip().splitlines() if not line.strip().startswith("assert "))
-    words = re.sub(r"\s*(?:For example:?|Examples?:)\s*$", "", "\n".join(kept).strip())
-    lines = [line for source in examples[:_MOST_SHOWN] for line in _session(source)]
+    prompt_lines = (line for line in prompt.strip().splitlines() if not line.strip().startswith("assert "))
+    words = re.sub(r"\s*(?:For example:?|Examples?:)\s*$", "", "\n".join(prompt_lines).strip())
+    lines = [line for source in examples[:_SHOWN_EXAMPLES] for line in _session(source)]
     return Outline(f"def {name}({', '.join(_parameters(call))}):", words, tuple(lines))
 
 
 def calls_of(source: str, name: str) -> Iterator[ast.Call]:
-    """The calls of the function `name` in a source; none where it doesn't parse."""
+    """Yield the calls of the function `name` in a source; none if it doesn't parse."""
     tree = parse_source(source)
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
@@ -100,7 +110,7 @@ def calls_of(source: str, name: str) -> Iterator[ast.Call]:
 
 
 def _session(source: str) -> list[str]:
-    """An assertion as an interactive session shows it."""
+    """Return an assertion as an interactive session shows it."""
     tree = parse_source(source)
     node = tree.body[0] if tree and tree.body else None
     if not isinstance(node, ast.Assert):
@@ -112,13 +122,13 @@ def _session(source: str) -> list[str]:
 
 
 def _parameters(call: ast.Call) -> list[str]:
-    """Names by the kinds of the arguments: text, n, items; numbered where one repeats."""
+    """Return parameter names by the arguments' types: text, n, items; repeated ones are numbered."""
     kinds = [_kind(argument) for argument in call.args]
-    often, counts = Counter(kinds), Counter[str]()
+    totals, counts = Counter(kinds), Counter[str]()
     names: list[str] = []
     for kind in kinds:
         counts[kind] += 1
-        names.append(f"{kind}{counts[kind]}" if often[kind] > 1 else kind)
+        names.append(f"{kind}{counts[kind]}" if totals[kind] > 1 else kind)
     return [*names, *(keyword.arg for keyword in call.keywords if keyword.arg)]
 
 

@@ -1,4 +1,4 @@
-"""Series: the attempts of one run, made one after the other or at the same time until one can be chosen."""
+"""Series: the attempts of one run, made one by one or concurrently until one can be chosen."""
 
 import asyncio
 import time
@@ -22,9 +22,9 @@ from coder.run.state import State
 from coder.run.termination import Reason
 from coder.store.run_list import attempt_id
 
-AT_ONCE = 8
-"""Attempts under way at the same time."""
-_OPEN = ("limit", "interrupted", "error", "waiting")
+MAX_CONCURRENT = 8
+"""Number of concurrent attempts."""
+_OPEN_STATUSES = ("limit", "interrupted", "error", "waiting")
 """Statuses of attempts that a resume continues."""
 
 
@@ -35,96 +35,111 @@ class Series:
         self._runs, self._turn, self._journal = runs, turn, turn.journal
         self._shared = Attempts(turn.journal)
         self._states: dict[int, State] = {}
-        """Of attempts that are over, by number."""
+        """States of finished attempts, by number."""
         self._tasks: dict[asyncio.Task[State], int] = {}
         state = turn.state
         self._compares = state.settings.strategy == "best-of-n"
         rejected = state.last is not None and is_rejection(state.last) and state.progress.choice
         self._wish = state.last if rejected else None
         self._wished = rejected.attempt if rejected else 0
-        """The attempt whose change a person wants to be different; only that one goes on."""
+        """Number of the attempt that a person asked for another change; only this one continues. 0: none."""
 
     async def run(self) -> tuple[RankedCandidate, str] | None:
-        """Make attempts until one is decisive, enough agree, or none may begin; with the reason."""
-        waiting = await self._open()
-        chosen: tuple[RankedCandidate, str] | None = None
+        """Make attempts until one is decisive, enough of them agree, or none may begin.
+
+        Return the decisive or agreeing candidate with the reason, or None.
+        """
+        numbers_to_continue = await self._open()
+        choice: tuple[RankedCandidate, str] | None = None
         try:
-            while chosen is None and self._stuck() is None:
-                while len(self._tasks) < self._width() and (waiting or self._may_begin()):
-                    await self._start(waiting.pop(0) if waiting else self._count + 1)
+            while choice is None and self._stuck() is None:
+                while len(self._tasks) < self._width() and (numbers_to_continue or self._may_begin()):
+                    await self._start(numbers_to_continue.pop(0) if numbers_to_continue else self._count + 1)
                 if not self._tasks:
                     break
-                done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in sorted(done, key=self._tasks.__getitem__):
+                finished_tasks, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in sorted(finished_tasks, key=self._tasks.__getitem__):
                     await self._settle(self._tasks.pop(task), task.result())
-                chosen = await self._decisive()
+                choice = await self._decisive()
         finally:
             await self._stop()
-        return chosen
+        return choice
 
     @property
     def _count(self) -> int:
         return len(self._journal.state.progress.attempts)
 
     async def _open(self) -> list[int]:
-        """Read the attempts that are over, and return the numbers of those to continue."""
+        """Read the finished attempts, and return the numbers of those to continue."""
         numbers = []
-        for one in self._journal.state.progress.attempts:
-            is_open = isinstance(one, AttemptStarted) or one.status in _OPEN
-            if one.attempt == self._wished or (is_open and not self._wished):
-                numbers.append(one.attempt)
+        for attempt in self._journal.state.progress.attempts:
+            is_open = isinstance(attempt, AttemptStarted) or attempt.status in _OPEN_STATUSES
+            if attempt.attempt == self._wished or (is_open and not self._wished):
+                numbers.append(attempt.attempt)
             else:
-                state = await self._runs.read(one.run)
+                state = await self._runs.read(attempt.run)
                 if state is not None:
-                    self._states[one.attempt] = state
+                    self._states[attempt.attempt] = state
         return numbers
 
     def _width(self) -> int:
-        """How many attempts may be under way: all but the first wait where they need earlier answers."""
+        """Return how many attempts may run concurrently; attempts that depend on earlier answers run one
+        by one.
+        """
         match self._journal.state.settings.strategy:
             case "repair":
                 return 1
             case "best-of-n":
-                return 1 if self._completes() else ENOUGH if self._count < ENOUGH else AT_ONCE
+                return 1 if self._completes() else ENOUGH if self._count < ENOUGH else MAX_CONCURRENT
             case _:
-                return AT_ONCE
+                return MAX_CONCURRENT
 
     def _completes(self) -> bool:
         state = self._journal.state
         return self._compares and continues_text(state.model) and completion().can_complete(state)
 
     def _may_begin(self) -> bool:
-        """Whether one more attempt is wanted, and the limits leave a call for it."""
+        """Return whether one more attempt is needed, and the limits allow a call for it."""
         state = self._journal.state
-        repeats = sum(only_repeats(one) for one in self._states.values())
+        repeats = sum(only_repeats(attempt_state) for attempt_state in self._states.values())
         if self._wished or self._count - repeats >= state.spend.budget.samples:
             return False
-        statuses = {one.progress.stopped.status for one in self._states.values() if one.progress.stopped}
-        ends = _OPEN if state.settings.may_act else (*_OPEN, "stuck")  # a model with tools may do otherwise
-        if not statuses.isdisjoint(ends):
+        statuses = {
+            attempt_state.progress.stopped.status
+            for attempt_state in self._states.values()
+            if attempt_state.progress.stopped
+        }
+        final_statuses = (
+            _OPEN_STATUSES if state.settings.may_act else (*_OPEN_STATUSES, "stuck")
+        )  # a stuck model with tools may take another path
+        if not statuses.isdisjoint(final_statuses):
             return False
         if self._compares and self._count >= ENOUGH and len(self._states) < ENOUGH:
-            return False  # the first ones may agree
-        used = state.spend.plus([one.state.spend for one in self._shared.running.values()])
-        idle = sum(not one.state.spend.calls for one in self._shared.running.values())
-        idle += len(self._tasks) - len(self._shared.running)  # those that have no journal yet
-        return used.calls + idle < used.budget.max_calls and self._seconds() < used.budget.timeout
+            return False  # the first attempts may agree
+        spend = state.spend.plus([journal.state.spend for journal in self._shared.running.values()])
+        uncounted_calls = sum(not journal.state.spend.calls for journal in self._shared.running.values())
+        uncounted_calls += len(self._tasks) - len(self._shared.running)  # attempts without a journal yet
+        return (
+            spend.calls + uncounted_calls < spend.budget.max_calls and self._seconds() < spend.budget.timeout
+        )
 
     def _seconds(self) -> float:
-        """Wall time that the run has used until now."""
+        """Return the wall time that the run has used so far."""
         state = self._journal.state
-        since = max(0.0, time.time() - state.progress.time) if self._tasks else 0.0
-        return state.spend.seconds + since
+        seconds_since_event = max(0.0, time.time() - state.progress.time) if self._tasks else 0.0
+        return state.spend.seconds + seconds_since_event
 
     async def _start(self, number: int) -> None:
-        state, earlier = self._journal.state, self._journal.state.progress.attempts
-        is_new = number > len(earlier)
-        run = attempt_id(state.run, number) if is_new else earlier[number - 1].run
+        state, attempts = self._journal.state, self._journal.state.progress.attempts
+        is_new = number > len(attempts)
+        run = attempt_id(state.run, number) if is_new else attempts[number - 1].run
         if is_new:
             await self._journal.append(AttemptStarted(attempt=number, run=run))
         draw = None
         if is_new and self._completes():
-            draw = completion().draw(state, [self._states[done] for done in sorted(self._states)])
+            draw = completion().draw(
+                state, [self._states[finished_number] for finished_number in sorted(self._states)]
+            )
         attempt = Attempt(
             run=run,
             settings=settings_of(
@@ -143,40 +158,48 @@ class Series:
     async def _settle(self, number: int, state: State) -> None:
         """Log the end of an attempt, with what it has used since it began or was continued."""
         self._states[number] = state
-        ended = end_of(number, state)
-        before = self._journal.state.progress.attempts[number - 1]
-        if isinstance(before, AttemptEnded):
-            ended = ended.since(before)
+        end_event = end_of(number, state)
+        earlier_event = self._journal.state.progress.attempts[number - 1]
+        if isinstance(earlier_event, AttemptEnded):
+            end_event = end_event.since(earlier_event)
         self._shared.running.pop(number, None)
-        await self._journal.append(ended)
+        await self._journal.append(end_event)
 
     async def _decisive(self) -> tuple[RankedCandidate, str] | None:
-        """The attempt after which no further one is needed, and why."""
-        for one in candidates_of(self._states):
-            if self._wished in (one.attempt, 0) and self._decides(one):
-                return one, "no further one would show more"
+        """Return the candidate that makes more attempts unnecessary, with the reason; None if there is
+        none.
+        """
+        for candidate in candidates_of(self._states):
+            if self._wished in (candidate.attempt, 0) and self._decides(candidate):
+                return candidate, "no further one would show more"
         if not self._compares:
             return None
-        async with self._turn.bench.trying:
-            agreed = await find_agreement(self._turn, candidates_of(self._states))
-        return (agreed, f"{ENOUGH} that pass behave alike") if agreed is not None else None
+        async with self._turn.bench.verify_lock:
+            agreeing = await find_agreement(self._turn, candidates_of(self._states))
+        return (agreeing, f"{ENOUGH} that pass behave alike") if agreeing is not None else None
 
-    def _decides(self, one: RankedCandidate) -> bool:
-        """Whether an attempt ends the series: what only examples or checks show is compared by best-of-n."""
+    def _decides(self, candidate: RankedCandidate) -> bool:
+        """Return whether a candidate ends the series; best-of-n compares those that only examples or
+        checks show.
+        """
         if self._compares and not self._wished:
-            return one.outcome.passed and one.outcome.verified == "tests"
-        stopped = self._states[one.attempt].progress.stopped
-        is_last = self._width() == 1  # nothing would show more of a further change
-        decisive = ("solved", "unverified") if is_last else ("solved",)
-        return stopped is not None and stopped.status in decisive
+            return candidate.outcome.passed and candidate.outcome.verified == "tests"
+        stopped = self._states[candidate.attempt].progress.stopped
+        is_last = self._width() == 1  # no later attempt would be compared
+        decisive_statuses = ("solved", "unverified") if is_last else ("solved",)
+        return stopped is not None and stopped.status in decisive_statuses
 
     def _stuck(self) -> Reason | None:
-        """The reason to end where the attempts together give nothing new; with tools, each ends by itself."""
-        is_free = self._journal.state.settings.may_act or bool(self._wished)
-        return None if is_free else find_stuck([self._states[number] for number in sorted(self._states)])
+        """Return the reason to end if the attempts yield nothing new; attempts with tools end by
+        themselves.
+        """
+        ends_by_itself = self._journal.state.settings.may_act or bool(self._wished)
+        return (
+            None if ends_by_itself else find_stuck([self._states[number] for number in sorted(self._states)])
+        )
 
     async def _stop(self) -> None:
-        """Stop what is still under way; its log says that it was interrupted."""
+        """Stop the running attempts; their logs say that they were interrupted."""
         for task in self._tasks:
             task.cancel()
         if not self._tasks:
@@ -192,6 +215,6 @@ class Series:
                 await self._settle(number, state)
         self._tasks.clear()
 
-    async def conclude(self, chosen: tuple[RankedCandidate, str] | None) -> Message | None:
+    async def conclude(self, choice: tuple[RankedCandidate, str] | None) -> Message | None:
         """Log the choice, and take over its change and its outcome."""
-        return await conclude(self._turn, self._states, chosen, stuck=self._stuck())
+        return await conclude(self._turn, self._states, choice, stuck_reason=self._stuck())

@@ -1,5 +1,6 @@
-"""Teams say whose turn it is, by the state alone; strategies name them. Read coding_team, strategies, spec.
+"""Teams decide who speaks next by the state alone; strategies select teams.
 
+Read coding_team, strategies, spec.
 `from coder.engine.teams import Member, RoundRobin, Panel, Selector, Handoff, Orchestrated, Nested`
 """
 
@@ -15,7 +16,7 @@ __all__ = ["Handoff", "Member", "Nested", "Orchestrated", "Panel", "RoundRobin",
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is first used (PEP 562): a run without a team needs none of it."""
+    """Load a public name at its first use (PEP 562): a run without a team needs none of them."""
     if name not in __all__:
         raise AttributeError(f"module 'coder.engine.teams' has no attribute {name!r}")
     kinds = import_module("coder.engine.teams.kinds")

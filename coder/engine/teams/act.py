@@ -1,4 +1,4 @@
-"""Endings of a run by tools: the Coder calls `done`, and the Executor decides whether it is."""
+"""Stops of a run by tools: the Coder calls `done`, and the Executor verifies."""
 
 from coder.base.text.sanitize import one_line
 from coder.run.message import CodeMessage, outcomes_in
@@ -15,22 +15,26 @@ from coder.run.termination import (
 )
 from coder.workspace.consent import is_accepted
 
-_MOST_SAID = 300
-"""Characters of the model's explanation in a reason."""
+_EXPLANATION_CHARACTERS = 300
+"""Longest explanation of the model in a reason, in characters."""
 
 
 def act_stop() -> Stop:
-    """Solved at once; what nothing shows is remarked once, and the second `done` ends the run with it."""
+    """Return the stop of a run by tools.
+
+    A verified success ends the run at once. If nothing shows the success, the model is told so once, and the
+    second `done` ends the run.
+    """
     return _passed | _contradicts | going_round | stuck | idle | given_up | budget_reached
 
 
 @Stop
 def idle(state: State) -> Reason | None:
-    """The model has only words, though it was told how to act, and nothing has changed."""
-    last = state.last
-    if not isinstance(last, CodeMessage) or not state.awaits_execution or not state.dialogue.messages:
+    """End if the model only answers with words, although it was told how to work, and nothing has changed."""
+    latest = state.last
+    if not isinstance(latest, CodeMessage) or not state.awaits_execution or not state.dialogue.messages:
         return None
-    if last.changes.texts or last.check or state.dialogue.messages[-1].tool_calls:
+    if latest.changes.texts or latest.check or state.dialogue.messages[-1].tool_calls:
         return None
     text = "the model answers without changing a file or calling a tool"
     return Reason("stuck", text) if state.dialogue.messages[-1].role == "assistant" else None
@@ -38,16 +42,18 @@ def idle(state: State) -> Reason | None:
 
 @Stop
 def given_up(state: State) -> Reason | None:
-    """The model says that it is done, and has changed nothing since it was told otherwise."""
-    last = state.last
-    if not isinstance(last, CodeMessage) or not last.repeats:
+    """End if the model says that it is done, and has changed nothing since its last `done` was rejected."""
+    latest = state.last
+    if not isinstance(latest, CodeMessage) or not latest.repeats:
         return None
     outcome = next(iter(outcomes_in(reversed(state.progress.messages))), None)
     if outcome is not None and outcome.passed:
         return Reason("unverified", why_unverified(state, outcome))
     if outcome is not None and (reason := contradiction(outcome)) is not None:
         return reason
-    explanation = f", and says: {one_line(last.text, width=_MOST_SAID)}" if last.text.strip() else ""
+    explanation = (
+        f", and says: {one_line(latest.text, width=_EXPLANATION_CHARACTERS)}" if latest.text.strip() else ""
+    )
     return Reason("unsolved", f"the model submitted the same code twice{explanation}")
 
 
@@ -56,13 +62,15 @@ def _passed(state: State) -> Reason | None:
     reason = tests_pass(state)
     if reason is None or reason.status == "solved":
         return reason
-    is_visible = state.settings.accept_unverified or state.settings.chat  # there the user sees it at once
+    is_visible = (
+        state.settings.accept_unverified or state.settings.chat
+    )  # a chat shows the result to the user at once
     return reason if is_visible or _is_remarked(state) or budget_reached(state) is not None else None
 
 
 @Stop
 def _contradicts(state: State) -> Reason | None:
-    """Only given tests fail that it edits: told once where they show nothing; then the user decides."""
+    """End if only given tests fail that the change edits; the model is told once, then the user decides."""
     reason = contradiction(state.outcome) if state.outcome is not None else None
     if reason is None:
         return None
@@ -75,7 +83,7 @@ def _contradicts(state: State) -> Reason | None:
 
 
 def _is_remarked(state: State) -> bool:
-    """Whether the model was told already that nothing shows its work."""
+    """Return whether the model was told already that nothing shows its work."""
     outcomes = outcomes_in(state.progress.messages)
-    tried = 2 if state.codes[-1].check else 1  # a check that shows nothing is told, too
-    return sum(outcome.passed for outcome in outcomes) > tried
+    check_count = 2 if state.codes[-1].check else 1  # an inconclusive check of the model is reported, too
+    return sum(outcome.passed for outcome in outcomes) > check_count

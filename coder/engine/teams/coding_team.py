@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CodingTeam:
-    """The Planner where a plan is wanted, then the Coder."""
+    """The Planner if the run needs a plan, then the Coder."""
 
     acts: bool | None = False
-    """The Coder works by tools; None: where its model can."""
+    """Whether the Coder works by tools; None: it does if its model can."""
     expert_after: int | None = None
-    """Failed outcomes after which the model of the role `expert` goes on with the dialogue."""
+    """Failed outcomes after which the model of the role `expert` continues the dialogue."""
     completes: bool = False
-    """A model that continues texts completes a beginning of its answer, and nobody plans."""
+    """Whether a model that continues texts completes a given beginning, without a plan."""
 
     def next(self, state: State) -> "Participant":
-        """Whose turn it is."""
+        """Return the participant that speaks next."""
         if self._awaits_plan(state):
-            from coder.engine.participants.planner import Planner  # most tasks have no plan
+            from coder.engine.participants.planner import Planner  # imported late: most tasks have no plan
 
             return Planner(acts=self.acts is not False)
         if self.completes and continues_text(state.model):
@@ -43,25 +43,26 @@ class CodingTeam:
         return Coder(Role(name=EXPERT) if is_expert else Role(), acts=self.acts)
 
     def _awaits_plan(self, state: State) -> bool:
-        """Whether a plan comes first; a model that acts plans by itself unless the user wants one."""
+        """Return whether to plan first; with tools, the Coder plans itself unless the user wants a plan."""
         is_named = state.settings.plan is True or "plan" in state.settings.approve
         return not self.completes and (is_named or self.acts is False) and awaits_plan(state)
 
 
 def has_failed(state: State, times: int) -> bool:
-    """Whether so many outcomes failed, counting repeated answers, or a model with tools changed nothing."""
-    failed = sum(not outcome.passed for _, outcome in tried(state))
-    repeated = sum(code.repeats for code in state.codes)
+    """Return whether so many outcomes failed or were repeated, or a model with tools changed nothing."""
+    failed_count = sum(not outcome.passed for _, outcome in tried(state))
+    repeated_count = sum(code.repeats for code in state.codes)
     is_idle = any(not code.is_change and not code.repeats for code in state.codes)
-    return failed + repeated >= times or (is_idle and bool(state.dialogue.messages_of(CODER)))
+    return failed_count + repeated_count >= times or (is_idle and bool(state.dialogue.messages_of(CODER)))
 
 
 def coding_stop(acts: bool | None, expert_after: int | None) -> Stop:
-    """End as a run by tools or by repairs does, except where the second model takes a failure over.
+    """Return the stop of a run by tools or repairs; it doesn't end a failure that the second model takes
+    over.
 
     Args:
-        acts: as of the team; None: by tools where a dialogue with tools has begun.
-        expert_after: as of the team.
+        acts: as in CodingTeam; None: by tools if a dialogue with tools has begun.
+        expert_after: as in CodingTeam.
     """
 
     def rule(state: State) -> Reason | None:
@@ -73,7 +74,9 @@ def coding_stop(acts: bool | None, expert_after: int | None) -> Stop:
             reason = default_stop()(state)
         if expert_after is None or reason is None or reason.status not in ("unsolved", "stuck"):
             return reason
-        is_left = has_failed(state, expert_after) and all(code.author != EXPERT for code in state.codes)
-        return None if is_left else reason
+        expert_is_next = has_failed(state, expert_after) and all(
+            code.author != EXPERT for code in state.codes
+        )
+        return None if expert_is_next else reason
 
     return Stop(rule)

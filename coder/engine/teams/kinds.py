@@ -1,4 +1,7 @@
-"""Kinds of teams: Selector, Handoff, Panel and Orchestrated. RoundRobin is what all of them fall back on."""
+"""Kinds of teams:
+
+Selector, Handoff, Panel and Orchestrated. All of them use RoundRobin's order as a fallback.
+"""
 
 from collections.abc import Iterator
 from typing import Literal, Self
@@ -24,82 +27,82 @@ from coder.run.message import (
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, contradicts_tests, going_round, stuck, tests_pass
 
-_QUIET = 2
-"""Outcomes in a row without progress, after which an orchestrator is asked."""
+_QUIET_OUTCOMES = 2
+"""Outcomes in a row without progress after which the orchestrator speaks."""
 
 
 class Selector(TeamSpec):
-    """Members that a model chooses among, before each turn."""
+    """Team in which a model chooses a member before each turn."""
 
     kind: Literal["selector"] = "selector"
     brief: str = ""
-    """How to choose."""
+    """Instructions for the choice."""
     repeats: bool = False
-    """The last speaker may be chosen again."""
+    """Whether the last speaker may be chosen again."""
 
-    def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
-        """The one who was chosen; before that, the one who chooses."""
-        last = state.last
-        if isinstance(last, ChoiceMessage) and last.within == within:
-            return self.find_node(last.to) or self.after(state, within)
-        spoke = speaker_of(state, within)
-        nodes = [node for node in self.speakers if self.repeats or node.name != spoke] or self.speakers
+    def choose(self, state: State, within: Place) -> Member | Nested | Participant:
+        """Return the chosen member, or the picker if no choice was made yet."""
+        latest = state.last
+        if isinstance(latest, ChoiceMessage) and latest.within == within:
+            return self.find_node(latest.to) or self.next_in_order(state, within)
+        last_speaker = speaker_of(state, within)
+        nodes = [node for node in self.speakers if self.repeats or node.name != last_speaker] or self.speakers
         if len(nodes) == 1:
             return nodes[0]
-        return Picker(_about(nodes), within, self.brief, otherwise=self.after(state, within).name)
+        return Picker(_roles(nodes), within, self.brief, otherwise=self.next_in_order(state, within).name)
 
 
 class Handoff(TeamSpec):
-    """Members that hand over to one another, or to the user."""
+    """Team whose members hand over to one another, or to the user."""
 
     kind: Literal["handoff"] = "handoff"
 
-    def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
-        """The one it was handed to."""
-        last = state.last
-        if last is None or last.within != within:
-            return self.after(state, within)
-        to = last.to if isinstance(last, HandoffMessage) else ""
-        if isinstance(last, AnswerMessage):
-            to = speaker_of(state, within)
-        return self.find_node(to) or self.after(state, within)
+    def choose(self, state: State, within: Place) -> Member | Nested | Participant:
+        """Return the member that the last speaker handed over to."""
+        latest = state.last
+        if latest is None or latest.within != within:
+            return self.next_in_order(state, within)
+        receiver = latest.to if isinstance(latest, HandoffMessage) else ""
+        if isinstance(latest, AnswerMessage):
+            receiver = speaker_of(state, within)
+        return self.find_node(receiver) or self.next_in_order(state, within)
 
     def hands_to(self, member: Member) -> tuple[str, ...]:
-        """All but itself, and the user."""
+        """Return the names of all other members, and the user."""
         return (*(node.name for node in self.speakers if node.name != member.name), HUMAN)
 
 
 class Panel(TeamSpec):
-    """Members that give words, unheard by one another within a round; `then` speaks after each."""
+    """Team whose members answer without reading one another in a round; `then` speaks after each round."""
 
     kind: Literal["panel"] = "panel"
     members: tuple[Member, ...] = Field(min_length=1)
     then: Member | None = None
 
     def leaves(self) -> Iterator[Member]:
-        """All members, and who sums up."""
+        """Yield all members, then the member that sums up."""
         yield from self.members
         if self.then is not None:
             yield self.then
 
-    def acting(self, acts: bool) -> Self:
-        """The same, where the one who sums up acts or doesn't, if it leaves that open."""
+    def with_acts(self, acts: bool) -> Self:
+        """Return the panel with `acts` set for the member that sums up, unless it has a value."""
         then = self.then
         if then is None or then.acts is not None:
             return self
         return self.model_copy(update={"then": then.model_copy(update={"acts": acts})})
 
-    def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
-        """All who have not spoken in this round, at once; then the one who sums up."""
-        spoke = self._spoken(state, within)
-        waiting = [node for node in self.members if node.name not in spoke]
-        if not waiting and self.then is not None:
+    def choose(self, state: State, within: Place) -> Member | Nested | Participant:
+        """Return all members that have not spoken in this round, concurrently; then the one that sums up."""
+        speakers_so_far = self._speakers_of_round(state, within)
+        silent_members = [node for node in self.members if node.name not in speakers_so_far]
+        if not silent_members and self.then is not None:
             return self.then
-        speakers = waiting or self.members
-        return Together(tuple(member.taking_part(within, is_in_words=True) for member in speakers))
+        speakers = silent_members or self.members
+        return Together(tuple(member.participant_for(within, is_in_words=True) for member in speakers))
 
-    def _spoken(self, state: State, within: Place) -> set[str]:
-        """Who has spoken since the last round's end."""
+    def _speakers_of_round(self, state: State, within: Place) -> set[str]:
+        """Return the names of members that have spoken since the last round's end."""
         authors: set[str] = set()
         names = {node.name for node in self.members}
         for message in reversed(state.progress.messages):
@@ -114,53 +117,70 @@ class Panel(TeamSpec):
 
 
 class Orchestrated(TeamSpec):
-    """Members that a plan of an orchestrator gives their parts; measured progress spares it.
+    """Team whose members get their parts from an orchestrator's plan, which is only revised without progress.
 
-    After Magentic-One (Fourney et al., 2024), whose ledger is asked for at every turn.
+    After Magentic-One (Fourney et al., 2024), which asks for the ledger at every turn.
     """
 
     kind: Literal["orchestrated"] = "orchestrated"
     stalls: int = Field(default=3, ge=1, le=100)
-    """Looks of the orchestrator without progress between, after which it plans anew."""
+    """Reviews of the orchestrator without progress after which it makes a new plan."""
     replans: int = Field(default=2, ge=0, le=100)
-    """New plans, after which it is stuck."""
+    """New plans after which the team is stuck."""
 
-    def chosen(self, state: State, within: Place) -> Member | Nested | Participant:
-        """The next step's member; the orchestrator where there is no plan, or no progress."""
+    def choose(self, state: State, within: Place) -> Member | Nested | Participant:
+        """Return the next step's member; the orchestrator if there is no plan or no progress."""
         messages = state.progress.messages
         plans = [
-            (i, m) for i, m in enumerate(messages) if isinstance(m, LedgerMessage) and m.within == within
+            (index, message)
+            for index, message in enumerate(messages)
+            if isinstance(message, LedgerMessage) and message.within == within
         ]
         if not plans:
-            return Orchestrator(_about(self.speakers), within, is_new=True)
-        at, plan = plans[-1]
-        deep = len(within)
-        own = [
-            m for m in messages if m.within == within or (m.within[:deep] == within and m.kind != "ledger")
+            return Orchestrator(_roles(self.speakers), within, is_new=True)
+        plan_index, plan = plans[-1]
+        depth = len(within)
+        team_messages = [
+            message
+            for message in messages
+            if message.within == within or (message.within[:depth] == within and message.kind != "ledger")
         ]
-        since = _since_progress(own)
-        looked = max((i for i, m in enumerate(since) if m.kind == "ledger"), default=0)
-        if sum(_failing(m) is not None for m in since[looked + 1 :]) >= _QUIET:
-            looks = sum(m.kind == "ledger" for m in since)
-            return Orchestrator(_about(self.speakers), within, is_new=looks % self.stalls == 0)
-        states = [state.with_messages(messages[: i + 1]) for i in range(at + 1, len(messages))]
-        steps_done = sum(self._ends_step(until, within) for until in states)
+        recent_messages = _since_progress(team_messages)
+        last_review = max(
+            (index for index, message in enumerate(recent_messages) if message.kind == "ledger"), default=0
+        )
+        if (
+            sum(_failing_count(message) is not None for message in recent_messages[last_review + 1 :])
+            >= _QUIET_OUTCOMES
+        ):
+            review_count = sum(message.kind == "ledger" for message in recent_messages)
+            return Orchestrator(_roles(self.speakers), within, is_new=review_count % self.stalls == 0)
+        states = [
+            state.with_messages(messages[: index + 1]) for index in range(plan_index + 1, len(messages))
+        ]
+        steps_done = sum(self._ends_step(state_then, within) for state_then in states)
         steps = [step.member for step in plan.ledger.steps]
         if steps_done < len(steps) and (node := self.find_node(steps[steps_done])) is not None:
             return node
-        return self.after(state, within)
+        return self.next_in_order(state, within)
 
     def _ends_step(self, state: State, within: Place) -> bool:
-        """Whether a step of the plan ends with the last message: a member's, or of a team that is through."""
-        last = state.last
-        if last is None or last.kind not in TURNS or last.within[: len(within)] != within:
+        """Return whether the last message ends a plan's step: a member's, or the last of a finished
+        nested team.
+        """
+        latest = state.last
+        if latest is None or latest.kind not in TURNS or latest.within[: len(within)] != within:
             return False
-        node = self.find_node(last.within[len(within)]) if last.within != within else None
+        node = self.find_node(latest.within[len(within)]) if latest.within != within else None
         return not isinstance(node, Nested) or node.is_over(state, within)
 
     def given_up(self, state: State, within: Place = ()) -> Reason | None:
-        """Done, as far as the orchestrator knows; or stuck after so many plans."""
-        ledgers = [m for m in state.progress.messages if isinstance(m, LedgerMessage) and m.within == within]
+        """Return the reason to end: the orchestrator is satisfied, or all new plans brought no progress."""
+        ledgers = [
+            message
+            for message in state.progress.messages
+            if isinstance(message, LedgerMessage) and message.within == within
+        ]
         if ledgers and ledgers[-1].ledger.satisfied:
             return Reason("unverified", "the orchestrator is satisfied; nothing shows that the task is done")
         if len(ledgers) > 1 + self.stalls * (self.replans + 1):
@@ -168,8 +188,8 @@ class Orchestrated(TeamSpec):
         return None
 
 
-def _failing(message: Message) -> int | None:
-    """How many checks fail; None of what wasn't run."""
+def _failing_count(message: Message) -> int | None:
+    """Return how many checks fail; None if the message is no outcome."""
     outcome = outcome_in(message)
     if outcome is None:
         return None
@@ -177,38 +197,38 @@ def _failing(message: Message) -> int | None:
 
 
 def _since_progress(messages: list[Message]) -> list[Message]:
-    """The messages after the latest outcome that was better than all before it."""
-    best, at = None, 0
-    for i, message in enumerate(messages):
-        failing = _failing(message)
-        if failing is not None and (best is None or failing < best):
-            best, at = failing, i
-    return messages[at:]
+    """Return the messages after the latest outcome that was better than all before it."""
+    fewest_failing, start = None, 0
+    for index, message in enumerate(messages):
+        failing = _failing_count(message)
+        if failing is not None and (fewest_failing is None or failing < fewest_failing):
+            fewest_failing, start = failing, index
+    return messages[start:]
 
 
-def _about(nodes: list[Member | Nested]) -> dict[str, str]:
-    """What each of them is for, by name."""
+def _roles(nodes: list[Member | Nested]) -> dict[str, str]:
+    """Return the roles of members and nested teams by name."""
     return {node.name: node.brief for node in nodes}
 
 
-def stop_of(team: TeamSpec, written: str | None, own: Stop | None = None) -> Stop:
-    """When a team ends: what ends every team, and its conditions, as they are written or one's own."""
-    ends = tests_pass | contradicts_tests | going_round | stuck
+def stop_of(team: TeamSpec, condition: str | None, custom: Stop | None = None) -> Stop:
+    """Return the stop of a team: the conditions of every team, the logged condition, and one from Python."""
+    combined = tests_pass | contradicts_tests | going_round | stuck
     if isinstance(team, Orchestrated):
-        ends = ends | _of_members(Stop(team.given_up))
-    if written is not None:
-        ends = ends | _of_members(condition_of(written))
-    return ends | _of_members(own) if own is not None and not own.text else ends
+        combined = combined | _after_execution(Stop(team.given_up))
+    if condition is not None:
+        combined = combined | _after_execution(condition_of(condition))
+    return combined | _after_execution(custom) if custom is not None and not custom.text else combined
 
 
-def _of_members(stop: Stop) -> Stop:
-    """A condition of a team's: it ends nothing before written code was run, and what failed is unsolved."""
+def _after_execution(stop: Stop) -> Stop:
+    """Return a team's condition as a stop that waits for the code to run, and calls a failure unsolved."""
 
     def rule(state: State) -> Reason | None:
         reason = None if state.awaits_execution else stop(state)
         outcome = decisive_outcome(state)
-        fits = outcome is None or outcome.passed or bool(outcome.contradicts)
-        if reason is None or reason.status != "unverified" or fits:
+        agrees = outcome is None or outcome.passed or bool(outcome.contradicts)
+        if reason is None or reason.status != "unverified" or agrees:
             return reason
         return Reason("unsolved", reason.text)
 

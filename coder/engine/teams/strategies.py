@@ -1,4 +1,4 @@
-"""Strategies: rows of one table, which say what tools the Coder has, and the limits of its attempts."""
+"""Strategies: a table of the Coder's tools and the limits of its attempts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from coder.base.errors import UsageError
 from coder.engine.loop import Team
 from coder.engine.teams.coding_team import CodingTeam, coding_stop
-from coder.engine.teams.team_settings import OWN_STOP, check_team, leaves_open, with_stop, with_team
+from coder.engine.teams.team_settings import OWN_STOP, check_team, has_open_acts, with_stop, with_team
 from coder.models.abilities import Abilities, abilities_of, continues_text, takes_tools
 from coder.models.model import Model
 from coder.run.message import EXPERT
@@ -19,36 +19,36 @@ from coder.run.termination import Stop
 if TYPE_CHECKING:
     from coder.environment.workbench import Workbench
 
-_UNKNOWN = Abilities()
+_UNKNOWN_ABILITIES = Abilities()
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A row of the table."""
+    """A row of the table of strategies."""
 
     acts: bool | None = False
-    """The Coder has tools; None: where its model can use them."""
+    """Whether the Coder has tools; None: it does if its model can use them."""
     completes: bool = False
-    """A small model continues the beginning of an answer."""
+    """Whether a small model continues the beginning of an answer."""
     expert_after: int | None = None
-    """Failed outcomes after which the model of the role `expert` goes on."""
+    """Failed outcomes after which the model of the role `expert` continues."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    """Limits where the user names none."""
+    """Limits that apply if the user names none."""
     limits: Mapping[str, Any] = field(default_factory=dict)
-    """Limits whatever the user names."""
+    """Limits that override the user's."""
     is_all_attempts: bool = False
-    """Each call is an attempt, unless the user names how many attempts there are."""
+    """Whether each call is an attempt, unless the user names the number of attempts."""
 
     def team(self) -> CodingTeam:
-        """Who takes turns."""
+        """Return the team of the strategy."""
         return CodingTeam(acts=self.acts, completes=self.completes, expert_after=self.expert_after)
 
     def stop(self) -> Stop:
-        """When the run ends."""
+        """Return the stop of the strategy."""
         return coding_stop(self.acts, self.expert_after)
 
     def limit(self, budget: Budget) -> Budget:
-        """The limits of a run for which the user named `budget`."""
+        """Return the limits of a run for which the user named `budget`."""
         defaults = {"samples": budget.max_calls} if self.is_all_attempts else self.defaults
         return budget.with_defaults(defaults).model_copy(update=dict(self.limits))
 
@@ -66,48 +66,53 @@ async def choose_strategy(
     settings: Settings,
     task: Task,
     model: Model,
-    bench: "Workbench",
+    workbench: "Workbench",
     *,
     team: Team | None = None,
     stop: Stop | None = None,
 ) -> Settings:
-    """The settings with a strategy and its limits, or with a team.
+    """Return the settings with a strategy and its limits, or with a team.
 
-    Sessions are tried only for a model that is to act.
+    The sandbox is only asked for sessions if the model is to work by tools.
 
     Raises:
         UsageError: the strategy, or the team, can't be used with this task, model or sandbox.
     """
-    able = abilities_of(model)
+    abilities = abilities_of(model)
     if team is not None:
-        from coder.engine.teams.spec import TeamSpec  # most runs have no team
+        from coder.engine.teams.spec import TeamSpec  # imported late: most runs have no team
 
         acts = False
         if isinstance(team, TeamSpec):
-            await check_team(settings, team, bench)
-            can_act = leaves_open(team) and _acts(settings, model.name, able)
-            acts = can_act and await bench.has_sessions()
-        chosen = with_team(settings, team, stop, acts=acts)
-        check_tools(chosen, bench)
-        return chosen
-    chosen = apply_strategy(settings, task, model=model.name, able=able)
-    if chosen.strategy == "act" and not await bench.has_sessions():
-        chosen = apply_strategy(settings, task, model=model.name, able=able, sessions=False)
-    check_tools(chosen, bench)
-    return with_stop(chosen, stop)
+            await check_team(settings, team, workbench)
+            can_act = has_open_acts(team) and _acts(settings, model.name, abilities)
+            acts = can_act and await workbench.has_sessions()
+        new_settings = with_team(settings, team, stop, acts=acts)
+        check_tools(new_settings, workbench)
+        return new_settings
+    new_settings = apply_strategy(settings, task, model=model.name, abilities=abilities)
+    if new_settings.strategy == "act" and not await workbench.has_sessions():
+        new_settings = apply_strategy(settings, task, model=model.name, abilities=abilities, sessions=False)
+    check_tools(new_settings, workbench)
+    return with_stop(new_settings, stop)
 
 
 def apply_strategy(
-    settings: Settings, task: Task, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
+    settings: Settings,
+    task: Task,
+    *,
+    model: str,
+    abilities: Abilities = _UNKNOWN_ABILITIES,
+    sessions: bool = True,
 ) -> Settings:
-    """The settings with one strategy in them, and its limits.
+    """Return the settings with one strategy and its limits.
 
     Raises:
-        UsageError: the strategy wants a second model, sessions or attempts, and there are none.
+        UsageError: the strategy needs a second model, sessions or attempts, and there are none.
     """
     name = settings.strategy
     if name is None or name == "auto":
-        name = strategy_for(settings, task, model=model, able=able, sessions=sessions)
+        name = strategy_for(settings, task, model=model, abilities=abilities, sessions=sessions)
     if name == "escalate" and EXPERT not in settings.roles:
         raise UsageError("--strategy escalate needs a second model. Name it: --strong-model PROVIDER/MODEL")
     if name == "act" and not sessions:
@@ -126,12 +131,19 @@ def apply_strategy(
 
 
 def strategy_for(
-    settings: Settings, task: Task, *, model: str, able: Abilities = _UNKNOWN, sessions: bool = True
+    settings: Settings,
+    task: Task,
+    *,
+    model: str,
+    abilities: Abilities = _UNKNOWN_ABILITIES,
+    sessions: bool = True,
 ) -> StrategyName:
-    """The strategy of `auto`: by what the model can do, unless the user named a second model or repairs."""
+    """Return the strategy of `auto`: by the model's abilities, unless the user named a second model or
+    repairs.
+    """
     if EXPERT in settings.roles:
         return "escalate"
-    if sessions and _acts(settings, model, able):
+    if sessions and _acts(settings, model, abilities):
         return "act"
     is_one_function = task.workspace is None and task.test_command is None and not task.test_files
     if continues_text(model) and settings.plan is None and is_one_function:
@@ -139,15 +151,15 @@ def strategy_for(
     return "repair"
 
 
-def _acts(settings: Settings, model: str, able: Abilities) -> bool:
-    return takes_tools(model, able) and "repairs" not in settings.budget.model_fields_set
+def _acts(settings: Settings, model: str, abilities: Abilities) -> bool:
+    return takes_tools(model, abilities) and "repairs" not in settings.budget.model_fields_set
 
 
 def check_tools(settings: Settings, bench: "Workbench") -> None:
-    """Check that the user's functions can be tools, and are for a model that acts.
+    """Check that the user's functions can be tools, and that the run's model calls tools.
 
     Raises:
-        UsageError: they can't, or aren't.
+        UsageError: they can't, or it doesn't.
     """
     if functions := [tool for tool in bench.tools if callable(tool)]:
         from coder.tools.registry import require_functions
@@ -160,12 +172,12 @@ def check_tools(settings: Settings, bench: "Workbench") -> None:
 
 
 def makes_attempts(settings: Settings) -> bool:
-    """Whether the work of a run that has begun is done by attempts in runs of their own."""
+    """Return whether the work of a run that has begun is done by attempts in runs of their own."""
     return settings.team is None and settings.budget.samples > 1 and not settings.chat
 
 
 def team_and_stop(settings: Settings, team: Team | None, stop: Stop | None) -> tuple[Team, Stop]:
-    """The team and the stop of a run that has begun, of its log or as they are given."""
+    """Return the team and the stop of a run that has begun, from its log or as given."""
     if isinstance(settings.team, dict):
         from coder.engine.teams.kinds import stop_of
         from coder.engine.teams.spec import team_of
@@ -181,12 +193,12 @@ def team_and_stop(settings: Settings, team: Team | None, stop: Stop | None) -> t
 
 
 def strategy_of(settings: Settings) -> Strategy:
-    """The row of a run that has begun; that of `repair`, which sets no limits, beside a team."""
+    """Return the strategy of a run that has begun; with a team, `repair`, which sets no limits."""
     name = settings.strategy
     return STRATEGIES["repair" if settings.team is not None or name is None or name == "auto" else name]
 
 
 def named_limits(settings: Settings, budget: Budget) -> Budget:
-    """The limits of a run that differ from its strategy's defaults."""
-    usual = strategy_of(settings).limit(Budget())
-    return Budget(**{name: limit for name, limit in budget if limit != getattr(usual, name)})
+    """Return the limits of a run that differ from its strategy's defaults."""
+    default_budget = strategy_of(settings).limit(Budget())
+    return Budget(**{name: limit for name, limit in budget if limit != getattr(default_budget, name)})

@@ -1,4 +1,4 @@
-"""The settings of a run by a team: the team itself where it is data, else its name."""
+"""The settings of a run by a team: the team itself if it is data, else its name."""
 
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from coder.environment.workbench import Workbench
 
 OWN_STOP = "custom"
-"""In the log for a stop that is no condition: a resume needs it again."""
+"""The log's word for a stop without a text, which a resume must be given again."""
 
 
 def with_roles(settings: Settings, team: Team | None) -> Settings:
-    """The settings with the models that members of a team name."""
+    """Return the settings with the models that members of a team name."""
     if team is None or not hasattr(team, "leaves"):
         return settings
     roles = {member.name: member.model for member in team.leaves() if member.model}
@@ -25,28 +25,28 @@ def with_roles(settings: Settings, team: Team | None) -> Settings:
 
 
 async def check_team(settings: Settings, team: "TeamSpec", bench: "Workbench") -> None:
-    """Check that the settings and the run's tools are such as the team can have.
+    """Check that a team can work with the settings and the run's tools.
 
     Raises:
-        UsageError: the settings name what the team doesn't do, or a member a tool that isn't given.
+        UsageError: the settings name what the team doesn't do, or a member names a tool that isn't given.
     """
     if settings.strategy not in ("auto", None) or "samples" in settings.budget.model_fields_set:
         raise UsageError("A team has its own rules: name no strategy and no samples (--strategy, --samples).")
     if "plan" in settings.approve and all(member.name != "planner" for member in team.leaves()):
         raise UsageError("--approve plan beside --team: the team has no member `planner`, who asks about it.")
-    if wanted := {tool for member in team.leaves() for tool in member.tools or ()}:
+    if tool_names := {tool for member in team.leaves() for tool in member.tools or ()}:
         from coder.tools.registry import tools_of
 
         available = {tool.spec.name for tool in await tools_of((*bench.tools, *bench.optional_tools))}
-        if unknown := sorted(wanted - available):
+        if unknown := sorted(tool_names - available):
             listing = ", ".join(sorted(available)) or "none"
             raise UsageError(
                 f"A member names the tool {unknown[0]!r}, and the run has {listing}. Give it: --tool or --mcp"
             )
 
 
-def leaves_open(team: "TeamSpec") -> bool:
-    """Whether a member is to work by tools where its model can."""
+def has_open_acts(team: "TeamSpec") -> bool:
+    """Return whether a member is to work by tools if its model can."""
     return any(member.acts is None for member in team.leaves())
 
 
@@ -56,18 +56,20 @@ def with_stop(settings: Settings, stop: Stop | None) -> Settings:
 
 
 def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) -> Settings:
-    """The settings of a run of this team: the team itself where it is data, else its name.
+    """Return the settings of a run of this team: the team itself if it is data, else its name.
 
     Args:
-        acts: members that leave it open work by tools.
+        acts: whether members without a value of `acts` work by tools.
     """
     from coder.engine.teams.spec import TeamSpec
 
-    alone = with_stop(settings.model_copy(update={"strategy": None}), stop)
+    team_settings = with_stop(settings.model_copy(update={"strategy": None}), stop)
     if not isinstance(team, TeamSpec):
         name = f"{type(team).__module__}:{type(team).__qualname__}"
-        return alone.model_copy(
+        return team_settings.model_copy(
             update={"team": name, "budget": settings.budget.model_copy(update={"samples": 1})}
         )
-    spec = team.acting(acts).model_dump(mode="json", exclude_defaults=True)
-    return alone.model_copy(update={"budget": settings.budget.with_defaults(MANY_STEPS), "team": spec})
+    spec = team.with_acts(acts).model_dump(mode="json", exclude_defaults=True)
+    return team_settings.model_copy(
+        update={"budget": settings.budget.with_defaults(MANY_STEPS), "team": spec}
+    )

@@ -1,4 +1,4 @@
-"""What a participant may do in its turn: ask a model, logged before and after; ask the human; open a sandbox.
+"""One participant's turn: ask a model, with calls logged; ask the user; open a sandbox.
 
 Read turn, logged_calls.
 """

@@ -1,4 +1,4 @@
-"""Turn: what a participant may do while it speaks: ask the model, and use the sandboxes.
+"""Turn: lets a participant ask the model and use the sandboxes.
 
 Every effect is logged. An interrupted turn restarts; logged answers are replayed.
 """
@@ -23,12 +23,12 @@ from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import nothing_to_mend
 
-_REQUESTS_S = 0.2
-"""Between two looks for a request to stop."""
-MOST_SHRINKS = 4
-MOST_CONTINUATIONS = 2
-MOST_CHARACTERS_A_TOKEN = 16
-"""A longer answer was truncated by us: its endpoint has no limit."""
+_POLL_S = 0.2
+"""Seconds between two checks for a request to stop."""
+MAX_SHRINKS = 4
+MAX_CONTINUATIONS = 2
+MAX_CHARACTERS_PER_TOKEN = 16
+"""Upper bound for plausible answers: a longer answer comes from an endpoint that ignores the limit."""
 
 
 class Turn:
@@ -43,24 +43,24 @@ class Turn:
         bench: Workbench,
         baseline: Callable[[float | None], Awaitable[None]] | None = None,
     ) -> None:
-        """Begin a turn; `baseline` logs the tests' state before the work, if known in so many seconds."""
+        """Begin a turn; `baseline` waits up to so many seconds for the state of the tests before the work."""
         self.participant = participant
         self.bench = bench
         self.journal = journal
         self.limit: asyncio.Timeout | None = None
-        """Ends the turn when the run's time is over; it doesn't run while a person is asked."""
+        """Timer that ends the turn when the run's time is up; paused while a person is asked."""
         self._baseline = baseline
         self._model = model_for(model, participant)
         self._calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor)
 
     async def baseline(self, within_s: float | None = None) -> None:
-        """Wait until the state holds the run's baseline, where it has one.
+        """Wait until the state holds the run's baseline, if the run has one.
 
         Args:
-            within_s: None waits until it is known; 0 takes what is known now.
+            within_s: longest wait in seconds; None waits without a limit, and 0 doesn't wait.
 
         Raises:
-            UsageError: the test command can decide nothing.
+            UsageError: the test command gives no verdict.
         """
         if self._baseline is not None:
             await self._baseline(within_s)
@@ -81,15 +81,17 @@ class Turn:
     async def question(
         self, question: Question, *, key: str = "", otherwise: Decision | None = None
     ) -> Decision:
-        """A person's answer, from the log when it is there (`Journal.ask`); it takes none of the run's time.
+        """Ask a person and return the answer, or the logged answer (see `Journal.ask`).
+
+        The wait takes none of the run's time.
 
         Raises:
             Waits: nobody can answer now.
         """
         limit, loop = self.limit, asyncio.get_running_loop()
-        if limit is None or (ends := limit.when()) is None:
+        if limit is None or (end_time := limit.when()) is None:
             return await self.journal.ask(question, key=key, otherwise=otherwise)
-        seconds_left = ends - loop.time()
+        seconds_left = end_time - loop.time()
         limit.reschedule(None)
         answer = await self.journal.ask(question, key=key, otherwise=otherwise)
         limit.reschedule(loop.time() + seconds_left)
@@ -97,38 +99,38 @@ class Turn:
 
     @property
     def state(self) -> State:
-        """The run's state now."""
+        """The run's current state."""
         return self.journal.state
 
     @property
     def abilities(self) -> Abilities:
-        """What is known of the model of this turn."""
+        """The abilities of this turn's model."""
         return abilities_of(self._model)
 
     @property
     def can_act(self) -> bool:
-        """Whether the model of this turn can work by tools."""
+        """Whether this turn's model can call tools."""
         return takes_tools(self._model.name, self.abilities)
 
     async def ask(self, messages: Sequence[ChatMessage], *, sampling: Sampling) -> str:
-        """The model's answer to one conversation, from the log when it is there already.
+        """Return the model's answer to a conversation, or the logged answer.
 
         A conversation that is too long for the model is shortened; a truncated answer is continued.
 
         Raises:
-            BudgetSpent: the call would go over a limit.
-            ModelError: the model failed for good.
+            BudgetSpent: the call would exceed a limit.
+            ModelError: the model failed, also after retries.
         """
-        sent = self._calls.redacted(messages)
-        for _ in range(MOST_SHRINKS):
+        request = self._calls.redacted(messages)
+        for _ in range(MAX_SHRINKS):
             try:
-                return await self._whole(sent, sampling)
+                return await self._whole_answer(request, sampling)
             except ContextTooLong:
-                shorter = shorten_longest(sent)
+                shorter = shorten_longest(request)
                 if shorter is None:
                     raise
-                sent = shorter
-        return await self._whole(sent, sampling)
+                request = shorter
+        return await self._whole_answer(request, sampling)
 
     async def answer(
         self,
@@ -138,42 +140,48 @@ class Turn:
         form: Form | None = None,
         in_dialogue: bool = False,
     ) -> CallAnswered:
-        """The model's answer to one call, with its tool calls.
+        """Return the model's answer to one call, with its tool calls.
 
-        A brief answer gets the full limit where the model used its own up on reasoning.
+        The call is repeated with the full token limit if reasoning used up a smaller one.
 
         Args:
-            in_dialogue: the request is the run's dialogue with additions: the log keeps only these.
+            in_dialogue: the request extends the run's dialogue, so the log keeps only the new messages.
 
         Raises:
-            BudgetSpent: the call would go over a limit.
-            ModelError: the model failed for good.
+            BudgetSpent: the call would exceed a limit.
+            ModelError: the model failed, also after retries.
         """
-        sent = self._calls.redacted(messages)
-        answer = await self._calls.call(self._model, sent, sampling, form, in_dialogue=in_dialogue)
-        most = self.state.settings.max_answer_tokens
-        if is_spent_on_reasoning(answer) and sampling.max_tokens is not None and sampling.max_tokens != most:
-            more = sampling.model_copy(update={"max_tokens": most})
-            answer = await self._calls.call(self._model, sent, more, form, in_dialogue=in_dialogue)
+        request = self._calls.redacted(messages)
+        answer = await self._calls.call(self._model, request, sampling, form, in_dialogue=in_dialogue)
+        max_tokens = self.state.settings.max_answer_tokens
+        if (
+            is_spent_on_reasoning(answer)
+            and sampling.max_tokens is not None
+            and sampling.max_tokens != max_tokens
+        ):
+            full_sampling = sampling.model_copy(update={"max_tokens": max_tokens})
+            answer = await self._calls.call(
+                self._model, request, full_sampling, form, in_dialogue=in_dialogue
+            )
         if is_spent_on_reasoning(answer):
-            reached = no_room(
+            limit_event = no_room(
                 answer, self.state.spend.budget, bound_by=self._calls.bound_by, own=self.abilities.max_output
             )
-            await self.journal.append(reached)
-            raise BudgetSpent(reached.text)
+            await self.journal.append(limit_event)
+            raise BudgetSpent(limit_event.text)
         return answer
 
-    async def _whole(self, sent: list[ChatMessage], sampling: Sampling) -> str:
-        """The text of an answer, continued where it was truncated."""
-        if self._is_known_as_too_long(sent, sampling):
+    async def _whole_answer(self, request: list[ChatMessage], sampling: Sampling) -> str:
+        """Return the text of an answer, continued if it was truncated."""
+        if self._is_known_as_too_long(request, sampling):
             raise ContextTooLong("an earlier start of this turn has found out")
-        answer = await self.answer(sent, sampling=sampling)
+        answer = await self.answer(request, sampling=sampling)
         text = answer.text
-        for _ in range(MOST_CONTINUATIONS):
+        for _ in range(MAX_CONTINUATIONS):
             if not self._can_go_on(answer, sampling):
                 break
             messages = [
-                *sent,
+                *request,
                 ChatMessage(role="assistant", content=text),
                 ChatMessage(role="user", content=prompt("continue").strip()),
             ]
@@ -182,33 +190,33 @@ class Turn:
         return text
 
     def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:
-        """Whether an answer was cut off at the token limit and its model can continue it."""
-        # The embedded model that comes to its limit has lost its thread.
+        """Return whether an answer was cut off at the token limit and its model can continue it."""
+        # The embedded model only reaches its limit when it repeats itself.
         is_weak = self._model.name == f"local/{EMBEDDED}"
-        most = MOST_CHARACTERS_A_TOKEN * (sampling.max_tokens or LARGEST)
-        return answer.finish == "length" and 0 < len(answer.text.strip()) <= most and not is_weak
+        max_characters = MAX_CHARACTERS_PER_TOKEN * (sampling.max_tokens or LARGEST)
+        return answer.finish == "length" and 0 < len(answer.text.strip()) <= max_characters and not is_weak
 
-    def _is_known_as_too_long(self, sent: list[ChatMessage], sampling: Sampling) -> bool:
-        """Whether the next logged answer is to a shorter form of this request."""
+    def _is_known_as_too_long(self, request: list[ChatMessage], sampling: Sampling) -> bool:
+        """Return whether the log answers a shorter form of this request next."""
         if not self._calls.stored:
             return False
-        shorter = shorten_longest(sent)
+        shorter = shorten_longest(request)
         key = request_key(shorter, sampling) if shorter is not None else None
         return any(answer.key == key for answer in self._calls.stored)
 
 
 async def hear_requests(journal: Journal) -> None:
-    """Wait until somebody asks for the end of the run; log that, and end what is under way."""
-    while (who := await journal.stop_requested()) is None:  # noqa: ASYNC110 - another process asks
-        await asyncio.sleep(_REQUESTS_S)
-    await journal.append(StopRequested(who=who))
+    """Wait until a person asks to stop the run; log that, and end the current work."""
+    while (requester := await journal.stop_requested()) is None:  # noqa: ASYNC110 - another process asks
+        await asyncio.sleep(_POLL_S)
+    await journal.append(StopRequested(who=requester))
     for limit in journal.limits:
         limit.reschedule(asyncio.get_running_loop().time())
 
 
 @asynccontextmanager
 async def limited(journal: Journal, seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
-    """A block that ends by TimeoutError after some seconds, or when somebody asks for the end of the run."""
+    """Run a block that raises TimeoutError after some seconds, or when a person asks to stop the run."""
     async with asyncio.timeout(seconds) as limit:
         journal.limits.append(limit)
         try:

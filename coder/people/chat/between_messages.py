@@ -1,4 +1,4 @@
-"""What a session does between two messages: run tests and commands, shorten, clear or count its dialogue."""
+"""Work of a session between two messages: run tests and commands; compact, clear or measure its dialogue."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -22,35 +22,37 @@ from sandbox import CommandResult
 
 
 async def run_tests(session: ChatSession) -> BaselineTaken:
-    """Run the test command on the user's files, without a model; UsageError: there is none."""
+    """Run the test command on the user's files, without a model. Raises UsageError: there is no command."""
     task = session.task
     if task.test_command is None:
         raise UsageError("There is no test command yet. Name one: /test CMD")
-    read = read_workspace(task, lands=False)
-    state = _unbegun(session, read)
-    async with session.environment(task, session.settings, read.files, target=state.target) as bench:
+    snapshot = read_workspace(task, lands=False)
+    state = _new_state(session, snapshot)
+    async with session.environment(task, session.settings, snapshot.files, target=state.target) as bench:
         return await take_baseline(bench, state)
 
 
 async def run_command(
     session: ChatSession, command: str, on_output: Callable[[bytes], None]
 ) -> CommandResult:
-    """Run a command in the model's session; the next message reports it to the model."""
-    read = read_workspace(session.task, lands=False)
-    unbegun = _unbegun(session, read)
-    environment = session.environment(session.task, session.settings, read.files, target=unbegun.target)
+    """Run a command in the model's session; the next message reports its result to the model."""
+    snapshot = read_workspace(session.task, lands=False)
+    state_before = _new_state(session, snapshot)
+    environment = session.environment(
+        session.task, session.settings, snapshot.files, target=state_before.target
+    )
     async with environment as bench:
-        work = await bench.session(session.state or unbegun)
-        done = await work.session.sh(command, on_output=on_output)
-        output = bench.redactor.redact(terminal_text(done.output).rstrip())
-    how = f"exit {done.exit_code}" if done.exit_code is not None else done.status
-    excerpt = fenced(f"{shortened(output)}\n[{how}]")
+        session_tree = await bench.session(session.state or state_before)
+        result = await session_tree.session.sh(command, on_output=on_output)
+        output = bench.redactor.redact(terminal_text(result.output).rstrip())
+    status_text = f"exit {result.exit_code}" if result.exit_code is not None else result.status
+    excerpt = fenced(f"{shortened(output)}\n[{status_text}]")
     session.notes.append(f"The user has run `{command}` in the sandbox:\n{excerpt}")
-    return done
+    return result
 
 
-def _unbegun(session: ChatSession, read: Snapshot) -> State:
-    """A run that has not begun, on the user's files as they are."""
+def _new_state(session: ChatSession, read: Snapshot) -> State:
+    """Return the state of a run that has not begun, on the user's current files."""
     settings = session.settings
     return State(
         run=session.run,
@@ -63,24 +65,26 @@ def _unbegun(session: ChatSession, read: Snapshot) -> State:
 
 
 async def compact(session: ChatSession) -> tuple[int, int]:
-    """Fold the dialogue with the model; gives its tokens before and after."""
+    """Fold the dialogue with the model; return its tokens before and after."""
     state = session.state
-    before, plan = (list(state.dialogue.messages), state.dialogue.plan) if state is not None else ([], "")
-    if (shorter := folded(before, None, plan=plan)) != before:
-        await session.journal.append(ContextFolded(messages=tuple(shorter)))
-    return input_tokens(before), input_tokens(shorter)
+    messages_before, plan = (
+        (list(state.dialogue.messages), state.dialogue.plan) if state is not None else ([], "")
+    )
+    if (folded_messages := folded(messages_before, None, plan=plan)) != messages_before:
+        await session.journal.append(ContextFolded(messages=tuple(folded_messages)))
+    return input_tokens(messages_before), input_tokens(folded_messages)
 
 
 async def clear(session: ChatSession) -> None:
-    """Begin a new dialogue: the next message knows of no earlier one. The log keeps them all."""
-    session.added = ()
+    """Begin a new dialogue: the next message is sent without the earlier ones. The log keeps all messages."""
+    session.added_paths = ()
     session.notes.clear()
-    if session.begun:
+    if session.has_begun:
         await session.journal.append(DialogueCleared())
 
 
 async def context_parts(session: ChatSession) -> Mapping[str, int]:
-    """Count tokens of the dialogue by part, or of the latest request if each message has its own."""
+    """Return the tokens of the dialogue by part, or of the latest request if each message has its own."""
     state = session.state
     if state is None:
         return {}
@@ -94,15 +98,17 @@ async def context_parts(session: ChatSession) -> Mapping[str, int]:
         return {}
     messages = state.dialogue.messages if latest.in_dialogue else latest.messages
     prompts = [step.task.prompt.strip() for step in (*state.steps, state)]
-    return _parts(messages, latest.form, prompts)
+    return _count_parts(messages, latest.form, prompts)
 
 
-def _parts(messages: Sequence[ChatMessage], form: Form | None, prompts: Sequence[str]) -> dict[str, int]:
-    empty = input_tokens([])
+def _count_parts(
+    messages: Sequence[ChatMessage], form: Form | None, prompts: Sequence[str]
+) -> dict[str, int]:
+    base_tokens = input_tokens([])
     sizes = dict.fromkeys(("system", "files", "dialogue", "tool results"), 0)
     sizes["system"] = input_tokens([], form)
     for message in messages:
-        size = input_tokens([message]) - empty
+        size = input_tokens([message]) - base_tokens
         match message.role:
             case "system":
                 sizes["system"] += size
@@ -110,11 +116,15 @@ def _parts(messages: Sequence[ChatMessage], form: Form | None, prompts: Sequence
                 sizes["tool results"] += size
             case "user":
                 words = max((prompt for prompt in prompts if prompt in message.content), key=len, default="")
-                rest = message.content.replace(words, "", 1) if words else ""
-                files = input_tokens([message.model_copy(update={"content": rest})]) - empty if rest else 0
-                own = min(files, size)
-                sizes["files"] += own
-                sizes["dialogue"] += size - own
+                remaining_text = message.content.replace(words, "", 1) if words else ""
+                files = (
+                    input_tokens([message.model_copy(update={"content": remaining_text})]) - base_tokens
+                    if remaining_text
+                    else 0
+                )
+                file_tokens = min(files, size)
+                sizes["files"] += file_tokens
+                sizes["dialogue"] += size - file_tokens
             case _:
                 sizes["dialogue"] += size
     return sizes

@@ -1,7 +1,7 @@
-"""Session: a run that takes message after message. All that it remembers is the run's log.
+"""Session: a run that takes one message after another. The run's log is its only memory.
 
-Each message is a step: the folder is read again, a fresh sandbox is opened, and the same loop works until the
-step has ended. Killed at any moment, the session continues with the interrupted step.
+Each message is a step: the folder is read again, a fresh sandbox is opened, and the loop of a run works until
+the step has ended. After a kill, the session continues with the interrupted step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ from coder.environment.workbench import Workbench
 from coder.models.abilities import abilities_of
 from coder.models.model import Model
 from coder.people.chat.kept_environment import KeptEnvironment
-from coder.people.chat.subject import about, happened_before, mentioned, places_named, root_of
-from coder.people.chat.transcript import written
+from coder.people.chat.subject import events_before, find_mentions, find_paths, root_of, subject_sentence
+from coder.people.chat.transcript import patch_of_conversation
 from coder.run.attempts import unwritten
 from coder.run.costs import Costs, costs_of
 from coder.run.event_types import (
@@ -47,46 +47,48 @@ from coder.workspace.read import read_workspace, restore, started
 from coder.workspace.take_back import left_to_undo, take_back, take_back_commit
 
 CUT_OFF = ("interrupted", "limit", "error")
-"""Endings of a step that can continue."""
+"""Statuses of a step that can continue."""
 
 
 @dataclass(slots=True)
 class ChatSession:
-    """One conversation. Changes between messages apply from the next one on."""
+    """One conversation. Changes between messages apply from the next message on."""
 
     journal: Journal
     log: EventLog
     task: Task
-    """What all messages have in common: the folder, the test command. Its prompt is not used."""
+    """The folder and the test command that all messages share. Its prompt is not used."""
     settings: Settings
     model: Model
     sandbox: OpenSandbox | None = None
     tools: Sequence[Mcp] = ()
-    """Servers that the model may call."""
-    added: tuple[str, ...] = ()
-    """Paths that the user has put before the model."""
-    begun: bool = False
-    """The log holds the run."""
-    kept: KeptEnvironment = field(default_factory=KeptEnvironment)
-    """Its sandboxes: close them with it."""
+    """MCP servers that the model may call."""
+    added_paths: tuple[str, ...] = ()
+    """Paths that the user has added for the model."""
+    has_begun: bool = False
+    """Whether the log holds the run."""
+    kept_environment: KeptEnvironment = field(default_factory=KeptEnvironment)
+    """The session's sandboxes, to be closed with the session."""
     notes: list[str] = field(default_factory=list)
-    """Notes that the next message adds to the user's words."""
+    """Notes that are prepended to the next message."""
     folder_paths: list[str] = field(default_factory=list)
     """The folder's paths at the first Tab, until a message reads them again."""
 
     @property
     def run(self) -> str:
-        """The id of its run."""
+        """The id of the session's run."""
         return self.journal.run
 
     @property
     def state(self) -> State | None:
         """The run's state; None before the first message."""
-        return self.journal.state if self.begun else None
+        return self.journal.state if self.has_begun else None
 
     @property
     def is_cut_off(self) -> bool:
-        """A kill, an interrupt, a limit or an error ended the latest step, so it can continue."""
+        """Whether a kill, an interrupt, a limit or an error ended the latest step, so that it can
+        continue.
+        """
         if self.state is None:
             return False
         stopped = self.state.progress.stopped
@@ -94,82 +96,88 @@ class ChatSession:
 
     @property
     def can_undo(self) -> bool:
-        """Something that it has written stands."""
+        """Whether the conversation has written a change that was not undone."""
         state = self.state
         return state is not None and bool(left_to_undo(state))
 
     async def say(self, text: str, *, plans: bool = False) -> Run:
-        """Work on one message until it ends; UsageError: it is too long.
+        """Work on one message until the step ends. Raises UsageError: the message is too long.
 
         Args:
-            plans: plan this message first, also outside of plan mode.
+            plans: whether to plan this message first, even outside of plan mode.
         """
-        await self.kept.ready()
-        names, pictures = mentioned(text, self.root, model=self.model)
-        paths = self.add(names, stay=False) if names else ()
-        prompt = "\n\n".join([*self.notes, text + about((*self.added, *paths))])
+        await self.kept_environment.ready()
+        names, pictures = find_mentions(text, self.root, model=self.model)
+        paths = self.add(names, is_permanent=False) if names else ()
+        prompt = "\n\n".join([*self.notes, text + subject_sentence((*self.added_paths, *paths))])
         if len(prompt) > MAX_PROMPT:
             raise UsageError(
                 f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
             )
         task = self.task.model_copy(update={"prompt": prompt, "pictures": pictures})
         require_committable(task, self.settings)
-        read = read_workspace(task, lands=self.settings.lands)
-        target = find_target(task, read.files)
-        async with self.environment(task, self.settings, read.files, target=target) as bench:
-            wanted = self.settings.model_copy(update={"plan": True}) if plans else self.settings
-            settings = self._step_settings(wanted, task, sessions=await bench.has_sessions())
-            await self._begin(task, settings, read, target)
+        snapshot = read_workspace(task, lands=self.settings.lands)
+        target = find_target(task, snapshot.files)
+        async with self.environment(task, self.settings, snapshot.files, target=target) as bench:
+            message_settings = self.settings.model_copy(update={"plan": True}) if plans else self.settings
+            settings = self._step_settings(message_settings, task, sessions=await bench.has_sessions())
+            await self._begin(task, settings, snapshot, target)
             self.notes.clear()
-            self.journal.hold(read.files)
-            return await self._worked(bench)
+            self.journal.hold(snapshot.files)
+            return await self._work_step(bench)
 
     @property
     def can_apply(self) -> bool:
-        """A change of the latest message, or of the session, was made and not written."""
-        return self.state is not None and _offered(self.state) is not None
+        """Whether a change of the latest message, or of the session, has not been written."""
+        return self.state is not None and _offered_change(self.state) is not None
 
     async def go_on(self) -> Run:
-        """Go on with the interrupted step; no answered call is repeated. UsageError: there is none."""
+        """Continue the interrupted step without repeating answered calls.
+
+        Raises UsageError: there is none.
+        """
         state = self.state
         if state is None or not self.is_cut_off:
             raise UsageError("Nothing was cut off. Say what is to be done.")
-        return await self._resumed(state)
+        return await self._resume_step(state)
 
     async def apply(self) -> Run:
-        """Try the latest change that wasn't written again, and ask about it; UsageError: there is none."""
+        """Verify the latest unwritten change again, and ask about it. Raises UsageError: there is none."""
         state = self.state
-        if state is None or (code := _offered(state)) is None:
+        if state is None or (code := _offered_change(state)) is None:
             raise UsageError("There is no change to apply: what was made is written, or nothing was made.")
-        return await self._resumed(state, code)
+        return await self._resume_step(state, code)
 
-    async def _resumed(self, state: State, code: CodeMessage | None = None) -> Run:
-        """Continue the latest step, with this change as the latest one."""
-        kept = {name: getattr(state.settings, name) for name in ("strategy", "plan")}
-        same = self.settings.model_copy(update=kept)
-        settings = self._step_settings(same, state.task, sessions=True)
+    async def _resume_step(self, state: State, code: CodeMessage | None = None) -> Run:
+        """Continue the latest step; `code`, if given, becomes its latest change."""
+        kept_settings = {name: getattr(state.settings, name) for name in ("strategy", "plan")}
+        merged_settings = self.settings.model_copy(update=kept_settings)
+        settings = self._step_settings(merged_settings, state.task, sessions=True)
         restored = restore(state)
-        happened = restored.happened
+        events = restored.happened
         if code is not None:
-            changed = [body for body in happened if isinstance(body, FilesChanged)]
-            happened = (*changed, Spoken(message=code.model_copy(update={"repeats": False})))
+            file_changes = [body for body in events if isinstance(body, FilesChanged)]
+            events = (*file_changes, Spoken(message=code.model_copy(update={"repeats": False})))
         environment = self.environment(state.task, settings, restored.files, target=restored.target)
         async with environment as bench:
-            resumed = RunResumed(
+            resume_event = RunResumed(
                 budget=settings.budget, model=self.model.name, settings=settings, offers=code is not None
             )
-            await self.journal.append(resumed, *happened)
+            await self.journal.append(resume_event, *events)
             self.journal.hold(restored.files)
-            return await self._worked(bench)
+            return await self._work_step(bench)
 
-    async def _worked(self, bench: Workbench) -> Run:
+    async def _work_step(self, bench: Workbench) -> Run:
         run = await work(self.journal, self.model, bench)
-        if run.status == "error":  # a sandbox may have failed: the next message has others
-            await self.kept.close()
+        if run.status == "error":  # a sandbox may have failed: the next message opens new ones
+            await self.kept_environment.close()
         return run
 
     async def undo(self) -> str | None:
-        """Take back the latest step that stands, and say what of its commit is left; UsageError: none."""
+        """Undo the latest written step; return a text on what is left of its commit, or None.
+
+        Raises UsageError: no written step.
+        """
         state = self.state
         if state is None or not self.can_undo:
             raise UsageError("This conversation has written nothing that could be taken back.")
@@ -177,21 +185,23 @@ class ChatSession:
         rows = await take_back(self.journal, steps[0])
         return await take_back_commit(state, rows, step=steps[0])
 
-    def add(self, names: list[str], *, stay: bool = True) -> tuple[str, ...]:
+    def add(self, names: list[str], *, is_permanent: bool = True) -> tuple[str, ...]:
         """Show files to the model from the next message on; return their paths in the folder.
 
         A file that the run doesn't read, as git ignores it, is shown and never changed.
 
         Args:
-            stay: for all messages, not only the next.
+            is_permanent: whether to show the files with all later messages, not only the next.
         """
-        read = read_workspace(self.task, lands=False).files
-        paths = [place for name in names for place in places_named(name, self.root, read)]
-        unread = tuple(escape(path) for path in paths if path not in read and (self.root / path).is_file())
-        if unread:
-            self.task = self.task.model_copy(update={"read": (*self.task.read, *unread)})
-        if stay:
-            self.added = tuple(dict.fromkeys((*self.added, *paths)))
+        files = read_workspace(self.task, lands=False).files
+        paths = [path_in_folder for name in names for path_in_folder in find_paths(name, self.root, files)]
+        unread_paths = tuple(
+            escape(path) for path in paths if path not in files and (self.root / path).is_file()
+        )
+        if unread_paths:
+            self.task = self.task.model_copy(update={"read": (*self.task.read, *unread_paths)})
+        if is_permanent:
+            self.added_paths = tuple(dict.fromkeys((*self.added_paths, *paths)))
         return tuple(paths)
 
     @property
@@ -200,50 +210,65 @@ class ChatSession:
         return root_of(self.task)
 
     def paths(self) -> list[str]:
-        """The paths that can be named: those that the latest message has read, or those of the folder."""
+        """Return the paths that the user can name: those read by the latest message, or those of the
+        folder.
+        """
         if self.state is not None:
             return list(self.state.files)
         try:
             self.folder_paths = self.folder_paths or list(read_workspace(self.task, lands=False).files)
-        except UsageError:  # the first message will say so
+        except UsageError:  # the first message will report the error
             return []
         return self.folder_paths
 
     def diff(self) -> str:
-        """What this conversation has changed in the folder, all steps together, by what stands there now."""
+        """Return the patch of all steps of this conversation, against the current files."""
         state = self.state
-        return written(state, read_workspace(self.task, lands=False).files) if state is not None else ""
+        return (
+            patch_of_conversation(state, read_workspace(self.task, lands=False).files)
+            if state is not None
+            else ""
+        )
 
     async def costs(self) -> Costs:
-        """What each model call has used so far."""
+        """Return the usage of each model call so far."""
         return costs_of(await self.log.read(self.run))
 
     async def _begin(self, task: Task, settings: Settings, read: Snapshot, target: Target) -> None:
-        """Put a message into the log: the first one begins the run, a later one is a step of it."""
-        if not self.begun:
+        """Log a message: the first one begins the run, a later one begins a step of it."""
+        if not self.has_begun:
             await self.journal.append(started(read, task, settings, model=self.model.name, target=target))
-            self.begun = True
+            self.has_begun = True
             return
         step = StepStarted(task=task, settings=settings, model=self.model.name, target=target)
-        await self.journal.append(step, *happened_before(self.journal.state, read, task, target))
+        await self.journal.append(step, *events_before(self.journal.state, read, task, target))
 
     def _step_settings(self, settings: Settings, task: Task, *, sessions: bool) -> Settings:
-        """Settings for one message: a strategy gets as many calls as a run, within the conversation's."""
+        """Return the settings of one message: a strategy gets as many calls as in a run, within the
+        budget.
+        """
         calls = settings.budget.max_calls
-        alone = settings.budget.model_copy(update={"max_calls": min(calls, Budget().max_calls)})
-        given, able = settings.model_copy(update={"budget": alone}), abilities_of(self.model)
-        one = apply_strategy(given, task, model=self.model.name, able=able, sessions=sessions)
-        return one.model_copy(update={"budget": one.budget.model_copy(update={"max_calls": calls})})
+        step_budget = settings.budget.model_copy(update={"max_calls": min(calls, Budget().max_calls)})
+        step_settings, abilities = (
+            settings.model_copy(update={"budget": step_budget}),
+            abilities_of(self.model),
+        )
+        strategy_settings = apply_strategy(
+            step_settings, task, model=self.model.name, abilities=abilities, sessions=sessions
+        )
+        return strategy_settings.model_copy(
+            update={"budget": strategy_settings.budget.model_copy(update={"max_calls": calls})}
+        )
 
     def environment(
         self, task: Task, settings: Settings, files: Mapping[str, StoredFile], *, target: Target
     ) -> AbstractAsyncContextManager[Workbench]:
-        """The sandboxes for work on these files."""
-        around = Options(sandbox=self.sandbox, tools=self.tools, watch=self.journal.watch)
-        return self.kept.use(task, settings, files, around, target=target)
+        """Return a context manager with the sandboxes for work on these files."""
+        options = Options(sandbox=self.sandbox, tools=self.tools, watch=self.journal.watch)
+        return self.kept_environment.use(task, settings, files, options, target=target)
 
 
-def _offered(state: State) -> CodeMessage | None:
+def _offered_change(state: State) -> CodeMessage | None:
     """Return the change that `/apply` asks about, if there is one."""
     change = untried_work(state) if state.open_work else None
     return change or unwritten(state)

@@ -1,4 +1,4 @@
-"""Terminal: lines with editing, history, several lines a message, and completion. Needs the extra `chat`."""
+"""Terminal: input with editing, history, multi-line messages and completion. Needs the extra `chat`."""
 
 import os
 import sys
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from prompt_toolkit.output import Output
 
 HISTORY = "chat_history"
-"""The file of what was typed, in the user's data folder."""
-_MOST_COMPLETIONS = 100
-_UNFOLD = "/show"
-"""What Ctrl-O stands for."""
+"""Name of the history file in the user's data folder."""
+_MAX_COMPLETIONS = 100
+_UNFOLD_COMMAND = "/show"
+"""Command that Ctrl-O sends."""
 
 
 def open_reader(folder: Path, *, paths: Callable[[], Sequence[str]]) -> LineReader:
-    """A terminal with all that prompt_toolkit gives, else plain lines.
+    """Return a reader with all features of prompt_toolkit, or a plain one without them.
 
     Args:
-        folder: where the history is kept, readable by its user only.
-        paths: the files that can be named, for completion.
+        folder: the folder of the history, readable by its user only.
+        paths: returns the files that can be named, for completion.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
         return PlainReader()
@@ -43,7 +43,10 @@ def open_reader(folder: Path, *, paths: Callable[[], Sequence[str]]) -> LineRead
 
 
 class TerminalReader:
-    """Enter sends; Alt-Enter, and a backslash at the end, begin a further line; Ctrl-O: the latest call."""
+    """Reads lines:
+
+    Enter sends; Alt-Enter, or a trailing backslash, adds a line; Ctrl-O shows the latest call.
+    """
 
     def __init__(self, history: Path, *, paths: Callable[[], Sequence[str]]) -> None:
         from prompt_toolkit import PromptSession
@@ -60,7 +63,7 @@ class TerminalReader:
             keys: "KeyBindings", output: "Output", *, suspends: bool = False
         ) -> "PromptSession[str]":
             return PromptSession(
-                history=written,
+                history=file_history,
                 completer=Names(),
                 complete_while_typing=False,
                 multiline=True,
@@ -71,19 +74,24 @@ class TerminalReader:
                 enable_suspend=suspends,
             )
 
-        written, output = FileHistory(str(history)), create_output(stdout=sys.stderr)
+        file_history, output = FileHistory(str(history)), create_output(stdout=sys.stderr)
         self._session = open_session(_keys(_accept, self._unfold), output)
-        keys, below = _working_keys(lambda text: self.bottom.send(text)), create_output(stdout=sys.stderr)
-        if isinstance(below, Vt100_Output):
-            below.enable_cpr = False  # what is printed above moves the row that the terminal would tell
-        working = open_session(keys, below, suspends=True)
+        keys, lower_output = (
+            _working_keys(lambda text: self.bottom.send(text)),
+            create_output(stdout=sys.stderr),
+        )
+        if isinstance(lower_output, Vt100_Output):
+            lower_output.enable_cpr = (
+                False  # printed output moves the cursor row that the terminal would report
+            )
+        working = open_session(keys, lower_output, suspends=True)
         working.app.erase_when_done = True
         self.bottom = InputLine(working, sys.stderr)
-        """Takes what is typed while the model works."""
+        """Reads input while the model works."""
         self._plain: PromptSession[str] = PromptSession(output=output)
 
     async def line(self, question: str) -> str | None:
-        """What was typed; questions other than the prompt itself leave no trace in the history."""
+        """Ask for a line and return it; only answers to the main prompt are added to the history."""
         session, draft = self._plain, ""
         if question.strip() == ">":
             session, draft, self.bottom.draft = self._session, self.bottom.draft, ""
@@ -97,28 +105,32 @@ class TerminalReader:
             return None
 
     def _unfold(self, event: "KeyPressEvent") -> None:
-        """Send the line that Ctrl-O stands for; what was typed so far is there again afterwards."""
+        """Send the command of Ctrl-O; the unfinished line is restored afterwards."""
         self.bottom.draft = event.current_buffer.text
-        event.app.exit(result=_UNFOLD)
+        event.app.exit(result=_UNFOLD_COMMAND)
 
 
-def completed(before: str, names: Sequence[str]) -> list[str]:
-    """What could stand in place of the last word: commands at the beginning of a line, else paths."""
-    if before.startswith("/") and " " not in before:
-        return [f"/{name}" for name in COMMANDS if f"/{name}".startswith(before)]
-    word = before.rpartition(" ")[2]
+def complete(line_before: str, names: Sequence[str]) -> list[str]:
+    """Return completions of the last word: commands at the beginning of a line, else paths."""
+    if line_before.startswith("/") and " " not in line_before:
+        return [f"/{name}" for name in COMMANDS if f"/{name}".startswith(line_before)]
+    word = line_before.rpartition(" ")[2]
     if not word:
         return []
-    mark, word = ("@", word[1:]) if word.startswith("@") else ("", word)
-    return [f"{mark}{name}" for name in names if name.startswith(word)][:_MOST_COMPLETIONS]
+    prefix, word = ("@", word[1:]) if word.startswith("@") else ("", word)
+    return [f"{prefix}{name}" for name in names if name.startswith(word)][:_MAX_COMPLETIONS]
 
 
 def _completions(document: "Document", paths: Callable[[], Sequence[str]]) -> "Iterable[Completion]":
     from prompt_toolkit.completion import Completion
 
-    before = document.current_line_before_cursor
-    word = before if before.startswith("/") and " " not in before else before.rpartition(" ")[2]
-    return [Completion(name, start_position=-len(word)) for name in completed(before, paths())]
+    line_before = document.current_line_before_cursor
+    word = (
+        line_before
+        if line_before.startswith("/") and " " not in line_before
+        else line_before.rpartition(" ")[2]
+    )
+    return [Completion(name, start_position=-len(word)) for name in complete(line_before, paths())]
 
 
 def _keys(
@@ -135,7 +147,7 @@ def _keys(
             buffer.delete_before_cursor()
             buffer.insert_text("\n")
         elif event.key_processor.input_queue and is_message([buffer.text, ""]):
-            buffer.insert_text("\n")  # more came at once: pasted, on a terminal that doesn't mark that
+            buffer.insert_text("\n")  # pasted text, on a terminal without bracketed paste
         else:
             send(event)
 
@@ -152,16 +164,16 @@ def _accept(event: "KeyPressEvent") -> None:
 
 
 def _working_keys(send: Callable[[str], None]) -> "KeyBindings":
-    """Key bindings while the agent works: Enter sends the line and clears it, Ctrl-D does nothing."""
+    """Return key bindings while the agent works: Enter sends and clears the line, Ctrl-D does nothing."""
     from prompt_toolkit.application import get_app
     from prompt_toolkit.filters import Condition
 
-    def sent(event: "KeyPressEvent") -> None:
+    def send_line(event: "KeyPressEvent") -> None:
         text = event.current_buffer.text
         event.current_buffer.reset(append_to_history=True)
         send(text)
 
-    keys = _keys(sent, lambda event: send(_UNFOLD))
+    keys = _keys(send_line, lambda event: send(_UNFOLD_COMMAND))
 
     @keys.add("c-c")
     def _interrupt(event: "KeyPressEvent") -> None:
@@ -175,7 +187,7 @@ def _working_keys(send: Callable[[str], None]) -> "KeyBindings":
 
 
 def _private_file(path: Path) -> Path:
-    """The file, made so that only its user can read it."""
+    """Create a file that only its user can read, and return its path."""
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         try:

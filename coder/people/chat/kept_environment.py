@@ -1,4 +1,4 @@
-"""KeptEnvironment: the sandboxes of a conversation, which stay from message to message."""
+"""KeptEnvironment: the sandboxes of a conversation, reused for each message."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -21,33 +21,33 @@ from coder.workspace.read import read_workspace
 from sandbox import Policy, SandboxError
 from sandbox import Session as SandboxSession
 
-_LARGE = 100_000
-"""Characters of a folder of which a model is shown the best places, which are found among its definitions."""
+_INDEXED_CHARACTERS = 100_000
+"""Characters of a folder from which on its definitions are indexed in advance."""
 
 
 class KeptEnvironment:
-    """Opened with the first message, and anew where the message wants another policy, or a sandbox failed."""
+    """Sandboxes that open with the first message, and anew if the policy changes or a sandbox fails."""
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._bench: Workbench | None = None
-        self._seen: tuple[str, ...] | None = None
-        """The test command of the message before, which can run here."""
+        self._checked_command: tuple[str, ...] | None = None
+        """The test command of the previous message, which can run here."""
         self._preparing: asyncio.Task[None] | None = None
 
     def prepare(self, task: Task, settings: Settings, options: Options) -> None:
-        """Open what the first message needs while the user types it; errors are reported with the message."""
+        """Open the first message's sandboxes while the user types; errors are reported with the message."""
         self._preparing = asyncio.create_task(self._prepare(task, settings, options))
 
     async def ready(self) -> None:
-        """Wait until all is prepared that is being prepared."""
+        """Wait until the preparation has finished."""
         preparing, self._preparing = self._preparing, None
         if preparing is not None:
             await asyncio.gather(preparing, return_exceptions=True)
 
     @property
     def session(self) -> SandboxSession | None:
-        """Where the model works, once that is open."""
+        """The session that the model works in if it is open, else None."""
         return self._bench.open_session if self._bench is not None else None
 
     @asynccontextmanager
@@ -60,16 +60,16 @@ class KeptEnvironment:
         *,
         target: Target,
     ) -> AsyncIterator[Workbench]:
-        """The sandboxes for one message."""
+        """Run a block with the sandboxes for one message."""
         await self.ready()
-        bench = await self._opened(task, settings, files, options, target=target)
+        bench = await self._open(task, settings, files, options, target=target)
         try:
             yield bench
         except SandboxError:
             await self.close()
             raise
 
-    async def _opened(
+    async def _open(
         self,
         task: Task,
         settings: Settings,
@@ -79,29 +79,31 @@ class KeptEnvironment:
         target: Target,
     ) -> Workbench:
         bench = self._bench
-        if bench is not None and _about(bench.policy) == _about(policy_for(task, settings, files)[0]):
+        if bench is not None and _without_file_limits(bench.policy) == _without_file_limits(
+            policy_for(task, settings, files)[0]
+        ):
             bench.redactor = redactor_for(files, shown_files(task.workspace, settings.show))
-            if self._seen != task.test_command:
+            if self._checked_command != task.test_command:
                 await prepare(bench, task, files, target=target)
         else:
             await self._close()
             environment = open_environment(task, settings, files, options, target=target)
             bench = await self._stack.enter_async_context(environment)
             self._bench = bench
-        self._seen = task.test_command
+        self._checked_command = task.test_command
         return bench
 
     async def _prepare(self, task: Task, settings: Settings, options: Options) -> None:
-        read = await asyncio.to_thread(read_workspace, task, lands=settings.lands)
-        target = find_target(task, read.files)
-        bench = await self._opened(task, settings, read.files, options, target=target)
+        snapshot = await asyncio.to_thread(read_workspace, task, lands=settings.lands)
+        target = find_target(task, snapshot.files)
+        bench = await self._open(task, settings, snapshot.files, options, target=target)
         await bench.has_sessions()
-        texts = {path: file.text for path, file in read.files.items() if file.text is not None}
-        if sum(map(len, texts.values())) > _LARGE:
+        texts = {path: file.text for path, file in snapshot.files.items() if file.text is not None}
+        if sum(map(len, texts.values())) > _INDEXED_CHARACTERS:
             await facts_of(texts, cache=facts_folder())
 
     async def close(self) -> None:
-        """Close the sandboxes; the next message opens others."""
+        """Close the sandboxes; the next message opens new ones."""
         if self._preparing is not None:
             self._preparing.cancel()
         await self.ready()
@@ -112,6 +114,6 @@ class KeptEnvironment:
         await self._stack.aclose()
 
 
-def _about(policy: Policy) -> Policy:
-    """A policy but for the room that it has for the files of the moment."""
+def _without_file_limits(policy: Policy) -> Policy:
+    """Return a policy without the limits that depend on the current files."""
     return policy.model_copy(update={"disk_mb": 0, "files": 0})

@@ -1,4 +1,4 @@
-"""Permissions: what the user allows in one project for good; the file lies outside of the project."""
+"""Permissions that the user grants permanently in one project; their file is outside of the project."""
 
 from pathlib import Path
 
@@ -8,39 +8,42 @@ from coder.base.errors import MachineError
 from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import private_folder
 
-FILE = "permissions.json"
-"""In the user's data folder."""
+PERMISSIONS_FILE = "permissions.json"
+"""Name of the file in the user's data folder."""
 
 
-class Allowed(BaseModel, frozen=True, extra="forbid"):
-    """What holds in one project."""
+class ProjectPermissions(BaseModel, frozen=True, extra="forbid"):
+    """The permissions of one project."""
 
     hosts: tuple[str, ...] = ()
-    """Programs of the model may reach these: `HOST`, or `HOST:PORT` for ports other than the web's."""
+    """Hosts that the model's programs may reach: `HOST`, or `HOST:PORT` for ports other than the web's."""
     auto: bool = False
-    """What passes is written without a question."""
+    """Whether verified changes are written without a question."""
 
 
 class _File(BaseModel, frozen=True, extra="forbid"):
-    projects: dict[str, Allowed] = {}
+    projects: dict[str, ProjectPermissions] = {}
 
 
 class Permissions:
-    """Those of one project."""
+    """The stored permissions of one project."""
 
     def __init__(self, folder: Path, project: Path) -> None:
         self._folder = folder
         self._project = str(project.resolve())
-        self.allowed = self.now()
+        self.allowed = self.reload()
 
-    def now(self) -> Allowed:
-        """What the file says at the moment: another conversation may have changed it."""
-        return self._read().projects.get(self._project, Allowed())
+    def reload(self) -> ProjectPermissions:
+        """Read the permissions again, as another conversation may have changed them."""
+        return self._read().projects.get(self._project, ProjectPermissions())
 
-    def write(self, allowed: Allowed) -> None:
-        """Remember this in place of what was allowed; MachineError: the file can't be written."""
+    def write(self, allowed: ProjectPermissions) -> None:
+        """Store these permissions in place of the earlier ones.
+
+        Raises MachineError: the file can't be written.
+        """
         projects = {**self._read().projects, self._project: allowed}
-        path = private_folder(self._folder) / FILE
+        path = private_folder(self._folder) / PERMISSIONS_FILE
         try:
             with replacing(path) as file:
                 file.write(_File(projects=projects).model_dump_json(indent=2).encode())
@@ -49,7 +52,7 @@ class Permissions:
         self.allowed = allowed
 
     def _read(self) -> _File:
-        path = self._folder / FILE
+        path = self._folder / PERMISSIONS_FILE
         try:
             return _File.model_validate_json(path.read_bytes())
         except FileNotFoundError:

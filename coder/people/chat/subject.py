@@ -1,4 +1,4 @@
-"""What a conversation is about: its folder, and the files that the user puts before the model."""
+"""The subject of a conversation: its folder, and the files that the user adds for the model."""
 
 import re
 from collections.abc import Iterable
@@ -18,28 +18,33 @@ from coder.workspace.rebase import joined_tree
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
-_FILE = re.compile(r"[\w.~-]*(?:/[\w.~-]+)+|[\w-]+\.\w{1,4}")
-"""What may be meant as a file behind an @: a path, or a name with a short ending, and no decorator."""
+_FILE_NAME = re.compile(r"[\w.~-]*(?:/[\w.~-]+)+|[\w-]+\.\w{1,4}")
+"""A file name after an @: a path, or a name with a short suffix, unlike a decorator."""
 
 
 def root_of(task: Task) -> Path:
-    """The folder that a conversation with this task is about."""
+    """Return the folder that a conversation with this task is about."""
     assert task.workspace is not None
     path = task.workspace.resolve()
     return path.parent if path.is_file() else path
 
 
-def places_named(name: str, root: Path, read: Iterable[str]) -> list[str]:
-    """Return the paths of a name; a folder gives all read files below. UsageError: there is none."""
+def find_paths(name: str, root: Path, read: Iterable[str]) -> list[str]:
+    """Return the path of a name; for a folder, all read files in it. Raises UsageError: no such path."""
     path = (root / name).resolve()
     if not path.is_relative_to(root) or not path.exists():
         raise UsageError(f"There is no {name} in {root}.")
-    inside = path.relative_to(root).as_posix()
-    return [file for file in read if file == inside or file.startswith(f"{inside}/")] or [inside]
+    relative_path = path.relative_to(root).as_posix()
+    return [file for file in read if file == relative_path or file.startswith(f"{relative_path}/")] or [
+        relative_path
+    ]
 
 
-def mentioned(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[Image, ...]]:
-    """Return the names after an @ in a message, and pictures; UsageError: the model can't see pictures."""
+def find_mentions(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[Image, ...]]:
+    """Return the names and the pictures that follow an @ in a message.
+
+    Raises UsageError: the model can't see pictures.
+    """
     words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
     names = [name for name in words if name and exists(root / name)]
     pictures = [name for name in names if Path(name).suffix.lower() in _PICTURES and (root / name).is_file()]
@@ -57,24 +62,24 @@ def mentioned(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[
 
 
 def missing_files(text: str, root: Path) -> list[str]:
-    """Names behind an @ in a message that are no file here."""
+    """Return the names after an @ in a message that aren't files here."""
     words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
-    return [name for name in words if _FILE.fullmatch(name) and not exists(root / name)]
+    return [name for name in words if _FILE_NAME.fullmatch(name) and not exists(root / name)]
 
 
-def about(paths: Iterable[str]) -> str:
-    """Return the sentence about the files that the user has added."""
-    quoted = ", ".join(f"`{path}`" for path in paths)
-    return f"\n\nThis is about: {quoted}." if quoted else ""
+def subject_sentence(paths: Iterable[str]) -> str:
+    """Return a sentence that names the files which the user has added."""
+    quoted_paths = ", ".join(f"`{path}`" for path in paths)
+    return f"\n\nThis is about: {quoted_paths}." if quoted_paths else ""
 
 
-def happened_before(state: State, read: Snapshot, task: Task, target: Target) -> list[Body]:
-    """What is known when a further message begins: what the user has edited, and what the tests said."""
-    changed = changed_since(state.files, read.files, lambda: target)
-    happened: list[Body] = [changed] if changed is not None else []
-    is_same = state.task.test_command == task.test_command
-    if changed is None and state.progress.baseline is not None and is_same:
-        happened.append(state.progress.baseline)  # the same command on the same files
-    if (joined := joined_tree(state, read.files)) is not None:
-        happened.append(joined)
-    return happened
+def events_before(state: State, snapshot: Snapshot, task: Task, target: Target) -> list[Body]:
+    """Return the events before a further message: the user's edits, a known baseline, and joined changes."""
+    file_changes = changed_since(state.files, snapshot.files, lambda: target)
+    events: list[Body] = [file_changes] if file_changes is not None else []
+    is_same_command = state.task.test_command == task.test_command
+    if file_changes is None and state.progress.baseline is not None and is_same_command:
+        events.append(state.progress.baseline)  # the same command on the same files
+    if (joined_files := joined_tree(state, snapshot.files)) is not None:
+        events.append(joined_files)
+    return events

@@ -1,4 +1,4 @@
-"""Transcript: a conversation as one document: its latest message's, and the outcome of each. Pure."""
+"""Transcript: a conversation as one JSON document, with the outcome of each message. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -13,38 +13,38 @@ from coder.run.stored_file import StoredFile
 from coder.workspace.diff import unified_diff
 
 
-class Said(BaseModel, frozen=True):
+class MessageOutcome(BaseModel, frozen=True):
     """One message of the user and its outcome."""
 
     prompt: str
     status: Status
     reason: str
     answer: str | None
-    """What the model said, where words alone were its answer."""
+    """The model's answer, if it consists of words only."""
     patch: str
-    """What was written, or only shown."""
+    """The patch that was written, or only shown."""
     landed: tuple[str, ...]
-    """Also where it was taken back."""
+    """Written paths, even if they were undone."""
     taken_back: bool
-    """By `/undo`."""
+    """Whether the change was undone with `/undo`."""
     exit_code: int
 
 
 def document(state: State | None, *, exit_code: int, error: str | None) -> str:
-    """Format a conversation as JSON: a Run of its latest message, and `messages`; null before the first."""
+    """Format a conversation as JSON: the Run of its latest message, and `messages`; null before the first."""
     fields: dict[str, object] = dict.fromkeys(Run.model_fields) | {"messages": []}
     if state is not None:
-        messages = [_said(step).model_dump(mode="json") for step in steps_of(state)]
+        messages = [_message_outcome(step).model_dump(mode="json") for step in steps_of(state)]
         fields = summarize(state).model_dump(mode="json") | {"messages": messages}
     return json.dumps(fields | {"error": error or fields["error"], "exit_code": exit_code}, indent=2)
 
 
-def _said(step: State) -> Said:
+def _message_outcome(step: State) -> MessageOutcome:
     stopped = step.progress.stopped or RunStopped(
         status="interrupted", reason="it was broken off", exit_code=130
     )
     answer = answer_in_words(step)
-    return Said(
+    return MessageOutcome(
         prompt=step.task.prompt,
         status=stopped.status,
         reason=stopped.reason,
@@ -52,36 +52,40 @@ def _said(step: State) -> Said:
         patch=step.landing.patch,
         landed=step.landing.written,
         taken_back=step.landing.taken_back,
-        exit_code=0 if answer is not None else stopped.exit_code,  # words need nothing that checks them
+        exit_code=0 if answer is not None else stopped.exit_code,  # an answer in words needs no verification
     )
 
 
-def written(state: State, now: Mapping[str, StoredFile]) -> str:
-    """The diff from what stood in its files before to what is there `now`, without what was taken back."""
-    before: dict[str, bytes | None] = {}
+def patch_of_conversation(state: State, current_files: Mapping[str, StoredFile]) -> str:
+    """Return the patch from the files before the conversation to those in `current_files`, without undone
+    changes."""
+    contents_before: dict[str, bytes | None] = {}
     for landing in standing_landings(state):
         for change in landing.plan.changes:
-            old = landing.before.get(change.path)
-            before.setdefault(change.path, old.content if old is not None else None)
-    return unified_diff(before, {path: now[path].content if path in now else None for path in before})
+            old_file = landing.before.get(change.path)
+            contents_before.setdefault(change.path, old_file.content if old_file is not None else None)
+    return unified_diff(
+        contents_before,
+        {path: current_files[path].content if path in current_files else None for path in contents_before},
+    )
 
 
 def standing_landings(state: State) -> list[LandingPlanned]:
-    """What was written and not taken back, in order."""
-    landings = [one.landing for one in steps_of(state)]
-    return [one.planned for one in landings if one.planned is not None and not one.taken_back]
+    """Return the landings that were written and not undone, in order."""
+    landings = [landing.landing for landing in steps_of(state)]
+    return [landing.planned for landing in landings if landing.planned is not None and not landing.taken_back]
 
 
 def steps_of(state: State) -> list[State]:
-    """All messages, the latest as the state has it."""
+    """Return all steps, including the current one."""
     return [*state.steps, state]
 
 
-def of_one_message(before: State | None, run: Run) -> Run:
+def run_of_message(state_before: State | None, run: Run) -> Run:
     """Return a conversation's run with the sums of its latest message alone."""
-    if before is None:
+    if state_before is None:
         return run
-    earlier = summarize(before)
+    earlier = summarize(state_before)
     tokens = {name: getattr(run.tokens, name) - getattr(earlier.tokens, name) for name in Tokens.model_fields}
     is_priced = run.cost is not None and earlier.cost is not None
     return run.model_copy(

@@ -1,4 +1,4 @@
-"""Words: the text of an answer as it comes, without code in fences and edits."""
+"""WordStream: the words of an answer as they arrive, without fenced code and edits."""
 
 import re
 
@@ -12,77 +12,81 @@ _CLOSES = {"search": re.compile(r"\s*>{5,9} ?REPLACE"), "patch": re.compile(r"\s
 
 
 class WordStream:
-    """Takes one answer in pieces; `feed` returns text that is safe to print on a terminal."""
+    """Takes an answer in pieces; `feed` returns text that is safe to print on a terminal."""
 
     def __init__(self, *, with_code: bool = False) -> None:
-        """Begin an answer; with its code, where that only explains the words."""
+        """Begin an answer.
+
+        Args:
+            with_code: whether to keep code, as in answers that only explain.
+        """
         self._with_code = with_code
-        self.heard = ""
-        """All that was given out so far."""
+        self.text = ""
+        """All text returned so far."""
         self._stripper = StreamSanitizer()
         self._line = ""
-        """Of the line that has begun, what may still turn out to begin a block, or to end one."""
-        self._in_words = False
-        """The line that has begun is being given out."""
+        """The part of the current line that may still begin or end a block."""
+        self._is_returning_line = False
+        """Whether the current line is being returned."""
         self._closes: re.Pattern[str] | None = None
-        """What ends the block that is left out; None outside of one."""
+        """Pattern that ends the omitted block; None outside of blocks."""
         self._blanks = ""
-        """Given out only where more words follow."""
+        """Whitespace that is returned only if more words follow."""
 
     def feed(self, piece: str) -> str:
-        """What of the answer so far can be shown, and hasn't been."""
+        """Return the new words that can be shown after this piece."""
         return self._read(self._stripper.strip(piece.encode("utf-8", "replace")))
 
     def end(self) -> str:
-        """What was held back."""
-        rest = self._read(self._stripper.strip(b"", last=True))
+        """Return the text that was held back."""
+        remaining = self._read(self._stripper.strip(b"", last=True))
         if self._closes is None:
-            rest += self._give(self._line)
+            remaining += self._give(self._line)
         self._line = ""
-        return rest
+        return remaining
 
     def _read(self, text: str) -> str:
         return "".join(self._take(part) for part in text.splitlines(keepends=True))
 
     def _take(self, part: str) -> str:
-        """One line, or a piece of it."""
-        ends = part[-1] == "\n"
-        if self._with_code or self._in_words:
-            self._in_words = not ends
+        """Process a line, or a part of it."""
+        is_complete = part[-1] == "\n"
+        if self._with_code or self._is_returning_line:
+            self._is_returning_line = not is_complete
             return self._give(part)
         self._line += part
         if self._closes is not None:
-            if ends:
+            if is_complete:
                 self._closes = None if self._closes.match(self._line) else self._closes
                 self._line = ""
             return ""
         if (opening := _OPENS.match(self._line)) is not None:
-            return self._leave_out(opening, ends=ends)
-        if not ends and _MAY_OPEN.match(self._line):
+            return self._leave_out(opening, is_complete=is_complete)
+        if not is_complete and _MAY_OPEN.match(self._line):
             return ""
-        line, self._line, self._in_words = self._line, "", not ends
+        line, self._line, self._is_returning_line = self._line, "", not is_complete
         return self._give(line)
 
-    def _leave_out(self, opening: re.Match[str], *, ends: bool) -> str:
-        """A block begins: it is left out to its end, and so is the rest of this line."""
+    def _leave_out(self, opening: re.Match[str], *, is_complete: bool) -> str:
+        """Begin to omit a block, including the rest of this line."""
         if (fence := opening["fence"]) is not None:
             self._closes = re.compile(rf" {{0,3}}{fence[0]}{{{len(fence)},}}\s*$")
         else:
             self._closes = _CLOSES[opening.lastgroup or ""]
-        # The line that opens a fence can't close it: what follows its marks is kept apart from them.
-        self._line = "" if ends else "-"
+        # The opening line of a fence can't close it, so the rest of the line is marked.
+        self._line = "" if is_complete else "-"
         self._blanks = ""
-        if not self.heard or self.heard.endswith("\n"):
+        if not self.text or self.text.endswith("\n"):
             return ""
-        self.heard += "\n"
+        self.text += "\n"
         return "\n"
 
     def _give(self, text: str) -> str:
-        kept = text.rstrip()
-        if not kept:
+        stripped = text.rstrip()
+        if not stripped:
             self._blanks += text
             return ""
-        words = (self._blanks + kept) if self.heard else kept.lstrip()
-        self._blanks = text[len(kept) :]
-        self.heard += words
+        words = (self._blanks + stripped) if self.text else stripped.lstrip()
+        self._blanks = text[len(stripped) :]
+        self.text += words
         return words

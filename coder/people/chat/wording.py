@@ -1,4 +1,4 @@
-"""Wording: the model writes the message of a commit or a pull request, in a logged call of its own."""
+"""Have the model write the message of a commit or a pull request, in a logged call of its own."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,61 +19,67 @@ from coder.workspace.overlay import shown_files
 from coder.workspace.read import read_workspace
 
 AUTHOR = "committer"
-SUBJECT = 72
-"""Characters of a first line."""
-_LONGEST = 4_096
-"""Tokens of an answer, reasoning included."""
-_MESSAGES = 6
-"""The latest of the conversation, which say why."""
-_LONG = 2_000
-"""Characters of one of them."""
+SUBJECT_CHARACTERS = 72
+"""Longest first line in characters."""
+_MAX_TOKENS = 4_096
+"""Token limit of an answer, including reasoning."""
+_QUOTED_MESSAGES = 6
+"""Number of quoted messages of the conversation, which explain the change."""
+_MESSAGE_CHARACTERS = 2_000
+"""Longest quote of one message in characters."""
 _FENCE = re.compile(r"\A```\w*\n(.*?)\n?```\Z", re.DOTALL)
 
 
-async def worded(session: ChatSession, kind: str, quoted: Mapping[str, str], *, wish: str = "") -> str | None:
-    """Ask the model for a first line and a body about texts; None if it fails, or nothing was said yet.
+async def write_message(
+    session: ChatSession, kind: str, texts_by_title: Mapping[str, str], *, wish: str = ""
+) -> str | None:
+    """Ask the model for a first line and a body about texts; None if it fails, or before the first message.
 
     Args:
         kind: name of the prompt.
-        quoted: texts by name.
-        wish: the user's wish for the result.
+        texts_by_title: texts by title.
+        wish: the user's request for the message.
     """
-    if not session.begun:
+    if not session.has_begun:
         return None
     files = read_workspace(session.task, lands=False).files
     redactor = redactor_for(files, shown_files(session.task.workspace, session.settings.show))
-    parts = [f"{name}:\n{fenced(shortened(text.strip()))}" for name, text in quoted.items() if text.strip()]
+    parts = [
+        f"{name}:\n{fenced(shortened(text.strip()))}" for name, text in texts_by_title.items() if text.strip()
+    ]
     sections = [
         prompt(kind).strip(),
         *parts,
         *([f"The user wants of the message: {wish}"] if wish else []),
     ]
     calls = LoggedCalls(AUTHOR, journal=session.journal, redactor=redactor)
-    sent = calls.redacted([ChatMessage(role="user", content="\n\n".join(sections))])
+    messages = calls.redacted([ChatMessage(role="user", content="\n\n".join(sections))])
     try:
-        answer = await calls.call(session.model, sent, session.settings.sampling(most=_LONGEST))
+        answer = await calls.call(session.model, messages, session.settings.sampling(most=_MAX_TOKENS))
     except (ModelError, BudgetSpent):
         return None
     text = answer.text.strip()
-    return tidied(match[1] if (match := _FENCE.fullmatch(text)) else text) or None
+    return clean_message(match[1] if (match := _FENCE.fullmatch(text)) else text) or None
 
 
-def tidied(text: str) -> str:
-    """A message with a first line that isn't too long, and nothing that a terminal would take for orders."""
-    first, _, body = printable(text).strip().partition("\n")
-    return f"{one_line(first, width=SUBJECT).rstrip('.')}\n\n{body.strip()}".strip()
+def clean_message(text: str) -> str:
+    """Return a message with a first line of limited length, and without terminal control characters."""
+    first_line, _, body = printable(text).strip().partition("\n")
+    return f"{one_line(first_line, width=SUBJECT_CHARACTERS).rstrip('.')}\n\n{body.strip()}".strip()
 
 
 def latest_words(state: State) -> str:
-    """What was said last: the user's words, and the model's."""
-    return "\n\n".join(list(_said(state))[-_MESSAGES:])
+    """Return the latest messages of the user and the model."""
+    return "\n\n".join(list(_quotes(state))[-_QUOTED_MESSAGES:])
 
 
-def _said(state: State) -> Iterator[str]:
+def _quotes(state: State) -> Iterator[str]:
     for step in steps_of(state):
-        yield f"User: {step.task.prompt[:_LONG]}"
+        yield f"User: {step.task.prompt[:_MESSAGE_CHARACTERS]}"
         spoken = (
-            one.text for one in reversed(step.progress.messages) if one.author != HUMAN and one.text.strip()
+            message.text
+            for message in reversed(step.progress.messages)
+            if message.author != HUMAN and message.text.strip()
         )
         if text := next(spoken, ""):
-            yield f"Model: {text[:_LONG]}"
+            yield f"Model: {text[:_MESSAGE_CHARACTERS]}"

@@ -1,4 +1,4 @@
-"""The application: runs a command by its name, and turns every failure into words and an exit code."""
+"""The application: run a command by its name, and turn every failure into a message and an exit code."""
 
 import sys
 from collections.abc import Sequence
@@ -34,45 +34,45 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """The options that stand before a command."""
+    """Take the options that precede a command."""
 
 
 def run(arguments: Sequence[str] | None) -> int:
     """Run a command, by default that of the process, and return its exit code."""
     open_streams()
     try:
-        code = get_command(app).main(args=arguments, prog_name=own_command(), standalone_mode=False)
-    except SystemExit as ended:
-        # typer makes exit code 1 of it, which is ours for a task that was not solved.
-        if isinstance(ended.__context__, BrokenPipeError):
-            return report(ended.__context__)
-        code = ended.code
+        exit_code = get_command(app).main(args=arguments, prog_name=own_command(), standalone_mode=False)
+    except SystemExit as system_exit:
+        # typer turns a broken pipe into exit code 1, which here means an unsolved task.
+        if isinstance(system_exit.__context__, BrokenPipeError):
+            return report(system_exit.__context__)
+        exit_code = system_exit.code
     except typer.TyperException as error:
         return _report_usage(error)
-    except typer.Abort:  # by a question of typer's, which another package's command may ask
+    except typer.Abort:  # from a prompt of typer, which a command of another package may use
         say("Aborted.")
         return 1
     except Exception as error:  # noqa: BLE001 - the outermost frame: everything becomes words and an exit code
         return report(error)
-    return _flushed(code if isinstance(code, int) else 0)
+    return _flush_stdout(exit_code if isinstance(exit_code, int) else 0)
 
 
 def _report_usage(error: typer.TyperException) -> int:
-    """Print what typer refused as any other error, with the usage beneath, and return the exit code."""
+    """Print typer's usage error like any other error, with the usage below, and return the exit code."""
     context: typer.Context | None = getattr(error, "ctx", None)
     if context is None:
         say(error.format_message())
-    elif error.message == (manual := context.get_help()):  # a group without a command
-        typer.echo(manual, err=True)
+    elif error.message == (help_text := context.get_help()):  # a group without a command
+        typer.echo(help_text, err=True)
     else:
         usage, option = context.get_usage(), context.help_option_names[0]
         say(f"{error.format_message()}\n{usage}\nSee: {context.command_path} {option}")
     return error.exit_code
 
 
-def _flushed(code: int) -> int:
+def _flush_stdout(exit_code: int) -> int:
     try:
         sys.stdout.flush()
     except OSError as error:
         return report(error)
-    return code
+    return exit_code

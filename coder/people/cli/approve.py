@@ -1,4 +1,4 @@
-"""`coder approve`: answer what a run waits with, from any terminal, and go on with it."""
+"""`coder approve`: answer the question that a run waits with, from any terminal, and continue the run."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.state import State
 from coder.show.asking import prompt_of, question_lines, typed_answer
-from coder.show.flags import GOING_ON, option, takes
+from coder.show.flags import RESUME_FLAGS, option, takes
 from coder.show.interrupt import run_until_interrupted
 from coder.show.screen import Screen
 from coder.show.terminal import read_line
@@ -29,7 +29,7 @@ from coder.store import open_log
 from coder.workspace.consent import files_to_edit
 
 
-@takes(GOING_ON)
+@takes(RESUME_FLAGS)
 def approve(
     context: typer.Context,
     run: RunId,
@@ -47,7 +47,7 @@ def approve(
     if sum((no is not None, answer is not None, edit)) > 1:
         raise UsageError("--no, --answer and --edit exclude each other.")
     if context.params["detach"]:
-        decision = run_until_interrupted(_answered(run, context.params))
+        decision = run_until_interrupted(_answer(run, context.params))
         typer.echo(
             f"Answered: {one_line(decision.answer_text, width=200)}. "
             f"Go on with: {own_command()} resume {run}",
@@ -57,17 +57,17 @@ def approve(
     go_on(context, partial(_approve, run))
 
 
-async def _approve(prefix: str, *, args: Mapping[str, Any], screen: Screen, **more: Any) -> Run:  # noqa: ANN401 - passed on
-    await _answered(prefix, args)
+async def _approve(prefix: str, *, args: Mapping[str, Any], screen: Screen, **options: Any) -> Run:  # noqa: ANN401 - passed on
+    await _answer(prefix, args)
     with open_log() as log:
         run = await log.resolve(prefix)
-        continued = partial(resume_run, run, log=log)
+        resume = partial(resume_run, run, log=log)
         state = await state_of(log, run)
-        return await when_free(lambda: with_state(state, continued, args=args, screen=screen, **more))
+        return await when_free(lambda: with_state(state, resume, args=args, screen=screen, **options))
 
 
-async def _confirmed(question: Question) -> Decision:
-    """A yes to what is printed here; where a terminal is, the one that is typed below it."""
+async def _confirm(question: Question) -> Decision:
+    """Print the question and return yes; on a terminal, return the typed answer instead."""
     if question.patch:
         typer.echo(visible(question.patch).rstrip("\n"), err=True)
     for line in question_lines(question):
@@ -77,7 +77,7 @@ async def _confirmed(question: Question) -> Decision:
     return typed_answer(question, await read_line(prompt_of(question)))
 
 
-async def _answered(prefix: str, args: Mapping[str, Any]) -> Decision:
+async def _answer(prefix: str, args: Mapping[str, Any]) -> Decision:
     with open_log() as log:
         run = await log.resolve(prefix)
         state = await state_of(log, run)
@@ -88,21 +88,21 @@ async def _answered(prefix: str, args: Mapping[str, Any]) -> Decision:
 
 
 async def _answer_of(state: State, question: Question, args: Mapping[str, Any]) -> Decision:
-    """Return the answer of the flags to the run's open question."""
-    own = {"who": this_person(), "how": "approve"}
+    """Return the answer that the flags give to the run's open question."""
+    origin = {"who": this_person(), "how": "approve"}
     if args["edit"]:
-        from coder.people.cli.editor import edited
+        from coder.people.cli.editor import edit_files
 
         code = best_code(state) if question.about == "landing" else None
         if code is None:
             raise UsageError(f"{state.run} doesn't ask about a change: there is nothing to edit.")
-        files = await edited(files_to_edit(state, code), environ=os.environ)
-        return Decision(decision="no", files=files).model_copy(update=own)
+        files = await edit_files(files_to_edit(state, code), environ=os.environ)
+        return Decision(decision="no", files=files).model_copy(update=origin)
     if args["no"] is not None:
-        return Decision(decision="no", words=args["no"].strip()).model_copy(update=own)
+        return Decision(decision="no", words=args["no"].strip()).model_copy(update=origin)
     words = args["answer"]
     if words is None and question.kind != "approve":
         raise UsageError(f'{state.run} asks: {question.text}\nAnswer it in words: --answer "…"')
     if words is None:
-        return (await _confirmed(question)).model_copy(update=own)
-    return question.worded(words).model_copy(update=own)
+        return (await _confirm(question)).model_copy(update=origin)
+    return question.worded(words).model_copy(update=origin)

@@ -1,12 +1,12 @@
-"""Which sandbox holds programs, found out by opening one."""
+"""Find the default sandbox backend by opening a sandbox."""
 
 from sandbox import Policy, SandboxError, open_sandbox
 
 
-async def automatic(policy: Policy) -> str | None:
-    """The backend that is used where none is named; None where there is none."""
+async def default_backend(policy: Policy) -> str | None:
+    """Return the default backend for a policy; None if no sandbox can be opened."""
     try:
-        async with open_sandbox(policy) as box:
-            return box.backend
+        async with open_sandbox(policy) as sandbox:
+            return sandbox.backend
     except (SandboxError, ValueError):
         return None

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from coder.show.flags import GOING_ON, option, takes
+from coder.show.flags import RESUME_FLAGS, option, takes
 
-_UNUSED = ("require", "apply", "branch", "keep", "accept_unverified", "tool")
+_UNUSED_FLAGS = ("require", "apply", "branch", "keep", "accept_unverified", "tool")
 
 
-@takes("test read", *(name for name in GOING_ON.split() if name not in _UNUSED))
+@takes("test read", *(name for name in RESUME_FLAGS.split() if name not in _UNUSED_FLAGS))
 def chat(
     context: typer.Context,
     path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Folder or file (here).")] = None,
@@ -22,6 +22,6 @@ def chat(
 
     /help lists the commands. From a pipe each line is a message, a command or an answer to a question.
     """
-    from coder.people.cli.conversing import talk  # here, not above: help is shown without
+    from coder.people.cli.conversing import talk  # imported late: --help doesn't need it
 
     raise typer.Exit(talk(context))

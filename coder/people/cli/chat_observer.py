@@ -1,4 +1,4 @@
-"""ChatObserver: shows the user a conversation while a message is worked on, and asks."""
+"""ChatObserver: shows the user a conversation while the model works, and asks questions."""
 
 import os
 from contextlib import nullcontext
@@ -10,15 +10,15 @@ from coder.engine.participants.role import CODER, PLANNER
 from coder.engine.prompting.reprompt import is_question
 from coder.people.chat.permissions import Permissions
 from coder.people.chat.word_stream import WordStream
-from coder.people.cli.editor import edited
+from coder.people.cli.editor import edit_files
 from coder.people.cli.host_questions import HostQuestions
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import EXPERT, CodeMessage, ReplyMessage
 from coder.run.questions import Decision, Question, is_no, is_yes, this_person
 from coder.show.asking import prompt_of, question_lines, typed_answer
-from coder.show.chat_commands import is_for_us, is_lone_answer, parse_line
-from coder.show.line_reader import LineReader, Typed, answer_to
+from coder.show.chat_commands import is_command, is_lone_answer, parse_line
+from coder.show.line_reader import LineReader, TypedLines, answer_to
 from coder.show.screen import Screen
 from coder.show.styling import print_diff, print_markdown
 from coder.show.tables import Block, print_blocks
@@ -34,60 +34,60 @@ NO_ANSWER = "  ! {!r} is no answer to this question"
 
 
 class ChatObserver:
-    """A Watch that can ask."""
+    """A Watch that prints to a screen and asks a person."""
 
     def __init__(self, screen: Screen, reader: LineReader, *, yes: bool, results: TextIO) -> None:
-        """Take the screen, where answers to questions come from, and where results are printed."""
+        """Take the screen, the reader of answers, and the stream for results."""
         self.words = WordStream()
-        """What the latest answer has said so far."""
-        self.lines = Typed(
-            self._takes, lambda text: screen.tell(NOT_SENT.format(one_line(text))), reader.bottom
+        """The words of the latest answer so far."""
+        self.lines = TypedLines(
+            self._handle_line, lambda text: screen.tell(NOT_SENT.format(one_line(text))), reader.bottom
         )
-        """What is typed while the model works."""
+        """Lines typed while the model works."""
         self.commands: list[str] = []
-        """Commands typed while the model works; they run after the message."""
+        """Commands typed while the model works, which run after the message."""
         self.yes = yes
-        """What passes is written without a question."""
+        """Whether verified changes are written without a question."""
         self.hosts: HostQuestions | None = None
-        """Asks about hosts; None without a terminal."""
+        """Questions about hosts; None without a terminal."""
         self._screen = screen
         if reader.bottom is not None:
             screen.print_above(reader.bottom)
         self._reader = reader
         self._results = results
-        self._speaks = results.isatty() and screen.is_lively
-        """What a model says is shown as it comes."""
-        self._is_to_the_person = True
+        self._streams_answers = results.isatty() and screen.is_lively
+        """Whether answers are printed as they arrive."""
+        self._is_for_user = True
         self._is_asked = False
-        self._began = self._ends = False
-        self._said_patch = ""
+        self._has_step_begun = self._calls_done = False
+        self._shown_patch = ""
         self._reply = ""
-        """An answer in words about a change, which is asked about again."""
-        self._asked_plan = ""
+        """The latest answer in words, which is printed before the question on the change."""
+        self._shown_plan = ""
 
     def permit(self, permissions: Permissions) -> None:
-        """Ask about hosts, and keep to what the user allows in the project for good."""
+        """Ask about hosts, and apply the project's stored permissions."""
         self.hosts = HostQuestions(permissions, self._reader, self._screen, self.lines)
         if permissions.allowed.auto and not self.yes:
             self.yes = True
             self._screen.note("auto-apply is on (see /permissions)")
 
     def note(self, text: str) -> None:
-        """Show a line that is no event."""
+        """Print a line that belongs to no event."""
         self._screen.note(text)
 
     def event(self, event: Event) -> None:
-        """Tell what happened."""
+        """Print an event of the run."""
         body = event_types.parse(event)
-        began, self._began = self._began, isinstance(body, event_types.StepStarted)
-        if began and isinstance(body, event_types.FilesChanged | event_types.BaselineTaken):
-            self._screen.pass_on(event)  # the user's own edits between two messages
+        is_step_start, self._has_step_begun = self._has_step_begun, isinstance(body, event_types.StepStarted)
+        if is_step_start and isinstance(body, event_types.FilesChanged | event_types.BaselineTaken):
+            self._screen.pass_on(event)  # edits by the user between two messages
             return
         match body:
             case event_types.CallIntended():
                 self.words = WordStream(with_code=self._is_asked)
-                is_talk = body.participant == PLANNER and body.in_dialogue
-                self._is_to_the_person = is_talk or body.participant in (CODER, EXPERT)
+                is_planner_answer = body.participant == PLANNER and body.in_dialogue
+                self._is_for_user = is_planner_answer or body.participant in (CODER, EXPERT)
             case event_types.CallRetried() | event_types.CallSwitched():
                 self._screen.clear()
                 self.words = WordStream(with_code=self._is_asked)
@@ -98,22 +98,22 @@ class ChatObserver:
             case event_types.CallAnswered():
                 self._speak(self.words.end())
                 self._screen.clear()
-                self._ends = any(call.name == DONE.name for call in body.tool_calls)
+                self._calls_done = any(call.name == DONE.name for call in body.tool_calls)
             case event_types.Spoken(message=ReplyMessage(text=text)):
                 self._reply = printable(text.strip())
-            case event_types.Spoken(message=CodeMessage(text=text)) if self._ends and text:
+            case event_types.Spoken(message=CodeMessage(text=text)) if self._calls_done and text:
                 self._screen.tell(printable(text.strip()))
         if isinstance(body, event_types.RunStarted | event_types.StepStarted | event_types.RunResumed):
-            self._said_patch = self._reply = ""
+            self._shown_patch = self._reply = ""
         self._screen.event(event)
 
     def token(self, text: str) -> None:
-        """A piece of an answer."""
+        """Print a piece of an answer."""
         self._screen.token(text)
         self._speak(self.words.feed(text))
 
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
-        """Something that a program wrote."""
+        """Print output of a program."""
         self._screen.output(stream, data)
 
     def show(self, blocks: list[Block]) -> None:
@@ -125,31 +125,31 @@ class ChatObserver:
         print(text, end=end, file=self._results, flush=True)
 
     def show_diff(self, patch: str) -> None:
-        """Print a patch that is harmless for a terminal."""
+        """Print a patch without terminal control characters."""
         print_diff(patch, self._results)
 
     def answer(self, words: str) -> None:
-        """Print an answer in words, unless it was shown as it came."""
-        if not (self._speaks and words in (self.words.heard, self._asked_plan)):
+        """Print an answer in words, unless it was printed as it arrived."""
+        if not (self._streams_answers and words in (self.words.text, self._shown_plan)):
             print_markdown(words, self._results)
 
     def _speak(self, text: str) -> None:
-        if self._speaks and self._is_to_the_person:
+        if self._streams_answers and self._is_for_user:
             self._screen.speak(text)
 
     def typed(self) -> list[str]:
-        """What the user has typed since the last look, for the model."""
+        """Return the lines that the user has typed since the last call, for the model."""
         words = self.lines.take()
         for line in words:
             self._screen.tell(f"  · told the model: {one_line(line)}")
         return words
 
-    def _takes(self, line: str) -> bool:
-        """Whether a line that was typed while the model works is no message: answer it, or run it later."""
+    def _handle_line(self, line: str) -> bool:
+        """Return whether a line typed while the model works is a command or an answer, and handle it."""
         if is_lone_answer(line):
             self._screen.tell(NO_QUESTION.format(line.strip()))
             return True
-        if not is_for_us(line):
+        if not is_command(line):
             return False
         try:
             parse_line(line)
@@ -161,41 +161,41 @@ class ChatObserver:
         return True
 
     def is_there(self, question: Question) -> bool:
-        """The user of the conversation always is."""
+        """Return True: the user of a conversation is always there."""
         return True
 
     async def decide(self, question: Question) -> Decision:
-        """Show what is asked, and ask until there is an answer; the end of input is a no."""
+        """Show a question, and ask until there is an answer; the end of input means no."""
         if self.hosts is not None:
-            await self.hosts.withdraw()  # a program in the background may have asked
+            await self.hosts.withdraw()  # withdraws the questions of background programs
         async with self.hosts.turn if self.hosts is not None else nullcontext(), self.lines.paused():
-            decided = self._decided if question.about == "landing" else self._answered
-            return (await decided(question)).model_copy(update={"who": this_person(), "how": "terminal"})
+            ask = self._ask_to_land if question.about == "landing" else self._ask_question
+            return (await ask(question)).model_copy(update={"who": this_person(), "how": "terminal"})
 
     @property
     def ask_host(self) -> AskHost | None:
-        """Asks whether programs may reach a host."""
+        """Function that asks whether programs may reach a host; None without a terminal."""
         return self.hosts.may_reach if self.hosts is not None else None
 
-    async def _answered(self, question: Question) -> Decision:
+    async def _ask_question(self, question: Question) -> Decision:
         self._screen.rest()
         if question.about == "plan":
-            self._asked_plan = printable(question.text.partition("\n\n")[2].strip())
+            self._shown_plan = printable(question.text.partition("\n\n")[2].strip())
         if question.patch:
             self.show_diff(visible(question.patch))
         for line in question_lines(question):
             self._screen.tell(line)
         return typed_answer(question, await answer_to(prompt_of(question), self._reader, self._screen.tell))
 
-    async def _decided(self, question: Question) -> Decision:
+    async def _ask_to_land(self, question: Question) -> Decision:
         self._screen.rest()
         if self._reply:
             self.answer(self._reply)
             self._reply = ""
         self._screen.show_diff(question.patch)
-        if not self._screen.showed_diff and self._said_patch != question.patch:
+        if not self._screen.showed_diff and self._shown_patch != question.patch:
             self.show_diff(visible(question.patch))
-            self._said_patch = question.patch
+            self._shown_patch = question.patch
         if self.yes and question.passed:
             return Decision(decision="yes")
         if question.note:
@@ -211,6 +211,6 @@ class ChatObserver:
             if answer not in ("e", "edit"):
                 return Decision(decision="no", words=answer)
             try:
-                return Decision(decision="no", files=await edited(question.files, environ=os.environ))
+                return Decision(decision="no", files=await edit_files(question.files, environ=os.environ))
             except UsageError as error:
                 self._screen.note(str(error))

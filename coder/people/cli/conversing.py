@@ -1,4 +1,4 @@
-"""Conversing: open a session from the flags of `coder chat`, run its repl, print the result."""
+"""Open a session from the flags of `coder chat`, run its repl, and print the result."""
 
 import os
 import sys
@@ -24,8 +24,13 @@ from coder.people.chat.chat_terminal import open_reader
 from coder.people.chat.transcript import document
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.repl import Repl
-from coder.people.cli.run_settings import asked_now, changed_conversation, must_know_price, new_conversation
-from coder.people.cli.solve_run import require_one_form, traced
+from coder.people.cli.run_settings import (
+    changed_conversation,
+    models_of_resume,
+    must_know_price,
+    new_conversation,
+)
+from coder.people.cli.solve_run import require_one_form, traced_to_collector
 from coder.run.journal import Journal
 from coder.run.model_choice import open_models
 from coder.run.settings import Settings
@@ -41,12 +46,12 @@ from coder.store import EventLog, data_folder, new_run_id, open_log
 
 
 class Conversation:
-    """One start of `coder chat`."""
+    """One run of `coder chat`."""
 
     def __init__(self, flags: Mapping[str, object], args: Mapping[str, Any], screen: Screen) -> None:
-        """Take the named flags of the configuration, and the values of all flags."""
-        self.ended: State | None = None
-        """The conversation at its end."""
+        """Take the configuration's flags that were given, and the values of all flags."""
+        self.final_state: State | None = None
+        """State of the conversation at its end."""
         self.error: str | None = None
         """Error of the last line."""
         self._flags = flags
@@ -62,16 +67,16 @@ class Conversation:
             if args["latest"] and args["resume"] is None:
                 folder = _absolute(args["path"] or Path())
                 args["resume"], args["path"] = await latest_run(log, folder, chats=True), None
-            loaded, task = self._loaded(), self._task()
+            loaded, task = self._load(), self._task()
             state = None
             if args["resume"] is not None:
                 state = await state_of(log, await log.resolve(args["resume"]))
-            settings = self._configured(state, loaded)
+            settings = self._configure(state, loaded)
             stack.push_async_callback(lambda: self._model.aclose())
-            model = await self._opened(self._asked, settings)
+            model = await self._open_model(self._requested_models, settings)
             reader = open_reader(data_folder(os.environ), paths=lambda: session.paths())
             results = sys.stderr if args["json"] or args["jsonl"] else sys.stdout
-            await stack.enter_async_context(traced(args, screen))
+            await stack.enter_async_context(traced_to_collector(args, screen))
             watch = ChatObserver(screen, reader, yes=args["yes"], results=results)
             if state is not None:
                 task = _with_flags(state.task, task)
@@ -84,16 +89,16 @@ class Conversation:
             try:
                 return await self._talk(repl, session)
             finally:
-                self.ended, self.error = session.state, repl.error
+                self.final_state, self.error = session.state, repl.error
 
-    def _loaded(self) -> Loaded:
-        folder, resumes = self._args["path"], self._args["resume"] is not None
-        if resumes and folder is not None:
+    def _load(self) -> Loaded:
+        folder, is_resumed = self._args["path"], self._args["resume"] is not None
+        if is_resumed and folder is not None:
             raise UsageError("--resume works in the folder of its run: leave PATH out.")
         folder = folder or Path()
-        if not resumes and not folder.exists():
+        if not is_resumed and not folder.exists():
             raise UsageError(f"There is no {folder}. Make it, or name another one: {own_command()} chat PATH")
-        loaded = load(self._flags, workspace=None if resumes else folder)
+        loaded = load(self._flags, workspace=None if is_resumed else folder)
         check_backend(loaded.config.options.sandbox, self._flags)
         for note in loaded.notes:
             self._screen.note(note)
@@ -104,42 +109,47 @@ class Conversation:
         folder = self._args["path"] or Path()
         return Task(prompt="-", workspace=folder, test_command=command, read=read)
 
-    def _configured(self, state: State | None, loaded: Loaded) -> Settings:
-        """The settings; a resumed conversation keeps its own but for flags, and its models so, too."""
-        self._asked, knows = loaded.config.models(), loaded.cost_was_asked
+    def _configure(self, state: State | None, loaded: Loaded) -> Settings:
+        """Return the settings; a resumed conversation keeps its settings and models unless flags change
+        them.
+        """
+        self._requested_models, is_price_required = loaded.config.models(), loaded.cost_was_asked
         if state is None:
             settings = new_conversation(loaded.config, self._args)
         else:
             flags = checked(self._flags, flag)
             settings = changed_conversation(state, flags, self._args)
-            self._asked, knows = asked_now(flags, state), must_know_price(flags, state)
+            self._requested_models, is_price_required = (
+                models_of_resume(flags, state),
+                must_know_price(flags, state),
+            )
         self._settings = settings
         self._opening = partial(
             open_models,
             note=self._screen.note,
             book=loaded.book,
             record=self._args["record"],
-            must_know_price=knows,
+            must_know_price=is_price_required,
         )
         return settings
 
     async def _switch(self, name: str) -> tuple[Model, dict[str, object]]:
         """Open another model by name; return it and its settings. If that fails, the current model stays.
 
-        A name without a provider belongs to the endpoint that the user has set, if there is one.
+        A name without a provider refers to the user's endpoint, if one is set.
         """
-        models = Asked(model=name, roles=self._asked.roles)
-        there = models.model_copy(update={"base_url": self._asked.base_url})
+        models = Asked(model=name, roles=self._requested_models.roles)
+        endpoint_models = models.model_copy(update={"base_url": self._requested_models.base_url})
         settings = self._settings.model_copy(update={"replay": None, "price": None})
         try:
-            model = await self._opened(models, settings)
+            model = await self._open_model(models, settings)
         except UsageError:
-            if there == models:
+            if endpoint_models == models:
                 raise
-            models, model = there, await self._opened(there, settings)
+            models, model = endpoint_models, await self._open_model(endpoint_models, settings)
         return model, {**answering_fields(models, None), "price": None}
 
-    async def _opened(self, models: Asked, settings: Settings) -> Model:
+    async def _open_model(self, models: Asked, settings: Settings) -> Model:
         """Open a model and close the previous one."""
         stack = AsyncExitStack()
         model = await stack.enter_async_context(self._opening(models, settings))
@@ -151,62 +161,64 @@ class Conversation:
         tell = self._screen.tell
         if repl.asks:
             tell(f"{session.model.name} in {session.root}; /help lists the commands, Ctrl-D ends")
-            around = Options(watch=session.journal.watch, tools=session.tools)
-            session.kept.prepare(session.task, session.settings, around)
-        code = await repl.run()
-        if session.begun:
-            undo = f"   {own_command()} undo {session.run}" if session.can_undo else ""
-            tell(f"  next     {own_command()} chat --resume {session.run}{undo}")
-        return 0 if repl.asks else code
+            options = Options(watch=session.journal.watch, tools=session.tools)
+            session.kept_environment.prepare(session.task, session.settings, options)
+        exit_code = await repl.run()
+        if session.has_begun:
+            undo_hint = f"   {own_command()} undo {session.run}" if session.can_undo else ""
+            tell(f"  next     {own_command()} chat --resume {session.run}{undo_hint}")
+        return 0 if repl.asks else exit_code
 
 
 def talk(context: typer.Context) -> int:
     """Run a conversation, print its document with --json, and return the exit code."""
     args = context.params
     screen = Screen(**{name: args[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
-    one = Conversation(given_flags(context), args, screen)
+    conversation = Conversation(given_flags(context), args, screen)
     error: str | None = None
     keep_terminal_modes()
     try:
         require_one_form(args)
-        code = run_until_interrupted(one.hold(), run_id=lambda: screen.run_id)
-    except Exception as failed:  # noqa: BLE001 - --json prints a document in every case
+        exit_code = run_until_interrupted(conversation.hold(), run_id=lambda: screen.run_id)
+    except Exception as exception:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()
-        code, error = report(failed), str(single(failed))
+        exit_code, error = report(exception), str(single(exception))
     if args["json"]:
-        print(document(one.ended, exit_code=code, error=error or one.error))
-    return code
+        print(document(conversation.final_state, exit_code=exit_code, error=error or conversation.error))
+    return exit_code
 
 
 @asynccontextmanager
 async def open_session(
     log: EventLog, task: Task, *, settings: Settings, model: Model, watch: Watch, run: str | None = None
 ) -> AsyncIterator[ChatSession]:
-    """A conversation about a folder, or one that continues a run; a new one is logged with its first message.
+    """Open a conversation about a folder, or one that continues a run.
+
+    A new conversation is logged with its first message.
 
     Raises:
-        UsageError: the log holds no such run, or it has no folder.
-        LeaseHeld: another process works on it.
+        UsageError: the log holds no such run, or the run has no folder.
+        LeaseHeld: another process works on the run.
     """
-    resumes, run = run is not None, run or new_run_id()
+    is_resumed, run = run is not None, run or new_run_id()
     async with log.lease(run) as token:
         journal = Journal(run, log, token=token, watch=watch)
-        if resumes and (await journal.load()).task.workspace is None:
+        if is_resumed and (await journal.load()).task.workspace is None:
             raise UsageError(f"{run} has no folder to talk about. Name one: {own_command()} chat PATH")
-        if not resumes and task.workspace is not None:
+        if not is_resumed and task.workspace is not None:
             task = task.model_copy(update={"workspace": task.workspace.absolute()})
         settings = settings.model_copy(update={"chat": True})
-        session = ChatSession(journal, log, task, settings, model, begun=resumes)
+        session = ChatSession(journal, log, task, settings, model, has_begun=is_resumed)
         try:
             yield session
         finally:
-            await session.kept.close()
+            await session.kept_environment.close()
 
 
-def _with_flags(before: Task, flags: Task) -> Task:
+def _with_flags(task: Task, flags: Task) -> Task:
     """Return the task of a resumed conversation, changed by flags."""
-    command, read = flags.test_command or before.test_command, dict.fromkeys((*before.read, *flags.read))
-    return before.model_copy(update={"test_command": command, "read": tuple(read)})
+    command, read = flags.test_command or task.test_command, dict.fromkeys((*task.read, *flags.read))
+    return task.model_copy(update={"test_command": command, "read": tuple(read)})
 
 
 def _absolute(path: Path) -> Path:

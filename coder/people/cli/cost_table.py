@@ -1,4 +1,4 @@
-"""The words of `coder show --cost`: a row for each call, and a line for all. Functions of data."""
+"""The table of `coder show --cost`: a row for each call, and a line for all. Functions of data."""
 
 import json
 from decimal import Decimal
@@ -10,7 +10,7 @@ from coder.show.tables import Block, Column, TextTable
 
 
 def cost_blocks(costs: Costs) -> list[Block]:
-    """A table with a row for each call, then what they make together."""
+    """Return a table with a row for each call, then a line with the totals."""
     usage, rate = costs.usage, costs.hit_rate
     cached = "" if rate is None else f"  {rate:.0%} of the input came from caches"
     calls = count_of(len(costs.calls), "call")
@@ -30,7 +30,7 @@ _LINE = "{:>4}  {:<11}{:>9}{:>9}{:>9}{:>9}{:>11}{:>8}  {}"
 
 
 def json_of(costs: Costs) -> str:
-    """One JSON document: dollars are numbers, null where they aren't known."""
+    """Return one JSON document: amounts are numbers, or null if unknown."""
     document = {
         "calls": [_numbers(call) for call in costs.calls],
         **costs.usage.model_dump(),
@@ -51,13 +51,13 @@ def _cells(call: CallCost) -> tuple[str, ...]:
     notes += ["1 switch" if call.switches == 1 else f"{call.switches} switches"] if call.switches else []
     notes += [f"lost on the way: {_tokens(lost.usage)}, {_usd(lost.cost_usd)}" for lost in call.lost]
     numbers = (f"{count:,}" for count in counts)
-    noted = "  ".join(filter(None, notes))
-    return (str(call.call), one_line(call.participant), *numbers, cost, f"{call.seconds:.1f}s", noted)
+    note_text = "  ".join(filter(None, notes))
+    return (str(call.call), one_line(call.participant), *numbers, cost, f"{call.seconds:.1f}s", note_text)
 
 
 def _tokens(usage: Usage) -> str:
-    about = "about " if usage.is_estimate else ""
-    return f"{about}{count_of(usage.input_tokens, 'token')} in, {usage.output_tokens:,} out"
+    prefix = "about " if usage.is_estimate else ""
+    return f"{prefix}{count_of(usage.input_tokens, 'token')} in, {usage.output_tokens:,} out"
 
 
 def _usd(cost: Decimal | None) -> str:
@@ -70,5 +70,7 @@ def _number(cost: Decimal | None) -> float | None:
 
 def _numbers(call: CallCost) -> dict[str, object]:
     dollars = {"cost_usd": _number(call.cost_usd), "reserved_usd": _number(call.reserved_usd)}
-    lost = [{**one.usage.model_dump(), "cost_usd": _number(one.cost_usd)} for one in call.lost]
+    lost = [
+        {**lost_call.usage.model_dump(), "cost_usd": _number(lost_call.cost_usd)} for lost_call in call.lost
+    ]
     return {**call.model_dump(mode="json"), **dollars, "lost": lost}

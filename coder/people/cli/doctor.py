@@ -1,4 +1,4 @@
-"""`coder doctor`: a line for each thing that `coder solve` needs, found out by doing."""
+"""`coder doctor`: a line for each thing that `coder solve` needs, tested by using it."""
 
 import json as json_format
 import os
@@ -22,7 +22,7 @@ from coder.models.model import Usage
 from coder.models.providers import cost, find_keyed_providers, providers
 from coder.models.roles import Asked, resolve_roles
 from coder.models.weights import embedded_weights
-from coder.people.cli.backend import automatic
+from coder.people.cli.backend import default_backend
 from coder.people.cli.sandbox_commands import NOT_READY
 from coder.show.flags import Json
 from coder.show.interrupt import run_until_interrupted
@@ -30,7 +30,7 @@ from coder.show.tables import Column, TextTable, print_blocks
 from coder.store import data_folder, open_log
 from sandbox import Policy, probe_backends
 
-LEAST_FREE_MB = 100
+MIN_FREE_MB = 100
 
 
 class DoctorFinding(BaseModel, frozen=True):
@@ -39,7 +39,7 @@ class DoctorFinding(BaseModel, frozen=True):
     name: str
     works: bool
     needed: bool = True
-    """`coder solve` can't work without it."""
+    """Whether `coder solve` needs it."""
     text: str
 
 
@@ -55,11 +55,11 @@ def doctor(json: Json = False) -> None:
         typer.echo(json_format.dumps({"ready": ready, "findings": rows}, indent=2))
         raise typer.Exit(0 if ready else NOT_READY)
     texts = {finding.name: finding.text for finding in findings}
-    sure = f": {texts['model']}, and {texts['sandbox']}"
-    ends = f"can work{one_line(sure, width=200)}" if ready else "can't work yet"
+    choices = f": {texts['model']}, and {texts['sandbox']}"
+    conclusion = f"can work{one_line(choices, width=200)}" if ready else "can't work yet"
     cells = [_cells(finding) for finding in findings]
     table = TextTable(_COLUMNS, cells, indent=2, plain=["  {} {:<20}  {}".format(*row) for row in cells])
-    print_blocks([f"{'✓' if ready else '✗'} {own_command()} solve {ends}", table])
+    print_blocks([f"{'✓' if ready else '✗'} {own_command()} solve {conclusion}", table])
     raise typer.Exit(0 if ready else NOT_READY)
 
 
@@ -72,7 +72,7 @@ def _cells(finding: DoctorFinding) -> tuple[str, ...]:
 
 
 async def _examine() -> list[DoctorFinding]:
-    """Everything that matters to `coder solve`. Keys are named by variable, never shown."""
+    """Return findings on everything that `coder solve` needs. Keys are named by variable, never shown."""
     file, loaded = usual_user_file(), None
     try:
         loaded = load()
@@ -83,12 +83,17 @@ async def _examine() -> list[DoctorFinding]:
         configured = DoctorFinding(name="configuration", works=False, text=str(error))
     config = loaded.config if loaded is not None else Config()
     sandboxes = await _sandboxes(config.options.sandbox, Policy(python=config.options.python))
-    models = [*_keys(), *await _local(), _embedded(), await _chosen(config, loaded)]
+    models = [
+        *_key_findings(),
+        *await _local_server(),
+        _embedded_model(),
+        await _chosen_model(config, loaded),
+    ]
     folder = data_folder(os.environ)
-    kept = [*_folder(folder)]
-    if all(finding.works for finding in kept):
-        kept.append(await _log())
-    return [configured, _python(), *sandboxes, *models, *kept]
+    storage = [*_data_folder(folder)]
+    if all(finding.works for finding in storage):
+        storage.append(await _log_finding())
+    return [configured, _python(), *sandboxes, *models, *storage]
 
 
 def _python() -> DoctorFinding:
@@ -102,30 +107,30 @@ async def _sandboxes(choice: str, policy: Policy) -> list[DoctorFinding]:
         for report in reports
         if report.automatic or report.name == choice
     ]
-    wanted = choice if choice != "auto" else await automatic(policy)
-    works = wanted in [report.name for report in reports if report.works]
-    wanted = wanted or "bubblewrap"
-    text = f"{wanted} is used" if works else f"{wanted} doesn't work: programs never run on the host itself"
+    backend = choice if choice != "auto" else await default_backend(policy)
+    works = backend in [report.name for report in reports if report.works]
+    backend = backend or "bubblewrap"
+    text = f"{backend} is used" if works else f"{backend} doesn't work: programs never run on the host itself"
     return [*rows, DoctorFinding(name="sandbox", works=works, text=text)]
 
 
-def _keys() -> Iterator[DoctorFinding]:
+def _key_findings() -> Iterator[DoctorFinding]:
     for endpoint in find_keyed_providers(os.environ):
         text = f"{endpoint.variable} is set"
         yield DoctorFinding(name=f"model {endpoint.provider.name}", works=True, needed=False, text=text)
 
 
-async def _local() -> list[DoctorFinding]:
-    here = await server_that_answers(providers())
-    if here is None:
+async def _local_server() -> list[DoctorFinding]:
+    server = await server_that_answers(providers())
+    if server is None:
         return []
-    provider, models = here
+    provider, models = server
     return [
         DoctorFinding(name=f"model {provider.name}", works=True, needed=False, text=f"{models[0]} answers")
     ]
 
 
-def _embedded() -> DoctorFinding:
+def _embedded_model() -> DoctorFinding:
     try:
         weights = embedded_weights()
     except CoderError as error:
@@ -136,7 +141,7 @@ def _embedded() -> DoctorFinding:
     )
 
 
-async def _chosen(config: Config, loaded: Loaded | None) -> DoctorFinding:
+async def _chosen_model(config: Config, loaded: Loaded | None) -> DoctorFinding:
     book = loaded.book if loaded is not None else None
     try:
         roles = await resolve_roles(config.models(), environ=os.environ, book=book)
@@ -148,11 +153,11 @@ async def _chosen(config: Config, loaded: Loaded | None) -> DoctorFinding:
             return DoctorFinding(
                 name="model", works=False, text=f"{text}give --price IN,OUT, or write it into [prices]"
             )
-    why = "as your configuration says" if config.models() != Asked() else "when none is named"
-    return DoctorFinding(name="model", works=True, text=f"{roles.main.name} answers {why}")
+    reason = "as your configuration says" if config.models() != Asked() else "when none is named"
+    return DoctorFinding(name="model", works=True, text=f"{roles.main.name} answers {reason}")
 
 
-def _folder(folder: Path) -> Iterator[DoctorFinding]:
+def _data_folder(folder: Path) -> Iterator[DoctorFinding]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -164,11 +169,11 @@ def _folder(folder: Path) -> Iterator[DoctorFinding]:
         return
     yield DoctorFinding(name="data folder", works=True, text=str(folder))
     yield DoctorFinding(
-        name="disk", works=free_mb >= LEAST_FREE_MB, text=f"{free_mb:,} MiB free for the data folder"
+        name="disk", works=free_mb >= MIN_FREE_MB, text=f"{free_mb:,} MiB free for the data folder"
     )
 
 
-async def _log() -> DoctorFinding:
+async def _log_finding() -> DoctorFinding:
     try:
         with open_log() as log:
             newest = await log.runs(limit=1)

@@ -37,8 +37,8 @@ def export(context: typer.Context, run: RunHere = "") -> None:
 
 
 async def _send(run: str, args: Mapping[str, Any]) -> None:
-    from coder.people.cli.solve_run import traced  # not for a patch
+    from coder.people.cli.solve_run import traced_to_collector  # imported late: a patch doesn't need it
 
-    async with traced(args, Screen()) as collector:
+    async with traced_to_collector(args, Screen()) as collector:
         assert collector is not None
         await collector.send(run)

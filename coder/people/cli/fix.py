@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from coder.base.errors import own_command
-from coder.show.flags import WORKING, option, takes
+from coder.show.flags import TASK_FLAGS, option, takes
 
 
-@takes(WORKING)
+@takes(TASK_FLAGS)
 def fix(
     context: typer.Context,
     command: Annotated[
@@ -26,7 +26,7 @@ def fix(
     """
     from coder.base.errors import UsageError
     from coder.config.task_file import mending_task
-    from coder.people.cli.solve_run import solved  # here, not above: help is shown without
+    from coder.people.cli.solve_run import run_task  # imported late: --help doesn't need it
     from coder.run.task import Task
 
     def task() -> Task:
@@ -39,4 +39,4 @@ def fix(
         line = command[0] if len(command) == 1 and not (path / command[0]).exists() else tuple(command)
         return mending_task(line, path, hint=hint, read=tuple(context.params["read"] or ()))
 
-    raise typer.Exit(solved(context, task, workspace=path))
+    raise typer.Exit(run_task(context, task, workspace=path))

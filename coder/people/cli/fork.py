@@ -15,12 +15,12 @@ from coder.people.cli.show_run import RunId
 from coder.run.journal import forked
 from coder.run.reducer import fold_all
 from coder.run.run import Run, standing
-from coder.show.flags import GOING_ON, option, takes
+from coder.show.flags import RESUME_FLAGS, option, takes
 from coder.show.screen import Screen
 from coder.store import open_log
 
 
-@takes(GOING_ON)
+@takes(RESUME_FLAGS)
 def fork(
     context: typer.Context,
     run: RunId,
@@ -40,9 +40,9 @@ async def _fork(
 ) -> Run:
     with open_log() as log:
         run = await log.resolve(prefix)
-        before = await state_of(log, run)
+        parent_state = await state_of(log, run)
         state = fold_all(forked(await log.read(run), run, step=step))
-        if standing(before) and state.settings.lands:
+        if standing(parent_state) and state.settings.lands:
             screen.note(f"what {run} wrote stands in your folder; {own_command()} undo {run} takes it back")
-        continued = partial(fork_run, run, step=step, say=say, log=log)
-        return await with_state(state, continued, flags=flags, args=args, screen=screen)
+        continue_run = partial(fork_run, run, step=step, say=say, log=log)
+        return await with_state(state, continue_run, flags=flags, args=args, screen=screen)

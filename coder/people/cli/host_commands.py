@@ -1,4 +1,6 @@
-"""`/commit` and `/pr`: the user's own git, gh or glab on the host, each command shown and asked about."""
+"""`/commit` and `/pr`: run the user's own git, gh or glab on the host, after showing and confirming each
+command.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,9 +13,16 @@ from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import count_of, one_line, visible
 from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.transcript import standing_landings
-from coder.people.chat.wording import latest_words, tidied, worded
-from coder.people.cli.editor import edited
-from coder.people.cli.host_programs import HostPrograms, branch_name, first_line, opener_of, opening, whole
+from coder.people.chat.wording import clean_message, latest_words, write_message
+from coder.people.cli.editor import edit_files
+from coder.people.cli.host_programs import (
+    HostPrograms,
+    branch_name,
+    first_line,
+    on_one_line,
+    opener_of,
+    pull_request_command,
+)
 from coder.run.event_types import CommitMade
 from coder.run.questions import YES_OR_NO, is_no, is_yes
 from coder.show.interrupt import until_ctrl_c
@@ -39,155 +48,164 @@ from coder.workspace.git.run_git import program_outside
 from coder.workspace.landing import is_made
 from coder.workspace.read import read_workspace
 
-_MOST_NAMED = 8
-_FILE = "MESSAGE"
+_LISTED_PATHS = 8
+_MESSAGE_FILE = "MESSAGE"
 
 
 class HostCommands:
-    """What a conversation may have run outside of the sandbox, on the user's word."""
+    """Commands of a conversation that run outside of the sandbox, after confirmation."""
 
     def __init__(self, session: ChatSession, reader: LineReader, screen: Screen) -> None:
-        """Serve this conversation, and ask by this reader."""
+        """Take the conversation, and the reader for the user's answers."""
         self._session = session
         self._host = HostPrograms(reader, screen)
         self._screen = screen
 
     async def commit(self, wish: str) -> None:
-        """Commit what this conversation has written, by the user's git; UsageError: there is nothing."""
-        place = place_of(self._session.root)
-        written = self._written(place)
-        pending = pending_in(place, written)
-        if not pending.paths:
-            others = (
-                f" Other changes aren't committed here: {_named(pending.others)}" if pending.others else ""
+        """Commit this conversation's changes with the user's git. Raises UsageError: there are none."""
+        checkout = place_of(self._session.root)
+        written_files = self._written_files(checkout)
+        changes = pending_in(checkout, written_files)
+        if not changes.paths:
+            other_note = (
+                f" Other changes aren't committed here: {_list_paths(changes.others)}"
+                if changes.others
+                else ""
             )
-            raise UsageError(f"Nothing that this conversation has written is left to commit.{others}")
-        self._tell_pending(place, pending, written)
-        self._tell_started(place, "commit")
+            raise UsageError(f"Nothing that this conversation has written is left to commit.{other_note}")
+        self._tell_pending(checkout, changes, written_files)
+        self._tell_programs(checkout, "commit")
         state = self._session.journal.state
-        quoted = {"The change": self._diff(place, pending), "The conversation": latest_words(state)}
-        subject = first_line(wish or subject_of(state, pending.paths))
-        draft = await self._draft("commit", quoted, wish) or subject
-        adds = [["git", "add", "--intent-to-add", "--", *map(literal, pending.new)]] if pending.new else []
-        commands = [*adds, ["git", "commit", f"--file={_FILE}", "--", *map(literal, pending.paths)]]
-        agreed = await self._agreed("commit", draft, quoted, commands)
-        if agreed and await self._committed(place, pending, agreed, commands):
-            head = place.repository.head()
+        texts = {"The change": self._diff(checkout, changes), "The conversation": latest_words(state)}
+        subject = first_line(wish or subject_of(state, changes.paths))
+        draft = await self._draft("commit", texts, wish) or subject
+        adds = [["git", "add", "--intent-to-add", "--", *map(literal, changes.new)]] if changes.new else []
+        commands = [*adds, ["git", "commit", f"--file={_MESSAGE_FILE}", "--", *map(literal, changes.paths)]]
+        message = await self._agree("commit", draft, texts, commands)
+        if message and await self._commit(checkout, changes, message, commands):
+            head = checkout.repository.head()
             assert head is not None
-            await self._session.journal.append(CommitMade(commit=head, branch=place.branch))
+            await self._session.journal.append(CommitMade(commit=head, branch=checkout.branch))
 
     async def pull_request(self, wish: str) -> None:
-        """Push the branch, and open a pull request by gh or glab; UsageError: nothing to propose."""
-        place = place_of(self._session.root)
-        proposed = proposed_in(place)
-        if not proposed.log:
+        """Push the branch, and open a pull request with gh or glab. Raises UsageError: nothing to propose."""
+        checkout = place_of(self._session.root)
+        proposal = proposed_in(checkout)
+        if not proposal.log:
             raise UsageError(
-                f"{place.branch} has no commit beyond {proposed.remote}/{proposed.base}. /commit first."
+                f"{checkout.branch} has no commit beyond {proposal.remote}/{proposal.base}. /commit first."
             )
-        if pending := pending_in(place, self._written(place)).paths:
-            self._screen.tell(f"  ! not committed, so not part of it: {_named(pending)}")
-        opener = opener_of(proposed.url, lambda name: program_outside(name, place.top))
-        quoted = {"The commits": proposed.log, "Their files": proposed.stat}
-        draft, branch = "", place.branch
-        if opener is not None or branch == proposed.base:
-            latest = proposed.log.removeprefix("- ")
-            draft = await self._draft("pull-request", quoted, wish) or first_line(wish or latest)
-        if branch == proposed.base:
+        if uncommitted := pending_in(checkout, self._written_files(checkout)).paths:
+            self._screen.tell(f"  ! not committed, so not part of it: {_list_paths(uncommitted)}")
+        opener = opener_of(proposal.url, lambda name: program_outside(name, checkout.top))
+        texts = {"The commits": proposal.log, "Their files": proposal.stat}
+        draft, branch = "", checkout.branch
+        if opener is not None or branch == proposal.base:
+            commit_list = proposal.log.removeprefix("- ")
+            draft = await self._draft("pull-request", texts, wish) or first_line(wish or commit_list)
+        if branch == proposal.base:
             self._screen.tell(f"  ! {branch} is the default branch: a pull request needs one of its own")
-            branch = await self._new_branch(place, branch_name(draft) or "change")
-        if not branch or not await self._pushed(place, proposed.remote, branch):
+            branch = await self._new_branch(checkout, branch_name(draft) or "change")
+        if not branch or not await self._push(checkout, proposal.remote, branch):
             return
         if opener is None:
             self._screen.tell("  · no gh or glab is here: open it on the page that the remote names above")
             return
-        command = partial(opening, opener, branch=branch, base=proposed.base)
-        if agreed := await self._agreed("pull-request", draft, quoted, [command(title="TITLE", body="BODY")]):
-            title, _, body = agreed.partition("\n")
-            await self._ran(place, command(title=title, body=body.strip()))
+        command = partial(pull_request_command, opener, branch=branch, base=proposal.base)
+        if message := await self._agree("pull-request", draft, texts, [command(title="TITLE", body="BODY")]):
+            title, _, body = message.partition("\n")
+            await self._run(checkout, command(title=title, body=body.strip()))
 
-    async def _pushed(self, place: CheckedOutBranch, remote: str, branch: str) -> bool:
-        self._tell_started(place, "push")
-        for address in place.repository.push_addresses(remote):
-            self._screen.tell(f"  · pushes to {whole(address)}")
+    async def _push(self, checkout: CheckedOutBranch, remote: str, branch: str) -> bool:
+        self._tell_programs(checkout, "push")
+        for address in checkout.repository.push_addresses(remote):
+            self._screen.tell(f"  · pushes to {on_one_line(address)}")
         command = ["git", "push", "--set-upstream", remote, branch]
         is_agreed = is_yes(await self._host.ask([command], YES_OR_NO))
-        return is_agreed and await self._ran(place, command)
+        return is_agreed and await self._run(checkout, command)
 
-    async def _ran(self, place: CheckedOutBranch, command: Sequence[str]) -> bool:
-        """Run a program; it finds others in the repository only for hooks, which were told."""
-        hooks = hooks_of(place, command[1]) if command[0] == "git" else []
-        return await self._host.ran(command, place.top, finds_inside=bool(hooks))
+    async def _run(self, checkout: CheckedOutBranch, command: Sequence[str]) -> bool:
+        """Run a program; only if hooks run, it may find other programs in the repository."""
+        hooks = hooks_of(checkout, command[1]) if command[0] == "git" else []
+        return await self._host.run(command, checkout.top, finds_inside=bool(hooks))
 
-    def _written(self, place: CheckedOutBranch) -> dict[str, list[bytes | None]]:
-        """Return the paths that the conversation has written, relative to the top, with earlier contents."""
+    def _written_files(self, checkout: CheckedOutBranch) -> dict[str, list[bytes | None]]:
+        """Return the paths that the conversation has written, with their earlier contents.
+
+        Paths are relative to the top of the repository.
+        """
         contents: dict[str, list[bytes | None]] = {}
         state = self._session.state
         for landing in standing_landings(state) if state is not None else ():
             for change in landing.plan.changes:
-                path = (Path(landing.plan.root) / change.path).relative_to(place.top).as_posix()
-                old = landing.before.get(change.path)
-                contents.setdefault(path, []).append(old.content if old is not None else None)
+                path = (Path(landing.plan.root) / change.path).relative_to(checkout.top).as_posix()
+                old_file = landing.before.get(change.path)
+                contents.setdefault(path, []).append(old_file.content if old_file is not None else None)
         return contents
 
-    def _changed(self, place: CheckedOutBranch) -> str:
-        """All that this conversation has changed, as a patch: hooks and filters may start any of it."""
-        written = self._written(place)
-        now = {path: _content(place.top / path) for path in written}
-        return unified_diff({path: before[0] for path, before in written.items()}, now)
-
-    def _diff(self, place: CheckedOutBranch, pending: Pending) -> str:
-        """What is to be committed, as a patch."""
-        below = self._session.root.relative_to(place.top)
-        read = read_workspace(self._session.task, lands=False).files.items()
-        now = {(below / path).as_posix(): stored for path, stored in read}
-        before = contents_at_head(place.top, pending.paths)
+    def _patch_of_all(self, checkout: CheckedOutBranch) -> str:
+        """Return a patch of all changes by this conversation, as hooks and filters may run any of them."""
+        written_files = self._written_files(checkout)
+        current_contents = {path: _content(checkout.top / path) for path in written_files}
         return unified_diff(
-            {path: before.get(path) for path in pending.paths},
-            {path: now[path].content if path in now else None for path in pending.paths},
+            {path: earlier_contents[0] for path, earlier_contents in written_files.items()}, current_contents
+        )
+
+    def _diff(self, checkout: CheckedOutBranch, changes: Pending) -> str:
+        """Return a patch of the changes to commit."""
+        folder = self._session.root.relative_to(checkout.top)
+        current_files = read_workspace(self._session.task, lands=False).files.items()
+        stored_files = {(folder / path).as_posix(): stored for path, stored in current_files}
+        head_contents = contents_at_head(checkout.top, changes.paths)
+        return unified_diff(
+            {path: head_contents.get(path) for path in changes.paths},
+            {path: stored_files[path].content if path in stored_files else None for path in changes.paths},
         )
 
     def _tell_pending(
-        self, place: CheckedOutBranch, pending: Pending, written: Mapping[str, list[bytes | None]]
+        self, checkout: CheckedOutBranch, changes: Pending, written_files: Mapping[str, list[bytes | None]]
     ) -> None:
-        standing: dict[Path, bool] = {}
+        is_unchanged: dict[Path, bool] = {}
         for landing in standing_landings(self._session.journal.state):
             root = Path(landing.plan.root)
-            standing |= {root / change.path: is_made(landing.plan, change) for change in landing.plan.changes}
-        mixed = {*mixed_in(place, {path: written[path] for path in pending.paths})}
-        mixed |= {path for path in pending.paths if not standing[place.top / path]}
-        self._screen.tell(f"  · {count_of(len(pending.paths), 'file')} on {one_line(place.branch)}")
-        if mixed:
-            self._screen.tell(f"  ! with changes of your own, too: {_named(sorted(mixed))}")
-        if pending.others:
-            self._screen.tell(f"  · stays out: {_named(pending.others)}")
+            is_unchanged |= {
+                root / change.path: is_made(landing.plan, change) for change in landing.plan.changes
+            }
+        mixed_paths = {*mixed_in(checkout, {path: written_files[path] for path in changes.paths})}
+        mixed_paths |= {path for path in changes.paths if not is_unchanged[checkout.top / path]}
+        self._screen.tell(f"  · {count_of(len(changes.paths), 'file')} on {one_line(checkout.branch)}")
+        if mixed_paths:
+            self._screen.tell(f"  ! with changes of your own, too: {_list_paths(sorted(mixed_paths))}")
+        if changes.others:
+            self._screen.tell(f"  · stays out: {_list_paths(changes.others)}")
 
-    def _tell_started(self, place: CheckedOutBranch, command: str) -> None:
-        """Name what a command of git's starts; UsageError: the conversation has written some of that."""
-        if own := startable(place, self._written(place)):
+    def _tell_programs(self, checkout: CheckedOutBranch, command: str) -> None:
+        """Name the programs that a git command runs. Raises UsageError: the conversation has written one."""
+        if written_programs := startable(checkout, self._written_files(checkout)):
             raise UsageError(
-                f"This conversation has written {_named(own)}, which git may run outside of the sandbox. "
-                "Look at it, and do it yourself."
+                f"This conversation has written {_list_paths(written_programs)}, which git may run "
+                "outside of the sandbox. Look at it, and do it yourself."
             )
-        settings = settings_in(place)
-        if hooks := hooks_of(place, command):
-            self._screen.tell(f"  ! runs outside of the sandbox: {_named(hooks)}")
+        settings = settings_in(checkout)
+        if hooks := hooks_of(checkout, command):
+            self._screen.tell(f"  ! runs outside of the sandbox: {_list_paths(hooks)}")
         for setting in settings:
-            self._screen.tell(f"  ! may run outside of the sandbox: {whole(setting)}")
-        if (hooks or settings) and (patch := self._changed(place)):
+            self._screen.tell(f"  ! may run outside of the sandbox: {on_one_line(setting)}")
+        if (hooks or settings) and (patch := self._patch_of_all(checkout)):
             self._screen.tell("  ! and may run what this conversation has changed:")
             self._screen.tell(visible(patch.rstrip("\n")))
 
-    async def _draft(self, kind: str, quoted: Mapping[str, str], wish: str) -> str | None:
-        """What the model writes; None where it doesn't, or the user presses Ctrl-C."""
-        work = self._screen.spinning(worded(self._session, kind, quoted, wish=wish))
+    async def _draft(self, kind: str, texts: Mapping[str, str], wish: str) -> str | None:
+        """Return the message that the model writes; None if it fails or the user presses Ctrl-C."""
+        work = self._screen.spinning(write_message(self._session, kind, texts, wish=wish))
         return await until_ctrl_c(
             work, f"{own_command()} chat --resume {self._session.run}", then=self._screen.rest
         )
 
-    async def _agreed(
-        self, kind: str, draft: str, quoted: Mapping[str, str], commands: Sequence[Sequence[str]]
+    async def _agree(
+        self, kind: str, draft: str, texts: Mapping[str, str], commands: Sequence[Sequence[str]]
     ) -> str | None:
-        """The message that the user agrees to; None where they don't."""
+        """Return the message that the user approves; None if they refuse."""
         while True:
             self._screen.rest()
             self._screen.tell("\n".join(f"    {line}".rstrip() for line in draft.split("\n")))
@@ -200,45 +218,53 @@ class HostCommands:
                 return None
             if answer in ("e", "edit"):
                 try:
-                    draft = tidied((await edited({_FILE: draft}, environ=os.environ))[_FILE] or "") or draft
+                    draft = (
+                        clean_message(
+                            (await edit_files({_MESSAGE_FILE: draft}, environ=os.environ))[_MESSAGE_FILE]
+                            or ""
+                        )
+                        or draft
+                    )
                 except UsageError as error:
                     self._screen.tell(f"  ! {one_line(str(error), width=300)}")
             else:
-                before = {**quoted, "The message that was proposed": draft}
-                draft = await self._draft(kind, before, answer) or tidied(answer)
+                revised_texts = {**texts, "The message that was proposed": draft}
+                draft = await self._draft(kind, revised_texts, answer) or clean_message(answer)
 
-    async def _new_branch(self, place: CheckedOutBranch, name: str) -> str:
-        """The branch that was begun; empty where the user wants none, or git refuses."""
-        self._tell_started(place, "switch")
+    async def _new_branch(self, checkout: CheckedOutBranch, name: str) -> str:
+        """Create a branch and return its name; empty if the user refuses, or git fails."""
+        self._tell_programs(checkout, "switch")
         while True:
             command = ["git", "switch", "--create", name]
             answer = await self._host.ask([command], "[y]es, [N]o, or another name: ")
             if is_yes(answer):
-                return name if await self._ran(place, command) else ""
+                return name if await self._run(checkout, command) else ""
             if is_no(answer):
                 return ""
             name = branch_name(answer) or name
 
-    async def _committed(
-        self, place: CheckedOutBranch, pending: Pending, text: str, commands: Sequence[Sequence[str]]
+    async def _commit(
+        self, checkout: CheckedOutBranch, changes: Pending, text: str, commands: Sequence[Sequence[str]]
     ) -> bool:
         with TemporaryDirectory(prefix="coder-commit-") as folder:
-            file = Path(folder) / _FILE
+            file = Path(folder) / _MESSAGE_FILE
             file.write_text(f"{text}\n", encoding="utf-8")
             for command in commands:
-                real = [f"--file={file}" if word == f"--file={_FILE}" else word for word in command]
-                if not await self._ran(place, real):
+                real_command = [
+                    f"--file={file}" if word == f"--file={_MESSAGE_FILE}" else word for word in command
+                ]
+                if not await self._run(checkout, real_command):
                     break
             else:
                 return True
-        if pending.new:  # git knows them by now, and is to be as it was
-            command_to_unstage = ["git", "rm", "--cached", "--quiet", "--", *map(literal, pending.new)]
-            await self._ran(place, command_to_unstage)
+        if changes.new:  # new files were added to the index, so remove them again
+            command_to_unstage = ["git", "rm", "--cached", "--quiet", "--", *map(literal, changes.new)]
+            await self._run(checkout, command_to_unstage)
         return False
 
 
 def _content(path: Path) -> bytes | None:
-    """A file's content; None if there is no plain file, or it is too large."""
+    """Return a file's content; None if it is no regular file, or too large."""
     try:
         with open_folder(path.parent) as folder:
             return read_regular(folder, path.name, limit=MAX_FILE_BYTES)[0]
@@ -246,6 +272,6 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _named(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
-    return f"{', '.join(one_line(path) for path in paths[:_MOST_NAMED])}{more}"
+def _list_paths(paths: Sequence[str]) -> str:
+    remainder = f" and {len(paths) - _LISTED_PATHS} more" if len(paths) > _LISTED_PATHS else ""
+    return f"{', '.join(one_line(path) for path in paths[:_LISTED_PATHS])}{remainder}"

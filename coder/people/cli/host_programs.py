@@ -1,4 +1,4 @@
-"""HostPrograms: run the user's own tools outside of the sandbox, each after a question; gh and glab, too."""
+"""HostPrograms: run the user's own tools outside of the sandbox, each after a question; also gh and glab."""
 
 import asyncio
 import os
@@ -13,24 +13,24 @@ from typing import Any
 from coder.base.errors import UsageError
 from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import visible
-from coder.people.chat.wording import tidied
+from coder.people.chat.wording import clean_message
 from coder.show.line_reader import LineReader, answer_to
 from coder.show.screen import Screen
 from coder.workspace.git.run_git import path_outside, program_outside
 
-_LONGEST_NAME = 50
-_PLACES = {
+_MAX_NAME_CHARACTERS = 50
+_GIT_VARIABLES = {
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
     *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX"),
 }
-"""Variables by which git works on another repository than the folder's."""
+"""Variables that make git work on another repository than the folder's."""
 
 
 class HostPrograms:
-    """Asks, and runs."""
+    """Asks about programs on the host, and runs them."""
 
     def __init__(self, reader: LineReader, screen: Screen) -> None:
-        """Ask by this reader."""
+        """Take the reader for answers, and the screen."""
         self._reader = reader
         self._screen = screen
 
@@ -40,10 +40,14 @@ class HostPrograms:
             self._screen.tell(f"  $ {visible(shlex.join(command))}")
         return await answer_to(f"Run it? {choices}", self._reader, self._screen.tell)
 
-    async def ran(self, command: Sequence[str], folder: Path, *, finds_inside: bool) -> bool:
-        """Whether a command succeeded in a folder, on the terminal; UsageError: there is no such program.
+    async def run(self, command: Sequence[str], folder: Path, *, finds_inside: bool) -> bool:
+        """Run a command in a folder on the user's terminal; return whether it succeeded.
 
-        finds_inside: what it starts may be a program of the repository, by the user's PATH.
+        Args:
+            finds_inside: whether the command may find programs of the repository on the user's PATH.
+
+        Raises:
+            UsageError: there is no such program.
         """
         program = program_outside(command[0], folder)
         if program is None:
@@ -51,25 +55,27 @@ class HostPrograms:
         environment = _environment() if finds_inside else _environment() | {"PATH": path_outside(folder)}
         self._screen.rest()
         stdin = None if sys.stdin.isatty() else asyncio.subprocess.DEVNULL
-        before = signal.signal(signal.SIGINT, lambda number, frame: None)  # Ctrl-C is the program's
+        previous_handler = signal.signal(
+            signal.SIGINT, lambda number, frame: None
+        )  # Ctrl-C goes to the program
         try:
-            code = await run_attached(
+            exit_code = await run_attached(
                 program, *command[1:], cwd=folder, env=environment, stdin=stdin, stdout=sys.stderr
             )
         finally:
-            signal.signal(signal.SIGINT, before)
-        if code != 0:
-            self._screen.tell(f"  ✗ {command[0]} {command[1]} ended with {code}")
-        return code == 0
+            signal.signal(signal.SIGINT, previous_handler)
+        if exit_code != 0:
+            self._screen.tell(f"  ✗ {command[0]} {command[1]} ended with {exit_code}")
+        return exit_code == 0
 
 
 def _environment() -> dict[str, str]:
-    """The user's environment, where git finds the repository by the folder alone: that is what was shown."""
-    return {name: value for name, value in os.environ.items() if name not in _PLACES}
+    """Return the user's environment without variables that redirect git to another repository."""
+    return {name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES}
 
 
 async def run_attached(program: str, *words: str, **streams: Any) -> int:  # noqa: ANN401 - as asyncio has them
-    """The exit code of a program on the user's terminal; it ends with us."""
+    """Run a program on the user's terminal, and return its exit code; it ends with this process."""
     process = await asyncio.create_subprocess_exec(program, *words, **streams)
     try:
         return await process.wait()
@@ -79,18 +85,18 @@ async def run_attached(program: str, *words: str, **streams: Any) -> int:  # noq
             await process.wait()
 
 
-def whole(text: str) -> str:
-    """A text as one line, whole, without credentials."""
+def on_one_line(text: str) -> str:
+    """Return the full text on one line, without credentials."""
     return visible(Redactor().redact(text)).replace("\n", "\\n")
 
 
 def opener_of(url: str, find: Callable[[str], str | None]) -> str | None:
-    """The tool that opens pull requests on a remote, where the user has it."""
+    """Return the installed tool that opens pull requests on a remote; None if there is none."""
     names = ("glab", "gh") if "gitlab" in url else ("gh", "glab")
     return next((name for name in names if find(name) is not None), None)
 
 
-def opening(tool: str, *, branch: str, base: str, title: str, body: str) -> list[str]:
+def pull_request_command(tool: str, *, branch: str, base: str, title: str, body: str) -> list[str]:
     """Return the command of `gh` or `glab` that opens a pull request."""
     if tool == "gh":
         flags = [f"--head={branch}", f"--base={base}", f"--title={title}", f"--body={body}"]
@@ -100,11 +106,11 @@ def opening(tool: str, *, branch: str, base: str, title: str, body: str) -> list
 
 
 def first_line(text: str) -> str:
-    """The first line of a text as a message."""
-    return tidied(text.partition("\n")[0])
+    """Return the first line of a text as a message."""
+    return clean_message(text.partition("\n")[0])
 
 
 def branch_name(text: str) -> str:
-    """A name for a branch from the first line of a text."""
+    """Return a branch name made from the first line of a text."""
     words = re.findall(r"[a-z0-9._/]+", text.partition("\n")[0].lower())
-    return "-".join(words)[:_LONGEST_NAME].strip("-./")
+    return "-".join(words)[:_MAX_NAME_CHARACTERS].strip("-./")

@@ -1,4 +1,4 @@
-"""HostQuestions: a host that programs of the model want to reach is asked about, once."""
+"""HostQuestions: ask once about each host that the model's programs want to reach."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,75 +8,77 @@ from coder.base.errors import MachineError
 from coder.base.text.sanitize import one_line
 from coder.environment.asked_hosts import format_host
 from coder.people.chat.permissions import Permissions
-from coder.show.line_reader import LineReader, Typed, answer_to
+from coder.show.line_reader import LineReader, TypedLines, answer_to
 from coder.show.screen import Screen
 
-MOST_REFUSED = 5
-"""Hosts; with so many refused, further ones are without a question."""
-THIS_TIME = ("t", "y", "yes")
+MAX_REFUSED = 5
+"""Number of refused hosts after which further hosts are refused without a question."""
+THIS_TIME_ANSWERS = ("t", "y", "yes")
 QUESTION = "A program wants to reach {host}. Let it? this [t]ime, this [p]roject, [N]o: "
 
 
 class HostQuestions:
-    """Asks while something runs, and remembers the answers."""
+    """Asks about hosts while a program runs, and remembers the answers."""
 
-    def __init__(self, permissions: Permissions, reader: LineReader, screen: Screen, lines: Typed) -> None:
-        """Ask by this reader, and leave alone what is typed while the model works."""
+    def __init__(
+        self, permissions: Permissions, reader: LineReader, screen: Screen, lines: TypedLines
+    ) -> None:
+        """Take the reader for answers; lines typed for the model are left alone."""
         self.this_time: set[str] = set()
-        """Hosts that are allowed as long as the conversation is open."""
+        """Hosts that are allowed until the conversation ends."""
         self.turn = asyncio.Lock()
-        """Held by the question that the terminal is for."""
+        """Lock held by the question that is on the terminal."""
         self._permissions = permissions
         self._reader = reader
         self._screen = screen
         self._lines = lines
         self._refused: set[str] = set()
-        self._open: dict[str, asyncio.Task[bool]] = {}
-        self._is_on = False
+        self._open_questions: dict[str, asyncio.Task[bool]] = {}
+        self._is_asking = False
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[None]:
-        """Ask while the block lasts; a question that is open at its end is withdrawn."""
-        self._is_on = True
+        """Ask during the block; a question that is open at its end is withdrawn."""
+        self._is_asking = True
         try:
             yield
         finally:
-            self._is_on = False
+            self._is_asking = False
             await self.withdraw()
 
     async def withdraw(self) -> None:
-        """Take back the questions that are open: their hosts are refused this time."""
-        withdrawn, self._open = [*self._open.values()], {}
-        for task in withdrawn:
+        """Withdraw the open questions: their hosts are refused this time."""
+        tasks, self._open_questions = [*self._open_questions.values()], {}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*withdrawn, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def may_reach(self, host: str, port: int) -> bool:
-        """Whether programs may reach a host at a port.
+        """Return whether programs may reach a host at a port.
 
-        The question stays where its program gives up: one that tries again finds the answer.
+        The question stays open if its program gives up, so a later attempt gets the answer.
         """
         address = format_host(host, port)
         if address in self.this_time or address in self._permissions.allowed.hosts:
             return True
-        if not self._is_on or address in self._refused or len(self._refused) >= MOST_REFUSED:
+        if not self._is_asking or address in self._refused or len(self._refused) >= MAX_REFUSED:
             return False
-        if (task := self._open.get(address)) is None:
-            task = self._open[address] = asyncio.create_task(self._ask(address))
+        if (task := self._open_questions.get(address)) is None:
+            task = self._open_questions[address] = asyncio.create_task(self._ask(address))
         await asyncio.wait([task])
         return not task.cancelled() and task.result()
 
     async def _ask(self, address: str) -> bool:
         async with self.turn:
-            answer = await self._answer(address) if len(self._refused) < MOST_REFUSED else ""
-        if answer not in (*THIS_TIME, "p"):
+            answer = await self._answer(address) if len(self._refused) < MAX_REFUSED else ""
+        if answer not in (*THIS_TIME_ANSWERS, "p"):
             self._refused.add(address)
             return False
         self.this_time.add(address)
         if answer == "p":
             try:
-                now = self._permissions.now()
-                self._permissions.write(now.model_copy(update={"hosts": (*now.hosts, address)}))
+                current = self._permissions.reload()
+                self._permissions.write(current.model_copy(update={"hosts": (*current.hosts, address)}))
             except MachineError as error:
                 self._screen.tell(f"  ! allowed this time only: {one_line(str(error), width=300)}")
         return True

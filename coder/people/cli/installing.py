@@ -1,4 +1,4 @@
-"""`--install`: install what the tests need once into a cache, after a question."""
+"""`--install`: install the packages that the tests need into a cache, after a question."""
 
 import time
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ _BACKENDS = ("auto", "bubblewrap")
 
 
 async def with_install(task: Task, settings: Settings, args: Mapping[str, Any], screen: Screen) -> Settings:
-    """Install for the task; return the settings with the installation.
+    """Install packages for the task; return the settings with the installation.
 
     Raises:
-        Refused: the user doesn't agree, or can't be asked.
+        Refused: the user refuses, or can't be asked.
         UsageError: there is nothing to install, or the install failed.
     """
     command: str | None = args["install_with"]
@@ -61,7 +61,7 @@ async def _agree(plan: InstallPlan, screen: Screen, *, yes: bool) -> None:
 
 
 async def _install(plan: InstallPlan, settings: Settings, screen: Screen) -> None:
-    began = time.monotonic()
+    start_time = time.monotonic()
     screen.do(f"installing: {one_line(plan.command)}")
 
     def show(stream: str, data: bytes) -> None:
@@ -72,10 +72,10 @@ async def _install(plan: InstallPlan, settings: Settings, screen: Screen) -> Non
         try:
             await install(plan, partial(open_sandbox, backend=settings.sandbox), on_output=show)
         except UsageError as error:
-            unnamed = any("is not among the hosts" in line for line in refusals)
-            hint = "\nLet it reach more hosts: --network HOST" if unnamed else ""
+            is_refused = any("is not among the hosts" in line for line in refusals)
+            hint = "\nLet it reach more hosts: --network HOST" if is_refused else ""
             raise UsageError("\n".join([str(error), *refusals]) + hint) from error
         finally:
             screen.rest()
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - start_time
     screen.note(f"installed in {seconds:.0f} s; drop it: rm -r {plan.installed.folder}")

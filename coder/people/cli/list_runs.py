@@ -14,16 +14,16 @@ from coder.show.render import age, money
 from coder.show.tables import Column, TextTable, print_blocks
 from coder.store import EventLog, RunSummary, open_log
 
-SHOWN = 20
-_FOLDER = 16
-"""Most characters of a folder."""
+DEFAULT_LIMIT = 20
+_FOLDER_CHARACTERS = 16
+"""Longest folder in characters."""
 _COLUMNS = (
     Column("run", is_whole=True),
     Column("status", width=11, is_whole=True, rank=1),
     Column("started", width=10, is_number=True, is_whole=True, rank=2),
     Column("kind", is_whole=True, rank=5),
-    Column("folder", width=_FOLDER, least=10, rank=3),
-    Column("task", least=20),
+    Column("folder", width=_FOLDER_CHARACTERS, min_width=10, rank=3),
+    Column("task", min_width=20),
     Column("cost", is_number=True, is_whole=True, rank=4),
     Column("model", rank=6),
     Column("origin", rank=7),
@@ -35,25 +35,25 @@ def ls(
     waiting: Annotated[
         bool, option("--waiting", "Only runs that wait for an answer, with their questions.")
     ] = False,
-    limit: Annotated[int, option("--limit -n", "The newest N; 0 is all.", "N", min=0)] = SHOWN,
+    limit: Annotated[int, option("--limit -n", "The newest N; 0 is all.", "N", min=0)] = DEFAULT_LIMIT,
     json: Json = False,
 ) -> None:
     """List the runs, newest first."""
-    rows = asyncio.run(_listed(limit, waiting=waiting))
+    rows = asyncio.run(_read_rows(limit, waiting=waiting))
     if json:
         typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
         return
     print_blocks([_waiting_table(rows) if waiting else TextTable(_COLUMNS, [_cells(row) for row in rows])])
     if not rows:
-        none = (
+        hint = (
             "No run waits for an answer."
             if waiting
             else f'No runs yet. Start one with: {own_command()} solve "…"'
         )
-        typer.echo(none, err=True)
+        typer.echo(hint, err=True)
 
 
-async def _listed(limit: int, *, waiting: bool) -> list[ListedRun]:
+async def _read_rows(limit: int, *, waiting: bool) -> list[ListedRun]:
     with open_log() as log:
         summaries = await log.runs(limit=None if waiting else limit or None)
         rows = [await _row(log, summary) for summary in summaries]
@@ -69,7 +69,7 @@ async def _row(log: EventLog, summary: RunSummary) -> ListedRun:
 
 
 def _waiting_table(rows: list[ListedRun]) -> TextTable:
-    """Runs with their questions; in a pipe each question stands below its run."""
+    """Return a table of runs with their questions; in a pipe each question is printed below its run."""
     cells, lines = [], []
     for row in rows:
         question, answer = one_line(row.question or "", width=120), f"{own_command()} approve"
@@ -77,19 +77,19 @@ def _waiting_table(rows: list[ListedRun]) -> TextTable:
         lines += [*TextTable(_COLUMNS, [_cells(row)]).lines, f"  ? {question}  {answer} {row.run_id}"]
     columns = (
         *_WAITING_COLUMNS,
-        Column(f"question: answer with {own_command()} approve RUN", wraps=True, least=20),
+        Column(f"question: answer with {own_command()} approve RUN", wraps=True, min_width=20),
     )
     return TextTable(columns, cells, plain=lines)
 
 
 def _short(folder: str | None) -> str:
-    """The end of a folder's path, below the user's own where it is there."""
+    """Return the end of a folder's path, relative to the user's home if it is inside."""
     if folder is None:
         return "-"
     path = Path(folder)
     home = f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
     text = one_line(home, width=1000)
-    return text if len(text) <= _FOLDER else f"…{text[-_FOLDER + 1 :]}"
+    return text if len(text) <= _FOLDER_CHARACTERS else f"…{text[-_FOLDER_CHARACTERS + 1 :]}"
 
 
 def _ago(row: ListedRun) -> str:

@@ -1,4 +1,7 @@
-"""The entry of `coder`. It loads nothing before a signal in the first moments is met in words, too."""
+"""The entry point of `coder`.
+
+It imports nothing before signals have handlers, so an early Ctrl-C is reported.
+"""
 
 import gc
 import os
@@ -9,17 +12,17 @@ from typing import NoReturn
 
 from coder.show.signals import INTERRUPTED, end_on_signals, ignore_signals
 
-_OBJECTS = 100_000
-"""Made before the collector looks for garbage: every 700, it would look through what was imported."""
+_COLLECTION_THRESHOLD = 100_000
+"""Allocations before a garbage collection, as the default of 700 would often scan all imports."""
 
 
 def entry() -> NoReturn:
-    """Run `coder`, and end the process without freeing what its end frees anyway: a tenth of a second."""
-    gc.set_threshold(_OBJECTS, 50, 100)
-    code = main()
-    with suppress(OSError):  # stderr is closed: the exit code still reports
+    """Run `coder`, and end the process without freeing memory, which saves a tenth of a second."""
+    gc.set_threshold(_COLLECTION_THRESHOLD, 50, 100)
+    exit_code = main()
+    with suppress(OSError):  # stderr is closed, but the exit code still reports the result
         sys.stderr.flush()
-    os._exit(code)
+    os._exit(exit_code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,9 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         end_on_signals()
         from coder.people.cli.app import run  # typer: the first tenth of a second, which Ctrl-C may meet
 
-        code = run(arguments)
+        exit_code = run(arguments)
     except KeyboardInterrupt:
         print("error: Interrupted.", file=sys.stderr)
-        code = INTERRUPTED
+        exit_code = INTERRUPTED
     ignore_signals()
-    return code
+    return exit_code

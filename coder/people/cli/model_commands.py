@@ -1,4 +1,4 @@
-"""`coder models`: which models there are, and the catalogue of them."""
+"""`coder models`: list the models, and load the catalogue of them."""
 
 import json as json_format
 import os
@@ -23,14 +23,14 @@ from coder.show.tables import Column, TextTable, print_blocks
 
 HELP = ["-h", "--help"]
 NOTHING_FOUND = 1
-LONGEST_NAME = 120
+NAME_CHARACTERS = 120
 
 
 class _Group(TyperGroup):
-    """A group that lists models unless a command of its own is named."""
+    """A command group that lists models unless one of its commands is named."""
 
     def parse_args(self, ctx: object, args: list[str]) -> list[str]:
-        """Take words that name no command for those of `list`."""
+        """Pass words that name no command to `list`."""
         if not args or (args[0] not in self.commands and args[0] not in HELP):
             args = ["list", *args]
         return super().parse_args(cast(typer.Context, ctx), args)
@@ -43,12 +43,12 @@ app = group(
 
 
 class ListedModel(Listed, frozen=True):
-    """One row of the list."""
+    """One row of the list of models."""
 
     model: str
-    """`provider/model`, as --model takes it."""
+    """Name as `provider/model`, for --model."""
     key_is_set: bool
-    """The environment has a key of its provider."""
+    """Whether the environment has a key for the provider."""
 
 
 @app.command("list")
@@ -97,17 +97,17 @@ def update(
     with download_bar("models") as on_progress:
         work = update_catalog(cache_folder(), source=source, on_progress=on_progress)
         catalog = run_until_interrupted(work)
-    callable_ones = {provider.name for provider, _, _ in catalog.rows(providers())}
-    typer.echo(f"{catalog.size:,} models; {len(callable_ones)} providers can be called by name")
+    callable_providers = {provider.name for provider, _, _ in catalog.rows(providers())}
+    typer.echo(f"{catalog.size:,} models; {len(callable_providers)} providers can be called by name")
 
 
 def _rows(catalog: Catalog, book: UserModels, environ: Mapping[str, str]) -> Iterator[ListedModel]:
-    table = providers()
+    provider_table = providers()
     names: set[str] = set()
-    for provider, model, facts in catalog.rows(table):
+    for provider, model, facts in catalog.rows(provider_table):
         names.add(f"{provider.name}/{model}")
         yield _row(provider, model, facts, book, environ)
-    for provider in table:
+    for provider in provider_table:
         default = provider.default_model
         if default and f"{provider.name}/{default}" not in names:
             yield _row(provider, default, Listed(), book, environ)
@@ -117,8 +117,12 @@ def _row(
     provider: Provider, model: str, facts: Listed, book: UserModels, environ: Mapping[str, str]
 ) -> ListedModel:
     name = f"{provider.name}/{model}"
-    own = book.prices.get(name)
-    prices = {"input_usd": own.input, "output_usd": own.output, "cached_usd": own.cached} if own else {}
+    own_price = book.prices.get(name)
+    prices = (
+        {"input_usd": own_price.input, "output_usd": own_price.output, "cached_usd": own_price.cached}
+        if own_price
+        else {}
+    )
     values = facts.model_dump() | prices
     return ListedModel(**values, model=name, key_is_set=bool(set_variables(provider.key_variables, environ)))
 
@@ -144,7 +148,7 @@ def _print(rows: Iterable[ListedModel]) -> None:
 def _cells(row: ListedModel) -> tuple[str, ...]:
     return (
         "✓" if row.key_is_set else "",
-        one_line(row.model, width=LONGEST_NAME),
+        one_line(row.model, width=NAME_CHARACTERS),
         _short(row.context),
         _usd(row.input_usd),
         _usd(row.output_usd),

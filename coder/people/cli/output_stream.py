@@ -1,7 +1,7 @@
-"""What a program writes, passed on while it runs: unchanged into a pipe, harmless on terminals and CI logs.
+"""Pass on a program's output while it runs: unchanged into a pipe, sanitized on terminals and CI logs.
 
-A thread writes, so that a slow reader can't move the program's deadline. What waits for it is at most what a
-program may write before it is ended.
+A thread writes, so that a slow reader can't delay the program's deadline. The queue is bounded by the limit
+on the program's output.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Stream = Literal["stdout", "stderr"]
 
 
 class OutputStream:
-    """A context around a run, whose `on_output` is `put`. A closed stream ends the run."""
+    """A context around a run, with `put` as its `on_output`. A closed stream ends the run."""
 
     def __init__(self) -> None:
         self._pieces: queue.SimpleQueue[tuple[Stream, bytes] | None] = queue.SimpleQueue()
@@ -31,36 +31,38 @@ class OutputStream:
         self._breakers = {
             name: CommandBreaker() for name, number in self._targets.items() if is_log(number, os.environ)
         }
-        self._lost: OSError | None = None
-        self._running = True
-        self._leaving = threading.Lock()
-        self._left = False
+        self._write_error: OSError | None = None
+        self._is_running = True
+        self._exit_lock = threading.Lock()
+        self._has_left = False
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._written: asyncio.Future[None] = self._loop.create_future()
+        self._finished: asyncio.Future[None] = self._loop.create_future()
         threading.Thread(target=self._write_all, daemon=True).start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._running = False
+        self._is_running = False
         self._pieces.put(None)
         try:
             if kind is None:
-                await self._written
+                await self._finished
         finally:
-            with self._leaving:
-                self._left = True
-        if isinstance(self._lost, BrokenPipeError):
-            raise self._lost
-        if self._lost is not None:
-            raise MachineError(f"The output can't be written: {self._lost.strerror}.") from self._lost
+            with self._exit_lock:
+                self._has_left = True
+        if isinstance(self._write_error, BrokenPipeError):
+            raise self._write_error
+        if self._write_error is not None:
+            raise MachineError(
+                f"The output can't be written: {self._write_error.strerror}."
+            ) from self._write_error
 
     def put(self, stream: Stream, chunk: bytes) -> None:
-        """Pass on a piece of output; never waits."""
+        """Queue a piece of output without waiting."""
         self._pieces.put((stream, chunk))
 
     def _write_all(self) -> None:
@@ -68,23 +70,23 @@ class OutputStream:
             while (piece := self._pieces.get()) is not None:
                 self._write(*piece)
             for stream in (*self._strippers, *self._breakers):
-                self._write(stream, b"", last=True)
+                self._write(stream, b"", is_last=True)
         except OSError as error:
-            self._lost = error
-        with self._leaving:
-            if not self._left:  # else nobody waits, and the loop may be closed
+            self._write_error = error
+        with self._exit_lock:
+            if not self._has_left:  # after leaving, the loop may be closed
                 self._loop.call_soon_threadsafe(self._end)
 
-    def _write(self, stream: str, chunk: bytes, *, last: bool = False) -> None:
-        rest = chunk
+    def _write(self, stream: str, chunk: bytes, *, is_last: bool = False) -> None:
+        remaining = chunk
         if stream in self._strippers:
-            rest = self._strippers[stream].strip(rest, last=last).encode()
+            remaining = self._strippers[stream].strip(remaining, last=is_last).encode()
         if stream in self._breakers:
-            rest = self._breakers[stream].strip(rest, last=last)
-        while rest:  # not by sys.stdout: a write that is stuck would hold its lock, and with it our end
-            rest = rest[os.write(self._targets[stream], rest) :]
+            remaining = self._breakers[stream].strip(remaining, last=is_last)
+        while remaining:  # sys.stdout would hold its lock during a blocked write, and block the exit
+            remaining = remaining[os.write(self._targets[stream], remaining) :]
 
     def _end(self) -> None:
-        self._written.set_result(None)
-        if self._running and self._task is not None:
+        self._finished.set_result(None)
+        if self._is_running and self._task is not None:
             self._task.cancel()

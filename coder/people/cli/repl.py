@@ -1,6 +1,6 @@
-"""Repl: reads lines and does what they say, until the user ends it or the input ends.
+"""Repl: read lines and carry them out, until the user or the input ends.
 
-Results go to stdout: answers in words, diffs, what `/cost` tells. All else goes to stderr.
+Results go to stdout: answers in words, diffs, the output of `/cost`. Everything else goes to stderr.
 """
 
 import sys
@@ -13,7 +13,7 @@ from coder.base.errors import CoderError, own_command
 from coder.base.text.sanitize import count_of, one_line, printable
 from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.subject import missing_files
-from coder.people.chat.transcript import of_one_message
+from coder.people.chat.transcript import run_of_message
 from coder.people.cli.chat_observer import NO_QUESTION, ChatObserver
 from coder.people.cli.session_commands import SessionCommands, SwitchModel
 from coder.run.attempts import answer_in_words
@@ -30,12 +30,12 @@ from sandbox import SandboxError
 
 T = TypeVar("T")
 PROMPT, PLAN_PROMPT = "> ", "plan> "
-_LEFT = ("refused", "limit", "stuck", "unsolved")
-"""Endings of a message that leave a change to `/apply`."""
+_UNWRITTEN_STATUSES = ("refused", "limit", "stuck", "unsolved")
+"""Statuses of a message that may leave a change for `/apply`."""
 
 
 class Repl:
-    """The user's side of a session."""
+    """The read-eval-print loop of a session."""
 
     def __init__(
         self,
@@ -46,29 +46,29 @@ class Repl:
         switch: SwitchModel,
         onlooker: ChatObserver,
     ) -> None:
-        """Take where lines come from, and what the commands use."""
+        """Take the reader of lines, and the objects that commands use."""
         self.asks = sys.stdin.isatty()
-        """A user is at the terminal, so that the prompt is shown."""
+        """Whether a user is at the terminal, so that the prompt is shown."""
         self.error: str | None = None
-        """What was wrong with the latest message or command; None: nothing."""
+        """Error of the latest message or command, if any."""
         self._session = session
         self._reader = reader
         self._screen = screen
         self._onlooker = onlooker
         self._commands = SessionCommands(session, reader, screen, onlooker, switch, self.unless_cancelled)
-        self._code = 0  # of the latest message
+        self._exit_code = 0  # exit code of the latest message
 
     async def run(self) -> int:
-        """Talk until the end; gives the exit code of the latest message."""
+        """Read and handle lines until the end; return the exit code of the latest message."""
         state = self._session.state
-        if state is not None and state.progress.stopped is None:  # killed: it ended unintentionally
-            await self._told("/go")
+        if state is not None and state.progress.stopped is None:  # the process was killed during a message
+            await self._handle("/go")
         elif self._session.is_cut_off:
             self._screen.tell("  · the latest message was interrupted: /go continues it")
         while (line := await self._line()) is not None:
-            if not await self._told(line):
+            if not await self._handle(line):
                 break
-        return self._code
+        return self._exit_code
 
     @property
     def _prompt(self) -> str:
@@ -77,14 +77,14 @@ class Repl:
         return PLAN_PROMPT if self._session.settings.plan else PROMPT
 
     async def unless_cancelled(self, work: Coroutine[object, object, T]) -> T | None:
-        """The result of `work`; None where Ctrl-C broke it off."""
+        """Return the result of `work`; None if Ctrl-C interrupted it."""
         tell = partial(self._screen.tell, "  ! interrupted; nothing is lost: /go continues")
-        go_on, hosts = f"{own_command()} chat --resume {self._session.run}", self._onlooker.hosts
+        resume_command, hosts = f"{own_command()} chat --resume {self._session.run}", self._onlooker.hosts
         async with hosts.asking() if hosts is not None else nullcontext():
-            return await until_ctrl_c(self._screen.spinning(work), go_on, then=tell)
+            return await until_ctrl_c(self._screen.spinning(work), resume_command, then=tell)
 
-    async def _told(self, line: str) -> bool:
-        """Do what a line says; False: it says that this is the end."""
+    async def _handle(self, line: str) -> bool:
+        """Handle a line; return False if the line ends the conversation."""
         self.error = None
         if is_lone_answer(line):
             self._screen.tell(NO_QUESTION.format(line.strip()))
@@ -97,15 +97,15 @@ class Repl:
                     await self._work(self._session.apply())
                 case ChatCommand("go"):
                     await self._work(self._session.go_on())
-                case ChatCommand("plan", rest=asked) if asked:
-                    await self._say(asked, plans=True)
+                case ChatCommand("plan", rest=request) if request:
+                    await self._say(request, plans=True)
                 case ChatCommand() as command:
                     await self._commands.do(command)
-                case str(said) if said:
-                    await self._say(said)
+                case str(message) if message:
+                    await self._say(message)
         except (CoderError, SandboxError) as error:
             self._screen.clear()
-            self._code, self.error = report(error), str(error)
+            self._exit_code, self.error = report(error), str(error)
         return True
 
     async def _say(self, text: str, *, plans: bool = False) -> None:
@@ -116,9 +116,9 @@ class Repl:
     async def _line(self) -> str | None:
         while True:
             self._screen.rest()
-            typed = self._onlooker.typed()  # too late for the model that worked
-            if typed:
-                return "\n".join(typed)
+            typed_lines = self._onlooker.typed()  # typed too late for the latest message
+            if typed_lines:
+                return "\n".join(typed_lines)
             if self._onlooker.commands:
                 return self._onlooker.commands.pop(0)
             try:
@@ -127,28 +127,28 @@ class Repl:
                 self._screen.tell("  · Ctrl-D ends the conversation")
 
     async def _work(self, step: Coroutine[object, object, Run]) -> None:
-        """Let the loop work on one message; Ctrl-C breaks that off and keeps the conversation."""
-        before = self._session.state
+        """Work on one message; Ctrl-C interrupts the work and keeps the conversation."""
+        state_before = self._session.state
         async with self._onlooker.lines.listening() if self.asks else nullcontext():
             run = await self.unless_cancelled(step)
         if run is None:
-            self._code = INTERRUPTED
+            self._exit_code = INTERRUPTED
             return
-        self._code = run.exit_code
+        self._exit_code = run.exit_code
         state = self._session.state
-        if state is not None and (words := answer_in_words(state)) is not None:
-            self._code = 0
-            self._onlooker.answer(printable(words.strip()))
+        if state is not None and (answer_text := answer_in_words(state)) is not None:
+            self._exit_code = 0
+            self._onlooker.answer(printable(answer_text.strip()))
             if state.open_work:
                 paths = one_line(join_names([*state.open_work]), width=300)
                 self._screen.tell(f"  ! changed in the session and not written: {paths} (/apply offers it)")
-        elif self._session.can_apply and run.status in _LEFT:
+        elif self._session.can_apply and run.status in _UNWRITTEN_STATUSES:
             self._screen.note("the change was not written: /apply asks about it again")
-        own = of_one_message(before, run)
-        if run.status == "refused" or (self._code == 0 and run.status == "unverified"):
-            self._screen.note(render.spent(own))
+        message_run = run_of_message(state_before, run)
+        if run.status == "refused" or (self._exit_code == 0 and run.status == "unverified"):
+            self._screen.note(render.spent(message_run))
         else:
-            for line in [render.verdict(own), *render.details(own)]:
+            for line in [render.verdict(message_run), *render.details(message_run)]:
                 self._screen.tell(line)
         if (
             run.landed
@@ -157,5 +157,5 @@ class Repl:
             and state.landing.committed is None
         ):
             self._screen.tell("  ! not committed: nothing has checked it. Name what does: /test CMD")
-        if before is not None and run.cost is not None:
+        if state_before is not None and run.cost is not None:
             self._screen.note(f"so far: {count_of(run.calls, 'call')}, {render.money(run.cost)}")

@@ -1,4 +1,4 @@
-"""`coder resume`: continue a run that stopped, with the same limits or raised ones."""
+"""`coder resume`: continue a run that stopped, with its limits or raised ones."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
@@ -12,18 +12,18 @@ from coder.config.schema import Config, checked, flag
 from coder.engine.agent import resume as resume_run
 from coder.engine.requests import state_of
 from coder.engine.teams.strategies import named_limits
-from coder.people.cli.run_settings import asked_now, changed_settings, must_know_price
-from coder.people.cli.show_run import RunHere, named_run
-from coder.people.cli.solve_run import carry_out, tools_named
+from coder.people.cli.run_settings import changed_settings, models_of_resume, must_know_price
+from coder.people.cli.show_run import RunHere, resolve_run
+from coder.people.cli.solve_run import carry_out, load_tools
 from coder.run.model_choice import open_models
 from coder.run.run import Run
 from coder.run.state import State
-from coder.show.flags import GOING_ON, check_backend, given_flags, option, takes
+from coder.show.flags import RESUME_FLAGS, check_backend, given_flags, option, takes
 from coder.show.screen import Screen
 from coder.store import open_log
 
 
-@takes(GOING_ON)
+@takes(RESUME_FLAGS)
 def resume(
     context: typer.Context,
     run: RunHere = "",
@@ -36,31 +36,31 @@ def resume(
     go_on(context, partial(_resume, run))
 
 
-def go_on(context: typer.Context, continued: Callable[..., Coroutine[Any, Any, Run]]) -> NoReturn:
-    """Continue a run under the flags of this call, print the result, exit."""
+def go_on(context: typer.Context, continue_run: Callable[..., Coroutine[Any, Any, Run]]) -> NoReturn:
+    """Continue a run under the flags of this call, print the result, and exit."""
 
     def begin(screen: Screen) -> Coroutine[Any, Any, Run]:
         flags = given_flags(context)
         config = checked(flags, flag)
         if "sandbox" in config.names:
             check_backend(config.options.sandbox, flags)
-        return continued(flags=config, args=context.params, screen=screen)
+        return continue_run(flags=config, args=context.params, screen=screen)
 
     raise typer.Exit(carry_out(context.params, begin))
 
 
 async def _resume(prefix: str, *, flags: Config, args: Mapping[str, Any], screen: Screen) -> Run:
     with open_log() as log:
-        run = await named_run(log, prefix)
+        run = await resolve_run(log, prefix)
         state = await state_of(log, run)
         _require_standing(state, allow=args["allow"])
-        continued = partial(resume_run, run, answer=args["answer"], log=log)
-        return await with_state(state, continued, flags=flags, args=args, screen=screen)
+        continue_run = partial(resume_run, run, answer=args["answer"], log=log)
+        return await with_state(state, continue_run, flags=flags, args=args, screen=screen)
 
 
 async def with_state(
     state: State,
-    continued: Callable[..., Awaitable[Run]],
+    continue_run: Callable[..., Awaitable[Run]],
     *,
     flags: Config,
     args: Mapping[str, Any],
@@ -71,7 +71,7 @@ async def with_state(
     screen.watch_settings(state.settings)
     settings, loaded = changed_settings(state, flags, args), load()
     opening = open_models(
-        asked_now(flags, state),
+        models_of_resume(flags, state),
         settings,
         note=screen.note,
         book=loaded.book,
@@ -80,11 +80,11 @@ async def with_state(
         shows_pictures=bool(state.task.pictures),
     )
     async with opening as model:
-        return await continued(
+        return await continue_run(
             model=model,
             budget=flags.budget(named_limits(state.settings, state.spend.budget)),
             settings=settings,
-            tools=tools_named(args, loaded),
+            tools=load_tools(args, loaded),
             watch=screen,
         )
 

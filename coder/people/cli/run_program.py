@@ -1,6 +1,6 @@
-"""`coder run`: one program in the sandbox, without a model and without a log.
+"""`coder run`: run one program in the sandbox, without a model and without a log.
 
-Its output goes through as it comes, and its exit code is ours: what fails in the product itself is 125.
+Its output is passed on as it arrives, and its exit code is returned; failures of coder itself return 125.
 """
 
 import json as json_format
@@ -29,28 +29,28 @@ from sandbox import Policy, Result
 
 TIMEOUT, FAILED = 124, 125
 OUT_OF_MEMORY = 128 + 9
-_BY_SIGNAL = 128
+_SIGNAL_BASE = 128
 TOO_MUCH_OUTPUT = 128 + 25
-"""As for SIGXFSZ, what Linux sends for a file that grows beyond its limit."""
-_OWN = (UsageError, Interrupted)
-"""What keeps the exit code that it has everywhere."""
+"""Code of SIGXFSZ, which Linux sends for a file that exceeds its size limit."""
+_USUAL_ERRORS = (UsageError, Interrupted)
+"""Errors that keep their usual exit codes."""
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-MOST_SOURCE = 16 << 20
-"""Bytes of a program from standard input."""
+MAX_SOURCE_BYTES = 16 << 20
+"""Largest program from standard input in bytes."""
 
 
 class RunProgramCommand(TyperCommand):
-    """Options stand before the program's name; behind `--` is a command of the sandbox's own."""
+    """Command whose options precede the program's name; words after `--` are a command of the sandbox."""
 
     def parse_args(self, ctx: object, args: list[str]) -> list[str]:
-        """Parse, and remember whether the words came after `--`."""
+        """Parse, and remember whether the words followed `--`."""
         context = cast(typer.Context, ctx)
         words = list(args)
-        rest = super().parse_args(context, args)
-        before = len(words) - len(context.params.get("words") or ()) - 1
-        context.meta["is_command"] = 0 <= before < len(words) - 1 and words[before] == "--"
-        return rest
+        remaining = super().parse_args(context, args)
+        separator_index = len(words) - len(context.params.get("words") or ()) - 1
+        context.meta["is_command"] = 0 <= separator_index < len(words) - 1 and words[separator_index] == "--"
+        return remaining
 
 
 @app.command(
@@ -90,7 +90,7 @@ def run(
     It sees only the files and variables that you name. Options stand before FILE, its arguments after it. The
     exit code is the program's; 124: out of time, 137: of memory, 128+N: signal N, 125: the sandbox failed.
     """
-    wanted = Invocation(
+    invocation = Invocation(
         words=tuple(words or ()),
         code=code,
         is_command=context.meta["is_command"],
@@ -99,49 +99,51 @@ def run(
         disk_mb=disk,
     )
     try:
-        code_of_run = _run(given_flags(context), wanted, artifacts=artifacts, as_json=json, quiet=quiet)
-    except _OWN:
+        result_code = _run(given_flags(context), invocation, artifacts=artifacts, as_json=json, quiet=quiet)
+    except _USUAL_ERRORS:
         raise
-    except BrokenPipeError as error:  # not left to typer, which makes a 1 of it
-        code_of_run = report(error)
-    except Exception as error:  # noqa: BLE001 - what fails here must not look like the program's own code
+    except BrokenPipeError as error:  # typer would return 1
+        result_code = report(error)
+    except Exception as error:  # noqa: BLE001 - a failure of coder must not look like one of the program
         report(error)
-        code_of_run = FAILED
-    raise typer.Exit(code_of_run)
+        result_code = FAILED
+    raise typer.Exit(result_code)
 
 
 def _run(
-    flags: Mapping[str, object], wanted: Invocation, *, artifacts: Path | None, as_json: bool, quiet: bool
+    flags: Mapping[str, object], invocation: Invocation, *, artifacts: Path | None, as_json: bool, quiet: bool
 ) -> int:
     """Run the program as the flags say; return the exit code."""
     settings = load(flags).config.settings()
     check_backend(settings.sandbox, flags)
     if artifacts is not None and artifacts.exists() and not artifacts.is_dir():
         raise UsageError(f"--artifacts: {artifacts} isn't a folder.")
-    job = make_job(wanted, settings, read_source=read_all)
-    outlet = None if as_json else OutputStream()
-    work = _run_in_sandbox(job, settings.sandbox, outlet, takes_input=not wanted.reads_source)
+    job = make_job(invocation, settings, read_source=read_all)
+    output_stream = None if as_json else OutputStream()
+    work = _run_in_sandbox(job, settings.sandbox, output_stream, takes_input=not invocation.reads_source)
     with network_refusals() as refusals:
         result, backend = run_until_interrupted(work)
     if as_json:
         print(json_format.dumps({**result.model_dump(mode="json"), "backend": backend}))
     refused = save(result.artifacts, artifacts) if artifacts is not None else []
     if not quiet:
-        _say([*refusals, *last_words(result, job.policy), *_about_artifacts(result, artifacts, len(refused))])
+        _say(
+            [*refusals, *end_messages(result, job.policy), *_artifact_notes(result, artifacts, len(refused))]
+        )
     _say([f"not written: {reason}" for reason in refused])
     return exit_code(result) or (FAILED if refused else 0)
 
 
 async def _run_in_sandbox(
-    job: ProgramJob, backend: str, outlet: OutputStream | None, *, takes_input: bool
+    job: ProgramJob, backend: str, output_stream: OutputStream | None, *, takes_input: bool
 ) -> tuple[Result, str]:
-    put = outlet.put if outlet is not None else None
-    async with outlet or nullcontext():
+    put = output_stream.put if output_stream is not None else None
+    async with output_stream or nullcontext():
         stdin = standard_input() if takes_input else b""
         return await run_job(job, backend, stdin=stdin, on_output=put, note=lambda text: _say([text]))
 
 
-def _about_artifacts(result: Result, folder: Path | None, refused: int) -> list[str]:
+def _artifact_notes(result: Result, folder: Path | None, refused: int) -> list[str]:
     count, left_out = len(result.artifacts) - refused, result.artifacts_left_out
     notes = [f"wrote {count} file{'' if count == 1 else 's'} to {folder}"] if count else []
     notes += [f"{left_out} left out: too many, too large, or not plain files"] if left_out else []
@@ -154,20 +156,22 @@ def _say(lines: list[str]) -> None:
 
 
 def read_all() -> bytes:
-    """Read a program from standard input; UsageError: it is too long."""
-    content = sys.stdin.buffer.read(MOST_SOURCE + 1)
-    if len(content) > MOST_SOURCE:
-        raise UsageError(f"Standard input has more than {MOST_SOURCE >> 20} MiB: too much for a program.")
+    """Read a program from standard input. Raises UsageError: it is too long."""
+    content = sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1)
+    if len(content) > MAX_SOURCE_BYTES:
+        raise UsageError(
+            f"Standard input has more than {MAX_SOURCE_BYTES >> 20} MiB: too much for a program."
+        )
     return content
 
 
 def standard_input() -> bytes | int:
-    """What the program in the sandbox reads: a descriptor, or nothing where it is a terminal or closed."""
+    """Return the program's standard input: a descriptor, or empty if it is a terminal or closed."""
     return 0 if sys.stdin is not None and not os.isatty(0) else b""
 
 
 def exit_code(result: Result) -> int:
-    """The program's own code; for what ended it from outside the one that a shell would give."""
+    """Return the program's exit code; for a program ended by a limit, the code that a shell would give."""
     match result.status:
         case "timeout":
             return TIMEOUT
@@ -178,11 +182,11 @@ def exit_code(result: Result) -> int:
         case _ if result.exit_code is not None:
             return result.exit_code
         case _:
-            return _BY_SIGNAL + (result.signal or signal.SIGKILL)
+            return _SIGNAL_BASE + (result.signal or signal.SIGKILL)
 
 
-def last_words(result: Result, policy: Policy) -> list[str]:
-    """What the program itself could not say any more; nothing for one that ended by itself."""
+def end_messages(result: Result, policy: Policy) -> list[str]:
+    """Return messages on the limit or signal that ended the program; empty if it ended by itself."""
     match result.killed_by:
         case "wall":
             return [f"ended after {policy.wall_s:g} s; --timeout SECONDS gives it more"]

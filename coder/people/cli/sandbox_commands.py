@@ -1,4 +1,4 @@
-"""`coder sandbox doctor|build|reap`: what keeps programs in here, Docker's image, what was left over."""
+"""`coder sandbox doctor|build|reap`: inspect the sandboxes, build Docker's image, remove leftovers."""
 
 import json as json_format
 import sys
@@ -14,7 +14,7 @@ from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import one_line
 from coder.config.layers import load
 from coder.environment.run_policy import policy_of
-from coder.people.cli.backend import automatic
+from coder.people.cli.backend import default_backend
 from coder.show.flags import Image, Json, Python, Quiet, group, option
 from coder.show.interrupt import run_until_interrupted
 from coder.show.signals import interrupt_on_signals
@@ -42,18 +42,18 @@ def doctor(
     """
     flags = {"image": image, "python": python}
     settings = load(flags).config.settings()
-    auto, reports = run_until_interrupted(_examine(policy_of(settings, workspace=None)))
+    default, reports = run_until_interrupted(_examine(policy_of(settings, workspace=None)))
     if backend is not None:
         reports = [_named(backend, reports)]
-    ready = auto is not None if backend is None else reports[0].works
+    ready = default is not None if backend is None else reports[0].works
     if json:
         rows = TypeAdapter(list[BackendReport]).dump_python(reports, mode="json")
-        typer.echo(json_format.dumps({"ready": ready, "auto": auto, "backends": rows}, indent=2))
+        typer.echo(json_format.dumps({"ready": ready, "auto": default, "backends": rows}, indent=2))
         raise typer.Exit(0 if ready else NOT_READY)
     if backend is not None:
         verdict = f"✓ programs can run in {backend}" if ready else f"✗ programs can't run in {backend}"
     else:
-        verdict = f"✓ programs run in {auto}" if ready else "✗ programs can't run here"
+        verdict = f"✓ programs run in {default}" if ready else "✗ programs can't run here"
     print_blocks([verdict, *chain.from_iterable(map(_blocks, reports))])
     raise typer.Exit(0 if ready else NOT_READY)
 
@@ -95,7 +95,7 @@ def build(
     from sandbox.images.base import DEBIAN_BASE, connect, make_debian_base
     from sandbox.images.build_image import DEFAULT_BASE, ImageRecipe, build_image
 
-    interrupt_on_signals()  # from here on there are folders and pip's process to be taken away
+    interrupt_on_signals()  # from here on, folders and pip's process need cleaning up
     if from_debian and base is not None:
         raise UsageError("--from-debian makes the base itself: it goes without --base.")
     engine = connect()
@@ -123,19 +123,19 @@ def reap(json: Json = False) -> None:
     """
     from sandbox.backends.reap import reap as remove_leftovers
 
-    done = run_until_interrupted(remove_leftovers())
+    report = run_until_interrupted(remove_leftovers())
     if json:
-        typer.echo(json_format.dumps({"removed": done.removed, "not_seen": done.not_seen}, indent=2))
+        typer.echo(json_format.dumps({"removed": report.removed, "not_seen": report.not_seen}, indent=2))
         return
-    typer.echo(f"✓ removed {len(done.removed)}" if done.removed else "✓ nothing was left over")
-    for each in done.removed:
-        typer.echo(f"  {one_line(each, width=_WIDTH)}")
-    if done.not_seen:
-        print(one_line(f"no containers were looked for: {done.not_seen}", width=_WIDTH), file=sys.stderr)
+    typer.echo(f"✓ removed {len(report.removed)}" if report.removed else "✓ nothing was left over")
+    for name in report.removed:
+        typer.echo(f"  {one_line(name, width=_WIDTH)}")
+    if report.not_seen:
+        print(one_line(f"no containers were looked for: {report.not_seen}", width=_WIDTH), file=sys.stderr)
 
 
 async def _examine(policy: Policy) -> tuple[str | None, list[BackendReport]]:
-    return await automatic(policy), await probe_backends(policy)
+    return await default_backend(policy), await probe_backends(policy)
 
 
 def _named(name: str, reports: list[BackendReport]) -> BackendReport:
@@ -146,18 +146,23 @@ def _named(name: str, reports: list[BackendReport]) -> BackendReport:
 
 
 def _blocks(report: BackendReport) -> Iterator[Block]:
-    usual = report.automatic
-    sign = "✓" if report.works and usual else "·"
-    detail = report.detail if usual else f"{report.detail.rstrip('.')}; never used unless it is named"
+    is_automatic = report.automatic
+    sign = "✓" if report.works and is_automatic else "·"
+    detail = report.detail if is_automatic else f"{report.detail.rstrip('.')}; never used unless it is named"
     yield f"{sign} {report.name:<12}  {one_line(detail, width=_WIDTH)}"
     if report.fix:
         yield f"    next  {report.fix}"
     yield pairs(
-        [(f"{_SIGNS[each.kept]} {each.guarantee}", _mechanism(each)) for each in report.capabilities],
+        [
+            (f"{_SIGNS[capability.kept]} {capability.guarantee}", _mechanism(capability))
+            for capability in report.capabilities
+        ],
         indent=4,
     )
 
 
-def _mechanism(kept: Capability) -> str:
-    mechanism = kept.mechanism or "nothing keeps it here"
-    return f"{mechanism} (sampled)" if kept.kept == "sampled" and "sampled" not in mechanism else mechanism
+def _mechanism(capability: Capability) -> str:
+    mechanism = capability.mechanism or "nothing keeps it here"
+    return (
+        f"{mechanism} (sampled)" if capability.kept == "sampled" and "sampled" not in mechanism else mechanism
+    )

@@ -1,4 +1,4 @@
-"""SessionCommands: what each command of a conversation does, but for `/go` and `/quit`."""
+"""SessionCommands: the commands of a conversation, except `/go` and `/quit`."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from coder.models.abilities import abilities_of
 from coder.models.model import Effort, Model
 from coder.people.chat.between_messages import clear, compact, context_parts, run_command, run_tests
 from coder.people.chat.chat_session import ChatSession
-from coder.people.chat.permissions import Allowed, Permissions
+from coder.people.chat.permissions import Permissions, ProjectPermissions
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.cost_table import cost_blocks
 from coder.people.cli.host_commands import HostCommands
@@ -29,7 +29,7 @@ Cancellable = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
 
 
 class SessionCommands:
-    """The commands of one conversation. Each takes what stands behind its name, and gives what is printed."""
+    """The commands of one conversation. Each takes the rest of its line, and returns the text to print."""
 
     def __init__(
         self,
@@ -40,11 +40,11 @@ class SessionCommands:
         switch: SwitchModel,
         unless_cancelled: Cancellable,
     ) -> None:
-        """Read what is allowed in the project for good; without a terminal it doesn't hold.
+        """Take the session; on a terminal, apply the project's stored permissions.
 
         Args:
-            switch: opens another model, and closes the one before.
-            unless_cancelled: gives the result of its work, None where Ctrl-C broke that off.
+            switch: opens another model, and closes the previous one.
+            unless_cancelled: returns the result of its work, or None if Ctrl-C interrupted it.
         """
         self._session = session
         self._screen = screen
@@ -64,7 +64,7 @@ class SessionCommands:
             "cost": self._cost,
             "!": self._command,
             "auto": self._auto,
-            "permissions": self._allowed,
+            "permissions": self._list_permissions,
             "commit": host.commit,
             "pr": host.pull_request,
             "show": self._show,
@@ -82,67 +82,67 @@ class SessionCommands:
         if output := await self._by_name[command.name](command.rest):
             self._onlooker.show([printable(output)] if isinstance(output, str) else output)
 
-    async def _help(self, rest: str) -> list[Block]:
+    async def _help(self, arguments: str) -> list[Block]:
         return [pairs(help_rows())]
 
-    async def _add(self, rest: str) -> str:
-        if not rest:
-            return "\n".join(one_line(path, width=300) for path in self._session.added)
-        for path in self._session.add(words_of(rest)):
+    async def _add(self, arguments: str) -> str:
+        if not arguments:
+            return "\n".join(one_line(path, width=300) for path in self._session.added_paths)
+        for path in self._session.add(words_of(arguments)):
             self._screen.tell(f"  · {one_line(path)}")
         return ""
 
-    async def _test(self, rest: str) -> str:
-        if rest:
-            command = split_command(rest)
+    async def _test(self, arguments: str) -> str:
+        if arguments:
+            command = split_command(arguments)
             self._session.task = self._session.task.model_copy(update={"test_command": command})
         results = await self._unless_cancelled(run_tests(self._session))
         if results is None:
             return ""
-        failed = [test.name for test in results.tests if not test.passed]
-        count = f"{len(results.tests) - len(failed)} of {count_of(len(results.tests), 'test')} pass"
+        failing_names = [test.name for test in results.tests if not test.passed]
+        count = f"{len(results.tests) - len(failing_names)} of {count_of(len(results.tests), 'test')} pass"
         lines = [f"{'✓' if results.passed else '✗'} {count}"]
         lines += [f"flaky: {', '.join(results.flaky)}"] if results.flaky else []
         return "\n".join([*lines, results.feedback]).rstrip()
 
-    async def _diff(self, rest: str) -> None:
+    async def _diff(self, arguments: str) -> None:
         if patch := printable(self._session.diff().rstrip("\n")):
             self._onlooker.show_diff(f"{patch}\n")
 
-    async def _undo(self, rest: str) -> None:
-        note = await self._session.undo()  # the screen has told each file as it happened
+    async def _undo(self, arguments: str) -> None:
+        note = await self._session.undo()  # the screen has printed each file
         if note is not None:
             self._screen.tell(f"  ! {one_line(note)}")
 
-    async def _cost(self, rest: str) -> list[Block]:
+    async def _cost(self, arguments: str) -> list[Block]:
         budget = self._session.settings.budget
-        most = f"of at most {count_of(budget.max_calls, 'call')} and {money(float(budget.max_cost))}"
-        return [*cost_blocks(await self._session.costs()), most]
+        limits = f"of at most {count_of(budget.max_calls, 'call')} and {money(float(budget.max_cost))}"
+        return [*cost_blocks(await self._session.costs()), limits]
 
-    async def _command(self, rest: str) -> str:
+    async def _command(self, arguments: str) -> str:
         def show(chunk: bytes) -> None:
             self._screen.clear()
             self._onlooker.say(printable(chunk.decode("utf-8", "replace")), end="")
 
-        done = await self._unless_cancelled(run_command(self._session, rest, show))
-        if done is None or done.exit_code == 0:
+        result = await self._unless_cancelled(run_command(self._session, arguments, show))
+        if result is None or result.exit_code == 0:
             return ""
-        return f"[exit {done.exit_code}]" if done.exit_code is not None else f"[{done.status}]"
+        return f"[exit {result.exit_code}]" if result.exit_code is not None else f"[{result.status}]"
 
-    async def _auto(self, rest: str) -> str:
-        if rest not in ("", "always"):
+    async def _auto(self, arguments: str) -> str:
+        if arguments not in ("", "always"):
             raise UsageError("Say /auto, or /auto always: also in later conversations about this project.")
-        if rest:
-            self._permissions.write(self._permissions.now().model_copy(update={"auto": True}))
-        self._onlooker.yes = bool(rest) or not self._onlooker.yes
+        if arguments:
+            self._permissions.write(self._permissions.reload().model_copy(update={"auto": True}))
+        self._onlooker.yes = bool(arguments) or not self._onlooker.yes
         return "auto-apply is on" if self._onlooker.yes else "auto-apply is off: you are asked"
 
-    async def _allowed(self, rest: str) -> str:
-        if rest not in ("", "forget"):
+    async def _list_permissions(self, arguments: str) -> str:
+        if arguments not in ("", "forget"):
             raise UsageError("Say /permissions, or /permissions forget: all of them.")
         this_time = self._onlooker.hosts.this_time if self._onlooker.hosts is not None else set()
-        if rest:
-            self._permissions.write(Allowed())
+        if arguments:
+            self._permissions.write(ProjectPermissions())
             self._onlooker.yes = False
             this_time.clear()
         allowed = self._permissions.allowed
@@ -151,80 +151,86 @@ class SessionCommands:
         lines += ["auto-apply is on, in this project"] if allowed.auto else []
         return "\n".join(sorted(lines)) or "nothing is allowed in advance: you are asked each time"
 
-    async def _show(self, rest: str) -> str:
-        """Return a call's line and its whole result, by its number from 1; the latest if none is named."""
+    async def _show(self, arguments: str) -> str:
+        """Return a call's line and its full result, by number from 1; by default the latest."""
         calls: list[tuple[ToolCalled, ToolAnswered]] = []
-        called: ToolCalled | None = None
-        for event in await self._session.log.read(self._session.run) if self._session.begun else ():
+        open_call: ToolCalled | None = None
+        for event in await self._session.log.read(self._session.run) if self._session.has_begun else ():
             match parse(event):
-                case ToolCalled() as called:
+                case ToolCalled() as open_call:
                     pass
-                case ToolAnswered() as answered if called is not None and called.id == answered.id:
-                    calls.append((called, answered))
-                    called = None  # an answer without its call: one that was not carried out
-        at = len(calls) if not rest else int(rest) if rest.isdecimal() else 0
-        if not 0 < at <= len(calls):
+                case ToolAnswered() as answered if open_call is not None and open_call.id == answered.id:
+                    calls.append((open_call, answered))
+                    open_call = None  # an answer without a call belongs to a call that was not carried out
+        number = len(calls) if not arguments else int(arguments) if arguments.isdecimal() else 0
+        if not 0 < number <= len(calls):
             raise UsageError(f"The model has made {count_of(len(calls), 'call')}. Name one: /show N")
-        return f"{tool_line(*calls[at - 1])}\n{calls[at - 1][1].text}".rstrip("\n")
+        return f"{tool_line(*calls[number - 1])}\n{calls[number - 1][1].text}".rstrip("\n")
 
-    async def _effort(self, rest: str) -> str:
-        if rest and rest not in get_args(Effort):
-            raise UsageError(f"There is no effort {rest!r}. Name one: {', '.join(get_args(Effort))}")
-        if rest:
-            self._session.settings = self._session.settings.model_copy(update={"effort": rest})
+    async def _effort(self, arguments: str) -> str:
+        if arguments and arguments not in get_args(Effort):
+            raise UsageError(f"There is no effort {arguments!r}. Name one: {', '.join(get_args(Effort))}")
+        if arguments:
+            self._session.settings = self._session.settings.model_copy(update={"effort": arguments})
         return self._session.settings.effort or "the model's own"
 
-    async def _plan(self, rest: str) -> str:
+    async def _plan(self, arguments: str) -> str:
         is_on = self._session.settings.plan is not True
         self._session.settings = self._session.settings.model_copy(update={"plan": True if is_on else None})
         return f"plan mode is {'on: you approve a plan before each change' if is_on else 'off'}"
 
-    async def _jobs(self, rest: str) -> str:
-        return await told_jobs(self._session, words_of(rest))
+    async def _jobs(self, arguments: str) -> str:
+        return await run_jobs_command(self._session, words_of(arguments))
 
-    async def _context(self, rest: str) -> list[Block]:
+    async def _context(self, arguments: str) -> list[Block]:
         window, parts = abilities_of(self._session.model).context, await context_parts(self._session)
-        used = sum(parts.values())
-        limit = f"of {window:,} ({used / window:.0%})" if window else "; the model's limit is unknown"
+        total = sum(parts.values())
+        limit = f"of {window:,} ({total / window:.0%})" if window else "; the model's limit is unknown"
         rows = [
-            (name, f"{tokens:,}", f"{tokens / (window or used or 1):.1%}") for name, tokens in parts.items()
+            (name, f"{tokens:,}", f"{tokens / (window or total or 1):.1%}") for name, tokens in parts.items()
         ]
         columns = (Column("part"), Column("tokens", is_number=True), Column("share", is_number=True))
         table = TextTable(columns, rows, plain=["  {:<12} {:>10}".format(*row) for row in rows])
-        return [f"{used:,} tokens{' ' if window else ''}{limit}", table]
+        return [f"{total:,} tokens{' ' if window else ''}{limit}", table]
 
-    async def _clear(self, rest: str) -> None:
+    async def _clear(self, arguments: str) -> None:
         await clear(self._session)
         self._screen.tell("  · a new dialogue begins; files, session and log stay")
 
-    async def _compact(self, rest: str) -> str:
-        before, after = await compact(self._session)
-        return f"{before:,} → {after:,} tokens"
+    async def _compact(self, arguments: str) -> str:
+        tokens_before, tokens_after = await compact(self._session)
+        return f"{tokens_before:,} → {tokens_after:,} tokens"
 
-    async def _model(self, rest: str) -> str:
-        if rest:
-            self._session.model, update = await self._switch(rest)
+    async def _model(self, arguments: str) -> str:
+        if arguments:
+            self._session.model, update = await self._switch(arguments)
             self._session.settings = self._session.settings.model_copy(update=update)
             self._screen.watch_model(self._session.model.name, has_folder=True)
         return self._session.model.name
 
 
-async def told_jobs(session: ChatSession, words: Sequence[str]) -> str:
+async def run_jobs_command(session: ChatSession, words: Sequence[str]) -> str:
     """List running processes; with `stop PID`, stop the job of that process and notify the model."""
-    live = session.kept.session
-    jobs = [(one, job) for job in (await live.background() if live else ()) for one in job.processes]
+    session_in_sandbox = session.kept_environment.session
+    jobs = [
+        (process, job)
+        for job in (await session_in_sandbox.background() if session_in_sandbox else ())
+        for process in job.processes
+    ]
     if not words:
         rows = [
-            f"pid {one.pid}  {job.seconds:.0f} s  {one_line(one.command)}  output: {job.log}"
-            for one, job in jobs
+            f"pid {process.pid}  {job.seconds:.0f} s  {one_line(process.command)}  output: {job.log}"
+            for process, job in jobs
         ]
         return "\n".join(rows) or "nothing runs in the background"
     if len(words) != 2 or words[0] != "stop":
         raise UsageError("Write /jobs, or /jobs stop PID")
-    match = next(((one, job) for one, job in jobs if str(one.pid) == words[1]), None)
+    match = next(((process, job) for process, job in jobs if str(process.pid) == words[1]), None)
     if match is None:
         raise UsageError(f"Nothing of pid {words[1]} runs in the background. See: /jobs")
-    one, job = match
+    process, job = match
     await job.stop()
-    session.notes.append(f"The user has stopped pid {one.pid} in the sandbox: {one_line(one.command)}")
-    return f"stopped: {one_line(one.command)}"
+    session.notes.append(
+        f"The user has stopped pid {process.pid} in the sandbox: {one_line(process.command)}"
+    )
+    return f"stopped: {one_line(process.command)}"

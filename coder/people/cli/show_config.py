@@ -1,4 +1,4 @@
-"""`coder config`: each setting, and where its value comes from."""
+"""`coder config`: show each setting, and the source of its value."""
 
 import json as json_format
 import os
@@ -45,9 +45,11 @@ def config(
         }
         typer.echo(json_format.dumps(document, indent=2, default=str))
         return
-    print_blocks([TextTable(_COLUMNS, [_cells(key, *both) for key, both in rows.items()])])
-    there = "" if file.exists() else ", which isn't there"
-    typer.echo(f"  · your file is {file}{there}", err=True)
+    print_blocks(
+        [TextTable(_COLUMNS, [_cells(key, *value_and_origin) for key, value_and_origin in rows.items()])]
+    )
+    missing_note = "" if file.exists() else ", which isn't there"
+    typer.echo(f"  · your file is {file}{missing_note}", err=True)
     database = "the database of CODER_LOG" if os.environ.get("CODER_LOG") else str(data_folder())
     typer.echo(f"  · runs are kept in {one_line(database)}", err=True)
     for note in loaded.notes:
@@ -55,18 +57,18 @@ def config(
 
 
 def _value(config: Config, key: str) -> object:
-    """What holds, as it may be shown: a name or an address may hold a key."""
+    """Return a setting's value with keys removed, as a name or an address may hold a key."""
     value = config.value(key)
     if isinstance(value, str):
         return for_log(value) if key == "base_url" else name_for_log(value)
-    return [name_for_log(str(one)) for one in value] if isinstance(value, tuple) else value
+    return [name_for_log(str(item)) for item in value] if isinstance(value, tuple) else value
 
 
 def _cells(key: str, value: object, origin: str) -> tuple[str, ...]:
-    return (key, one_line(_shown(value), width=48), one_line(origin))
+    return (key, one_line(_format_value(value), width=48), one_line(origin))
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     match value:
         case None:
             return "-"

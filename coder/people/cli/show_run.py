@@ -1,4 +1,4 @@
-"""`coder show`: each turn of a run, as the log holds it."""
+"""`coder show`: print each turn of a run from the log."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from coder.run.costs import costs_of
 from coder.run.event_types import AttemptStarted, CallIntended, RunStopped, StepStarted, ToolAnswered
 from coder.run.events import Event
 from coder.show.flags import Json, option
-from coder.show.run_transcript import Transcript, TranscriptEntry, landed
+from coder.show.run_transcript import Transcript, TranscriptEntry, replaced_files
 from coder.show.tables import Block, HighlightedText, print_blocks
 from coder.store import EventLog, open_log
 
@@ -27,8 +27,8 @@ RunHere = Annotated[
         metavar="[RUN]", help="Its id, or the start of it (the latest of this folder).", show_default=False
     ),
 ]
-_APART = {StepStarted.type, CallIntended.type, RunStopped.type}
-"""Events that an empty line stands before."""
+_SEPARATED_TYPES = {StepStarted.type, CallIntended.type, RunStopped.type}
+"""Types of events that are printed after a blank line."""
 
 
 def show(
@@ -52,22 +52,24 @@ def show(
         else:
             print_blocks(cost_blocks(costs))
         return
-    chosen = events if step is None else [_at(events, step)]
+    shown_events = events if step is None else [_step_event(events, step)]
     if json:
-        typer.echo(dumps([event.model_dump(mode="json") for event in chosen]))
+        typer.echo(dumps([event.model_dump(mode="json") for event in shown_events]))
         return
     transcripts = {
-        run: Transcript(full=full, diff=diff, before=landed([event for event in events if event.run == run]))
+        run: Transcript(
+            full=full, diff=diff, before=replaced_files([event for event in events if event.run == run])
+        )
         for run in {event.run for event in events}
     }
     entries = [transcripts[event.run].entry(event, with_call=step is not None) for event in events]
     for entry in entries:
-        if entry is not None and (step is None or entry.seq == chosen[0].seq):
+        if entry is not None and (step is None or entry.seq == shown_events[0].seq):
             print_blocks(_blocks(entry))
 
 
-def _at(events: list[Event], number: int) -> Event:
-    """The event of a step, which answers the call; UsageError: the run has no such step."""
+def _step_event(events: list[Event], number: int) -> Event:
+    """Return the event that answers the call of a step. Raises UsageError: the run has no such step."""
     steps = [event for event in events if event.type == ToolAnswered.type]
     if attempts := [event.body["run"] for event in events if event.type == AttemptStarted.type]:
         raise UsageError(f"Name the attempt whose step is to be shown: {', '.join(attempts)}")
@@ -78,28 +80,28 @@ def _at(events: list[Event], number: int) -> Event:
 
 
 async def events_of(prefix: str, *, attempts: bool = False) -> list[Event]:
-    """All that the log holds of a run, by the start of its id.
+    """Return all events of a run, by the start of its id.
 
     Args:
-        attempts: also the events of its attempts, each where it began.
+        attempts: whether to include the events of the run's attempts, each where it began.
     """
     with open_log() as log:
         events: list[Event] = []
-        for event in await log.read(await named_run(log, prefix)):
+        for event in await log.read(await resolve_run(log, prefix)):
             events.append(event)
             if attempts and event.type == AttemptStarted.type:
                 events += await log.read(event.body["run"])
         return events
 
 
-async def named_run(log: EventLog, prefix: str) -> str:
-    """The id of the run whose id starts with this; of the latest run of this folder where it is empty."""
+async def resolve_run(log: EventLog, prefix: str) -> str:
+    """Return the id of the run whose id starts with `prefix`; if empty, of the latest run of this folder."""
     return await log.resolve(prefix) if prefix else await latest_run(log, Path.cwd())
 
 
 def _blocks(entry: TranscriptEntry) -> Iterator[Block]:
     if heading := printable(entry.heading):
-        yield f"\n{heading}" if entry.type in _APART else heading
+        yield f"\n{heading}" if entry.type in _SEPARATED_TYPES else heading
     for part in entry.parts:
         lines = (printable(line) for line in part.text.rstrip().splitlines())
         yield HighlightedText(printable(part.title), "\n".join(lines), part.format)

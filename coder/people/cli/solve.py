@@ -1,4 +1,4 @@
-"""`coder solve`: from the words on the command line to a run, and from the run to an exit code."""
+"""`coder solve`: read the task from the command line, run it, and return the exit code."""
 
 import os
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from coder.show.flags import WORKING, option, takes
+from coder.show.flags import TASK_FLAGS, option, takes
 
 
-@takes(WORKING, "test")
+@takes(TASK_FLAGS, "test")
 def solve(
     context: typer.Context,
     words: Annotated[
@@ -33,7 +33,7 @@ def solve(
     when it is done; with none of them the code must at least run, and the run ends unverified.
     """
     from coder.config.task_file import read_task
-    from coder.people.cli.solve_run import solved  # here, not above: help is shown without
+    from coder.people.cli.solve_run import run_task  # imported late: --help doesn't need it
     from coder.run.task import Task
     from coder.workspace.git.found import find_repository
 
@@ -53,7 +53,8 @@ def solve(
             checks=tuple(check or ()),
             pictures=tuple(picture or ()),
             read=tuple(read or ()),
-            is_users=words != "-" and not os.environ.get("CI"),  # there, another may have written an issue
+            is_users=words != "-"
+            and not os.environ.get("CI"),  # in CI, another person may have written the task
         )
 
-    raise typer.Exit(solved(context, task, workspace=path, file=file))
+    raise typer.Exit(run_task(context, task, workspace=path, file=file))

@@ -1,4 +1,4 @@
-"""How `coder solve` and its like run, once their options are read, and how they end."""
+"""Run the task of `coder solve` or `coder fix` with the given options, and report its end."""
 
 import asyncio
 import json
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
     from coder.show.traces.collector import Collector
 
 
-def solved(
+def run_task(
     context: typer.Context,
     read_task: Callable[[], Task],
     *,
     workspace: Path | None,
     file: Path | None = None,
 ) -> int:
-    """Work on a task under the flags of this call, print the result, return the exit code.
+    """Work on a task under the flags of this call, print the result, and return the exit code.
 
     Args:
         file: the task file, whose options may lower limits.
@@ -68,19 +68,19 @@ def solved(
 
 async def _solve(task: Task, loaded: Loaded, args: Mapping[str, Any], screen: Screen) -> Run:
     settings = new_settings(loaded.config, args)
-    options = Options(tools=tools_named(args, loaded), watch=screen)
+    options = Options(tools=load_tools(args, loaded), watch=screen)
     if args["team"] is not None:
-        options["team"], options["stop"] = team_named(args["team"], loaded)
-        settings = _of_team(settings, args)
+        options["team"], options["stop"] = load_team(args["team"], loaded)
+        settings = _team_settings(settings, args)
     await _check_workspace(task.workspace, screen, yes=args["yes"])
     if args["install"] or args["install_with"] is not None:
-        from coder.people.cli.installing import with_install  # hardly a task installs anything
+        from coder.people.cli.installing import with_install  # imported late: few tasks install packages
 
         settings = await with_install(task, settings, args, screen)
     settings = with_roles(settings, options.get("team"))
     asks = screen.asks or args["detach"] or bool(settings.approve)
     settings = settings.model_copy(update={"asks": settings.asks and asks})
-    opening = open_models(
+    open_model = open_models(
         loaded.config.models().model_copy(update={"roles": settings.roles}),
         settings,
         note=screen.note,
@@ -90,33 +90,33 @@ async def _solve(task: Task, loaded: Loaded, args: Mapping[str, Any], screen: Sc
         shows_pictures=bool(task.pictures),
     )
     with open_log() as log:
-        async with opening as model:
+        async with open_model as model:
             options |= Options(settings=settings, model=model, log=log)
             return await solve(task, **options)
 
 
-def _of_team(settings: Settings, args: Mapping[str, Any]) -> Settings:
-    """Return settings without the configured strategy and samples, which are for other runs."""
-    dropped = {name for name in ("strategy", "samples") if args[name] is None}
-    names = settings.budget.model_fields_set - dropped
+def _team_settings(settings: Settings, args: Mapping[str, Any]) -> Settings:
+    """Return settings without the configured strategy and samples, which don't apply to teams."""
+    default_names = {name for name in ("strategy", "samples") if args[name] is None}
+    names = settings.budget.model_fields_set - default_names
     budget = Budget(**{name: limit for name, limit in settings.budget if name in names})
-    strategy = None if "strategy" in dropped else settings.strategy
+    strategy = None if "strategy" in default_names else settings.strategy
     return settings.model_copy(update={"strategy": strategy, "budget": budget})
 
 
-def team_named(name: str, loaded: Loaded) -> "tuple[TeamSpec, Stop | None]":
+def load_team(name: str, loaded: Loaded) -> "tuple[TeamSpec, Stop | None]":
     """Load the team of --team and its stop, from a TOML file or `[teams.NAME]` in the user's file.
 
     Raises:
-        UsageError: there is none, or it is no team.
+        UsageError: no such team, or the value is no team.
     """
     from coder.engine.teams.spec import team_of
     from coder.run.conditions import condition_of
 
     if name in loaded.teams:
-        spec, where = loaded.teams[name], f"[teams.{name}]"
+        spec, source = loaded.teams[name], f"[teams.{name}]"
     elif Path(name).suffix == ".toml" and Path(name).exists():
-        spec, where = read_toml(Path(name)), name
+        spec, source = read_toml(Path(name)), name
     else:
         hint = suggest_nearest(name, loaded.teams)
         raise UsageError(f"--team {name}: no file *.toml, and no such team{hint}")
@@ -125,22 +125,22 @@ def team_named(name: str, loaded: Loaded) -> "tuple[TeamSpec, Stop | None]":
     try:
         return team_of(values), condition_of(str(stop)) if stop is not None else None
     except (ValueError, UsageError) as error:
-        raise UsageError(f"--team {where}: {_first_line(error)}") from error
+        raise UsageError(f"--team {source}: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     rows = error.errors()
-    # What has a team is first of all told to be no Member, which is not what is wrong with it.
+    # pydantic first reports that a team is no Member, which is not the error.
     relevant = (row for row in rows if row["type"] != "extra_forbidden" or row["loc"][-1] != "team")
-    first = next(relevant, rows[0])
-    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function-"))
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+    first_error = next(relevant, rows[0])
+    location = ".".join(str(part) for part in first_error["loc"] if not str(part).startswith("function-"))
+    message = first_error["msg"].removeprefix("Value error, ")
+    return f"{location}: {message}" if location else message
 
 
-def tools_named(args: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..., object] | Mcp]":
+def load_tools(args: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..., object] | Mcp]":
     """Return the functions of --tool, and the MCP servers of --mcp and of the user's file."""
     servers: Sequence[Mcp] = ()
     if args["mcp"] or loaded.servers:
@@ -155,7 +155,7 @@ def tools_named(args: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[.
 
 
 async def _check_workspace(workspace: Path | None, screen: Screen, *, yes: bool) -> None:
-    """See that the folder or file is there, or that the user wants it made: else Refused, or UsageError."""
+    """Check that the folder or file exists, or that the user wants it made. Raises Refused, UsageError."""
     if workspace is None or yes or not _could_be_made(workspace):
         return
     if not screen.asks:
@@ -167,12 +167,12 @@ async def _check_workspace(workspace: Path | None, screen: Screen, *, yes: bool)
 
 
 def _could_be_made(path: Path) -> bool:
-    """Whether only it is missing, and its folder exists."""
+    """Return whether a path is missing, but its folder exists."""
     return not path.exists() and path.absolute().parent.exists()
 
 
 @asynccontextmanager
-async def traced(args: Mapping[str, Any], screen: Screen) -> "AsyncIterator[Collector | None]":
+async def traced_to_collector(args: Mapping[str, Any], screen: Screen) -> "AsyncIterator[Collector | None]":
     """Send the screen's events to a collector, if one is set. Raises UsageError: no extra, no address."""
     async with collecting(args["otlp"], screen.note, content=args["otel_content"]) as screen.also:
         yield screen.also
@@ -183,8 +183,8 @@ def carry_out(args: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, 
     screen = Screen(**{name: args[name] for name in ("verbose", "quiet", "yes", "jsonl", "detach")})
 
     async def traced_run(work: Coroutine[Any, Any, Run]) -> Run:
-        with closing(work):  # it isn't begun where there is no collector
-            async with traced(args, screen):
+        with closing(work):  # the work isn't begun if the collector can't be used
+            async with traced_to_collector(args, screen):
                 return await screen.spinning(work)
 
     try:
@@ -195,7 +195,7 @@ def carry_out(args: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, 
         exit_code = exit_code_of(error)
         if screen.run_id is not None and exit_code == MachineError.exit_code:
             screen.tell(f"  next     {own_command()} resume {screen.run_id}")
-        report(error)  # the last lines of stderr say how it ended
+        report(error)  # last, so that stderr ends with the error
         if args["json"]:
             print(_failure(single(error), exit_code, screen.run_id))
         return exit_code
@@ -203,7 +203,7 @@ def carry_out(args: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, 
     if args["json"]:
         print(run.model_dump_json(indent=2))
     elif not args["jsonl"]:
-        text = _shown(run, screen)
+        text = _stdout_text(run, screen)
         print(visible(text) if sys.stdout.isatty() else text, end="")
     return run.exit_code
 
@@ -216,43 +216,43 @@ def require_one_form(args: Mapping[str, Any]) -> None:
 
 def _failure(error: BaseException, exit_code: int, run_id: str | None) -> str:
     """Return the document of a failed run: the same keys, null for unknown values."""
-    words = str(error) if isinstance(error, CoderError) else f"{type(error).__name__}: {error}"
-    fields = _so_far(run_id) | {
+    message = str(error) if isinstance(error, CoderError) else f"{type(error).__name__}: {error}"
+    fields = _fields_so_far(run_id) | {
         "status": "interrupted" if exit_code == INTERRUPTED else "error",
-        "reason": words.partition("\n")[0],
+        "reason": message.partition("\n")[0],
         "verified": "none",
-        "error": words,
+        "error": message,
         "exit_code": exit_code,
     }
     return json.dumps(dict.fromkeys(Run.model_fields) | fields, indent=2)
 
 
-def _so_far(run_id: str | None) -> dict[str, object]:
-    """What the log holds of a run that was cut off."""
+def _fields_so_far(run_id: str | None) -> dict[str, object]:
+    """Return the fields of an interrupted run, from the log."""
     if run_id is None:
         return {}
     try:
         with open_log() as log:
             state = fold_all(asyncio.run(log.read(run_id)))
-    except (CoderError, ValueError):  # the log itself may be what failed
+    except (CoderError, ValueError):  # the log itself may have failed
         return {"run_id": run_id}
     return summarize(state).model_dump(mode="json")
 
 
-def _shown(run: Run, screen: Screen) -> str:
-    """The diff of what landed or may, unless the screen has shown it; the code, of a run without a folder."""
+def _stdout_text(run: Run, screen: Screen) -> str:
+    """Return the text for stdout: the patch unless it was shown; without a folder, the code."""
     if screen.has_folder:
-        wanted = run.landed or run.status in ("solved", "unverified")
-        patch = run.patch if wanted and not screen.showed_diff else ""
-        # What reads a patch skips the words before it.
+        has_result = run.landed or run.status in ("solved", "unverified")
+        patch = run.patch if has_result and not screen.showed_diff else ""
+        # Programs that read a patch skip the text before it.
         return patch if sys.stdout.isatty() else f"{render.verdict(run)}\n{patch}"
     if run.status not in ("solved", "unverified"):
         return ""
     if len(run.files) == 1:
         (text,) = run.files.values()
-        return _closed(text)
-    return "".join(f"# {path}\n{_closed(text)}" for path, text in sorted(run.files.items()))
+        return _with_newline(text)
+    return "".join(f"# {path}\n{_with_newline(text)}" for path, text in sorted(run.files.items()))
 
 
-def _closed(text: str) -> str:
+def _with_newline(text: str) -> str:
     return text if text.endswith("\n") else text + "\n"

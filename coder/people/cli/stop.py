@@ -14,11 +14,11 @@ from coder.store import open_log
 
 def stop(run: RunId, json: Json = False) -> None:
     """End a run, also one of another process; coder resume continues it from there."""
-    ended = run_until_interrupted(_stop(run))
+    result = run_until_interrupted(_stop(run))
     if json:
-        typer.echo(ended.model_dump_json(indent=2))
+        typer.echo(result.model_dump_json(indent=2))
     else:
-        typer.echo(f"Stopped. Go on with: {own_command()} resume {ended.run_id}", err=True)
+        typer.echo(f"Stopped. Go on with: {own_command()} resume {result.run_id}", err=True)
 
 
 async def _stop(prefix: str) -> Run:

@@ -3,7 +3,7 @@
 import typer
 
 from coder.base.text.sanitize import one_line
-from coder.people.cli.show_run import RunHere, named_run
+from coder.people.cli.show_run import RunHere, resolve_run
 from coder.run.event_types import FileUndone
 from coder.run.reducer import fold_all
 from coder.show.flags import Json, Yes
@@ -13,7 +13,7 @@ from coder.store import open_log
 from coder.workspace.take_back import take_back_commit
 from coder.workspace.take_back import undo as undo_run
 
-LEFT = 1
+EXIT_LEFT = 1
 
 
 def undo(run: RunHere = "", json: Json = False, yes: Yes = False) -> None:
@@ -22,7 +22,7 @@ def undo(run: RunHere = "", json: Json = False, yes: Yes = False) -> None:
     Exit code 1: a file was left as it is, and its line says why. Nothing is asked: -y is accepted, and has
     no effect.
     """
-    undone, files, commit = run_until_interrupted(_undo(run))
+    run_id, files, commit = run_until_interrupted(_undo(run))
     if json:
         typer.echo(f"[{', '.join(file.model_dump_json() for file in files)}]")
     for file in files:
@@ -30,13 +30,13 @@ def undo(run: RunHere = "", json: Json = False, yes: Yes = False) -> None:
     if commit is not None:
         typer.echo(f"  · {one_line(commit, width=200)}", err=True)
     if not files:
-        typer.echo(f"Nothing was left to undo: what {undone} has written was taken back before.", err=True)
-    raise typer.Exit(LEFT if any(file.left for file in files) else 0)
+        typer.echo(f"Nothing was left to undo: what {run_id} has written was taken back before.", err=True)
+    raise typer.Exit(EXIT_LEFT if any(file.left for file in files) else 0)
 
 
 async def _undo(prefix: str) -> tuple[str, list[FileUndone], str | None]:
-    """The run, what was put back, and what to say of the run's commit."""
+    """Return the run's id, the restored files, and a message on the run's commit."""
     with open_log() as log:
-        run = await named_run(log, prefix)
+        run = await resolve_run(log, prefix)
         files = await undo_run(run, log=log)
         return run, files, await take_back_commit(fold_all(await log.read(run)), files)

@@ -1,6 +1,6 @@
 """Install the dependencies of a task's tests, in a sandbox with access to indexes, as a cache entry.
 
-An entry is found by all that it was made from, and made whole or not at all.
+The key of an entry covers all inputs of the install. An entry is complete or doesn't exist.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from coder.base.text.sanitize import printable
 from coder.environment.dependencies import ENVIRONMENT, Installed
 from coder.environment.run_policy import OpenSandbox
 from coder.people.install.indexes import Indexes, find_indexes
-from coder.people.install.unpacking import MOST_BYTES, unpack
+from coder.people.install.unpacking import MAX_BYTES, unpack
 from coder.run.command_inputs import MODULES, uses_pytest
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
@@ -33,8 +33,8 @@ from sandbox.contract import OnOutput
 from sandbox.interpreter.interpreter import Interpreter, describe, find_interpreter
 
 _VERSION = 2
-"""Of what an entry holds."""
-_MOST_S = 1800.0
+"""Version of the contents of an entry."""
+_MAX_S = 1800.0
 _FOLDER = ".coder-install"
 _SCRIPT = f"""
 set -eu
@@ -50,19 +50,19 @@ sh -ec "$1"
 cd {_FOLDER}
 exec "$base" -I -c "$3"
 """
-_SAID = 2000
-"""Characters of what a failed command said."""
+_OUTPUT_CHARACTERS = 2000
+"""Longest quote of a failed command's output in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """An install: command, source, and the entry it makes."""
+    """An install: the command, its inputs, and the cache entry that it makes."""
 
     command: str
     indexes: Indexes
     base: Interpreter
     files: Mapping[str, bytes]
-    """The user's, of which a copy is laid for the command."""
+    """The user's files, of which the command gets a copy."""
     installed: Installed
 
 
@@ -82,29 +82,30 @@ def plan_install(
     contents = {path: stored.content for path, stored in files.items()}
     manifests = find_manifests(contents)
     needs_pytest = bool(test_command) and uses_pytest(test_command)
-    wanted = command or install_command(manifests, test_command, uses_pytest=needs_pytest)
+    install_text = command or install_command(manifests, test_command, uses_pytest=needs_pytest)
     try:
         interpreter = find_interpreter(settings.python, workspace=root, environ=os.environ)
         base = describe(interpreter.executable)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    indexes = find_indexes(os.environ, home=Path.home(), more=settings.network)
-    entry = Installed(_cache() / _key(root, wanted, base.executable, indexes, manifests))
-    return InstallPlan(wanted, indexes, base, contents, entry)
+    indexes = find_indexes(os.environ, home=Path.home(), extra_hosts=settings.network)
+    entry = Installed(_cache_folder() / _key(root, install_text, base.executable, indexes, manifests))
+    return InstallPlan(install_text, indexes, base, contents, entry)
 
 
-def _cache() -> Path:
-    """Folder of all entries. Removing it only costs time."""
+def _cache_folder() -> Path:
+    """Return the folder of all entries. Removing it only costs time."""
     return private_folder(private_folder(facts_folder()) / "installed")
 
 
 def _key(root: Path, command: str, python: Path, indexes: Indexes, files: Mapping[str, bytes]) -> str:
-    """The name of a folder's entry: another one for another command, interpreter, index or manifest.
+    """Return the name of a folder's entry, which differs for another command, interpreter, index or manifest.
 
-    Folders share none: code of a folder may run during its install, and other runs must not see the result.
+    Folders share no entry: code of a folder may run during its install, and other runs must not see the
+    result.
     """
     status = python.stat()
-    made_from = {
+    inputs = {
         "version": _VERSION,
         "root": str(root),
         "command": command,
@@ -113,11 +114,11 @@ def _key(root: Path, command: str, python: Path, indexes: Indexes, files: Mappin
         "environment": dict(sorted(indexes.environment.items())),
         "files": {path: hashlib.sha256(text).hexdigest() for path, text in sorted(files.items())},
     }
-    return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
 
 async def install(plan: InstallPlan, open_sandbox: OpenSandbox, *, on_output: OnOutput | None = None) -> None:
-    """Install, and make the entry.
+    """Install, and make the cache entry.
 
     Args:
         on_output: called with each piece of the command's output.
@@ -125,19 +126,19 @@ async def install(plan: InstallPlan, open_sandbox: OpenSandbox, *, on_output: On
     Raises:
         UsageError: the command failed; the message has the end of its output.
     """
-    async with open_sandbox(_policy(plan)) as box:
-        await box.lay(plan.files)
+    async with open_sandbox(_policy(plan)) as sandbox:
+        await sandbox.lay(plan.files)
         packing = resources("coder.people.install").joinpath("packing.py").read_text(encoding="utf-8")
         is_for_python = "pip" in plan.command or any(path.endswith(".py") for path in plan.files)
         kind = "python" if is_for_python else "other"
         command = Command(argv=("sh", "-c", _SCRIPT, "sh", plan.command, kind, packing))
-        ended = await box.run(command, on_output=on_output)
-        if not ended.ok:
-            output = printable(shorten(f"{ended.stdout}\n{ended.stderr}", _SAID))
-            why = "took too long" if ended.status == "timeout" else f"ended with {ended.exit_code}"
-            raise UsageError(f"Nothing was installed: {plan.command!r} {why}.\n{output}")
+        result = await sandbox.run(command, on_output=on_output)
+        if not result.ok:
+            output = printable(shorten(f"{result.stdout}\n{result.stderr}", _OUTPUT_CHARACTERS))
+            reason = "took too long" if result.status == "timeout" else f"ended with {result.exit_code}"
+            raise UsageError(f"Nothing was installed: {plan.command!r} {reason}.\n{output}")
         try:
-            archive = await box.read(f"{_FOLDER}/installed.tar", limit=2 * MOST_BYTES)
+            archive = await sandbox.read(f"{_FOLDER}/installed.tar", limit=2 * MAX_BYTES)
         except FileRefused as error:
             raise UsageError(f"Nothing was installed: {error}") from error
 
@@ -149,8 +150,8 @@ def _policy(plan: InstallPlan) -> Policy:
         network=plan.indexes.hosts,
         memory_mb=4096,
         processes=512,
-        wall_s=_MOST_S,
-        cpu_s=_MOST_S,
+        wall_s=_MAX_S,
+        cpu_s=_MAX_S,
         disk_mb=4096,
         files=600_000,
         open_files=1024,
@@ -160,23 +161,23 @@ def _policy(plan: InstallPlan) -> Policy:
 
 
 def make_entry(entry: Installed, fill: Callable[[Path], None]) -> None:
-    """Fill a folder and make it the entry atomically. Raises MachineError: it can't be written."""
+    """Fill a folder and make it the entry atomically. Raises MachineError: the folder can't be written."""
     try:
-        with tempfile.TemporaryDirectory(prefix=".begun-", dir=entry.folder.parent) as place:
-            folder = Path(place) / "made"
+        with tempfile.TemporaryDirectory(prefix=".begun-", dir=entry.folder.parent) as temporary_folder:
+            folder = Path(temporary_folder) / "made"
             folder.mkdir()
             folder.chmod(0o755)  # regardless of the umask: programs of another uid read it
             fill(folder)
             folder.rename(entry.folder)
     except OSError as error:
-        if not entry.is_there:  # else another process was first
+        if not entry.is_there:  # another process may have made the entry first
             raise MachineError(f"What was installed can't be kept in {entry.folder}: {error}.") from error
 
 
 def fill(folder: Path, archive: bytes, plan: InstallPlan) -> None:
-    """Make an entry of what an install packed, by untrusted code; UsageError: nothing was installed.
+    """Make an entry of the archive that untrusted code has packed. Raises UsageError: nothing was installed.
 
-    What says which interpreter runs is there before it: nothing of an archive replaces what is there.
+    The interpreter's files are written first, as files of the archive never replace existing ones.
     """
     environment = folder / ENVIRONMENT
     _make_environment(environment, plan.base)

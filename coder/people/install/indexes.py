@@ -1,6 +1,6 @@
 """Package indexes: hosts for an install, and the installers' variables for them.
 
-The public indexes, unless the user's own configuration of pip or npm names others.
+These are the public indexes, unless the user's own configuration of pip or npm names others.
 """
 
 import configparser
@@ -17,9 +17,9 @@ from coder.models.endpoint import keys_of, looks_like_key
 PYPI = ("pypi.org", "files.pythonhosted.org")
 NPM = ("registry.npmjs.org",)
 _PIP_FILES = ("/etc/pip.conf", "~/.pip/pip.conf", "~/.config/pip/pip.conf")
-_OPTIONS = ("index_url", "extra_index_url", "trusted_host")
+_PIP_OPTIONS = ("index_url", "extra_index_url", "trusted_host")
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-_QUIET = {
+_DEFAULT_ENVIRONMENT = {
     **{f"PIP_{name}": "1" for name in ("NO_INPUT", "NO_CACHE_DIR", "DISABLE_PIP_VERSION_CHECK")},
     "npm_config_cache": "/tmp/npm",
     **{f"npm_config_{name}": "false" for name in ("audit", "fund", "update_notifier")},
@@ -29,36 +29,36 @@ _QUIET = {
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """Hosts for a policy, and the environment of an installer."""
+    """Hosts for a policy, and environment variables for an installer."""
 
     hosts: tuple[str, ...]
     environment: Mapping[str, str]
 
 
-def find_indexes(environ: Mapping[str, str], *, home: Path, more: tuple[str, ...] = ()) -> Indexes:
+def find_indexes(environ: Mapping[str, str], *, home: Path, extra_hosts: tuple[str, ...] = ()) -> Indexes:
     """Read indexes from the user's configuration, never a repository's, and add the user's hosts.
 
     Raises:
         UsageError: an index's address holds a password or a key, which programs in a sandbox must not see.
     """
-    pip = dict.fromkeys(_OPTIONS, "") | _pip_files(home)
+    pip = dict.fromkeys(_PIP_OPTIONS, "") | _pip_files(home)
     pip |= {key: environ[f"PIP_{key.upper()}"] for key in pip if f"PIP_{key.upper()}" in environ}
     npm = environ.get("npm_config_registry") or environ.get("NPM_CONFIG_REGISTRY") or _npm_file(home)
     redact = Redactor.from_environment(environ).redact
     hosts: list[str] = []
-    environment = {**_QUIET, "PIP_TRUSTED_HOST": pip["trusted_host"]}
-    for variable, words, usual in (
+    environment = {**_DEFAULT_ENVIRONMENT, "PIP_TRUSTED_HOST": pip["trusted_host"]}
+    for variable, text, defaults in (
         ("PIP_INDEX_URL", pip["index_url"], PYPI),
         ("PIP_EXTRA_INDEX_URL", pip["extra_index_url"], ()),
         ("npm_config_registry", npm, NPM),
     ):
-        addresses = _addresses(words, redact)
-        hosts += [place for address in addresses if (place := urlsplit(address).netloc)] or usual
+        addresses = _addresses(text, redact)
+        hosts += [host for address in addresses if (host := urlsplit(address).netloc)] or defaults
         environment[variable] = " ".join(addresses)
-    if _CERTIFICATES.exists():  # what this machine trusts, where an installer brings a list of its own
+    if _CERTIFICATES.exists():  # replaces the installers' own lists by the certificates of this machine
         environment |= {"PIP_CERT": str(_CERTIFICATES), "NODE_EXTRA_CA_CERTS": str(_CERTIFICATES)}
     settings = {name: value for name, value in environment.items() if value}
-    return Indexes(tuple(dict.fromkeys([*hosts, *more])), settings)
+    return Indexes(tuple(dict.fromkeys([*hosts, *extra_hosts])), settings)
 
 
 def _pip_files(home: Path) -> dict[str, str]:
@@ -68,10 +68,10 @@ def _pip_files(home: Path) -> dict[str, str]:
         try:
             parser.read(name.replace("~", str(home), 1), encoding="utf-8")
         except (configparser.Error, UnicodeDecodeError):
-            continue  # pip itself would say what is wrong with it
+            continue  # pip itself reports the error
         if parser.has_section("global"):
             options |= {key.replace("-", "_"): value for key, value in parser.items("global")}
-    return {key: value for key, value in options.items() if key in _OPTIONS}
+    return {key: value for key, value in options.items() if key in _PIP_OPTIONS}
 
 
 def _npm_file(home: Path) -> str:
@@ -84,7 +84,7 @@ def _npm_file(home: Path) -> str:
 
 
 def _addresses(words: str, redact: Callable[[str], str]) -> list[str]:
-    """Web addresses among these words; file addresses don't exist in the sandbox."""
+    """Return the web addresses among these words; file addresses don't exist in the sandbox."""
     addresses = [
         word for word in words.split() if urlsplit(word).scheme in ("http", "https") and urlsplit(word).netloc
     ]
@@ -99,6 +99,6 @@ def _addresses(words: str, redact: Callable[[str], str]) -> list[str]:
 
 
 def _may_hold_key(address: str, redact: Callable[[str], str]) -> bool:
-    """Whether an address has a key among its parameters or, as on some package hosts, in its path."""
+    """Return whether an address has a key among its parameters or, as on some package hosts, in its path."""
     words = re.split("[^A-Za-z0-9]", urlsplit(address).path)
     return redact(address) != address or bool(keys_of(address)) or any(map(looks_like_key, words))

@@ -6,14 +6,14 @@ The working directory holds `env`, a virtual environment, and `node_modules`; ei
 import os
 import tarfile
 
-_INTERPRETER = ("env/bin/python", "env/bin/pypy", "env/bin/activate", "env/bin/Activate")
-"""Prefixes of the environment's own files, which are made anew outside."""
+_INTERPRETER_FILES = ("env/bin/python", "env/bin/pypy", "env/bin/activate", "env/bin/Activate")
+"""Prefixes of the environment's own files, which are made again outside of the sandbox."""
 
 
-def _packed(entry: "tarfile.TarInfo") -> "tarfile.TarInfo | None":
-    if entry.name.startswith(_INTERPRETER):
+def _pack_entry(entry: "tarfile.TarInfo") -> "tarfile.TarInfo | None":
+    if entry.name.startswith(_INTERPRETER_FILES):
         return None
-    if entry.islnk():  # a second name: it is a file of its own in here
+    if entry.islnk():  # a hard link is packed as a file of its own
         entry.type, entry.size = tarfile.REGTYPE, os.stat(entry.name).st_size
     return entry
 
@@ -24,4 +24,4 @@ if __name__ == "__main__":
             archive.add("env", recursive=False)
         for name in ("env/lib", "env/bin", "node_modules"):
             if os.path.isdir(name) and not os.path.islink(name):
-                archive.add(name, filter=_packed)
+                archive.add(name, filter=_pack_entry)

@@ -9,35 +9,35 @@ from typing import IO
 
 from coder.base.errors import MachineError
 
-MOST_FILES = 200_000
-MOST_BYTES = 1 << 30
-_DEEPEST = 64
-_LONGEST = 1024
-_PIECE = 1 << 20
+MAX_FILES = 200_000
+MAX_BYTES = 1 << 30
+_MAX_DEPTH = 64
+_MAX_PATH_CHARACTERS = 1024
+_CHUNK_BYTES = 1 << 20
 
 
-def unpack(archive: IO[bytes], folder: Path, *, tops: Collection[str], most_bytes: int = MOST_BYTES) -> int:
-    """Unpack an uncompressed tar into a folder without replacing files; returns the bytes.
+def unpack(archive: IO[bytes], folder: Path, *, tops: Collection[str], most_bytes: int = MAX_BYTES) -> int:
+    """Unpack an uncompressed tar into a folder without replacing files; return the number of bytes.
 
     Args:
-        tops: the folders at its top that are taken; an entry elsewhere is passed over.
-        most_bytes: of all files together.
+        tops: top-level folders to unpack; other entries are skipped.
+        most_bytes: limit for all files together.
 
     Raises:
-        MachineError: it is no archive, or holds more than is kept.
+        MachineError: the file is no archive, or exceeds a limit.
     """
     count = size = 0
     try:
-        with tarfile.open(fileobj=archive, mode="r:") as opened:
-            for entry in opened:
+        with tarfile.open(fileobj=archive, mode="r:") as tar:
+            for entry in tar:
                 count, size = count + 1, size + max(0, entry.size)
-                if count > MOST_FILES or size > most_bytes:
+                if count > MAX_FILES or size > most_bytes:
                     raise MachineError(
-                        f"What was installed is more than is kept here ({MOST_FILES:,} files, "
+                        f"What was installed is more than is kept here ({MAX_FILES:,} files, "
                         f"{most_bytes >> 20:,} MiB). Install it into .venv yourself."
                     )
                 if _is_plain(entry.name) and entry.name.split("/")[0] in tops:
-                    _take(opened, entry, folder)
+                    _unpack_entry(tar, entry, folder)
     except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
         raise MachineError(f"What was installed can't be read: {error}.") from error
     return size
@@ -45,34 +45,34 @@ def unpack(archive: IO[bytes], folder: Path, *, tops: Collection[str], most_byte
 
 def _is_plain(name: str) -> bool:
     parts = name.split("/")
-    return len(name) <= _LONGEST and len(parts) <= _DEEPEST and not {"", ".", ".."} & set(parts)
+    return len(name) <= _MAX_PATH_CHARACTERS and len(parts) <= _MAX_DEPTH and not {"", ".", ".."} & set(parts)
 
 
-def _take(archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
-    place = folder / entry.name
-    if not _is_ours(folder, place.parent) or place.is_symlink() or place.exists():
+def _unpack_entry(archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
+    path = folder / entry.name
+    if not _was_unpacked(folder, path.parent) or path.is_symlink() or path.exists():
         return
     if entry.isdir():
-        place.mkdir()
-        place.chmod(0o755)
+        path.mkdir()
+        path.chmod(0o755)
     elif entry.issym() and _stays_inside(entry):
-        place.symlink_to(entry.linkname)
+        path.symlink_to(entry.linkname)
     elif entry.isreg():
         content = archive.extractfile(entry)
         assert content is not None
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         mode = 0o755 if entry.mode & 0o100 else 0o644
-        with open(os.open(place, flags, mode), "wb") as file:
-            while piece := content.read(_PIECE):
-                file.write(piece)
-            os.fchmod(file.fileno(), mode)  # whatever our umask is
+        with open(os.open(path, flags, mode), "wb") as file:
+            while chunk := content.read(_CHUNK_BYTES):
+                file.write(chunk)
+            os.fchmod(file.fileno(), mode)  # independent of the umask
             file.flush()
             seconds = min(max(int(entry.mtime), 0), 1 << 32)
-            os.utime(file.fileno(), (seconds, seconds))  # compiled modules go by it
+            os.utime(file.fileno(), (seconds, seconds))  # compiled modules depend on the time
 
 
-def _is_ours(folder: Path, parent: Path) -> bool:
-    """Whether a folder was unpacked before and no part of its path is a link."""
+def _was_unpacked(folder: Path, parent: Path) -> bool:
+    """Return whether a folder was unpacked before and no part of its path is a link."""
     while parent != folder:
         if parent.is_symlink() or not parent.is_dir():
             return False
@@ -81,13 +81,14 @@ def _is_ours(folder: Path, parent: Path) -> bool:
 
 
 def _stays_inside(entry: tarfile.TarInfo) -> bool:
-    """Whether a link ends inside, wherever other links lead: its parent folders are no links.
+    """Return whether a link's target is inside, wherever other links lead.
 
-    So it may climb through them, but not once it has gone down: where it would climb from, a link may say.
+    The link's parent folders are no links, so the target may start with `..`. It may not climb after going
+    down, since the folder that it climbs from may be a link.
     """
-    _, *beneath = entry.name.split("/")
-    if not beneath or posixpath.isabs(entry.linkname) or len(entry.linkname) > _LONGEST:
+    _, *parents = entry.name.split("/")
+    if not parents or posixpath.isabs(entry.linkname) or len(entry.linkname) > _MAX_PATH_CHARACTERS:
         return False
     parts = [part for part in entry.linkname.split("/") if part not in ("", ".")]
-    climbs = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
-    return climbs <= len(beneath) and ".." not in parts[climbs:]
+    climb_count = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
+    return climb_count <= len(parents) and ".." not in parts[climb_count:]

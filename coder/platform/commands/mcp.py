@@ -1,4 +1,4 @@
-"""`coder mcp`: other agents and editors use `coder` by the Model Context Protocol."""
+"""`coder mcp`: serve other agents and editors by the Model Context Protocol."""
 
 import sys
 from contextlib import suppress
@@ -53,5 +53,5 @@ def mcp(
         async with collecting(None, partial(print, file=sys.stderr)) as traces:
             await serve_stdio(server_of(Runs(root, traces=traces)))
 
-    with suppress(Interrupted):  # a server's usual end
+    with suppress(Interrupted):  # a signal is the usual end of a server
         run_until_interrupted(work())

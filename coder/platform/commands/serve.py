@@ -1,4 +1,4 @@
-"""`coder serve`: runs over HTTP."""
+"""`coder serve`: serve runs over HTTP."""
 
 import os
 import sys
@@ -80,7 +80,7 @@ def listen(
     reports: Path | None = None,
     path: str = "",
 ) -> None:
-    """Serve until a signal ends the process; `path` is shown behind the address.
+    """Serve until a signal ends the process; `path` is printed after the address.
 
     Raises:
         UsageError: FastAPI is missing, or the address can't be listened on.
@@ -109,13 +109,13 @@ def listen(
                 serving = Serving(log, root, loaded, free, reports=reports, traces=traces)
                 await serve_http(serving, host, port, names=names, callers=callers, path=path)
 
-    with suppress(Interrupted):  # a server's usual end
+    with suppress(Interrupted):  # a signal is the usual end of a server
         run_until_interrupted(work())
 
 
 def check_served_root(root: Path, command: str) -> None:
-    """Raise UsageError where a server would work in no folder, or in / without being told."""
+    """Raise UsageError if the folder doesn't exist, or is / by default."""
     if not root.is_dir():
         raise UsageError(f"--root: there is no folder {root}.")
-    if root == Path() and Path.cwd() == Path("/"):  # where desktop programs start their servers
+    if root == Path() and Path.cwd() == Path("/"):  # desktop programs start their servers in /
         raise UsageError(f"This was started in /, which is no project. Name one: coder {command} --root DIR")

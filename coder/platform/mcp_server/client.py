@@ -1,7 +1,7 @@
-"""The client of a request as the watch of a run: told what happens, asked what a person must answer.
+"""The watch of a run for an MCP client: it reports progress, and asks the client's user.
 
-A run never waits for a form: it ends as `waiting`, and goes on with the answer. The form is a request of the
-server's until protocol 2025-11-25; from 2026-07-28 on it ends the call, which is sent again with the answer.
+A run never waits for a form: it ends as `waiting`, and continues with the answer. Until protocol 2025-11-25
+the server requests the form; from 2026-07-28 on the form ends the call, which is sent again with the answer.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from coder.run.questions import Decision, Question, Waits
 from coder.show import client_runs
 from coder.show.render import progress, tool_call
 
-_MOST_SHOWN = 8_000
-"""Characters of a form; of a longer one a client may show only a part."""
+_FORM_CHARACTERS = 8_000
+"""Longest form in characters; a client may cut a longer one."""
 _ELSEWHERE = "answer in the terminal, by coder approve, or in the browser"
 
 
@@ -31,25 +31,25 @@ class McpClientWatch(client_runs.ClientWatch):
         self._token = token
         self._session, self._request = context.session, context.request_id
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
-        self._told = 0
+        self._line_count = 0
 
     @property
     def name(self) -> str:
-        """Name of the token, or the client's own."""
+        """The name of the token, or the client's name."""
         if self._token is not None:
             return self._token
         params = self._session.client_params
         return one_line(params.client_info.name, width=60) if params is not None else "an MCP client"
 
     @property
-    def elicits(self) -> bool:
-        """It can show a form to its user."""
-        able = self._session.client_capabilities
-        form = able.elicitation if able is not None else None
+    def can_elicit(self) -> bool:
+        """Whether the client can show a form to its user."""
+        capabilities = self._session.client_capabilities
+        form = capabilities.elicitation if capabilities is not None else None
         return form is not None and (form.form is not None or form.url is None)
 
     def event(self, event: Event) -> None:
-        """Tell what happened, if it is worth a line; first of all the run's id."""
+        """Report an event as a line, if it has one; the run's id comes first."""
         if self.run_id is None:
             self.note(f"run {event.run}")
         super().event(event)
@@ -61,12 +61,12 @@ class McpClientWatch(client_runs.ClientWatch):
             self.note(line.strip())
 
     def note(self, text: str) -> None:
-        """Tell a line."""
+        """Queue a line."""
         self._lines.put_nowait(text)
 
     @asynccontextmanager
     async def telling(self) -> AsyncIterator[None]:
-        """Send the lines as progress of the request, before the block ends those that are left."""
+        """Send lines as progress of the request during the block, and the remaining ones at its end."""
         telling = asyncio.create_task(self._tell())
         try:
             yield
@@ -77,19 +77,19 @@ class McpClientWatch(client_runs.ClientWatch):
 
     async def _tell(self) -> None:
         while (line := await self._lines.get()) is not None:
-            self._told += 1
-            await self._session.report_progress(self._told, None, line)
+            self._line_count += 1
+            await self._session.report_progress(self._line_count, None, line)
 
     def is_there(self, question: Question) -> bool:
-        """Whether the client's user can be asked."""
-        return self.elicits
+        """Return whether the client's user can be asked."""
+        return self.can_elicit
 
     async def decide(self, question: Question) -> Decision:
-        """Have the run wait. Raises Waits."""
+        """Make the run wait for an answer. Raises Waits."""
         raise Waits(question.text)
 
     async def show(self, question: Question) -> ElicitResult | None:
-        """Show a form in the client and return its result; None if a form must end the call."""
+        """Show a form in the client and return its result; None if the form must end the call."""
         if not self._session.can_send_request:
             return None
         form = form_of(question)
@@ -98,8 +98,8 @@ class McpClientWatch(client_runs.ClientWatch):
         )
         return result
 
-    def filled(self, question: Question, result: ElicitResult) -> Decision | None:
-        """Return the answer of a form; None if it was dismissed or left empty."""
+    def answer_of(self, question: Question, result: ElicitResult) -> Decision | None:
+        """Return the answer of a form; None if the form was dismissed or left empty."""
         content = result.content or {} if result.action == "accept" else {}
         words = str(content.get("words") or "").strip()
         choice = _choices(question).get(str(content.get("decision")), "")
@@ -115,10 +115,12 @@ class McpClientWatch(client_runs.ClientWatch):
 
 
 def form_of(question: Question) -> ElicitRequestFormParams:
-    """The form that asks a question, harmless for whatever shows it."""
+    """Return the form of a question, without control characters."""
     message = _message(question)
-    if len(message) > _MOST_SHOWN:
-        message = f"{message[:_MOST_SHOWN]}\n[{len(message) - _MOST_SHOWN} more characters: {_ELSEWHERE}]"
+    if len(message) > _FORM_CHARACTERS:
+        message = (
+            f"{message[:_FORM_CHARACTERS]}\n[{len(message) - _FORM_CHARACTERS} more characters: {_ELSEWHERE}]"
+        )
     hint = "With a no: what should be different." if question.kind == "approve" else "Or in words."
     fields: dict[str, Any] = {"words": {"type": "string", "description": hint}}
     if choices := _choices(question):
@@ -134,8 +136,10 @@ def _message(question: Question) -> str:
 
 
 def _choices(question: Question) -> dict[str, str]:
-    """What can be chosen, by how it is shown; of what isn't shown whole, only the no."""
+    """Return the choices of a question by their labels; a question that isn't shown in full only offers
+    no.
+    """
     if question.kind == "approve":
-        words = ("yes", "no", *question.options) if len(_message(question)) <= _MOST_SHOWN else ("no",)
+        words = ("yes", "no", *question.options) if len(_message(question)) <= _FORM_CHARACTERS else ("no",)
         return {word: word for word in words}
     return {one_line(option): option for option in question.options}

@@ -1,4 +1,4 @@
-"""Serve one client over standard input and output, until it closes them."""
+"""Serve one client over standard input and output, until the client closes them."""
 
 import os
 import sys
@@ -10,29 +10,31 @@ import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp.server.stdio import stdio_server
 
-_LONGEST = 16 << 20
-"""Bytes of a message; what is longer is no message."""
+_MAX_MESSAGE_BYTES = 16 << 20
+"""Longest message in bytes."""
 
 
 async def serve_stdio(server: MCPServer[Any]) -> None:
-    """Serve, with descriptor 0 empty and 1 as stderr: whatever else writes there can't forge a frame."""
+    """Serve a client, with descriptor 0 empty and 1 as stderr, so that other output can't forge a message."""
     frames = os.fdopen(os.dup(0), "rb")
-    empty = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(empty, 0)
-    os.close(empty)
+    null_device = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null_device, 0)
+    os.close(null_device)
     lines = cast(anyio.AsyncFile[str], _Lines(frames))
-    protocol = server._lowlevel_server  # the SDK's own run() reads in a way that no signal ends
+    protocol = server._lowlevel_server  # signals don't end the SDK's own run()
     async with stdio_server(stdin=lines) as (read, write):
-        with redirect_stdout(sys.stderr):  # what was buffered would be written when 1 is the client's again
+        with redirect_stdout(sys.stderr):  # buffered output would be written to the client later
             await protocol.run(read, write, protocol.create_initialization_options())
 
 
 class _Lines:
-    """The lines of a file; a read that nobody waits for any longer is left alone."""
+    """The lines of a file; a read is abandoned once it is cancelled."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while line := await anyio.to_thread.run_sync(self._file.readline, _LONGEST, abandon_on_cancel=True):
+        while line := await anyio.to_thread.run_sync(
+            self._file.readline, _MAX_MESSAGE_BYTES, abandon_on_cancel=True
+        ):
             yield line

@@ -1,4 +1,4 @@
-"""The tools of `coder mcp`: what a client may ask for, and the documents that it gets."""
+"""The tools of `coder mcp`: the requests of clients, and the documents that they get."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -25,20 +25,20 @@ T = TypeVar("T")
 Ctx = Context[Any, Any]
 RunId = Annotated[str, Field(description="A run's id, or the beginning of one.")]
 _QUESTION = "question"
-"""The key of a question in a result that asks for input."""
-ABOUT = (
+"""Key of a question in a result that asks for input."""
+INSTRUCTIONS = (
     "Writes and mends code by a model of the user's, and runs programs in a sandbox. A run that ends as "
     "`waiting` has asked something: show its question to the user, and call approve with the user's answer."
 )
 
 
 def server_of(runs: Runs) -> MCPServer[Any]:
-    """The server of these runs."""
+    """Return the MCP server of these runs."""
     server: MCPServer[Any] = MCPServer(
         "coder",
-        instructions=ABOUT,
+        instructions=INSTRUCTIONS,
         version=version("coder-agent"),
-        log_level="CRITICAL",  # what fails is told to the client
+        log_level="CRITICAL",  # failures are reported to the client
         request_state_security=RequestStateSecurity(keys=[os.urandom(32)], ttl=24 * 3600.0),
     )
     tools = Tools(runs)
@@ -51,7 +51,7 @@ def server_of(runs: Runs) -> MCPServer[Any]:
 
 
 class Tools:
-    """One method for each tool; its signature and docstring are what a client sees."""
+    """One method for each tool; clients see its signature and docstring."""
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
@@ -64,7 +64,7 @@ class Tools:
         timeout_s: Annotated[float | None, Field(gt=0, le=600)] = None,
     ) -> dict[str, Any]:
         """Run one program in a sandbox: it sees the files that are given here, and no others."""
-        return await _in_words(self._runs.program(code, files or {}, command, timeout_s))
+        return await _with_tool_error(self._runs.program(code, files or {}, command, timeout_s))
 
     async def solve(
         self,
@@ -83,7 +83,7 @@ class Tools:
 
         async def begin(client: McpClientWatch) -> Run:
             task = read_task(
-                "" if prompt == "-" else prompt,  # the word for standard input, which isn't the client's
+                "" if prompt == "-" else prompt,  # "-" means standard input, which clients can't use
                 file=None,
                 workspace=None if path is None else self._runs.below(path),
                 test=tests,
@@ -111,8 +111,8 @@ class Tools:
         return await self._run(ctx, begin)
 
     async def run_status(self, run: RunId) -> Run:
-        """The result of a run so far, `running` or ended, and the question that it waits with."""
-        return await _in_words(self._runs.status(run))
+        """Return the result of a run so far, `running` or ended, and the question that it waits with."""
+        return await _with_tool_error(self._runs.status(run))
 
     async def approve(
         self,
@@ -121,12 +121,12 @@ class Tools:
         decision: Annotated[str, Field(description="yes, no, always, or an option.")] = "yes",
         words: Annotated[str, Field(description="In words; with a no, what should be different.")] = "",
     ) -> Run | InputRequiredResult:
-        """Answer the question that a run waits with, as its user has decided, and go on with it."""
+        """Answer the question that a run waits with, as its user has decided, and continue the run."""
 
         async def begin(client: McpClientWatch) -> Run:
-            now = await self._runs.status(run)
-            if now.status == "running" and now.question is None:
-                raise UsageError(f"It has asked nothing yet. {now.reason}")
+            current = await self._runs.status(run)
+            if current.status == "running" and current.question is None:
+                raise UsageError(f"It has asked nothing yet. {current.reason}")
             question_id, question = open_question(await self._runs.state(run))
             answer = client.decision(question, decision, words)
             return await self._runs.answer(run, answer, client, question_id=question_id)
@@ -136,39 +136,41 @@ class Tools:
     async def _run(
         self, ctx: Ctx, begin: Callable[[McpClientWatch], Awaitable[Run]]
     ) -> Run | InputRequiredResult:
-        """The end of a run; where the client can ask its user and only so, what it waits with."""
+        """Return the end of a run; if the client can only ask its user so, the question that the run
+        waits with.
+        """
         client = McpClientWatch(ctx, self._runs.client)
-        return await _in_words(self._asked(ctx, begin, client), client)
+        return await _with_tool_error(self._ask_until_done(ctx, begin, client), client)
 
-    async def _asked(
+    async def _ask_until_done(
         self, ctx: Ctx, begin: Callable[[McpClientWatch], Awaitable[Run]], client: McpClientWatch
     ) -> Run | InputRequiredResult:
         identity, _, asked_id = (ctx.request_state or "").partition(" ")
         response = (ctx.input_responses or {}).get(_QUESTION)
         run = await self._runs.status(identity) if identity else await begin(client)
-        while run.status == "waiting" and run.question is not None and client.elicits:
+        while run.status == "waiting" and run.question is not None and client.can_elicit:
             open_id, question = open_question(await self._runs.state(run.run_id))
             if response is None or open_id != asked_id:
                 response = await client.show(question)
             if not isinstance(response, ElicitResult):
                 form: InputRequests = {_QUESTION: ElicitRequest(params=form_of(question))}
                 return InputRequiredResult(input_requests=form, request_state=f"{run.run_id} {open_id}")
-            if (answer := client.filled(question, response)) is None:
+            if (answer := client.answer_of(question, response)) is None:
                 break
             run, response = await self._runs.answer(run.run_id, answer, client, question_id=open_id), None
         return run
 
 
-async def _in_words(work: Awaitable[T], client: McpClientWatch | None = None) -> T:
-    """The result of work; ToolError: what failed, in words, and the run that it was."""
+async def _with_tool_error(work: Awaitable[T], client: McpClientWatch | None = None) -> T:
+    """Return the result of work. Raises ToolError: a message on the failure, with the run's id."""
     try:
         return await work
-    except Exception as several:  # noqa: BLE001 - the outermost frame of a request
-        error = single(several)
-        words = str(error)
+    except Exception as exception:  # noqa: BLE001 - the outermost frame of a request
+        error = single(exception)
+        message = str(error)
         if not isinstance(error, CoderError | SandboxError):
             report(error)
-            words = f"This is a bug in coder: {type(error).__name__}. The server's stderr says more."
+            message = f"This is a bug in coder: {type(error).__name__}. The server's stderr says more."
         if client is not None and client.run_id is not None:
-            words += f"\nSee it with run_status, or go on with it: {own_command()} resume {client.run_id}"
-        raise ToolError(words) from error
+            message += f"\nSee it with run_status, or go on with it: {own_command()} resume {client.run_id}"
+        raise ToolError(message) from error

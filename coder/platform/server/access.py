@@ -1,7 +1,7 @@
-"""Who gets in: checked before any route, so that none can forget it.
+"""Access control: it is checked before any route, so that no route can forget it.
 
-A page of another origin can make a browser send requests here, and by a name of its own that it points at
-this machine (DNS rebinding) even read the answers: so Host and Origin are checked, token or not.
+A page of another origin can make a browser send requests here, and even read the answers by a host name that
+resolves to this machine (DNS rebinding): so Host and Origin are checked, with a token or without.
 """
 
 import asyncio
@@ -17,17 +17,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder.models.catalog import LOOPBACK
 from coder.platform.server.bearer_tokens import Caller, digest
-from coder.platform.server.problems import Problem, ending
+from coder.platform.server.problems import Problem, server_ends
 
 COOKIE = "coder_session"
-_OPEN = ("/healthz", "/session", "/login", "/logout", "/static/")
-"""Beginnings of paths that need no token: they are the same for everybody."""
-_LONGEST, _LONGEST_OPEN = 8 << 20, 4 << 10
-"""Bytes of a body: of a known caller, and on a path that needs no token."""
-_SMALL, _TOGETHER = 64 << 10, 64 << 20
-"""Bytes of a body that is always taken, and of all larger ones at once."""
-_SESSION_S, _SESSIONS = 12 * 3600, 1000
-"""How long a browser stays signed in, and how many do."""
+_PUBLIC_PATHS = ("/healthz", "/session", "/login", "/logout", "/static/")
+"""Prefixes of paths that need no token, as their pages are public."""
+_MAX_BODY, _MAX_PUBLIC_BODY = 8 << 20, 4 << 10
+"""Longest body in bytes: of a known caller, and on a path that needs no token."""
+_SMALL_BODY, _MAX_HELD = 64 << 10, 64 << 20
+"""Bytes of a body that is always accepted, and of all larger bodies at a time."""
+_SESSION_S, _MAX_SESSIONS = 12 * 3600, 1000
+"""Seconds that a browser stays signed in, and number of sessions."""
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'",
@@ -35,27 +35,28 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Of each answer that hasn't its own: it loads from this server alone, and is framed and kept nowhere."""
+"""Default headers: pages only load from this server, and may not be framed or cached."""
 
 
 class AccessMiddleware:
-    """An ASGI application behind which another one sees known callers only, as `scope["coder.caller"]`."""
+    """An ASGI application that passes requests of known callers on, with `scope["coder.caller"]`."""
 
     def __init__(
         self, app: ASGIApp, *, names: Collection[str], callers: Collection[Caller], local: Caller | None
     ) -> None:
-        """Let in who has a token.
+        """Accept requests with a token.
 
         Args:
-            names: hosts that a request may be addressed to, beside loopback.
-            local: who calls without one; None: nobody may.
+            names: host names that a request may be addressed to, besides loopback.
+            local: the caller of requests without a token; None: they are refused.
         """
         self._app, self._local, self._names = app, local, {*LOOPBACK, *map(str.lower, names)}
         self._callers = {caller.sha256: caller for caller in callers}
         self._sessions: dict[str, tuple[float, Caller]] = {}
-        """By the id in a cookie: until when, and who. A cookie goes to all ports, so it is no token."""
-        self._held = 0
-        """Bytes of the larger bodies of requests that are under way."""
+        """End time and caller by the id in a cookie. As browsers send cookies to all ports, the id is no
+        token."""
+        self._held_bytes = 0
+        """Bytes of the larger bodies of current requests."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
@@ -80,68 +81,77 @@ class AccessMiddleware:
 
         try:
             await app(scope, receive, send_on)
-        except asyncio.CancelledError:  # uvicorn has waited for it in vain
+        except asyncio.CancelledError:  # uvicorn cancels requests at its end
             if scope["type"] != "http" or has_begun:
                 raise
-            await ending().response()(scope, receive, send_on)
+            await server_ends().response()(scope, receive, send_on)
         finally:
-            self._held -= length
+            self._held_bytes -= length
 
     def _hold(self, headers: Headers) -> int:
-        """Count a body, and return what to take off again. Raises Problem: too much is held."""
-        if (length := int(headers.get("content-length", "0"))) <= _SMALL:
+        """Count a body, and return the bytes to subtract later. Raises Problem: too many bytes are held."""
+        if (length := int(headers.get("content-length", "0"))) <= _SMALL_BODY:
             return 0
-        if self._held + length > _TOGETHER:
-            why = f"Requests under way hold {self._held >> 20} MiB."
-            raise Problem(429, "The body doesn't fit.", why, "Send it again later.", Retry_After="5")
-        self._held += length
+        if self._held_bytes + length > _MAX_HELD:
+            reason = f"Requests under way hold {self._held_bytes >> 20} MiB."
+            raise Problem(429, "The body doesn't fit.", reason, "Send it again later.", Retry_After="5")
+        self._held_bytes += length
         return length
 
     def session(self, token: str, *, is_secure: bool) -> Response:
-        """The answer that signs a browser in for 12 h. Raises Problem: the token lets nobody in."""
+        """Return the response that signs a browser in for 12 h. Raises Problem: the token is wrong."""
         if (caller := self._callers.get(digest(token))) is None:
             raise Problem(401, "The token is wrong.", "The server doesn't know it.", "Ask its operator.")
-        now, own = time.monotonic(), secrets.token_urlsafe(32)
-        lasting = [(name, one) for name, one in self._sessions.items() if one[0] > now]
-        self._sessions = {**dict(lasting[1 - _SESSIONS :]), own: (now + _SESSION_S, caller)}
-        done = Response(status_code=204)
-        done.set_cookie(COOKIE, own, _SESSION_S, httponly=True, samesite="strict", secure=is_secure)
-        return done
+        current_time, session_id = time.monotonic(), secrets.token_urlsafe(32)
+        valid_sessions = [
+            (name, session) for name, session in self._sessions.items() if session[0] > current_time
+        ]
+        self._sessions = {
+            **dict(valid_sessions[1 - _MAX_SESSIONS :]),
+            session_id: (current_time + _SESSION_S, caller),
+        }
+        response = Response(status_code=204)
+        response.set_cookie(
+            COOKIE, session_id, _SESSION_S, httponly=True, samesite="strict", secure=is_secure
+        )
+        return response
 
     def end_session(self, name: str | None) -> Response:
-        """The answer that signs a browser out."""
+        """Return the response that signs a browser out."""
         self._sessions.pop(name or "", None)
-        done = Response(status_code=204)
-        done.delete_cookie(COOKIE)
-        return done
+        response = Response(status_code=204)
+        response.delete_cookie(COOKIE)
+        return response
 
     def _let_in(self, scope: Scope, headers: Headers) -> Response | None:
         """Set the caller of a request; return a redirect to sign in, if needed. Raises Problem."""
         host, path = headers.get("host", ""), scope["path"]
         if path != "/healthz" and _host(f"//{host}") not in self._names:
-            further = "Use a name that coder serve was given by --name."
-            raise Problem(421, f"This server isn't {host!r}.", "A page could have made up the name.", further)
+            hint = "Use a name that coder serve was given by --name."
+            raise Problem(421, f"This server isn't {host!r}.", "A page could have made up the name.", hint)
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
-            further = "Use the server's own pages, or a program."
-            raise Problem(403, "A page of another origin sent this.", f"Its Origin is {origin!r}.", further)
+            hint = "Use the server's own pages, or a program."
+            raise Problem(403, "A page of another origin sent this.", f"Its Origin is {origin!r}.", hint)
         caller = scope["coder.caller"] = self._local or self._caller(scope["method"], headers)
-        is_open = path.startswith(_OPEN)
-        _check_length(headers, _LONGEST_OPEN if is_open or caller is None else _LONGEST)
+        is_open = path.startswith(_PUBLIC_PATHS)
+        _check_length(headers, _MAX_PUBLIC_BODY if is_open or caller is None else _MAX_BODY)
         if caller is not None or is_open:
             return None
         if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
             return RedirectResponse("/login", 303)
-        further = "Send it: Authorization: Bearer TOKEN. In a browser, sign in: /login"
-        texts = "The token is missing or wrong.", "This server lets in who has one.", further
+        hint = "Send it: Authorization: Bearer TOKEN. In a browser, sign in: /login"
+        texts = "The token is missing or wrong.", "This server lets in who has one.", hint
         raise Problem(401, *texts, WWW_Authenticate="Bearer")
 
     def _caller(self, method: str, headers: Headers) -> Caller | None:
         credentials = [value.partition(" ")[::2] for value in headers.getlist("authorization")]
-        if not credentials and (method in ("GET", "HEAD") or "origin" in headers):  # which is ours by now
-            own = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-            until, caller = self._sessions.get(own, (0.0, None))
-            return caller if time.monotonic() < until else None
+        if not credentials and (
+            method in ("GET", "HEAD") or "origin" in headers
+        ):  # Origin was checked before
+            session_id = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+            end_time, caller = self._sessions.get(session_id, (0.0, None))
+            return caller if time.monotonic() < end_time else None
         if len(credentials) != 1 or credentials[0][0].lower() != "bearer":
             return None
         return self._callers.get(digest(credentials[0][1].strip()))

@@ -1,4 +1,4 @@
-"""Bearer tokens: their SHA-256 in a file, each with what its holder may do, and in which folder."""
+"""Bearer tokens: a file holds their SHA-256, with the permissions and the folder of each holder."""
 
 import fcntl
 import hashlib
@@ -16,28 +16,28 @@ from coder.engine.requests import is_visible
 from coder.run.events import Event
 
 Scope = Literal["read", "run", "approve"]
-"""To look at runs; to begin, stop and resume them and to run programs; to answer what they ask."""
+"""Permission to read runs; to begin, stop and resume runs and run programs; to answer questions."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 class Caller(BaseModel, frozen=True, extra="forbid"):
-    """Who makes requests: the holder of a token, or where there are none any program of this machine."""
+    """The sender of a request: the holder of a token, or without tokens any program of this machine."""
 
     name: str
-    """Empty for the operator, who may go on with runs of the command line."""
+    """Name of the token; empty for the operator, who may continue runs of the command line."""
     sha256: str = ""
-    """Of the token; empty where there are none."""
+    """SHA-256 of the token; empty without tokens."""
     scopes: frozenset[Scope] = frozenset(SCOPES)
     root: Path
-    """Absolute, without links; paths of requests lie below it."""
+    """Absolute path without links; paths of requests are below it."""
 
-    def sees(self, first: Event) -> bool:
-        """Whether the caller may know of a run, by its first event."""
-        return is_visible(first, self.root, self.client)
+    def sees(self, first_event: Event) -> bool:
+        """Return whether the caller may see a run, by the run's first event."""
+        return is_visible(first_event, self.root, self.client)
 
     @property
     def client(self) -> str | None:
-        """The name; None for the operator."""
+        """The caller's name; None for the operator."""
         return self.name or None
 
 
@@ -46,10 +46,10 @@ _FILE = TypeAdapter(list[Caller])
 
 
 def read_tokens(file: Path, root: Path | None = None) -> list[Caller]:
-    """Those whom a file lets in.
+    """Return the callers of a token file.
 
     Raises:
-        UsageError: it can't be used, others can write it, or the folder of one doesn't lie below `root`.
+        UsageError: the file can't be used, others can write it, or a caller's folder isn't below `root`.
     """
     try:
         if file.stat().st_mode & 0o022:
@@ -74,35 +74,39 @@ def read_tokens(file: Path, root: Path | None = None) -> list[Caller]:
         raise UsageError(f"{file} isn't a file of tokens: {error.errors()[0]['msg']}.") from error
 
 
-def new_token(file: Path, name: str, scopes: str, root: Path) -> str:
-    """Put a token into a file, in place of one of that name, and return it: nothing else keeps it.
+def new_token(path: Path, name: str, scopes: str, root: Path) -> str:
+    """Add a token to a file, in place of one with this name, and return it; it is stored nowhere else.
+
+    Args:
+        scopes: the token's scopes, separated by commas.
 
     Raises:
-        UsageError: there is no name, `scopes`, with commas between them, has one that is none, or the file
-            can't be used.
+        UsageError: the name is empty, a scope is unknown, or the file can't be used.
     """
-    wanted, token = scopes.split(","), secrets.token_urlsafe(32)
-    if unknown := [scope for scope in wanted if scope not in SCOPES]:
+    requested_scopes, token = scopes.split(","), secrets.token_urlsafe(32)
+    if unknown := [scope for scope in requested_scopes if scope not in SCOPES]:
         raise UsageError(f"There is no scope {unknown[0]!r}. There are: {', '.join(SCOPES)}.")
     if not name.strip():
         raise UsageError(
             f"A token needs a name, by which it is replaced: {own_command()} serve --new-token NAME"
         )
-    own = {"name": name, "sha256": digest(token), "scopes": wanted, "root": root.resolve()}
+    fields = {"name": name, "sha256": digest(token), "scopes": requested_scopes, "root": root.resolve()}
     try:
-        # Of two that add at once, the second would drop what the first has added.
-        with file.with_name(f"{file.name}.lock").open("a") as lock:
+        # Without the lock, one of two concurrent additions would be lost.
+        with path.with_name(f"{path.name}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            others = [one for one in (read_tokens(file) if file.exists() else []) if one.name != name]
-            with replacing(file) as written:
-                written.write(_FILE.dump_json([*others, Caller.model_validate(own)], indent=2))
+            other_callers = [
+                caller for caller in (read_tokens(path) if path.exists() else []) if caller.name != name
+            ]
+            with replacing(path) as token_file:
+                token_file.write(_FILE.dump_json([*other_callers, Caller.model_validate(fields)], indent=2))
     except OSError as error:
-        raise UsageError(f"{file} can't be written: {error.strerror}.") from error
+        raise UsageError(f"{path} can't be written: {error.strerror}.") from error
     return token
 
 
 def one_caller(file: Path | None, root: Path) -> Caller:
-    """The operator, by the token in a file that only its owner can read; without a file a new one, printed.
+    """Return the operator, whose token is in a private file, or a new token that is printed.
 
     Raises:
         UsageError: the file can't be read, others can read it, or it holds no token.
@@ -122,5 +126,5 @@ def one_caller(file: Path | None, root: Path) -> Caller:
 
 
 def digest(token: str) -> str:
-    """What the file holds of a token."""
+    """Return the SHA-256 of a token, as the file holds it."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

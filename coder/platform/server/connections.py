@@ -1,7 +1,7 @@
-"""Connections of the server: how many may be open without a caller, how long a request may take to arrive.
+"""Connections of the server: limits on open ones without a caller, and on the time for a request to arrive.
 
-What a client holds here before it has shown a token is bounded by both, and by the longest body that
-`AccessMiddleware` lets such a client send.
+These limits, and the longest body that `AccessMiddleware` accepts, bound the memory that a client can use
+before it has shown a token.
 """
 
 import asyncio
@@ -21,31 +21,36 @@ class HttpConnection(H11Protocol):
     """One connection, created by uvicorn (`uvicorn.Config(http=HttpConnection)`)."""
 
     complete_s: ClassVar[float] = 60.0
-    """For head and body of a request, from the connection's beginning or the end of the request before."""
+    """Seconds for the head and body of a request, from the connection's start or the previous request's
+    end."""
     strangers: ClassVar[int] = 512
-    """Connections without a caller: one more closes the one that has been idle or at work for longest."""
+    """Number of connections without a caller; one more closes the oldest of them."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a new connection, in place of the oldest without a caller where there are too many."""
+        """Accept a new connection; close the oldest one without a caller if there are too many."""
         self._since, self._limit = time.monotonic(), None
         super().connection_made(transport)
         self._check_limit()
-        others = [one for one in self.connections if isinstance(one, HttpConnection) and one._is_stranger()]
-        if len(others) > self.strangers:
-            min(others, key=lambda one: one._since).transport.abort()
+        strangers = [
+            connection
+            for connection in self.connections
+            if isinstance(connection, HttpConnection) and connection._is_stranger()
+        ]
+        if len(strangers) > self.strangers:
+            min(strangers, key=lambda connection: connection._since).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the wait for the rest of a request."""
+        """Stop waiting for the rest of a request."""
         self._end_limit()
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
-        """Take what has arrived of requests."""
+        """Handle the received part of requests."""
         super().handle_events()
         self._check_limit()
 
     def _is_stranger(self) -> bool:
-        """Whether the latest request has no caller, or none has come."""
+        """Return whether the latest request has no caller, or no request has arrived."""
         return not self.transport.is_closing() and (
             self.scope is None or self.scope.get("coder.caller") is None
         )
@@ -67,8 +72,8 @@ class HttpConnection(H11Protocol):
     def _end_late(self) -> None:
         """Close a connection whose request hasn't arrived; answer 408 if no answer has begun."""
         if self.conn.our_state is h11.SEND_RESPONSE or self.conn.trailing_data[0]:
-            why = f"{self.complete_s:g} s are the most."
-            problem = Problem(408, "The request didn't arrive.", why, "Send it again, faster.").response()
+            reason = f"{self.complete_s:g} s are the most."
+            problem = Problem(408, "The request didn't arrive.", reason, "Send it again, faster.").response()
             length = ("content-length", str(len(problem.body)))
             headers = [("content-type", problem.media_type or ""), length, ("connection", "close")]
             answer = h11.Response(status_code=408, headers=headers, reason=b"Request Timeout")

@@ -1,4 +1,4 @@
-"""Documents of requests and answers: a run, an answer to what it asks, a program."""
+"""Documents of requests and responses: a run, an answer to a question, a program."""
 
 from pydantic import BaseModel, Field
 
@@ -6,24 +6,24 @@ from coder.run.run import Run
 
 
 class ServedRun(Run, frozen=True):
-    """A run as `coder solve --json` prints it, and what a client needs to follow it."""
+    """A run in the format of `coder solve --json`, with fields to follow it."""
 
     is_live: bool
-    """It has not stopped: a process works on it, or has died."""
+    """Whether the run has not stopped: a process works on it, or has died."""
     question_id: str | None
     last: int
-    """The number of its last event."""
+    """Number of the run's last event."""
 
 
 class QuestionAnswer(BaseModel, frozen=True, extra="forbid"):
     """The answer to a question: yes, no or an option, or words; with a no, what should be different."""
 
     question: str | None = None
-    """The `question_id` that was read; None: whichever is open."""
+    """The `question_id` of the question; None: the open question."""
     decision: str = ""
     words: str = ""
     files: dict[str, str | None] | None = None
-    """A whole version of one's own of the change, which is tried in its place, whatever the decision."""
+    """The client's version of the change, which is tried instead, whatever the decision is."""
 
 
 class NewProgram(BaseModel, frozen=True, extra="forbid"):

@@ -1,7 +1,7 @@
-"""The events of a run as they come, for any number of readers (Server-Sent Events, WHATWG HTML 9.2).
+"""Stream the events of a run to any number of readers (Server-Sent Events, WHATWG HTML 9.2).
 
-Each reader reads the log at its own pace, and holds one batch at most. What wakes readers is the watch of a
-run that lives in this process, or one look a run at the log, every tenth of a second.
+Each reader reads the log at its own pace, and holds at most one batch. Readers wake at a new event of a run
+in this process, or of the log, which is checked every tenth of a second for each run.
 """
 
 import asyncio
@@ -14,26 +14,26 @@ from coder.run.event_types import RunStopped
 from coder.run.events import Event
 from coder.store import EventLog
 
-_LOOK_S, _HEARTBEAT_S, _FIRST, _BATCH = 0.1, 15.0, 4, 50
-_BYTES = 1 << 20
-"""Of a batch of several events."""
-_LONGEST = 8 << 20
-"""Bytes of a document of events, to which one batch may come."""
+_POLL_S, _HEARTBEAT_S, _FIRST_BATCH, _MAX_BATCH = 0.1, 15.0, 4, 50
+_BATCH_BYTES = 1 << 20
+"""Bytes of a batch of several events."""
+_DOCUMENT_BYTES = 8 << 20
+"""Bytes of a document of events, without its last batch."""
 
 
 @dataclass(slots=True)
 class _Followed:
-    """The end of a run that somebody follows."""
+    """A run with readers, and how far they have read."""
 
     readers: int = 0
     last_read: int = 0
-    """Greatest event number that a reader has read."""
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
-    look: asyncio.Task[None] | None = None
+    """Highest event number that a reader has read."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    poll_task: asyncio.Task[None] | None = None
 
 
 class EventStreams:
-    """The ends of those runs that somebody follows."""
+    """The event streams of runs that have readers."""
 
     def __init__(self, log: EventLog) -> None:
         self._log, self._is_closed = log, False
@@ -41,10 +41,10 @@ class EventStreams:
         self._followed: dict[str, _Followed] = {}
 
     def wake(self, run: str) -> None:
-        """Tell the readers of a run that it has a new event."""
-        if (followed := self._followed.get(run)) is not None:
-            followed.moved.set()
-            followed.moved = asyncio.Event()
+        """Wake the readers of a run, which has a new event."""
+        if (followed_run := self._followed.get(run)) is not None:
+            followed_run.changed.set()
+            followed_run.changed = asyncio.Event()
 
     def close(self) -> None:
         """End all streams."""
@@ -53,11 +53,11 @@ class EventStreams:
             self.wake(run)
 
     async def stream(self, run: str, after: int) -> AsyncGenerator[str, None]:
-        """Events behind number `after`, with seq as their id, until the run has ended.
+        """Yield events after number `after`, with their numbers as ids, until the run has ended.
 
-        A run that waits for an answer has not. At the end comes an event `end` without an id.
+        A run that waits for an answer has not ended. The last event is `end`, without an id.
         """
-        yield "retry: 1000\n\n"  # ms, after which a browser connects again
+        yield "retry: 1000\n\n"  # milliseconds until a browser reconnects
         async with aclosing(self.batches(run, after)) as batches:
             async for lines in batches:
                 for line in lines:
@@ -68,72 +68,75 @@ class EventStreams:
         if not self._is_closed:
             yield "event: end\ndata: {}\n\n"
 
-    async def some(self, run: str, after: int, limit: int) -> list[str]:
+    async def read_events(self, run: str, after: int, limit: int) -> list[str]:
         """Return events after number `after` as JSON: at most `limit`, and about 8 MiB."""
         events: list[str] = []
-        most = _FIRST
-        while len(events) < limit and sum(map(len, events)) < _LONGEST:
-            lines, most = await self._read(run, after + len(events), most)
+        batch_size = _FIRST_BATCH
+        while len(events) < limit and sum(map(len, events)) < _DOCUMENT_BYTES:
+            lines, batch_size = await self._read(run, after + len(events), batch_size)
             if not lines:
                 break
             events += lines
         return events[:limit]
 
     async def is_over(self, run: str, after: int) -> bool:
-        """Whether nothing follows number `after`: a run has ended with it, or has no event of this number."""
+        """Return whether no event follows number `after`: the run has ended, or the number doesn't exist."""
         events = await self._log.read(run, after=max(after - 1, 0), limit=2)
         return not events or (events[-1].seq == after and _has_ended(events[-1]))
 
     async def batches(self, run: str, after: int) -> AsyncGenerator[Sequence[str], None]:
-        """Events behind number `after` as JSON, as they come; an empty batch where there is none for now.
+        """Yield events after number `after` as JSON, as they happen; an empty batch if there are none yet.
 
-        It ends with the run, or with the server.
+        The batches end with the run, or with the server.
         """
-        if (followed := self._followed.get(run)) is None:
-            followed = self._followed[run] = _Followed()
-            followed.look = asyncio.create_task(self._look(run, followed))
-        followed.readers += 1
-        most = _FIRST
+        if (followed_run := self._followed.get(run)) is None:
+            followed_run = self._followed[run] = _Followed()
+            followed_run.poll_task = asyncio.create_task(self._poll(run, followed_run))
+        followed_run.readers += 1
+        batch_size = _FIRST_BATCH
         try:
             while not self._is_closed:
-                moved = followed.moved
-                lines, most = await self._read(run, after, most)
+                moved = followed_run.changed
+                lines, batch_size = await self._read(run, after, batch_size)
                 if not lines and await self.is_over(run, after):
                     return
                 after += len(lines)
-                if lines and after > followed.last_read:  # the look finds it no more: tell the others
+                if (
+                    lines and after > followed_run.last_read
+                ):  # the poll won't find it again, so wake the other readers
                     self.wake(run)
-                followed.last_read = max(followed.last_read, after)
+                followed_run.last_read = max(followed_run.last_read, after)
                 yield lines
                 if not lines:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_HEARTBEAT_S):
                             await moved.wait()
         finally:
-            followed.readers -= 1
+            followed_run.readers -= 1
 
-    async def _read(self, run: str, after: int, most: int) -> tuple[list[str], int]:
-        """At most so many events, 1 MiB, or one; and how many to read next, since readers may be slow."""
+    async def _read(self, run: str, after: int, batch_size: int) -> tuple[list[str], int]:
+        """Return a batch of at most `batch_size` events, and the size of the next one, as readers may be
+        slow."""
         async with self._reading:
-            events = await self._log.read(run, after=after, limit=most)
+            events = await self._log.read(run, after=after, limit=batch_size)
             lines = await asyncio.to_thread(_lines, events)
-        return lines, min(_BATCH, 2 * len(lines) or _FIRST)
+        return lines, min(_MAX_BATCH, 2 * len(lines) or _FIRST_BATCH)
 
-    async def _look(self, run: str, followed: _Followed) -> None:
-        while followed.readers:
-            await asyncio.sleep(_LOOK_S)
+    async def _poll(self, run: str, followed_run: _Followed) -> None:
+        while followed_run.readers:
+            await asyncio.sleep(_POLL_S)
             try:
-                is_new = bool(await self._log.read(run, after=followed.last_read, limit=1))
+                is_new = bool(await self._log.read(run, after=followed_run.last_read, limit=1))
             except MachineError:
-                is_new = True  # the readers meet the same fault
+                is_new = True  # the readers get the error, too
             if is_new:
                 self.wake(run)
         del self._followed[run]
 
 
-def _has_ended(last: Event) -> bool:
-    """Whether a run goes on no more by itself or by an answer, when this is its last event."""
-    return last.type == RunStopped.type and last.body.get("status") != "waiting"
+def _has_ended(latest: Event) -> bool:
+    """Return whether a run with this last event doesn't continue by itself or by an answer."""
+    return latest.type == RunStopped.type and latest.body.get("status") != "waiting"
 
 
 def _lines(events: Sequence[Event]) -> list[str]:
@@ -141,7 +144,7 @@ def _lines(events: Sequence[Event]) -> list[str]:
     length = 0
     for event in events:
         length += len(line := event.as_json())
-        if rows and length > _BYTES:
+        if rows and length > _BATCH_BYTES:
             break
         rows.append(line)
     return rows

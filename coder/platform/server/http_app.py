@@ -1,4 +1,4 @@
-"""The application of a server, how it listens, and how it ends."""
+"""The application of a server, and how the server listens and ends."""
 
 import asyncio
 import socket
@@ -25,26 +25,26 @@ from coder.platform.server.access import COOKIE, AccessMiddleware
 from coder.platform.server.bearer_tokens import SCOPES, Caller
 from coder.platform.server.connections import HttpConnection
 from coder.platform.server.problems import REFUSALS, answer_problems
-from coder.platform.server.serving import Serving, needs
+from coder.platform.server.serving import Serving, require_scope
 from coder.platform.server.take_over import take_over
 
 GROUP = "coder.routes"
-"""Entry points: each takes a Serving and returns an APIRouter."""
+"""Entry point group: each entry takes a Serving and returns an APIRouter."""
 _STATIC = Path(studio.__file__).with_name("static")
-_MOMENT_S = 0.1
-"""In which the signal that has ended a server cancels its task, rather than what cleans up behind it."""
+_SIGNAL_S = 0.1
+"""Seconds for the ending signal to cancel the server's task, before cleanup begins."""
 _PATIENCE_S = 3
-"""For requests that are under way at the end."""
+"""Seconds for current requests at the end."""
 
 
 def make_app(
     serving: Serving, *, names: Collection[str] = (), callers: Sequence[Caller] = ()
 ) -> AccessMiddleware:
-    """The ASGI application of a server.
+    """Return the ASGI application of a server.
 
     Args:
-        names: hosts by which clients call it, beside those of loopback.
-        callers: who has a token; without any, all programs of this machine may call.
+        names: host names by which clients call the server, besides those of loopback.
+        callers: the holders of tokens; if empty, all programs of this machine may call.
     """
     local = None if callers else Caller(name="", root=serving.root)
     mcp = _Mcp(serving, [local] if local else callers)
@@ -83,7 +83,7 @@ def _add_entrance(app: FastAPI, access: AccessMiddleware) -> None:
 
     @app.post("/session", status_code=204, tags=["server"])
     async def begin_session(request: Request, token: Annotated[str, Body(embed=True)]) -> Response:
-        """Sign a browser in by a cookie that no page can read, and no other site use."""
+        """Sign a browser in by a cookie that pages can't read and other sites can't use."""
         return access.session(token, is_secure=request.url.scheme == "https")
 
     @app.post("/logout", status_code=204, tags=["server"])
@@ -93,7 +93,7 @@ def _add_entrance(app: FastAPI, access: AccessMiddleware) -> None:
 
 
 class _Mcp:
-    """The tools of `coder mcp`, for callers with all scopes, a server for each."""
+    """The tools of `coder mcp` over HTTP, for callers with all scopes; each caller has its own server."""
 
     def __init__(self, serving: Serving, callers: Sequence[Caller]) -> None:
         self.apps: dict[Caller, Starlette] = {}
@@ -110,8 +110,8 @@ class _Mcp:
             self.apps[caller] = server.streamable_http_app(transport_security=security)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        for wanted in SCOPES:
-            caller = await needs(wanted)(Request(scope))
+        for scope_name in SCOPES:
+            caller = await require_scope(scope_name)(Request(scope))
         await self.apps[caller](scope, receive, send)
 
 
@@ -124,7 +124,7 @@ async def serve_http(
         listener = socket.create_server((host, port), family=family, backlog=1024)
     except (OSError, OverflowError) as error:
         raise UsageError(f"Port {port} of {host} can't be listened on: {error}.") from error
-    # asyncio does so only for sockets that name their protocol; else each answer waits for 40 ms.
+    # asyncio only sets this for sockets with a named protocol; without it each answer waits for 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     app = make_app(serving, names=[host, *names], callers=callers)
     config = uvicorn.Config(
@@ -134,7 +134,7 @@ async def serve_http(
     print(f"serving http://{address}:{listener.getsockname()[1]}{path}", file=sys.stderr, flush=True)
     with listener:
         await _Server(config, serving).serve(sockets=[listener])
-        await asyncio.sleep(_MOMENT_S)
+        await asyncio.sleep(_SIGNAL_S)
 
 
 class _Server(uvicorn.Server):
@@ -143,6 +143,6 @@ class _Server(uvicorn.Server):
         self._serving = serving
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End what has no end of its own, then the server."""
+        """End the open streams and runs, then the server."""
         await self._serving.close()
         await super().shutdown(sockets)

@@ -1,4 +1,6 @@
-"""What a request that fails gets: a status, and what happened, why, and what to do next in one document."""
+"""Responses to failing requests: a status, and a document that says what happened, why, and what to do
+next.
+"""
 
 from http import HTTPStatus
 
@@ -14,7 +16,7 @@ from sandbox.errors import SandboxError
 
 
 class Refusal(BaseModel, frozen=True):
-    """The document."""
+    """The document of a failing request."""
 
     what: str
     why: str
@@ -29,58 +31,60 @@ class Problem(Exception):
         self.status, self.document, self.headers = status, Refusal(what=what, why=why, next=next), headers
 
     def response(self) -> JSONResponse:
-        """The answer to the request."""
+        """Return the response to the request."""
         headers = {name.replace("_", "-"): value for name, value in self.headers.items()}
         return JSONResponse(self.document.model_dump(), self.status, headers)
 
 
-def ending() -> Problem:
-    """What a request gets that a server at its end does not carry out."""
+def server_ends() -> Problem:
+    """Return the problem of a request that an ending server refuses."""
     return Problem(503, "This server ends.", "Its operator ends it.", "Try again.", Retry_After="5")
 
 
-_OPERATOR = "Its operator sees more: coder doctor."
+_OPERATOR_ADVICE = "Its operator sees more: coder doctor."
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (TooLate, 409, "What was asked for has happened already.", "Look at the run: GET /runs/{run}."),
     (LeaseHeld, 409, "One process at a time works on a run.", "Wait for its end, or POST /runs/{run}/stop."),
     (UsageError, 422, "The request can't be carried out as it is.", "Change it as the text says."),
-    (ModelError, 502, "The model of this server failed.", _OPERATOR),
-    (SandboxError, 503, "The sandbox of this server failed.", _OPERATOR),
+    (ModelError, 502, "The model of this server failed.", _OPERATOR_ADVICE),
+    (SandboxError, 503, "The sandbox of this server failed.", _OPERATOR_ADVICE),
     (Busy, 429, "The server works on no more at once.", "Send it again after Retry-After."),
-    (CoderError, 503, "The machine of this server failed.", _OPERATOR),
+    (CoderError, 503, "The machine of this server failed.", _OPERATOR_ADVICE),
 )
-"""Which error has which status, why, and what to do; the first that fits."""
+"""Error class, status, reason and advice; the first match applies."""
 
 
 REFUSALS: dict[int | str, dict[str, object]] = {
     status: {"model": Refusal} for status in (400, 401, 403, 404, 409, 411, 413, 421, 422, 429, 502, 503)
 }
-"""For the OpenAPI document."""
+"""Responses for the OpenAPI document."""
 
 
 def problem_of(error: BaseException) -> Problem:
-    """An error as the answer to a request; what is no error of ours is a bug, and goes to stderr."""
+    """Return an error as a problem; an unexpected error is a bug, and is printed on stderr."""
     error = single(error)
     if isinstance(error, Problem):
         return error
     if isinstance(error, RequestValidationError):
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
-        return Problem(422, wrong, "The request isn't as the server takes it.", "See /openapi.json.")
+        message = "; ".join(
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()[:5]
+        )
+        return Problem(422, message, "The request isn't as the server takes it.", "See /openapi.json.")
     if isinstance(error, HTTPException):
         reason = HTTPStatus(error.status_code).phrase
         return Problem(
             error.status_code, reason, str(error.detail), "See /openapi.json.", **error.headers or {}
         )
-    for kind, status, why, further in _KINDS:
+    for kind, status, why, advice in _KINDS:
         if isinstance(error, kind):
             headers = {"Retry_After": "5"} if status == 429 else {}
-            return Problem(status, str(error), why, further, **headers)
+            return Problem(status, str(error), why, advice, **headers)
     report(error)
-    return Problem(500, "The server failed.", "This is a bug in coder.", _OPERATOR)
+    return Problem(500, "The server failed.", "This is a bug in coder.", _OPERATOR_ADVICE)
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Have each error of a request answered by a document."""
+    """Answer each error of a request with a document."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
         return problem_of(error).response()

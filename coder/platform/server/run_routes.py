@@ -1,4 +1,4 @@
-"""Runs: what there are, one as a document, its events; begin, answer, stop and resume one; one program."""
+"""Routes of runs: list, show and follow runs; begin, answer, stop and resume a run; run a program."""
 
 import hashlib
 import json
@@ -24,8 +24,8 @@ from coder.engine.requests import (
 from coder.platform.server.bearer_tokens import Caller
 from coder.platform.server.documents import NewProgram, QuestionAnswer, ServedRun
 from coder.platform.server.problems import Problem
-from coder.platform.server.run_rows import apart
-from coder.platform.server.serving import Serving, needs
+from coder.platform.server.run_rows import in_thread
+from coder.platform.server.serving import Serving, require_scope
 from coder.run.events import Event
 from coder.run.journal import open_question
 from coder.run.questions import Decision, this_person
@@ -36,9 +36,9 @@ from coder.run.task import Task
 from coder.show.client_runs import Runs
 from coder.store import new_run_id
 
-Reads = Annotated[Caller, Depends(needs("read"))]
-Works = Annotated[Caller, Depends(needs("run"))]
-Approves = Annotated[Caller, Depends(needs("approve"))]
+Reads = Annotated[Caller, Depends(require_scope("read"))]
+Works = Annotated[Caller, Depends(require_scope("run"))]
+Approves = Annotated[Caller, Depends(require_scope("approve"))]
 SSE, DIFF = "text/event-stream", "text/x-diff"
 Seq = Annotated[int, Query(ge=0, le=2**53, description="Number of the last event that is known.")]
 
@@ -47,80 +47,84 @@ class NewRun(Task, frozen=True):
     """A task; its workspace lies below the folder of the token."""
 
     approve: tuple[Approved, ...] = option("approve")
-    """What waits for an answer, beside what the server's configuration names; with `plan`, a plan is made."""
+    """Steps that wait for approval, besides those of the server's configuration; `plan` makes a plan."""
 
 
 def document(value: BaseModel | list[Any] | dict[str, Any], status: int = 200, **headers: str) -> Response:
-    """An answer of JSON, in ASCII: a content that isn't UTF-8 stands in it by lone surrogates."""
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    return Response(json.dumps(plain), status, headers, media_type="application/json")
+    """Return a JSON response in ASCII; lone surrogates stand for bytes that aren't UTF-8."""
+    content = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return Response(json.dumps(content), status, headers, media_type="application/json")
 
 
 async def check_access(serving: Serving, caller: Caller, run: str) -> None:
-    """Raise Problem where there is no such run, or none for this caller."""
-    first = await serving.log.read(run, limit=1)
-    if not first or not caller.sees(first[0]):
+    """Raise Problem if there is no such run for this caller."""
+    first_events = await serving.log.read(run, limit=1)
+    if not first_events or not caller.sees(first_events[0]):
         raise Problem(404, f"There is no run {run!r}.", "None of yours has this id.", "See them: GET /runs.")
 
 
-async def seen_state(serving: Serving, caller: Caller, run: str) -> State:
-    """The state of a run. Raises Problem: there is none for this caller."""
+async def visible_state(serving: Serving, caller: Caller, run: str) -> State:
+    """Return the state of a run. Raises Problem: there is no such run for this caller."""
     await check_access(serving, caller, run)
-    return await apart(state_of(serving.log, run))
+    return await in_thread(state_of(serving.log, run))
 
 
 async def served_run(serving: Serving, caller: Caller, run: str, status: int = 200) -> Response:
-    """Return a run's current document. Raises Problem: there is none for this caller."""
-    state = await seen_state(serving, caller, run)
+    """Return a run's current document. Raises Problem: there is no such run for this caller."""
+    state = await visible_state(serving, caller, run)
     question_id = state.questions.open.id if state.questions.open is not None else None
-    own = {"is_live": state.progress.stopped is None, "question_id": question_id, "last": state.progress.seq}
+    extra_fields = {
+        "is_live": state.progress.stopped is None,
+        "question_id": question_id,
+        "last": state.progress.seq,
+    }
     if state.progress.stopped is None and run in serving.live:
         summary = summarize(state).model_copy(
             update={"status": "running", "reason": "This server works on it."}
         )
     else:
-        summary = await apart(status_of(serving.log, state))
-    run_document = ServedRun.model_validate(dict(summary) | own)
+        summary = await in_thread(status_of(serving.log, state))
+    run_document = ServedRun.model_validate(dict(summary) | extra_fields)
     return document(run_document, status, Location=f"/runs/{run}")
 
 
-async def begin_run(serving: Serving, caller: Caller, new: NewRun, key: str | None = None) -> str:
-    """Begin a run and return its id: of the same key the same one, which then runs already.
+async def begin_run(serving: Serving, caller: Caller, new_run: NewRun, key: str | None = None) -> str:
+    """Begin a run and return its id; a repeated key returns the id of the run that it began.
 
     Raises:
-        Problem: no worker is free, or the key was given with another request.
+        Problem: no worker is free, or the key was used with another request.
     """
     pair = json.dumps([caller.name, key]).encode()
     run = f"run_{hashlib.sha256(pair).hexdigest()[:24]}" if key else new_run_id()
-    request = hashlib.sha256(new.model_dump_json().encode()).hexdigest() if key else None
-    runs, task = runs_of(serving, caller), Task.model_validate(new.model_dump(exclude={"approve"}))
+    request = hashlib.sha256(new_run.model_dump_json().encode()).hexdigest() if key else None
+    runs, task = runs_of(serving, caller), Task.model_validate(new_run.model_dump(exclude={"approve"}))
     if task.workspace is not None:
         task = task.model_copy(update={"workspace": runs.below(str(task.workspace))})
 
-    async def begun() -> Event:
-        if not (first := await serving.log.read(run, limit=1)):
+    async def first_event() -> Event:
+        if not (first_event_of_run := await serving.log.read(run, limit=1)):
             if run not in serving.live:
                 serving.require_free()
             await serving.start(
-                run, lambda live: runs.solve(task, live, new.approve, run=run, request=request)
+                run, lambda live: runs.solve(task, live, new_run.approve, run=run, request=request)
             ).begin()
-            first = await serving.log.read(run, limit=1)
-        return first[0]
+            first_event_of_run = await serving.log.read(run, limit=1)
+        return first_event_of_run[0]
 
-    first = await when_free(begun)  # another server may begin it with the same key
-    if key and first.body["settings"].get("request") != request:
-        what = "The Idempotency-Key has begun a run by another request."
-        raise Problem(409, what, f"It is {run}.", "Send that request, or take another key.")
+    first_event_of_run = await when_free(first_event)  # another server may begin a run with this key
+    if key and first_event_of_run.body["settings"].get("request") != request:
+        message = "The Idempotency-Key has begun a run by another request."
+        raise Problem(409, message, f"It is {run}.", "Send that request, or take another key.")
     return run
 
 
 def runs_of(serving: Serving, caller: Caller) -> Runs:
-    """What a caller may begin and go on with."""
+    """Return the runs that a caller may begin and continue."""
     return Runs(caller.root, serving.workers, client=caller.client, waits=False, traces=serving.traces)
 
 
 def routes(serving: Serving) -> APIRouter:
-    """The routes of runs and programs."""
+    """Return the routes of runs and programs."""
     router = APIRouter(tags=["runs"])
     _add_looks(router, serving)
     _add_acts(router, serving)
@@ -156,19 +160,19 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
         await check_access(serving, caller, run)
         after = after if last_event_id is None else last_event_id
         if SSE not in request.headers.get("accept", ""):
-            lines = await serving.streams.some(run, after, limit)
-            further = f'</runs/{run}/events?after={after + len(lines)}&limit={limit}>; rel="next"'
-            more = {"Link": further} if lines else {}
-            return Response(f"[{','.join(lines)}]", headers=more, media_type="application/json")
+            lines = await serving.streams.read_events(run, after, limit)
+            next_link = f'</runs/{run}/events?after={after + len(lines)}&limit={limit}>; rel="next"'
+            headers_of_next = {"Link": next_link} if lines else {}
+            return Response(f"[{','.join(lines)}]", headers=headers_of_next, media_type="application/json")
         if await serving.streams.is_over(run, after):
-            return Response(status_code=204)  # from which a browser connects no more
+            return Response(status_code=204)  # 204 keeps browsers from reconnecting
         headers = {"X-Accel-Buffering": "no"}
         return StreamingResponse(serving.streams.stream(run, after), media_type=SSE, headers=headers)
 
     @router.get("/runs/{run}/patch", response_class=Response, responses={200: {"content": {DIFF: {}}}})
     async def patch(run: str, caller: Reads) -> Response:
         """Give what the run has written, or would write, for `git apply`."""
-        text = patch_of(await seen_state(serving, caller, run))
+        text = patch_of(await visible_state(serving, caller, run))
         return Response(text.encode("utf-8", "surrogateescape"), media_type=DIFF)
 
 
@@ -199,9 +203,9 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
     @router.post("/runs/{run}/resume", status_code=202, response_model=ServedRun)
     async def resume(run: str, caller: Works) -> Response:
         """Go on with a run that has stopped; no answered model call is made again."""
-        state = await seen_state(serving, caller, run)
+        state = await visible_state(serving, caller, run)
         if state.progress.stopped is not None:
-            await serving.ended(run)
+            await serving.wait_until_ended(run)
         serving.require_free()
         await serving.start(run, lambda live: runs_of(serving, caller).go_on(state, live)).begin()
         return await served_run(serving, caller, run, 202)
@@ -214,30 +218,30 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
 
 
 async def answer_run(serving: Serving, caller: Caller, run: str, body: QuestionAnswer) -> None:
-    """Answer the open question of a run, and continue it unless it is the operator's own.
+    """Answer the open question of a run, and continue the run if the caller may.
 
     Raises:
-        Problem, Busy, TooLate: nothing was answered.
-        UsageError: the answer isn't one to the question, or its files can't be tried.
+        Problem, Busy, TooLate: the question was not answered.
+        UsageError: the answer doesn't fit the question, or its files can't be tried.
     """
-    question_id, question = open_question(state := await seen_state(serving, caller, run))
+    question_id, question = open_question(state := await visible_state(serving, caller, run))
     check_text(body.model_dump())
     decision = Decision(decision=body.decision, words=body.words)
-    may_go_on = runs_of(serving, caller).may_go_on(state)
+    may_continue = runs_of(serving, caller).may_continue(state)
     if body.files is not None:
-        decision = own_version(state, question, body.files if may_go_on else {})
+        decision = own_version(state, question, body.files if may_continue else {})
     elif question.kind != "approve":
         decision = question.worded(body.words or body.decision)
     decision = decision.model_copy(update={"who": who_of(caller), "how": "http"})
-    if may_go_on:
+    if may_continue:
         serving.require_free()
     await when_free(lambda: answer(run, decision, question_id=body.question or question_id, log=serving.log))
-    await serving.ended(run)
-    if may_go_on and not serving.is_closing:
-        with suppress(Busy):  # the answer is kept: a server goes on with it
+    await serving.wait_until_ended(run)
+    if may_continue and not serving.is_closing:
+        with suppress(Busy):  # the answer is logged, so a server continues the run later
             await serving.start(run, lambda live: runs_of(serving, caller).go_on(state, live)).begin()
 
 
 def who_of(caller: Caller) -> str:
-    """The name of a caller for the log."""
+    """Return the name of a caller for the log."""
     return caller.name or this_person()

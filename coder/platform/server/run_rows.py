@@ -1,4 +1,4 @@
-"""The newest runs that a caller may see: made of their events in a thread, and kept until these change."""
+"""The newest runs that a caller may see: folded in a thread, and cached until their events change."""
 
 import asyncio
 from collections import OrderedDict
@@ -12,60 +12,64 @@ from coder.run.events import Event
 from coder.store import EventLog, RunSummary
 
 T = TypeVar("T")
-_KEPT, _OLD_S = 2000, 10.0
-"""Rows, and seconds between two looks at all events of a run that goes on."""
+_MAX_ROWS, _MAX_AGE_S = 2000, 10.0
+"""Number of cached rows, and seconds until the row of a running run is made again."""
 
 
-async def apart(work: Coroutine[Any, Any, T]) -> T:
-    """The result of reading the log in a thread: SQLite's reads, and folds, would hold the event loop."""
+async def in_thread(work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of reading the log in a thread, as SQLite's reads and folds would block the event
+    loop.
+    """
     return await asyncio.to_thread(asyncio.run, work)
 
 
 class RunRows:
-    """Rows of runs, for all callers; one is made at a time."""
+    """Rows of runs for all callers, made one at a time."""
 
     def __init__(self, log: EventLog) -> None:
-        self._log, self._making = log, asyncio.Lock()
+        self._log, self._lock = log, asyncio.Lock()
         self._rows: OrderedDict[str, tuple[Event, ListedRun]] = OrderedDict()
 
     async def newest(self, caller: Caller, limit: int) -> list[ListedRun]:
-        """Return the caller's newest runs; costs of a running one may be 10 s old."""
-        return [await self._row(summary) for summary in await apart(self._seen(caller, limit))]
-
-    async def outside(self, caller: Caller, limit: int) -> list[str]:
-        """Return the folders of the operator's newest runs outside the root; none for clients."""
-        if caller.client is not None:
-            return []
-        summaries = await apart(self._log.runs(limit=limit))
+        """Return the caller's newest runs; the cost of a running one may be 10 s old."""
         return [
-            str(one.first.body.get("task", {}).get("workspace"))
-            for one in summaries
-            if one.first.type == RunStarted.type and not caller.sees(one.first)
+            await self._row(summary) for summary in await in_thread(self._visible_summaries(caller, limit))
         ]
 
-    async def _seen(self, caller: Caller, limit: int) -> list[RunSummary]:
-        looked = limit
+    async def outside(self, caller: Caller, limit: int) -> list[str]:
+        """Return the folders of the operator's newest runs outside the root; empty for clients."""
+        if caller.client is not None:
+            return []
+        summaries = await in_thread(self._log.runs(limit=limit))
+        return [
+            str(summary.first.body.get("task", {}).get("workspace"))
+            for summary in summaries
+            if summary.first.type == RunStarted.type and not caller.sees(summary.first)
+        ]
+
+    async def _visible_summaries(self, caller: Caller, limit: int) -> list[RunSummary]:
+        fetch_limit = limit
         while True:
-            summaries = await self._log.runs(limit=looked)
-            visible = [one for one in summaries if caller.sees(one.first)]
-            if len(visible) >= limit or len(summaries) < looked:
+            summaries = await self._log.runs(limit=fetch_limit)
+            visible = [summary for summary in summaries if caller.sees(summary.first)]
+            if len(visible) >= limit or len(summaries) < fetch_limit:
                 return visible[:limit]
-            looked *= 4
+            fetch_limit *= 4
 
     async def _row(self, summary: RunSummary) -> ListedRun:
-        async with self._making:
-            last, row = self._rows.get(summary.run, (None, None))
-            if last is None or row is None or _is_old(last, row, summary.last):
-                row, last = await apart(list_run(self._log, summary)), summary.last
-            # Not the event itself, which may be long.
-            self._rows[summary.run] = last.model_copy(update={"body": {}}), row
+        async with self._lock:
+            last_event, row = self._rows.get(summary.run, (None, None))
+            if last_event is None or row is None or _is_old(last_event, row, summary.last):
+                row, last_event = await in_thread(list_run(self._log, summary)), summary.last
+            # Cached without its body, which may be long.
+            self._rows[summary.run] = last_event.model_copy(update={"body": {}}), row
             self._rows.move_to_end(summary.run)
-            if len(self._rows) > _KEPT:
+            if len(self._rows) > _MAX_ROWS:
                 self._rows.popitem(last=False)
             return row
 
 
-def _is_old(former: Event, row: ListedRun, last: Event) -> bool:
-    goes_on = row.status == "unfinished" and last.type != RunStopped.type
-    is_same = former.seq == last.seq or (goes_on and last.time < former.time + _OLD_S)
-    return row.status == "unreadable" or not is_same  # the log may be there again
+def _is_old(cached: Event, row: ListedRun, latest: Event) -> bool:
+    is_running = row.status == "unfinished" and latest.type != RunStopped.type
+    is_current = cached.seq == latest.seq or (is_running and latest.time < cached.time + _MAX_AGE_S)
+    return row.status == "unreadable" or not is_current  # the log may be readable again

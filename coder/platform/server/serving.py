@@ -1,4 +1,4 @@
-"""What the routes of a server share: the log, who calls, and the runs that work in this process."""
+"""State shared by the routes of a server: the log, the caller, and the runs in this process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ from coder.config.layers import Loaded
 from coder.platform.server.bearer_tokens import Caller as Caller
 from coder.platform.server.bearer_tokens import Scope
 from coder.platform.server.event_stream import EventStreams
-from coder.platform.server.problems import Problem, ending
+from coder.platform.server.problems import Problem, server_ends
 from coder.platform.server.run_rows import RunRows
 from coder.run.events import Event
 from coder.run.run import Run
@@ -22,29 +22,29 @@ from coder.show.client_runs import ClientWatch
 from coder.show.failure import report
 from coder.store import EventLog
 
-_END_S = 10.0
-"""For the runs that work here, to save themselves."""
+_SAVE_S = 10.0
+"""Seconds for the runs of this process to save themselves."""
 
 
 class Live(ClientWatch):
-    """The watch of a run that works here; readers of the log see the rest."""
+    """The watch of a run in this process; it wakes the readers of the log."""
 
     def __init__(self, wake: Callable[[str], None]) -> None:
-        self.begun, self.task = asyncio.Event(), asyncio.Future[Any]()
+        self.has_begun, self.task = asyncio.Event(), asyncio.Future[Any]()
         self._wake = wake
 
     def event(self, event: Event) -> None:
-        """Wake those who follow the run."""
+        """Wake the readers of the run."""
         super().event(event)
-        self.begun.set()
+        self.has_begun.set()
         self._wake(event.run)
 
     async def begin(self) -> None:
-        """Wait for the next event. Raises what keeps the run from beginning."""
-        begun = asyncio.ensure_future(self.begun.wait())
-        await asyncio.wait({self.task, begun}, return_when=asyncio.FIRST_COMPLETED)
-        begun.cancel()
-        if not self.begun.is_set():
+        """Wait for the first event. Raises the error that keeps the run from beginning."""
+        event_waiter = asyncio.ensure_future(self.has_begun.wait())
+        await asyncio.wait({self.task, event_waiter}, return_when=asyncio.FIRST_COMPLETED)
+        event_waiter.cancel()
+        if not self.has_begun.is_set():
             await self.task
 
 
@@ -52,21 +52,21 @@ class Live(ClientWatch):
 class Serving:
     """One server. A callable in the entry point group `coder.routes` makes an APIRouter of it.
 
-    A request without a token never gets to a route; what it may do there each route asks for itself:
+    A request without a token never reaches a route. Each route checks the caller's scope:
     `caller: Annotated[Caller, Depends(needs("run"))]`.
     """
 
     log: EventLog
     root: Path
     loaded: Loaded
-    """The configuration of the user who has started the server."""
+    """The configuration of the user who started the server."""
     workers: asyncio.Semaphore
-    """Has as many places as there are workers."""
+    """Semaphore of the workers."""
     live: dict[str, Live] = field(default_factory=dict)
     reports: Path | None = None
-    """A folder of pages that the studio shows to whoever may read."""
+    """Folder of pages that the studio shows to callers with the scope `read`."""
     traces: Watch | None = None
-    """Sees the events of all runs that work here."""
+    """A watch that receives the events of all runs in this process."""
     streams: EventStreams = field(init=False)
     rows: RunRows = field(init=False)
     is_closing: bool = False
@@ -75,49 +75,49 @@ class Serving:
         self.streams, self.rows = EventStreams(self.log), RunRows(self.log)
 
     def require_free(self) -> None:
-        """Raise Busy where no worker is free, Problem where the server ends."""
+        """Raise Busy if no worker is free, Problem if the server ends."""
         if self.is_closing:
-            raise ending()
+            raise server_ends()
         if self.workers.locked():
             raise Busy("All workers of this server are busy.")
 
     def start(self, run: str, work: Callable[[Live], Awaitable[Run]]) -> Live:
-        """Work on a run here, unless that is done already."""
-        if (live := self.live.get(run)) is None:
-            live = self.live[run] = Live(self.streams.wake)
-            live.task = asyncio.ensure_future(work(live))
-            live.task.add_done_callback(lambda task: self._ended(run, live, task))
-        return live
+        """Work on a run in this process, unless it is worked on already."""
+        if (live_run := self.live.get(run)) is None:
+            live_run = self.live[run] = Live(self.streams.wake)
+            live_run.task = asyncio.ensure_future(work(live_run))
+            live_run.task.add_done_callback(lambda task: self._ended(run, live_run, task))
+        return live_run
 
-    async def ended(self, run: str) -> None:
-        """Wait until a run that has stopped is no more worked on here, so that it can be started again."""
-        if (live := self.live.get(run)) is not None:
-            await asyncio.wait([live.task])
+    async def wait_until_ended(self, run: str) -> None:
+        """Wait until this process no longer works on a stopped run, so that the run can be started again."""
+        if (live_run := self.live.get(run)) is not None:
+            await asyncio.wait([live_run.task])
 
-    def _ended(self, run: str, live: Live, task: asyncio.Future[Run]) -> None:
+    def _ended(self, run: str, live_run: Live, task: asyncio.Future[Run]) -> None:
         del self.live[run]
         error = None if task.cancelled() else task.exception()
-        if error is not None and (live.begun.is_set() or not isinstance(error, CoderError)):
+        if error is not None and (live_run.has_begun.is_set() or not isinstance(error, CoderError)):
             report(error)
 
     async def close(self) -> None:
-        """End all streams, and interrupt the runs that work here: they are saved."""
+        """End all streams, and interrupt the runs of this process, which are saved."""
         self.is_closing = True
         self.streams.close()
-        for live in (runs := [*self.live.values()]):
-            live.task.cancel()
+        for live_run in (runs := [*self.live.values()]):
+            live_run.task.cancel()
         if runs:
-            await asyncio.wait([live.task for live in runs], timeout=_END_S)
+            await asyncio.wait([live_run.task for live_run in runs], timeout=_SAVE_S)
 
 
-def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """Return a FastAPI dependency that gives the caller. Raises Problem if its token lacks the scope."""
+def require_scope(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
+    """Return a FastAPI dependency that returns the caller. Raises Problem: the caller lacks the scope."""
 
     async def caller_of(request: Request) -> Caller:
         caller: Caller = request.scope["coder.caller"]
         if scope not in caller.scopes:
-            further = f"Ask the operator for another: {own_command()} serve --new-token."
-            raise Problem(403, "The token may not do this.", f"It lacks the scope {scope}.", further)
+            hint = f"Ask the operator for another: {own_command()} serve --new-token."
+            raise Problem(403, "The token may not do this.", f"It lacks the scope {scope}.", hint)
         return caller
 
     return caller_of

@@ -1,7 +1,7 @@
 """Send traces and metrics of runs to a collector by OTLP: protobuf over HTTP.
 
-The watch keeps no queue: it reads on in the log, in the background. A collector that is down, slow or hostile
-costs a run no more than a moment at its end.
+The watch has no queue: it reads the log in the background. A collector that is down, slow or hostile costs a
+run at most a moment at its end.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ EVERY_S, AT_END_S, SLOW_S, AT_ONCE = 1.0, 3.0, 10.0, 64
 _HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 METRICS_S = 60.0
-"""Between two sends of metrics, as the SDK's own readers have it."""
+"""Seconds between two sends of metrics, as in the SDK's readers."""
 HISTOGRAMS = [("token.usage", "{token}", [4.0**n for n in range(14)])]
 HISTOGRAMS += [("operation.duration", "s", [0.01 * 2**n for n in range(14)])]
-"""Names, units and boundaries, as the conventions have them."""
+"""Names, units and boundaries of the semantic conventions."""
 
 
 @dataclass(slots=True)
@@ -48,35 +48,38 @@ class _Followed:
 
     trace: Trace
     first: int
-    heard: int = 0
-    """The last event that was told of, which may be behind the last one that was read."""
+    latest_seq: int = 0
+    """Number of the last reported event, which may be before the last event read."""
     has_stopped: bool = False
-    """With the last event that was read."""
+    """Whether the last event read stops the run."""
 
 
 class Collector(Watch):
-    """Watch that sends new events of runs, used by `async with`; other processes sent earlier ones."""
+    """A watch that sends new events of runs; use it with `async with`.
+
+    Other processes send earlier events.
+    """
 
     def __init__(self, url: str, note: Callable[[str], None], *, content: bool = False) -> None:
         """Set the address and the function for notes. Raises UsageError: no address, or a bad header."""
         if not is_address(url) or parts_of(url).port == 0 or set("?#") & set(url):
             address = redact(url).partition("?")[0]
             raise UsageError(f"--otlp: {address} is no collector's address, as http://localhost:4318 is.")
-        for warning in ("util.re", "sdk.resources"):  # quotes a pair that it can't read: a key, maybe
+        for warning in ("util.re", "sdk.resources"):  # the warning may quote a key
             logging.getLogger(f"opentelemetry.{warning}").disabled = True
-        self._url = url.rstrip("/").removesuffix("/v1/traces")  # which some name with it
+        self._url = url.rstrip("/").removesuffix("/v1/traces")  # some users include the path
         self._note, self._content, self._headers = note, content, _headers_from(os.environ)
         self._stack = AsyncExitStack()
         self.followed: dict[str, _Followed] = {}
-        """The runs that go on, or whose end isn't sent yet."""
+        """The runs that continue, or whose end isn't sent yet."""
         self._unsent: list[ReadableSpan] = []
-        self._news, self._is_told, self._measured = asyncio.Event(), False, time.monotonic()
+        self._new_events, self._has_reported, self._metrics_time = asyncio.Event(), False, time.monotonic()
         self._sending = asyncio.Lock()
         self._reader, process = InMemoryMetricReader(), resource_of(str(uuid4()))
         meter = MeterProvider([self._reader], process, shutdown_on_exit=False).get_meter(
             "coder", SCOPE.version
         )
-        self._used, self._took = (
+        self._token_histogram, self._duration_histogram = (
             meter.create_histogram(f"gen_ai.client.{name}", unit, explicit_bucket_boundaries_advisory=bounds)
             for name, unit, bounds in HISTOGRAMS
         )
@@ -89,7 +92,7 @@ class Collector(Watch):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._tried(self._end(), AT_END_S)
+        await self._try(self._end(), AT_END_S)
         self._following.cancel()
         await self._stack.aclose()
 
@@ -97,11 +100,11 @@ class Collector(Watch):
         """Schedule sending a run's new events."""
         if event.run not in self.followed:
             self.followed[event.run] = _Followed(Trace(event.run, content=self._content), event.seq)
-        self.followed[event.run].heard = event.seq
-        self._news.set()
+        self.followed[event.run].latest_seq = event.seq
+        self._new_events.set()
 
     async def send(self, prefix: str) -> None:
-        """Send all spans of a run and its attempts, also open ones. Raises UsageError, MachineError."""
+        """Send all spans of a run and its attempts, including open ones. Raises UsageError, MachineError."""
         runs, spans = [await self._log.resolve(prefix)], []
         for run in runs:
             trace, events = Trace(run, content=self._content), await self._log.read(run)
@@ -110,46 +113,48 @@ class Collector(Watch):
         await self._flush(spans)
 
     async def _follow(self) -> None:
-        while await self._news.wait():
-            self._news.clear()
+        while await self._new_events.wait():
+            self._new_events.clear()
             async with self._sending:
-                is_sent = await self._tried(self._catch_up(), SLOW_S)
+                is_sent = await self._try(self._catch_up(), SLOW_S)
             await asyncio.sleep(EVERY_S if is_sent else SLOW_S)
 
     async def _end(self) -> None:
-        async with self._sending:  # cut off, what is on its way would be sent twice
+        async with self._sending:  # an interrupted request would be sent twice
             self._following.cancel()
-        await self._catch_up(ends=True)
+        await self._catch_up(is_end=True)
 
-    async def _tried(self, work: Coroutine[None, None, None], within_s: float) -> bool:
-        """Try to send in time; a failure is reported once, and fails no run."""
+    async def _try(self, work: Coroutine[None, None, None], within_s: float) -> bool:
+        """Try to send in time; a failure is reported once, and fails no run. Return whether it was sent."""
         task = asyncio.create_task(work)
         try:
             await asyncio.wait([task], timeout=within_s)
         finally:
             is_late = task.cancel()
         error = TimeoutError(f"it took over {within_s:g} s") if is_late else task.exception()
-        if error is not None and not self._is_told:
-            self._is_told = True
+        if error is not None and not self._has_reported:
+            self._has_reported = True
             self._note(f"traces: {redact(str(error))}. Send all of it: {own_command()} export RUN --otlp URL")
         return error is None
 
-    async def _catch_up(self, *, ends: bool = False) -> None:
+    async def _catch_up(self, *, is_end: bool = False) -> None:
         await self._flush(self._unsent)
-        for run, one in [*self.followed.items()]:
-            events = await self._log.read(run, after=one.trace.seq)
-            one.trace.take(event for event in events if event.seq < one.first)
-            self._unsent += one.trace.take(event for event in events if event.seq >= one.first)
+        for run, followed_run in [*self.followed.items()]:
+            events = await self._log.read(run, after=followed_run.trace.seq)
+            followed_run.trace.take(event for event in events if event.seq < followed_run.first)
+            self._unsent += followed_run.trace.take(
+                event for event in events if event.seq >= followed_run.first
+            )
             if events:
-                one.has_stopped = events[-1].type == RunStopped.type
+                followed_run.has_stopped = events[-1].type == RunStopped.type
             for span in self._unsent:
                 self._measure(span)
             await self._flush(self._unsent)
-            if one.has_stopped and one.heard <= one.trace.seq:
-                del self.followed[run]  # a later resume begins it anew, behind these events
-        if not ends and time.monotonic() < self._measured + METRICS_S:
+            if followed_run.has_stopped and followed_run.latest_seq <= followed_run.trace.seq:
+                del self.followed[run]  # a later resume starts again after these events
+        if not is_end and time.monotonic() < self._metrics_time + METRICS_S:
             return
-        self._measured = time.monotonic()
+        self._metrics_time = time.monotonic()
         if (data := self._reader.get_metrics_data()) is not None:
             await self._post("metrics", encode_metrics(data).SerializeToString())
 
@@ -157,11 +162,11 @@ class Collector(Watch):
         attributes = dict(span.attributes or {})
         if attributes.get("gen_ai.operation.name") == "chat" and span.end_time and span.start_time:
             kinds = (".name", ".model", ".type")
-            same = {key: value for key, value in attributes.items() if key.endswith(kinds)}
-            self._took.record((span.end_time - span.start_time) / 1e9, same)
+            labels = {key: value for key, value in attributes.items() if key.endswith(kinds)}
+            self._duration_histogram.record((span.end_time - span.start_time) / 1e9, labels)
             for kind in ("input", "output"):
-                used = int(str(attributes[f"gen_ai.usage.{kind}_tokens"]))
-                self._used.record(used, same | {"gen_ai.token.type": kind})
+                token_count = int(str(attributes[f"gen_ai.usage.{kind}_tokens"]))
+                self._token_histogram.record(token_count, labels | {"gen_ai.token.type": kind})
 
     async def _flush(self, unsent: list[ReadableSpan]) -> None:
         while batch := unsent[:AT_ONCE]:
@@ -175,14 +180,17 @@ class Collector(Watch):
             async with asyncio.timeout(SLOW_S), self._client.stream("POST", url, content=body) as response:
                 if response.is_success:
                     return
-                why: object = f"status {response.status_code}"
+                reason: object = f"status {response.status_code}"
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
-            why = error or type(error).__name__
-        raise MachineError(f"{redact(url)} did not take it: {why}")
+            reason = error or type(error).__name__
+        raise MachineError(f"{redact(url)} did not take it: {reason}")
 
 
 def _headers_from(environ: Mapping[str, str]) -> dict[str, str]:
-    """The collector's headers. Raises UsageError: one can't be sent; it isn't quoted, as it may be a key."""
+    """Return the collector's headers.
+
+    Raises UsageError: a header is invalid; it isn't quoted, as it may be a key.
+    """
     headers = parse_env_headers(environ.get(_HEADERS, ""), liberal=True)
     for number, (name, value) in enumerate(headers.items(), 1):
         if not (_NAME.fullmatch(name) and value.isascii() and value.isprintable()):

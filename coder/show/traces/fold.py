@@ -1,8 +1,8 @@
-"""Fold a run's events into the spans of its trace. The same events give the same spans, on any day.
+"""Fold a run's events into the spans of its trace. Equal events give equal spans, on any day.
 
-Names are those of OpenTelemetry's semantic conventions 1.41.0, the last version that had those for GenAI; our
-own begin with `coder.`. Ids are SHA-256 of the run and the event that begins a span. The root is the first
-start of a run; a resume or a further task is a span below it, and so is each attempt that is made beside it.
+Names are those of OpenTelemetry's semantic conventions 1.41.0, the last version with GenAI names; our own
+begin with `coder.`. Ids are SHA-256 of the run and the event that begins a span. The root is the first start
+of a run; a resume, a further task and each attempt are spans below it.
 """
 
 import json
@@ -28,13 +28,13 @@ OPERATIONS = {"run": "invoke_workflow", "turn": "invoke_agent", "model": "chat"}
 OPERATIONS |= {"tool": "execute_tool", "code": "execute_tool"}
 KEYS = {"model": "call", "tool": "id", "code": "id", "program": "what", "question": "id"}
 NAMES = {"model": "participant", "tool": "name", "code": "name", "program": "what", "question": "about"}
-BEGINS, ENDS = ("requested", "called", "started", "asked"), ("answered", "failed", "finished")
-"""An event's type is the kind of its span, and what happens to it. Of `code`, a program calls the tool."""
-FIELDS = {"participant": "gen_ai.agent.name", "model": "gen_ai.response.model", "error": "error.type"}
-FIELDS |= {"name": "gen_ai.tool.name", "exit_code": "process.exit.code", "status": "coder.status"}
-QUOTES = {"messages": "gen_ai.input.messages", "arguments": "gen_ai.tool.call.arguments"}
-TEXTS = {"model": "gen_ai.output.messages", "question": "coder.question.text"}
-"""Attributes by the field of an event; of its `text`, by the kind of the span, and else a tool's result."""
+BEGIN_VERBS, END_VERBS = ("requested", "called", "started", "asked"), ("answered", "failed", "finished")
+"""Verbs of event types that begin and end spans; the word before is the kind of the span."""
+ATTRIBUTES = {"participant": "gen_ai.agent.name", "model": "gen_ai.response.model", "error": "error.type"}
+ATTRIBUTES |= {"name": "gen_ai.tool.name", "exit_code": "process.exit.code", "status": "coder.status"}
+CONTENT_ATTRIBUTES = {"messages": "gen_ai.input.messages", "arguments": "gen_ai.tool.call.arguments"}
+TEXT_ATTRIBUTES = {"model": "gen_ai.output.messages", "question": "coder.question.text"}
+"""Attributes by the event's field; those of `text` by the span's kind, else the tool result's."""
 TOKENS = {"input": "input", "output": "output", "cached": "cache_read.input"}
 TOKENS |= {"cache_write": "cache_creation.input", "reasoning": "reasoning.output"}
 Attributes = Mapping[str, object]
@@ -50,9 +50,9 @@ class _Open(NamedTuple):
 
 
 def resource_of(instance: str) -> Resource:
-    """The reporting resource, with OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES."""
-    ours = Resource({"service.instance.id": instance}, SCOPE.schema_url)
-    return Resource({"service.name": "coder"}).merge(OTELResourceDetector().detect()).merge(ours)
+    """Return the reporting resource, with OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES."""
+    instance_resource = Resource({"service.instance.id": instance}, SCOPE.schema_url)
+    return Resource({"service.name": "coder"}).merge(OTELResourceDetector().detect()).merge(instance_resource)
 
 
 class Trace:
@@ -66,29 +66,29 @@ class Trace:
         self._open: dict[tuple[str, object], _Open] = {}
         self._used: dict[object, Usage] = {}
         self._model, self._roles, self._asker = "", dict[str, str](), ""
-        self._now = self.seq = 0
+        self._time_ns = self.seq = 0
         self._root = self._segment = self._context("run", 1)
 
     def take(self, events: Iterable[Event]) -> list[ReadableSpan]:
-        """Spans that these events end, without those that a fork copied."""
-        ended: list[ReadableSpan] = []
+        """Return the spans that these events end, without those that a fork copied."""
+        spans: list[ReadableSpan] = []
         for event in events:
             body = of.parse(event)
             if isinstance(body, of.RunOrigin):
-                ended, self._open, self._used = [], {}, {}
+                spans, self._open, self._used = [], {}, {}
             elif isinstance(body, of.RunStarted | of.RunResumed | of.StepStarted):
-                ended += self.cut()
-            self._now, self.seq = int(event.time * 1e9), event.seq
-            ended += self._taken(body) if body is not None else []
-        return ended
+                spans += self.cut()
+            self._time_ns, self.seq = int(event.time * 1e9), event.seq
+            spans += self._spans_of(body) if body is not None else []
+        return spans
 
     def cut(self, attributes: Attributes | None = None) -> list[ReadableSpan]:
-        """End open spans: the run stopped, with these attributes, or was interrupted."""
+        """End the open spans, as the run stopped with these attributes or was interrupted."""
         inner = [key for key in reversed(self._open) if key[0] != "run"]
-        ended = [span for key in inner for span in self._end(*key, {"coder.cut_off": True})]
-        return ended + self._end("run", "", attributes or {"coder.cut_off": True})
+        spans = [span for key in inner for span in self._end(*key, {"coder.cut_off": True})]
+        return spans + self._end("run", "", attributes or {"coder.cut_off": True})
 
-    def _taken(self, body: of.Body) -> list[ReadableSpan]:
+    def _spans_of(self, body: of.Body) -> list[ReadableSpan]:
         match body:
             case of.RunStarted() | of.RunResumed() | of.StepStarted():
                 self._model, self._roles = body.model, body.settings.roles if body.settings else self._roles
@@ -116,9 +116,9 @@ class Trace:
                 self._used[call] = self._used.get(call, Usage()) + used
         kind, _, verb = body.type.partition(".")
         key, attributes = getattr(body, KEYS.get(kind, "type")), self._attributes(body, kind)
-        if kind in KEYS and verb in BEGINS:
+        if kind in KEYS and verb in BEGIN_VERBS:
             self._begin(kind, key, getattr(body, NAMES[kind]), self._parent(body), attributes)
-        return self._end(kind, key, attributes) if verb in ENDS else []
+        return self._end(kind, key, attributes) if verb in END_VERBS else []
 
     def _parent(self, body: of.Body) -> SpanContext:
         match body:
@@ -132,11 +132,11 @@ class Trace:
                 return self._segment
         return self._turn(self._asker)
 
-    def _turn(self, who: str) -> SpanContext:
-        """Begin a participant's turn with its first event in the log."""
-        if who and ("turn", who) not in self._open:
-            self._begin("turn", who, who, self._segment, {"gen_ai.agent.name": who})
-        return self._open["turn", who].context if who else self._segment
+    def _turn(self, participant: str) -> SpanContext:
+        """Begin a participant's turn at its first event, and return the turn's context."""
+        if participant and ("turn", participant) not in self._open:
+            self._begin("turn", participant, participant, self._segment, {"gen_ai.agent.name": participant})
+        return self._open["turn", participant].context if participant else self._segment
 
     def _start(self, parent: Parent, seq: int) -> None:
         self._segment = self._context("run", seq)
@@ -154,43 +154,43 @@ class Trace:
         if kind in OPERATIONS:
             attributes |= {"gen_ai.operation.name": operation, "gen_ai.conversation.id": self._run}
         context = self._segment if kind == "run" else self._context(kind, self.seq)
-        began = self._now - int(lasts_s * 1e9)
-        self._open[kind, key] = _Open(f"{operation} {name}", began, context, parent, attributes)
+        start_ns = self._time_ns - int(lasts_s * 1e9)
+        self._open[kind, key] = _Open(f"{operation} {name}", start_ns, context, parent, attributes)
 
     def _end(self, kind: str, key: object, attributes: Attributes) -> list[ReadableSpan]:
         """End a span if it is open."""
         if (span := self._open.pop((kind, key), None)) is None:
             return []
-        used = self._used.pop(key, Usage()) if kind == "model" else None
+        usage = self._used.pop(key, Usage()) if kind == "model" else None
         attributes = {**span.attributes, **attributes}
-        if used is not None:
+        if usage is not None:
             attributes |= {
-                f"gen_ai.usage.{name}_tokens": getattr(used, f"{ours}_tokens")
-                for ours, name in TOKENS.items()
+                f"gen_ai.usage.{name}_tokens": getattr(usage, f"{field_name}_tokens")
+                for field_name, name in TOKENS.items()
             }
         return [ReadableSpan(
-            str(self._shown(span.name)), span.context, span.parent, self._resource,
-            {name: self._shown(value) for name, value in attributes.items()},
+            str(self._redacted_value(span.name)), span.context, span.parent, self._resource,
+            {name: self._redacted_value(value) for name, value in attributes.items()},
             kind=SpanKind.CLIENT if kind == "model" else SpanKind.INTERNAL,
             status=Status(StatusCode.ERROR if "error.type" in attributes else StatusCode.UNSET),
-            start_time=min(span.began, self._now), end_time=self._now, instrumentation_scope=SCOPE,
+            start_time=min(span.began, self._time_ns), end_time=self._time_ns, instrumentation_scope=SCOPE,
         )]  # fmt: skip
 
     def _context(self, kind: str, seq: int) -> SpanContext:
-        trace, span = (sha256(of.encode()).digest() for of in (self._trace, f"{self._run} {kind} {seq}"))
+        trace, span = (sha256(text.encode()).digest() for text in (self._trace, f"{self._run} {kind} {seq}"))
         return SpanContext(int.from_bytes(trace[:16]), int.from_bytes(span[:8]), is_remote=False)
 
     def _attributes(self, body: of.Body, kind: str) -> Attributes:
-        """Attributes of an event for a span of this kind."""
-        fields, text = dict(body), {"text": TEXTS.get(kind, "gen_ai.tool.call.result")}
-        names = FIELDS | QUOTES | text if self._content else FIELDS
+        """Return the attributes of an event for a span of this kind."""
+        fields, text = dict(body), {"text": TEXT_ATTRIBUTES.get(kind, "gen_ai.tool.call.result")}
+        names = ATTRIBUTES | CONTENT_ATTRIBUTES | text if self._content else ATTRIBUTES
         if isinstance(body, of.CallAnswered):
             fields["text"] = (ChatMessage(role="assistant", content=body.text),)
         return {name: fields[field] for field, name in names.items() if fields.get(field) is not None}
 
-    def _shown(self, value: object) -> str | int | bool:
+    def _redacted_value(self, value: object) -> str | int | bool:
         """Redact a value and replace lone surrogates; messages become JSON by the conventions."""
         if isinstance(value, tuple):
-            messages = [(one.role, {"type": "text", "content": one.content}) for one in value]
+            messages = [(message.role, {"type": "text", "content": message.content}) for message in value]
             value = json.dumps([{"role": role, "parts": [part]} for role, part in messages])
         return value if isinstance(value, int) else self._redact(str(value)).encode(errors="replace").decode()

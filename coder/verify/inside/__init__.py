@@ -1,1 +1,1 @@
-"""Run inside the sandbox, beside the tests, with the standard library alone. Read reporter."""
+"""Programs that run inside the sandbox, next to the tests, with the standard library alone. Read reporter."""

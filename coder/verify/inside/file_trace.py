@@ -1,7 +1,7 @@
-"""Record which files of the workspace the tests open or import, and which files' code does so.
+"""Record which files of the workspace the tests open or import, and which files' code opens them.
 
-In the sandbox's archive with reporter.py; standard library of Python 3.8 only. What a started program opens
-isn't seen, only the files that its arguments name.
+In the sandbox's archive with reporter.py; standard library of Python 3.8 only. Files that a started program
+opens aren't seen, only the files that its arguments name.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import pathlib
 import sys
 from typing import Any
 
-MOST_PATHS = 2_000
-MOST_OPENERS = 8
-"""Of one path."""
-_LONGEST = 300
-"""Characters of a path."""
-_MOST_KNOWN = 20_000
-"""Paths whose place relative to the workspace is kept."""
-_MOST_LOOKS = 50
-"""Times that the callers of one function that opens one file are looked at."""
+MAX_PATHS = 2_000
+MAX_OPENERS = 8
+"""Openers recorded for one path."""
+_MAX_PATH_CHARACTERS = 300
+"""Longest recorded path in characters."""
+_MAX_CACHED = 20_000
+"""Number of paths whose relative form is cached."""
+_MAX_LOOKS = 50
+"""How often the callers of a function that opens a file are inspected, for each file."""
 _CACHE = "__pycache__"
-_STARTS = {"subprocess.Popen", "os.posix_spawn"}
+_START_EVENTS = {"subprocess.Popen", "os.posix_spawn"}
 
 
 class FileTrace:
-    """The openers of files of the workspace, from now on.
+    """Records the openers of the workspace's files, from its creation on.
 
     The opener is the file whose code forms the path: the nearest one on the stack that didn't get the path as
     an argument.
@@ -38,16 +38,16 @@ class FileTrace:
     def __init__(self, names: list[str], root: str) -> None:
         self._root, self._names = os.path.realpath(root) + os.sep, set(names)
         self._paths: dict[str, str] = {}
-        self._looks: dict[tuple[str, object], int] = {}
+        self._look_counts: dict[tuple[str, object], int] = {}
         self.opened: dict[str, list[str]] = {}
-        """Openers by path; a path that only libraries open has none."""
+        """Openers by path; none for a path that only libraries open."""
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, args: tuple[Any, ...]) -> None:
-        if event != "open" and event != "sqlite3.connect" and event not in _STARTS:
+        if event != "open" and event != "sqlite3.connect" and event not in _START_EVENTS:
             return
         try:
-            if event in _STARTS:
+            if event in _START_EVENTS:
                 for word in [args[0], *(args[1] or ())]:
                     self._note(word)
             elif event == "sqlite3.connect" or _reads(args):
@@ -57,18 +57,18 @@ class FileTrace:
 
     def _note(self, opened: object) -> None:
         path = self._relative(opened)
-        if path not in self._names or len(path) > _LONGEST:
+        if path not in self._names or len(path) > _MAX_PATH_CHARACTERS:
             return
         frame: Any = sys._getframe(2)
         while frame is not None and not self._relative(frame.f_code.co_filename):
             frame = frame.f_back
-        place = (path, frame and frame.f_code)
-        looks = self._looks.get(place, 0)
-        if looks >= _MOST_LOOKS or (path not in self.opened and len(self.opened) >= MOST_PATHS):
+        key = (path, frame and frame.f_code)
+        look_count = self._look_counts.get(key, 0)
+        if look_count >= _MAX_LOOKS or (path not in self.opened and len(self.opened) >= MAX_PATHS):
             return
-        self._looks[place] = looks + 1
+        self._look_counts[key] = look_count + 1
         opener, openers = self._opener(frame, path), self.opened.setdefault(path, [])
-        if opener and opener not in (path, *openers) and len(openers) < MOST_OPENERS:
+        if opener and opener not in (path, *openers) and len(openers) < MAX_OPENERS:
             openers.append(opener)
 
     def _opener(self, frame: Any, path: str) -> str:
@@ -83,7 +83,7 @@ class FileTrace:
         return outermost
 
     def _gets(self, frame: Any, path: str) -> bool:
-        """Whether the code of a frame has got the path as an argument."""
+        """Return whether the code of a frame got the path as an argument."""
         code = frame.f_code
         arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         if not arguments:
@@ -92,23 +92,25 @@ class FileTrace:
         return any(self._relative(values.get(name)) == path for name in arguments)
 
     def _relative(self, path: object) -> str:
-        """A path relative to the workspace, of a module's cache that of its source; empty for any other."""
+        """Return a path relative to the workspace, for a cache file that of its source; else an empty
+        string.
+        """
         if isinstance(path, bytes):
             path = os.fsdecode(path)
         if not isinstance(path, (str, pathlib.PurePath)):
             return ""
-        whole = os.path.join(os.getcwd(), str(path))
-        if whole not in self._paths:
-            if len(self._paths) >= _MOST_KNOWN:
+        full_path = os.path.join(os.getcwd(), str(path))
+        if full_path not in self._paths:
+            if len(self._paths) >= _MAX_CACHED:
                 self._paths.clear()
-            self._paths[whole] = self._find(whole)
-        return self._paths[whole]
+            self._paths[full_path] = self._find(full_path)
+        return self._paths[full_path]
 
-    def _find(self, whole: str) -> str:
-        real = os.path.realpath(whole)
-        if not real.startswith(self._root):
+    def _find(self, full_path: str) -> str:
+        real_path = os.path.realpath(full_path)
+        if not real_path.startswith(self._root):
             return ""
-        folder, name = os.path.split(real[len(self._root) :])
+        folder, name = os.path.split(real_path[len(self._root) :])
         if os.path.basename(folder) == _CACHE:
             folder, name = os.path.dirname(folder), name.partition(".")[0] + ".py"
         path = os.path.join(folder, name)

@@ -1,4 +1,4 @@
-"""Report each test of a pytest session, and tell the tests' own doing from that of the code under test.
+"""Report each test of a pytest session, and tell effects of the tests from effects of the code under test.
 
 In the sandbox's archive with reporter.py; standard library only.
 """
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from coder.verify.inside.skips import Skips
 
 MESSAGE = 4000
-"""Characters of one test's message."""
-_EXPECTED = {"xfail", "__unittest_expecting_failure__"}
-"""Keywords of a test that is marked as one that fails; pytest.xfail() in the code under test gives none."""
+"""Longest message of one test in characters."""
+_XFAIL_KEYWORDS = {"xfail", "__unittest_expecting_failure__"}
+"""Keywords of a test marked as expected to fail; pytest.xfail() in the code under test sets none."""
 
 
 def run_pytest(
@@ -34,7 +34,7 @@ def run_pytest(
     is_proof: bool = False,
 ) -> int:
     """Run pytest in this process."""
-    import pytest  # before the workspace is on the path: a pytest.py there is not the one to ask
+    import pytest  # import before the workspace is on the path, as it may hold a pytest.py
 
     pytest.hookimpl(hookwrapper=True, tryfirst=True)(PytestPlugin.pytest_runtest_makereport)
     pytest.hookimpl(trylast=True)(PytestPlugin.pytest_collection_modifyitems)
@@ -42,7 +42,7 @@ def run_pytest(
     start_path.drop_shadowed()
     plugin = PytestPlugin(report, skips, untouched, only, is_proof=is_proof)
     plugins: list[Any] = [plugin]
-    # All of the named tests run, whatever else can't be collected, and whatever -x says.
+    # All named tests run, even if other files can't be collected or -x is given.
     options = ["--continue-on-collection-errors", "--maxfail=0"] if only else []
     if is_proof:
         options += ["--tb=no"]
@@ -69,30 +69,31 @@ class PytestPlugin:
         self._reached: set[str] = set()
 
     def pytest_load_initial_conftests(self, early_config: Any) -> None:
-        """The settings are known, and no conftest.py is loaded."""
+        """Report the settings, before any conftest.py is loaded."""
         self._report.write(setup=self._untouched.setup_of(early_config))
 
     def pytest_sessionstart(self, session: Any) -> None:
-        """The session may end early."""
+        """Keep the session, so that it can be ended early."""
         self._session = session
 
     def pytest_plugin_registered(self, plugin: Any) -> None:
-        """A plugin is there, also one that was before this one."""
+        """Check a plugin, also one registered before this plugin."""
         self._untouched.check_plugin(getattr(plugin, "__file__", None))
 
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
-        """Leave out the tests that weren't asked for; all run where none of those is there."""
-        # A test by its own name, or by its file's where that could not be collected.
-        wanted = [item for item in items if {item.nodeid, item.nodeid.partition("::")[0]} & self._only]
-        if wanted and len(wanted) < len(items):
-            config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
-            items[:] = wanted
+        """Leave out the tests that weren't asked for; if none of those exists, all run."""
+        # A test is found by its name, or by its file's name if the file could not be collected.
+        requested = [item for item in items if {item.nodeid, item.nodeid.partition("::")[0]} & self._only]
+        if requested and len(requested) < len(items):
+            config.hook.pytest_deselected(items=[item for item in items if item not in requested])
+            items[:] = requested
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
-        """Look at the exception; pytest makes the report.
+        """Record the exception before or after pytest makes its report.
 
-        pytest's own part for unittest puts a skip of its own in the place of one of unittest's, and the
-        exception of a TestCase where there was none: it is looked at before that, or else after it.
+        pytest's support for unittest replaces unittest's skip exceptions by its own, and adds the exception
+        of a
+        TestCase if there was none: an existing exception is recorded before that, a new one after it.
         """
         self._places.pop(item.nodeid, None)
         self._reached.discard(item.nodeid)
@@ -103,7 +104,7 @@ class PytestPlugin:
             self._look(item, call.excinfo)
 
     def _look(self, item: Any, excinfo: Any) -> None:
-        """Note the files of an exception's frames, and whether it reached the code."""
+        """Record the files of an exception's frames, and whether the code was reached."""
         if excinfo is not None:
             frames = [(str(entry.path), str(entry.name)) for entry in excinfo.traceback]
             self._places[item.nodeid] = [path for path, _ in frames]
@@ -111,25 +112,25 @@ class PytestPlugin:
                 self._reached.add(item.nodeid)
 
     def pytest_collectstart(self, collector: Any) -> None:
-        """A file is imported, which may never end."""
+        """Report the start of an import, which may never end."""
         self._report.running(collector.nodeid)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """The test begins."""
+        """Report the start of a test."""
         self._report.running(nodeid, is_test=True)
 
     def pytest_runtest_logfinish(self) -> None:
-        """It has ended."""
+        """Report the end of a test."""
         self._report.running()
 
     def pytest_exception_interact(self, node: Any, call: Any) -> None:
-        """A file that can't be imported for want of an added name fails all of its tests."""
+        """Mark a file that can't be imported for lack of an added name, which fails all its tests."""
         cause = call.excinfo.value.__cause__ if call.when == "collect" else None
         if cause is not None and self._skips.lack_what_is_added(cause):
             self._reached.add(node.nodeid)
 
     def pytest_collectreport(self, report: Any) -> None:
-        """A file that can't be collected is a failed test, and so is one that the code under test skips."""
+        """Report a file that can't be collected, or that the code under test skips, as a failed test."""
         self._report.running()
         if report.failed:
             self._failed(report, reached=report.nodeid in self._reached)
@@ -137,9 +138,9 @@ class PytestPlugin:
             self._skipped(report)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """The call decides, set-up and tear-down if they fail; skips that the tests decide don't count."""
+        """Report a result: the call decides, and failing set-up or tear-down; skips by tests don't count."""
         if report.skipped and hasattr(report, "wasxfail"):
-            if _EXPECTED.isdisjoint(report.keywords):
+            if _XFAIL_KEYWORDS.isdisjoint(report.keywords):
                 self._report.test(report.nodeid, False, f"xfailed by the code under test: {report.wasxfail}")
         elif report.skipped:
             self._skipped(report)
@@ -151,7 +152,7 @@ class PytestPlugin:
                 self._failed(report, reached=reached)
 
     def _failed(self, report: Any, *, reached: bool) -> None:
-        self._report.test(report.nodeid, False, _told(report), reached=reached)
+        self._report.test(report.nodeid, False, _failure_text(report), reached=reached)
         if reached and self._is_proof and self._session is not None:
             self._session.shouldfail = "one failure is proof"
 
@@ -162,22 +163,22 @@ class PytestPlugin:
             self._report.test(report.nodeid, False, f"skipped by the code under test: {report.longrepr}")
 
 
-def _told(report: Any) -> str:
-    """What pytest says of a failure: what was wrong (its lines with an E) before the test's source."""
+def _failure_text(report: Any) -> str:
+    """Return pytest's text on a failure: the error lines (marked E) before the test's source."""
     text = getattr(report, "longreprtext", "") or str(report.longrepr or "")
     lines = text.splitlines()
-    wrong = "\n".join(line[1:].strip() for line in lines if line.startswith("E "))[: MESSAGE // 2]
-    rest = "\n".join(line for line in lines if not line.startswith("E "))
-    return f"{wrong}\n{rest[len(wrong) - MESSAGE + 1 :]}" if wrong else rest
+    error_lines = "\n".join(line[1:].strip() for line in lines if line.startswith("E "))[: MESSAGE // 2]
+    other_lines = "\n".join(line for line in lines if not line.startswith("E "))
+    return f"{error_lines}\n{other_lines[len(error_lines) - MESSAGE + 1 :]}" if error_lines else other_lines
 
 
 class OnlyFiles:
-    """Keeps pytest from importing other test files than those of the tests that are asked for."""
+    """Keeps pytest from importing test files other than those of the requested tests."""
 
     def __init__(self, only: list[str]) -> None:
         self._names = {name.partition("::")[0].rpartition("/")[2] for name in only}
 
     def pytest_ignore_collect(self, collection_path: Any) -> Any:
-        """Ignore files of other names."""
+        """Ignore Python files of other names."""
         is_other = collection_path.suffix == ".py" and collection_path.name not in self._names
         return True if is_other and collection_path.name != "__init__.py" else None

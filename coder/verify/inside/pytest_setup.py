@@ -1,4 +1,4 @@
-"""Where pytest takes its settings and plugins from.
+"""Find the sources of pytest's settings and plugins.
 
 In the sandbox's archive with reporter.py; standard library only.
 """
@@ -13,7 +13,7 @@ import start_path  # type: ignore[import-not-found]  # beside this file
 
 
 class Untouched:
-    """Has pytest take its settings as before the work, and refuses files that the change brings.
+    """Makes pytest use its settings from before the work, and refuses files that the change brings.
 
     Such a file can't be settings or a plugin. Paths are relative to the workspace.
     """
@@ -22,10 +22,10 @@ class Untouched:
         self._root = start_path.ROOT
         self._brought, self._setup = set(brought), setup
         self.refused: dict[str, str] = {}
-        """Messages by path."""
+        """Messages on refused files, by path."""
 
     def options(self) -> list[str]:
-        """Options of pytest for the settings as before the work; they come before the command's own."""
+        """Return options of pytest for the settings from before the work; the command's options follow."""
         if self._setup is None:
             return []
         config = self._setup["config"]
@@ -41,16 +41,16 @@ class Untouched:
         return ["-c", config, *options] if os.path.exists(config) else options
 
     def setup_of(self, config: Any) -> dict[str, Any]:
-        """The settings of a configuration; a file that the change brings is refused."""
+        """Return the sources of a configuration; a settings file that the change brings is refused."""
         file = getattr(config, "inipath", None) or getattr(config, "inifile", None)
         root = getattr(config, "rootpath", None) or config.rootdir
-        cut = config.known_args_namespace.confcutdir or root
+        cut_dir = config.known_args_namespace.confcutdir or root
         path = self._relative(str(file)) if file is not None else None
         if path in self._brought:
             self._refuse(path, "settings of pytest")
-        paths = [self._relative(one) for one in sys.path]
+        paths = [self._relative(path_entry) for path_entry in sys.path]
         return {
-            "config": path, "rootdir": self._relative(str(root)), "confcutdir": self._relative(str(cut)),
+            "config": path, "rootdir": self._relative(str(root)), "confcutdir": self._relative(str(cut_dir)),
             "paths": [path for path in paths if path.partition("/")[0] not in ("..", ".")],
         }  # fmt: skip
 

@@ -1,18 +1,18 @@
-"""Run a Python test command inside the sandbox, and report which tests ran and that it came to its end.
+"""Run a Python test command inside the sandbox, and report which tests ran and whether it ran to the end.
 
 In the sandbox's archive with pytest_plugin.py and tamper_checks.py; standard library of Python 3.8 only. An
 exit code of 0 proves nothing by itself: code under test can call `os._exit(0)`.
 
     python3 launch reporter CONFIG -m pytest ARGS… | -m unittest ARGS… | FILE ARGS…
 
-CONFIG is JSON, removed once it is read: {"rows": descriptor of keeper.py's, "now": path that gets the
-running test, "ours": paths that hold tests, "names": files and folders of the workspace, "only": names of the
-tests to run, none for all, "brought": new files, "root": the workspace, "setup": pytest's settings before the
-work, or null, "proof": null, or what a change adds, and seconds for one test: the first that fails by the
-code ends all, "trace": whether opened files are reported}.
-Rows are {"begin": 1}, {"setup": its settings}, {"test": id, "passed": bool, "message": text, "reached": true
-where it failed by what the code does} …, {"opened": openers by path} …, {"end": code}. In a script, whose
-report nobody reads, a failure that the exit code would hide makes it 1.
+CONFIG is JSON, removed once it is read: {"rows": descriptor of keeper.py, "now": path of the file that holds
+the running test, "ours": paths that hold tests, "names": files and folders of the workspace, "only": names
+of the tests to run, empty for all, "brought": new files, "root": the workspace, "setup": pytest's settings
+before the work, or null, "proof": null, or the additions of a change and the seconds for one test, where
+the first failure in the code ends all tests, "trace": whether opened files are reported}.
+Rows are {"begin": 1}, {"setup": pytest's settings}, {"test": id, "passed": bool, "message": text, "reached":
+true if the code under test caused the failure} …, {"opened": openers by path} …, {"end": code}. In a
+script, whose report is never read, a failure that the exit code would hide makes it 1.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ for _beside in (
     "skips",
     "unittest_run",
 ):
-    del sys.modules[_beside]  # the code under test may have a module of that name, and means its own
+    del sys.modules[_beside]  # the code under test may import modules of its own with these names
 
-_LONGEST_NAME = 500
-_SHORT = 200
-_MOST_TOLD = 500
-_OPENED_AT_ONCE = 20
-"""Paths of a row."""
+_MAX_NAME_CHARACTERS = 500
+_SHORT_CHARACTERS = 200
+_MAX_LONG_MESSAGES = 500
+_PATHS_PER_ROW = 20
+"""Number of paths in a row."""
 
 
 class RowReporter:
@@ -68,40 +68,45 @@ class RowReporter:
         os.set_inheritable(rows, False)
         self._now = os.open(now, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._pid = os.getpid()
-        self._told = 0
+        self._failure_count = 0
 
     def write(self, **row: object) -> None:
-        """Send one row; a forked child of the tests sends none."""
+        """Send one row; forked children of the tests send none."""
         if os.getpid() == self._pid:
             os.write(self._rows, json.dumps(row).encode())
 
     def running(self, name: object = "", *, is_test: bool = False) -> None:
-        """Note what runs from now on, nothing by default; the file is overwritten each time."""
+        """Record the test that runs from now on, or none; the file is overwritten each time."""
         self._timer.cancel()
         if is_test and self._limit_s is not None:
             self._timer = threading.Timer(self._limit_s, self._end_late, (name,))
             self._timer.daemon = True
             self._timer.start()
         if os.getpid() == self._pid:
-            content = str(name)[:_LONGEST_NAME].encode("utf-8", "replace")
+            content = str(name)[:_MAX_NAME_CHARACTERS].encode("utf-8", "replace")
             os.ftruncate(self._now, os.pwrite(self._now, content, 0) if content else 0)
 
     def _end_late(self, name: object) -> None:
-        """End all tests: this one runs past its limit, and so has failed."""
+        """End all tests, as this test has exceeded its time limit and so has failed."""
         self.test(name, False, f"It ran past its limit of {self._limit_s:g} s.", reached=True)
         self.write(end=1)
         os._exit(1)
 
     def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
-        """One test's result; after many failures, messages are short."""
-        self._told += not passed
-        most = MESSAGE if self._told <= _MOST_TOLD else _SHORT
-        more = {"reached": True} if reached else {}
-        self.write(test=str(name)[:_LONGEST_NAME], passed=bool(passed), message=str(message)[-most:], **more)
+        """Report one test's result; after many failures, messages are short."""
+        self._failure_count += not passed
+        max_characters = MESSAGE if self._failure_count <= _MAX_LONG_MESSAGES else _SHORT_CHARACTERS
+        extra_fields = {"reached": True} if reached else {}
+        self.write(
+            test=str(name)[:_MAX_NAME_CHARACTERS],
+            passed=bool(passed),
+            message=str(message)[-max_characters:],
+            **extra_fields,
+        )
 
 
 class FailureReporter(RowReporter):
-    """Keeps only whether a test failed, and prints it."""
+    """Reporter for scripts that only records whether a test failed, and prints the failure."""
 
     def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
         self.failed, self._tell = False, tell
@@ -109,35 +114,35 @@ class FailureReporter(RowReporter):
         self._limit_s, self._timer = None, threading.Timer(0, os.getpid)
 
     def write(self, **row: Any) -> None:
-        """Tell where pytest takes its settings from; nobody reads another row."""
+        """Pass on pytest's settings, and drop all other rows."""
         if "setup" in row:
             self._tell(row["setup"])
 
     def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
-        """Note one test's result."""
+        """Record one test's result."""
         if not passed and not self.failed:
             print(f"{name}: {message}", file=sys.stderr)
         self.failed = self.failed or not passed
 
 
 def run_file(report: RowReporter, args: list[str], ours: list[str]) -> int:
-    """Run one file as `__main__`; it is one test. A `sys.exit` from elsewhere than the tests fails it."""
+    """Run one file as `__main__`, which counts as one test. A `sys.exit` outside the tests fails it."""
     sys.argv = list(args)
     sys.path[0] = os.path.dirname(os.path.abspath(args[0]))
     report.running(args[0])
     try:
         runpy.run_path(args[0], run_name="__main__")
     except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else (0 if error.code is None else 1)
+        exit_code = error.code if isinstance(error.code, int) else (0 if error.code is None else 1)
         frames = traceback.extract_tb(error.__traceback__)
         raised_in = _own_code(frames[-1].filename, ours) if frames else ""
-        if code == 0 and raised_in:
+        if exit_code == 0 and raised_in:
             report.test(args[0], False, f"sys.exit() in {raised_in} ended the tests early")
             return 1
-        if code and not isinstance(error.code, int):
+        if exit_code and not isinstance(error.code, int):
             print(error.code, file=sys.stderr)
-        report.test(args[0], code == 0, f"exit code {code}")
-        return code
+        report.test(args[0], exit_code == 0, f"exit code {exit_code}")
+        return exit_code
     except BaseException:  # noqa: BLE001 - whatever the test raised is its result
         traceback.print_exc()
         report.test(args[0], False, traceback.format_exc())
@@ -147,29 +152,29 @@ def run_file(report: RowReporter, args: list[str], ours: list[str]) -> int:
 
 
 def main(config_path: str, args: list[str]) -> int:
-    """Run the command and report; the exit code is the command's."""
+    """Run the command and report; return the command's exit code."""
     with open(config_path, encoding="utf-8") as file:
         config = json.load(file)
     os.unlink(config_path)
     proof = config.get("proof")
-    now = os.path.join(config["root"], config["now"])
-    report = RowReporter(config["rows"], now, limit_s=proof["limit_s"] if proof else None)
+    running_path = os.path.join(config["root"], config["now"])
+    report = RowReporter(config["rows"], running_path, limit_s=proof["limit_s"] if proof else None)
     report.write(begin=1)
     paths = Untouched(config["brought"], config["setup"])
     root, names = config["root"], config["names"]
-    added = added_names.AddedNames(proof["added"], names, root) if proof else None
-    skips = Skips(config["ours"], names, added=added, root=root)
+    added_names_of_change = added_names.AddedNames(proof["added"], names, root) if proof else None
+    skips = Skips(config["ours"], names, added=added_names_of_change, root=root)
     trace = file_trace.FileTrace(names, root) if config.get("trace") else None
-    code = _run(report, args, skips, paths, config.get("only", ()), is_proof=proof is not None)
+    exit_code = _run(report, args, skips, paths, config.get("only", ()), is_proof=proof is not None)
     opened = sorted(trace.opened.items()) if trace is not None else []
-    for first in range(0, len(opened), _OPENED_AT_ONCE):
-        report.write(opened=dict(opened[first : first + _OPENED_AT_ONCE]))
-    report.write(end=code & 0xFF)
-    return code
+    for start in range(0, len(opened), _PATHS_PER_ROW):
+        report.write(opened=dict(opened[start : start + _PATHS_PER_ROW]))
+    report.write(end=exit_code & 0xFF)
+    return exit_code
 
 
 def main_of_script(args: list[str], tell: Callable[[dict[str, Any]], None]) -> int:
-    """Run a command of a user's script; exit code 0 only if its tests came to their end.
+    """Run a command of a user's script; return exit code 0 only if its tests ran to the end.
 
     Args:
         tell: called with pytest's settings.
@@ -186,18 +191,18 @@ def main_of_script(args: list[str], tell: Callable[[dict[str, Any]], None]) -> i
 
 
 def guard_exits(ours: list[str]) -> None:
-    """End this process with 1 if the code under test leaves it otherwise than by an exception."""
-    pid, leave, posix = os.getpid(), os._exit, sys.modules["posix"]
+    """End this process with exit code 1 if the code under test leaves it other than by an exception."""
+    pid, original_exit, posix = os.getpid(), os._exit, sys.modules["posix"]
 
     def guarded(way_out: Any) -> Any:
-        def early(*args: Any) -> Any:
+        def guarded_call(*args: Any) -> Any:
             caller = sys._getframe(1).f_code.co_filename
-            if os.getpid() == pid and (args == (0,) if way_out is leave else _own_code(caller, ours)):
+            if os.getpid() == pid and (args == (0,) if way_out is original_exit else _own_code(caller, ours)):
                 os.write(2, f"{way_out.__name__} ended the tests early\n".encode())
-                leave(1)
+                original_exit(1)
             return way_out(*args)
 
-        return early
+        return guarded_call
 
     for name in ("_exit", "execv", "execve"):
         setattr(os, name, guarded(getattr(os, name)))
@@ -205,9 +210,9 @@ def guard_exits(ours: list[str]) -> None:
 
 
 def _own_code(path: str, ours: list[str]) -> str:
-    """The relative path of a file in the workspace that holds no tests; empty for any other."""
-    here, path = os.path.realpath(os.getcwd()) + os.sep, os.path.realpath(path)
-    return path[len(here) :] if path.startswith(here) and not is_ours(path[len(here) :], ours) else ""
+    """Return the relative path of a workspace file that holds no tests; empty for any other file."""
+    root, path = os.path.realpath(os.getcwd()) + os.sep, os.path.realpath(path)
+    return path[len(root) :] if path.startswith(root) and not is_ours(path[len(root) :], ours) else ""
 
 
 def _run(
@@ -219,7 +224,7 @@ def _run(
     *,
     is_proof: bool = False,
 ) -> int:
-    before = tamper_checks.deciding()
+    originals = tamper_checks.deciding_objects()
     if args[:2] == ["-m", "pytest"]:
         with contextlib.suppress(ImportError):  # it may lie in a folder of PYTHONPATH
             importlib.import_module("pytest")
@@ -231,7 +236,7 @@ def _run(
         code = run_unittest(report, args[2:], skips, list(only), is_proof=is_proof)
     else:
         code = run_file(report, args, skips.ours)
-    for name in tamper_checks.changed(before):
+    for name in tamper_checks.changed(originals):
         report.test(name, False, f"the code under test replaces {name}, and with it what decides")
     for name in tamper_checks.strangers(skips.ours, skips.root):
         report.test(name, False, f"the code under test puts another module in the place of {name}")

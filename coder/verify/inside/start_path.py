@@ -1,7 +1,7 @@
-"""Put the workspace's folders of PYTHONPATH aside until the tools of testing are imported.
+"""Take the workspace's folders of PYTHONPATH off the path until the testing tools are imported.
 
-In the sandbox's archive with reporter.py; standard library only. Whoever imports this first takes no module
-from those folders, where a change could bring one in the place of the standard library's or of pytest's.
+In the sandbox's archive with reporter.py; standard library only. A program that imports this file first
+imports no module from those folders, where a change could shadow the standard library or pytest.
 """
 
 from __future__ import annotations
@@ -11,45 +11,46 @@ import sys
 from importlib.machinery import PathFinder
 
 FOLDER = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-"""Holds the archive with this file."""
+"""Folder of the archive with this file."""
 ROOT = os.path.dirname(FOLDER)
 """The workspace."""
-_NAMED = {os.path.realpath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep)}
-_ASIDE = [
+_PYTHONPATH_FOLDERS = {os.path.realpath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep)}
+_REMOVED = [
     path
     for path in sys.path[1:]
-    if os.path.realpath(path) in _NAMED and f"{os.path.realpath(path)}{os.sep}".startswith(ROOT + os.sep)
+    if os.path.realpath(path) in _PYTHONPATH_FOLDERS
+    and f"{os.path.realpath(path)}{os.sep}".startswith(ROOT + os.sep)
 ]
-_FOLDERS = tuple(_ASIDE)
-_STANDARD = os.path.dirname(os.__file__) + os.sep
-_RUNNERS = ("pytest", "_pytest")
-"""They decide, and tests that import them mean those that run them."""
-sys.path[1:] = [path for path in sys.path[1:] if path not in _ASIDE]
+_REMOVED_FOLDERS = tuple(_REMOVED)
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
+_TEST_RUNNERS = ("pytest", "_pytest")
+"""Packages that decide, and that tests import as the packages that run them."""
+sys.path[1:] = [path for path in sys.path[1:] if path not in _REMOVED]
 
 
 def restore() -> None:
-    """Have those folders on the path again."""
-    sys.path[1:1] = _ASIDE
-    _ASIDE.clear()
+    """Put those folders back on the path."""
+    sys.path[1:1] = _REMOVED
+    _REMOVED.clear()
 
 
 def drop_shadowed() -> None:
-    """Forget what pytest imported of packages that the project itself has: its tests mean its own.
+    """Forget modules that pytest imported from packages that the project shadows, as its tests expect.
 
-    pytest keeps what it imported. Modules of the standard library stay, whatever the project has.
+    pytest keeps its references. Modules of the standard library stay, even if the project shadows them.
     """
-    folders = [sys.path[0], *_FOLDERS]
-    for name in {name.partition(".")[0] for name in sys.modules}.difference(_RUNNERS):
+    folders = [sys.path[0], *_REMOVED_FOLDERS]
+    for name in {name.partition(".")[0] for name in sys.modules}.difference(_TEST_RUNNERS):
         if not _is_installed(name):
             continue
         spec = PathFinder.find_spec(name, folders)
-        if spec is not None and spec.loader is not None:  # else a folder that happens to have this name
-            for module in [one for one in sys.modules if one.partition(".")[0] == name]:
+        if spec is not None and spec.loader is not None:  # without a loader, it is only a folder of this name
+            for module in [key for key in sys.modules if key.partition(".")[0] == name]:
                 del sys.modules[module]
 
 
 def _is_installed(name: str) -> bool:
-    """Whether a module was imported from installed packages."""
+    """Return whether a module was imported from installed packages."""
     file = getattr(sys.modules.get(name), "__file__", None) or ""
-    is_standard = file.startswith(_STANDARD) and "-packages" + os.sep not in file
+    is_standard = file.startswith(_STANDARD_LIBRARY) and "-packages" + os.sep not in file
     return bool(file) and not is_standard and not file.startswith(FOLDER + os.sep)

@@ -1,7 +1,7 @@
-"""Check that the tools of testing still decide, after the code under test has run.
+"""Check that the testing tools are unchanged after the code under test has run.
 
 In the sandbox's archive with reporter.py; standard library only. Code that shares a process with its tests
-can do anything in it, so this finds the plain ways of changing the tools, and no clever one.
+can do anything in it, so these checks find simple changes of the tools, and miss elaborate ones.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CLASSES = (
     unittest.TestProgram,
     unittest.TestLoader,
 )
-_WRONG = """\
+_WRONG_TESTS = """\
 import math
 import unittest
 import pytest
@@ -64,10 +64,10 @@ class Test{0}(unittest.TestCase):
     def test_{0}_equal(self):
         self.assertEqual({1}, {2})
 """
-_TESTS = 6
+_TEST_COUNT = 6
 
 
-def deciding() -> dict[str, object]:
+def deciding_objects() -> dict[str, object]:
     """Return the current functions and classes that decide, by name."""
     objects: dict[str, object] = {name: getattr(builtins, name, None) for name in _BUILTINS}
     objects.update((f"math.{name}", value) for name, value in vars(math).items())
@@ -80,46 +80,46 @@ def deciding() -> dict[str, object]:
     return objects
 
 
-def changed(before: dict[str, object]) -> list[str]:
-    """Names whose values were replaced."""
-    now = deciding()
-    return [name for name, value in before.items() if now.get(name) is not value]
+def changed(originals: dict[str, object]) -> list[str]:
+    """Return the names whose values were replaced."""
+    current = deciding_objects()
+    return [name for name, value in originals.items() if current.get(name) is not value]
 
 
 def strangers(ours: list[str], root: str) -> list[str]:
     """Return test files (`ours`, relative to `root`) whose loaded module comes from elsewhere."""
     files = [path for path in ours if os.path.basename(path).startswith("test_") and path.endswith(".py")]
-    real = {os.path.realpath(os.path.join(root, path)) for path in files}
+    real_paths = {os.path.realpath(os.path.join(root, path)) for path in files}
     paths = []
     for path in files:
-        dotted = path[:-3].replace("/", ".")
-        for name in {dotted, dotted.rpartition(".")[2]}:
+        module_name = path[:-3].replace("/", ".")
+        for name in {module_name, module_name.rpartition(".")[2]}:
             module = sys.modules.get(name)
             origin = getattr(getattr(module, "__spec__", None), "origin", None)
-            if module is not None and (origin is None or os.path.realpath(origin) not in real):
+            if module is not None and (origin is None or os.path.realpath(origin) not in real_paths):
                 paths.append(path)
     return paths
 
 
 def pytest_still_fails_what_is_wrong() -> bool:
-    """Whether wrong tests with random names fail when they run here."""
+    """Return whether wrong tests with random names fail when they run here."""
     import pytest
 
-    name, low = os.urandom(6).hex(), int.from_bytes(os.urandom(2), "little")
-    plugin = _Seen()
-    hidden = {key: os.environ.pop(key, None) for key in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    name, number = os.urandom(6).hex(), int.from_bytes(os.urandom(2), "little")
+    plugin = _OutcomePlugin()
+    hidden_variables = {key: os.environ.pop(key, None) for key in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, f"test_{name}.py")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(_WRONG.format(name, low, low + 1))
+            file.write(_WRONG_TESTS.format(name, number, number + 1))
         options = ["-q", "-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider", "--noconftest"]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             code = pytest.main([*options, path], plugins=[plugin])
-    os.environ.update({key: value for key, value in hidden.items() if value is not None})
-    return code == 1 and plugin.outcomes == ["failed"] * _TESTS
+    os.environ.update({key: value for key, value in hidden_variables.items() if value is not None})
+    return code == 1 and plugin.outcomes == ["failed"] * _TEST_COUNT
 
 
-class _Seen:
+class _OutcomePlugin:
     def __init__(self) -> None:
         self.outcomes: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Report each test of a run of unittest.
+"""Report each test of a unittest run.
 
 In the sandbox's archive with reporter.py; standard library only.
 """
@@ -25,18 +25,18 @@ def run_unittest(
 
     class ReportingRunner(unittest.TextTestRunner):
         def run(self, test: Any) -> Any:
-            wanted = [one for one in _flat(test) if one.id() in only]
-            return super().run(unittest.TestSuite(wanted) if wanted else test)
+            requested = [test_case for test_case in _flat_tests(test) if test_case.id() in only]
+            return super().run(unittest.TestSuite(requested) if requested else test)
 
-    runner = ReportingRunner(resultclass=_reporting(report, skips, is_proof))
+    runner = ReportingRunner(resultclass=_result_class(report, skips, is_proof))
     program = unittest.main(module=None, argv=["unittest", *args], exit=False, testRunner=runner)
     if not program.result.testsRun:
         return _NO_TESTS
     return 0 if program.result.wasSuccessful() else 1
 
 
-def _reporting(report: RowReporter, skips: Skips, is_proof: bool) -> Any:
-    """A class of unittest's results that reports each test."""
+def _result_class(report: RowReporter, skips: Skips, is_proof: bool) -> Any:
+    """Return a unittest result class that reports each test."""
 
     class ReportingResult(unittest.TextTestResult):
         def startTest(self, test: unittest.TestCase) -> None:
@@ -83,8 +83,8 @@ def _reporting(report: RowReporter, skips: Skips, is_proof: bool) -> Any:
     return ReportingResult
 
 
-def _flat(suite: Any) -> list[Any]:
-    """Every test of a suite."""
+def _flat_tests(suite: Any) -> list[Any]:
+    """Return all tests of a suite."""
     if not isinstance(suite, unittest.TestSuite):
         return [suite]
-    return [test for part in suite for test in _flat(part)]
+    return [test for part in suite for test in _flat_tests(part)]

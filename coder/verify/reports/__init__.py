@@ -1,4 +1,4 @@
-"""Reports of test runners, read into lines: what failed, where, expected and actual.
+"""Reports of test runners, read into lines: the failing test, its place, the expected and actual values.
 
-They come from the sandbox of the code under test: data, bounded, never trusted. Read runners, failures.
+Reports come from the sandbox of the code under test: bounded data, never trusted. Read runners, failures.
 """

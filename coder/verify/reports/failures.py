@@ -1,4 +1,4 @@
-"""One failed test of a report: its message, the place that it names, the expected and the actual value."""
+"""One failed test of a report: its message, its place in a file, and the expected and actual values."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,14 +8,14 @@ from coder.base.text.paths_in_text import PrintedPaths
 from coder.base.text.sanitize import printable
 from coder.run.message import CheckLine
 
-MOST_LINES = 50_000
-MOST_MESSAGE = 4000
-_NAME = 500
-_MOST = 64 * 1024
-"""Characters of a text that are searched for places."""
-_MOST_IN_ALL = 1 << 20
-_MOST_COMPARED = 4096
-_VALUE = 500
+MAX_LINES = 50_000
+MAX_MESSAGE = 4000
+_NAME_CHARACTERS = 500
+_SEARCHED_CHARACTERS = 64 * 1024
+"""Characters of a text that are searched for places in files."""
+_TOTAL_SEARCHED_CHARACTERS = 1 << 20
+_COMPARED_CHARACTERS = 4096
+_VALUE_CHARACTERS = 500
 _PLACES = (
     re.compile(r'File "(?P<path>[^"\n]{1,1000})", line (?P<line>\d{1,7})'),  # Python
     re.compile(
@@ -50,28 +50,28 @@ class RunnerReport:
 
     lines: tuple[CheckLine, ...]
     complete: bool = True
-    """The report came to its own end; False where it was cut off."""
+    """Whether the report has its end; False if it was cut off."""
 
 
 class PrintedPlaces:
-    """Finds the places that programs print, for the files of one workspace."""
+    """Finds the places in files that programs print, among the files of one workspace."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = PrintedPaths(paths)
-        self._left = _MOST_IN_ALL
+        self._characters_left = _TOTAL_SEARCHED_CHARACTERS
 
-    def may_look(self, text: str) -> bool:
-        """Whether this text is searched too: only the first failures of a long report are."""
-        self._left -= len(text)
-        return self._left >= 0
+    def can_search(self, text: str) -> bool:
+        """Return whether this text is searched, too: only the first failures of a long report are."""
+        self._characters_left -= len(text)
+        return self._characters_left >= 0
 
     def resolve(self, printed: str) -> str | None:
-        """The workspace's path for a printed one; None where several may be meant."""
+        """Return the workspace's path for a printed path; None if it is ambiguous."""
         return self._paths.find(printed)
 
     def all(self, text: str, *, folder: str = "") -> Iterator[tuple[str, int]]:
         """Yield the places that a text names, in order; a bare name is searched in `folder` first."""
-        part = text[:_MOST]
+        part = text[:_SEARCHED_CHARACTERS]
         matches = sorted((match.start(), match) for pattern in _PLACES for match in pattern.finditer(part))
         for _, match in matches:
             path = self._paths.find(match["path"], folder=folder)
@@ -79,23 +79,28 @@ class PrintedPlaces:
                 yield path, int(match["line"])
 
     def first(self, text: str, *, folder: str = "") -> tuple[str, int] | tuple[None, None]:
-        """The first place that a text names, or two Nones."""
+        """Return the first place that a text names, or two Nones."""
         return next(self.all(text, folder=folder), (None, None))
 
     def last(self, text: str) -> tuple[str, int] | tuple[None, None]:
-        """Return the last place that a text names, the end of a Python traceback; or two Nones."""
+        """Return the last place that a text names, which is the end of a Python traceback; or two Nones."""
         places = list(self.all(text))
         return places[-1] if places else (None, None)
 
 
-def compared(text: str) -> tuple[str | None, str | None]:
-    """Expected and actual value of a failed assertion as printed (by default actual first), or two Nones."""
-    part = text[:_MOST_COMPARED]
+def compared_values(text: str) -> tuple[str | None, str | None]:
+    """Return the expected and actual value of a failed assertion as printed, or two Nones.
+
+    The actual value is taken to come first unless the format says otherwise.
+    """
+    part = text[:_COMPARED_CHARACTERS]
     matches = [match for pattern in _PATTERNS if (match := pattern.search(part))]
     if not matches:
         return None, None
-    first = min(matches, key=lambda match: match.start())
-    return first["expected"].strip()[:_VALUE], first["actual"].strip()[:_VALUE]
+    first_match = min(matches, key=lambda match: match.start())
+    return first_match["expected"].strip()[:_VALUE_CHARACTERS], first_match["actual"].strip()[
+        :_VALUE_CHARACTERS
+    ]
 
 
 def failed_line(
@@ -107,15 +112,15 @@ def failed_line(
     line: int | None = None,
     folder: str = "",
 ) -> CheckLine:
-    """A failed test, with its values, and its place as given (`path`) or as its message names it."""
-    message = printable(message).strip()[:MOST_MESSAGE]
+    """Return a failed test with its values, and its place: `path` if given, else as the message names it."""
+    message = printable(message).strip()[:MAX_MESSAGE]
     expected = actual = None
-    if places.may_look(message):
-        expected, actual = compared(message)
+    if places.can_search(message):
+        expected, actual = compared_values(message)
         if path is None:
             path, line = places.first(message, folder=folder)
     return CheckLine(
-        name=printable(name)[:_NAME],
+        name=printable(name)[:_NAME_CHARACTERS],
         passed=False,
         message=message,
         expected=expected,
@@ -126,5 +131,5 @@ def failed_line(
 
 
 def passed_line(name: str) -> CheckLine:
-    """A test that passed."""
-    return CheckLine(name=printable(name)[:_NAME], passed=True)
+    """Return the line of a test that passed."""
+    return CheckLine(name=printable(name)[:_NAME_CHARACTERS], passed=True)

@@ -1,4 +1,4 @@
-"""Readers of `go test -json`, cargo's output, jest's JSON and JUnit XML; None for what is no such report."""
+"""Read reports: `go test -json`, cargo's output, jest's JSON and JUnit XML; None for any other text."""
 
 import json
 import re
@@ -9,64 +9,67 @@ from xml.parsers import expat
 
 from coder.run.message import CheckLine
 from coder.verify.reports.failures import (
-    MOST_LINES,
-    MOST_MESSAGE,
+    MAX_LINES,
+    MAX_MESSAGE,
     PrintedPlaces,
     RunnerReport,
     failed_line,
     passed_line,
 )
 
-_NAME = 500
-_DEEPEST = 64
+_NAME_CHARACTERS = 500
+_MAX_DEPTH = 64
 _GO_NOISE = ("=== RUN", "=== PAUSE", "=== CONT", "=== NAME", "--- FAIL", "--- PASS", "FAIL\t", "ok  \t")
 
 
 def read_go(text: str, places: PrintedPlaces) -> RunnerReport | None:
-    """Tests as `package.Test/sub`; a package that can't be built is one failed line (`go doc test2json`).
+    """Read tests as `package.Test/sub`; a package that can't be built is one failed line (`go doc
+    test2json`).
 
-    A parent that fails only because of a subtest is left out: the subtest says why.
+    A parent that fails only because of a subtest is left out, as the subtest has the reason.
     """
     output: dict[tuple[str, str], list[str]] = {}
-    ended: dict[tuple[str, str], bool] = {}
-    """By package and test; the package itself has the empty test."""
+    results: dict[tuple[str, str], bool] = {}
+    """Results by package and test; the test name is empty for the package itself."""
     events = _go_events(text)
     for event in events:
         action = event["Action"]
         package = str(event.get("Package") or str(event.get("ImportPath") or "").partition(" ")[0])
-        key = package, str(event.get("Test") or "")[:_NAME]
+        key = package, str(event.get("Test") or "")[:_NAME_CHARACTERS]
         if action in ("output", "build-output"):
             output.setdefault(key, []).append(str(event.get("Output", "")))
-        elif action in ("pass", "fail", "build-fail") and len(ended) < MOST_LINES:
-            ended[key] = action == "pass"
+        elif action in ("pass", "fail", "build-fail") and len(results) < MAX_LINES:
+            results[key] = action == "pass"
     if not events:
         return None
-    failed = [key for key, passed in ended.items() if not passed and key[1]]
-    explained = {_above(key, ended) for key in failed} | {(package, "") for package, _ in failed}
+    failed_keys = [key for key, passed in results.items() if not passed and key[1]]
+    explained_keys = {_parent_key(key, results) for key in failed_keys} | {
+        (package, "") for package, _ in failed_keys
+    }
     lines = []
-    for key, passed in ended.items():
+    for key, passed in results.items():
         package, test = key
         name = f"{package}.{test}" if test else package
-        if not passed and key not in explained:
+        if not passed and key not in explained_keys:
             pieces = [piece for piece in output.get(key, ()) if not piece.strip().startswith(_GO_NOISE)]
             lines.append(failed_line(name, "".join(pieces), places, folder=package))
         elif passed and test:
             lines.append(passed_line(name))
-    return RunnerReport(tuple(lines), complete=any(not test for _, test in ended))
+    return RunnerReport(tuple(lines), complete=any(not test for _, test in results))
 
 
-def _above(key: tuple[str, str], ended: Collection[tuple[str, str]]) -> tuple[str, str]:
-    """The nearest test that a subtest is part of; its package where none is known."""
+def _parent_key(key: tuple[str, str], known_keys: Collection[tuple[str, str]]) -> tuple[str, str]:
+    """Return the nearest known test that contains a subtest; its package if there is none."""
     package, test = key
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         test = test.rpartition("/")[0]
-        if not test or (package, test) in ended:
+        if not test or (package, test) in known_keys:
             break
     return package, test
 
 
 def render_go(text: str) -> str:
-    """Convert the output to that of a run without `-json`."""
+    """Return the output as a run without `-json` prints it."""
     pieces = [str(event.get("Output", "")) for event in _go_events(text)]
     pieces += [f"{line}\n" for line in text.splitlines() if not line.startswith("{")]
     return "".join(pieces)
@@ -93,7 +96,7 @@ _BACKTRACE = re.compile(r"^stack backtrace:\n(?:(?:   |note: ).*\n?)*", re.MULTI
 
 
 def read_cargo(stdout: str, stderr: str, places: PrintedPlaces) -> RunnerReport | None:
-    """Tests by their paths in the crate; code that can't be compiled is one failed line each error."""
+    """Read tests by their paths in the crate; each compile error is one failed line."""
     lines = _cargo_tests(stdout, places)
     if lines is None and (errors := list(_CARGO_BUILD.finditer(stderr))):
         lines = [
@@ -106,37 +109,37 @@ def read_cargo(stdout: str, stderr: str, places: PrintedPlaces) -> RunnerReport 
             )
             for match in errors[:20]
         ]
-    return RunnerReport(tuple(lines[:MOST_LINES])) if lines is not None else None
+    return RunnerReport(tuple(lines[:MAX_LINES])) if lines is not None else None
 
 
 def _cargo_tests(stdout: str, places: PrintedPlaces) -> list[CheckLine] | None:
-    how: dict[str, bool] = {}
+    results: dict[str, bool] = {}
     output: dict[str, list[str]] = {}
-    about: list[str] | None = None
+    section: list[str] | None = None
     is_report = False
     for line in stdout.splitlines():
         if test := _CARGO_TEST.match(line):
-            about = None
+            section = None
             if test["how"] != "ignored":
-                how[test["name"]] = test["how"] == "ok" and how.get(test["name"], True)
+                results[test["name"]] = test["how"] == "ok" and results.get(test["name"], True)
         elif heading := _CARGO_SAID.match(line):
-            about = output.setdefault(heading["name"], [])
+            section = output.setdefault(heading["name"], [])
         elif line == "failures:" or line.startswith("test result: "):
-            is_report, about = True, None
-        elif about is not None:
-            about.append(line)
+            is_report, section = True, None
+        elif section is not None:
+            section.append(line)
         is_report = is_report or line.startswith("running ")
     if not is_report:
         return None
     messages = {name: _BACKTRACE.sub("", "\n".join(lines)) for name, lines in output.items()}
     return [
         passed_line(name) if passed else failed_line(name, messages.get(name, ""), places)
-        for name, passed in how.items()
+        for name, passed in results.items()
     ]
 
 
 def read_jest(text: str, places: PrintedPlaces) -> RunnerReport | None:
-    """Tests as `file > describe > name`; a file that can't be run is one failed line."""
+    """Read tests as `file > describe > name`; a file that can't be run is one failed line."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -145,10 +148,10 @@ def read_jest(text: str, places: PrintedPlaces) -> RunnerReport | None:
         return None
     lines = []
     for file in filter(_is_object, document["testResults"]):
-        printed = str(file.get("name", ""))
-        path = places.resolve(printed) or printed
+        printed_path = str(file.get("name", ""))
+        path = places.resolve(printed_path) or printed_path
         tests = [test for test in file.get("assertionResults") or [] if _is_object(test)]
-        for test in tests[:MOST_LINES]:
+        for test in tests[:MAX_LINES]:
             name = " > ".join([path, *map(str, test.get("ancestorTitles") or []), str(test.get("title", ""))])
             if test.get("status") == "passed":
                 lines.append(passed_line(name))
@@ -157,15 +160,15 @@ def read_jest(text: str, places: PrintedPlaces) -> RunnerReport | None:
                 lines.append(failed_line(name, message, places))
         if file.get("status") == "failed" and all(test.get("status") != "failed" for test in tests):
             lines.append(failed_line(path, str(file.get("message", "")), places))
-    return RunnerReport(tuple(lines[:MOST_LINES]))
+    return RunnerReport(tuple(lines[:MAX_LINES]))
 
 
 def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
 
-class _Refused(Exception):
-    """It has a document type (and so entities), another root, or too deep elements."""
+class _RefusedDocument(Exception):
+    """The document has a document type (and so entities), another root, or elements nested too deeply."""
 
 
 @dataclass(slots=True)
@@ -176,7 +179,7 @@ class _Case:
     texts: list[str] = field(default_factory=list)
 
     def tell(self, text: str) -> None:
-        if sum(map(len, self.texts)) < 2 * MOST_MESSAGE:
+        if sum(map(len, self.texts)) < 2 * MAX_MESSAGE:
             self.texts.append(text)
 
     def line(self, places: PrintedPlaces) -> CheckLine:
@@ -186,8 +189,8 @@ class _Case:
             return passed_line(name)
         file, line = self.attributes.get("file"), self.attributes.get("line", "")
         path = places.resolve(file) if file else None
-        at = int(line) if path and line.isdecimal() and len(line) < 8 else None
-        return failed_line(name, "".join(self.texts), places, path=path, line=at)
+        line_number = int(line) if path and line.isdecimal() and len(line) < 8 else None
+        return failed_line(name, "".join(self.texts), places, path=path, line=line_number)
 
 
 class _Cases:
@@ -199,13 +202,13 @@ class _Cases:
         self._case: _Case | None = None
 
     def doctype(self, *_: object) -> None:
-        raise _Refused
+        raise _RefusedDocument
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if (not self._open and tag not in ("testsuites", "testsuite")) or len(self._open) == _DEEPEST:
-            raise _Refused
+        if (not self._open and tag not in ("testsuites", "testsuite")) or len(self._open) == _MAX_DEPTH:
+            raise _RefusedDocument
         self._open.append(tag)
-        if tag == "testcase" and len(self.cases) < MOST_LINES:
+        if tag == "testcase" and len(self.cases) < MAX_LINES:
             self._case = _Case(attributes)
             self.cases.append(self._case)
         elif self._case is not None and tag in ("failure", "error"):
@@ -226,14 +229,14 @@ class _Cases:
 
 
 def read_junit(content: bytes, places: PrintedPlaces) -> RunnerReport | None:
-    """Tests as `classname::name`, as far as the document can be read."""
+    """Read tests as `classname::name`, as far as the document can be read."""
     cases, complete = _Cases(), True
-    parser = expat.ParserCreate()  # knows no namespaces: names are read as they are written
+    parser = expat.ParserCreate()  # ignores namespaces
     parser.StartDoctypeDeclHandler, parser.CharacterDataHandler = cases.doctype, cases.data
     parser.StartElementHandler, parser.EndElementHandler = cases.start, cases.end
     try:
         parser.Parse(content, True)
-    except _Refused:
+    except _RefusedDocument:
         return None
     except (expat.ExpatError, ValueError, LookupError):
         complete = False

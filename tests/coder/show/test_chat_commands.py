@@ -5,8 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.base.errors import UsageError
-from coder.people.chat.chat_terminal import completed
-from coder.show.chat_commands import COMMANDS, ChatCommand, help_rows, is_message, parse_line, why_not_now
+from coder.people.chat.chat_terminal import complete
+from coder.show.chat_commands import (
+    COMMANDS,
+    ChatCommand,
+    help_rows,
+    is_message,
+    parse_line,
+    reason_against_command,
+)
 
 
 def test_a_command_has_a_name_and_the_rest_of_its_line() -> None:
@@ -43,9 +50,9 @@ def test_help_lists_every_command() -> None:
 def test_commands_are_completed_at_the_beginning_and_paths_elsewhere() -> None:
     paths = ["calc.py", "src/calc.py", "test_calc.py"]
 
-    assert completed("/te", paths) == ["/test"]
-    assert completed("/add src", paths) == ["src/calc.py"]
-    assert completed("look at ", paths) == []
+    assert complete("/te", paths) == ["/test"]
+    assert complete("/add src", paths) == ["src/calc.py"]
+    assert complete("look at ", paths) == []
 
 
 def test_several_lines_at_once_are_one_message_unless_all_are_commands_or_lone_answers() -> None:
@@ -55,6 +62,6 @@ def test_several_lines_at_once_are_one_message_unless_all_are_commands_or_lone_a
 
 
 def test_an_unknown_command_at_a_question_is_answered_with_the_nearest_name() -> None:
-    assert "There is no command /cots; did you mean cost" in why_not_now("/cots")
-    assert "answer this question first" in why_not_now("/cost")
-    assert "answer this question first" in why_not_now("!ls")
+    assert "There is no command /cots; did you mean cost" in reason_against_command("/cots")
+    assert "answer this question first" in reason_against_command("/cost")
+    assert "answer this question first" in reason_against_command("!ls")

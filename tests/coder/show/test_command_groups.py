@@ -9,8 +9,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from coder.people.cli.app import app
-from coder.show.command_groups import OTHER, SECTIONS, Commands
-from coder.show.flags import ALL
+from coder.show.command_groups import OTHER_OPTIONS, SECTIONS, Commands
+from coder.show.flags import HELP_ALL
 from tests.coder.people.cli.console import Console
 
 LONG = (("solve",), ("fix",), ("chat",), ("resume",), ("approve",), ("fork",), ("bench", "run"))
@@ -27,7 +27,7 @@ def command(*names: str) -> tuple[TyperCommand, Context]:
 
 def whole_help(context: Context) -> str:
     """The help of --help-all."""
-    context.meta[ALL] = True
+    context.meta[HELP_ALL] = True
     return context.get_help()
 
 
@@ -52,7 +52,7 @@ def test_each_option_of_a_long_help_is_in_one_section_and_none_is_left_over(name
     assert [heading for heading in shown if heading != "Arguments"] == [
         heading for heading in SECTIONS if heading in shown
     ]
-    assert OTHER not in shown
+    assert OTHER_OPTIONS not in shown
 
 
 def test_the_help_of_solve_has_every_section() -> None:

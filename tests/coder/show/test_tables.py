@@ -82,7 +82,7 @@ def test_a_narrow_terminal_leaves_out_the_columns_of_the_highest_rank_first(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
     columns = (Column("run", is_whole=True), Column("kind", rank=2), Column("folder", rank=1))
-    ranked = TextTable((*columns, Column("task", least=20)), [("run_1", "K" * 12, "F" * 9, "T" * 60)])
+    ranked = TextTable((*columns, Column("task", min_width=20)), [("run_1", "K" * 12, "F" * 9, "T" * 60)])
 
     row = shown(Screen(), monkeypatch, [ranked])[-1]
     piped = shown(StringIO(), monkeypatch, [ranked])

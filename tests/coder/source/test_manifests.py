@@ -94,7 +94,7 @@ def test_the_users_own_indexes_take_the_place_of_the_public_ones(tmp_path: Path)
     (tmp_path / ".npmrc").write_text("registry=https://n.example/\n//n.example/:_authToken=secret\n")
 
     found = find_indexes(
-        {"PIP_EXTRA_INDEX_URL": "file:///x http://b.example/y"}, home=tmp_path, more=("c.example",)
+        {"PIP_EXTRA_INDEX_URL": "file:///x http://b.example/y"}, home=tmp_path, extra_hosts=("c.example",)
     )
 
     assert found.hosts == ("a.example:8443", "b.example", "n.example", "c.example")

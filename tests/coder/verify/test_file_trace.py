@@ -13,7 +13,7 @@ from coder.run.stored_file import StoredFile
 from coder.run.target import Target, decides
 from coder.run.task import Task
 from coder.verify.finding import Finding
-from coder.verify.inside.file_trace import MOST_PATHS
+from coder.verify.inside.file_trace import MAX_PATHS
 from coder.verify.test_command import run_tests
 from sandbox import Limits, Sandbox
 from tests.coder.run.test_ownership import PROMPT, cases
@@ -174,12 +174,12 @@ async def test_a_trace_names_the_file_whose_code_forms_a_path(command: str, box:
 
 async def test_a_trace_ends_after_its_most_paths(box: Sandbox) -> None:
     test = "import pathlib\n\ndef test_p():\n    for path in pathlib.Path('d').iterdir(): path.read_text()\n"
-    files = {f"d/{n}": "" for n in range(MOST_PATHS + 200)}
+    files = {f"d/{n}": "" for n in range(MAX_PATHS + 200)}
 
     run = await traced(box, {**files, "test_it.py": test}, "pytest -q")
 
     assert run.passed
-    assert len(run.opened) == MOST_PATHS
+    assert len(run.opened) == MAX_PATHS
 
 
 @pytest.mark.parametrize("name", ["joined from a variable", "all of a folder", "given to the code"])

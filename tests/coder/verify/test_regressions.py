@@ -3,7 +3,7 @@
 from coder.run.event_types import BaselineTaken, BaselineTest
 from coder.run.message import CheckLine
 from coder.verify.finding import Finding, finding_of
-from coder.verify.regressions import is_red_as_before, judge, new_reds, red_in, without_flaky
+from coder.verify.regressions import failures_in, is_red_as_before, judge, new_failures_of, without_flaky
 from sandbox import Result
 
 
@@ -95,8 +95,8 @@ def test_only_where_all_that_fails_is_in_edited_files_they_are_what_is_red() -> 
     run = ran(**{"t.py::x": False, "y.py::x": False, "fine": True})
     known = before(**{"t.py::x": True, "y.py::x": True, "fine": True})
 
-    assert red_in({"t.py"}, run.lines, known, mends=False) == ()
-    assert red_in({"t.py", "y.py"}, run.lines, known, mends=False) == ("t.py::x", "y.py::x")
+    assert failures_in({"t.py"}, run.lines, known, mends=False) == ()
+    assert failures_in({"t.py", "y.py"}, run.lines, known, mends=False) == ("t.py::x", "y.py::x")
 
 
 def test_what_was_red_before_counts_where_it_is_to_be_mended_or_nothing_else_is_red() -> None:
@@ -104,18 +104,18 @@ def test_what_was_red_before_counts_where_it_is_to_be_mended_or_nothing_else_is_
     known = before(**{"t.py::x": True, "old.py::x": False})
     all_red = before(**{"t.py::x": False, "old.py::x": False})
 
-    assert red_in({"t.py"}, run.lines, known, mends=False) == ("t.py::x",)
-    assert red_in({"t.py"}, run.lines, known, mends=True) == ()
-    assert red_in({"t.py"}, run.lines, all_red, mends=False) == ("t.py::x",)
+    assert failures_in({"t.py"}, run.lines, known, mends=False) == ("t.py::x",)
+    assert failures_in({"t.py"}, run.lines, known, mends=True) == ()
+    assert failures_in({"t.py"}, run.lines, all_red, mends=False) == ("t.py::x",)
 
 
 def test_what_passed_before_and_fails_now_is_run_alone_where_it_is_little() -> None:
     many = [f"t{i}" for i in range(11)]
     known = BaselineTaken(passed=True, tests=tuple(BaselineTest(name=name, passed=True) for name in many))
 
-    assert new_reds(ran(a=False, b=True), before(a=True, b=True)) == ("a",)
-    assert new_reds(ran(**dict.fromkeys(many, False)), known) == ()
-    assert new_reds(ran(a=False, complete=False), before(a=True)) == ()
+    assert new_failures_of(ran(a=False, b=True), before(a=True, b=True)) == ("a",)
+    assert new_failures_of(ran(**dict.fromkeys(many, False)), known) == ()
+    assert new_failures_of(ran(a=False, complete=False), before(a=True)) == ()
 
 
 def test_a_suite_is_red_as_before_where_nothing_new_fails_and_nothing_is_missing() -> None:

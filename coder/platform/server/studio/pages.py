@@ -1,4 +1,4 @@
-"""The pages, and the stream that a page of a run follows."""
+"""The pages of the studio, and the stream that the page of a run follows."""
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -17,24 +17,24 @@ from coder.platform.server.problems import Problem
 from coder.platform.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, check_access
 from coder.platform.server.serving import Caller, Serving
 from coder.platform.server.studio.rendering import PageRoute, fragment, page
-from coder.platform.server.studio.run_view import MOST, RunView, part_of
+from coder.platform.server.studio.run_view import MAX_ENTRIES, RunView, part_of
 from coder.run.run import summarize
 from coder.run.settings import Approved
 from coder.run.termination import join_names
 
-_LISTED, _REPORTS = 50, 500
-"""Runs, and reports, of a list."""
-_KEPT = 16
-"""Runs whose latest entries are kept."""
-_OF_REPORTS = (
+_LISTED_RUNS, _LISTED_REPORTS = 50, 500
+"""Number of runs, and of reports, in a list."""
+_CACHED_VIEWS = 16
+"""Number of runs whose latest entries are cached."""
+_REPORT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-"""The policy of their pages."""
+"""Content security policy of reports."""
 
 
 class NewTask(BaseModel, frozen=True, extra="forbid"):
-    """The fields of the form."""
+    """The fields of the form for a new task."""
 
     prompt: str
     folder: str = ""
@@ -44,13 +44,13 @@ class NewTask(BaseModel, frozen=True, extra="forbid"):
 
 
 def routes(serving: Serving) -> APIRouter:
-    """The pages of a server."""
+    """Return the routes of the pages."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
     @router.get("/")
     async def runs(caller: Reads) -> Response:
-        rows = await serving.rows.newest(caller, _LISTED)
-        outside = await serving.rows.outside(caller, _LISTED)
+        rows = await serving.rows.newest(caller, _LISTED_RUNS)
+        outside = await serving.rows.outside(caller, _LISTED_RUNS)
         note = ""
         if outside:
             folders = one_line(join_names([*dict.fromkeys(outside)]), width=300)
@@ -84,31 +84,31 @@ def routes(serving: Serving) -> APIRouter:
 
 
 def _add_run(router: APIRouter, serving: Serving) -> None:
-    kept: OrderedDict[str, RunView] = OrderedDict()
+    views: OrderedDict[str, RunView] = OrderedDict()
 
-    async def shown_of(run: str, caller: Caller) -> RunView:
+    async def current_view(run: str, caller: Caller) -> RunView:
         await check_access(serving, caller, run)
-        view = kept.setdefault(run, RunView(serving.log, run))
-        kept.move_to_end(run)
-        if len(kept) > _KEPT:
-            kept.popitem(last=False)
+        view = views.setdefault(run, RunView(serving.log, run))
+        views.move_to_end(run)
+        if len(views) > _CACHED_VIEWS:
+            views.popitem(last=False)
         await view.catch_up()
         return view
 
     @router.get("/studio/{run}")
     async def run_page(run: str, caller: Reads, before: Seq = 0, only: Seq = 0) -> Response:
-        view = await shown_of(run, caller)
-        first, last = (only, only) if only else (max(1, before - MOST), before - 1)
-        is_part = last > 0
+        view = await current_view(run, caller)
+        first_seq, last_seq = (only, only) if only else (max(1, before - MAX_ENTRIES), before - 1)
+        is_part = last_seq > 0
         return page(
             "run",
             one_line(view.state.task.prompt, width=200),
             run=run,
-            now=Markup(_now(view, caller)),
+            now=Markup(_status_html(view, caller)),
             seq=view.seq,
-            entries=await part_of(serving.log, run, first, last) if is_part else view.entries,
+            entries=await part_of(serving.log, run, first_seq, last_seq) if is_part else view.entries,
             is_whole=bool(only),
-            earlier=0 if only else first if is_part else view.begin,
+            earlier=0 if only else first_seq if is_part else view.begin,
             is_part=is_part,
         )
 
@@ -119,13 +119,13 @@ def _add_run(router: APIRouter, serving: Serving) -> None:
         after: Seq = 0,
         last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
     ) -> Response:
-        view = await shown_of(run, caller)
+        view = await current_view(run, caller)
         messages = _messages(serving, view, caller, after if last_event_id is None else last_event_id)
         return StreamingResponse(messages, media_type=SSE, headers={"X-Accel-Buffering": "no"})
 
 
-def _now(view: RunView, caller: Caller) -> str:
-    """Render the status of a run, above its entries."""
+def _status_html(view: RunView, caller: Caller) -> str:
+    """Return the status of a run as HTML, shown above its entries."""
     state = view.state
     question_id, question = view.question or ("", None)
     return fragment(
@@ -134,7 +134,7 @@ def _now(view: RunView, caller: Caller) -> str:
 
 
 async def _messages(serving: Serving, view: RunView, caller: Caller, latest: int) -> AsyncIterator[str]:
-    """Stream what is new after an event; a message's id is the number of its last event."""
+    """Stream the entries after an event; a message's id is the number of its last event."""
     yield "retry: 1000\n\n"
     if latest + 1 < view.begin:
         yield "event: behind\ndata:\n\n"
@@ -145,9 +145,9 @@ async def _messages(serving: Serving, view: RunView, caller: Caller, latest: int
                 yield ": \n\n"
                 continue
             await view.catch_up()
-            seq = view.seq  # before the entries, to which another reader's look may add
-            html = [fragment("entry", one, view.run) for one in view.entries if one.seq > latest]
-            lines = "".join([*html, _now(view, caller)]).split("\n")
+            seq = view.seq  # before reading the entries, as another reader may add some
+            html = [fragment("entry", entry, view.run) for entry in view.entries if entry.seq > latest]
+            lines = "".join([*html, _status_html(view, caller)]).split("\n")
             latest = seq
             yield f"id: {latest}\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
     if not serving.is_closing:
@@ -155,7 +155,7 @@ async def _messages(serving: Serving, view: RunView, caller: Caller, latest: int
 
 
 def _add_reports(router: APIRouter, folder: Path | None) -> None:
-    """Serve the HTML files below a folder, in pages that can't load or read anything of ours."""
+    """Serve the HTML files below a folder, in pages that can't load or read other pages of the server."""
 
     @router.get("/reports")
     async def reports(caller: Reads, name: str = "") -> Response:
@@ -166,18 +166,18 @@ def _add_reports(router: APIRouter, folder: Path | None) -> None:
     async def report(caller: Reads, name: str) -> Response:
         if (file := _reports(folder).get(name)) is None:
             raise Problem(404, f"There is no report {name!r}.", "It isn't below the folder.", "See: /reports")
-        return HTMLResponse(file.read_bytes(), headers={"Content-Security-Policy": _OF_REPORTS})
+        return HTMLResponse(file.read_bytes(), headers={"Content-Security-Policy": _REPORT_POLICY})
 
 
 def _reports(folder: Path | None) -> dict[str, Path]:
-    """Reports by name; a link out of the folder is none."""
+    """Return reports by name, without links out of the folder."""
     if folder is None:
         return {}
-    files = sorted(folder.rglob("*.html"))[:_REPORTS]
+    files = sorted(folder.rglob("*.html"))[:_LISTED_REPORTS]
     return {
         name: file
         for file in files
-        if (name := file.relative_to(folder).as_posix()).isprintable()  # else no link can name it
+        if (name := file.relative_to(folder).as_posix()).isprintable()  # other names can't be linked
         and file.is_file()
         and file.resolve().is_relative_to(folder.resolve())
     }

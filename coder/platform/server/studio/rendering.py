@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @cache
 def templates() -> "Environment":
-    """Templates of the pages. Raises UsageError: jinja2 is missing."""
+    """Return the templates of the pages. Raises MissingExtra: jinja2 is missing."""
     try:
         from jinja2 import Environment, PackageLoader
     except ImportError as error:
@@ -42,12 +42,12 @@ def _digest(text: str) -> str:
 
 
 def page(name: str, title: str, *, status: int = 200, **values: object) -> HTMLResponse:
-    """A page, by the name of its template."""
+    """Return a page, by the name of its template."""
     return HTMLResponse(templates().get_template(f"{name}.html.j2").render(title=title, **values), status)
 
 
 def fragment(name: str, *values: object) -> str:
-    """HTML of a macro of `parts`."""
+    """Return the HTML of a macro in `parts`."""
     return str(getattr(templates().get_template("parts.html.j2").module, name)(*values))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from coder.engine.participants.text_work import with_givens
+from coder.engine.participants.text_work import with_prompt_code
 from coder.environment.workbench import Workbench
 from coder.models.scripted import Scripted
 from coder.run.find_target import find_target
@@ -27,7 +27,7 @@ def answered(code: str, *, prompt: str = PROMPT, model: str = "a/b") -> str | No
     first = started(Task(prompt=prompt)).model_copy(update={"model": model})
     state: State = state_of([first])
     target = find_target(state.task, state.files)
-    return with_givens({"solution.py": code}, state, target)["solution.py"]
+    return with_prompt_code({"solution.py": code}, state, target)["solution.py"]
 
 
 def test_an_answer_without_the_imports_and_helpers_of_the_prompt_gets_them() -> None:
@@ -60,7 +60,7 @@ def test_a_file_that_only_the_model_names_is_the_one_that_was_asked_for(
     task = Task(prompt=prompt, checks=("assert add(2, 3) == 5",))
     state = state_of([started(task)])
 
-    assert with_givens(files, state, find_target(task, {})) == taken
+    assert with_prompt_code(files, state, find_target(task, {})) == taken
 
 
 @pytest.mark.parametrize(("strategy", "opens"), [("repair", False), ("one-shot", False), ("act", True)])

@@ -1,6 +1,6 @@
 """How a function is begun for a model that goes on with it."""
 
-from coder.engine.sampling.outline import finished, missing_function, outline
+from coder.engine.sampling.outline import missing_function, outline, without_cut_statement
 from coder.source.python_names import parse_source
 
 SOURCE = (
@@ -49,8 +49,8 @@ def test_nothing_is_begun_where_nobody_says_how_it_is_called() -> None:
 
 
 def test_a_body_that_was_cut_off_ends_with_its_last_whole_line() -> None:
-    assert finished("def f():\n    x = 1\n    return [x,") == "def f():\n    x = 1\n"
-    assert finished("def f():\n    return 1\nThat was it.") == "def f():\n    return 1\n"
+    assert without_cut_statement("def f():\n    x = 1\n    return [x,") == "def f():\n    x = 1\n"
+    assert without_cut_statement("def f():\n    return 1\nThat was it.") == "def f():\n    return 1\n"
 
 
 def test_the_missing_function_is_the_one_that_a_prompt_ends_in() -> None:

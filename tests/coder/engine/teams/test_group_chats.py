@@ -149,7 +149,7 @@ class InCode:
         last = state.last
         if last is not None and (last.kind == "choice" or last.author == "bert"):
             return Selector((C, D)).next(state)
-        return (B if last is not None and last.author == "anna" else A).taking_part(())
+        return (B if last is not None and last.author == "anna" else A).participant_for(())
 
 
 async def test_a_rule_in_python_may_leave_a_turn_to_a_model_that_picks() -> None:

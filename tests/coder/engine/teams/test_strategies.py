@@ -137,7 +137,7 @@ class MortalLog(MemoryLog):
         if len(self.types) >= self.lasts:
             raise Killed
         self.types += [draft.type for draft in drafts]
-        return await super().append(run, drafts, after=after, token=token)
+        return await super().append(run, drafts, next_in_order=after, token=token)
 
 
 async def killed(task: Task, model: Scripted, settings: Settings, log: MortalLog) -> str:
@@ -304,7 +304,7 @@ def test_where_no_session_can_be_had_a_model_repairs() -> None:
 
 @pytest.mark.parametrize(("context", "taken"), [(None, "act"), (8191, "repair"), (8192, "act")])
 def test_a_model_that_reads_little_does_not_act(context: int | None, taken: str) -> None:
-    assert strategy_for(Settings(), TASK, model="a/b", able=Abilities(context=context)) == taken
+    assert strategy_for(Settings(), TASK, model="a/b", abilities=Abilities(context=context)) == taken
 
 
 @pytest.mark.parametrize(

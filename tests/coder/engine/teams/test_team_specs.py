@@ -171,7 +171,7 @@ async def test_half_of_a_character_in_a_plan_keeps_nobody_from_the_next_turn() -
 @pytest.mark.parametrize("text", ["\n" * 60_000, "\n " * 60_000, "@@\n" * 60_000, "a/" * 60_000])
 def test_an_answer_or_a_task_of_any_length_is_read_in_no_time(text: str) -> None:
     began = time.process_time()
-    Member("fast").says(text, ("safe",))
+    Member("fast").message_of(text, ("safe",))
     speaks_tools(text)
     wants_plan(state_of([started(Task(prompt=text), plan=None)]))
 
@@ -476,7 +476,7 @@ def test_a_team_comes_back_from_its_json_as_it_was(members: list[Member], data: 
 async def test_a_team_from_python_that_is_no_data_is_asked_for_again() -> None:
     class Own:
         def next(self, state: Any) -> Any:
-            return CODER.taking_part(())
+            return CODER.participant_for(())
 
     log = MemoryLog()
     run = await solve(TASK, team=Own(), model=Scripted([WRONG]), log=log)

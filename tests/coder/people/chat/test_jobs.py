@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
-from coder.people.cli.session_commands import told_jobs
+from coder.people.cli.session_commands import run_jobs_command
 from tests.coder.engine.participants.test_acting import call
 from tests.coder.people.chat.test_acting_chat import heard, talk
 
@@ -13,16 +13,16 @@ from tests.coder.people.chat.test_acting_chat import heard, talk
 async def test_what_runs_in_the_background_is_listed_and_ended_and_the_model_is_told(folder: Path) -> None:
     leave = [call("bash", command="exec sleep 1000", background=True)]
     async with talk(folder, leave, "It runs.", "I see.") as (session, model):
-        before = await told_jobs(session, [])
+        before = await run_jobs_command(session, [])
         await session.say("start it")
-        listed = await told_jobs(session, [])
+        listed = await run_jobs_command(session, [])
         pid = listed.split()[1]
-        stopped = await told_jobs(session, ["stop", pid])
-        after = await told_jobs(session, [])
+        stopped = await run_jobs_command(session, ["stop", pid])
+        after = await run_jobs_command(session, [])
         with pytest.raises(UsageError, match=f"Nothing of pid {pid} runs"):
-            await told_jobs(session, ["stop", pid])
+            await run_jobs_command(session, ["stop", pid])
         with pytest.raises(UsageError, match="/jobs stop PID"):
-            await told_jobs(session, ["end", pid])
+            await run_jobs_command(session, ["end", pid])
         await session.say("and now?")
 
     assert (before, after) == ("nothing runs in the background",) * 2

@@ -22,12 +22,12 @@ class Opening:
 
     def __init__(self, *, failing: int = 0) -> None:
         self.failing, self.opened, self.open = failing, 0, 0
-        self.begun = asyncio.Event()
+        self.has_begun = asyncio.Event()
 
     @asynccontextmanager
     async def __call__(self, policy: Policy) -> AsyncIterator[Sandbox]:
         self.opened += 1
-        self.begun.set()
+        self.has_begun.set()
         if self.opened <= self.failing:
             raise SandboxBroken("It can't be opened just now.")
         async with open_sandbox(policy) as box:
@@ -73,7 +73,7 @@ async def test_what_could_not_be_prepared_is_opened_with_the_message(folder: Pat
 async def test_who_leaves_at_once_leaves_no_sandbox_behind(folder: Path) -> None:
     kept, opening, task = KeptEnvironment(), Opening(), asked(folder)
     kept.prepare(task, Settings(), {"sandbox": opening})
-    await opening.begun.wait()
+    await opening.has_begun.wait()
 
     await kept.close()
 

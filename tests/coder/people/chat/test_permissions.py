@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import MachineError
-from coder.people.chat.permissions import FILE, Allowed, Permissions
+from coder.people.chat.permissions import PERMISSIONS_FILE, Permissions, ProjectPermissions
 
 
 def test_what_is_allowed_in_a_project_holds_there_later_and_in_no_other(tmp_path: Path, folder: Path) -> None:
-    Permissions(tmp_path / "data", folder).write(Allowed(hosts=("pypi.org",)))
-    Permissions(tmp_path / "data", tmp_path).write(Allowed(auto=True))
+    Permissions(tmp_path / "data", folder).write(ProjectPermissions(hosts=("pypi.org",)))
+    Permissions(tmp_path / "data", tmp_path).write(ProjectPermissions(auto=True))
 
-    assert Permissions(tmp_path / "data", folder).allowed == Allowed(hosts=("pypi.org",))
-    assert Permissions(tmp_path / "data", folder / "below").allowed == Allowed()
-    assert stat.S_IMODE((tmp_path / "data" / FILE).stat().st_mode) == 0o600
+    assert Permissions(tmp_path / "data", folder).allowed == ProjectPermissions(hosts=("pypi.org",))
+    assert Permissions(tmp_path / "data", folder / "below").allowed == ProjectPermissions()
+    assert stat.S_IMODE((tmp_path / "data" / PERMISSIONS_FILE).stat().st_mode) == 0o600
 
 
 def test_a_file_that_can_not_be_read_is_said_and_allows_nothing(tmp_path: Path, folder: Path) -> None:
-    (tmp_path / FILE).write_text('{"projects": {"/": {"hosts": 1}}}')
+    (tmp_path / PERMISSIONS_FILE).write_text('{"projects": {"/": {"hosts": 1}}}')
 
-    with pytest.raises(MachineError, match=FILE):
+    with pytest.raises(MachineError, match=PERMISSIONS_FILE):
         Permissions(tmp_path, folder)

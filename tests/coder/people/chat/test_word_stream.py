@@ -41,7 +41,7 @@ LINES = st.sampled_from(["word", "* item", "<b>", "```", "```python", "~~~", "\x
 def said(pieces: Sequence[str]) -> str:
     words = WordStream()
     shown = "".join([*map(words.feed, pieces), words.end()])
-    assert shown == words.heard
+    assert shown == words.text
     return shown
 
 

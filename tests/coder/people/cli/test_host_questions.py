@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from coder.people.chat.permissions import Allowed, Permissions
-from coder.people.cli.host_questions import MOST_REFUSED, HostQuestions
-from coder.show.line_reader import Typed
+from coder.people.chat.permissions import Permissions, ProjectPermissions
+from coder.people.cli.host_questions import MAX_REFUSED, HostQuestions
+from coder.show.line_reader import TypedLines
 from coder.show.screen import Screen
 
 
@@ -31,7 +31,7 @@ class Person:
 
 
 def questions(person: Person, tmp_path: Path) -> HostQuestions:
-    return HostQuestions(Permissions(tmp_path / "data", tmp_path), person, Screen(), Typed())
+    return HostQuestions(Permissions(tmp_path / "data", tmp_path), person, Screen(), TypedLines())
 
 
 async def test_many_connections_to_one_host_are_one_question_and_ports_of_the_web_are_one_host(
@@ -63,7 +63,7 @@ async def test_a_flood_of_hosts_is_refused_after_few_questions(tmp_path: Path) -
 
     assert not any((*said, *later))
     assert kept < 1 << 18
-    assert len(person.asked) == MOST_REFUSED
+    assert len(person.asked) == MAX_REFUSED
 
 
 async def test_a_question_is_withdrawn_with_the_work_and_none_is_asked_at_rest(tmp_path: Path) -> None:
@@ -97,14 +97,14 @@ async def test_a_question_gives_way_to_one_about_a_change_and_may_be_asked_again
 
 async def test_what_another_conversation_has_allowed_or_forgotten_meanwhile_stays_so(tmp_path: Path) -> None:
     earlier = Permissions(tmp_path / "data", tmp_path)
-    earlier.write(Allowed(hosts=("old.example",), auto=True))
+    earlier.write(ProjectPermissions(hosts=("old.example",), auto=True))
     hosts = questions(Person("p"), tmp_path)
-    earlier.write(Allowed(hosts=("other.example",)))
+    earlier.write(ProjectPermissions(hosts=("other.example",)))
 
     async with hosts.asking():
         await hosts.may_reach("new.example", 443)
 
-    assert earlier.now() == Allowed(hosts=("other.example", "new.example"))
+    assert earlier.reload() == ProjectPermissions(hosts=("other.example", "new.example"))
 
 
 async def test_a_permission_that_can_not_be_kept_holds_this_time(

@@ -10,7 +10,7 @@ import pytest
 
 from coder.engine.agent import solve
 from coder.models.scripted import Scripted
-from coder.people.cli.doctor import _log
+from coder.people.cli.doctor import _log_finding
 from coder.run.questions import Decision, Question
 from coder.run.reducer import fold_all
 from coder.run.settings import Settings
@@ -85,7 +85,7 @@ async def test_the_doctor_looks_into_the_log_that_commands_open(
 ) -> None:
     monkeypatch.setenv("CODER_LOG", url)
 
-    found = await _log()
+    found = await _log_finding()
 
     assert (found.works, found.needed, said in found.text) == (False, True, True)
     assert PASSWORD not in found.text

@@ -34,7 +34,7 @@ class SeenLog(SqliteLog):
 async def tried(folder: Path, log: SeenLog, monkeypatch: pytest.MonkeyPatch, **more: bool) -> list[str]:
     """The runs that a server would go on with."""
     found: list[str] = []
-    monkeypatch.setattr(take_over, "_LOOK_S", 0.01)
+    monkeypatch.setattr(take_over, "_POLL_S", 0.01)
     monkeypatch.setattr(Serving, "start", lambda _, run, work: found.append(run))
     serving = Serving(log, folder, load({}), asyncio.Semaphore(1), **more)
     looking = asyncio.create_task(take_over.take_over(serving))

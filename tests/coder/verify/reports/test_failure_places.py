@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.verify.reports.failures import PrintedPlaces, compared
+from coder.verify.reports.failures import PrintedPlaces, compared_values
 
 PATHS = ("src/calc.py", "src/other/calc.py", "tests/test_calc.py", "main.go")
 
@@ -39,7 +39,7 @@ def test_a_hostile_text_takes_no_long_time(piece: str) -> None:
     began = time.process_time()
 
     list(PrintedPlaces(PATHS).all(text))
-    compared(text)
+    compared_values(text)
 
     assert time.process_time() - began < 2
 
@@ -47,7 +47,7 @@ def test_a_hostile_text_takes_no_long_time(piece: str) -> None:
 def test_of_a_report_with_thousands_of_failures_the_first_are_looked_at() -> None:
     places = PrintedPlaces(PATHS)
 
-    looked = [places.may_look("x" * 4000) for _ in range(1000)]
+    looked = [places.can_search("x" * 4000) for _ in range(1000)]
 
     assert looked[0]
     assert not looked[-1]
