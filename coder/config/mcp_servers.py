@@ -52,8 +52,8 @@ class Mcp:
             raise ValueError("headers are for a URL")
         if self.hosts and not self.sandboxed:
             raise ValueError("hosts are for a sandboxed command")
-        if plain := [name for name, value in self.headers.items() if "$" not in value]:
-            raise ValueError(f"the header {plain[0]} must take its value from a variable: $NAME")
+        if plain_headers := [name for name, value in self.headers.items() if "$" not in value]:
+            raise ValueError(f"the header {plain_headers[0]} must take its value from a variable: $NAME")
         return self
 
     def variables(self) -> dict[str, str]:

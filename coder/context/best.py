@@ -18,7 +18,7 @@ from coder.context.definition_facts import DefinitionFacts
 from coder.context.docstrings import without_docstrings
 from coder.context.named_code import named_code
 from coder.context.quoting import Range
-from coder.context.spans import MOST_LINES, Span, spans
+from coder.context.spans import MAX_LINES, Span, spans
 
 _K1, _B = 1.2, 0.75
 _NAME_REPEATS = 3
@@ -141,7 +141,7 @@ def _best_regions(order: Sequence[tuple[float, _Chunk]]) -> list[QuotedPlace]:
     for score, chunk in order:
         regions.setdefault(chunk.region, []).append((score, chunk.place))
     sums = {
-        members[0][1]: sum(score * _REGION_FACTOR**n for n, (score, _) in enumerate(members))
+        members[0][1]: sum(score * _REGION_FACTOR**exponent for exponent, (score, _) in enumerate(members))
         for members in regions.values()
     }
     best = max(sums.values(), default=0)
@@ -186,10 +186,14 @@ def _chunks(path: str, text: str, facts: DefinitionFacts, task_words: _TaskWords
         own_words = _WORD.findall(without_docstrings(lines, span.line, span.after - 1)) + _WORD.findall(path)
         own_words += names * _NAME_REPEATS
         words = Counter(part for word in own_words for part in task_words[word])
-        enclosing = next((outer for outer in outer_spans if outer.name and outer.length <= MOST_LINES), span)
-        pointed = task_words.pointed.intersection(task_words[span.name])
+        enclosing = next((outer for outer in outer_spans if outer.name and outer.length <= MAX_LINES), span)
+        pointed_words = task_words.pointed.intersection(task_words[span.name])
         yield _Chunk(
-            QuotedPlace(path, span.line), (path, enclosing.extent), frozenset(pointed), words, len(own_words)
+            QuotedPlace(path, span.line),
+            (path, enclosing.extent),
+            frozenset(pointed_words),
+            words,
+            len(own_words),
         )
 
 
@@ -197,5 +201,7 @@ def _parts(identifier: str) -> tuple[str, ...]:
     """Return an identifier's words without plural, and the whole if it has several parts or an underscore."""
     parts = [part.lower() for part in _PART.findall(identifier)]
     words = [p[:-1] if len(p) > 3 and p.endswith("s") and p[-2] != "s" else p for p in parts]
-    whole = [identifier.lower()] if len(parts) > 1 or identifier.startswith("_") else []
-    return tuple(word for word in (*words, *whole) if len(word) > 1 and not _STOP_WORD.fullmatch(word))
+    whole_identifier = [identifier.lower()] if len(parts) > 1 or identifier.startswith("_") else []
+    return tuple(
+        word for word in (*words, *whole_identifier) if len(word) > 1 and not _STOP_WORD.fullmatch(word)
+    )

@@ -51,14 +51,14 @@ class QuotedPlaces:
     def faults(self, text: str) -> list[QuotedPlace]:
         """Return the last line outside of tests of each traceback in a text."""
         faults: list[QuotedPlace] = []
-        last: QuotedPlace | None = None
+        last_place: QuotedPlace | None = None
         for place in self._lines(text[:MAX_READ]):
             if not is_test(place.path):
-                last = place
-            elif last is not None:
-                faults.append(last)
-                last = None
-        faults += [last] if last is not None else []
+                last_place = place
+            elif last_place is not None:
+                faults.append(last_place)
+                last_place = None
+        faults += [last_place] if last_place is not None else []
         return list(dict.fromkeys(faults))[:_MAX_FAULTS]
 
     def _lines(self, text: str) -> Iterator[QuotedPlace]:
@@ -80,9 +80,10 @@ class QuotedPlaces:
 
     def _by_path(self, text: str) -> Iterator[QuotedPlace]:
         tokens = (
-            (t["name"].rstrip("."), t["said"] or t["after"] or t["inside"])
-            for t in _TOKEN.finditer(text)
-            if t["name"].endswith(".py") or not text.startswith("::", t.end())  # else it is a test item
+            (token["name"].rstrip("."), token["said"] or token["after"] or token["inside"])
+            for token in _TOKEN.finditer(text)
+            if token["name"].endswith(".py")
+            or not text.startswith("::", token.end())  # else it is a test item
         )
         for name, line in dict.fromkeys(pair for pair in tokens if "." in pair[0]):
             path = self._paths.find(name)
@@ -115,8 +116,8 @@ def _names(text: str) -> list[str]:
 
     Several words in backticks are a message; names that an example defines are excluded.
     """
-    quoted = [word for part in _QUOTED.findall(text) if " " not in part for word in _WORD.findall(part)]
+    in_backticks = [word for part in _QUOTED.findall(text) if " " not in part for word in _WORD.findall(part)]
     compound = [word for word in _WORD.findall(text) if "_" in word or not word[1:].islower()]
-    names = dict.fromkeys([*quoted, *_CALLED.findall(text), *compound, *_CAPITAL.findall(text)])
+    names = dict.fromkeys([*in_backticks, *_CALLED.findall(text), *compound, *_CAPITAL.findall(text)])
     defined = {name for pair in _DEFINED.findall(text) for name in pair}
     return [name for name in names if name not in defined]

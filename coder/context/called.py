@@ -35,9 +35,9 @@ def find_called(
     words = set(_WORD.findall(prompt))
     literals = list(literals)
     places: list[QuotedPlace] = []
-    for place, (_, last) in list(_definitions(ranges, texts, facts, definers).items())[:_MAX_EXAMINED]:
+    for place, (_, last_line) in list(_definitions(ranges, texts, facts, definers).items())[:_MAX_EXAMINED]:
         assert place.line is not None
-        body = without_docstrings(texts[place.path].splitlines(), place.line, last)
+        body = without_docstrings(texts[place.path].splitlines(), place.line, last_line)
         exceptions = {name.rpartition(".")[2] for name in _RAISED.findall(body)}
         if exceptions & words or any(literal in body for literal in literals):
             places.append(place)

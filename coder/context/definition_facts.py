@@ -16,7 +16,7 @@ from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import private_folder
 from coder.source.languages import language_of
 
-MOST_BYTES = 256 << 10
+MAX_CHARACTERS = 256 << 10
 """Maximum size of a file; a larger one is generated code or data."""
 _MAX_DIGITS = 9
 VERSION = "7"
@@ -57,7 +57,7 @@ async def facts_of(
     sources = {
         path: (language, text)
         for path, text in texts.items()
-        if (language := language_of(path)) is not None and len(text) <= MOST_BYTES
+        if (language := language_of(path)) is not None and len(text) <= MAX_CHARACTERS
     }
     keys = {path: _key(*source) for path, source in sources.items()}
     rows = cached_facts(cache)

@@ -40,8 +40,8 @@ def is_in_docstring(lines: Sequence[str], line: int) -> bool:
 def docstring_end(lines: Sequence[str], n: int) -> int | None:
     """Return the last line of a docstring that begins at line `n`; None if none begins or ends."""
     begin = _BEGIN.match(lines[n - 1])
-    above = next((line for line in reversed(lines[: n - 1]) if line.strip()), ":")
-    if begin is None or not above.rstrip().endswith(":"):
+    line_above = next((line for line in reversed(lines[: n - 1]) if line.strip()), ":")
+    if begin is None or not line_above.rstrip().endswith(":"):
         return None
     quotes = begin[1]
     if quotes in lines[n - 1][begin.end() :]:

@@ -125,7 +125,9 @@ def _facts(reader: Callable[[str], Defined] | None, text: str) -> tuple[str, str
 
 
 def _is_name(name: str) -> bool:
-    return 0 < len(name) <= MAX_NAME and ":" not in name and not any(c.isspace() for c in name)
+    return (
+        0 < len(name) <= MAX_NAME and ":" not in name and not any(character.isspace() for character in name)
+    )
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 NAMES = ("AGENTS.md", "CLAUDE.md")
-MOST_CHARACTERS = 6_000
+MAX_CHARACTERS = 6_000
 
 
-def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MOST_CHARACTERS) -> dict[str, str]:
+def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MAX_CHARACTERS) -> dict[str, str]:
     """Return notes for some paths, by path, from the root's to the deepest, which takes precedence.
 
     Args:

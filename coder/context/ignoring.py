@@ -43,10 +43,12 @@ class Rule:
             if part is None:
                 reached = set(range(min(reached), len(names) + 1)) if reached else reached
             else:
-                reached = {i + 1 for i in reached if i < len(names) and part.fullmatch(names[i])}
+                reached = {
+                    index + 1 for index in reached if index < len(names) and part.fullmatch(names[index])
+                }
         last_part = self.parts[-1]
         if last_part is None:
-            return any(i < len(names) for i in reached)
+            return any(index < len(names) for index in reached)
         return len(names) - 1 in reached and last_part.fullmatch(names[-1]) is not None
 
 
@@ -68,9 +70,9 @@ def _is_ignored(path: str, rules: Mapping[str, Sequence[Rule]], *, is_folder: bo
     """Whether the last rule that matches ignores one file or folder."""
     folders = ["" if str(folder) == "." else str(folder) for folder in PurePosixPath(path).parents]
     for folder in folders:
-        below = path[len(folder) + 1 :] if folder else path
+        relative_path = path[len(folder) + 1 :] if folder else path
         for rule in reversed(rules.get(folder, ())):
-            if (is_folder or not rule.only_folders) and rule.fits(below):
+            if (is_folder or not rule.only_folders) and rule.fits(relative_path):
                 return not rule.is_taken_back
     return False
 

@@ -39,14 +39,20 @@ class NamedCode:
 def named_code(text: str) -> NamedCode:
     """Return the code that a text names, without names that only its examples define."""
     blocks = "\n".join("".join(groups[1:]) for groups in _BLOCK.findall(text))
-    quoted = _QUOTED.findall(_BLOCK.sub("", text))
+    quoted_parts = _QUOTED.findall(_BLOCK.sub("", text))
     example_names = {name for pair in _DEFINED.findall(blocks) for name in pair}
     names = {
-        word for parts in quoted for part in parts if _NAME.fullmatch(part) for word in _WORD.findall(part)
+        word
+        for parts in quoted_parts
+        for part in parts
+        if _NAME.fullmatch(part)
+        for word in _WORD.findall(part)
     }
-    backtick_names = {word for part, *_ in quoted if _NAME.fullmatch(part) for word in _WORD.findall(part)}
+    backtick_names = {
+        word for part, *_ in quoted_parts if _NAME.fullmatch(part) for word in _WORD.findall(part)
+    }
     tests = set(_TEST.findall(text))
-    literals = [part.strip() for parts in quoted for part in parts if not _DOTTED.fullmatch(part)]
+    literals = [part.strip() for parts in quoted_parts for part in parts if not _DOTTED.fullmatch(part)]
     return NamedCode(
         frozenset((names | set(_WORD.findall(blocks)) - example_names) | tests),
         frozenset(({name.removeprefix("test_") for name in backtick_names} - example_names) | tests),

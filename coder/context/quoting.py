@@ -21,8 +21,8 @@ def fenced(text: str, language: str = "") -> str:
 
 def shown_path(path: str) -> str:
     """Quote a path on one line in backticks, with its special characters escaped."""
-    plain = printable(_SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", path))
-    return f"`{plain if len(plain) <= _MAX_PATH else plain[:_MAX_PATH] + '…'}`"
+    escaped_path = printable(_SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", path))
+    return f"`{escaped_path if len(escaped_path) <= _MAX_PATH else escaped_path[:_MAX_PATH] + '…'}`"
 
 
 def depth_of(line: str) -> int:
@@ -32,8 +32,8 @@ def depth_of(line: str) -> int:
 
 def tokens(text: str) -> int:
     """Estimate the tokens of a text: code has about three characters per token, other scripts fewer."""
-    plain = len(text) if text.isascii() else sum(character.isascii() for character in text)
-    return plain // 3 + 2 * (len(text) - plain) + 1
+    ascii_count = len(text) if text.isascii() else sum(character.isascii() for character in text)
+    return ascii_count // 3 + 2 * (len(text) - ascii_count) + 1
 
 
 def whole_file(path: str, text: str) -> str:

@@ -56,20 +56,20 @@ def repo_map(
         )
         for path, numbers in listed_lines.items()
     ]
-    others = [path for path in sorted(texts) if path not in listed_lines and not visible_lines.get(path)]
-    return "\n".join([*parts, *_names(others, facts, room + int(budget * _NAMES_SHARE))])
+    other_paths = [path for path in sorted(texts) if path not in listed_lines and not visible_lines.get(path)]
+    return "\n".join([*parts, *_names(other_paths, facts, room + int(budget * _NAMES_SHARE))])
 
 
 def _enclosing(line: int, lines: Sequence[str], facts: DefinitionFacts | None) -> set[int]:
     """Return the lines of the definitions that enclose a line."""
     enclosing: set[int] = set()
     depth = depth_of(lines[line - 1])
-    earlier = (
+    earlier_lines = (
         [number for _, number in facts.definitions() if number < line and number <= len(lines)]
         if facts is not None
         else []
     )
-    for number in reversed(earlier):
+    for number in reversed(earlier_lines):
         if depth_of(lines[number - 1]) < depth:
             depth = depth_of(lines[number - 1])
             enclosing.add(number)

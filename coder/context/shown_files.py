@@ -111,10 +111,10 @@ def _end(lines: Sequence[str], first: int, last: int) -> int:
 
 
 def _join_ranges(ranges: Sequence[Range]) -> list[Range]:
-    joined: list[Range] = []
+    merged: list[Range] = []
     for first, last in sorted(ranges):
-        if joined and first <= joined[-1][1] + 1 + _MAX_GAP:
-            joined[-1] = joined[-1][0], max(last, joined[-1][1])
+        if merged and first <= merged[-1][1] + 1 + _MAX_GAP:
+            merged[-1] = merged[-1][0], max(last, merged[-1][1])
         else:
-            joined.append((first, last))
-    return joined
+            merged.append((first, last))
+    return merged

@@ -8,7 +8,7 @@ from coder.context.definition_facts import DefinitionFacts
 from coder.context.docstrings import docstring_end, without_docstrings
 from coder.context.quoting import Range, depth_of
 
-MOST_LINES = 70
+MAX_LINES = 70
 """Definitions with at most this many lines (without long docstrings) are shown whole."""
 _MAX_HEAD = 6
 """Lines to show of a long definition's decorators and signature."""
@@ -47,14 +47,16 @@ def spans(lines: Sequence[str], facts: DefinitionFacts) -> list[Span]:
     depths = [depth_of(lines[line - 1]) for line, _ in starts]
     definitions: list[Span] = []
     for index, (line, name) in enumerate(starts):
-        after = starts[index + 1][0] if index + 1 < len(starts) else len(lines) + 1
+        next_line = starts[index + 1][0] if index + 1 < len(starts) else len(lines) + 1
         next_starts = (
-            starts[other][0] for other in range(index + 1, len(starts)) if depths[other] <= depths[index]
+            starts[next_index][0]
+            for next_index in range(index + 1, len(starts))
+            if depths[next_index] <= depths[index]
         )
-        end = next(next_starts, len(lines) + 1) if name else after
+        end = next(next_starts, len(lines) + 1) if name else next_line
         extent = _extent(lines, line, end)
         length = without_docstrings(lines, *extent).count("\n") + 1
-        definitions.append(Span(name, line, depths[index], after, extent, length))
+        definitions.append(Span(name, line, depths[index], next_line, extent, length))
     return definitions
 
 
@@ -64,7 +66,7 @@ def shown_ranges(
     facts: DefinitionFacts,
     *,
     weigh: Callable[[str], float],
-    most: int = MOST_LINES,
+    most: int = MAX_LINES,
 ) -> list[tuple[int, Range]]:
     """Return the ranges that show the definition around a line, each with its main line.
 
@@ -146,10 +148,10 @@ def _extent(lines: Sequence[str], line: int, after: int) -> Range:
     for number in range(
         line - 1, max(0, line - _MAX_ABOVE), -1
     ):  # longer decorators would leave no room for the definition
-        above = lines[number - 1]
-        if depth_of(above) <= depth and above.lstrip().startswith("@"):
+        line_above = lines[number - 1]
+        if depth_of(line_above) <= depth and line_above.lstrip().startswith("@"):
             first = number
-        elif not (depth_of(above) > depth or above.lstrip().startswith((")", "]", "}"))):
+        elif not (depth_of(line_above) > depth or line_above.lstrip().startswith((")", "]", "}"))):
             break  # else the line may belong to a decorator
     else:
         if line > _MAX_ABOVE:

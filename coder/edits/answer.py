@@ -41,8 +41,8 @@ def read_answer(
     """
     answer_text = text[:MAX_ANSWER]
     answer = read_edits(answer_text, default=default, files=files)
-    whole = Whole(answer.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
-    reader = _Answer(files, whole, ignored)
+    whole_blocks = Whole(answer.blocks, default=default, is_cut=len(text) > MAX_ANSWER)
+    reader = _Answer(files, whole_blocks, ignored)
     if answer.edits or answer.slips:
         return reader.edited(answer, default, in_part=in_part)
     result = reader.written(*whole_files(answer_text, answer.blocks, default=default, expected=expected))
@@ -84,7 +84,7 @@ class _Answer:
 
     def written(self, files: Mapping[str, str], problem: str | None) -> Answered:
         """Write whole files with the line ends of the files that they replace."""
-        changed: dict[str, str | None] = {}
+        changed_files: dict[str, str | None] = {}
         ignored_edits: list[Edit] = []
         for name, code in files.items():
             path = paths.plain(name)
@@ -98,15 +98,15 @@ class _Answer:
             path = self._names.find(path) or path
             if (reason := self._refusal(path, code)) is not None:
                 return Answered(problem=reason, fits=False, missed=(path,))
-            changed[path] = text
+            changed_files[path] = text
         left_out, apart = self._changed_names(ignored_edits), self._apart(ignored_edits)
-        if files and not changed:
+        if files and not changed_files:
             return Answered(problem=_only_left_out(files), left_out=left_out, apart=apart)
-        others = {path: code for path, code in changed.items() if not path.endswith(".py")}
+        other_files = {path: code for path, code in changed_files.items() if not path.endswith(".py")}
         problem = problem or find_broken(
-            others, self._files
+            other_files, self._files
         )  # Python code runs next, and reports its errors itself
-        return Answered(changed, problem, empty=not files, left_out=left_out, apart=apart)
+        return Answered(changed_files, problem, empty=not files, left_out=left_out, apart=apart)
 
     def _find(self, name: str) -> str | None:
         return self._names.find(paths.plain(name))

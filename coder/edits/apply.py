@@ -41,26 +41,29 @@ def apply(
             break
         tree.take(edit)
         remaining -= 1
-    changed = {
+    changed_files = {
         path: text
         for path, text in tree.changes.items()
         if (path in files if text is None else text != files.get(path))
     }
     if tree.misses:
         visible = tree.misses[:_MAX_MISSES]
-        others, results = remaining + len(tree.misses) - len(visible), changed if tree.in_part else {}
+        other_count, results = (
+            remaining + len(tree.misses) - len(visible),
+            changed_files if tree.in_part else {},
+        )
         return Answered(
             results,
-            reported(visible, others=others, changed_files=[*results]),
+            reported(visible, others=other_count, changed_files=[*results]),
             fits=False,
-            gist=summarize_misses(visible, others=others),
+            gist=summarize_misses(visible, others=other_count),
             missed=tuple(
                 dict.fromkeys(slip.path for slip in visible if slip.path is not None and not slip.near)
             ),
         )
-    if not changed and edits:
+    if not changed_files and edits:
         return Answered(problem=_NO_CHANGE, fits=False)
-    return Answered(changed)
+    return Answered(changed_files)
 
 
 class _Refused(Exception):

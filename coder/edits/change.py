@@ -87,12 +87,12 @@ class EditedFile:
         """Return new lines with the file's line ends and indentation."""
         if place.exact:
             return list(new)
-        fitted = [bare(place.shift.applied(line) if place.shift else line) + self._end for line in new]
+        fitted_lines = [bare(place.shift.applied(line) if place.shift else line) + self._end for line in new]
         has_no_end = bool(new) and not new[-1].endswith("\n")  # only if the answer says so
         is_last = end == len(self.lines) and self.lines
-        if fitted and is_last and (has_no_end or not self.lines[-1].endswith("\n")):
-            fitted[-1] = bare(fitted[-1])
-        return fitted
+        if fitted_lines and is_last and (has_no_end or not self.lines[-1].endswith("\n")):
+            fitted_lines[-1] = bare(fitted_lines[-1])
+        return fitted_lines
 
     def _near(self, span: _Span) -> Iterator[_Span]:
         """Yield spans that may overlap a span; they are sorted and disjoint, so few are examined."""

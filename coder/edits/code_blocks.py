@@ -130,15 +130,15 @@ def whole_files(
         expected: names that the default file must define.
     """
     files = {block.name: block.text for block in blocks if block.name}
-    unnamed = [block.text for block in blocks if not block.name and block.is_python]
+    unnamed_codes = [block.text for block in blocks if not block.name and block.is_python]
     if not blocks and _names(code := _tidy(text)):
-        unnamed = [code]
+        unnamed_codes = [code]
     if not default.endswith(".py"):
-        unnamed = []
+        unnamed_codes = []
         if not files and len(blocks) == 1:  # one of several blocks in other languages would be ambiguous
             files[default] = blocks[0].text
-    if unnamed and default not in files:
-        files[default] = _choose([_tidy(code) for code in unnamed], expected)
+    if unnamed_codes and default not in files:
+        files[default] = _choose([_tidy(code) for code in unnamed_codes], expected)
     files = {
         path: _tidy(code) if path.endswith(".py") else code for path, code in files.items() if code.strip()
     }
@@ -155,7 +155,7 @@ def _tidy(code: str) -> str:
         lines = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
     text = textwrap.dedent("\n".join(lines)).strip("\n") + "\n"
     lines = text.splitlines()
-    start = next((i for i, line in enumerate(lines) if line.startswith(_CODE_STARTS)), 0)
+    start = next((index for index, line in enumerate(lines) if line.startswith(_CODE_STARTS)), 0)
     source = longest_start("\n".join(lines[start:]))
     keeps_most = len(lines) - start - len(source.splitlines()) <= _MAX_PROSE
     return source if keeps_most and defined_names(source) else text

@@ -93,9 +93,9 @@ def _hunks(body: Sequence[str]) -> list[Hunk]:
         if not at_end and not line.startswith("@@"):
             lines.append(line)
             continue
-        signed = _signed(_without_empty_end(lines))
-        if any(sign != " " for sign, _ in signed):
-            hunks.append(Hunk(tuple(signed), anchors=tuple(anchors), at_end=at_end, signed=True))
+        signed_lines = _signed(_without_empty_end(lines))
+        if any(sign != " " for sign, _ in signed_lines):
+            hunks.append(Hunk(tuple(signed_lines), anchors=tuple(anchors), at_end=at_end, signed=True))
             anchors = []
         lines = []
         if not at_end and (anchor := line[2:].strip().removesuffix("@@").strip()):

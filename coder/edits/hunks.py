@@ -86,12 +86,12 @@ class _Body:
 def _read_counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> _Body | None:
     """Read as many lines as the heading says; None if there are fewer."""
     old_left, new_left = counts
-    signed: Signed = []
+    signed_lines: Signed = []
     index = start
     while index < len(lines):
         text = lines[index]
-        if text.startswith("\\") and signed:
-            _without_end(signed)
+        if text.startswith("\\") and signed_lines:
+            _without_end(signed_lines)
             index += 1
             continue
         if old_left <= 0 and new_left <= 0:
@@ -99,12 +99,14 @@ def _read_counted(lines: Sequence[str], start: int, counts: tuple[int, int]) -> 
         sign = SIGNS.get(text[:1] or " ") if text != "\r" else " "
         if sign is None:
             return None
-        signed.append((sign, f"{text[1:]}\n"))
+        signed_lines.append((sign, f"{text[1:]}\n"))
         old_left -= sign != "+"
         new_left -= sign != "-"
         index += 1
     return (
-        None if old_left > 0 or new_left > 0 else _Body(signed, index, is_over=old_left < 0 or new_left < 0)
+        None
+        if old_left > 0 or new_left > 0
+        else _Body(signed_lines, index, is_over=old_left < 0 or new_left < 0)
     )
 
 
@@ -117,25 +119,25 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
 
 def _read_leniently(lines: Sequence[str], start: int, fence: str | None) -> _Body:
     """Read a hunk's lines up to the first line that can't belong to it."""
-    signed: Signed = []
+    signed_lines: Signed = []
     index = start
     empty_count = 0
     while index < len(lines) and not _ends(lines, index, fence):
         text = lines[index]
         if text.startswith("\\"):
-            _without_end(signed)
+            _without_end(signed_lines)
         elif text[:1].strip() == "":
-            signed.append((" ", f"{text[1:]}\n"))
+            signed_lines.append((" ", f"{text[1:]}\n"))
         elif text[0] in SIGNS:
-            signed.append((SIGNS[text[0]], f"{text[1:]}\n"))
+            signed_lines.append((SIGNS[text[0]], f"{text[1:]}\n"))
         elif fence is not None or _resumes(lines, index + 1):
-            signed.append((" ", f"{text}\n"))  # the blank of a context line was forgotten
+            signed_lines.append((" ", f"{text}\n"))  # the blank of a context line was forgotten
         else:
             break
         empty_count = empty_count + 1 if text.strip("\r") == "" else 0
         index += 1
     # Empty lines at the end separate hunks and don't belong to them.
-    return _Body(signed[: len(signed) - empty_count], index)
+    return _Body(signed_lines[: len(signed_lines) - empty_count], index)
 
 
 def _ends(lines: Sequence[str], at: int, fence: str | None) -> bool:

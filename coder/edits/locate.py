@@ -119,14 +119,16 @@ def locate(index: Index, hunk: Hunk, *, previous_end: int = 0) -> HunkMatch:
 
 def _places(index: Index, hunk: Hunk, form: Callable[[str], str]) -> list[HunkPlace]:
     """Return the places of a hunk's old lines, compared after conversion by `form`."""
-    old = hunk.old
-    starts = index.positions(old, form) if old else []
+    old_lines = hunk.old
+    starts = index.positions(old_lines, form) if old_lines else []
     if form is not _unindented:
-        return [HunkPlace(at, at + len(old), exact=form is _exactly) for at in starts]
-    if hunk.signed or not any(line.strip() for line in old):
+        return [HunkPlace(start, start + len(old_lines), exact=form is _exactly) for start in starts]
+    if hunk.signed or not any(line.strip() for line in old_lines):
         return []  # in a diff, a missing sign looks like a shift
-    shifts = [(at, find_shift(old, index.lines[at : at + len(old)])) for at in starts]
-    return [HunkPlace(at, at + len(old), shift=shift) for at, shift in shifts if shift is not None]
+    shifts = [(start, find_shift(old_lines, index.lines[start : start + len(old_lines)])) for start in starts]
+    return [
+        HunkPlace(start, start + len(old_lines), shift=shift) for start, shift in shifts if shift is not None
+    ]
 
 
 def _apply_hints(index: Index, hunk: Hunk, places: list[HunkPlace], previous_end: int) -> list[HunkPlace]:
@@ -161,8 +163,8 @@ def place_of_addition(lines: Sequence[str], index: Index, hunk: Hunk) -> HunkPla
 
 def is_done(index: Index, hunk: Hunk) -> bool:
     """Whether the hunk is already applied: its new lines occur once, and are long enough."""
-    old = {line.strip() for line in hunk.old}
-    added_lines = [line.strip() for sign, line in hunk.lines if sign == "+" and line.strip() not in old]
+    old_lines = {line.strip() for line in hunk.old}
+    added_lines = [line.strip() for sign, line in hunk.lines if sign == "+" and line.strip() not in old_lines]
     if sum(map(len, added_lines)) < _MIN_ADDED:
         return False
     return len(locate(index, Hunk(tuple((" ", line) for line in hunk.new))).places) == 1

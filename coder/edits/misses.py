@@ -28,8 +28,8 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 def miss(path: str, hunk: Hunk, reason: str, excerpt: str = "") -> Slip:
     """Describe a hunk that was not applied."""
     old_lines = [bare(line) for line in hunk.old]
-    quoted = f"The lines to be replaced were:\n{block(old_lines)}" if old_lines else ""
-    return Slip(f"`{path}`: {reason}", path, lines=quoted, near=excerpt)
+    quotation = f"The lines to be replaced were:\n{block(old_lines)}" if old_lines else ""
+    return Slip(f"`{path}`: {reason}", path, lines=quotation, near=excerpt)
 
 
 def summarize_misses(misses: Sequence[Slip], *, others: int = 0) -> str:
@@ -64,8 +64,8 @@ def reported(misses: Sequence[Slip], *, others: int = 0, changed_files: Sequence
 
 
 def _describe(slip: Slip) -> str:
-    quoted = "\n".join(filter(None, [slip.lines, slip.near]))
-    return f"{slip.text} {quoted}".rstrip()
+    quotation = "\n".join(filter(None, [slip.lines, slip.near]))
+    return f"{slip.text} {quotation}".rstrip()
 
 
 def around(lines: Sequence[str], places: Sequence[range]) -> str:
@@ -79,15 +79,15 @@ def nearest(lines: Sequence[str], old: Sequence[str]) -> str:
     file_lines, old_lines = _stripped(lines), _stripped(old[:_MAX_LINES])
     if not any(old_lines) or not file_lines:
         return ""
-    shared: Counter[int] = Counter()
+    shared_words: Counter[int] = Counter()
     for offset in sorted(range(len(old_lines)), key=lambda index: len(old_lines[index]))[-_SEARCH_LINES:]:
         words = set(old_lines[offset].split())
         for index, line in enumerate(file_lines):
-            shared[max(0, index - offset)] += len(words.intersection(line.split()))
+            shared_words[max(0, index - offset)] += len(words.intersection(line.split()))
     size = len(old_lines)
     similarity = {
         start: _similarity(file_lines[start : start + size], old_lines)
-        for start, _ in shared.most_common(_MAX_COMPARED)
+        for start, _ in shared_words.most_common(_MAX_COMPARED)
     }
     best = max(sorted(similarity), key=similarity.__getitem__)
     if similarity[best] < _MIN_SIMILARITY:

@@ -35,8 +35,10 @@ def opening_fence(line: str) -> re.Match[str] | None:
 def closes(line: str, mark: str) -> bool:
     """Whether a line closes the block that this mark opened."""
     line, mark = line.rstrip(), mark.strip()
-    bare = line.lstrip(" ")
-    return len(line) - len(bare) <= _MAX_BLANKS and bare.startswith(mark) and not bare.strip(mark[0])
+    stripped = line.lstrip(" ")
+    return (
+        len(line) - len(stripped) <= _MAX_BLANKS and stripped.startswith(mark) and not stripped.strip(mark[0])
+    )
 
 
 def closes_signed(line: str, mark: str) -> bool:
@@ -59,14 +61,16 @@ class Fences:
         self._lines = lines
         self._files = files
         self._parsed, self._examined = 0, 0
-        openings = ((i, opening_fence(line.rstrip())) for i, line in enumerate(lines))
-        self._all = [_Fence(i, fence["mark"], fence["info"].strip()) for i, fence in openings if fence]
+        openings = ((index, opening_fence(line.rstrip())) for index, line in enumerate(lines))
+        self._all = [
+            _Fence(index, fence["mark"], fence["info"].strip()) for index, fence in openings if fence
+        ]
 
     def end(self, at: int, language: Language) -> int:
         """Return the line that closes the block opened in line `at`; the number of lines if none does."""
         start = bisect_right(self._all, at, key=lambda fence: fence.line)
         mark = self._all[start - 1].mark
-        later_fences = (self._all[i] for i in range(start, len(self._all)))
+        later_fences = (self._all[index] for index in range(start, len(self._all)))
         first_bare = next(
             (fence.line for fence in later_fences if not fence.info and fence.mark.startswith(mark)), None
         )
@@ -79,8 +83,8 @@ class Fences:
             return self._longest(candidates) or first_bare
         end = _nested(candidates) or first_bare
         if language == "python":
-            ends = dict.fromkeys([end, *(fence.line for fence in candidates if not fence.info)])
-            end = next((other for other in ends if self._parses(at, other)), end)
+            candidate_ends = dict.fromkeys([end, *(fence.line for fence in candidates if not fence.info)])
+            end = next((candidate for candidate in candidate_ends if self._parses(at, candidate)), end)
         return end
 
     def _parses(self, at: int, end: int) -> bool:
@@ -116,11 +120,13 @@ class Fences:
 
     def _is_named(self, fence: _Fence, *, behind: _Fence) -> bool:
         """Whether the line above a fence names a file and begins a paragraph, or introduces a file."""
-        above = next((i for i in range(fence.line - 1, behind.line, -1) if self._lines[i].strip()), None)
-        if above is None or fence.line - above > 2:
+        line_above = next(
+            (index for index in range(fence.line - 1, behind.line, -1) if self._lines[index].strip()), None
+        )
+        if line_above is None or fence.line - line_above > 2:
             return False
-        line = self._lines[above].strip()
-        is_first = above == behind.line + 1 or not self._lines[above - 1].strip()
+        line = self._lines[line_above].strip()
+        is_first = line_above == behind.line + 1 or not self._lines[line_above - 1].strip()
         return (is_first and name_in(line, self._files) is not None) or (line.endswith(":") and "`" in line)
 
 

@@ -94,7 +94,9 @@ class TreeNames:
 
     def clash(self, path: str) -> str | None:
         """Return why a new file at this path conflicts with existing ones, or None."""
-        parent_file = next((str(a) for a in PurePosixPath(path).parents if str(a) in self._names), None)
+        parent_file = next(
+            (str(parent) for parent in PurePosixPath(path).parents if str(parent) in self._names), None
+        )
         if parent_file is not None:
             return f"`{path}` can't be written: `{parent_file}` is a file, no folder."
         return f"`{path}` can't be written: it is a folder." if self._folders[path] > 0 else None

@@ -80,8 +80,8 @@ class _Reader:
             return self._edit(at) or at + 1
         mark, info = opening["mark"], opening["info"].strip()
         is_diff = info.lower().partition(" ")[0] in _DIFF_LANGUAGES
-        above = line_above(self._lines, at)
-        name = name_of_block(info, above, self._files, PATH) or self._name
+        previous_line = line_above(self._lines, at)
+        name = name_of_block(info, previous_line, self._files, PATH) or self._name
         if self._begins_edits(at + 1, mark, is_diff=is_diff):
             self._fence = line[: opening.end("mark")]
             self._name = name
@@ -135,8 +135,8 @@ class _Reader:
         edits = [edit for edit in results if isinstance(edit, Edit)]
         if begins_hunk(lines[at]) and edits and self._goes_on(edits[0]):
             # More hunks of the previous diff, with line numbers of the same file.
-            last = self.answer.edits.pop()
-            edits[0] = replace(last, hunks=last.hunks + edits[0].hunks)
+            last_edit = self.answer.edits.pop()
+            edits[0] = replace(last_edit, hunks=last_edit.hunks + edits[0].hunks)
         self.answer.edits += edits
         self.answer.slips += [slip for slip in results if isinstance(slip, Slip)]
         if self.answer.edits:
@@ -155,20 +155,22 @@ class _Reader:
 
     def _goes_on(self, edit: Edit) -> bool:
         """Whether an edit changes the same file as the previous edit."""
-        last = self.answer.edits[-1] if self.answer.edits else None
-        if last is None or not last.action == edit.action == "change":
+        last_edit = self.answer.edits[-1] if self.answer.edits else None
+        if last_edit is None or not last_edit.action == edit.action == "change":
             return False
-        return (last.path, last.to) == (edit.path, edit.to)
+        return (last_edit.path, last_edit.to) == (edit.path, edit.to)
 
     def _begins_edits(self, start: int, mark: str, *, is_diff: bool) -> bool:
         """Whether a block contains edits: anywhere in a diff, else at the block's beginning."""
-        for i in range(start, len(self._lines) if is_diff else min(start + _MAX_DISTANCE, len(self._lines))):
-            line = self._lines[i]
+        for index in range(
+            start, len(self._lines) if is_diff else min(start + _MAX_DISTANCE, len(self._lines))
+        ):
+            line = self._lines[index]
             if closes(line, mark):
                 return False
-            if searchreplace.opens(line) or _begins_patch(line) or begins_diff(self._lines, i):
+            if searchreplace.opens(line) or _begins_patch(line) or begins_diff(self._lines, index):
                 return True
-            if is_numbered(line) or (is_diff and (begins_hunk(line) or begins_names(self._lines, i))):
+            if is_numbered(line) or (is_diff and (begins_hunk(line) or begins_names(self._lines, index))):
                 return True
             if not is_diff and line.strip() and name_in(line, self._files, WORD) is None:
                 return False

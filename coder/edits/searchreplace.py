@@ -36,14 +36,14 @@ def read_block(lines: Sequence[str], at: int, path: str) -> tuple[Edit | Slip, i
     end = _closing(lines, at + 1, mark)
     if end is None:
         return Slip(f"`{path}`: a SEARCH block isn't closed by `>>>>>>> REPLACE`."), at + 1
-    dividers = [i for i in range(at + 1, end) if _DIVIDER.match(lines[i])]
+    dividers = [index for index in range(at + 1, end) if _DIVIDER.match(lines[index])]
     if not dividers:
         return Slip(f"`{path}`: a SEARCH block has no `=======` between its old and its new lines."), at + 1
-    candidates = [i for i in dividers if lines[i].strip() == "=" * len(mark)] or dividers
+    candidates = [index for index in dividers if lines[index].strip() == "=" * len(mark)] or dividers
     # The longest search text is the most specific, so the last divider is tried first.
     max_readings = _MAX_READINGS if end - at < _LONG_BLOCK else 1
     first_hunk, *other_hunks = [
-        _hunk(lines[at + 1 : i], lines[i + 1 : end]) for i in reversed(candidates[-max_readings:])
+        _hunk(lines[at + 1 : index], lines[index + 1 : end]) for index in reversed(candidates[-max_readings:])
     ]
     if not any(line.strip() for line in first_hunk.old):
         return Edit(path, "write", text="".join(first_hunk.new), new=True), end + 1
@@ -52,11 +52,11 @@ def read_block(lines: Sequence[str], at: int, path: str) -> tuple[Edit | Slip, i
 
 def _closing(lines: Sequence[str], start: int, mark: str) -> int | None:
     """Return the line that closes a block; None if another block opens first."""
-    for i in range(start, len(lines)):
-        closing = _CLOSE.match(lines[i])
+    for index in range(start, len(lines)):
+        closing = _CLOSE.match(lines[index])
         if closing is not None and len(closing["mark"]) == len(mark):
-            return i
-        if (opening := _OPEN.match(lines[i])) is not None and opening["mark"] == mark:
+            return index
+        if (opening := _OPEN.match(lines[index])) is not None and opening["mark"] == mark:
             return None
     return None
 
@@ -64,8 +64,10 @@ def _closing(lines: Sequence[str], start: int, mark: str) -> int | None:
 def _hunk(old: Sequence[str], new: Sequence[str]) -> Hunk:
     """Return a hunk whose equal lines at both edges stay as in the file."""
     shorter = min(len(old), len(new))
-    head = next((i for i in range(shorter) if old[i] != new[i]), shorter)
-    tail = next((i for i in range(shorter - head) if old[-1 - i] != new[-1 - i]), shorter - head)
+    head = next((index for index in range(shorter) if old[index] != new[index]), shorter)
+    tail = next(
+        (index for index in range(shorter - head) if old[-1 - index] != new[-1 - index]), shorter - head
+    )
     context: Sign = " "
     lines: list[tuple[Sign, str]] = [(context, line) for line in old[:head]]
     lines += [("-", line) for line in old[head : len(old) - tail]]

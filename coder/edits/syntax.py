@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from coder.context.quoting import fenced
 from coder.edits.lines import bare, split_lines
 
-MOST_READ = 500_000
+MAX_CHECKED = 500_000
 """Files with more characters aren't checked."""
 _LINES_AROUND = 3
 _MAX_LINES = 16
@@ -42,7 +42,7 @@ def new_fault(path: str, text: str, before: str | None) -> tuple[int, str] | Non
 def numbered(lines: Sequence[str], start: int, end: int) -> str:
     """Return lines of a file with their numbers, in a fence."""
     start_index, end_index = max(0, start), min(end, len(lines))
-    return block([f"{i + 1:>4}| {bare(lines[i])}" for i in range(start_index, end_index)])
+    return block([f"{index + 1:>4}| {bare(lines[index])}" for index in range(start_index, end_index)])
 
 
 def block(lines: Sequence[str]) -> str:
@@ -58,7 +58,7 @@ def block(lines: Sequence[str]) -> str:
 def _fault(path: str, text: str) -> tuple[int, str] | None:
     """Return line and message of the first error in a file; None if there is none, or no check exists."""
     parse = _PARSERS.get(PurePosixPath(path).suffix.lower())
-    if parse is None or len(text) > MOST_READ:
+    if parse is None or len(text) > MAX_CHECKED:
         return None
     try:
         parse(text.removeprefix("\ufeff"))

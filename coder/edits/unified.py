@@ -90,10 +90,10 @@ def _take_hunk(section: FileDiff, lines: Sequence[str], at: int, *, fence: str |
 
 def _next_hunk(lines: Sequence[str], at: int) -> int | None:
     """Return the next hunk of the same file after blank lines or prose; None if the diff ends before."""
-    for i in range(at, len(lines)):
-        if is_numbered(lines[i]):
-            return i
-        if lines[i].startswith(_ENDINGS) or begins_names(lines, i) or begins_name(lines, i):
+    for index in range(at, len(lines)):
+        if is_numbered(lines[index]):
+            return index
+        if lines[index].startswith(_ENDINGS) or begins_names(lines, index) or begins_name(lines, index):
             return None
     return None
 
@@ -105,9 +105,9 @@ def _read_git_header(lines: Sequence[str], at: int) -> tuple[FileDiff, int]:
     if prefixed:
         old, new = old.partition("/")[2], new.partition("/")[2]
     section = FileDiff(old, new, from_git=True, prefixed=prefixed)
-    i = at + 1
-    while i < len(lines):
-        line = lines[i].rstrip("\r")
+    index = at + 1
+    while index < len(lines):
+        line = lines[index].rstrip("\r")
         if line.startswith("new file mode "):
             section.old, section.mode = None, line.rpartition(" ")[2]
         elif line.startswith("deleted file"):
@@ -121,17 +121,17 @@ def _read_git_header(lines: Sequence[str], at: int) -> tuple[FileDiff, int]:
             section.mode = line.rpartition(" ")[2]
         elif not line.startswith(("old mode", "index ", "similarity ", "dissimilarity ")):
             break
-        i += 1
-    return section, i
+        index += 1
+    return section, index
 
 
 def _name(diffs: list[FileDiff], old_text: str, new_text: str) -> None:
     """Use the names of `---` and `+++` lines, in addition to names in git's lines."""
     names = [_header_name(old_text), _header_name(new_text)]
-    last = diffs[-1] if diffs else None
-    if last is not None and last.from_git and not last.hunks:
-        if not last.renames:
-            last.old, last.new = (_below_git(name, last) for name in names)
+    last_diff = diffs[-1] if diffs else None
+    if last_diff is not None and last_diff.from_git and not last_diff.hunks:
+        if not last_diff.renames:
+            last_diff.old, last_diff.new = (_below_git(name, last_diff) for name in names)
         return
     old, new = (None if name == _NO_FILE else name for name in names)
     diffs.append(FileDiff(old, new))
@@ -154,16 +154,16 @@ def unprefixed(name: str) -> str:
 
 def _git_names(text: str) -> tuple[str, str]:
     if text.startswith('"'):
-        first, _, second = text[1:].partition('" ')
-        return _unquoted(f'"{first}"'), _unquoted(second)
+        first_name, _, second_name = text[1:].partition('" ')
+        return _unquoted(f'"{first_name}"'), _unquoted(second_name)
     for blank in re.finditer(
         " ", text[:_MAX_NAMES_LENGTH]
     ):  # names may contain blanks, but usually both names are equal
-        first, second = text[: blank.start()], text[blank.end() :]
-        if first == second or _is_prefixed(first, second):
-            return first, second
-    first, _, second = text.partition(" ")
-    return first, _unquoted(second)
+        first_name, second_name = text[: blank.start()], text[blank.end() :]
+        if first_name == second_name or _is_prefixed(first_name, second_name):
+            return first_name, second_name
+    first_name, _, second_name = text.partition(" ")
+    return first_name, _unquoted(second_name)
 
 
 def _is_prefixed(old: str, new: str) -> bool:

@@ -21,11 +21,11 @@ _MIN_CONTEXT = 8192
 """A model needs a context of this many tokens to work with tools, because dialogues with outputs are long."""
 _SIZE_IN_NAME = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([MB])(?![A-Za-z\d])", re.IGNORECASE)
 _UNITS = {"m": 1e6, "b": 1e9}
-LEAST = 4096
+MIN_ANSWER = 4096
 """A budget must allow this many tokens for an answer, unless fewer were requested."""
-LARGEST = 131_072
+DEFAULT_RESERVATION = 131_072
 """Reserve this many tokens for an answer if no limit is known; few models write more."""
-LEAST_IN_CONTEXT = 1024
+MIN_REQUESTED = 1024
 """Request at least this many tokens, since the estimate of the prompt may be too high."""
 PriceOf = Callable[[int, int], Decimal | None]
 """US dollars for tokens in and out, as `Model.price`."""
@@ -82,14 +82,14 @@ def model_limit(name: str, listed: int | None) -> int | None:
     size = parameters_of(name)
     if size is None or size >= SMALL:
         return listed
-    return min(listed or LEAST, LEAST)
+    return min(listed or MIN_ANSWER, MIN_ANSWER)
 
 
 def request_limit(sampling: Sampling, *, own: int | None, context: int | None, tokens_in: int) -> int | None:
     """Return the maximum tokens to send in a request; None leaves the endpoint's limit."""
     limits = [limit for limit in (sampling.max_tokens, sampling.room, own) if limit is not None]
     if limits and context is not None:
-        limits.append(max(LEAST_IN_CONTEXT, context - tokens_in))
+        limits.append(max(MIN_REQUESTED, context - tokens_in))
     return min(limits, default=None)
 
 
@@ -101,7 +101,7 @@ def answer_limit(model: object, sampling: Sampling) -> int | None:
 
 def reserved(model: object, sampling: Sampling) -> int:
     """Return how many tokens to reserve for an answer."""
-    return answer_limit(model, sampling) or LARGEST
+    return answer_limit(model, sampling) or DEFAULT_RESERVATION
 
 
 def affordable_tokens(price: PriceOf, tokens_in: int, max_output: int, usd: Decimal) -> int:

@@ -17,7 +17,7 @@ from coder.models.wire_format import insert_opaque
 
 THINKING_TOKENS: dict[Effort, int] = {"low": 4096, "medium": 16_384, "high": 32_768}
 """Budget of thinking, for models that don't accept an effort."""
-LEAST_THINKING = 1024
+MIN_THINKING = 1024
 _CACHE_MARK: JsonObject = {"cache_control": {"type": "ephemeral"}}
 _MARKED_TURNS = 2
 """Mark the cache after so many of the user's last messages: this request's end and the previous one's."""
@@ -43,7 +43,7 @@ def request_fields(
 ) -> dict[str, object]:
     """Return the fields of a request. If `output_config` was refused, effort becomes a thinking budget."""
     system: list[JsonObject] = [
-        _text(one.content) for one in messages if one.role == "system" and one.content
+        _text(message.content) for message in messages if message.role == "system" and message.content
     ]
     tools: list[JsonObject] = [
         {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
@@ -69,7 +69,7 @@ def _thinking(effort: Effort, max_output: int, dropped: AbstractSet[str]) -> dic
     if "output_config" not in dropped:
         return {"thinking": {"type": "adaptive"}, "output_config": {"effort": effort}}
     budget = min(THINKING_TOKENS[effort], max_output // 2)
-    if "thinking" in dropped or budget < LEAST_THINKING:
+    if "thinking" in dropped or budget < MIN_THINKING:
         return {}
     return {"thinking": {"type": "enabled", "budget_tokens": budget}}
 
@@ -125,7 +125,7 @@ class MessageReader:
 
     def take(self, unfinished: Unfinished, event: object) -> str:
         """Process one event and return the text that it adds, if any."""
-        index = at if isinstance(at := field(event, "index"), int) else -1
+        index = position if isinstance(position := field(event, "index"), int) else -1
         match field(event, "type"):
             case "message_start":
                 message = field(event, "message")

@@ -14,7 +14,7 @@ from coder.models.catalog import FILE, Catalog
 from coder.models.http_download import OnProgress, download
 
 SOURCE = "https://models.dev/api.json"
-LARGEST = 64 << 20
+MAX_CATALOG = 64 << 20
 """Bytes; the catalogue had 2 MB in 2026."""
 
 
@@ -59,10 +59,10 @@ def parse_catalog(content: bytes, *, source: str, date: str = "") -> Catalog:
 def _read(source: str, on_progress: OnProgress | None) -> bytes:
     if "://" in source:
         try:
-            return download(source, max_bytes=LARGEST, on_progress=on_progress)
+            return download(source, max_bytes=MAX_CATALOG, on_progress=on_progress)
         except ModelUnavailable as error:
             raise ModelUnavailable(f"{error} A copy can be given with --from FILE.") from error
-    return read_named(Path(source).expanduser(), limit=LARGEST)
+    return read_named(Path(source).expanduser(), limit=MAX_CATALOG)
 
 
 def _put(folder: Path, catalog: Catalog) -> None:

@@ -71,7 +71,7 @@ class ChatModel(Closing):
             ModelAuthError, ModelNotFound, ModelRefused: the endpoint refused.
             ModelUnavailable: there is no answer after all retries.
         """
-        started = monotonic()
+        start = monotonic()
         sampling, form = asking["sampling"], asking.get("form")
         tokens_in = input_tokens(messages, form)
         max_output = request_limit(
@@ -80,14 +80,14 @@ class ChatModel(Closing):
         sampling = sampling.model_copy(update={"max_tokens": max_output})
         call = Call(messages, sampling, form, asking.get("on_token"), SilenceClock(self._patience.deadline_s))
         try:
-            async with asyncio.timeout(self._patience.whole_s) as whole:
+            async with asyncio.timeout(self._patience.whole_s) as time_limit:
                 patience, on_retry = self._patience, asking.get("on_retry")
                 ask = partial(self._ask, call)
                 unfinished = await retry_passing(ask, patience=patience, clock=call.clock, on_retry=on_retry)
         except Passing as fault:
             raise faults.final_error(fault, self._endpoint) from None
         except TimeoutError:
-            if not whole.expired():
+            if not time_limit.expired():
                 raise
             raise ModelUnavailable(
                 f"{self.name} was still answering after {self._patience.whole_s:.3g} s. "
@@ -106,7 +106,7 @@ class ChatModel(Closing):
             opaque=unfinished.opaque(self._quirks.source),
             usage=usage,
             cost_usd=cost(self._endpoint, usage),
-            seconds=monotonic() - started,
+            seconds=monotonic() - start,
         )
         # This endpoint's secrets are unknown to later layers.
         return answer if self._redactor is None else answer.redacted(self._redactor.redact)

@@ -199,8 +199,8 @@ def name_for_log(model: str) -> str:
     provider, _, file = model.partition("/")
     if provider == "local" and file.endswith(".gguf"):
         return f"local/{Path(file).expanduser().absolute()}"
-    name, at, url = model.partition("@http")
-    return f"{name}@{for_log('http' + url)}" if at else model
+    name, separator, url = model.partition("@http")
+    return f"{name}@{for_log('http' + url)}" if separator else model
 
 
 def _credentials(url: str) -> tuple[str, str, list[tuple[str, str]]]:

@@ -34,7 +34,7 @@ _TOO_LONG_MESSAGE = re.compile(
     re.IGNORECASE,
 )
 _TOOLS_MESSAGE = re.compile(r"\btools?\b|function.calling", re.IGNORECASE)
-LONGEST_SPAN_S = 366 * 86_400
+LONG_WAIT_S = 366 * 86_400
 MAX_MESSAGE = 10_000
 EXCERPT = 300
 """Quote at most this many characters of an endpoint's message."""
@@ -87,7 +87,9 @@ def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
     words = [str(cause) for cause in causes if isinstance(cause, OSError) and str(cause)]
     detail = f" ({words[-1]})" if words else ""
     if type(error).__name__ in ("ConnectError", "ConnectTimeout"):  # by name, so that httpx2 isn't imported
-        unresolved = [c for c in causes if isinstance(c, socket.gaierror) or "name resolution" in str(c)]
+        unresolved = [
+            cause for cause in causes if isinstance(cause, socket.gaierror) or "name resolution" in str(cause)
+        ]
         advice = "Is this machine online?" if unresolved else "Is a server running there?"
         return Passing(f"no connection to {endpoint.shown_url}{detail}", advice=advice)
     return Passing(f"the connection to {endpoint.shown_url} broke{detail}")
@@ -98,7 +100,7 @@ def final_error(fault: Passing, endpoint: Endpoint) -> ModelError:
     count = "once" if fault.attempts == 1 else f"{fault.attempts} times"
     wait = ""
     if fault.after_s and fault.after_s >= 1:
-        is_long = fault.after_s >= LONGEST_SPAN_S
+        is_long = fault.after_s >= LONG_WAIT_S
         wait = f" It asks to wait {'for more than a year' if is_long else f'{fault.after_s:.0f} s'}."
     advice = f" {fault.advice}" if fault.advice else ""
     kind = RateLimited if fault.is_limit else ModelUnavailable
@@ -159,5 +161,5 @@ def not_found(error: StatusError, endpoint: Endpoint, *, listed: Sequence[str]) 
     if not listed:
         message = quoted_message(error, endpoint)
         return ModelNotFound(f"{unknown}, or isn't a base URL{message}. A base URL often ends in /v1.")
-    nearest = difflib.get_close_matches(endpoint.model, listed, n=5, cutoff=0.3) or listed[:5]
-    return ModelNotFound(f"{unknown}. Nearest of those it lists: {cleaned(', '.join(nearest), endpoint)}.")
+    similar = difflib.get_close_matches(endpoint.model, listed, n=5, cutoff=0.3) or listed[:5]
+    return ModelNotFound(f"{unknown}. Nearest of those it lists: {cleaned(', '.join(similar), endpoint)}.")

@@ -8,9 +8,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
-LARGEST_BODY = 64 << 20
+MAX_BODY = 64 << 20
 """Bytes of one response; streams of the longest answers have half of that."""
-LARGEST_LINE = 8 << 20
+MAX_LINE = 8 << 20
 """Bytes of one line in a stream of events."""
 ON_BYTES: ContextVar[Callable[[], None]] = ContextVar("ON_BYTES", default=lambda: None)
 """Callback for each part of a response whose request was sent in this context."""
@@ -24,10 +24,10 @@ class TooLarge(httpx2.StreamError):
 class Bounds:
     """Maximum bytes to read of one response."""
 
-    body: int = LARGEST_BODY
-    stream: int | None = LARGEST_BODY
+    body: int = MAX_BODY
+    stream: int | None = MAX_BODY
     """Bytes of a whole stream of events; None: no limit."""
-    line: int = LARGEST_LINE
+    line: int = MAX_LINE
     """Bytes of a line in a stream of events."""
 
 

@@ -35,7 +35,9 @@ class KeptFields:
 
     def _take_detail(self, detail: JsonObject) -> None:
         last_detail = self._details[-1] if self._details else {}
-        is_next = "index" in detail and all(detail.get(n) == last_detail.get(n) for n in ("index", "type"))
+        is_next = "index" in detail and all(
+            detail.get(key) == last_detail.get(key) for key in ("index", "type")
+        )
         if not is_next:
             self._details.append(dict(detail))
             return
@@ -52,5 +54,5 @@ class KeptFields:
         if self._texts and calls:
             fields[TEXTS] = "".join(self._texts)
         answer_fields = [(0, fields)] if fields else []
-        places = ((n, at) for n, at in enumerate(calls, start=1) if at in self._on_calls)
-        return [*answer_fields, *((n, self._on_calls[at]) for n, at in places)]
+        places = ((number, place) for number, place in enumerate(calls, start=1) if place in self._on_calls)
+        return [*answer_fields, *((number, self._on_calls[place]) for number, place in places)]

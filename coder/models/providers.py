@@ -112,8 +112,8 @@ def providers() -> tuple[Provider, ...]:
 def find_provider(name: str, table: Iterable[Provider]) -> Provider | None:
     """Return the provider with this name, or else with this name in the catalogue; None if there is none."""
     rows = list(table)
-    exact = next((row for row in rows if row.name == name), None)
-    return exact or next((row for row in rows if row.catalog == name), None)
+    match = next((row for row in rows if row.name == name), None)
+    return match or next((row for row in rows if row.catalog == name), None)
 
 
 def find_keyed_providers(
@@ -148,8 +148,8 @@ def cost(endpoint: Endpoint, usage: Usage) -> Decimal | None:
     tokens = genai_prices.Usage(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
-        cache_read_tokens=(read := min(usage.cached_tokens, usage.input_tokens)),
-        cache_write_tokens=min(usage.cache_write_tokens, usage.input_tokens - read),
+        cache_read_tokens=(cache_reads := min(usage.cached_tokens, usage.input_tokens)),
+        cache_write_tokens=min(usage.cache_write_tokens, usage.input_tokens - cache_reads),
     )
     try:
         calculation = genai_prices.calc_price(tokens, endpoint.model, provider_api_url=endpoint.shown_url)

@@ -143,26 +143,27 @@ class Recorded(Closing):
 def difference(request: RecordedRequest, recorded: Collection[RecordedRequest]) -> str:
     """Describe the first difference between a request and the most similar recorded one."""
     text = _text(request)
-    nearest = max(
+    closest = max(
         recorded, key=lambda other: (_common_length(text, _text(other)), request.sampling == other.sampling)
     )
-    for number, (ours, theirs) in enumerate(zip(request.messages, nearest.messages, strict=False), start=1):
+    for number, (ours, theirs) in enumerate(zip(request.messages, closest.messages, strict=False), start=1):
         if ours.role != theirs.role:
             return f"Message {number} is of the {ours.role}; recorded: of the {theirs.role}."
         if ours.content != theirs.content:
-            at = _common_length(ours.content, theirs.content)
+            start = _common_length(ours.content, theirs.content)
+            excerpt = slice(start, start + _EXCERPT)
             return (
-                f"Message {number} ({ours.role}) differs at character {at}: "
-                f"{ours.content[at : at + _EXCERPT]!r}; recorded: {theirs.content[at : at + _EXCERPT]!r}."
+                f"Message {number} ({ours.role}) differs at character {start}: "
+                f"{ours.content[excerpt]!r}; recorded: {theirs.content[excerpt]!r}."
             )
-    if len(request.messages) != len(nearest.messages):
-        return f"It has {len(request.messages)} messages; recorded: {len(nearest.messages)}."
-    changed = [
+    if len(request.messages) != len(closest.messages):
+        return f"It has {len(request.messages)} messages; recorded: {len(closest.messages)}."
+    differences = [
         f"{name} is {ours!r}; recorded: {theirs!r}"
-        for (name, ours), (_, theirs) in zip(request.sampling, nearest.sampling, strict=True)
+        for (name, ours), (_, theirs) in zip(request.sampling, closest.sampling, strict=True)
         if ours != theirs
     ]
-    return f"The sampling differs: {', '.join(changed)}."
+    return f"The sampling differs: {', '.join(differences)}."
 
 
 def _text(request: RecordedRequest) -> str:
@@ -172,4 +173,4 @@ def _text(request: RecordedRequest) -> str:
 def _common_length(text: str, other: str) -> int:
     """Return the length of the common beginning of two texts."""
     pairs = enumerate(zip(text, other, strict=False))
-    return next((at for at, (ours, theirs) in pairs if ours != theirs), min(len(text), len(other)))
+    return next((index for index, (ours, theirs) in pairs if ours != theirs), min(len(text), len(other)))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coder.models.abilities import LEAST_IN_CONTEXT
+from coder.models.abilities import MIN_REQUESTED
 from coder.models.endpoint import Api, Endpoint
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import input_tokens
@@ -56,7 +56,7 @@ class RequestQuirks:
         max_output = sampling.max_tokens or (DEFAULT_MAX_OUTPUT if self.api == "messages" else None)
         if max_output is not None:
             tokens_in = input_tokens(messages, form)
-            room = None if self._context is None else max(LEAST_IN_CONTEXT, self._context - tokens_in)
+            room = None if self._context is None else max(MIN_REQUESTED, self._context - tokens_in)
             max_output = min(limit for limit in (max_output, self._max_output, room) if limit is not None)
         messages = [self._adapted(message) for message in messages]
         if self.api != "messages":
@@ -131,7 +131,8 @@ class RequestQuirks:
         sent = [name for name in OPTIONAL if name in body or name in sent_back]
         words = {name: (name, *ALSO_CALLED.get(name, ())) for name in sent if name not in self._dropped}
         refused = next(
-            (n for n, names in words.items() if any(_names(refusal, form) for form in names)), None
+            (parameter for parameter, names in words.items() if any(_names(refusal, form) for form in names)),
+            None,
         )
         if refused is None:
             return False
@@ -169,7 +170,7 @@ class RequestQuirks:
 def _numbers(refusal: str) -> list[int]:
     """Return the numbers in a refusal that may be limits, in order."""
     numbers = [int(number.replace(",", "")) for number in _NUMBER.findall(refusal)]
-    return [number for number in numbers if number >= LEAST_IN_CONTEXT]
+    return [number for number in numbers if number >= MIN_REQUESTED]
 
 
 def _names(text: str, parameter: str) -> bool:
@@ -179,7 +180,7 @@ def _names(text: str, parameter: str) -> bool:
 def beginning(messages: Sequence[ChatMessage]) -> int:
     """Return the number of messages up to the user's first message, which contains the task."""
     task_index = next(
-        (at for at, message in enumerate(messages) if message.role == "user"), len(messages) - 1
+        (index for index, message in enumerate(messages) if message.role == "user"), len(messages) - 1
     )
     return task_index + 1
 

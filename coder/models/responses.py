@@ -37,13 +37,13 @@ def take_response(unfinished: Unfinished, response: object) -> str:
     unfinished.model = word(response, "model") or unfinished.model
     items = rows(response, "output")
     place = 0
-    for at, item in enumerate(items):
+    for index, item in enumerate(items):
         kind = field(item, "type")
         if kind == "reasoning" and field(item, "encrypted_content"):
             unfinished.keep(item, place)
         elif kind == "function_call":
             id, name, arguments = (word(item, part) for part in ("call_id", "name", "arguments"))
-            unfinished.call(at, id=id, name=name, arguments=arguments)
+            unfinished.call(index, id=id, name=name, arguments=arguments)
             place = max(place, 1) + 1
         elif kind == "message":
             place = max(place, 1)

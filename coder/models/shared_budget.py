@@ -7,7 +7,7 @@ from typing import Unpack
 
 from coder.base.errors import ModelError, SharedBudgetEmpty
 from coder.base.usage import Used
-from coder.models.abilities import LEAST, affordable_tokens
+from coder.models.abilities import MIN_ANSWER, affordable_tokens
 from coder.models.abilities import reserved as reserved_tokens
 from coder.models.model import Answer, Asking, ChatMessage, Model, Retry, Switch
 from coder.models.tokens import input_tokens
@@ -89,7 +89,7 @@ class BudgetedModel(Wrapper):
         tokens_in, max_output = input_tokens(messages, asking.get("form")), reserved_tokens(self, sampling)
         affordable_output = affordable_tokens(self.price, tokens_in, max_output, self._purse.free / SHARES)
         if affordable_output < max_output:
-            max_output = min(max_output, max(affordable_output, LEAST))
+            max_output = min(max_output, max(affordable_output, MIN_ANSWER))
             asking["sampling"] = sampling.model_copy(update={"room": max_output})
         reserved = self.price(tokens_in, max_output)
         if reserved is None:

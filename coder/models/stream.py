@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from coder.models.kept_fields import KeptFields
     from coder.models.logprobs import Hesitations
 
-LARGEST_ANSWER = 4 << 20
+MAX_ANSWER = 4 << 20
 """Characters of an answer; a longer one is cut off."""
 MAX_CALLS = 128
 """Calls of tools in one answer."""
@@ -111,7 +111,7 @@ class Unfinished:
             text = join_surrogates(json.dumps(item, ensure_ascii=False, allow_nan=False))
         except (ValueError, RecursionError):
             return
-        if sum(len(item_text) for _, item_text in self._opaque) + len(text) <= LARGEST_ANSWER:
+        if sum(len(item_text) for _, item_text in self._opaque) + len(text) <= MAX_ANSWER:
             self._opaque.append((place, text))
 
     @property
@@ -131,11 +131,11 @@ class Unfinished:
 
     def say(self, text: str) -> str:
         """Add text up to the limit, and return the added part."""
-        text = text[: LARGEST_ANSWER - self.size]
+        text = text[: MAX_ANSWER - self.size]
         self._pieces.append(text)
         self.has_text = self.has_text or bool(text)
         self.size += len(text)
-        if self.size >= LARGEST_ANSWER:
+        if self.size >= MAX_ANSWER:
             self.finish = "length"
         return text
 
@@ -151,7 +151,7 @@ class Unfinished:
 
     def think(self, text: str) -> None:
         """Add reasoning, up to the limit for text and reasoning together."""
-        if text := text[: LARGEST_ANSWER - self.size]:
+        if text := text[: MAX_ANSWER - self.size]:
             self._thoughts.append(text)
             self.size += len(text)
 
@@ -162,7 +162,7 @@ class Unfinished:
         call = self._calls.setdefault(place, _Call())
         call.id = call.id or id
         call.name = call.name or name
-        arguments = arguments[: LARGEST_ANSWER - self.size]
+        arguments = arguments[: MAX_ANSWER - self.size]
         call.arguments.append(arguments)
         self.size += len(arguments)
 
@@ -208,19 +208,19 @@ class Unfinished:
         if not self._thinks:
             return text if self.has_text or not self._thoughts else text.lstrip()
         tail_and_text = self._tail + text
-        at = tail_and_text.find(THINK_END)
-        if at < 0:
+        end = tail_and_text.find(THINK_END)
+        if end < 0:
             self.think(text)
             self._tail = tail_and_text[-len(THINK_END) + 1 :]
             return ""
         self._thinks = False
         self._thoughts = ["".join([*self._thoughts, text]).partition(THINK_END)[0]]
-        return tail_and_text[at + len(THINK_END) :].lstrip()
+        return tail_and_text[end + len(THINK_END) :].lstrip()
 
     @property
     def too_long(self) -> bool:
         """Whether the answer was cut off at our limit."""
-        return self.size >= LARGEST_ANSWER
+        return self.size >= MAX_ANSWER
 
     def text(self) -> str:
         """Return the whole text.

@@ -49,10 +49,10 @@ def input_tokens(messages: Sequence[ChatMessage], form: Form | None = None) -> i
 
 @lru_cache(maxsize=4096)  # each request counts the whole dialogue again
 def _tokens(text: str) -> int:
-    plain = text.encode() if text.isascii() else text.encode("ascii", "ignore")
-    non_ascii = len(text) - len(plain)
-    long_characters = sum(map(len, _LONG_WORD.findall(plain)))
-    words = _LONG_WORD.sub(b"", plain) if long_characters else plain
+    ascii_bytes = text.encode() if text.isascii() else text.encode("ascii", "ignore")
+    non_ascii = len(text) - len(ascii_bytes)
+    long_characters = sum(map(len, _LONG_WORD.findall(ascii_bytes)))
+    words = _LONG_WORD.sub(b"", ascii_bytes) if long_characters else ascii_bytes
     special_characters = len(words.translate(None, _LETTERS))
     return (
         ceil((len(words) - special_characters) * _TOKENS_PER_LETTER)

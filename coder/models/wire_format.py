@@ -19,7 +19,9 @@ def chat_messages(
     dropped: AbstractSet[str] = frozenset(),
 ) -> list[JsonObject]:
     """Return `messages` for chat completions, with cache marks after some, and without dropped fields."""
-    fields_of_messages = [_chat_message(message, mark=at in marked) for at, message in enumerate(messages)]
+    fields_of_messages = [
+        _chat_message(message, mark=index in marked) for index, message in enumerate(messages)
+    ]
     for message, fields in zip(messages, fields_of_messages, strict=True):
         for place, text in message.opaque.items if message.opaque is not None else ():
             calls = cast(list[JsonObject], fields.get("tool_calls", ()))
@@ -59,8 +61,8 @@ def insert_opaque(
     """Return the parts of an answer with its opaque items at their places; later items are omitted."""
     items = message.opaque.items if message.opaque is not None else ()
     parts: list[JsonObject] = []
-    for at, slot in enumerate([text_parts, *([call] for call in calls)]):
-        parts += [json.loads(text) for place, text in items if place == at]
+    for position, slot in enumerate([text_parts, *([call] for call in calls)]):
+        parts += [json.loads(text) for place, text in items if place == position]
         parts += slot
     return parts
 

@@ -130,20 +130,22 @@ class Router(Several):
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Answer by the first model that can. After a switch, `on_token` gets the answer from its start."""
         now = monotonic()
-        remaining = sorted(range(len(self._models)), key=lambda at: _RESTS.get(self._places[at], 0.0) > now)
+        remaining = sorted(
+            range(len(self._models)), key=lambda index: _RESTS.get(self._places[index], 0.0) > now
+        )
         on_retry = asking.get("on_retry")
         lost: Used | None
         while True:
-            at = remaining.pop(0)
-            model = self._models[at]
+            index = remaining.pop(0)
+            model = self._models[index]
             try:
                 answer = await model.answer(messages, **asking)
-                remaining = self._others(remaining, at, "refusal") if answer.finish == "refusal" else []
+                remaining = self._others(remaining, index, "refusal") if answer.finish == "refusal" else []
                 reason, lost = "it refused to answer", Used(usage=answer.usage, cost_usd=answer.cost_usd)
                 if not remaining:
                     return answer
             except ModelError as error:
-                remaining = self._others(remaining, at, _cause(error))
+                remaining = self._others(remaining, index, _cause(error))
                 reason, lost = str(error), error.lost
                 if not remaining:
                     raise

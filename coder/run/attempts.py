@@ -23,11 +23,11 @@ ATTEMPTS = "attempts"
 
 def code_to_repair(state: State) -> CodeMessage | None:
     """Return the code that the next answer repairs; None for a first answer or without new code."""
-    last = state.codes[-1] if state.codes else None
-    if last is None or not last.changes.files:
+    latest_code = state.codes[-1] if state.codes else None
+    if latest_code is None or not latest_code.changes.files:
         return None
     is_rejected = state.last is not None and is_rejection(state.last)
-    return last if is_rejected or not last.repeats else None
+    return latest_code if is_rejected or not latest_code.repeats else None
 
 
 def most_repeated(*states: State) -> int:
@@ -141,8 +141,8 @@ def before_talk(state: State) -> State:
 def answer_in_words(state: State) -> str | None:
     """Return the text that a task ended with; None if it ended with a decision on a change."""
     is_decided = state.landing.planned is not None or state.landing.refused is not None
-    last = state.last
-    return last.text if isinstance(last, ReplyMessage) and not is_decided else None
+    last_message = state.last
+    return last_message.text if isinstance(last_message, ReplyMessage) and not is_decided else None
 
 
 def waits_for_word(state: State) -> bool:

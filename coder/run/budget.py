@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from coder.models.abilities import LEAST, PriceOf, affordable_tokens
+from coder.models.abilities import MIN_ANSWER, PriceOf, affordable_tokens
 from coder.run.event_types import BudgetReached, CallAnswered, CallIntended, Limit
 from coder.run.records.spend import Spend
 from coder.run.settings import Budget
@@ -24,7 +24,7 @@ def room_for_answer(spend: Spend, *, tokens_in: int, most: int, price: PriceOf) 
     if budget.max_call_cost is not None:
         limits.append((affordable_tokens(price, tokens_in, most, budget.max_call_cost - prompt_usd), "call"))
     room, limit = min(limits, key=lambda pair: pair[0])
-    return max(room, min(LEAST, most)), limit
+    return max(room, min(MIN_ANSWER, most)), limit
 
 
 def over_budget(spend: Spend, intent: CallIntended) -> BudgetReached | None:

@@ -54,19 +54,21 @@ def messages(n: int) -> Callable[[State], bool]:
 @_condition("{0} turns were taken")
 def turns(n: int) -> Callable[[State], bool]:
     """Stop after n messages of members; results, choices and plans don't count."""
-    return lambda state: sum(m.kind in TURNS for m in state.progress.messages) >= n
+    return lambda state: sum(message.kind in TURNS for message in state.progress.messages) >= n
 
 
 @_condition("{0!r} was said")
 def said(text: str, by: str | None = None) -> Callable[[State], bool]:
     """Stop when any member, or the member `by`, has said this text."""
-    return lambda state: any(text in m.text for m in state.progress.messages if by in (None, m.author))
+    return lambda state: any(
+        text in message.text for message in state.progress.messages if by in (None, message.author)
+    )
 
 
 @_condition("{0} has spoken")
 def spoke(name: str) -> Callable[[State], bool]:
     """Stop when a member has spoken."""
-    return lambda state: any(m.author == name for m in state.progress.messages)
+    return lambda state: any(message.author == name for message in state.progress.messages)
 
 
 @_condition("it was handed to {0}")

@@ -17,8 +17,8 @@ from sandbox import Assertion, Example
 
 def find_examples(prompt: str) -> list[Example | Assertion]:
     """Return the examples in a prompt that use a name which the candidate must define."""
-    stated = (Assertion(source=source) for source in stated_examples(prompt, names_in_prompt(prompt)))
-    return [*_transcripts(prompt), *_asserts(prompt), *stated]
+    in_words = (Assertion(source=source) for source in stated_examples(prompt, names_in_prompt(prompt)))
+    return [*_transcripts(prompt), *_asserts(prompt), *in_words]
 
 
 def _transcripts(prompt: str) -> list[Example]:
@@ -118,16 +118,16 @@ def _calls(text: str, names: Sequence[str]) -> Iterator[str]:
             yield f"assert {_one_line(source)} == {value}"
 
 
-def _value(text: str, at: int) -> str | None:
+def _value(text: str, position: int) -> str | None:
     """Return the literal that begins at a position, on one line; None if more follows, as in `4 + x`."""
-    while text[at : at + 1] in (" ", "`"):
-        at += 1
-    if text[at : at + 1] in ("[", "(", "{", "'", '"'):
-        end = _balanced(text, at)
+    while text[position : position + 1] in (" ", "`"):
+        position += 1
+    if text[position : position + 1] in ("[", "(", "{", "'", '"'):
+        end = _balanced(text, position)
     else:
-        number = _PLAIN.match(text, at)
+        number = _PLAIN.match(text, position)
         end = number.end() if number else None
-    source = _one_line(text[at:end]) if end else ""
+    source = _one_line(text[position:end]) if end else ""
     return source if end and _is_literal(source) and _ENDS.match(text, end) else None
 
 

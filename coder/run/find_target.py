@@ -170,7 +170,9 @@ def _paths(
     code = [path for path in files if path not in tests and not is_test(path) and is_source(path)]
     python = {path: text for path in code if path.endswith(".py") and (text := files[path].text)}
     # Parsing a large folder would take minutes, and most files don't contain the names.
-    holders = (p for p, text in python.items() if names and all(name in text for name in names))
+    holders = (
+        candidate for candidate, text in python.items() if names and all(name in text for name in names)
+    )
     definer = next((path for path in holders if set(names) <= defined_names(python[path])), None)
     paths = [*([definer] if definer else []), *named_sources(task.prompt, python or code)]
     if paths:

@@ -176,11 +176,11 @@ def open_question(state: State) -> tuple[str, Question]:
     """Return the id and text of the open question. Raises TooLate: none is open; the message says why."""
     if state.questions.open is not None:
         return state.questions.open.id, state.questions.open
-    last = state.last
-    if isinstance(last, QuestionMessage):
-        identity = question_id(state.run, len(state.progress.messages), last.text)
+    last_message = state.last
+    if isinstance(last_message, QuestionMessage):
+        identity = question_id(state.run, len(state.progress.messages), last_message.text)
         if identity not in state.questions.answers:
-            return identity, asked_by(last)
+            return identity, asked_by(last_message)
     if state.questions.answers:
         last_answer = [*state.questions.answers.values()][-1]
         raise TooLate(
@@ -225,17 +225,17 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
     """
     if not events:
         raise UsageError(f"There is no such run. See the runs with: {own_command()} ls")
-    origin, ends = events[0].run, [event.seq for event in events if event.type == ToolAnswered.type]
+    origin, step_ends = events[0].run, [event.seq for event in events if event.type == ToolAnswered.type]
     if attempts := [event.body["run"] for event in events if event.type == AttemptStarted.type]:
         raise UsageError(f"{origin} has made attempts. Name the one to fork: {', '.join(attempts)}")
-    if not ends:
+    if not step_ends:
         raise UsageError(f"{origin} has no step to fork at: its model called no tool.")
-    if not 1 <= step <= len(ends):
-        count = count_of(len(ends), "step")
+    if not 1 <= step <= len(step_ends):
+        count = count_of(len(step_ends), "step")
         raise UsageError(
             f"{origin} has {count}, so there is no step {step}. See: {own_command()} show {origin}"
         )
-    copied = [event.model_copy(update={"run": run}) for event in events[: ends[step - 1]]]
+    copied = [event.model_copy(update={"run": run}) for event in events[: step_ends[step - 1]]]
     body = RunOrigin(run=origin, step=step).model_dump(mode="json")
     fields = {"seq": len(copied) + 1, "type": RunOrigin.type, "version": RunOrigin.version, "body": body}
     return [*copied, copied[-1].model_copy(update=fields)]

@@ -64,9 +64,9 @@ class Option(Flag):
         """The defaults in words; empty if none is a value."""
         if self.default is None or isinstance(self.default, bool | tuple):
             return ""
-        others = [(self.acting, "with act"), (self.chatting, "in a chat")]
+        variants = [(self.acting, "with act"), (self.chatting, "in a chat")]
         words = [self._shown(self.default)]
-        words += [f"{self._shown(value)} {where}" for value, where in others if value is not None]
+        words += [f"{self._shown(value)} {condition}" for value, condition in variants if value is not None]
         return "; ".join(words)
 
     def _shown(self, value: object) -> str:

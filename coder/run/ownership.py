@@ -59,7 +59,7 @@ class Ownership:
         self._texts, self._tests, self._prompt = texts, frozenset(tests), prompt
         self._opened = opened or {}
         self._words = set(re.findall(r"[\w-]+", prompt))
-        self._names = {a or b for a, b in _NAMES.findall(prompt)}
+        self._names = {name or call for name, call in _NAMES.findall(prompt)}
         stems = {_stem(path) for path in {*tests, *filter(is_code, texts)}}
         self._subjects = {
             _TEST_AFFIX.sub("", stem) for stem in stems if _TEST_AFFIX.search(stem)
@@ -172,8 +172,8 @@ class Ownership:
 
     def _is_of_code(self, path: str) -> bool:
         """Whether a file lies in a folder of code under test."""
-        top, _, below = path.partition("/")
-        if not below:
+        top, _, remainder = path.partition("/")
+        if not remainder:
             return False
         return top in self._subjects | self._tops_of_subjects
 
@@ -188,8 +188,8 @@ class Ownership:
     @cached_property
     def _named_files(self) -> set[str]:
         words = set(_PATH.findall(self._prompt))
-        ends = {PurePosixPath(word.rstrip(".")).name for word in words if "." in word}
-        return {path for path in self._texts if PurePosixPath(path).name in ends}
+        file_names = {PurePosixPath(word.rstrip(".")).name for word in words if "." in word}
+        return {path for path in self._texts if PurePosixPath(path).name in file_names}
 
     @cached_property
     def _tops_of_subjects(self) -> set[str]:
@@ -214,6 +214,10 @@ class Ownership:
 
 
 def _stem(path: str) -> str:
-    pure = PurePosixPath(path)
-    name = pure.parent.name if pure.stem in ("__init__", "index") and pure.parent.name else pure.stem
+    pure_path = PurePosixPath(path)
+    name = (
+        pure_path.parent.name
+        if pure_path.stem in ("__init__", "index") and pure_path.parent.name
+        else pure_path.stem
+    )
     return name.partition(".")[0] or name

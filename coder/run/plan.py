@@ -25,8 +25,8 @@ class Plan(BaseModel, frozen=True, extra="forbid"):
     @property
     def count(self) -> str:
         """Number of steps, and of those that are done, in words."""
-        done = sum(step.status == "done" for step in self.steps)
-        return f"{count_of(len(self.steps), 'step')}, {done} done"
+        done_count = sum(step.status == "done" for step in self.steps)
+        return f"{count_of(len(self.steps), 'step')}, {done_count} done"
 
     @property
     def lines(self) -> list[str]:

@@ -65,10 +65,10 @@ def fold(state: State, event: Event, body: event_types.Body | None = None) -> St
 def fold_all(events: Iterable[Event]) -> State:
     """Return the state after all events. Raises ValueError: there are none, or no run.started is first."""
     iterator = iter(events)
-    first = next(iterator, None)
-    if first is None:
+    first_event = next(iterator, None)
+    if first_event is None:
         raise ValueError("a run without events has no state")
-    state = begin(first)
+    state = begin(first_event)
     for event in iterator:
         state = fold(state, event)
     return state

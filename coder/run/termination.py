@@ -169,10 +169,10 @@ def is_repeating(state: State) -> bool:
 @Stop
 def going_round(state: State) -> Reason | None:
     """Stop if the model repeats a call with the same result; its changes are tried first."""
-    last = state.last
-    if last is None or not is_repeating(state):
+    last_message = state.last
+    if last_message is None or not is_repeating(state):
         return None
-    if isinstance(last, CodeMessage) and not last.repeats and last.changes.texts:
+    if isinstance(last_message, CodeMessage) and not last_message.repeats and last_message.changes.texts:
         return None
     return Reason("stuck", f"the model made the same call {SAME_RESULTS} times, with the same result")
 

@@ -70,8 +70,12 @@ def split_scripts(text: str, started: Iterable[str] = ()) -> tuple[str, str]:
 
 
 def _module(path: str) -> str:
-    pure = PurePosixPath(path)
-    return pure.parent.name if pure.stem in ("__init__", "index") and pure.parent.name else pure.stem
+    pure_path = PurePosixPath(path)
+    return (
+        pure_path.parent.name
+        if pure_path.stem in ("__init__", "index") and pure_path.parent.name
+        else pure_path.stem
+    )
 
 
 def _folders(path: str) -> list[str]:

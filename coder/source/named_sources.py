@@ -33,8 +33,10 @@ def named_sources(prompt: str, sources: Iterable[str]) -> list[str]:
 
 def sources_to_write(prompt: str, *, anywhere: bool) -> list[str]:
     """Return the source files that a prompt asks for; with `anywhere`, also as in "a clock in a.py"."""
-    plain = outside_fences(prompt)
-    paths = [m["path"] for pattern in (_WRITE, _PLACE)[: 1 + anywhere] for m in pattern.finditer(plain)]
+    prose = outside_fences(prompt)
+    paths = [
+        match["path"] for pattern in (_WRITE, _PLACE)[: 1 + anywhere] for match in pattern.finditer(prose)
+    ]
     return [path for path in dict.fromkeys(paths) if is_source(path) and not path.startswith((".", "-"))]
 
 

@@ -126,7 +126,9 @@ class PlainCode:
                     self._values |= {name} if is_own and is_function else set()
 
     def _assign(self, node: ast.Assign) -> None:
-        names = {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+        names = {
+            child.id for target in node.targets for child in ast.walk(target) if isinstance(child, ast.Name)
+        }
         self._values |= names
         function = node.value.func if isinstance(node.value, ast.Call) else None
         name = ast.unparse(function).rpartition(".")[2] if function is not None else ""

@@ -50,7 +50,11 @@ def called_free_names(source: str) -> list[str]:
     if tree is None:
         return []
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return list(dict.fromkeys(f.id for f in calls if isinstance(f, ast.Name) and f.id in free))
+    return list(
+        dict.fromkeys(
+            function.id for function in calls if isinstance(function, ast.Name) and function.id in free
+        )
+    )
 
 
 @lru_cache(maxsize=2_048)  # a run reads each test file several times, and parsing takes seconds
@@ -77,7 +81,7 @@ def unknown_modules(source: str, further: Iterable[str] = ()) -> dict[str, Seque
 
 def names_in_prompt(prompt: str) -> list[str]:
     """Return the function names that a task requests, such as `def f(` or `function f(`."""
-    return list(dict.fromkeys(a or b for a, b in _PROMPT_NAME.findall(prompt)))
+    return list(dict.fromkeys(function or method for function, method in _PROMPT_NAME.findall(prompt)))
 
 
 def _bound_names(body: Iterable[ast.stmt]) -> set[str]:
@@ -89,7 +93,12 @@ def _bound_names(body: Iterable[ast.stmt]) -> set[str]:
             case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
                 names.update((alias.asname or alias.name).split(".")[0] for alias in aliases)
             case ast.Assign(targets=targets):
-                names.update(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+                names.update(
+                    child.id
+                    for target in targets
+                    for child in ast.walk(target)
+                    if isinstance(child, ast.Name)
+                )
             case ast.AugAssign(target=ast.Name(id=name)) | ast.AnnAssign(ast.Name(id=name), value=ast.expr()):
                 names.add(name)
             case ast.If(body=inner, orelse=other) | ast.For(body=inner, orelse=other):
@@ -97,7 +106,14 @@ def _bound_names(body: Iterable[ast.stmt]) -> set[str]:
             case ast.With(body=inner):
                 names |= _bound_names(inner)
             case ast.Try(body=inner, handlers=handlers, orelse=other, finalbody=final_body):
-                names |= _bound_names([*inner, *(s for h in handlers for s in h.body), *other, *final_body])
+                names |= _bound_names(
+                    [
+                        *inner,
+                        *(statement for handler in handlers for statement in handler.body),
+                        *other,
+                        *final_body,
+                    ]
+                )
     return names
 
 

@@ -25,27 +25,27 @@ def encode(body: dict[str, Any], store: Callable[[bytes], str]) -> tuple[str, st
     text = json.dumps(body, allow_nan=False, separators=(",", ":"))
     if len(text) <= BLOB_BYTES:
         return text, "[]"
-    plain = json.loads(text)
+    document = json.loads(text)
     blobs: list[tuple[Place, str]] = []
-    for place, value in list(_strings(plain, [])):
+    for place, value in list(_strings(document, [])):
         content = value.encode("utf-8", "surrogatepass")
         if len(content) > BLOB_BYTES:
             blobs.append((place, store(content)))
-            _put(plain, place, "")
-    return json.dumps(plain, separators=(",", ":")), json.dumps(blobs, separators=(",", ":"))
+            _put(document, place, "")
+    return json.dumps(document, separators=(",", ":")), json.dumps(blobs, separators=(",", ":"))
 
 
 def decode(body: str, blobs: str, load: Callable[[str], bytes]) -> dict[str, Any]:
     """Return the body given to `encode`; `load` reads a blob. Raises ValueError: invalid JSON or places."""
-    plain = json.loads(body)
-    if not isinstance(plain, dict):
+    document = json.loads(body)
+    if not isinstance(document, dict):
         raise ValueError("the body is not an object")
     try:
         for place, name in json.loads(blobs):
-            _put(plain, place, load(name).decode("utf-8", "surrogatepass"))
+            _put(document, place, load(name).decode("utf-8", "surrogatepass"))
     except (TypeError, KeyError, IndexError) as error:
         raise ValueError("a blob's place is not in the body") from error
-    return plain
+    return document
 
 
 def event_of(
@@ -57,8 +57,8 @@ def event_of(
     """
     run, seq, timestamp, event_type, version, body, blobs = row
     try:
-        plain = decode(body, blobs, load)
-        return Event(run=run, seq=seq, time=timestamp, type=event_type, version=version, body=plain)
+        document = decode(body, blobs, load)
+        return Event(run=run, seq=seq, time=timestamp, type=event_type, version=version, body=document)
     except (ValueError, TypeError, RecursionError) as error:  # pydantic's error is a ValueError
         raise damaged(f"event {seq} of {run} can't be read") from error
 
@@ -85,8 +85,8 @@ def _strings(value: object, place: Place) -> Iterator[tuple[Place, str]]:
             yield from _strings(item, [*place, index])
 
 
-def _put(plain: Any, place: Place, text: str) -> None:  # noqa: ANN401 - a body is any JSON
+def _put(document: Any, place: Place, text: str) -> None:  # noqa: ANN401 - a body is any JSON
     *parents, key = place
     for step in parents:
-        plain = plain[step]
-    plain[key] = text
+        document = document[step]
+    document[key] = text

@@ -60,8 +60,8 @@ class LeaseOwner:
             return True
         except PermissionError:
             return False
-        state, started = _state(self.pid)
-        return state in ("Z", "X") or (bool(started) and started != self.started)
+        state, start_time = _state(self.pid)
+        return state in ("Z", "X") or (bool(start_time) and start_time != self.started)
 
     def words(self, run: str) -> str:
         """Return a description of the process that holds a run."""

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from coder.base.text.sanitize import one_line, terminal_text
 from coder.models.model import JsonObject, ToolSpec
-from coder.tools.shortened import LARGEST, MOST, shortened
+from coder.tools.shortened import DEFAULT_CHARACTERS, MAX_CHARACTERS, shortened
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
 from sandbox import CommandResult
 
@@ -29,7 +29,10 @@ class _BashArguments(Arguments):
     )
     background: bool = Field(False, description="Leave it running, for servers and watchers.")
     max_characters: int = Field(
-        MOST, ge=1_000, le=LARGEST, description="Of the output; a longer one is shown by its head and tail."
+        DEFAULT_CHARACTERS,
+        ge=1_000,
+        le=MAX_CHARACTERS,
+        description="Of the output; a longer one is shown by its head and tail.",
     )
 
 
@@ -60,13 +63,13 @@ class Bash:
 
 
 async def _in_background(command: str, desk: Desk) -> ToolResult:
-    started = await desk.session.start(command)
+    program = await desk.session.start(command)
     for _ in range(_CHECKS):
-        if not started.running:
-            return command_result(await started.wait(), desk)
+        if not program.running:
+            return command_result(await program.wait(), desk)
         await asyncio.sleep(_CHECK_S)
-    status = f"[running in the background: pid {started.pid}; its output goes to {started.log}]"
-    return ToolResult(_with_status(status, started.output(), desk, log=started.log), running=True)
+    status = f"[running in the background: pid {program.pid}; its output goes to {program.log}]"
+    return ToolResult(_with_status(status, program.output(), desk, log=program.log), running=True)
 
 
 def command_result(
@@ -75,7 +78,7 @@ def command_result(
     *,
     has_all: bool = False,
     more: Sequence[str] = (),
-    most: int = MOST,
+    most: int = DEFAULT_CHARACTERS,
 ) -> ToolResult:
     """Return the result of a command, with its status line.
 
@@ -125,7 +128,7 @@ def _describe_end(result: CommandResult, *, has_all: bool) -> str:
 
 
 def _with_status(
-    status: str, output: str, desk: Desk, *, log: str, is_all: bool = True, most: int = MOST
+    status: str, output: str, desk: Desk, *, log: str, is_all: bool = True, most: int = DEFAULT_CHARACTERS
 ) -> str:
     """Return the output, with the status below as the last line."""
     text = shortened(desk.redact(terminal_text(output)).rstrip("\n"), log=log, is_all=is_all, most=most)

@@ -90,7 +90,7 @@ def tools_listed(
     omitted: list[str] = []
     deadline = thread_time() + LIST_S
     for tool in listed:
-        names = [known.spec.name for known in tools.values()]
+        names = [listed_tool.spec.name for listed_tool in tools.values()]
         try:
             if tool.name not in tools:
                 if thread_time() > deadline:  # checking even a short schema can take seconds

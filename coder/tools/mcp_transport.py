@@ -120,11 +120,11 @@ async def message_streams(
 
 
 def _message(line: bytes) -> mcp_types.JSONRPCMessage:
-    read = partial(mcp_types.jsonrpc_message_adapter.validate_json, by_name=False)
+    validate = partial(mcp_types.jsonrpc_message_adapter.validate_json, by_name=False)
     try:
-        return read(line)
+        return validate(line)
     except ValueError:
-        return read(_Repair().repair(line, last=True))
+        return validate(_Repair().repair(line, last=True))
 
 
 class _Repair:

@@ -2,21 +2,23 @@
 
 from collections.abc import Iterable
 
-MOST = 16_000
+DEFAULT_CHARACTERS = 16_000
 """Default maximum characters of a shortened output."""
-LARGEST = 50_000
+MAX_CHARACTERS = 50_000
 """Maximum characters of a shortened output that a model may request."""
 _MAX_WIDTH = 4_000
 """A line with more characters is shortened, too."""
 _HEAD_WIDTH, _TAIL_WIDTH = 2_000, 1_000
 
 
-def whole_size(most: int = MOST) -> int:
+def whole_size(most: int = DEFAULT_CHARACTERS) -> int:
     """Return the maximum characters of an output that isn't shortened, if shortened ones have `most`."""
     return most * 6 // 5
 
 
-def shortened(text: str, *, log: str | None = None, is_all: bool = True, most: int = MOST) -> str:
+def shortened(
+    text: str, *, log: str | None = None, is_all: bool = True, most: int = DEFAULT_CHARACTERS
+) -> str:
     """Shorten a long text to its first and last lines, and say where to read the others.
 
     Args:

@@ -56,6 +56,6 @@ def _files_changed(verb: str, paths: Sequence[str]) -> str:
     code = [one_line(path) for path in paths if not is_test(path)]
     tests = "" if len(code) in (0, len(paths)) else f" and {'its' if len(code) == 1 else 'their'} tests"
     files = code or [one_line(path) for path in paths]
-    more = f" and {len(files) - _MAX_NAMED} more" if len(files) > _MAX_NAMED else ""
-    words = f"{verb} {(', ' if more else ' and ').join(files[:_MAX_NAMED])}{more}{tests}"
+    ending = f" and {len(files) - _MAX_NAMED} more" if len(files) > _MAX_NAMED else ""
+    words = f"{verb} {(', ' if ending else ' and ').join(files[:_MAX_NAMED])}{ending}{tests}"
     return words if len(words) <= _MAX_SUBJECT else f"{verb} {len(paths)} files"

@@ -95,8 +95,7 @@ def _blob(content: bytes | None) -> str:
 
 
 def _lines(content: bytes | None) -> list[str] | None:
-    """Split content into lines; None for binary content. Only \\\
-     ends a line, as in git."""
+    """Split content into lines; None for binary content. Only a newline ends a line, as in git."""
     if content is None:
         return []
     if b"\0" in content:
@@ -110,7 +109,11 @@ def _lines(content: bytes | None) -> list[str] | None:
 def _quoted(name: str) -> str:
     if not re.search(r'[\x00-\x1f\x7f"\\]', name):
         return name
-    escaped = (_ESCAPES.get(c) or (f"\\{ord(c):03o}" if c < " " or c == "\x7f" else c) for c in name)
+    escaped = (
+        _ESCAPES.get(character)
+        or (f"\\{ord(character):03o}" if character < " " or character == "\x7f" else character)
+        for character in name
+    )
     return f'"{"".join(escaped)}"'
 
 

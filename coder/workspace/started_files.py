@@ -84,15 +84,15 @@ class _Search:
 
     def collect(self) -> dict[str, str]:
         """Return the files, with the reason for each."""
-        done: set[tuple[str, str]] = set()
+        followed_texts: set[tuple[str, str]] = set()
         self._add_settings_of_hooks()
         self._add_packages()
         for _ in range(_MAX_TEXTS):
             if not self._texts:
                 break
             folder, text = self._texts.pop()
-            if (folder, text) not in done:
-                done.add((folder, text))
+            if (folder, text) not in followed_texts:
+                followed_texts.add((folder, text))
                 self._follow(folder, _COMMENT.sub("", text))
         return {self._paths[path]: reason for path, reason in self._started.items()}
 

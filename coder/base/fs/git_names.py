@@ -18,5 +18,9 @@ def is_git_name(part: str) -> bool:
 def folded_name(part: str) -> str:
     """Return one part of a path as the most lenient file system compares it."""
     folded = unicodedata.normalize("NFKD", part).casefold().replace("ı", "i")
-    visible = "".join(c for c in folded if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
+    visible = "".join(
+        character
+        for character in folded
+        if not unicodedata.combining(character) and unicodedata.category(character) != "Cf"
+    )
     return visible.partition(":")[0].rstrip(". ").lstrip(" ")

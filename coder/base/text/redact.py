@@ -79,13 +79,13 @@ class Redactor:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return start and end of each place to replace, in order and without overlaps."""
-        joined: list[tuple[int, int]] = []
+        merged: list[tuple[int, int]] = []
         for start, stop in sorted(chain(self._values(text), _shapes(text))):
-            if joined and start <= joined[-1][1]:
-                joined[-1] = (joined[-1][0], max(joined[-1][1], stop))
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
             else:
-                joined.append((start, stop))
-        return joined
+                merged.append((start, stop))
+        return merged
 
     def opens_before(self, text: str, cut: int) -> int | None:
         """Return where a secret starts that reaches `cut`, or may with more text; None if there is none."""
@@ -93,15 +93,15 @@ class Redactor:
         starts += [match.start() for match in [_UNFINISHED.search(text, 0, cut)] if match]
         for secret in self._spaced:
             tails = range(max(0, len(text) - len(secret) + 1), cut)
-            starts += [at for at in tails if secret.startswith(text[at:])][:1]
+            starts += [position for position in tails if secret.startswith(text[position:])][:1]
         return min(starts, default=None)
 
     def _values(self, text: str) -> Iterator[tuple[int, int]]:
         for secret in self._secrets:
-            at = text.find(secret)
-            while at >= 0:
-                yield at, at + len(secret)
-                at = text.find(secret, at + 1)
+            position = text.find(secret)
+            while position >= 0:
+                yield position, position + len(secret)
+                position = text.find(secret, position + 1)
 
 
 class RedactingStream:

@@ -69,27 +69,27 @@ _REWRITES = re.compile(rf"(\r|\x08|{_ERASE.pattern})")
 
 def terminal_text(text: str) -> str:
     """Return the text as a terminal would finally show it, with rewritten lines in their last state."""
-    plain = _SEQUENCES.sub(lambda match: match[0] if _ERASE.fullmatch(match[0]) else "", text)
-    lines = plain.replace("\r\n", "\n").split("\n")
+    cleaned = _SEQUENCES.sub(lambda match: match[0] if _ERASE.fullmatch(match[0]) else "", text)
+    lines = cleaned.replace("\r\n", "\n").split("\n")
     return printable("\n".join(_last_state(line) if _REWRITES.search(line) else line for line in lines))
 
 
 def _last_state(line: str) -> str:
     """Return a line after carriage returns, backspaces and erasures, in linear time."""
     cells: list[str] = []
-    at = 0
+    column = 0
     for part in _REWRITES.split(line):
         if part == "\r":
-            at = 0
+            column = 0
         elif part == "\x08":
-            at = max(0, at - 1)
+            column = max(0, column - 1)
         elif _ERASE.fullmatch(part):
             # Erased to the left or whole: in practice, the next text starts the line.
-            at = at if part[-2] in "[0\x9b" else 0
-            del cells[at:]
+            column = column if part[-2] in "[0\x9b" else 0
+            del cells[column:]
         else:
-            cells[at : at + len(part)] = part
-            at += len(part)
+            cells[column : column + len(part)] = part
+            column += len(part)
     return "".join(cells)
 
 
@@ -98,8 +98,8 @@ WIDTH = 100
 
 def one_line(text: str, *, width: int = WIDTH) -> str:
     """Return the text on one line without control sequences, shortened to `width` characters."""
-    plain = " ".join(printable(text).split())
-    return plain if len(plain) <= width else plain[: width - 1] + "…"
+    line = " ".join(printable(text).split())
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def count_of(count: int, noun: str) -> str:

@@ -135,12 +135,10 @@ def files_shown(
 
 def notes_shown(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
     """Return the repository's notes for contributors on the files of the task."""
-    from coder.context.guidance import MOST_CHARACTERS, guidance
+    from coder.context.guidance import MAX_CHARACTERS, guidance
 
     texts = texts_of(state)
-    max_characters = (
-        MOST_CHARACTERS if context is None else min(MOST_CHARACTERS, context * 3 // _NOTES_DIVISOR)
-    )
+    max_characters = MAX_CHARACTERS if context is None else min(MAX_CHARACTERS, context * 3 // _NOTES_DIVISOR)
     notes = ""
     nearby_paths = [target.path, *(texts if survey is None else survey.paths)]
     for path, text in guidance(texts, nearby_paths, most=max_characters).items():

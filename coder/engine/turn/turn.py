@@ -11,7 +11,7 @@ from coder.base.errors import ContextTooLong
 from coder.base.prompts import prompt
 from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls, request_key
 from coder.environment.workbench import Workbench
-from coder.models.abilities import EMBEDDED, LARGEST, Abilities, abilities_of, takes_tools
+from coder.models.abilities import EMBEDDED, DEFAULT_RESERVATION, Abilities, abilities_of, takes_tools
 from coder.models.model import ChatMessage, Form, Model, Sampling
 from coder.models.tokens import shorten_longest
 from coder.models.wrapper import model_for
@@ -193,7 +193,7 @@ class Turn:
         """Return whether an answer was cut off at the token limit and its model can continue it."""
         # The embedded model only reaches its limit when it repeats itself.
         is_weak = self._model.name == f"local/{EMBEDDED}"
-        max_characters = MAX_CHARACTERS_PER_TOKEN * (sampling.max_tokens or LARGEST)
+        max_characters = MAX_CHARACTERS_PER_TOKEN * (sampling.max_tokens or DEFAULT_RESERVATION)
         return answer.finish == "length" and 0 < len(answer.text.strip()) <= max_characters and not is_weak
 
     def _is_known_as_too_long(self, request: list[ChatMessage], sampling: Sampling) -> bool:

@@ -132,7 +132,7 @@ def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: _Befo
 def _drop_pictures(dialogue: Dialogue, body: event_types.ModelCallFailed, state: _Before) -> Dialogue:
     """Remove the last pictures from a refused dialogue, because they may be the reason."""
     messages = dialogue.messages
-    last = max((i for i, message in enumerate(messages) if message.images), default=None)
+    last = max((index for index, message in enumerate(messages) if message.images), default=None)
     if body.error != "ModelRefused" or last is None:
         return dialogue
     stripped = messages[last].model_copy(update={"images": ()})

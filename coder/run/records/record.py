@@ -24,9 +24,9 @@ else:
     def replace(record: Any, **changes: Any) -> Any:  # noqa: ANN401 - of any record
         """As dataclasses.replace, in a third of its time, of which most of a fold is made."""
         setters, values = _slots(type(record))
-        new = object.__new__(type(record))
+        clone = object.__new__(type(record))
         for setter, value in zip(setters.values(), values(record), strict=True):
-            setter(new, value)
+            setter(clone, value)
         for name, value in changes.items():
-            setters[name](new, value)
-        return new
+            setters[name](clone, value)
+        return clone

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.fs.private_folder import facts_folder
-from coder.context.definition_facts import MOST_BYTES, DefinitionFacts, cached_facts, facts_of
+from coder.context.definition_facts import MAX_CHARACTERS, DefinitionFacts, cached_facts, facts_of
 from coder.source.languages import GRAMMARS
 
 SOURCES = {
@@ -127,7 +127,7 @@ async def test_deep_nesting_and_noise_are_survived_by_what_stands_beside_them() 
 
 
 async def test_files_of_no_language_and_files_too_large_are_left_out() -> None:
-    facts = await facts_of({"a.txt": "def f(): ...", "big.py": "x = 1\n" * MOST_BYTES}, cache=None)
+    facts = await facts_of({"a.txt": "def f(): ...", "big.py": "x = 1\n" * MAX_CHARACTERS}, cache=None)
 
     assert facts == {}
 

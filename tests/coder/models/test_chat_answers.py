@@ -10,7 +10,7 @@ from coder.base.usage import Price
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Sampling, Usage
 from coder.models.retries import Passing
-from coder.models.stream import LARGEST_ANSWER, Unfinished
+from coder.models.stream import MAX_ANSWER, Unfinished
 from tests.coder.models.asking import QUESTION, ask, endpoint_of
 from tests.faulty_endpoint import chunk, completion, error, faulty_endpoint, says, status, streams
 
@@ -237,13 +237,13 @@ def test_chunks_of_any_shape_make_an_answer_or_a_fault_that_is_retried(chunks: l
 
 def test_an_answer_without_end_is_cut_off() -> None:
     unfinished = Unfinished()
-    piece = {"choices": [{"delta": {"content": "x" * (LARGEST_ANSWER - 1)}}]}
+    piece = {"choices": [{"delta": {"content": "x" * (MAX_ANSWER - 1)}}]}
 
     for _ in range(2):
         unfinished.take(piece)
 
     assert unfinished.too_long
-    assert len(unfinished.text()) == LARGEST_ANSWER
+    assert len(unfinished.text()) == MAX_ANSWER
     assert unfinished.finish == "length"
 
 

@@ -12,7 +12,7 @@ from coder.models.endpoint import Patience
 from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec
 from coder.models.responses import take_event
 from coder.models.retries import Passing
-from coder.models.stream import LARGEST_ANSWER, Unfinished
+from coder.models.stream import MAX_ANSWER, Unfinished
 from tests.coder.models.asking import QUESTION, QUICK, ask, endpoint_of
 from tests.coder.models.test_chat_answers import LEAVES
 from tests.faulty_endpoint import Reply, chunk, completion, error, faulty_endpoint, says, status, streams
@@ -365,7 +365,7 @@ async def test_an_answer_of_20_mb_is_cut_at_its_limit() -> None:
     with faulty_endpoint(status(200, completion("x" * 20_000_000))) as server:
         answer = await ask(server, patience=QUICK)
 
-    assert (len(answer.text), answer.finish) == (LARGEST_ANSWER, "length")
+    assert (len(answer.text), answer.finish) == (MAX_ANSWER, "length")
 
 
 def test_a_message_without_anything_new_is_written_as_before() -> None:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from coder.base.errors import MissingExtra, ModelError, ModelUnavailable
 from coder.models.chat_completions import ChatModel
 from coder.models.connection import import_client
-from coder.models.http_bounds import LARGEST_LINE
+from coder.models.http_bounds import MAX_LINE
 from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec
 from coder.models.responses import take_event
 from coder.models.stream import Unfinished
@@ -118,7 +118,7 @@ async def test_a_line_of_a_stream_over_its_limit_is_cut_off() -> None:
     with faulty_endpoint(endless) as server, pytest.raises(ModelError, match="cut off"):
         await ask(server)
 
-    assert LARGEST_LINE == 8 << 20
+    assert MAX_LINE == 8 << 20
 
 
 async def test_requests_of_chat_completions_have_the_form_that_the_package_openai_defines() -> None:

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.tools.shortened import MOST, shortened, whole_size
+from coder.tools.shortened import DEFAULT_CHARACTERS, shortened, whole_size
 
 LOG = "/tmp/out/7"
 
@@ -19,7 +19,7 @@ def test_of_a_long_output_whole_lines_are_shown_and_the_log_named() -> None:
 def test_an_output_a_fifth_too_long_passes_whole() -> None:
     output = "line\n" * (whole_size() // 5)
 
-    assert len(output) > MOST
+    assert len(output) > DEFAULT_CHARACTERS
     assert shortened(output, log=LOG) == output
 
 

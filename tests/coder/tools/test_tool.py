@@ -9,7 +9,7 @@ import pytest
 
 from coder.models.model import ToolCall
 from coder.tools.registry import Registry
-from coder.tools.shortened import MOST
+from coder.tools.shortened import DEFAULT_CHARACTERS
 from coder.tools.tool import Desk, tool_of
 
 
@@ -79,7 +79,7 @@ async def test_an_async_tool_is_awaited_and_a_long_result_is_cut(desk: Desk) -> 
 
     assert text.startswith("ab\n")
     assert "\n[lines 2667–7334 left out]\n" in text
-    assert len(text) <= MOST + 100
+    assert len(text) <= DEFAULT_CHARACTERS + 100
 
 
 async def test_a_value_that_is_no_text_is_shown_as_json(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.show import render
-from coder.tools.shortened import MOST
+from coder.tools.shortened import DEFAULT_CHARACTERS
 from tests.coder.run.test_questions import Person
 from tests.coder.states import started, state_of
 from tests.kept_sandboxes import KEPT, resume, solve
@@ -221,7 +221,7 @@ async def test_a_long_output_is_cut_for_the_planner_as_for_the_coder(project: Pa
     _, model = await planned(project, bash("seq 100000"), PLAN, bash("seq 100000"), EDIT)
 
     sizes = [len(told(model, request)) for request in (2, 4)]
-    assert sizes[0] == sizes[1] < 2 * MOST
+    assert sizes[0] == sizes[1] < 2 * DEFAULT_CHARACTERS
 
 
 async def test_an_endpoint_that_refuses_tools_plans_in_text(project: Path) -> None:
