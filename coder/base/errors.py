@@ -136,6 +136,6 @@ class Busy(CoderError):
 
 
 class Refused(CoderError):
-    """The user refused."""
+    """The user said no."""
 
     exit_code = 7

@@ -10,7 +10,7 @@ _MIN_LINES = 4
 
 
 def without_docstrings(lines: Sequence[str], first: int, last: int) -> str:
-    """Return lines of Python source in which a long docstring has only its first line and a note.
+    """Return lines of Python source in which a long docstring is cut to its first line and a note.
 
     Args:
         lines: all lines of the file.

@@ -62,7 +62,7 @@ class EditedFile:
         return self._mark + joined(parts + self.lines[copied:], self._end)
 
     def _runs(self, hunk: Hunk, place: HunkPlace) -> list[_Span]:
-        """Return the changed lines of a hunk as spans; context lines stay as in the file."""
+        """Return the changed lines of a hunk as spans, without its context lines."""
         spans: list[_Span] = []
         line_number = place.start
         is_open = False

@@ -39,7 +39,7 @@ def read_edits(text: str, *, default: str = "", files: Collection[str] = ()) -> 
 
 
 def _lines(text: str) -> list[str]:
-    """Return lines without line ends; \\\\r stays if only some lines have it."""
+    """Return lines without line ends; \\r stays if only some lines have it."""
     lines = text.split("\n")
     non_empty = [line for line in lines[:-1] if line]
     if non_empty and all(line.endswith("\r") for line in non_empty):

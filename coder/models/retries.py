@@ -181,7 +181,7 @@ _LANES: dict[str, Lane] = {}
 
 
 def lane_of(endpoint: Endpoint) -> Lane:
-    """Return the process's lane for an address and a key, and apply these limits to it from now on."""
+    """Return the process's lane for an endpoint, and apply the endpoint's limits to the lane."""
     lane = _LANES.setdefault(endpoint.place, Lane(endpoint.limits))
     lane.limits = lane.limits.and_also(endpoint.limits)
     return lane

@@ -16,7 +16,7 @@ from coder.run.state import State
 
 
 def asked_of(settings: Settings) -> Asked:
-    """Return the models that the settings name."""
+    """Return the models named in the settings."""
     return Asked(
         model=settings.model,
         base_url=settings.base_url,

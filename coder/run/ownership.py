@@ -43,8 +43,8 @@ class Ownership:
         tests: given tests, and the files that the test command names.
         started: words of the test command.
         prompt: the task; if it names only one file, that file is the product's.
-        opened: files opened when the tests ran before the change. Texts that name only a data file's
-            folder or suffix count as uses of data that isn't in it.
+        opened: files opened when the tests ran before the change. For other data files, texts that name
+            only the folder or suffix count as uses, too.
     """
 
     def __init__(

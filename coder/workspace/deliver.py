@@ -195,7 +195,7 @@ async def _take_back(journal: Journal, landing: LandingPlanned) -> None:
 
 
 async def _may_commit(journal: Journal) -> bool:
-    """Whether a commit on a separate branch needs no consent, or gets it."""
+    """Return whether a commit on a separate branch may be made: no consent is needed, or it was given."""
     state, settings, code = journal.state, journal.state.settings, best_code(journal.state)
     is_users_version = code is not None and code.author == HUMAN
     is_asked = (settings.chat or "landing" in settings.approve) and not is_users_version

@@ -11,7 +11,7 @@ from coder.base.errors import ContextTooLong
 from coder.base.prompts import prompt
 from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls, request_key
 from coder.environment.workbench import Workbench
-from coder.models.abilities import EMBEDDED, DEFAULT_RESERVATION, Abilities, abilities_of, takes_tools
+from coder.models.abilities import DEFAULT_RESERVATION, EMBEDDED, Abilities, abilities_of, takes_tools
 from coder.models.model import ChatMessage, Form, Model, Sampling
 from coder.models.tokens import shorten_longest
 from coder.models.wrapper import model_for

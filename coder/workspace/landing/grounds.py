@@ -111,7 +111,7 @@ def _check_not_own(place: Path) -> None:
 
 
 def _names_in(folder: Path) -> set[str]:
-    """Return the folded names in a folder that git looks for in a repository."""
+    """Return those names in a folder, folded, by which git recognizes a repository."""
     try:
         return {name for entry in os.listdir(folder) if (name := folded_name(entry)) in _REPOSITORY_NAMES}
     except OSError:
