@@ -44,7 +44,7 @@ def main() -> int:
     book, *arguments = sys.argv[1:]
     with TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
-        python = str(Path(folder, "bin/python"))
+        python = str(Path(folder, "bin/python3"))
         pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         needs = requirements(book)
         subprocess.run([*pip, *needs], check=True, cwd=ROOT)

@@ -4,9 +4,9 @@ from typing import Protocol
 
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import CODER, Role
-from coder.engine.prompting.reprompt import target_now
 from coder.engine.turn.turn import Turn
 from coder.run.attempts import code_to_repair
+from coder.run.current_target import current_target
 from coder.run.message import Message
 
 
@@ -75,5 +75,5 @@ class Coder:
             return await SessionWork.begin(turn, self._role)
         from coder.engine.participants.text_work import TextWork, text_request
 
-        view = await text_request(turn, target_now(turn.state), code_to_repair(turn.state))
+        view = await text_request(turn, current_target(turn.state), code_to_repair(turn.state))
         return TextWork(turn, self._role.name, view)

@@ -9,9 +9,9 @@ begins with the task, the last answer and its outcome, which the state holds.
 from collections.abc import Sequence
 
 from coder.base.errors import ContextTooLong, ModelError, ModelRefused
-from coder.engine.prompting.acting import system_words
+from coder.engine.prompting.ask_again import quoted
+from coder.engine.prompting.first_request import system_words
 from coder.engine.prompting.folding import folded, is_too_long
-from coder.engine.prompting.reprompt import quoted
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import is_cut, shorten_longest
@@ -135,7 +135,7 @@ class DialogueTurn:
         """Continue the dialogue in plain text."""
         self._is_text = True
         self._messages = as_text(self._messages)
-        system_text = system_words(self._turn.state, in_text=True, plans=self._plans)
+        system_text = system_words(self._turn.state, "text", plans=self._plans)
         self._messages[0] = ChatMessage(role="system", content=system_text)
         await self._turn.journal.append(ContextFolded(messages=tuple(self._messages), in_text=True))
 

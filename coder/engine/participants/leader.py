@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from coder.base.errors import ModelRefused
 from coder.base.prompts import prompt
 from coder.base.text.sanitize import join_surrogates
-from coder.engine.prompting.messages import what_to_pass
+from coder.engine.prompting.task_parts import what_to_pass
 from coder.engine.prompting.thread import thread_words
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, Form, JsonObject, ToolSpec

@@ -13,12 +13,12 @@ from coder.engine.participants.planner import Planner
 from coder.engine.participants.role import Role
 from coder.engine.participants.text_work import MAX_REASKS, answer_message, misfit_words, read_edits
 from coder.engine.prompting.files_shown import survey_of
-from coder.engine.prompting.messages import task_words
-from coder.engine.prompting.reprompt import target_now
+from coder.engine.prompting.first_request import task_words
 from coder.engine.prompting.thread import thread_words
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, JsonObject, ToolSpec
 from coder.run.attempts import code_to_repair
+from coder.run.current_target import current_target
 from coder.run.message import HUMAN, CodeMessage, HandoffMessage, Message, QuestionMessage, WordsMessage
 
 BUILT_IN = ("coder", "planner", "executor")
@@ -98,8 +98,10 @@ class Talking:
         """Ask the member's model."""
         if self.name == Coder.name:
             return await Coder().speak(turn)
-        state, target = turn.state, target_now(turn.state)
-        task_text = task_words(state, target, await survey_of(turn), context=turn.abilities.context)
+        state, target = turn.state, current_target(turn.state)
+        task_text = task_words(
+            state, target, await survey_of(turn), form="whole", context=turn.abilities.context
+        )
         thread_text = thread_words(state, self.name, self.within)
         request = "\n\n".join(filter(None, [task_text, thread_text, prompt("your-turn")]))
         system = ChatMessage(role="system", content=self.member.words(self.hands_to))
@@ -127,7 +129,7 @@ class MemberWork:
     async def read(self) -> Message | str:
         """Return the member's words or change, or a request to repeat edits that don't fit."""
         speaker, state, text = self._speaker, self._turn.state, self.talk.words or ""
-        target, repaired_code = target_now(state), code_to_repair(state)
+        target, repaired_code = current_target(state), code_to_repair(state)
         edits = read_edits(text, state, target, repaired_code)
         if speaker.is_in_words:
             return speaker.member.message_of(text, speaker.hands_to)

@@ -11,7 +11,7 @@ from coder.engine.participants.plan_approval import (
 )
 from coder.engine.participants.role import PLANNER, Role
 from coder.engine.prompting.files_shown import survey_of
-from coder.engine.prompting.messages import planner_view
+from coder.engine.prompting.first_request import first_request
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage
 from coder.run.message import Message
@@ -53,7 +53,8 @@ async def _in_one_answer(turn: Turn) -> Message:
     state = turn.state
     sampling = state.settings.sampling(most=_PLAN_TOKENS)
     target = state.target
-    view = planner_view(state, target, survey=await survey_of(turn), context=turn.abilities.context)
+    survey, context = await survey_of(turn), turn.abilities.context
+    view = first_request(state, target, survey, form="whole", context=context, plans=True)
     while True:
         text = await turn.ask(view, sampling=sampling)
         answer = await ask_approval(turn, text, key=f"plan {len(view)}")

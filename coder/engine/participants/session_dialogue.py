@@ -7,12 +7,13 @@ from coder.base.prompts import prompt
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
 from coder.engine.participants.workplace import Workplace
-from coder.engine.prompting.acting import first_request, format_outcome, next_request, verdict_words
 from coder.engine.prompting.files_shown import latest_plan, survey_of
-from coder.engine.prompting.reprompt import target_now
+from coder.engine.prompting.first_request import first_request
+from coder.engine.prompting.next_request import format_outcome, next_request, verdict_words
 from coder.engine.turn.turn import Turn
 from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form
+from coder.run.current_target import current_target
 from coder.run.event_types import DialogueTaken
 from coder.run.message import HUMAN, CodeMessage
 from coder.run.state import State
@@ -25,7 +26,7 @@ _NOT_MADE = "[This call was not made: the user goes on from the results above.]"
 
 async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
     """Return a role's dialogue, begun with the task or continued with what has happened since."""
-    state, target = turn.state, target_now(turn.state)
+    state, target = turn.state, current_target(turn.state)
     user_tools, tools = await _tools(turn, role)
     is_on_copy = state.dialogue.session.original is not None
     if state.dialogue.participant != role.dialogue or is_on_copy != role.plans:
@@ -40,7 +41,7 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
             python += f"\n\n{code_words(user_tools, module_for(state.files))}"
         context = turn.abilities.context
         first_messages = first_request(
-            turn.state, target, survey, context=context, python=python, plans=role.plans
+            turn.state, target, survey, form="tools", context=context, python=python, plans=role.plans
         )
         first_messages[0] = first_messages[0].model_copy(
             update={"content": f"{first_messages[0].content}\n{role.brief}".strip()}

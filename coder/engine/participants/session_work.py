@@ -8,14 +8,15 @@ from typing import Self
 from coder.base.prompts import prompt
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
+from coder.edits.replies import asks, is_reply
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
 from coder.engine.participants.session_dialogue import in_session
 from coder.engine.participants.submission import code_message, has_new_tree
 from coder.engine.participants.workplace import Workplace
-from coder.engine.prompting.reprompt import asks, is_reply, target_now
 from coder.engine.turn.turn import Turn
 from coder.models.model import ToolCall
+from coder.run.current_target import current_target
 from coder.run.message import CodeMessage, HandoffMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.state import State
 from coder.run.termination import is_repeating
@@ -67,7 +68,7 @@ class SessionWork:
         """Continue a dialogue; `workplace` carries out its tool calls."""
         self.talk = dialogue
         self._turn, self._role, self._place = turn, role, workplace
-        self._target = target_now(turn.state)
+        self._target = current_target(turn.state)
         self._nudges = 0
         """Answers in a row without a call or a change."""
 

@@ -5,14 +5,17 @@ from functools import partial
 
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
+from coder.edits.replies import asks, is_reply
 from coder.engine.participants.dialogue import DialogueTurn
+from coder.engine.prompting.ask_again import again_words, misfit
 from coder.engine.prompting.files_shown import survey_of, texts_of
-from coder.engine.prompting.messages import coder_view
-from coder.engine.prompting.reprompt import again_words, asks, is_reply, misfit, target_now
+from coder.engine.prompting.first_request import first_request
+from coder.engine.prompting.next_request import repair_request
 from coder.engine.turn.turn import Turn
 from coder.models.abilities import EMBEDDED
 from coder.models.model import ChatMessage, Sampling
 from coder.run.attempts import code_to_repair, is_repeat
+from coder.run.current_target import current_target
 from coder.run.message import AnswerChanges, CodeMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.settings import EditFormat
 from coder.run.state import State
@@ -43,7 +46,7 @@ class TextWork:
         self.talk = DialogueTurn(turn, None, view)
         self._turn, self._author = turn, author
         self._state = state = turn.state
-        self._target, self._repaired = target_now(state), code_to_repair(state)
+        self._target, self._repaired = current_target(state), code_to_repair(state)
         self._form = edit_format(state, self._target)
         self._reasks = {"form": MAX_REASKS, "misfit": MAX_REASKS}
         self._requests = 0
@@ -95,7 +98,8 @@ async def text_request(turn: Turn, target: Target, repaired: CodeMessage | None)
     """Return the first messages of a dialogue without tools: the task, the last answer and its outcome."""
     state, context = turn.state, turn.abilities.context
     form, survey = edit_format(state, target), await survey_of(turn)
-    return coder_view(state, target, repaired, survey=survey, form=form, context=context)
+    messages = first_request(state, target, survey, form=form, context=context)
+    return messages + (repair_request(state, target, repaired, form) if repaired is not None else [])
 
 
 def read_edits(text: str, state: State, target: Target, repaired_code: CodeMessage | None) -> Answered:

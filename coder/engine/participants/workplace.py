@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import one_line
 from coder.engine.participants.allowed_hosts import ask_about_hosts, open_allowed_hosts
-from coder.engine.prompting.messages import late_baseline
+from coder.engine.prompting.task_parts import late_baseline
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import ToolAnswered, ToolCalled

@@ -1,4 +1,4 @@
 """The messages of a request: the task, excerpts of the folder, the latest code, the first failure.
 
-Read messages, files_shown.
+Read first_request, task_parts, next_request.
 """

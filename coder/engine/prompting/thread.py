@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from coder.context.quoting import shown_path
-from coder.engine.prompting.reprompt import shortened
+from coder.engine.prompting.shorten import shortened
 from coder.run.attempts import is_rejection
 from coder.run.message import (
     ChoiceMessage,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coder import Budget, Settings, Task
-from coder.engine.prompting.acting import system_words
+from coder.engine.prompting.first_request import system_words
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run.records.spend import Spend
@@ -192,7 +192,7 @@ def state(*, mends: bool) -> State:
 
 
 def test_where_the_tests_fail_no_further_test_is_asked_for() -> None:
-    mends, solves = (system_words(state(mends=mends), in_text=False) for mends in (True, False))
+    mends, solves = (system_words(state(mends=mends), "tools") for mends in (True, False))
 
     assert "The failing tests are the proof." in mends
     assert "Add at least one test" not in mends
@@ -211,7 +211,7 @@ async def test_binary_files_are_counted(shop: Path) -> None:
 
 @pytest.mark.parametrize("in_text", [True, False])
 def test_a_model_without_tools_is_told_of_none(in_text: bool) -> None:
-    words = system_words(state(mends=False), in_text=in_text)
+    words = system_words(state(mends=False), "text" if in_text else "tools")
 
     assert ("`edit`" in words) != in_text
     assert ("```bash" in words) == in_text

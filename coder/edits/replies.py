@@ -1,0 +1,33 @@
+"""Whether a message or an answer is words alone, or asks something. Pure."""
+
+import re
+
+from coder.edits.edit import Answered
+
+_WORK_REQUEST = re.compile(r"\b(?:can|could|would|will) (?:you|we)\b|\bplease\b", re.IGNORECASE)
+"""Words of a question that asks for work, not only for an answer."""
+_QUESTION_MARKS = ("?", "\uff1f", "\u061f")
+"""Question marks: Latin, full-width, Arabic."""
+_CLOSING_CHARACTERS = " \t\r*_`\"')"
+"""Characters that may follow a question mark."""
+
+
+def is_reply(request: str, edits: Answered, text: str) -> bool:
+    """Return whether no part of an answer to this message was meant to change a file."""
+    if not text.strip() or not edits.fits:
+        return False
+    if "```" not in text:
+        return not edits.files
+    return is_question(request) and edits.only_shows
+
+
+def asks(text: str) -> bool:
+    """Return whether an answer asks the user something: one of its lines ends with a question mark."""
+    return any(line.rstrip(_CLOSING_CHARACTERS).endswith(_QUESTION_MARKS) for line in text.splitlines())
+
+
+def is_question(message: str) -> bool:
+    """Return whether a message only asks for information."""
+    return any(line.rstrip().endswith("?") for line in message.splitlines()) and not _WORK_REQUEST.search(
+        message
+    )

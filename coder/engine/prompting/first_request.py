@@ -1,0 +1,125 @@
+"""The first messages of a dialogue, for every model: system prompt, earlier messages, task. Pure.
+
+A model with tools is told of its sandbox; one without, in which form it answers. Both read the same parts.
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+from coder.base.prompts import prompt
+from coder.engine.prompting.files_shown import files_shown, latest_plan, notes_shown
+from coder.engine.prompting.history import history, history_budget
+from coder.engine.prompting.task_parts import (
+    PENDING_NOTE,
+    answer_request,
+    asked_words,
+    call_limits_note,
+    file_request,
+    passing_note,
+    plan_words,
+    readable_note,
+    repair_limits_note,
+    team_words,
+    what_to_pass,
+    with_names,
+)
+from coder.models.model import ChatMessage
+from coder.run.current_target import current_target
+from coder.run.settings import EditFormat
+from coder.run.state import State
+from coder.run.target import Target
+
+if TYPE_CHECKING:
+    from coder.context.survey import Survey
+
+RequestForm = Literal["tools", "text"] | EditFormat
+"""How a model works: by native tool calls, by calls in plain text, or, without a session, by edits."""
+
+_GIVEN_PROOF = "The failing tests are the proof."
+_NEW_PROOF = (
+    "Add at least one test, in a new test file, that runs and fails without your change, by an assertion or "
+    "by an exception that the project's code causes, unless a test of the project already fails by it; an "
+    "import that fails or a name that isn't there doesn't count."
+)
+
+
+def first_request(
+    state: State,
+    target: Target,
+    survey: "Survey | None",
+    *,
+    form: RequestForm,
+    context: int | None,
+    python: str = "",
+    plans: bool = False,
+) -> list[ChatMessage]:
+    """Return the first messages of a dialogue.
+
+    Args:
+        form: how the model works.
+        context: tokens of the model's context; None: unknown.
+        python: a description of the sandbox's Python and its packages.
+        plans: whether this is the Planner's dialogue.
+    """
+    if form == "tools" or form == "text":
+        words = _session_task(state, target, survey, context, python, plans)
+    else:
+        words = task_words(state, target, survey, form=form, context=context)
+        if form != "whole" and not plans:
+            words = f"{words.rstrip()}\n\n{repair_limits_note(state.spend.budget)}"
+    return [
+        ChatMessage(role="system", content=system_words(state, form, plans=plans)),
+        *history(state, budget=history_budget(context)),
+        ChatMessage(role="user", content=words, images=state.task.pictures),
+    ]
+
+
+def system_words(state: State, form: RequestForm, *, plans: bool = False) -> str:
+    """Return the system prompt of a model that works in this form.
+
+    Args:
+        plans: whether the model plans.
+    """
+    if form != "tools" and form != "text":
+        if plans:
+            return prompt("planner")
+        whole_prompt = "coder" if current_target(state).is_python else "files"
+        text = prompt(whole_prompt if form == "whole" else f"edit-{form}")
+        return f"{text}\n\n{prompt('chat')}" if state.settings.chat else text
+    name = "plan" if plans else "act"
+    proof = _GIVEN_PROOF if state.task.mends else _NEW_PROOF
+    text = prompt(name).format(how=prompt(f"{name}-{form}"), proof=proof)
+    return f"{text}\n{prompt(f'{name}-chat')}" if state.settings.chat else text
+
+
+def task_words(
+    state: State, target: Target, survey: "Survey | None", *, form: EditFormat, context: int | None
+) -> str:
+    """Return the task for a model without tools: its text, files and tests, and how the tests fail now."""
+    notes = notes_shown(state, target, survey, context) if state.files else ""
+    file_texts = files_shown(state, target, survey, context)
+    is_whole = form == "whole" and not state.settings.chat and target.is_known
+    return prompt("task" if is_whole else "change").format(
+        task=asked_words(state),
+        plan=f"{plan_words(latest_plan(state))}{team_words(state)}",
+        files=f"\n{notes}\n{file_texts}" if notes or file_texts else "",
+        tests=what_to_pass(state, context),
+        asked=file_request(target) if target.is_asked_for else with_names("Write the code.", target),
+    )
+
+
+def _session_task(
+    state: State, target: Target, survey: "Survey | None", context: int | None, python: str, plans: bool
+) -> str:
+    """Return the task for a model that works in a session."""
+    parts = [
+        asked_words(state),
+        plan_words(latest_plan(state)),
+        notes_shown(state, target, survey, context),
+        what_to_pass(state, context, passing_note=passing_note(state), pending_note=PENDING_NOTE),
+        call_limits_note(state),
+        python,
+        readable_note(state),
+        files_shown(state, target, survey, context, acts=True),
+        "" if plans else answer_request(state, target),
+    ]
+    return "\n\n".join(text for part in parts if (text := part.strip()))

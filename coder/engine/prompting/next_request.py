@@ -1,0 +1,162 @@
+"""The messages that follow an outcome or another message of the user, for every model. Pure."""
+
+from coder.base.prompts import prompt
+from coder.context.quoting import fenced, shown_path
+from coder.engine.prompting.ask_again import quoted
+from coder.engine.prompting.files_shown import latest_plan
+from coder.engine.prompting.history import account, full_exchange
+from coder.engine.prompting.shorten import shortened
+from coder.engine.prompting.task_parts import asked_words, plan_words, what_to_pass
+from coder.models.model import ChatMessage
+from coder.run.attempts import answer_in_words, is_rejection
+from coder.run.message import HUMAN, CodeMessage, OutcomeMessage, outcomes_in
+from coder.run.settings import EditFormat
+from coder.run.state import State
+from coder.run.target import Target
+from coder.run.termination import join_names, why_unverified
+from coder.verify.time_limits import EXTRA_TEST_S, max_test_s
+from coder.workspace.diff import unified_diff
+from coder.workspace.proposal import is_same
+
+_CHANGES_CHARACTERS = 16_000
+"""Longest quote of all changes in characters."""
+
+
+def verdict_words(state: State) -> str | None:
+    """Return the report of the model's last turn; None if there is none or the turn isn't over."""
+    if state.progress.pending or state.last is None:
+        return None
+    if state.last.author == HUMAN:
+        text = state.last.text or (state.outcome.feedback if state.outcome is not None else "")
+        prefix = "[Nothing was written. Your change still stands here. The user says:]\n"
+        return f"{prefix if isinstance(state.last, OutcomeMessage) else ''}{text}" if text else None
+    outcome = state.outcome
+    if outcome is None:
+        return None
+    code = state.codes[-1]
+    if outcome.cause == "no_code":
+        return prompt("nudge")
+    if outcome.contradicts or (outcome.passed and code.changes.test_edits and not code.changes.files):
+        contradicts = (
+            f"it contradicts given tests, which fail as they were: {join_names(outcome.contradicts)}"
+        )
+        reason = contradicts if outcome.contradicts else why_unverified(state, outcome)
+        return prompt("needs-word").format(
+            why=reason, paths=", ".join(map(shown_path, code.changes.test_edits))
+        )
+    if not outcome.passed:
+        missing_names = ", ".join(outcome.lacks) if outcome.cause == "missing_module" else ""
+        install_hint = " where the tests' Python is" if state.settings.chat else " with `--install-with`"
+        note = (
+            "\n\n" + prompt("not-installed").format(names=missing_names, how=install_hint)
+            if missing_names
+            else ""
+        )
+        return prompt("not-done").format(feedback=outcome.feedback) + note
+    left_out_paths = ", ".join(map(shown_path, [*code.changes.test_edits, *code.changes.left_out]))
+    note = f"\nLeft out, as it decides what passes: {left_out_paths}." if left_out_paths else ""
+    reason, most_s = why_unverified(state, outcome), f"{max_test_s(state):g}"
+    return prompt("not-shown").format(why=reason, left=note, more_s=EXTRA_TEST_S, most_s=most_s)
+
+
+def repair_request(
+    state: State, target: Target, repaired: CodeMessage, form: EditFormat
+) -> list[ChatMessage]:
+    """Return the last answer of a model without tools, and its outcome, as the next request quotes them."""
+    outcome = next(iter(outcomes_in(reversed(state.progress.messages))), None)
+    if outcome is None:
+        return []
+    feedback = outcome.feedback
+    prompt_name = "rejected" if state.last is not None and is_rejection(state.last) else "repair"
+    if form == "whole":
+        is_single_file = target.is_python and repaired.changes.files.keys() <= {target.path}
+        quote = "\n".join(_fenced(*file, target) for file in repaired.changes.files.items())
+        request = prompt(prompt_name if is_single_file else f"{prompt_name}-files").format(feedback=feedback)
+    else:
+        quote = quoted(repaired.text)
+        request = prompt(f"{prompt_name}-edits").format(feedback=feedback, changes=_changes(state, repaired))
+    return [ChatMessage(role="assistant", content=quote), ChatMessage(role="user", content=request)]
+
+
+def next_request(state: State, *, context: int | None, is_reported: bool) -> ChatMessage:
+    """Return the message for the user's next request in a dialogue.
+
+    Args:
+        is_reported: whether the dialogue already reports the previous outcome.
+    """
+    edited_note, is_reply = _edits_note(state), answer_in_words(_latest_step(state)) is not None
+    is_red = state.progress.baseline is not None and not state.progress.baseline.passed
+    parts = [
+        "" if is_reported or is_reply else f"[{format_outcome(state)}]",
+        *_answered_elsewhere(state),
+        edited_note,
+        asked_words(state),
+        plan_words(latest_plan(state)),
+        what_to_pass(state, context, passing_note="") if edited_note and is_red else "",
+    ]
+    words = "\n\n".join(text for part in parts if (text := part.strip()))
+    return ChatMessage(role="user", content=words, images=state.task.pictures)
+
+
+def format_outcome(state: State) -> str:
+    """Return the outcome of the latest message in the dialogue, for the user's files and the session's."""
+    latest_step = _latest_step(state)
+    if state.dialogue.session.tree:
+        return "Stopped by the user. What you have changed is kept here; none of it is written for them yet."
+    if latest_step.progress.stopped is not None and latest_step.progress.stopped.status == "interrupted":
+        return "Stopped by the user."
+    outcome_text = account(latest_step, fully=False)
+    return (
+        f"{outcome_text} Your copy is as the user's files again."
+        if latest_step.landing.refused is not None
+        else outcome_text
+    )
+
+
+def _latest_step(state: State) -> State:
+    """Return the state at the latest message that the dialogue holds."""
+    unread = state.dialogue.unread
+    return state.steps[-1 - (unread.steps if unread is not None else 0)]
+
+
+def _answered_elsewhere(state: State) -> list[str]:
+    """Return the user's later messages that another dialogue has answered, with their outcomes."""
+    unread = state.dialogue.unread
+    unread_steps = state.steps[-unread.steps :] if unread is not None and unread.steps else ()
+    return [
+        f"[Meanwhile, in another dialogue, the user said:]\n{request}\n[What came of it:]\n{outcome}"
+        for request, outcome in map(full_exchange, unread_steps)
+    ]
+
+
+def _edits_note(state: State) -> str:
+    """Return a note on files that the user has changed meanwhile, without changes refused or undone."""
+    unread, current_files, previous_step = state.dialogue.unread, state.worked, state.steps[-1]
+    earlier_files = unread.files if unread is not None else {}
+    proposed_paths = {path for code in previous_step.codes for path in code.changes.texts}
+    is_reported = previous_step.landing.taken_back or previous_step.landing.refused is not None
+    paths = [
+        path
+        for path in {**earlier_files, **current_files}
+        if not is_same(earlier_files.get(path), current_files.get(path))
+        and not (is_reported and path in proposed_paths)
+    ]
+    return f"[The user has changed these files, here too: {join_names(paths)}]" if paths else ""
+
+
+def _changes(state: State, repaired: CodeMessage) -> str:
+    """Return the diff of all that the code changes, at a bounded length."""
+    contents_before = {
+        path: state.files[path].content if path in state.files else None for path in repaired.changes.files
+    }
+    contents_after = {
+        path: None if text is None else text.encode() for path, text in repaired.changes.files.items()
+    }
+    return fenced(shortened(unified_diff(contents_before, contents_after), _CHANGES_CHARACTERS), "diff")
+
+
+def _fenced(path: str, text: str | None, target: Target) -> str:
+    if text is None:
+        return f"`{path}` is deleted."
+    fenced = f"\n{text.rstrip()}\n```"
+    return f"```python{fenced}" if path == target.path and target.is_python else f"`{path}`\n```{fenced}"

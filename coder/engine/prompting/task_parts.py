@@ -1,0 +1,175 @@
+"""The parts of a request: task, plan, checks, limits, and the answer asked for. Pure."""
+
+import shlex
+from itertools import pairwise
+
+from coder.base.prompts import prompt
+from coder.base.text.sanitize import count_of
+from coder.context.quoting import fenced, shown_path
+from coder.engine.prompting.files_shown import failing_now
+from coder.run.event_types import LONG_TESTS_S
+from coder.run.message import AnswerMessage, PlanMessage
+from coder.run.settings import Budget
+from coder.run.state import State
+from coder.run.target import Target
+from coder.run.termination import join_names
+from coder.source.named_sources import named_sources
+from coder.source.shell import format_command
+
+PENDING_NOTE = "They still run on the files as they are; if you make calls, a later result says how they end."
+"""The remark on tests whose result isn't known when a model that makes calls is first asked."""
+
+
+def asked_words(state: State) -> str:
+    """Return the task's prompt, with the model's questions and the user's answers."""
+    pairs = pairwise(state.progress.messages)
+    notes = [
+        f"You asked:\n{question.text}\n\nThe answer:\n{answer.text}"
+        for question, answer in pairs
+        if isinstance(answer, AnswerMessage)
+    ]
+    return "\n\n".join([state.task.prompt.strip(), *notes])
+
+
+def plan_words(message: PlanMessage | None) -> str:
+    """Return the request to follow a plan; empty if there is none."""
+    return f"\nFollow this plan:\n{message.text.strip()}\n" if message else ""
+
+
+def team_words(state: State) -> str:
+    """Return the team's messages since the Coder's latest answer."""
+    if state.settings.team is None:
+        return ""
+    from coder.engine.prompting.thread import thread_words  # imported late: only teams need it
+
+    words = thread_words(state, "coder", since=True)
+    return f"\nYour team has said:\n{words}\n" if words else ""
+
+
+def what_to_pass(
+    state: State,
+    context: int | None,
+    *,
+    passing_note: str = "Before your answer they pass.",
+    pending_note: str = "",
+) -> str:
+    """Return the checks that the answer must pass, and how they fail now.
+
+    Args:
+        passing_note: remark if the tests pass before the answer.
+        pending_note: remark if their result isn't known yet.
+    """
+    parts = [_failing_text(state, context, passing_note, pending_note)]
+    if state.task.test_command and state.target.writes_tests:
+        command = format_command(state.task.test_command or ())
+        parts.append(f"\nThere is no code and no test yet. Write both; `{command}` must pass.\n")
+    parts += [f"\nIt must pass `{test.path}`:\n```python\n{test.text}```\n" for test in state.task.test_files]
+    if state.task.checks:
+        checks = "\n".join(check.strip() for check in state.task.checks)
+        parts.append(f"\nIt must pass:\n```python\n{checks}\n```\n")
+    return "".join(parts)
+
+
+def late_baseline(state: State, context: int | None) -> str:
+    """Return a report of the tests' result before the work, for a model that works already."""
+    baseline = state.progress.baseline
+    passing_count = sum(test.passed for test in baseline.tests) if baseline is not None else 0
+    failing = failing_now(state, context)
+    result_text = f"{passing_count:,} pass" if passing_count or failing else "they pass"
+    result_text += ", and these fail:" if failing else "."
+    flaky = (
+        f"\nThese end differently on the same files: {join_names(baseline.flaky)}"
+        if baseline is not None and baseline.flaky
+        else ""
+    )
+    return f"The project's own tests, without your change: {result_text}\n{failing}".strip() + flaky
+
+
+def passing_note(state: State) -> str:
+    """Return the remark that the given tests pass without a change."""
+    baseline = state.progress.baseline
+    passing_count = sum(test.passed for test in baseline.tests) if baseline is not None else 0
+    return prompt("act-green").format(passed=f"{passing_count:,}" if passing_count else "they")
+
+
+def repair_limits_note(budget: Budget) -> str:
+    """Return the limits of a model without tools, whose repairs are counted."""
+    repairs = f"may be repaired {count_of(budget.repairs, 'time')}" if budget.repairs else "is not repaired"
+    return f"Limits: {_calls_and_time(budget)}; code that fails {repairs}."
+
+
+def call_limits_note(state: State) -> str:
+    """Return the run's limits, in which commands and repairs count as answers."""
+    tests = f" (tests that take {LONG_TESTS_S:g} s or more are not)" if state.task.test_command else ""
+    return (
+        f"Limits: {_calls_and_time(state.spend.budget)}, commands and repairs included{tests}: "
+        "what `done` finds failing may be repaired until they are reached."
+    )
+
+
+def _calls_and_time(budget: Budget) -> str:
+    """Return the limits of calls and time as a request states them."""
+    minutes = max(1, round(budget.timeout / 60))
+    return f"{count_of(budget.max_calls, 'answer')} and {count_of(minutes, 'minute')} in all"
+
+
+def readable_note(state: State) -> str:
+    """Return a note on further files that programs may read."""
+    folders = [f"`/opt/shown/{name}` (the folder {name})" for name in state.settings.beside]
+    paths = [*map(shown_path, state.settings.show), *folders]
+    return f"Programs may read, and not change: {', '.join(paths)}." if paths else ""
+
+
+def file_request(target: Target) -> str:
+    """Return the request to write the target's file, with the names that it must define."""
+    return with_names(f"Write the file `{target.path}`.", target)
+
+
+def with_names(instruction: str, target: Target) -> str:
+    """Return an instruction, followed by the names that the target must define."""
+    names = ", ".join(f"`{name}`" for name in target.names)
+    return f"{instruction} It must define {names}." if names else instruction
+
+
+def answer_request(state: State, target: Target) -> str:
+    """Return the instruction for the answer: a file with a fixed name, or a change of the files."""
+    if target.path not in state.files and _needs_target_file(state, target):
+        return file_request(target)
+    if state.settings.chat:
+        return ""
+    return "Change the files so that the task is done." if state.files else "Write what the task asks for."
+
+
+def _needs_target_file(state: State, target: Target) -> bool:
+    """Return whether the answer must write a file with exactly the target's name."""
+    task = state.task
+    if target.path in named_sources(task.prompt, [target.path]):
+        return True
+    if task.workspace is None or not state.files:
+        return not target.writes_tests
+    modules = {path.partition("/")[0].removesuffix(".py") for path in state.files}
+    return bool(task.checks) and not modules.issuperset(
+        target.names
+    )  # no file of the folder defines these names
+
+
+def _failing_text(state: State, context: int | None, passing_note: str, pending_note: str) -> str:
+    """Return the test command, and its result before the work."""
+    if state.task.test_command is None:
+        return ""
+    command = shown_path(shlex.join(state.task.test_command))
+    if state.progress.baseline is None or state.progress.baseline.passed:
+        is_pending = state.progress.baseline is None and state.files and not state.target.writes_tests
+        remark = (
+            f" {passing_note}"
+            if state.progress.baseline is not None
+            else f" {pending_note}"
+            if is_pending and pending_note
+            else ""
+        )
+        return f"\nThe tests are run by {command}.{remark}\n"
+    failing = failing_now(state, context)
+    introduction = (
+        "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"
+    )
+    return f"\n{introduction} like this:\n{fenced(failing)}\n" if failing else ""
