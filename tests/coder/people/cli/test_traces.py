@@ -39,7 +39,7 @@ def test_a_run_is_the_same_trace_live_and_exported(console: Console) -> None:
     assert live.resources == later.resources
     tokens = json.loads(done.out)["tokens"]
     assert live.sums("gen_ai.client.token.usage") == {"input": tokens["input"], "output": tokens["output"]}
-    assert b"add" not in live.raw
+    assert b"add(a, b)" not in live.raw  # nothing of what was asked and answered; a random id may hold `add`
 
 
 @pytest.mark.slow
