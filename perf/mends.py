@@ -4,8 +4,8 @@ mini-swe-agent is a package of PyPI, in an environment of its own. pi is one of 
 
     npm install --prefix FOLDER @mariozechner/pi-coding-agent@0.73
 
-and its program is FOLDER/node_modules/.bin/pi. Neither verifies or isolates anything. All run the test by the
-interpreter of this process.
+and its program is FOLDER/node_modules/.bin/pi. Neither verifies or isolates anything. All run the test by an
+interpreter that has pytest and nothing else, as most projects' own have few plugins.
 """
 
 import json
@@ -31,6 +31,7 @@ from tests.faulty_endpoint import (
     whole,
 )
 from tests.git_repository import make_repository
+from tests.only_pytest import only_pytest
 
 _MEND = "sed -i 's/a - b/a + b/' calc.py"
 _TEST = "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
@@ -57,7 +58,11 @@ def mended(*, pytest: bool) -> Mended:
             str(Path(sys.executable).with_name("coder")), "fix", "--path", str(work), "--strategy", "act",
             "--base-url", endpoint.url, "-m", "toy", "--price", "0,0", "--", *test,
         ]  # fmt: skip
-        return _timed(argv, {"CODER_HOME": f"{folder}/home", "OPENAI_API_KEY": "unused"}, endpoint, work)
+        environ = {
+            "CODER_HOME": f"{folder}/home", "OPENAI_API_KEY": "unused",
+            "VIRTUAL_ENV": str(only_pytest().parent.parent),
+        }  # fmt: skip
+        return _timed(argv, environ, endpoint, work)
 
 
 def mini(program: str, *, pytest: bool) -> Mended:
@@ -105,7 +110,7 @@ def _test(*, pytest: bool) -> list[str]:
 
 
 def _path() -> str:
-    return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return f"{only_pytest().parent}:{os.environ['PATH']}"
 
 
 def _whole_call(command: str) -> Reply:
