@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 import pytest
@@ -19,9 +21,22 @@ TOLD = [["double", ["number"]], ["wait-for", ["seconds"]]]
 
 
 class Clock:
-    """Counts the seconds of waits that are excused."""
+    """Counts the seconds of excused waits, also of one that goes on."""
 
-    seconds = 0.0
+    def __init__(self) -> None:
+        self._counted, self._began = 0.0, math.inf
+
+    @property
+    def seconds(self) -> float:
+        return self._counted + max(0.0, monotonic() - self._began)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self._began = monotonic()
+        try:
+            yield
+        finally:
+            self._counted, self._began = self.seconds, math.inf
 
 
 async def answer(request: bytes) -> bytes:
@@ -123,11 +138,8 @@ async def test_a_clocks_time_is_not_a_commands_and_any_other_wait_for_an_answer_
     clock = Clock()
 
     async def excused(request: bytes) -> bytes:
-        began = monotonic()
-        try:
+        with clock.running():
             return await answer(request)
-        finally:
-            clock.seconds += monotonic() - began
 
     late = await session.python("import tools; tools.wait_for(9)", wall_s=1)
     await session.serve(excused, clock=clock)
