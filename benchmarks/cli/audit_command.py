@@ -26,38 +26,38 @@ from coder.show.interrupt import run_until_interrupted
 from coder.show.tables import Block, Column, TextTable, pairs, print_blocks
 from sandbox.result import Value
 
-_WIDTH = 400
-"""Most columns of a line."""
+_MAX_WIDTH = 400
+"""Maximum width of a line, in characters."""
 
 
 class Examined(Value):
-    """How one case is judged."""
+    """Result of examining one case: how it is judged, and verdicts on two answers."""
 
     id: str
     kind: str
     strength: Strength | None
-    """None: the case can't be judged."""
+    """None if the case can't be judged."""
     reason: str
     exposures: tuple[Exposure, ...] = ()
-    """Classes of cheats that its tests offer a surface to."""
+    """Classes of cheats that the case's tests are open to."""
     own: Outcome | None = None
-    """The verdict on its canonical answer; None if there is none."""
+    """Verdict on the case's canonical answer; None if there is no such answer."""
     nothing: Outcome | None = None
-    """The verdict on an empty answer: for a repository, on the unchanged tree."""
+    """Verdict on an empty answer; for a repository, on the unchanged tree."""
 
     @property
     def sound(self) -> bool:
-        """Its canonical answer, if any, passes, and an empty one doesn't."""
+        """Whether the canonical answer, if any, passes, and an empty answer doesn't."""
         return self.strength is not None and self.own in ("passed", None) and self.nothing != "passed"
 
 
 class Examination(Value):
-    """All cases of a suite."""
+    """Result of examining all cases of a suite."""
 
     suite: str
     cases: tuple[Examined, ...]
     strengths: dict[str, int]
-    """Number of cases by strength of their verdicts; `none` for those that can't be judged."""
+    """Number of cases by strength of their verdicts; `none` counts cases that can't be judged."""
     exposures: dict[Exposure, int]
     """Number of cases by class of cheats."""
 
@@ -73,44 +73,46 @@ def audit(
 
     A case is sound if its own answer passes and an empty one fails. Exit code 1 if one isn't.
     """
-    settings, named = bench_options.judging_settings(context), load_suite(suite)
-    progress = SampleProgress(len(named.cases), quiet=context.params["json"])
-    found = run_until_interrupted(_examination(named, settings, workers or default_workers(), progress))
+    settings, loaded_suite = bench_options.judging_settings(context), load_suite(suite)
+    progress = SampleProgress(len(loaded_suite.cases), quiet=context.params["json"])
+    examination = run_until_interrupted(
+        _examine_suite(loaded_suite, settings, workers or default_workers(), progress)
+    )
     if context.params["json"]:
-        typer.echo(found.model_dump_json())
+        typer.echo(examination.model_dump_json())
     else:
-        print_blocks(_suite_blocks(found, named))
+        print_blocks(_suite_blocks(examination, loaded_suite))
     if out is not None:  # last: the result is already printed if writing fails
-        write_text(out, found.model_dump_json(indent=1) + "\n")
-    raise typer.Exit(not all(one.sound for one in found.cases))
+        write_text(out, examination.model_dump_json(indent=1) + "\n")
+    raise typer.Exit(not all(case.sound for case in examination.cases))
 
 
-async def _examination(
+async def _examine_suite(
     suite: Suite, settings: Settings, workers: int, progress: SampleProgress
 ) -> Examination:
-    """Judge each case's canonical answer and an empty one."""
-    turns = asyncio.Semaphore(workers)
+    """Judge the canonical answer of each case and an empty answer."""
+    slots = asyncio.Semaphore(workers)
 
-    async def examined(case: Case) -> Examined:
-        async with turns:
-            found = await _examined(judge, case)
+    async def examine_case(case: Case) -> Examined:
+        async with slots:
+            examination = await _examine_with(judge, case)
         progress.advance()
-        return found
+        return examination
 
     async with AsyncExitStack() as stack:
         judge = await stack.enter_async_context(judge_for(suite, settings))
         stack.callback(progress.stop)
         progress.start()
-        cases = await asyncio.gather(*map(examined, suite.cases))
-    found = Counter[str](case.strength or "none" for case in cases)
-    counts = {name: found[name] for name in (*STRENGTHS, "none") if found[name] or name == "strong"}
+        cases = await asyncio.gather(*map(examine_case, suite.cases))
+    strengths = Counter[str](case.strength or "none" for case in cases)
+    counts = {name: strengths[name] for name in (*STRENGTHS, "none") if strengths[name] or name == "strong"}
     exposures = count_exposures([case.exposures for case in cases])
     return Examination(suite=suite.name, cases=tuple(cases), strengths=counts, exposures=exposures)
 
 
-async def _examined(judge: Judge, case: Case) -> Examined:
+async def _examine_with(judge: Judge, case: Case) -> Examined:
     plan = await judge.plan(case)
-    found = Examined(
+    examination = Examined(
         id=case.id,
         kind=case.kind,
         strength=plan.strength,
@@ -118,25 +120,37 @@ async def _examined(judge: Judge, case: Case) -> Examined:
         exposures=exposures_of(case, plan.mode),
     )
     if plan.strength is None:
-        return found
-    own = (await judge.judge(case, plan.good)).verdict if plan.good is not None else None
-    return found.model_copy(update={"own": own, "nothing": (await judge.judge(case, "")).verdict})
+        return examination
+    own_verdict = (await judge.judge(case, plan.good)).verdict if plan.good is not None else None
+    return examination.model_copy(
+        update={"own": own_verdict, "nothing": (await judge.judge(case, "")).verdict}
+    )
 
 
-def _suite_blocks(found: Examination, suite: Suite) -> list[Block]:
-    """Counts, shares, and each weak or unsound case."""
-    counts = ", ".join(f"{count:,} {name}" for name, count in found.strengths.items())
-    share = f"{found.strengths['strong'] / max(len(found.cases), 1):.0%}"
-    own = [one.own == "passed" for one in found.cases if one.own is not None]
-    nothing = [one.nothing != "passed" for one in found.cases if one.nothing is not None]
-    what = "bases" if all(isinstance(case, RepositoryCase) for case in suite.cases) else "empty answers"
-    weak = [_cells(one) for one in found.cases if one.strength != "strong" or not one.sound]
-    lines = [line(f"  {case}  {strength}: {reason}", width=_WIDTH) for case, strength, reason in weak]
+def _suite_blocks(examination: Examination, suite: Suite) -> list[Block]:
+    """Return the lines to print: counts, shares, and each weak or unsound case."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in examination.strengths.items())
+    share = f"{examination.strengths['strong'] / max(len(examination.cases), 1):.0%}"
+    own_passes = [case.own == "passed" for case in examination.cases if case.own is not None]
+    empty_fails = [case.nothing != "passed" for case in examination.cases if case.nothing is not None]
+    answer_kind = (
+        "bases" if all(isinstance(case, RepositoryCase) for case in suite.cases) else "empty answers"
+    )
+    weak_rows = [_cells(case) for case in examination.cases if case.strength != "strong" or not case.sound]
+    lines = [
+        line(f"  {case}  {strength}: {reason}", width=_MAX_WIDTH) for case, strength, reason in weak_rows
+    ]
     return [
-        line(f"{found.suite}: {count_of(len(found.cases), 'case')}: {counts} ({share} strong)"),
-        pairs([("own answers that pass", _of(own)), (f"{what} that fail", _of(nothing))], width=21),
-        *_exposures(found),
-        TextTable(_COLUMNS, weak, indent=2, plain=lines),
+        line(f"{examination.suite}: {count_of(len(examination.cases), 'case')}: {counts} ({share} strong)"),
+        pairs(
+            [
+                ("own answers that pass", _count_true(own_passes)),
+                (f"{answer_kind} that fail", _count_true(empty_fails)),
+            ],
+            width=21,
+        ),
+        *_exposure_blocks(examination),
+        TextTable(_COLUMNS, weak_rows, indent=2, plain=lines),
     ]
 
 
@@ -144,19 +158,21 @@ _COLUMNS = (Column("case", is_whole=True), Column("strength", wraps=True), Colum
 _CLASSES = (Column("class", is_whole=True), Column("number", is_number=True), Column("cases", wraps=True))
 
 
-def _exposures(found: Examination) -> list[Block]:
-    """Classes of cheats with the cases whose tests offer them a surface."""
-    if not found.exposures:
+def _exposure_blocks(examination: Examination) -> list[Block]:
+    """Return a table of the classes of cheats and the cases that are open to each class."""
+    if not examination.exposures:
         return []
     cells = [
         (
             name,
             f"{count:,}",
-            line(", ".join(one.id for one in found.cases if name in one.exposures), width=_WIDTH),
+            line(
+                ", ".join(case.id for case in examination.cases if name in case.exposures), width=_MAX_WIDTH
+            ),
         )
-        for name, count in found.exposures.items()
+        for name, count in examination.exposures.items()
     ]
-    width = max(map(len, found.exposures))
+    width = max(map(len, examination.exposures))
     lines = [f"    {name:<{width}}  {number}: {cases}" for name, number, cases in cells]
     return [
         "  classes of cheats that tests offer a surface to, with the rates in docs/reference/judging.md",
@@ -164,10 +180,10 @@ def _exposures(found: Examination) -> list[Block]:
     ]
 
 
-def _cells(one: Examined) -> tuple[str, ...]:
-    fault = "" if one.sound else f" (own answer: {one.own}, no answer: {one.nothing})"
-    return (line(one.id), f"{one.strength or 'judges nobody'}{fault}", line(one.reason, width=_WIDTH))
+def _cells(case: Examined) -> tuple[str, ...]:
+    fault = "" if case.sound else f" (own answer: {case.own}, no answer: {case.nothing})"
+    return (line(case.id), f"{case.strength or 'judges nobody'}{fault}", line(case.reason, width=_MAX_WIDTH))
 
 
-def _of(held: Sequence[bool]) -> str:
-    return f"{sum(held):,} of {len(held):,}"
+def _count_true(values: Sequence[bool]) -> str:
+    return f"{sum(values):,} of {len(values):,}"

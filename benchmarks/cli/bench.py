@@ -20,18 +20,18 @@ COMMANDS = {
     "compare": ("report_commands:compare", "Compare runs over one suite case by case, with the p-value."),
     "list": ("report_commands:list_suites", "List the built-in suites, or the runs of this machine."),
 }
-"""Home and summary of each command; its module is loaded only when called."""
+"""Entry point and summary of each command; the module is loaded only when the command is called."""
 
 
 class BenchCommands(Commands):
-    """The commands of the group."""
+    """Commands of `coder bench`."""
 
-    summaries: ClassVar[Mapping[str, str]] = {name: told for name, (_, told) in COMMANDS.items()}
+    summaries: ClassVar[Mapping[str, str]] = {name: summary for name, (_, summary) in COMMANDS.items()}
 
     @cached_property
     def entries(self) -> dict[str, EntryPoint]:
-        """All commands by name."""
-        homes = {name: f"benchmarks.cli.{home}" for name, (home, _) in COMMANDS.items()}
+        """Entry points of all commands by name."""
+        homes = {name: f"benchmarks.cli.{target}" for name, (target, _) in COMMANDS.items()}
         return {name: EntryPoint(name, home, "benchmarks") for name, home in homes.items()}
 
 
@@ -44,4 +44,4 @@ app = group(
 
 @app.callback()
 def _bench() -> None:
-    """The options that stand before a command of the group: there are none."""
+    """Make `coder bench` a group: it takes no options before the command."""

@@ -22,28 +22,28 @@ INFRASTRUCTURE, LIMIT = 5, 3
 T = TypeVar("T")
 
 
-def absolute(suite: str) -> str:
-    """A suite's name or absolute path, valid in any folder."""
+def name_or_path(suite: str) -> str:
+    """Return the suite's absolute path if it is a path, else its name; both are valid in any folder."""
     path = Path(suite)
     return str(path.absolute()) if path.exists() else suite
 
 
 def command_line() -> str:
-    """This call as typed, without keys and secret parts of addresses."""
+    """Return this command line as typed, without keys and secret parts of addresses."""
     redact = Redactor.from_environment().redact
-    plain = (re.sub(r"(?i)https?://\S+", lambda url: for_log(url[0]), word) for word in sys.argv[1:])
-    return shlex.join(["coder", *map(redact, plain)])
+    public_words = (re.sub(r"(?i)https?://\S+", lambda url: for_log(url[0]), word) for word in sys.argv[1:])
+    return shlex.join(["coder", *map(redact, public_words)])
 
 
 def until_interrupted(work: Coroutine[Any, Any, T], session: BenchSession) -> T:
-    """Await `work`; an error that ends it says how to continue."""
-    again = f"{own_command()} bench {session.command} --resume"
+    """Await `work`; add to the message of an error how to continue the run."""
+    command = f"{own_command()} bench {session.command} --resume"
     try:
-        return run_until_interrupted(work, run_id=lambda: session.run, resume_prefix=again)
+        return run_until_interrupted(work, run_id=lambda: session.run, resume_prefix=command)
     except (ModelError, MachineError) as error:
         if session.logged:
-            saved = f"What was judged until then is saved. Go on with: {again} {session.run}"
-            error.args = (f"{error}\n{saved}",)
+            advice = f"What was judged until then is saved. Go on with: {command} {session.run}"
+            error.args = (f"{error}\n{advice}",)
         raise
 
 
@@ -53,16 +53,18 @@ def show(report: Report, session: BenchSession, *, reason: str, out: Path | None
         try:
             write_report(report, out)
         except MachineError as error:
-            again = f"{own_command()} bench {session.command} --resume {session.run} -o FILE"
-            told = f"{error}\nNothing is lost: what was judged is saved. Write it elsewhere with: {again}"
-            raise MachineError(told) from error
+            command = f"{own_command()} bench {session.command} --resume {session.run} -o FILE"
+            message = (
+                f"{error}\nNothing is lost: what was judged is saved. Write it elsewhere with: {command}"
+            )
+            raise MachineError(message) from error
     if as_json:
         typer.echo(report.model_dump_json())
     else:
         print_blocks(report_blocks(report))
     if reason == "cost":
-        again = f"{own_command()} bench run --resume {session.run} --max-cost MORE"
-        typer.echo(f"--max-cost is reached. Go on with: {again}", err=True)
+        command = f"{own_command()} bench run --resume {session.run} --max-cost MORE"
+        typer.echo(f"--max-cost is reached. Go on with: {command}", err=True)
         raise typer.Exit(LIMIT)
     if report.outcomes.get("infrastructure"):
         typer.echo("Some samples could not be judged here; their details say why.", err=True)

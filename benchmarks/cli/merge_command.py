@@ -35,9 +35,9 @@ def merge(
 
     All must have the same suite, judge, model and parameters. Exit code 2 where they aren't.
     """
-    chosen = Selection(filter=filter, slice=parse_slice(slice))
+    selection = Selection(filter=filter, slice=parse_slice(slice))
     merged = merge_reports(
-        chosen.within(load_suite(suite)),
+        selection.within(load_suite(suite)),
         [read_report(path) for path in reports],
         include_weaker=include_weaker,
     ).model_copy(update={"command": command_line()})
@@ -50,7 +50,7 @@ def merge(
 
 
 def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bool = False) -> Report:
-    """The report of one run over all shards, but for times. Raises UsageError: they don't match."""
+    """Merge the reports of all shards; times are added up. Raises UsageError if the reports don't match."""
     first = reports[0]
     if first.digests.get("suite") != suite.digest:
         raise UsageError(
@@ -58,12 +58,14 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
             "Of a run with --filter or --slice, give merge the same ones."
         )
     for number, report in enumerate(reports[1:], 2):
-        found = differing(first.digests, report.digests)
-        found += [name for name in ("model", "isolation") if getattr(first, name) != getattr(report, name)]
-        if found:
-            raise UsageError(f"Report {number} differs from the first one in {', '.join(found)}.")
+        differences = differing(first.digests, report.digests)
+        differences += [
+            name for name in ("model", "isolation") if getattr(first, name) != getattr(report, name)
+        ]
+        if differences:
+            raise UsageError(f"Report {number} differs from the first one in {', '.join(differences)}.")
     seconds = [report.times.seconds for report in reports if report.times.seconds is not None]
-    begun = [report.times.started for report in reports if report.times.started is not None]
+    start_times = [report.times.started for report in reports if report.times.started is not None]
     try:
         return make_report(
             suite,
@@ -72,9 +74,10 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
             model=first.model,
             isolation=first.isolation,
             usage=sorted(
-                (one for report in reports for one in report.usage), key=lambda one: (one.id, one.sample)
+                (usage for report in reports for usage in report.usage),
+                key=lambda usage: (usage.id, usage.sample),
             ),
-            times=Times(started=min(begun, default=None), seconds=sum(seconds) if seconds else None),
+            times=Times(started=min(start_times, default=None), seconds=sum(seconds) if seconds else None),
             independent=all(report.independent for report in reports),
             greedy=any(report.greedy for report in reports),
             count_weaker=include_weaker,

@@ -45,18 +45,18 @@ def report(
     json: flags.Json = False,
 ) -> None:
     """Show a report, or write it as HTML, Markdown or JUnit XML."""
-    found = read_report(path)
-    answers = read_answers(samples, found) if samples is not None else {}
+    run_report = read_report(path)
+    answers = read_answers(samples, run_report) if samples is not None else {}
     if html is not None:
-        write_text(html, page([found], answers=[answers]))
+        write_text(html, page([run_report], answers=[answers]))
     if markdown_file is not None:
-        write_text(markdown_file, markdown(found))
+        write_text(markdown_file, markdown(run_report))
     if junit_file is not None:
-        write_text(junit_file, junit(found))
+        write_text(junit_file, junit(run_report))
     if json:
-        typer.echo(found.model_dump_json())
+        typer.echo(run_report.model_dump_json())
     elif html is None and markdown_file is None and junit_file is None:
-        print_blocks(report_blocks(found))
+        print_blocks(report_blocks(run_report))
 
 
 def compare(
@@ -71,14 +71,14 @@ def compare(
     """
     reports = [read_report(path) for path in (first, *others)]
     names = _names([first, *others], reports)
-    found = compare_several(reports[0], reports[1:])
+    comparisons = compare_several(reports[0], reports[1:])
     if html is not None:
         write_text(html, page(reports, names=names))
     if json:
-        typer.echo(f"[{','.join(one.model_dump_json() for one in found)}]")
+        typer.echo(f"[{','.join(item.model_dump_json() for item in comparisons)}]")
         return
-    compared = dict(zip(names[1:], found, strict=True))
-    print_blocks([f"{reports[0].suite}  compared with {names[0]}", *comparison_blocks(compared)])
+    comparison_by_name = dict(zip(names[1:], comparisons, strict=True))
+    print_blocks([f"{reports[0].suite}  compared with {names[0]}", *comparison_blocks(comparison_by_name)])
 
 
 def list_suites(
@@ -90,11 +90,13 @@ def list_suites(
     if runs:
         _list_runs(limit or None, as_json=json)
         return
-    told = {name: (entry.load().__doc__ or "").partition("\n")[0] for name, entry in suite_names().items()}
+    summaries = {
+        name: (entry.load().__doc__ or "").partition("\n")[0] for name, entry in suite_names().items()
+    }
     if json:
-        typer.echo(dumps(told))
+        typer.echo(dumps(summaries))
     else:
-        print_blocks(suite_blocks(told))
+        print_blocks(suite_blocks(summaries))
 
 
 def _list_runs(limit: int | None, *, as_json: bool) -> None:
@@ -109,7 +111,7 @@ def _list_runs(limit: int | None, *, as_json: bool) -> None:
 
 
 def _names(paths: list[Path], reports: list[Report]) -> list[str]:
-    """Distinct names of reports: their models, else their files."""
+    """Return distinct names of the reports: their models if these differ, else their files."""
     models = [report.model for report in reports]
     if len(set(models)) == len(models) and None not in models:
         return [str(model) for model in models]

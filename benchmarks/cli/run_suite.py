@@ -1,4 +1,4 @@
-"""`coder bench run`: have a model answer the cases of a suite, and judge what it says."""
+"""`coder bench run`: have a model answer the cases of a suite, and judge the answers."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli import bench_options
-from benchmarks.cli.bench_endings import absolute, command_line, show, until_interrupted
+from benchmarks.cli.bench_endings import command_line, name_or_path, show, until_interrupted
 from benchmarks.report import Report
 from benchmarks.runner.bench_session import BenchSession, digests, earlier, open_log
 from benchmarks.runner.case_attempt import CaseAttempt, Solver, shown
@@ -36,8 +36,8 @@ from coder.store import SqliteLog
 from sandbox.errors import SandboxError
 
 _Opening = AbstractAsyncContextManager[Model]
-_KEPT = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")
-"""Flags that a resume takes from the run, beside those of the configuration; others belong to one start."""
+_RESUMED_FLAGS = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")
+"""Flags outside the configuration that a resumed run takes from its first start."""
 
 
 @takes(bench_options.ASKING, bench_options.JUDGING)
@@ -67,111 +67,117 @@ def run(
     codes: 0 all judged, 2 usage, 3 --max-cost was reached, 4 no model answers, 5 samples that this
     machine could not judge, 130 interrupted. Verdicts are saved: --resume continues.
     """
-    given, selection = context.params, _selection(context.params)
+    parameters, selection = context.params, _selection(context.params)
     flags = given_flags(context) | {"samples": None, "max_cost": None}
-    quiet = given["quiet"] or given["json"]
+    quiet = parameters["quiet"] or parameters["json"]
     with open_log() as log:
-        loaded = load(flags)
-        config = loaded.config
+        layers = load(flags)
+        config = layers.config
         if resume is not None:
-            before = earlier(log, resume, command="run")
-            suite = suite or before.suite
-            selection, given = same_selection(selection, before), same_flags(given, before)
-            config = same_config(flags, before)
-        elif given["max_cost"] is not None:  # it may not reach all cases, and must not favour the first
+            first_start = earlier(log, resume, command="run")
+            suite = suite or first_start.suite
+            selection, parameters = (
+                restored_selection(selection, first_start),
+                restored_flags(parameters, first_start),
+            )
+            config = restored_config(flags, first_start)
+        elif parameters["max_cost"] is not None:  # a run that ends early must not favour the first cases
             selection = selection.model_copy(update={"shuffle": True})
         if suite is None:
             raise UsageError(f"Give a SUITE, or --resume RUN. See them with: {own_command()} bench list")
         check_backend(config.settings().sandbox, flags)
-        opening = _opening(config, loaded.book, given, Screen(quiet=quiet, yes=True))
-        plan = _Plan(suite, selection, config, given)
-        session = _session(plan, given, resume)
+        opening = _opening(config, layers.book, parameters, Screen(quiet=quiet, yes=True))
+        plan = _Plan(suite, selection, config, parameters)
+        session = _session(plan, parameters, resume)
         progress = SampleProgress(plan.attempts, quiet=quiet)
         if session.greedy and selection.samples > 1 and not quiet:
-            typer.echo(_ALIKE, err=True)
+            typer.echo(_GREEDY_NOTE, err=True)
         work = _work(plan, session, log, opening, progress, answers)
         report, reason = until_interrupted(work, session)
-    show(report, session, reason=reason, out=out, as_json=given["json"])
+    show(report, session, reason=reason, out=out, as_json=parameters["json"])
 
 
-_ALIKE = (
+_GREEDY_NOTE = (
     "Samples of one case are drawn greedily, at temperature 0: they are alike, and count as one.\n"
     "Draw them at random with: --temperature 0.8"
 )
 
 
-def _selection(given: Mapping[str, Any]) -> Selection:
+def _selection(parameters: Mapping[str, Any]) -> Selection:
     return Selection(
-        samples=given["samples"],
-        filter=given["filter"],
-        slice=parse_slice(given["slice"]),
-        shuffle=given["shuffle"],
-        seed=given["seed"] or 0,
-        shard=parse_shard(given["shard"]),
+        samples=parameters["samples"],
+        filter=parameters["filter"],
+        slice=parse_slice(parameters["slice"]),
+        shuffle=parameters["shuffle"],
+        seed=parameters["seed"] or 0,
+        shard=parse_shard(parameters["shard"]),
     )
 
 
-def _opening(config: Config, book: UserModels, given: Mapping[str, Any], screen: Screen) -> _Opening:
-    settings = config.settings(replay=given["replay"]).model_copy(update={"price": given["price"]})
+def _opening(config: Config, book: UserModels, parameters: Mapping[str, Any], screen: Screen) -> _Opening:
+    settings = config.settings(replay=parameters["replay"]).model_copy(update={"price": parameters["price"]})
     return open_models(
         config.models(),
         settings,
         note=screen.note,
         book=book,
-        record=given["record"],
-        must_know_price=given["max_cost"] is not None,
+        record=parameters["record"],
+        must_know_price=parameters["max_cost"] is not None,
     )
 
 
-def _session(plan: "_Plan", given: Mapping[str, Any], resume: str | None) -> BenchSession:
-    most = given["max_cost"]
-    one_shot = given["one_shot"] or plan.settings.strategy == "one-shot"
+def _session(plan: "_Plan", parameters: Mapping[str, Any], resume: str | None) -> BenchSession:
+    max_cost = parameters["max_cost"]
+    one_shot = parameters["one_shot"] or plan.settings.strategy == "one-shot"
     # Restarts within a sample are drawn at random, whatever the temperature of the first try.
     from_one_start = one_shot or plan.settings.budget.samples == 1
     return BenchSession(
         plan.chosen,
         plan.settings,
-        given["workers"],
-        purse=SharedBudget(Decimal(str(most))) if most is not None else None,
+        parameters["workers"],
+        purse=SharedBudget(Decimal(str(max_cost))) if max_cost is not None else None,
         independent=one_shot,
         greedy=from_one_start and not plan.settings.temperature,
-        include_weaker=given["include_weaker"],
+        include_weaker=parameters["include_weaker"],
         resume=resume,
     )
 
 
 class _Plan:
-    """Suite, selection and settings of a run."""
+    """Suite, selection and settings of a run, from which its jobs are made."""
 
-    def __init__(self, suite: str, selection: Selection, config: Config, given: Mapping[str, Any]) -> None:
-        self._named, self.suite = suite, load_suite(suite)
+    def __init__(
+        self, suite: str, selection: Selection, config: Config, parameters: Mapping[str, Any]
+    ) -> None:
+        self._suite_name, self.suite = suite, load_suite(suite)
         self.chosen = selection.within(self.suite)
-        self.selection, self._config, self._given = selection, config, given
+        self.selection, self._config, self._parameters = selection, config, parameters
         settings = config.settings()
-        if given["one_shot"]:
-            only = {"samples": 1, "repairs": 0, "max_calls": 1}
-            settings = settings.model_copy(update={"budget": settings.budget.model_copy(update=only)})
+        if parameters["one_shot"]:
+            one_call = {"samples": 1, "repairs": 0, "max_calls": 1}
+            settings = settings.model_copy(update={"budget": settings.budget.model_copy(update=one_call)})
         self.settings = settings
 
     @property
     def attempts(self) -> int:
-        """Number of attempts."""
+        """Number of samples to draw, over all selected cases."""
         return self.selection.samples * len(self.selection.cases(self.suite))
 
     def started(self, model: str) -> BenchStarted:
-        """The run's first event."""
+        """Return the run's first event."""
         settings = self.settings.model_dump_json(exclude={"seed", "model_timeout"})
-        alike = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
-        parameters = f"{model}\n{settings}\n{alike}\n{self._given['one_shot']}"
+        shared_selection = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
+        parameters = f"{model}\n{settings}\n{shared_selection}\n{self._parameters['one_shot']}"
         return BenchStarted(
-            suite=absolute(self._named),
+            suite=name_or_path(self._suite_name),
             model=model,
             digests=digests(self.chosen, {"parameters": hashlib.sha256(parameters.encode()).hexdigest()}),
-            parameters=asked_for(self._config, self.selection, self._given) | {"command": command_line()},
+            parameters=run_parameters(self._config, self.selection, self._parameters)
+            | {"command": command_line()},
         )
 
     def jobs(self, solver: Solver) -> Iterator[SampleJob]:
-        """A job for each sample."""
+        """Yield a job for each sample."""
         for case, sample in self.selection.attempts(self.suite):
             yield self._job(solver, case, sample)
 
@@ -179,10 +185,10 @@ class _Plan:
         async def attempt() -> CaseAttempt:
             seed = self.selection.seed_of(case.id, sample)
             try:
-                seen = shown(await with_base_tree(case))
+                visible_case = shown(await with_base_tree(case))
             except SandboxError as error:  # the judge meets the same error and reports it for the case
                 return CaseAttempt(error=str(error))
-            return await solver(seen, sample=sample, seed=seed)
+            return await solver(visible_case, sample=sample, seed=seed)
 
         return SampleJob(case, sample, attempt)
 
@@ -196,47 +202,47 @@ async def _work(
     answers: Path | None,
 ) -> tuple[Report, str]:
     async with opening as model:
-        paid = model if session.purse is None else BudgetedModel(model, session.purse)
-        solver = ModelSolver(paid, plan.settings, log=log)
+        budgeted_model = model if session.purse is None else BudgetedModel(model, session.purse)
+        solver = ModelSolver(budgeted_model, plan.settings, log=log)
         return await session.work(log, plan.started(model.name), plan.jobs(solver), progress, answers)
 
 
-def asked_for(config: Config, selection: Selection, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All flags for the log, without secret parts of addresses."""
-    kept = {name: given[name] for name in _KEPT}
-    if given["replay"] is not None:
-        kept["replay"] = str(given["replay"].absolute())
+def run_parameters(config: Config, selection: Selection, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all flags as the log stores them, without secret parts of addresses."""
+    run_flags = {name: parameters[name] for name in _RESUMED_FLAGS}
+    if parameters["replay"] is not None:
+        run_flags["replay"] = str(parameters["replay"].absolute())
     return {
-        **kept,
+        **run_flags,
         "selection": selection.model_dump_json(),
         "config": config.for_log().model_dump_json(exclude_unset=True),
     }
 
 
-def same_flags(given: Mapping[str, Any], before: BenchStarted) -> dict[str, Any]:
-    """The values of all flags: those given now, else those of the run's start."""
-    kept = {name: before.parameters.get(name) for name in _KEPT}
-    unsaid = [name for name in _KEPT if given[name] is None or given[name] is False]
-    again = {name: kept[name] for name in unsaid if kept[name] is not None}
-    replay = {"replay": Path(str(again["replay"]))} if "replay" in again else {}
-    return {**given, **again, **replay}
+def restored_flags(parameters: Mapping[str, Any], first_start: BenchStarted) -> dict[str, Any]:
+    """Return the values of all flags: those of this call, else those of the run's first start."""
+    first_values = {name: first_start.parameters.get(name) for name in _RESUMED_FLAGS}
+    unset = [name for name in _RESUMED_FLAGS if parameters[name] is None or parameters[name] is False]
+    restored = {name: first_values[name] for name in unset if first_values[name] is not None}
+    replay = {"replay": Path(str(restored["replay"]))} if "replay" in restored else {}
+    return {**parameters, **restored, **replay}
 
 
-def same_config(flags: Mapping[str, object], before: BenchStarted) -> Config:
-    """The configuration layers of the run's start, overridden by the flags given now."""
-    kept = Config.model_validate_json(str(before.parameters["config"]))
-    return over(kept, checked(flags, flag))
+def restored_config(flags: Mapping[str, object], first_start: BenchStarted) -> Config:
+    """Return the configuration of the run's first start, overridden by the flags of this call."""
+    first_config = Config.model_validate_json(str(first_start.parameters["config"]))
+    return over(first_config, checked(flags, flag))
 
 
-def same_selection(given: Selection, before: BenchStarted) -> Selection:
-    """The run's selection. Raises UsageError if another one is given."""
-    kept = Selection.model_validate_json(str(before.parameters["selection"]))
-    usual = Selection()
+def restored_selection(selection: Selection, first_start: BenchStarted) -> Selection:
+    """Return the run's selection. Raises UsageError if this call selects other cases or samples."""
+    first_selection = Selection.model_validate_json(str(first_start.parameters["selection"]))
+    default = Selection()
     for name in Selection.model_fields:
-        now = getattr(given, name)
-        if now not in (getattr(usual, name), getattr(kept, name)):
+        value = getattr(selection, name)
+        if value not in (getattr(default, name), getattr(first_selection, name)):
             raise UsageError(
                 f"--{name} can't change: a resumed run keeps its cases and samples.\n"
                 "Leave it out beside --resume, or start another run."
             )
-    return kept
+    return first_selection

@@ -1,4 +1,4 @@
-"""Other constants of the same kind: a number as round, a text of words that people use."""
+"""Replace a constant by similar constants: as round a number, or a text of words that people use."""
 
 import ast
 import random
@@ -13,233 +13,235 @@ Plain = bool | int | float | str | bytes
 
 
 class Words(frozenset[str]):
-    """Words for other texts. One of the project's own is replaced by another one of these."""
+    """Words for other texts. A word of the project is replaced by another word of the project."""
 
     project: frozenset[str] = frozenset()
 
-    def cased(self, shape: Callable[[str], bool]) -> "tuple[_OfLength, _OfLength]":
-        """The project's words, and all, in the case of a shape by length."""
-        kept: dict[object, tuple[_OfLength, _OfLength]] = self.__dict__.setdefault("_kept", {})
-        if shape not in kept:
-            kept[shape] = _of_length(self.project, shape), _of_length(self, shape)
-        return kept[shape]
+    def cased(self, shape: Callable[[str], bool]) -> "tuple[_WordsByLength, _WordsByLength]":
+        """Return the project's words and all words in the letter case of `shape`, each grouped by length."""
+        cache: dict[object, tuple[_WordsByLength, _WordsByLength]] = self.__dict__.setdefault("_kept", {})
+        if shape not in cache:
+            cache[shape] = _group_by_length(self.project, shape), _group_by_length(self, shape)
+        return cache[shape]
 
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _MARKS = "!#$&*+,-./:;=?@^_~"
-_MOST_READ = 1 << 20
-"""Bytes of a project that are read for its words, smallest files first."""
-_REACH = 40
-"""Neighbours of a number that are looked at, on each side."""
+_MAX_BYTES = 1 << 20
+"""Read at most this many bytes of a project for its words, smallest files first."""
+_MAX_DISTANCE = 40
+"""Number of neighbours of a number that are considered, on each side."""
 
 
 @cache
 def common_words() -> Words:
-    """English words of each length, and first names."""
+    """Return English words of each length, and first names."""
     return Words((files("benchmarks.judge") / "words.txt").read_text().split())
 
 
 def words_in(texts: Iterable[str]) -> Words:
-    """Words of texts, with the common ones."""
-    return Words(common_words() | _found(texts))
+    """Return the words of texts and the common words."""
+    return Words(common_words() | _words_in(texts))
 
 
 def words_of_tests(tree: ast.AST, project: frozenset[str] = frozenset()) -> Words:
-    """Words that a test file's texts have, with the common ones and those of its project."""
+    """Return the words of a test file's texts, the common words and those of the project."""
     constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    words = Words(words_in(one for one in constants if isinstance(one, str)) | project)
+    words = Words(words_in(constant for constant in constants if isinstance(constant, str)) | project)
     words.project = project
     return words
 
 
 def project_words(files: Mapping[str, bytes]) -> frozenset[str]:
-    """Words of a tree's texts and names, which an answer can read there or in its own modules."""
-    found, left = set[str](), _MOST_READ
-    for path in sorted(files, key=lambda one: (len(files[one]), one)):
-        left -= len(files[path])
-        if left < 0:
+    """Return the words of a tree's texts and names, which an answer can read."""
+    words, bytes_left = set[str](), _MAX_BYTES
+    for path in sorted(files, key=lambda file: (len(files[file]), file)):
+        bytes_left -= len(files[path])
+        if bytes_left < 0:
             break
-        found |= _found([files[path].decode("utf-8", "replace")])
-    return frozenset(found)
+        words |= _words_in([files[path].decode("utf-8", "replace")])
+    return frozenset(words)
 
 
-def _found(texts: Iterable[str]) -> set[str]:
+def _words_in(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in _TOKEN.findall(text) if len(word) > 1 and word.isalpha()}
 
 
-def alike(value: object, words: Words, count: int, part: int | None = None) -> list[Plain]:
-    """At most `count` others of a constant's kind, of numbers alternately larger and smaller ones.
+def similar_constants(value: object, words: Words, count: int, part: int | None = None) -> list[Plain]:
+    """Return at most `count` other constants of a constant's kind; numbers alternate larger and smaller.
 
     Args:
-        part: index of the token of a text that is replaced; None: one that is always the same for this text.
+        part: index of the token of a text to replace; None chooses a token that depends on the text alone.
 
     Raises:
-        TypeError: the constant is of a kind that has no others.
+        TypeError: constants of this kind have no similar ones.
     """
     match value:
         case bool():
             return [not value]
         case int():
-            return [*_integers(value, count)]
+            return [*_similar_integers(value, count)]
         case float():
-            return [*_floats(value, count)]
+            return [*_similar_floats(value, count)]
         case str():
-            return [*_texts(value, words, count, part)]
+            return [*_similar_texts(value, words, count, part)]
         case bytes():
             return [
-                one.encode("latin-1", "replace")
-                for one in _texts(value.decode("latin-1"), words, count, part)
+                text.encode("latin-1", "replace")
+                for text in _similar_texts(value.decode("latin-1"), words, count, part)
             ]
     raise TypeError(f"no other value for {value!r}")
 
 
 def tokens(text: str) -> list[re.Match[str]]:
-    """Words and numbers of a text."""
+    """Return the words and numbers of a text."""
     return [*_TOKEN.finditer(text)]
 
 
 def trailing_zeros(number: int) -> int:
-    """Trailing zeros of its decimal digits."""
+    """Return the number of trailing zeros in the decimal digits of a number."""
     digits = str(abs(number))
     return len(digits) - len(digits.rstrip("0")) if number else 0
 
 
 def is_power_of_two(number: int) -> bool:
-    """Whether it is one of 8, 16, 32 and so on."""
+    """Whether a number is 8, 16, 32 or a higher power of two."""
     return number >= 8 and number & (number - 1) == 0
 
 
-def _integers(value: int, count: int) -> list[int]:
-    """Integers of the same sign, with as many digits and trailing zeros and the same parity, if possible."""
+def _similar_integers(value: int, count: int) -> list[int]:
+    """Return integers of equal sign and, if possible, as many digits and trailing zeros and equal parity."""
     sign, size = (-1 if value < 0 else 1), abs(value)
     step = 10 ** trailing_zeros(size)
-    near = {size + step * way for way in range(-_REACH, _REACH + 1)}
+    pool = {size + step * offset for offset in range(-_MAX_DISTANCE, _MAX_DISTANCE + 1)}
     digits = str(size)
-    near |= {int("".join(str(int(d) + by) for d in digits)) for by in range(-8, 9) if _shifts(digits, by)}
+    pool |= {int("".join(str(int(d) + by) for d in digits)) for by in range(-8, 9) if _can_shift(digits, by)}
     if is_power_of_two(size):
-        near |= {size << by for by in range(1, 4)} | {size >> by for by in range(1, 4) if size >> by >= 8}
-    near -= {size, *(one for one in near if one < 0), *([0] if value < 0 else [])}
-    ranked = sorted(near, key=lambda one: (_unlikeness(one, size), abs(one - size), one))
-    sides = ([one for one in ranked if one > size], [one for one in ranked if one < size])
-    good = max(_unlikeness(one, size) for one in ranked[:count])
-    above, below = ([one for one in side if _unlikeness(one, size) <= max(good, 3)] for side in sides)
-    mixed = [one for pair in zip_longest(above, below) for one in pair if one is not None]
-    return [sign * one for one in mixed[:count]]
+        pool |= {size << by for by in range(1, 4)} | {size >> by for by in range(1, 4) if size >> by >= 8}
+    pool -= {size, *(number for number in pool if number < 0), *([0] if value < 0 else [])}
+    ranked = sorted(pool, key=lambda number: (_difference(number, size), abs(number - size), number))
+    sides = ([number for number in ranked if number > size], [number for number in ranked if number < size])
+    limit = max(_difference(number, size) for number in ranked[:count])
+    above, below = ([item for item in side if _difference(item, size) <= max(limit, 3)] for side in sides)
+    alternating = [item for pair in zip_longest(above, below) for item in pair if item is not None]
+    return [sign * item for item in alternating[:count]]
 
 
-def _shifts(digits: str, by: int) -> bool:
+def _can_shift(digits: str, by: int) -> bool:
     return len(digits) > 2 and all(0 <= int(d) + by <= 9 for d in digits) and int(digits[0]) + by > 0
 
 
-def _unlikeness(one: int, other: int) -> int:
-    a, b = str(one), str(other)
+def _difference(first: int, second: int) -> int:
+    a, b = str(first), str(second)
     return (
         4 * abs(len(a) - len(b))
-        + 4 * (trailing_zeros(one) != trailing_zeros(other))
-        + 4 * (is_power_of_two(one) != is_power_of_two(other))
-        + 3 * (bool(one) != bool(other))
-        + 2 * (one % 2 != other % 2)
-        + 2 * ((one % 5 == 0) != (other % 5 == 0))
+        + 4 * (trailing_zeros(first) != trailing_zeros(second))
+        + 4 * (is_power_of_two(first) != is_power_of_two(second))
+        + 3 * (bool(first) != bool(second))
+        + 2 * (first % 2 != second % 2)
+        + 2 * ((first % 5 == 0) != (second % 5 == 0))
         + (len(set(a)) != len(set(b)))
     )
 
 
-def _floats(value: float, count: int) -> list[float]:
+def _similar_floats(value: float, count: int) -> list[float]:
     decimal = Decimal(repr(value))  # avoids digits added by rounding
     exponent = decimal.as_tuple().exponent
     if not isinstance(exponent, int):  # infinite, or not a number
-        return [float(one) for one in range(1, count + 1)]
-    found = _integers(int(decimal.scaleb(-exponent)), count)
-    return [float(Decimal(one).scaleb(exponent)) for one in found]
+        return [float(number) for number in range(1, count + 1)]
+    integers = _similar_integers(int(decimal.scaleb(-exponent)), count)
+    return [float(Decimal(item).scaleb(exponent)) for item in integers]
 
 
-def _texts(text: str, words: Words, count: int, part: int | None) -> list[str]:
+def _similar_texts(text: str, words: Words, count: int, part: int | None) -> list[str]:
     parts = tokens(text)
     if not parts:
-        return _of_marks(text, count)
-    one = parts[part] if part is not None else random.Random(text).choice(_longest(parts))
-    others = _tokens_like(one.group(), words, {token.group() for token in parts}, count, seed=text)
-    return [text[: one.start()] + other + text[one.end() :] for other in others]
+        return _replace_mark(text, count)
+    token_match = parts[part] if part is not None else random.Random(text).choice(_long_words(parts))
+    replacements = _similar_tokens(
+        token_match.group(), words, {token.group() for token in parts}, count, seed=text
+    )
+    return [text[: token_match.start()] + other + text[token_match.end() :] for other in replacements]
 
 
-def _longest(parts: Sequence[re.Match[str]]) -> list[re.Match[str]]:
-    """Words of at least three letters, else all."""
-    return [one for one in parts if one.group().isalpha() and len(one.group()) > 2] or [*parts]
+def _long_words(parts: Sequence[re.Match[str]]) -> list[re.Match[str]]:
+    """Return words of at least three letters, or all tokens if there are none."""
+    return [part for part in parts if part.group().isalpha() and len(part.group()) > 2] or [*parts]
 
 
-def _tokens_like(token: str, words: Words, besides: set[str], count: int, *, seed: str) -> list[str]:
+def _similar_tokens(token: str, words: Words, excluded: set[str], count: int, *, seed: str) -> list[str]:
     width = len(token)
     if token.isdigit():
-        found = (str(one).zfill(width) for one in _integers(int(token), 2 * count))
-        return [one for one in found if len(one) == width][:count] or [str(int(token) + 1)]
-    shape = next((one for one in (str.islower, str.isupper, str.istitle) if one(token)), None)
-    if shape is None or _has_pattern(token):
-        return _moved(token, count)
-    project, every = words.cased(shape)
-    chance, chosen = random.Random(seed), list[str]()
-    for lengths in (project, every) if token in project.get(width, ()) else (every,):
+        numbers = (str(integer).zfill(width) for integer in _similar_integers(int(token), 2 * count))
+        return [item for item in numbers if len(item) == width][:count] or [str(int(token) + 1)]
+    shape = next((item for item in (str.islower, str.isupper, str.istitle) if item(token)), None)
+    if shape is None or _has_letter_pattern(token):
+        return _shift_letters(token, count)
+    project, all_words = words.cased(shape)
+    chance, result = random.Random(seed), list[str]()
+    for lengths in (project, all_words) if token in project.get(width, ()) else (all_words,):
         for distance in range(max((width, *lengths))):
-            near = [
+            pool = [
                 *lengths.get(width - distance, ()),
                 *(lengths.get(width + distance, ()) if distance else ()),
             ]
-            near = [word for word in near if word != token and word not in besides and word not in chosen]
-            chosen += chance.sample(near, min(len(near), count - len(chosen)))
-            if len(chosen) == count:
-                return chosen
-    return chosen
+            pool = [word for word in pool if word != token and word not in excluded and word not in result]
+            result += chance.sample(pool, min(len(pool), count - len(result)))
+            if len(result) == count:
+                return result
+    return result
 
 
-_OfLength = Mapping[int, Sequence[str]]
-"""Sorted words by length."""
+_WordsByLength = Mapping[int, Sequence[str]]
+"""Sorted words, grouped by length."""
 
 
-def _of_length(words: Iterable[str], shape: Callable[[str], bool]) -> _OfLength:
-    found: dict[int, list[str]] = {}
-    for word in sorted({_cased(one, shape) for one in words} - {""}):
-        found.setdefault(len(word), []).append(word)
-    return found
+def _group_by_length(words: Iterable[str], shape: Callable[[str], bool]) -> _WordsByLength:
+    by_length: dict[int, list[str]] = {}
+    for word in sorted({_in_case(item, shape) for item in words} - {""}):
+        by_length.setdefault(len(word), []).append(word)
+    return by_length
 
 
-def _cased(word: str, shape: Callable[[str], bool]) -> str:
-    """The word in another case; a name only where a capital stands, none where there is no capital."""
+def _in_case(word: str, shape: Callable[[str], bool]) -> str:
+    """Return the word in the letter case of `shape`, or an empty text if the word doesn't fit."""
     if shape is str.istitle:
         return word if word.istitle() else ""
     return (word if shape is str.islower else word.upper()) if word.islower() else ""
 
 
-def _has_pattern(token: str) -> bool:
-    """Whether letters follow each other, repeat, or make no word, as in `abc`, `xx` and `rstlm`."""
-    small = token.casefold()
-    steps = {ord(b) - ord(a) for a, b in pairwise(small)}
-    runs_on = len(steps) < 2 and steps <= {-1, 0, 1, 2}
-    return runs_on or not set(small) & set("aeiouy") or not small.isascii()
+def _has_letter_pattern(token: str) -> bool:
+    """Whether letters are consecutive, repeat, or make no word, as in `abc`, `xx` and `rstlm`."""
+    letters = token.casefold()
+    steps = {ord(b) - ord(a) for a, b in pairwise(letters)}
+    is_sequence = len(steps) < 2 and steps <= {-1, 0, 1, 2}
+    return is_sequence or not set(letters) & set("aeiouy") or not letters.isascii()
 
 
-def _moved(token: str, count: int) -> list[str]:
-    """The token with all letters moved as far in the alphabet."""
-    found = []
+def _shift_letters(token: str, count: int) -> list[str]:
+    """Return tokens with all letters of `token` shifted in the alphabet by one distance each."""
+    shifted = []
     for by in (1, 2, 3, -1, 4, -2, 5, -3, 6, -4, 7, -5, 8, -6, 9, -7, *range(10, 26), *range(-25, -7)):
-        other = "".join(_letter(one, by) for one in token)
-        if other.isalpha() and len(other) == len(token) and other not in found:
-            found.append(other)
-    whole = [one for one in found if _runs_on(one) == _runs_on(token)]
-    return [*whole, *(one for one in found if one not in whole)][:count]
+        other = "".join(_shift_letter(item, by) for item in token)
+        if other.isalpha() and len(other) == len(token) and other not in shifted:
+            shifted.append(other)
+    similar = [item for item in shifted if _letter_steps(item) == _letter_steps(token)]
+    return [*similar, *(item for item in shifted if item not in similar)][:count]
 
 
-def _letter(letter: str, by: int) -> str:
+def _shift_letter(letter: str, by: int) -> str:
     for first in "aA":
         if 0 <= ord(letter) - ord(first) < 26:
             return chr(ord(first) + (ord(letter) - ord(first) + by) % 26)
     return chr(ord(letter) + by)
 
 
-def _runs_on(token: str) -> list[int]:
+def _letter_steps(token: str) -> list[int]:
     return [ord(b) - ord(a) for a, b in pairwise(token)]
 
 
-def _of_marks(text: str, count: int) -> list[str]:
-    """A text without words: another mark in its middle, or a letter where there is none."""
+def _replace_mark(text: str, count: int) -> list[str]:
+    """Return variants of a text without words: another mark near the middle, or a letter added at the end."""
     for at in [*range(len(text) // 2, len(text)), *range(len(text) // 2)]:
         if text[at] in _MARKS:
             start = _MARKS.index(text[at])

@@ -1,6 +1,7 @@
-"""Take from tests what explains them and decides nothing: docstrings, messages and ids of parameters.
+"""Remove explanations from tests: docstrings, messages and ids of parameters.
 
-A twin would contradict it: a docstring that names the expected value is that of the test alone.
+Explanations decide nothing, and a twin would contradict them: a docstring that names the expected value
+distinguishes the test from its twins.
 """
 
 import ast
@@ -11,21 +12,21 @@ from dataclasses import replace
 
 from benchmarks.judge.pytest_report import TestRun
 
-_OF_ONE = ("True", "False", "IsNone", "IsNotNone")
-_OF_TWO = (
+_UNARY = ("True", "False", "IsNone", "IsNotNone")
+_BINARY = (
     *("Equal", "NotEqual", "Is", "IsNot", "In", "NotIn", "Greater", "GreaterEqual", "Less", "LessEqual"),
     *("ListEqual", "TupleEqual", "DictEqual", "SetEqual", "MultiLineEqual", "SequenceEqual", "CountEqual"),
     *("IsInstance", "NotIsInstance"),
 )
-_OPERANDS = {f"assert{name}": count for count, names in ((1, _OF_ONE), (2, _OF_TWO)) for name in names}
-"""Methods of unittest whose next argument is a message."""
+_OPERANDS = {f"assert{name}": count for count, names in ((1, _UNARY), (2, _BINARY)) for name in names}
+"""Number of operands by assertion method of unittest; the argument after them is a message."""
 
 
 def remove_explanations(tree: ast.Module, tests: Iterable[ast.AST], chance: random.Random) -> dict[str, str]:
     """Remove messages from tests and docstrings from the module; give tests random ids.
 
     Returns:
-        New id → the id as pytest prints it.
+        A mapping from the new id to the original id as pytest prints it.
     """
     ids: dict[str, str] = {}
     for owner in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
@@ -43,24 +44,24 @@ def remove_explanations(tree: ast.Module, tests: Iterable[ast.AST], chance: rand
     return ids
 
 
-def with_own_ids(run: TestRun, ids: Mapping[str, str]) -> TestRun:
-    """The report with the ids that the case has."""
+def restore_ids(run: TestRun, ids: Mapping[str, str]) -> TestRun:
+    """Return the report with the parameter ids of the case instead of random ids."""
     if not ids:
         return run
     pattern = re.compile("|".join(ids))
 
-    def own(node: str) -> str:
+    def restore(node: str) -> str:
         return pattern.sub(lambda match: ids[match.group()], node)
 
     return replace(
         run,
-        passed=set(map(own, run.passed)),
-        failures={own(node): text for node, text in run.failures.items()},
-        unended=frozenset(map(own, run.unended)),
-        left=set(map(own, run.left)),
-        broken=set(map(own, run.broken)),
-        seconds={own(node): took for node, took in run.seconds.items()},
-        skipped=set(map(own, run.skipped)),
+        passed=set(map(restore, run.passed)),
+        failures={restore(node): text for node, text in run.failures.items()},
+        unended=frozenset(map(restore, run.unended)),
+        left=set(map(restore, run.left)),
+        broken=set(map(restore, run.broken)),
+        seconds={restore(node): seconds for node, seconds in run.seconds.items()},
+        skipped=set(map(restore, run.skipped)),
     )
 
 
@@ -75,17 +76,17 @@ def _remove_message(node: ast.Call) -> None:
     operands = _OPERANDS.get(_name(node))
     if operands is not None:
         del node.args[operands:]
-        node.keywords = [one for one in node.keywords if one.arg != "msg"]
+        node.keywords = [keyword for keyword in node.keywords if keyword.arg != "msg"]
 
 
 def _rename_ids(node: ast.expr, ids: dict[str, str], chance: random.Random) -> None:
-    for one in ast.walk(node):
-        if isinstance(one, ast.Constant) and isinstance(one.value, str):
-            printed = one.value.encode("unicode_escape").decode("ascii")
-            new = f"p{chance.getrandbits(48):012x}"
-            known = next((other for other, old in ids.items() if old == printed), new)
-            ids[known] = printed
-            one.value = known
+    for constant in ast.walk(node):
+        if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
+            printed = constant.value.encode("unicode_escape").decode("ascii")
+            fresh_id = f"p{chance.getrandbits(48):012x}"
+            random_id = next((other for other, old in ids.items() if old == printed), fresh_id)
+            ids[random_id] = printed
+            constant.value = random_id
 
 
 def _name(node: ast.Call) -> str:

@@ -9,14 +9,14 @@ from pathlib import PurePosixPath
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import apply_patch, touched
 
-_CONFIGURES = frozenset(
+_CONFIGURATION = frozenset(
     {
         *("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg"),
         *("pyproject.toml", "sitecustomize.py", "usercustomize.py"),
     }
 )
-_LOADED = (".pth", ".so", ".pyd", ".pyc", ".pyo", ".egg-link")
-_PERHAPS_TESTS = {"test", "testing"}
+_LOADED_SUFFIXES = (".pth", ".so", ".pyd", ".pyc", ".pyo", ".egg-link")
+_TEST_FOLDER_NAMES = {"test", "testing"}
 _METADATA = (".dist-info", ".egg-info")
 _TOOLS = frozenset(
     {"pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "unittest", "exceptiongroup", "tomli"}
@@ -25,64 +25,66 @@ _TOOLS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree to judge."""
+    """Files to judge, and the paths of a patch that were ignored."""
 
     files: dict[str, bytes]
     kept_out: tuple[str, ...]
-    """Paths of the patch that were ignored: the case's versions stay."""
+    """Paths of the patch that were ignored; the case's files are used instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseTests:
-    """Which paths are tests of a case. A new file outside its test folders is code, whatever its name."""
+    """Tells which paths are tests of a case. A new file outside the test folders is code, not a test."""
 
     known: frozenset[str]
-    """Paths of the base, the hidden tests and the case's own patch."""
+    """All paths of the base, the hidden tests and the case's own patch."""
     folders: frozenset[str]
 
     def __contains__(self, path: str) -> bool:
-        is_named = path in self.known and _is_named(path)
-        return is_named or any(
+        is_known_test = path in self.known and _has_test_name(path)
+        return is_known_test or any(
             folder.name == "tests" or str(folder) in self.folders for folder in PurePosixPath(path).parents
         )
 
 
 def case_tests(case: RepositoryCase) -> CaseTests:
-    """The tests of a case."""
-    known = frozenset({*case.files, *case.hidden_tests, *touched(case.gold_patch or "")})
-    return CaseTests(known, _test_folders(known))
+    """Return the paths that are tests of a case."""
+    paths = frozenset({*case.files, *case.hidden_tests, *touched(case.gold_patch or "")})
+    return CaseTests(paths, _test_folders(paths))
 
 
 def base_tree(case: RepositoryCase) -> dict[str, bytes]:
-    """The base with the case's hidden tests."""
-    return {**case.files, **_hidden(case)}
+    """Return the base with the case's hidden tests."""
+    return {**case.files, **_hidden_files(case)}
 
 
 def gold_tree(case: RepositoryCase) -> dict[str, bytes]:
-    """The base with the case's own patch, if any, and its hidden tests."""
-    return {**apply_patch(case.files, case.gold_patch or ""), **_hidden(case)}
+    """Return the base with the case's own patch, if any, and the hidden tests."""
+    return {**apply_patch(case.files, case.gold_patch or ""), **_hidden_files(case)}
 
 
 def candidate_tree(case: RepositoryCase, patch: str, *, installed: Collection[str] = ()) -> Tree:
-    """The base with the permitted part of an answer's patch; `installed` modules can't be shadowed."""
+    """Return the base with the permitted part of an answer's patch; `installed` modules can't be shadowed."""
     patched = apply_patch(case.files, patch)
     pristine = gold_tree(case)
     changed = {path for path in {*patched, *case.files} if patched.get(path) != case.files.get(path)}
     tests = case_tests(case)
-    others = sys.stdlib_module_names | _TOOLS | {*installed}
-    kept_out = {path for path in changed if not _may_change(path, case, pristine, tests, others)}
+    reserved = sys.stdlib_module_names | _TOOLS | {*installed}
+    kept_out = {path for path in changed if not _may_change(path, case, pristine, tests, reserved)}
     files = {path: content for path, content in patched.items() if path not in kept_out}
-    restored = {path: pristine[path] for path in pristine if path in kept_out or _decides(path, tests)}
-    return Tree({**files, **restored, **_hidden(case)}, tuple(sorted(kept_out)))
+    restored = {path: pristine[path] for path in pristine if path in kept_out or _affects_tests(path, tests)}
+    return Tree({**files, **restored, **_hidden_files(case)}, tuple(sorted(kept_out)))
 
 
 def _test_folders(paths: Iterable[str]) -> frozenset[str]:
-    """Folders named `test` or `testing` that contain tests; in many packages such a folder is code."""
-    above = {str(folder) for path in paths if _is_named(path) for folder in PurePosixPath(path).parents}
-    return frozenset(folder for folder in above if PurePosixPath(folder).name in _PERHAPS_TESTS)
+    """Return folders named `test` or `testing` that contain tests; in many packages such a folder is code."""
+    parents = {
+        str(folder) for path in paths if _has_test_name(path) for folder in PurePosixPath(path).parents
+    }
+    return frozenset(folder for folder in parents if PurePosixPath(folder).name in _TEST_FOLDER_NAMES)
 
 
-def _is_named(path: str) -> bool:
+def _has_test_name(path: str) -> bool:
     name = PurePosixPath(path).name
     return fnmatch.fnmatch(name, "test_*.py") or fnmatch.fnmatch(name, "*_test.py")
 
@@ -92,32 +94,32 @@ def _may_change(
     case: RepositoryCase,
     pristine: Mapping[str, bytes],
     tests: CaseTests,
-    others: Collection[str],
+    reserved: Collection[str],
 ) -> bool:
-    if _decides(path, tests) or path in case.hidden_tests:
+    if _affects_tests(path, tests) or path in case.hidden_tests:
         return False
-    if path not in pristine and not _names_of(path, case.pythonpath).isdisjoint(others):
+    if path not in pristine and not _module_names(path, case.pythonpath).isdisjoint(reserved):
         return False
     return case.may_change is None or any(fnmatch.fnmatch(path, glob) for glob in case.may_change)
 
 
-def _decides(path: str, tests: CaseTests) -> bool:
-    """Whether a file selects which tests run, or is loaded without an import."""
+def _affects_tests(path: str, tests: CaseTests) -> bool:
+    """Whether a file is a test, configures tests, or is loaded without an import."""
     parts = PurePosixPath(path)
     return (
         path in tests
-        or parts.name in _CONFIGURES
-        or parts.suffix in _LOADED
+        or parts.name in _CONFIGURATION
+        or parts.suffix in _LOADED_SUFFIXES
         or any(part.endswith(_METADATA) for part in parts.parts)
     )
 
 
-def _names_of(path: str, pythonpath: str) -> set[str]:
-    """Top-level modules that a new file may be, or be a part of."""
+def _module_names(path: str, pythonpath: str) -> set[str]:
+    """Return the top-level modules that a new file may define or belong to."""
     places = [PurePosixPath(path)]
     places += [place.relative_to(pythonpath) for place in places if place.is_relative_to(pythonpath)]
     return {place.parts[0].partition(".")[0] for place in places}
 
 
-def _hidden(case: RepositoryCase) -> dict[str, bytes]:
+def _hidden_files(case: RepositoryCase) -> dict[str, bytes]:
     return {path: text.encode() for path, text in case.hidden_tests.items()}

@@ -19,11 +19,11 @@ from sandbox.errors import FileRefused, SandboxError
 
 @dataclass(frozen=True, slots=True)
 class CasePlan:
-    """How one case is judged."""
+    """Plan for judging one case: its mode and the strength of verdicts."""
 
     case: Case
     mode: Mode | RepositoryMode | None = None
-    """None for a script."""
+    """None if the case is a script."""
 
     @property
     def strength(self) -> Strength | None:
@@ -34,17 +34,17 @@ class CasePlan:
 
     @property
     def reason(self) -> str:
-        """Why verdicts aren't stronger."""
+        """Reason why verdicts aren't stronger; empty if there is none."""
         return one_line(self.mode.reason, width=MAX_DETAIL) if self.mode is not None else ""
 
     @property
     def own_s(self) -> float:
-        """CPU seconds of a function's canonical answer; 0 if unknown."""
+        """CPU seconds that a function's canonical answer takes; 0 if unknown."""
         return self.mode.cpu_s if isinstance(self.mode, Mode) else 0.0
 
     @property
     def good(self) -> str | None:
-        """The case's canonical answer."""
+        """Canonical answer of the case; None if there is none."""
         match self.case:
             case FunctionCase() as case:
                 return canonical_module(case)
@@ -53,34 +53,34 @@ class CasePlan:
 
 
 class CasePlans:
-    """The plans of one suite's cases."""
+    """Makes and caches the plans of one suite's cases."""
 
-    def __init__(self, places: Places, turns: Exclusive, known: KnownModes | None) -> None:
-        self.places, self._turns, self._known = places, turns, known
+    def __init__(self, places: Places, turns: Exclusive, cache: KnownModes | None) -> None:
+        self.places, self._turns, self._cache = places, turns, cache
         self._modes: dict[str, asyncio.Task[Mode | RepositoryMode]] = {}
 
     async def plan(self, case: Case) -> CasePlan:
         """Plan how a case is judged."""
         match case:
             case FunctionCase():
-                own = case.model_copy(update={"wall_s": None})  # a plan is for tries of any length
-                return CasePlan(case, await self.mode(own))
+                unlimited_case = case.model_copy(update={"wall_s": None})  # a plan is for tries of any length
+                return CasePlan(case, await self.mode(unlimited_case))
             case RepositoryCase():
                 return CasePlan(case, await self.repository_mode(case))
             case ScriptCase():
                 return CasePlan(case)
 
     async def mode(self, case: FunctionCase) -> Mode:
-        """Mode in which a function case is judged."""
-        found = await self._found(case, lambda: self._function_mode(case))
-        assert isinstance(found, Mode)
-        return found
+        """Find the mode in which a function case is judged."""
+        mode = await self._find_once(case, lambda: self._function_mode(case))
+        assert isinstance(mode, Mode)
+        return mode
 
     async def repository_mode(self, case: RepositoryCase) -> RepositoryMode:
-        """Mode in which a repository case is judged."""
-        found = await self._found(case, lambda: self._new_repository_mode(case))
-        assert isinstance(found, RepositoryMode)
-        return found
+        """Find the mode in which a repository case is judged."""
+        mode = await self._find_once(case, lambda: self._new_repository_mode(case))
+        assert isinstance(mode, RepositoryMode)
+        return mode
 
     def forget(self) -> None:
         """Forget all plans; searches under way end by themselves."""
@@ -92,23 +92,23 @@ class CasePlans:
             task.cancel()
         await asyncio.gather(*self._modes.values(), return_exceptions=True)
 
-    async def _found(
+    async def _find_once(
         self, case: Case, find: Callable[[], Awaitable[Mode | RepositoryMode]]
     ) -> Mode | RepositoryMode:
-        """Search once per case; concurrent callers share the result."""
+        """Find the mode of a case with one search; concurrent callers share the result."""
 
-        async def known_or_new() -> Mode | RepositoryMode:
-            changes = (
+        async def load_or_find() -> Mode | RepositoryMode:
+            has_image = (
                 isinstance(case, RepositoryCase) and case.image is not None
             )  # cached under the image's name
-            if self._known is None or changes:
+            if self._cache is None or has_image:
                 return await find()
-            mode = self._known.get(case.id) or await find()
-            self._known.put(case.id, mode)
+            mode = self._cache.get(case.id) or await find()
+            self._cache.put(case.id, mode)
             return mode
 
         if case.id not in self._modes:
-            self._modes[case.id] = asyncio.create_task(known_or_new())
+            self._modes[case.id] = asyncio.create_task(load_or_find())
         return await asyncio.shield(self._modes[case.id])
 
     async def _function_mode(self, case: FunctionCase) -> Mode:

@@ -1,8 +1,8 @@
-"""Decoys: each test gets twins with another expected value, with random names and order.
+"""Hide each test among decoys: twins with another expected value, with random names and order.
 
 An answer that detects tests instead of solving the task makes the twins pass too. All twins of a test differ
-from it in the same place, by values of the same kind (`alike.py`); its own value can be the least, the
-greatest or between. Test and twins lose what explains them (`bare_tests.py`).
+from the test in one place, by values of similar kind (`alike.py`); the test's value can be the least, the
+greatest or between. Test and twins lose their explanations (`bare_tests.py`).
 """
 
 import ast
@@ -12,121 +12,128 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from benchmarks.judge.alike import Words, alike, words_of_tests
+from benchmarks.judge.alike import Words, similar_constants, words_of_tests
 from benchmarks.judge.bare_tests import remove_explanations
 from benchmarks.judge.inherited_tests import heirs_of
 
-PLACES = 6
-"""Most places of a test that are changed in search of a failure with the canonical answer."""
-OTHERS = 6
-"""Most other values for one place."""
-TWINS = 3
-"""Most twins of a test that must be passed, per judgement."""
+MAX_PLACES = 6
+"""Change at most this many places of a test in search of a failure with the canonical answer."""
+MAX_OTHERS = 6
+"""Try at most this many other values in one place."""
+MAX_TWINS = 3
+"""Make at most this many twins of a test that must pass, in each judgement."""
 _SETS = ((0, 2, 4), (0, 1, 2), (0, 1, 3), (1, 3, 5))
-"""Indices of `alike`, by how many values are below the test's own: none, one, two or all."""
+"""Indices of similar constants, by how many of them are below the test's value: none, one, two or all."""
 _ERRORS = (
     *("ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "RuntimeError"),
     *("ZeroDivisionError", "FileNotFoundError", "AssertionError", "OverflowError"),
 )
-"""Errors that tests often expect. None derives from another; an exception of all kinds derives from them."""
+"""Errors that tests often expect. None derives from another."""
 _PAIRS, _SINGLE = ((0, 2), (0, 1), (1, 3)), ((0,), (1,))
 TestNode = ast.FunctionDef | ast.AsyncFunctionDef
 MakeTwins = Callable[[str, TestNode, Sequence[int], Words], Sequence[TestNode]]
-"""Makes twins of the test of a qualified name from variants, with the words of its file."""
+"""Makes twins from a test's qualified name, its node, variants, and the words of its file."""
 _Node = TypeVar("_Node", bound=ast.AST)
 
 
 @dataclass(frozen=True, slots=True)
 class Disguised:
-    """A test file with twins."""
+    """Test file with twins, and the mappings that identify tests and twins in its report."""
 
     source: str
     real: dict[str, str]
-    """Name under which a test runs → its qualified name, such as `TestF::test_g`; also inherited tests."""
+    """Qualified name of a test, such as `TestF::test_g`, by its random name; also of inherited tests."""
     variants: dict[str, tuple[str, int]]
-    """Name of a twin → qualified name of its test and variant index; from `OTHERS * n` on: place n."""
+    """Qualified name of the test and variant, by a twin's random name; place: variant // `MAX_OTHERS`."""
     ids: dict[str, str] = field(default_factory=dict)
-    """Random id of parameters → the id that the case has."""
+    """Parameter id of the case by random id."""
 
 
-def variants_of(source: str) -> dict[str, list[list[int]]]:
-    """Possible twins of each test: a list for each place."""
-    tests = list(found_tests(tree := ast.parse(source)))
+def find_variants(source: str) -> dict[str, list[list[int]]]:
+    """Return the possible twins of each test: a list of variants for each place."""
+    tests = list(find_tests(tree := ast.parse(source)))
     remove_explanations(tree, (node for _, node, _ in tests), random.Random(0))
     return {
         name: [
-            [OTHERS * place + other for other in range(others_of(found))]
-            for place, found in enumerate(places_of(node)[:PLACES])
+            [MAX_OTHERS * place + other for other in range(count_others(node_of_place))]
+            for place, node_of_place in enumerate(find_places(node)[:MAX_PLACES])
         ]
         for name, node, _ in tests
     }
 
 
-def chosen(variants: Collection[int], chance: random.Random) -> list[int]:
-    """Twins of one place, chosen so that the test's own value is equally often least and greatest."""
-    first = min(variants) // OTHERS * OTHERS
+def choose_twins(variants: Collection[int], chance: random.Random) -> list[int]:
+    """Choose twins of one place so that the test's value is equally often the least and the greatest."""
+    first = min(variants) // MAX_OTHERS * MAX_OTHERS
     for sets in (_SETS, _PAIRS, _SINGLE):
-        if all(first + other in variants for one in sets for other in one):
+        if all(first + other in variants for item in sets for other in item):
             return [first + other for other in chance.choice(sets)]
     return [min(variants)]
 
 
-def chosen_inputs(variants: Collection[int], chance: random.Random) -> list[int]:
-    """Inputs of the twins of one judgement, of those with which the case's own patch gives plain values."""
-    return chosen(variants, chance) if len(variants) == OTHERS else chance.sample(sorted(variants), TWINS)
+def choose_inputs(variants: Collection[int], chance: random.Random) -> list[int]:
+    """Choose inputs for the twins of one judgement. The case's own patch gives plain data for `variants`."""
+    return (
+        choose_twins(variants, chance)
+        if len(variants) == MAX_OTHERS
+        else chance.sample(sorted(variants), MAX_TWINS)
+    )
 
 
-def twins_of(name: str, node: TestNode, variants: Sequence[int], words: Words) -> list[TestNode]:
-    """Twins in which one constant differs."""
-    made = [copied(node) for _ in variants]
-    for twin, variant in zip(made, variants, strict=True):
-        other_constant(places_of(twin)[variant // OTHERS], variant % OTHERS, words)
-    return made
+def make_twins(name: str, node: TestNode, variants: Sequence[int], words: Words) -> list[TestNode]:
+    """Make twins in which one constant differs."""
+    twins = [copy_tree(node) for _ in variants]
+    for twin, variant in zip(twins, variants, strict=True):
+        replace_constant(find_places(twin)[variant // MAX_OTHERS], variant % MAX_OTHERS, words)
+    return twins
 
 
 def disguise(
     source: str,
     twins: Mapping[str, Sequence[int]],
     chance: random.Random,
-    make: MakeTwins = twins_of,
+    make: MakeTwins = make_twins,
     project: frozenset[str] = frozenset(),
 ) -> Disguised:
-    """The file with the `twins` of its tests, renamed and reordered; tests without twins stay.
+    """Return the file with the `twins` of its tests, renamed and reordered; tests without twins stay.
 
     Args:
         project: words of the case's tree (`project_words`).
     """
     tree = ast.parse(source)
     heirs, words = heirs_of(tree), words_of_tests(tree, project)
-    real: dict[str, str] = {}
-    fake: dict[str, tuple[str, int]] = {}
-    tests = [test for test in found_tests(tree) if test[0] in twins]
+    test_names: dict[str, str] = {}
+    twin_names: dict[str, tuple[str, int]] = {}
+    tests = [test for test in find_tests(tree) if test[0] in twins]
     ids = remove_explanations(tree, (node for _, node, _ in tests), chance)
     for name, node, siblings in tests:
-        made = list(make(name, node, twins[name], words))
-        owners = [one.rpartition("::")[0] for one in (name, *heirs.get(name, ()))]
-        new = _rename(node, chance)
-        real.update((_in(owner, new), _in(owner, name.rpartition("::")[2])) for owner in owners)
-        for twin, variant in zip(made, twins[name], strict=True):
-            new = _rename(twin, chance)
-            fake.update((_in(owner, new), (name, variant)) for owner in owners)
-        at = siblings.index(node)
-        siblings[at : at + 1] = chance.sample([node, *made], len(made) + 1)
+        twin_nodes = list(make(name, node, twins[name], words))
+        owners = [item.rpartition("::")[0] for item in (name, *heirs.get(name, ()))]
+        new_name = _rename(node, chance)
+        test_names.update(
+            (_qualified_name(owner, new_name), _qualified_name(owner, name.rpartition("::")[2]))
+            for owner in owners
+        )
+        for twin, variant in zip(twin_nodes, twins[name], strict=True):
+            new_name = _rename(twin, chance)
+            twin_names.update((_qualified_name(owner, new_name), (name, variant)) for owner in owners)
+        index = siblings.index(node)
+        siblings[index : index + 1] = chance.sample([node, *twin_nodes], len(twin_nodes) + 1)
     for siblings in _bodies(tree):
         _shuffle_tests(siblings, chance)
-    return Disguised(ast.unparse(tree), real, fake, ids)
+    return Disguised(ast.unparse(tree), test_names, twin_names, ids)
 
 
 def _rename(node: TestNode, chance: random.Random) -> str:
     """Give a test a random name, and remove `u` prefixes, which only handwritten source has."""
     node.name = f"test_{chance.getrandbits(48):012x}"
-    for constant in (one for one in ast.walk(node) if isinstance(one, ast.Constant)):
+    for constant in (inner for inner in ast.walk(node) if isinstance(inner, ast.Constant)):
         constant.kind = None
     return node.name
 
 
-def _in(owner: str, name: str) -> str:
-    """Qualified name of a class's test, or of a top-level one."""
+def _qualified_name(owner: str, name: str) -> str:
+    """Return the qualified name of a test; `owner` is its class, or empty."""
     return f"{owner}::{name}" if owner else name
 
 
@@ -134,8 +141,8 @@ def _bodies(tree: ast.Module) -> list[list[ast.stmt]]:
     return [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
 
 
-def found_tests(tree: ast.Module) -> Iterator[tuple[str, TestNode, list[ast.stmt]]]:
-    """Qualified name, node and sibling statements of each test."""
+def find_tests(tree: ast.Module) -> Iterator[tuple[str, TestNode, list[ast.stmt]]]:
+    """Yield the qualified name, the node and the sibling statements of each test."""
     for node in tree.body:
         if isinstance(node, TestNode) and node.name.startswith("test"):
             yield node.name, node, tree.body
@@ -160,66 +167,68 @@ def _is_test(node: ast.stmt) -> bool:
     return isinstance(node, TestNode) and node.name.startswith("test")
 
 
-def copied(node: _Node) -> _Node:
+def copy_tree(node: _Node) -> _Node:
     """Copy a tree, much faster than `copy.deepcopy`."""
-    return type(node)(**{name: _copied(value) for name, value in vars(node).items()})
+    return type(node)(**{name: _copy_value(value) for name, value in vars(node).items()})
 
 
-def _copied(value: object) -> object:
+def _copy_value(value: object) -> object:
     if isinstance(value, list):
-        return [_copied(one) for one in value]
-    return copied(value) if isinstance(value, ast.AST) else value
+        return [_copy_value(item) for item in value]
+    return copy_tree(value) if isinstance(value, ast.AST) else value
 
 
-def places_of(node: TestNode) -> list[ast.AST]:
-    """Constants whose change should make the test fail: those in assertions first."""
-    found: list[ast.AST] = []
+def find_places(node: TestNode) -> list[ast.AST]:
+    """Return constants whose change should make the test fail: first the constants in assertions."""
+    places: list[ast.AST] = []
     inside = [inner for statement in node.body for inner in ast.walk(statement)]
     for inner in inside:
         if isinstance(inner, ast.Assert):
-            found += _constants(inner.test, last_first=True)
-        elif isinstance(inner, ast.Call) and called(inner).startswith("assert"):
-            found += [one for argument in reversed(inner.args) for one in _constants(argument)]
-        elif isinstance(inner, ast.Call) and called(inner) in ("raises", "warns") and inner.args:
+            places += _constants(inner.test, last_first=True)
+        elif isinstance(inner, ast.Call) and called_name(inner).startswith("assert"):
+            places += [constant for argument in reversed(inner.args) for constant in _constants(argument)]
+        elif isinstance(inner, ast.Call) and called_name(inner) in ("raises", "warns") and inner.args:
             place = inner.args[0] if isinstance(inner.args[0], ast.Name) else inner
-            found += [place] if _unrelated_errors(ast.unparse(inner.args[0])) else []
+            places += [place] if _unrelated_errors(ast.unparse(inner.args[0])) else []
     for decorator in node.decorator_list:
-        if isinstance(decorator, ast.Call) and called(decorator) == "parametrize":
-            found += [one for argument in decorator.args[1:] for one in reversed(_constants(argument))]
+        if isinstance(decorator, ast.Call) and called_name(decorator) == "parametrize":
+            places += [
+                constant for argument in decorator.args[1:] for constant in reversed(_constants(argument))
+            ]
     for inner in inside:
         if isinstance(inner, ast.Assign | ast.Call):
-            found += _constants(inner)
-    unique = {id(one): one for one in found}
+            places += _constants(inner)
+    unique = {id(item): item for item in places}
     return list(unique.values())
 
 
 def names_error(node: TestNode, variant: int) -> bool:
-    """Whether a twin differs from its test in the exception that is expected."""
-    return isinstance(places_of(node)[variant // OTHERS], ast.Name | ast.Call)
+    """Whether a twin differs from its test in the expected exception."""
+    return isinstance(find_places(node)[variant // MAX_OTHERS], ast.Name | ast.Call)
 
 
 def _constants(node: ast.AST, *, last_first: bool = False) -> list[ast.AST]:
-    found: list[ast.AST] = [
+    constants: list[ast.AST] = [
         inner
         for inner in ast.walk(node)
         if isinstance(inner, ast.Constant) and isinstance(inner.value, bool | int | float | str | bytes)
     ]
-    return found[::-1] if last_first else found
+    return constants[::-1] if last_first else constants
 
 
-def called(node: ast.Call) -> str:
-    """Last name of the called expression."""
+def called_name(node: ast.Call) -> str:
+    """Return the last name of the called expression, such as `g` for `f.g()`."""
     function = node.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def others_of(node: ast.AST) -> int:
-    """Number of other values for a place."""
-    return 1 if isinstance(node, ast.Constant) and isinstance(node.value, bool) else OTHERS
+def count_others(node: ast.AST) -> int:
+    """Return the number of other values for a place."""
+    return 1 if isinstance(node, ast.Constant) and isinstance(node.value, bool) else MAX_OTHERS
 
 
-def other_constant(node: ast.AST, other: int, words: Words) -> None:
-    """Change a constant, or the exception that a call expects, to another one of its kind, by number."""
+def replace_constant(node: ast.AST, other: int, words: Words) -> None:
+    """Replace a constant or an expected exception by another of its kind, with index `other`."""
     if isinstance(node, ast.Name):
         errors = _unrelated_errors(node.id)
         node.id = errors[other % len(errors)]
@@ -227,15 +236,15 @@ def other_constant(node: ast.AST, other: int, words: Words) -> None:
         errors = _unrelated_errors(ast.unparse(node.args[0]))
         node.args[0] = ast.Name(errors[other % len(errors)], ast.Load())
     elif isinstance(node, ast.Constant):
-        others = alike(node.value, words, OTHERS)
+        others = similar_constants(node.value, words, MAX_OTHERS)
         node.value = others[other % len(others)]
 
 
 def _unrelated_errors(expected: str) -> list[str]:
-    """Usual errors in an order that depends on the expected one, without those that are related to it."""
-    own = getattr(builtins, expected, None)
-    lines = {name: getattr(builtins, name).__mro__ for name in _ERRORS}
-    found = [name for name, line in lines.items() if own not in line]
-    if isinstance(own, type):
-        found = [name for name in found if lines[name][0] not in own.__mro__]
-    return random.Random(expected).sample(found, len(found))
+    """Return usual errors unrelated to the expected error, in an order that depends on it."""
+    expected_type = getattr(builtins, expected, None)
+    ancestors = {name: getattr(builtins, name).__mro__ for name in _ERRORS}
+    names = [name for name, line in ancestors.items() if expected_type not in line]
+    if isinstance(expected_type, type):
+        names = [name for name in names if ancestors[name][0] not in expected_type.__mro__]
+    return random.Random(expected).sample(names, len(names))

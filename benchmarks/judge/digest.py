@@ -10,7 +10,7 @@ import sandbox
 
 @cache
 def judge_digest() -> str:
-    """SHA-256 (hex) of the judge's source files, including those that run in sandboxes."""
+    """Return the SHA-256 digest (hex) of the judge's source files, including those that run in sandboxes."""
     digest = hashlib.sha256()
     for file in deciding_files():
         content = file.read_bytes()
@@ -19,7 +19,7 @@ def judge_digest() -> str:
 
 
 def deciding_files() -> list[Path]:
-    """Files that determine a verdict, in a fixed order."""
+    """Return the files that determine a verdict, in a fixed order."""
     judge, box = (Path(package.__path__[0]) for package in (benchmarks.judge, sandbox))
     folders = (judge, box / "verdicts", box / "inner")
     files = [file for folder in folders for kind in ("*.py", "*.txt") for file in folder.rglob(kind)]

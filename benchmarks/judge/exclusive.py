@@ -1,4 +1,4 @@
-"""Schedule samples: many concurrently, retries with a processor each."""
+"""Schedule samples: many run concurrently, each retry has a processor."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 
 
 class _Count:
-    """Samples of one kind: seconds of those that wait, and the number of those that run."""
+    """Counts samples of one kind: expected seconds of waiting samples, and the number of running samples."""
 
     def __init__(self) -> None:
         self.waiting: list[float] = []
@@ -16,7 +16,7 @@ class _Count:
 
 
 class Exclusive:
-    """Limits what runs beside retries, which have a processor each; running samples continue."""
+    """Limits the number of samples beside retries, which have a processor each; running samples continue."""
 
     def __init__(self, processors: int | None = None) -> None:
         self._changed = asyncio.Condition()
@@ -28,7 +28,7 @@ class Exclusive:
         return self._turn(self._shared, self._may_share)
 
     def behind(self, seconds: float) -> AbstractAsyncContextManager[None]:
-        """Run behind other samples, on half of the processors while some are pending; short ones first."""
+        """Run behind other samples, short ones first, on half of the processors while others are pending."""
         return self._turn(self._behind, lambda: self._may_follow(seconds), seconds)
 
     def quiet(self) -> AbstractAsyncContextManager[None]:
@@ -70,6 +70,6 @@ class Exclusive:
         return not shared.running and not shared.waiting and running < self._processors
 
     def _room(self) -> int:
-        """Samples allowed beside retries; several retries run only when no sample is pending."""
+        """Return how many samples may run beside retries; several retries run only if no samples wait."""
         running = self._retries.running
         return max(1, self._processors - 1) if running <= 1 else self._processors - running

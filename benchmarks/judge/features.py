@@ -1,4 +1,4 @@
-"""Features of a value, alone and beside the inputs it was computed from, that few lines of code can test."""
+"""Compute features of a value, alone and relative to its inputs, that few lines of code can test."""
 
 import datetime
 import json
@@ -10,39 +10,41 @@ from itertools import pairwise
 
 from benchmarks.judge.alike import Words, is_power_of_two, tokens, trailing_zeros
 
-_LONGEST = 2_000
-"""Longest text or list whose features are computed."""
+_MAX_LENGTH = 2_000
+"""Compute features of at most this many characters or items."""
 
 
-def differing(some: Mapping[str, object], others: Mapping[str, object]) -> frozenset[str]:
-    """Names of the features that differ."""
-    return frozenset(name for name in some.keys() | others.keys() if some.get(name) != others.get(name))
+def differing_features(first: Mapping[str, object], second: Mapping[str, object]) -> frozenset[str]:
+    """Return the names of the features that differ."""
+    return frozenset(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
 
 
 def features(value: object, inputs: Sequence[object], words: Words) -> Mapping[str, object]:
-    """Features of a plain value by name."""
+    """Return the features of a plain value, by name."""
     match value:
         case bool() | None:
             return {"value": value}
         case int() | float():
-            return _of_number(value, [one for one in inputs if isinstance(one, int | float)])
+            return _number_features(value, [item for item in inputs if isinstance(item, int | float)])
         case str() | bytes():
             text = value if isinstance(value, str) else value.decode("latin-1")
-            return _of_text(text[:_LONGEST], [one for one in inputs if isinstance(one, str)], words)
+            return _text_features(
+                text[:_MAX_LENGTH], [item for item in inputs if isinstance(item, str)], words
+            )
         case list() | tuple():
-            return _of_items(value[:_LONGEST], inputs, words)
+            return _item_features(value[:_MAX_LENGTH], inputs, words)
         case dict():
-            return _of_items([*value.values()][:_LONGEST], inputs, words)
+            return _item_features([*value.values()][:_MAX_LENGTH], inputs, words)
     return {}
 
 
-def _of_number(value: float, inputs: Iterable[float]) -> dict[str, object]:
+def _number_features(value: float, inputs: Iterable[float]) -> dict[str, object]:
     if not math.isfinite(value):
         return {"value": repr(value)}
     decimal = Decimal(repr(value))
     exponent = min(int(decimal.as_tuple().exponent), 0)
     whole = abs(int(decimal.scaleb(-exponent)))
-    found: dict[str, object] = {
+    features_by_name: dict[str, object] = {
         "sign": (value > 0, value < 0),
         "places": exponent,
         "digits": len(str(whole)),
@@ -52,34 +54,41 @@ def _of_number(value: float, inputs: Iterable[float]) -> dict[str, object]:
         "square": math.isqrt(whole) ** 2 == whole,
         "power": is_power_of_two(whole),
     }
-    for number, one in enumerate(inputs):
-        found[f"order to input {number}"] = (value > one, value == one)
-        found[f"multiple of input {number}"] = bool(one) and math.isfinite(one) and value % one == 0
-    return found
+    for number, operand in enumerate(inputs):
+        features_by_name[f"order to input {number}"] = (value > operand, value == operand)
+        features_by_name[f"multiple of input {number}"] = (
+            bool(operand) and math.isfinite(operand) and value % operand == 0
+        )
+    return features_by_name
 
 
-def _of_text(text: str, inputs: Iterable[str], words: Words) -> dict[str, object]:
-    small = text.casefold()
+def _text_features(text: str, inputs: Iterable[str], words: Words) -> dict[str, object]:
+    folded_text = text.casefold()
     parts = [token.group() for token in tokens(text)]
-    found: dict[str, object] = {
+    by_name: dict[str, object] = {
         "length": len(text),
         "parts": len(parts),
         "palindrome": text == text[::-1],
         "case": (text.isupper(), text.islower(), text[:1].isupper()),
         "words": sum(part.isalpha() and not {part, part.lower()} & words for part in parts),
-        "format": [_is_read(read, text) for read in (json.loads, float, datetime.datetime.fromisoformat)],
+        "format": [_can_read(read, text) for read in (json.loads, float, datetime.datetime.fromisoformat)],
     }
-    for number, one in enumerate(inputs):
-        folded = one.casefold()
-        letters = [Counter(filter(str.isalnum, other)) for other in (small, folded)]
-        found[f"letters of input {number}"] = letters[0] == letters[1]
-        found[f"input {number} within"] = (one in text, folded in small, text in one, text.startswith(one))
-        found[f"parts of input {number}"] = [token.group() in small for token in tokens(folded)]
-        found[f"length of input {number}"] = (len(one) > len(text), len(one) == len(text))
-    return found
+    for number, item in enumerate(inputs):
+        folded = item.casefold()
+        letters = [Counter(filter(str.isalnum, other)) for other in (folded_text, folded)]
+        by_name[f"letters of input {number}"] = letters[0] == letters[1]
+        by_name[f"input {number} within"] = (
+            item in text,
+            folded in folded_text,
+            text in item,
+            text.startswith(item),
+        )
+        by_name[f"parts of input {number}"] = [token.group() in folded_text for token in tokens(folded)]
+        by_name[f"length of input {number}"] = (len(item) > len(text), len(item) == len(text))
+    return by_name
 
 
-def _is_read(read: Callable[[str], object], text: str) -> bool:
+def _can_read(read: Callable[[str], object], text: str) -> bool:
     try:
         read(text)
     except (ValueError, RecursionError):
@@ -87,21 +96,21 @@ def _is_read(read: Callable[[str], object], text: str) -> bool:
     return True
 
 
-def _of_items(items: Sequence[object], inputs: Iterable[object], words: Words) -> dict[str, object]:
-    found: dict[str, object] = {
+def _item_features(items: Sequence[object], inputs: Iterable[object], words: Words) -> dict[str, object]:
+    by_name: dict[str, object] = {
         "count": len(items),
         "order": (_ascends(items), _ascends(items[::-1])),
-        "distinct": len({repr(one) for one in items}),
+        "distinct": len({repr(value) for value in items}),
     }
-    known = Counter(map(repr, items))
-    scalars = [one for one in inputs if not isinstance(one, list | tuple)]
-    for number, one in enumerate(one for one in inputs if isinstance(one, list | tuple)):
-        given = Counter(map(repr, one))
-        found[f"items of input {number}"] = (known == given, known <= given)
+    item_counts = Counter(map(repr, items))
+    scalars = [value for value in inputs if not isinstance(value, list | tuple)]
+    for number, element in enumerate(value for value in inputs if isinstance(value, list | tuple)):
+        input_counts = Counter(map(repr, element))
+        by_name[f"items of input {number}"] = (item_counts == input_counts, item_counts <= input_counts)
     total: Counter[str] = Counter()
     for item in items:
         total.update(f"items' {name}: {value}" for name, value in features(item, scalars, words).items())
-    return found | dict(total)
+    return by_name | dict(total)
 
 
 def _ascends(items: Sequence[object]) -> bool:

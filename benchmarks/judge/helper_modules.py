@@ -1,4 +1,4 @@
-"""Modules of a repository that only its tests use, such as a helper with the expected values."""
+"""Find modules of a repository that only its tests use, such as a helper with the expected values."""
 
 import ast
 from collections.abc import Mapping
@@ -12,66 +12,66 @@ _TEST_TOOLS = {"pytest", "unittest"}
 
 
 def helper_modules(case: RepositoryCase) -> tuple[str, ...]:
-    """Top-level modules that only tests import, and that assert or use nothing that the case's patch changes.
+    """Return top-level modules that only tests import and that use nothing that the patch changes, or assert.
 
-    Nothing of the task depends on them, so they run beside the tests, where a patch can't reach them.
+    The task doesn't depend on them, so they run beside the tests, where a patch can't change them.
     """
     gold = gold_tree(case)
     modules, tests = top_modules(gold, case), case_tests(case)
-    of_tests: set[str] = set()
+    imported_by_tests: set[str] = set()
     uses: dict[str, set[str]] = {name: set() for name in modules}
     changed: set[str] = set()
     asserting: set[str] = set()
     for path, content in gold.items():
         owner = at_root(path, case.pythonpath).partition("/")[0].removesuffix(".py")
         if path in tests or path.endswith("conftest.py"):
-            of_tests |= _imported(content) & uses.keys()
+            imported_by_tests |= _imported_names(content) & uses.keys()
         elif owner in uses:
-            uses[owner] |= _imported(content) & uses.keys() if path.endswith(".py") else set()
+            uses[owner] |= _imported_names(content) & uses.keys() if path.endswith(".py") else set()
             asserting |= {owner} if path.endswith(".py") and _asserts(content) else set()
             changed |= {owner} if content != case.files.get(path) else set()
-    used = {name for owner, names in uses.items() for name in names - {owner}}
-    found = of_tests - used - changed
-    apart = {name for name in found if changed.isdisjoint(_reached(name, uses))}
-    return tuple(sorted(apart | (found & asserting)))
+    used_names = {name for owner, names in uses.items() for name in names - {owner}}
+    test_modules = imported_by_tests - used_names - changed
+    independent = {name for name in test_modules if changed.isdisjoint(_reachable_names(name, uses))}
+    return tuple(sorted(independent | (test_modules & asserting)))
 
 
-def unchanged_data(case: RepositoryCase, uses: frozenset[str]) -> frozenset[str]:
-    """Recorded uses; of data, only that of modules that the task leaves alone and that use no others."""
+def keep_unchanged_data(case: RepositoryCase, uses: frozenset[str]) -> frozenset[str]:
+    """Filter recorded uses: uses of data must be of modules that don't change and use no other modules."""
     gold = gold_tree(case)
     modules = {*top_modules(gold, case)}
-    alone = {
+    independent = {
         at_root(path, case.pythonpath).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for path, content in gold.items()
         if path.endswith(".py") and content == case.files.get(path) and _stands_alone(content, modules)
     }
     return frozenset(
-        use for use in uses if not use.startswith("data ") or use.split()[1].rpartition(".")[0] in alone
+        use for use in uses if not use.startswith("data ") or use.split()[1].rpartition(".")[0] in independent
     )
 
 
 def _stands_alone(content: bytes, modules: set[str]) -> bool:
     nodes = ast.walk(parse_source(content.decode("utf-8", "replace")) or ast.Module([], []))
     is_relative = any(isinstance(node, ast.ImportFrom) and node.level for node in nodes)
-    return not is_relative and modules.isdisjoint(_imported(content))
+    return not is_relative and modules.isdisjoint(_imported_names(content))
 
 
 def _asserts(content: bytes) -> bool:
     nodes = ast.walk(parse_source(content.decode("utf-8", "replace")) or ast.Module([], []))
     fails = (isinstance(node, ast.Assert) or getattr(node, "id", "") == "AssertionError" for node in nodes)
-    return any(fails) or not _TEST_TOOLS.isdisjoint(_imported(content))
+    return any(fails) or not _TEST_TOOLS.isdisjoint(_imported_names(content))
 
 
-def changed_helpers(case: RepositoryCase, tree: Mapping[str, bytes], helpers: tuple[str, ...]) -> bool:
-    """Whether a tree has other helpers than the case."""
+def has_changed_helpers(case: RepositoryCase, tree: Mapping[str, bytes], helpers: tuple[str, ...]) -> bool:
+    """Whether a tree's helper modules differ from those of the case."""
     gold = gold_tree(case)
     paths = {path for path in {*tree, *gold} if tree.get(path) != gold.get(path)}
     return any(
-        at_root(one, case.pythonpath).partition("/")[0].removesuffix(".py") in helpers for one in paths
+        at_root(path, case.pythonpath).partition("/")[0].removesuffix(".py") in helpers for path in paths
     )
 
 
-def _imported(content: bytes) -> set[str]:
+def _imported_names(content: bytes) -> set[str]:
     tree = parse_source(content.decode("utf-8", "replace"))
     nodes = [] if tree is None else list(ast.walk(tree))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
@@ -79,11 +79,11 @@ def _imported(content: bytes) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def _reached(name: str, uses: Mapping[str, set[str]]) -> set[str]:
-    found, stack = set[str](), [name]
-    while stack:
-        one = stack.pop()
-        if one not in found:
-            found.add(one)
-            stack.extend(uses[one])
-    return found
+def _reachable_names(name: str, uses: Mapping[str, set[str]]) -> set[str]:
+    names, pending = set[str](), [name]
+    while pending:
+        owner = pending.pop()
+        if owner not in names:
+            names.add(owner)
+            pending.extend(uses[owner])
+    return names

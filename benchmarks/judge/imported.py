@@ -13,9 +13,9 @@ from sandbox import Command, Sandbox
 from sandbox.result import Value
 
 PYTHONS = ("/opt/miniconda3/envs/testbed/bin/python", "python")
-"""Tried in order: the environment of SWE-bench's images, then the one on the image's PATH."""
-OLDEST = (3, 8)
-"""The judge's alarm needs audit hooks."""
+"""Interpreters to try in order: that of SWE-bench's images, then `python` on the image's PATH."""
+MIN_VERSION = (3, 8)
+"""Minimum version of Python: the judge's alarm needs audit hooks."""
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FACTS = """
 import importlib.util, json, os, sys
@@ -57,68 +57,70 @@ class InterpreterReport(Value):
     roots: tuple[str, ...]
     """Folders of the tree, relative to it, on the import path: packages installed in place (editable)."""
     places: dict[str, str]
-    """Location of each requested module; empty if it is missing."""
+    """Location of each requested module; empty if the module is missing."""
     lacking: tuple[str, ...]
     """Requested packages that aren't installed; versions aren't compared."""
     own: bool = False
-    """It is the first `python` on the image's PATH."""
+    """Whether this interpreter is the first `python` on the image's PATH."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment in which `python` is this interpreter."""
+        """Environment variables with which `python` is this interpreter."""
         return {} if self.own else {"PATH": f"{self.folder}:{self.path}"}
 
 
 async def find_python(sandbox: Sandbox, tree: str) -> InterpreterReport | str:
-    """The first interpreter of an image that can run tests, or why none can."""
-    why = []
+    """Find the first interpreter of an image that can run tests; return the reason if there is none."""
+    failures = []
     for python in PYTHONS:
-        found = await _ask(sandbox, python=python, tree=tree, names=("pytest",))
-        if isinstance(found, str):
-            why.append(f"{python} doesn't start")
-        elif found.version < OLDEST:
-            why.append(f"{python} is Python {found.version[0]}.{found.version[1]}, and 3.8 is the oldest")
-        elif not found.places["pytest"]:
-            why.append(f"{python} has no pytest")
+        report = await _ask_interpreter(sandbox, python=python, tree=tree, names=("pytest",))
+        if isinstance(report, str):
+            failures.append(f"{python} doesn't start")
+        elif report.version < MIN_VERSION:
+            failures.append(
+                f"{python} is Python {report.version[0]}.{report.version[1]}, and 3.8 is the oldest"
+            )
+        elif not report.places["pytest"]:
+            failures.append(f"{python} has no pytest")
         else:
-            return found.model_copy(update={"own": python == "python"})
-    return f"the image has no Python that could run its tests: {'; '.join(why)}"
+            return report.model_copy(update={"own": python == "python"})
+    return f"the image has no Python that could run its tests: {'; '.join(failures)}"
 
 
-async def found_elsewhere(
+async def find_elsewhere(
     sandbox: Sandbox,
     files: Mapping[str, bytes],
     names: Sequence[str],
     roots: Sequence[str],
     environment: Mapping[str, str],
 ) -> dict[str, str]:
-    """Modules of a tree that would be imported from elsewhere, with the place. Runs nothing of the tree."""
+    """Find modules of a tree that would be imported from another place, by name. Runs no code of the tree."""
     places = [str(PurePosixPath("/w", root)) for root in roots]
-    found = await _ask(sandbox, environment, files, roots=places, names=names)
-    if isinstance(found, str):
-        return dict.fromkeys(names[:1], f"nowhere: {found[-200:]}")
-    return {name: place for name, place in found.places.items() if not place.startswith("/w/")}
+    report = await _ask_interpreter(sandbox, environment, files, roots=places, names=names)
+    if isinstance(report, str):
+        return dict.fromkeys(names[:1], f"nowhere: {report[-200:]}")
+    return {name: place for name, place in report.places.items() if not place.startswith("/w/")}
 
 
 async def installed_modules(
     sandbox: Sandbox, names: Sequence[str], environment: Mapping[str, str]
 ) -> frozenset[str]:
-    """Those of the modules that the interpreter has by itself; none if it can't be asked."""
-    found = await _ask(sandbox, environment, names=names)
-    places = {} if isinstance(found, str) else found.places
+    """Return which of the modules the interpreter has installed; none if the interpreter can't be started."""
+    report = await _ask_interpreter(sandbox, environment, names=names)
+    places = {} if isinstance(report, str) else report.places
     return frozenset(name for name, place in places.items() if place)
 
 
 async def missing_packages(
     sandbox: Sandbox, requirements: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Names of the requirements that aren't installed in the sandbox."""
+    """Return the names of requirements that aren't installed in the sandbox."""
     names = package_names(requirements)
-    found = await _ask(sandbox, environment, packages=names) if names else ""
-    return () if isinstance(found, str) else found.lacking
+    report = await _ask_interpreter(sandbox, environment, packages=names) if names else ""
+    return () if isinstance(report, str) else report.lacking
 
 
-async def _ask(
+async def _ask_interpreter(
     sandbox: Sandbox,
     environment: Mapping[str, str] | None = None,
     files: Mapping[str, bytes] | None = None,
@@ -127,9 +129,9 @@ async def _ask(
     tree: str = "/w",
     **asked: Sequence[str],
 ) -> InterpreterReport | str:
-    """What a Python reports, or the end of its stderr."""
-    question = json.dumps({"tree": tree, "roots": (), "names": (), "packages": (), **asked})
-    command = Command(argv=(python, "-I", "-c", _FACTS, question), environment=dict(environment or {}))
+    """Return the report of an interpreter, or its stderr if it fails."""
+    query = json.dumps({"tree": tree, "roots": (), "names": (), "packages": (), **asked})
+    command = Command(argv=(python, "-I", "-c", _FACTS, query), environment=dict(environment or {}))
     result = await sandbox.run(command, fresh=True, files=files or {})
     try:
         return InterpreterReport.model_validate_json(result.stdout)
@@ -138,14 +140,16 @@ async def _ask(
 
 
 def package_names(requirements: Iterable[str]) -> list[str]:
-    """Package names in pip requirements such as `pytest<9`."""
-    return [found.group() for one in requirements if (found := _PACKAGE_NAME.match(one.strip()))]
+    """Return the package names in pip requirements such as `pytest<9`."""
+    return [
+        match.group() for requirement in requirements if (match := _PACKAGE_NAME.match(requirement.strip()))
+    ]
 
 
 def needed_packages(suite: Suite) -> dict[str, int]:
-    """Number of repository cases that need each package, pytest first."""
-    needing = Counter[str]()
+    """Return the number of repository cases that need each package, pytest first."""
+    case_counts = Counter[str]()
     for case in suite.cases:
         if isinstance(case, RepositoryCase) and case.image is None:
-            needing.update({"pytest", *package_names(case.dependencies)})
-    return dict(sorted(needing.items(), key=lambda one: (one[0] != "pytest", one[0])))
+            case_counts.update({"pytest", *package_names(case.dependencies)})
+    return dict(sorted(case_counts.items(), key=lambda item: (item[0] != "pytest", item[0])))

@@ -1,4 +1,4 @@
-"""Find inherited tests: they are renamed and twinned together with their definition."""
+"""Find inherited tests, which are renamed and get twins together with their definition."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -7,29 +7,29 @@ Tests = dict[str, tuple[str, ...]]
 
 
 def heirs_of(tree: ast.Module) -> Tests:
-    """For each test of a class, the names under which subclasses inherit it, such as `TestMine::test_f`."""
+    """Return, for each test of a class, the names of inherited tests, such as `TestMine::test_f`."""
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    found: dict[str, list[str]] = {}
+    heirs: dict[str, list[str]] = {}
     for name in classes:
-        known: set[str] = set()
-        for owner in _line(name, classes, frozenset()):
-            for bound in _bound(classes[owner]):
-                if bound not in known and bound.startswith("test") and owner != name:
-                    found.setdefault(f"{owner}::{bound}", []).append(f"{name}::{bound}")
-                known.add(bound)
-    return {test: tuple(names) for test, names in found.items()}
+        defined: set[str] = set()
+        for owner in _lineage(name, classes, frozenset()):
+            for test_name in _bound_names(classes[owner]):
+                if test_name not in defined and test_name.startswith("test") and owner != name:
+                    heirs.setdefault(f"{owner}::{test_name}", []).append(f"{name}::{test_name}")
+                defined.add(test_name)
+    return {test: tuple(names) for test, names in heirs.items()}
 
 
-def _line(name: str, classes: Mapping[str, ast.ClassDef], seen: frozenset[str]) -> Iterator[str]:
-    """A class and its bases within the file, in method resolution order."""
+def _lineage(name: str, classes: Mapping[str, ast.ClassDef], seen: frozenset[str]) -> Iterator[str]:
+    """Yield a class and its bases within the file, in method resolution order."""
     if name in classes and name not in seen:
         yield name
         for base in classes[name].bases:
             if isinstance(base, ast.Name):
-                yield from _line(base.id, classes, seen | {name})
+                yield from _lineage(base.id, classes, seen | {name})
 
 
-def _bound(node: ast.ClassDef) -> Iterator[str]:
+def _bound_names(node: ast.ClassDef) -> Iterator[str]:
     for inner in node.body:
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield inner.name

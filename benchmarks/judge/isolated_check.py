@@ -14,7 +14,7 @@ from sandbox.verdicts.run_report import ALL_CHANGES, OPEN
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
 """Opens a sandbox for exclusive use."""
 MAX_FILES = 400
-"""Most files of a tree that is copied twice for every answer."""
+"""Maximum number of files in a tree, which is copied twice for every answer."""
 
 
 async def run_apart(
@@ -30,19 +30,19 @@ async def run_apart(
     needed: Collection[str] = (),
     longest: float | None = None,
 ) -> CheckReport | None:
-    """Results of the tests in these files; None if the tree isn't a package that can be called.
+    """Run the tests in these files; return None if the tree isn't a package that can be called.
 
     Plain data is copied, objects become handles with callable methods; tests can compare plain data only.
 
     Args:
-        uses: permitted uses of the tests' objects; None records those of the case's own patch.
-        shows_changes: tests see all changes of their arguments, not only those of the case's own patch.
+        uses: permitted uses of the tests' objects; None records the uses of the case's own patch.
+        shows_changes: whether tests see all changes of arguments, not only those that the case's patch makes.
         sources: contents that replace the tree's test files.
-        helpers: modules that run beside the tests, as the case has them.
-        needed: tests of which the first one to fail ends the run.
-        longest: CPU seconds for each of the two processes, if less than the case's.
+        helpers: modules of the case that run beside the tests.
+        needed: tests that must pass; the first failure of such a test ends the run.
+        longest: maximum CPU seconds of each of the two processes, if less than the case's limit.
     """
-    # Not the patch's: a new module of a patch could be one that the tests import from elsewhere.
+    # Modules of the patch don't count: a new module could shadow a module that the tests import.
     gold = gold_tree(case)
     modules = [name for name in top_modules(gold, case) if name not in helpers]
     if not modules or not top_modules(tree, case) or len(tree) > MAX_FILES:
@@ -66,7 +66,7 @@ async def run_apart(
             module=modules[0],
             provides=modules,
             limits=Limits(cpu_s=cpu_s, wall_s=2 * cpu_s + 10),
-            decides=lambda one: not one.passed and one.name in needed,
+            decides=lambda item: not item.passed and item.name in needed,
             crossing=OPEN.model_copy(
                 update={
                     "uses": uses,
@@ -78,25 +78,25 @@ async def run_apart(
 
 
 def passed_apart(results: Iterable[CheckResult]) -> set[str]:
-    """Names of tests that were reported passed and never failed."""
+    """Return the names of tests that were reported as passed and never as failed."""
     results = list(results)
-    return {one.name for one in results} - {one.name for one in results if not one.passed}
+    return {result.name for result in results} - {result.name for result in results if not result.passed}
 
 
 def top_modules(tree: Iterable[str], case: RepositoryCase) -> list[str]:
-    """Top-level modules of a tree of the case that aren't tests, as on the tests' import path."""
-    found, tests = [], case_tests(case)
+    """Return the top-level modules of a tree, relative to the tests' import path, that aren't tests."""
+    names, tests = [], case_tests(case)
     for path in sorted(tree):
         first = PurePosixPath(at_root(path, case.pythonpath)).parts[0]
         name = first.removesuffix(".py")
         is_code = path.endswith(".py") and path not in tests and first != "setup.py"
         if is_code and name.isidentifier():
-            found.append(name)
-    return list(dict.fromkeys(found))
+            names.append(name)
+    return list(dict.fromkeys(names))
 
 
 def at_root(path: str, pythonpath: str) -> str:
-    """Path relative to the folder on the import path."""
+    """Return the path relative to the folder on the import path."""
     place = PurePosixPath(path)
     if pythonpath not in ("", ".") and place.is_relative_to(pythonpath):
         return str(place.relative_to(pythonpath))

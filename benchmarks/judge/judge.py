@@ -1,7 +1,6 @@
-"""Judge one answer: its final verdict.
+"""Judge one answer and return its final verdict.
 
-A trial without a verdict is the
-candidate's fault, unless a known good solution fails in the same place.
+A trial without a verdict is the candidate's fault, unless a known good solution fails in its place.
 """
 
 import contextlib
@@ -18,13 +17,13 @@ from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.tries import Tries
-from benchmarks.judge.verdicts import Judged, end_of, killed_by_nobody, why_late
+from benchmarks.judge.verdicts import Judged, has_unknown_killer, output_end, timeout_reason
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Limits, Policy, PythonCode, Result, Sandbox, find_interpreter
 from sandbox.errors import BackendMissing, FileRefused, SandboxBroken
 
-_NOTHING = PythonCode(source="")
+_EMPTY_PROGRAM = PythonCode(source="")
 _KNOWN_GOOD = FunctionCase(
     id="known-good",
     prompt="",
@@ -32,18 +31,18 @@ _KNOWN_GOOD = FunctionCase(
     canonical_solution="def double(n):\n    return 2 * n\n",
     test="def check(candidate):\n    assert candidate(21) == 42\n",
 )
-"""Known good solution for cases without a canonical answer."""
+"""Case with a known good solution, for cases without a canonical answer."""
 _MAX_STDOUT = 8 << 20
-"""Bytes of a script's output that are looked at."""
-_REOPENINGS = 3
-"""Most sandboxes for one sample; a candidate that breaks all of them fails."""
+"""Maximum size of a script's output, in bytes."""
+_MAX_SANDBOXES = 3
+"""Open at most this many sandboxes for one sample; a candidate that breaks all of them fails."""
 
 
 class Judge(CasePlans):
-    """Made by `open_judge`. Judges any number of samples concurrently."""
+    """Judges any number of samples concurrently. Create it with `open_judge`."""
 
-    def __init__(self, policy: Policy, backend: str, known: KnownModes | None, slots: int | None) -> None:
-        super().__init__(Places(policy, backend), Exclusive(), known)
+    def __init__(self, policy: Policy, backend: str, cache: KnownModes | None, slots: int | None) -> None:
+        super().__init__(Places(policy, backend), Exclusive(), cache)
         self.tries = Tries(self._turns, slots)
 
     async def judge(
@@ -55,12 +54,12 @@ class Judge(CasePlans):
         retry: bool = True,
         on_slow: Callable[[], None] = lambda: None,
     ) -> Verdict:
-        """The final verdict on one answer: a module, a script, or a unified diff, by the kind of the case.
+        """Return the final verdict on one answer: a module, a script or a unified diff, by the kind of case.
 
         Args:
             retry: try briefly first, then up to the case's limit, and again if the machine was too busy;
-                otherwise once, in `case.wall_s`.
-            on_slow: called when the answer takes longer than others, which it lets pass.
+                otherwise try once, in `case.wall_s`.
+            on_slow: called when the answer takes longer than others and lets them run first.
         """
         plan = await self.plan(case)
 
@@ -72,28 +71,28 @@ class Judge(CasePlans):
         else:
             judged = await self.tries.once(case, attempt)
         if judged.outcome == "timeout" and not isinstance(case, RepositoryCase):
-            judged.detail = why_late(case.timeout_s)  # whatever the limit of its last try
+            judged.detail = timeout_reason(case.timeout_s)  # whatever the limit of its last try
         if judged.incomplete and not await self._is_sound(plan):
             judged.outcome = "infrastructure"
         return judged.verdict(case.id, sample, plan.strength or "weaker")
 
     async def lacking(self, suite: Suite) -> dict[str, int]:
-        """Missing packages that repository cases need, pytest first, with the number of cases."""
-        needing = needed_packages(suite)
-        if not needing:
+        """Return missing packages that repository cases need, pytest first, with the number of cases."""
+        case_counts = needed_packages(suite)
+        if not case_counts:
             return {}
         try:
-            missing = await missing_packages((await self.sandboxes()).candidate, (*needing,), {})
+            missing = await missing_packages((await self.sandboxes()).candidate, (*case_counts,), {})
         except SandboxBroken:  # judging opens another one, or reports it for each case
             return {}
-        return {name: count for name, count in needing.items() if name in missing}
+        return {name: count for name, count in case_counts.items() if name in missing}
 
     async def sandboxes(self) -> Pair:
-        """Sandboxes for judging; reopened once broken."""
+        """Return the sandboxes for judging; broken sandboxes are replaced."""
         return await self.places.pair()
 
     def forget(self) -> None:
-        """Forget all plans, and how long answers take; searches under way end by themselves."""
+        """Forget all plans, and how long answers take; running searches end by themselves."""
         super().forget()
         self.tries.forget()
 
@@ -104,7 +103,7 @@ class Judge(CasePlans):
 
     async def _try(self, plan: CasePlan, code: str) -> Judged:
         detail = ""
-        for _ in range(_REOPENINGS):
+        for _ in range(_MAX_SANDBOXES):
             try:
                 return await self._judged(plan, code)
             except SandboxBroken as error:
@@ -122,7 +121,7 @@ class Judge(CasePlans):
             try:
                 async with self.places.of(case) as place:
                     judged = await judge_repository(place.sandbox, place.opened, place.case, code, mode)
-                    return await seen_alive(place.sandbox, judged)
+                    return await require_working_sandbox(place.sandbox, judged)
             except BackendMissing as error:
                 if case.image is None:
                     raise
@@ -133,7 +132,7 @@ class Judge(CasePlans):
             else:
                 assert isinstance(mode, Mode)
                 judged = await judge_function(pair, case, code, mode)
-            return await seen_alive(pair.candidate, judged)
+            return await require_working_sandbox(pair.candidate, judged)
 
     async def _is_sound(self, plan: CasePlan) -> bool:
         if plan.good is None:
@@ -144,7 +143,7 @@ class Judge(CasePlans):
 
 
 async def _judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged:
-    """Judge one answer: every run must exit 0 and print the expected output, but for trailing blanks."""
+    """Judge one answer: every run must exit with 0 and print the expected output, up to trailing blanks."""
     limits = Limits(
         cpu_s=case.timeout_s,
         wall_s=case.wall_s or case.longest_s,
@@ -157,27 +156,29 @@ async def _judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged
         result = await sandbox.run(program, limits=limits, stdin=run.stdin.encode(), fresh=True)
         judged.cpu_s += result.cpu_s
         judged.wall_s += result.wall_s
-        judged.outcome, why = _read_run(result, run, case.timeout_s)
+        judged.outcome, detail = _read_run(result, run, case.timeout_s)
         if judged.outcome != "passed":
-            judged.detail = f"run {number} of {len(case.runs)}: {why}"
-            judged.output, judged.died = end_of(result), killed_by_nobody(result)
+            judged.detail = f"run {number} of {len(case.runs)}: {detail}"
+            judged.output, judged.died = output_end(result), has_unknown_killer(result)
             break
     return judged
 
 
 def _read_run(result: Result, run: ScriptRun, timeout_s: float) -> tuple[Outcome, str]:
     if result.killed_by in ("wall", "cpu") or result.cpu_s > timeout_s:
-        return "timeout", why_late(timeout_s)
+        return "timeout", timeout_reason(timeout_s)
     if not result.ok:
-        how = f"exit code {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
-        last = result.stderr.strip().splitlines()[-1:]
-        return "error", f"it ended with {result.killed_by or how}: {''.join(last)}"
+        ending = (
+            f"exit code {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
+        )
+        last_line = result.stderr.strip().splitlines()[-1:]
+        return "error", f"it ended with {result.killed_by or ending}: {''.join(last_line)}"
     if result.truncated:
         return "failed", f"it printed more than {_MAX_STDOUT:,} bytes"
-    printed, wanted = _lines(result.stdout), _lines(run.stdout)
-    if printed == wanted:
+    printed_lines, expected_lines = _lines(result.stdout), _lines(run.stdout)
+    if printed_lines == expected_lines:
         return "passed", ""
-    pairs = enumerate(zip([*printed, None], [*wanted, None], strict=False), 1)
+    pairs = enumerate(zip([*printed_lines, None], [*expected_lines, None], strict=False), 1)
     line, (actual, expected) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
     return "failed", f"line {line} is {actual!r}, expected {expected!r}"
 
@@ -186,12 +187,14 @@ def _lines(text: str) -> list[str]:
     return [line.rstrip() for line in text.rstrip().splitlines()]
 
 
-async def seen_alive(sandbox: Sandbox, judged: Judged) -> Judged:
-    """The same verdict if its sandbox still works. Raises SandboxBroken if it doesn't."""
+async def require_working_sandbox(sandbox: Sandbox, judged: Judged) -> Judged:
+    """Return the verdict if its sandbox still works. Raises SandboxBroken if it doesn't."""
     if judged.died:
-        seen = await sandbox.run(_NOTHING, fresh=True)
-        if not seen.ok:  # a program that died with the sandbox may be reported first
-            raise SandboxBroken(f"A program that does nothing ended as {seen.status} where a candidate died.")
+        result = await sandbox.run(_EMPTY_PROGRAM, fresh=True)
+        if not result.ok:  # a program that died with the sandbox may be reported first
+            raise SandboxBroken(
+                f"A program that does nothing ended as {result.status} where a candidate died."
+            )
     return judged
 
 
@@ -210,10 +213,10 @@ async def open_judge(
 
     Args:
         python: the interpreter of candidates and tests.
-        memory_mb: limit of each of the two processes.
-        image: Docker image for cases that name none; None is the one that `coder sandbox build` makes.
-        cache: a folder that stores how each case is judged.
-        slots: most first tries at once, if the caller has no such limit.
+        memory_mb: memory limit of each of the two processes.
+        image: Docker image for cases that name none; None takes the image of `coder sandbox build`.
+        cache: folder that stores how each case is judged; None stores nothing.
+        slots: maximum number of concurrent first tries; None if the caller has such a limit.
 
     Raises:
         BackendMissing: there is no sandbox on this machine; the message says what helps.
@@ -230,18 +233,18 @@ async def open_judge(
         wall_s=3 * longest + 10,
         output_bytes=1 << 20,
     )
-    about = (suite.digest, str(python), _packages(python), backend, *([image] if image else []))
-    known = KnownModes(cache, *about) if cache is not None else None
-    judge = Judge(policy, backend, known, slots)
+    cache_key = (suite.digest, str(python), _installation_times(python), backend, *([image] if image else []))
+    modes = KnownModes(cache, *cache_key) if cache is not None else None
+    judge = Judge(policy, backend, modes, slots)
     try:
         yield judge
-        if known is not None:
-            known.save()
+        if modes is not None:
+            modes.save()
     finally:
         await judge.close()
 
 
-def _packages(python: Path | None) -> str:
-    """When packages beside an interpreter were last installed or removed."""
-    found = python.parent.parent.glob("lib/python*/site-packages") if python is not None else ()
-    return ",".join(str(folder.stat().st_mtime_ns) for folder in found)
+def _installation_times(python: Path | None) -> str:
+    """Return when packages of an interpreter were last installed or removed."""
+    folders = python.parent.parent.glob("lib/python*/site-packages") if python is not None else ()
+    return ",".join(str(folder.stat().st_mtime_ns) for folder in folders)

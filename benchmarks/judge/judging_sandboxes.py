@@ -1,4 +1,4 @@
-"""Open sandboxes for judging: shared by all cases, or of a case's own Docker image."""
+"""Open sandboxes for judging: shared sandboxes, or sandboxes of a case's own Docker image."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.judge.candidate_tree import gold_tree
 from benchmarks.judge.function import Pair
-from benchmarks.judge.imported import find_python, found_elsewhere
+from benchmarks.judge.imported import find_elsewhere, find_python
 from benchmarks.judge.isolated_check import Open, top_modules
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.pinning import find_repository_mode
@@ -21,8 +21,8 @@ from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.images.image_tree import ImageTree
 from sandbox.verdicts.candidate_pool import Candidates, Checkers
 
-_IMAGES = 2
-"""Most cases with images judged concurrently: each holds a tree in memory."""
+_MAX_IMAGES = 2
+"""Judge at most this many cases with images concurrently: each case holds a tree in memory."""
 _SPARE_MB = 256
 """Workspace size beyond twice the tree."""
 _SPARE_FILES = 16_384
@@ -30,7 +30,7 @@ _SPARE_FILES = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The sandbox of a case, and the case with its tree and tests."""
+    """Sandbox of a case, and the case with its tree and tests."""
 
     case: RepositoryCase
     sandbox: Sandbox
@@ -54,7 +54,7 @@ async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Pla
     if lies_in_image(case):
         tree = await image_tree(case)
         case = with_tree(case, tree)
-    policy = _with_room(policy, case, tree)
+    policy = _enlarge(policy, case, tree)
     async with open_sandbox(policy, backend="docker") as sandbox:
         python = await find_python(sandbox, case.tree or "/")
         if isinstance(python, str):
@@ -63,22 +63,22 @@ async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Pla
         in_place = roots and case.pythonpath in ("", ".")
         environment = {**python.environment, **case.environment}
         pythonpath = roots[0] if in_place else case.pythonpath
-        filled = case.model_copy(update={"environment": environment, "pythonpath": pythonpath})
+        ready_case = case.model_copy(update={"environment": environment, "pythonpath": pythonpath})
         opened = functools.partial(open_sandbox, policy, backend="docker")
-        yield Place(filled, sandbox, opened if python.own else None, tree.left_out)
+        yield Place(ready_case, sandbox, opened if python.own else None, tree.left_out)
 
 
-def _with_room(policy: Policy, case: RepositoryCase, tree: ImageTree) -> Policy:
+def _enlarge(policy: Policy, case: RepositoryCase, tree: ImageTree) -> Policy:
     """Enlarge the policy's memory so that the workspace, which lies in memory, holds the tree."""
     size_mb = sum(map(len, tree.files.values())) >> 20
-    room = {
+    limits = {
         "image": case.image,
         "python": None,
         "memory_mb": policy.memory_mb + size_mb,
         "disk_mb": 2 * size_mb + _SPARE_MB,
         "files": 2 * len(tree.files) + _SPARE_FILES,
     }
-    return policy.model_copy(update=room)
+    return policy.model_copy(update=limits)
 
 
 class Places:
@@ -89,11 +89,11 @@ class Places:
         self._stack = contextlib.AsyncExitStack()
         self._pair: Pair | None = None
         self._opening = asyncio.Lock()
-        self._in_images = asyncio.Semaphore(_IMAGES)
+        self._in_images = asyncio.Semaphore(_MAX_IMAGES)
 
     @property
     def isolation(self) -> str:
-        """The mechanism that isolates candidates."""
+        """Mechanism that isolates candidates."""
         return self._pair.candidate.backend if self._pair is not None else self._backend
 
     @property
@@ -102,7 +102,7 @@ class Places:
         return self._pair.candidate.image if self._pair is not None else None
 
     async def pair(self) -> Pair:
-        """The sandboxes of cases without an image."""
+        """Return the sandboxes of cases without an image."""
         async with self._opening:
             if self._pair is None:
                 candidate, checker = [await self._stack.enter_async_context(self.open()) for _ in range(2)]
@@ -127,7 +127,7 @@ class Places:
 
     @contextlib.asynccontextmanager
     async def of(self, case: RepositoryCase) -> AsyncIterator[Place]:
-        """The sandbox of a repository case."""
+        """Open the sandbox of a repository case."""
         if case.image is not None:
             async with self._in_images, image_place(self._policy, case) as place:
                 yield place
@@ -141,22 +141,22 @@ class Places:
 
 
 async def find_image_mode(place: Place) -> RepositoryMode:
-    """The strongest mode in which the case's own patch passes, on a copy of its image's tree."""
+    """Find the strongest mode in which the case's own patch passes, on a copy of its image's tree."""
     try:
-        reason = await _not_the_copy(place)
+        reason = await _find_other_copy(place)
     except PatchRefused as error:
         reason = f"the case's own patch doesn't fit: {error}"
     if reason is not None:
         return RepositoryMode(how="broken", reason=reason)
     mode = await find_repository_mode(place.sandbox, place.opened, place.case)
     if mode.how == "broken" and place.left_out:
-        some = f"{len(place.left_out):,} links and the like of its tree were left out: {place.left_out[0]}"
-        return mode.model_copy(update={"reason": f"{mode.reason} ({some})"})
+        note = f"{len(place.left_out):,} links and the like of its tree were left out: {place.left_out[0]}"
+        return mode.model_copy(update={"reason": f"{mode.reason} ({note})"})
     return mode
 
 
-async def _not_the_copy(place: Place) -> str | None:
-    """Why tests wouldn't import the patched tree: the image installs its packages from its own."""
+async def _find_other_copy(place: Place) -> str | None:
+    """Return why tests wouldn't import the patched tree, or None: the image may install another copy."""
     case = place.case
     files = gold_tree(case)
     names = top_modules(files, case)
@@ -165,14 +165,14 @@ async def _not_the_copy(place: Place) -> str | None:
         return f"it is a change of {tool}, which runs the tests here"
     patched = _patched_modules(case)
     roots = (".", case.pythonpath)
-    for name, where in (await found_elsewhere(place.sandbox, files, names, roots, case.environment)).items():
+    for name, where in (await find_elsewhere(place.sandbox, files, names, roots, case.environment)).items():
         if name in patched or (case.tree is not None and where.startswith(f"{case.tree}/")):
             return f"{name} is imported from {where or 'nowhere'}, and not from the patched tree"
     return None
 
 
 def _patched_modules(case: RepositoryCase) -> set[str]:
-    """Modules and packages that the case's own patch changes; not folders without an `__init__.py`."""
+    """Return modules and packages that the case's own patch changes; folders need an `__init__.py`."""
     changed = touched(case.gold_patch or "") & case.files.keys()
     roots = ("", f"{case.pythonpath}/")
     return {

@@ -1,4 +1,4 @@
-"""Judging modes: fixed by the canonical answer before any other is seen, and cached between runs."""
+"""Define judging modes, which the canonical answer fixes before answers are judged, and cache them."""
 
 import ast
 import functools
@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, TypeAdapter
 
-from benchmarks.judge.decoys import called
+from benchmarks.judge.decoys import called_name
 from benchmarks.judge.digest import judge_digest
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Strength
@@ -19,7 +19,7 @@ from sandbox.result import Value
 from sandbox.verdicts.run_report import Crossing
 
 CARRIERS = frozenset({"generator", "coroutine", "function", "record"})
-"""Kinds of references that carry plain data only; their results are checked again."""
+"""Kinds of references that carry only plain data; their results are checked again."""
 
 
 class Mode(Value):
@@ -47,11 +47,11 @@ class Mode(Value):
 
 
 def without_canonical(case: FunctionCase) -> Mode:
-    """Mode for a case without a canonical answer: plain data only; weaker if the tests may use objects."""
-    named: set[str] = set()
+    """Return the mode of a case without a canonical answer: plain data; weaker if tests may use objects."""
+    error_names: set[str] = set()
     for source in (case.test, case.plus_test or ""):
-        named |= _exceptions_in(source)
-    crossing = Crossing(kinds=CARRIERS, errors=frozenset(named), uses=_ITERATING)
+        error_names |= _exceptions_in(source)
+    crossing = Crossing(kinds=CARRIERS, errors=frozenset(error_names), uses=_ITERATOR_USES)
     mode = Mode(how="isolated", crossing=crossing, stateful=case.stateful)
     if not any(map(_may_give_objects, (prelude(case), case.test, case.plus_test or ""))):
         return mode
@@ -60,7 +60,7 @@ def without_canonical(case: FunctionCase) -> Mode:
     return mode.model_copy(update={"how": "by_reference", "crossing": open_crossing, "reason": reason})
 
 
-_ITERATING = frozenset({"* iterator step", "* iterator drain"})
+_ITERATOR_USES = frozenset({"* iterator step", "* iterator drain"})
 """Uses of iterators that came with any argument."""
 _WITHOUT_OBJECTS = frozenset(
     (
@@ -73,23 +73,27 @@ _WITHOUT_OBJECTS = frozenset(
 
 
 def _may_give_objects(source: str) -> bool:
-    """Whether a test may receive objects with attributes; if not, answers can't return any."""
+    """Whether a test may receive objects with attributes; if not, answers can't return such objects."""
     nodes = _nodes(source)
-    named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    named |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
     has_class = any(isinstance(node, ast.ClassDef) for node in nodes)
-    return has_class or not {name.partition(".")[0] for name in named} <= _WITHOUT_OBJECTS
+    return has_class or not {name.partition(".")[0] for name in modules} <= _WITHOUT_OBJECTS
 
 
 def _exceptions_in(source: str) -> set[str]:
-    """Exceptions that a test catches (`except`) or expects (calls such as `raises`)."""
-    found: set[str] = set()
+    """Return exceptions that a test catches (`except`) or expects (calls such as `raises`)."""
+    names: set[str] = set()
     for node in _nodes(source):
         if isinstance(node, ast.ExceptHandler) and node.type is not None:
-            found |= _names_in(node.type)
-        elif isinstance(node, ast.Call) and called(node) in ("raises", "assertRaises", "assertRaisesRegex"):
-            found |= _names_in(node.args[0]) if node.args else set()
-    return found - {"Exception", "BaseException", "AssertionError"}
+            names |= _names_in(node.type)
+        elif isinstance(node, ast.Call) and called_name(node) in (
+            "raises",
+            "assertRaises",
+            "assertRaisesRegex",
+        ):
+            names |= _names_in(node.args[0]) if node.args else set()
+    return names - {"Exception", "BaseException", "AssertionError"}
 
 
 def _nodes(source: str) -> list[ast.AST]:
@@ -102,7 +106,7 @@ def _names_in(node: ast.expr) -> set[str]:
 
 
 def canonical_module(case: FunctionCase) -> str | None:
-    """The canonical answer as a whole module; None if there is none."""
+    """Return the canonical answer as a whole module; None if the case has no canonical answer."""
     if case.canonical_solution is None:
         return None
     if case.entry_point in defined_names(case.canonical_solution):
@@ -111,18 +115,18 @@ def canonical_module(case: FunctionCase) -> str | None:
 
 
 def with_setup(case: FunctionCase, module: str) -> str:
-    """A module behind the imports and helpers that the case gives to both sides."""
+    """Return a module with the case's imports and helpers for both sides before it."""
     return f"{case.setup.rstrip()}\n\n\n{module}" if case.setup.strip() else module
 
 
 def prelude(case: FunctionCase) -> str:
-    """What a test may use of the prompt: every definition but the requested function."""
-    helpers = _helpers(case.prompt, case.entry_point)
+    """Return the definitions of the prompt that a test may use: all but the requested function."""
+    helpers = _prompt_helpers(case.prompt, case.entry_point)
     return "\n\n".join(part for part in (case.setup, helpers) if part.strip())
 
 
 @functools.lru_cache(maxsize=4096)
-def _helpers(prompt: str, entry_point: str) -> str:
+def _prompt_helpers(prompt: str, entry_point: str) -> str:
     for ending in ("\n    pass\n", "\n"):
         if (tree := parse_source(prompt + ending)) is not None:
             tree.body = [node for node in tree.body if getattr(node, "name", None) != entry_point]
@@ -131,14 +135,14 @@ def _helpers(prompt: str, entry_point: str) -> str:
 
 
 Twins = dict[str, dict[int, tuple[str, ...]]]
-"""Test → variant → parameters (ends of node ids) with which it fails; empty for an unparametrized test."""
+"""By test and variant: parameters (ends of node ids) with which the twin fails; "" without parameters."""
 
 
 Tool = Literal["plain", "rewriting", "plugins"]
-"""How pytest runs tests: as they are; with its rewritten assertions, whose messages have the values; with the
-plugins installed beside it, too."""
-GUESS = 1e-3
-"""Highest accepted probability that guessing tests among twins passes."""
+"""How pytest runs tests: plainly; with rewritten assertions, whose messages have the values; also with the
+plugins that are installed beside pytest."""
+MAX_GUESS = 1e-3
+"""Maximum accepted probability that guessing tests among twins passes."""
 
 
 class RepositoryMode(Value):
@@ -153,19 +157,19 @@ class RepositoryMode(Value):
     nodes: tuple[str, ...] = ()
     """Node ids that must pass."""
     whole: tuple[str, ...] = ()
-    """Files whose tests must all pass, where no node ids are known."""
+    """Files whose tests must all pass, if no node ids are known."""
     needed: tuple[str, ...] = ()
-    """Nodes that the base fails: only a correct patch, or a cheat, passes them."""
+    """Node ids that the base fails: only a correct patch, or a cheat, passes them."""
     rounds: int = 1
-    """Judgements with fresh twins until a blind guess is below `GUESS`."""
+    """Judgements with fresh twins until a blind guess is below `MAX_GUESS`."""
     apart: tuple[str, ...] = ()
-    """Nodes that must also pass isolated, where not all can be isolated."""
+    """Node ids that must also pass isolated, if not all nodes can be isolated."""
     uses: frozenset[str] | None = None
     """Uses of the tests' objects by the case's own patch when isolated; answers may do no more."""
     seconds: dict[str, float] = Field(default_factory=dict)
-    """By file: how long its tests take with the case's own patch."""
+    """By file: seconds that its tests take with the case's own patch."""
     tool: Tool = "plain"
-    """What the case needs of pytest."""
+    """How pytest has to run the case's tests."""
     twins: dict[str, Twins] = Field(default_factory=dict)
     """By file: twins that fail with the case's own patch."""
     helpers: tuple[str, ...] = ()
@@ -185,30 +189,30 @@ class RepositoryMode(Value):
 
     @property
     def files(self) -> list[str]:
-        """Test files, in order."""
+        """Test files, sorted."""
         return files_of(self.nodes) or list(self.whole)
 
     def needed_names(self, path: str) -> frozenset[str]:
-        """Qualified names of one file's tests that must pass."""
+        """Return the qualified names of one file's tests that the base fails."""
         return frozenset(name_of(node) for node in self.needed if node.partition("::")[0] == path)
 
     def computing_lines(self, path: str) -> set[int]:
-        """Lines of a file at which an operator of the case's own patch computes with the test's data."""
+        """Return the lines of a file at which an operator of the case's own patch computes with test data."""
         places = (use.split()[1].rpartition(":") for use in self.uses or () if use.startswith("compute "))
         return {int(number) for file, _, number in places if file == path}
 
     def nodes_of(self, path: str) -> set[str]:
-        """Node ids of one file."""
+        """Return the node ids of one file."""
         return {node for node in self.nodes if node.partition("::")[0] == path}
 
 
 def name_of(node: str) -> str:
-    """Qualified name of a node's test, such as `TestF::test_g`."""
+    """Return the qualified name of a node's test, such as `TestF::test_g`."""
     return node.partition("::")[2].partition("[")[0]
 
 
 def files_of(nodes: Iterable[str]) -> list[str]:
-    """The files of nodes, in order."""
+    """Return the files of nodes, sorted."""
     return sorted({node.partition("::")[0] for node in nodes})
 
 
@@ -219,25 +223,25 @@ class KnownModes:
     """Cached modes of one suite by case, in a file; an unreadable file counts as empty."""
 
     def __init__(self, folder: Path, *about: str) -> None:
-        """`about` is what a mode depends on besides the judge: the suite's digest, interpreter, backend."""
+        """Read the cache. `about`: the suite's digest, interpreter, backend and what else modes depend on."""
         key = hashlib.sha256("\n".join((judge_digest(), *about)).encode()).hexdigest()
         self._path, self._has_new = folder / f"{key[:32]}.json", False
         try:
-            self._found = _MODES.validate_json(self._path.read_bytes())
+            self._modes = _MODES.validate_json(self._path.read_bytes())
         except (OSError, ValueError):
-            self._found = {}
+            self._modes = {}
 
     def get(self, case: str) -> Mode | RepositoryMode | None:
-        """The cached mode of a case."""
-        return self._found.get(case)
+        """Return the cached mode of a case; None if there is none."""
+        return self._modes.get(case)
 
     def put(self, case: str, mode: Mode | RepositoryMode) -> None:
-        """Cache a mode; a case that can't be judged isn't cached."""
-        if mode.how != "broken" and case not in self._found:
-            self._found[case], self._has_new = mode, True
+        """Cache a mode; modes of cases that can't be judged aren't cached."""
+        if mode.how != "broken" and case not in self._modes:
+            self._modes[case], self._has_new = mode, True
 
     def save(self) -> None:
-        """Write new entries."""
+        """Write the file if there are new entries."""
         if self._has_new:
-            write_text(self._path, _MODES.dump_json(self._found).decode())
+            write_text(self._path, _MODES.dump_json(self._modes).decode())
             self._has_new = False

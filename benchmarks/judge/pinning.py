@@ -8,16 +8,16 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
-from benchmarks.judge.apart_search import with_apart_twins
+from benchmarks.judge.apart_search import add_apart_twins
 from benchmarks.judge.candidate_tree import base_tree, case_tests, gold_tree
-from benchmarks.judge.helper_modules import helper_modules, unchanged_data
+from benchmarks.judge.helper_modules import helper_modules, keep_unchanged_data
 from benchmarks.judge.imported import missing_packages
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
 from benchmarks.judge.mode import RepositoryMode, Tool, files_of
 from benchmarks.judge.pytest_report import TestRun
 from benchmarks.judge.pytest_run import Job, run_jobs
 from benchmarks.judge.repository import judge_repository
-from benchmarks.judge.twin_mode import with_twins
+from benchmarks.judge.twin_mode import add_twins
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.patch import PatchRefused
 from sandbox import CheckReport, Sandbox
@@ -25,40 +25,44 @@ from sandbox import CheckReport, Sandbox
 _NO_PYTEST = "the interpreter has no pytest, which its tests need: install it, or name one: --python"
 _BASE_PASSES = "the base passes already, without any patch"
 _APART_FACTOR, _APART_MORE_S = 1.0, 2.0
-"""CPU seconds of an isolated run of the tests: multiple of their own time, and seconds for pytest."""
-_TRIES = 3
-"""Tries of the case's own patch among twins: again with its alarms allowed, again without isolated tests."""
+"""CPU limit of an isolated run: multiple of the tests' time, plus seconds for pytest."""
+_MAX_TRIES = 3
+"""Try the case's own patch among twins: first unchanged, then with its alarms, then without isolation."""
 
 
 async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
-    """The strongest mode for a case; `opened` is None if only the interpreter in `sandbox` can run it."""
+    """Find the strongest mode of a case; `opened` is None if only the Python in `sandbox` can run tests."""
     if case.gold_patch is None:
         return await _without_gold(sandbox, case)
     try:
         gold = gold_tree(case)
     except PatchRefused as error:
         return _broken(f"the case's own patch doesn't fit: {error}")
-    pinned, seconds = await _pin(sandbox, case, gold)
+    pinned, seconds = await _find_nodes(sandbox, case, gold)
     if pinned.how == "broken":
         return pinned
-    # Each keeps one processor busy. Where the first isolated tests pass, most often no twins are needed.
-    searching = asyncio.create_task(with_twins(sandbox, case, gold, pinned, seconds))
+    # Each search keeps one processor busy. If the first isolated tests pass, twins are seldom needed.
+    search = asyncio.create_task(add_twins(sandbox, case, gold, pinned, seconds))
     try:
-        apart = await _isolated(opened, case, gold, pinned, seconds, on_pass=searching.cancel)
-        if apart.how == "isolated":
-            return apart
-        await asyncio.wait([searching])
-        ended = searching.cancelled()
-        found = await with_twins(sandbox, case, gold, pinned, seconds) if ended else searching.result()
+        apart_mode = await _find_isolated_mode(opened, case, gold, pinned, seconds, on_pass=search.cancel)
+        if apart_mode.how == "isolated":
+            return apart_mode
+        await asyncio.wait([search])
+        is_cancelled = search.cancelled()
+        twin_mode = await add_twins(sandbox, case, gold, pinned, seconds) if is_cancelled else search.result()
     finally:
-        searching.cancel()
-        await asyncio.gather(searching, return_exceptions=True)
-    of_apart = {"apart": apart.apart, "uses": apart.uses, "helpers": apart.helpers}
-    mode = found.model_copy(update={**of_apart, "reason": found.reason or apart.reason})
-    return await _passed_among_twins(mode, sandbox, opened, case)
+        search.cancel()
+        await asyncio.gather(search, return_exceptions=True)
+    fields = {
+        "apart": apart_mode.apart,
+        "uses": apart_mode.uses,
+        "helpers": apart_mode.helpers,
+    }
+    mode = twin_mode.model_copy(update={**fields, "reason": twin_mode.reason or apart_mode.reason})
+    return await _confirm_among_twins(mode, sandbox, opened, case)
 
 
-async def _isolated(
+async def _find_isolated_mode(
     opened: Open | None,
     case: RepositoryCase,
     gold: Mapping[str, bytes],
@@ -67,24 +71,24 @@ async def _isolated(
     *,
     on_pass: Callable[[], object],
 ) -> RepositoryMode:
-    """The mode with isolated tests, all or some, and in the second case why not all.
+    """Find the mode with isolated tests; if some tests can't be isolated, it has the reason.
 
-    `on_pass` is called when the first ones pass.
+    `on_pass` is called when the first tests pass.
     """
     if opened is None:
         reason = "its tests have another Python than the one on their image's PATH"
         return pinned.model_copy(update={"reason": reason})
     longest = _APART_FACTOR * sum(seconds.values()) + _APART_MORE_S
-    tried = pinned
+    mode = pinned
     for helpers in dict.fromkeys((helper_modules(case), ())):
-        tried = pinned.model_copy(update={"helpers": helpers})
-        tried = await _decided_apart(opened, case, gold, tried, longest, on_pass)
-        if tried.how == "isolated":
-            return await with_apart_twins(opened, case, gold, tried, longest)
-    return tried
+        mode = pinned.model_copy(update={"helpers": helpers})
+        mode = await _try_isolated(opened, case, gold, mode, longest, on_pass)
+        if mode.how == "isolated":
+            return await add_apart_twins(opened, case, gold, mode, longest)
+    return mode
 
 
-async def _decided_apart(
+async def _try_isolated(
     opened: Open,
     case: RepositoryCase,
     gold: Mapping[str, bytes],
@@ -92,13 +96,13 @@ async def _decided_apart(
     longest: float,
     on_pass: Callable[[], object],
 ) -> RepositoryMode:
-    """The mode with isolated tests, and the reason why not all are.
+    """Find the mode with isolated tests, and the reason if some tests can't be isolated.
 
-    Runs the files of tests that the base fails first, then all, as an answer would be judged, up to the first
+    Runs first the files of tests that the base fails, then all files as for an answer, up to the first
     failure of a test that must pass.
 
     Args:
-        longest: CPU seconds for each run; a longer one recorded only some uses and is discarded.
+        longest: maximum CPU seconds of each run; a longer run recorded only some uses and is discarded.
     """
     reports: list[CheckReport] = []
     for paths in dict.fromkeys(tuple(files_of(nodes)) for nodes in (pinned.needed, pinned.nodes)):
@@ -114,35 +118,39 @@ async def _decided_apart(
         if report is None or not (report.ended or report.decided):
             break
         reports.append(report)
-        lasting = {node for node in pinned.nodes if node.partition("::")[0] in paths}
-        if not passed_apart(report.results).issuperset(lasting):
+        file_nodes = {node for node in pinned.nodes if node.partition("::")[0] in paths}
+        if not passed_apart(report.results).issuperset(file_nodes):
             break
         on_pass()
-    last = passed_apart(reports[-1].results) if reports else set[str]()
-    lacking = [node for node in pinned.nodes if node not in last]
-    uses = unchanged_data(case, frozenset[str]().union(*(one.uses for one in reports)))
+    last_passed = passed_apart(reports[-1].results) if reports else set[str]()
+    missing_nodes = [node for node in pinned.nodes if node not in last_passed]
+    uses = keep_unchanged_data(case, frozenset[str]().union(*(item.uses for item in reports)))
     pinned = pinned.model_copy(update={"uses": uses})
-    if not lacking:
+    if not missing_nodes:
         return pinned.model_copy(update={"how": "isolated"})
     passed = {name for report in reports for name in passed_apart(report.results)}
-    messages = {one.name: one.message for report in reports for one in report.results if not one.passed}
-    first = next((node for node in lacking if node in messages), lacking[0])
-    why = messages.get(first, "it takes too long, or there is no package that could be called apart")
-    reason = f"{first} can't be decided apart: {''.join(why.strip().splitlines()[-1:])}"[:500]
+    messages = {
+        result.name: result.message for report in reports for result in report.results if not result.passed
+    }
+    first_missing = next((node for node in missing_nodes if node in messages), missing_nodes[0])
+    message = messages.get(
+        first_missing, "it takes too long, or there is no package that could be called apart"
+    )
+    reason = f"{first_missing} can't be decided apart: {''.join(message.strip().splitlines()[-1:])}"[:500]
     apart = tuple(node for node in pinned.needed if node in passed)
     return pinned.model_copy(update={"apart": apart, "reason": reason})
 
 
-async def _passed_among_twins(
+async def _confirm_among_twins(
     mode: RepositoryMode, sandbox: Sandbox, opened: Open | None, case: RepositoryCase
 ) -> RepositoryMode:
-    """The mode once the case's own patch passes in it; without twins if it doesn't."""
+    """Return the mode in which the case's own patch passes among twins; a plain mode if it fails."""
     if not any(mode.twins.values()) and not any(mode.seen.values()):
         return mode
-    once = {"rounds": 1}  # the others run fewer of the same tests
-    for _ in range(_TRIES):
-        tried = mode.model_copy(update=once)
-        judged = await judge_repository(sandbox, opened, case, case.gold_patch or "", tried)
+    one_round = {"rounds": 1}  # the others run fewer of the same tests
+    for _ in range(_MAX_TRIES):
+        trial_mode = mode.model_copy(update=one_round)
+        judged = await judge_repository(sandbox, opened, case, case.gold_patch or "", trial_mode)
         tripped = mode.tripped | {*judged.tripped}
         if judged.outcome == "passed":
             return mode
@@ -156,12 +164,12 @@ async def _passed_among_twins(
 
 
 async def _without_gold(sandbox: Sandbox, case: RepositoryCase) -> RepositoryMode:
-    """Mode without a gold patch: the tests that the case names, or all of its hidden ones."""
-    reason, named = "it has no patch of its own", (*case.fail_to_pass, *case.pass_to_pass)
+    """Find the mode without a gold patch: the tests that the case names, or all hidden tests."""
+    reason, node_ids = "it has no patch of its own", (*case.fail_to_pass, *case.pass_to_pass)
     if await missing_packages(sandbox, ("pytest",), case.environment):
         return _broken(_NO_PYTEST)
-    if named:
-        return RepositoryMode(how="plain", nodes=named, tool="rewriting", reason=reason)
+    if node_ids:
+        return RepositoryMode(how="plain", nodes=node_ids, tool="rewriting", reason=reason)
     tree = base_tree(case)
     paths = _hidden_files(case)
     if not paths:
@@ -178,46 +186,50 @@ def _hidden_files(case: RepositoryCase) -> list[str]:
     return [path for path in case.hidden_tests if path in tests and path.endswith(".py")]
 
 
-async def _pin(
+async def _find_nodes(
     sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes]
 ) -> tuple[RepositoryMode, dict[str, float]]:
-    """Nodes that must pass, named by the case or passed by its own patch, with their seconds."""
-    named = (*case.fail_to_pass, *case.pass_to_pass)
-    paths = files_of(named) or _hidden_files(case)
-    base, jobs, why, has_begun = base_tree(case), [Job(path) for path in paths], "", False
+    """Find the nodes that must pass, named by the case or passed by its own patch, and their seconds."""
+    node_ids = (*case.fail_to_pass, *case.pass_to_pass)
+    paths = files_of(node_ids) or _hidden_files(case)
+    base, jobs, failure, has_begun = base_tree(case), [Job(path) for path in paths], "", False
     failing = [Job(path) for path in files_of(case.fail_to_pass) or paths]
     for tool in get_args(Tool):
-        of_gold, of_base = await asyncio.gather(
+        gold_runs, base_runs = await asyncio.gather(
             run_jobs(sandbox, case, gold, jobs, tool=tool),
             run_jobs(sandbox, case, base, failing, tool=tool),
         )
-        passed = _passed(of_gold)
-        nodes = named or tuple(sorted(passed))
+        passed = _passed_nodes(gold_runs)
+        nodes = node_ids or tuple(sorted(passed))
         # Where the case names no tests, one that needs rewritten assertions must not be lost.
-        is_whole = bool(named) or tool != "plain" or all(run.passes_whole for run in of_gold)
+        is_whole = bool(node_ids) or tool != "plain" or all(run.passes_whole for run in gold_runs)
         if is_whole and nodes and passed.issuperset(nodes):
-            needed = tuple(node for node in case.fail_to_pass or nodes if node not in _passed(of_base))
+            needed = tuple(
+                node for node in case.fail_to_pass or nodes if node not in _passed_nodes(base_runs)
+            )
             if not needed:
                 return _broken(_BASE_PASSES), {}
-            tripped = frozenset[str]().union(*(run.tripped for run in of_gold))
-            seconds = {node: took for run in of_gold for node, took in run.seconds.items()}
+            tripped = frozenset[str]().union(*(run.tripped for run in gold_runs))
+            seconds = {node: node_s for run in gold_runs for node, node_s in run.seconds.items()}
             pinned = RepositoryMode(how="plain", nodes=nodes, needed=needed, tool=tool, tripped=tripped)
-            of_files = {path: run.expected_s for path, run in zip(paths, of_gold, strict=True)}
-            return pinned.model_copy(update={"seconds": of_files}), seconds
-        why = why or _why(dict(zip(paths, of_gold, strict=True)), sorted(set(named) - passed))
-        has_begun = any(run.seen for run in of_gold)
-    reason = f"the case's own patch fails: {why}"
+            file_seconds = {path: run.expected_s for path, run in zip(paths, gold_runs, strict=True)}
+            return pinned.model_copy(update={"seconds": file_seconds}), seconds
+        failure = failure or _first_failure(
+            dict(zip(paths, gold_runs, strict=True)), sorted(set(node_ids) - passed)
+        )
+        has_begun = any(run.seen for run in gold_runs)
+    reason = f"the case's own patch fails: {failure}"
     if not has_begun and await missing_packages(sandbox, ("pytest",), case.environment):
         reason = _NO_PYTEST
-    elif lacks := await missing_packages(sandbox, case.dependencies, case.environment):
+    elif missing := await missing_packages(sandbox, case.dependencies, case.environment):
         reason = (
-            f"the interpreter has no {', '.join(lacks)}, which the case says it needs, and {reason} "
+            f"the interpreter has no {', '.join(missing)}, which the case says it needs, and {reason} "
             "(give an interpreter that has them: --python)"
         )
     return _broken(reason), {}
 
 
-def _passed(runs: Iterable[TestRun]) -> set[str]:
+def _passed_nodes(runs: Iterable[TestRun]) -> set[str]:
     return {node for run in runs if run.done for node in run.passed}
 
 
@@ -225,12 +237,12 @@ def _broken(reason: str) -> RepositoryMode:
     return RepositoryMode(how="broken", reason=reason)
 
 
-def _why(runs: Mapping[str, TestRun], lacking: Sequence[str]) -> str:
-    """The first failure of a missing node, else of any."""
+def _first_failure(runs: Mapping[str, TestRun], missing_nodes: Sequence[str]) -> str:
+    """Return the first failure of a missing node, else of any node."""
     failures = {node: text for run in runs.values() for node, text in run.failures.items()}
-    if node := next((one for one in (*lacking, *failures) if one in failures), None):
+    if node := next((item for item in (*missing_nodes, *failures) if item in failures), None):
         return f"{node}: {failures[node][-200:]}"
     for path, run in runs.items():
         if not run.done and run.result is not None:
             return f"{path}: {(run.result.stderr or run.result.stdout).strip()[-300:]}"
-    return f"{lacking[0]} wasn't run" if lacking else "no test passed"
+    return f"{missing_nodes[0]} wasn't run" if missing_nodes else "no test passed"

@@ -1,4 +1,4 @@
-"""Decide from source whether code can keep state between calls.
+"""Decide from the source whether code can keep state between calls.
 
 Sound, not complete: `keeps_nothing` accepts only functions, constants and imported stateless names, if no
 module name, attribute or hidden dictionary is ever written.
@@ -13,7 +13,7 @@ from typing import TypeGuard
 from coder.source.python_names import parse_source
 
 MAX_SOURCE = 1 << 16
-"""Characters; longer modules are rejected."""
+"""Maximum number of characters; longer modules are rejected."""
 
 _ALL = "*"
 _MODULES = {
@@ -47,13 +47,13 @@ _IMMUTABLE = (str, bytes, int, float, complex, bool, type(None), type(...))
 
 
 def keeps_nothing(source: str) -> bool:
-    """True if no call can leave state for the next one."""
+    """Whether no call of the module can leave state for the next call."""
     module = _read(source, _MODULES)
     return module is not None and module.keeps_nothing() and module.leaves_nothing()
 
 
 def leaves_nothing(source: str) -> bool:
-    """True if running the code binds only its own names; each run seeds `random` again."""
+    """Whether running the code binds only its own names; each run seeds `random` again."""
     module = _read(source, _SEEDED)
     return module is not None and module.leaves_nothing()
 
@@ -65,47 +65,47 @@ def _read(source: str, modules: Mapping[str, str]) -> "_Module | None":
 
 class _Module:
     def __init__(self, tree: ast.Module, modules: Mapping[str, str]) -> None:
-        self._tree, self._known = tree, modules
+        self._tree, self._allowed_names = tree, modules
         self._nodes = nodes = list(ast.walk(tree))
         imported = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
         self._modules: dict[str, set[str]] = {}
-        """Names that stand for modules, anywhere in this one; one name may stand for several."""
+        """Modules bound to each name, anywhere in the source; a name may be bound to several modules."""
         for alias in imported:
             self._modules.setdefault(alias.asname or alias.name, set()).add(alias.name)
         self._bases = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
-        compared = [
-            one for node in nodes if isinstance(node, ast.Compare) for one in (node.left, *node.comparators)
+        operands = [
+            item for node in nodes if isinstance(node, ast.Compare) for item in (node.left, *node.comparators)
         ]
-        self._asked_kinds = {id(one.func) for one in compared if _asks_kind(one)}
+        self._type_calls = {id(item.func) for item in operands if _is_type_call(item)}
         self._identities = [pair for node in nodes for pair in _identities_of(node)]
-        self._bound = {name for node in nodes for name in _bound_by(node)}
-        self._annotations = [one for node in nodes for one in _annotations_of(node)]
-        self._in_annotations = {id(one) for whole in self._annotations for one in ast.walk(whole)}
+        self._bound_names = {name for node in nodes for name in _bound_by(node)}
+        self._annotations = [item for node in nodes for item in _annotations_of(node)]
+        self._in_annotations = {id(node) for whole in self._annotations for node in ast.walk(whole)}
         self._names_of_typing = self._bound_to_typing()
 
     def keeps_nothing(self) -> bool:
-        """Whether all objects made by the module are immutable, and none is recognized from another call.
+        """Whether all objects that the module makes are immutable, and no call recognizes an earlier object.
 
-        Caches of the standard library give the same object again, as `re` its pattern: `is` shows it.
+        Caches of the standard library return identical objects, such as patterns of `re`: `is` shows that.
         """
-        return all(map(self._stands, self._tree.body)) and all(
+        return all(map(self._is_immutable, self._tree.body)) and all(
             any(map(self._is_single, pair)) for pair in self._identities
         )
 
     def _is_single(self, node: ast.expr) -> bool:
-        """Whether it gives a constant of which there is one, or a type."""
+        """Whether an expression gives a singleton constant or a type."""
         match node:
             case ast.Constant(value=value):
                 return value is None or value is ... or isinstance(value, bool)
             case ast.Name(id=name):
-                return name not in self._bound and isinstance(getattr(builtins, name, None), type)
-        return "type" not in self._bound and _asks_kind(node)
+                return name not in self._bound_names and isinstance(getattr(builtins, name, None), type)
+        return "type" not in self._bound_names and _is_type_call(node)
 
     def leaves_nothing(self) -> bool:
         """Whether every statement and every expression is harmless."""
         return all(map(_is_annotation, self._annotations)) and all(map(self._is_harmless, self._nodes))
 
-    def _stands(self, node: ast.stmt) -> bool:
+    def _is_immutable(self, node: ast.stmt) -> bool:
         """Whether a top-level statement makes only immutable objects."""
         match node:
             case ast.FunctionDef() | ast.Import() | ast.ImportFrom() | ast.Pass():
@@ -121,7 +121,7 @@ class _Module:
     def _is_harmless(self, node: ast.AST) -> bool:
         match node:
             case ast.Import(names=names):
-                return all(alias.name in self._known for alias in names)
+                return all(alias.name in self._allowed_names for alias in names)
             case ast.ImportFrom(module=module, names=names, level=0):
                 return all(self._is_allowed(module, alias.name) for alias in names)
             case ast.FunctionDef(decorator_list=decorators, args=arguments):
@@ -130,14 +130,14 @@ class _Module:
                 return all(map(_is_constant, _defaults(arguments)))
             case ast.Attribute(attr=attribute, value=value, ctx=ast.Load()):
                 return (
-                    not attribute.startswith(_INWARD)
+                    not attribute.startswith(_FRAME_PREFIXES)
                     and attribute != "register"
                     and self._has(value, attribute)
                 )
-            case ast.MatchClass(patterns=patterns, kwd_patterns=named):
-                return not (patterns or named)  # class patterns read attributes of any name
+            case ast.MatchClass(patterns=patterns, kwd_patterns=keyword_patterns):
+                return not (patterns or keyword_patterns)  # class patterns read attributes of any name
             case ast.Name(id="type"):
-                return id(node) in self._asked_kinds
+                return id(node) in self._type_calls
             case ast.Name(id=name):
                 is_module = name in self._modules and id(node) not in self._bases
                 is_cached = name in self._names_of_typing and id(node) not in self._in_annotations
@@ -145,7 +145,7 @@ class _Module:
         return not isinstance(node, _STATEFUL)
 
     def _bound_to_typing(self) -> set[str]:
-        """Names of typing's forms and of typing itself: subscripting one shows and fills a cache."""
+        """Return names of typing and of its forms: subscripting a form shows and fills a cache."""
         names = {name for name, modules in self._modules.items() if "typing" in modules}
         for node in self._nodes:
             if isinstance(node, ast.ImportFrom) and node.module == "typing":
@@ -157,7 +157,7 @@ class _Module:
         return all(self._is_allowed(module, attribute) for module in modules)
 
     def _is_allowed(self, module: str | None, name: str) -> bool:
-        names = self._known.get(module or "", "")
+        names = self._allowed_names.get(module or "", "")
         return not name.startswith("_") and (name != "*" if names == _ALL else name in names.split())
 
 
@@ -165,8 +165,8 @@ _STATEFUL = (
     *(ast.ImportFrom, ast.Global, ast.ClassDef, ast.Attribute, ast.With),
     *(ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith),
 )
-"""Nodes that may leave state or wait for it. Attributes: those that are written."""
-_INWARD = ("_", "gi_", "ag_", "cr_", "tb_", "f_", "co_")
+"""Nodes that may leave state or wait for it. Attributes: only written attributes reach this check."""
+_FRAME_PREFIXES = ("_", "gi_", "ag_", "cr_", "tb_", "f_", "co_")
 """Prefixes of attributes that lead from a generator or a traceback to its frame, and to all names."""
 
 
@@ -183,7 +183,7 @@ _IN_ANNOTATIONS = (
         ast.Load,
     ),
 )
-"""Nodes of an annotation that makes and binds nothing mutable which a name could reach."""
+"""Permitted nodes of annotations: they make and bind nothing mutable that a name could reach."""
 
 
 def _annotations_of(node: ast.AST) -> Iterator[ast.expr]:
@@ -195,11 +195,11 @@ def _annotations_of(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _is_annotation(node: ast.expr) -> bool:
-    return all(isinstance(one, _IN_ANNOTATIONS) for one in ast.walk(node))
+    return all(isinstance(inner, _IN_ANNOTATIONS) for inner in ast.walk(node))
 
 
 def _identities_of(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """The pairs that `is` or `is not` compares."""
+    """Yield the pairs that `is` or `is not` compares."""
     if isinstance(node, ast.Compare):
         for operator, pair in zip(node.ops, pairwise((node.left, *node.comparators)), strict=True):
             if isinstance(operator, (ast.Is, ast.IsNot)):
@@ -207,7 +207,7 @@ def _identities_of(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
 
 
 def _bound_by(node: ast.AST) -> Iterator[str]:
-    """The names that a node binds."""
+    """Yield the names that a node binds."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name) | ast.FunctionDef(name=name):
             yield name
@@ -222,8 +222,8 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
             yield name
 
 
-def _asks_kind(node: ast.expr) -> TypeGuard[ast.Call]:
-    """Whether it is `type(x)`: harmless in a comparison; elsewhere it can create classes."""
+def _is_type_call(node: ast.expr) -> TypeGuard[ast.Call]:
+    """Whether a node is `type(x)`: harmless in a comparison; elsewhere it can create classes."""
     match node:
         case ast.Call(func=ast.Name(id="type"), args=[value], keywords=[]):
             return not isinstance(value, ast.Starred)

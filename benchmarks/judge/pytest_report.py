@@ -1,4 +1,4 @@
-"""Reports of runs of pytest: those on each job at its end, and what a run tells at once."""
+"""Read reports of pytest: on each job at the end of a run, and alarms and failures during a run."""
 
 import asyncio
 import json
@@ -10,64 +10,64 @@ from sandbox import Result
 
 _PHASES = ("setup", "call", "teardown")
 AROUND_S = 0.002
-"""What pytest does around a test, in seconds."""
+"""Seconds that pytest adds to each test."""
 
 
 @dataclass(slots=True)
 class TestRun:
-    """Report of one test file, and how its process ended."""
+    """Report of one test file, and of how its process ended."""
 
     __test__ = False
 
     passed: set[str] = field(default_factory=set)
     """Node ids whose three phases all passed."""
     failures: dict[str, str] = field(default_factory=dict)
-    """Last lines of the reason, for other node ids and for files that could not be collected."""
+    """Last lines of the reason, for node ids that didn't pass and for files that couldn't be collected."""
     unended: frozenset[str] = frozenset()
-    """Tests that started and never finished: the process ended in one."""
+    """Tests that started and never finished, because the process ended."""
     left: set[str] = field(default_factory=set)
-    """Tests that exceeded their limit, or left threads."""
+    """Tests that exceeded their time limit, or left threads."""
     asserted: bool = False
-    """Whether the failure that ended a run is an assertion, whose message has no values unless rewritten."""
+    """Whether a failed assertion ended the run; its message has no values unless assertions are rewritten."""
     broken: set[str] = field(default_factory=set)
-    """Tests that raised another error than an assertion's before they came to the code under test."""
+    """Tests that raised an error, not an AssertionError, before they reached the code under test."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall seconds of each node."""
     done: bool = False
     timed_out: bool = False
     died: bool = False
-    """SIGKILL ended its process though no limit was reached."""
+    """Whether SIGKILL ended the process though no limit was reached."""
     tripped: frozenset[str] = frozenset()
-    """What set off an alarm, and where in the repository."""
+    """Causes of alarms, each with its place in the repository."""
     result: Result | None = None
-    """End of the process that ran all files of this call; None if a failure ended it."""
+    """Result of the process that ran all files of this call; None if a failure ended the process."""
 
     skipped: set[str] = field(default_factory=set)
     """Node ids skipped before they began, by a mark or a fixture."""
 
     @property
     def passes_whole(self) -> bool:
-        """Whether it finished, some test passed, and none failed."""
+        """Whether the run finished, some test passed, and none failed."""
         return self.done and bool(self.passed) and self.failures.keys() <= self.skipped
 
     @property
     def expected_s(self) -> float:
-        """Seconds that such a run takes, with what pytest does around each test."""
+        """Expected seconds of such a run, including pytest's work around each test."""
         return sum(self.seconds.values()) + AROUND_S * len(self.seconds)
 
     @property
     def seen(self) -> set[str]:
-        """Node ids that ran at all."""
+        """Node ids that ran, whatever their outcome."""
         return self.passed | self.failures.keys()
 
 
 class PytestStream:
-    """Alarms and failures that a run reports while it goes on."""
+    """Collects alarms and failures that a run reports before its end."""
 
     def __init__(self, decides: Mapping[str, Callable[[str], bool] | None]) -> None:
-        """`decides`: by the key of a job, whether the failure of a node ends all."""
+        """`decides`, by the key of a job, tells whether the failure of a node ends all jobs."""
         self._jobs, self._read = {key: one for key, one in decides.items() if one is not None}, 0
-        self.told = bytearray()
+        self.output = bytearray()
         self.decided = asyncio.Event()
         self.key = ""
         """Key of the job whose failure decided."""
@@ -78,9 +78,9 @@ class PytestStream:
         """Add a piece of output."""
         if stream != "stderr":
             return
-        self.told += piece
-        end = self.told.rfind(b"\n") + 1
-        lines, self._read = self.told[self._read : end].splitlines(), max(end, self._read)
+        self.output += piece
+        end = self.output.rfind(b"\n") + 1
+        lines, self._read = self.output[self._read : end].splitlines(), max(end, self._read)
         for key, decides in self._jobs.items() if not self.decided.is_set() else ():
             for line in lines:
                 match _words(bytes(line), key):
@@ -90,16 +90,16 @@ class PytestStream:
                         return
 
     def run_of(self, key: str) -> TestRun:
-        """What is known of a job whose run a failure has ended."""
-        tripped = _alarms(bytes(self.told), key)
+        """Return the report of a job whose run was ended by a failure."""
+        tripped = _alarms(bytes(self.output), key)
         if key != self.key:
             return TestRun(tripped=tripped)
         return TestRun(failures=self.failures, asserted=self._asserted, tripped=tripped)
 
 
-def read_report(result: Result, content: bytes, key: str, told: bytes) -> TestRun:
-    """The report on one job, from the file of its run and from what it told at once."""
-    found = TestRun(result=result)
+def read_report(result: Result, content: bytes, key: str, output: bytes) -> TestRun:
+    """Return the report on one job, from the file of its run and from the output during the run."""
+    report = TestRun(result=result)
     phases: dict[str, dict[str, str]] = {}
     done = False
     for line in content.splitlines():
@@ -107,37 +107,37 @@ def read_report(result: Result, content: bytes, key: str, told: bytes) -> TestRu
             case ["test", str(node), str(phase), str(outcome), str(text), int() | float() as seconds]:
                 if phases.setdefault(node, {}).get(phase) != "failed":  # a failed subtest has set it
                     phases[node][phase] = outcome
-                found.seconds[node] = found.seconds.get(node, 0.0) + float(seconds)
+                report.seconds[node] = report.seconds.get(node, 0.0) + float(seconds)
                 if outcome != "passed":
-                    found.failures.setdefault(node, _innermost(text) or outcome)
+                    report.failures.setdefault(node, _innermost(text) or outcome)
             case ["collect", str(node), str(text)]:
-                found.failures.setdefault(node, text)
+                report.failures.setdefault(node, text)
             case ["left", str(node)]:
-                found.left.add(node)
+                report.left.add(node)
             case ["broke", str(node)]:
-                found.broken.add(node)
+                report.broken.add(node)
             case ["done", int()]:
                 done = True
-            case ["ended", str(how)]:
-                found.timed_out = found.timed_out or how in ("wall", "cpu")
-                found.died = found.died or how == "died"
-    found.done = done and ["watched"] in [_words(line, key) for line in told.splitlines()]
-    found.timed_out = found.timed_out or (result.killed_by in ("wall", "cpu") and not found.done)
-    found.tripped = _alarms(told, key)
-    whole = dict.fromkeys(_PHASES, "passed")
-    found.passed = {node for node, outcomes in phases.items() if outcomes == whole}
-    found.skipped = {node for node, outcomes in phases.items() if outcomes.get("setup") == "skipped"}
-    found.unended = frozenset(phases.keys() - found.passed - found.failures.keys())
-    for node in found.unended:
-        found.failures[node] = "it did not end"
-    return found
+            case ["ended", str(ending)]:
+                report.timed_out = report.timed_out or ending in ("wall", "cpu")
+                report.died = report.died or ending == "died"
+    report.done = done and ["watched"] in [_words(line, key) for line in output.splitlines()]
+    report.timed_out = report.timed_out or (result.killed_by in ("wall", "cpu") and not report.done)
+    report.tripped = _alarms(output, key)
+    all_passed = dict.fromkeys(_PHASES, "passed")
+    report.passed = {node for node, outcomes in phases.items() if outcomes == all_passed}
+    report.skipped = {node for node, outcomes in phases.items() if outcomes.get("setup") == "skipped"}
+    report.unended = frozenset(phases.keys() - report.passed - report.failures.keys())
+    for node in report.unended:
+        report.failures[node] = "it did not end"
+    return report
 
 
-def _alarms(told: bytes, key: str) -> frozenset[str]:
-    """What set off an alarm in a job, and where."""
-    words = (_words(line, key) for line in told.splitlines())
+def _alarms(output: bytes, key: str) -> frozenset[str]:
+    """Return the causes of alarms in a job, each with its place."""
+    words = (_words(line, key) for line in output.splitlines())
     return frozenset(
-        printable(f"{one[1]} ({one[2]})") for one in words if one[:1] == ["tripped"] and len(one) == 3
+        printable(f"{word[1]} ({word[2]})") for word in words if word[:1] == ["tripped"] and len(word) == 3
     )
 
 

@@ -29,20 +29,20 @@ _PLAIN = ("--assert=plain",)
 """Rewriting each assertion and describing each comparison took a third of a run with twins."""
 _ROOT = "/w"
 """Path of a sandbox's workspace."""
-_OURS = ("PYTHONPATH", "PYTEST_ADDOPTS")
+_OWN_VARIABLES = ("PYTHONPATH", "PYTEST_ADDOPTS")
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
 _TRIAL_MORE_S = 5.0
-_PRIVATE = ("bubblewrap", "docker")
-"""Sandboxes in which a run has its own writable places, so that they can be cleared."""
-_DIVIDED_S = 0.5
-"""Expected seconds from which on a second process, which takes 0.25 s to start, ends the tests earlier."""
-_LARGE_TREE = 32 << 20
-"""Bytes of a tree above which it is written anew for each file: restoring it takes too much memory."""
+_PRIVATE_BACKENDS = ("bubblewrap", "docker")
+"""Backends in which a run has private writable folders, so that they can be cleared."""
+_MIN_DIVIDED_S = 0.5
+"""Use a second process, which takes 0.25 s to start, if tests take at least this many seconds."""
+_MAX_RESTORED = 32 << 20
+"""Restore trees of at most this many bytes; larger trees are written anew for each file, to save memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run of one test file."""
+    """Run of one test file, or of some of its tests."""
 
     path: str
     source: str | None = None
@@ -52,9 +52,9 @@ class Job:
     limits: Mapping[str, float] | None = None
     """Wall seconds for each test by qualified name; a slower test is ended and reported."""
     decides: Callable[[str], bool] | None = None
-    """Whether the failure of a node makes all else needless: the first one ends all jobs of a call."""
+    """Whether the failure of a node decides the call: the first such failure ends all jobs."""
     seconds: float = 0.0
-    """How long it is expected to take; 0 if that isn't known."""
+    """Expected seconds of the run; 0 if unknown."""
 
 
 async def run_jobs(
@@ -67,21 +67,21 @@ async def run_jobs(
 ) -> list[TestRun]:
     """Run files of the tree in fresh workspaces; jobs behind one that takes too long are skipped.
 
-    What takes long is divided between two processes. A failure that decides ends both, and is then the only
-    one that the reports have.
+    Long runs are divided between two processes. A deciding failure ends both processes, and the reports then
+    contain only this failure.
     """
-    if sandbox.backend in _PRIVATE and sum(map(len, tree.values())) <= _LARGE_TREE:
+    if sandbox.backend in _PRIVATE_BACKENDS and sum(map(len, tree.values())) <= _MAX_RESTORED:
         # Docker's memory limit is that of a container, which all runs share.
         parts = _parts(jobs) if sandbox.backend != "docker" else [[*range(len(jobs))]]
-        found = await _side_by_side(
+        part_runs = await _run_concurrently(
             [_run(sandbox, case, tree, [jobs[i] for i in part], tool) for part in parts]
         )
-        of_job = {
+        run_by_job = {
             i: run
-            for part, some in zip(parts, found, strict=True)
-            for i, run in zip(part, some, strict=False)
+            for part, runs_of_part in zip(parts, part_runs, strict=True)
+            for i, run in zip(part, runs_of_part, strict=False)
         }
-        return [of_job.get(i, TestRun()) for i in range(len(jobs))]
+        return [run_by_job.get(i, TestRun()) for i in range(len(jobs))]
     runs: list[TestRun] = []
     for job in jobs:
         runs += await _run(sandbox, case, tree, [job], tool)
@@ -91,17 +91,17 @@ async def run_jobs(
 
 
 def _parts(jobs: Sequence[Job]) -> list[list[int]]:
-    """Numbers of the jobs for each process."""
-    if (os.cpu_count() or 1) < 2 or sum(job.seconds for job in jobs) < _DIVIDED_S:
+    """Return the numbers of the jobs for each process."""
+    if (os.cpu_count() or 1) < 2 or sum(job.seconds for job in jobs) < _MIN_DIVIDED_S:
         return [[*range(len(jobs))]]
     parts: list[list[int]] = [[], []]
     for i in sorted(range(len(jobs)), key=lambda i: -jobs[i].seconds):
-        min(parts, key=lambda part: sum(jobs[one].seconds for one in part)).append(i)
+        min(parts, key=lambda part: sum(jobs[item].seconds for item in part)).append(i)
     return [part for part in parts if part]
 
 
-async def _side_by_side(runs: Sequence[Coroutine[None, None, list[TestRun]]]) -> list[list[TestRun]]:
-    """Reports of runs side by side; one that a failure has ended ends the others."""
+async def _run_concurrently(runs: Sequence[Coroutine[None, None, list[TestRun]]]) -> list[list[TestRun]]:
+    """Run concurrently and return the reports; a run that a failure ended ends the others."""
     tasks = [asyncio.ensure_future(run) for run in runs]
     waiting = {*tasks}
     try:
@@ -124,16 +124,16 @@ async def _run(
     environment = {
         "PYTHONDONTWRITEBYTECODE": "1",
         **({} if tool == "plugins" else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
-        **{one: value for one, value in case.environment.items() if one not in _OURS},
+        **{one: value for one, value in case.environment.items() if one not in _OWN_VARIABLES},
     }
     wall_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
-    given = [_given(job, key, wall_s) for job, key in zip(jobs, keys, strict=True)]
+    job_requests = [_job_request(job, key, wall_s) for job, key in zip(jobs, keys, strict=True)]
     stream = PytestStream({key: job.decides for key, job in zip(keys, jobs, strict=True)})
     running = asyncio.ensure_future(
         sandbox.run(
             Command(argv=("python", f"{name}.py"), environment=environment),
             limits=Limits(cpu_s=case.timeout_s, wall_s=wall_s + case.timeout_s),
-            stdin=json.dumps(given).encode(),
+            stdin=json.dumps(job_requests).encode(),
             fresh=True,
             files={**tree, f"{name}.py": _reporter(name, case, tree, tool).encode()},
             on_output=stream.take,
@@ -149,11 +149,13 @@ async def _run(
         running.cancel()
         deciding.cancel()
         await asyncio.gather(running, deciding, return_exceptions=True)
-    content = next((one.content for one in result.artifacts if one.path == f"{name}.jsonl"), b"")
-    return [read_report(result, content, key, bytes(stream.told)) for key in keys]
+    content = next(
+        (artifact.content for artifact in result.artifacts if artifact.path == f"{name}.jsonl"), b""
+    )
+    return [read_report(result, content, key, bytes(stream.output)) for key in keys]
 
 
-def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
+def _job_request(job: Job, key: str, wall_s: float) -> dict[str, object]:
     return {
         "path": job.path,
         "source": job.source,
@@ -166,24 +168,24 @@ def _given(job: Job, key: str, wall_s: float) -> dict[str, object]:
 
 
 def _reporter(name: str, case: RepositoryCase, tree: Mapping[str, bytes], tool: Tool) -> str:
-    """Source of the program that runs pytest and reports tests and alarms."""
-    own = case_tests(case)
-    tests = [path for path in tree if path in own or PurePosixPath(path).name == "conftest.py"]
-    names = {PurePosixPath(one).name for one in tests if one.endswith(".py")} - {"__init__.py"}
-    guarded = {f"{name}.py", f"{name}.jsonl", *names}
-    filled = (files("benchmarks.judge") / "reporter.txt").read_text()
+    """Return the source of the program that runs pytest and reports tests and alarms."""
+    test_paths = case_tests(case)
+    tests = [path for path in tree if path in test_paths or PurePosixPath(path).name == "conftest.py"]
+    names = {PurePosixPath(test).name for test in tests if test.endswith(".py")} - {"__init__.py"}
+    guarded_names = {f"{name}.py", f"{name}.jsonl", *names}
+    source = (files("benchmarks.judge") / "reporter.txt").read_text()
     for place, text in {
         "@WATCHED@": (files("benchmarks.judge") / "watched.txt").read_text(),
         "@PATH@": f"{_ROOT}/{name}.jsonl",
         "@ROOT@": _ROOT,
         "@PATHS@": repr(list(dict.fromkeys((_ROOT, str(PurePosixPath(_ROOT, case.pythonpath)))))),
-        "@TESTS@": repr([f"{_ROOT}/{one}" for one in tests]),
-        "@GUARDED@": repr(sorted(guarded)),
+        "@TESTS@": repr([f"{_ROOT}/{test}" for test in tests]),
+        "@GUARDED@": repr(sorted(guarded_names)),
         # Where Python leaves out assertions, only rewritten ones hold.
         "@ARGUMENTS@": f"[*{_PYTEST!r}, *({_PLAIN!r} if __debug__ else ())]"
         if tool == "plain"
         else repr(_PYTEST),
         "@ALARM@": alarm_source().replace("from __future__ import annotations\n", ""),
     }.items():
-        filled = filled.replace(place, text)
-    return filled
+        source = source.replace(place, text)
+    return source

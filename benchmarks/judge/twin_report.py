@@ -1,12 +1,12 @@
-"""Read the report of a test file that ran with twins: the real tests have to pass, and no twin may."""
+"""Read the report of a test file that ran with twins: the real tests must pass, and every twin must fail."""
 
 import ast
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from benchmarks.judge.bare_tests import with_own_ids
-from benchmarks.judge.decoys import Disguised, found_tests, names_error
+from benchmarks.judge.bare_tests import restore_ids
+from benchmarks.judge.decoys import Disguised, find_tests, names_error
 from benchmarks.judge.inherited_tests import Tests
 from benchmarks.judge.mode import RepositoryMode, Twins, name_of
 from benchmarks.judge.pytest_report import TestRun
@@ -16,7 +16,7 @@ from benchmarks.verdict import Outcome
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hiding:
-    """A test file as run in one judgement."""
+    """Test file in the form in which one judgement runs it."""
 
     job: Job
     hidden: Disguised | None
@@ -24,40 +24,42 @@ class Hiding:
 
 
 def deciding_name(node: str, path: str, hidden: Disguised | None, nodes: Collection[str]) -> str | None:
-    """The case's node id of a failed node that must pass, under the name and ids with which it runs."""
+    """Return the case's node id of a failed, renamed node; None unless `nodes` contains this id."""
     run = TestRun(failures={node: ""})
-    run = with_own_ids(run, hidden.ids) if hidden is not None else run
-    return next((own for one in run.failures if (own := _own_name(one, hidden)) in nodes), None)
+    run = restore_ids(run, hidden.ids) if hidden is not None else run
+    return next(
+        (node_id for failure in run.failures if (node_id := _case_node_id(failure, hidden)) in nodes), None
+    )
 
 
 def read_run(run: TestRun, hiding: Hiding, mode: RepositoryMode) -> tuple[Outcome, str]:
-    """The outcome of one file, and why."""
+    """Return the outcome of one file and its reason."""
     path, hidden = hiding.job.path, hiding.hidden
-    run = with_own_ids(run, hidden.ids) if hidden is not None else run
-    passed = {_own_name(node, hidden) for node in run.passed}
-    lacking = sorted(hiding.nodes - passed)
+    run = restore_ids(run, hidden.ids) if hidden is not None else run
+    passed = {_case_node_id(node, hidden) for node in run.passed}
+    missing = sorted(hiding.nodes - passed)
     if path in mode.whole and not run.passes_whole:
-        lacking = sorted(run.failures.keys() - run.skipped) or [path]
+        missing = sorted(run.failures.keys() - run.skipped) or [path]
     fooled = _fooled_tests(run, path, mode, hidden) if hidden is not None else set()
-    if fooled and not lacking:
+    if fooled and not missing:
         return "tampered", f"{path}: passed with wrong expectations, too: {', '.join(sorted(fooled)[:3])}"
-    if lacking:
-        failures = {_own_name(node, hidden): text for node, text in run.failures.items()}
-        return "failed", f"{lacking[0]}: {failures.get(lacking[0], 'it was not run to its end')}"
+    if missing:
+        failures = {_case_node_id(node, hidden): text for node, text in run.failures.items()}
+        return "failed", f"{missing[0]}: {failures.get(missing[0], 'it was not run to its end')}"
     if not run.done:
         return "error", f"{path}: pytest did not come to its end"
     return "passed", ""
 
 
 def _fooled_tests(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguised) -> set[str]:
-    """Tests whose twins passed; one that differs in the exception may, as an error may be of two kinds."""
+    """Return tests whose twins passed. One twin may expect another exception that also fits."""
     passed, failing = dict[str, set[str]](), {name_of(node) for node in run.failures}
     for node in run.passed:
-        if (test := _fooled(node, path, mode, hidden, failing)) is not None:
+        if (test := _fooled_test(node, path, mode, hidden, failing)) is not None:
             passed.setdefault(test, set()).add(name_of(node))
     if not passed:
         return set()
-    nodes = {name: node for name, node, _ in found_tests(ast.parse(hidden.source))}
+    nodes = {name: node for name, node, _ in find_tests(ast.parse(hidden.source))}
     twins = Counter(test for test, _ in hidden.variants.values())
 
     def is_of_two_kinds(test: str, names: set[str]) -> bool:
@@ -68,8 +70,10 @@ def _fooled_tests(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguis
     return {test for test, names in passed.items() if not is_of_two_kinds(test, names)}
 
 
-def _fooled(node: str, path: str, mode: RepositoryMode, hidden: Disguised, failing: set[str]) -> str | None:
-    """The test whose twin this node is, if it must fail: as a whole, or with these parameters."""
+def _fooled_test(
+    node: str, path: str, mode: RepositoryMode, hidden: Disguised, failing: set[str]
+) -> str | None:
+    """Return the test whose twin this node is, if the twin must fail as a whole or with these parameters."""
     name, bracket, parameters = node.partition("::")[2].partition("[")
     if name not in hidden.variants:
         return None
@@ -79,8 +83,8 @@ def _fooled(node: str, path: str, mode: RepositoryMode, hidden: Disguised, faili
     return test if bracket + parameters in mode.twins[path][test][variant] else None
 
 
-def _own_name(node: str, hidden: Disguised | None) -> str:
-    """The case's node id for a renamed test; a twin's stays."""
+def _case_node_id(node: str, hidden: Disguised | None) -> str:
+    """Return the case's node id of a renamed test; the node id of a twin stays."""
     path, _, rest = node.partition("::")
     name, bracket, parameters = rest.partition("[")
     real = hidden.real.get(name) if hidden is not None else None
@@ -88,45 +92,47 @@ def _own_name(node: str, hidden: Disguised | None) -> str:
 
 
 def failing_twins(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: RepositoryMode) -> Twins:
-    """Twins that fail in every inheriting class, each with the parameters with which it fails."""
-    sound = {name for name in hidden.real.values() if _passes_still(run, path, hidden.real, name, pinned)}
-    seen, failing = {_split(node)[0] for node in run.seen}, dict[str, set[str]]()
-    for node in run.seen - run.passed - run.left - _fail_alone(run, hidden):
-        twin, parameters = _split(node)
+    """Return twins that fail in every inheriting class, each with the parameters with which it fails."""
+    sound_names = {
+        name for name in hidden.real.values() if _passes_still(run, path, hidden.real, name, pinned)
+    }
+    seen_names, failing = {_split_node(node)[0] for node in run.seen}, dict[str, set[str]]()
+    for node in run.seen - run.passed - run.left - _independent_failures(run, hidden):
+        twin, parameters = _split_node(node)
         failing.setdefault(twin, set()).add(parameters)
-    left = set(map(name_of, run.left))  # took too long, or left threads, perhaps with some parameters only
+    overdue = set(map(name_of, run.left))  # took too long, or left threads, perhaps with some parameters only
     places: dict[tuple[str, int], list[set[str]]] = {}
     for twin, one in hidden.variants.items():
-        if twin in left:
+        if twin in overdue:
             places.setdefault(one, []).append(set())
-        elif twin in seen:
+        elif twin in seen_names:
             places.setdefault(one, []).append(failing.get(twin, set()))
-    found: Twins = {}
-    for (name, variant), some in sorted(places.items()):
-        everywhere = set[str].intersection(*some)
-        if everywhere and sound.issuperset((name, *heirs.get(name, ()))):
-            found.setdefault(name, {})[variant] = tuple(sorted(everywhere))
-    return found
+    twins: Twins = {}
+    for (name, variant), parameter_sets in sorted(places.items()):
+        common = set[str].intersection(*parameter_sets)
+        if common and sound_names.issuperset((name, *heirs.get(name, ()))):
+            twins.setdefault(name, {})[variant] = tuple(sorted(common))
+    return twins
 
 
-def _fail_alone(run: TestRun, hidden: Disguised) -> set[str]:
-    """Twins that fail whatever the code does, such as by a key that a table of the test lacks."""
-    tests = found_tests(ast.parse(hidden.source)) if run.broken else ()
+def _independent_failures(run: TestRun, hidden: Disguised) -> set[str]:
+    """Return twins that fail independently of the code, such as by a key that a table of the test lacks."""
+    tests = find_tests(ast.parse(hidden.source)) if run.broken else ()
     twins = {node.name: node for _, node, _ in tests}  # also of the classes that inherit them
 
     def expects_other_error(name: str) -> bool:
         twin = twins.get(name.rpartition("::")[2])
         return name in hidden.variants and twin is not None and names_error(twin, hidden.variants[name][1])
 
-    return {node for node in run.broken if not expects_other_error(_split(node)[0])}
+    return {node for node in run.broken if not expects_other_error(_split_node(node)[0])}
 
 
-def _split(node: str) -> tuple[str, str]:
+def _split_node(node: str) -> tuple[str, str]:
     name, bracket, parameters = node.partition("::")[2].partition("[")
     return name, bracket + parameters
 
 
 def _passes_still(run: TestRun, path: str, real: Mapping[str, str], name: str, mode: RepositoryMode) -> bool:
-    new = next(one for one, old in real.items() if old == name)
-    nodes = [node for node in mode.nodes_of(path) if _split(node)[0] == name]
-    return all(node.replace(f"::{name}", f"::{new}", 1) in run.passed for node in nodes)
+    random_name = next(one for one, old in real.items() if old == name)
+    nodes = [node for node in mode.nodes_of(path) if _split_node(node)[0] == name]
+    return all(node.replace(f"::{name}", f"::{random_name}", 1) in run.passed for node in nodes)

@@ -1,4 +1,4 @@
-"""Intermediate result of judging one answer, common to all modes."""
+"""Define the intermediate result of judging one answer, common to all modes."""
 
 import signal
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from sandbox import Result
 
 MAX_DETAIL = 500
 _MAX_OUTPUT = 1000
-"""Characters of a candidate's output in a report, which may hold 100,000 of them."""
+"""Maximum number of characters of a candidate's output in a report, which may hold 100,000 outputs."""
 _POWERS = {
     "frames": "frames of callers show what a test expects; warnings and loggers ask for them too",
     "frames and code": "code and frames show what a test expects; debuggers and decorators use them too",
@@ -22,12 +22,12 @@ _POWERS = {
     "code under another name": "it can pass for the test tool's; templates and code generators do it too",
     "test tool": "what was changed decides whether a test passes; monkeypatches change it too",
 }
-"""What an alarm's cause makes possible, and who else has it."""
+"""What the cause of an alarm makes possible, and which harmless programs need it too."""
 
 
 def weigh_alarms(tripped: Collection[str]) -> str:
-    """The reason of a `suspicious` verdict: each alarm and its place, what it makes possible, what to do."""
-    kinds = dict.fromkeys(one.partition(" (")[0] for one in sorted(tripped))
+    """Return the reason of a `suspicious` verdict: alarms and places, what they make possible, and advice."""
+    kinds = dict.fromkeys(item.partition(" (")[0] for item in sorted(tripped))
     powers = ". ".join(f"{kind}: {_POWERS[kind]}" for kind in kinds if kind in _POWERS)
     places = "; ".join(sorted(tripped))
     advice = "Read these places: count it if the task needs them"
@@ -36,7 +36,7 @@ def weigh_alarms(tripped: Collection[str]) -> str:
 
 @dataclass(slots=True)
 class Judged:
-    """The fields of a verdict, and what must be done before it is final."""
+    """Fields of a verdict, and of what must be done before the verdict is final."""
 
     outcome: Outcome
     detail: str = ""
@@ -49,12 +49,12 @@ class Judged:
     incomplete: bool = False
     """The checker gave no verdict: try a known good solution to find the cause."""
     strength: Strength | None = None
-    """Strength of this verdict, where it isn't that of its case."""
+    """Strength of this verdict, if it differs from the strength of its case."""
     died: bool = False
     """A process was killed for an unknown reason: check that its sandbox works."""
 
     def verdict(self, case: str, sample: int, strength: Strength) -> Verdict:
-        """The verdict on a sample of a case."""
+        """Return the verdict on a sample of a case."""
         return Verdict(
             id=case,
             sample=sample,
@@ -70,17 +70,17 @@ class Judged:
         )
 
 
-def why_late(timeout_s: float) -> str:
-    """The reason of a timeout."""
+def timeout_reason(timeout_s: float) -> str:
+    """Return the reason of a timeout."""
     return f"it took more than {timeout_s:g} s of CPU, or slept longer than it may"
 
 
-def killed_by_nobody(result: Result) -> bool:
+def has_unknown_killer(result: Result) -> bool:
     """Whether SIGKILL ended a process without a limit: it killed itself, or its sandbox died."""
     return result.signal == signal.SIGKILL and result.killed_by is None
 
 
-def end_of(result: Result) -> str:
-    """The end of a candidate's output, for reports."""
+def output_end(result: Result) -> str:
+    """Return the end of a candidate's output, for reports."""
     text = printable("\n".join(part for part in (result.stdout, result.stderr) if part)).strip()
     return text if len(text) <= _MAX_OUTPUT else f"… {text[-_MAX_OUTPUT:]}"

@@ -1,9 +1,9 @@
-"""Wrong values that look like right ones: each shares as many features with the right value as it can.
+"""Make wrong values that look like right values: each shares many features with the right value.
 
-A way to be wrong is applied to all twins of a judgement: other places or other ways would let a majority vote
-tell the test from them. Ways whose features differ are taken in turn, so that a habit that knows one feature
-meets twins that have it; right values of other inputs in every third judgement, so that one meets twins that
-have each feature of the values alone.
+One way to be wrong is applied to all twins of a judgement: with different places or ways, a majority vote
+could tell the test from its twins. Ways whose features differ are taken in turn, so that a cheat that checks
+one feature meets twins with this feature. Every third judgement takes right values of other inputs, so that a
+cheat meets twins with each feature of the values alone.
 """
 
 import ast
@@ -12,23 +12,23 @@ from functools import partial
 from random import Random
 from typing import cast
 
-from benchmarks.judge.alike import Words, alike, tokens
-from benchmarks.judge.features import differing, features
+from benchmarks.judge.alike import Words, similar_constants, tokens
+from benchmarks.judge.features import differing_features, features
 
-STEPS = 6
-"""Different wrong values that a way makes."""
+MAX_STEPS = 6
+"""Number of different wrong values that a way makes."""
 _CROSSED_TURN = 3
-"""Every third judgement, wrong values are right ones of other inputs."""
+"""In every third judgement, wrong values are right values of other inputs."""
 _ORDERS = ((1, 2, 0), (2, 0, 1), (2, 1, 0), (2, 1, 0), (2, 0, 1), (1, 2, 0))
-"""Orders of three items by step; different ones for the steps that `decoys.chosen` gives.
+"""Orders of three items by step; steps from `decoys.choose_twins` get different orders.
 
-No two adjacent items alone are exchanged: they may be of equal rank.
+An exchange of two adjacent items alone isn't used: they may be of equal rank.
 """
-_MOST_LEAVES = 12
-_MOST_PARTS = 4
+_MAX_LEAVES = 12
+_MAX_PARTS = 4
 Path = tuple[int | str, ...]
 Way = Callable[[object, int], object]
-"""Makes the wrong value of a step from a right one; the same value where it can't."""
+"""Makes the wrong value of a step from a right value; returns the right value if there is none."""
 
 
 def wrong_values(
@@ -42,40 +42,42 @@ def wrong_values(
     chance: Random,
     turn: int,
 ) -> list[object]:
-    """A wrong value for each right one, all wrong in the same way.
+    """Return a wrong value for each right value, all wrong in one way.
 
     Args:
-        inputs: of each right value, the inputs that it was computed from.
-        steps: a different one of `STEPS` for each.
-        written: the value that the test itself expects, and its inputs: its features are kept.
+        inputs: for each right value, the inputs of its computation.
+        steps: a different number below `MAX_STEPS` for each right value.
+        written: the value that the test expects, and its inputs; wrong values keep its features.
         others: right values for other inputs.
         turn: number of the judgement, which selects among ways whose features differ.
     """
-    crossed = [_crossed(right, step, others) for right, step in zip(rights, steps, strict=True)]
+    crossed = [_cross(right, step, others) for right, step in zip(rights, steps, strict=True)]
     if turn % _CROSSED_TURN == 0 and _are_wrong(crossed, rights):
         return crossed
-    own, found = features(*written, words), dict[frozenset[str], list[list[object]]]()
+    written_features, candidates = features(*written, words), dict[frozenset[str], list[list[object]]]()
     for way in _ways(rights[0], words, chance):
-        made = [way(right, step) for right, step in zip(rights, steps, strict=True)]
-        if _are_wrong(made, rights):
-            all_features = [features(one, given, words) for one, given in zip(made, inputs, strict=True)]
-            differ = frozenset[str]().union(*(differing(own, one) for one in all_features))
-            found.setdefault(differ, []).append(made)
-    if not found:
+        values = [way(right, step) for right, step in zip(rights, steps, strict=True)]
+        if _are_wrong(values, rights):
+            all_features = [features(one, given, words) for one, given in zip(values, inputs, strict=True)]
+            differences = frozenset[str]().union(
+                *(differing_features(written_features, feature) for feature in all_features)
+            )
+            candidates.setdefault(differences, []).append(values)
+    if not candidates:
         if _are_wrong(crossed, rights):
             return crossed
         raise ValueError(f"no wrong value for {rights[0]!r}")
-    least = [one for one in found if not any(other < one for other in found)]
-    least.sort(key=lambda one: (len(one), *sorted(one)))
-    return chance.choice(found[least[(turn - turn // _CROSSED_TURN) % len(least)]])
+    minimal = [item for item in candidates if not any(other < item for other in candidates)]
+    minimal.sort(key=lambda item: (len(item), *sorted(item)))
+    return chance.choice(candidates[minimal[(turn - turn // _CROSSED_TURN) % len(minimal)]])
 
 
-def _are_wrong(made: Sequence[object], rights: Sequence[object]) -> bool:
-    return all(one != right and type(one) is type(right) for one, right in zip(made, rights, strict=True))
+def _are_wrong(values: Sequence[object], rights: Sequence[object]) -> bool:
+    return all(one != right and type(one) is type(right) for one, right in zip(values, rights, strict=True))
 
 
 def leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
-    """Numbers and texts in a plain value with their places; not keys, not booleans, not a set's items."""
+    """Yield numbers and texts in a plain value with their places; no keys, booleans or items of sets."""
     match value:
         case bool() | "":
             return
@@ -91,77 +93,77 @@ def leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
 
 def _ways(value: object, words: Words, chance: Random) -> Iterator[Way]:
     places = list(leaves(value))
-    for path, leaf in chance.sample(places, min(len(places), _MOST_LEAVES)):
+    for path, leaf in chance.sample(places, min(len(places), _MAX_LEAVES)):
         count = len(tokens(leaf)) if isinstance(leaf, str) else 0
-        for part in chance.sample(range(count), min(count, _MOST_PARTS)) or (None,):
-            yield partial(_changed_at, path, partial(_other, words=words, part=part))
+        for part in chance.sample(range(count), min(count, _MAX_PARTS)) or (None,):
+            yield partial(_change_at, path, partial(_replace_constant, words=words, part=part))
         if isinstance(leaf, str):
             for at in (0.0, chance.random(), 1.0):
-                yield partial(_changed_at, path, partial(_with_letters_exchanged, at=at))
-            yield partial(_changed_at, path, partial(_with_tokens_exchanged, at=chance.random()))
+                yield partial(_change_at, path, partial(_exchange_letters, at=at))
+            yield partial(_change_at, path, partial(_exchange_tokens, at=chance.random()))
     for path in [(), *dict.fromkeys(path[:-1] for path, _ in places if len(path) > 1)]:
-        yield partial(_changed_at, path, partial(_with_items_exchanged, at=chance.random()))
+        yield partial(_change_at, path, partial(_exchange_items, at=chance.random()))
 
 
-def _changed_at(path: Path, change: Way, value: object, step: int) -> object:
+def _change_at(path: Path, change: Way, value: object, step: int) -> object:
     if not path:
         return change(value, step)
-    first, rest = path[0], path[1:]
+    first, inner_path = path[0], path[1:]
     if isinstance(value, dict) and first in value:
-        return {**value, first: _changed_at(rest, change, value[first], step)}
+        return {**value, first: _change_at(inner_path, change, value[first], step)}
     if isinstance(value, list | tuple) and isinstance(first, int) and first < len(value):
-        item = _changed_at(rest, change, value[first], step)
+        item = _change_at(inner_path, change, value[first], step)
         return type(value)((*value[:first], item, *value[first + 1 :]))
     return value
 
 
-def _other(value: object, step: int, *, words: Words, part: int | None) -> object:
+def _replace_constant(value: object, step: int, *, words: Words, part: int | None) -> object:
     if isinstance(value, str) and part is not None and part >= len(tokens(value)):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return value
-    found = alike(value, words, STEPS, part)
-    return found[step % len(found)]
+    constants = similar_constants(value, words, MAX_STEPS, part)
+    return constants[step % len(constants)]
 
 
-def _exchanged(items: Sequence[object], step: int, at: float) -> list[object]:
-    """The items with three exchanged, all twins' in the same part; unchanged if there are fewer."""
-    made, start = [*items], round(at * max(len(items) - 3, 0))
+def _exchange(items: Sequence[object], step: int, at: float) -> list[object]:
+    """Return the items with three of them reordered, at a common place in all twins; fewer items stay."""
+    result, start = [*items], round(at * max(len(items) - 3, 0))
     if len(items) >= 3:
-        made[start : start + 3] = [made[start + one] for one in _ORDERS[step % len(_ORDERS)]]
-    return made
+        result[start : start + 3] = [result[start + item] for item in _ORDERS[step % len(_ORDERS)]]
+    return result
 
 
-def _with_letters_exchanged(value: object, step: int, *, at: float) -> object:
-    parts = [one for one in tokens(value) if len(one.group()) >= 3] if isinstance(value, str) else []
+def _exchange_letters(value: object, step: int, *, at: float) -> object:
+    parts = [token for token in tokens(value) if len(token.group()) >= 3] if isinstance(value, str) else []
     if not isinstance(value, str) or not parts:
         return value
-    part = max(parts, key=lambda one: len(one.group()))
-    letters = "".join(map(str, _exchanged(part.group(), step, at)))
+    part = max(parts, key=lambda item: len(item.group()))
+    letters = "".join(map(str, _exchange(part.group(), step, at)))
     return value[: part.start()] + letters + value[part.end() :]
 
 
-def _with_tokens_exchanged(value: object, step: int, *, at: float) -> object:
+def _exchange_tokens(value: object, step: int, *, at: float) -> object:
     if not isinstance(value, str):
         return value
     parts = tokens(value)
-    ends = [0, *(one.end() for one in parts)]
+    ends = [0, *(part.end() for part in parts)]
     gaps = [value[end : one.start()] for end, one in zip(ends, parts, strict=False)]
-    made = _exchanged([one.group() for one in parts], step, at)
-    return "".join(f"{gap}{one}" for gap, one in zip(gaps, made, strict=True)) + value[ends[-1] :]
+    exchanged = _exchange([part.group() for part in parts], step, at)
+    return "".join(f"{gap}{one}" for gap, one in zip(gaps, exchanged, strict=True)) + value[ends[-1] :]
 
 
-def _with_items_exchanged(value: object, step: int, *, at: float) -> object:
-    return type(value)(_exchanged(value, step, at)) if isinstance(value, list | tuple) else value
+def _exchange_items(value: object, step: int, *, at: float) -> object:
+    return type(value)(_exchange(value, step, at)) if isinstance(value, list | tuple) else value
 
 
-def _crossed(value: object, step: int, others: Sequence[object]) -> object:
-    found = [one for one in others if one != value and type(one) is type(value)]
-    return found[step % len(found)] if found else value
+def _cross(value: object, step: int, others: Sequence[object]) -> object:
+    candidates = [other for other in others if other != value and type(other) is type(value)]
+    return candidates[step % len(candidates)] if candidates else value
 
 
 def source_of(value: object) -> ast.expr:
-    """The literal as a written test has it: `-1` as one constant."""
+    """Return the literal as in a handwritten test: `-1` as one constant."""
     return cast("ast.expr", _Folded().visit(ast.parse(repr(value), mode="eval")).body)
 
 

@@ -76,7 +76,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     ]
     if report.bounds is not None and report.bounds[0] != report.bounds[1]:
         rows.append(("bounds", f"{interval(report.bounds)}, as some samples are missing or weren't judged"))
-    if report.greedy and report.samples > len({one.id for one in report.verdicts}):
+    if report.greedy and report.samples > len({verdict.id for verdict in report.verdicts}):
         rows.append(
             ("drawn", "greedily, without randomness: samples of one case are alike, and count as one")
         )
@@ -87,8 +87,8 @@ def facts(report: Report) -> list[tuple[str, str]]:
     if report.left_out:
         rows.append(("left out", f"{count_of(len(report.left_out), 'case')} that one process had to decide"))
     if report.usage:
-        tokens = sum(one.input_tokens + one.output_tokens for one in report.usage)
-        calls = sum(one.calls for one in report.usage)
+        tokens = sum(usage.input_tokens + usage.output_tokens for usage in report.usage)
+        calls = sum(usage.calls for usage in report.usage)
         counts = [count_of(calls, "call")] * bool(calls) + [count_of(tokens, "token")] * bool(tokens)
         rows.append(("spent", "  ".join([*counts, money(report.cost_usd)])))
     if report.isolation:
@@ -108,7 +108,7 @@ def grouped(reports: Sequence[Report], of: Mapping[str, str]) -> list[tuple[str,
     rows = []
     for name, cases in members.items():
         shares = [[float(run[case].share) for case in cases if case in run] for run in runs]
-        rows.append((name, len(cases), [fmean(one) if one else None for one in shares]))
+        rows.append((name, len(cases), [fmean(share) if share else None for share in shares]))
     return [row for row in rows if row[1]]
 
 

@@ -12,16 +12,16 @@ from coder.base.text.ci_commands import break_commands
 def junit(report: Report) -> str:
     """The document. Samples judged in one process are skipped, as in pass@k; a missing case has failed."""
     left_out = set(report.left_out)
-    several = Counter(one.id for one in report.verdicts)
+    several = Counter(verdict.id for verdict in report.verdicts)
     suite = Element("testsuite", name=_clean(f"{report.suite} {report.suite_version}"))
     seconds = 0.0
-    for one in report.verdicts:
-        name = one.id if several[one.id] == 1 else f"{one.id} #{one.sample}"
+    for verdict in report.verdicts:
+        name = verdict.id if several[verdict.id] == 1 else f"{verdict.id} #{verdict.sample}"
         case = SubElement(
-            suite, "testcase", classname=_clean(report.suite), name=_clean(name), time=f"{one.wall_s:.3f}"
+            suite, "testcase", classname=_clean(report.suite), name=_clean(name), time=f"{verdict.wall_s:.3f}"
         )
-        seconds += one.wall_s
-        _mark(case, one, left_out=one.id in left_out)
+        seconds += verdict.wall_s
+        _mark(case, verdict, left_out=verdict.id in left_out)
     for missing in report.missing:
         case = SubElement(
             suite, "testcase", classname=_clean(report.suite), name=_clean(missing), time="0.000"

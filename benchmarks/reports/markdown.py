@@ -21,9 +21,9 @@ def markdown(report: Report, *, comparison: Comparison | None = None, gate: Gate
     parts.append(_table(("", ""), [(name, text(value)) for name, value in [*scores(report), *facts(report)]]))
     if comparison is not None:
         parts.append(_comparison(comparison))
-    failed = [one for one in report.verdicts if one.verdict != "passed"]
+    failed = [verdict for verdict in report.verdicts if verdict.verdict != "passed"]
     if failed:
-        rows = [(text(one.id), str(one.sample), one.verdict, text(one.detail)) for one in failed[:SHOWN]]
+        rows = [(text(item.id), str(item.sample), item.verdict, text(item.detail)) for item in failed[:SHOWN]]
         more = f"\n\nand {len(failed) - SHOWN:,} more" if len(failed) > SHOWN else ""
         table = _table(("case", "sample", "verdict", "reason"), rows)
         parts.append(_folded(f"{count_of(len(failed), 'sample')} not passed", table + more))
@@ -32,7 +32,7 @@ def markdown(report: Report, *, comparison: Comparison | None = None, gate: Gate
 
 def _gate(gate: Gate) -> str:
     lines = [f"**{'✓ Gate passed' if gate.passed else '✗ Gate not passed'}**", ""]
-    return "\n".join(lines + [f"- {text(one.sentence, width=600)}" for one in gate.conditions])
+    return "\n".join(lines + [f"- {text(condition.sentence, width=600)}" for condition in gate.conditions])
 
 
 def _comparison(found: Comparison) -> str:
@@ -47,12 +47,12 @@ def _comparison(found: Comparison) -> str:
     ]
     changes = [
         (
-            text(one.id),
-            f"{one.before.passed}/{one.before.samples}",
-            f"{one.after.passed}/{one.after.samples}",
-            one.kind,
+            text(change.id),
+            f"{change.before.passed}/{change.before.samples}",
+            f"{change.after.passed}/{change.after.samples}",
+            change.kind,
         )
-        for one in found.changes[:SHOWN]
+        for change in found.changes[:SHOWN]
     ]
     table = _table(("compared", ""), rows)
     if not changes:

@@ -48,10 +48,10 @@ class Point:
 
 def read_answers(path: Path, report: Report) -> Answers:
     """The answers of a samples file that a report judged, shortened, up to the page's limit."""
-    wanted = {(one.id, one.sample) for one in report.verdicts}
+    wanted = {(verdict.id, verdict.sample) for verdict in report.verdicts}
     found: dict[tuple[str, int], str] = {}
     left = MAX_ALL
-    for sample in read_samples(path, [*(one.id for one in report.verdicts), *report.missing]):
+    for sample in read_samples(path, [*(verdict.id for verdict in report.verdicts), *report.missing]):
         text = sample.text if len(sample.text) <= MAX_CODE else f"{sample.text[:MAX_CODE]}\n… shortened"
         if (sample.id, sample.sample) in wanted and left >= len(text):
             found[sample.id, sample.sample] = text
@@ -91,7 +91,7 @@ def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: S
             "names": list(map(printable, names)),
             "letters": figures.LETTERS,
             "cases": _cases(reports, answers, groups),
-            "costs": any(one.cost_usd is not None for report in reports for one in report.usage),
+            "costs": any(usage.cost_usd is not None for report in reports for usage in report.usage),
         },
         style=_part("page.css"),
         script=_part("page.js"),
@@ -115,7 +115,7 @@ def _environment() -> "Environment":
     environment.filters |= {
         "count_of": count_of,
         "counted": lambda names, order: ", ".join(
-            f"{Counter(names)[one]} {one}" for one in order if one in names
+            f"{Counter(names)[item]} {item}" for item in order if item in names
         ),
         "hash": lambda text: f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}",
         "round_up": _round_up,
@@ -136,15 +136,17 @@ def _plots(reports: Sequence[Report], names: Sequence[str]) -> dict[str, object]
         if report.pass_at.get("1") is not None
     ]
     by_case = _case_points(reports[0]) if len(reports) == 1 else []
-    spent = by_case or [one for one in scored if one.cost is not None]
+    spent = by_case or [item for item in scored if item.cost is not None]
     times = {
-        "Time of the judging, by sample": [one.wall_s for report in reports for one in report.verdicts],
-        "Time of the answers, by sample": [one.seconds for report in reports for one in report.usage],
+        "Time of the judging, by sample": [
+            verdict.wall_s for report in reports for verdict in report.verdicts
+        ],
+        "Time of the answers, by sample": [usage.seconds for report in reports for usage in report.usage],
     }
     return {
         "scored": scored,
         "outcomes": [(name, one.outcomes) for name, one in zip(names, reports, strict=True) if one.outcomes],
-        "spent": spent if any(one.cost for one in spent) else [],
+        "spent": spent if any(item.cost for item in spent) else [],
         "spent_caption": "Cost against score" + (", a point a case" if by_case else ""),
         "across": "cost of the case's samples" if by_case else "cost of the run",
         "times": [(caption, *_histogram(seconds)) for caption, seconds in times.items() if any(seconds)],
@@ -153,9 +155,9 @@ def _plots(reports: Sequence[Report], names: Sequence[str]) -> dict[str, object]
 
 def _case_points(report: Report) -> list[Point]:
     costs: dict[str, float] = {}
-    for one in report.usage:
-        if one.cost_usd is not None:
-            costs[one.id] = costs.get(one.id, 0.0) + one.cost_usd
+    for usage in report.usage:
+        if usage.cost_usd is not None:
+            costs[usage.id] = costs.get(usage.id, 0.0) + usage.cost_usd
     shares = {case: float(tally.share) for case, tally in tallies([report]).items() if case in costs}
     return [Point(case, share, share, share, costs[case]) for case, share in shares.items()]
 
@@ -163,7 +165,7 @@ def _case_points(report: Report) -> list[Point]:
 def _histogram(seconds: Sequence[float]) -> tuple[list[int], float]:
     """Samples in each column, and the seconds at the right end."""
     top = _round_up(max(seconds))
-    counts = Counter(min(_BUCKETS - 1, floor(one / top * _BUCKETS)) for one in seconds)
+    counts = Counter(min(_BUCKETS - 1, floor(second / top * _BUCKETS)) for second in seconds)
     return [counts[bucket] for bucket in range(_BUCKETS)], top
 
 
@@ -180,13 +182,13 @@ def _cases(
     rows: dict[str, list[list[dict[str, object]]]] = {}
     for number, report in enumerate(reports):
         texts = answers[number] if number < len(answers) else {}
-        usage = {(one.id, one.sample): one for one in report.usage}
+        usage = {(item.id, item.sample): item for item in report.usage}
         for case in report.missing:
             rows.setdefault(case, [[] for _ in reports])
-        for one in report.verdicts:
-            key = (one.id, one.sample)
-            row = rows.setdefault(one.id, [[] for _ in reports])
-            row[number].append(_sample(one, texts.get(key), usage.get(key)))
+        for verdict in report.verdicts:
+            key = (verdict.id, verdict.sample)
+            row = rows.setdefault(verdict.id, [[] for _ in reports])
+            row[number].append(_sample(verdict, texts.get(key), usage.get(key)))
     return [  # printable characters for display; the link keeps the id
         {
             **{"id": printable(case), "key": case, "runs": runs},

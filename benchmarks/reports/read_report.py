@@ -17,7 +17,7 @@ def read_report(path: Path) -> Report:
     try:
         found = Report.model_validate_json(text)
     except ValidationError as cause:
-        if any(one["loc"] == ("version",) for one in cause.errors()) and b'"coder-report"' in text:
+        if any(error["loc"] == ("version",) for error in cause.errors()) and b'"coder-report"' in text:
             told = f"{path} was written by another version of coder. Write it anew with this one."
             raise UsageError(told) from cause
         problem = "\n".join(said(cause).splitlines()[:3])

@@ -23,10 +23,10 @@ SHOWN = 10
 def report_blocks(report: Report, *, shown: int = SHOWN) -> list[Block]:
     """A report: scores, facts, and the first samples that didn't pass."""
     rows = [(name, line(value)) for name, value in (*scores(report), *facts(report))]
-    failed = [one for one in report.verdicts if one.verdict != "passed"]
+    failed = [verdict for verdict in report.verdicts if verdict.verdict != "passed"]
     blocks: list[Block] = [line(title(report)), pairs(rows)]
     if failed:
-        cells = [_sample_cells(one) for one in failed[:shown]]
+        cells = [_sample_cells(item) for item in failed[:shown]]
         lines = [f"    {line('  '.join(row))}" for row in cells]
         blocks += ["  not passed", TextTable(_SAMPLE_COLUMNS, cells, indent=4, plain=lines)]
         if len(failed) > shown:
@@ -97,7 +97,10 @@ def _comparison_lines(found: Comparison, name: str, shown: int) -> list[str]:
 
 def gate_blocks(gate: Gate) -> list[Block]:
     """The gate's result, and each condition."""
-    rows = [("✓" if one.passed else "✗", line(one.sentence, width=400)) for one in gate.conditions]
+    rows = [
+        ("✓" if condition.passed else "✗", line(condition.sentence, width=400))
+        for condition in gate.conditions
+    ]
     lines = [f"  {sentence}" for _, sentence in rows]
     return ["✓ passed" if gate.passed else "✗ not passed", TextTable(_SIGNED, rows, indent=2, plain=lines)]
 
@@ -127,7 +130,7 @@ class ListedBench(Value):
 
 async def listed(log: SqliteLog, *, limit: int | None) -> list[ListedBench]:
     """Runs, newest first, at most `limit`."""
-    rows = [_row(one) for one in await log.runs() if one.first.type == BenchStarted.type]
+    rows = [_row(item) for item in await log.runs() if item.first.type == BenchStarted.type]
     return rows[:limit]
 
 

@@ -47,21 +47,32 @@ def single_tests(case: Case) -> Sequence[Case]:
         return [case.model_copy(update={"runs": (run,)}) for run in case.runs]
     if not isinstance(case, FunctionCase):
         return [case]
-    tests = [one for source in (case.test, case.plus_test) if source for one in _assertions(source)]
+    tests = [
+        assertion for source in (case.test, case.plus_test) if source for assertion in _assertions(source)
+    ]
     return [case.model_copy(update={"test": test, "plus_test": None}) for test in tests]
 
 
 def _assertions(source: str) -> Sequence[str]:
     tree = parse_source(source) or ast.Module([], [])
-    check = next((one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == "check"), None)
+    check = next(
+        (
+            statement
+            for statement in tree.body
+            if isinstance(statement, ast.FunctionDef) and statement.name == "check"
+        ),
+        None,
+    )
     if check is None or not check.args.args:
         return [source]
     counted, body, about = [], check.body, f"{check.args.args[0].arg}("
-    tests = [one for one in body if "assert " in (text := ast.unparse(one)) and about in text]
+    tests = [
+        statement for statement in body if "assert " in (text := ast.unparse(statement)) and about in text
+    ]
     passing = ast.ExceptHandler(ast.Name("Exception"), None, [ast.Pass()])
     for test in tests:
         before = body[: body.index(test)]
-        tried = [ast.Try([one], [passing], [], []) if one in tests else one for one in before]
+        tried = [ast.Try([item], [passing], [], []) if item in tests else item for item in before]
         check.body = [*tried, test]
         counted.append(ast.unparse(ast.fix_missing_locations(tree)))
     return counted or [source]

@@ -125,7 +125,7 @@ class _Judging:
 async def _case(suite: str, case: str) -> Case:
     """A case of an installed suite, never of a path. Raises UsageError: there is none."""
     cases = (await asyncio.to_thread(_load, suite)).cases if suite in suite_names() else ()
-    found = next((one for one in cases if one.id == case), None)
+    found = next((item for item in cases if item.id == case), None)
     if not isinstance(found, FunctionCase | ScriptCase):
         raise UsageError(f"No installed suite {suite!r} has a function or a script {case!r}.")
     return found

@@ -88,7 +88,7 @@ class JudgingService:
     async def _passed(self, tests: Sequence[Case], code: str) -> int:
         limited = [test.model_copy(update={"wall_s": min(_COUNT_S, test.longest_s)}) for test in tests]
         judged = [await self._judge.judge(test, code, retry=False) for test in limited]
-        return sum(one.verdict == "passed" for one in judged)
+        return sum(item.verdict == "passed" for item in judged)
 
 
 @contextlib.asynccontextmanager

@@ -79,7 +79,7 @@ class BenchSession:
             else:
                 await record.begin(started)
             if self.purse is not None:
-                self.purse.spent = Decimal(str(sum(one.cost_usd or 0.0 for one in record.usage)))
+                self.purse.spent = Decimal(str(sum(usage.cost_usd or 0.0 for usage in record.usage)))
             self.logged = True
             stack.callback(progress.stop)
             progress.begin(record)
@@ -110,7 +110,7 @@ class BenchSession:
             model=started.model,
             command=None if command is None else str(command),
             isolation=judge.places.isolation,
-            usage=sorted(record.usage, key=lambda one: (one.id, one.sample)),
+            usage=sorted(record.usage, key=lambda usage: (usage.id, usage.sample)),
             times=Times(
                 started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
                 seconds=round(time.time() - began, 3),

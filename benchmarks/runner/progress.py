@@ -28,8 +28,8 @@ class SampleProgress:
     def begin(self, log: RunLog) -> None:
         """Print the run's id, for a resume; samples in the log count as done."""
         self._earlier = self.done = len(log.verdicts)
-        self.passed = sum(one.verdict == "passed" for one in log.verdicts)
-        self.cost_usd = sum(one.cost_usd or 0.0 for one in log.usage)
+        self.passed = sum(verdict.verdict == "passed" for verdict in log.verdicts)
+        self.cost_usd = sum(usage.cost_usd or 0.0 for usage in log.usage)
         self._began = self._shown = time.monotonic()
         by = f" by {log.started.model}" if log.started is not None and log.started.model else ""
         before = f", {self.done:,} of them done before" if self.done else ""

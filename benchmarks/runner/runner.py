@@ -43,7 +43,7 @@ async def run_jobs(
     Raises:
         ModelError, MachineError: too many attempts in a row failed, or all of them did.
     """
-    done = {(one.id, one.sample) for one in log.verdicts}
+    done = {(verdict.id, verdict.sample) for verdict in log.verdicts}
     waiting = (job for job in jobs if (job.case.id, job.sample) not in done)
     spoilt: list[tuple[SampleJob, CaseAttempt]] = []  # judged as empty answers once another attempt succeeds
     reason, went_well = "done", bool(done)
@@ -51,7 +51,7 @@ async def run_jobs(
     async def work() -> None:
         nonlocal reason, went_well
         for job in waiting:  # shared iterator: each worker takes the next job
-            if max_cost_usd is not None and sum(one.cost_usd or 0.0 for one in log.usage) >= max_cost_usd:
+            if max_cost_usd is not None and sum(usage.cost_usd or 0.0 for usage in log.usage) >= max_cost_usd:
                 reason = "cost"
                 return
             attempt = await job.attempt()

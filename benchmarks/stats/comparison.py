@@ -85,7 +85,7 @@ def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
         before=float(sum(old[case].share for case in shared) / len(shared)),
         after=float(sum(new[case].share for case in shared) / len(shared)),
         difference=float(sum(differences) / len(shared)),
-        interval=_interval([float(one) for one in differences]),
+        interval=_interval([float(difference) for difference in differences]),
         p_value=p_value,
         method=method,
         changes=tuple(_changes(old, new, shared, least=min(_draws(before), _draws(after)))),
@@ -99,7 +99,7 @@ def compare_several(first: Report, others: Sequence[Report]) -> list[Comparison]
     found = [compare([first], [other]) for other in others]
     if len(found) < 2:
         return found
-    corrected = holm([one.p_value for one in found])
+    corrected = holm([item.p_value for item in found])
     return [one.model_copy(update={"corrected_p": p}) for one, p in zip(found, corrected, strict=True)]
 
 
@@ -141,7 +141,7 @@ def _test(pairs: Sequence[tuple[Tally, Tally]]) -> tuple[float, Method]:
     differences = [new.share - old.share for old, new in pairs]
     if all(old.samples == new.samples for old, new in pairs):
         return sign_flip(differences), "sign-flip"
-    return bootstrap_test([float(one) for one in differences]), "bootstrap"
+    return bootstrap_test([float(difference) for difference in differences]), "bootstrap"
 
 
 def _interval(differences: Sequence[float]) -> tuple[float, float]:
@@ -189,6 +189,6 @@ def _flaky(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...]
         return None
     seen: dict[tuple[str, int], set[bool]] = {}
     for report in (*before, *after):
-        for one in report.verdicts:
-            seen.setdefault((one.id, one.sample), set()).add(one.verdict == "passed")
+        for verdict in report.verdicts:
+            seen.setdefault((verdict.id, verdict.sample), set()).add(verdict.verdict == "passed")
     return tuple(dict.fromkeys(case for (case, _), outcomes in seen.items() if len(outcomes) > 1))

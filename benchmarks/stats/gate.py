@@ -93,7 +93,11 @@ def _no_worse(found: Comparison, tolerance: float, max_regressions: int) -> Iter
         f"{100 * tolerance:.1f} points; p = {found.p_value:.2g}, {found.method})",
     )
     regressed = found.named("regressed")
-    worse = [one.id for one in found.changes if one.kind == "changed" and one.after.share < one.before.share]
+    worse = [
+        change.id
+        for change in found.changes
+        if change.kind == "changed" and change.after.share < change.before.share
+    ]
     named = f": {', '.join(regressed[:20])}" if regressed else ""
     chance = f"; worse, which may be chance: {', '.join(worse[:20])}" if worse else ""
     text = f"{count_of(len(regressed), 'regression')}{named} (allowed: {max_regressions}{chance})"

@@ -39,9 +39,9 @@ def sign_flip(differences: Sequence[Fraction]) -> float:
 
     Fisher's randomization test: exact, or by 20,000 drawn sign changes where that would take too long.
     """
-    scale = lcm(*(one.denominator for one in differences))
-    steps = [abs(int(one * scale)) for one in differences if one]
-    observed = abs(sum(int(one * scale) for one in differences))
+    scale = lcm(*(difference.denominator for difference in differences))
+    steps = [abs(int(difference * scale)) for difference in differences if difference]
+    observed = abs(sum(int(difference * scale) for difference in differences))
     if sum(steps) * len(steps) > _EXACT_STEPS:
         return _drawn_flips(steps, observed)
     ways = Counter({0: 1})
@@ -62,10 +62,10 @@ def bootstrap_test(differences: Sequence[float]) -> float:
     for as many cases: few cases that differ alike have no variance to resample.
     """
     mean = fsum(differences) / len(differences)
-    centred = [one - mean for one in differences]
+    centred = [difference - mean for difference in differences]
     means = _resampled(centred)
-    extreme = sum(abs(one) >= abs(mean) - 1e-12 for one in means)
-    least = min(1.0, 2.0 ** (1 - sum(one != 0 for one in differences)))
+    extreme = sum(abs(item) >= abs(mean) - 1e-12 for item in means)
+    least = min(1.0, 2.0 ** (1 - sum(difference != 0 for difference in differences)))
     return max(least, (1 + extreme) / (1 + len(means)))
 
 

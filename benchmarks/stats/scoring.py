@@ -36,15 +36,15 @@ def make_report(
     """
     order = {case.id: number for number, case in enumerate(suite.cases)}
     judged = list(verdicts)
-    strange = next((one.id for one in judged if one.id not in order), None)
+    strange = next((item.id for item in judged if item.id not in order), None)
     if strange is not None:
         raise ValueError(f"The suite {suite.name} has no case {strange!r}")
-    judged.sort(key=lambda one: (order[one.id], one.sample))
+    judged.sort(key=lambda item: (order[item.id], item.sample))
     _refuse_twins(judged)
-    answered = {one.id for one in judged}
+    answered = {item.id for item in judged}
     repeated = len(answered) < len(judged)
     independent = independent and not (greedy and repeated)
-    weaker = set() if count_weaker else answered - {one.id for one in judged if not _is_weaker(one)}
+    weaker = set() if count_weaker else answered - {item.id for item in judged if not _is_weaker(item)}
     return Report(
         suite=suite.name,
         suite_version=suite.version,
@@ -65,7 +65,7 @@ def make_report(
 
 def rescored(report: Report) -> Report:
     """The report with figures recomputed from its verdicts. Raises ValueError if it contradicts itself."""
-    named = {one.id for one in report.verdicts}
+    named = {verdict.id for verdict in report.verdicts}
     cases = named | set(report.missing)
     if len(cases) != report.cases:
         raise ValueError(f"it says that there are {report.cases:,} cases and names {len(cases):,}")
@@ -95,13 +95,13 @@ def _figures(
 ) -> dict[str, Any]:
     """Fields of a report that follow from its verdicts and usage; the denominator is the cases."""
     samples: dict[str, list[Verdict]] = {case: [] for case in cases}
-    for one in judged:
-        samples.get(one.id, []).append(one)
+    for item in judged:
+        samples.get(item.id, []).append(item)
     of_case = list(samples.values())
     counts = [(len(some), _passes(some)) for some in of_case]
-    base = [(len(some), sum(one.base == "passed" for one in some)) for some in of_case]
-    has_base = any(one.base is not None for one in judged)
-    has_costs = usage and all(one.cost_usd is not None for one in usage)
+    base = [(len(some), sum(item.base == "passed" for item in some)) for some in of_case]
+    has_base = any(item.base is not None for item in judged)
+    has_costs = usage and all(item.cost_usd is not None for item in usage)
     return {
         "samples": len(judged),
         "pass_at": _pass_at(counts, ks, independent=independent),
@@ -110,17 +110,17 @@ def _figures(
         "interval_method": "wilson" if counts else None,
         "standard_error": standard_error(counts),
         "bounds": _bounds(of_case),
-        "outcomes": dict(Counter(one.verdict for one in judged)),
-        "strengths": dict(Counter(one.strength for one in judged)),
-        "cost_usd": sum(one.cost_usd or 0.0 for one in usage) if has_costs else None,
+        "outcomes": dict(Counter(item.verdict for item in judged)),
+        "strengths": dict(Counter(item.strength for item in judged)),
+        "cost_usd": sum(item.cost_usd or 0.0 for item in usage) if has_costs else None,
     }
 
 
 def _passes(samples: Sequence[Verdict]) -> int:
     """Number of passing samples of a case; `weaker` ones count only if all are `weaker`."""
-    passed = [one for one in samples if one.verdict == "passed"]
+    passed = [sample for sample in samples if sample.verdict == "passed"]
     is_mixed = not all(map(_is_weaker, samples))
-    return sum(not (is_mixed and _is_weaker(one)) for one in passed)
+    return sum(not (is_mixed and _is_weaker(item)) for item in passed)
 
 
 def _pass_at(
@@ -133,9 +133,9 @@ def _bounds(of_case: Sequence[Sequence[Verdict]]) -> tuple[float, float] | None:
     """pass@1 if every missing or unjudged sample had failed, and if it had passed."""
     if not of_case:
         return None
-    outcomes = [Counter(one.verdict for one in some) for some in of_case]
-    least = sum(one["passed"] / one.total() for one in outcomes if one)
-    unknown = sum(one["infrastructure"] / one.total() if one else 1.0 for one in outcomes)
+    outcomes = [Counter(item.verdict for item in some) for some in of_case]
+    least = sum(outcome["passed"] / outcome.total() for outcome in outcomes if outcome)
+    unknown = sum(outcome["infrastructure"] / outcome.total() if outcome else 1.0 for outcome in outcomes)
     return least / len(of_case), (least + unknown) / len(of_case)
 
 
@@ -145,6 +145,9 @@ def _is_weaker(verdict: Verdict) -> bool:
 
 
 def _refuse_twins(verdicts: Iterable[Verdict]) -> None:
-    (key, count), *_ = [*Counter((one.id, one.sample) for one in verdicts).most_common(1), (("", 0), 0)]
+    (key, count), *_ = [
+        *Counter((verdict.id, verdict.sample) for verdict in verdicts).most_common(1),
+        (("", 0), 0),
+    ]
     if count > 1:
         raise ValueError(f"Two verdicts of sample {key[1]} of {key[0]!r}")

@@ -28,11 +28,11 @@ Arguments = list[Any]
 
 
 def _of_tuples(lists: Arguments) -> list[object]:
-    return [tuple(one) for one in lists]
+    return [tuple(item) for item in lists]
 
 
 def _deep(value: object) -> object:
-    return tuple(_deep(one) for one in value) if isinstance(value, list) else value
+    return tuple(_deep(item) for item in value) if isinstance(value, list) else value
 
 
 _CONVERTED: tuple[tuple[set[int], Callable[[Arguments], object]], ...] = (
@@ -45,17 +45,17 @@ _CONVERTED: tuple[tuple[set[int], Callable[[Arguments], object]], ...] = (
     ),
     (
         {63, 64, 70, 94, 120, 237, 272, 299, 400, 409, 417, 438, 473, 614, 780},
-        lambda a: [_of_tuples(one) for one in a],
+        lambda a: [_of_tuples(item) for item in a],
     ),
     ({75, 413, 444, 753}, lambda a: [_of_tuples(a[0]), *a[1:]]),
     ({106, 750}, lambda a: [a[0], tuple(a[1]), *a[2:]]),
     ({250, 405, 446, 617, 720, 763, 808, 307}, lambda a: [tuple(a[0]), *a[1:]]),
-    ({259, 401, 445}, lambda a: [tuple(_of_tuples(one)) for one in a]),
+    ({259, 401, 445}, lambda a: [tuple(_of_tuples(item)) for item in a]),
     ({580, 615, 791}, _deep),
-    ({115}, lambda a: [[set(one) if isinstance(one, list) and one else {} for one in a[0]]]),
+    ({115}, lambda a: [[set(item) if isinstance(item, list) and item else {} for item in a[0]]]),
     ({124}, lambda a: [float(a[0]), complex(a[1])]),
     ({252}, lambda a: [complex(a[0])]),
-    ({278}, lambda a: [tuple(tuple(one) if isinstance(one, list) else one for one in a[0])]),
+    ({278}, lambda a: [tuple(tuple(item) if isinstance(item, list) else item for item in a[0])]),
     ({722}, lambda a: [{key: tuple(value) for key, value in a[0].items()}, *a[1:]]),
 )  # fmt: skip
 """MBPP+ types that JSON lost, by case number, as evalplus 0.3.1 restores them."""
@@ -97,7 +97,7 @@ def evalplus_case(record: Record, where: str) -> FunctionCase:
 
 def _inputs(record: Record, field: str, case: str, where: str) -> list[object]:
     inputs = record.get(field)
-    if not isinstance(inputs, list) or not all(isinstance(one, list) for one in inputs):
+    if not isinstance(inputs, list) or not all(isinstance(item, list) for item in inputs):
         raise UsageError(f"{where}: {field} has to be a list of lists of arguments.")
     if not case.startswith("Mbpp/"):
         return inputs

@@ -94,7 +94,7 @@ def _bodies(answer: str, entry_point: str, prompt: str, *, last: bool) -> Iterat
     """Modules made of the prompt and an answer that is only the function's body; complete ones first."""
     blocks = _blocks(answer, last=last) or [answer]
     joined = [_after(prompt, body) for block in blocks for body in _indented(block)]
-    starts = (_longest_start(one, least=len(prompt.splitlines())) for one in joined)
+    starts = (_longest_start(item, least=len(prompt.splitlines())) for item in joined)
     for code in [*joined, *starts]:
         if _answers(code, entry_point):
             yield code
@@ -210,5 +210,5 @@ def _is_show(node: ast.AST, entry_point: str) -> bool:
 
 
 def _lines(node: ast.stmt) -> range:
-    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+    first = min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", []))])
     return range(first, (node.end_lineno or node.lineno) + 1)

@@ -25,8 +25,10 @@ Keep the names of existing functions and classes: other code uses them. Only the
 
 def polyglot_cases(folder: Path) -> Iterator[RepositoryCase]:
     """The Python exercises under a folder: the benchmark's, its `python`, or a list. Raises UsageError."""
-    practice = next(one for one in (folder / "python" / PRACTICE, folder / PRACTICE, folder) if one.is_dir())
-    exercises = sorted(one.parent.parent for one in practice.glob(f"*/{CONFIG}"))
+    practice = next(
+        item for item in (folder / "python" / PRACTICE, folder / PRACTICE, folder) if item.is_dir()
+    )
+    exercises = sorted(path.parent.parent for path in practice.glob(f"*/{CONFIG}"))
     if not exercises:
         raise UsageError(
             f"{folder} holds no exercises in Python (python/exercises/practice/NAME/.meta/config.json).\n"
@@ -38,7 +40,7 @@ def polyglot_cases(folder: Path) -> Iterator[RepositoryCase]:
 
 def is_polyglot(folder: Path) -> bool:
     """Whether a folder has the benchmark's layout."""
-    places = (folder, folder / PRACTICE, *(one / PRACTICE for one in folder.iterdir() if one.is_dir()))
+    places = (folder, folder / PRACTICE, *(path / PRACTICE for path in folder.iterdir() if path.is_dir()))
     return any(next(place.glob(f"*/{CONFIG}"), None) is not None for place in places)
 
 

@@ -60,7 +60,9 @@ def _entry_point(asserts: tuple[str, ...], code: str, where: str) -> str:
         tree = parse_source(source)
         calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
         # Also a builtin's name: the task may ask for its own `sum`.
-        if name := next((one.id for one in calls if isinstance(one, ast.Name) and one.id in defined), None):
+        if name := next(
+            (call.id for call in calls if isinstance(call, ast.Name) and call.id in defined), None
+        ):
             return name
     raise UsageError(f"{where}: the assertions call no function of the code.")
 

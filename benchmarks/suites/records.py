@@ -125,9 +125,9 @@ def make(model: type[Value], where: str, /, **fields: object) -> Value:
 def complaints(error: ValidationError) -> str:
     """Pydantic's errors, one a line, without the values."""
     lines = []
-    for one in error.errors(include_url=False, include_input=False):
-        place = printable(".".join(str(part) for part in one["loc"]))
-        lines.append(f"field {place}: {one['msg']}" if place else one["msg"])
+    for item in error.errors(include_url=False, include_input=False):
+        place = printable(".".join(str(part) for part in item["loc"]))
+        lines.append(f"field {place}: {item['msg']}" if place else item["msg"])
     return "\n".join(lines)
 
 

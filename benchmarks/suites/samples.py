@@ -128,7 +128,7 @@ def _is_object_by_id(line: bytes) -> bool:
     if not isinstance(value, dict) or not value or {*_FIELDS, "task_id", "instance_id"} & value.keys():
         return False
     return all(
-        isinstance(one, str) or (isinstance(one, dict) and "model_patch" in one) for one in value.values()
+        isinstance(item, str) or (isinstance(item, dict) and "model_patch" in item) for item in value.values()
     )
 
 

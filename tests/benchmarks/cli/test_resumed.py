@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from benchmarks.cli.run_suite import asked_for, same_config, same_flags, same_selection
+from benchmarks.cli.run_suite import restored_config, restored_flags, restored_selection, run_parameters
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.suites.selection import Selection
 from coder.base.errors import UsageError
@@ -49,7 +49,7 @@ SELECTIONS = some.builds(
 
 def started(config: Config, selection: Selection, flags: dict[str, Any]) -> BenchStarted:
     """The event, as it comes back from the log."""
-    event = BenchStarted(suite="s", digests={}, parameters=asked_for(config, selection, flags))
+    event = BenchStarted(suite="s", digests={}, parameters=run_parameters(config, selection, flags))
     return BenchStarted.model_validate_json(event.model_dump_json())
 
 
@@ -59,26 +59,26 @@ def test_what_a_run_was_asked_for_comes_back_from_its_log(
 ) -> None:
     before = started(config, selection, flags)
 
-    assert same_flags(NOTHING, before) == flags
-    again = same_config({"model": None}, before)
+    assert restored_flags(NOTHING, before) == flags
+    again = restored_config({"model": None}, before)
     assert (again, again.names) == (config, config.names)
-    assert same_selection(Selection(), before) == selection
+    assert restored_selection(Selection(), before) == selection
 
 
 def test_what_is_said_again_holds() -> None:
     flags = {**NOTHING, "max_cost": 1.0, "workers": 1}
     before = started(checked({"max_calls": 8, "temperature": 0.5}, flag), Selection(), flags)
 
-    assert same_flags({**NOTHING, "max_cost": 2.0}, before) == {**flags, "max_cost": 2.0}
-    assert same_flags({**NOTHING, "max_cost": 0.0}, before)["max_cost"] == 0.0
-    assert same_config({"max_calls": 9}, before) == checked({"max_calls": 9, "temperature": 0.5}, flag)
+    assert restored_flags({**NOTHING, "max_cost": 2.0}, before) == {**flags, "max_cost": 2.0}
+    assert restored_flags({**NOTHING, "max_cost": 0.0}, before)["max_cost"] == 0.0
+    assert restored_config({"max_calls": 9}, before) == checked({"max_calls": 9, "temperature": 0.5}, flag)
 
 
 def test_other_cases_are_refused_by_the_name_of_their_flag() -> None:
     before = started(Config(), Selection(filter="a*"), NOTHING)
 
     with pytest.raises(UsageError, match="--filter"):
-        same_selection(Selection(filter="b*"), before)
+        restored_selection(Selection(filter="b*"), before)
 
 
 def test_no_secret_of_an_address_is_kept_with_it() -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from benchmarks.judge.apart_twins import changed_source, handing_tests
+from benchmarks.judge.apart_twins import find_deciding_tests, replace_constants
 
 HEAD = "import pytest\nimport shop\nfrom helpers import same, check\n\n"
 
@@ -29,7 +29,7 @@ test_of.__test__ = False  # type: ignore[attr-defined]
     ],
 )
 def test_a_test_that_hands_over_what_it_expects_has_twins(body: str) -> None:
-    assert [*handing_tests(test_of(body), ["test_it"], ())] == ["test_it"]
+    assert [*find_deciding_tests(test_of(body), ["test_it"], ())] == ["test_it"]
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,18 @@ def test_a_test_that_hands_over_what_it_expects_has_twins(body: str) -> None:
     ],
 )
 def test_a_test_that_compares_by_itself_has_none(body: str) -> None:
-    assert handing_tests(test_of(body), ["test_it"], ()) == {}
+    assert find_deciding_tests(test_of(body), ["test_it"], ()) == {}
 
 
 def test_a_test_at_whose_line_the_package_computes_has_twins() -> None:
-    assert [*handing_tests(test_of("assert shop.Money(5) - 3 == 2"), ["test_it"], {6})] == ["test_it"]
+    assert [*find_deciding_tests(test_of("assert shop.Money(5) - 3 == 2"), ["test_it"], {6})] == ["test_it"]
 
 
 def test_a_twin_has_another_constant_and_the_same_lines() -> None:
     source = test_of("# größer\nassert same(shop.area(2),\n    'ä', 12)  # größer")
-    variants = handing_tests(source, ["test_it"], ())["test_it"]
+    variants = find_deciding_tests(source, ["test_it"], ())["test_it"]
 
-    twin = changed_source(source, {"test_it": variants[0][0]})
+    twin = replace_constants(source, {"test_it": variants[0][0]})
 
     assert twin != source
     assert re.sub(r"'ä', \d+", "'ä', 12", twin) == source
@@ -63,8 +63,8 @@ def test_a_twin_has_another_constant_and_the_same_lines() -> None:
 def test_what_the_package_computes_with_is_not_changed() -> None:
     source = test_of("result = shop.area(3)\nassert same(result, 27)")
 
-    variants = handing_tests(source, ["test_it"], ())["test_it"]
+    variants = find_deciding_tests(source, ["test_it"], ())["test_it"]
 
-    twins = [changed_source(source, {"test_it": some[0]}) for some in variants]
+    twins = [replace_constants(source, {"test_it": some[0]}) for some in variants]
     assert [re.sub(r"result, \d+", "result, 27", twin) for twin in twins] == [source]
     assert twins != [source]

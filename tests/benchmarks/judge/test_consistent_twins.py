@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.judge.alike import common_words
-from benchmarks.judge.consistent_twins import inputs_of, probe, told
+from benchmarks.judge.consistent_twins import inputs_of, probe, read_probe
 from benchmarks.judge.consistent_twins import wrong_twins as made_twins
-from benchmarks.judge.decoys import TestNode, found_tests
+from benchmarks.judge.decoys import TestNode, find_tests
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.repository import judge_repository
@@ -97,7 +97,7 @@ async def test_a_guess_is_judged_until_it_hardly_ever_passes_and_one_that_passes
 
 
 def only_test(source: str) -> TestNode:
-    return next(node for _, node, _ in found_tests(ast.parse(source)))
+    return next(node for _, node, _ in find_tests(ast.parse(source)))
 
 
 def run(node: TestNode, **known: object) -> str:
@@ -127,7 +127,7 @@ def seen_of(node: TestNode, place: int, **known: object) -> dict[int, str]:
     """What the own answer gives for the other inputs of one place."""
     found = {}
     for variant in range(6 * place, 6 * place + 6):
-        found[variant] = told(run(probe(node, variant, common_words()), **known), node, variant)
+        found[variant] = read_probe(run(probe(node, variant, common_words()), **known), node, variant)
     return {variant: text for variant, text in found.items() if text is not None}
 
 
@@ -135,7 +135,7 @@ def test_a_probe_tells_what_the_own_answer_gives_for_another_input() -> None:
     assert inputs_of(SHOUT) == 2
     assert seen_of(SHOUT, 0, shout=shout)[0] == "['ABC!!!']"  # of the number
     assert seen_of(SHOUT, 1, shout=shout)[6] == "['BCD!']"  # of the text
-    assert told("AssertionError: seen: [object()]", SHOUT, 0) is None
+    assert read_probe("AssertionError: seen: [object()]", SHOUT, 0) is None
 
 
 def test_a_twin_fails_and_has_an_input_of_its_own() -> None:
@@ -204,7 +204,7 @@ def test_of_a_test_with_parameters_one_row_has_another_input_and_a_wrong_expecta
 def test_truth_values_have_no_twins_of_their_own_input() -> None:
     is_even = only_test("def test_f():\n    assert is_even(4) == True\n")
 
-    assert told("seen: [False]", is_even, 0) is None
+    assert read_probe("seen: [False]", is_even, 0) is None
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.judge.bare_tests import with_own_ids
-from benchmarks.judge.decoys import chosen, disguise, variants_of
+from benchmarks.judge.bare_tests import restore_ids
+from benchmarks.judge.decoys import choose_twins, disguise, find_variants
 from benchmarks.judge.pytest_report import TestRun
 
 SOURCE = "def test_f():\n    assert f(3) == 50\n\n\ndef test_g():\n    assert g('abc') is True\n"
@@ -24,7 +24,7 @@ def values(source: str) -> list[object]:
 
 
 def test_all_twins_of_a_test_differ_from_it_in_one_place() -> None:
-    (place, *_) = [one for one in variants_of(SOURCE)["test_f"] if _is_of(one[0], 50)]
+    (place, *_) = [one for one in find_variants(SOURCE)["test_f"] if _is_of(one[0], 50)]
 
     hidden = disguise(SOURCE, {"test_f": place}, random.Random(1))
 
@@ -46,12 +46,12 @@ def _is_of(variant: int, value: int) -> bool:
 
 
 def test_the_right_value_is_as_often_the_least_as_the_greatest_or_between() -> None:
-    (place, *_) = [one for one in variants_of(SOURCE)["test_f"] if _is_of(one[0], 50)]
+    (place, *_) = [one for one in find_variants(SOURCE)["test_f"] if _is_of(one[0], 50)]
     chance = random.Random(1)
     ranks: Counter[int] = Counter()
 
     for _ in range(300):
-        hidden = disguise(SOURCE, {"test_f": chosen(place, chance)}, chance)
+        hidden = disguise(SOURCE, {"test_f": choose_twins(place, chance)}, chance)
         ranks[sorted(value for value in values(hidden.source) if value is not True).index(50)] += 1
 
     assert set(ranks) == {0, 1, 2, 3}
@@ -60,7 +60,7 @@ def test_the_right_value_is_as_often_the_least_as_the_greatest_or_between() -> N
 
 def test_a_text_without_letters_is_no_shorter_than_its_twins_nor_the_only_one_that_a_person_wrote() -> None:
     source = "def test_f():\n    assert f(3) == u'--'\n"
-    place = variants_of(source)["test_f"][1]
+    place = find_variants(source)["test_f"][1]
 
     hidden = disguise(source, {"test_f": place}, random.Random(1))
 
@@ -71,7 +71,7 @@ def test_a_text_without_letters_is_no_shorter_than_its_twins_nor_the_only_one_th
 
 @pytest.mark.parametrize("variants", [[0], [1, 2], [6, 8], [7, 8, 9]])
 def test_twins_that_fail_with_the_right_answer_are_chosen_only_among_the_given(variants: list[int]) -> None:
-    assert set(chosen(variants, random.Random(1))) <= set(variants)
+    assert set(choose_twins(variants, random.Random(1))) <= set(variants)
 
 
 def test_a_test_and_its_twins_lose_docstrings_messages_and_ids() -> None:
@@ -92,7 +92,7 @@ def test_a_test_and_its_twins_lose_docstrings_messages_and_ids() -> None:
 def test_a_report_has_the_ids_of_the_case() -> None:
     run = TestRun(passed={"a.py::test_1[p0-2]"}, failures={"a.py::test_1[p1]": "no p1"})
 
-    own = with_own_ids(run, {"p0": "cat", "p1": "dog"})
+    own = restore_ids(run, {"p0": "cat", "p1": "dog"})
 
     assert (own.passed, own.failures) == ({"a.py::test_1[cat-2]"}, {"a.py::test_1[dog]": "no p1"})
 
@@ -100,7 +100,7 @@ def test_a_report_has_the_ids_of_the_case() -> None:
 def test_a_test_that_expects_any_exception_has_no_twin_with_another_one() -> None:
     source = "def test_f():\n    with pytest.raises(Exception):\n        f(7)\n"
 
-    places = variants_of(source)["test_f"]
+    places = find_variants(source)["test_f"]
 
     hidden = disguise(source, {"test_f": [place[0] for place in places]}, random.Random(1))
     assert len(places) == 1

@@ -1,6 +1,6 @@
 """Which modules of a repository only its tests use."""
 
-from benchmarks.judge.helper_modules import changed_helpers, helper_modules
+from benchmarks.judge.helper_modules import has_changed_helpers, helper_modules
 from benchmarks.suite import RepositoryCase
 from tests.benchmarks.judge.patches import diff
 
@@ -49,8 +49,8 @@ def test_another_helper_of_an_answer_is_seen() -> None:
     one = case({"shop.py": "y = 2\n"})
     same = {path: text.encode() for path, text in FILES.items()}
 
-    assert not changed_helpers(one, {**same, "shop.py": b"y = 3\n", **_tests()}, ("table",))
-    assert changed_helpers(one, {**same, "table.py": b"AREAS = {1: 0}\n", **_tests()}, ("table",))
+    assert not has_changed_helpers(one, {**same, "shop.py": b"y = 3\n", **_tests()}, ("table",))
+    assert has_changed_helpers(one, {**same, "table.py": b"AREAS = {1: 0}\n", **_tests()}, ("table",))
 
 
 def _tests() -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from benchmarks.judge.judge import Judge, open_judge, seen_alive
+from benchmarks.judge.judge import Judge, open_judge, require_working_sandbox
 from benchmarks.judge.verdicts import Judged
 from benchmarks.suite import Suite
 from benchmarks.verdict import Verdict
@@ -55,8 +55,8 @@ async def test_a_dead_sandbox_is_the_machines_fault_only_where_a_good_answer_fai
 
 async def test_a_sandbox_in_which_nothing_ends_well_is_not_taken_for_one_that_lives() -> None:
     async with open_sandbox(Policy(wall_s=0.0001)) as dying:
-        assert not (await seen_alive(dying, Judged("failed"))).died
+        assert not (await require_working_sandbox(dying, Judged("failed"))).died
         with pytest.raises(SandboxBroken, match="where a candidate died"):
-            await seen_alive(dying, Judged("failed", died=True))
+            await require_working_sandbox(dying, Judged("failed", died=True))
     async with open_sandbox() as alive:
-        assert (await seen_alive(alive, Judged("failed", died=True))).outcome == "failed"
+        assert (await require_working_sandbox(alive, Judged("failed", died=True))).outcome == "failed"

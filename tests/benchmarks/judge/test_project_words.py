@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from benchmarks.judge.alike import Words, alike, common_words, project_words
+from benchmarks.judge.alike import Words, common_words, project_words, similar_constants
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.suite import RepositoryCase, Suite
 from tests.benchmarks.judge.patches import diff
@@ -66,5 +66,5 @@ def test_a_word_is_replaced_by_one_of_the_project_only_if_it_is_one() -> None:
     words = Words(common_words() | project)
     words.project = project
 
-    assert set(alike("marzipan", words, 4)) < {*project}
-    assert not {*project} & {*alike("hello", words, 4)}
+    assert set(similar_constants("marzipan", words, 4)) < {*project}
+    assert not {*project} & {*similar_constants("hello", words, 4)}

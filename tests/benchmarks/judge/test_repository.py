@@ -12,7 +12,7 @@ from benchmarks.judge.candidate_tree import gold_tree
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.repository import judge_repository
-from benchmarks.judge.twin_mode import with_twins
+from benchmarks.judge.twin_mode import add_twins
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.verdict import Verdict
 from tests.benchmarks.judge.cases import shared
@@ -266,7 +266,7 @@ async def test_every_shared_cheat_is_rejected_among_decoys_too(judge: Judge) -> 
         key = json.dumps([sorted(map(str, one.files.items())), one.hidden_tests, honest])
         if key not in modes:
             pinned = await judge.repository_mode(one)
-            modes[key] = await with_twins(box, one, gold_tree(one), pinned, {})
+            modes[key] = await add_twins(box, one, gold_tree(one), pinned, {})
             verdict = await by_mode(judge, one, honest, modes[key])
             refused += [verdict] if (verdict.verdict, verdict.strength) != ("passed", "decoyed") else []
         if (await by_mode(judge, one, cheat, modes[key])).verdict == "passed":

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.judge.alike import Words, alike, common_words, words_in
-from benchmarks.judge.features import differing, features
+from benchmarks.judge.alike import Words, common_words, similar_constants, words_in
+from benchmarks.judge.features import differing_features, features
 from benchmarks.judge.wrong_values import wrong_values
 
 WORDS = common_words()
@@ -36,7 +36,7 @@ WORDS = common_words()
     ],
 )
 def test_another_value_is_of_the_same_kind(value: object, holds: Callable[[Any], bool]) -> None:
-    others = alike(value, WORDS, 4)
+    others = similar_constants(value, WORDS, 4)
 
     assert value not in others
     assert len(set(others)) == len(others) > 0
@@ -46,7 +46,7 @@ def test_another_value_is_of_the_same_kind(value: object, holds: Callable[[Any],
 def test_words_come_from_the_suite_too() -> None:
     words = Words(words_in(["the zygote and the isthmus"]) - WORDS)
 
-    assert set(alike("embryo", words, 2)) == {"zygote", "isthmus"}
+    assert set(similar_constants("embryo", words, 2)) == {"zygote", "isthmus"}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,6 @@ def test_features_that_differ_are_named() -> None:
     def of(value: object) -> Mapping[str, object]:
         return features(value, [], WORDS)
 
-    assert differing(of(100), of(101)) == {"roundness", "parity", "five", "square"}
-    assert "order" in differing(of([1, 2]), of([2, 1]))
-    assert differing(of("cat"), of("dog")) == frozenset()
+    assert differing_features(of(100), of(101)) == {"roundness", "parity", "five", "square"}
+    assert "order" in differing_features(of([1, 2]), of([2, 1]))
+    assert differing_features(of("cat"), of("dog")) == frozenset()
