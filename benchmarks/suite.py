@@ -1,4 +1,4 @@
-"""Suite: a named, versioned list of cases. The visible part of a case is separate from what decides it."""
+"""Define the suite: a named, versioned list of cases, with visible parts and hidden tests."""
 
 import hashlib
 from typing import Annotated, Literal
@@ -16,9 +16,9 @@ class _Case(Value):
     timeout_s: float = Field(default=10.0, gt=0)
     """CPU seconds of one sample; the wall limit is larger."""
     wall_s: float | None = Field(default=None, gt=0, exclude=True)
-    """Wall seconds of one sample, of each run of a script, if not `longest_s`. Not part of the digest."""
+    """Wall seconds of one sample or of each run of a script; None: `longest_s`. Not part of the digest."""
     behind: bool = Field(default=False, exclude=True)
-    """Judge at the lowest priority. Not part of the digest."""
+    """Whether to judge at the lowest priority. Not part of the digest."""
     difficulty: str | None = Field(default=None, exclude=True, coerce_numbers_to_str=True)
     """Difficulty as the suite names it, for groups in reports. Not part of the digest."""
 
@@ -29,7 +29,7 @@ class _Case(Value):
 
 
 class FunctionCase(_Case):
-    """One function to write, decided by calls of it."""
+    """Function to write; tests that call it decide."""
 
     kind: Literal["function"] = "function"
     entry_point: str
@@ -38,17 +38,17 @@ class FunctionCase(_Case):
     plus_test: str | None = None
     """Hidden: a second, harder `check(candidate)`, scored separately."""
     canonical_solution: str | None = None
-    """Completes the prompt, or is a whole module."""
+    """Answer that completes the prompt, or a whole module."""
     setup: str = ""
-    """Imports and helpers put before the code of both sides."""
+    """Imports and helpers that precede both the answer and the tests."""
     visible: tuple[str, ...] = ()
     """Assertions that a solver sees."""
     stateful: bool = False
-    """The function may keep state between calls, so that repeated calls may differ."""
+    """Whether the function may keep state between calls, so that repeated calls may differ."""
 
 
 class ScriptRun(Value):
-    """One run of a script: its input and its required output."""
+    """Run of a script: input and required output."""
 
     stdin: str = ""
     arguments: tuple[str, ...] = ()
@@ -56,50 +56,50 @@ class ScriptRun(Value):
 
 
 class ScriptCase(_Case):
-    """A program to write, decided by its output for given inputs."""
+    """Program to write; its output for certain inputs decides."""
 
     kind: Literal["script"] = "script"
     runs: tuple[ScriptRun, ...] = Field(min_length=1)
-    """Hidden, except those in `visible`."""
+    """Hidden runs; a solver sees only the runs in `visible`."""
     visible: tuple[ScriptRun, ...] = ()
     canonical_solution: str | None = None
 
 
 class RepositoryCase(_Case):
-    """A change to make in a repository, decided by hidden tests."""
+    """Change to make in a repository; hidden tests decide."""
 
     kind: Literal["repository"] = "repository"
     timeout_s: float = Field(default=300.0, gt=0)
-    """CPU seconds of all its tests."""
+    """CPU seconds of all tests of the case."""
     files: dict[str, bytes]
-    """The base tree by relative path."""
+    """Base tree: content by relative path."""
     executable: tuple[str, ...] = ()
     hidden_tests: dict[str, str]
-    """By relative path; laid over the solver's tree."""
+    """Content of hidden tests by relative path; these files replace files of the solver's tree."""
     test_patch: str | None = None
-    """Hidden: a unified diff of the tests, where the base tree is only in the image."""
+    """Hidden: a unified diff of the tests, if the base tree is only in the image."""
     gold_patch: str | None = None
     fail_to_pass: tuple[str, ...] = ()
     pass_to_pass: tuple[str, ...] = ()
-    """Node ids as in pytest; where both are empty they are found with the gold patch."""
+    """Node ids as in pytest; if both fields are empty, a run of the gold patch supplies them."""
     test_command: str = "python -m pytest -q"
     pythonpath: str = "."
     may_change: tuple[str, ...] | None = None
-    """Globs of what a patch may touch; None: everything but tests and their configuration."""
+    """Globs of files that a patch may change; None: all but tests and their configuration."""
     environment: dict[str, str] = Field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
-    """Packages that the tests need, as pip requirements; missing ones are named, never installed."""
+    """Packages that the tests need, as pip requirements; missing packages are reported, not installed."""
     image: str | None = None
-    """The Docker image of the case; None: the suite's interpreter."""
+    """Docker image of the case; None: tests run with the suite's interpreter."""
     tree: str | None = None
-    """Path of the base tree in the image, where it isn't in `files`."""
+    """Path of the base tree in the image, if the tree isn't in `files`."""
 
 
 Case = Annotated[FunctionCase | ScriptCase | RepositoryCase, Field(discriminator="kind")]
 
 
 class Suite(Value):
-    """Cases in order, with unique ids."""
+    """Named, versioned list of cases with unique ids."""
 
     name: str
     version: str
@@ -107,6 +107,6 @@ class Suite(Value):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of name, version and every case."""
+        """SHA-256 (hex) of the suite's name, version and cases."""
         lines = [self.name, self.version, *(case.model_dump_json(by_alias=True) for case in self.cases)]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()

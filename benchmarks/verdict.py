@@ -1,4 +1,4 @@
-"""Verdict: the judge's result for one sample, its strength, and the evidence."""
+"""Define the verdict: the judge's result for one sample, its strength, and the evidence."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from sandbox.result import Value
 
 Outcome = Literal["passed", "failed", "timeout", "error", "tampered", "suspicious", "infrastructure"]
 Strength = Literal["strong", "decoyed", "weaker", "weak"]
-"""strong: decided in another process than the candidate's. decoyed: in one, among twins that must fail.
+"""strong: decided in another process than the candidate's. decoyed: one process, among twins that must fail.
 weaker: a function judged in one process, since its values can't cross. weak: one process, no twins."""
 
 
@@ -17,20 +17,20 @@ class Verdict(Value):
 
     id: str
     sample: int = Field(ge=0)
-    """0, 1, … in the order of the file or the run."""
+    """Number of the sample, from 0, in the order of the file or the run."""
     verdict: Outcome
     strength: Strength
     detail: str = ""
-    """The first failure, in one line. For reports only: a solver never sees it."""
+    """First failure, in one line. For reports only: a solver never sees this text."""
     output: str = ""
-    """The end of the candidate's stdout or stderr."""
+    """End of the candidate's stdout or stderr."""
     base: Outcome | None = None
-    """Outcome of the base test alone, where a case has a harder test too."""
+    """Outcome of the base test alone, if the case also has a harder test."""
     stateful: bool = False
-    """Failed because repeated calls gave another answer."""
+    """Whether the sample failed because repeated calls gave another answer."""
     overfits: bool | None = None
-    """Older reports only: it differs from the canonical answer on fresh inputs."""
+    """Older reports only: whether the sample differs from the canonical answer on fresh inputs."""
     tripped: tuple[str, ...] = ()
-    """Alarms that it set off in the tests' process and the canonical answer doesn't: what, and where."""
+    """Alarms of the sample that the canonical answer doesn't set off: cause and place of each."""
     cpu_s: float = 0.0
     wall_s: float = 0.0

@@ -1,4 +1,4 @@
-"""Write a report's file atomically."""
+"""Write files of reports atomically."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """A file for new content that replaces the old one once the block has succeeded."""
-    with _named(path):
+    """Open a file for new content, which replaces the old file if the block succeeds."""
+    with _naming_errors(path):
         if path.exists() and not path.is_file():
             with path.open("w", encoding="utf-8", errors="backslashreplace") as device:
                 yield device
@@ -33,13 +33,13 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
 def append_text(path: Path, text: str) -> None:
     """Append to a file that other processes write to."""
-    with _named(path), path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+    with _naming_errors(path), path.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Raise MachineError with the file's name if it can't be written."""
+def _naming_errors(path: Path) -> Iterator[None]:
+    """Raise MachineError with the file's name if the file can't be written."""
     try:
         yield
     except BrokenPipeError:

@@ -28,7 +28,7 @@ from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.mode import files_of
 from benchmarks.judge.pytest_report import TestRun
 from benchmarks.suite import RepositoryCase, Suite
-from benchmarks.suites.repotasks import TASK, repository_folder
+from benchmarks.suites.repotasks import TASK, read_repository_folder
 from sandbox import CheckReport
 
 _TEST = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
@@ -78,7 +78,7 @@ def _diff(path: str, before: list[str], after: list[str]) -> str:
 
 def task_case(folder: Path) -> tuple[RepositoryCase, str]:
     """The case of a repository task, and a patch that changes nothing of the code."""
-    return repository_folder(folder), "--- /dev/null\n+++ b/unrelated.txt\n@@ -0,0 +1 @@\n+nothing\n"
+    return read_repository_folder(folder), "--- /dev/null\n+++ b/unrelated.txt\n@@ -0,0 +1 @@\n+nothing\n"
 
 
 def case_of(package: Path) -> tuple[RepositoryCase, str]:

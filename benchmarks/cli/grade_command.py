@@ -11,7 +11,7 @@ import typer
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import command_line, name_or_path, show, until_interrupted
 from benchmarks.report import Report
-from benchmarks.runner.bench_session import BenchSession, digests, earlier, open_log
+from benchmarks.runner.bench_session import BenchSession, digests, load_first_start, open_log
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
@@ -19,7 +19,7 @@ from benchmarks.runner.runner import SampleJob
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.load import load_suite
-from benchmarks.suites.records import json_lines
+from benchmarks.suites.records import read_json_lines
 from benchmarks.suites.samples import Sample, read_samples, take_stock
 from benchmarks.suites.selection import Selection, parse_slice
 from benchmarks.verdict import Verdict
@@ -57,7 +57,7 @@ def grade(
     as_json = context.params["json"]
     with open_log() as log:
         if resume is not None:
-            first_start = earlier(log, resume, command="grade")
+            first_start = load_first_start(log, resume, command="grade")
             # Other arguments must equal those of the first start: compare digests, as files may have moved.
             suite, samples = (
                 suite or first_start.suite,
@@ -88,7 +88,7 @@ class Scoring:
         self._suite_name, self.whole, self._exact = suite, load_suite(suite), exact
         self._selection_flags = {"filter": filter, "slice": slice}
         self.suite = Selection(filter=filter, slice=parse_slice(slice)).within(self.whole)
-        self._samples, self._stock = samples, take_stock(samples, self.whole, chosen=self.suite)
+        self._samples, self._stock = samples, take_stock(samples, self.whole, graded=self.suite)
 
     def work(self, session: BenchSession, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
         """Judge the remaining samples; return the report and why it ended. Raises UsageError."""
@@ -150,7 +150,7 @@ def write_results(samples: Path, suite: Suite, verdicts: Iterable[Verdict]) -> N
     answers = read_samples(samples, (case.id for case in suite.cases))
     try:
         with replacing(samples.with_name(f"{samples.name}_results.jsonl")) as file:
-            for (_, record), sample in zip(json_lines(samples), answers, strict=True):
+            for (_, record), sample in zip(read_json_lines(samples), answers, strict=True):
                 if (verdict := verdict_by_sample.get((sample.id, sample.sample))) is not None:
                     passed = verdict.verdict == "passed"
                     line = {**record, "result": _result(verdict), "passed": passed}

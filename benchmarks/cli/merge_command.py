@@ -8,7 +8,7 @@ import typer
 
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import command_line
-from benchmarks.report import Report, Times, differing, write_report
+from benchmarks.report import Report, Times, differing_digests, write_report
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import report_blocks
 from benchmarks.stats.scoring import make_report
@@ -58,7 +58,7 @@ def merge_reports(suite: Suite, reports: Sequence[Report], *, include_weaker: bo
             "Of a run with --filter or --slice, give merge the same ones."
         )
     for number, report in enumerate(reports[1:], 2):
-        differences = differing(first.digests, report.digests)
+        differences = differing_digests(first.digests, report.digests)
         differences += [
             name for name in ("model", "isolation") if getattr(first, name) != getattr(report, name)
         ]

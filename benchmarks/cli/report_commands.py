@@ -14,7 +14,7 @@ from benchmarks.reports.page import page, read_answers
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import (
     comparison_blocks,
-    listed,
+    list_runs,
     report_blocks,
     run_table,
     suite_blocks,
@@ -101,7 +101,7 @@ def list_suites(
 
 def _list_runs(limit: int | None, *, as_json: bool) -> None:
     with open_log() as log:
-        rows = asyncio.run(listed(log, limit=limit))
+        rows = asyncio.run(list_runs(log, limit=limit))
     if as_json:
         typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
         return

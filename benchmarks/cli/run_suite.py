@@ -12,8 +12,8 @@ import typer
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import command_line, name_or_path, show, until_interrupted
 from benchmarks.report import Report
-from benchmarks.runner.bench_session import BenchSession, digests, earlier, open_log
-from benchmarks.runner.case_attempt import CaseAttempt, Solver, shown
+from benchmarks.runner.bench_session import BenchSession, digests, load_first_start, open_log
+from benchmarks.runner.case_attempt import CaseAttempt, Solver, visible_part
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.runner import SampleJob
@@ -74,7 +74,7 @@ def run(
         layers = load(flags)
         config = layers.config
         if resume is not None:
-            first_start = earlier(log, resume, command="run")
+            first_start = load_first_start(log, resume, command="run")
             suite = suite or first_start.suite
             selection, parameters = (
                 restored_selection(selection, first_start),
@@ -185,7 +185,7 @@ class _Plan:
         async def attempt() -> CaseAttempt:
             seed = self.selection.seed_of(case.id, sample)
             try:
-                visible_case = shown(await with_base_tree(case))
+                visible_case = visible_part(await with_base_tree(case))
             except SandboxError as error:  # the judge meets the same error and reports it for the case
                 return CaseAttempt(error=str(error))
             return await solver(visible_case, sample=sample, seed=seed)

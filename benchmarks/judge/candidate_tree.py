@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from benchmarks.suite import RepositoryCase
-from benchmarks.suites.patch import apply_patch, touched
+from benchmarks.suites.patch import apply_patch, touched_paths
 
 _CONFIGURATION = frozenset(
     {
@@ -49,7 +49,7 @@ class CaseTests:
 
 def case_tests(case: RepositoryCase) -> CaseTests:
     """Return the paths that are tests of a case."""
-    paths = frozenset({*case.files, *case.hidden_tests, *touched(case.gold_patch or "")})
+    paths = frozenset({*case.files, *case.hidden_tests, *touched_paths(case.gold_patch or "")})
     return CaseTests(paths, _test_folders(paths))
 
 

@@ -14,7 +14,7 @@ from benchmarks.judge.isolated_check import Open, top_modules
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.suite import RepositoryCase
-from benchmarks.suites.patch import PatchRefused, touched
+from benchmarks.suites.patch import PatchRefused, touched_paths
 from benchmarks.suites.repotasks import image_tree, lies_in_image, with_tree
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.errors import BackendMissing, SandboxBroken
@@ -173,7 +173,7 @@ async def _find_other_copy(place: Place) -> str | None:
 
 def _patched_modules(case: RepositoryCase) -> set[str]:
     """Return modules and packages that the case's own patch changes; folders need an `__init__.py`."""
-    changed = touched(case.gold_patch or "") & case.files.keys()
+    changed = touched_paths(case.gold_patch or "") & case.files.keys()
     roots = ("", f"{case.pythonpath}/")
     return {
         name

@@ -1,4 +1,4 @@
-"""Format figures, the same in all reports."""
+"""Format figures for all reports."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -16,41 +16,41 @@ ORDER: tuple[Outcome, ...] = get_args(Outcome)
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
 LETTERS: dict[Outcome, str] = dict(zip(ORDER, "PFTEXSI", strict=True))
-"""A sign for each outcome, beside its colour."""
+"""Letter for each outcome, shown with the outcome's colour."""
 
 
 def share(value: float | None) -> str:
-    """A share as a percentage with one decimal; a dash if it is None."""
+    """Format a share as a percentage with one decimal; a dash for None."""
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def interval(bounds: tuple[float, float] | None) -> str:
-    """Both ends of an interval of shares."""
+    """Format an interval of shares as percentages."""
     return "–" if bounds is None else f"{100 * bounds[0]:.1f}–{100 * bounds[1]:.1f} %"
 
 
 def points(difference: float) -> str:
-    """A difference of shares, with its sign."""
+    """Format a difference of shares, in points with a sign."""
     return f"{100 * difference:+.1f} points"
 
 
 def points_interval(bounds: tuple[float, float]) -> str:
-    """Both ends of an interval of a difference of shares."""
+    """Format an interval of a difference of shares, in points."""
     return f"{100 * bounds[0]:+.1f} to {100 * bounds[1]:+.1f} points"
 
 
 def p_text(value: float) -> str:
-    """A p-value with its significant digits."""
+    """Format a p-value with two significant digits."""
     return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"
 
 
 def scores(report: Report) -> list[tuple[str, str]]:
-    """Name and value of each pass@k that isn't null; pass@1 with its interval."""
+    """Return name and value of each pass@k that isn't None; pass@1 always, with its interval."""
     rows = []
     for k, value in report.pass_at.items():
         if value is not None or k == "1":
-            sure = f"  ({_certainty(report)})" if k == "1" and report.interval else ""
-            rows.append((f"pass@{k}", f"{share(value)}{sure}"))
+            certainty = f"  ({_certainty(report)})" if k == "1" and report.interval else ""
+            rows.append((f"pass@{k}", f"{share(value)}{certainty}"))
     for k, value in (report.base_pass_at or {}).items():
         if value is not None:
             rows.append((f"base pass@{k}", share(value)))
@@ -59,20 +59,20 @@ def scores(report: Report) -> list[tuple[str, str]]:
 
 def _certainty(report: Report) -> str:
     error = report.standard_error
-    beside = f", standard error {100 * error:.1f}" if error is not None else ""
-    return f"95 % {interval(report.interval)}{beside}"
+    error_text = f", standard error {100 * error:.1f}" if error is not None else ""
+    return f"95 % {interval(report.interval)}{error_text}"
 
 
-def counted(counts: Mapping[Name, int], order: Sequence[Name]) -> str:
-    """`passed 3  failed 1` in a fixed order, without zeros."""
+def count_text(counts: Mapping[Name, int], order: Sequence[Name]) -> str:
+    """Format counts such as `passed 3  failed 1`, in a fixed order, without zeros."""
     return "  ".join(f"{name} {counts[name]}" for name in order if counts.get(name))
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
-    """Facts needed to interpret the score: name and value."""
+    """Return name and value of the facts that are needed to interpret the score."""
     rows = [
-        ("samples", f"{counted(report.outcomes, ORDER) or 'none'}"),
-        ("judged", counted(report.strengths, STRENGTHS) or "none"),
+        ("samples", f"{count_text(report.outcomes, ORDER) or 'none'}"),
+        ("judged", count_text(report.strengths, STRENGTHS) or "none"),
     ]
     if report.bounds is not None and report.bounds[0] != report.bounds[1]:
         rows.append(("bounds", f"{interval(report.bounds)}, as some samples are missing or weren't judged"))
@@ -99,12 +99,14 @@ def facts(report: Report) -> list[tuple[str, str]]:
     return rows
 
 
-def grouped(reports: Sequence[Report], of: Mapping[str, str]) -> list[tuple[str, int, list[float | None]]]:
-    """Name, size, and pass@1 in each report, of each group of scored cases; `none` has the ungrouped ones."""
+def group_rows(
+    reports: Sequence[Report], group_by_case: Mapping[str, str]
+) -> list[tuple[str, int, list[float | None]]]:
+    """Return name, size, and pass@1 in each report, of each group of scored cases; `none`: no group."""
     runs = [tallies([report]) for report in reports]
-    members: dict[str, list[str]] = {name: [] for name in of.values()}
+    members: dict[str, list[str]] = {name: [] for name in group_by_case.values()}
     for case in dict.fromkeys(case for run in runs for case in run):
-        members.setdefault(of.get(case, "none"), []).append(case)
+        members.setdefault(group_by_case.get(case, "none"), []).append(case)
     rows = []
     for name, cases in members.items():
         shares = [[float(run[case].share) for case in cases if case in run] for run in runs]
@@ -113,5 +115,5 @@ def grouped(reports: Sequence[Report], of: Mapping[str, str]) -> list[tuple[str,
 
 
 def title(report: Report) -> str:
-    """Suite, version and model."""
+    """Return the heading of a report: suite, version and model."""
     return f"{report.suite} {report.suite_version}" + (f"  {report.model}" if report.model else "")

@@ -10,17 +10,17 @@ _SIGNS = re.compile(r"[^\w .,\-]", re.ASCII)
 
 
 def line(text: str, *, width: int = 160) -> str:
-    """One line for a terminal or a CI system's log: no escape sequences, no workflow commands."""
-    plain = " ".join(printable(text).expandtabs(1).splitlines()).rstrip()
-    return break_commands(plain if len(plain) <= width else f"{plain[: width - 1]}…")
+    """Return one line for a terminal or a CI log, without escape sequences and workflow commands."""
+    clean_text = " ".join(printable(text).expandtabs(1).splitlines()).rstrip()
+    return break_commands(clean_text if len(clean_text) <= width else f"{clean_text[: width - 1]}…")
 
 
 def xml_text(text: str) -> str:
-    """Text without characters that XML 1.0 forbids; markup in it must still be escaped."""
+    """Return the text without characters that XML 1.0 forbids; the caller must escape markup."""
     return _NOT_IN_XML.sub("\ufffd", printable(text))
 
 
 def markdown_text(text: str, *, width: int = 160) -> str:
-    """One line that Markdown and HTML show literally: every significant character becomes an entity."""
-    plain = one_line(text, width=width)
-    return _SIGNS.sub(lambda match: f"&#{ord(match[0])};" if ord(match[0]) < 128 else match[0], plain)
+    """Return one line that Markdown and HTML show literally: markup characters become entities."""
+    clean_text = one_line(text, width=width)
+    return _SIGNS.sub(lambda match: f"&#{ord(match[0])};" if ord(match[0]) < 128 else match[0], clean_text)

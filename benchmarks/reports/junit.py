@@ -1,4 +1,4 @@
-"""A report as JUnit XML for CI systems: a test case per sample."""
+"""Write a report as JUnit XML for CI systems: a test case per sample."""
 
 from collections import Counter
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -10,13 +10,13 @@ from coder.base.text.ci_commands import break_commands
 
 
 def junit(report: Report) -> str:
-    """The document. Samples judged in one process are skipped, as in pass@k; a missing case has failed."""
+    """Return the document. Samples that pass@k leaves out are skipped; cases without a sample failed."""
     left_out = set(report.left_out)
-    several = Counter(verdict.id for verdict in report.verdicts)
+    sample_counts = Counter(verdict.id for verdict in report.verdicts)
     suite = Element("testsuite", name=_clean(f"{report.suite} {report.suite_version}"))
     seconds = 0.0
     for verdict in report.verdicts:
-        name = verdict.id if several[verdict.id] == 1 else f"{verdict.id} #{verdict.sample}"
+        name = verdict.id if sample_counts[verdict.id] == 1 else f"{verdict.id} #{verdict.sample}"
         case = SubElement(
             suite, "testcase", classname=_clean(report.suite), name=_clean(name), time=f"{verdict.wall_s:.3f}"
         )
@@ -44,16 +44,16 @@ def junit(report: Report) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _mark(case: Element, one: Verdict, *, left_out: bool) -> None:
-    detail = _clean(one.detail)
+def _mark(case: Element, verdict: Verdict, *, left_out: bool) -> None:
+    detail = _clean(verdict.detail)
     if left_out:
-        SubElement(case, "skipped", message=f"{one.verdict}, decided in the candidate's own process")
-    elif one.verdict == "infrastructure":
-        SubElement(case, "error", type=one.verdict, message=detail).text = detail
-    elif one.verdict != "passed":
+        SubElement(case, "skipped", message=f"{verdict.verdict}, decided in the candidate's own process")
+    elif verdict.verdict == "infrastructure":
+        SubElement(case, "error", type=verdict.verdict, message=detail).text = detail
+    elif verdict.verdict != "passed":
         SubElement(
-            case, "failure", type=one.verdict, message=detail
-        ).text = f"{one.verdict} ({one.strength}): {detail}"
+            case, "failure", type=verdict.verdict, message=detail
+        ).text = f"{verdict.verdict} ({verdict.strength}): {detail}"
 
 
 def _clean(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A report as Markdown for the summary of a CI job; text of models is escaped."""
+"""Write a report as Markdown for the summary of a CI job; text of models is escaped."""
 
 from collections.abc import Sequence
 
@@ -9,24 +9,27 @@ from benchmarks.stats.comparison import Comparison
 from benchmarks.stats.gate import Gate
 from coder.base.text.sanitize import count_of
 
-SHOWN = 100
-"""Most samples listed: a job's summary is limited."""
+MAX_SHOWN = 100
+"""List at most this many samples: the size of a job's summary is limited."""
 
 
 def markdown(report: Report, *, comparison: Comparison | None = None, gate: Gate | None = None) -> str:
-    """The document: gate result, scores, comparison, then the samples that didn't pass."""
+    """Return the document: gate result, scores, comparison, then the samples that didn't pass."""
     parts = [f"## {text(title(report))}"]
     if gate is not None:
         parts.append(_gate(gate))
     parts.append(_table(("", ""), [(name, text(value)) for name, value in [*scores(report), *facts(report)]]))
     if comparison is not None:
         parts.append(_comparison(comparison))
-    failed = [verdict for verdict in report.verdicts if verdict.verdict != "passed"]
-    if failed:
-        rows = [(text(item.id), str(item.sample), item.verdict, text(item.detail)) for item in failed[:SHOWN]]
-        more = f"\n\nand {len(failed) - SHOWN:,} more" if len(failed) > SHOWN else ""
+    failures = [verdict for verdict in report.verdicts if verdict.verdict != "passed"]
+    if failures:
+        rows = [
+            (text(item.id), str(item.sample), item.verdict, text(item.detail))
+            for item in failures[:MAX_SHOWN]
+        ]
+        note = f"\n\nand {len(failures) - MAX_SHOWN:,} more" if len(failures) > MAX_SHOWN else ""
         table = _table(("case", "sample", "verdict", "reason"), rows)
-        parts.append(_folded(f"{count_of(len(failed), 'sample')} not passed", table + more))
+        parts.append(_folded(f"{count_of(len(failures), 'sample')} not passed", table + note))
     return "\n\n".join(parts) + "\n"
 
 
@@ -35,15 +38,13 @@ def _gate(gate: Gate) -> str:
     return "\n".join(lines + [f"- {text(condition.sentence, width=600)}" for condition in gate.conditions])
 
 
-def _comparison(found: Comparison) -> str:
+def _comparison(result: Comparison) -> str:
+    p_value = p_text(result.p_value).replace("<", "&lt;")
     rows = [
-        ("before", share(found.before)),
-        ("after", share(found.after)),
-        ("difference", f"{points(found.difference)} (95 % {points_interval(found.interval)})"),
-        (
-            "test",
-            f"{p_text(found.p_value).replace('<', '&lt;')} ({found.method}, {count_of(found.cases, 'case')})",
-        ),
+        ("before", share(result.before)),
+        ("after", share(result.after)),
+        ("difference", f"{points(result.difference)} (95 % {points_interval(result.interval)})"),
+        ("test", f"{p_value} ({result.method}, {count_of(result.cases, 'case')})"),
     ]
     changes = [
         (
@@ -52,13 +53,13 @@ def _comparison(found: Comparison) -> str:
             f"{change.after.passed}/{change.after.samples}",
             change.kind,
         )
-        for change in found.changes[:SHOWN]
+        for change in result.changes[:MAX_SHOWN]
     ]
     table = _table(("compared", ""), rows)
     if not changes:
         return table
     return f"{table}\n\n" + _folded(
-        f"{count_of(len(found.changes), 'case')} changed",
+        f"{count_of(len(result.changes), 'case')} changed",
         _table(("case", "before", "after", "change"), changes),
     )
 

@@ -1,4 +1,4 @@
-"""One report, or several side by side, as one self-contained HTML page.
+"""Write one report, or several side by side, as one self-contained HTML page.
 
 Text of models and programs is escaped by the template, or is JSON that the page's script shows as text.
 A content security policy allows that script alone, by its hash, and loads nothing.
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _BUCKETS = 24
-_SHOWN = ("sample", "verdict", "strength", "detail", "output", "base", "cpu_s", "wall_s")
+_SHOWN_FIELDS = ("sample", "verdict", "strength", "detail", "output", "base", "cpu_s", "wall_s")
 MAX_CODE = 20_000
-"""Most characters shown of one answer."""
+"""Show at most this many characters of one answer."""
 MAX_ALL = 30 << 20
-"""Most characters of all answers: a browser must be able to open the page."""
+"""Show at most this many characters of all answers: a browser must be able to open the page."""
 Answers = Mapping[tuple[str, int], str]
-"""The text of each answer, by case and sample."""
+"""Text of each answer, by case and sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A score with its interval, and its cost in US dollars."""
+    """Point of a plot: a score with its interval and its cost in US dollars."""
 
     name: str
     score: float
@@ -47,24 +47,24 @@ class Point:
 
 
 def read_answers(path: Path, report: Report) -> Answers:
-    """The answers of a samples file that a report judged, shortened, up to the page's limit."""
-    wanted = {(verdict.id, verdict.sample) for verdict in report.verdicts}
-    found: dict[tuple[str, int], str] = {}
-    left = MAX_ALL
+    """Read the answers of a samples file that a report judged, shortened, up to the page's limit."""
+    sample_keys = {(verdict.id, verdict.sample) for verdict in report.verdicts}
+    answers: dict[tuple[str, int], str] = {}
+    characters_left = MAX_ALL
     for sample in read_samples(path, [*(verdict.id for verdict in report.verdicts), *report.missing]):
         text = sample.text if len(sample.text) <= MAX_CODE else f"{sample.text[:MAX_CODE]}\n… shortened"
-        if (sample.id, sample.sample) in wanted and left >= len(text):
-            found[sample.id, sample.sample] = text
-            left -= len(text)
-    return found
+        if (sample.id, sample.sample) in sample_keys and characters_left >= len(text):
+            answers[sample.id, sample.sample] = text
+            characters_left -= len(text)
+    return answers
 
 
 def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: Sequence[str] = ()) -> str:
-    """The page of reports over one suite; later ones are compared with the first.
+    """Return the page of reports over one suite; later reports are compared with the first.
 
     Args:
-        answers: of each report, to show the code of its samples.
-        names: of each report; by default its model, or its number.
+        answers: answers of each report, to show the code of samples.
+        names: name of each report; by default its model, or its number.
     """
     environment = _environment()
     first = reports[0]
@@ -73,16 +73,16 @@ def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: S
         "kind": dict(ChainMap(*(report.kinds for report in reports))),
         "difficulty": dict(ChainMap(*(report.difficulties for report in reports))),
     }
-    several = f"{first.suite}: {len(reports)} runs"
-    compared = compare_several(first, reports[1:]) if len(reports) > 1 else []
+    heading = f"{first.suite}: {len(reports)} runs"
+    comparisons = compare_several(first, reports[1:]) if len(reports) > 1 else []
     return environment.get_template("page.html.j2").render(
-        heading=figures.title(first) if len(reports) == 1 else several,
-        suite=f"{first.suite} {first.suite_version}" if len(reports) == 1 else several,
+        heading=figures.title(first) if len(reports) == 1 else heading,
+        suite=f"{first.suite} {first.suite_version}" if len(reports) == 1 else heading,
         names=list(names),
         runs=list(zip(names, reports, strict=True)),
-        comparisons=list(zip(names[1:], compared, strict=True)),
+        comparisons=list(zip(names[1:], comparisons, strict=True)),
         tables=[
-            (name.capitalize(), figures.grouped(reports, of))
+            (name.capitalize(), figures.group_rows(reports, of))
             for name, of in groups.items()
             if len({*of.values()}) > 1
         ],
@@ -93,13 +93,13 @@ def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: S
             "cases": _cases(reports, answers, groups),
             "costs": any(usage.cost_usd is not None for report in reports for usage in report.usage),
         },
-        style=_part("page.css"),
-        script=_part("page.js"),
+        style=_read_part("page.css"),
+        script=_read_part("page.js"),
     )
 
 
 def _environment() -> "Environment":
-    """Templates that escape every value. Raises UsageError if jinja2 is missing."""
+    """Return the environment of the templates, which escapes every value. Raises MissingExtra."""
     try:
         from jinja2 import Environment, PackageLoader
     except ImportError as error:
@@ -130,13 +130,13 @@ def _environment() -> "Environment":
 
 
 def _plots(reports: Sequence[Report], names: Sequence[str]) -> dict[str, object]:
-    scored = [
+    points = [
         Point(name, report.pass_at["1"] or 0.0, *(report.interval or (0.0, 0.0)), cost=report.cost_usd)
         for report, name in zip(reports, names, strict=True)
         if report.pass_at.get("1") is not None
     ]
     by_case = _case_points(reports[0]) if len(reports) == 1 else []
-    spent = by_case or [item for item in scored if item.cost is not None]
+    cost_points = by_case or [item for item in points if item.cost is not None]
     times = {
         "Time of the judging, by sample": [
             verdict.wall_s for report in reports for verdict in report.verdicts
@@ -144,9 +144,9 @@ def _plots(reports: Sequence[Report], names: Sequence[str]) -> dict[str, object]
         "Time of the answers, by sample": [usage.seconds for report in reports for usage in report.usage],
     }
     return {
-        "scored": scored,
+        "scored": points,
         "outcomes": [(name, one.outcomes) for name, one in zip(names, reports, strict=True) if one.outcomes],
-        "spent": spent if any(item.cost for item in spent) else [],
+        "spent": cost_points if any(item.cost for item in cost_points) else [],
         "spent_caption": "Cost against score" + (", a point a case" if by_case else ""),
         "across": "cost of the case's samples" if by_case else "cost of the run",
         "times": [(caption, *_histogram(seconds)) for caption, seconds in times.items() if any(seconds)],
@@ -163,14 +163,14 @@ def _case_points(report: Report) -> list[Point]:
 
 
 def _histogram(seconds: Sequence[float]) -> tuple[list[int], float]:
-    """Samples in each column, and the seconds at the right end."""
+    """Return the number of samples in each column, and the seconds at the right end."""
     top = _round_up(max(seconds))
     counts = Counter(min(_BUCKETS - 1, floor(second / top * _BUCKETS)) for second in seconds)
     return [counts[bucket] for bucket in range(_BUCKETS)], top
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 5 times a power of ten."""
+    """Round up to 1, 2 or 5 times a power of ten."""
     power = 10.0 ** floor(log10(value)) if value > 0 else 1.0
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
 
@@ -178,7 +178,7 @@ def _round_up(value: float) -> float:
 def _cases(
     reports: Sequence[Report], answers: Sequence[Answers], groups: Mapping[str, Mapping[str, str]]
 ) -> list[dict[str, object]]:
-    """Each case with its samples in each report."""
+    """Return each case with its samples in each report."""
     rows: dict[str, list[list[dict[str, object]]]] = {}
     for number, report in enumerate(reports):
         texts = answers[number] if number < len(answers) else {}
@@ -198,16 +198,16 @@ def _cases(
     ]
 
 
-def _sample(one: Verdict, answer: str | None, usage: SampleUsage | None) -> dict[str, object]:
-    known = one.model_dump(include=set(_SHOWN)) | {"code": answer}
+def _sample(verdict: Verdict, answer: str | None, usage: SampleUsage | None) -> dict[str, object]:
+    fields = verdict.model_dump(include=set(_SHOWN_FIELDS)) | {"code": answer}
     if usage is not None:
-        known |= {"seconds": usage.seconds, "cost": usage.cost_usd}
+        fields |= {"seconds": usage.seconds, "cost": usage.cost_usd}
     return {
         name: printable(value) if isinstance(value, str) else value
-        for name, value in known.items()
+        for name, value in fields.items()
         if value is not None
     }
 
 
-def _part(name: str) -> str:
+def _read_part(name: str) -> str:
     return files("benchmarks.reports").joinpath(name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Reports as lines and tables of a terminal: first the result, then the details."""
+"""Format reports as lines and tables for a terminal: first the result, then the details."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,34 +16,34 @@ from coder.store import SqliteLog
 from coder.store.run_list import RunSummary
 from sandbox.result import Value
 
-SHOWN = 10
-"""Most cases listed; the others are counted."""
+MAX_SHOWN = 10
+"""List at most this many cases; the others are only counted."""
 
 
-def report_blocks(report: Report, *, shown: int = SHOWN) -> list[Block]:
-    """A report: scores, facts, and the first samples that didn't pass."""
+def report_blocks(report: Report, *, max_shown: int = MAX_SHOWN) -> list[Block]:
+    """Return the blocks of a report: scores, facts, and the first samples that didn't pass."""
     rows = [(name, line(value)) for name, value in (*scores(report), *facts(report))]
-    failed = [verdict for verdict in report.verdicts if verdict.verdict != "passed"]
+    failures = [verdict for verdict in report.verdicts if verdict.verdict != "passed"]
     blocks: list[Block] = [line(title(report)), pairs(rows)]
-    if failed:
-        cells = [_sample_cells(item) for item in failed[:shown]]
+    if failures:
+        cells = [_sample_cells(item) for item in failures[:max_shown]]
         lines = [f"    {line('  '.join(row))}" for row in cells]
         blocks += ["  not passed", TextTable(_SAMPLE_COLUMNS, cells, indent=4, plain=lines)]
-        if len(failed) > shown:
-            blocks.append(f"    and {len(failed) - shown:,} more")
+        if len(failures) > max_shown:
+            blocks.append(f"    and {len(failures) - max_shown:,} more")
     return blocks
 
 
-def comparison_blocks(compared: Mapping[str, Comparison], *, shown: int = SHOWN) -> list[Block]:
-    """Comparisons by the names of their runs: the difference with its p-value, and what changed."""
+def comparison_blocks(comparisons: Mapping[str, Comparison], *, max_shown: int = MAX_SHOWN) -> list[Block]:
+    """Return the blocks of comparisons, by run name: difference, p-value, and changes."""
     rows, changes, lines = [], [], []
-    for name, found in compared.items():
-        shares = (share(found.before), share(found.after))
-        gains = (points(found.difference), points_interval(found.interval))
-        p = f"{p_text(_p_value(found)).removeprefix('p = ')} {found.method}"
+    for name, comparison in comparisons.items():
+        shares = (share(comparison.before), share(comparison.after))
+        gains = (points(comparison.difference), points_interval(comparison.interval))
+        p = f"{p_text(_p_value(comparison)).removeprefix('p = ')} {comparison.method}"
         rows.append((line(name), *shares, *(gain.removesuffix(" points") for gain in gains), p))
-        changes += [(line(name), *change) for change in _changes(found, shown)]
-        lines += _comparison_lines(found, name, shown)
+        changes += [(line(name), *change) for change in _changes(comparison, max_shown)]
+        lines += _comparison_lines(comparison, name, max_shown)
     return [TextTable(_COMPARED_COLUMNS, rows, plain=lines), TextTable(_CHANGE_COLUMNS, changes, plain=())]
 
 
@@ -54,49 +54,56 @@ _COMPARED_COLUMNS = (
 _CHANGE_COLUMNS = (Column("run"), Column("change", is_whole=True), Column("cases", wraps=True))
 
 
-def _p_value(found: Comparison) -> float:
-    return found.p_value if found.corrected_p is None else found.corrected_p
+def _p_value(comparison: Comparison) -> float:
+    return comparison.p_value if comparison.corrected_p is None else comparison.corrected_p
 
 
-def _changes(found: Comparison, shown: int) -> list[tuple[str, str]]:
-    """What changed, and in which cases."""
+def _changes(comparison: Comparison, max_shown: int) -> list[tuple[str, str]]:
+    """Return each kind of change with its cases."""
     changes: list[tuple[str, str]] = [
-        (kind, _named(found.named(kind), shown)) for kind in KINDS if found.named(kind)
+        (kind, _list_cases(comparison.named(kind), max_shown)) for kind in KINDS if comparison.named(kind)
     ]
-    if found.other:
-        changes.append(("differs in", line(", ".join(found.other))))
-    return changes if found.flaky is None else [*changes, ("flaky", _flaky(found, found.flaky, shown))]
+    if comparison.other:
+        changes.append(("differs in", line(", ".join(comparison.other))))
+    return (
+        changes
+        if comparison.flaky is None
+        else [*changes, ("flaky", _flaky_text(comparison, comparison.flaky, max_shown))]
+    )
 
 
-def _named(names: Sequence[str], shown: int) -> str:
-    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return line(f"{len(names)}: {', '.join(names[:shown])}{more}", width=400)
+def _list_cases(names: Sequence[str], max_shown: int) -> str:
+    note = f" and {len(names) - max_shown:,} more" if len(names) > max_shown else ""
+    return line(f"{len(names)}: {', '.join(names[:max_shown])}{note}", width=400)
 
 
-def _flaky(found: Comparison, names: Sequence[str], shown: int) -> str:
-    others = f"{len(names)} of {count_of(found.cases, 'case')} ({share(len(names) / found.cases)})"
-    return line(f"{others}{': ' if names else ''}{', '.join(names[:shown])}", width=400)
+def _flaky_text(comparison: Comparison, names: Sequence[str], max_shown: int) -> str:
+    counts = f"{len(names)} of {count_of(comparison.cases, 'case')} ({share(len(names) / comparison.cases)})"
+    return line(f"{counts}{': ' if names else ''}{', '.join(names[:max_shown])}", width=400)
 
 
-def _comparison_lines(found: Comparison, name: str, shown: int) -> list[str]:
-    """A comparison in a pipe."""
-    corrected = "" if found.corrected_p is None else ", corrected by Holm"
-    p, sure = p_text(_p_value(found)), points_interval(found.interval)
+def _comparison_lines(result: Comparison, name: str, max_shown: int) -> list[str]:
+    """Return the lines of a comparison for output to a pipe."""
+    correction = "" if result.corrected_p is None else ", corrected by Holm"
+    p, interval_text = p_text(_p_value(result)), points_interval(result.interval)
     lines = [
-        line(f"{name}: {share(found.before)} → {share(found.after)}  {points(found.difference)}"),
-        f"  {p} ({found.method}{corrected})  95 % {sure}",
+        line(f"{name}: {share(result.before)} → {share(result.after)}  {points(result.difference)}"),
+        f"  {p} ({result.method}{correction})  95 % {interval_text}",
     ]
-    lines += [f"  {kind:<10} {_named(found.named(kind), shown)}" for kind in KINDS if found.named(kind)]
-    if found.other:
-        lines.append(line(f"  they differ in more than the answers: {', '.join(found.other)}"))
-    if found.flaky is not None:
-        told = f"  the same answers judged again: other verdicts in {_flaky(found, found.flaky, shown)}"
-        lines.append(line(told, width=400))
+    lines += [
+        f"  {kind:<10} {_list_cases(result.named(kind), max_shown)}" for kind in KINDS if result.named(kind)
+    ]
+    if result.other:
+        lines.append(line(f"  they differ in more than the answers: {', '.join(result.other)}"))
+    if result.flaky is not None:
+        flaky = _flaky_text(result, result.flaky, max_shown)
+        note = f"  the same answers judged again: other verdicts in {flaky}"
+        lines.append(line(note, width=400))
     return lines
 
 
 def gate_blocks(gate: Gate) -> list[Block]:
-    """The gate's result, and each condition."""
+    """Return the blocks of a gate: the result, and each condition."""
     rows = [
         ("✓" if condition.passed else "✗", line(condition.sentence, width=400))
         for condition in gate.conditions
@@ -105,9 +112,9 @@ def gate_blocks(gate: Gate) -> list[Block]:
     return ["✓ passed" if gate.passed else "✗ not passed", TextTable(_SIGNED, rows, indent=2, plain=lines)]
 
 
-def suite_blocks(told: Mapping[str, str]) -> list[Block]:
-    """Suites available by name, with their descriptions."""
-    rows = [(name, line(told[name])) for name in sorted(told)]
+def suite_blocks(summaries: Mapping[str, str]) -> list[Block]:
+    """Return the blocks that list available suites with their descriptions."""
+    rows = [(name, line(summaries[name])) for name in sorted(summaries)]
     return [
         pairs(rows, indent=0),
         "",
@@ -116,11 +123,11 @@ def suite_blocks(told: Mapping[str, str]) -> list[Block]:
 
 
 class ListedBench(Value):
-    """One row of the list."""
+    """Row of the list of runs."""
 
     run: str
     state: str
-    """`done`, `cost` if the budget was used up, or `unfinished`."""
+    """`done`, `cost` if the budget is used up, or `unfinished`."""
     started: float
     """Seconds since the epoch."""
     samples: int
@@ -128,19 +135,21 @@ class ListedBench(Value):
     model: str | None
 
 
-async def listed(log: SqliteLog, *, limit: int | None) -> list[ListedBench]:
-    """Runs, newest first, at most `limit`."""
+async def list_runs(log: SqliteLog, *, limit: int | None) -> list[ListedBench]:
+    """Return at most `limit` runs, newest first."""
     rows = [_row(item) for item in await log.runs() if item.first.type == BenchStarted.type]
     return rows[:limit]
 
 
-def _row(one: RunSummary) -> ListedBench:
-    started, ended = BenchStarted.model_validate(one.first.body), one.last.type == BenchEnded.type
+def _row(summary: RunSummary) -> ListedBench:
+    started, ended = BenchStarted.model_validate(summary.first.body), summary.last.type == BenchEnded.type
     return ListedBench(
-        run=one.run,
-        state=BenchEnded.model_validate(one.last.body).reason if ended else "unfinished",
-        started=one.first.time,
-        samples=one.last.seq - 1 - ended if one.last.type in (BenchJudged.type, BenchEnded.type) else 0,
+        run=summary.run,
+        state=BenchEnded.model_validate(summary.last.body).reason if ended else "unfinished",
+        started=summary.first.time,
+        samples=summary.last.seq - 1 - ended
+        if summary.last.type in (BenchJudged.type, BenchEnded.type)
+        else 0,
         suite=started.suite,
         model=started.model,
     )
@@ -157,7 +166,7 @@ _RUN_COLUMNS = (
 
 
 def run_table(rows: Sequence[ListedBench]) -> TextTable:
-    """The list of runs."""
+    """Return the table of runs."""
     return TextTable(_RUN_COLUMNS, [_run_cells(row) for row in rows])
 
 
@@ -173,6 +182,10 @@ _SAMPLE_COLUMNS = (
 )
 
 
-def _sample_cells(one: Verdict) -> tuple[str, ...]:
-    weak = "" if one.strength == "strong" else f" ({one.strength})"
-    return (line(f"{one.id} #{one.sample}"), f"{one.verdict}{weak}", line(one.detail))
+def _sample_cells(verdict: Verdict) -> tuple[str, ...]:
+    strength_note = "" if verdict.strength == "strong" else f" ({verdict.strength})"
+    return (
+        line(f"{verdict.id} #{verdict.sample}"),
+        f"{verdict.verdict}{strength_note}",
+        line(verdict.detail),
+    )

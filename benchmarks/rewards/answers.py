@@ -1,4 +1,4 @@
-"""An answer of a model in training: the code in it, what judging found, and a case's tests one by one."""
+"""Handle answers of a model in training: extract code, hold results, and split a case into single tests."""
 
 import ast
 import re
@@ -16,32 +16,32 @@ _THOUGHTS = re.compile(r"\A(?:\s*<think>.*?(?:</think>|\Z)|.*</think>[ \t]*$)", 
 
 
 class JudgedAnswer(Value):
-    """What judging found."""
+    """Result of judging one answer."""
 
     verdict: Outcome
     strength: Strength
     reward: float | None
-    """1.0 for a pass, else 0.0 or its part of the tests; None if the machine kept it from being judged."""
+    """1.0 for a pass, else 0.0 or the share of passed tests; None if the machine couldn't judge."""
     tests_passed: int | None
     tests: int | None
-    """None unless tests were counted."""
+    """Number of tests; None unless tests were counted."""
     cpu_s: float
     detail: str
 
 
-def code_of(case: Case, text: str) -> str:
-    """The code in an answer: a chat's last fenced block, what follows the prompt, or all but thoughts."""
+def extract_answer_code(case: Case, text: str) -> str:
+    """Return the code in an answer: the last fenced block, a completion, or all text except thoughts."""
     text = _THOUGHTS.sub("", text, count=1)
     if isinstance(case, FunctionCase):
         return program_of(case, Sample(case.id, 0, "completion", text, ""), last=True)
-    fenced = find_blocks(text)
-    return fenced[-1].text if fenced else text
+    blocks = find_blocks(text)
+    return blocks[-1].text if blocks else text
 
 
-def single_tests(case: Case) -> Sequence[Case]:
-    """A case for each test: a run of a script, an assertion about the candidate; else the case itself.
+def split_tests(case: Case) -> Sequence[Case]:
+    """Return a case for each test: a run of a script, or an assertion about the candidate; else the case.
 
-    An assertion comes behind those before it, whether they hold or not, so that calls are counted together.
+    Earlier assertions run first, whether they hold or not, so that the number of calls is that of the case.
     """
     if isinstance(case, ScriptCase):
         return [case.model_copy(update={"runs": (run,)}) for run in case.runs]
@@ -65,14 +65,18 @@ def _assertions(source: str) -> Sequence[str]:
     )
     if check is None or not check.args.args:
         return [source]
-    counted, body, about = [], check.body, f"{check.args.args[0].arg}("
+    sources, body, call_start = [], check.body, f"{check.args.args[0].arg}("
     tests = [
-        statement for statement in body if "assert " in (text := ast.unparse(statement)) and about in text
+        statement
+        for statement in body
+        if "assert " in (text := ast.unparse(statement)) and call_start in text
     ]
-    passing = ast.ExceptHandler(ast.Name("Exception"), None, [ast.Pass()])
+    ignore_error = ast.ExceptHandler(ast.Name("Exception"), None, [ast.Pass()])
     for test in tests:
-        before = body[: body.index(test)]
-        tried = [ast.Try([item], [passing], [], []) if item in tests else item for item in before]
-        check.body = [*tried, test]
-        counted.append(ast.unparse(ast.fix_missing_locations(tree)))
-    return counted or [source]
+        earlier_statements = body[: body.index(test)]
+        guarded_statements = [
+            ast.Try([item], [ignore_error], [], []) if item in tests else item for item in earlier_statements
+        ]
+        check.body = [*guarded_statements, test]
+        sources.append(ast.unparse(ast.fix_missing_locations(tree)))
+    return sources or [source]

@@ -1,4 +1,4 @@
-"""Judge answers in several processes, where a machine has more processors than one process keeps busy."""
+"""Judge answers in several processes, if a machine has more processors than one process keeps busy."""
 
 import asyncio
 import os
@@ -17,16 +17,16 @@ from benchmarks.suite import Case, Suite
 from coder.base.errors import MachineError
 from sandbox import Limits, Program, Result
 
-CORES = 4
-"""Of one process: an answer needs 2.5 ms of its CPU, and 8 ms in sandboxes (`perf.rewards`)."""
+CORES_PER_PROCESS = 4
+"""Processors per process: an answer takes 2.5 ms CPU of it and 8 ms in sandboxes (`perf.rewards`)."""
 _LENGTH = struct.Struct("<Q")
-_END_S = 10.0
-"""For a process to close its sandboxes."""
+_MAX_END_S = 10.0
+"""Maximum time for a process to close its sandboxes, in seconds."""
 
 
 def processes_here() -> int:
-    """How many judging processes this machine has work for."""
-    return max(1, default_workers() // (2 * CORES))  # which has two for each processor
+    """Return how many judging processes this machine can keep busy."""
+    return max(1, default_workers() // (2 * CORES_PER_PROCESS))  # which has two for each processor
 
 
 @asynccontextmanager
@@ -36,23 +36,23 @@ async def open_judging(
     processes: int | None = None,
     **judging: Any,  # noqa: ANN401
 ) -> "AsyncIterator[JudgingService | JudgingProcesses]":
-    """Open what judges answers, for as long as the block lasts. Raises BackendMissing, of several later.
+    """Open a service or processes that judge answers. Raises BackendMissing (several processes: later).
 
     Args:
-        suite: its cases set the longest limits; others may be judged, too.
-        processes: None has as many as this machine has work for.
+        suite: suite whose cases set the longest limits; other cases may be judged, too.
+        processes: number of processes; None takes as many as the machine can keep busy.
         judging: options of `open_judge`.
     """
     if (count := processes or processes_here()) == 1:
         async with open_service(suite, **judging) as service:
             yield service
         return
-    async with JudgingProcesses(suite, count, judging) as several:
-        yield several
+    async with JudgingProcesses(suite, count, judging) as processes_service:
+        yield processes_service
 
 
 class JudgingProcesses:
-    """A `JudgingService` in each process, as `async with`. All answers to a case go to the same one."""
+    """Judges answers in several processes, as `async with`. All answers to a case go to one process."""
 
     def __init__(self, suite: Suite, count: int, judging: dict[str, Any]) -> None:
         self._stack = AsyncExitStack()
@@ -68,16 +68,16 @@ class JudgingProcesses:
 
     @property
     def slots(self) -> int:
-        """Answers at once, in all processes."""
+        """Maximum number of concurrent answers in all processes."""
         return default_workers()
 
     @property
     def usual_s(self) -> float:
-        """Wall time of a first try, on average."""
+        """Average wall time of a first try."""
         return sum(worker.usual_s for worker in self._workers) / len(self._workers)
 
     async def judge(self, asked: Sequence[tuple[Case, str]], **how: object) -> list[JudgedAnswer]:
-        """As `JudgingService.judge`. Raises MachineError: a process has ended twice."""
+        """Judge answers as `JudgingService.judge` does. Raises MachineError: a process has ended twice."""
         parts: dict[int, list[int]] = {}
         for at, (case, _) in enumerate(asked):
             parts.setdefault(crc32(case.id.encode()) % len(self._workers), []).append(at)
@@ -91,21 +91,21 @@ class JudgingProcesses:
         return [judged[at] for at in range(len(asked))]
 
     async def run(self, program: Program, limits: Limits, stdin: bytes) -> Result:
-        """As `JudgingService.run`. Raises MachineError: the process has ended."""
+        """Run a program as `JudgingService.run` does. Raises MachineError: the process has ended."""
         idle = min(self._workers, key=lambda worker: len(worker.waiting))
         result: Result = await idle.call("run", program, limits, stdin)
         return result
 
 
 class _Ended(MachineError):
-    """The process was killed, or has failed as a whole."""
+    """The judging process has ended before its answer."""
 
 
 class _Worker:
-    """One process, started by its first call."""
+    """Judging process that starts with its first call."""
 
     def __init__(self, suite: Suite, judging: dict[str, Any], count: int) -> None:
-        self._given = suite, judging, count
+        self._service_arguments = suite, judging, count
         self._starting = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -114,25 +114,25 @@ class _Worker:
         self.usual_s = 0.01
 
     async def judge(self, asked: list[tuple[Case, str]], **how: object) -> list[JudgedAnswer]:
-        """Judge in this process's service; if the process ends meanwhile, once more in a new one."""
+        """Judge in the process's service; if the process ends meanwhile, judge again in a new process."""
         try:
             judged: list[JudgedAnswer] = await self.call("judge", asked, **how)
         except _Ended:
             judged = await self.call("judge", asked, **how)
         return judged
 
-    async def call(self, name: str, *given: object, **how: object) -> Any:  # noqa: ANN401 - of the method
-        """The result of a method of its service; what it raises."""
+    async def call(self, name: str, *arguments: object, **keywords: object) -> Any:  # noqa: ANN401 - of the method
+        """Call a method of the process's service; return its result or raise its error."""
         async with self._starting:
             if self._reading is None or self._reading.done():
                 await self._start()
         assert self._process is not None
         assert self._process.stdin is not None
         self._number += 1
-        answered = self.waiting[self._number] = asyncio.get_running_loop().create_future()
+        future = self.waiting[self._number] = asyncio.get_running_loop().create_future()
         with suppress(ConnectionError):  # its reader says that it has ended
-            await _send(self._process.stdin, (self._number, name, given, how))
-        return await answered
+            await _send(self._process.stdin, (self._number, name, arguments, keywords))
+        return await future
 
     async def close(self) -> None:
         """End the process, with its sandboxes."""
@@ -141,7 +141,7 @@ class _Worker:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            async with asyncio.timeout(_END_S):
+            async with asyncio.timeout(_MAX_END_S):
                 await self._process.wait()
         except TimeoutError:
             self._process.kill()
@@ -158,24 +158,24 @@ class _Worker:
         assert self._process.stdin is not None
         self._reading = asyncio.create_task(self._read(self._process))
         with suppress(ConnectionError):
-            await _send(self._process.stdin, self._given)
+            await _send(self._process.stdin, self._service_arguments)
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         while (answer := await _receive(process.stdout)) is not None:
             number, self.usual_s, result, error = answer
-            answered = self.waiting.pop(number)
-            if answered.done():  # nobody waits any more
+            future = self.waiting.pop(number)
+            if future.done():  # nobody waits any more
                 continue
-            answered.set_exception(error) if error is not None else answered.set_result(result)
-        lost, self.waiting = self.waiting, {}
-        for answered in lost.values():
-            if not answered.done():
-                answered.set_exception(_Ended("A judging process has ended. Ask again."))
+            future.set_exception(error) if error is not None else future.set_result(result)
+        waiting, self.waiting = self.waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(_Ended("A judging process has ended. Ask again."))
 
 
 def serve() -> None:
-    """Answer calls from standard input until it ends; what programs of the suite print goes to stderr."""
+    """Answer calls from stdin until it ends; output of the suite's programs goes to stderr."""
     asyncio.run(_serve())
 
 
@@ -189,13 +189,13 @@ async def _serve() -> None:
     writer = asyncio.StreamWriter(transport, protocol, None, loop)
     suite, judging, count = await _receive(calls)
     async with open_service(suite, share=count, **judging) as service:
-        at_work = set[asyncio.Task[None]]()
+        tasks = set[asyncio.Task[None]]()
         while (call := await _receive(calls)) is not None:
-            at_work.add(task := asyncio.create_task(_answer(service, writer, *call)))
-            task.add_done_callback(at_work.discard)
-        for task in at_work:
+            tasks.add(task := asyncio.create_task(_answer(service, writer, *call)))
+            task.add_done_callback(tasks.discard)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*at_work, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _answer(
@@ -203,11 +203,11 @@ async def _answer(
     writer: asyncio.StreamWriter,
     number: int,
     name: str,
-    given: tuple[Any, ...],
-    how: dict[str, Any],
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
 ) -> None:
     try:
-        result, error = await getattr(service, name)(*given, **how), None
+        result, error = await getattr(service, name)(*arguments, **keywords), None
     except Exception as raised:  # noqa: BLE001 - the owner raises it
         result, error = None, _sendable(raised)
     with suppress(ConnectionError):
@@ -215,7 +215,7 @@ async def _answer(
 
 
 def _sendable(error: Exception) -> Exception:
-    """The same error, or its words where it can't be sent: whoever asked would wait for ever."""
+    """Return the error, or a MachineError with its text if it can't be pickled: the caller would hang."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # noqa: BLE001 - whatever its class makes of it

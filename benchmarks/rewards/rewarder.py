@@ -17,17 +17,17 @@ from coder.base.errors import MachineError, UsageError
 from sandbox.open import LoopThread
 
 Text = str | Sequence[Any]
-"""A text, or a chat's messages: mappings or objects with `content`."""
+"""Plain text, or messages of a chat: mappings or objects with `content`."""
 Texts = Sequence[Text]
 COLUMNS = ("task_id", "case", "case_id")
-"""Columns of a data set that name the case. Others, as `id` and `answer`, hold row numbers and results."""
+"""Columns of a data set that name the case. Other columns such as `id` hold row numbers or results."""
 
 
 class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
-    """Rewards answers to a suite's cases: 1.0 for a pass, else 0.0, or the part of the tests that pass.
+    """Rewards answers to a suite's cases: 1.0 for a pass, else 0.0 or the share of passed tests.
 
-    Opens its sandboxes with the first answer; they end with the block, or with the process. A pickled copy
-    opens its own, and so does a forked process.
+    The first answer opens sandboxes, which end with the block or with the process. A pickled copy and a
+    forked process open sandboxes of their own.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
     ) -> None:
         """Load a suite by its name, file or folder. Raises UsageError.
 
-        `partial`, `slow_s`: of `JudgingService.judge`; `options`: of `open_judging`.
+        `partial` and `slow_s` are passed to `JudgingService.judge`, `options` to `open_judging`.
         """
         self.__name__ = "coder_tests_passed" if partial else "coder_passed"
         self.suite = suite if isinstance(suite, Suite) else load_suite(suite)
-        self._how: dict[str, Any] = {"partial": partial, "slow_s": slow_s}
+        self._judging_options: dict[str, Any] = {"partial": partial, "slow_s": slow_s}
         self._options = options
         self._cases = {case.id: case for case in self.suite.cases}
         self._by_prompt: dict[str, set[str]] = {}
@@ -58,10 +58,10 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
         self._service: JudgingService | JudgingProcesses | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return functools.partial(Rewarder, self.suite, **self._how, **self._options), ()
+        return functools.partial(Rewarder, self.suite, **self._judging_options, **self._options), ()
 
     def __exit__(self, *error: object) -> None:
-        """Close the sandboxes; the next answer opens others."""
+        """Close the sandboxes; the next answer opens new sandboxes."""
         self._leave_parent()
         with self._lock:
             if self._service is not None:
@@ -70,56 +70,58 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
                 self._thread.__exit__()
 
     def __call__(self, prompts: Texts, completions: Texts, **columns: object) -> list[float | None]:
-        """Rewards of a batch, as TRL's GRPOTrainer asks for them; None for an answer to no known case.
+        """Return the rewards of a batch, as TRL's GRPOTrainer expects; None for an answer to no known case.
 
-        Blocks until all are judged. Raises BackendMissing: there is no sandbox on this machine; UsageError:
-        a column has another length.
+        Blocks until all answers are judged. Raises BackendMissing: there is no sandbox on this machine;
+        UsageError: a column has another length than the prompts.
         """
-        named = {name: given for name in COLUMNS if _is_column(given := columns.get(name))}
-        for name, given in {"completions": completions, **named}.items():
-            if len(given) != len(prompts):
+        id_columns = {name: column for name in COLUMNS if _is_column(column := columns.get(name))}
+        for name, column in {"completions": completions, **id_columns}.items():
+            if len(column) != len(prompts):
                 raise UsageError(
-                    f"`{name}` has {len(given)} rows, `prompts` has {len(prompts)}. Give one for each."
+                    f"`{name}` has {len(column)} rows, `prompts` has {len(prompts)}. Give one for each."
                 )
         cases = [
-            self._case(prompt, {name: given[row] for name, given in named.items()})
+            self._case(prompt, {name: column[row] for name, column in id_columns.items()})
             for row, prompt in enumerate(prompts)
         ]
         rows = zip(cases, completions, strict=True)
-        known = [(case, text_of(completion)) for case, completion in rows if case is not None]
+        answers = [(case, last_text(completion)) for case, completion in rows if case is not None]
         service = self._open()
-        judged = iter(self._thread.waiting(service.judge)(known, **self._how))
+        judged = iter(self._thread.waiting(service.judge)(answers, **self._judging_options))
         return [None if case is None else next(judged).reward for case in cases]
 
     async def score(
         self, completion: Text, answer: object = "", info: object = (), prompt: Text = ""
     ) -> float:
-        """Reward of one answer, as a function of a verifiers `Rubric`, or called in a task's `@reward`.
+        """Return the reward of one answer, as a function of a verifiers `Rubric` or in a task's `@reward`.
 
-        `answer` names the case where `prompt` and `info` name none. Raises UsageError: nothing does, or they
-        differ; MachineError: it couldn't be judged.
+        `answer` names the case if `prompt` and `info` name none. Raises UsageError: no argument names a case,
+        or they name different cases; MachineError: the answer couldn't be judged.
         """
-        named = {name: info[name] for name in COLUMNS if name in info} if isinstance(info, Mapping) else {}
-        if (case := self._case(prompt, named, answer)) is None:
+        id_columns = (
+            {name: info[name] for name in COLUMNS if name in info} if isinstance(info, Mapping) else {}
+        )
+        if (case := self._case(prompt, id_columns, answer)) is None:
             raise UsageError(f"Give one case's id of the suite {self.suite.name} as `answer` or in `info`.")
         service = await asyncio.to_thread(self._open)
-        judging = service.judge([(case, text_of(completion))], **self._how)
-        beside = asyncio.run_coroutine_threadsafe(judging, self._thread.loop)
-        (judged,) = await asyncio.wrap_future(beside)
+        judging = service.judge([(case, last_text(completion))], **self._judging_options)
+        judging_future = asyncio.run_coroutine_threadsafe(judging, self._thread.loop)
+        (judged,) = await asyncio.wrap_future(judging_future)
         if judged.reward is None:
             raise MachineError(f"{case.id} couldn't be judged: {judged.detail}")
         return judged.reward
 
-    def _case(self, prompt: Text, named: Mapping[str, object], otherwise: object = "") -> Case | None:
-        """The one case that a prompt and each column of a row stand for; None where they differ."""
-        ids = [{str(value)} for value in named.values() if str(value) in self._cases]
-        if asked := self._by_prompt.get(text_of(prompt).strip()):
-            ids.append(asked)
-        agreed = set.intersection(*ids or [{str(otherwise)}])
-        return self._cases.get(agreed.pop()) if len(agreed) == 1 else None
+    def _case(self, prompt: Text, id_columns: Mapping[str, object], default_id: object = "") -> Case | None:
+        """Return the case that a prompt and the columns of a row name; None if they name different cases."""
+        ids = [{str(value)} for value in id_columns.values() if str(value) in self._cases]
+        if prompt_ids := self._by_prompt.get(last_text(prompt).strip()):
+            ids.append(prompt_ids)
+        common_ids = set.intersection(*ids or [{str(default_id)}])
+        return self._cases.get(common_ids.pop()) if len(common_ids) == 1 else None
 
     def _leave_parent(self) -> None:
-        """In a forked process: leave the parent's sandboxes to it, whose thread isn't here."""
+        """In a forked process, which lacks the parent's thread: leave the sandboxes to the parent."""
         if self._process != os.getpid():
             self._inherited = self.__dict__.copy()  # kept: what is collected would end the parent's processes
             self._begin()
@@ -134,11 +136,11 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
             return self._service
 
 
-def text_of(given: object) -> str:
-    """A text, or the text of a chat's last message, whose content may be in parts; "" for anything else."""
-    if isinstance(given, str):
-        return given
-    last = given[-1] if isinstance(given, Sequence) and given else None
+def last_text(message: object) -> str:
+    """Return a text, or the text of a chat's last message, which may be in parts; "" for any other value."""
+    if isinstance(message, str):
+        return message
+    last = message[-1] if isinstance(message, Sequence) and message else None
     content = last.get("content") if isinstance(last, Mapping) else getattr(last, "content", last)
     if isinstance(content, str):
         return content
@@ -147,5 +149,5 @@ def text_of(given: object) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def _is_column(given: object) -> TypeGuard[Sequence[object]]:
-    return isinstance(given, Sequence) and not isinstance(given, str)
+def _is_column(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, Sequence) and not isinstance(value, str)

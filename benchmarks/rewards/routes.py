@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, Field
 
-from benchmarks.rewards.answers import JudgedAnswer, code_of
+from benchmarks.rewards.answers import JudgedAnswer, extract_answer_code
 from benchmarks.rewards.processes import JudgingProcesses, open_judging
 from benchmarks.rewards.service import JudgingService
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
@@ -26,11 +26,11 @@ from coder.platform.server.problems import Problem
 from coder.platform.server.serving import Serving, require_scope
 from sandbox import Command, Limits, Program, PythonCode, Result
 
-_MOST_S = 30.0
-"""CPU seconds of an answer; longer limits are cut to this."""
-_LONGEST = ScriptCase(id="longest", prompt="", timeout_s=_MOST_S, runs=(ScriptRun(stdout=""),))
-_MOST_WAITING = 4096
-"""Answers, and programs, that may wait; one request may have more."""
+_MAX_CPU_S = 30.0
+"""Maximum CPU seconds of an answer; longer limits are reduced to this."""
+_LONGEST = ScriptCase(id="longest", prompt="", timeout_s=_MAX_CPU_S, runs=(ScriptRun(stdout=""),))
+_MAX_WAITING = 4096
+"""Maximum number of waiting answers, and of waiting programs; a single request may have more."""
 _load = functools.cache(load_suite)
 Text = Annotated[str, Field(max_length=1 << 20)]
 
@@ -73,7 +73,7 @@ class _Judging:
         self._waiting = Counter[str]()
 
     async def service(self) -> JudgingService | JudgingProcesses:
-        """The service, opened by the first request."""
+        """Return the service, which the first request opens."""
         async with self._lock:
             if self._service is None:
                 opening = open_judging(
@@ -86,9 +86,9 @@ class _Judging:
             return self._service
 
     async def judge(self, case: Case, answers: list[str], **how: Any) -> list[JudgedAnswer]:  # noqa: ANN401
-        """Judge answers to a case. Raises Problem: too many wait."""
+        """Judge answers to a case. Raises Problem: too many answers wait."""
         key = hashlib.sha256(case.model_dump_json().encode()).hexdigest()  # ids of suites may be alike
-        update = {"id": key, "timeout_s": min(case.timeout_s, _MOST_S), "wall_s": None}
+        update = {"id": key, "timeout_s": min(case.timeout_s, _MAX_CPU_S), "wall_s": None}
         asked = [(case.model_copy(update=update), answer) for answer in answers]
         service = await self.service()
         with self._room("answers", len(asked), service.usual_s / service.slots):
@@ -98,10 +98,10 @@ class _Judging:
                 raise UsageError("The case is nested too deeply to be read.") from error
 
     async def run(self, program: Program, asked: RunCode) -> Result:
-        """Run a program. Raises Problem: too many wait."""
-        seconds = min(asked.run_timeout, _MOST_S)
-        most_mb = self._settings.memory
-        memory_mb = max(16, min(asked.memory_limit_MB, most_mb)) if asked.memory_limit_MB > 0 else most_mb
+        """Run a program. Raises Problem: too many programs wait."""
+        seconds = min(asked.run_timeout, _MAX_CPU_S)
+        max_mb = self._settings.memory
+        memory_mb = max(16, min(asked.memory_limit_MB, max_mb)) if asked.memory_limit_MB > 0 else max_mb
         limits = Limits(cpu_s=seconds, wall_s=seconds, memory_mb=memory_mb)
         service = await self.service()
         with self._room("programs", 1, seconds / service.slots):
@@ -109,12 +109,12 @@ class _Judging:
 
     @contextmanager
     def _room(self, queue: str, count: int, usual_s: float) -> Iterator[None]:
-        """Count some as waiting, each `usual_s` of all slots. Raises Problem: too many wait."""
+        """Count items as waiting, each for `usual_s` of all slots. Raises Problem: the queue is full."""
         waiting = self._waiting[queue]
-        if waiting and waiting + count > _MOST_WAITING:
-            why, later = f"{waiting:,} wait before it.", str(math.ceil(waiting * usual_s))
-            further = "Send it again after Retry-After."
-            raise Problem(429, "The queue is full.", why, further, Retry_After=later)
+        if waiting and waiting + count > _MAX_WAITING:
+            detail, retry_after = f"{waiting:,} wait before it.", str(math.ceil(waiting * usual_s))
+            advice = "Send it again after Retry-After."
+            raise Problem(429, "The queue is full.", detail, advice, Retry_After=retry_after)
         self._waiting[queue] += count
         try:
             yield
@@ -123,16 +123,16 @@ class _Judging:
 
 
 async def _case(suite: str, case: str) -> Case:
-    """A case of an installed suite, never of a path. Raises UsageError: there is none."""
+    """Return a case of an installed suite, never of a path. Raises UsageError: there is no such case."""
     cases = (await asyncio.to_thread(_load, suite)).cases if suite in suite_names() else ()
-    found = next((item for item in cases if item.id == case), None)
-    if not isinstance(found, FunctionCase | ScriptCase):
+    named_case = next((item for item in cases if item.id == case), None)
+    if not isinstance(named_case, FunctionCase | ScriptCase):
         raise UsageError(f"No installed suite {suite!r} has a function or a script {case!r}.")
-    return found
+    return named_case
 
 
 def routes(serving: Serving) -> APIRouter:
-    """The routes; each needs the scope `run`."""
+    """Return the router; each route needs the scope `run`."""
     judging = _Judging(serving)
 
     @asynccontextmanager
@@ -154,19 +154,19 @@ def routes(serving: Serving) -> APIRouter:
         """Run a program in Python or bash, alone."""
         check_text(asked.code, asked.stdin)
         bash = Command(argv=("bash", "-c", asked.code))
-        ways: dict[str, Program] = {"python": PythonCode(source=asked.code), "bash": bash}
-        if asked.language not in ways:
-            return _outcome("SandboxError", f"{asked.language!r} isn't run here, but: {', '.join(ways)}.")
-        ended = await judging.run(ways[asked.language], asked)
-        late = ended.killed_by in ("wall", "cpu")
+        programs: dict[str, Program] = {"python": PythonCode(source=asked.code), "bash": bash}
+        if asked.language not in programs:
+            return _outcome("SandboxError", f"{asked.language!r} isn't run here, but: {', '.join(programs)}.")
+        run_result = await judging.run(programs[asked.language], asked)
+        is_late = run_result.killed_by in ("wall", "cpu")
         result = {
-            "status": "TimeLimitExceeded" if late else "Finished",
-            "execution_time": ended.wall_s,
-            "return_code": ended.exit_code if ended.signal is None else -ended.signal,
-            "stdout": ended.stdout,
-            "stderr": ended.stderr,
+            "status": "TimeLimitExceeded" if is_late else "Finished",
+            "execution_time": run_result.wall_s,
+            "return_code": run_result.exit_code if run_result.signal is None else -run_result.signal,
+            "stdout": run_result.stdout,
+            "stderr": run_result.stderr,
         }
-        return _outcome("Success" if ended.ok else "Failed", "", result)
+        return _outcome("Success" if run_result.ok else "Failed", "", result)
 
     @router.post("/submit")
     async def submit(asked: Submission) -> dict[str, object]:
@@ -175,7 +175,7 @@ def routes(serving: Serving) -> APIRouter:
         (judged,) = await judging.judge(case, [asked.completion])
         passed = judged.verdict == "passed"
         tests = [{"passed": passed, "exec_info": _outcome("Success" if passed else "Failed", judged.detail)}]
-        code = code_of(case, asked.completion)
+        code = extract_answer_code(case, asked.completion)
         return {"id": asked.id, "accepted": passed, "extracted_code": code, "tests": tests}
 
     return router

@@ -1,4 +1,4 @@
-"""One start of a benchmark run: its log, lease, judge and jobs; returns a report."""
+"""Start or continue a benchmark run, with its log, lease, judge and jobs, and return a report."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.report import Report, Times, differing
+from benchmarks.report import Report, Times, differing_digests
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.runner import SampleJob, run_jobs
@@ -26,11 +26,11 @@ from coder.models.shared_budget import SharedBudget
 from coder.run.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
 
-_SOLUTION = ("task_id", "solution")
+_SOLUTION_FIELDS = ("task_id", "solution")
 
 
 def open_log() -> SqliteLog:
-    """The log of benchmarks, separate from other runs, which they would flood."""
+    """Open the log of benchmarks, which is separate from the log of other runs because of its size."""
     return SqliteLog(data_folder(os.environ) / "bench")
 
 
@@ -41,23 +41,23 @@ class BenchSession:
     suite: Suite
     settings: Settings
     workers: int | None
-    """Samples at once; None chooses by machine and model."""
+    """Number of concurrent samples; None chooses by machine and model."""
     purse: SharedBudget | None = None
-    """Budget of all attempts, over all starts."""
+    """Budget of all attempts, over all starts of the run."""
     independent: bool = True
-    """Samples are independent and identically distributed, as pass@k requires."""
+    """Whether samples are independent and identically distributed, as pass@k requires."""
     greedy: bool = False
     include_weaker: bool = False
     command: str = "run"
-    """The `coder bench` command that continues it."""
+    """Command of `coder bench` that continues the run."""
     resume: str | None = None
-    """The run to continue; None begins another."""
+    """Run to continue; None begins a new run."""
     run: str = field(init=False)
     logged: bool = False
-    """The log contains the run, so it can be resumed."""
+    """Whether the log contains the run, so that the run can be resumed."""
 
     def __post_init__(self) -> None:
-        """Take a new id unless a run is continued."""
+        """Create a run id unless a run is continued."""
         self.run = self.resume or new_run_id().replace("run_", "bench_", 1)
 
     async def work(
@@ -68,14 +68,14 @@ class BenchSession:
         progress: SampleProgress,
         answers: Path | None = None,
     ) -> tuple[Report, str]:
-        """Do the remaining jobs; the report of all judged samples, and why the run ended."""
+        """Do the remaining jobs; return the report of all judged samples, and why the run ended."""
         began = time.time()
         async with AsyncExitStack() as stack:
             token = await stack.enter_async_context(log.lease(self.run))
             record = RunLog(self.run, log, token=token)
             if self.resume is not None:
                 await record.load()
-                _require_same(self.run, record.started, started)
+                _require_equal_digests(self.run, record.started, started)
             else:
                 await record.begin(started)
             if self.purse is not None:
@@ -102,11 +102,11 @@ class BenchSession:
     def _report(self, record: RunLog, started: BenchStarted, judge: Judge, *, began: float) -> Report:
         assert record.started is not None
         command = record.started.parameters.get("command")  # of the first start
-        own = {name: value for name, value in started.digests.items() if name != "suite"}
+        digests_of_run = {name: value for name, value in started.digests.items() if name != "suite"}
         return make_report(
             self.suite,
             record.verdicts,
-            digests=own | ({"image": image} if (image := judge.places.image) is not None else {}),
+            digests=digests_of_run | ({"image": image} if (image := judge.places.image) is not None else {}),
             model=started.model,
             command=None if command is None else str(command),
             isolation=judge.places.isolation,
@@ -123,7 +123,7 @@ class BenchSession:
 
 @asynccontextmanager
 async def judge_for(suite: Suite, settings: Settings) -> AsyncIterator[Judge]:
-    """Open a judge by the settings; missing packages are named on stderr."""
+    """Open a judge according to the settings; print missing packages to stderr."""
     async with open_judge(
         suite,
         backend=settings.sandbox,
@@ -132,55 +132,64 @@ async def judge_for(suite: Suite, settings: Settings) -> AsyncIterator[Judge]:
         image=settings.image,
         cache=data_folder(os.environ) / "bench" / "modes",
     ) as judge:
-        if lacking := await judge.lacking(suite):
-            named = ", ".join(f"{name} (for {count_of(count, 'case')})" for name, count in lacking.items())
-            told = f"The interpreter that runs the tests lacks {named}. Install it, or name another: --python"
-            print(told, file=sys.stderr, flush=True)
+        if missing := await judge.lacking(suite):
+            packages = ", ".join(f"{name} (for {count_of(count, 'case')})" for name, count in missing.items())
+            message = (
+                f"The interpreter that runs the tests lacks {packages}. Install it, or name another: --python"
+            )
+            print(message, file=sys.stderr, flush=True)
         yield judge
 
 
 def default_workers(model: str | None = None) -> int:
-    """Default number of samples at once; two for a local model, which answers one at a time."""
+    """Return the default number of concurrent samples; two for a local model, which answers one at a time."""
     if model is not None and model.startswith("local/"):
         return 2
     return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
 
 
-def earlier(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
-    """The first event of a run to continue. Raises UsageError if it can't be continued."""
+def load_first_start(log: SqliteLog, run: str, *, command: str) -> BenchStarted:
+    """Return the first event of a run to continue. Raises UsageError if the run can't be continued."""
     record = RunLog(run, log, token=0)
     asyncio.run(record.load())
     assert record.started is not None
-    began = "grade" if "samples" in record.started.parameters else "run"
-    if began != command:
+    first_command = "grade" if "samples" in record.started.parameters else "run"
+    if first_command != command:
         raise UsageError(
             f"{run} was begun by another command. "
-            f"Continue it with: {own_command()} bench {began} --resume {run}"
+            f"Continue it with: {own_command()} bench {first_command} --resume {run}"
         )
     return record.started
 
 
-def digests(suite: Suite, more: Mapping[str, str]) -> dict[str, str]:
-    """Digests of everything that determines a run's results."""
-    return {"suite": suite.digest, "judge": judge_digest(), **more}
+def digests(suite: Suite, other_digests: Mapping[str, str]) -> dict[str, str]:
+    """Return the digests of everything that determines a run's results."""
+    return {"suite": suite.digest, "judge": judge_digest(), **other_digests}
 
 
-def _require_same(run: str, before: BenchStarted | None, now: BenchStarted) -> None:
-    assert before is not None
-    if changed := differing(before.digests, now.digests):
+def _require_equal_digests(run: str, first_start: BenchStarted | None, new_start: BenchStarted) -> None:
+    assert first_start is not None
+    if changes := differing_digests(first_start.digests, new_start.digests):
         raise UsageError(
-            f"{run} can't be continued: the {', '.join(changed)} changed since it began.\n"
+            f"{run} can't be continued: the {', '.join(changes)} changed since it began.\n"
             "Its flags are kept and need not be given again; its files must not change."
         )
 
 
 async def write_answers(path: Path, suite: Suite, log: RunLog) -> None:
-    """Write a line for each answer, ordered by suite, then sample."""
-    order = {case.id: number for number, case in enumerate(suite.cases)}
-    patches = {case.id for case in suite.cases if isinstance(case, RepositoryCase)}
-    places = [((order[one.verdict.id], one.verdict.sample), seq) async for seq, one in log.samples()]
+    """Write a line for each answer, in the order of cases in the suite, then of samples."""
+    order = {case_field.id: number for number, case_field in enumerate(suite.cases)}
+    patches = {case_field.id for case_field in suite.cases if isinstance(case_field, RepositoryCase)}
+    positions = [
+        ((order[judged.verdict.id], judged.verdict.sample), seq) async for seq, judged in log.samples()
+    ]
     with replacing(path) as file:
-        for _, seq in sorted(places):
-            one = await log.sample(seq)
-            case, answer = ("instance_id", "model_patch") if one.verdict.id in patches else _SOLUTION
-            file.write(json.dumps({case: one.verdict.id, answer: one.text or ""}) + "\n")
+        for _, seq in sorted(positions):
+            logged_sample = await log.sample(seq)
+            case_field, answer_field = (
+                ("instance_id", "model_patch") if logged_sample.verdict.id in patches else _SOLUTION_FIELDS
+            )
+            file.write(
+                json.dumps({case_field: logged_sample.verdict.id, answer_field: logged_sample.text or ""})
+                + "\n"
+            )

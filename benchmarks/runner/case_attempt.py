@@ -1,4 +1,4 @@
-"""An attempt: the visible part of a case, and the solver's answer."""
+"""Define an attempt: the visible part of a case, and the solver's answer."""
 
 from collections.abc import Awaitable
 from typing import Literal, Protocol
@@ -11,7 +11,7 @@ from sandbox.result import Value
 
 
 class VisibleCase(Value):
-    """A case without hidden tests and canonical answer, for a solver."""
+    """Case without hidden tests and canonical answer, as a solver sees the case."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -24,36 +24,36 @@ class VisibleCase(Value):
     files: dict[str, bytes] = Field(default_factory=dict)
 
 
-def shown(case: Case) -> VisibleCase:
-    """The visible part of a case; everything else stays with the judge."""
-    seen = VisibleCase(id=case.id, kind=case.kind, prompt=case.prompt)
+def visible_part(case: Case) -> VisibleCase:
+    """Return the visible part of a case; only the judge has the other parts."""
+    visible_case = VisibleCase(id=case.id, kind=case.kind, prompt=case.prompt)
     match case:
         case FunctionCase():
-            return seen.model_copy(update={"entry_point": case.entry_point, "visible": case.visible})
+            return visible_case.model_copy(update={"entry_point": case.entry_point, "visible": case.visible})
         case ScriptCase():
-            return seen.model_copy(update={"runs": case.visible})
+            return visible_case.model_copy(update={"runs": case.visible})
         case RepositoryCase():
-            return seen.model_copy(update={"files": case.files})
+            return visible_case.model_copy(update={"files": case.files})
 
 
 class CaseAttempt(Value):
-    """One answer, and its cost."""
+    """Answer of a solver, and its cost."""
 
     text: str = ""
-    """A whole module, a script, or a unified diff."""
+    """Answer: a whole module, a script, or a unified diff."""
     error: str | None = None
-    """Why there is no answer: the solver failed. Judged as an empty one."""
+    """Reason why the solver failed; the attempt is judged as an empty answer."""
     unpaid: bool = False
-    """The remaining budget didn't cover a single call: no attempt was made, and none is judged."""
+    """Whether the remaining budget didn't cover a single call: no attempt was made, and none is judged."""
     exit_code: int = 0
-    """Exit code of the failure: 4 for the model, 5 for the machine. Several in a row end the run."""
+    """Exit code of the failure: 4 for the model, 5 for the machine. Consecutive failures end the run."""
     run_id: str | None = None
     usage: SampleUsage | None = None
     """None if no call was made."""
 
 
 class Solver(Protocol):
-    """Answers cases: any callable of this shape."""
+    """Protocol for callables that answer cases."""
 
     def __call__(self, case: VisibleCase, *, sample: int, seed: int) -> Awaitable[CaseAttempt]:
-        """Attempt a case; the seed is the same for the same run and sample."""
+        """Attempt a case; the seed depends only on run, case and sample."""

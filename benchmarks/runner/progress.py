@@ -11,29 +11,29 @@ from coder.show.styling import is_styled, progress_bar
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-_MOVING_S, _STANDING_S = 0.2, 30.0
+_BAR_INTERVAL_S, _LINE_INTERVAL_S = 0.2, 30.0
 
 
 class SampleProgress:
-    """Counts samples or cases; shows number, rate, cost, and remaining time."""
+    """Counts samples or cases, and shows number, rate, cost and remaining time."""
 
     def __init__(self, total: int, *, quiet: bool = False, out: TextIO | None = None) -> None:
         self._total, self._quiet, self._out = total, quiet, out or sys.stderr
-        self._began = self._shown = time.monotonic()
-        self._earlier = self.done = self.passed = 0
+        self._began = self._last_shown = time.monotonic()
+        self._done_before = self.done = self.passed = 0
         self._bar: Bar | None = None
-        """Shown on a terminal."""
+        """Progress bar on a terminal; None elsewhere."""
         self.cost_usd = 0.0
 
     def begin(self, log: RunLog) -> None:
-        """Print the run's id, for a resume; samples in the log count as done."""
-        self._earlier = self.done = len(log.verdicts)
+        """Print the run's id, which a resume needs; samples in the log count as done."""
+        self._done_before = self.done = len(log.verdicts)
         self.passed = sum(verdict.verdict == "passed" for verdict in log.verdicts)
         self.cost_usd = sum(usage.cost_usd or 0.0 for usage in log.usage)
-        self._began = self._shown = time.monotonic()
-        by = f" by {log.started.model}" if log.started is not None and log.started.model else ""
-        before = f", {self.done:,} of them done before" if self.done else ""
-        self._say(f"{log.run}: {count_of(self._total, 'sample')}{by}{before}\n")
+        self._began = self._last_shown = time.monotonic()
+        model_text = f" by {log.started.model}" if log.started is not None and log.started.model else ""
+        done_text = f", {self.done:,} of them done before" if self.done else ""
+        self._write(f"{log.run}: {count_of(self._total, 'sample')}{model_text}{done_text}\n")
         self.start()
 
     def start(self) -> None:
@@ -43,7 +43,7 @@ class SampleProgress:
             self._bar.start()
 
     def count(self, judged: BenchJudged) -> None:
-        """Count one more sample."""
+        """Count another sample."""
         self.passed += judged.verdict.verdict == "passed"
         if judged.usage is not None:
             self.cost_usd += judged.usage.cost_usd or 0.0
@@ -51,42 +51,42 @@ class SampleProgress:
         self.advance(f"passed {self.passed:,}  ", cost)
 
     def advance(self, before: str = "", after: str = "") -> None:
-        """Count one more step.
+        """Count another step.
 
         Args:
-            before: what stands before the rate.
-            after: what stands behind it.
+            before: text before the rate.
+            after: text after the rate.
         """
         self.done += 1
         now = time.monotonic()
-        if now - self._shown < (_MOVING_S if self._bar is not None else _STANDING_S):
+        if now - self._last_shown < (_BAR_INTERVAL_S if self._bar is not None else _LINE_INTERVAL_S):
             return
-        self._shown = now
+        self._last_shown = now
         facts = f"{before}{_speed(self.rate)}{after}"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self.done, description=facts, refresh=True)
             return
-        left = _time((self._total - self.done) / max(self.rate, 1e-9))
-        self._say(f"{self.done:,}/{self._total:,}  {facts}  {left} left\n")
+        time_left = _time((self._total - self.done) / max(self.rate, 1e-9))
+        self._write(f"{self.done:,}/{self._total:,}  {facts}  {time_left} left\n")
 
     @property
     def rate(self) -> float:
         """Samples per second since this start."""
-        return (self.done - self._earlier) / max(time.monotonic() - self._began, 1e-9)
+        return (self.done - self._done_before) / max(time.monotonic() - self._began, 1e-9)
 
     def end(self) -> None:
-        """Finish the line with the rate."""
+        """Stop, and print the number of samples, the time and the rate."""
         self.stop()
-        done = count_of(self.done - self._earlier, "sample")
-        self._say(f"{done} in {_time(time.monotonic() - self._began)}, {_speed(self.rate)}\n")
+        done = count_of(self.done - self._done_before, "sample")
+        self._write(f"{done} in {_time(time.monotonic() - self._began)}, {_speed(self.rate)}\n")
 
     def stop(self) -> None:
-        """Wipe the bar; nothing where none is shown."""
+        """Remove the bar, if there is one."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
-    def _say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         if not self._quiet:
             self._out.write(text)
             self._out.flush()
@@ -97,6 +97,12 @@ def _speed(rate: float) -> str:
 
 
 def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, remainder = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return (
+        f"{hours} h {minutes} min"
+        if hours
+        else f"{minutes} min {remainder} s"
+        if minutes
+        else f"{remainder} s"
+    )

@@ -1,4 +1,4 @@
-"""The events of a benchmark: parameters, each verdict, its end. Its report is a fold over them."""
+"""Define the events of a benchmark (start, verdicts, end), from which its report is computed."""
 
 from collections.abc import AsyncIterator
 from typing import ClassVar
@@ -10,7 +10,7 @@ from coder.run.events import Draft, EventStore
 from sandbox.result import Value
 
 FLUSH_AT = 64
-"""Most verdicts written together: after a crash they are judged again."""
+"""Write verdicts at the latest in groups of this size; after a crash, unwritten samples are judged again."""
 _PAGE = 500
 
 
@@ -18,25 +18,25 @@ class _Body(Value):
     type: ClassVar[str]
 
     def draft(self) -> Draft:
-        """This body as an event without a number yet."""
+        """Return this body as an event that has no number yet."""
         return Draft(type=self.type, body=self.model_dump(mode="json", exclude_defaults=True))
 
 
 class BenchStarted(_Body):
-    """A benchmark began. A resume must have equal fields."""
+    """First event of a benchmark. A resume must have equal digests."""
 
     type = "bench.started"
 
     suite: str
-    """As given: a path or a name."""
+    """Path or name of the suite."""
     digests: dict[str, str]
-    """Digests of suite, judge, parameters, and given samples."""
+    """Digests of suite, judge and parameters, and of the samples file, if any."""
     parameters: dict[str, str | int | float | bool | None]
     model: str | None = None
 
 
 class BenchJudged(_Body):
-    """One sample was judged."""
+    """Event: a sample was judged."""
 
     type = "bench.judged"
 
@@ -44,11 +44,11 @@ class BenchJudged(_Body):
     usage: SampleUsage | None = None
     run_id: str | None = None
     text: str | None = None
-    """The solver's answer; None when grading, as the samples file has it."""
+    """Answer of the solver; None when grading, since the samples file has the answer."""
 
 
 class BenchEnded(_Body):
-    """The run ended: all was judged, or a limit was reached."""
+    """Event: the run ended, because all samples were judged or a limit was reached."""
 
     type = "bench.ended"
 
@@ -56,20 +56,20 @@ class BenchEnded(_Body):
 
 
 class RunLog:
-    """One benchmark's events under a lease. Writes verdicts in groups; call `flush` at the end.
+    """Reads and writes the events of one benchmark under a lease, in groups; call `flush` at the end.
 
-    Keeps only what a report needs of each sample in memory: there may be a hundred thousand.
+    Keeps in memory only what a report needs of each sample: there may be a hundred thousand samples.
     """
 
     def __init__(self, run: str, log: EventStore, *, token: int) -> None:
         self.run = run
         self._log, self._token = log, token
         self._seq = 0
-        self._waiting: list[Draft] = []
+        self._pending: list[Draft] = []
         self.started: BenchStarted | None = None
         self.verdicts: list[Verdict] = []
         self.usage: list[SampleUsage] = []
-        """Of the samples that a model was asked for."""
+        """Usage of the samples for which a model was called."""
 
     async def load(self) -> None:
         """Read earlier events. Raises UsageError if the run isn't a benchmark."""
@@ -80,10 +80,10 @@ class RunLog:
             )
         self.started = BenchStarted.model_validate(first[0].body)
         async for _, judged in self.samples():
-            self._keep(judged)
+            self._remember(judged)
 
     async def samples(self) -> AsyncIterator[tuple[int, BenchJudged]]:
-        """Every logged sample, with its event's number."""
+        """Yield every logged sample, with its event's number."""
         seq = 0
         while events := await self._log.read(self.run, after=seq, limit=_PAGE):
             seq = events[-1].seq
@@ -93,7 +93,7 @@ class RunLog:
                     yield event.seq, BenchJudged.model_validate(event.body)
 
     async def sample(self, seq: int) -> BenchJudged:
-        """The sample whose event has this number."""
+        """Return the sample whose event has this number."""
         (event,) = await self._log.read(self.run, after=seq - 1, limit=1)
         return BenchJudged.model_validate(event.body)
 
@@ -103,24 +103,24 @@ class RunLog:
         await self._append([started.draft()])
 
     async def judge(self, judged: BenchJudged) -> None:
-        """Log a judged sample; it is durable with the next group at the latest."""
-        self._keep(judged)
-        self._waiting.append(judged.draft())
-        if judged.usage is not None or len(self._waiting) >= FLUSH_AT:  # paid calls are written at once
+        """Log a judged sample; the next group at the latest writes the sample."""
+        self._remember(judged)
+        self._pending.append(judged.draft())
+        if judged.usage is not None or len(self._pending) >= FLUSH_AT:  # paid calls are written at once
             await self.flush()
 
     async def end(self, reason: str) -> None:
-        """Write that the run ended, and why."""
-        self._waiting.append(BenchEnded(reason=reason).draft())
+        """Write the event that the run ended, with the reason."""
+        self._pending.append(BenchEnded(reason=reason).draft())
         await self.flush()
 
     async def flush(self) -> None:
         """Write pending events."""
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            await self._append(waiting)
+        pending, self._pending = self._pending, []
+        if pending:
+            await self._append(pending)
 
-    def _keep(self, judged: BenchJudged) -> None:
+    def _remember(self, judged: BenchJudged) -> None:
         self.verdicts.append(judged.verdict)
         if judged.usage is not None:
             self.usage.append(judged.usage)

@@ -1,4 +1,4 @@
-"""Run a benchmark: attempt, judge and log samples concurrently; resumable."""
+"""Run a benchmark: attempt, judge and log samples concurrently; a run can be resumed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -11,19 +11,19 @@ from benchmarks.runner.runlog import BenchJudged, RunLog
 from benchmarks.suite import Case
 from coder.base.errors import MachineError, ModelError
 
-IN_A_ROW = 5
-"""Consecutive failed attempts (model or machine) that end the run, to be resumed."""
+MAX_FAILURES = 5
+"""Number of consecutive failed attempts (model or machine) that end the run; it can be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleJob:
-    """One sample to attempt and judge."""
+    """Sample to attempt and judge."""
 
     case: Case
     sample: int
     attempt: Callable[[], Awaitable[CaseAttempt]]
     keeps_text: bool = True
-    """The log stores the answer: no other file has it."""
+    """Whether the log stores the answer, because no other file has the answer."""
 
 
 async def run_jobs(
@@ -35,22 +35,24 @@ async def run_jobs(
     max_cost_usd: float | None = None,
     on_judged: Callable[[BenchJudged], None] = lambda judged: None,
 ) -> str:
-    """Do the remaining jobs; those in the log are skipped.
+    """Do the remaining jobs; jobs whose samples are in the log are skipped.
 
     Returns:
-        Why it ended: `done`, or `cost`: the rest of `max_cost_usd` doesn't cover a call.
+        Why the run ended: `done`, or `cost` if the remainder of `max_cost_usd` doesn't cover a call.
 
     Raises:
         ModelError, MachineError: too many attempts in a row failed, or all of them did.
     """
     done = {(verdict.id, verdict.sample) for verdict in log.verdicts}
-    waiting = (job for job in jobs if (job.case.id, job.sample) not in done)
-    spoilt: list[tuple[SampleJob, CaseAttempt]] = []  # judged as empty answers once another attempt succeeds
-    reason, went_well = "done", bool(done)
+    pending = (job for job in jobs if (job.case.id, job.sample) not in done)
+    failures: list[
+        tuple[SampleJob, CaseAttempt]
+    ] = []  # judged as empty answers once another attempt succeeds
+    reason, has_answer = "done", bool(done)
 
     async def work() -> None:
-        nonlocal reason, went_well
-        for job in waiting:  # shared iterator: each worker takes the next job
+        nonlocal reason, has_answer
+        for job in pending:  # the iterator is shared: each worker takes the next job
             if max_cost_usd is not None and sum(usage.cost_usd or 0.0 for usage in log.usage) >= max_cost_usd:
                 reason = "cost"
                 return
@@ -59,22 +61,24 @@ async def run_jobs(
                 reason = "cost"
                 return
             if not attempt.exit_code:
-                went_well = True
+                has_answer = True
                 slow = asyncio.Event()
-                kept = group.create_task(keep((job, attempt), on_slow=slow.set))
-                passing = asyncio.ensure_future(slow.wait())
-                await asyncio.wait([kept, passing], return_when=asyncio.FIRST_COMPLETED)
-                passing.cancel()  # what takes long is judged beside the next answers
+                judge_task = group.create_task(judge_attempts((job, attempt), on_slow=slow.set))
+                slow_task = asyncio.ensure_future(slow.wait())
+                await asyncio.wait([judge_task, slow_task], return_when=asyncio.FIRST_COMPLETED)
+                slow_task.cancel()  # what takes long is judged beside the next answers
                 continue
-            spoilt.append((job, attempt))
-            if len(spoilt) >= IN_A_ROW:
-                _raise_fault(attempt, f"{IN_A_ROW} attempts in a row failed. The last one: ")
+            failures.append((job, attempt))
+            if len(failures) >= MAX_FAILURES:
+                _raise_fault(attempt, f"{MAX_FAILURES} attempts in a row failed. The last one: ")
 
-    async def keep(*fresh: tuple[SampleJob, CaseAttempt], on_slow: Callable[[], None] = lambda: None) -> None:
-        held = [*spoilt, *fresh]
-        spoilt.clear()
-        for job, attempt in held:
-            judged = await _judged(job, attempt, judge, on_slow)
+    async def judge_attempts(
+        *attempts: tuple[SampleJob, CaseAttempt], on_slow: Callable[[], None] = lambda: None
+    ) -> None:
+        due_attempts = [*failures, *attempts]
+        failures.clear()
+        for job, attempt in due_attempts:
+            judged = await _judge_attempt(job, attempt, judge, on_slow)
             await log.judge(judged)
             on_judged(judged)
 
@@ -82,9 +86,9 @@ async def run_jobs(
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(work())
-        if not went_well:
-            _refuse_all(spoilt)
-        await keep()
+        if not has_answer:
+            _require_answer(failures)
+        await judge_attempts()
     except BaseExceptionGroup as errors:  # all workers do the same: the first error suffices
         raise errors.exceptions[0] from None
     finally:
@@ -92,11 +96,11 @@ async def run_jobs(
     return reason
 
 
-def _refuse_all(spoilt: list[tuple[SampleJob, CaseAttempt]]) -> None:
-    """Raise if the model answered nothing at all: that gives no score."""
-    if spoilt:
-        every = f"All {len(spoilt)} attempts failed. The last one: " if len(spoilt) > 1 else ""
-        _raise_fault(spoilt[-1][1], every)
+def _require_answer(failures: list[tuple[SampleJob, CaseAttempt]]) -> None:
+    """Raise an error if the model gave no answer at all, because there is no score then."""
+    if failures:
+        summary = f"All {len(failures)} attempts failed. The last one: " if len(failures) > 1 else ""
+        _raise_fault(failures[-1][1], summary)
 
 
 def _raise_fault(attempt: CaseAttempt, text: str) -> NoReturn:
@@ -104,7 +108,7 @@ def _raise_fault(attempt: CaseAttempt, text: str) -> NoReturn:
     raise kind(f"{text}{attempt.error}")
 
 
-async def _judged(
+async def _judge_attempt(
     job: SampleJob, attempt: CaseAttempt, judge: Judge, on_slow: Callable[[], None]
 ) -> BenchJudged:
     verdict = await judge.judge(job.case, attempt.text, sample=job.sample, on_slow=on_slow)

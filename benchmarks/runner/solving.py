@@ -15,17 +15,24 @@ from coder.store.lease import EventLog
 
 
 class ModelSolver:
-    """Runs the loop on a model that all attempts share."""
+    """Solves cases with a model that all attempts share."""
 
     def __init__(self, model: Model, settings: Settings, *, log: EventLog) -> None:
         self._model, self._settings, self._log = model, settings, log
 
     async def __call__(self, case: VisibleCase, *, sample: int, seed: int) -> CaseAttempt:
-        """One attempt."""
+        """Attempt a case."""
         # A repository's answer is its patch, judged even if the loop's checks fail. Packages cached on this
         # machine may contain a later release of a case's.
-        own = {"seed": seed, "apply": False, "keep": True, "asks": False, "require": "tests", "caches": False}
-        settings = self._settings.model_copy(update=own)
+        attempt_settings = {
+            "seed": seed,
+            "apply": False,
+            "keep": True,
+            "asks": False,
+            "require": "tests",
+            "caches": False,
+        }
+        settings = self._settings.model_copy(update=attempt_settings)
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             task = _task(case, Path(folder) / "repository")
             run = await solve(task, settings=settings, model=self._model, log=self._log)
@@ -49,14 +56,14 @@ class ModelSolver:
 
 
 def _task(case: VisibleCase, folder: Path) -> Task:
-    """The task for a model: the prompt, with the visible runs of a script, or with a copy of the tree."""
+    """Return the task for a model: the prompt, with a script's visible runs or a copy of the tree."""
     if case.kind == "repository":
         for path, content in case.files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         return Task(prompt=case.prompt, workspace=folder)
-    shown = "".join(_example(run) for run in case.runs)
-    return Task(prompt=case.prompt + shown, checks=case.visible)
+    examples = "".join(_example(run) for run in case.runs)
+    return Task(prompt=case.prompt + examples, checks=case.visible)
 
 
 def _example(run: ScriptRun) -> str:
@@ -65,7 +72,7 @@ def _example(run: ScriptRun) -> str:
 
 
 def _module(run: Run) -> str:
-    """The file with the answer's code; the largest Python file if there are several."""
+    """Return the file with the answer's code; the longest Python file if `solution.py` is missing."""
     if "solution.py" in run.files:
         return run.files["solution.py"]
     modules = [text for path, text in run.files.items() if path.endswith(".py")]

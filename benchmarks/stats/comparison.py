@@ -11,30 +11,30 @@ from benchmarks.stats.scores import wilson_interval
 from coder.base.errors import UsageError
 from sandbox.result import Value
 
-REPEATS = 3
-"""Samples of a case required on either side to call it regressed."""
+MIN_REPEATS = 3
+"""Minimum number of samples of a case on each side for a regression."""
 
 Method = Literal["mcnemar", "sign-flip", "bootstrap"]
 ChangeKind = Literal["regressed", "recovered", "changed"]
-"""regressed: passed every time, now fails every time, at least three times each; recovered: the reverse.
-changed: anything less, which may be chance."""
+"""regressed: every sample passed before and fails now, at least three on each side; recovered: the reverse.
+changed: any other difference, which may be chance."""
 KINDS: tuple[ChangeKind, ...] = ("regressed", "recovered", "changed")
 
 
 class Tally(Value):
-    """Samples of one case, and how many passed."""
+    """Number of samples of one case, and of passed samples."""
 
     samples: int
     passed: int
 
     @property
     def share(self) -> Fraction:
-        """Share of passed samples; 0 without samples."""
+        """Share of passed samples; 0 if there are no samples."""
         return Fraction(self.passed, self.samples) if self.samples else Fraction(0)
 
 
 class CaseChange(Value):
-    """A case that passes more or less often than before."""
+    """Case that passes more or less often than before."""
 
     id: str
     before: Tally
@@ -50,61 +50,66 @@ class Comparison(Value):
     """Number of cases that both runs score."""
     before: float
     after: float
-    """pass@1 over these cases."""
+    """pass@1 of the two runs over these cases."""
     difference: float
     interval: tuple[float, float]
-    """95 % interval of the difference, by a bootstrap over cases; Wilson's where all cases differ alike."""
+    """95 % interval of the difference, by a bootstrap over cases; Wilson's if all differences are equal."""
     p_value: float
     method: Method
     corrected_p: float | None = None
-    """Corrected by Holm, where several runs were compared with one."""
+    """p-value corrected by Holm's method, if several runs were compared with one."""
     changes: tuple[CaseChange, ...]
-    """In the order of the suite."""
+    """Changed cases, in the order of the suite."""
     other: tuple[str, ...] = ()
-    """Digests that differ beside the answers', such as the judge's: other possible causes."""
+    """Differing digests, other than that of the answers, such as the judge's: other possible causes."""
     flaky: tuple[str, ...] | None = None
-    """Cases whose verdicts differ though both judged the same answers. None: other answers."""
+    """Cases whose verdicts differ though both runs judged equal answers; None if the answers differ."""
 
     def named(self, kind: ChangeKind) -> list[str]:
-        """The cases of one kind of change."""
+        """Return the ids of cases with one kind of change."""
         return [change.id for change in self.changes if change.kind == kind]
 
 
 def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
-    """Compare a run, or several repeats of it, with an earlier one. Raises UsageError: other suites."""
-    refuse_other_suites([*before, *after])
-    old, new = tallies(before), tallies(after)
-    shared = [case for case in old if case in new]
-    if not shared:
+    """Compare a run, or its repeats, with an earlier run. Raises UsageError: the suites differ."""
+    require_one_suite([*before, *after])
+    earlier, later = tallies(before), tallies(after)
+    case_ids = [case for case in earlier if case in later]
+    if not case_ids:
         raise UsageError("The reports have no case in common that counts.")
-    differences = [new[case].share - old[case].share for case in shared]
-    p_value, method = _test([(old[case], new[case]) for case in shared])
+    differences = [later[case].share - earlier[case].share for case in case_ids]
+    p_value, method = _test([(earlier[case], later[case]) for case in case_ids])
     return Comparison(
         suite=before[0].suite,
-        cases=len(shared),
-        before=float(sum(old[case].share for case in shared) / len(shared)),
-        after=float(sum(new[case].share for case in shared) / len(shared)),
-        difference=float(sum(differences) / len(shared)),
+        cases=len(case_ids),
+        before=float(sum(earlier[case].share for case in case_ids) / len(case_ids)),
+        after=float(sum(later[case].share for case in case_ids) / len(case_ids)),
+        difference=float(sum(differences) / len(case_ids)),
         interval=_interval([float(difference) for difference in differences]),
         p_value=p_value,
         method=method,
-        changes=tuple(_changes(old, new, shared, least=min(_draws(before), _draws(after)))),
-        other=_other([*before, *after]),
-        flaky=_flaky(before, after),
+        changes=tuple(
+            _changes(earlier, later, case_ids, min_draws=min(_max_draws(before), _max_draws(after)))
+        ),
+        other=_differing_digests([*before, *after]),
+        flaky=_flaky_cases(before, after),
     )
 
 
 def compare_several(first: Report, others: Sequence[Report]) -> list[Comparison]:
-    """Compare each of several runs with one; p-values are corrected for multiple tests."""
-    found = [compare([first], [other]) for other in others]
-    if len(found) < 2:
-        return found
-    corrected = holm([item.p_value for item in found])
-    return [one.model_copy(update={"corrected_p": p}) for one, p in zip(found, corrected, strict=True)]
+    """Compare each of several runs with the first; p-values are corrected for multiple tests."""
+    comparisons = [compare([first], [other]) for other in others]
+    if len(comparisons) < 2:
+        return comparisons
+    corrected_p_values = holm([item.p_value for item in comparisons])
+    return [
+        one.model_copy(update={"corrected_p": p})
+        for one, p in zip(comparisons, corrected_p_values, strict=True)
+    ]
 
 
 def tallies(reports: Iterable[Report]) -> dict[str, Tally]:
-    """Samples and passes of each scored case, summed over repeats, in the order of the suite."""
+    """Return samples and passes of each scored case, summed over repeats, in the order of the suite."""
     reports = list(reports)
     left_out = {case for report in reports for case in report.left_out}
     counts: dict[str, list[int]] = {}
@@ -118,8 +123,8 @@ def tallies(reports: Iterable[Report]) -> dict[str, Tally]:
     return {case: Tally(samples=n, passed=c) for case, (n, c) in counts.items() if case not in left_out}
 
 
-def refuse_other_suites(reports: Sequence[Report]) -> None:
-    """Raise UsageError unless all runs are over the same cases."""
+def require_one_suite(reports: Sequence[Report]) -> None:
+    """Raise UsageError unless all reports are of one suite."""
     first = reports[0]
     for other in reports[1:]:
         if other.digests.get("suite") != first.digests.get("suite"):
@@ -135,9 +140,9 @@ def _suite(report: Report) -> str:
 
 def _test(pairs: Sequence[tuple[Tally, Tally]]) -> tuple[float, Method]:
     if all(old.samples <= 1 and new.samples <= 1 for old, new in pairs):
-        lost = sum(old.passed > new.passed for old, new in pairs)
-        gained = sum(new.passed > old.passed for old, new in pairs)
-        return mcnemar(lost, gained), "mcnemar"
+        lost_count = sum(old.passed > new.passed for old, new in pairs)
+        gained_count = sum(new.passed > old.passed for old, new in pairs)
+        return mcnemar(lost_count, gained_count), "mcnemar"
     differences = [new.share - old.share for old, new in pairs]
     if all(old.samples == new.samples for old, new in pairs):
         return sign_flip(differences), "sign-flip"
@@ -145,7 +150,7 @@ def _test(pairs: Sequence[tuple[Tally, Tally]]) -> tuple[float, Method]:
 
 
 def _interval(differences: Sequence[float]) -> tuple[float, float]:
-    """Interval of the mean difference; Wilson's, as of a score, where resampling has no variance."""
+    """Return the interval of the mean difference; Wilson's interval if all differences are equal."""
     if len({*differences}) > 1:
         return difference_interval(differences)
     low, high = wilson_interval(abs(sum(differences)), len(differences))
@@ -154,22 +159,22 @@ def _interval(differences: Sequence[float]) -> tuple[float, float]:
 
 
 def _changes(
-    old: Mapping[str, Tally], new: Mapping[str, Tally], shared: Sequence[str], *, least: float
+    earlier: Mapping[str, Tally], later: Mapping[str, Tally], case_ids: Sequence[str], *, min_draws: float
 ) -> Iterable[CaseChange]:
-    """Cases that passed more or less often; `least`: smaller number of draws of a case on the two sides."""
-    for case in shared:
-        before, after = old[case], new[case]
+    """Yield cases that passed more or less often; `min_draws` is the smaller number of draws of the sides."""
+    for case in case_ids:
+        before, after = earlier[case], later[case]
         if before.share != after.share:
-            yield CaseChange(id=case, before=before, after=after, kind=_kind(before, after, least))
+            yield CaseChange(id=case, before=before, after=after, kind=_kind(before, after, min_draws))
 
 
-def _draws(reports: Sequence[Report]) -> float:
-    """Most draws of one case: the greedy samples of one run are equal."""
+def _max_draws(reports: Sequence[Report]) -> float:
+    """Return the maximum number of draws of one case: greedy samples of one run count as one draw."""
     return sum(1 if report.greedy else inf for report in reports)
 
 
-def _kind(before: Tally, after: Tally, least: float) -> ChangeKind:
-    if min(before.samples, after.samples, least) >= REPEATS:
+def _kind(before: Tally, after: Tally, min_draws: float) -> ChangeKind:
+    if min(before.samples, after.samples, min_draws) >= MIN_REPEATS:
         if before.share == 1 and after.share == 0:
             return "regressed"
         if before.share == 0 and after.share == 1:
@@ -177,18 +182,22 @@ def _kind(before: Tally, after: Tally, least: float) -> ChangeKind:
     return "changed"
 
 
-def _other(reports: Sequence[Report]) -> tuple[str, ...]:
+def _differing_digests(reports: Sequence[Report]) -> tuple[str, ...]:
     names = sorted({name for report in reports for name in report.digests} - {"suite", "samples"})
     return tuple(name for name in names if len({report.digests.get(name) for report in reports}) > 1)
 
 
-def _flaky(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...] | None:
-    """Cases whose verdicts differ though the answers are the same."""
+def _flaky_cases(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...] | None:
+    """Return cases whose verdicts differ though the answers are equal; None if the answers differ."""
     answers = {report.digests.get("samples") for report in (*before, *after)}
     if len(answers) != 1 or None in answers:
         return None
-    seen: dict[tuple[str, int], set[bool]] = {}
+    outcomes_by_sample: dict[tuple[str, int], set[bool]] = {}
     for report in (*before, *after):
         for verdict in report.verdicts:
-            seen.setdefault((verdict.id, verdict.sample), set()).add(verdict.verdict == "passed")
-    return tuple(dict.fromkeys(case for (case, _), outcomes in seen.items() if len(outcomes) > 1))
+            outcomes_by_sample.setdefault((verdict.id, verdict.sample), set()).add(
+                verdict.verdict == "passed"
+            )
+    return tuple(
+        dict.fromkeys(case for (case, _), outcomes in outcomes_by_sample.items() if len(outcomes) > 1)
+    )

@@ -1,20 +1,20 @@
-"""Gate: check a report against conditions and a baseline, so that CI can refuse a regression."""
+"""Check a report against conditions and a baseline, so that CI can refuse a regression."""
 
 from collections.abc import Iterator, Sequence
 
 from benchmarks.report import Report
-from benchmarks.stats.comparison import Comparison, compare, refuse_other_suites, tallies
+from benchmarks.stats.comparison import Comparison, compare, require_one_suite, tallies
 from benchmarks.stats.scores import mean_pass_at_k
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import count_of
 from sandbox.result import Value
 
 ROUNDING = 1e-9
-"""Shares are sums of fractions: tolerate rounding, so that 0.8 of 10 cases is at least 0.8."""
+"""Tolerance for rounding errors of shares, so that 8 of 10 cases are at least 0.8."""
 
 
 class Condition(Value):
-    """One condition, and whether it holds."""
+    """Condition of a gate, and whether the condition holds."""
 
     name: str
     passed: bool
@@ -22,12 +22,12 @@ class Condition(Value):
 
     @property
     def sentence(self) -> str:
-        """What was measured against what, and whether that passes."""
+        """Measured and required value, and whether the condition holds."""
         return f"{self.text}: {'passed' if self.passed else 'not passed'}"
 
 
 class Gate(Value):
-    """The result of a gate."""
+    """Result of a gate: whether it passes, and each condition."""
 
     passed: bool
     conditions: tuple[Condition, ...]
@@ -44,40 +44,40 @@ def gate(
     max_regressions: int = 0,
     max_cost: float | None = None,
 ) -> Gate:
-    """Check a run, or its repeats, against conditions. Raises UsageError if the report can't answer one.
+    """Check a run, or its repeats, against conditions. Raises UsageError if the report lacks a figure.
 
     Args:
-        min_pass: smallest pass@k, as a share.
-        baseline: an earlier run, or its repeats; pass@1 may fall below its own by `tolerance`.
-        max_regressions: most regressed cases; needs three samples on either side.
-        max_cost: US dollars of all reports together.
+        min_pass: minimum pass@k, as a share.
+        baseline: an earlier run, or its repeats; pass@1 may be lower than the baseline's by `tolerance`.
+        max_regressions: maximum number of regressed cases; a regression needs three samples on each side.
+        max_cost: maximum cost of all reports together, in US dollars.
     """
-    refuse_other_suites(reports)
+    require_one_suite(reports)
     if min_pass is None and not baseline and max_cost is None:
         raise UsageError("There is nothing to check against. Give --min-pass, --baseline or --max-cost.")
     comparison = compare(baseline, reports) if baseline else None
     conditions: list[Condition] = []
     if min_pass is not None:
-        conditions.append(_least(reports, min_pass, k))
+        conditions.append(_check_min_pass(reports, min_pass, k))
     if comparison is not None:
-        conditions += _no_worse(comparison, tolerance, max_regressions)
+        conditions += _check_baseline(comparison, tolerance, max_regressions)
     if max_cost is not None:
-        conditions.append(_cheap(reports, max_cost))
+        conditions.append(_check_cost(reports, max_cost))
     passed = all(condition.passed for condition in conditions)
     return Gate(passed=passed, conditions=tuple(conditions), comparison=comparison)
 
 
-def _least(reports: Sequence[Report], min_pass: float, k: int) -> Condition:
+def _check_min_pass(reports: Sequence[Report], min_pass: float, k: int) -> Condition:
     score = mean_pass_at_k([(tally.samples, tally.passed) for tally in tallies(reports).values()], k)
-    alike = not all(report.independent for report in reports) or (
+    are_dependent = not all(report.independent for report in reports) or (
         len(reports) > 1 and any(report.greedy for report in reports)
     )
-    if score is None or (k > 1 and alike):
+    if score is None or (k > 1 and are_dependent):
         raise UsageError(
             f"The report has no pass@{k}: each case needs {k} samples that don't depend on one another."
         )
-    judged = sum(report.outcomes.get("infrastructure", 0) for report in reports)
-    note = f"; {count_of(judged, 'sample')} not judged, which counts as not passed" if judged else ""
+    unjudged = sum(report.outcomes.get("infrastructure", 0) for report in reports)
+    note = f"; {count_of(unjudged, 'sample')} not judged, which counts as not passed" if unjudged else ""
     return Condition(
         name="min-pass",
         passed=score >= min_pass - ROUNDING,
@@ -85,26 +85,26 @@ def _least(reports: Sequence[Report], min_pass: float, k: int) -> Condition:
     )
 
 
-def _no_worse(found: Comparison, tolerance: float, max_regressions: int) -> Iterator[Condition]:
+def _check_baseline(comparison: Comparison, tolerance: float, max_regressions: int) -> Iterator[Condition]:
     yield Condition(
         name="baseline",
-        passed=found.difference >= -tolerance - ROUNDING,
-        text=f"pass@1 {_percent(found.after)} (baseline {_percent(found.before)}, may fall by "
-        f"{100 * tolerance:.1f} points; p = {found.p_value:.2g}, {found.method})",
+        passed=comparison.difference >= -tolerance - ROUNDING,
+        text=f"pass@1 {_percent(comparison.after)} (baseline {_percent(comparison.before)}, may fall by "
+        f"{100 * tolerance:.1f} points; p = {comparison.p_value:.2g}, {comparison.method})",
     )
-    regressed = found.named("regressed")
-    worse = [
+    regressions = comparison.named("regressed")
+    worse_cases = [
         change.id
-        for change in found.changes
+        for change in comparison.changes
         if change.kind == "changed" and change.after.share < change.before.share
     ]
-    named = f": {', '.join(regressed[:20])}" if regressed else ""
-    chance = f"; worse, which may be chance: {', '.join(worse[:20])}" if worse else ""
-    text = f"{count_of(len(regressed), 'regression')}{named} (allowed: {max_regressions}{chance})"
-    yield Condition(name="regressions", passed=len(regressed) <= max_regressions, text=text)
+    case_list = f": {', '.join(regressions[:20])}" if regressions else ""
+    chance_note = f"; worse, which may be chance: {', '.join(worse_cases[:20])}" if worse_cases else ""
+    text = f"{count_of(len(regressions), 'regression')}{case_list} (allowed: {max_regressions}{chance_note})"
+    yield Condition(name="regressions", passed=len(regressions) <= max_regressions, text=text)
 
 
-def _cheap(reports: Sequence[Report], max_cost: float) -> Condition:
+def _check_cost(reports: Sequence[Report], max_cost: float) -> Condition:
     costs = [report.cost_usd for report in reports]
     if any(cost is None for cost in costs):
         raise UsageError(

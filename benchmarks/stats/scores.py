@@ -1,4 +1,4 @@
-"""Scores of a model on cases, with uncertainty. Standard library only."""
+"""Compute scores of a model on cases, with uncertainty. Standard library only."""
 
 from collections.abc import Sequence
 from math import comb, floor, fsum, sqrt
@@ -6,7 +6,7 @@ from statistics import NormalDist, stdev
 
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
-    """Probability that at least one of k samples, drawn without replacement, passes.
+    """Return the probability that at least one of k samples, drawn without replacement, passes.
 
     Unbiased estimator of Chen et al. 2021, "Evaluating Large Language Models Trained on Code", eq. 1.
 
@@ -21,12 +21,12 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
 
 
 def wilson_interval(passed: float, cases: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Score interval for a share of passed cases: lower and upper bound, each in [0, 1].
+    """Return the score interval of a share of passed cases: lower and upper bound, each in [0, 1].
 
     Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
 
     Args:
-        passed: number of passed cases; with several samples the sum of each case's share.
+        passed: number of passed cases; with several samples per case, the sum of the cases' shares.
 
     Raises:
         ValueError: no cases, passed outside of 0..cases, or a confidence outside of (0, 1).
@@ -43,12 +43,12 @@ def wilson_interval(passed: float, cases: int, *, confidence: float = 0.95) -> t
 
 
 def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float | None:
-    """pass@k of a suite: the mean over all cases.
+    """Return pass@k of a suite: the mean over all cases.
 
-    None if an answered case has fewer than k samples, or no case has k.
+    None if an answered case has fewer than k samples, or no case has k samples.
 
     Args:
-        counts: samples and passed ones of each case; a case without samples scores 0.
+        counts: numbers of samples and passed samples of each case; a case without samples scores 0.
     """
     if (
         not counts
@@ -60,26 +60,26 @@ def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float | None:
 
 
 def score_interval(counts: Sequence[tuple[int, int]]) -> tuple[float, float]:
-    """95 % interval of pass@1: Wilson's over the cases, each counted by its passed share.
+    """Return the 95 % interval of pass@1: Wilson's over the cases, each counted by its passed share.
 
-    Samples of one case are correlated, so they don't count singly. Shares vary at most as much as yes/no, so
-    the interval is rather too wide.
+    Samples of one case are correlated, so they don't count singly. Shares vary at most as much as yes/no
+    results, so the interval tends to be too wide.
     """
     passed = fsum(correct / samples for samples, correct in counts if samples)
     return wilson_interval(min(passed, len(counts)), len(counts))
 
 
 def standard_error(counts: Sequence[tuple[int, int]]) -> float | None:
-    """Standard error of pass@1 (Miller 2024, "Adding Error Bars to Evals", eq. 1); None below 2 cases."""
+    """Return the standard error of pass@1 (Miller 2024, "Adding Error Bars to Evals", eq. 1), or None."""
     if len(counts) < 2:
         return None
     shares = [correct / samples if samples else 0.0 for samples, correct in counts]
     return stdev(shares) / sqrt(len(shares))
 
 
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Quantile of sorted values, interpolated linearly (numpy's default)."""
-    place = share * (len(ordered) - 1)
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the quantile of sorted values, interpolated linearly (numpy's default)."""
+    place = share * (len(values) - 1)
     low = floor(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (values[high] - values[low]) * (place - low)

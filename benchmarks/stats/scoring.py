@@ -1,4 +1,4 @@
-"""Score verdicts: one report over all samples."""
+"""Score verdicts and make one report over all samples."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,58 +23,62 @@ def make_report(
     independent: bool = True,
     greedy: bool = False,
     count_weaker: bool = False,
-    **about: Any,  # noqa: ANN401 - pydantic checks them
+    **other_fields: Any,  # noqa: ANN401 - pydantic checks them
 ) -> Report:
-    """Score verdicts. The denominator is all cases of the suite, answered or not.
+    """Score verdicts and return the report. The denominator is all cases of the suite, answered or not.
 
-    Raises ValueError: a verdict is of no case of the suite, or stands twice.
+    Raises ValueError: a verdict is of no case of the suite, or a sample has two verdicts.
 
     Args:
-        digests: of the judge, image, samples, parameters; the suite's own is added.
+        digests: digests of judge, image, samples and parameters; the digest of the suite is added.
         count_weaker: also count cases that were judged in one process with the candidate.
-        about: other fields of the report.
+        other_fields: other fields of the report.
     """
     order = {case.id: number for number, case in enumerate(suite.cases)}
-    judged = list(verdicts)
-    strange = next((item.id for item in judged if item.id not in order), None)
-    if strange is not None:
-        raise ValueError(f"The suite {suite.name} has no case {strange!r}")
-    judged.sort(key=lambda item: (order[item.id], item.sample))
-    _refuse_twins(judged)
-    answered = {item.id for item in judged}
-    repeated = len(answered) < len(judged)
-    independent = independent and not (greedy and repeated)
-    weaker = set() if count_weaker else answered - {item.id for item in judged if not _is_weaker(item)}
+    sorted_verdicts = list(verdicts)
+    unknown_case = next((item.id for item in sorted_verdicts if item.id not in order), None)
+    if unknown_case is not None:
+        raise ValueError(f"The suite {suite.name} has no case {unknown_case!r}")
+    sorted_verdicts.sort(key=lambda item: (order[item.id], item.sample))
+    _refuse_duplicates(sorted_verdicts)
+    answered_cases = {item.id for item in sorted_verdicts}
+    has_repeats = len(answered_cases) < len(sorted_verdicts)
+    independent = independent and not (greedy and has_repeats)
+    weaker_cases = (
+        set()
+        if count_weaker
+        else answered_cases - {item.id for item in sorted_verdicts if not _is_weaker(item)}
+    )
     return Report(
         suite=suite.name,
         suite_version=suite.version,
         cases=len(suite.cases),
-        missing=tuple(case for case in order if case not in answered),
-        left_out=tuple(case for case in order if case in weaker),
+        missing=tuple(case for case in order if case not in answered_cases),
+        left_out=tuple(case for case in order if case in weaker_cases),
         kinds={case.id: case.kind for case in suite.cases},
         difficulties={case.id: case.difficulty for case in suite.cases if case.difficulty},
         digests={"suite": suite.digest, **digests},
         independent=independent,
         greedy=greedy,
         usage=tuple(usage),
-        verdicts=tuple(judged),
-        **about,
-        **_figures(judged, order.keys() - weaker, ks, independent=independent, usage=usage),
+        verdicts=tuple(sorted_verdicts),
+        **other_fields,
+        **_figures(sorted_verdicts, order.keys() - weaker_cases, ks, independent=independent, usage=usage),
     )
 
 
-def rescored(report: Report) -> Report:
-    """The report with figures recomputed from its verdicts. Raises ValueError if it contradicts itself."""
-    named = {verdict.id for verdict in report.verdicts}
-    cases = named | set(report.missing)
+def recompute_figures(report: Report) -> Report:
+    """Return the report with recomputed figures. Raises ValueError if the report contradicts itself."""
+    judged_cases = {verdict.id for verdict in report.verdicts}
+    cases = judged_cases | set(report.missing)
     if len(cases) != report.cases:
         raise ValueError(f"it says that there are {report.cases:,} cases and names {len(cases):,}")
-    if named & set(report.missing) or not cases.issuperset(report.left_out):
+    if judged_cases & set(report.missing) or not cases.issuperset(report.left_out):
         raise ValueError("a case that is missing has a verdict, or one that is left out isn't there")
-    _refuse_twins(report.verdicts)
-    strange = next((k for k in report.pass_at if not k.isdecimal() or int(k) < 1), None)
-    if strange is not None:
-        raise ValueError(f"there is no pass@{strange}")
+    _refuse_duplicates(report.verdicts)
+    invalid_k = next((k for k in report.pass_at if not k.isdecimal() or int(k) < 1), None)
+    if invalid_k is not None:
+        raise ValueError(f"there is no pass@{invalid_k}")
     figures = _figures(
         report.verdicts,
         cases - set(report.left_out),
@@ -86,41 +90,44 @@ def rescored(report: Report) -> Report:
 
 
 def _figures(
-    judged: Sequence[Verdict],
+    verdicts: Sequence[Verdict],
     cases: Iterable[str],
     ks: Sequence[int],
     *,
     independent: bool,
     usage: Sequence[SampleUsage],
 ) -> dict[str, Any]:
-    """Fields of a report that follow from its verdicts and usage; the denominator is the cases."""
+    """Return the fields of a report that follow from verdicts and usage; `cases` is the denominator."""
     samples: dict[str, list[Verdict]] = {case: [] for case in cases}
-    for item in judged:
+    for item in verdicts:
         samples.get(item.id, []).append(item)
-    of_case = list(samples.values())
-    counts = [(len(some), _passes(some)) for some in of_case]
-    base = [(len(some), sum(item.base == "passed" for item in some)) for some in of_case]
-    has_base = any(item.base is not None for item in judged)
+    samples_by_case = list(samples.values())
+    counts = [(len(case_samples), _passes(case_samples)) for case_samples in samples_by_case]
+    base_counts = [
+        (len(case_samples), sum(item.base == "passed" for item in case_samples))
+        for case_samples in samples_by_case
+    ]
+    has_base = any(item.base is not None for item in verdicts)
     has_costs = usage and all(item.cost_usd is not None for item in usage)
     return {
-        "samples": len(judged),
+        "samples": len(verdicts),
         "pass_at": _pass_at(counts, ks, independent=independent),
-        "base_pass_at": _pass_at(base, ks, independent=independent) if has_base else None,
+        "base_pass_at": _pass_at(base_counts, ks, independent=independent) if has_base else None,
         "interval": score_interval(counts) if counts else None,
         "interval_method": "wilson" if counts else None,
         "standard_error": standard_error(counts),
-        "bounds": _bounds(of_case),
-        "outcomes": dict(Counter(item.verdict for item in judged)),
-        "strengths": dict(Counter(item.strength for item in judged)),
+        "bounds": _bounds(samples_by_case),
+        "outcomes": dict(Counter(item.verdict for item in verdicts)),
+        "strengths": dict(Counter(item.strength for item in verdicts)),
         "cost_usd": sum(item.cost_usd or 0.0 for item in usage) if has_costs else None,
     }
 
 
 def _passes(samples: Sequence[Verdict]) -> int:
-    """Number of passing samples of a case; `weaker` ones count only if all are `weaker`."""
-    passed = [sample for sample in samples if sample.verdict == "passed"]
+    """Return the number of passing samples of a case; `weaker` samples count only if all are `weaker`."""
+    passing = [sample for sample in samples if sample.verdict == "passed"]
     is_mixed = not all(map(_is_weaker, samples))
-    return sum(not (is_mixed and _is_weaker(item)) for item in passed)
+    return sum(not (is_mixed and _is_weaker(item)) for item in passing)
 
 
 def _pass_at(
@@ -129,22 +136,22 @@ def _pass_at(
     return {str(k): mean_pass_at_k(counts, k) if k == 1 or independent else None for k in ks}
 
 
-def _bounds(of_case: Sequence[Sequence[Verdict]]) -> tuple[float, float] | None:
-    """pass@1 if every missing or unjudged sample had failed, and if it had passed."""
-    if not of_case:
+def _bounds(samples_by_case: Sequence[Sequence[Verdict]]) -> tuple[float, float] | None:
+    """Return pass@1 if all missing or unjudged samples had failed, and if they had passed."""
+    if not samples_by_case:
         return None
-    outcomes = [Counter(item.verdict for item in some) for some in of_case]
-    least = sum(outcome["passed"] / outcome.total() for outcome in outcomes if outcome)
-    unknown = sum(outcome["infrastructure"] / outcome.total() if outcome else 1.0 for outcome in outcomes)
-    return least / len(of_case), (least + unknown) / len(of_case)
+    outcomes = [Counter(item.verdict for item in case_samples) for case_samples in samples_by_case]
+    minimum = sum(outcome["passed"] / outcome.total() for outcome in outcomes if outcome)
+    unjudged = sum(outcome["infrastructure"] / outcome.total() if outcome else 1.0 for outcome in outcomes)
+    return minimum / len(samples_by_case), (minimum + unjudged) / len(samples_by_case)
 
 
 def _is_weaker(verdict: Verdict) -> bool:
-    """Judged in one process only; unjudged cases stay in the denominator."""
+    """Whether a sample was judged in one process; unjudged cases stay in the denominator."""
     return verdict.strength in ("weaker", "weak") and verdict.verdict != "infrastructure"
 
 
-def _refuse_twins(verdicts: Iterable[Verdict]) -> None:
+def _refuse_duplicates(verdicts: Iterable[Verdict]) -> None:
     (key, count), *_ = [
         *Counter((verdict.id, verdict.sample) for verdict in verdicts).most_common(1),
         (("", 0), 0),

@@ -54,7 +54,7 @@ def _also_right(got: object, arguments: Any, tolerance: float, special: str) -> 
 
 def _floats(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return bool(value) and all(isinstance(item, float) for item in value)
+        return bool(value) and all(isinstance(one, float) for one in value)
     return isinstance(value, float)
 
 

@@ -13,7 +13,7 @@ import yaml
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, Suite
 from benchmarks.suites import polyglot, public_formats, repotasks
 from benchmarks.suites.evalplus import FIELDS, evalplus_case
-from benchmarks.suites.records import Record, document, json_lines, make, opened, parsed
+from benchmarks.suites.records import Record, make, open_unpacked, parse_json, read_document, read_json_lines
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import suggest_nearest
 
@@ -30,23 +30,23 @@ _KINDS: dict[object, type[FunctionCase] | type[ScriptCase]] = {"function": Funct
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
-    """Load the suite of a name (`coder bench list`), a file or a folder. Raises UsageError."""
+    """Load a suite by its name (`coder bench list`), or from a file or a folder. Raises UsageError."""
     path = Path(name_or_path)
     if path.exists():
         return read_suite(path)
-    named = suite_names()
-    if (entry := named.get(str(name_or_path))) is not None:
+    entries_by_name = suite_names()
+    if (entry := entries_by_name.get(str(name_or_path))) is not None:
         build: Callable[[], Suite] = entry.load()
         return build()
-    hint = suggest_nearest(str(name_or_path), named) or "."
+    hint = suggest_nearest(str(name_or_path), entries_by_name) or "."
     raise UsageError(
         f"There is no suite and no file {str(name_or_path)!r}{hint}\n"
-        f"Suites: {', '.join(sorted(named))}. Or give a file or a folder."
+        f"Suites: {', '.join(sorted(entries_by_name))}. Or give a file or a folder."
     )
 
 
 def suite_names() -> dict[str, EntryPoint]:
-    """Available suite names, including those of other packages."""
+    """Return the entry points of available suites by name, including suites of other packages."""
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
@@ -64,14 +64,14 @@ def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Su
 
 
 def read_cases(path: Path) -> Iterator[Case]:
-    """The cases of a file or a folder."""
+    """Yield the cases of a file or a folder."""
     if not path.is_dir():
         for where, record in _records(path):
             yield _case(record, where, path.parent)
     elif (path / repotasks.TASK).exists():
-        yield repotasks.repository_folder(path)
+        yield repotasks.read_repository_folder(path)
     elif tasks := sorted(path.glob(f"*/{repotasks.TASK}")):
-        yield from (repotasks.repository_folder(task.parent) for task in tasks)
+        yield from (repotasks.read_repository_folder(task.parent) for task in tasks)
     elif polyglot.is_polyglot(path):
         yield from polyglot.polyglot_cases(path)
     else:
@@ -80,7 +80,7 @@ def read_cases(path: Path) -> Iterator[Case]:
 
 
 def _case(record: Record, where: str, folder: Path) -> Case:
-    """One case, in the format that its fields tell. Raises UsageError."""
+    """Make a case from a record, whose fields identify the format. Raises UsageError."""
     for fields, make_case in _FORMATS:
         if record.keys() >= fields:
             return make_case(record, where)
@@ -102,31 +102,31 @@ def _repository(record: Record, where: str, folder: Path) -> RepositoryCase:
     fields = {name: value for name, value in record.items() if name not in ("files", "archive")}
     fields["kind"] = "repository"
     if isinstance(tests := record.get("hidden_tests"), dict):
-        fields["hidden_tests"] = {repotasks.relative(path, where): text for path, text in tests.items()}
+        fields["hidden_tests"] = {repotasks.normalize_path(path, where): text for path, text in tests.items()}
     files, archive = record.get("files"), record.get("archive")
     if (files is None) == (archive is None):
         raise UsageError(f"{where}: a repository has either `files` or an `archive`.")
     if isinstance(archive, str):
-        tree = repotasks.unpacked(folder / archive)
+        tree = repotasks.read_archive(folder / archive)
         return make(RepositoryCase, where, **{**fields, "files": tree.files, "executable": tree.executable})
     if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
         raise UsageError(f"{where}: `files` has to be an object of texts by path, `archive` a path.")
-    fields["files"] = {repotasks.relative(path, where): text.encode() for path, text in files.items()}
+    fields["files"] = {repotasks.normalize_path(path, where): text.encode() for path, text in files.items()}
     return make(RepositoryCase, where, **fields)
 
 
 def _records(path: Path) -> Iterator[tuple[str, Record]]:
-    """Records, each with its place for error messages. Raises UsageError."""
+    """Yield records, each with its place for error messages. Raises UsageError."""
     if path.name.removesuffix(".gz").endswith((".yaml", ".yml")):
-        listed = _yaml(path)
+        records = _yaml(path)
     elif _first_byte(path) == b"[":
-        listed = parsed(document(path), str(path))
+        records = parse_json(read_document(path), str(path))
     else:
-        yield from ((f"{path}, line {number}", record) for number, record in json_lines(path))
+        yield from ((f"{path}, line {number}", record) for number, record in read_json_lines(path))
         return
-    if not isinstance(listed, list):
+    if not isinstance(records, list):
         raise UsageError(f"{path} has to hold a list of cases.")
-    for number, record in enumerate(listed, 1):
+    for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise UsageError(f"{path}, case {number}: it has to be an object with fields.")
         yield f"{path}, case {number}", {str(field): item for field, item in record.items()}
@@ -134,14 +134,14 @@ def _records(path: Path) -> Iterator[tuple[str, Record]]:
 
 def _yaml(path: Path) -> object:
     try:
-        value: object = yaml.safe_load(document(path))
+        value: object = yaml.safe_load(read_document(path))
     except (yaml.YAMLError, RecursionError, ValueError) as cause:
         raise UsageError(f"{path} isn't YAML: {' '.join(str(cause).split())[:300]}") from cause
     return value.get("cases") if isinstance(value, dict) else value  # a document may have a head
 
 
 def _first_byte(path: Path) -> bytes:
-    with opened(path) as file:
+    with open_unpacked(path) as file:
         try:
             return file.read(4096).lstrip()[:1]
         except (EOFError, OSError):

@@ -1,6 +1,6 @@
 """Apply a unified diff to a tree in memory, exactly, or raise PatchRefused with the reason.
 
-A hunk may have moved: its lines are searched near their place, but must match verbatim.
+A hunk may have moved: its lines are searched near the stated line, but must match exactly.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from coder.edits.unified import FileDiff, read_diff, unprefixed
 
 
 class PatchRefused(ValueError):
-    """Not a patch, or it doesn't fit the tree; the message names file and line."""
+    """The patch is invalid or doesn't fit the tree; the message names file and line."""
 
 
 def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
-    """The tree after the patch, without deleted files. Raises PatchRefused."""
+    """Return the tree after the patch, without deleted files. Raises PatchRefused."""
     tree = dict(files)
     changes = _changes(patch)
     if patch.strip() and not changes:
@@ -26,7 +26,7 @@ def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
             raise PatchRefused(f"{change.old} isn't in the tree")
         if change.old is None and change.new in files:
             raise PatchRefused(f"{change.new} is in the tree already")
-        after = _applied(before, change)
+        after = _apply_hunks(before, change)
         if change.old is not None and change.old != change.new and not change.copies:
             tree.pop(change.old, None)
         if change.new is not None:
@@ -34,24 +34,24 @@ def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
     return tree
 
 
-def touched(patch: str) -> set[str]:
-    """The paths that a patch changes, creates or deletes."""
+def touched_paths(patch: str) -> set[str]:
+    """Return the paths that a patch changes, creates or deletes."""
     return {path for change in _changes(patch) for path in (change.old, change.new) if path is not None}
 
 
 def _changes(patch: str) -> list[FileDiff]:
-    """Changes of a patch, file by file. Raises PatchRefused."""
+    """Return the changes of a patch, file by file. Raises PatchRefused."""
     changes, _ = read_diff(patch.removesuffix("\n").split("\n"), exact=True)
     for change in changes:
         if change.fault:
             raise PatchRefused(f"{change.new or change.old}: {change.fault}")
         if change.old == "":
             raise PatchRefused("a hunk without the name of its file")
-        change.old, change.new = (_inside(name, change) for name in (change.old, change.new))
+        change.old, change.new = (_require_inside(name, change) for name in (change.old, change.new))
     return changes
 
 
-def _inside(name: str | None, change: FileDiff) -> str | None:
+def _require_inside(name: str | None, change: FileDiff) -> str | None:
     if name is None:
         return None
     path = name if change.from_git else unprefixed(name)
@@ -61,25 +61,25 @@ def _inside(name: str | None, change: FileDiff) -> str | None:
     return str(PurePosixPath(path))
 
 
-def _applied(before: bytes, change: FileDiff) -> bytes:
+def _apply_hunks(before: bytes, change: FileDiff) -> bytes:
     lines = split_lines(before.decode("utf-8", errors="surrogateescape"))
     shift = 0
     after: list[str] = []
-    done = 0
+    next_line = 0
     for hunk in change.hunks:
-        old, line = hunk.old, hunk.line or 0
-        start = line - 1 if old else line
-        wanted = min(max(start + shift, done), len(lines))
-        place = _nearest(lines, old, wanted, done)
+        hunk_lines, line = hunk.old, hunk.line or 0
+        start = line - 1 if hunk_lines else line
+        expected_place = min(max(start + shift, next_line), len(lines))
+        place = _find_nearest(lines, hunk_lines, expected_place, next_line)
         if place is None:
             raise PatchRefused(f"{change.new or change.old}: the hunk at line {line} doesn't fit")
         shift = place - start
-        after += lines[done:place] + hunk.new
-        done = place + len(old)
-    return "".join(after + lines[done:]).encode("utf-8", errors="surrogateescape")
+        after += lines[next_line:place] + hunk.new
+        next_line = place + len(hunk_lines)
+    return "".join(after + lines[next_line:]).encode("utf-8", errors="surrogateescape")
 
 
-def _nearest(lines: list[str], old: list[str], wanted: int, least: int) -> int | None:
-    """The place of these lines, from line `least` on, nearest to the wanted one."""
-    places = [at for at in range(least, len(lines) + 1) if lines[at : at + len(old)] == old]
-    return min(places, key=lambda at: (abs(at - wanted), at), default=None)
+def _find_nearest(lines: list[str], hunk_lines: list[str], expected_place: int, min_place: int) -> int | None:
+    """Return the index of these lines nearest to `expected_place`, at least `min_place`; None if absent."""
+    places = [at for at in range(min_place, len(lines) + 1) if lines[at : at + len(hunk_lines)] == hunk_lines]
+    return min(places, key=lambda at: (abs(at - expected_place), at), default=None)

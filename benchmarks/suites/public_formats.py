@@ -1,4 +1,4 @@
-"""HumanEval, MBPP and SWE-bench: the case of a record.
+"""Make cases from records of HumanEval, MBPP and SWE-bench.
 
 HumanEval (Chen et al. 2021): a prompt that ends in a docstring with doctests, and `check(candidate)`.
 MBPP (Austin et al. 2021, "Program Synthesis with Large Language Models"; all or the sanitized cases):
@@ -24,14 +24,14 @@ _TIMEOUT_S = 1800.0
 
 
 def humaneval_case(record: Record, where: str) -> FunctionCase:
-    """The case of one line of HumanEval."""
-    named = ("prompt", "entry_point", "test", "canonical_solution")
-    fields = {name: record.get(name) for name in named}
+    """Make the case of one HumanEval record."""
+    names = ("prompt", "entry_point", "test", "canonical_solution")
+    fields = {name: record.get(name) for name in names}
     return make(FunctionCase, where, id=record.get("task_id"), **fields)
 
 
 def mbpp_case(record: Record, where: str) -> FunctionCase:
-    """The case of one MBPP record, with evalplus' form of id: `Mbpp/2`. Raises UsageError."""
+    """Make the case of one MBPP record, with an id such as `Mbpp/2`, as in evalplus. Raises UsageError."""
     asserts = strings(record, "test_list", where)
     code = record.get("code")
     if not asserts or not isinstance(code, str):
@@ -54,23 +54,23 @@ def mbpp_case(record: Record, where: str) -> FunctionCase:
 
 
 def _entry_point(asserts: tuple[str, ...], code: str, where: str) -> str:
-    """The name that the assertions call and the code defines. Raises UsageError if there is none."""
-    defined = defined_names(code)
+    """Return the name that the assertions call and the code defines. Raises UsageError if there is none."""
+    defined_in_code = defined_names(code)
     for source in asserts:
         tree = parse_source(source)
         calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree else []
         # Also a builtin's name: the task may ask for its own `sum`.
         if name := next(
-            (call.id for call in calls if isinstance(call, ast.Name) and call.id in defined), None
+            (call.id for call in calls if isinstance(call, ast.Name) and call.id in defined_in_code), None
         ):
             return name
     raise UsageError(f"{where}: the assertions call no function of the code.")
 
 
 def swebench_case(record: Record, where: str) -> RepositoryCase:
-    """The case of one line of SWE-bench."""
+    """Make the case of one SWE-bench record."""
     instance = str(record.get("instance_id"))
-    official = f"swebench/sweb.eval.x86_64.{instance.lower().replace('__', '_1776_')}:latest"
+    official_image = f"swebench/sweb.eval.x86_64.{instance.lower().replace('__', '_1776_')}:latest"
     return make(
         RepositoryCase,
         where,
@@ -81,12 +81,12 @@ def swebench_case(record: Record, where: str) -> RepositoryCase:
         hidden_tests={},
         test_patch=record.get("test_patch"),
         gold_patch=record.get("patch"),
-        image=record.get("image") or record.get("image_name") or official,
+        image=record.get("image") or record.get("image_name") or official_image,
     )
 
 
 def instance_fields(record: Record, where: str) -> dict[str, object]:
-    """Fields common to SWE-bench's records and `task.json` of a folder."""
+    """Return the fields common to SWE-bench's records and the `task.json` of a folder."""
     difficulty = record.get("difficulty")  # other data sets store other types under that name
     return {
         "id": record.get("instance_id"),
@@ -98,7 +98,7 @@ def instance_fields(record: Record, where: str) -> dict[str, object]:
 
 
 def _node_ids(record: Record, field: str, where: str) -> tuple[str, ...]:
-    """Names of tests: a list, or SWE-bench's list in a string. Raises UsageError."""
+    """Return the node ids in a field: a list, or SWE-bench's list in a string. Raises UsageError."""
     value = record.get(field)
     if isinstance(value, str):
         try:

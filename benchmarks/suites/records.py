@@ -1,4 +1,4 @@
-"""Read files of JSON records, and make cases of their fields. Every UsageError names file and line.
+"""Read files of JSON records, and make cases from their fields. Every UsageError names file and line.
 
 Streams JSON Lines, so that a file may exceed the memory; unpacks `.gz` on the fly.
 """
@@ -17,17 +17,17 @@ from coder.base.errors import UsageError
 from coder.base.text.sanitize import printable
 
 MAX_LINE = 64 << 20
-"""Most bytes of one line; a longer one is a mistake or a decompression bomb."""
+"""Maximum size of one line in bytes; a longer line is a mistake or a decompression bomb."""
 MAX_DOCUMENT = 512 << 20
-"""Most bytes of a file that is read as a whole: one JSON document, or YAML."""
+"""Maximum size in bytes of a file that is read as a whole: a JSON document, or YAML."""
 
 Record = dict[str, object]
 
 
-def json_lines(path: Path) -> Iterator[tuple[int, Record]]:
-    """The records of a JSON Lines file with line numbers from 1; skips empty lines. Raises UsageError."""
+def read_json_lines(path: Path) -> Iterator[tuple[int, Record]]:
+    """Yield line number (from 1) and record of each nonempty line of a JSON Lines file. Raises UsageError."""
     number, where = 1, f"{path}, line 1"
-    with opened(path) as file:
+    with open_unpacked(path) as file:
         while line := _read(file.readline, MAX_LINE, where):
             if len(line) > MAX_LINE:
                 raise UsageError(f"{where}: longer than {MAX_LINE >> 20} MiB, so it can't be one record.")
@@ -37,24 +37,24 @@ def json_lines(path: Path) -> Iterator[tuple[int, Record]]:
             where = f"{path}, line {number}"
 
 
-def document(path: Path) -> bytes:
-    """The whole of a file of at most `MAX_DOCUMENT` bytes, unpacked. Raises UsageError."""
-    with opened(path) as file:
+def read_document(path: Path) -> bytes:
+    """Read a whole file of at most `MAX_DOCUMENT` bytes, unpacked. Raises UsageError."""
+    with open_unpacked(path) as file:
         content = _read(file.read, MAX_DOCUMENT, str(path))
     if len(content) > MAX_DOCUMENT:
         raise UsageError(f"{path} holds more than {MAX_DOCUMENT >> 20} MiB.\nGive large files as JSON Lines.")
     return content
 
 
-def json_object(path: Path) -> Record:
-    """A file that holds one JSON object. Raises UsageError."""
-    value = parsed(document(path), str(path))
+def read_json_object(path: Path) -> Record:
+    """Read a file that contains one JSON object. Raises UsageError."""
+    value = parse_json(read_document(path), str(path))
     if not isinstance(value, dict):
         raise UsageError(f"{path}: it has to hold one JSON object.")
     return value
 
 
-def parsed(text: bytes, where: str) -> object:
+def parse_json(text: bytes, where: str) -> object:
     """Parse one JSON value. Raises UsageError."""
     try:
         value: object = json.loads(text.decode("utf-8-sig"))
@@ -71,13 +71,13 @@ def parsed(text: bytes, where: str) -> object:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, unpacked if its first bytes are gzip's. Raises UsageError."""
+def open_unpacked(path: Path) -> Iterator[BinaryIO]:
+    """Open a file; unpack it if its first bytes are those of gzip. Raises UsageError."""
     try:
-        with path.open("rb") as plain:
-            packed = plain.read(2) == b"\x1f\x8b"
-            plain.seek(0)
-            yield cast(BinaryIO, gzip.GzipFile(fileobj=plain)) if packed else plain
+        with path.open("rb") as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_packed else file
     except FileNotFoundError as cause:
         raise UsageError(f"There is no file {path}.") from cause
     except IsADirectoryError as cause:
@@ -86,10 +86,10 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise UsageError(f"{path} can't be read: {cause.strerror}.") from cause
 
 
-def _read(read: Callable[[int], bytes], most: int, where: str) -> bytes:
+def _read(read: Callable[[int], bytes], max_bytes: int, where: str) -> bytes:
     """Read at most one byte more than allowed. Raises UsageError for damaged data."""
     try:
-        return read(most + 1)
+        return read(max_bytes + 1)
     except EOFError as cause:
         raise UsageError(f"{where}: the compressed data ends in the middle: it looks cut off.") from cause
     except (OSError, zlib.error) as cause:
@@ -98,11 +98,11 @@ def _read(read: Callable[[int], bytes], most: int, where: str) -> bytes:
 
 def _record(line: bytes, where: str) -> Record:
     try:
-        value = parsed(line, where)
+        value = parse_json(line, where)
     except UsageError as cause:
         if not line.endswith(b"\n"):
-            told = f"{cause}\nIt is the last line and has no end: the file looks cut off."
-            raise UsageError(told) from cause
+            message = f"{cause}\nIt is the last line and has no end: the file looks cut off."
+            raise UsageError(message) from cause
         raise
     if not isinstance(value, dict):
         kinds = {list: "list", str: "string", bool: "boolean", type(None): "null"}
@@ -115,15 +115,15 @@ Value = TypeVar("Value", bound=BaseModel)
 
 
 def make(model: type[Value], where: str, /, **fields: object) -> Value:
-    """Make a case of unchecked fields; None means the default. Raises UsageError."""
+    """Make a case from unchecked fields; None means the default. Raises UsageError."""
     try:
         return model.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as cause:
-        raise UsageError(f"{where}: {complaints(cause)}") from cause
+        raise UsageError(f"{where}: {list_errors(cause)}") from cause
 
 
-def complaints(error: ValidationError) -> str:
-    """Pydantic's errors, one a line, without the values."""
+def list_errors(error: ValidationError) -> str:
+    """Return pydantic's errors, each on a line, without the values."""
     lines = []
     for item in error.errors(include_url=False, include_input=False):
         place = printable(".".join(str(part) for part in item["loc"]))
@@ -132,7 +132,7 @@ def complaints(error: ValidationError) -> str:
 
 
 def strings(record: Record, field: str, where: str) -> tuple[str, ...]:
-    """A list of strings; empty if the field is missing. Raises UsageError."""
+    """Return a field's list of strings; empty if the field is missing. Raises UsageError."""
     value = record.get(field) or []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise UsageError(f"{where}: {field} has to be a list of strings.")

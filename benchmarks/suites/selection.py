@@ -12,66 +12,64 @@ from sandbox.result import Value
 
 
 class Selection(Value):
-    """The part of a suite that a run covers."""
+    """Part of a suite that a run covers."""
 
     samples: int = 1
     filter: str | None = None
-    """A glob that ids must match, such as `HumanEval/1*`."""
+    """Glob that ids must match, such as `HumanEval/1*`."""
     slice: tuple[int | None, int | None] = (None, None)
-    """Range of the remaining cases: from, to."""
+    """Range of the cases that match: from, to."""
     shuffle: bool = False
     seed: int = 0
     shard: tuple[int, int] = (1, 1)
-    """Number (from 1) and count: each case is in exactly one shard, chosen by its id alone."""
+    """Number (from 1) and count of shards: the id of a case determines its shard."""
 
     def within(self, suite: Suite) -> Suite:
-        """The suite after filter and slice: the report covers it in any shard. Raises UsageError if empty."""
+        """Return the suite after filter and slice, as in reports of shards. Raises UsageError if empty."""
         if self.filter is None and self.slice == (None, None):
             return suite
-        chosen = [
-            case for case in suite.cases if self.filter is None or fnmatch.fnmatch(case.id, self.filter)
-        ]
-        chosen = chosen[slice(*self.slice)]
-        if not chosen:
+        cases = [case for case in suite.cases if self.filter is None or fnmatch.fnmatch(case.id, self.filter)]
+        cases = cases[slice(*self.slice)]
+        if not cases:
             raise UsageError(f"No case of {suite.name} is left by --filter and --slice.")
-        return suite.model_copy(update={"cases": tuple(chosen)})
+        return suite.model_copy(update={"cases": tuple(cases)})
 
     def cases(self, suite: Suite) -> list[Case]:
-        """The selected cases, in the order of attempts."""
+        """Return the selected cases, in the order of attempts."""
         number, shards = self.shard
-        chosen = [
+        selected_cases = [
             case for case in self.within(suite).cases if shards == 1 or _hash(case.id) % shards == number - 1
         ]
         if self.shuffle:
-            random.Random(self.seed).shuffle(chosen)
-        return chosen
+            random.Random(self.seed).shuffle(selected_cases)
+        return selected_cases
 
     def attempts(self, suite: Suite) -> Iterator[tuple[Case, int]]:
-        """Case and number of each sample; every case comes once before any repeats."""
+        """Yield case and number of each sample; each case comes once before any case is repeated."""
         cases = self.cases(suite)
         for sample in range(self.samples):
             for case in cases:
                 yield case, sample
 
     def seed_of(self, case: str, sample: int) -> int:
-        """Seed of the model for one sample, from the run's seed, case and number."""
+        """Return the model's seed for one sample, derived from the run's seed, case and sample number."""
         return _hash(f"{self.seed}\0{case}\0{sample}") % (1 << 31)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """`2/5` as (2, 5). Raises UsageError."""
-    found = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
+    """Parse `2/5` as (2, 5). Raises UsageError."""
+    match = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise UsageError(f"--shard: a shard is written NUMBER/SHARDS, such as 1/4, not {text!r}.")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def parse_slice(text: str | None) -> tuple[int | None, int | None]:
-    """`10:20`, `:20` or `10:` as (from, to). Raises UsageError."""
-    found = re.fullmatch(r"([0-9]*):([0-9]*)", ":" if text is None else text)
-    if not found:
+    """Parse `10:20`, `:20` or `10:` as (from, to). Raises UsageError."""
+    match = re.fullmatch(r"([0-9]*):([0-9]*)", ":" if text is None else text)
+    if not match:
         raise UsageError(f"--slice: a slice is written FROM:TO, such as 0:20, not {text!r}.")
-    return (int(found[1]) if found[1] else None, int(found[2]) if found[2] else None)
+    return (int(match[1]) if match[1] else None, int(match[2]) if match[2] else None)
 
 
 def _hash(text: str) -> int:

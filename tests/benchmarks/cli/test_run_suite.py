@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.cli.grade_command import Scoring
 from benchmarks.runner.bench_session import BenchSession
-from benchmarks.runner.runner import IN_A_ROW
+from benchmarks.runner.runner import MAX_FAILURES
 from coder.base.errors import UsageError
 from coder.run.settings import Settings
 from coder.store import SqliteLog
@@ -392,13 +392,13 @@ def test_a_model_that_dies_in_the_middle_is_gone_on_with_once_it_is_back(console
     all_four = "".join(f"def f{i}(n):\n    return n + {i}\n" for i in range(4))
     good = says(f"```python\n{all_four}```")
     model = ("-m", "toy", "--one-shot", "--price", "1,1", "-w", "1")
-    with faulty_endpoint(good, good, *[status(401)] * IN_A_ROW, *[good] * 6) as endpoint:
+    with faulty_endpoint(good, good, *[status(401)] * MAX_FAILURES, *[good] * 6) as endpoint:
         asked = ("--base-url", endpoint.url, *model)
         died = console.run("bench", "run", "suite.jsonl", *asked, "-n", "2", OPENAI_API_KEY="x")
         run = died.err.partition("--resume ")[2].split()[0]
         back = console.run("bench", "run", "--resume", run, *asked, "--json", OPENAI_API_KEY="x")
 
-    assert (died.code, back.code, len(endpoint.requests)) == (4, 0, 8 + IN_A_ROW), back.err
+    assert (died.code, back.code, len(endpoint.requests)) == (4, 0, 8 + MAX_FAILURES), back.err
     assert json.loads(back.out)["outcomes"] == {"passed": 8}
 
 

@@ -31,7 +31,7 @@ def test_the_terminal_says_score_interval_outcomes_and_reasons() -> None:
 
 
 def test_a_long_list_of_failures_has_an_end() -> None:
-    lines = plain_lines(report_blocks(report_of({f"case {i}": "f" for i in range(50)}), shown=10))
+    lines = plain_lines(report_blocks(report_of({f"case {i}": "f" for i in range(50)}), max_shown=10))
 
     assert lines[-1].strip() == "and 40 more"
 

@@ -7,9 +7,9 @@ import pytest_asyncio
 
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.report import SampleUsage
-from benchmarks.runner.case_attempt import CaseAttempt, Solver, VisibleCase, shown
+from benchmarks.runner.case_attempt import CaseAttempt, Solver, VisibleCase, visible_part
 from benchmarks.runner.runlog import BenchStarted, RunLog
-from benchmarks.runner.runner import IN_A_ROW, SampleJob, run_jobs
+from benchmarks.runner.runner import MAX_FAILURES, SampleJob, run_jobs
 from benchmarks.runner.solving import ModelSolver
 from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.patch import apply_patch
@@ -74,7 +74,7 @@ def jobs(solver: Solver, *, samples: int = 1, seen: list[str] | None = None) -> 
             assert isinstance(case, FunctionCase)
             if seen is not None:
                 seen.append(f"{case.id} {sample}")
-            return await solver(shown(case), sample=sample, seed=0)
+            return await solver(visible_part(case), sample=sample, seed=0)
 
         yield SampleJob(case, sample, attempt)
 
@@ -145,7 +145,7 @@ async def test_a_model_that_fails_again_and_again_ends_the_run_and_costs_no_case
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
         with pytest.raises(
-            ModelError, match=f"{IN_A_ROW} attempts in a row failed. The last one: no such key"
+            ModelError, match=f"{MAX_FAILURES} attempts in a row failed. The last one: no such key"
         ):
             await run_jobs(jobs(dead), judge, record, workers=2)
 
@@ -171,7 +171,7 @@ async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge
 
 async def test_what_a_solver_is_shown_holds_nothing_hidden() -> None:
     for case in SUITE.cases:
-        assert CANARY not in shown(case).model_dump_json()
+        assert CANARY not in visible_part(case).model_dump_json()
         assert CANARY in case.model_dump_json()
 
 
@@ -188,7 +188,7 @@ async def test_no_sandbox_of_a_solver_holds_anything_hidden(judge: Judge) -> Non
     settings = Settings(budget=Budget(samples=1, repairs=0, max_calls=1))
     solver = ModelSolver(Scripted([looks]), settings, log=log)
 
-    attempt = await solver(shown(SUITE.cases[0]), sample=0, seed=0)
+    attempt = await solver(visible_part(SUITE.cases[0]), sample=0, seed=0)
     events = [event.model_dump_json() for run in await log.runs() for event in await log.read(run.run)]
     verdict = await judge.judge(SUITE.cases[0], attempt.text)
 
@@ -216,7 +216,7 @@ async def test_a_repository_is_answered_by_a_patch_of_its_tree() -> None:
     settings = Settings(budget=Budget(samples=1, repairs=0, max_calls=1), plan=False, keep=True)
     solver = ModelSolver(Scripted([answer]), settings, log=MemoryLog())
 
-    attempt = await solver(shown(case), sample=0, seed=0)
+    attempt = await solver(visible_part(case), sample=0, seed=0)
 
     assert apply_patch(case.files, attempt.text)["calc.py"] == b"def add(a, b):\n    return a + b\n"
 

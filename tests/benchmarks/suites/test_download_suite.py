@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.suites.download_suite import SuiteSource, fetched
+from benchmarks.suites.download_suite import SuiteSource, fetch_suite
 from coder.base.errors import UsageError
 from tests.https_server import https_server
 
@@ -26,10 +26,10 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite
 
 
 def test_a_suite_is_downloaded_once(published: SuiteSource, tmp_path: Path) -> None:
-    first = fetched(published, folder=tmp_path / "cache")
+    first = fetch_suite(published, folder=tmp_path / "cache")
     gone = replace(published, url="https://127.0.0.1:9/small.jsonl")
 
-    assert fetched(gone, folder=tmp_path / "cache") == first
+    assert fetch_suite(gone, folder=tmp_path / "cache") == first
     assert (first.name, first.version) == ("small", "1.0")
 
 
@@ -37,22 +37,22 @@ def test_a_wrong_checksum_is_named_and_nothing_kept(published: SuiteSource, tmp_
     wrong = replace(published, sha256="0" * 64)
 
     with pytest.raises(UsageError, match=r"(?s)checksum .*small"):
-        fetched(wrong, folder=tmp_path / "cache")
+        fetch_suite(wrong, folder=tmp_path / "cache")
 
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_file_that_changed_in_the_cache_is_refused(published: SuiteSource, tmp_path: Path) -> None:
-    fetched(published, folder=tmp_path / "cache")
+    fetch_suite(published, folder=tmp_path / "cache")
     (cached,) = (tmp_path / "cache").iterdir()
     cached.write_bytes(LINE * 2)
 
     with pytest.raises(UsageError, match="its checksum differs"):
-        fetched(published, folder=tmp_path / "cache")
+        fetch_suite(published, folder=tmp_path / "cache")
 
 
 def test_no_network_says_that_a_file_will_do(tmp_path: Path) -> None:
     nowhere = SuiteSource("small", "1.0", "http://127.0.0.1:9/small.jsonl", "0" * 64)
 
     with pytest.raises(UsageError, match=r"(?s)couldn't be downloaded: .*give the file instead"):
-        fetched(nowhere, folder=tmp_path)
+        fetch_suite(nowhere, folder=tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, RepositoryCase, Suite
-from benchmarks.suites.evalplus import evalplus_case, real_inputs
+from benchmarks.suites.evalplus import convert_inputs, evalplus_case
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.patch import apply_patch
 from coder.base.errors import UsageError
@@ -164,7 +164,7 @@ async def test_special_cases_of_mbpp_plus_are_decided_as_evalplus_does(
     ],
 )
 def test_types_that_json_lost_come_back(number: int, arguments: list[object], real: object) -> None:
-    assert real_inputs(number, [arguments]) == [real]
+    assert convert_inputs(number, [arguments]) == [real]
 
 
 def exercise(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.suites.patch import PatchRefused, apply_patch, touched
+from benchmarks.suites.patch import PatchRefused, apply_patch, touched_paths
 from coder.workspace.diff import unified_diff
 
 LINES = [
@@ -91,7 +91,7 @@ HUNK = "@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n"
 )
 def test_a_patch_is_applied_with_words_around_it_and_lines_that_moved(patch: str) -> None:
     assert apply_patch(BASE, patch) == {"a.py": b"one\n2\nthree\n"}
-    assert touched(patch) == {"a.py"}
+    assert touched_paths(patch) == {"a.py"}
 
 
 def test_an_empty_patch_changes_nothing() -> None:
