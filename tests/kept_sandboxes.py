@@ -8,8 +8,9 @@ runs on the loop of the session (`KEPT`), to which open sandboxes belong; on ano
 from __future__ import annotations
 
 import asyncio
+import inspect
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
@@ -49,6 +50,19 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     is_async = asyncio.iscoroutinefunction(getattr(item, "function", None))
     if is_async and "kept_sandboxes" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Refuse a fixture with another loop: closing its sandbox, after use on this one, never ends."""
+    function = fixturedef.func
+    is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    on_kept_loop = getattr(function, "_loop_scope", None) == "session"
+    if is_async and not on_kept_loop and "kept_sandboxes" in request.fixturenames:
+        pytest.fail(f'{fixturedef.argname} needs pytest_asyncio.fixture(loop_scope="session")', pytrace=False)
+    return (yield)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

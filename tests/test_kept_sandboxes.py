@@ -100,6 +100,17 @@ async def test_whoever_had_a_sandbox_can_use_it_no_more() -> None:
         await first.write("file", b"")
 
 
+@pytest.fixture
+async def fixture_on_another_loop() -> None:
+    """A fixture that no test with kept sandboxes can have."""
+
+
+@pytest.mark.parametrize("name", ["fixture_on_another_loop", "box"])
+def test_a_fixture_on_another_loop_is_refused(name: str, request: pytest.FixtureRequest) -> None:
+    with pytest.raises(pytest.fail.Exception, match=f"{name} needs .*loop_scope"):
+        request.getfixturevalue(name)
+
+
 async def test_only_the_latest_are_kept() -> None:
     keepers = []
     for wall_s in (38, *range(50, 50 + MOST_IDLE), 38):
