@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from coder import Settings, Task, solve
+from coder import Settings, Task
 from coder.context.guidance import guidance
 from coder.models.scripted import Scripted
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 TEXTS = {"AGENTS.md": "root", "a/AGENTS.md": "a", "a/b/AGENTS.md": "a b", "c/AGENTS.md": "c", "a/x.py": "x"}
 

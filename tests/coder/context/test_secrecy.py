@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from coder import Settings, Task, solve
+from coder import Settings, Task
 from coder.context.secrecy import is_secret, secrets_in, withheld
 from coder.models.scripted import Scripted
 from tests.git_repository import make_repository
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 KEY = "live0123456789abcdef"
 

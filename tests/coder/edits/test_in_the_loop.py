@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, EditFormat, Settings
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 FILLER = "".join(f"NUMBER_{i} = {i}  # one of many lines\n" for i in range(300))
 ADD = "def add(a, b):\n    return a - b\n"

@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
-from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.run.settings import Budget, EditFormat, Settings
 from coder.run.task import Task
 from tests.coder.edits.test_in_the_loop import ADD, CHECK, RIGHT, block
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 OTHERS = "".join(f"def other_{i}():\n    return '{i:0>300}'\n\n\n" for i in range(240))
 LONG = "".join(f"LIMIT_{i} = {i}\n" for i in range(12_000))

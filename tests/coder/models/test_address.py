@@ -3,13 +3,15 @@
 import pytest
 from pydantic import SecretStr
 
-from coder.engine.agent import solve
 from coder.models.endpoint import for_log, keys_of, name_for_log, secrets_of
 from coder.run.settings import Settings
 from coder.run.task import Task
 from tests.coder.models.asking import KEY, ask
 from tests.faulty_endpoint import faulty_endpoint, says
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 URL = "https://me:pass%2Fword@host.example:8443/v1?key=hidden-1&api-version=2024-10-21#part"
 

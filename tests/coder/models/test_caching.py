@@ -7,7 +7,6 @@ import pytest
 from pydantic import SecretStr
 
 from coder.base.usage import Price, Usage
-from coder.engine.agent import solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall, ToolSpec
@@ -17,7 +16,10 @@ from coder.run.settings import Settings
 from coder.run.task import Task
 from tests.coder.models.asking import QUICK, ask, endpoint_of
 from tests.faulty_endpoint import chunk, error, faulty_endpoint, says, streams
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 WRONG = "```python\ndef add(a, b):\n    return a - b - {}\n```\n"
 RIGHT = "```python\ndef add(a, b):\n    return a + b\n```\n"

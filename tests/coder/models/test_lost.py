@@ -7,7 +7,6 @@ import pytest
 
 from coder.base.errors import ModelUnavailable
 from coder.base.usage import Price, Usage
-from coder.engine.agent import solve
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
 from coder.models.model import Sampling, Switch
@@ -23,7 +22,10 @@ from coder.run.task import Task
 from coder.show.tables import plain_lines
 from tests.coder.models.asking import QUESTION, QUICK, Retries, ask, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, Reply, begins, chunk, error, faulty_endpoint, says, streams
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 PRICE = Price(input=Decimal(1), output=Decimal(2))
 CODE = "```python\ndef add(a, b):\n    return a + b\n```\n"

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.recorded import Recorded
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 

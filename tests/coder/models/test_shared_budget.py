@@ -8,7 +8,6 @@ from pydantic import SecretStr
 
 from coder.base.errors import ModelUnavailable, SharedBudgetEmpty
 from coder.base.usage import Price
-from coder.engine.agent import solve
 from coder.models.abilities import abilities_of
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
@@ -21,7 +20,10 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.coder.models.asking import QUESTION, QUICK, endpoint_of
 from tests.faulty_endpoint import FaultyEndpoint, begins, error, faulty_endpoint, says
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 PRICE = Price(input=Decimal(0), output=Decimal(1000))
 """A thousandth of a dollar a token out: a call that may give 10 reserves a cent."""

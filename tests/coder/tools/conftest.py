@@ -3,17 +3,19 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from coder.tools.tool import Desk
-from sandbox import Policy, Session, open_sandbox
+from sandbox import Policy, Session
+from tests.kept_sandboxes import open_kept
 
 SECRET = "s3cret-value"
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[Session]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def session(kept_sandboxes: None) -> AsyncIterator[Session]:
     async with (
-        open_sandbox(Policy(wall_s=60, cpu_s=600, open_files=1024), backend="bubblewrap") as box,
+        open_kept(Policy(wall_s=60, cpu_s=600, open_files=1024)) as box,
         box.session(fresh=True) as opened,
     ):
         yield opened

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coder import Decision, Mcp, Run, Settings, Task, resume, solve
+from coder import Decision, Mcp, Run, Settings, Task
 from coder.base.errors import UsageError
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
@@ -16,8 +16,11 @@ from coder.run.event_types import ToolAnswered, ToolCalled, parse
 from coder.run.questions import Question
 from coder.run.watch import Watch
 from tests.coder.tools.test_mcp_client import ROUGH
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.processes import processes_with
+
+pytestmark = KEPT
 
 RIGHT = "main.py\n```python\ndef add(a, b):\n    return a + b\n```\n"
 TASK = Task(prompt="Write add in main.py.", checks=("from main import add", "assert add(1, 2) == 3"))

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, RunStarted, parse
 from coder.run.run import Run
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 WRONG = "def add(a, b):\n    return a - b\n\n\ndef mul(a, b):\n    return a * b\n"
 RIGHT = WRONG.replace("a - b", "a + b")

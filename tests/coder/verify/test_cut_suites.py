@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, parse
 from coder.run.run import Run
@@ -12,9 +11,10 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.show.render import progress
 from tests.coder.workspace.test_edited_tests import answer
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 
-pytestmark = pytest.mark.slow
+pytestmark = [KEPT, pytest.mark.slow]
 LIMIT_S = 8.0
 WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return 0\n"
 RIGHT = WRONG.replace("return n\n", "return 2 * n\n")

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.engine.participants.coder import Coder
 from coder.engine.participants.participant import Participant
 from coder.engine.turn.turn import Turn
@@ -21,7 +20,10 @@ from coder.run.state import State
 from coder.run.task import Task
 from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 PYTEST = Settings(plan=False, budget=Budget(samples=1, max_calls=1))
 WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return {}[n]\n"

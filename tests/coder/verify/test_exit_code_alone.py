@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
-from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task, TestSource
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+
+pytestmark = KEPT
 
 PYTEST = Settings(python=only_pytest(), plan=False, strategy="repair")
 ANSWER = ["**greeting.txt**\n```\nhello\n```\n"]

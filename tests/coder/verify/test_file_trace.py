@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.find_target import find_target
 from coder.run.settings import Budget, Settings
@@ -15,12 +15,13 @@ from coder.run.task import Task
 from coder.verify.finding import Finding
 from coder.verify.inside.file_trace import MAX_PATHS
 from coder.verify.test_command import run_tests
-from sandbox import Limits, Sandbox
+from sandbox import Limits, Policy, Sandbox
 from tests.coder.run.test_ownership import PROMPT, cases
+from tests.kept_sandboxes import KEPT, open_kept, solve
 from tests.memory_log import MemoryLog
-from tests.only_pytest import only_pytest, opened
+from tests.only_pytest import only_pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [KEPT, pytest.mark.slow]
 SHOP = "def price(n):\n    return n\n\n\ndef read(path):\n    return int(open(path).read())\n"
 HEAD = "import os\nfrom pathlib import Path\nfrom shop import price, read\nHERE = os.path.dirname(__file__)\n"
 OF_TESTS = {
@@ -82,10 +83,10 @@ OF_PRODUCT = {
 }
 
 
-@pytest.fixture
-async def box() -> AsyncIterator[Sandbox]:
-    async with opened() as sandbox:
-        yield sandbox
+@pytest_asyncio.fixture(loop_scope="session")
+async def box(kept_sandboxes: None) -> AsyncIterator[Sandbox]:
+    async with open_kept(Policy(python=only_pytest())) as lent:
+        yield lent
 
 
 async def traced(

@@ -2,12 +2,14 @@
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 KERNEL = Settings(kernel=True, plan=False)
 CHECK = "assert add(2, 3) == 5"

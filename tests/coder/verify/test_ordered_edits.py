@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
@@ -12,8 +11,11 @@ from coder.run.task import Task
 from coder.show.render import ending
 from coder.verify.ordered_edits import are_ordered
 from tests.coder.workspace.test_edited_tests import answer
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+
+pytestmark = KEPT
 
 OLD, NEW = "<Money 5>", "Money(5, 'EUR')"
 CODE = 'class Money:\n    def __repr__(self):\n        return "{}"\n'

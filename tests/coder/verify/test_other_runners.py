@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from coder.edits.code_blocks import find_blocks, whole_files
-from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 GO = {
     "go.mod": "module sum\n",

@@ -4,10 +4,12 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from coder.verify.finding import Finding, feedback
 from coder.verify.test_command import run_tests
-from sandbox import Limits, Policy, Sandbox, open_sandbox
+from sandbox import Limits, Sandbox
+from tests.kept_sandboxes import open_kept
 
 TESTS = """import unittest
 
@@ -22,10 +24,10 @@ exit 1
 """
 
 
-@pytest.fixture
-async def box() -> AsyncIterator[Sandbox]:
-    async with open_sandbox(Policy(), backend="bubblewrap") as opened:
-        yield opened
+@pytest_asyncio.fixture(loop_scope="session")
+async def box(kept_sandboxes: None) -> AsyncIterator[Sandbox]:
+    async with open_kept() as lent:
+        yield lent
 
 
 async def run(box: Sandbox, *command: str, only: tuple[str, ...] = (), wall_s: float = 60) -> Finding:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.run.event_types import ProgramStarted, parse
 from coder.run.events import Event
@@ -14,8 +13,11 @@ from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+
+pytestmark = KEPT
 
 WRONG = "def price(n):\n    return n\n"
 DOUBLE = "def price(n):\n    return 2 * n\n"

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
+
+pytestmark = KEPT
 
 WRONG = "def price(n):\n    return n\n"
 TEST = "from shop import price\nfrom helper import same\n\n\ndef test_price():\n    same(price(2), 4)\n"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import resume, solve
 from coder.models.scripted import Scripted
 from coder.people.chat.chat_session import ChatSession
 from coder.people.cli.conversing import open_session
@@ -17,7 +16,10 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.coder.people.chat.test_chat_session import NO, ONE, THREE, TWO, YES, KilledHere, Person, code
 from tests.git_repository import ENVIRONMENT, make_repository
+from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 CHECK = ("python3", "check.py")
 OTHERWISE = Decision(decision="no", words="3, please")

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import solve
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.task import Task
 from tests.git_repository import make_repository
+from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+
+pytestmark = KEPT
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"
