@@ -72,7 +72,7 @@ class ModelError(CoderError):
     exit_code = 4
 
     def __init__(self, message: str = "", *, lost: "Used | None" = None) -> None:
-        """Store what the last, incomplete answer has used (`lost`), if it used anything."""
+        """Create the error; `lost`: tokens and cost of the answer that was cut off, if there was one."""
         super().__init__(message)
         self.lost = lost
 

@@ -102,12 +102,12 @@ def give_up_everything() -> None:
 def _by_grammar(language: Language, query: str) -> Callable[[str], Defined]:
     from tree_sitter import Parser, Query, QueryCursor
 
-    parser, tags = Parser(language), Query(language, query)
+    parser, tag_query = Parser(language), Query(language, query)
 
     def read(text: str) -> Defined:
         source = text.encode("utf-8", "replace")
         definitions: set[tuple[str, int]] = set()
-        for _, captures in QueryCursor(tags).matches(parser.parse(source).root_node):
+        for _, captures in QueryCursor(tag_query).matches(parser.parse(source).root_node):
             if any(capture.startswith("definition") for capture in captures):
                 for node in captures.get("name", []):
                     name = source[node.start_byte : node.end_byte].decode("utf-8", "replace")

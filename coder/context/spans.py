@@ -186,7 +186,7 @@ def _window(line: int, first: int, last: int) -> Range:
 
 
 def _heaviest(lines: Sequence[str], first: int, last: int, weigh: Callable[[str], float]) -> list[int]:
-    """Return the lines with the highest weight around them, in file order."""
+    """Return the middle lines of the heaviest windows of lines, in file order."""
     weights = [weigh(line) for line in lines[first - 1 : last]]
     middles: list[int] = []
     for _ in range(_MAX_WINDOWS):

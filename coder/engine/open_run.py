@@ -82,7 +82,7 @@ async def open_journal(
 
 
 async def work(journal: Journal, model: Model, bench: Workbench, options: Options | None = None) -> Run:
-    """Advance a run with its team and stop until it has landed its change and stopped (see `loop.py`)."""
+    """Advance a run by its team until its stop condition holds and its change has landed (see `loop.py`)."""
     choices = options or Options()
     team, stop = team_and_stop(journal.state.settings, choices.get("team"), choices.get("stop"))
     state, log = journal.state, choices.get("log")

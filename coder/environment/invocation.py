@@ -92,7 +92,7 @@ async def run_job(
 
 
 class _Files:
-    """Files for the workspace, up to its size."""
+    """Files to copy into the workspace; `add` raises UsageError if they don't fit."""
 
     def __init__(self, room: int) -> None:
         self._bytes_left = room

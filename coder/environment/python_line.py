@@ -36,9 +36,9 @@ def _format_line(lines: list[str]) -> str:
         name.replace("-", " ") for name in lines[1:] if name.rpartition("-")[0].lower() not in _USUAL_PACKAGES
     ]
     packages.sort(key=lambda name: not name.startswith("pytest "))
-    lengths = accumulate(map(len, packages))
+    total_lengths = accumulate(map(len, packages))
     listed_packages = [
-        name for name, length in zip(packages, lengths, strict=True) if length <= _PACKAGES_CHARACTERS
+        name for name, total in zip(packages, total_lengths, strict=True) if total <= _PACKAGES_CHARACTERS
     ]
     remainder = (
         f" and {len(packages) - len(listed_packages)} more" if len(listed_packages) < len(packages) else ""

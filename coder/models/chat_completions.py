@@ -150,11 +150,11 @@ class ChatModel(Closing):
 
     async def _in_lane(self, call: Call, body: dict[str, Any]) -> Unfinished:
         """Send one request when the lane has a free slot."""
-        rests_s = self._lane.rests_s
-        if rests_s > call.clock.left_s:
-            raise Passing("its limit is spent", after_s=rests_s, is_limit=True)
-        if rests_s:
-            await asyncio.sleep(rests_s)
+        wait_s = self._lane.rests_s
+        if wait_s > call.clock.left_s:
+            raise Passing("its limit is spent", after_s=wait_s, is_limit=True)
+        if wait_s:
+            await asyncio.sleep(wait_s)
         began = monotonic()
         async with self._lane.slot():
             call.clock.excuse(monotonic() - began)

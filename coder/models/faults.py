@@ -84,8 +84,8 @@ def connection_fault(error: Exception, endpoint: Endpoint) -> Exception:
             f"{endpoint.name} answers on this machine, which can't reach itself: its loopback interface is "
             "down. Bring it up: ip link set lo up"
         )
-    words = [str(cause) for cause in causes if isinstance(cause, OSError) and str(cause)]
-    detail = f" ({words[-1]})" if words else ""
+    messages = [str(cause) for cause in causes if isinstance(cause, OSError) and str(cause)]
+    detail = f" ({messages[-1]})" if messages else ""
     if type(error).__name__ in ("ConnectError", "ConnectTimeout"):  # by name, so that httpx2 isn't imported
         unresolved = [
             cause for cause in causes if isinstance(cause, socket.gaierror) or "name resolution" in str(cause)
@@ -157,9 +157,11 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
 
 def not_found(error: StatusError, endpoint: Endpoint, *, listed: Sequence[str]) -> ModelNotFound:
     """Return the error for an unknown model, with similar names that the endpoint lists."""
-    unknown = f"{endpoint.shown_url} knows no model {endpoint.model!r}"
+    description = f"{endpoint.shown_url} knows no model {endpoint.model!r}"
     if not listed:
         message = quoted_message(error, endpoint)
-        return ModelNotFound(f"{unknown}, or isn't a base URL{message}. A base URL often ends in /v1.")
+        return ModelNotFound(f"{description}, or isn't a base URL{message}. A base URL often ends in /v1.")
     similar = difflib.get_close_matches(endpoint.model, listed, n=5, cutoff=0.3) or listed[:5]
-    return ModelNotFound(f"{unknown}. Nearest of those it lists: {cleaned(', '.join(similar), endpoint)}.")
+    return ModelNotFound(
+        f"{description}. Nearest of those it lists: {cleaned(', '.join(similar), endpoint)}."
+    )

@@ -118,10 +118,10 @@ class Recorded(Closing):
             if on_retry is not None:
                 await on_retry(event.model_copy(update={"lost": self._paid(event.lost)}))
         if entry.answer is None:
-            failed = entry.failure or Failure(kind=ModelError.__name__, message="")
-            kind = getattr(errors, failed.kind, None)
+            failure = entry.failure or Failure(kind=ModelError.__name__, message="")
+            kind = getattr(errors, failure.kind, None)
             error_class = kind if isinstance(kind, type) and issubclass(kind, ModelError) else ModelError
-            raise error_class(failed.message, lost=self._paid(failed.lost))
+            raise error_class(failure.message, lost=self._paid(failure.lost))
         if on_token is not None:
             on_token(entry.answer.text)
         return self._paid(entry.answer)

@@ -38,7 +38,11 @@ class CommandBreaker:
         """A placeholder for text of the current line that was returned already; empty at a line's start."""
 
     def strip(self, chunk: bytes, *, last: bool = False) -> bytes:
-        """Take a chunk and return what is certain by now, without commands; with `last`, all that is left."""
+        """Return the output up to here with its commands disabled, but hold back what may be half of one.
+
+        Args:
+            last: no chunk follows, so nothing is held back.
+        """
         content = self._begun + self._held + chunk
         unfinished = None if last else _UNFINISHED.search(content, max(0, len(content) - _MAX_HELD))
         cut = max(unfinished.start(), len(self._begun)) if unfinished else len(content)

@@ -54,17 +54,17 @@ async def _in_one_answer(turn: Turn) -> Message:
     sampling = state.settings.sampling(most=_PLAN_TOKENS)
     target = state.target
     survey, context = await survey_of(turn), turn.abilities.context
-    view = first_request(state, target, survey, form="whole", context=context, plans=True)
+    messages = first_request(state, target, survey, form="whole", context=context, plans=True)
     while True:
-        text = await turn.ask(view, sampling=sampling)
-        answer = await ask_approval(turn, text, key=f"plan {len(view)}")
+        text = await turn.ask(messages, sampling=sampling)
+        answer = await ask_approval(turn, text, key=f"plan {len(messages)}")
         if answer is None or answer.agrees:
             return plan_message(text)
         if is_refusal(state, answer):
             return refused_plan_message(text)
         request = prompt("plan-again").format(words=answer.words or ANOTHER_PLAN)
-        view = [
-            *view,
+        messages = [
+            *messages,
             ChatMessage(role="assistant", content=text),
             ChatMessage(role="user", content=request),
         ]

@@ -91,7 +91,7 @@ class SessionWork:
             self._nudges = 0
 
     async def read(self) -> Message | str | None:
-        """Return the turn's message or a follow-up request; None if an answer in text was a call."""
+        """Return the turn's message or a follow-up request. None: the answer was text with a call."""
         reply = await self._reply()
         if not isinstance(reply, str):
             return reply

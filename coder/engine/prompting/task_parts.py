@@ -71,7 +71,7 @@ def what_to_pass(
 
 
 def late_baseline(state: State, context: int | None) -> str:
-    """Return a report of the tests' result before the work, for a model that works already."""
+    """Return a report of the baseline, for a model that was asked before the baseline ended."""
     baseline = state.progress.baseline
     passing_count = sum(test.passed for test in baseline.tests) if baseline is not None else 0
     failing = failing_now(state, context)

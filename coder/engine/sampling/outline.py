@@ -36,7 +36,7 @@ class Outline:
 
     @property
     def body(self) -> str:
-        """The beginning of a body. The blank before its first word belongs to that word's token."""
+        """A line break and the indentation without its last blank, which is part of the next token."""
         return "\n" + " " * (self.indent - 1)
 
     def with_docstring(self) -> str:

@@ -47,7 +47,7 @@ async def pick(turn: Turn, candidates: Sequence[RankedCandidate]) -> tuple[Ranke
         distinct = [replace(one, behaviour=shared) for one, shared in zip(distinct, results, strict=True)]
     choice = choose(distinct)
     votes, passing_count = (
-        sum(one.votes for one in many) for many in (distinct, [m for m in distinct if m.outcome.passed])
+        sum(one.votes for one in many) for many in (distinct, [one for one in distinct if one.outcome.passed])
     )
     sizes = [sum(one.votes for one in group) for group in choice.groups]
     text = f"{passing_count} of {count_of(votes, 'attempt')} pass"

@@ -83,7 +83,7 @@ def _contradicts(state: State) -> Reason | None:
 
 
 def _is_remarked(state: State) -> bool:
-    """Return whether the model was told already that nothing shows its work."""
+    """Return whether the model was told already that no test shows what its change does."""
     outcomes = outcomes_in(state.progress.messages)
     check_count = 2 if state.codes[-1].check else 1  # an inconclusive check of the model is reported, too
     return sum(outcome.passed for outcome in outcomes) > check_count

@@ -57,8 +57,7 @@ def has_failed(state: State, times: int) -> bool:
 
 
 def coding_stop(acts: bool | None, expert_after: int | None) -> Stop:
-    """Return the stop of a run by tools or repairs; it doesn't end a failure that the second model takes
-    over.
+    """Return the stop condition of the coding team. A failure that the second model takes over ends no run.
 
     Args:
         acts: as in CodingTeam; None: by tools if a dialogue with tools has begun.

@@ -56,7 +56,7 @@ def with_stop(settings: Settings, stop: Stop | None) -> Settings:
 
 
 def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) -> Settings:
-    """Return the settings of a run of this team: the team itself if it is data, else its name.
+    """Return settings that name this team: a `TeamSpec` is stored whole, another team by its class.
 
     Args:
         acts: whether members without a value of `acts` work by tools.

@@ -157,8 +157,8 @@ class LoggedCalls:
 def _kept(dialogue: Sequence[ChatMessage], request: Sequence[ChatMessage]) -> int:
     """Return the number of messages at the start of a request that the run's dialogue already holds."""
     # A model's own comparison takes thirty times as long, and a dialogue is compared with each request.
-    is_equal = (
+    comparisons = (
         vars(logged_message) == vars(sent_message)
         for logged_message, sent_message in zip(dialogue, request, strict=False)
     )
-    return sum(takewhile(bool, is_equal))
+    return sum(takewhile(bool, comparisons))

@@ -117,12 +117,12 @@ def _count_parts(
             case "user":
                 words = max((prompt for prompt in prompts if prompt in message.content), key=len, default="")
                 remaining_text = message.content.replace(words, "", 1) if words else ""
-                files = (
+                remaining_tokens = (
                     input_tokens([message.model_copy(update={"content": remaining_text})]) - base_tokens
                     if remaining_text
                     else 0
                 )
-                file_tokens = min(files, size)
+                file_tokens = min(remaining_tokens, size)
                 sizes["files"] += file_tokens
                 sizes["dialogue"] += size - file_tokens
             case _:

@@ -66,7 +66,7 @@ class ChatObserver:
         self._shown_plan = ""
 
     def permit(self, permissions: Permissions) -> None:
-        """Ask about hosts, and apply the project's stored permissions."""
+        """Apply the project's stored permissions; hosts that they don't name will be asked about."""
         self.hosts = HostQuestions(permissions, self._reader, self._screen, self.lines)
         if permissions.allowed.auto and not self.yes:
             self.yes = True

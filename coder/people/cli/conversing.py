@@ -75,9 +75,9 @@ class Conversation:
             stack.push_async_callback(lambda: self._model.aclose())
             model = await self._open_model(self._requested_models, settings)
             reader = open_reader(data_folder(os.environ), paths=lambda: session.paths())
-            results = sys.stderr if args["json"] or args["jsonl"] else sys.stdout
+            result_stream = sys.stderr if args["json"] or args["jsonl"] else sys.stdout
             await stack.enter_async_context(traced_to_collector(args, screen))
-            watch = ChatObserver(screen, reader, yes=args["yes"], results=results)
+            watch = ChatObserver(screen, reader, yes=args["yes"], results=result_stream)
             if state is not None:
                 task = _with_flags(state.task, task)
                 screen.watch_model(model.name, has_folder=True)

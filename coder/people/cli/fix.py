@@ -22,7 +22,7 @@ def fix(
 ) -> None:
     """Make a failing command pass: the model works on a copy, and a change that passes is written back.
 
-    The files of tests, and those through which the command decides, are never changed.
+    Test files, and other files that decide whether the command passes, are never changed.
     """
     from coder.base.errors import UsageError
     from coder.config.task_file import mending_task

@@ -125,7 +125,7 @@ class HostCommands:
         return is_agreed and await self._run(checkout, command)
 
     async def _run(self, checkout: CheckedOutBranch, command: Sequence[str]) -> bool:
-        """Run a program; only if hooks run, it may find other programs in the repository."""
+        """Run a program. Hooks may call programs of the repository, so PATH includes it if hooks run."""
         hooks = hooks_of(checkout, command[1]) if command[0] == "git" else []
         return await self._host.run(command, checkout.top, finds_inside=bool(hooks))
 

@@ -112,7 +112,7 @@ def _key(root: Path, command: str, python: Path, indexes: Indexes, files: Mappin
         "python": [str(python), status.st_size, int(status.st_mtime), sys.platform],
         "hosts": indexes.hosts,
         "environment": dict(sorted(indexes.environment.items())),
-        "files": {path: hashlib.sha256(text).hexdigest() for path, text in sorted(files.items())},
+        "files": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
     }
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
@@ -175,7 +175,7 @@ def make_entry(entry: Installed, fill: Callable[[Path], None]) -> None:
 
 
 def fill(folder: Path, archive: bytes, plan: InstallPlan) -> None:
-    """Make an entry of the archive that untrusted code has packed. Raises UsageError: nothing was installed.
+    """Unpack an archive that untrusted code has made into a cache entry. Raises UsageError: it holds nothing.
 
     The interpreter's files are written first, as files of the archive never replace existing ones.
     """

@@ -103,10 +103,10 @@ def listen(
         print(note, file=sys.stderr)
 
     async def work() -> None:
-        free = asyncio.Semaphore(workers or os.cpu_count() or 1)
+        worker_slots = asyncio.Semaphore(workers or os.cpu_count() or 1)
         with open_log() as log:
             async with collecting(None, partial(print, file=sys.stderr)) as traces:
-                serving = Serving(log, root, loaded, free, reports=reports, traces=traces)
+                serving = Serving(log, root, loaded, worker_slots, reports=reports, traces=traces)
                 await serve_http(serving, host, port, names=names, callers=callers, path=path)
 
     with suppress(Interrupted):  # a signal is the usual end of a server

@@ -102,17 +102,17 @@ async def begin_run(serving: Serving, caller: Caller, new_run: NewRun, key: str 
         task = task.model_copy(update={"workspace": runs.below(str(task.workspace))})
 
     async def first_event() -> Event:
-        if not (first_event_of_run := await serving.log.read(run, limit=1)):
+        if not (first_events := await serving.log.read(run, limit=1)):
             if run not in serving.live:
                 serving.require_free()
             await serving.start(
                 run, lambda live: runs.solve(task, live, new_run.approve, run=run, request=request)
             ).begin()
-            first_event_of_run = await serving.log.read(run, limit=1)
-        return first_event_of_run[0]
+            first_events = await serving.log.read(run, limit=1)
+        return first_events[0]
 
-    first_event_of_run = await when_free(first_event)  # another server may begin a run with this key
-    if key and first_event_of_run.body["settings"].get("request") != request:
+    first_events = await when_free(first_event)  # another server may begin a run with this key
+    if key and first_events.body["settings"].get("request") != request:
         message = "The Idempotency-Key has begun a run by another request."
         raise Problem(409, message, f"It is {run}.", "Send that request, or take another key.")
     return run

@@ -54,8 +54,8 @@ def routes(serving: Serving) -> APIRouter:
         note = ""
         if outside:
             folders = one_line(join_names([*dict.fromkeys(outside)]), width=300)
-            runs = count_of(len(outside), "run")
-            note = f"Not shown, as they are outside of {caller.root} (--root): {runs} in {folders}."
+            hidden_runs = count_of(len(outside), "run")
+            note = f"Not shown, as they are outside of {caller.root} (--root): {hidden_runs} in {folders}."
         ordered = sorted(rows, key=lambda row: row.question is None)
         return page("runs", "Runs", rows=ordered, note=note)
 
@@ -74,7 +74,7 @@ def routes(serving: Serving) -> APIRouter:
             prompt=form.prompt,
             workspace=Path(form.folder) if form.folder else None,
             test_command=split_command(form.test or None),
-            approve=tuple(about for about, is_asked in approvals.items() if is_asked),
+            approve=tuple(kind for kind, is_asked in approvals.items() if is_asked),
         )
         return JSONResponse({"run_id": await begin_run(serving, caller, new)})
 
