@@ -126,7 +126,7 @@ class LeaseHeld(MachineError):
 
 
 class FolderError(MachineError):
-    """A file or folder of the user can't be read or written; the log can."""
+    """A file or folder of the user can't be read or written. The log is not affected."""
 
 
 class Busy(CoderError):

@@ -32,7 +32,7 @@ class Rule:
 
     parts: tuple[re.Pattern[str] | None, ...]
     """Patterns of the parts between slashes; None is `**`."""
-    is_taken_back: bool = False
+    is_negated: bool = False
     only_folders: bool = False
 
     def fits(self, path: str) -> bool:
@@ -73,7 +73,7 @@ def _is_ignored(path: str, rules: Mapping[str, Sequence[Rule]], *, is_folder: bo
         relative_path = path[len(folder) + 1 :] if folder else path
         for rule in reversed(rules.get(folder, ())):
             if (is_folder or not rule.only_folders) and rule.fits(relative_path):
-                return not rule.is_taken_back
+                return not rule.is_negated
     return False
 
 
@@ -87,8 +87,8 @@ def _pattern_in(line: str) -> str:
 @lru_cache(maxsize=4096)
 def _rule(line: str) -> Rule:
     """Parse a pattern: a slash at its start or inside binds it to its folder, else it fits at any depth."""
-    is_taken_back = line.startswith("!")
-    glob = line[is_taken_back:]
+    is_negated = line.startswith("!")
+    glob = line[is_negated:]
     only_folders = glob.endswith("/")
     glob = glob.rstrip("/") if only_folders else glob
     segments = glob.removeprefix("/").split("/")
@@ -100,7 +100,7 @@ def _rule(line: str) -> Rule:
         else re.compile(translate(_GIT_SYNTAX.sub(_to_fnmatch, segment)))
         for segment in segments
     )
-    return Rule(parts, is_taken_back, only_folders)
+    return Rule(parts, is_negated, only_folders)
 
 
 def _to_fnmatch(match: re.Match[str]) -> str:

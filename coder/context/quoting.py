@@ -25,6 +25,14 @@ def shown_path(path: str) -> str:
     return f"`{escaped_path if len(escaped_path) <= _MAX_PATH else escaped_path[:_MAX_PATH] + '…'}`"
 
 
+def shortened(text: str, max_characters: int) -> str:
+    """Return the text; of a longer one, return the first and the last half of `max_characters` characters."""
+    if len(text) <= max_characters:
+        return text
+    half = max_characters // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half} characters …]\n{text[-half:]}"
+
+
 def depth_of(line: str) -> int:
     """Return the number of characters of a line's indentation."""
     return len(line) - len(line.lstrip())

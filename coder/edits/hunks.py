@@ -36,12 +36,12 @@ def begins_names(lines: Sequence[str], at: int) -> bool:
 
 
 def begins_name(lines: Sequence[str], at: int) -> bool:
-    """Whether a `+++` line names a file without its `---` line, before a hunk."""
+    """Return whether line `at` is a `+++` line that stands directly before a hunk, without a `---` line."""
     return bool(_NAME_ALONE.match(lines[at])) and at + 1 < len(lines) and begins_hunk(lines[at + 1])
 
 
 def begins_diff(lines: Sequence[str], at: int) -> bool:
-    """Whether the diff of a file begins at line `at`."""
+    """Return whether the diff of a file begins at line `at`."""
     if lines[at].startswith(GIT) or begins_name(lines, at):
         return True
     next_lines = [line for line in lines[at + 2 : at + 4] if line.strip()]

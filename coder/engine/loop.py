@@ -227,8 +227,8 @@ async def _message(journal: Journal, participant: Participant, turn: Callable[[s
             async with limited(journal, None):
                 await participant_turn.baseline()
         seconds_left = max(0.0, budget - journal.state.spend.seconds)
-        has_time = getattr(participant, "keeps_time", False) or _runs_long_tests(journal.state)
-        async with limited(journal, None if has_time else seconds_left) as participant_turn.limit:
+        is_unlimited = getattr(participant, "keeps_time", False) or _runs_long_tests(journal.state)
+        async with limited(journal, None if is_unlimited else seconds_left) as participant_turn.limit:
             message = await participant.speak(participant_turn)
         if await participant_turn.has_nothing_to_mend(message):
             return None

@@ -95,8 +95,8 @@ async def latest_run(log: EventLog, folder: Path, *, chats: bool = False) -> str
 
 
 def _is_about(workspace: Path, folder: Path) -> bool:
-    is_in_it = workspace.parent == folder and not workspace.is_dir()
-    return folder.is_relative_to(workspace) or is_in_it
+    is_file_in_folder = workspace.parent == folder and not workspace.is_dir()
+    return folder.is_relative_to(workspace) or is_file_in_folder
 
 
 def is_visible(first_event: Event, root: Path, client: str | None) -> bool:

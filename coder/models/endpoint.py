@@ -73,7 +73,7 @@ class Endpoint(Dialect, ModelFacts, frozen=True):
     """Price from the catalogue, used if no other list has one."""
     reasons: bool | None = None
     """It reasons before it answers; None: unknown."""
-    draws: bool | None = None
+    takes_sampling: bool | None = None
     """It takes `temperature`, `top_p` and `seed`; None: unknown."""
     limits: RateLimits = RateLimits()
 

@@ -25,7 +25,7 @@ from coder.models.connection import StatusError
 from coder.models.endpoint import Endpoint, secrets_of
 from coder.models.retries import Passing, retry_after_s
 
-PASSING = frozenset({408, 409, 425, 429})
+RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
 TOO_MANY = 429
 # Providers word this error differently; only OpenAI has a code.
 _TOO_LONG_MESSAGE = re.compile(
@@ -36,7 +36,7 @@ _TOO_LONG_MESSAGE = re.compile(
 _TOOLS_MESSAGE = re.compile(r"\btools?\b|function.calling", re.IGNORECASE)
 LONG_WAIT_S = 366 * 86_400
 MAX_MESSAGE = 10_000
-EXCERPT = 300
+MAX_EXCERPT = 300
 """Quote at most this many characters of an endpoint's message."""
 
 
@@ -57,7 +57,7 @@ def status_fault(error: StatusError, endpoint: Endpoint) -> Exception:
     code = error.code
     if status == 429 and code == "insufficient_quota":
         return ModelUnavailable(f"The account behind {endpoint.name} has no credit left{message}.")
-    if status in PASSING or status >= 500:
+    if status in RETRYABLE_STATUSES or status >= 500:
         after_s = retry_after_s(error.headers)
         return Passing(f"HTTP {status}{message}", after_s=after_s, is_limit=status == TOO_MANY)
     if status < 400:
@@ -125,7 +125,7 @@ def cleaned(text: str, endpoint: Endpoint) -> str:
     for secret in sorted({key, *secrets_of(endpoint.url.get_secret_value())} - {""}, key=len, reverse=True):
         text = text.replace(secret, "***")
     text = redact(text)
-    return text if len(text) <= EXCERPT else f"{text[:EXCERPT]} …"
+    return text if len(text) <= MAX_EXCERPT else f"{text[:MAX_EXCERPT]} …"
 
 
 def _words(error: StatusError) -> str:

@@ -149,7 +149,7 @@ def _with_settings(endpoint: Endpoint, book: UserModels, provider: Provider | No
     if listed is not None:
         fields |= {"listed_price": listed.price, "context": listed.context, "sees": listed.images}
         fields |= {"tools": listed.tools, "max_output": listed.max_output, "reasons": listed.reasoning}
-        fields |= {"draws": listed.temperature}
+        fields |= {"takes_sampling": listed.temperature}
     return ModelChoice(name=endpoint.name, endpoint=endpoint.model_copy(update=fields))
 
 

@@ -9,7 +9,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 from coder.base.errors import ModelUnavailable, UsageError
 from coder.models.connection import SET_FOR_HTTP
 from coder.models.endpoint import Patience, parts_of, without_credentials
-from coder.models.faults import PASSING, causes_of
+from coder.models.faults import RETRYABLE_STATUSES, causes_of
 from coder.models.retries import AskedOrDoubled, Passing, retry_after_s
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def download(url: str, *, max_bytes: int, on_progress: OnProgress | None = None)
         return policy(_download, url, address, max_bytes, on_progress)
     except Passing as fault:
         count = policy.statistics["attempt_number"]
-        attempts = f" (asked {count} times)" if count > 1 else ""
-        wait = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s else ""
+        count_note = f" (asked {count} times)" if count > 1 else ""
+        wait_note = f" It asks to wait {fault.after_s:.0f} s." if fault.after_s else ""
         raise ModelUnavailable(
-            f"{address} can't be loaded: {fault.reason}{attempts}. {fault.advice}{wait}"
+            f"{address} can't be loaded: {fault.reason}{count_note}. {fault.advice}{wait_note}"
         ) from fault
 
 
@@ -90,6 +90,6 @@ def _check(response: "httpx2.Response", address: str) -> None:
     if response.is_success:
         return
     status = f"HTTP {response.status_code} {response.reason_phrase}"
-    if response.status_code in PASSING or response.status_code >= 500:
+    if response.status_code in RETRYABLE_STATUSES or response.status_code >= 500:
         raise Passing(status, after_s=retry_after_s(response.headers), advice="Try again later.")
     raise ModelUnavailable(f"{address} can't be loaded: {status}.")

@@ -41,7 +41,7 @@ class RequestQuirks:
         self._endpoint = endpoint
         self._limit_field = endpoint.limit_field
         self._dropped = REFUSED.setdefault((endpoint.place, endpoint.model), set())
-        if endpoint.draws is False:
+        if endpoint.takes_sampling is False:
             self._dropped.update(_SAMPLING_VALUES)
         self._max_output: int | None = None
         """Maximum tokens of an answer, by the endpoint's refusal."""

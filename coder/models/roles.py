@@ -106,10 +106,11 @@ async def open_roles(
     async with AsyncExitStack() as stack:
 
         def open_choice(choice: ModelChoice, *, is_last: bool) -> Model:
-            waits = patience or patience_with(choice.endpoint)
+            limits = patience or patience_with(choice.endpoint)
             if not is_last:
-                waits = waits.model_copy(update={"attempts": min(waits.attempts, ATTEMPTS_BEFORE_ANOTHER)})
-            model = _model(choice, waits.silent_for(silence_s) if silence_s is not None else waits)
+                attempts = min(limits.attempts, ATTEMPTS_BEFORE_ANOTHER)
+                limits = limits.model_copy(update={"attempts": attempts})
+            model = _model(choice, limits.silent_for(silence_s) if silence_s is not None else limits)
             stack.push_async_callback(model.close)
             return model
 

@@ -111,8 +111,8 @@ def _calls(text: str, names: Sequence[str]) -> Iterator[str]:
     pattern = "|".join(map(re.escape, names))
     for match in islice(re.finditer(rf"(?<![\w.])(?<!def )(?:{pattern})\s*(?=\()", text), _MAX_EXAMPLES):
         end = _balanced(text, match.end())
-        verb = _GIVES.match(text, end) if end else None
-        value = _value(text, verb.end()) if verb else None
+        link = _GIVES.match(text, end) if end else None
+        value = _value(text, link.end()) if link else None
         source = text[match.start() : end]
         if value and _is_call_of_literals(source):
             yield f"assert {_one_line(source)} == {value}"
@@ -125,8 +125,8 @@ def _value(text: str, position: int) -> str | None:
     if text[position : position + 1] in ("[", "(", "{", "'", '"'):
         end = _balanced(text, position)
     else:
-        number = _PLAIN.match(text, position)
-        end = number.end() if number else None
+        plain_value = _PLAIN.match(text, position)
+        end = plain_value.end() if plain_value else None
     source = _one_line(text[position:end]) if end else ""
     return source if end and _is_literal(source) and _ENDS.match(text, end) else None
 

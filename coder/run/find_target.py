@@ -40,11 +40,13 @@ def find_target(task: Task, files: Mapping[str, StoredFile], *, opened: Openers 
     if task.test_command:
         tests |= more_tests(texts, task.test_command, tests)
         tests |= deciding_files(task.test_command, texts, prompt=task.prompt)
-    sources = {test.path: test.text for test in task.test_files}
-    if not sources and task.test_command:
-        sources = {path: files[path].text or "" for path in tests if path in files and path.endswith(".py")}
-    missing = _imports_missing(task.prompt, sources, files)
-    imported = {path for source in sources.values() for path in _imported_files(source, files)}
+    test_sources = {test.path: test.text for test in task.test_files}
+    if not test_sources and task.test_command:
+        test_sources = {
+            path: files[path].text or "" for path in tests if path in files and path.endswith(".py")
+        }
+    missing = _imports_missing(task.prompt, test_sources, files)
+    imported = {path for source in test_sources.values() for path in _imported_files(source, files)}
     under_test = list(imported) if len(imported) == 1 else []
     names = [] if under_test and not missing else _names(task, missing, files)
     candidate_paths = _paths(task, files, tests, missing, names)
@@ -103,8 +105,8 @@ def _imports_missing(
     contains its name, or if the tests import nothing from the folder and no manifest declares it.
     """
     present = {path.partition("/")[0].removesuffix(".py") for path in files}
-    modules = [path for path in files if path.endswith(".py") and not is_test(path)]
-    module_parts = {part for path in modules for part in path.removesuffix(".py").split("/")}
+    module_paths = [path for path in files if path.endswith(".py") and not is_test(path)]
+    module_parts = {part for path in module_paths for part in path.removesuffix(".py").split("/")}
     present |= module_parts
     test_stems = {PurePosixPath(path).stem for path in sources}
     unknown: dict[str, list[str]] = {}

@@ -126,7 +126,7 @@ def tests_pass(state: State) -> Reason | None:
 
 
 def verdict(state: State, outcome: Outcome) -> Reason:
-    """Return the reason to end with an outcome that passed."""
+    """Return how a run ends whose outcome passed: solved, or unverified with the reason."""
     if shows_done(state, outcome):
         return Reason("solved", by_what(outcome))
     return Reason("unverified", why_unverified(state, outcome))

@@ -19,8 +19,8 @@ WORKING_PROMPT = "+ "
 class InputLine(TextIOBase):
     """The input line, which is also a stream: written text is printed above the line while it is open.
 
-    Unlike `patch_stdout`, it has no thread that writes after a question, keeps a piped stdout off the
-    terminal, and prevents the terminal from echoing typed keys into the output.
+    Unlike `patch_stdout`, it starts no thread that could write after a question. It also keeps a piped stdout
+    off the terminal, and stops the terminal from echoing typed keys.
     """
 
     encoding = "utf-8"

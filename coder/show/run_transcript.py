@@ -52,8 +52,8 @@ class Transcript:
 
         Args:
             full: show quoted and changed files in full, and each test.
-            diff: show a step's changes as a patch; `state` is then known.
-            before: earlier contents of files of a large folder, which the log holds from the landing on.
+            diff: show a step's changes as a patch, for which `state` is kept.
+            before: earlier contents of a large folder's files; the log has them only from the landing on.
         """
         self.state: State | None = None
         """The state after the events so far."""

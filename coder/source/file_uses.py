@@ -29,7 +29,7 @@ def is_script(path: str) -> bool:
 def find_users(
     path: str, texts: Mapping[str, str | None], *, also: Collection[str] = (), guesses: bool = True
 ) -> Iterator[str]:
-    """Yield the files whose texts name a file: code, data that can include files, and those in `also`.
+    """Yield the files that name the file at `path`, of code, data that can include files, and `also`.
 
     Args:
         guesses: count a text that names only a data file's folder or suffix, since it may build the path.
@@ -50,7 +50,7 @@ def names(text: str, path: str) -> bool:
 
 
 def split_scripts(text: str, started: Iterable[str] = ()) -> tuple[str, str]:
-    """Return the scripts in package.json that its tests or `started` ones run, and the other entries.
+    """Return the scripts of a package.json that its tests or `started` reach, and all other entries.
 
     Both texts are empty if package.json can't be read.
     """

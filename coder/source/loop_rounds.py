@@ -17,7 +17,7 @@ def numbers_in(nodes: Iterable[ast.AST]) -> Iterable[tuple[str, int]]:
 
 
 def rounds_of(node: ast.AST, numbers: Mapping[str, int]) -> int:
-    """Return an upper bound for the rounds of nested loops; a range counts as its largest number."""
+    """Estimate the rounds of nested loops: a `range` counts as its largest number, another loop as one."""
     rounds = max((rounds_of(child, numbers) for child in ast.iter_child_nodes(node)), default=1)
     heads: list[ast.expr] = []
     if isinstance(node, ast.For):

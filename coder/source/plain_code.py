@@ -158,10 +158,12 @@ class PlainCode:
                 return _tops(node) <= self._own | sys.stdlib_module_names | {"pytest"}
             case ast.Assign() | ast.AugAssign() | ast.AnnAssign():
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                is_stored = all(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in targets)
+                assigns_only_names = all(
+                    isinstance(target, ast.Name | ast.Tuple | ast.List) for target in targets
+                )
                 if node.value is not None and _has_comparison(node.value):
                     return False
-                return is_stored and (node.value is None or self._is_plain(node.value))
+                return assigns_only_names and (node.value is None or self._is_plain(node.value))
         return isinstance(node, _NODES) and self._is_all_plain(ast.iter_child_nodes(node))
 
     def _is_callable(self, function: ast.expr) -> bool:

@@ -73,7 +73,7 @@ class Database:
         return sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
 
     def _open_alone(self) -> None:
-        """Open the file for reading on a disk too full for the shared index."""
+        """Open the file for reading by this process alone: a full disk has no room for SQLite's -shm file."""
         with self._translate_errors():
             self._connection = self._connect()
             self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # keeps the index in memory

@@ -132,10 +132,10 @@ class PostgresLog:
             if not run.isprintable():  # Postgres accepts neither NUL nor lone surrogates
                 return []
             rows = self._server.rows(_READ, {"run": run, "after": after, "limit": limit})
-            last_seq, events = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
-            if not event_codec.are_complete([row[1] for row in events], after, last_seq, limit):
+            last_seq, event_rows = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
+            if not event_codec.are_complete([row[1] for row in event_rows], after, last_seq, limit):
                 raise self._server.damaged(f"events of {run} are missing")
-            return [self._event(row, self._blob) for row in events]
+            return [self._event(row, self._blob) for row in event_rows]
 
         return await _run_in_thread(read)
 

@@ -158,7 +158,7 @@ def code_words(tools: Sequence[Tool], module: str) -> str:
 
 
 def module_for(files: Iterable[str]) -> str:
-    """Return a module name that doesn't hide a module of the workspace."""
+    """Return the module name by which programs import the tools; it hides no module of the workspace."""
     workspace_names = {
         part.removesuffix(".py") for path in files if "tools" in path for part in path.split("/")
     }

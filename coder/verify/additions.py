@@ -73,9 +73,9 @@ def _signatures(tree: ast.AST, owner: str = "") -> Iterator[tuple[str, tuple[fro
             yield node.name, (frozenset(fields), len(fields))  # the parameters of a dataclass or a model
             yield from _signatures(node, node.name)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            positional = [statement.arg for statement in (*node.args.posonlyargs, *node.args.args)]
+            positional = [parameter.arg for parameter in (*node.args.posonlyargs, *node.args.args)]
             positional = positional[1:] if owner and positional[:1] in (["self"], ["cls"]) else positional
-            all_parameters = frozenset((*positional, *(statement.arg for statement in node.args.kwonlyargs)))
+            all_parameters = frozenset((*positional, *(parameter.arg for parameter in node.args.kwonlyargs)))
             is_constructor = owner and node.name in ("__init__", "__new__")
             yield owner if is_constructor else node.name, (all_parameters, len(positional))
         else:

@@ -224,10 +224,10 @@ class _Confirmation:
                 by_file[path] = {path} if is_plain and is_plain_program(check.source, own_modules) else set()
             elif not is_prepared:
                 tests = plain_tests(check.source, own_modules)
-                names = {tail for name in test_names for tail in _tails(path, name)}
-                if all(tests.values()) and not {tail.partition("[")[0] for tail in names} <= tests.keys():
-                    names |= tests.keys()  # the report names a test that the file doesn't have
-                by_file[path] = {f"{path}::{tail}" for tail in names if tests.get(tail.partition("[")[0])}
+                tails = {tail for name in test_names for tail in _tails(path, name)}
+                if all(tests.values()) and not {tail.partition("[")[0] for tail in tails} <= tests.keys():
+                    tails |= tests.keys()  # the report names a test that the file doesn't have
+                by_file[path] = {f"{path}::{tail}" for tail in tails if tests.get(tail.partition("[")[0])}
         return by_file
 
     def _text(self, path: str) -> str:

@@ -53,7 +53,7 @@ def _still_red(outcome: Outcome, result: Outcome) -> Outcome:
 
 
 def with_unreported(state: State, code: CodeMessage, outcome: Outcome) -> Outcome:
-    """Return the outcome; without evidence, it names new tests that aren't known to have run."""
+    """Return the outcome. If nothing verified it, `unshown` names new tests that aren't known to have run."""
     if not outcome.passed or outcome.verified != "none" or outcome.unshown or not state.task.test_command:
         return outcome
     new_tests = find_unreported_files(state, code, outcome)

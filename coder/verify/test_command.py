@@ -29,7 +29,7 @@ _MAX_NAME_BYTES = 2000
 
 
 class Proof(BaseModel, frozen=True):
-    """Settings for tests on the code before a change, where one failure is proof."""
+    """Settings of new tests on the code before a change: a failure there proves that they test it."""
 
     added: Additions
     limit_s: float

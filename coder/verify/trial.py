@@ -103,8 +103,10 @@ class AnswerTrial:
                     outcome, f"the check {name} succeeds without the change, too, so it proves nothing"
                 )
             if not failed_by_code:
-                verb = "it fails for another reason than the code" if run.failing else "it can't run"
-                text = f"the check {name} succeeds, but without the change {verb}: {first_failure(run)}"
+                failure_words = "it fails for another reason than the code" if run.failing else "it can't run"
+                text = (
+                    f"the check {name} succeeds, but without the change {failure_words}: {first_failure(run)}"
+                )
                 return unshown_outcome(outcome, text, has_new_tests=True)
             if run.result.wall_s > _LONG_CHECK_S:
                 break

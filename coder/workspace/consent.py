@@ -147,8 +147,8 @@ def is_to_be_committed(state: State) -> bool:
     """Whether the result is to be committed: it is solved, or the user accepts it unverified."""
     if state.landing.committed is not None:
         return False
-    is_decided = state.landing.planned is not None and not state.settings.keep and suite_passed(state)
-    return is_green(state) or is_accepted(state) or is_decided
+    is_landing_green = state.landing.planned is not None and not state.settings.keep and suite_passed(state)
+    return is_green(state) or is_accepted(state) or is_landing_green
 
 
 def landing_edits(state: State, best: CodeMessage) -> dict[str, str | None]:

@@ -35,8 +35,8 @@ def unified_diff(
     parts: list[str] = []
     for path in paths:
         old, new = before.get(path), after.get(path)
-        beginning = (old if new is None else new) or b""
-        is_executable = beginning.startswith(b"#!") if executable is None else path in executable
+        content = (old if new is None else new) or b""
+        is_executable = content.startswith(b"#!") if executable is None else path in executable
         parts += _file(
             path, old, new, mode="100755" if is_executable else "100644", switched=path in switched
         )
@@ -67,10 +67,10 @@ def _file(path: str, old: bytes | None, new: bytes | None, *, mode: str, switche
     if old_lines is None or new_lines is None:
         yield from _binary(old, new)
         return
-    hunks = list(difflib.unified_diff(old_lines, new_lines))[2:]
-    if hunks:
+    hunk_lines = list(difflib.unified_diff(old_lines, new_lines))[2:]
+    if hunk_lines:
         yield f"--- {_with_tab(old_name)}\n+++ {_with_tab(new_name)}\n"
-    for line in hunks:
+    for line in hunk_lines:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 

@@ -210,10 +210,10 @@ def _automatic(text: str | None, scripts: Collection[str]) -> dict[str, Any]:
         return {}
     if not isinstance(package, dict):
         return {}
-    by_name = package.get("scripts")
-    by_name = by_name if isinstance(by_name, dict) else {}
+    all_scripts = package.get("scripts")
+    all_scripts = all_scripts if isinstance(all_scripts, dict) else {}
     automatic_scripts = {
-        name: by_name[name] for name in by_name if name in _INSTALL_SCRIPTS or name in scripts
+        name: all_scripts[name] for name in all_scripts if name in _INSTALL_SCRIPTS or name in scripts
     }
     return {
         **{key: package[key] for key in _HOOK_SECTIONS if key in package},

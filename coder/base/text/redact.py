@@ -92,8 +92,8 @@ class Redactor:
         starts = [start for start, stop in self.spans(text) if start < cut <= stop]
         starts += [match.start() for match in [_UNFINISHED.search(text, 0, cut)] if match]
         for secret in self._spaced:
-            tails = range(max(0, len(text) - len(secret) + 1), cut)
-            starts += [position for position in tails if secret.startswith(text[position:])][:1]
+            tail_starts = range(max(0, len(text) - len(secret) + 1), cut)
+            starts += [position for position in tail_starts if secret.startswith(text[position:])][:1]
         return min(starts, default=None)
 
     def _values(self, text: str) -> Iterator[tuple[int, int]]:

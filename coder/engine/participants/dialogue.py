@@ -9,9 +9,9 @@ begins with the task, the last answer and its outcome, which the state holds.
 from collections.abc import Sequence
 
 from coder.base.errors import ContextTooLong, ModelError, ModelRefused
-from coder.engine.prompting.ask_again import quoted
 from coder.engine.prompting.first_request import system_words
 from coder.engine.prompting.folding import folded, is_too_long
+from coder.engine.prompting.next_request import quoted
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import is_cut, shorten_longest

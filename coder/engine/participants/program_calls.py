@@ -71,8 +71,8 @@ class ProgramCalls:
                 (effect.name, effect.arguments) == (call_event.name, call_event.arguments)
                 for effect in earlier_effects
             )
-            if refused := await self._refused(call, f"{call.name} {arguments_text} {repeat_count}"):
-                raise ValueError(refused)
+            if refusal := await self._refused(call, f"{call.name} {arguments_text} {repeat_count}"):
+                raise ValueError(refusal)
             await journal.append(call_event)
             try:
                 result = await make_call()

@@ -7,10 +7,9 @@ from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.edits.replies import asks, is_reply
 from coder.engine.participants.dialogue import DialogueTurn
-from coder.engine.prompting.ask_again import again_words, misfit
 from coder.engine.prompting.files_shown import survey_of, texts_of
 from coder.engine.prompting.first_request import first_request
-from coder.engine.prompting.next_request import repair_request
+from coder.engine.prompting.next_request import again_words, misfit, repair_request
 from coder.engine.turn.turn import Turn
 from coder.models.abilities import EMBEDDED
 from coder.models.model import ChatMessage, Sampling
@@ -130,8 +129,8 @@ def answer_message(
     files_before = repaired_code.changes.files if repaired_code is not None else {}
     files = to_ends(edits.files, state.files)
     test_edits = _test_edits(edits, state, target, repaired_code)
-    continues_change = files or (edits.apart and files_before)
-    change = with_prompt_code({**files_before, **files}, state, target) if continues_change else {}
+    has_change = bool(files or (edits.apart and files_before))
+    change = with_prompt_code({**files_before, **files}, state, target) if has_change else {}
     changes = AnswerChanges(
         files=change,
         test_edits=test_edits,

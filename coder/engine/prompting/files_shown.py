@@ -34,8 +34,8 @@ _FENCE_TOKENS = 10
 
 
 def texts_of(state: State) -> dict[str, str]:
-    """Return the user's text files as the run read them, without files with keys that the task doesn't
-    name.
+    """Return the user's text files as the run read them. Files that hold keys are left out, unless the task
+    names them.
     """
     if not state.files:
         return {}

@@ -6,8 +6,7 @@ are dropped first.
 
 from collections.abc import Sequence
 
-from coder.context.quoting import fenced
-from coder.engine.prompting.shorten import shortened
+from coder.context.quoting import fenced, shortened
 from coder.models.model import ChatMessage
 from coder.models.tokens import input_tokens
 from coder.run.attempts import answer_in_words, before_talk

@@ -1,11 +1,13 @@
-"""The messages that follow an outcome or another message of the user, for every model. Pure."""
+"""The messages that follow an outcome, an unusable answer, or another message of the user. Pure."""
+
+from collections.abc import Mapping
 
 from coder.base.prompts import prompt
-from coder.context.quoting import fenced, shown_path
-from coder.engine.prompting.ask_again import quoted
+from coder.context.quoting import fenced, shortened, shown_path, whole_files
+from coder.edits.edit import Answered
+from coder.edits.replies import asks
 from coder.engine.prompting.files_shown import latest_plan
 from coder.engine.prompting.history import account, full_exchange
-from coder.engine.prompting.shorten import shortened
 from coder.engine.prompting.task_parts import asked_words, plan_words, what_to_pass
 from coder.models.model import ChatMessage
 from coder.run.attempts import answer_in_words, is_rejection
@@ -20,6 +22,10 @@ from coder.workspace.proposal import is_same
 
 _CHANGES_CHARACTERS = 16_000
 """Longest quote of all changes in characters."""
+_QUOTED_CHARACTERS = 24_000
+"""Longest quote of an answer in characters."""
+_MISFIT_TOKENS, _MISFIT_DIVISOR = 40_000, 4
+"""Tokens of files that edits don't fit, and the divisor of the context that also limits them."""
 
 
 def verdict_words(state: State) -> str | None:
@@ -78,6 +84,35 @@ def repair_request(
     return [ChatMessage(role="assistant", content=quote), ChatMessage(role="user", content=request)]
 
 
+def quoted(text: str) -> str:
+    """Return an answer as the next request quotes it, at a bounded length."""
+    return shortened(text, _QUOTED_CHARACTERS) or "(empty answer)"
+
+
+def again_words(edits: Answered, text: str, *, form: EditFormat, is_python: bool) -> str:
+    """Return the request to answer again in the format that was asked for first."""
+    instruction = "Answer with each file whole, in a fenced block, its path above it."
+    if form == "search-replace":
+        instruction = "Answer with search/replace blocks."
+    elif is_python:
+        instruction = "Answer with the complete code in one ```python block."
+    if edits.empty and asks(text):
+        return f"No user is there to answer a question: decide by yourself. {instruction}"
+    if edits.empty:
+        return f"Your answer {'holds no code' if form == 'whole' else 'changes no file'}. {instruction}"
+    return edits.problem or ""
+
+
+def misfit(edits: Answered, texts: Mapping[str, str | None], *, context: int | None) -> str:
+    """Return the report of edits that don't fit, with the nearest lines, or the whole file if no lines
+    are near.
+    """
+    files = {path: text for path in edits.missed if (text := texts.get(path)) is not None}
+    budget = _MISFIT_TOKENS if context is None else min(_MISFIT_TOKENS, context // _MISFIT_DIVISOR)
+    quotes = whole_files(files, budget=budget)
+    return f"{edits.problem}\n\nThese files as they are now:\n{quotes}" if quotes else edits.problem or ""
+
+
 def next_request(state: State, *, context: int | None, is_reported: bool) -> ChatMessage:
     """Return the message for the user's next request in a dialogue.
 
@@ -99,7 +134,7 @@ def next_request(state: State, *, context: int | None, is_reported: bool) -> Cha
 
 
 def format_outcome(state: State) -> str:
-    """Return the outcome of the latest message in the dialogue, for the user's files and the session's."""
+    """Return what came of the latest message in the dialogue: what was written, refused or stopped."""
     latest_step = _latest_step(state)
     if state.dialogue.session.tree:
         return "Stopped by the user. What you have changed is kept here; none of it is written for them yet."

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from coder.context.quoting import shown_path
-from coder.engine.prompting.shorten import shortened
+from coder.context.quoting import shortened, shown_path
 from coder.run.attempts import is_rejection
 from coder.run.message import (
     ChoiceMessage,

@@ -31,9 +31,8 @@ _ALTERNATIVES = 5
 class _Form:
     """A form of the request: a prompt, and the beginning of the answer."""
 
-    template: str
-    """Name of the prompt."""
-    begun: Callable[[Outline], str]
+    prompt_name: str
+    beginning: Callable[[Outline], str]
 
 
 _FORMS = (
@@ -59,7 +58,7 @@ class Completer:
         task = state.task
         checks = [check.strip() for check in task.checks if check.strip() not in task.prompt]
         task_text = "\n".join([task.prompt.strip(), *(["It must pass:", *checks] if checks else [])])
-        request = prompt(_FORMS[draw.form].template).format(
+        request = prompt(_FORMS[draw.form].prompt_name).format(
             task=task_text, source=beginning.with_docstring().rstrip()
         )
         view = [
@@ -116,7 +115,7 @@ class TextCompletion:
             _, _, begun, form = max(unused_alternatives, key=lambda one: one[:2])
             return Draw(form=form, begun=begun)
         form = count % len(_FORMS)
-        return Draw(form=form, begun=_FORMS[form].begun(beginning), temperature=_TEMPERATURE)
+        return Draw(form=form, begun=_FORMS[form].beginning(beginning), temperature=_TEMPERATURE)
 
     def participant(self) -> Completer:
         """Return the participant that completes the beginning given to its run."""
@@ -125,7 +124,7 @@ class TextCompletion:
 
 def first_draw(beginning: Outline, form: int) -> Draw:
     """Return the draw that begins with the outline in the given form."""
-    return Draw(form=form, begun=_FORMS[form].begun(beginning))
+    return Draw(form=form, begun=_FORMS[form].beginning(beginning))
 
 
 def _form_of(state: State) -> int:

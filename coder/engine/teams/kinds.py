@@ -146,11 +146,11 @@ class Orchestrated(TeamSpec):
             if message.within == within or (message.within[:depth] == within and message.kind != "ledger")
         ]
         recent_messages = _since_progress(team_messages)
-        last_review = max(
+        last_review_index = max(
             (index for index, message in enumerate(recent_messages) if message.kind == "ledger"), default=0
         )
         if (
-            sum(_failing_count(message) is not None for message in recent_messages[last_review + 1 :])
+            sum(_failing_count(message) is not None for message in recent_messages[last_review_index + 1 :])
             >= _QUIET_OUTCOMES
         ):
             review_count = sum(message.kind == "ledger" for message in recent_messages)

@@ -24,7 +24,7 @@ _UNKNOWN_ABILITIES = Abilities()
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A row of the table of strategies."""
+    """How a named strategy works: its tools, its attempts, its models."""
 
     acts: bool | None = False
     """Whether the Coder has tools; None: it does if its model can use them."""

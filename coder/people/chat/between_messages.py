@@ -84,7 +84,9 @@ async def clear(session: ChatSession) -> None:
 
 
 async def context_parts(session: ChatSession) -> Mapping[str, int]:
-    """Return the tokens of the dialogue by part, or of the latest request if each message has its own."""
+    """Return tokens by part (system, files, tool results, …) of the dialogue, or without one of the latest
+    request.
+    """
     state = session.state
     if state is None:
         return {}

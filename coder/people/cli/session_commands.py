@@ -175,9 +175,10 @@ class SessionCommands:
         return self._session.settings.effort or "the model's own"
 
     async def _plan(self, arguments: str) -> str:
-        is_on = self._session.settings.plan is not True
-        self._session.settings = self._session.settings.model_copy(update={"plan": True if is_on else None})
-        return f"plan mode is {'on: you approve a plan before each change' if is_on else 'off'}"
+        turns_on = self._session.settings.plan is not True
+        update = {"plan": True if turns_on else None}
+        self._session.settings = self._session.settings.model_copy(update=update)
+        return f"plan mode is {'on: you approve a plan before each change' if turns_on else 'off'}"
 
     async def _jobs(self, arguments: str) -> str:
         return await run_jobs_command(self._session, words_of(arguments))
@@ -185,13 +186,13 @@ class SessionCommands:
     async def _context(self, arguments: str) -> list[Block]:
         window, parts = abilities_of(self._session.model).context, await context_parts(self._session)
         total = sum(parts.values())
-        limit = f"of {window:,} ({total / window:.0%})" if window else "; the model's limit is unknown"
+        limit_note = f"of {window:,} ({total / window:.0%})" if window else "; the model's limit is unknown"
         rows = [
             (name, f"{tokens:,}", f"{tokens / (window or total or 1):.1%}") for name, tokens in parts.items()
         ]
         columns = (Column("part"), Column("tokens", is_number=True), Column("share", is_number=True))
         table = TextTable(columns, rows, plain=["  {:<12} {:>10}".format(*row) for row in rows])
-        return [f"{total:,} tokens{' ' if window else ''}{limit}", table]
+        return [f"{total:,} tokens{' ' if window else ''}{limit_note}", table]
 
     async def _clear(self, arguments: str) -> None:
         await clear(self._session)

@@ -136,9 +136,7 @@ def _message(question: Question) -> str:
 
 
 def _choices(question: Question) -> dict[str, str]:
-    """Return the choices of a question by their labels; a question that isn't shown in full only offers
-    no.
-    """
+    """Return the choices of a question by their labels; "no" alone if it is too long to be shown in full."""
     if question.kind == "approve":
         words = ("yes", "no", *question.options) if len(_message(question)) <= _FORM_CHARACTERS else ("no",)
         return {word: word for word in words}

@@ -136,9 +136,7 @@ class Tools:
     async def _run(
         self, ctx: Ctx, begin: Callable[[McpClientWatch], Awaitable[Run]]
     ) -> Run | InputRequiredResult:
-        """Return the end of a run; if the client can only ask its user so, the question that the run
-        waits with.
-        """
+        """Return the ended run, or the question that it waits for, if the client asks its user by results."""
         client = McpClientWatch(ctx, self._runs.client)
         return await _with_tool_error(self._ask_until_done(ctx, begin, client), client)
 

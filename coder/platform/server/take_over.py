@@ -56,7 +56,7 @@ async def _try_to_continue(
 
 
 async def _abandoned(log: EventLog, summary: RunSummary) -> State | None:
-    """Return the state of a run to continue, even if a process may work on it; None for other runs."""
+    """Return the state of a served run that hasn't ended; None for other runs. A process may work on it."""
     if summary.last.type == RunStopped.type and summary.last.body.get("status") != "interrupted":
         return None
     state = fold_all(events := await log.read(summary.run))

@@ -173,7 +173,7 @@ class FilesChanged(Body, type="files.changed"):
 
 
 class PatchProposed(Body, type="patch.proposed"):
-    """The solution, which the user did not want written into the folder."""
+    """The solution was kept as a patch: not wanted, refused, nobody to ask, or not mergeable."""
 
     patch: str
     tests: str = Field(default="", exclude_if=not_)

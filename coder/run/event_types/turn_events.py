@@ -32,7 +32,7 @@ class CallIntended(Body, type="model.requested", durable=False):
 
 
 class CallRetried(Body, type="model.retried", durable=False):
-    """A call failed in a way that may pass; it is repeated after wait_s."""
+    """A model call failed, probably only for a while; it is repeated after `wait_s` seconds."""
 
     call: int
     attempt: int
@@ -221,6 +221,7 @@ class ProgramFinished(Body, type="program.finished", durable=False):
     exit_code: int | None
     seconds: float
     after: dict[str, str]
+    """SHA-256 (hex) of the workspace's files after the run, by path."""
     tried: tuple[Tried, ...] = Field(default=(), exclude_if=not_)
     """Commands that were run for evidence, in order."""
 

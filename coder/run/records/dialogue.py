@@ -78,10 +78,10 @@ class Dialogue:
     def at_next_step(
         self, files: Mapping[str, StoredFile], tree: Mapping[str, StoredFile | None]
     ) -> Dialogue:
-        """Return the dialogues at the user's next message, starting with the coder's.
+        """Return the coder's dialogue at the user's next message, with the other dialogues in it, all unread.
 
         Args:
-            files: the user's files, as the dialogues with the latest message know them.
+            files: the user's files as known to a dialogue that has read everything so far.
             tree: changes of the session that were neither written nor refused.
         """
         coder_dialogue = self.of("coder")

@@ -22,7 +22,7 @@ else:
         return setters, attrgetter(*setters)
 
     def replace(record: Any, **changes: Any) -> Any:  # noqa: ANN401 - of any record
-        """As dataclasses.replace, in a third of its time, of which most of a fold is made."""
+        """Do the same as dataclasses.replace in a third of its time: folding events is mostly such calls."""
         setters, values = _slots(type(record))
         clone = object.__new__(type(record))
         for setter, value in zip(setters.values(), values(record), strict=True):

@@ -55,9 +55,9 @@ class _Followed:
 
 
 class Collector(Watch):
-    """A watch that sends new events of runs; use it with `async with`.
+    """A watch that sends new events of runs to an OpenTelemetry collector; use it with `async with`.
 
-    Other processes send earlier events.
+    Events from before it began were sent by the processes that logged them.
     """
 
     def __init__(self, url: str, note: Callable[[str], None], *, content: bool = False) -> None:

@@ -130,7 +130,7 @@ def _is_end(row: bytes) -> bool:
 
 
 def _stamp(path: str) -> tuple[int, ...]:
-    """Return a stamp that identifies a file beyond its content: the change time can't be set."""
+    """Return values that differ after any write to a file: no program can set the change time."""
     try:
         status = os.lstat(path)
     except OSError:

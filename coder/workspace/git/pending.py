@@ -124,7 +124,7 @@ def literal(path: str) -> str:
 
 
 def mixed_in(place: CheckedOutBranch, befores: Mapping[str, list[bytes | None]]) -> list[str]:
-    """Return files whose committed content is none of their contents before the changes."""
+    """Return the files whose content at HEAD is none that the changes began from: others' edits mix in."""
     committed = contents_at_head(place.top, befores)
     return [path for path, contents in befores.items() if committed.get(path) not in contents]
 

@@ -189,6 +189,6 @@ def _name_file_in_errors(root: Path, change: FileChange, digest: str | None) -> 
 
 def _temporaries(change: FileChange) -> tuple[str, str]:
     """Return the temporary file names for both contents, which are constant so that a retry removes them."""
-    names = [f"{change.path} {digest}".encode() for digest in (change.before, change.after)]
-    old_name, new_name = (f".{sha256_of(name)[:16]}.coder-tmp" for name in names)
+    keys = [f"{change.path} {digest}".encode() for digest in (change.before, change.after)]
+    old_name, new_name = (f".{sha256_of(key)[:16]}.coder-tmp" for key in keys)
     return old_name, new_name

@@ -51,17 +51,17 @@ async def loaded(folder: Path, **rows: dict[str, object]) -> UserModels:
 
 
 @pytest.mark.parametrize(
-    ("listed", "draws"), [({}, None), ({"temperature": False}, False), ({"temperature": 1}, None)]
+    ("listed", "takes_sampling"), [({}, None), ({"temperature": False}, False), ({"temperature": 1}, None)]
 )
 async def test_whether_a_model_takes_a_temperature_is_as_listed(
-    tmp_path: Path, listed: dict[str, object], draws: bool | None
+    tmp_path: Path, listed: dict[str, object], takes_sampling: bool | None
 ) -> None:
     book = await loaded(tmp_path, acme=provider(models={"big": MODEL | listed}))
 
     choice = await resolve("acme/big", environ={"ACME_API_KEY": KEY}, book=book)
 
     assert choice.endpoint is not None
-    assert choice.endpoint.draws is draws
+    assert choice.endpoint.takes_sampling is takes_sampling
 
 
 async def test_a_provider_of_the_catalogue_is_called_by_name(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ async def test_a_refused_parameter_is_left_out_by_later_connections_of_the_proce
 
 async def test_a_model_that_the_catalogue_lists_without_temperature_is_sent_none_nor_a_seed() -> None:
     with faulty_endpoint(says("hello")) as server:
-        await ask(server, sampling=SAMPLING, draws=False)
+        await ask(server, sampling=SAMPLING, takes_sampling=False)
 
     assert server.requests[0].body.keys().isdisjoint({"temperature", "top_p", "seed"})
 

@@ -30,7 +30,7 @@ class Fatal:
 
     async def append(self, run: str, drafts: Any, *, after: int, token: int) -> list[Event]:
         """Append, and die once the event is on the disk."""
-        events = await self._log.append(run, drafts, next_in_order=after, token=token)
+        events = await self._log.append(run, drafts, after=after, token=token)
         if after + len(drafts) >= self._last:
             os.kill(os.getpid(), signal.SIGKILL)
         return events

@@ -137,7 +137,7 @@ class MortalLog(MemoryLog):
         if len(self.types) >= self.lasts:
             raise Killed
         self.types += [draft.type for draft in drafts]
-        return await super().append(run, drafts, next_in_order=after, token=token)
+        return await super().append(run, drafts, after=after, token=token)
 
 
 async def killed(task: Task, model: Scripted, settings: Settings, log: MortalLog) -> str:
