@@ -1,1 +1,1 @@
-"""Suites, an isolated judge, scores with uncertainty, reports, a gate. Start at suite, verdict, judge."""
+"""Suites, an isolated judge, scores with uncertainty, reports, a gate. Read suite, verdict, judge."""

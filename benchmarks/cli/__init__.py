@@ -1,1 +1,1 @@
-"""`coder bench` and `coder gate`. Start at bench and run_suite."""
+"""`coder bench` and `coder gate`. Read bench, run_suite."""

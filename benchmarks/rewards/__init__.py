@@ -1,1 +1,1 @@
-"""Judge answers for training: service, reward function, HTTP routes. Start at service, rewarder, routes."""
+"""Judge answers for training: service, reward function, HTTP routes. Read service, rewarder, routes."""

@@ -1,1 +1,1 @@
-"""Run a suite: attempts, verdicts, and a log from which a run resumes. Start at runner, runlog."""
+"""Run a suite: attempts, verdicts, and a log from which a run resumes. Read runner, runlog."""

@@ -1,1 +1,1 @@
-"""Scores with uncertainty, comparisons of runs, the gate. Start at scores, paired, gate."""
+"""Scores with uncertainty, comparisons of runs, the gate. Read scores, paired, gate."""

@@ -1,1 +1,1 @@
-"""Read suites and samples in public formats; readers raise UsageError. Start at load, samples."""
+"""Read suites and samples in public formats; readers raise UsageError. Read load, samples."""
