@@ -30,7 +30,7 @@ _MAX_WIDTH = 400
 """Maximum width of a line, in characters."""
 
 
-class Examined(Value):
+class CaseExamination(Value):
     """Result of examining one case: how it is judged, and verdicts on two answers."""
 
     id: str
@@ -55,7 +55,7 @@ class Examination(Value):
     """Result of examining all cases of a suite."""
 
     suite: str
-    cases: tuple[Examined, ...]
+    cases: tuple[CaseExamination, ...]
     strengths: dict[str, int]
     """Number of cases by strength of their verdicts; `none` counts cases that can't be judged."""
     exposures: dict[Exposure, int]
@@ -93,7 +93,7 @@ async def _examine_suite(
     """Judge the canonical answer of each case and an empty answer."""
     slots = asyncio.Semaphore(workers)
 
-    async def examine_case(case: Case) -> Examined:
+    async def examine_case(case: Case) -> CaseExamination:
         async with slots:
             examination = await _examine_with(judge, case)
         progress.advance()
@@ -110,9 +110,9 @@ async def _examine_suite(
     return Examination(suite=suite.name, cases=tuple(cases), strengths=counts, exposures=exposures)
 
 
-async def _examine_with(judge: Judge, case: Case) -> Examined:
+async def _examine_with(judge: Judge, case: Case) -> CaseExamination:
     plan = await judge.plan(case)
-    examination = Examined(
+    examination = CaseExamination(
         id=case.id,
         kind=case.kind,
         strength=plan.strength,
@@ -180,7 +180,7 @@ def _exposure_blocks(examination: Examination) -> list[Block]:
     ]
 
 
-def _cells(case: Examined) -> tuple[str, ...]:
+def _cells(case: CaseExamination) -> tuple[str, ...]:
     fault = "" if case.sound else f" (own answer: {case.own}, no answer: {case.nothing})"
     return (line(case.id), f"{case.strength or 'judges nobody'}{fault}", line(case.reason, width=_MAX_WIDTH))
 

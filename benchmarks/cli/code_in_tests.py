@@ -65,7 +65,7 @@ def _parse_tests(
             case ast.Import(names=names):
                 imports |= {name.name.partition(".")[0] for name in names}
                 targets = {name.asname or name.name.partition(".")[0]: name.name for name in names}
-                code |= {new for new, name in targets.items() if name.partition(".")[0] in modules}
+                code |= {target for target, name in targets.items() if name.partition(".")[0] in modules}
             case ast.ImportFrom(module=str(module), level=0, names=names):
                 imports.add(module.partition(".")[0])
                 if module.partition(".")[0] in modules:

@@ -150,7 +150,7 @@ def _iterates_over_code(source: ParsedTests) -> bool:
         node for node in source.nodes(ast.Call) if called_name(node) in _CONSUMERS and node.args
     )
     arguments = (argument for node in consumer_calls for argument in node.args)
-    return any(source.is_of_code(item) for item in (*loops, *arguments))
+    return any(source.is_of_code(expression) for expression in (*loops, *arguments))
 
 
 def _has_streams(source: ParsedTests) -> bool:

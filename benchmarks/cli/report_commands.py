@@ -75,7 +75,7 @@ def compare(
     if html is not None:
         write_text(html, page(reports, names=names))
     if json:
-        typer.echo(f"[{','.join(item.model_dump_json() for item in comparisons)}]")
+        typer.echo(f"[{','.join(comparison.model_dump_json() for comparison in comparisons)}]")
         return
     comparison_by_name = dict(zip(names[1:], comparisons, strict=True))
     print_blocks([f"{reports[0].suite}  compared with {names[0]}", *comparison_blocks(comparison_by_name)])

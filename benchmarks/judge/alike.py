@@ -122,9 +122,9 @@ def _similar_integers(value: int, count: int) -> list[int]:
     ranked = sorted(pool, key=lambda number: (_difference(number, size), abs(number - size), number))
     sides = ([number for number in ranked if number > size], [number for number in ranked if number < size])
     limit = max(_difference(number, size) for number in ranked[:count])
-    above, below = ([item for item in side if _difference(item, size) <= max(limit, 3)] for side in sides)
-    alternating = [item for pair in zip_longest(above, below) for item in pair if item is not None]
-    return [sign * item for item in alternating[:count]]
+    highs, lows = ([n for n in side if _difference(n, size) <= max(limit, 3)] for side in sides)
+    alternating = [number for pair in zip_longest(highs, lows) for number in pair if number is not None]
+    return [sign * number for number in alternating[:count]]
 
 
 def _can_shift(digits: str, by: int) -> bool:
@@ -150,7 +150,7 @@ def _similar_floats(value: float, count: int) -> list[float]:
     if not isinstance(exponent, int):  # infinite, or not a number
         return [float(number) for number in range(1, count + 1)]
     integers = _similar_integers(int(decimal.scaleb(-exponent)), count)
-    return [float(Decimal(item).scaleb(exponent)) for item in integers]
+    return [float(Decimal(integer).scaleb(exponent)) for integer in integers]
 
 
 def _similar_texts(text: str, words: Words, count: int, part: int | None) -> list[str]:
@@ -173,8 +173,8 @@ def _similar_tokens(token: str, words: Words, excluded: set[str], count: int, *,
     width = len(token)
     if token.isdigit():
         numbers = (str(integer).zfill(width) for integer in _similar_integers(int(token), 2 * count))
-        return [item for item in numbers if len(item) == width][:count] or [str(int(token) + 1)]
-    shape = next((item for item in (str.islower, str.isupper, str.istitle) if item(token)), None)
+        return [digits for digits in numbers if len(digits) == width][:count] or [str(int(token) + 1)]
+    shape = next((method for method in (str.islower, str.isupper, str.istitle) if method(token)), None)
     if shape is None or _has_letter_pattern(token):
         return _shift_letters(token, count)
     project, all_words = words.cased(shape)
@@ -222,11 +222,11 @@ def _shift_letters(token: str, count: int) -> list[str]:
     """Return tokens with all letters of `token` shifted in the alphabet by one distance each."""
     shifted = []
     for by in (1, 2, 3, -1, 4, -2, 5, -3, 6, -4, 7, -5, 8, -6, 9, -7, *range(10, 26), *range(-25, -7)):
-        other = "".join(_shift_letter(item, by) for item in token)
+        other = "".join(_shift_letter(letter, by) for letter in token)
         if other.isalpha() and len(other) == len(token) and other not in shifted:
             shifted.append(other)
-    similar = [item for item in shifted if _letter_steps(item) == _letter_steps(token)]
-    return [*similar, *(item for item in shifted if item not in similar)][:count]
+    similar = [other for other in shifted if _letter_steps(other) == _letter_steps(token)]
+    return [*similar, *(other for other in shifted if other not in similar)][:count]
 
 
 def _shift_letter(letter: str, by: int) -> str:

@@ -84,7 +84,7 @@ def _rename_ids(node: ast.expr, ids: dict[str, str], chance: random.Random) -> N
         if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
             printed = constant.value.encode("unicode_escape").decode("ascii")
             fresh_id = f"p{chance.getrandbits(48):012x}"
-            random_id = next((other for other, old in ids.items() if old == printed), fresh_id)
+            random_id = next((other_id for other_id, old_id in ids.items() if old_id == printed), fresh_id)
             ids[random_id] = printed
             constant.value = random_id
 

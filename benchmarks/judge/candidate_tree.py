@@ -36,12 +36,12 @@ class Tree:
 class CaseTests:
     """Tells which paths are tests of a case. A new file outside the test folders is code, not a test."""
 
-    known: frozenset[str]
+    paths: frozenset[str]
     """All paths of the base, the hidden tests and the case's own patch."""
     folders: frozenset[str]
 
     def __contains__(self, path: str) -> bool:
-        is_known_test = path in self.known and _has_test_name(path)
+        is_known_test = path in self.paths and _has_test_name(path)
         return is_known_test or any(
             folder.name == "tests" or str(folder) in self.folders for folder in PurePosixPath(path).parents
         )

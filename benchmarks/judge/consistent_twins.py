@@ -63,7 +63,7 @@ def read_probe(text: str, node: TestNode, variant: int) -> str | None:
         return None
     expected_values = [ast.literal_eval(literal) for _, literal in comparisons.values()]
     has_equal_types = all(
-        type(one) is type(other) for one, other in zip(values, expected_values, strict=True)
+        type(value) is type(other) for value, other in zip(values, expected_values, strict=True)
     )
     return source.strip() if has_equal_types and any(map(_is_falsifiable, values)) else None
 
@@ -95,14 +95,14 @@ def wrong_twins(
         chance.sample(choose_twins(range(MAX_OTHERS), chance), len(variants)),
         words,
         written=(literal, list(_input_values(node, row))),
-        others=[one[at] for variant, one in values.items() if variant not in variants],
+        others=[results[at] for variant, results in values.items() if variant not in variants],
         chance=chance,
         turn=turn,
     )
     for (twin, row), variant, value in zip(changed_tests, variants, wrong_expectations, strict=True):
         expected = [*values[variant][:at], value, *values[variant][at + 1 :]]
-        for (_, old), new in zip(_comparisons(twin, row).values(), expected, strict=True):
-            _replace(twin, old, source_of(new))
+        for (_, old_literal), new_value in zip(_comparisons(twin, row).values(), expected, strict=True):
+            _replace(twin, old_literal, source_of(new_value))
     return [twin for twin, _ in changed_tests]
 
 
@@ -121,8 +121,11 @@ def _comparisons(node: TestNode, row: Row) -> dict[int, tuple[ast.expr, ast.expr
     """Return statements that compare a computed value with a literal: (computed, literal) by number."""
     pairs = {}
     for number, statement in enumerate(node.body):
-        pair = [row.get(item.id, item) if isinstance(item, ast.Name) else item for item in _pair(statement)]
-        literal = [is_literal(item) for item in pair]
+        pair = [
+            row.get(expression.id, expression) if isinstance(expression, ast.Name) else expression
+            for expression in _pair(statement)
+        ]
+        literal = [is_literal(expression) for expression in pair]
         if literal.count(True) == 1:
             actual, expected = pair if literal[1] else pair[::-1]
             if any(isinstance(inner, ast.Call) for inner in ast.walk(actual)):
@@ -144,17 +147,20 @@ def _inputs(node: TestNode) -> list[tuple[int, ast.Constant]]:
     call = _parametrize(node)
     rows = cast("ast.List", call.args[1]).elts if call is not None and _row(node, 0) else []
     if bool(rows) != any(
-        isinstance(item, ast.Call) and called_name(item) == "parametrize" for item in node.decorator_list
+        isinstance(decorator, ast.Call) and called_name(decorator) == "parametrize"
+        for decorator in node.decorator_list
     ):
         return []
     inputs = []
     for number in [*range(len(rows) // 2, len(rows)), *range(len(rows) // 2)] or [0]:
         row = _row(node, number)
         comparisons = _comparisons(node, row)
-        expected = [one for _, one in comparisons.values()]
+        expected = [literal for _, literal in comparisons.values()]
         parts = [actual for actual, _ in comparisons.values()]
         parts += [statement.value for statement in node.body if isinstance(statement, ast.Assign)]
-        arguments = [item for item in row.values() if not any(item is other for other in expected)]
+        arguments = [
+            argument for argument in row.values() if not any(argument is other for other in expected)
+        ]
         for part in [*arguments, *parts] if comparisons else []:
             constants = (inner for inner in ast.walk(part) if isinstance(inner, ast.Constant))
             inputs += [
@@ -168,9 +174,9 @@ def _inputs(node: TestNode) -> list[tuple[int, ast.Constant]]:
 def _parametrize(node: TestNode) -> ast.Call | None:
     """Return the `parametrize` call of a test; None unless there is exactly one."""
     calls = [
-        item
-        for item in node.decorator_list
-        if isinstance(item, ast.Call) and called_name(item) == "parametrize"
+        decorator
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and called_name(decorator) == "parametrize"
     ]
     return calls[0] if len(calls) == 1 else None
 
@@ -195,7 +201,9 @@ def _input_values(node: TestNode, row: Row) -> Iterator[object]:
     """Yield the inputs of a test as values: arguments of its calls, and numbers and texts in them."""
     comparisons = _comparisons(node, row)
     parts: list[ast.expr] = [
-        item for item in row.values() if not any(item is other for _, other in comparisons.values())
+        argument
+        for argument in row.values()
+        if not any(argument is other for _, other in comparisons.values())
     ]
     calls = [
         inner
@@ -211,10 +219,10 @@ def _input_values(node: TestNode, row: Row) -> Iterator[object]:
             yield from (leaf for _, leaf in leaves(value))
 
 
-def _replace(node: TestNode, old: ast.expr, new: ast.expr) -> None:
+def _replace(node: TestNode, old_node: ast.expr, new_node: ast.expr) -> None:
     for inner in ast.walk(node):
         for name, value in ast.iter_fields(inner):
-            if value is old:
-                setattr(inner, name, new)
+            if value is old_node:
+                setattr(inner, name, new_node)
             elif isinstance(value, list):
-                value[:] = [new if item is old else item for item in value]
+                value[:] = [new_node if item is old_node else item for item in value]

@@ -37,7 +37,7 @@ _Node = TypeVar("_Node", bound=ast.AST)
 
 
 @dataclass(frozen=True, slots=True)
-class Disguised:
+class DisguisedFile:
     """Test file with twins, and the mappings that identify tests and twins in its report."""
 
     source: str
@@ -64,10 +64,10 @@ def find_variants(source: str) -> dict[str, list[list[int]]]:
 
 def choose_twins(variants: Collection[int], chance: random.Random) -> list[int]:
     """Choose twins of one place so that the test's value is equally often the least and the greatest."""
-    first = min(variants) // MAX_OTHERS * MAX_OTHERS
+    first_variant = min(variants) // MAX_OTHERS * MAX_OTHERS
     for sets in (_SETS, _PAIRS, _SINGLE):
-        if all(first + other in variants for item in sets for other in item):
-            return [first + other for other in chance.choice(sets)]
+        if all(first_variant + other in variants for indices in sets for other in indices):
+            return [first_variant + other for other in chance.choice(sets)]
     return [min(variants)]
 
 
@@ -94,7 +94,7 @@ def disguise(
     chance: random.Random,
     make: MakeTwins = make_twins,
     project: frozenset[str] = frozenset(),
-) -> Disguised:
+) -> DisguisedFile:
     """Return the file with the `twins` of its tests, renamed and reordered; tests without twins stay.
 
     Args:
@@ -108,7 +108,7 @@ def disguise(
     ids = remove_explanations(tree, (node for _, node, _ in tests), chance)
     for name, node, siblings in tests:
         twin_nodes = list(make(name, node, twins[name], words))
-        owners = [item.rpartition("::")[0] for item in (name, *heirs.get(name, ()))]
+        owners = [test_name.rpartition("::")[0] for test_name in (name, *heirs.get(name, ()))]
         new_name = _rename(node, chance)
         test_names.update(
             (_qualified_name(owner, new_name), _qualified_name(owner, name.rpartition("::")[2]))
@@ -121,7 +121,7 @@ def disguise(
         siblings[index : index + 1] = chance.sample([node, *twin_nodes], len(twin_nodes) + 1)
     for siblings in _bodies(tree):
         _shuffle_tests(siblings, chance)
-    return Disguised(ast.unparse(tree), test_names, twin_names, ids)
+    return DisguisedFile(ast.unparse(tree), test_names, twin_names, ids)
 
 
 def _rename(node: TestNode, chance: random.Random) -> str:
@@ -181,8 +181,8 @@ def _copy_value(value: object) -> object:
 def find_places(node: TestNode) -> list[ast.AST]:
     """Return constants whose change should make the test fail: first the constants in assertions."""
     places: list[ast.AST] = []
-    inside = [inner for statement in node.body for inner in ast.walk(statement)]
-    for inner in inside:
+    nodes = [inner for statement in node.body for inner in ast.walk(statement)]
+    for inner in nodes:
         if isinstance(inner, ast.Assert):
             places += _constants(inner.test, last_first=True)
         elif isinstance(inner, ast.Call) and called_name(inner).startswith("assert"):
@@ -195,10 +195,10 @@ def find_places(node: TestNode) -> list[ast.AST]:
             places += [
                 constant for argument in decorator.args[1:] for constant in reversed(_constants(argument))
             ]
-    for inner in inside:
+    for inner in nodes:
         if isinstance(inner, ast.Assign | ast.Call):
             places += _constants(inner)
-    unique = {id(item): item for item in places}
+    unique = {id(place): place for place in places}
     return list(unique.values())
 
 

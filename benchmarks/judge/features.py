@@ -25,11 +25,13 @@ def features(value: object, inputs: Sequence[object], words: Words) -> Mapping[s
         case bool() | None:
             return {"value": value}
         case int() | float():
-            return _number_features(value, [item for item in inputs if isinstance(item, int | float)])
+            return _number_features(
+                value, [operand for operand in inputs if isinstance(operand, int | float)]
+            )
         case str() | bytes():
             text = value if isinstance(value, str) else value.decode("latin-1")
             return _text_features(
-                text[:_MAX_LENGTH], [item for item in inputs if isinstance(item, str)], words
+                text[:_MAX_LENGTH], [text for text in inputs if isinstance(text, str)], words
             )
         case list() | tuple():
             return _item_features(value[:_MAX_LENGTH], inputs, words)
@@ -43,16 +45,16 @@ def _number_features(value: float, inputs: Iterable[float]) -> dict[str, object]
         return {"value": repr(value)}
     decimal = Decimal(repr(value))
     exponent = min(int(decimal.as_tuple().exponent), 0)
-    whole = abs(int(decimal.scaleb(-exponent)))
+    digits_value = abs(int(decimal.scaleb(-exponent)))
     features_by_name: dict[str, object] = {
         "sign": (value > 0, value < 0),
         "places": exponent,
-        "digits": len(str(whole)),
-        "roundness": trailing_zeros(whole),
-        "parity": whole % 2,
-        "five": whole % 5 == 0,
-        "square": math.isqrt(whole) ** 2 == whole,
-        "power": is_power_of_two(whole),
+        "digits": len(str(digits_value)),
+        "roundness": trailing_zeros(digits_value),
+        "parity": digits_value % 2,
+        "five": digits_value % 5 == 0,
+        "square": math.isqrt(digits_value) ** 2 == digits_value,
+        "power": is_power_of_two(digits_value),
     }
     for number, operand in enumerate(inputs):
         features_by_name[f"order to input {number}"] = (value > operand, value == operand)

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from benchmarks.judge.mode import CARRIERS, Mode, canonical_module, prelude, with_setup, without_canonical
 from benchmarks.judge.purity import keeps_nothing, leaves_nothing
-from benchmarks.judge.verdicts import Judged, has_unknown_killer, output_end, timeout_reason, weigh_alarms
+from benchmarks.judge.verdicts import (
+    DraftVerdict,
+    has_unknown_killer,
+    output_end,
+    timeout_reason,
+    weigh_alarms,
+)
 from benchmarks.suite import FunctionCase
 from benchmarks.verdict import Outcome
 from sandbox import Limits, Sandbox
@@ -33,29 +39,29 @@ class Pair:
 
 async def judge_function(
     pair: Pair, case: FunctionCase, code: str, mode: Mode, *, replays: int = REPLAYS
-) -> Judged:
+) -> DraftVerdict:
     """Judge one answer, which is a whole module."""
     if len(code) > MAX_CHARACTERS:
         detail = f"the answer has {len(code):,} characters; at most {MAX_CHARACTERS:,} are judged"
-        return Judged("error", detail)
+        return DraftVerdict("error", detail)
     module = with_setup(case, code)
     may_differ = not mode.stateful and not keeps_nothing(module)
     trial = _trial(case, module, mode, replays=replays if may_differ else 0)
-    judged, result = await _judge(pair, case, trial, mode)
+    draft, result = await _judge(pair, case, trial, mode)
     has_canonical = case.canonical_solution is not None
-    if judged.outcome == "failed" and "uses" in result.outcome.refused and has_canonical:
+    if draft.outcome == "failed" and "uses" in result.outcome.refused and has_canonical:
         open_crossing = trial.crossing.model_copy(update={"uses": frozenset({ANY_USE})})
-        open_judged, _ = await _judge(pair, case, trial.model_copy(update={"crossing": open_crossing}), mode)
-        if open_judged.outcome == "passed":
-            open_judged.strength = "weaker"
-            open_judged.detail = (
-                f"it uses the test's objects as the case's own answer doesn't: {judged.detail}"
-            )
-            return open_judged
-    return judged
+        open_draft, _ = await _judge(pair, case, trial.model_copy(update={"crossing": open_crossing}), mode)
+        if open_draft.outcome == "passed":
+            open_draft.strength = "weaker"
+            open_draft.detail = f"it uses the test's objects as the case's own answer doesn't: {draft.detail}"
+            return open_draft
+    return draft
 
 
-async def _judge(pair: Pair, case: FunctionCase, trial: Trial, mode: Mode) -> tuple[Judged, TrialResult]:
+async def _judge(
+    pair: Pair, case: FunctionCase, trial: Trial, mode: Mode
+) -> tuple[DraftVerdict, TrialResult]:
     result = await _run_trial(pair, trial, mode, case)
     outcome, detail = _read(result, case)
     permitted_changes = (trial.crossing.changed or frozenset()) | (trial.crossing.uses or frozenset())
@@ -69,7 +75,7 @@ async def _judge(pair: Pair, case: FunctionCase, trial: Trial, mode: Mode) -> tu
     tripped = result.outcome.tripped - mode.tripped
     if outcome == "passed" and tripped:
         outcome, detail = "suspicious", weigh_alarms(tripped)
-    judged = Judged(
+    draft = DraftVerdict(
         outcome,
         detail,
         result.cpu_s,
@@ -81,7 +87,7 @@ async def _judge(pair: Pair, case: FunctionCase, trial: Trial, mode: Mode) -> tu
         incomplete=not result.outcome.complete and outcome != "timeout",
         died=outcome != "passed" and any(map(has_unknown_killer, result.candidates)),
     )
-    return judged, result
+    return draft, result
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:

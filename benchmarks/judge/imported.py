@@ -152,4 +152,4 @@ def needed_packages(suite: Suite) -> dict[str, int]:
     for case in suite.cases:
         if isinstance(case, RepositoryCase) and case.image is None:
             case_counts.update({"pytest", *package_names(case.dependencies)})
-    return dict(sorted(case_counts.items(), key=lambda item: (item[0] != "pytest", item[0])))
+    return dict(sorted(case_counts.items(), key=lambda entry: (entry[0] != "pytest", entry[0])))

@@ -20,13 +20,13 @@ def heirs_of(tree: ast.Module) -> Tests:
     return {test: tuple(names) for test, names in heirs.items()}
 
 
-def _lineage(name: str, classes: Mapping[str, ast.ClassDef], seen: frozenset[str]) -> Iterator[str]:
+def _lineage(name: str, classes: Mapping[str, ast.ClassDef], visited: frozenset[str]) -> Iterator[str]:
     """Yield a class and its bases within the file, in method resolution order."""
-    if name in classes and name not in seen:
+    if name in classes and name not in visited:
         yield name
         for base in classes[name].bases:
             if isinstance(base, ast.Name):
-                yield from _lineage(base.id, classes, seen | {name})
+                yield from _lineage(base.id, classes, visited | {name})
 
 
 def _bound_names(node: ast.ClassDef) -> Iterator[str]:

@@ -66,7 +66,7 @@ async def run_apart(
             module=modules[0],
             provides=modules,
             limits=Limits(cpu_s=cpu_s, wall_s=2 * cpu_s + 10),
-            decides=lambda item: not item.passed and item.name in needed,
+            decides=lambda result: not result.passed and result.name in needed,
             crossing=OPEN.model_copy(
                 update={
                     "uses": uses,
@@ -87,9 +87,9 @@ def top_modules(tree: Iterable[str], case: RepositoryCase) -> list[str]:
     """Return the top-level modules of a tree, relative to the tests' import path, that aren't tests."""
     names, tests = [], case_tests(case)
     for path in sorted(tree):
-        first = PurePosixPath(at_root(path, case.pythonpath)).parts[0]
-        name = first.removesuffix(".py")
-        is_code = path.endswith(".py") and path not in tests and first != "setup.py"
+        top_name = PurePosixPath(at_root(path, case.pythonpath)).parts[0]
+        name = top_name.removesuffix(".py")
+        is_code = path.endswith(".py") and path not in tests and top_name != "setup.py"
         if is_code and name.isidentifier():
             names.append(name)
     return list(dict.fromkeys(names))

@@ -17,7 +17,7 @@ from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.tries import Tries
-from benchmarks.judge.verdicts import Judged, has_unknown_killer, output_end, timeout_reason
+from benchmarks.judge.verdicts import DraftVerdict, has_unknown_killer, output_end, timeout_reason
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Limits, Policy, PythonCode, Result, Sandbox, find_interpreter
@@ -63,18 +63,18 @@ class Judge(CasePlans):
         """
         plan = await self.plan(case)
 
-        async def attempt(limited: Case) -> Judged:
+        async def attempt(limited: Case) -> DraftVerdict:
             return await self._try(replace(plan, case=limited), code)
 
         if retry:
-            judged = await self.tries.all(case, attempt, own_s=plan.own_s, on_slow=on_slow)
+            draft = await self.tries.all(case, attempt, own_s=plan.own_s, on_slow=on_slow)
         else:
-            judged = await self.tries.once(case, attempt)
-        if judged.outcome == "timeout" and not isinstance(case, RepositoryCase):
-            judged.detail = timeout_reason(case.timeout_s)  # whatever the limit of its last try
-        if judged.incomplete and not await self._is_sound(plan):
-            judged.outcome = "infrastructure"
-        return judged.verdict(case.id, sample, plan.strength or "weaker")
+            draft = await self.tries.once(case, attempt)
+        if draft.outcome == "timeout" and not isinstance(case, RepositoryCase):
+            draft.detail = timeout_reason(case.timeout_s)  # whatever the limit of its last try
+        if draft.incomplete and not await self._is_sound(plan):
+            draft.outcome = "infrastructure"
+        return draft.verdict(case.id, sample, plan.strength or "weaker")
 
     async def lacking(self, suite: Suite) -> dict[str, int]:
         """Return missing packages that repository cases need, pytest first, with the number of cases."""
@@ -101,48 +101,48 @@ class Judge(CasePlans):
         await super().close()
         await self.places.close()
 
-    async def _try(self, plan: CasePlan, code: str) -> Judged:
+    async def _try(self, plan: CasePlan, code: str) -> DraftVerdict:
         detail = ""
         for _ in range(_MAX_SANDBOXES):
             try:
-                return await self._judged(plan, code)
+                return await self._judge_by_mode(plan, code)
             except SandboxBroken as error:
                 detail = str(error)
             except FileRefused as error:  # a file below a file, a name or a tree that is too large
-                return Judged("error", f"the patch can't be applied: {error}", incomplete=True)
-        return Judged("error", detail, incomplete=True)
+                return DraftVerdict("error", f"the patch can't be applied: {error}", incomplete=True)
+        return DraftVerdict("error", detail, incomplete=True)
 
-    async def _judged(self, plan: CasePlan, code: str) -> Judged:
+    async def _judge_by_mode(self, plan: CasePlan, code: str) -> DraftVerdict:
         case, mode = plan.case, plan.mode
         if plan.strength is None:
-            return Judged("infrastructure", plan.reason)
+            return DraftVerdict("infrastructure", plan.reason)
         if isinstance(case, RepositoryCase):
             assert isinstance(mode, RepositoryMode)
             try:
                 async with self.places.of(case) as place:
-                    judged = await judge_repository(place.sandbox, place.opened, place.case, code, mode)
-                    return await require_working_sandbox(place.sandbox, judged)
+                    draft = await judge_repository(place.sandbox, place.opened, place.case, code, mode)
+                    return await require_working_sandbox(place.sandbox, draft)
             except BackendMissing as error:
                 if case.image is None:
                     raise
-                return Judged("infrastructure", str(error))  # the image was removed meanwhile
+                return DraftVerdict("infrastructure", str(error))  # the image was removed meanwhile
         async with self.places.shared() as pair:
             if isinstance(case, ScriptCase):
-                judged = await _judge_script(pair.candidate, case, code)
+                draft = await _judge_script(pair.candidate, case, code)
             else:
                 assert isinstance(mode, Mode)
-                judged = await judge_function(pair, case, code, mode)
-            return await require_working_sandbox(pair.candidate, judged)
+                draft = await judge_function(pair, case, code, mode)
+            return await require_working_sandbox(pair.candidate, draft)
 
     async def _is_sound(self, plan: CasePlan) -> bool:
         if plan.good is None:
             plan = CasePlan(_KNOWN_GOOD, Mode(how="isolated"))
         async with self._turns.shared():
-            judged = await self._try(plan, plan.good or "")
-        return judged.outcome == "passed"
+            draft = await self._try(plan, plan.good or "")
+        return draft.outcome == "passed"
 
 
-async def _judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged:
+async def _judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> DraftVerdict:
     """Judge one answer: every run must exit with 0 and print the expected output, up to trailing blanks."""
     limits = Limits(
         cpu_s=case.timeout_s,
@@ -150,18 +150,18 @@ async def _judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> Judged
         behind=case.behind,
         stdout_bytes=_MAX_STDOUT,
     )
-    judged = Judged("passed")
+    draft = DraftVerdict("passed")
     for number, run in enumerate(case.runs, 1):
         program = PythonCode(source=code, filename="solution.py", arguments=run.arguments)
         result = await sandbox.run(program, limits=limits, stdin=run.stdin.encode(), fresh=True)
-        judged.cpu_s += result.cpu_s
-        judged.wall_s += result.wall_s
-        judged.outcome, detail = _read_run(result, run, case.timeout_s)
-        if judged.outcome != "passed":
-            judged.detail = f"run {number} of {len(case.runs)}: {detail}"
-            judged.output, judged.died = output_end(result), has_unknown_killer(result)
+        draft.cpu_s += result.cpu_s
+        draft.wall_s += result.wall_s
+        draft.outcome, detail = _read_run(result, run, case.timeout_s)
+        if draft.outcome != "passed":
+            draft.detail = f"run {number} of {len(case.runs)}: {detail}"
+            draft.output, draft.died = output_end(result), has_unknown_killer(result)
             break
-    return judged
+    return draft
 
 
 def _read_run(result: Result, run: ScriptRun, timeout_s: float) -> tuple[Outcome, str]:
@@ -187,15 +187,15 @@ def _lines(text: str) -> list[str]:
     return [line.rstrip() for line in text.rstrip().splitlines()]
 
 
-async def require_working_sandbox(sandbox: Sandbox, judged: Judged) -> Judged:
+async def require_working_sandbox(sandbox: Sandbox, draft: DraftVerdict) -> DraftVerdict:
     """Return the verdict if its sandbox still works. Raises SandboxBroken if it doesn't."""
-    if judged.died:
+    if draft.died:
         result = await sandbox.run(_EMPTY_PROGRAM, fresh=True)
         if not result.ok:  # a program that died with the sandbox may be reported first
             raise SandboxBroken(
                 f"A program that does nothing ended as {result.status} where a candidate died."
             )
-    return judged
+    return draft
 
 
 @contextlib.asynccontextmanager

@@ -124,7 +124,7 @@ async def _try_isolated(
         on_pass()
     last_passed = passed_apart(reports[-1].results) if reports else set[str]()
     missing_nodes = [node for node in pinned.nodes if node not in last_passed]
-    uses = keep_unchanged_data(case, frozenset[str]().union(*(item.uses for item in reports)))
+    uses = keep_unchanged_data(case, frozenset[str]().union(*(report.uses for report in reports)))
     pinned = pinned.model_copy(update={"uses": uses})
     if not missing_nodes:
         return pinned.model_copy(update={"how": "isolated"})
@@ -137,8 +137,8 @@ async def _try_isolated(
         first_missing, "it takes too long, or there is no package that could be called apart"
     )
     reason = f"{first_missing} can't be decided apart: {''.join(message.strip().splitlines()[-1:])}"[:500]
-    apart = tuple(node for node in pinned.needed if node in passed)
-    return pinned.model_copy(update={"apart": apart, "reason": reason})
+    isolated_nodes = tuple(node for node in pinned.needed if node in passed)
+    return pinned.model_copy(update={"apart": isolated_nodes, "reason": reason})
 
 
 async def _confirm_among_twins(
@@ -150,16 +150,16 @@ async def _confirm_among_twins(
     one_round = {"rounds": 1}  # the others run fewer of the same tests
     for _ in range(_MAX_TRIES):
         trial_mode = mode.model_copy(update=one_round)
-        judged = await judge_repository(sandbox, opened, case, case.gold_patch or "", trial_mode)
-        tripped = mode.tripped | {*judged.tripped}
-        if judged.outcome == "passed":
+        draft = await judge_repository(sandbox, opened, case, case.gold_patch or "", trial_mode)
+        tripped = mode.tripped | {*draft.tripped}
+        if draft.outcome == "passed":
             return mode
-        if judged.outcome != "suspicious" or (tripped == mode.tripped and not mode.apart):
+        if draft.outcome != "suspicious" or (tripped == mode.tripped and not mode.apart):
             break
-        apart = mode.apart if tripped > mode.tripped else ()
-        mode = mode.model_copy(update={"tripped": tripped, "apart": apart})
+        isolated_nodes = mode.apart if tripped > mode.tripped else ()
+        mode = mode.model_copy(update={"tripped": tripped, "apart": isolated_nodes})
     # Its own patch depends on test order: random orders would make verdicts random.
-    reason = f"its own patch fails among twins: {judged.detail}"[:500]
+    reason = f"its own patch fails among twins: {draft.detail}"[:500]
     return mode.model_copy(update={"how": "plain", "twins": {}, "reason": reason})
 
 
@@ -192,12 +192,12 @@ async def _find_nodes(
     """Find the nodes that must pass, named by the case or passed by its own patch, and their seconds."""
     node_ids = (*case.fail_to_pass, *case.pass_to_pass)
     paths = files_of(node_ids) or _hidden_files(case)
-    base, jobs, failure, has_begun = base_tree(case), [Job(path) for path in paths], "", False
+    tree, jobs, failure, has_begun = base_tree(case), [Job(path) for path in paths], "", False
     failing = [Job(path) for path in files_of(case.fail_to_pass) or paths]
     for tool in get_args(Tool):
         gold_runs, base_runs = await asyncio.gather(
             run_jobs(sandbox, case, gold, jobs, tool=tool),
-            run_jobs(sandbox, case, base, failing, tool=tool),
+            run_jobs(sandbox, case, tree, failing, tool=tool),
         )
         passed = _passed_nodes(gold_runs)
         nodes = node_ids or tuple(sorted(passed))
@@ -240,7 +240,7 @@ def _broken(reason: str) -> RepositoryMode:
 def _first_failure(runs: Mapping[str, TestRun], missing_nodes: Sequence[str]) -> str:
     """Return the first failure of a missing node, else of any node."""
     failures = {node: text for run in runs.values() for node, text in run.failures.items()}
-    if node := next((item for item in (*missing_nodes, *failures) if item in failures), None):
+    if node := next((candidate for candidate in (*missing_nodes, *failures) if candidate in failures), None):
         return f"{node}: {failures[node][-200:]}"
     for path, run in runs.items():
         if not run.done and run.result is not None:

@@ -74,13 +74,13 @@ class _Module:
             self._modules.setdefault(alias.asname or alias.name, set()).add(alias.name)
         self._bases = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
         operands = [
-            item for node in nodes if isinstance(node, ast.Compare) for item in (node.left, *node.comparators)
+            term for node in nodes if isinstance(node, ast.Compare) for term in (node.left, *node.comparators)
         ]
-        self._type_calls = {id(item.func) for item in operands if _is_type_call(item)}
+        self._type_calls = {id(operand.func) for operand in operands if _is_type_call(operand)}
         self._identities = [pair for node in nodes for pair in _identities_of(node)]
         self._bound_names = {name for node in nodes for name in _bound_by(node)}
-        self._annotations = [item for node in nodes for item in _annotations_of(node)]
-        self._in_annotations = {id(node) for whole in self._annotations for node in ast.walk(whole)}
+        self._annotations = [annotation for node in nodes for annotation in _annotations_of(node)]
+        self._in_annotations = {id(node) for annotation in self._annotations for node in ast.walk(annotation)}
         self._names_of_typing = self._bound_to_typing()
 
     def keeps_nothing(self) -> bool:

@@ -66,7 +66,10 @@ class PytestStream:
 
     def __init__(self, decides: Mapping[str, Callable[[str], bool] | None]) -> None:
         """`decides`, by the key of a job, tells whether the failure of a node ends all jobs."""
-        self._jobs, self._read = {key: one for key, one in decides.items() if one is not None}, 0
+        self._jobs, self._read = (
+            {key: function for key, function in decides.items() if function is not None},
+            0,
+        )
         self.output = bytearray()
         self.decided = asyncio.Event()
         self.key = ""
@@ -142,8 +145,8 @@ def _alarms(output: bytes, key: str) -> frozenset[str]:
 
 
 def _innermost(text: str) -> str:
-    _, frame, last = text.rpartition("\n  File ")
-    return f"{frame.strip()} {last}" if frame else text
+    _, frame, last_lines = text.rpartition("\n  File ")
+    return f"{frame.strip()} {last_lines}" if frame else text
 
 
 def _words(line: bytes, key: str) -> list[object]:

@@ -96,7 +96,7 @@ def _parts(jobs: Sequence[Job]) -> list[list[int]]:
         return [[*range(len(jobs))]]
     parts: list[list[int]] = [[], []]
     for i in sorted(range(len(jobs)), key=lambda i: -jobs[i].seconds):
-        min(parts, key=lambda part: sum(jobs[item].seconds for item in part)).append(i)
+        min(parts, key=lambda part: sum(jobs[job].seconds for job in part)).append(i)
     return [part for part in parts if part]
 
 
@@ -124,7 +124,7 @@ async def _run(
     environment = {
         "PYTHONDONTWRITEBYTECODE": "1",
         **({} if tool == "plugins" else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
-        **{one: value for one, value in case.environment.items() if one not in _OWN_VARIABLES},
+        **{name: value for name, value in case.environment.items() if name not in _OWN_VARIABLES},
     }
     wall_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
     job_requests = [_job_request(job, key, wall_s) for job, key in zip(jobs, keys, strict=True)]

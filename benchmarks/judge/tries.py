@@ -12,10 +12,10 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from benchmarks.judge.exclusive import Exclusive
-from benchmarks.judge.verdicts import Judged
+from benchmarks.judge.verdicts import DraftVerdict
 from benchmarks.suite import Case, RepositoryCase, ScriptCase
 
-Attempt = Callable[[Case], Awaitable[Judged]]
+Attempt = Callable[[Case], Awaitable[DraftVerdict]]
 """Judges an answer within the limits of a case."""
 
 _MIN_FIRST_S, _OWN_FACTOR = 0.02, 4.0
@@ -55,59 +55,61 @@ class Tries:
         """Forget how long answers of each case take."""
         self._usual.clear()
 
-    async def once(self, case: Case, attempt: Attempt) -> Judged:
+    async def once(self, case: Case, attempt: Attempt) -> DraftVerdict:
         """Try an answer once, within the limits of a case."""
         async with self._slot():
             return await attempt(case)
 
     async def all(
         self, case: Case, attempt: Attempt, *, own_s: float, on_slow: Callable[[], None] = lambda: None
-    ) -> Judged:
+    ) -> DraftVerdict:
         """Run an answer until it ends or reaches its case's limit; a slow one calls `on_slow`."""
         if isinstance(case, RepositoryCase):
-            judged = await self._try_repository(case, attempt, on_slow)
+            draft = await self._try_repository(case, attempt, on_slow)
         else:
-            judged = await self._try_longer(case, attempt, self.first_s(case, own_s), on_slow)
-        if judged.outcome == "timeout" and _MAX_ASLEEP_SHARE * judged.wall_s < judged.cpu_s < case.timeout_s:
+            draft = await self._try_longer(case, attempt, self.first_s(case, own_s), on_slow)
+        if draft.outcome == "timeout" and _MAX_ASLEEP_SHARE * draft.wall_s < draft.cpu_s < case.timeout_s:
             on_slow()
             async with self._turns.quiet():  # the machine was too busy
-                judged = await attempt(case)
-        if judged.outcome == "passed":
-            used_s = judged.wall_s if isinstance(case, RepositoryCase) else judged.cpu_s
+                draft = await attempt(case)
+        if draft.outcome == "passed":
+            used_s = draft.wall_s if isinstance(case, RepositoryCase) else draft.cpu_s
             self._usual[case.id] = max(self._usual.get(case.id, 0.0), used_s)
-        return judged
+        return draft
 
     async def _try_longer(
         self, case: Case, attempt: Attempt, cpu_s: float, on_slow: Callable[[], None]
-    ) -> Judged:
+    ) -> DraftVerdict:
         limit_s = case.timeout_s
         total_s = limit_s * (len(case.runs) if isinstance(case, ScriptCase) else 1)
         wall_s = min(cpu_s * max(1.0, self.usual_s / max(self._cpu_s, 1e-3)), case.longest_s)
         async with self._slot():
-            judged = await attempt(case.model_copy(update={"wall_s": wall_s}))
-        if judged.outcome != "timeout":
-            self.usual_s += (judged.wall_s - self.usual_s) / _AVERAGED
-            self._cpu_s += (judged.cpu_s - self._cpu_s) / _AVERAGED
-            return judged
+            draft = await attempt(case.model_copy(update={"wall_s": wall_s}))
+        if draft.outcome != "timeout":
+            self.usual_s += (draft.wall_s - self.usual_s) / _AVERAGED
+            self._cpu_s += (draft.cpu_s - self._cpu_s) / _AVERAGED
+            return draft
         on_slow()
-        while judged.outcome == "timeout" and judged.cpu_s < total_s:
-            sleeps = judged.cpu_s < cpu_s / 2
+        while draft.outcome == "timeout" and draft.cpu_s < total_s:
+            sleeps = draft.cpu_s < cpu_s / 2
             if wall_s == case.longest_s and (sleeps or cpu_s == limit_s):
                 break
             if sleeps:
                 wall_s *= _TRY_FACTOR
             else:
                 cpu_s = cpu_s * _TRY_FACTOR if cpu_s * _TRY_FACTOR < limit_s / 2 else limit_s
-                wall_s = cpu_s * _WALL_FACTOR * max(1.0, judged.wall_s / judged.cpu_s)
+                wall_s = cpu_s * _WALL_FACTOR * max(1.0, draft.wall_s / draft.cpu_s)
             # A limit of CPU seconds ends the last try, but it counts whole ones.
             if wall_s > case.longest_s / 2 or (cpu_s == limit_s and limit_s >= 1):
                 wall_s = case.longest_s
             limits = {"wall_s": wall_s, "timeout_s": cpu_s if sleeps else limit_s, "behind": not sleeps}
             async with self._asleep if sleeps else self._turns.behind(cpu_s):
-                judged = await attempt(case.model_copy(update=limits))
-        return judged
+                draft = await attempt(case.model_copy(update=limits))
+        return draft
 
-    async def _try_repository(self, case: Case, attempt: Attempt, on_slow: Callable[[], None]) -> Judged:
+    async def _try_repository(
+        self, case: Case, attempt: Attempt, on_slow: Callable[[], None]
+    ) -> DraftVerdict:
         usual_s = self._usual.get(case.id, math.inf)
         patience_s = min(case.longest_s, _SUITE_FACTOR * usual_s + _SUITE_MORE_S)
         async with contextlib.AsyncExitStack() as slot:

@@ -27,10 +27,10 @@ async def add_twins(
     twin_counts = dict[str, int]()
     twins, results = await asyncio.gather(search.twins(), search.seen())
     twins_of = {
-        f"{path}::{item}": (path, name)
+        f"{path}::{test_name}": (path, name)
         for path in twins.keys() | results.keys()
         for name in {**twins.get(path, {}), **results.get(path, {})}
-        for item in (name, *search.heirs[path].get(name, ()))
+        for test_name in (name, *search.heirs[path].get(name, ()))
     }
     node_without_twin = next((node for node in pinned.needed if node.partition("[")[0] not in twins_of), None)
     if node_without_twin is not None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from benchmarks.judge.bare_tests import restore_ids
-from benchmarks.judge.decoys import Disguised, find_tests, names_error
+from benchmarks.judge.decoys import DisguisedFile, find_tests, names_error
 from benchmarks.judge.inherited_tests import Tests
 from benchmarks.judge.mode import RepositoryMode, Twins, name_of
 from benchmarks.judge.pytest_report import TestRun
@@ -19,11 +19,11 @@ class Hiding:
     """Test file in the form in which one judgement runs it."""
 
     job: Job
-    hidden: Disguised | None
+    hidden: DisguisedFile | None
     nodes: frozenset[str]
 
 
-def deciding_name(node: str, path: str, hidden: Disguised | None, nodes: Collection[str]) -> str | None:
+def deciding_name(node: str, path: str, hidden: DisguisedFile | None, nodes: Collection[str]) -> str | None:
     """Return the case's node id of a failed, renamed node; None unless `nodes` contains this id."""
     run = TestRun(failures={node: ""})
     run = restore_ids(run, hidden.ids) if hidden is not None else run
@@ -51,7 +51,7 @@ def read_run(run: TestRun, hiding: Hiding, mode: RepositoryMode) -> tuple[Outcom
     return "passed", ""
 
 
-def _fooled_tests(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguised) -> set[str]:
+def _fooled_tests(run: TestRun, path: str, mode: RepositoryMode, hidden: DisguisedFile) -> set[str]:
     """Return tests whose twins passed. One twin may expect another exception that also fits."""
     passed, failing = dict[str, set[str]](), {name_of(node) for node in run.failures}
     for node in run.passed:
@@ -71,7 +71,7 @@ def _fooled_tests(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguis
 
 
 def _fooled_test(
-    node: str, path: str, mode: RepositoryMode, hidden: Disguised, failing: set[str]
+    node: str, path: str, mode: RepositoryMode, hidden: DisguisedFile, failing: set[str]
 ) -> str | None:
     """Return the test whose twin this node is, if the twin must fail as a whole or with these parameters."""
     name, bracket, parameters = node.partition("::")[2].partition("[")
@@ -83,15 +83,17 @@ def _fooled_test(
     return test if bracket + parameters in mode.twins[path][test][variant] else None
 
 
-def _case_node_id(node: str, hidden: Disguised | None) -> str:
+def _case_node_id(node: str, hidden: DisguisedFile | None) -> str:
     """Return the case's node id of a renamed test; the node id of a twin stays."""
-    path, _, rest = node.partition("::")
-    name, bracket, parameters = rest.partition("[")
-    real = hidden.real.get(name) if hidden is not None else None
-    return f"{path}::{real}{bracket}{parameters}" if real is not None else node
+    path, _, test_id = node.partition("::")
+    name, bracket, parameters = test_id.partition("[")
+    test_name = hidden.real.get(name) if hidden is not None else None
+    return f"{path}::{test_name}{bracket}{parameters}" if test_name is not None else node
 
 
-def failing_twins(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinned: RepositoryMode) -> Twins:
+def failing_twins(
+    run: TestRun, path: str, hidden: DisguisedFile, heirs: Tests, pinned: RepositoryMode
+) -> Twins:
     """Return twins that fail in every inheriting class, each with the parameters with which it fails."""
     sound_names = {
         name for name in hidden.real.values() if _passes_still(run, path, hidden.real, name, pinned)
@@ -102,11 +104,11 @@ def failing_twins(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinn
         failing.setdefault(twin, set()).add(parameters)
     overdue = set(map(name_of, run.left))  # took too long, or left threads, perhaps with some parameters only
     places: dict[tuple[str, int], list[set[str]]] = {}
-    for twin, one in hidden.variants.items():
+    for twin, test_variant in hidden.variants.items():
         if twin in overdue:
-            places.setdefault(one, []).append(set())
+            places.setdefault(test_variant, []).append(set())
         elif twin in seen_names:
-            places.setdefault(one, []).append(failing.get(twin, set()))
+            places.setdefault(test_variant, []).append(failing.get(twin, set()))
     twins: Twins = {}
     for (name, variant), parameter_sets in sorted(places.items()):
         common = set[str].intersection(*parameter_sets)
@@ -115,7 +117,7 @@ def failing_twins(run: TestRun, path: str, hidden: Disguised, heirs: Tests, pinn
     return twins
 
 
-def _independent_failures(run: TestRun, hidden: Disguised) -> set[str]:
+def _independent_failures(run: TestRun, hidden: DisguisedFile) -> set[str]:
     """Return twins that fail independently of the code, such as by a key that a table of the test lacks."""
     tests = find_tests(ast.parse(hidden.source)) if run.broken else ()
     twins = {node.name: node for _, node, _ in tests}  # also of the classes that inherit them
@@ -133,6 +135,6 @@ def _split_node(node: str) -> tuple[str, str]:
 
 
 def _passes_still(run: TestRun, path: str, real: Mapping[str, str], name: str, mode: RepositoryMode) -> bool:
-    random_name = next(one for one, old in real.items() if old == name)
+    random_name = next(random_name for random_name, test_name in real.items() if test_name == name)
     nodes = [node for node in mode.nodes_of(path) if _split_node(node)[0] == name]
     return all(node.replace(f"::{name}", f"::{random_name}", 1) in run.passed for node in nodes)

@@ -11,7 +11,7 @@ from benchmarks.judge.consistent_twins import MAX_INPUTS, inputs_of, probe, read
 from benchmarks.judge.decoys import (
     MAX_OTHERS,
     MAX_TWINS,
-    Disguised,
+    DisguisedFile,
     MakeTwins,
     TestNode,
     disguise,
@@ -146,21 +146,21 @@ class Search:
         """Return tests that must pass, and tests that another class inherits and that must pass there."""
         names = self._pinned.needed_names(path)
         heirs = self.heirs[path]
-        return {item for item in {*names, *heirs} if not names.isdisjoint((item, *heirs.get(item, ())))}
+        return {name for name in {*names, *heirs} if not names.isdisjoint((name, *heirs.get(name, ())))}
 
     def _places(self, path: str) -> dict[str, list[list[int]]]:
         """Return places to change: all places of tests that must pass, few places of other, fast tests."""
         test_names = {name_of(node) for node in self._pinned.nodes_of(path)}
         heirs, needed = self.heirs[path], self._needed(path)
         variants = find_variants(self._sources[path])
-        places = {name: some for name, some in variants.items() if name in needed}
+        places = {name: test_places for name, test_places in variants.items() if name in needed}
         other_seconds = {
             name: self._seconds.get(f"{path}::{name}", 0.0)
             for name in variants
             if name not in needed and not test_names.isdisjoint((name, *heirs.get(name, ())))
         }
         budget = _OTHERS_SHARE * sum(self._seconds.values()) + _OTHERS_MORE_S
-        for name, took in sorted(other_seconds.items(), key=lambda item: item[1]):
+        for name, took in sorted(other_seconds.items(), key=lambda entry: entry[1]):
             budget -= _MAX_OTHER_PLACES * took
             if budget > 0:
                 places[name] = variants[name][:_MAX_OTHER_PLACES]
@@ -182,7 +182,11 @@ class Search:
                     None
                 }:
                     pending.append(
-                        [item for item in file_variants if (item[0][1], item[1]) not in unended_variants]
+                        [
+                            variant
+                            for variant in file_variants
+                            if (variant[0][1], variant[1]) not in unended_variants
+                        ]
                     )
                 elif len(file_variants) > 1:
                     middle = len(file_variants) // 2
@@ -195,21 +199,24 @@ class Search:
         return [group for group in groups if group]
 
     async def _run(
-        self, tried: Sequence[_Variants], make: MakeTwins = make_twins
-    ) -> list[tuple[str, Disguised, TestRun]]:
+        self, batch: Sequence[_Variants], make: MakeTwins = make_twins
+    ) -> list[tuple[str, DisguisedFile, TestRun]]:
         """Run variants, each list of one file; end tests that far exceed their usual time."""
         hidden_files, jobs = [], []
-        for file_variants in tried:
+        for file_variants in batch:
             path, variants_by_name = file_variants[0][0][0], dict[str, list[int]]()
             for (_, name), variant in file_variants:
                 variants_by_name.setdefault(name, []).append(variant)
             hidden = disguise(
                 self._sources[path], variants_by_name, random.Random(self._case.id), make, self._words
             )
-            tests = {**hidden.real, **{new: name for new, (name, _) in hidden.variants.items()}}
+            tests = {
+                **hidden.real,
+                **{random_name: name for random_name, (name, _) in hidden.variants.items()},
+            }
             limits = {
-                new: _LIMIT_FACTOR * self._seconds.get(f"{path}::{name}", 0.0) + _LIMIT_MORE_S
-                for new, name in tests.items()
+                random_name: _LIMIT_FACTOR * self._seconds.get(f"{path}::{name}", 0.0) + _LIMIT_MORE_S
+                for random_name, name in tests.items()
             }
             hidden_files.append((path, hidden))
             seconds = sum(self._seconds.get(f"{path}::{name}", 0.0) + AROUND_S for name in tests.values())

@@ -27,7 +27,7 @@ _POWERS = {
 
 def weigh_alarms(tripped: Collection[str]) -> str:
     """Return the reason of a `suspicious` verdict: alarms and places, what they make possible, and advice."""
-    kinds = dict.fromkeys(item.partition(" (")[0] for item in sorted(tripped))
+    kinds = dict.fromkeys(alarm.partition(" (")[0] for alarm in sorted(tripped))
     powers = ". ".join(f"{kind}: {_POWERS[kind]}" for kind in kinds if kind in _POWERS)
     places = "; ".join(sorted(tripped))
     advice = "Read these places: count it if the task needs them"
@@ -35,7 +35,7 @@ def weigh_alarms(tripped: Collection[str]) -> str:
 
 
 @dataclass(slots=True)
-class Judged:
+class DraftVerdict:
     """Fields of a verdict, and of what must be done before the verdict is final."""
 
     outcome: Outcome

@@ -58,7 +58,10 @@ def wrong_values(
     for way in _ways(rights[0], words, chance):
         values = [way(right, step) for right, step in zip(rights, steps, strict=True)]
         if _are_wrong(values, rights):
-            all_features = [features(one, given, words) for one, given in zip(values, inputs, strict=True)]
+            all_features = [
+                features(value, value_inputs, words)
+                for value, value_inputs in zip(values, inputs, strict=True)
+            ]
             differences = frozenset[str]().union(
                 *(differing_features(written_features, feature) for feature in all_features)
             )
@@ -67,13 +70,15 @@ def wrong_values(
         if _are_wrong(crossed, rights):
             return crossed
         raise ValueError(f"no wrong value for {rights[0]!r}")
-    minimal = [item for item in candidates if not any(other < item for other in candidates)]
-    minimal.sort(key=lambda item: (len(item), *sorted(item)))
+    minimal = [names for names in candidates if not any(other < names for other in candidates)]
+    minimal.sort(key=lambda names: (len(names), *sorted(names)))
     return chance.choice(candidates[minimal[(turn - turn // _CROSSED_TURN) % len(minimal)]])
 
 
 def _are_wrong(values: Sequence[object], rights: Sequence[object]) -> bool:
-    return all(one != right and type(one) is type(right) for one, right in zip(values, rights, strict=True))
+    return all(
+        value != right and type(value) is type(right) for value, right in zip(values, rights, strict=True)
+    )
 
 
 def leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
@@ -108,12 +113,12 @@ def _ways(value: object, words: Words, chance: Random) -> Iterator[Way]:
 def _change_at(path: Path, change: Way, value: object, step: int) -> object:
     if not path:
         return change(value, step)
-    first, inner_path = path[0], path[1:]
-    if isinstance(value, dict) and first in value:
-        return {**value, first: _change_at(inner_path, change, value[first], step)}
-    if isinstance(value, list | tuple) and isinstance(first, int) and first < len(value):
-        item = _change_at(inner_path, change, value[first], step)
-        return type(value)((*value[:first], item, *value[first + 1 :]))
+    key, inner_path = path[0], path[1:]
+    if isinstance(value, dict) and key in value:
+        return {**value, key: _change_at(inner_path, change, value[key], step)}
+    if isinstance(value, list | tuple) and isinstance(key, int) and key < len(value):
+        item = _change_at(inner_path, change, value[key], step)
+        return type(value)((*value[:key], item, *value[key + 1 :]))
     return value
 
 
@@ -130,7 +135,7 @@ def _exchange(items: Sequence[object], step: int, at: float) -> list[object]:
     """Return the items with three of them reordered, at a common place in all twins; fewer items stay."""
     result, start = [*items], round(at * max(len(items) - 3, 0))
     if len(items) >= 3:
-        result[start : start + 3] = [result[start + item] for item in _ORDERS[step % len(_ORDERS)]]
+        result[start : start + 3] = [result[start + offset] for offset in _ORDERS[step % len(_ORDERS)]]
     return result
 
 
@@ -138,7 +143,7 @@ def _exchange_letters(value: object, step: int, *, at: float) -> object:
     parts = [token for token in tokens(value) if len(token.group()) >= 3] if isinstance(value, str) else []
     if not isinstance(value, str) or not parts:
         return value
-    part = max(parts, key=lambda item: len(item.group()))
+    part = max(parts, key=lambda match: len(match.group()))
     letters = "".join(map(str, _exchange(part.group(), step, at)))
     return value[: part.start()] + letters + value[part.end() :]
 
@@ -148,9 +153,9 @@ def _exchange_tokens(value: object, step: int, *, at: float) -> object:
         return value
     parts = tokens(value)
     ends = [0, *(part.end() for part in parts)]
-    gaps = [value[end : one.start()] for end, one in zip(ends, parts, strict=False)]
+    gaps = [value[end : token.start()] for end, token in zip(ends, parts, strict=False)]
     exchanged = _exchange([part.group() for part in parts], step, at)
-    return "".join(f"{gap}{one}" for gap, one in zip(gaps, exchanged, strict=True)) + value[ends[-1] :]
+    return "".join(f"{gap}{token}" for gap, token in zip(gaps, exchanged, strict=True)) + value[ends[-1] :]
 
 
 def _exchange_items(value: object, step: int, *, at: float) -> object:

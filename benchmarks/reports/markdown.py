@@ -24,8 +24,8 @@ def markdown(report: Report, *, comparison: Comparison | None = None, gate: Gate
     failures = [verdict for verdict in report.verdicts if verdict.verdict != "passed"]
     if failures:
         rows = [
-            (text(item.id), str(item.sample), item.verdict, text(item.detail))
-            for item in failures[:MAX_SHOWN]
+            (text(verdict.id), str(verdict.sample), verdict.verdict, text(verdict.detail))
+            for verdict in failures[:MAX_SHOWN]
         ]
         note = f"\n\nand {len(failures) - MAX_SHOWN:,} more" if len(failures) > MAX_SHOWN else ""
         table = _table(("case", "sample", "verdict", "reason"), rows)

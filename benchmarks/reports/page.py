@@ -115,7 +115,7 @@ def _environment() -> "Environment":
     environment.filters |= {
         "count_of": count_of,
         "counted": lambda names, order: ", ".join(
-            f"{Counter(names)[item]} {item}" for item in order if item in names
+            f"{Counter(names)[outcome]} {outcome}" for outcome in order if outcome in names
         ),
         "hash": lambda text: f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}",
         "round_up": _round_up,
@@ -136,7 +136,7 @@ def _plots(reports: Sequence[Report], names: Sequence[str]) -> dict[str, object]
         if report.pass_at.get("1") is not None
     ]
     by_case = _case_points(reports[0]) if len(reports) == 1 else []
-    cost_points = by_case or [item for item in points if item.cost is not None]
+    cost_points = by_case or [point for point in points if point.cost is not None]
     times = {
         "Time of the judging, by sample": [
             verdict.wall_s for report in reports for verdict in report.verdicts
@@ -145,8 +145,10 @@ def _plots(reports: Sequence[Report], names: Sequence[str]) -> dict[str, object]
     }
     return {
         "scored": points,
-        "outcomes": [(name, one.outcomes) for name, one in zip(names, reports, strict=True) if one.outcomes],
-        "spent": cost_points if any(item.cost for item in cost_points) else [],
+        "outcomes": [
+            (name, report.outcomes) for name, report in zip(names, reports, strict=True) if report.outcomes
+        ],
+        "spent": cost_points if any(point.cost for point in cost_points) else [],
         "spent_caption": "Cost against score" + (", a point a case" if by_case else ""),
         "across": "cost of the case's samples" if by_case else "cost of the run",
         "times": [(caption, *_histogram(seconds)) for caption, seconds in times.items() if any(seconds)],
@@ -182,7 +184,7 @@ def _cases(
     rows: dict[str, list[list[dict[str, object]]]] = {}
     for number, report in enumerate(reports):
         texts = answers[number] if number < len(answers) else {}
-        usage = {(item.id, item.sample): item for item in report.usage}
+        usage = {(sample_usage.id, sample_usage.sample): sample_usage for sample_usage in report.usage}
         for case in report.missing:
             rows.setdefault(case, [[] for _ in reports])
         for verdict in report.verdicts:

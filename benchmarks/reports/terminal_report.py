@@ -26,7 +26,7 @@ def report_blocks(report: Report, *, max_shown: int = MAX_SHOWN) -> list[Block]:
     failures = [verdict for verdict in report.verdicts if verdict.verdict != "passed"]
     blocks: list[Block] = [line(title(report)), pairs(rows)]
     if failures:
-        cells = [_sample_cells(item) for item in failures[:max_shown]]
+        cells = [_sample_cells(verdict) for verdict in failures[:max_shown]]
         lines = [f"    {line('  '.join(row))}" for row in cells]
         blocks += ["  not passed", TextTable(_SAMPLE_COLUMNS, cells, indent=4, plain=lines)]
         if len(failures) > max_shown:
@@ -137,7 +137,7 @@ class ListedBench(Value):
 
 async def list_runs(log: SqliteLog, *, limit: int | None) -> list[ListedBench]:
     """Return at most `limit` runs, newest first."""
-    rows = [_row(item) for item in await log.runs() if item.first.type == BenchStarted.type]
+    rows = [_row(summary) for summary in await log.runs() if summary.first.type == BenchStarted.type]
     return rows[:limit]
 
 

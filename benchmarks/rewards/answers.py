@@ -75,7 +75,8 @@ def _assertions(source: str) -> Sequence[str]:
     for test in tests:
         earlier_statements = body[: body.index(test)]
         guarded_statements = [
-            ast.Try([item], [ignore_error], [], []) if item in tests else item for item in earlier_statements
+            ast.Try([statement], [ignore_error], [], []) if statement in tests else statement
+            for statement in earlier_statements
         ]
         check.body = [*guarded_statements, test]
         sources.append(ast.unparse(ast.fix_missing_locations(tree)))

@@ -76,19 +76,19 @@ class JudgingProcesses:
         """Average wall time of a first try."""
         return sum(worker.usual_s for worker in self._workers) / len(self._workers)
 
-    async def judge(self, asked: Sequence[tuple[Case, str]], **how: object) -> list[JudgedAnswer]:
+    async def judge(self, answers: Sequence[tuple[Case, str]], **how: object) -> list[JudgedAnswer]:
         """Judge answers as `JudgingService.judge` does. Raises MachineError: a process has ended twice."""
         parts: dict[int, list[int]] = {}
-        for at, (case, _) in enumerate(asked):
+        for at, (case, _) in enumerate(answers):
             parts.setdefault(crc32(case.id.encode()) % len(self._workers), []).append(at)
         calls = [
-            self._workers[worker].judge([asked[at] for at in places], **how)
+            self._workers[worker].judge([answers[at] for at in places], **how)
             for worker, places in parts.items()
         ]
-        judged = dict[int, JudgedAnswer]()
+        results = dict[int, JudgedAnswer]()
         for places, part in zip(parts.values(), await asyncio.gather(*calls), strict=True):
-            judged |= zip(places, part, strict=True)
-        return [judged[at] for at in range(len(asked))]
+            results |= zip(places, part, strict=True)
+        return [results[at] for at in range(len(answers))]
 
     async def run(self, program: Program, limits: Limits, stdin: bytes) -> Result:
         """Run a program as `JudgingService.run` does. Raises MachineError: the process has ended."""
@@ -116,10 +116,10 @@ class _Worker:
     async def judge(self, asked: list[tuple[Case, str]], **how: object) -> list[JudgedAnswer]:
         """Judge in the process's service; if the process ends meanwhile, judge again in a new process."""
         try:
-            judged: list[JudgedAnswer] = await self.call("judge", asked, **how)
+            results: list[JudgedAnswer] = await self.call("judge", asked, **how)
         except _Ended:
-            judged = await self.call("judge", asked, **how)
-        return judged
+            results = await self.call("judge", asked, **how)
+        return results
 
     async def call(self, name: str, *arguments: object, **keywords: object) -> Any:  # noqa: ANN401 - of the method
         """Call a method of the process's service; return its result or raise its error."""

@@ -89,23 +89,23 @@ class _Judging:
         """Judge answers to a case. Raises Problem: too many answers wait."""
         key = hashlib.sha256(case.model_dump_json().encode()).hexdigest()  # ids of suites may be alike
         update = {"id": key, "timeout_s": min(case.timeout_s, _MAX_CPU_S), "wall_s": None}
-        asked = [(case.model_copy(update=update), answer) for answer in answers]
+        request = [(case.model_copy(update=update), answer) for answer in answers]
         service = await self.service()
-        with self._room("answers", len(asked), service.usual_s / service.slots):
+        with self._room("answers", len(request), service.usual_s / service.slots):
             try:
-                return await service.judge(asked, **how)
+                return await service.judge(request, **how)
             except RecursionError as error:
                 raise UsageError("The case is nested too deeply to be read.") from error
 
-    async def run(self, program: Program, asked: RunCode) -> Result:
+    async def run(self, program: Program, request: RunCode) -> Result:
         """Run a program. Raises Problem: too many programs wait."""
-        seconds = min(asked.run_timeout, _MAX_CPU_S)
+        seconds = min(request.run_timeout, _MAX_CPU_S)
         max_mb = self._settings.memory
-        memory_mb = max(16, min(asked.memory_limit_MB, max_mb)) if asked.memory_limit_MB > 0 else max_mb
+        memory_mb = max(16, min(request.memory_limit_MB, max_mb)) if request.memory_limit_MB > 0 else max_mb
         limits = Limits(cpu_s=seconds, wall_s=seconds, memory_mb=memory_mb)
         service = await self.service()
         with self._room("programs", 1, seconds / service.slots):
-            return await service.run(program, limits, (asked.stdin or "").encode())
+            return await service.run(program, limits, (request.stdin or "").encode())
 
     @contextmanager
     def _room(self, queue: str, count: int, usual_s: float) -> Iterator[None]:
@@ -143,21 +143,23 @@ def routes(serving: Serving) -> APIRouter:
     router = APIRouter(tags=["rewards"], lifespan=lifespan, dependencies=[Depends(require_scope("run"))])
 
     @router.post("/judge")
-    async def judge(asked: JudgeRequest) -> list[JudgedAnswer]:
+    async def judge(request: JudgeRequest) -> list[JudgedAnswer]:
         """Judge answers to a case of a suite, or to a whole case."""
-        check_text(asked.model_dump(include={"case"}))
-        case = await _case(asked.suite, asked.case) if isinstance(asked.case, str) else asked.case
-        return await judging.judge(case, asked.answers, partial=asked.partial, slow_s=asked.slow_s)
+        check_text(request.model_dump(include={"case"}))
+        case = await _case(request.suite, request.case) if isinstance(request.case, str) else request.case
+        return await judging.judge(case, request.answers, partial=request.partial, slow_s=request.slow_s)
 
     @router.post("/run_code")
-    async def run_code(asked: RunCode) -> dict[str, object]:
+    async def run_code(request: RunCode) -> dict[str, object]:
         """Run a program in Python or bash, alone."""
-        check_text(asked.code, asked.stdin)
-        bash = Command(argv=("bash", "-c", asked.code))
-        programs: dict[str, Program] = {"python": PythonCode(source=asked.code), "bash": bash}
-        if asked.language not in programs:
-            return _outcome("SandboxError", f"{asked.language!r} isn't run here, but: {', '.join(programs)}.")
-        run_result = await judging.run(programs[asked.language], asked)
+        check_text(request.code, request.stdin)
+        bash = Command(argv=("bash", "-c", request.code))
+        programs: dict[str, Program] = {"python": PythonCode(source=request.code), "bash": bash}
+        if request.language not in programs:
+            return _outcome(
+                "SandboxError", f"{request.language!r} isn't run here, but: {', '.join(programs)}."
+            )
+        run_result = await judging.run(programs[request.language], request)
         is_late = run_result.killed_by in ("wall", "cpu")
         result = {
             "status": "TimeLimitExceeded" if is_late else "Finished",
@@ -169,14 +171,14 @@ def routes(serving: Serving) -> APIRouter:
         return _outcome("Success" if run_result.ok else "Failed", "", result)
 
     @router.post("/submit")
-    async def submit(asked: Submission) -> dict[str, object]:
+    async def submit(request: Submission) -> dict[str, object]:
         """Judge an answer to a case of a suite."""
-        case = await _case(asked.dataset, str(asked.id))
-        (judged,) = await judging.judge(case, [asked.completion])
+        case = await _case(request.dataset, str(request.id))
+        (judged,) = await judging.judge(case, [request.completion])
         passed = judged.verdict == "passed"
         tests = [{"passed": passed, "exec_info": _outcome("Success" if passed else "Failed", judged.detail)}]
-        code = extract_answer_code(case, asked.completion)
-        return {"id": asked.id, "accepted": passed, "extracted_code": code, "tests": tests}
+        code = extract_answer_code(case, request.completion)
+        return {"id": request.id, "accepted": passed, "extracted_code": code, "tests": tests}
 
     return router
 

@@ -36,7 +36,7 @@ class JudgingService:
         return self._judge.tries.usual_s
 
     async def judge(
-        self, asked: Sequence[tuple[Case, str]], *, partial: bool = False, slow_s: float | None = None
+        self, answers: Sequence[tuple[Case, str]], *, partial: bool = False, slow_s: float | None = None
     ) -> list[JudgedAnswer]:
         """Judge texts of models, and return results in their order; the id identifies a case.
 
@@ -49,7 +49,8 @@ class JudgingService:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._judge_answer(case, text, partial, slow_s)) for case, text in asked
+                    group.create_task(self._judge_answer(case, text, partial, slow_s))
+                    for case, text in answers
                 ]
         except BaseExceptionGroup as errors:  # all answers need the same sandboxes: the first error suffices
             raise errors.exceptions[0] from None
@@ -94,7 +95,7 @@ class JudgingService:
             test.model_copy(update={"wall_s": min(_MAX_TEST_S, test.longest_s)}) for test in tests
         ]
         verdicts = [await self._judge.judge(test, code, retry=False) for test in limited_tests]
-        return sum(item.verdict == "passed" for item in verdicts)
+        return sum(verdict.verdict == "passed" for verdict in verdicts)
 
 
 @contextlib.asynccontextmanager

@@ -101,10 +101,10 @@ def compare_several(first: Report, others: Sequence[Report]) -> list[Comparison]
     comparisons = [compare([first], [other]) for other in others]
     if len(comparisons) < 2:
         return comparisons
-    corrected_p_values = holm([item.p_value for item in comparisons])
+    corrected_p_values = holm([comparison.p_value for comparison in comparisons])
     return [
-        one.model_copy(update={"corrected_p": p})
-        for one, p in zip(comparisons, corrected_p_values, strict=True)
+        comparison.model_copy(update={"corrected_p": p})
+        for comparison, p in zip(comparisons, corrected_p_values, strict=True)
     ]
 
 
@@ -154,8 +154,8 @@ def _interval(differences: Sequence[float]) -> tuple[float, float]:
     if len({*differences}) > 1:
         return difference_interval(differences)
     low, high = wilson_interval(abs(sum(differences)), len(differences))
-    first = differences[0]
-    return (-high, high) if first == 0 else (low, high) if first > 0 else (-high, -low)
+    difference = differences[0]
+    return (-high, high) if difference == 0 else (low, high) if difference > 0 else (-high, -low)
 
 
 def _changes(

@@ -64,7 +64,7 @@ def bootstrap_test(differences: Sequence[float]) -> float:
     mean = fsum(differences) / len(differences)
     centred_values = [difference - mean for difference in differences]
     means = _resample(centred_values)
-    extreme_count = sum(abs(item) >= abs(mean) - 1e-12 for item in means)
+    extreme_count = sum(abs(resampled_mean) >= abs(mean) - 1e-12 for resampled_mean in means)
     minimum = min(1.0, 2.0 ** (1 - sum(difference != 0 for difference in differences)))
     return max(minimum, (1 + extreme_count) / (1 + len(means)))
 

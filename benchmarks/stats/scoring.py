@@ -36,18 +36,18 @@ def make_report(
     """
     order = {case.id: number for number, case in enumerate(suite.cases)}
     sorted_verdicts = list(verdicts)
-    unknown_case = next((item.id for item in sorted_verdicts if item.id not in order), None)
+    unknown_case = next((verdict.id for verdict in sorted_verdicts if verdict.id not in order), None)
     if unknown_case is not None:
         raise ValueError(f"The suite {suite.name} has no case {unknown_case!r}")
-    sorted_verdicts.sort(key=lambda item: (order[item.id], item.sample))
+    sorted_verdicts.sort(key=lambda verdict: (order[verdict.id], verdict.sample))
     _refuse_duplicates(sorted_verdicts)
-    answered_cases = {item.id for item in sorted_verdicts}
+    answered_cases = {verdict.id for verdict in sorted_verdicts}
     has_repeats = len(answered_cases) < len(sorted_verdicts)
     independent = independent and not (greedy and has_repeats)
     weaker_cases = (
         set()
         if count_weaker
-        else answered_cases - {item.id for item in sorted_verdicts if not _is_weaker(item)}
+        else answered_cases - {verdict.id for verdict in sorted_verdicts if not _is_weaker(verdict)}
     )
     return Report(
         suite=suite.name,
@@ -99,16 +99,16 @@ def _figures(
 ) -> dict[str, Any]:
     """Return the fields of a report that follow from verdicts and usage; `cases` is the denominator."""
     samples: dict[str, list[Verdict]] = {case: [] for case in cases}
-    for item in verdicts:
-        samples.get(item.id, []).append(item)
+    for verdict in verdicts:
+        samples.get(verdict.id, []).append(verdict)
     samples_by_case = list(samples.values())
     counts = [(len(case_samples), _passes(case_samples)) for case_samples in samples_by_case]
     base_counts = [
-        (len(case_samples), sum(item.base == "passed" for item in case_samples))
+        (len(case_samples), sum(verdict.base == "passed" for verdict in case_samples))
         for case_samples in samples_by_case
     ]
-    has_base = any(item.base is not None for item in verdicts)
-    has_costs = usage and all(item.cost_usd is not None for item in usage)
+    has_base = any(verdict.base is not None for verdict in verdicts)
+    has_costs = usage and all(sample_usage.cost_usd is not None for sample_usage in usage)
     return {
         "samples": len(verdicts),
         "pass_at": _pass_at(counts, ks, independent=independent),
@@ -117,9 +117,9 @@ def _figures(
         "interval_method": "wilson" if counts else None,
         "standard_error": standard_error(counts),
         "bounds": _bounds(samples_by_case),
-        "outcomes": dict(Counter(item.verdict for item in verdicts)),
-        "strengths": dict(Counter(item.strength for item in verdicts)),
-        "cost_usd": sum(item.cost_usd or 0.0 for item in usage) if has_costs else None,
+        "outcomes": dict(Counter(verdict.verdict for verdict in verdicts)),
+        "strengths": dict(Counter(verdict.strength for verdict in verdicts)),
+        "cost_usd": sum(sample_usage.cost_usd or 0.0 for sample_usage in usage) if has_costs else None,
     }
 
 
@@ -127,7 +127,7 @@ def _passes(samples: Sequence[Verdict]) -> int:
     """Return the number of passing samples of a case; `weaker` samples count only if all are `weaker`."""
     passing = [sample for sample in samples if sample.verdict == "passed"]
     is_mixed = not all(map(_is_weaker, samples))
-    return sum(not (is_mixed and _is_weaker(item)) for item in passing)
+    return sum(not (is_mixed and _is_weaker(verdict)) for verdict in passing)
 
 
 def _pass_at(
@@ -140,7 +140,7 @@ def _bounds(samples_by_case: Sequence[Sequence[Verdict]]) -> tuple[float, float]
     """Return pass@1 if all missing or unjudged samples had failed, and if they had passed."""
     if not samples_by_case:
         return None
-    outcomes = [Counter(item.verdict for item in case_samples) for case_samples in samples_by_case]
+    outcomes = [Counter(verdict.verdict for verdict in case_samples) for case_samples in samples_by_case]
     minimum = sum(outcome["passed"] / outcome.total() for outcome in outcomes if outcome)
     unjudged = sum(outcome["infrastructure"] / outcome.total() if outcome else 1.0 for outcome in outcomes)
     return minimum / len(samples_by_case), (minimum + unjudged) / len(samples_by_case)

@@ -94,7 +94,7 @@ def _bodies(answer: str, entry_point: str, prompt: str, *, last: bool) -> Iterat
     """Yield modules of the prompt and an answer that is only the function's body; complete bodies first."""
     blocks = _blocks(answer, last=last) or [answer]
     modules = [_join_prompt(prompt, body) for block in blocks for body in _indentations(block)]
-    starts = (_longest_start(item, least=len(prompt.splitlines())) for item in modules)
+    starts = (_longest_start(module, min_lines=len(prompt.splitlines())) for module in modules)
     for code in [*modules, *starts]:
         if _is_answer(code, entry_point):
             yield code
@@ -147,8 +147,8 @@ def _join_prompt(prompt: str, text: str) -> str:
     return prompt + text if parse_source(prompt + "\n    pass\n") or not prompt.strip() else text
 
 
-def _longest_start(code: str, *, least: int = 0) -> str:
-    return longest_start(textwrap.dedent(code), least=least)
+def _longest_start(code: str, *, min_lines: int = 0) -> str:
+    return longest_start(textwrap.dedent(code), least=min_lines)
 
 
 def _with_other_blocks(code: str, others: list[str]) -> str:
@@ -225,5 +225,5 @@ def _is_show(node: ast.AST, entry_point: str) -> bool:
 
 
 def _lines(node: ast.stmt) -> range:
-    first_line = min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", []))])
+    first_line = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
     return range(first_line, (node.end_lineno or node.lineno) + 1)

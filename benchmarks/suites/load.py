@@ -75,7 +75,7 @@ def read_cases(path: Path) -> Iterator[Case]:
     elif polyglot.is_polyglot(path):
         yield from polyglot.polyglot_cases(path)
     else:
-        for file in sorted(item for item in path.iterdir() if item.name.endswith(_SUFFIXES)):
+        for file in sorted(entry for entry in path.iterdir() if entry.name.endswith(_SUFFIXES)):
             yield from read_cases(file)
 
 

@@ -21,16 +21,16 @@ def apply_patch(files: Mapping[str, bytes], patch: str) -> dict[str, bytes]:
     if patch.strip() and not changes:
         raise PatchRefused("this is no unified diff")
     for change in changes:
-        before = b"" if change.old is None else files.get(change.old)
-        if before is None:
+        old_content = b"" if change.old is None else files.get(change.old)
+        if old_content is None:
             raise PatchRefused(f"{change.old} isn't in the tree")
         if change.old is None and change.new in files:
             raise PatchRefused(f"{change.new} is in the tree already")
-        after = _apply_hunks(before, change)
+        new_content = _apply_hunks(old_content, change)
         if change.old is not None and change.old != change.new and not change.copies:
             tree.pop(change.old, None)
         if change.new is not None:
-            tree[change.new] = after
+            tree[change.new] = new_content
     return tree
 
 
@@ -61,10 +61,10 @@ def _require_inside(name: str | None, change: FileDiff) -> str | None:
     return str(PurePosixPath(path))
 
 
-def _apply_hunks(before: bytes, change: FileDiff) -> bytes:
-    lines = split_lines(before.decode("utf-8", errors="surrogateescape"))
+def _apply_hunks(content: bytes, change: FileDiff) -> bytes:
+    lines = split_lines(content.decode("utf-8", errors="surrogateescape"))
     shift = 0
-    after: list[str] = []
+    result_lines: list[str] = []
     next_line = 0
     for hunk in change.hunks:
         hunk_lines, line = hunk.old, hunk.line or 0
@@ -74,9 +74,9 @@ def _apply_hunks(before: bytes, change: FileDiff) -> bytes:
         if place is None:
             raise PatchRefused(f"{change.new or change.old}: the hunk at line {line} doesn't fit")
         shift = place - start
-        after += lines[next_line:place] + hunk.new
+        result_lines += lines[next_line:place] + hunk.new
         next_line = place + len(hunk_lines)
-    return "".join(after + lines[next_line:]).encode("utf-8", errors="surrogateescape")
+    return "".join(result_lines + lines[next_line:]).encode("utf-8", errors="surrogateescape")
 
 
 def _find_nearest(lines: list[str], hunk_lines: list[str], expected_place: int, min_place: int) -> int | None:

@@ -26,7 +26,7 @@ Keep the names of existing functions and classes: other code uses them. Only the
 def polyglot_cases(folder: Path) -> Iterator[RepositoryCase]:
     """Yield the Python exercises of the benchmark's folder, of `python` or of a list. Raises UsageError."""
     practice = next(
-        item for item in (folder / "python" / PRACTICE, folder / PRACTICE, folder) if item.is_dir()
+        path for path in (folder / "python" / PRACTICE, folder / PRACTICE, folder) if path.is_dir()
     )
     exercises = sorted(path.parent.parent for path in practice.glob(f"*/{CONFIG}"))
     if not exercises:
@@ -52,7 +52,7 @@ def _case(exercise: Path) -> RepositoryCase:
     solution, tests, example = (strings(roles, role, where) for role in ("solution", "test", "example"))
     if not solution or not tests:
         raise UsageError(f"{where}: it names no solution or no test.")
-    base = {path: content for path, content in _files(exercise).items() if path not in tests}
+    base_files = {path: content for path, content in _files(exercise).items() if path not in tests}
     prompt_files = [exercise / ".docs" / name for name in _PROMPT_FILES]
     prompt = "\n\n".join(read_text(path) for path in prompt_files if path.exists())
     return make(
@@ -61,21 +61,21 @@ def _case(exercise: Path) -> RepositoryCase:
         id=f"python/{exercise.name}",
         prompt=f"{prompt}\n\n{_TASK.format(files=', '.join(solution))}",
         timeout_s=60.0,
-        files=base,
+        files=base_files,
         hidden_tests={path: read_text(exercise / path) for path in tests},
-        gold_patch=_gold(exercise, base, dict(zip(solution, example, strict=False))),
+        gold_patch=_gold(exercise, base_files, dict(zip(solution, example, strict=False))),
         may_change=solution,
     )
 
 
-def _gold(exercise: Path, base: Mapping[str, bytes], examples: Mapping[str, str]) -> str | None:
+def _gold(exercise: Path, base_files: Mapping[str, bytes], examples: Mapping[str, str]) -> str | None:
     example_files = {
         path: exercise / example for path, example in examples.items() if (exercise / example).is_file()
     }
     if not example_files:
         return None
     gold_files = {path: read_document(example) for path, example in example_files.items()}
-    return unified_diff({path: base.get(path) for path in gold_files}, gold_files)
+    return unified_diff({path: base_files.get(path) for path in gold_files}, gold_files)
 
 
 def _files(exercise: Path) -> dict[str, bytes]:

@@ -125,9 +125,9 @@ def make(model: type[Value], where: str, /, **fields: object) -> Value:
 def list_errors(error: ValidationError) -> str:
     """Return pydantic's errors, each on a line, without the values."""
     lines = []
-    for item in error.errors(include_url=False, include_input=False):
-        place = printable(".".join(str(part) for part in item["loc"]))
-        lines.append(f"field {place}: {item['msg']}" if place else item["msg"])
+    for details in error.errors(include_url=False, include_input=False):
+        place = printable(".".join(str(part) for part in details["loc"]))
+        lines.append(f"field {place}: {details['msg']}" if place else details["msg"])
     return "\n".join(lines)
 
 

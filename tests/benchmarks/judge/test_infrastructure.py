@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from benchmarks.judge.judge import Judge, open_judge, require_working_sandbox
-from benchmarks.judge.verdicts import Judged
+from benchmarks.judge.verdicts import DraftVerdict
 from benchmarks.suite import Suite
 from benchmarks.verdict import Verdict
 from sandbox import Policy, open_sandbox
@@ -55,8 +55,8 @@ async def test_a_dead_sandbox_is_the_machines_fault_only_where_a_good_answer_fai
 
 async def test_a_sandbox_in_which_nothing_ends_well_is_not_taken_for_one_that_lives() -> None:
     async with open_sandbox(Policy(wall_s=0.0001)) as dying:
-        assert not (await require_working_sandbox(dying, Judged("failed"))).died
+        assert not (await require_working_sandbox(dying, DraftVerdict("failed"))).died
         with pytest.raises(SandboxBroken, match="where a candidate died"):
-            await require_working_sandbox(dying, Judged("failed", died=True))
+            await require_working_sandbox(dying, DraftVerdict("failed", died=True))
     async with open_sandbox() as alive:
-        assert (await require_working_sandbox(alive, Judged("failed", died=True))).outcome == "failed"
+        assert (await require_working_sandbox(alive, DraftVerdict("failed", died=True))).outcome == "failed"
