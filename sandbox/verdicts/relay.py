@@ -149,22 +149,29 @@ class _Relay:
     async def run(self, job: bytes) -> None:
         """Serve the checker until it finishes, falls silent or runs out of time."""
         await self._send(job, await self._renew())
-        self._deadline = asyncio.get_running_loop().time() + self._wall_s
-        while not self._report.over:
-            try:
-                async with asyncio.timeout_at(self._deadline):
-                    frame = await self._checker.receive()
-            except TimeoutError:
-                if self._late:
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.time() + self._wall_s
+        receiving: asyncio.Future[bytes | None] | None = None
+        try:
+            while not self._report.over:
+                # Not cancelled at the deadline: a frame that has just been read would be lost.
+                receiving = receiving or asyncio.ensure_future(self._checker.receive())
+                await asyncio.wait({receiving}, timeout=self._deadline - loop.time())
+                if receiving.done():
+                    frame, receiving = receiving.result(), None
+                    if frame is None or not await self._take(frame):
+                        return
+                elif self._late:
                     self._report.timed_out = True
                     self._report.note = f"it did not end within {self._wall_s:g} s"
                     return
-                self._allow_last_reports()
-                if self._exchange is not None:
-                    await self._exchange.end(TIMED_OUT)
-                continue
-            if frame is None or not await self._take(frame):
-                return
+                else:
+                    self._allow_last_reports()
+                    if self._exchange is not None:
+                        await self._exchange.end(TIMED_OUT)
+        finally:
+            if receiving is not None:
+                receiving.cancel()
 
     async def _renew(self) -> Running | Candidate | None:
         """End the candidate and start another one. Raises SandboxBroken if its sandbox can't."""

@@ -2,8 +2,14 @@
 
 import pytest
 
+from benchmarks.judge import function
+from benchmarks.judge.function import Pair
 from benchmarks.judge.judge import Judge
+from benchmarks.judge.mode import Mode
 from benchmarks.suite import FunctionCase
+from sandbox.verdicts.relay import TrialResult
+from sandbox.verdicts.run_report import ANY_USE
+from sandbox.verdicts.trial import Trial
 from tests.benchmarks.judge.cases import case, verdict
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -84,8 +90,28 @@ async def test_an_operator_that_the_cases_own_answer_does_not_use_gives_no_stron
 
     judged = await verdict(judge, one, code)
 
-    assert (judged.verdict, judged.strength) == ("passed", "weaker")
+    assert (judged.verdict, judged.strength) == ("passed", "weaker"), judged.detail
     assert "the case's own answer" in judged.detail
+
+
+async def test_a_brief_try_with_wider_uses_that_runs_out_of_time_is_followed_by_a_longer_one(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, code = LEAKS["a hash"]
+    run_trial, walls = function._run_trial, list[float | None]()
+
+    async def run_briefly(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -> TrialResult:
+        if ANY_USE in (trial.crossing.uses or ()) and mode.how == "isolated":
+            walls.append(case.wall_s)
+            if len(walls) == 1:
+                case = case.model_copy(update={"wall_s": 1e-4})
+        return await run_trial(pair, trial, mode, case)
+
+    monkeypatch.setattr(function, "_run_trial", run_briefly)
+    judged = await verdict(judge, one, code)
+
+    assert (judged.verdict, judged.strength) == ("passed", "weaker"), judged.detail
+    assert len(walls) > 1
 
 
 @pytest.mark.parametrize("use", SAME)

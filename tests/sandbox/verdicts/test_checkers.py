@@ -1,5 +1,6 @@
 """Checkers that stand ready: what one trial does, the next doesn't find, and nobody else feels."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,9 @@ import pytest
 
 from sandbox import Limits, Policy, Sandbox, SandboxBroken, open_sandbox
 from sandbox.contract import Running
+from sandbox.host.running import RunningEntry
+from sandbox.inner.bridge.candidate_line import REPORT
+from sandbox.inner.bridge.codec import decode
 from sandbox.verdicts.candidate_pool import Candidate, Candidates, Checkers
 from sandbox.verdicts.relay import TrialResult
 from sandbox.verdicts.trial import Trial, hold_trial
@@ -91,6 +95,24 @@ async def test_a_sandbox_that_starts_no_second_candidate_is_broken_and_not_the_a
     ):
         with pytest.raises(SandboxBroken):
             await hold_trial(InTurn(candidate, closed), Checkers(checker), one, limits=_LIMITS)
+
+
+@pytest.mark.asyncio
+async def test_a_report_that_comes_at_the_deadline_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    receive = RunningEntry.receive
+
+    async def receive_late(running: RunningEntry) -> bytes | None:
+        frame = await receive(running)
+        if frame is not None and frame[:1] == REPORT and decode(frame[1:])[0] == "end":
+            await asyncio.sleep(0.7)  # it was read, and the deadline passes
+        return frame
+
+    monkeypatch.setattr(RunningEntry, "receive", receive_late)
+    async with open_sandbox(Policy(cpu_s=8)) as candidate, open_sandbox(Policy(cpu_s=8)) as checker:
+        limits = Limits(wall_s=0.5, cpu_s=1)
+        said = await hold_trial(Candidates(candidate), Checkers(checker), trial(RIGHT), limits=limits)
+
+    assert (said.outcome.tests, said.outcome.complete) == ([""], True), said.outcome.note
 
 
 INSIDE = """
