@@ -153,7 +153,7 @@ async def test_programs_that_sleep_keep_no_answer_waiting(http: httpx2.AsyncClie
 async def test_a_full_queue_is_429_with_the_seconds_after_which_to_try_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(routes, "_MOST_WAITING", 1)
+    monkeypatch.setattr(routes, "_MAX_WAITING", 1)
     app, anyone = FastAPI(), Caller(name="anyone", root=tmp_path)
     with SqliteLog(tmp_path) as log:
         app.include_router(routes.routes(Serving(log, tmp_path, load({}), asyncio.Semaphore(1))))
