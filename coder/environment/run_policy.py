@@ -114,7 +114,7 @@ def _editable_folders(workspace: Path) -> Iterator[str]:
 
 
 def _listed_folders(path_file: Path) -> list[Path]:
-    """Return folders that a .pth file lists, or parents of the packages of an editable install's finder."""
+    """Return the folders from which an editable install imports, as its .pth file or finder lists them."""
     try:
         with path_file.open("rb") as file:
             text = file.read(_MAX_BYTES).decode("utf-8", "replace")

@@ -167,7 +167,7 @@ class Screen:
             with self.hold_output():  # the status line would overwrite the question
                 return typed_answer(question, await read_line(prompt_of(question)))
 
-    def do(self, status: str) -> None:
+    def set_status(self, status: str) -> None:
         """Set the text of the status line."""
         self._terminal.doing = status
 

@@ -225,7 +225,7 @@ class AnswerTrial:
 
     @property
     def _rootdir(self) -> str:
-        """The folder that the names of pytest's tests are relative to."""
+        """The folder to which the paths in pytest's test names are relative."""
         baseline = self.verification.state.progress.baseline
         setup = self._call.setup if self._call is not None else baseline and baseline.pytest
         return setup.rootdir if setup else "."

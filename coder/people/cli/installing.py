@@ -62,11 +62,11 @@ async def _agree(plan: InstallPlan, screen: Screen, *, yes: bool) -> None:
 
 async def _install(plan: InstallPlan, settings: Settings, screen: Screen) -> None:
     start_time = time.monotonic()
-    screen.do(f"installing: {one_line(plan.command)}")
+    screen.set_status(f"installing: {one_line(plan.command)}")
 
     def show(stream: str, data: bytes) -> None:
         if lines := data.decode("utf-8", "replace").strip().splitlines():
-            screen.do(f"installing: {one_line(lines[-1])}")
+            screen.set_status(f"installing: {one_line(lines[-1])}")
 
     with network_refusals() as refusals:
         try:
