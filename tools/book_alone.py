@@ -43,6 +43,7 @@ def main() -> int:
     """Build the environment, run the tests in it, and remove it."""
     book, *arguments = sys.argv[1:]
     with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # tests run the interpreter as an ordinary user, too
         venv.create(folder, with_pip=True)
         python = str(Path(folder, "bin/python3"))
         pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]

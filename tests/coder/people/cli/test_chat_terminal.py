@@ -263,8 +263,7 @@ def test_what_is_typed_while_it_works_stands_below_what_is_printed_and_is_sent_w
             (PROMPT, f"Look.{ENTER}"),
             ("bash sleep", "Be br"),
             ("[exit 0, ", ""),
-            ("+ Be br", ""),  # drawn again below the line that was printed
-            ("Nothing else.", ""),
+            ("+ Be br", ""),  # drawn again below the line that was printed, and maybe below the answer
             (PROMPT, ""),
             ("> Be br", f"ief.{ENTER}"),
             ("It is brief.", ""),
