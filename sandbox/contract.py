@@ -55,7 +55,7 @@ class Started(Protocol):
 
     @property
     def log(self) -> str:
-        """Path inside of a file with the head of its output."""
+        """Path, in the sandbox, of a file with the head of its output."""
 
     @property
     def running(self) -> bool:
@@ -63,7 +63,7 @@ class Started(Protocol):
 
     @property
     def processes(self) -> Sequence[StillRunning]:
-        """Its processes at the latest look, at most twenty."""
+        """At most twenty of its processes, as of the last check."""
 
     @property
     def seconds(self) -> float:
@@ -88,14 +88,14 @@ class Clock(Protocol):
 
 
 class Session(WorkspaceFiles, Protocol):
-    """A place for successive commands, whose background processes keep running.
+    """Runs successive commands in one workspace; their background processes keep running.
 
-    A command ends when its own process ends; its output is awaited a tenth of a second longer. stdout and
+    A command ends when its own process ends; its output is read for a tenth of a second longer. stdout and
     stderr are one pipe. At its deadline it and its descendants get SIGTERM, half a second later SIGKILL. A
     failing command is a result.
 
-    Methods that run a command raise SandboxBroken if the sandbox stopped working, and ValueError if a word
-    has 128 KiB.
+    Methods that run a command raise SandboxBroken if the sandbox stopped working, and ValueError if an
+    argument has 128 KiB.
     """
 
     async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
@@ -122,22 +122,22 @@ class Session(WorkspaceFiles, Protocol):
     ) -> None:
         """Answer requests of programs, which import `module` (`sandbox.inner.process.tools_module`).
 
-        They come from untrusted code, several at a time, of at most 1 MiB. Replacing `answer` cancels what is
-        under way; while it is None, requests wait.
+        They come from untrusted code, several at a time, of at most 1 MiB. Replacing `answer` cancels
+        unanswered requests; while it is None, requests wait.
 
         Args:
             answer: may raise ValueError, which closes the connection.
-            module: as the first call of `serve` names it.
-            clock: its seconds aren't a command's; without one, commands also wait in their own time.
+            module: name of the module to import; the first call of `serve` fixes it.
+            clock: its seconds are excused from the limits of commands; without one, none are.
 
         Raises:
-            SandboxBroken: the session has ended, or its programs are in the way.
+            SandboxBroken: the session has ended, or its programs keep the module from being installed.
         """
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
         """Changes in the workspace since the session opened, or was rebased.
 
-        Skips anything called `.git`. Names as left out: pipes, devices, setuid files, links out of the
+        Skips anything called `.git`. Lists as left out: pipes, devices, setuid files, links out of the
         workspace, names that aren't UTF-8, files over 10 MiB and all beyond 2,000 files or 100 MiB.
 
         Args:
@@ -172,12 +172,12 @@ class Sandbox(WorkspaceFiles, Protocol):
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> Result:
-        """Run one program to its end or to a limit; every process of it is dead when this returns.
+        """Run one program to its end or to a limit; all its processes have ended on return.
 
         Args:
             program: Python source or a command.
             limits: for this run, in place of the policy's.
-            stdin: bytes, or a descriptor that is read as data comes and stays the caller's.
+            stdin: bytes, or a descriptor, which is read as data arrives and isn't closed.
             on_output: called with each piece of output.
             fresh: use a new workspace; files that the program leaves there are the Result's artifacts.
             files: of a fresh workspace, by relative path; scripts (`#!`) and ELF files are executable.
@@ -214,7 +214,7 @@ class Sandbox(WorkspaceFiles, Protocol):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Open a place where commands follow one another and run side by side.
+        """Open a session for commands, one after another or side by side.
 
         In a workspace with thousands of laid files, renaming one of their folders may fail (EXDEV).
 
@@ -228,7 +228,7 @@ class Sandbox(WorkspaceFiles, Protocol):
         """
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Make the workspace hold exactly these files; the SHA-256 (hex) of each.
+        """Make the workspace hold exactly these files; return the SHA-256 (hex) of each.
 
         Unchanged files aren't rewritten. Scripts and ELF files are executable.
 

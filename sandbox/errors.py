@@ -3,9 +3,9 @@
 SandboxError
 ├── BackendMissing      no way to make a sandbox on this machine; the message names the command that helps
 │   └── NamespacesRefused   … since it refuses the namespaces that bubblewrap needs
-├── PolicyUnmet         the policy asks for what can't be kept here
+├── PolicyUnmet         the policy asks for a guarantee that has no mechanism here
 ├── SandboxBroken       it was open and stopped working
-├── FileRefused         a path, kind or size of file that isn't let in or out
+├── FileRefused         a path, kind or size of file that may not be read or written
 ├── ImageNotBuilt       the Docker backend's image could not be made; the message says what to do
 └── CallFailed          a function called in a sandbox gave no value
     └── CalleeEnded     … since its process is over
@@ -22,7 +22,7 @@ FileFault = Literal["not_found", "is_directory", "permission", "too_large", "no_
 
 
 def own_command() -> str:
-    """How the user starts this program, as printed commands do: `coder`, or such as `./run`."""
+    """Name of this program in printed commands: `coder`, or such as `./run`."""
     return os.environ.get("CODER_COMMAND") or "coder"
 
 
@@ -34,7 +34,7 @@ class BackendMissing(SandboxError):
     """No backend works on this machine; the message says what to install or set."""
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
-        """Take the message, and the command in it that helps, if any."""
+        """`fix`: the command in the message that helps, if any."""
         super().__init__(message)
         self.fix = fix
 
@@ -55,7 +55,7 @@ class FileRefused(SandboxError):
     """A refused file: a path that leaves the workspace, a link, a device, too large."""
 
     def __init__(self, message: str, *, kind: FileFault = "refused") -> None:
-        """Take the message, and the kind of refusal."""
+        """`kind`: why the file is refused."""
         super().__init__(message)
         self.kind = kind
 
@@ -68,7 +68,7 @@ class CallFailed(SandboxError):
     """A function called in a sandbox gave no value: it raised, hung, ended, or it can't be copied."""
 
     def __init__(self, message: str, *, kind: CallFault, exception: str | None = None) -> None:
-        """Take the message, the kind of failure, and the name of a standard exception that was raised."""
+        """`exception`: name of the standard exception that the function raised."""
         super().__init__(message)
         self.kind = kind
         self.exception = exception

@@ -48,31 +48,37 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
 @contextlib.contextmanager
 def open_sandbox_sync(policy: Policy | None = None, *, backend: str = "auto") -> Iterator["SyncSandbox"]:
     """As `open_sandbox`, without an event loop: each method blocks."""
-    with LoopThread() as beside, beside.entered(open_sandbox(policy, backend=backend)) as sandbox:
-        yield SyncSandbox(sandbox, beside)
+    with LoopThread() as thread, thread.enter(open_sandbox(policy, backend=backend)) as sandbox:
+        yield SyncSandbox(sandbox, thread)
 
 
 class SyncFiles:
     """Blocking form of `sandbox.contract.WorkspaceFiles`."""
 
-    def __init__(self, files: WorkspaceFiles, beside: "LoopThread") -> None:
-        self._beside = beside
-        self.read, self.write = beside.waiting(files.read), beside.waiting(files.write)
-        self.append, self.make_folder = beside.waiting(files.append), beside.waiting(files.make_folder)
-        self.list, self.stat = beside.waiting(files.list), beside.waiting(files.stat)
-        self.remove, self.write_folder = beside.waiting(files.remove), beside.waiting(files.write_folder)
-        self.read_folder = beside.piecewise(files.read_folder)
+    def __init__(self, files: WorkspaceFiles, thread: "LoopThread") -> None:
+        self._thread = thread
+        self.read, self.write = thread.make_blocking(files.read), thread.make_blocking(files.write)
+        self.append, self.make_folder = (
+            thread.make_blocking(files.append),
+            thread.make_blocking(files.make_folder),
+        )
+        self.list, self.stat = thread.make_blocking(files.list), thread.make_blocking(files.stat)
+        self.remove, self.write_folder = (
+            thread.make_blocking(files.remove),
+            thread.make_blocking(files.write_folder),
+        )
+        self.read_folder = thread.make_iterator(files.read_folder)
 
 
 class SyncSandbox(SyncFiles):
     """Blocking form of `sandbox.contract.Sandbox`."""
 
-    def __init__(self, sandbox: Sandbox, beside: "LoopThread") -> None:
-        super().__init__(sandbox, beside)
+    def __init__(self, sandbox: Sandbox, thread: "LoopThread") -> None:
+        super().__init__(sandbox, thread)
         self._sandbox = sandbox
         self.backend, self.image, self.capabilities = sandbox.backend, sandbox.image, sandbox.capabilities
-        self.run = beside.waiting(sandbox.run)
-        self.lay, self.manifest = beside.waiting(sandbox.lay), beside.waiting(sandbox.manifest)
+        self.run = thread.make_blocking(sandbox.run)
+        self.lay, self.manifest = thread.make_blocking(sandbox.lay), thread.make_blocking(sandbox.manifest)
 
     @contextlib.contextmanager
     def session(
@@ -82,39 +88,42 @@ class SyncSandbox(SyncFiles):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Iterator["SyncSession"]:
-        """Open a place where commands follow one another and run side by side."""
+        """Open a session for commands, one after another or side by side."""
         opening = self._sandbox.session(fresh=fresh, files=files, environment=environment)
-        with self._beside.entered(opening) as session:
-            yield SyncSession(session, self._beside)
+        with self._thread.enter(opening) as session:
+            yield SyncSession(session, self._thread)
 
 
 class SyncSession(SyncFiles):
     """Blocking form of `sandbox.contract.Session`."""
 
-    def __init__(self, session: Session, beside: "LoopThread") -> None:
-        super().__init__(session, beside)
-        self._begin = beside.waiting(session.start)
-        self.sh, self.run = beside.waiting(session.sh), beside.waiting(session.run)
-        self.python = beside.waiting(session.python)
-        self.changes, self.rebase = beside.waiting(session.changes), beside.waiting(session.rebase)
+    def __init__(self, session: Session, thread: "LoopThread") -> None:
+        super().__init__(session, thread)
+        self._begin = thread.make_blocking(session.start)
+        self.sh, self.run = thread.make_blocking(session.sh), thread.make_blocking(session.run)
+        self.python = thread.make_blocking(session.python)
+        self.changes, self.rebase = (
+            thread.make_blocking(session.changes),
+            thread.make_blocking(session.rebase),
+        )
 
-    def start(self, program: str | Program, **how: Unpack[CommandOptions]) -> "SyncStarted":
-        """Start a program, or a script of the shell, in the background."""
-        return SyncStarted(self._begin(program, **how), self._beside)
+    def start(self, program: str | Program, **options: Unpack[CommandOptions]) -> "SyncStarted":
+        """Start a program or a shell script in the background."""
+        return SyncStarted(self._begin(program, **options), self._thread)
 
 
 class SyncStarted:
     """Blocking form of `sandbox.contract.Started`."""
 
-    def __init__(self, started: Started, beside: "LoopThread") -> None:
+    def __init__(self, started: Started, thread: "LoopThread") -> None:
         self._started = started
         self.number, self.pid, self.log = started.number, started.pid, started.log
         self.output = started.output
-        self.wait, self.stop = beside.waiting(started.wait), beside.waiting(started.stop)
+        self.wait, self.stop = thread.make_blocking(started.wait), thread.make_blocking(started.stop)
 
     @property
     def running(self) -> bool:
-        """Whether its own process lives."""
+        """Whether its own process runs."""
         return self._started.running
 
 
@@ -122,28 +131,30 @@ class LoopThread:
     """An event loop in a thread of its own, for callers that block."""
 
     def __enter__(self) -> Self:
-        started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        loop_and_end: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
-        async def live() -> None:
+        async def run_until_end() -> None:
             end = asyncio.Event()
-            started.set_result((asyncio.get_running_loop(), end))
+            loop_and_end.set_result((asyncio.get_running_loop(), end))
             await end.wait()
 
-        self._thread = threading.Thread(target=lambda: asyncio.run(live()), name="sandbox", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(run_until_end()), name="sandbox", daemon=True
+        )
         self._thread.start()
-        self.loop, self._end = started.result()
+        self.loop, self._end = loop_and_end.result()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
 
-    def waiting(self, call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-        """Blocking form of a coroutine function; Ctrl-C cancels the call."""
+    def make_blocking(self, call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+        """Make a blocking function of a coroutine function; Ctrl-C cancels the call."""
 
         @functools.wraps(call)
-        def wait(*given: P.args, **named: P.kwargs) -> T:
-            future = asyncio.run_coroutine_threadsafe(call(*given, **named), self.loop)
+        def wait(*args: P.args, **kwargs: P.kwargs) -> T:
+            future = asyncio.run_coroutine_threadsafe(call(*args, **kwargs), self.loop)
             try:
                 return future.result()
             except BaseException:
@@ -152,55 +163,55 @@ class LoopThread:
 
         return wait
 
-    def piecewise(self, call: Callable[P, AsyncGenerator[T, None]]) -> Callable[P, Iterator[T]]:
-        """Blocking form of an asynchronous generator."""
+    def make_iterator(self, call: Callable[P, AsyncGenerator[T, None]]) -> Callable[P, Iterator[T]]:
+        """Make a function that returns an iterator of one that returns an asynchronous generator."""
 
         @functools.wraps(call)
-        def wait(*given: P.args, **named: P.kwargs) -> Iterator[T]:
-            pieces = call(*given, **named)
+        def iterate(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+            pieces = call(*args, **kwargs)
 
-            async def following() -> T | None:
+            async def next_piece() -> T | None:
                 return await anext(pieces, None)
 
-            return iter(self.waiting(following), None)
+            return iter(self.make_blocking(next_piece), None)
 
-        return wait
+        return iterate
 
     @contextlib.contextmanager
-    def entered(self, opening: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    def enter(self, opening: AbstractAsyncContextManager[T]) -> Iterator[T]:
         """Enter an asynchronous context manager for as long as the block lasts."""
         stack = AsyncExitStack()
         try:
-            yield self.waiting(stack.enter_async_context)(opening)
+            yield self.make_blocking(stack.enter_async_context)(opening)
         finally:
-            self.waiting(stack.aclose)()
+            self.make_blocking(stack.aclose)()
 
 
 def find_backend(name: str) -> Opener:
-    """The function that opens a backend. Raises ValueError, with similar names: it doesn't exist."""
+    """Return the function that opens a backend. Raises ValueError, with similar names, if there is none."""
     installed = _installed()
     if name == "auto":
         return functools.partial(open_first, steps=[(step, _load(installed[step])) for step in STEPS])
     if name not in installed:
-        near = difflib.get_close_matches(name, ["auto", *installed]) or ["auto", *sorted(installed)]
-        raise ValueError(f"There is no sandbox backend {name!r}. Did you mean {' or '.join(near)}?")
+        similar = difflib.get_close_matches(name, ["auto", *installed]) or ["auto", *sorted(installed)]
+        raise ValueError(f"There is no sandbox backend {name!r}. Did you mean {' or '.join(similar)}?")
     return _load(installed[name])
 
 
 @functools.cache
 def _installed() -> Mapping[str, EntryPoint]:
-    """The installed backends by name; to look them up takes 5 ms."""
+    """Return the installed backends by name. Cached: the lookup takes 5 ms."""
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def _load(point: EntryPoint) -> Opener:
-    """An opener that imports its backend when it is called."""
+    """Return an opener that imports its backend when it is called."""
 
-    def opened(policy: Policy) -> AbstractAsyncContextManager[Sandbox]:
+    def open_backend(policy: Policy) -> AbstractAsyncContextManager[Sandbox]:
         opener: Opener = point.load()
         return opener(policy)
 
-    return opened
+    return open_backend
 
 
 @contextlib.asynccontextmanager
@@ -223,5 +234,8 @@ async def open_first(policy: Policy, steps: list[tuple[str, Opener]]) -> AsyncIt
                 return
     unmet = [failure for failure in failures if isinstance(failure[1], PolicyUnmet)]
     (first, reason), *others = unmet + [failure for failure in failures if failure not in unmet]
-    said = [str(reason), *(f"Nor can {name} be used instead of {first}: {other}" for name, other in others)]
-    raise type(reason)("\n".join(said)) from reason
+    reasons = [
+        str(reason),
+        *(f"Nor can {name} be used instead of {first}: {other}" for name, other in others),
+    ]
+    raise type(reason)("\n".join(reasons)) from reason

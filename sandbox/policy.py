@@ -24,7 +24,7 @@ class Limits(Value):
     processes: int | None = Field(default=None, ge=1, le=1 << 16)
     output_bytes: int | None = Field(default=None, ge=1, le=1 << 30)
     behind: bool = False
-    """Leave processors to whatever else runs: the lowest priority."""
+    """Run at the lowest priority, behind everything else on the machine."""
     stdout_bytes: int | None = Field(default=None, ge=1, le=1 << 30)
     """A limit for stdout alone. Then `output_bytes` is for stderr, and `truncated` is about stdout."""
 
@@ -36,7 +36,7 @@ class Policy(Value):
     """`none`, or the hosts that programs may reach through a proxy: `HOST`, `HOST:PORT`, `*.NAME`, or
     `registries`, those of the usual package indexes."""
     ask_host: AskHost | None = Field(default=None, exclude=True)
-    """Called for hosts that `network` doesn't name; never where there can be no proxy."""
+    """Called for hosts that `network` doesn't name; never called on backends without a proxy."""
     memory_mb: int = Field(default=512, ge=16, le=1 << 20)
     processes: int = Field(default=128, ge=1, le=1 << 16)
     wall_s: float = Field(default=10.0, gt=0, le=86_400)
@@ -49,11 +49,11 @@ class Policy(Value):
     kernel: bool = False
     """Show the packages of a Jupyter kernel to an interpreter that has none; `open_kernel` sets it."""
     image: str | None = None
-    """Image of the Docker backend; None is the one that `coder sandbox build` makes."""
+    """Image of the Docker backend; None for the image that `coder sandbox build` makes."""
     runtime: str | None = None
-    """Runtime of the Docker engine, such as `runsc`; None is the engine's default."""
+    """Runtime of the Docker engine, such as `runsc`; None for the engine's default."""
     cpus: float | None = Field(default=None, gt=0, le=1024)
-    """Processors that a program may keep busy; None is all of them."""
+    """Processors that a program may keep busy; None for all of them."""
     folders: dict[str, Path] = Field(default_factory=dict)
     """Folders of this machine, shown read-only in the workspace by their path there, such as `node_modules`.
     Not part of the workspace: never listed, laid or removed."""
@@ -71,12 +71,12 @@ class Policy(Value):
 
     @property
     def has_proxy(self) -> bool:
-        """Whether some host may be reached, or asked for."""
+        """Whether programs may reach some host, or `ask_host` may allow one."""
         return self.network != "none" or self.ask_host is not None
 
     @field_validator("folders")
     @classmethod
-    def _stay_apart(cls, folders: dict[str, Path]) -> dict[str, Path]:
+    def _check_folders(cls, folders: dict[str, Path]) -> dict[str, Path]:
         for place, folder in folders.items():
             if PurePosixPath(place).as_posix() != place or {"", ".", ".."} & set(place.split("/")):
                 raise ValueError(f"{place!r} is no plain path in a workspace")
@@ -90,7 +90,7 @@ class Policy(Value):
 
     @field_validator("beside")
     @classmethod
-    def _are_names(cls, beside: dict[str, Path]) -> dict[str, Path]:
+    def _check_beside(cls, beside: dict[str, Path]) -> dict[str, Path]:
         for name, folder in beside.items():
             if not re.fullmatch(r"[\w-][\w.-]*", name, re.ASCII) or not folder.is_absolute():
                 raise ValueError(f"{name!r}: no plain name, or {str(folder)!r} is no absolute path")
@@ -98,7 +98,7 @@ class Policy(Value):
 
     @field_validator("network")
     @classmethod
-    def _can_be_read(cls, network: Literal["none"] | tuple[str, ...]) -> Literal["none"] | tuple[str, ...]:
+    def _check_network(cls, network: Literal["none"] | tuple[str, ...]) -> Literal["none"] | tuple[str, ...]:
         if network == "none" or not network:
             return "none"
         from sandbox.network.allowed_hosts import parse_hosts
@@ -107,10 +107,10 @@ class Policy(Value):
         return network
 
 
-def session_policy(**given: object) -> Policy:
-    """A policy for building and testing a project; `given` overrides its fields."""
+def session_policy(**overrides: object) -> Policy:
+    """Return a policy for building and testing a project; `overrides` replaces fields."""
     half_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 21
-    usual = {
+    defaults = {
         "memory_mb": min(4096, half_mb),
         "disk_mb": 4096,
         "files": 500_000,
@@ -119,7 +119,7 @@ def session_policy(**given: object) -> Policy:
         "wall_s": 120.0,
         "cpu_s": 86_400.0,
     }
-    return Policy.model_validate({**usual, **given})
+    return Policy.model_validate({**defaults, **overrides})
 
 
 class Capability(Value):
@@ -131,8 +131,8 @@ class Capability(Value):
     """Only sampled: a brief excess can pass."""
 
     @property
-    def kept(self) -> Literal["enforced", "sampled", "none"]:
-        """How it is kept; a strict policy requires `enforced` for every guarantee."""
+    def enforcement(self) -> Literal["enforced", "sampled", "none"]:
+        """How it is enforced; a strict policy requires `enforced` for every guarantee."""
         if self.mechanism is None:
             return "none"
         return "sampled" if self.sampled else "enforced"

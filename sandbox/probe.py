@@ -9,7 +9,7 @@ from sandbox.open import BY_NAME_ONLY, GROUP, find_backend
 from sandbox.policy import Capability, Policy
 from sandbox.program import PythonCode
 
-_SAYING = "a program ran in it"
+_OUTPUT = "a program ran in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +30,24 @@ class BackendReport:
 
 
 async def probe_backends(policy: Policy | None = None) -> list[BackendReport]:
-    """A report for each installed backend, opened with this policy or the default; about 0.2 s each."""
+    """Open each installed backend with this policy or the default, and report on it; about 0.2 s each."""
     names = sorted({"bubblewrap", *(point.name for point in entry_points(group=GROUP))})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # nothing but our own fixed line runs in them
+        warnings.simplefilter("ignore", UserWarning)  # the programs only print our own line
         return [await _probe(name, policy or Policy()) for name in names]
 
 
 async def _probe(name: str, policy: Policy) -> BackendReport:
     try:
         async with find_backend(name)(policy) as sandbox:
-            result = await sandbox.run(PythonCode(source=f"print({_SAYING!r})"))
-            kept = tuple(sandbox.capabilities())
+            result = await sandbox.run(PythonCode(source=f"print({_OUTPUT!r})"))
+            capabilities = tuple(sandbox.capabilities())
     except (SandboxError, ValueError) as error:
         fix = error.fix if isinstance(error, BackendMissing) else None
         return BackendReport(name, False, str(error), fix)
-    if result.stdout.strip() != _SAYING:
-        why = f"a program in it ended as {result.status}: {result.stderr[-200:]}"
-        return BackendReport(name, False, why)
-    memory = next(item.mechanism for item in kept if item.guarantee == "memory")
-    detail = f"{_SAYING}; memory is kept by {memory or 'nothing'}"
-    return BackendReport(name, True, detail, capabilities=kept)
+    if result.stdout.strip() != _OUTPUT:
+        detail = f"a program in it ended as {result.status}: {result.stderr[-200:]}"
+        return BackendReport(name, False, detail)
+    memory = next(item.mechanism for item in capabilities if item.guarantee == "memory")
+    detail = f"{_OUTPUT}; memory is limited by {memory or 'nothing'}"
+    return BackendReport(name, True, detail, capabilities=capabilities)

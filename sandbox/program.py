@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field
 from sandbox.result import Value
 
 
-def _given(word: str) -> str:
-    """Raise ValueError for a word that the kernel can't pass to a new program."""
+def _check_word(word: str) -> str:
+    """Check an argument or value. Raises ValueError if the kernel can't pass it to a new program."""
     if "\0" in word:
         raise ValueError(f"{word[:80]!r} holds a null character, at which a program's words end")
     try:
@@ -18,14 +18,14 @@ def _given(word: str) -> str:
     return word
 
 
-def _named(name: str) -> str:
+def _check_variable_name(name: str) -> str:
     if not name or "=" in name:
         raise ValueError(f"{name[:80]!r} can't be the name of a variable")
     return name
 
 
-Word = Annotated[str, AfterValidator(_given)]
-Environment = dict[Annotated[str, AfterValidator(_named), AfterValidator(_given)], Word]
+Word = Annotated[str, AfterValidator(_check_word)]
+Environment = dict[Annotated[str, AfterValidator(_check_variable_name), AfterValidator(_check_word)], Word]
 """Variables by name."""
 
 
@@ -37,7 +37,7 @@ class PythonCode(Value):
     """Name in tracebacks and `__file__`, relative to `cwd`; the file need not exist."""
     arguments: tuple[str, ...] = ()
     environment: Environment = Field(default_factory=dict)
-    """Over the sandbox's variables. Of those that Python reads as it starts, PYTHONPATH alone counts."""
+    """Override the sandbox's variables. Of Python's own variables, only PYTHONPATH has an effect."""
     cwd: str = "."
     """The working directory, a folder of the workspace."""
 
@@ -47,7 +47,7 @@ class Command(Value):
 
     argv: tuple[Word, ...] = Field(min_length=1)
     environment: Environment = Field(default_factory=dict)
-    """Over the sandbox's variables."""
+    """Override the sandbox's variables."""
     cwd: str = "."
     """The working directory, a folder of the workspace."""
 

@@ -29,7 +29,7 @@ class Artifact(Value):
 
 
 class Result(Value):
-    """How a program ended, and its output. Text replaces invalid UTF-8; dumps omit the raw bytes."""
+    """How a program ended, and its output. Invalid UTF-8 is replaced in text; dumps omit the raw bytes."""
 
     status: Status
     exit_code: int | None
@@ -59,7 +59,7 @@ class Result(Value):
 
 
 class StillRunning(Value):
-    """A background process that a command left."""
+    """A background process that a command left running."""
 
     pid: int
     """Inside the session."""
@@ -88,7 +88,7 @@ class CommandResult(Value):
     still_running: tuple[StillRunning, ...] = ()
     """Its remaining processes, at most twenty."""
     log: str = ""
-    """A file inside with the head of the output, also of later output."""
+    """Path, in the sandbox, of a file with the head of the output; background processes add to it."""
     state_lost: bool = False
     """The session was restarted: processes and /tmp are lost, the workspace is kept."""
 
@@ -124,7 +124,7 @@ class Change(Value):
 
 
 class LeftOut(Value):
-    """A change of a session's workspace that isn't handed out."""
+    """A change of a session's workspace that isn't returned."""
 
     path: str
     reason: Literal["too_large", "too_many", "link", "special", "name", "unreadable"]
@@ -139,12 +139,12 @@ class Changes(Value):
 
 
 def out_of_time(result: Result) -> bool:
-    """Whether a time limit ended a process."""
+    """Return whether a time limit ended a process."""
     return result.killed_by in ("wall", "cpu")
 
 
-def ending(result: Result) -> str:
-    """Why a process stopped answering, briefly."""
+def describe_end(result: Result) -> str:
+    """Describe briefly why a process stopped answering."""
     if out_of_time(result):
         return f"it didn't return within {result.wall_s:.1f} s"
     if result.killed_by not in (None, "cancel"):  # "cancel" is ours: it had closed its channel before

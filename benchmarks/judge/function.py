@@ -17,8 +17,8 @@ from benchmarks.verdict import Outcome
 from sandbox import Limits, Sandbox
 from sandbox.verdicts.candidate_pool import Candidates, Checkers
 from sandbox.verdicts.relay import TrialResult
-from sandbox.verdicts.run_report import ANY_USE, OPEN, Crossing
-from sandbox.verdicts.trial import Trial, hold_together, hold_trial
+from sandbox.verdicts.run_report import ANY_CROSSING, ANY_USE, Crossing
+from sandbox.verdicts.trial import Trial, run_trial, run_trial_together
 
 REPLAYS = 64
 """Number of calls of a passing sample that are repeated, in another order, on a fresh copy."""
@@ -97,7 +97,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
     module = canonical_module(case)
     if module is None:
         return without_canonical(case)
-    open_mode = Mode(how="by_reference", crossing=OPEN)
+    open_mode = Mode(how="by_reference", crossing=ANY_CROSSING)
     trial = _trial(case, module, open_mode, replays=REPLAYS)
     if keeps_nothing(module) and _are_tidy((trial.prelude, *trial.tests)):  # tests can be run again
         trial = trial.model_copy(update={"replays": 0})
@@ -123,7 +123,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
         kinds = (
             ", ".join(sorted(outcome.kinds - CARRIERS)) or "what it raises, or does with the test's objects"
         )
-        open_crossing = OPEN.model_copy(
+        open_crossing = ANY_CROSSING.model_copy(
             update={"write_back": bool(outcome.changed), "changed": outcome.changed}
         )
         reason = f"what its canonical answer gives can't cross as plain data: {kinds}"
@@ -167,8 +167,8 @@ async def _run_trial(pair: Pair, trial: Trial, mode: Mode, case: FunctionCase) -
     limits = Limits(cpu_s=case.timeout_s, wall_s=case.wall_s or case.longest_s, behind=case.behind)
     if mode.how == "shared_process":  # its limit counts whole seconds
         limits = limits.model_copy(update={"cpu_s": case.timeout_s + 1})
-        return await hold_together(pair.candidate, trial, limits=limits)
-    return await hold_trial(pair.candidates, pair.checkers, trial, limits=limits)
+        return await run_trial_together(pair.candidate, trial, limits=limits)
+    return await run_trial(pair.candidates, pair.checkers, trial, limits=limits)
 
 
 def _passed(result: TrialResult, case: FunctionCase) -> bool:

@@ -9,7 +9,7 @@ from benchmarks.judge.candidate_tree import case_tests, gold_tree
 from benchmarks.suite import RepositoryCase
 from sandbox import CheckReport, CheckResult, Limits, Sandbox
 from sandbox.verdicts.check import TestFile, check
-from sandbox.verdicts.run_report import ALL_CHANGES, OPEN
+from sandbox.verdicts.run_report import ALL_CHANGES, ANY_CROSSING
 
 Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
 """Opens a sandbox for exclusive use."""
@@ -67,7 +67,7 @@ async def run_apart(
             provides=modules,
             limits=Limits(cpu_s=cpu_s, wall_s=2 * cpu_s + 10),
             decides=lambda result: not result.passed and result.name in needed,
-            crossing=OPEN.model_copy(
+            crossing=ANY_CROSSING.model_copy(
                 update={
                     "uses": uses,
                     "data_decides": True,

@@ -66,7 +66,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
         with self._lock:
             if self._service is not None:
                 self._service = None
-                self._thread.waiting(self._opened.aclose)()
+                self._thread.make_blocking(self._opened.aclose)()
                 self._thread.__exit__()
 
     def __call__(self, prompts: Texts, completions: Texts, **columns: object) -> list[float | None]:
@@ -88,7 +88,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
         rows = zip(cases, completions, strict=True)
         answers = [(case, last_text(completion)) for case, completion in rows if case is not None]
         service = self._open()
-        judged = iter(self._thread.waiting(service.judge)(answers, **self._judging_options))
+        judged = iter(self._thread.make_blocking(service.judge)(answers, **self._judging_options))
         return [None if case is None else next(judged).reward for case in cases]
 
     async def score(
@@ -132,7 +132,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
             if self._service is None:
                 self._thread = LoopThread().__enter__()
                 opening = open_judging(self.suite, **self._options)
-                self._service = self._thread.waiting(self._opened.enter_async_context)(opening)
+                self._service = self._thread.make_blocking(self._opened.enter_async_context)(opening)
             return self._service
 
 

@@ -77,7 +77,9 @@ async def run_job(
         note: called with a message about a limit that the sandbox can't enforce.
     """
     async with open_sandbox(job.policy, backend=backend) as sandbox:
-        if any(item.guarantee == "processors" and item.kept == "none" for item in sandbox.capabilities()):
+        if any(
+            item.guarantee == "processors" and item.enforcement == "none" for item in sandbox.capabilities()
+        ):
             note("no control group can be made here: --cpus holds only a program that asks for no more")
         if job.cells is not None:
             from sandbox.kernel.kernel import require_kernel, run_cells

@@ -115,7 +115,7 @@ class _Confirmation:
         report = await self.run_checks(self.files, checks)
         if report.passed:
             return replace(self.run, strength="outside")
-        if report.disowned and await self._is_disowned_newly(checks):
+        if report.custom_equality and await self._is_custom_equality_new(checks):
             note = "A test passed only because an object of your own class claims to equal the test's data."
             return replace(self.run, passed=False, lines=lines_of(report), note=note)
         failed_report = await self._failed_plain_tests(checks, report)
@@ -143,12 +143,12 @@ class _Confirmation:
         setup = (baseline.pytest if baseline is not None else None) or self.run.pytest
         return setup.paths if setup is not None else ()
 
-    async def _is_disowned_newly(self, checks: Sequence[TestFile]) -> bool:
+    async def _is_custom_equality_new(self, checks: Sequence[TestFile]) -> bool:
         """Return whether the untouched code, as far as known, has no such objects."""
         if self.verification.state.progress.baseline is None:
             return True
         report_before = await self.run_checks(workspace_files(self.verification.state, {}), checks)
-        return report_before.complete and not report_before.disowned
+        return report_before.complete and not report_before.custom_equality
 
     async def _failed_plain_tests(
         self, checks: Sequence[TestFile], report: CheckReport

@@ -47,8 +47,8 @@ def require_kept(policy: Policy, capabilities: Sequence[Capability]) -> None:
     """Raise PolicyUnmet if a strict policy has a guarantee that isn't enforced here, or only sampled."""
     if not policy.strict:
         return
-    unkept = [item.guarantee for item in capabilities if item.kept == "none"]
-    sampled = [item.guarantee for item in capabilities if item.kept == "sampled"]
+    unkept = [item.guarantee for item in capabilities if item.enforcement == "none"]
+    sampled = [item.guarantee for item in capabilities if item.enforcement == "sampled"]
     said = [f"nothing on this machine keeps the limits on {', '.join(unkept)}"] if unkept else []
     said += [f"{', '.join(sampled)} can only be sampled here"] if sampled else []
     if said:

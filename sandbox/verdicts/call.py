@@ -13,8 +13,8 @@ from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.standard import from_parts, parts_of
 from sandbox.policy import Limits
-from sandbox.result import ending, out_of_time
-from sandbox.verdicts.relay import CandidateExchange, decoded
+from sandbox.result import describe_end, out_of_time
+from sandbox.verdicts.relay import CandidateExchange, decode_frame
 
 _MODULE = "candidate"
 _MAX_TEXT = 1000
@@ -66,7 +66,7 @@ async def open_function(
     running = await sandbox.start("bridge.callee", {"modules": {_MODULE: source}}, limits=limits, fresh=True)
     try:
         function = SandboxFunction(running, f"{_MODULE}:{name}")
-        await function.find()
+        await function.load()
         yield function
     finally:
         await asyncio.shield(running.finish())
@@ -78,7 +78,7 @@ class SandboxFunction:
     def __init__(self, running: Running, name: str) -> None:
         self._exchange, self._name = CandidateExchange(running), name
 
-    async def find(self) -> None:
+    async def load(self) -> None:
         """Load its module. Raises CallFailed if that fails or the name is missing."""
         await self._ask("find", self._name)
 
@@ -99,24 +99,24 @@ class SandboxFunction:
     async def _ask(self, *request: object) -> Any:  # noqa: ANN401 - any plain value
         frame = await self._exchange.ask(encode(request, refer=parts_of))
         if (result := self._exchange.result) is not None:
-            said, late = f"{self._name} gave no answer: {ending(result)}.", out_of_time(result)
-            raise CalleeEnded(said, kind="timeout" if late else "ended")
+            message, is_timeout = f"{self._name} gave no answer: {describe_end(result)}.", out_of_time(result)
+            raise CalleeEnded(message, kind="timeout" if is_timeout else "ended")
         try:
-            answer = await decoded(frame[len(FROM_CANDIDATE) :], _read)
+            answer = await decode_frame(frame[len(FROM_CANDIDATE) :], _decode_plain)
         except CodecError as error:
-            raise self._not_plain(str(error)) from error
+            raise self._make_not_plain(str(error)) from error
         if answer[0] == "value":
             return answer[1]
         if answer[0] == "raised" and isinstance(answer[1], _Reference) and len(answer[1].parts) == 4:
             _, kind, _, text = answer[1].parts
             exception = kind.__name__ if isinstance(kind, type) else None
-            said = f"{self._name} raised {exception or 'an exception of its own'}: {_text(text)}"
-            raise CallFailed(said, kind="raised", exception=exception)
-        raise self._not_plain(_text(answer[1]) or "no answer")
+            message = f"{self._name} raised {exception or 'an exception of its own'}: {_make_printable(text)}"
+            raise CallFailed(message, kind="raised", exception=exception)
+        raise self._make_not_plain(_make_printable(answer[1]) or "no answer")
 
-    def _not_plain(self, reason: str) -> CallFailed:
-        said = f"{self._name} returned something else than plain data: {reason}."
-        return CallFailed(said, kind="not plain")
+    def _make_not_plain(self, reason: str) -> CallFailed:
+        message = f"{self._name} returned something else than plain data: {reason}."
+        return CallFailed(message, kind="not plain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class _Reference:
 
 
 def _operands(args: Sequence[object], kwargs: Mapping[str, object] | None) -> tuple[object, object]:
-    """Encode-ready arguments. Raises CodecError, a ValueError, if one isn't plain data."""
+    """Return the operands of a call. Raises CodecError, a ValueError, if one isn't plain data."""
     operands = (tuple(args), dict(kwargs or {}))
     encode(operands, refer=parts_of)
     return operands
@@ -147,13 +147,13 @@ def _resolve(payload: Any) -> object:  # noqa: ANN401 - hostile, so it is looked
 
 @cache
 def _zones() -> frozenset[str]:
-    """Time zones of this machine, so that no other name is looked up in its files."""
+    """Return the time zones of this machine: no other name is looked up in its files."""
     from zoneinfo import available_timezones  # few values have a time zone
 
     return frozenset(available_timezones())
 
 
-def _read(frame: bytes) -> tuple[Any, ...]:
+def _decode_plain(frame: bytes) -> tuple[Any, ...]:
     """Decode an answer, whose value must be plain data. Raises CodecError."""
     answer = decode(frame, resolve=_resolve)
     if type(answer) is not tuple or len(answer) < 2:
@@ -163,7 +163,7 @@ def _read(frame: bytes) -> tuple[Any, ...]:
     return answer
 
 
-def _text(text: object) -> str:
-    """The callee's message if it is text, made printable."""
-    said = text[:_MAX_TEXT] if type(text) is str else ""
-    return said.encode("utf-8", "backslashreplace").decode()
+def _make_printable(text: object) -> str:
+    """Return a message of the callee in printable form; empty if it isn't text."""
+    kept_text = text[:_MAX_TEXT] if type(text) is str else ""
+    return kept_text.encode("utf-8", "backslashreplace").decode()

@@ -16,8 +16,8 @@ from sandbox.contract import Running, Sandbox
 from sandbox.policy import Limits
 from sandbox.result import Result, Value
 from sandbox.verdicts.candidate_pool import Checkers
-from sandbox.verdicts.relay import TrialResult, hold, walls_behind
-from sandbox.verdicts.run_report import OPEN, CheckResult, Crossing, RunReport
+from sandbox.verdicts.relay import TrialResult, add_wall_slack, run_job
+from sandbox.verdicts.run_report import ANY_CROSSING, CheckResult, Crossing, RunReport
 
 
 class Assertion(Value):
@@ -58,13 +58,13 @@ class TestFile(Value):
     source: str
     entry_point: str | None = None
     as_program: bool = False
-    """Run it as `python3 PATH` does, instead of its tests: it passes if it ends well."""
+    """Run it as `python3 PATH` does, instead of its tests: it passes unless it raises or fails to end."""
     imports_alone: bool = False
     """A name that it neither defines nor imports is undefined, as in Python; else it is the candidate's."""
 
     @field_validator("path")
     @classmethod
-    def _stays_inside(cls, path: str) -> str:
+    def _check_path(cls, path: str) -> str:
         if not path or path.startswith("/") or ".." in PurePosixPath(path).parts or "\0" in path:
             raise ValueError(f"{path!r} isn't a relative path inside the workspace")
         return path
@@ -91,8 +91,8 @@ class CheckReport(Value):
     timed_out: bool = False
     """The whole check or a call of the candidate timed out."""
     decided: bool = False
-    """It was ended by a result that made all others needless."""
-    disowned: bool = False
+    """A result that made all others needless ended it."""
+    custom_equality: bool = False
     """An object with a custom `__eq__` was compared with plain data: it equals none."""
     ended: bool = True
     """The checker reached the end of all checks."""
@@ -100,7 +100,7 @@ class CheckReport(Value):
     uses: frozenset[str] = frozenset()
     """What crossed, as fields of `Crossing`."""
     refused: frozenset[str] = frozenset()
-    """`comparisons`, if some by operators of the candidate were; `data NAME`, if it isn't as recorded."""
+    """`comparisons`: one by the candidate's operators was refused. `data NAME`: it isn't as recorded."""
     ambiguous: frozenset[str] = frozenset()
     """Modules of the candidate that tests import and that the checker has, too: they can't be tested."""
 
@@ -119,7 +119,7 @@ async def check(
     provides: Sequence[str] = (),
     folders: Sequence[str] = (),
     limits: Limits | None = None,
-    crossing: Crossing = OPEN,
+    crossing: Crossing = ANY_CROSSING,
     decides: Callable[[CheckResult], bool] | None = None,
 ) -> CheckReport:
     """Run `checks` in one sandbox against modules in another sandbox's workspace.
@@ -141,51 +141,63 @@ async def check(
         raise ValueError("The candidate and the checker need a sandbox each.")
     if module.partition(".")[0] in sys.stdlib_module_names:
         raise ValueError(f"{module!r} is a module of the standard library: tests would import that one.")
-    wall_s, behind = walls_behind(limits or Limits())
-    allowed = crossing.plain()
+    wall_s, process_limits = add_wall_slack(limits or Limits())
+    crossing_fields = crossing.plain()
     job = {
         "runner": "checks",
-        "checks": [{**one.model_dump(), "name": one.name} for one in checks],
+        "checks": [{**item.model_dump(), "name": item.name} for item in checks],
         "module": module,
         "provides": list(provides),
         "folders": list(folders),
-        "crossing": allowed,
+        "crossing": crossing_fields,
         "wall_s": wall_s,
     }
 
     async def start() -> Running:
-        arguments = {key: allowed[key] for key in ("write_back", "kinds")}
-        return await candidate.start("bridge.callee", arguments, limits=behind)
+        arguments = {key: crossing_fields[key] for key in ("write_back", "kinds")}
+        return await candidate.start("bridge.callee", arguments, limits=process_limits)
 
-    checkers, report = Checkers(checker, once=behind, fresh=False), RunReport(decides=decides)
-    tried = await hold(start, checkers, json.dumps(job).encode(), wall_s, report)
-    return _report(checks, tried)
+    checkers, report = Checkers(checker, once=process_limits, fresh=False), RunReport(decides=decides)
+    job_result = await run_job(start, checkers, json.dumps(job).encode(), wall_s, report)
+    return _report(checks, job_result)
 
 
-def _report(checks: Sequence[Check], tried: TrialResult) -> CheckReport:
-    said = tried.outcome
+def _report(checks: Sequence[Check], job_result: TrialResult) -> CheckReport:
+    outcome = job_result.outcome
     results: list[CheckResult] = []
     missing = 0
-    for number, one in enumerate(checks):
-        found = said.results.get(number, [])
-        if said.unfinished is not None and said.unfinished[0] == number:
-            found = [*found, CheckResult(name=said.unfinished[1], passed=False, message=said.note)]
+    for number, item in enumerate(checks):
+        results_of_check = outcome.results.get(number, [])
+        if outcome.unfinished is not None and outcome.unfinished[0] == number:
+            results_of_check = [
+                *results_of_check,
+                CheckResult(name=outcome.unfinished[1], passed=False, message=outcome.note),
+            ]
             missing += 1
-        elif not found:
-            found = [CheckResult(name=one.name, passed=False, message=f"not run: {said.note}")]
+        elif not results_of_check:
+            results_of_check = [CheckResult(name=item.name, passed=False, message=f"not run: {outcome.note}")]
             missing += 1
-        results += found
+        results += results_of_check
     return CheckReport(
         results=tuple(results),
-        complete=said.complete and not missing,
-        candidate=tried.candidates[0],
-        checker=tried.checker,
-        ended=said.complete,
-        **{name: getattr(said, name) for name in _AS_REPORTED},
+        complete=outcome.complete and not missing,
+        candidate=job_result.candidates[0],
+        checker=job_result.checker,
+        ended=outcome.complete,
+        **{name: getattr(outcome, name) for name in _COPIED_FIELDS},
     )
 
 
-_AS_REPORTED = ("note", "timed_out", "decided", "disowned", "changed", "uses", "refused", "ambiguous")
+_COPIED_FIELDS = (
+    "note",
+    "timed_out",
+    "decided",
+    "custom_equality",
+    "changed",
+    "uses",
+    "refused",
+    "ambiguous",
+)
 
 
 def _one_line(source: str) -> str:

@@ -17,8 +17,8 @@ from sandbox.inner.bridge.candidate_line import AGAIN, ENDED, FROM_CANDIDATE, LO
 from sandbox.inner.bridge.codec import CodecError, decode
 from sandbox.inner.process.wire import MAX_FRAME
 from sandbox.policy import Limits, Policy
-from sandbox.result import Result, ending, out_of_time
-from sandbox.verdicts.candidate_pool import Candidate, Standby
+from sandbox.result import Result, describe_end, out_of_time
+from sandbox.verdicts.candidate_pool import Candidate, ProcessPool
 from sandbox.verdicts.run_report import RunReport
 
 Start = Callable[[], Awaitable[Running | Candidate]]
@@ -49,40 +49,40 @@ class TrialResult:
         return self.candidates[0].cpu_s + self.checker.cpu_s
 
 
-async def hold(
-    start: Start | None, checkers: Standby, job: bytes, wall_s: float, report: RunReport | None = None
+async def run_job(
+    start: Start | None, checkers: ProcessPool, job: bytes, wall_s: float, report: RunReport | None = None
 ) -> TrialResult:
-    """Run a job in a checker, on candidates from `start` (None: the candidate is in the checker's process).
+    """Run a job in a checker, on candidates from `start` (None: the candidate runs in the checker's process).
 
     The job ends early where `report` is decided. Raises SandboxBroken if a sandbox fails.
     """
     report = report or RunReport()
-    held = await checkers.take()
-    relay = _Relay(start, held.running, report, wall_s)
-    ended = None
+    process = await checkers.take()
+    relay = _Relay(start, process.running, report, wall_s)
+    early_result = None
     try:
         try:
             await relay.run(job)
         finally:
-            sound = report.over and not report.status
-            held.jobs += 1
-            held.cpu_s += report.cpu_s if sound else 0.0
-            ended = await checkers.put_back(held, sound=sound)
+            is_reusable = report.process_ended and not report.status
+            process.jobs += 1
+            process.cpu_s += report.cpu_s if is_reusable else 0.0
+            early_result = await checkers.put_back(process, reusable=is_reusable)
     finally:
         await asyncio.shield(relay.close())
-    result = ended or report.result()
+    result = early_result or report.result()
     if not report.complete and not report.note:
-        report.note = f"the checker gave no verdict: {ending(result)}"
+        report.note = f"the checker gave no verdict: {describe_end(result)}"
     return TrialResult(report, tuple(relay.results), result)
 
 
-def walls_behind(limits: Limits) -> tuple[float, Limits]:
-    """Return the seconds of a job, and limits for its processes with a later wall limit."""
+def add_wall_slack(limits: Limits) -> tuple[float, Limits]:
+    """Return the wall seconds of a job, and limits for its processes with some seconds more."""
     wall_s = limits.wall_s or Policy().wall_s
     return wall_s, limits.model_copy(update={"wall_s": wall_s + _SLACK_S})
 
 
-async def decoded(frame: bytes, read: Callable[[bytes], Any] = decode) -> Any:  # noqa: ANN401 - any value
+async def decode_frame(frame: bytes, read: Callable[[bytes], Any] = decode) -> Any:  # noqa: ANN401 - any value
     """Decode a frame, a large one in a thread. Raises CodecError as `read` does."""
     return read(frame) if len(frame) <= _AT_ONCE else await asyncio.to_thread(read, frame)
 
@@ -90,19 +90,19 @@ async def decoded(frame: bytes, read: Callable[[bytes], Any] = decode) -> Any:  
 class CandidateExchange:
     """Requests to one candidate; each gets its answer, or the reason why it stopped answering."""
 
-    def __init__(self, candidate: Running | Candidate, *, most: float = math.inf) -> None:
+    def __init__(self, candidate: Running | Candidate, *, max_bytes: float = math.inf) -> None:
         """`most`: bytes in both directions after which the candidate is ended."""
         self.candidate = candidate
         self.result: Result | None = None
         """How it ended."""
-        self.gone = b""
+        self.end_notice = b""
         """Why it no longer answers, as sent to the checker."""
-        self._left = most
+        self._left = max_bytes
 
     async def ask(self, request: bytes, deadline: float | None = None) -> bytes:
-        """FROM_CANDIDATE and its answer, or why there is none, as `gone` from now on."""
-        if self.gone:
-            return self.gone
+        """Return FROM_CANDIDATE and the answer or, from its end on, `end_notice`."""
+        if self.end_notice:
+            return self.end_notice
         assert not isinstance(self.candidate, Candidate)
         answer, why = None, b""
         try:
@@ -117,14 +117,16 @@ class CandidateExchange:
         if answer is not None and len(answer) < MAX_FRAME and self._left >= 0:
             return FROM_CANDIDATE + answer
         await self.end(why if answer is None else ENDED + b" (it sent more than a check may)")
-        return self.gone
+        return self.end_notice
 
     async def end(self, why: bytes = b"") -> None:
         """End the candidate, if it hasn't ended."""
         if self.result is None:
             self.result = await self.candidate.finish()
-            own = TIMED_OUT if out_of_time(self.result) else ENDED + f" ({ending(self.result)})".encode()
-            self.gone = why or own
+            notice = (
+                TIMED_OUT if out_of_time(self.result) else ENDED + f" ({describe_end(self.result)})".encode()
+            )
+            self.end_notice = why or notice
 
 
 class _Relay:
@@ -147,13 +149,13 @@ class _Relay:
             self.results.append(exchange.result)
 
     async def run(self, job: bytes) -> None:
-        """Serve the checker until it finishes, falls silent or runs out of time."""
+        """Serve the checker until it finishes, closes its channel or runs out of time."""
         await self._send(job, await self._renew())
         loop = asyncio.get_running_loop()
         self._deadline = loop.time() + self._wall_s
         receiving: asyncio.Future[bytes | None] | None = None
         try:
-            while not self._report.over:
+            while not self._report.process_ended:
                 # Not cancelled at the deadline: a frame that has just been read would be lost.
                 receiving = receiving or asyncio.ensure_future(self._checker.receive())
                 await asyncio.wait({receiving}, timeout=self._deadline - loop.time())
@@ -177,7 +179,9 @@ class _Relay:
         """End the candidate and start another one. Raises SandboxBroken if its sandbox can't."""
         await self.close()
         candidate = await self._start() if self._start is not None else None
-        self._exchange = CandidateExchange(candidate, most=MAX_RELAYED) if candidate is not None else None
+        self._exchange = (
+            CandidateExchange(candidate, max_bytes=MAX_RELAYED) if candidate is not None else None
+        )
         return candidate
 
     async def _send(self, frame: bytes, candidate: Running | Candidate | None) -> None:
@@ -190,14 +194,14 @@ class _Relay:
     async def _take(self, frame: bytes) -> bool:
         """Handle one frame of the checker; False if it was the last one.
 
-        Raises SandboxBroken if another candidate can't be started: that isn't the tested one's end.
+        Raises SandboxBroken if another candidate can't be started, which is no fault of the tested one.
         """
         kind, content = frame[:1], frame[1:]
         is_again = kind == AGAIN and self._exchange is not None
         candidate = await self._renew() if is_again else None
         try:
             if kind == REPORT:
-                self._report.take(await decoded(content))
+                self._report.take(await decode_frame(content))
                 if self._report.decided:
                     self._report.note = "an earlier test has decided"
                     return False
@@ -216,7 +220,7 @@ class _Relay:
         return True
 
     async def _answer(self, exchange: CandidateExchange, request: bytes | None) -> bytes:
-        """The candidate's next frame, or why none will come; None: its socket to the checker closed."""
+        """Return the candidate's answer, or why there is none; no `request` if its socket closed."""
         if request is not None:
             answer = await exchange.ask(request, self._deadline)
             if not self._late and asyncio.get_running_loop().time() >= self._deadline:
@@ -225,7 +229,7 @@ class _Relay:
         if isinstance(exchange.candidate, RunningEntry | Candidate):
             exchange.candidate.hung_up()
         await exchange.end()
-        return exchange.gone
+        return exchange.end_notice
 
     def _allow_last_reports(self) -> None:
         self._late, self._deadline = True, self._deadline + _GRACE_S

@@ -18,7 +18,7 @@ MAX_REPORTS = 50_000
 
 
 class Crossing(Value):
-    """What may cross besides plain data. A field of None allows, and reports, everything."""
+    """What may cross besides plain data. A field that is None allows and reports everything."""
 
     kinds: frozenset[str] | None = frozenset()
     """Kinds of references: `generator`, `coroutine`, `function`, `record`, or `object` (not verified)."""
@@ -27,7 +27,7 @@ class Crossing(Value):
     raising: frozenset[str] = frozenset()
     """Digests of calls in which any exception may be raised."""
     returning: frozenset[str] = frozenset()
-    """Digests of calls that are to return: an error of one ends a test that has no handler for it."""
+    """Digests of calls that must return: an error of one ends a test that has no handler for it."""
     steps: int | None = None
     """Maximum steps of all generators together; None: no limit but time."""
     write_back: bool = False
@@ -48,8 +48,8 @@ class Crossing(Value):
 
 
 ALL_CHANGES = frozenset({ANY_CHANGE})
-"""For `Crossing.changed`: of every argument, though uses are recorded by line."""
-OPEN = Crossing(kinds=None, errors=None, write_back=True)
+"""For `Crossing.changed`: changes of every argument, even where uses are recorded by line."""
+ANY_CROSSING = Crossing(kinds=None, errors=None, write_back=True)
 """Allows everything."""
 
 
@@ -77,9 +77,9 @@ class RunReport:
     """Number and name of the test that began and didn't end."""
     replayed: int = 0
     differing: int = 0
-    """Number of repeated calls, and of those with a different answer."""
+    """Number of repeated calls, and number of those whose answer differed."""
     stateful: str = ""
-    """Why the tests fail with such answers, or on a candidate that was called before."""
+    """Why the tests fail with the differing answers, or on a candidate that was called before."""
     kinds: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
     raising: frozenset[str] = frozenset()
@@ -92,7 +92,7 @@ class RunReport:
     """Fields of `Crossing` by which something was refused."""
     ambiguous: frozenset[str] = frozenset()
     """Modules of the candidate that the checker has, too."""
-    disowned: bool = False
+    custom_equality: bool = False
     """An object with a custom `__eq__` was compared with plain data: it equals none."""
     timed_out: bool = False
     """The whole job or a call of the candidate timed out."""
@@ -100,24 +100,28 @@ class RunReport:
     """The checker reached the end of its tests."""
     tripped: frozenset[str] = frozenset()
     """Alarms set off where tests and candidate share a process: what, and where."""
-    over: bool = False
-    """The process of the job ended too."""
+    process_ended: bool = False
+    """The process of the job has ended."""
     status: int = 0
     """Wait status of that process."""
     cpu_s: float = 0.0
     max_rss_mb: float = 0.0
     note: str = ""
-    """Why it is incomplete."""
+    """Why the report is incomplete."""
     decides: Callable[[CheckResult], bool] | None = None
     """Whether a result makes all others needless."""
     decided: bool = False
-    """One did."""
+    """Such a result was reported."""
     _count: int = 0
 
     @property
     def tests(self) -> list[str]:
-        """For each finished test of a trial: why it failed, or an empty string."""
-        return ["" if one.passed else one.message or "failed" for few in self.results.values() for one in few]
+        """For each finished test of a trial, why it failed, or an empty string."""
+        return [
+            "" if result.passed else result.message or "failed"
+            for results in self.results.values()
+            for result in results
+        ]
 
     def take(self, report: Any) -> None:  # noqa: ANN401 - whatever was sent
         """Add one report. Raises CodecError if it is malformed or one too many."""
@@ -127,51 +131,58 @@ class RunReport:
         match report:
             case ("begin", int(number), str(name)):
                 self.unfinished = number, name
-            case ("result", int(number), *told) if _is_result(told):
+            case ("result", int(number), *values) if _is_result(values):
                 self.unfinished = None
-                result = CheckResult(**dict(zip(CheckResult.model_fields, told, strict=True)))
+                result = CheckResult(**dict(zip(CheckResult.model_fields, values, strict=True)))
                 self.results.setdefault(number, []).append(result)
                 self.decided = self.decided or (self.decides is not None and self.decides(result))
-            case ("unloaded", str(why)):
-                self.unloaded = why
-            case ("replayed", int(count), int(differing), str(why)):
-                self.replayed, self.differing, self.stateful = count, differing, why
-            case ("end", dict(crossed), int(steps), bool(timed_out), bool(disowned)) if (
+            case ("unloaded", str(reason)):
+                self.unloaded = reason
+            case ("replayed", int(count), int(differing), str(reason)):
+                self.replayed, self.differing, self.stateful = count, differing, reason
+            case ("end", dict(crossed), int(steps), bool(timed_out), bool(custom_equality)) if (
                 crossed.keys() <= _CROSSED
             ):
-                for name, some in crossed.items():
-                    setattr(self, name, frozenset(map(str, some)))
-                self.steps, self.disowned, self.complete, self.unfinished = steps, disowned, True, None
+                for name, entries in crossed.items():
+                    setattr(self, name, frozenset(map(str, entries)))
+                self.steps, self.custom_equality, self.complete, self.unfinished = (
+                    steps,
+                    custom_equality,
+                    True,
+                    None,
+                )
                 self.timed_out = self.timed_out or timed_out
             case ("tripped", str(what), str(where)):
                 self.tripped |= {f"{what} ({where})"}
             case ("over", int(status), float(cpu_s), float(resident)):
-                self.status, self.cpu_s, self.max_rss_mb, self.over = status, cpu_s, resident, True
+                self.status, self.cpu_s, self.max_rss_mb, self.process_ended = status, cpu_s, resident, True
             case _:
                 raise CodecError("the checker sent what isn't a report")
 
     def result(self) -> Result:
-        """How the process of a job ended, as reported by its checker."""
+        """Return how the process of a job ended, as reported by its checker."""
         code = os.waitstatus_to_exitcode(self.status)
-        # Only the kernel sends SIGKILL there.
+        # In the checker only the kernel sends SIGKILL.
         killers: dict[int, KilledBy] = {-signal.SIGXCPU: "cpu", -signal.SIGKILL: "memory"}
         return result_of(code, killers.get(code), cpu_s=self.cpu_s, max_rss_mb=self.max_rss_mb)
 
 
-def result_of(code: int, killed_by: KilledBy | None, **measured: Any) -> Result:  # noqa: ANN401 - fields
+def result_of(code: int, killed_by: KilledBy | None, **fields: Any) -> Result:  # noqa: ANN401 - fields
     """Make a result from an exit code, or from the negative number of a signal."""
     return Result(
         status=STATUS_OF[killed_by] if killed_by else "error" if code else "ok",
         exit_code=code if code >= 0 else None,
         signal=-code if code < 0 else None,
         killed_by=killed_by,
-        **measured,
+        **fields,
     )
 
 
 _CROSSED = frozenset({"kinds", "errors", "raising", "returning", "changed", "uses", "refused", "ambiguous"})
 
 
-def _is_result(told: list[Any]) -> bool:
-    kinds = ((str,), (bool,), (str,), (str, type(None)), (str, type(None)), (bool,))
-    return len(told) == len(kinds) and all(type(one) in kind for one, kind in zip(told, kinds, strict=True))
+def _is_result(values: list[Any]) -> bool:
+    types = ((str,), (bool,), (str,), (str, type(None)), (str, type(None)), (bool,))
+    return len(values) == len(types) and all(
+        type(value) in allowed for value, allowed in zip(values, types, strict=True)
+    )

@@ -14,12 +14,12 @@ from sandbox.contract import Running, Sandbox
 from sandbox.policy import Limits, Policy
 from sandbox.result import Value
 from sandbox.verdicts.candidate_pool import Candidate, Candidates, Checkers
-from sandbox.verdicts.relay import TrialResult, hold, walls_behind
+from sandbox.verdicts.relay import TrialResult, add_wall_slack, run_job
 from sandbox.verdicts.run_report import Crossing
 
 _MODULE = "solution"
 _SPARE_CPU_S = 1.0
-"""Of RLIMIT_CPU, which counts ticks and may be a third early; a checker also loads its tests."""
+"""Added to RLIMIT_CPU, which counts ticks and may be a third early; a checker also loads its tests."""
 
 
 class Trial(Value):
@@ -41,7 +41,7 @@ class Trial(Value):
     """Run the tests again on that candidate, even if no answer of it differs."""
 
 
-async def hold_trial(
+async def run_trial(
     candidates: Candidates, checkers: Checkers, trial: Trial, *, limits: Limits
 ) -> TrialResult:
     """Try one function; each candidate and the checker have a private workspace.
@@ -49,37 +49,37 @@ async def hold_trial(
     `limits` hold for each process, with up to a second more of CPU: the caller compares the CPU time used.
     Wall time covers the trial. Raises SandboxBroken if a sandbox fails.
     """
-    wall_s, behind = walls_behind(limits)
+    wall_s, process_limits = add_wall_slack(limits)
     cpu_s = limits.cpu_s or Policy().cpu_s
-    behind = behind.model_copy(update={"cpu_s": cpu_s + _SPARE_CPU_S})
+    process_limits = process_limits.model_copy(update={"cpu_s": cpu_s + _SPARE_CPU_S})
     crossing = trial.crossing.plain()
-    more = trial.model_dump(include={"tidy", "replays", "rerun"})
-    more |= {"module": _MODULE, "crossing": crossing, "cpu_s": math.ceil(cpu_s + _SPARE_CPU_S)}
-    more["behind"] = limits.behind
+    fields = trial.model_dump(include={"tidy", "replays", "rerun"})
+    fields |= {"module": _MODULE, "crossing": crossing, "cpu_s": math.ceil(cpu_s + _SPARE_CPU_S)}
+    fields["behind"] = limits.behind
 
     async def start() -> Running | Candidate:
         candidate = {key: crossing[key] for key in ("write_back", "kinds")}
         candidate |= {"modules": {_MODULE: trial.source}, "timer_s": cpu_s}
-        return await candidates.start(candidate, limits=behind)
+        return await candidates.start(candidate, limits=process_limits)
 
-    return await hold(start, checkers, _job("trial", trial, **more, wall_s=wall_s), wall_s)
+    return await run_job(start, checkers, _job("trial", trial, **fields, wall_s=wall_s), wall_s)
 
 
 def alarm_source() -> str:
-    """Source of the alarm that `hold_together` sets, for programs that run tests and code in one process."""
+    """Return the source of `run_trial_together`'s alarm, for programs that run tests and code together."""
     return (files("sandbox.inner.checker") / "alarm.py").read_text(encoding="utf-8")
 
 
-async def hold_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> TrialResult:
-    """Try one function in its tests' process, which it can tamper with. Raises SandboxBroken."""
-    wall_s, behind = walls_behind(limits)
-    checkers = Checkers(sandbox, once=behind)
-    tried = await hold(None, checkers, _job("together", trial, source=trial.source), wall_s)
-    counted = tried.checker.model_copy(update={"cpu_s": 0.0})  # as its candidate's
-    return replace(tried, candidates=(tried.checker,), checker=counted)
+async def run_trial_together(sandbox: Sandbox, trial: Trial, *, limits: Limits) -> TrialResult:
+    """Try one function in the process of its tests, which it can tamper with. Raises SandboxBroken."""
+    wall_s, process_limits = add_wall_slack(limits)
+    checkers = Checkers(sandbox, once=process_limits)
+    result = await run_job(None, checkers, _job("together", trial, source=trial.source), wall_s)
+    checker = result.checker.model_copy(update={"cpu_s": 0.0})  # the candidate's result counts it
+    return replace(result, candidates=(result.checker,), checker=checker)
 
 
-def _job(runner: str, trial: Trial, **more: object) -> bytes:
+def _job(runner: str, trial: Trial, **fields: object) -> bytes:
     checks = [{"source": source} for source in trial.tests]
     job = {"runner": runner, "checks": checks, "prelude": trial.prelude, "entry_point": trial.entry_point}
-    return json.dumps({**job, **more}).encode()
+    return json.dumps({**job, **fields}).encode()

@@ -154,7 +154,7 @@ def _blocks(report: BackendReport) -> Iterator[Block]:
         yield f"    next  {report.fix}"
     yield pairs(
         [
-            (f"{_SIGNS[capability.kept]} {capability.guarantee}", _mechanism(capability))
+            (f"{_SIGNS[capability.enforcement]} {capability.guarantee}", _mechanism(capability))
             for capability in report.capabilities
         ],
         indent=4,
@@ -164,5 +164,7 @@ def _blocks(report: BackendReport) -> Iterator[Block]:
 def _mechanism(capability: Capability) -> str:
     mechanism = capability.mechanism or "nothing keeps it here"
     return (
-        f"{mechanism} (sampled)" if capability.kept == "sampled" and "sampled" not in mechanism else mechanism
+        f"{mechanism} (sampled)"
+        if capability.enforcement == "sampled" and "sampled" not in mechanism
+        else mechanism
     )

@@ -50,7 +50,7 @@ class Link:
 
     def __init__(self, line: CandidateLine, guard: Guard | None = None, *, wall_s: float = 0.0) -> None:
         self.guard = guard or Guard()
-        self.disowned = False
+        self.custom_equality = False
         """An object with a custom `__eq__` was compared with plain data: it equals none."""
         self.ambiguous: set[str] = set()
         """Modules of the candidate that aren't imported, since the checker has them, too."""

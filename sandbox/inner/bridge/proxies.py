@@ -75,7 +75,7 @@ class Proxy:
         if is_asked and is_discriminating(equals, other):
             return True
         if claims(equals, other):
-            self.__link.disowned = True  # it equals values that it can't know
+            self.__link.custom_equality = True  # it equals values that it can't know
         return False
 
     def __equals_all(self) -> bool:

@@ -84,7 +84,7 @@ class Reports:
         }
         late = timed_out or (link.gone is not None and link.gone.timed_out)
         lists = {name: sorted(some) for name, some in crossed.items()}
-        self.say("end", lists, guard.steps, late, link.disowned)
+        self.say("end", lists, guard.steps, late, link.custom_equality)
 
     def say(self, *report: object) -> None:
         """Keep a report for the next flush."""

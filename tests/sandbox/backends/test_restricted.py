@@ -208,7 +208,7 @@ open('tried', 'w').close()
         first, second = await asyncio.gather(
             box.run(PythonCode(source=waits)), box.run(PythonCode(source=kills))
         )
-        said = {item.guarantee: item.kept for item in box.capabilities()}
+        said = {item.guarantee: item.enforcement for item in box.capabilities()}
 
     assert said["other runs"] == kept
     assert (first.stdout, second.stdout) == (("alive\n", "refused\n") if kept == "enforced" else ("", ""))

@@ -35,7 +35,7 @@ asyncio.run(main())
 def test_what_nothing_keeps_is_named_apart_from_what_is_sampled() -> None:
     found = [Capability(guarantee="files", mechanism=None), Capability(guarantee="disk", mechanism="tmpfs")]
 
-    assert [item.kept for item in found] == ["none", "enforced"]
+    assert [item.enforcement for item in found] == ["none", "enforced"]
     with pytest.raises(PolicyUnmet, match="keeps the limits on files"):
         require_kept(Policy(strict=True), found)
     require_kept(Policy(), found)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sandbox import Limits, Policy, Sandbox
 from sandbox.open import open_sandbox
 from sandbox.verdicts.check import Assertion, Check, CheckReport, CheckResult, check
-from sandbox.verdicts.run_report import OPEN, Crossing
+from sandbox.verdicts.run_report import ANY_CROSSING, Crossing
 from tests.only_pytest import only_pytest
 
 
@@ -24,7 +24,7 @@ class Pair:
         files: str | Mapping[str, str],
         *checks: str | Check,
         wall_s: float = 20,
-        crossing: Crossing = OPEN,
+        crossing: Crossing = ANY_CROSSING,
         module: str = "solution",
         decides: Callable[[CheckResult], bool] | None = None,
     ) -> CheckReport:

@@ -23,7 +23,7 @@ from sandbox.inner.bridge.codec import encode
 from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.open import open_sandbox
 from sandbox.verdicts.call import SandboxFunction, call, open_function
-from sandbox.verdicts.relay import decoded
+from sandbox.verdicts.relay import decode_frame
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -292,7 +292,7 @@ async def test_a_part_of_an_answer_that_fits_nothing_is_the_calls_failure(
 
 
 async def test_a_large_answer_is_read_beside_the_event_loop() -> None:
-    readers = [await decoded(bytes(size), lambda _: get_ident()) for size in (1_000, 1_000_000)]
+    readers = [await decode_frame(bytes(size), lambda _: get_ident()) for size in (1_000, 1_000_000)]
 
     assert readers[0] == get_ident() != readers[1]
 

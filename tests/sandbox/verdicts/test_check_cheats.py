@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.verdicts.check import TestFile
-from sandbox.verdicts.run_report import OPEN
+from sandbox.verdicts.run_report import ANY_CROSSING
 from tests.sandbox.verdicts.pairs import Pair, open_pair, sections
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -207,7 +207,7 @@ async def test_write_back_can_be_refused(pair: Pair) -> None:
     check = "xs = [1]\nassert f(xs) == sorted(xs)"
 
     lent = await pair.check(source, check)
-    kept = await pair.check(source, check, crossing=OPEN.model_copy(update={"write_back": False}))
+    kept = await pair.check(source, check, crossing=ANY_CROSSING.model_copy(update={"write_back": False}))
 
     assert (lent.passed, lent.changed) == (True, {"*"})
     assert not kept.passed
@@ -229,7 +229,7 @@ async def test_public_cheats_are_rejected_and_their_honest_twins_accepted(pair: 
         task = row["task"]
         file = TestFile(path="t.py", source=task["test"], entry_point=task["entry_point"])
         honest = await pair.check(task["prompt"] + task["canonical_solution"], file)
-        crossing = OPEN.model_copy(update={"write_back": bool(honest.changed)})
+        crossing = ANY_CROSSING.model_copy(update={"write_back": bool(honest.changed)})
         report = await pair.check(row["solution"], file, wall_s=task["timeout"], crossing=crossing)
         if not honest.passed or report.passed != (row["must_be"] == "pass"):
             wrong.append((row["id"], honest.results, report.results))

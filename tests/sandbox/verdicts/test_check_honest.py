@@ -323,7 +323,7 @@ async def test_keys_and_items_of_a_dict_equal_a_set_of_the_same(pair: Pair) -> N
     report = await pair.check(source, Assertion(source=equal))
 
     assert report.passed, report.results
-    assert not report.disowned
+    assert not report.custom_equality
 
 
 async def test_a_provided_module_is_the_candidates(pair: Pair) -> None:

@@ -15,7 +15,7 @@ from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import decode
 from sandbox.verdicts.candidate_pool import Candidate, Candidates, Checkers
 from sandbox.verdicts.relay import TrialResult
-from sandbox.verdicts.trial import Trial, hold_trial
+from sandbox.verdicts.trial import Trial, run_trial
 
 _LIMITS = Limits(wall_s=300, cpu_s=1)
 ADD = "def add(a, b):\n    return a + b\n"
@@ -94,7 +94,7 @@ async def test_a_sandbox_that_starts_no_second_candidate_is_broken_and_not_the_a
         open_sandbox(Policy(cpu_s=8), backend="bubblewrap") as checker,
     ):
         with pytest.raises(SandboxBroken):
-            await hold_trial(InTurn(candidate, closed), Checkers(checker), one, limits=_LIMITS)
+            await run_trial(InTurn(candidate, closed), Checkers(checker), one, limits=_LIMITS)
 
 
 @pytest.mark.asyncio
@@ -110,7 +110,7 @@ async def test_a_report_that_comes_at_the_deadline_is_not_lost(monkeypatch: pyte
     monkeypatch.setattr(RunningEntry, "receive", receive_late)
     async with open_sandbox(Policy(cpu_s=8)) as candidate, open_sandbox(Policy(cpu_s=8)) as checker:
         limits = Limits(wall_s=0.5, cpu_s=1)
-        said = await hold_trial(Candidates(candidate), Checkers(checker), trial(RIGHT), limits=limits)
+        said = await run_trial(Candidates(candidate), Checkers(checker), trial(RIGHT), limits=limits)
 
     assert (said.outcome.tests, said.outcome.complete) == ([""], True), said.outcome.note
 
@@ -149,4 +149,4 @@ async def _hold(*trials: Trial, backend: str = "bubblewrap") -> list[TrialResult
         open_sandbox(Policy(cpu_s=8), backend=backend) as checker,
     ):
         checkers = Checkers(checker)
-        return [await hold_trial(Candidates(candidate), checkers, one, limits=_LIMITS) for one in trials]
+        return [await run_trial(Candidates(candidate), checkers, one, limits=_LIMITS) for one in trials]

@@ -159,7 +159,7 @@ async def test_a_class_under_test_that_is_equal_to_everything_is_found_out(pair:
     report = await pair.check(EVERYTHING.format(name="Four"), f"assert Four(2) == {value}")
 
     assert not report.passed
-    assert report.disowned
+    assert report.custom_equality
 
 
 @pytest.mark.parametrize(

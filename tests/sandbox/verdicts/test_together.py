@@ -4,7 +4,7 @@ import pytest
 
 from sandbox import Limits, Policy, open_sandbox
 from sandbox.verdicts.relay import TrialResult
-from sandbox.verdicts.trial import Trial, hold_together
+from sandbox.verdicts.trial import Trial, run_trial_together
 
 ADD = "def add(a, b):\n    return a - b\n"
 CHECK = "def check(candidate):\n    assert candidate(1, 2) == 3, 'a sum'\n"
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio
 async def _hold(source: str, *tests: str, wall_s: float = 30) -> TrialResult:
     async with open_sandbox(Policy()) as sandbox:
         trial = Trial(source=source, entry_point="add", tests=tests)
-        return await hold_together(sandbox, trial, limits=Limits(wall_s=wall_s, cpu_s=2))
+        return await run_trial_together(sandbox, trial, limits=Limits(wall_s=wall_s, cpu_s=2))
 
 
 async def test_a_failure_shows_the_line_of_the_test_that_failed() -> None:
