@@ -12,7 +12,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Set
 
 from sandbox.files.resolve_beneath import FOLDER, Beneath
-from sandbox.files.tree_changes import Seen, State, TreeChanges
+from sandbox.files.tree_changes import State, TreeChanges
+from sandbox.files.tree_walk import Seen
 
 _OPAQUE = "user.overlay.opaque"
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 from sandbox.errors import FileRefused
 from sandbox.files.resolve_beneath import FOLDER, Beneath, as_text
+from sandbox.files.tree_walk import Seen, walk_tree
 from sandbox.result import Change, Changes, LeftOut
 
 MAX_FILE, MAX_FILES, MAX_BYTES = 10 << 20, 2000, 100 << 20
@@ -23,7 +24,6 @@ _RACY_NS = 50_000_000
 """A file may change twice within a tick of the kernel's clock: a younger one is read again."""
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 _SETID = stat.S_ISUID | stat.S_ISGID
-Seen = tuple[str, os.stat_result | None]
 Mode = Literal["100644", "100755", "120000"]
 Reason = Literal["too_large", "link", "special", "name", "unreadable"]
 
@@ -128,40 +128,7 @@ class TreeChanges:
 
     def _walk(self, ignored: Callable[[str], bool]) -> Iterator[Seen]:
         """Path and stat of each entry but folders; no stat if it is inaccessible."""
-        waiting = [""]
-        while waiting:
-            base = waiting.pop()
-            try:
-                folder = self._below.open(base or ".", FOLDER)
-            except OSError:  # removed meanwhile, or closed to its own uid
-                yield base, None
-                continue
-            try:
-                try:
-                    device = os.stat(".", dir_fd=folder).st_dev
-                except OSError:  # nothing in it can be looked at
-                    yield base, None
-                    continue
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        if entry.name == ".git":
-                            continue
-                        path = f"{base}/{entry.name}" if base else entry.name
-                        try:
-                            found = entry.stat(follow_symlinks=False)
-                        except FileNotFoundError:
-                            continue
-                        except OSError:  # the folder was closed just now
-                            if not ignored(path):
-                                yield path, None
-                            continue
-                        if stat.S_ISDIR(found.st_mode):
-                            if found.st_dev == device and not ignored(f"{path}/"):
-                                waiting.append(path)
-                        elif not ignored(path):
-                            yield path, found
-            finally:
-                os.close(folder)
+        return walk_tree(self._below, ignored)
 
     def _state(self, path: str, found: os.stat_result | None, laid: str | None = None) -> State:
         """State of one file, read only if its times have changed; `laid` is its known SHA-256."""
@@ -189,22 +156,49 @@ class TreeChanges:
 
     def _read(self, path: str, found: os.stat_result) -> tuple[State, bytes | None]:
         if stat.S_ISLNK(found.st_mode):
-            return _read_link(self._below, path)
+            return self._read_link(path)
         if not stat.S_ISREG(found.st_mode) or found.st_mode & _SETID:
             return ClosedState("special", found.st_mode), None
         self._room -= found.st_size
         if found.st_size > MAX_FILE or self._room < 0:
             return ClosedState("too_large", (found.st_size, found.st_mtime_ns)), None
         try:
-            with open(self._below.open(path, _READ), "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    return ClosedState("special"), None
-                content = file.read(MAX_FILE + 1)
+            content = self._content(path)
         except OSError:
             return ClosedState("unreadable", found.st_ctime_ns), None
+        if content is None:
+            return ClosedState("special"), None
         if len(content) > MAX_FILE:
             return ClosedState("too_large"), None
         return FileState(hashlib.sha256(content).hexdigest(), _mode_of(found)), content
+
+    def _read_link(self, path: str) -> tuple[State, bytes | None]:
+        """State of a symbolic link and its target, if that is inside the tree."""
+        parent, _, _ = path.rpartition("/")
+        try:
+            target = self._target(path)
+        except OSError:
+            return ClosedState("unreadable"), None
+        if target.startswith("/") or os.path.normpath(f"{parent}/{target}".lstrip("/")).startswith(".."):
+            return ClosedState("link", target), None
+        content = os.fsencode(target)
+        return FileState(hashlib.sha256(content).hexdigest(), "120000"), content
+
+    def _content(self, path: str) -> bytes | None:
+        """Head of a regular file, a byte more than is returned; None if it is none. Raises OSError."""
+        with open(self._below.open(path, _READ), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            return file.read(MAX_FILE + 1)
+
+    def _target(self, path: str) -> str:
+        """Target of a symbolic link. Raises OSError."""
+        parent, _, name = path.rpartition("/")
+        folder = self._below.open(parent or ".", FOLDER)
+        try:
+            return os.readlink(name, dir_fd=folder)
+        finally:
+            os.close(folder)
 
 
 def _stamp(found: os.stat_result) -> tuple[int, ...]:
@@ -237,20 +231,3 @@ def _is_ignored(path: str, ignored: Callable[[str], bool]) -> bool:
 
 def _mode_of(found: os.stat_result) -> Mode:
     return "100755" if found.st_mode & stat.S_IXUSR else "100644"
-
-
-def _read_link(below: Beneath, path: str) -> tuple[State, bytes | None]:
-    """State of a symbolic link and its target, if that is inside the tree."""
-    parent, _, name = path.rpartition("/")
-    try:
-        folder = below.open(parent or ".", FOLDER)
-        try:
-            target = os.readlink(name, dir_fd=folder)
-        finally:
-            os.close(folder)
-    except OSError:
-        return ClosedState("unreadable"), None
-    if target.startswith("/") or os.path.normpath(f"{parent}/{target}".lstrip("/")).startswith(".."):
-        return ClosedState("link", target), None
-    content = os.fsencode(target)
-    return FileState(hashlib.sha256(content).hexdigest(), "120000"), content

@@ -70,7 +70,7 @@ class Workspace:
                 size = os.fstat(file.fileno()).st_size
                 try:
                     pour(content, file)
-                except OSError:
+                except BaseException:
                     file.truncate(size)
                     raise
             return

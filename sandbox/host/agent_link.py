@@ -13,10 +13,12 @@ from typing import Any
 
 from sandbox.contract import CommandOptions
 from sandbox.errors import SandboxBroken
+from sandbox.host.call_server import SocketListener
 from sandbox.host.child import Child
-from sandbox.host.command_run import CommandEnd, CommandRun
+from sandbox.host.command_run import CommandEnd, CommandRun, HowToEnd
 from sandbox.host.limits import RunLimits
 from sandbox.host.memory_watch import holds_more
+from sandbox.host.piped_run import PipedRun
 from sandbox.inner.process.wire import MAX_MESSAGE, receive_with_fds, send_with_fds
 from sandbox.program import Command, Program
 from sandbox.result import KilledBy, StillRunning
@@ -37,7 +39,7 @@ class AgentLink:
         """`sampled`: poll memory, where no cgroup counts it."""
         self._loop = asyncio.get_running_loop()
         self._child, self._channel, self.limits = child, channel, limits
-        self._runs: dict[int, CommandRun] = {}
+        self._runs: dict[int, PipedRun] = {}
         self._answers: deque[asyncio.Future[tuple[StillRunning, ...]]] = deque()
         """Of questions to the agent, which answers them in order."""
         self._listener: asyncio.Future[int] = self._loop.create_future()
@@ -51,9 +53,12 @@ class AgentLink:
         channel.setblocking(False)
         self._loop.add_reader(channel, self._read)
 
-    def begin(self, run: CommandRun, program: str | Program, how: CommandOptions) -> None:
-        """Start a command; text is a shell script. Raises ValueError if a word is too long, SandboxBroken."""
-        argv, more, cwd = _words(program)
+    async def begin(
+        self, number: int, program: str | Program, how: CommandOptions, endings: HowToEnd
+    ) -> CommandRun:
+        """Start a command."""
+        argv, more, cwd = words_of(program)
+        run = PipedRun(number, self.limits.output_bytes, endings, how.get("on_output"))
         run.on_flood = self._end_flood
         run.kills_before = self.memory_kills()
         request = {
@@ -66,8 +71,6 @@ class AgentLink:
         }
         handed = [run.inside]
         try:
-            if any(len(os.fsencode(word)) > LONGEST_WORD for word in argv):
-                raise ValueError(f"A word of a command may have {LONGEST_WORD} bytes.")
             handed += [_readable(content)] if (content := how.get("stdin")) else []
             self._send(run.number, request, handed)
             self._runs[run.number] = run
@@ -78,6 +81,7 @@ class AgentLink:
                 os.close(descriptor)
             if run.number not in self._runs:
                 run.close()
+        return run
 
     async def ask(self, what: str, run: CommandRun) -> bool:
         """Have the agent `look` for processes of a command, `end` or `kill` them; False if it is dead."""
@@ -95,15 +99,15 @@ class AgentLink:
         run.processes = answer.result()
         return not self.over
 
-    async def listen(self, module: str) -> int:
-        """Descriptor of a listening socket, and a module of this name that connects. Raises SandboxBroken."""
+    async def listen(self, module: str) -> SocketListener:
+        """Listen on a socket in the session, beside a module of this name."""
         source = f"{INNER_INSIDE}/process/tools_module.py"
         with suppress(OSError):
             self._send(0, {"do": "listen", "module": module, "source": source}, [])
         await asyncio.wait({self._listener}, timeout=_PATIENCE_S)
         if not self._listener.done() or self._listener.cancelled():
             raise SandboxBroken("The session gave no socket for its tools.")
-        return self._listener.result()
+        return SocketListener(self._listener.result())
 
     def memory_kills(self) -> int:
         """Number of processes of the session killed for lack of memory."""
@@ -182,12 +186,13 @@ class AgentLink:
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _take(self, run: CommandRun | None, frame: dict[str, Any], descriptors: Sequence[int]) -> None:
+    def _take(self, run: PipedRun | None, frame: dict[str, Any], descriptors: Sequence[int]) -> None:
         if run is None:  # a forgotten command
             for descriptor in descriptors:
                 os.close(descriptor)
         elif "pid" in frame:
-            run.has_started(frame["pid"], descriptors)
+            run.log_to(descriptors)
+            run.has_started(frame["pid"])
         elif "failed" in frame:
             run.has_failed(frame["failed"], frame["code"])
         else:
@@ -199,13 +204,19 @@ def _left(named: list[tuple[int, str]]) -> tuple[StillRunning, ...]:
     return tuple(StillRunning(pid=pid, command=command) for pid, command in named)
 
 
-def _words(program: str | Program) -> tuple[Sequence[str], Mapping[str, str], str]:
+def words_of(program: str | Program) -> tuple[Sequence[str], Mapping[str, str], str]:
+    """Words, environment and folder of a command. Raises ValueError: a word is too long."""
     if isinstance(program, str):
-        return [program], {}, "."
-    own = (
-        program.argv if isinstance(program, Command) else ("python", "-c", program.source, *program.arguments)
-    )
-    return own, program.environment, program.cwd
+        words: Sequence[str] = [program]
+    elif isinstance(program, Command):
+        words = program.argv
+    else:
+        words = ("python", "-c", program.source, *program.arguments)
+    if any(len(os.fsencode(word)) > LONGEST_WORD for word in words):
+        raise ValueError(f"A word of a command may have {LONGEST_WORD} bytes.")
+    if isinstance(program, str):
+        return words, {}, "."
+    return words, program.environment, program.cwd
 
 
 def _readable(content: bytes) -> int:

@@ -1,10 +1,9 @@
-"""One command of a session, seen from the host: its pipe, its log inside, and the agent's reports."""
+"""One command of a session, seen from the host: its output and the agent's reports."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sandbox.host.limits import FLOOD, STATUS_OF
@@ -12,8 +11,7 @@ from sandbox.host.output import Output
 from sandbox.inner.process.wire import OUTPUT
 from sandbox.result import CommandResult, KilledBy, Status, StillRunning
 
-_CHUNK = 1 << 16
-_PACE_S = 0.01
+PACE_S = 0.01
 """Seconds between reads of endless output from remaining processes."""
 
 
@@ -25,28 +23,27 @@ class CommandEnd:
     cpu_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class HowToEnd:
+    """How a session ends a command, and describes an ended one."""
+
+    end: Callable[["CommandRun"], Awaitable[None]]
+    conclude: Callable[["CommandRun"], Awaitable[CommandResult]]
+
+
 class CommandRun:
-    """A command; reads its pipe until the last writer has closed it. Implements `contract.Started`."""
+    """A command, whose output its link brings. Implements `contract.Started`."""
 
     def __init__(
-        self,
-        end: Callable[["CommandRun"], Awaitable[None]],
-        conclude: Callable[["CommandRun"], Awaitable[CommandResult]],
-        number: int,
-        limit: int,
-        on_output: Callable[[bytes], None] = lambda chunk: None,
+        self, number: int, limit: int, endings: HowToEnd, on_output: Callable[[bytes], None] | None
     ) -> None:
-        self._end, self._conclude, self._loop = end, conclude, asyncio.get_running_loop()
+        """`limit`: bytes of output that are kept."""
+        self._endings, self._loop = endings, asyncio.get_running_loop()
         self.number, self.log = number, f"{OUTPUT}/{number}"
-        self._limit, self._on_output = limit, on_output
+        self._limit, self._on_output = limit, on_output or (lambda chunk: None)
         self.on_flood: Callable[[CommandRun], None] = lambda run: None
         """Called where it runs and has written far more than is kept."""
         self._output = Output(limit)
-        self._pipe, self.inside = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(self._pipe, False)
-        self._loop.add_reader(self._pipe, self._read)
-        self._pacing: asyncio.TimerHandle | None = None
-        self._log_file, self._unlogged, self._log_room = -1, bytearray(), limit
         self._began = self._loop.time()
         self._ended_at: float | None = None
         self.started: asyncio.Future[int] = self._loop.create_future()
@@ -54,7 +51,7 @@ class CommandRun:
         self.ended: asyncio.Future[CommandEnd | None] = self._loop.create_future()
         """Set when its own process has ended; None where nothing reported how."""
         self.silent: asyncio.Future[None] = self._loop.create_future()
-        """Set when the last writer has closed the pipe."""
+        """Set when the last writer has closed its output."""
         self.processes: tuple[StillRunning, ...] = ()
         """Those at the latest look."""
         self.killed_by: KilledBy | None = None
@@ -62,13 +59,10 @@ class CommandRun:
         self.kills_before = 0
         """Memory kills of the session before this command."""
 
-    def has_started(self, pid: int, log: Sequence[int]) -> None:
-        """Record its pid, and the file for its output."""
-        if log:
-            self._log_file = log[0]
-            self._write_log(bytes(self._unlogged))
-            self._unlogged.clear()
-        self.started.set_result(pid)
+    def has_started(self, pid: int) -> None:
+        """Record its pid."""
+        if not self.started.done():
+            self.started.set_result(pid)
 
     def has_failed(self, why: str, code: int) -> None:
         """Record a failed start, with the message and exit code of a shell."""
@@ -101,31 +95,23 @@ class CommandRun:
     async def wait(self) -> CommandResult:
         """Wait until its own process ends."""
         await asyncio.wait({self.ended})
-        return await self._conclude(self)
+        return await self._endings.conclude(self)
 
     async def stop(self) -> CommandResult:
         """End it and all processes it started: SIGTERM, after half a second SIGKILL."""
         if self.running:
             self.killed_by = "cancel"
-        await self._end(self)
-        return await self._conclude(self)
+        await self._endings.end(self)
+        return await self._endings.conclude(self)
 
     def output(self) -> str:
         """The output so far: head and tail if it is long."""
         return fold(self._output.text("stdout"))
 
     def close(self) -> None:
-        """Close pipe and log. Idempotent."""
-        if self._pacing is not None:
-            self._pacing.cancel()
-        if self._pipe >= 0:
-            self._loop.remove_reader(self._pipe)
-            os.close(self._pipe)
-            self._pipe = -1
+        """Read no more output. Idempotent."""
+        if not self.silent.done():
             self.silent.set_result(None)
-        if self._log_file >= 0:
-            os.close(self._log_file)
-            self._log_file = -1
 
     def result(self, *, memory_kills: int) -> CommandResult:
         """Describe how it ended."""
@@ -153,36 +139,17 @@ class CommandRun:
             state_lost=self.state_lost,
         )
 
-    def _read(self) -> None:
-        try:
-            chunk = os.read(self._pipe, _CHUNK)
-        except BlockingIOError:
-            return
-        if not chunk:
-            self.close()
-            return
+    def receive(self, chunk: bytes) -> bool:
+        """Take a piece of output; whether the next one is to come later, as nobody waits for it."""
         self._output.add("stdout", chunk)
-        self._write_log(chunk)
         if self._output.total <= self._limit:
             self._on_output(chunk)
-            return
-        if not (self.ended.done() or self.killed_by) and self._output.total > FLOOD * self._limit:
+            return False
+        flooded = self._output.total > FLOOD * self._limit
+        if flooded and not (self.ended.done() or self.killed_by):
             self.killed_by = "output"
             self.on_flood(self)
-        if self.ended.done() or self._output.total > FLOOD * self._limit:
-            self._loop.remove_reader(self._pipe)
-            self._pacing = self._loop.call_later(_PACE_S, self._loop.add_reader, self._pipe, self._read)
-
-    def _write_log(self, chunk: bytes) -> None:
-        kept = chunk[: self._log_room]
-        if self._log_file < 0:
-            self._unlogged += kept if not self.started.done() else b""
-            self._unlogged = self._unlogged[: self._limit]
-            return
-        self._log_room -= len(kept)
-        if kept:
-            with suppress(OSError):  # commands have filled the disk
-                os.write(self._log_file, kept)
+        return flooded or self.ended.done()
 
 
 def fold(text: str) -> str:

@@ -17,7 +17,7 @@ from sandbox.files.resolve_beneath import Beneath, parts_of
 from sandbox.files.tree_changes import TreeChanges
 from sandbox.files.workspace import Workspace
 from sandbox.host.disk_watch import DiskBounds
-from sandbox.result import Artifact, Entry, Result
+from sandbox.result import Artifact, Changes, Entry, Result
 
 PutLayer = Callable[[Mapping[str, str]], Awaitable[tuple[Workspace, Beneath] | None]]
 """From SHA-256 by path to the workspace as seen from now on, and the layer alone."""
@@ -73,6 +73,14 @@ class HostWorkspace:
     def tree(self) -> TreeChanges:
         """Finds a session's changes; caches file states."""
         return TreeChanges(self._workspace.below, self._workspace.capacity)
+
+    async def changes(self, ignored: Callable[[str], bool]) -> Changes:
+        """Changes since the last rebase."""
+        return await asyncio.to_thread(self.tree.changes, ignored)
+
+    async def rebase(self, laid: Mapping[str, str] | None = None) -> None:
+        """Make the present files the base of `changes`; `laid` as `TreeChanges.rebase` takes it."""
+        await asyncio.to_thread(self.tree.rebase, laid)
 
     def be_used(self) -> Mapping[str, str]:
         """Mark it as used by programs; SHA-256 by path of laid files that are unchanged since."""

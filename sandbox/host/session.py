@@ -1,28 +1,19 @@
-"""A session: sequential and concurrent commands in one child, whose pid 1 is our agent."""
+"""A session: sequential and concurrent commands behind one agent."""
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from typing import Unpack
+from typing import Protocol, Unpack
 
 from sandbox.contract import Clock, CommandOptions
+from sandbox.files.file_operations import Files
 from sandbox.files.workspace_files import WithFiles
-from sandbox.host.agent_link import AgentLink
-from sandbox.host.command_run import CommandRun
-from sandbox.host.host_workspace import HostWorkspace
-from sandbox.inner.process.wire import HEADER
+from sandbox.host.call_server import Answer, CallServer, Listener
+from sandbox.host.command_run import CommandRun, HowToEnd
+from sandbox.host.limits import RunLimits
 from sandbox.program import Program, PythonCode
 from sandbox.result import Changes, CommandResult
 
-Answer = Callable[[bytes], Awaitable[bytes]]
-"""Answers a request. ValueError: it is none, and its connection is closed."""
-MAX_REQUEST = 1 << 20
-"""Bytes."""
-_MOST_CONNECTIONS = 64
-"""At a time; further ones are closed."""
-_PROMPT, _PACE_S = 1_000, 0.005
-"""Connections of one answerer that are taken at once; and seconds between the others."""
 _DRAIN_S, _GRACE_S = 0.1, 0.5
 """Seconds to wait for output after a command's end; from SIGTERM to SIGKILL."""
 _TICK_S = 0.01
@@ -30,93 +21,46 @@ _KILLS = 3
 """Attempts: a killed process may have started another one just before."""
 
 
-class CallServer:
-    """Serves one socket: on each connection one request after the other, each a u32 length and bytes."""
+class SessionLink(Protocol):
+    """What brings a session's commands to its agent, and their output and ends back."""
 
-    def __init__(self, listener: int, answer: Answer | None) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._listener = socket.socket(fileno=listener)
-        self._listener.setblocking(False)
-        self.answer = answer
-        """Answers requests now; while there is None, they wait."""
-        self._answering = asyncio.Event()
-        self._answering.set()
-        self._connections: set[asyncio.Task[None]] = set()
-        self._busy: set[asyncio.Task[None]] = set()
-        self._taken = 0
-        self._pacing: asyncio.TimerHandle | None = None
-        self._loop.add_reader(self._listener, self._accept)
+    limits: RunLimits
+    over: bool
+    """The agent is dead, and with it every process of the session."""
 
-    async def answer_by(self, answer: Answer | None) -> None:
-        """Answer by this from now on, and cut off what is under way."""
-        self.answer, self._taken = answer, 0
-        (self._answering.set if answer is not None else self._answering.clear)()
-        await self._end(self._busy)
+    async def begin(
+        self, number: int, program: str | Program, how: CommandOptions, endings: HowToEnd
+    ) -> CommandRun:
+        """Start a command; text is a shell script. Raises ValueError if a word is too long, SandboxBroken."""
 
-    async def close(self) -> None:
-        """Close the socket and all connections."""
-        if self._pacing is not None:
-            self._pacing.cancel()
-        self._loop.remove_reader(self._listener)
-        self._listener.close()
-        await self._end(self._connections)
+    async def ask(self, what: str, run: CommandRun) -> bool:
+        """Have the agent `look` for processes of a command, `end` or `kill` them; False if it is dead."""
 
-    async def _end(self, tasks: set[asyncio.Task[None]]) -> None:
-        ending = list(tasks)
-        for task in ending:
-            task.cancel()
-        if ending:
-            await asyncio.wait(ending)
+    async def listen(self, module: str) -> Listener:
+        """Listen to programs, which connect by a module of this name. Raises SandboxBroken."""
 
-    def _accept(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:  # it was closed meanwhile
-            return
-        self._taken += 1
-        if len(self._connections) >= _MOST_CONNECTIONS:
-            connection.close()
-        else:
-            task = asyncio.create_task(self._serve(connection))
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
-        if self._taken > _PROMPT:
-            self._loop.remove_reader(self._listener)
-            self._pacing = self._loop.call_later(_PACE_S, self._loop.add_reader, self._listener, self._accept)
+    def memory_kills(self) -> int:
+        """Number of processes of the session killed for lack of memory."""
 
-    async def _serve(self, connection: socket.socket) -> None:
-        reader, writer = await asyncio.open_unix_connection(sock=connection)
-        try:
-            while True:
-                (size,) = HEADER.unpack(await reader.readexactly(HEADER.size))
-                if size > MAX_REQUEST:
-                    return
-                request = await reader.readexactly(size)
-                while self.answer is None:
-                    await self._answering.wait()
-                content = await self._answered(self.answer, request)
-                writer.write(HEADER.pack(len(content)) + content)
-                await writer.drain()
-        except (OSError, EOFError, ValueError):  # a program that ended, or sends something else
-            return
-        finally:
-            writer.transport.abort()
+    def forget(self, run: CommandRun) -> None:
+        """Drop a command once nothing of it runs or writes."""
 
-    async def _answered(self, answer: Answer, request: bytes) -> bytes:
-        task = asyncio.current_task()
-        assert task is not None
-        self._busy.add(task)
-        try:
-            return await answer(request)
-        finally:
-            self._busy.discard(task)
+
+class SessionWorkspace(Files, Protocol):
+    """The files of a session, and how they changed."""
+
+    async def changes(self, ignored: Callable[[str], bool]) -> Changes:
+        """Changes since the session opened, or was rebased."""
+
+    async def rebase(self) -> None:
+        """Make the present files the base of `changes`."""
 
 
 class LiveSession(WithFiles):
     """Implements `sandbox.contract.Session`, which documents each method."""
 
     def __init__(
-        self, link: AgentLink, workspace: HostWorkspace, renew: Callable[[], Awaitable[AgentLink]]
+        self, link: SessionLink, workspace: SessionWorkspace, renew: Callable[[], Awaitable[SessionLink]]
     ) -> None:
         """`renew` starts another agent on the same workspace, once this one is dead."""
         self._link, self._renew, self._renewing = link, renew, asyncio.Lock()
@@ -128,7 +72,7 @@ class LiveSession(WithFiles):
         self._clock: Clock | None = None
         self._module = ""
 
-    def _filing(self) -> nullcontext[HostWorkspace]:
+    def _filing(self) -> nullcontext[SessionWorkspace]:
         return nullcontext(self._workspace)
 
     async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
@@ -160,7 +104,7 @@ class LiveSession(WithFiles):
         return list(self._background)
 
     async def serve(
-        self, answer: "Answer | None", *, module: str = "tools", clock: Clock | None = None
+        self, answer: Answer | None, *, module: str = "tools", clock: Clock | None = None
     ) -> None:
         """Answer requests of programs, which import a module of this name."""
         self._clock = clock
@@ -177,12 +121,12 @@ class LiveSession(WithFiles):
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
         """Changes in the workspace since the session opened, or was rebased."""
         async with self._looking:
-            return await asyncio.to_thread(self._workspace.tree.changes, ignored or (lambda path: False))
+            return await self._workspace.changes(ignored or (lambda path: False))
 
     async def rebase(self) -> None:
         """Make the present workspace the base of `changes`."""
         async with self._looking:
-            await asyncio.to_thread(self._workspace.tree.rebase)
+            await self._workspace.rebase()
 
     async def end(self, run: CommandRun) -> None:
         """End a command and all processes it started: SIGTERM, after half a second SIGKILL."""
@@ -210,12 +154,10 @@ class LiveSession(WithFiles):
                 self._link = await self._renew()
                 if self._calls is not None:
                     await self._calls.close()
-                    self._calls = type(self._calls)(await self._link.listen(self._module), self._calls.answer)
+                    self._calls = CallServer(await self._link.listen(self._module), self._calls.answer)
         self._number += 1
-        heard = {"on_output": how["on_output"]} if "on_output" in how else {}
-        run = CommandRun(self.end, self.conclude, self._number, self._link.limits.output_bytes, **heard)
-        self._link.begin(run, program, how)
-        return run
+        endings = HowToEnd(self.end, self.conclude)
+        return await self._link.begin(self._number, program, how, endings)
 
     async def _finish(self, run: CommandRun, how: CommandOptions) -> CommandResult:
         try:

@@ -93,7 +93,7 @@ async def open_session(
             workspace = HostWorkspace(own)
             stack.callback(workspace.close)
             laid = await workspace.lay(files) if files else {}
-        await asyncio.to_thread(workspace.tree.rebase, laid)
+        await workspace.rebase(laid)
         session = LiveSession(link, workspace, renew)
         stack.push_async_callback(session.close)
         yield session

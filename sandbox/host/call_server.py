@@ -1,0 +1,174 @@
+"""Answer requests of a session's programs, over whatever connects them to the host."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from sandbox.errors import SandboxBroken
+from sandbox.inner.process.wire import HEADER
+
+Answer = Callable[[bytes], Awaitable[bytes]]
+"""Answers a request. ValueError: it is none, and its connection is closed."""
+MAX_REQUEST = 1 << 20
+"""Bytes."""
+_MOST_CONNECTIONS = 64
+"""At a time; further ones are closed."""
+_PROMPT, _PACE_S = 1_000, 0.005
+"""Connections of one answerer that are taken at once; and seconds between the others."""
+
+
+class Connection(Protocol):
+    """One connection of a program."""
+
+    async def exactly(self, size: int) -> bytes | None:
+        """The next bytes, None at the end. Raises OSError, SandboxBroken: it is cut off."""
+
+    async def send(self, content: bytes) -> None:
+        """Send everything. Raises OSError, SandboxBroken: it is cut off."""
+
+    def close(self) -> None:
+        """Cut it off."""
+
+
+class Listener(Protocol):
+    """What takes connections of programs."""
+
+    def begin(self, take: Callable[[Connection], None]) -> None:
+        """Give each connection to `take` from now on."""
+
+    def hurry(self) -> None:
+        """Take the next connections at once, however many came before."""
+
+    def close(self) -> None:
+        """Take none any more."""
+
+
+class CallServer:
+    """Serves each connection: one request after the other, each a u32 length and bytes."""
+
+    def __init__(self, listener: Listener, answer: Answer | None) -> None:
+        self._listener, self.answer = listener, answer
+        """Answers requests now; while there is None, they wait."""
+        self._answering = asyncio.Event()
+        self._answering.set()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._busy: set[asyncio.Task[None]] = set()
+        listener.begin(self._take)
+
+    async def answer_by(self, answer: Answer | None) -> None:
+        """Answer by this from now on, and cut off what is under way."""
+        self.answer = answer
+        self._listener.hurry()
+        (self._answering.set if answer is not None else self._answering.clear)()
+        await self._end(self._busy)
+
+    async def close(self) -> None:
+        """Close the listener and all connections."""
+        self._listener.close()
+        await self._end(self._connections)
+
+    async def _end(self, tasks: set[asyncio.Task[None]]) -> None:
+        ending = list(tasks)
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
+
+    def _take(self, connection: Connection) -> None:
+        if len(self._connections) >= _MOST_CONNECTIONS:
+            connection.close()
+            return
+        task = asyncio.create_task(self._serve(connection))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, connection: Connection) -> None:
+        try:
+            while (header := await connection.exactly(HEADER.size)) is not None:
+                (size,) = HEADER.unpack(header)
+                request = await connection.exactly(size) if size <= MAX_REQUEST else None
+                if request is None:
+                    return
+                while self.answer is None:
+                    await self._answering.wait()
+                content = await self._answered(self.answer, request)
+                await connection.send(HEADER.pack(len(content)) + content)
+        except (OSError, SandboxBroken, ValueError):  # a program that ended, or sends something else
+            return
+        finally:
+            connection.close()
+
+    async def _answered(self, answer: Answer, request: bytes) -> bytes:
+        task = asyncio.current_task()
+        assert task is not None
+        self._busy.add(task)
+        try:
+            return await answer(request)
+        finally:
+            self._busy.discard(task)
+
+
+class SocketConnection:
+    """A connection over a socket of this machine."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self._socket, self._loop = connection, asyncio.get_running_loop()
+        self._unread = bytearray()
+
+    async def exactly(self, size: int) -> bytes | None:
+        """The next bytes, None at the end."""
+        while len(self._unread) < size:
+            piece = await self._loop.sock_recv(self._socket, 1 << 16)
+            if not piece:
+                return None
+            self._unread += piece
+        content = bytes(self._unread[:size])
+        del self._unread[:size]
+        return content
+
+    async def send(self, content: bytes) -> None:
+        """Send everything."""
+        await self._loop.sock_sendall(self._socket, content)
+
+    def close(self) -> None:
+        """Cut it off."""
+        self._socket.close()
+
+
+class SocketListener:
+    """Takes connections on a socket of this machine; very many of them one by one."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._loop, self._socket = asyncio.get_running_loop(), socket.socket(fileno=descriptor)
+        self._socket.setblocking(False)
+        self._taken = 0
+        self._pacing: asyncio.TimerHandle | None = None
+
+    def begin(self, take: Callable[[Connection], None]) -> None:
+        """Give each connection to `take` from now on."""
+        self._take = take
+        self._loop.add_reader(self._socket, self._accept)
+
+    def hurry(self) -> None:
+        """Take the next connections at once."""
+        self._taken = 0
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self._pacing is not None:
+            self._pacing.cancel()
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._socket.accept()
+        except OSError:  # it was closed meanwhile
+            return
+        self._taken += 1
+        self._take(SocketConnection(connection))
+        if self._taken > _PROMPT:
+            self._loop.remove_reader(self._socket)
+            self._pacing = self._loop.call_later(_PACE_S, self._loop.add_reader, self._socket, self._accept)
