@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import difflib
 import functools
+import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
@@ -16,14 +17,15 @@ from sandbox.errors import BackendMissing, PolicyUnmet
 from sandbox.files.workspace_files import WorkspaceFiles
 from sandbox.policy import Policy
 from sandbox.program import Program
+from sandbox.supervisor.surroundings import is_container
 
 P = ParamSpec("P")
 T = TypeVar("T")
 GROUP = "sandbox.backends"
 STEPS = ("bubblewrap", "docker")
 """Backends that `auto` tries, in order."""
-BY_NAME_ONLY = frozenset({"restricted", "unsafe-host"})
-"""Backends that `auto` never tries, as they lack guarantees."""
+INSIDE = "container"
+"""The backend that `auto` tries last, and only where a container is around this process."""
 
 Opener = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
@@ -34,7 +36,8 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
 
     Args:
         policy: what its programs may use; the default is for untrusted code.
-        backend: the name of an installed backend, or `auto`: bubblewrap, else Docker.
+        backend: the name of an installed backend, or `auto`: bubblewrap, else Docker, else, inside a
+            container, `container`.
 
     Raises:
         BackendMissing: no backend works on this machine; the message names the command that helps.
@@ -191,11 +194,17 @@ def find_backend(name: str) -> Opener:
     """Return the function that opens a backend. Raises ValueError, with similar names, if there is none."""
     installed = _installed()
     if name == "auto":
-        return functools.partial(open_first, steps=[(step, _load(installed[step])) for step in STEPS])
+        steps = [(step, _load(installed[step])) for step in automatic_steps() if step in installed]
+        return functools.partial(open_first, steps=steps)
     if name not in installed:
         similar = difflib.get_close_matches(name, ["auto", *installed]) or ["auto", *sorted(installed)]
         raise ValueError(f"There is no sandbox backend {name!r}. Did you mean {' or '.join(similar)}?")
     return _load(installed[name])
+
+
+def automatic_steps() -> tuple[str, ...]:
+    """Names of the backends that `auto` tries, in order."""
+    return (*STEPS, INSIDE) if is_container(os.environ) else STEPS
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -122,6 +122,10 @@ def session_policy(**overrides: object) -> Policy:
     return Policy.model_validate({**defaults, **overrides})
 
 
+OTHER_SANDBOXES = "other sandboxes"
+"""The guarantee that a program can't reach those of another sandbox. Only backends that lack it name it."""
+
+
 class Capability(Value):
     """One guarantee and the mechanism that enforces it here, or None if there is none."""
 
@@ -136,3 +140,8 @@ class Capability(Value):
         if self.mechanism is None:
             return "none"
         return "sampled" if self.sampled else "enforced"
+
+
+def keeps_apart(capabilities: Iterable[Capability]) -> bool:
+    """Whether programs can't reach those of another sandbox; otherwise a verdict is at most `inside`."""
+    return all(each.guarantee != OTHER_SANDBOXES or each.mechanism for each in capabilities)

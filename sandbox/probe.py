@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 from sandbox.errors import BackendMissing, SandboxError
-from sandbox.open import BY_NAME_ONLY, GROUP, find_backend
+from sandbox.open import GROUP, automatic_steps, find_backend
 from sandbox.policy import Capability, Policy
 from sandbox.program import PythonCode
 
@@ -26,7 +26,7 @@ class BackendReport:
     @property
     def automatic(self) -> bool:
         """Whether `auto` may choose it."""
-        return self.name not in BY_NAME_ONLY
+        return self.name in automatic_steps()
 
 
 async def probe_backends(policy: Policy | None = None) -> list[BackendReport]:

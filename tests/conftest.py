@@ -1,7 +1,7 @@
 """Fixtures that hand out nouns: an open sandbox, for the test that asks for one."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -24,6 +24,14 @@ os.environ["VIRTUAL_ENV"] = str(only_pytest().parent.parent)
 def pytest_xdist_auto_num_workers() -> int:
     """Two a processor: tests wait two thirds of their time, for deadlines and for what starts."""
     return 2 * len(os.sched_getaffinity(0))
+
+
+@pytest.fixture(scope="session")
+def allowed_host() -> Iterator[None]:
+    """Permit the backend `container` on a machine that isn't one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CODER_UNSAFE_HOST", "1")
+        yield
 
 
 @pytest.fixture

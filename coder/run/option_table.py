@@ -126,7 +126,7 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
     "Sandbox": {
         "sandbox": Option(
             Text,
-            "auto|bubblewrap|docker, or the weaker restricted|unsafe-host.",
+            "auto|bubblewrap|docker|container.",
             "NAME",
             default="auto",
             common=True,

@@ -42,8 +42,8 @@ from coder.store.run_list import resolve
 from sandbox import SandboxError
 
 T = TypeVar("T")
-_WEAK_BACKENDS = ("restricted", "unsafe-host")
-"""Backends that are only used if named."""
+_WEAK_BACKEND = "container"
+"""The backend with the fewest guarantees."""
 _DISK_MB = 256
 """Disk of one program, as in `coder run`."""
 
@@ -179,7 +179,7 @@ class Runs:
         alone.
         """
         backend = state.settings.sandbox
-        if backend in _WEAK_BACKENDS and backend != load().config.settings().sandbox:
+        if backend == _WEAK_BACKEND and backend != load().config.settings().sandbox:
             return False
         return self.client is None or state.settings.served is not None or state.settings.client is not None
 

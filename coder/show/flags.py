@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -92,9 +93,8 @@ def given_flags(context: typer.Context) -> dict[str, object]:
     return {key: context.params[key] for key in KEYS if key in context.params}
 
 
-_RESTRICTED_WARNING = (
-    "restricted keeps less than other sandboxes; "
-    f"{own_command()} sandbox doctor --backend restricted says what"
+_CONTAINER_WARNING = (
+    f"container keeps less than other sandboxes; {own_command()} sandbox doctor --backend container says what"
 )
 
 
@@ -109,13 +109,13 @@ def check_backend(name: str, flags: Mapping[str, object]) -> None:
     for key in ("image", "runtime"):
         if flags.get(key) is not None and name != "docker":
             raise UsageError(f"--{key} is Docker's, and programs run in {name}. Add: --sandbox docker")
-    if name == "unsafe-host":
-        from sandbox.backends.unsafe_host import WARNING, UnsafeHostWarning
+    if name == "container":
+        from sandbox.backends.container import WARNING, BareHostWarning
+        from sandbox.supervisor.surroundings import is_container
 
-        warnings.simplefilter("ignore", UnsafeHostWarning)  # printed below in our own words
-        print(f"warning: {WARNING}", file=sys.stderr)
-    elif name == "restricted":
-        print(f"warning: {_RESTRICTED_WARNING}", file=sys.stderr)
+        warnings.simplefilter("ignore", BareHostWarning)  # printed below in our own words
+        said = _CONTAINER_WARNING if is_container(os.environ) else WARNING
+        print(f"warning: {said}", file=sys.stderr)
 
 
 def takes(*flags: str | Callable[..., None]) -> Callable[[Callable[..., None]], Callable[..., None]]:

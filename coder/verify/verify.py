@@ -1,7 +1,8 @@
 """Verify the code of a run: the strongest check first, and all given checks must pass.
 
 Test files, checks and examples are decided in the checker's sandbox, on values that cross by `sandbox.call`.
-A test command shares its process with the code under test, so its strength is `inside`.
+A test command shares its process with the code under test, so its strength is `inside`. So is every strength
+where candidate and checker share one container.
 """
 
 import ast
@@ -12,9 +13,19 @@ from coder.run.examples import find_examples
 from coder.run.message import CheckLine, Outcome, Verified
 from coder.run.state import State
 from coder.source.python_names import parse_source
-from coder.verify.finding import NOTHING_RAN, Finding, cause_of, feedback, gist, lines_of, shorten
+from coder.verify.finding import (
+    NOTHING_RAN,
+    Finding,
+    cause_of,
+    feedback,
+    gist,
+    limit_strength,
+    lines_of,
+    shorten,
+)
 from coder.verify.verification import Verification
 from sandbox import Assertion, Check, Command, Result, TestFile
+from sandbox.policy import keeps_apart
 
 _OUTPUT_CHARACTERS = 4000
 _NEEDS_INPUT = "EOFError: EOF when reading a line"
@@ -26,6 +37,8 @@ async def verify(verification: Verification, files: Mapping[str, bytes]) -> tupl
     start_time = time.monotonic()
     state, target = verification.state, verification.target
     findings = await _findings(verification, files)
+    if not keeps_apart((await verification.bench.candidate()).capabilities()):
+        findings = [limit_strength(finding) for finding in findings]
     lines = tuple(line for finding in findings for line in finding.lines)
     failed_finding = next((finding for finding in findings if not finding.passed), None)
     deciding_findings = [finding for finding in findings if finding.verified != "none"] or findings

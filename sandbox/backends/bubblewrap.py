@@ -147,7 +147,6 @@ def _build(
         capabilities,
         environment(server.interpreter, told | policy.environment, policy.on_path),
         without,
-        sessions=True,
         network=network,
     )
     if not server.folder:

@@ -22,7 +22,6 @@ from sandbox.host.piped_run import PipedRun
 from sandbox.inner.process.wire import MAX_MESSAGE, receive_with_fds, send_with_fds
 from sandbox.program import Command, Program
 from sandbox.result import KilledBy, StillRunning
-from sandbox.supervisor.shipped import INNER_INSIDE
 
 LONGEST_WORD = (128 << 10) - 1
 """Bytes of one argument of a new program."""
@@ -101,9 +100,8 @@ class AgentLink:
 
     async def listen(self, module: str) -> SocketListener:
         """Listen on a socket in the session, beside a module of this name."""
-        source = f"{INNER_INSIDE}/process/tools_module.py"
         with suppress(OSError):
-            self._send(0, {"do": "listen", "module": module, "source": source}, [])
+            self._send(0, {"do": "listen", "module": module}, [])
         await asyncio.wait({self._listener}, timeout=_PATIENCE_S)
         if not self._listener.done() or self._listener.cancelled():
             raise SandboxBroken("The session gave no socket for its tools.")
@@ -191,6 +189,7 @@ class AgentLink:
             for descriptor in descriptors:
                 os.close(descriptor)
         elif "pid" in frame:
+            run.log = frame["log"]
             run.log_to(descriptors)
             run.has_started(frame["pid"])
         elif "failed" in frame:

@@ -1,12 +1,14 @@
 """Answer requests of a session's programs, over whatever connects them to the host."""
 
 import asyncio
+import os
 import socket
+import stat
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from sandbox.errors import SandboxBroken
-from sandbox.inner.process.wire import HEADER
+from sandbox.inner.process.wire import HEADER, MOST, receive_with_fds
 
 Answer = Callable[[bytes], Awaitable[bytes]]
 """Answers a request. ValueError: it is none, and its connection is closed."""
@@ -163,12 +165,35 @@ class SocketListener:
         self._socket.close()
 
     def _accept(self) -> None:
-        try:
-            connection, _ = self._socket.accept()
-        except OSError:  # it was closed meanwhile
+        connection = self._next()
+        if connection is None:
             return
         self._taken += 1
         self._take(SocketConnection(connection))
         if self._taken > _PROMPT:
             self._loop.remove_reader(self._socket)
             self._pacing = self._loop.call_later(_PACE_S, self._loop.add_reader, self._socket, self._accept)
+
+    def _next(self) -> socket.socket | None:
+        """A connection of a program: to the socket, or sent over a pair where programs can't connect."""
+        try:
+            if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                return self._socket.accept()[0]
+            message, sent = receive_with_fds(self._socket, 1, MOST)
+        except OSError:  # it was closed meanwhile
+            return None
+        if not message:
+            self._loop.remove_reader(self._socket)  # the session is over
+        kept = next((one for one in sent if _is_stream(one)), None)
+        for descriptor in sent:
+            if descriptor != kept:
+                os.close(descriptor)
+        return None if kept is None else socket.socket(fileno=kept)
+
+
+def _is_stream(descriptor: int) -> bool:
+    """Whether a program has sent a connection, not something else."""
+    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+        return False
+    with socket.socket(fileno=os.dup(descriptor)) as found:
+        return (found.family, found.type) == (socket.AF_UNIX, socket.SOCK_STREAM)

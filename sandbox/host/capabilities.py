@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 from sandbox.errors import PolicyUnmet
 from sandbox.host.disk_watch import DiskBounds
-from sandbox.policy import Capability, Policy
+from sandbox.policy import OTHER_SANDBOXES, Capability, Policy
 
 if TYPE_CHECKING:
     from sandbox.host.server import Server
     from sandbox.network.proxy import Network
 
 _DEVICES = ", devices mounted read-only"
+_CLOSES_FILES = 3
+"""The first ABI of Landlock that stops a program from emptying the files of its own user."""
+_SCOPES = 6
+"""The first ABI that keeps a program from signalling others of its uid."""
 LAYER_FROM = 5_000
 """Number of files; walking them takes 25 ms."""
 
@@ -35,8 +39,6 @@ class Build:
     """Each run has its own namespaces."""
     on_disk: bool = False
     """Workspaces are folders of the machine: a fresh one is emptied at its end."""
-    sessions: bool = False
-    """A run has its own pid 1, which can be a session's agent."""
     network: "Network | None" = None
     """Hosts that programs may reach; None for none."""
     layer_from: int | None = None
@@ -113,6 +115,40 @@ def capabilities_of(
     if policy.cpus is not None:
         kept |= with_processors(counted=server.counts_processors)
     return as_capabilities(kept, sampled)
+
+
+def kept_in_container(server: "Server", *, filtered: bool) -> dict[str, str | None]:
+    """The mechanisms of the container backend; `filtered`: seccomp works, so that there are no sockets."""
+    cgroup = f"cgroup v{server.groups.version}" if server.groups else None
+    landlock = f"Landlock (ABI {server.landlock})"
+    own_uid, scoped = server.uid != os.geteuid(), server.landlock >= _SCOPES
+    parted = f"signals: {landlock}" if scoped else "signals: a uid of the sandbox's own" if own_uid else None
+    sampled = "RLIMIT_DATA per process, the total sampled every 20 ms" if filtered else None
+    limited = f"RLIMIT_NPROC per uid{f' and {cgroup}' if cgroup else ''}" if server.uid else cgroup
+    ends = "each run's reaper, as a subreaper, ends every descendant; a keeper ends all with its owner"
+    apart = "no capabilities, no_new_privs, a uid of its own" if own_uid else "no_new_privs"
+    return {
+        "memory": cgroup or sampled,
+        "processes": limited,
+        "cpu time": "RLIMIT_CPU per process, and the wall time of the run",
+        "wall time": "the host has the run's reaper end it",
+        "output": "the host reads a bounded part and ends a flood",
+        "disk": "RLIMIT_FSIZE per file, the sandbox's total sampled every 50 ms",
+        "files": "sampled every 50 ms",
+        "network": "seccomp: no sockets but pairs" if filtered else None,
+        "host files": f"{landlock}: content and folders; that a file is there can be seen"
+        if server.landlock >= _CLOSES_FILES
+        else None,
+        "modes and times of host files": "a uid of the sandbox's own" if own_uid else None,
+        "environment": "empty environment at the start of each run",
+        "other processes": parted,
+        "names of other processes": None,
+        "other runs": f"signals: {landlock}; one workspace" if scoped else None,
+        OTHER_SANDBOXES: None,
+        "nothing left": f"{ends}, and each process of its uid" if own_uid else ends if scoped else None,
+        "privileges": apart if server.uid else None,
+        "system calls": "seccomp allow-list" if filtered else None,
+    }
 
 
 def with_processors(*, counted: bool) -> dict[str, str | None]:

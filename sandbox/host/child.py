@@ -29,6 +29,8 @@ _MOST = 2
 CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
 """Advice where descriptors can't be sent."""
 _AGAIN_S = 0.1
+_STOPPED_S = 5.0
+"""Seconds for a reaper to end its run."""
 
 
 def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
@@ -134,6 +136,15 @@ class Child:
             by = signal.SIGKILL if outright and self._namespaces else signal.SIGTERM
             with suppress(ProcessLookupError):  # dead already
                 signal.pidfd_send_signal(self._pidfd, by)
+                if not self._namespaces:  # programs of its uid may have stopped the reaper
+                    signal.pidfd_send_signal(self._pidfd, signal.SIGCONT)
+                    self._loop.call_later(_STOPPED_S, self._kill_reaper)
+
+    def _kill_reaper(self) -> None:
+        """Kill a reaper that doesn't end; the starter then ends what it leaves."""
+        if self._pidfd is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def memory_kills(self) -> int:
         """Number of processes of the run that the kernel killed for lack of memory."""

@@ -97,7 +97,7 @@ def _help(kernel: Path) -> tuple[str, str]:
     if _number(kernel / MOST) == 0:
         return "Allow them with", f"sudo sysctl {_switch(MOST)}=15000"
     return (
-        "In a container that is as it is, --sandbox restricted works, and keeps less; "
+        "In a container that is as it is, --sandbox container works, and keeps less; "
         "one of your own, start it with",
         f"{_CONTAINER_OF_ROOT if os.geteuid() == 0 else ''}{_CONTAINER}",
     )

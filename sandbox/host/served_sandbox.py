@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 
 from sandbox.contract import OnOutput, Running, Session
-from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.errors import SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.files.workspace_files import WithFiles
 from sandbox.host.capabilities import Build
@@ -134,13 +134,9 @@ class ServedSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Implements `Sandbox.session`. Raises ValueError; BackendMissing: the backend has no sessions."""
+        """Implements `Sandbox.session`. Raises ValueError: files without fresh."""
         from sandbox.host.session_opening import SessionPlace, open_session, put_layer
 
-        if not self._build.sessions:
-            raise BackendMissing(
-                f"The sandbox backend {self.backend!r} has no sessions. Open the sandbox with bubblewrap."
-            )
         if files and not fresh:
             raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
         least = self._build.layer_from
@@ -152,6 +148,7 @@ class ServedSandbox(WithFiles):
             bounds=self._build.fresh_disk if fresh else self._build.disk,
             sampled="memory" not in self._without,
             lasting=None if fresh else self._workspace,
+            on_disk=self._build.on_disk,
             put_layer=partial(put_layer, self._server, self._pool, self._policy, least) if least else None,
         )
         return open_session(place, environment or {}, files or {})

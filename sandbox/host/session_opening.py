@@ -68,6 +68,8 @@ class SessionPlace:
     """Whether to sample memory that no cgroup counts; False in tests only."""
     lasting: HostWorkspace | None
     """The workspace shared by runs; None for a separate one."""
+    on_disk: bool = False
+    """Whether a separate one is a folder of the machine, to empty at the end."""
     put_layer: PutLayer | None = None
 
 
@@ -76,7 +78,7 @@ async def open_session(
     place: SessionPlace, environment: Mapping[str, str], files: Mapping[str, bytes]
 ) -> AsyncIterator[LiveSession]:
     """Open a session while the block lasts; afterwards all its processes are dead. Raises SandboxBroken."""
-    async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as later, AsyncExitStack() as stack:
 
         async def renew() -> AgentLink:
             if place.lasting is None:
@@ -91,7 +93,9 @@ async def open_session(
         if workspace is None:
             own = place.workspace_at(child.take_workspace())
             workspace = HostWorkspace(own)
-            stack.callback(workspace.close)
+            later.callback(workspace.close)
+            if place.on_disk:
+                later.push_async_callback(workspace.remove, ".")
             laid = await workspace.lay(files) if files else {}
         await workspace.rebase(laid)
         session = LiveSession(link, workspace, renew)

@@ -15,7 +15,12 @@ import socket
 from typing import Any
 
 from sandbox.inner.process import wire
-from sandbox.inner.process.descendants import child_exit_descriptor, count_descendants, end_descendants
+from sandbox.inner.process.descendants import (
+    child_exit_descriptor,
+    count_descendants,
+    end_all_of,
+    end_descendants,
+)
 from sandbox.inner.walls import landlock
 from sandbox.supervisor.launch import begin, remove_group, step_down
 from sandbox.supervisor.run_folders import Folders
@@ -66,6 +71,8 @@ class Starter:
     def end(self) -> None:
         """End every child and remove every folder."""
         end_descendants()
+        if self._given["bwrap"] is None and not self.folders.are_ours:
+            end_all_of(self._uid)
         self.folders.end([*self._children.values(), *self._finished])
 
     def _become(self, request: "dict[str, Any]", descriptors: list[int], folder: str) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 from sandbox import Command, Policy, PythonCode, Sandbox
 from sandbox.backends.bubblewrap import Walls, open_bubblewrap
-from sandbox.backends.restricted import open_restricted
+from sandbox.backends.container import open_in_container
 from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE
 from tests.system_python import SYSTEM_PYTHON
@@ -127,8 +127,8 @@ def _open() -> tuple[Sandbox, AbstractAsyncContextManager[Sandbox]]:
     opening: AbstractAsyncContextManager[Sandbox]
     if os.environ.get("SANDBOX_BACKEND") == "docker":
         opening = open_docker(Policy(image=IMAGE, wall_s=_WALL_S), without=_WITHOUT)
-    elif os.environ.get("SANDBOX_BACKEND") == "restricted":
-        opening = open_restricted(Policy(python=SYSTEM_PYTHON, wall_s=_WALL_S), without=_WITHOUT)
+    elif os.environ.get("SANDBOX_BACKEND") == "container":
+        opening = open_in_container(Policy(python=SYSTEM_PYTHON, wall_s=_WALL_S), without=_WITHOUT)
     else:
         opening = open_bubblewrap(Policy(wall_s=_WALL_S), without=_WITHOUT, walls=_WALLS)
     return _wait(opening.__aenter__()), opening

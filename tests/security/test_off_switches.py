@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import Command, Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.backends.restricted import open_restricted
+from sandbox.backends.container import open_in_container
 from sandbox.host.capabilities import Build
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import start_server
@@ -65,7 +65,7 @@ async def test_no_new_privs_keeps_a_program_from_the_rights_of_a_files_owner(set
     found = []
     others = {"landlock", "seccomp"}  # the kernel wants no_new_privs for them
     for without in (frozenset(others), frozenset({*others, "no_new_privs"})):
-        async with open_restricted(Policy(python=SYSTEM_PYTHON), without=without) as box:
+        async with open_in_container(Policy(python=SYSTEM_PYTHON), without=without) as box:
             result = await box.run(Command(argv=(str(setuid_id), "-u")))
             found.append(result.stdout.strip() == "0")
 

@@ -82,9 +82,9 @@ async def test_sessions_in_containers_contain_every_probe_and_merge_both_streams
     assert {name for name, _ in escaped(judged)} == {"stdout-stderr-split", "exit-str"}
 
 
-def test_restricted_contains_every_attack_and_lacks_the_loopback_interface() -> None:
+def test_container_contains_every_attack_and_lacks_the_loopback_interface() -> None:
     # TMPDIR: where its workspaces are; some probes make many files
-    judged = attack("fresh", SANDBOX_BACKEND="restricted", TMPDIR="/dev/shm")
+    judged = attack("fresh", SANDBOX_BACKEND="container", TMPDIR="/dev/shm")
 
     assert [name for name, _ in escaped(judged)] == ["ctl-asyncio-loopback"]
 

@@ -15,6 +15,8 @@ from sandbox.inner.walls.inner_walls import Rlimits, Walls, bound_descriptors, t
 from sandbox.inner.walls.landlock import Filter, filter_file
 from sandbox.inner.walls.sites import Site
 
+_USUAL_PLACES = wire.Places()
+
 
 def walls_of(asked: dict[str, Any], *, sockets: bool = True) -> Walls:
     """Make the walls that the host asked for; `sockets`: a network namespace contains them."""
@@ -62,18 +64,28 @@ def run_program(
 
 
 def run_agent(
-    walls: Walls, status: int, work: socket.socket, own: Callable[[], list[int]], confine: Callable[[], None]
+    walls: Walls,
+    status: int | None,
+    work: socket.socket,
+    own: Callable[[], list[int]],
+    confine: Callable[[], None],
+    *,
+    places: wire.Places = _USUAL_PLACES,
 ) -> int:
-    """Run the session's agent as pid 1, within the walls that its commands inherit."""
+    """Run the session's agent, within the walls that its commands inherit.
+
+    It is pid 1 and reports itself; without a pid namespace its parent is a reaper, and `status` None.
+    """
     agent = importlib.import_module("sandbox.inner.process.agent")
-    score = agent.prepare(status, work.fileno())
+    score = agent.prepare(work.fileno(), *([status] if status is not None else []))
     confine()
-    os.write(status, wire.READY)
+    if status is not None:
+        os.write(status, wire.READY)
     if not _is_admitted(walls, work, own()):
         return 0
     received = wire.receive_job(work)
     work.close()
-    code: int = agent.main(walls, received, score)
+    code: int = agent.main(walls, received, score, places, is_first=status is not None)
     return code
 
 

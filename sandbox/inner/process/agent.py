@@ -1,14 +1,18 @@
-"""pid 1 of a session: start commands, collect their status, reap orphans, and end commands.
+"""The agent of a session: start commands, collect their status, reap orphans, and end commands.
 
-Commands inherit its walls; none can read, stop or kill it. Only the agent has the channel, a SEQPACKET socket
-of bounded messages. Each command writes to a pipe of the host's. Standard library only, Python 3.8 or later.
+Commands inherit its walls. As pid 1 it can't be read, stopped or killed by them; without a pid namespace
+it is a subreaper that they can kill, but not read: then its reaper ends the session. Only the agent has the
+channel, a SEQPACKET socket of bounded messages. Each command writes to a pipe of the host's. Standard library
+only, Python 3.8 or later.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -17,15 +21,23 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.inner.process import wire
-from sandbox.inner.process.descendants import child_exit_descriptor
+from sandbox.inner.process.descendants import (
+    below,
+    child_exit_descriptor,
+    pids,
+    processes_of,
+    threads_of,
+)
 from sandbox.inner.process.execute import NOT_EXECUTABLE, NOT_FOUND
 from sandbox.inner.process.family import Family
 from sandbox.inner.process.session_environment import find_program, prepare_environment
-from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, lower_of
-from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, prctl
+from sandbox.inner.walls.inner_walls import Walls, lower, lower_of
+from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, PR_SET_NAME, checked, prctl
 
 _FIRST_TO_DIE = 900
 """oom_score_adj of commands: the kernel kills the largest one, not the agent."""
+_NAME = ctypes.addressof(_name := ctypes.create_string_buffer(b"agent"))
+"""So that a command `killall python3` doesn't mean this process."""
 _NAMED = 20
 """Maximum processes reported as still running."""
 
@@ -41,18 +53,34 @@ def prepare(*kept: int) -> int:
     return os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
 
 
-def main(walls: Walls, received: tuple[dict[str, Any], list[int]] | None, score: int) -> int:
-    """Serve the host until it closes the channel. `received` is None if the host discarded the session."""
+def main(
+    walls: Walls,
+    received: tuple[dict[str, Any], list[int]] | None,
+    score: int,
+    places: wire.Places,
+    *,
+    is_first: bool,
+) -> int:
+    """Serve the host until it closes the channel.
+
+    Args:
+        received: None if the host discarded the session.
+        is_first: whether this process is pid 1 of a namespace.
+    """
     if received is None:
         return 0
     job, (channel,) = received
     if "dumpable" not in walls.without:
         checked(prctl(PR_SET_DUMPABLE, 0), "make the agent unreadable to commands")
+    checked(prctl(PR_SET_NAME, _NAME), "name the agent")
     os.umask(0o022)
     os.chdir("/")
-    os.makedirs(wire.OUTPUT, 0o755)
-    prepare_environment(walls, job["environment"])
-    agent = Agent(walls, job, socket.socket(fileno=channel), score)
+    os.makedirs(places.output, 0o755)
+    if places.home != wire.HOME:
+        job["environment"].update(HOME=places.home, TMPDIR=places.temporary, GIT_CONFIG_NOSYSTEM="1")
+    prepare_environment(walls, job["environment"], places)
+    kind = Agent if is_first else AgentAlone
+    agent = kind(walls, job, socket.socket(fileno=channel), score, places)
     while agent.serve():
         continue
     return 0
@@ -70,12 +98,15 @@ class CannotStart(Exception):
 class Agent:
     """The commands of one session, by number."""
 
-    def __init__(self, walls: Walls, job: dict[str, Any], channel: socket.socket, score: int) -> None:
+    def __init__(
+        self, walls: Walls, job: dict[str, Any], channel: socket.socket, score: int, places: wire.Places
+    ) -> None:
         self._walls, self._job, self._channel, self._score = walls, job, channel, score
+        self._places = places
         self._usual_score = os.read(score, 16).strip()
         self._commands: dict[int, int] = {}
         """Number of each command whose main process lives, by pid."""
-        self._family = Family()
+        self._family = Family(self._processes)
         self._woken = child_exit_descriptor()
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # pid 1 gets it only from outside
 
@@ -96,7 +127,7 @@ class Agent:
             self._start(number, request, descriptors)
             return True
         if request["do"] == "listen":
-            self._listen(request["module"], request["source"])
+            self._listen(request["module"])
             return True
         if request["do"] == "shed":
             self._family.kill_largest()
@@ -108,20 +139,32 @@ class Agent:
             self._say({"number": number, "answer": self._family.named(number, _NAMED)})
         return True
 
-    def _listen(self, module: str, source: str) -> None:
+    def _processes(self) -> list[int]:
+        """All processes of the session but this one."""
+        return [pid for pid in pids() if pid != 1]
+
+    def _listen(self, module: str) -> None:
         """Give the host a socket that commands connect to, and them a module that does."""
-        with socket.socket(socket.AF_UNIX) as listener:
-            try:
-                os.mkdir(wire.TOOLS, 0o755)
-                os.symlink(source, f"{wire.TOOLS}/{module}.py")
-                listener.bind(f"{wire.TOOLS}/socket")
-                listener.listen()
-            except OSError:  # commands have filled the disk, or put something in its place
-                self._say({"listens": False})
-                return
-            usual = self._job["environment"].get("PYTHONPATH", "")
-            self._job["environment"]["PYTHONPATH"] = f"{usual}:{wire.TOOLS}".lstrip(":")
+        place = self._places.tools
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools_module.py")
+        try:
+            os.mkdir(place, 0o755)
+            os.symlink(source, f"{place}/{module}.py")
+            listener = self._listener(f"{place}/socket")
+        except OSError:  # commands have filled the disk, or put something in its place
+            self._say({"listens": False})
+            return
+        usual = self._job["environment"].get("PYTHONPATH", "")
+        self._job["environment"]["PYTHONPATH"] = f"{usual}:{place}".lstrip(":")
+        with listener:
             self._say({"listens": True}, [listener.fileno()])
+
+    def _listener(self, path: str) -> socket.socket:
+        """A socket on which the host gets connections of commands. Raises OSError."""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen()
+        return listener
 
     def _start(self, number: int, request: dict[str, Any], descriptors: list[int]) -> None:
         try:
@@ -132,7 +175,8 @@ class Agent:
             self._commands[pid] = number
             self._family.add(number, pid)
             log = self._open_log(number)
-            self._say({"number": number, "pid": pid}, log)
+            path = f"{self._places.output}/{number}"
+            self._say({"number": number, "pid": pid, "log": path}, log)
             for descriptor in log:
                 os.close(descriptor)
         for descriptor in descriptors:
@@ -145,7 +189,7 @@ class Agent:
         """
         try:
             environment = {**self._job["environment"], **request["environment"]}
-            argv, path = _enter(request, environment.get("PATH", os.defpath))
+            argv, path = _enter(request, environment.get("PATH", os.defpath), self._places.workspace)
             self._set_score(b"%d" % _FIRST_TO_DIE)
             started = subprocess.Popen(
                 argv,
@@ -155,6 +199,7 @@ class Agent:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                **self._more(request["cpu_s"]),
             )
         except (OSError, ValueError) as error:
             raise CannotStart(NOT_EXECUTABLE, f"{path}: {getattr(error, 'strerror', error)}") from error
@@ -162,9 +207,15 @@ class Agent:
             self._set_score(self._usual_score)
             os.chdir("/")
         started.returncode = 0  # we wait for it ourselves
-        pid = started.pid
-        lower_of(pid, self._walls, self._job["processes"], request["cpu_s"])
-        return pid
+        self._limit(started.pid, request["cpu_s"])
+        return started.pid
+
+    def _more(self, cpu_s: int | None) -> dict[str, Any]:
+        """Further arguments of Popen."""
+        return {}
+
+    def _limit(self, pid: int, cpu_s: int | None) -> None:
+        lower_of(pid, self._walls, self._job["processes"], cpu_s)
 
     def _set_score(self, score: bytes) -> None:
         with suppress(OSError):  # it is higher already
@@ -174,7 +225,7 @@ class Agent:
         """Create a file to which the host writes the output; none if the disk is full."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            return [os.open(f"{wire.OUTPUT}/{number}", flags, 0o644)]
+            return [os.open(f"{self._places.output}/{number}", flags, 0o644)]
         except OSError:
             return []
 
@@ -202,12 +253,47 @@ class Agent:
             self._say(message)  # commands have too many descriptors in flight
 
 
-def _enter(request: dict[str, Any], path: str) -> tuple[list[str], str]:
+class AgentAlone(Agent):
+    """An agent without namespaces: the kernel counts other processes too, and there are no sockets but pairs.
+
+    Commands inherit one end of a pair, through which they send the host an end of their own connections.
+    """
+
+    _calls: socket.socket | None = None
+
+    def _processes(self) -> list[int]:
+        return below(os.getpid())
+
+    def _listener(self, path: str) -> socket.socket:
+        ours, self._calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._job["environment"][wire.CALLS] = str(self._calls.fileno())
+        return ours
+
+    def _more(self, cpu_s: int | None) -> dict[str, Any]:
+        others = processes_of(os.getuid()) - sum(map(threads_of, self._processes()))
+        processes = self._job["processes"] + others
+
+        def limit() -> None:
+            if "processes" not in self._walls.without:
+                lower(resource.RLIMIT_NPROC, processes)
+            if cpu_s is not None and "cpu" not in self._walls.without:
+                lower(resource.RLIMIT_CPU, cpu_s, grace=1)
+
+        return {
+            "preexec_fn": limit,  # no process sets the limits of another one here
+            "pass_fds": [self._calls.fileno()] if self._calls is not None else [],
+        }
+
+    def _limit(self, pid: int, cpu_s: int | None) -> None:
+        """The command has done it."""
+
+
+def _enter(request: dict[str, Any], path: str, workspace: str) -> tuple[list[str], str]:
     """Change to a command's folder; return its words and program path. Raises CannotStart if missing."""
     try:
-        if not os.access(WORKSPACE, os.X_OK):  # a command closed it; commands that follow could not start
-            os.chmod(WORKSPACE, 0o700)
-        os.chdir(os.path.join(WORKSPACE, request["cwd"]))
+        if not os.access(workspace, os.X_OK):  # a command closed it; commands that follow could not start
+            os.chmod(workspace, 0o700)
+        os.chdir(os.path.join(workspace, request["cwd"]))
     except (OSError, ValueError) as error:
         raise CannotStart(1, f"cd: {request['cwd']}: {getattr(error, 'strerror', error)}") from error
     if request["script"] is not None:

@@ -54,6 +54,18 @@ def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
                 _reap(pid)
 
 
+def end_all_of(uid: int) -> None:
+    """Kill every process of a uid that nothing else on this machine has."""
+
+    def look() -> dict[int, str]:
+        own = [pid for pid in pids() if status_of(pid).get("Uid", "").split()[:1] == [str(uid)]]
+        return {pid: state_of(pid) for pid in own}
+
+    stop_all(look)
+    for pid in look():
+        send(pid, signal.SIGKILL)
+
+
 def count_descendants() -> int:
     """Number of descendant processes and threads: a process limit counts both."""
     return sum(map(threads_of, below(os.getpid())))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable, Iterable
 
-from sandbox.inner.process.descendants import fields_of, pids, resident_pages, send, stop_all
+from sandbox.inner.process.descendants import fields_of, resident_pages, send, stop_all
 
 _PATIENCE_S = 0.3
 _MOMENT_S = 0.001
@@ -20,7 +21,9 @@ _LONGEST = 200
 class Family:
     """Processes by command, as seen by the parent of all orphans."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[], Iterable[int]]) -> None:
+        """`look` gives the pids of all processes of the session."""
+        self._pids = look
         self._leaders: dict[int, int] = {}
         """Command numbers by the id of their process session."""
         self._known: dict[tuple[int, str], int] = {}
@@ -57,13 +60,13 @@ class Family:
 
     def kill_largest(self) -> None:
         """Kill the process that uses most memory."""
-        largest = max(_living(), key=resident_pages, default=0)
+        largest = max(self._living(), key=resident_pages, default=0)
         if largest:
             send(largest, signal.SIGKILL)
 
     def _look(self, number: int) -> dict[int, str]:
         """State by pid of a command's living processes."""
-        found = _living()
+        found = self._living()
         known: dict[tuple[int, str], int] = {}
         of: dict[int, int] = {}
         for pid in sorted(found):  # parents usually come first
@@ -75,11 +78,10 @@ class Family:
         self._leaders = {leader: owner for leader, owner in self._leaders.items() if leader in sessions}
         return {pid: found[pid][0] for pid, owner in of.items() if owner == number}
 
-
-def _living() -> dict[int, list[str]]:
-    """Fields of /proc/PID/stat of all living processes but this one."""
-    found = {pid: fields_of(pid) for pid in pids() if pid != 1}
-    return {pid: fields for pid, fields in found.items() if fields and fields[0] not in "ZX"}
+    def _living(self) -> dict[int, list[str]]:
+        """Fields of /proc/PID/stat of all living processes."""
+        found = {pid: fields_of(pid) for pid in self._pids()}
+        return {pid: fields for pid, fields in found.items() if fields and fields[0] not in "ZX"}
 
 
 def _command_line(pid: int) -> str:

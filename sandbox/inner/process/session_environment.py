@@ -5,32 +5,29 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from sandbox.inner.process.wire import HOME
+from sandbox.inner.process.wire import Places
 from sandbox.inner.walls.inner_walls import Walls
-from sandbox.inner.walls.places import VENV
 
-_OWN_PROGRAMS = f"{HOME}/.local/bin"
-"""Where pip installs programs for a user."""
-_INSTALLED = f"{HOME}/installed"
-"""Where pip installs instead of a read-only virtual environment."""
 _SCRIPTS = {"pip": "pip", "pip3": "pip", "pytest": "pytest"}
 """Modules behind the scripts that project instructions mention."""
 
 
-def prepare_environment(walls: Walls, environment: dict[str, Any]) -> None:
+def prepare_environment(walls: Walls, environment: dict[str, Any], places: Places) -> None:
     """Create the folders, repair broken scripts, and set the variables."""
-    os.makedirs(_OWN_PROGRAMS, 0o755)
+    own_programs = f"{places.home}/.local/bin"  # where pip installs programs for a user
+    installed = f"{places.home}/installed"  # where it installs instead of a read-only virtual environment
+    os.makedirs(own_programs, 0o755)
     for name, module in _SCRIPTS.items():
         if _is_broken(name, environment["PATH"]):
-            _write_script(f"{_OWN_PROGRAMS}/{name}", module)
-    environment["PATH"] = f"{_OWN_PROGRAMS}:{environment['PATH']}"
+            _write_script(f"{own_programs}/{name}", module)
+    environment["PATH"] = f"{own_programs}:{environment['PATH']}"
     for name, value in list(environment.items()):
         if value in walls.layered and not os.access(value, os.W_OK):
             del environment[name]  # a cache that isn't writable
-    if os.path.isdir(VENV) and not os.access(f"{VENV}/lib", os.W_OK):  # no layer lies over it
-        environment["PIP_TARGET"] = _INSTALLED
-        environment["PATH"] = f"{_INSTALLED}/bin:{environment['PATH']}"
-        environment["PYTHONPATH"] = f"{_INSTALLED}:{environment.get('PYTHONPATH', '')}".rstrip(":")
+    if os.path.isdir(places.venv) and not os.access(f"{places.venv}/lib", os.W_OK):  # no layer lies over it
+        environment["PIP_TARGET"] = installed
+        environment["PATH"] = f"{installed}/bin:{environment['PATH']}"
+        environment["PYTHONPATH"] = f"{installed}:{environment.get('PYTHONPATH', '')}".rstrip(":")
 
 
 def find_program(name: str, path: str) -> list[str]:
@@ -46,8 +43,11 @@ def _is_broken(name: str, path: str) -> bool:
     found = find_program(name, path)
     if not found:
         return False
-    with open(found[0], "rb") as file:
-        first = file.readline(1000)
+    try:
+        with open(found[0], "rb") as file:
+            first = file.readline(1000)
+    except OSError:  # Landlock shows it only by name
+        return True
     return first.startswith(b"#!/") and not os.path.exists(first[2:].split()[0])
 
 

@@ -1,7 +1,8 @@
 """Start one run without a server, in its own bubblewrap or in none.
 
 It splits into the reaper and the program, confines the program, and takes its one job from the host, like a
-child of the server. With namespaces it is their pid 1; without, its reaper finds every descendant.
+child of the server. With namespaces it is their pid 1, and a session's agent in one; without, its reaper
+finds every descendant, of the agent too.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 
 from sandbox.inner.process import reaper, wire
 from sandbox.inner.process.admission import run_agent, run_program, walls_of
-from sandbox.inner.process.descendants import processes_of
+from sandbox.inner.process.descendants import become_subreaper, processes_of
 from sandbox.inner.walls.inner_walls import RULES, Rlimits, Walls, bound_watching, confine, hide_groups
+from sandbox.inner.walls.landlock import READ
 from sandbox.inner.walls.sites import Site
 
 
@@ -43,7 +45,7 @@ def main(descriptor: int) -> int:
             os.close(group)
         walls = walls_of(settings["walls"], sockets=settings["namespaces"])
         _enter(settings["workspace"])
-        if settings["session"]:
+        if settings["session"] and settings["namespaces"]:
             return serve_session(settings, walls, status, work)
         reaper.block_signals()
         program = os.fork()
@@ -52,6 +54,9 @@ def main(descriptor: int) -> int:
             reap = reaper.reap if settings["namespaces"] else reaper.reap_descendants
             reap(program, status, end_the_rest="leftovers" not in walls.without)
         reaper.unblock_signals()
+        if settings["session"]:
+            become_subreaper()
+            return serve_session(settings, walls, None, work)
         _confine(settings, walls, siblings + strangers)
     except OSError as error:
         wire.complain(status, error)
@@ -67,9 +72,17 @@ def main(descriptor: int) -> int:
     return run_program(walls, work, _own(settings), site, adjust=adjust)
 
 
-def serve_session(settings: dict[str, Any], walls: Walls, status: int, work: socket.socket) -> int:
-    """Run a session's agent as pid 1, within the walls that its commands inherit."""
-    return run_agent(walls, status, work, lambda: _own(settings), lambda: _confine(settings, walls, 0))
+def serve_session(settings: dict[str, Any], walls: Walls, status: int | None, work: socket.socket) -> int:
+    """Run a session's agent, as `admission.run_agent`; each command gets its own limit of processes."""
+    places = wire.Places()
+    if status is None:
+        settings["rlimits"]["processes"] = None
+        settings["rules"] = settings["rules"] and [*settings["rules"], ("/proc", READ)]
+        temporary = settings["environment"]["TMPDIR"]
+        places = wire.Places(settings["workspace"], temporary, settings["venv"] or "")
+    return run_agent(
+        walls, status, work, lambda: _own(settings), lambda: _confine(settings, walls, 0), places=places
+    )
 
 
 def _own(settings: dict[str, Any]) -> list[int]:
@@ -94,4 +107,5 @@ def _enter(workspace: str) -> None:
 
 def _with_others(rlimits: dict[str, Any], others: int) -> dict[str, Any]:
     """A run's limits, raised by other processes of its uid: the kernel counts them too."""
-    return {**rlimits, "processes": rlimits["processes"] + others}
+    processes = rlimits["processes"]
+    return {**rlimits, "processes": None if processes is None else processes + others}

@@ -21,7 +21,6 @@ from sandbox.inner.process.admission import run_agent, run_program, walls_of
 from sandbox.inner.process.execute import forget_server, remember_server, reseed
 from sandbox.inner.walls.inner_walls import (
     RULES,
-    WORKSPACE,
     Rlimits,
     Walls,
     attach,
@@ -32,7 +31,7 @@ from sandbox.inner.walls.inner_walls import (
 )
 from sandbox.inner.walls.layer import layer_shown, put_layer
 from sandbox.inner.walls.new_root import build_root
-from sandbox.inner.walls.places import EGRESS
+from sandbox.inner.walls.places import EGRESS, WORKSPACE
 from sandbox.inner.walls.sites import Site
 from sandbox.inner.walls.syscalls import NAMESPACES, NEWNS, NEWUSER, clone, fork, unshare
 

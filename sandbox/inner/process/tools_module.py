@@ -6,6 +6,7 @@ more of one. Standard library only, Python 3.8 or later.
 
 from __future__ import annotations
 
+import array
 import json
 import os
 import socket
@@ -14,6 +15,8 @@ from typing import Any
 
 _PLACE = os.path.join(os.path.dirname(__file__), "socket")
 _LENGTH = 4
+_CALLS = "CODER_CALLS"
+"""Variable with a descriptor that takes connections, where there are no sockets but pairs."""
 
 
 class ToolError(ValueError):
@@ -31,8 +34,7 @@ class _Line(threading.local):
         content = json.dumps([name, given]).encode()
         try:
             if self.socket is None or self.owner != os.getpid():
-                self.socket, self.owner = socket.socket(socket.AF_UNIX), os.getpid()
-                self.socket.connect(_PLACE)
+                self.socket, self.owner = _connect(), os.getpid()
             self.socket.sendall(len(content).to_bytes(_LENGTH, "little") + content)
             answer = json.loads(self._exactly(int.from_bytes(self._exactly(_LENGTH), "little")))
         except OSError as error:
@@ -53,6 +55,19 @@ class _Line(threading.local):
                 raise ConnectionError("the other end closed")
             content += piece
         return bytes(content)
+
+
+def _connect() -> socket.socket:
+    """A connection to what carries calls out. Raises OSError."""
+    if _CALLS not in os.environ:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(_PLACE)
+        return connection
+    connection, other = socket.socketpair()
+    number = os.dup(int(os.environ[_CALLS]))  # closed below; where a parent closed it there is an OSError
+    with other, socket.socket(fileno=number) as calls:
+        calls.sendmsg([b"."], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [other.fileno()]))])
+    return connection
 
 
 _line = _Line()

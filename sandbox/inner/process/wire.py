@@ -12,7 +12,9 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
+
+from sandbox.inner.walls.places import VENV, WORKSPACE
 
 HEADER = struct.Struct("<I")
 ENDING = struct.Struct("<iQQQ")
@@ -30,8 +32,35 @@ SPARE_PROCESSES = 16
 """Processes of the agent beyond the limit, so that a command can start at the limit."""
 LOWEST = 19
 """Added to the number of a priority: leaves processors to whatever else runs."""
-HOME, OUTPUT, TOOLS = "/tmp/home", "/tmp/out", "/tmp/.tools"
-"""Folders of a session."""
+
+
+class Places(NamedTuple):
+    """Folders of a session; without a mount namespace they are folders of the machine."""
+
+    workspace: str = WORKSPACE
+    temporary: str = "/tmp"
+    venv: str = VENV
+
+    @property
+    def home(self) -> str:
+        """HOME of commands."""
+        return f"{self.temporary}/home"
+
+    @property
+    def output(self) -> str:
+        """Where the output of each command is kept."""
+        return f"{self.temporary}/out"
+
+    @property
+    def tools(self) -> str:
+        """Where the module of the user's tools is."""
+        return f"{self.temporary}/.tools"
+
+
+CALLS = "CODER_CALLS"
+"""Variable with the descriptor by which commands send connections, where there are no sockets but pairs."""
+HOME, OUTPUT = Places().home, Places().output
+"""Where there is a mount namespace."""
 
 
 def receive_with_fds(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sandbox.inner.walls import landlock
 from sandbox.inner.walls.landlock import DEVICE, EVERYTHING, LIST, READ, READ_EXECUTE, Filter
-from sandbox.inner.walls.places import ATTACHED
+from sandbox.inner.walls.places import ATTACHED, WORKSPACE
 from sandbox.inner.walls.syscalls import (
     MS_BIND,
     MS_NODEV,
@@ -35,7 +35,6 @@ from sandbox.inner.walls.syscalls import (
     write_file,
 )
 
-WORKSPACE = "/w"
 _PENDING_SIGNALS = 256
 """Pending signals; each POSIX timer takes one. 32 concurrent runs stay below a small machine's limit."""
 _WATCHING = {"max_inotify_instances": 8, "max_inotify_watches": 8192}

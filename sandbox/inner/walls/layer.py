@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from sandbox.inner.walls.inner_walls import WORKSPACE, Walls, attach, workspace_options
+from sandbox.inner.walls.inner_walls import Walls, attach, workspace_options
 from sandbox.inner.walls.landlock import EVERYTHING
+from sandbox.inner.walls.places import WORKSPACE
 from sandbox.inner.walls.syscalls import MNT_DETACH, MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REMOUNT, libc, mount
 
 _PLACE = "/run"

@@ -1,5 +1,6 @@
 """Paths inside the sandbox."""
 
+WORKSPACE = "/w"
 PYTHON, VENV, COMMANDS, KERNEL = "/opt/python", "/opt/venv", "/opt/bin", "/opt/kernel"
 SITE = "/opt/site"
 """Prefix of a numbered folder of packages; KERNEL shows some of them."""

@@ -178,7 +178,7 @@ def test_hosts_of_a_variable_are_parted_by_commas_and_a_flag_comes_before_them(u
         'base_url = "http://evil.example/v1"',
         'model = "openai/gpt"',
         'api_key = "sk-1"',
-        'sandbox = "unsafe-host"',
+        'sandbox = "container"',
         'network = "all"',
         'network = ["example.org"]',
         'record = "/tmp/taken"',

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from sandbox import Command, Policy, Result, Sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.backends.unsafe_host import UnsafeHostWarning, open_unsafe_host
+from sandbox.backends.container import open_in_container
 from sandbox.docker.open_docker import open_docker
 from sandbox.errors import PolicyUnmet
 from tests.docker_engine import POLICY, require_docker
@@ -122,9 +122,10 @@ async def test_a_link_in_its_way_is_not_followed(modules: Path) -> None:
     assert ended.stdout == ""
 
 
+@pytest.mark.usefixtures("allowed_host")
 async def test_a_backend_that_mounts_nothing_refuses_it(modules: Path) -> None:
-    with pytest.raises(PolicyUnmet, match="shows no folders"), pytest.warns(UnsafeHostWarning):
-        async with open_unsafe_host(Policy(folders={"node_modules": modules})):
+    with pytest.raises(PolicyUnmet, match="shows no folders"):
+        async with open_in_container(Policy(folders={"node_modules": modules})):
             pass
 
 

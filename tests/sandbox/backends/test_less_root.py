@@ -26,8 +26,8 @@ def run_by(root: tuple[str, ...], backend: str) -> "subprocess.CompletedProcess[
 
 
 @pytest.mark.slow
-def test_restricted_needs_no_right_to_look_at_other_users() -> None:
-    done = run_by(less_root("CAP_SYS_PTRACE", "CAP_SYS_ADMIN"), "restricted")
+def test_container_needs_no_right_to_look_at_other_users() -> None:
+    done = run_by(less_root("CAP_SYS_PTRACE", "CAP_SYS_ADMIN"), "container")
 
     assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
 

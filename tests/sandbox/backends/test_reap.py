@@ -25,13 +25,13 @@ import asyncio, sys
 from pathlib import Path
 from sandbox import Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.backends.restricted import open_restricted
+from sandbox.backends.container import open_in_container
 from sandbox.supervisor.owner import this_process
 async def main():
     print(this_process().mark, flush=True)
     kind = sys.argv[1]
-    if kind == "restricted":
-        opening = open_restricted(Policy(python=Path("/usr/bin/python3")))
+    if kind == "container":
+        opening = open_in_container(Policy(python=Path("/usr/bin/python3")))
     else:
         opening = open_bubblewrap(Policy(), walls=kind)
     async with opening as box:
@@ -41,7 +41,7 @@ async def main():
             await asyncio.gather(box.run(program), box.run(program, fresh=True))
 asyncio.run(main())
 """
-KINDS = ("two", "one", "restricted")
+KINDS = ("two", "one", "container")
 
 
 @pytest.fixture(params=KINDS)

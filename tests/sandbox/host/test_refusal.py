@@ -81,4 +81,4 @@ def test_where_no_switch_says_why_it_may_be_a_container(tmp_path: Path) -> None:
     root = "--user 1000:1000 " if os.geteuid() == 0 else ""
     assert f"start it with: {root}--security-opt seccomp=unconfined" in str(refusal)
     assert str(refusal).endswith("--security-opt systempaths=unconfined")
-    assert "--sandbox restricted" in str(refusal)
+    assert "--sandbox container" in str(refusal)

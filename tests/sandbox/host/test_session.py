@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from sandbox import BackendMissing, Command, Policy, PythonCode, Sandbox, Session, open_sandbox
+from sandbox import Command, Policy, PythonCode, Sandbox, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.backends.container import open_in_container
 from sandbox.docker.open_docker import open_docker
 from tests.contracts.rules.file_contract import OF_SESSIONS_TOO
 from tests.contracts.rules.folder_contract import FOLDERS
@@ -23,11 +24,15 @@ ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
 
 
 @pytest_asyncio.fixture(
-    params=["two", "layer", "one", pytest.param("docker", marks=pytest.mark.slow)],
+    params=["two", "layer", "one", "container", pytest.param("docker", marks=pytest.mark.slow)],
     scope="module",
     loop_scope="module",
 )
-async def opened_once(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+async def opened_once(request: pytest.FixtureRequest, allowed_host: None) -> AsyncIterator[Sandbox]:
+    if request.param == "container":
+        async with open_in_container(ROOMY.model_copy(update={"python": SYSTEM_PYTHON})) as opened:
+            yield opened
+        return
     if request.param == "docker":
         await require_docker()
         async with open_docker(ROOMY.model_copy(update={"image": IMAGE})) as opened:
@@ -67,9 +72,9 @@ async def test_a_command_gives_its_exit_code_and_both_streams_as_they_came(sessi
 
 
 async def test_what_a_command_did_is_there_for_the_next_one(session: Session) -> None:
-    await session.sh("mkdir src; echo 1 > src/a; echo 2 > /tmp/b")
+    await session.sh("mkdir src; echo 1 > src/a; echo 2 > ${TMPDIR:-/tmp}/b")
 
-    result = await session.sh('cat a /tmp/b; echo "$X"', cwd="src", environment={"X": "given"})
+    result = await session.sh('cat a ${TMPDIR:-/tmp}/b; echo "$X"', cwd="src", environment={"X": "given"})
 
     assert result.output == "1\n2\ngiven\n"
 
@@ -166,7 +171,11 @@ async def test_later_output_of_what_was_left_running_goes_to_a_file(session: Ses
     assert (result.output, later.output) == ("now\n", "now\nlater\n")
 
 
-async def test_a_started_program_serves_the_commands_that_follow(session: Session) -> None:
+async def test_a_started_program_serves_the_commands_that_follow(
+    session: Session, request: pytest.FixtureRequest
+) -> None:
+    if "container" in request.node.callspec.id:
+        pytest.xfail("there are no sockets, as there is no network namespace")
     await session.write("index.html", b"served")
     server = await session.start("exec python3 -m http.server 8000 --bind 127.0.0.1")
 
@@ -200,7 +209,9 @@ async def test_at_its_deadline_a_command_and_what_it_started_end_and_others_live
     before = await session.sh("sleep 1001 & echo $!")
 
     result = await session.sh("trap '' TERM; sleep 1002 & echo begun; while :; do sleep 1; done", wall_s=0.5)
-    left = await session.sh("cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 100[0-9]' | sort -u")
+    left = await session.sh(
+        "cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\\0' ' ' | grep -o 'sleep 100[0-9]' | sort -u"
+    )
 
     assert (result.status, result.killed_by, result.output) == ("timeout", "wall", "begun\n")
     assert result.still_running == ()
@@ -278,10 +289,11 @@ async def test_a_line_that_was_rewritten_is_shown_in_its_last_state(session: Ses
 
 async def test_a_command_finds_what_keeps_programs_from_asking_and_paging(session: Session) -> None:
     result = await session.sh(
-        'echo "$HOME $PAGER $GIT_PAGER $EDITOR $PYTHONDONTWRITEBYTECODE $NO_COLOR $COLUMNS $TERM"; tty; cat'
+        'echo "/tmp${HOME#${TMPDIR:-/tmp}} $PAGER $GIT_PAGER $EDITOR"; '
+        'echo "$PYTHONDONTWRITEBYTECODE $NO_COLOR $COLUMNS $TERM"; tty; cat'
     )
 
-    assert result.output == "/tmp/home cat cat true 1 1 160 dumb\nnot a tty\n"
+    assert result.output == "/tmp/home cat cat true\n1 1 160 dumb\nnot a tty\n"
 
 
 async def test_the_interpreters_own_scripts_work_wherever_it_is_shown() -> None:
@@ -433,6 +445,7 @@ async def test_an_ordinary_user_has_sessions_too(walls: str, full: str) -> None:
 import asyncio
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.backends.container import open_in_container
 async def main():
     async with open_bubblewrap(Policy(wall_s=60, disk_mb=16), walls={walls!r}) as box:
         await box.write("given", b"1")
@@ -449,12 +462,6 @@ asyncio.run(main())
     ended = await asyncio.to_thread(run_as_ordinary_user, script, timeout_s=200)
 
     assert ended.stdout.split("\n") == ["1", "oom", "timeout ()", full, ""], ended.stderr[-2000:]
-
-
-async def test_a_backend_without_sessions_says_so_by_name() -> None:
-    async with open_sandbox(Policy(python=SYSTEM_PYTHON), backend="restricted") as box:
-        with pytest.raises(BackendMissing, match="'restricted' has no sessions"):
-            box.session()
 
 
 async def test_a_command_that_closes_the_workspace_to_itself_ends_neither_commands_nor_changes(

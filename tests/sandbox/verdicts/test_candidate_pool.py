@@ -4,20 +4,19 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from sandbox import Limits, Policy, Result
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.backends.unsafe_host import open_unsafe_host
+from sandbox.backends.container import open_in_container
 from sandbox.contract import Sandbox
 from sandbox.inner.bridge.codec import encode
 from sandbox.inner.process.wire import Channel
 from sandbox.verdicts.candidate_pool import Candidate, Candidates
+from tests.system_python import SYSTEM_PYTHON
 
 _POLICY = Policy(memory_mb=128, cpu_s=5)
 
@@ -268,9 +267,9 @@ async def test_a_module_is_as_if_it_lay_in_a_file(box: Sandbox) -> None:
     assert result.stdout == "1 solution /w/solution.py True\n"
 
 
-@pytest.mark.filterwarnings("ignore::sandbox.backends.unsafe_host.UnsafeHostWarning")
+@pytest.mark.usefixtures("allowed_host")
 async def test_where_a_child_has_no_namespaces_each_candidate_gets_one_of_its_own() -> None:
-    async with open_unsafe_host(Policy(python=Path(sys.executable))) as plain:
+    async with open_in_container(Policy(python=SYSTEM_PYTHON)) as plain:
         candidates = Candidates(plain)
         running = await candidates.start({"modules": {"solution": ""}}, limits=Limits(wall_s=20))
         result = await running.finish()

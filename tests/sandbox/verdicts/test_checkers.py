@@ -121,7 +121,7 @@ warnings.simplefilter("ignore")
 from tests.sandbox.verdicts.test_checkers import RIGHT, trial, _hold
 other = subprocess.Popen(["sleep", "60"])
 open("/tmp/others", "w").close()
-said = asyncio.run(_hold(trial(RIGHT), backend="unsafe-host"))
+said = asyncio.run(_hold(trial(RIGHT), backend="container"))
 print(said[0].outcome.tests, other.poll(), open("/tmp/others").read() == "")
 other.kill()
 """

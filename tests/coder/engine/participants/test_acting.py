@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from coder.base.errors import ModelRefused, UsageError
+from coder.base.errors import ModelRefused
 from coder.base.prompts import prompt
 from coder.models.abilities import Abilities
 from coder.models.model import Answer, ChatMessage, ToolCall, Usage
@@ -472,26 +472,16 @@ async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
     assert run.status == "solved"
 
 
-async def test_on_a_backend_without_sessions_auto_lets_a_model_repair(project: Path) -> None:
-    settings = Settings(sandbox="restricted", python=SYSTEM_PYTHON)
+@pytest.mark.usefixtures("allowed_host")
+async def test_a_model_acts_inside_the_container_around_it(project: Path) -> None:
+    settings = SETTINGS.model_copy(update={"sandbox": "container", "python": str(SYSTEM_PYTHON)})
     task = Task(
         prompt="Mend add.", workspace=project, checks=("from calc import add; assert add(1, 2) == 3",)
     )
-    log = MemoryLog()
 
-    run = await solve(task, model=Scripted([f"calc.py\n```python\n{RIGHT}```"]), settings=settings, log=log)
+    run = await solve(task, model=Scripted([EDIT, DONE]), settings=settings, log=MemoryLog())
 
-    begun = (await log.read(run.run_id))[0]
-    assert (run.status, begun.body["settings"]["strategy"]) == ("solved", "repair")
-
-
-async def test_a_backend_without_sessions_is_refused_by_name_before_any_call(project: Path) -> None:
-    settings = SETTINGS.model_copy(update={"sandbox": "restricted", "python": str(SYSTEM_PYTHON)})
-
-    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "test_calc.py"))
-
-    with pytest.raises(UsageError, match="the sandbox restricted has none"):
-        await solve(task, model=Scripted([]), settings=settings, log=MemoryLog())
+    assert (run.status, run.strength) == ("solved", "inside")
 
 
 async def test_a_model_is_told_the_file_that_the_checks_import() -> None:

@@ -347,22 +347,12 @@ def test_a_host_that_can_not_be_meant_is_a_wrong_flag(console: Console) -> None:
 
 
 @pytest.mark.slow
-def test_unsafe_host_warns_each_time_and_runs(console: Console) -> None:
-    for _ in range(2):
-        done = console.run("run", "--sandbox", "unsafe-host", "-c", "print('ran')")
-
-        assert (done.code, done.out) == (0, "ran\n")
-        assert (
-            done.err
-            == "warning: unsafe-host is no sandbox: programs can do to this machine whatever you can\n"
-        )
-
-
-def test_restricted_runs_and_names_where_it_says_what_it_lacks(console: Console) -> None:
-    done = console.run("run", "--sandbox", "restricted", "--python", "/usr/bin/python3", "-c", "print('ran')")
+@pytest.mark.usefixtures("allowed_host")
+def test_container_runs_and_names_where_it_says_what_it_lacks(console: Console) -> None:
+    done = console.run("run", "--sandbox", "container", "--python", "/usr/bin/python3", "-c", "print('ran')")
 
     assert (done.code, done.out) == (0, "ran\n"), done.err
-    assert "coder sandbox doctor --backend restricted" in done.err
+    assert "coder sandbox doctor --backend container" in done.err
 
 
 def test_a_program_gives_no_command_to_the_ci_system_whose_log_it_writes(console: Console) -> None:

@@ -22,7 +22,7 @@ def test_without_flags_nothing_changes() -> None:
 
 def test_each_flag_that_is_named_holds_from_now_on() -> None:
     before = Settings(chat=True, budget=Budget(max_calls=9), seed=3, allow=(".envrc",))
-    values = {"max_calls": 20, "memory": 99, "network": "none", "sandbox": "restricted", "plan": False}
+    values = {"max_calls": 20, "memory": 99, "network": "none", "sandbox": "container", "plan": False}
     flags = checked(values, flag)
 
     now = changed_conversation(state(before), flags, NOTHING | {"allow": ["Makefile"], "commit": True})
@@ -32,7 +32,7 @@ def test_each_flag_that_is_named_holds_from_now_on() -> None:
         budget=Budget(max_calls=20),
         seed=3,
         memory=99,
-        sandbox="restricted",
+        sandbox="container",
         plan=False,
         allow=(".envrc", "Makefile"),
         commit=True,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.open import BY_NAME_ONLY
 from sandbox.supervisor.owner import this_process
 from tests.coder.people.cli.console import Console
 from tests.docker_engine import turn_to_reap
@@ -22,15 +21,6 @@ def test_the_doctor_names_what_keeps_each_guarantee(console: Console) -> None:
     assert done.out.splitlines()[0] == "✓ programs run in bubblewrap"
     for guarantee in GUARANTEES:
         assert f"    ✓ {guarantee}" in done.out or f"    ~ {guarantee}" in done.out
-
-
-@pytest.mark.slow
-def test_the_doctor_says_which_backends_are_never_used_unless_they_are_named(console: Console) -> None:
-    lines = console.run("sandbox", "doctor").out.splitlines()
-
-    for name in BY_NAME_ONLY:
-        (line,) = [line for line in lines if line.startswith(f"· {name} ")]
-        assert line.endswith("never used unless it is named")
 
 
 @pytest.mark.slow

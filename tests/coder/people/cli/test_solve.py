@@ -234,7 +234,7 @@ def test_a_broken_configuration_ends_with_2_and_names_the_line(console: Console)
 def test_a_repository_that_asks_for_more_is_refused_and_said(console: Console, folder: Path) -> None:
     port = unused_port()
     (folder / "pyproject.toml").write_text(
-        f'[tool.coder]\nbase_url = "http://127.0.0.1:{port}"\nmax_calls = 100\nsandbox = "unsafe-host"\n'
+        f'[tool.coder]\nbase_url = "http://127.0.0.1:{port}"\nmax_calls = 100\nsandbox = "container"\n'
     )
 
     with faulty_endpoint(says(code(ADD))) as endpoint:
@@ -423,7 +423,7 @@ def test_without_a_backend_nothing_runs_and_the_command_that_helps_is_named(
     assert endpoint.requests == []
     assert doctor.code == 5
     assert doctor.out.startswith("✗ coder solve can't work yet")
-    assert "unsafe-host" not in doctor.out  # no place for a program unless it is named
+    assert "✓ sandbox" not in doctor.out  # no place for a program
 
 
 def test_a_data_folder_that_cannot_be_made_ends_with_5_and_names_it(console: Console) -> None:

@@ -141,7 +141,7 @@ def test_a_task_outside_of_the_tokens_folder_is_refused(server: Server, path: st
         {"settings": {}},
         {"base_url": "http://x"},
         {"model": "m"},
-        {"backend": "unsafe-host"},
+        {"backend": "container"},
         {"network": ["x"]},
     ],
 )

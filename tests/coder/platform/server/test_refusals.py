@@ -18,8 +18,11 @@ from tests.coder.platform.server.served import Server, configure, started
 from tests.coder.platform.server.test_acts import CHECKS, ended
 from tests.faulty_endpoint import faulty_endpoint, hangs, says
 from tests.git_repository import make_repository
+from tests.system_python import SYSTEM_PYTHON
 
+pytestmark = pytest.mark.usefixtures("allowed_host")
 TOKEN = "a-token-for-all"
+CONTAINER = ("--sandbox", "container", "--python", str(SYSTEM_PYTHON))
 BAD_PATHS = ("../x.py", "/etc/x.py", "a/../../x", "", "x\0y")
 OWN = "def add(a, b):\n    return sum((a, b))\n"
 
@@ -81,7 +84,7 @@ async def test_a_run_that_its_operator_began_on_the_host_is_answered_by_a_token_
 ) -> None:
     folder = server.root / "of_the_operator"
     folder.mkdir()
-    host = ("--sandbox", "unsafe-host", "--approve", "landing", "--json")
+    host = (*CONTAINER, "--approve", "landing", "--json")
     told = await asyncio.to_thread(
         server.console.run, "solve", TASK, str(folder), "--check", CHECKS[0], *host
     )
@@ -100,7 +103,7 @@ async def test_a_run_that_its_operator_began_on_the_host_is_answered_by_a_token_
 
 
 async def test_no_server_with_a_sandbox_goes_on_with_a_run_outside_of_one(tmp_path: Path) -> None:
-    host = ("--sandbox", "unsafe-host", "--approve", "landing", "--json")
+    host = (*CONTAINER, "--approve", "landing", "--json")
     with faulty_endpoint(*[says(code(ADD))] * 3) as endpoint, started(tmp_path) as server:
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
         (folder := server.root / "of_the_operator").mkdir()

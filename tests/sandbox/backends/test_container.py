@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import BackendMissing, Policy, PolicyUnmet, PythonCode, open_sandbox
-from sandbox.backends.restricted import open_restricted
+from sandbox import BackendMissing, Policy, PolicyUnmet, PythonCode
+from sandbox.backends.container import BareHostWarning, open_in_container
 from sandbox.inner.process.descendants import fields_of
+from sandbox.supervisor.surroundings import is_container
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until
 from tests.system_python import SYSTEM_PYTHON
 
+pytestmark = pytest.mark.usefixtures("allowed_host")
 POLICY = Policy(python=SYSTEM_PYTHON, wall_s=30)
 ESCAPED = "ESCAPED"
 AT_REST = 20
@@ -29,7 +31,7 @@ init, add = libc.inotify_init, libc.inotify_add_watch
 
 
 async def tried(source: str, *without: str, policy: Policy = POLICY) -> str:
-    async with open_restricted(policy, without=frozenset(without)) as box:
+    async with open_in_container(policy, without=frozenset(without)) as box:
         return (await box.run(PythonCode(source=source))).stdout
 
 
@@ -78,7 +80,7 @@ if os.fork() == 0:
 while not os.path.exists('up'):
     time.sleep(0.01)
 """
-    async with open_restricted(POLICY, without=without) as box:
+    async with open_in_container(POLICY, without=without) as box:
         assert (await box.run(PythonCode(source=source))).ok
         if not without:
             assert processes_with(tag) == []
@@ -96,7 +98,7 @@ while True:
         pass
 """
     policy = POLICY.model_copy(update={"wall_s": 0.5, "processes": 40})
-    async with open_restricted(policy) as box:
+    async with open_in_container(policy) as box:
         result = await box.run(PythonCode(source=source))
 
         uid = box.uid
@@ -129,10 +131,50 @@ def _uid(pid: str) -> int:
 
 
 @pytest.mark.parametrize("found", [0, 1, 2])
-async def test_a_kernel_whose_landlock_is_missing_or_too_old_is_refused(found: int) -> None:
-    with pytest.raises(BackendMissing, match="needs Landlock ABI 3"):
-        async with open_restricted(POLICY, landlock=found):
+async def test_a_kernel_whose_landlock_is_missing_or_too_old_opens_and_keeps_no_files_closed(
+    found: int,
+) -> None:
+    async with open_in_container(POLICY, landlock=found) as box:
+        result = await box.run(PythonCode(source="print(bool(open('/etc/passwd').read()))"))
+        unkept = {item.guarantee for item in box.capabilities() if item.enforcement == "none"}
+
+    assert result.stdout == ("" if found == 2 else "True\n")
+    assert {"host files", "other runs"} <= unkept
+
+
+@pytest.mark.parametrize(
+    ("files", "variables"),
+    [
+        (["/.dockerenv"], {}),
+        (["/run/.containerenv"], {}),
+        ([], {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}),
+        (["/proc/1/environ"], {}),
+    ],
+)
+def test_a_container_is_known_by_what_engines_put_there(
+    files: list[str], variables: dict[str, str], tmp_path: Path
+) -> None:
+    assert not is_container({}, root=tmp_path)
+    for name in files:
+        (place := tmp_path / name[1:]).parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"TERM=xterm\0container=podman\0")
+
+    assert is_container(variables, root=tmp_path)
+
+
+async def test_on_a_bare_host_it_is_refused_even_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CODER_UNSAFE_HOST")
+
+    with pytest.raises(BackendMissing, match="relies on a container around this process"):
+        async with open_in_container(POLICY, inside=False):
             pass
+
+
+async def test_a_variable_permits_it_on_a_bare_host_with_a_warning_each_time() -> None:
+    for _ in range(2):
+        with pytest.warns(BareHostWarning, match="no container is around"):
+            async with open_in_container(POLICY, inside=False) as box:
+                assert (await box.run(PythonCode(source="print('ran')"))).stdout == "ran\n"
 
 
 async def test_an_interpreter_that_the_uid_of_programs_cannot_reach_is_told(tmp_path: Path) -> None:
@@ -145,7 +187,7 @@ async def test_an_interpreter_that_the_uid_of_programs_cannot_reach_is_told(tmp_
     (tmp_path / "closed").chmod(0o700)
 
     with pytest.raises(BackendMissing, match=r"closed is closed to it\. Name another Python with --python"):
-        async with open_restricted(Policy(python=python)):
+        async with open_in_container(Policy(python=python)):
             pass
 
 
@@ -163,7 +205,7 @@ async def test_nothing_of_a_virtual_environment_runs_before_the_walls_are_up() -
         configuration = folder / "v" / "pyvenv.cfg"
         configuration.write_text(f"home = {SYSTEM_PYTHON.parent}\n")
 
-        async with open_restricted(Policy(python=fake)) as box:
+        async with open_in_container(Policy(python=fake)) as box:
             result = await box.run(PythonCode(source="import sys; print(sys.prefix)"))
 
         assert result.stdout == f"{folder}/v\n", result
@@ -172,7 +214,7 @@ async def test_nothing_of_a_virtual_environment_runs_before_the_walls_are_up() -
 
 async def test_a_strict_policy_is_refused_by_what_nothing_keeps() -> None:
     with pytest.raises(PolicyUnmet, match="names of other processes"):
-        async with open_restricted(POLICY.model_copy(update={"strict": True})):
+        async with open_in_container(POLICY.model_copy(update={"strict": True})):
             pass
 
 
@@ -204,7 +246,7 @@ except PermissionError:
     print('refused')
 open('tried', 'w').close()
 """
-    async with open_restricted(POLICY, landlock=landlock) as box:
+    async with open_in_container(POLICY, landlock=landlock) as box:
         first, second = await asyncio.gather(
             box.run(PythonCode(source=waits)), box.run(PythonCode(source=kills))
         )
@@ -212,11 +254,6 @@ open('tried', 'w').close()
 
     assert said["other runs"] == kept
     assert (first.stdout, second.stdout) == (("alive\n", "refused\n") if kept == "enforced" else ("", ""))
-
-
-async def test_it_is_never_chosen_by_itself() -> None:
-    async with open_sandbox() as box:
-        assert box.backend not in ("restricted", "unsafe-host")
 
 
 @pytest.mark.slow
@@ -232,11 +269,11 @@ import asyncio, os, tempfile
 from pathlib import Path
 from sandbox import Policy, PythonCode
 from sandbox.supervisor.owner import this_process
-from sandbox.backends.restricted import open_restricted
+from sandbox.backends.container import open_in_container
 from sandbox.inner.process.descendants import fields_of
 async def main():
     for fresh in (False, True):
-        async with open_restricted(Policy(python=Path({str(SYSTEM_PYTHON)!r}))) as box:
+        async with open_in_container(Policy(python=Path({str(SYSTEM_PYTHON)!r}))) as box:
             print((await box.run(PythonCode(source={close!r}), fresh=fresh)).stdout.strip())
     print([name for name in os.listdir(tempfile.gettempdir()) if this_process().mark in name])
 asyncio.run(main())
@@ -252,21 +289,21 @@ def test_an_ordinary_user_is_told_what_their_own_uid_leaves_open() -> None:
 import asyncio, os
 from pathlib import Path
 from sandbox import Policy, PythonCode
-from sandbox.backends.restricted import open_restricted
+from sandbox.backends.container import open_in_container
 from sandbox.inner.process.descendants import fields_of
 async def main():
-    async with open_restricted(Policy(python=Path({str(SYSTEM_PYTHON)!r}))) as box:
+    async with open_in_container(Policy(python=Path({str(SYSTEM_PYTHON)!r}))) as box:
         for fresh in (False, True):
             result = await box.run(PythonCode(source="open('f', 'w').write('x'); print('ran')"), fresh=fresh)
             print(result.stdout.strip() or result)
         result = await box.run(PythonCode(source="open('/tmp/home/f', 'w')"))
         print('PermissionError' in result.stderr)
-        print(*(item.guarantee for item in box.capabilities() if item.kept == "none"), sep=", ")
+        print(*(item.guarantee for item in box.capabilities() if item.enforcement == "none"), sep=", ")
     print([name for name in os.listdir("/tmp") if name.startswith("coder")])
 asyncio.run(main())
 """
     ended = run_as_ordinary_user(script, timeout_s=300)
 
     assert ended.stdout == (
-        "ran\nran\nTrue\nmodes and times of host files, names of other processes\n[]\n"
+        "ran\nran\nTrue\nmodes and times of host files, names of other processes, other sandboxes\n[]\n"
     ), ended.stderr

@@ -6,9 +6,10 @@ import tempfile
 import pytest
 
 from sandbox import FileRefused, Limits, Policy, PythonCode, Sandbox
-from sandbox.backends.restricted import open_restricted
+from sandbox.backends.container import open_in_container
 from tests.system_python import SYSTEM_PYTHON
 
+pytestmark = pytest.mark.usefixtures("allowed_host")
 CROWD = """
 import os, time
 for _ in range(50):
@@ -40,7 +41,7 @@ async def test_a_run_is_not_given_the_processes_of_those_that_ended_before_it(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")  # as TMPDIR would; a disk is slow with many files
     policy = Policy(python=SYSTEM_PYTHON, wall_s=120)
-    async with open_restricted(policy, without=frozenset({"cgroup"})) as box, asyncio.TaskGroup() as runs:
+    async with open_in_container(policy, without=frozenset({"cgroup"})) as box, asyncio.TaskGroup() as runs:
         crowd = runs.create_task(box.run(PythonCode(source=CROWD)))
         await wait_for_file(box, "crowded")
         for _ in range(MADE_MEANWHILE):

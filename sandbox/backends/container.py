@@ -1,0 +1,229 @@
+"""The `container` backend: programs are processes of this machine, inside the container that is around us.
+
+A program gets whichever walls work here: Landlock, a seccomp filter without sockets, limits, control groups,
+and, where root opens the sandbox, a uid of its own. `capabilities()` names what nothing keeps.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
+from sandbox.host.capabilities import (
+    Build,
+    as_capabilities,
+    kept_in_container,
+    require_kept,
+    with_processors,
+)
+from sandbox.host.disk_watch import DiskBounds
+from sandbox.host.served_sandbox import ServedSandbox
+from sandbox.host.server import Server, start_server
+from sandbox.inner.walls.landlock import DEVICE, LIST, READ, READ_EXECUTE
+from sandbox.interpreter.interpreter import Interpreter, describe
+from sandbox.policy import Policy
+from sandbox.supervisor.features import Features, try_features
+from sandbox.supervisor.outer_wall import Specification, Wanted
+from sandbox.supervisor.shipped import inner_files
+from sandbox.supervisor.slots import Slot, take_slot
+from sandbox.supervisor.starting import START, ChildPlan, new_folder, specify_starter
+from sandbox.supervisor.surroundings import is_container
+from sandbox.supervisor.unreadable import unreadable
+
+NAME = "container"
+UNSAFE_HOST = "CODER_UNSAFE_HOST"
+"""Variable that permits this backend outside of a container, if it is 1."""
+WARNING = (
+    "no container is around this machine's programs: in the sandbox `container` they can do to it "
+    "whatever the walls of `coder sandbox doctor --backend container` leave open"
+)
+_NAMESPACES = frozenset({"user", "pid", "mnt", "ipc", "net", "uts"})
+_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
+_ETC = ("ld.so.cache", "alternatives", "localtime", "ssl/openssl.cnf", "ssl/certs")
+_FILES = (
+    *((f"/etc/{name}", READ_EXECUTE) for name in _ETC),
+    *((f"/proc/{name}", READ) for name in ("self", "cpuinfo", "meminfo", "stat", "version", "filesystems")),
+    ("/sys/devices/system/cpu", READ),
+    *((f"/dev/{name}", DEVICE) for name in ("null", "zero", "full", "random", "urandom")),
+)
+
+
+class BareHostWarning(UserWarning):
+    """Programs run on a machine that no container bounds."""
+
+
+@contextlib.asynccontextmanager
+async def open_in_container(
+    policy: Policy,
+    *,
+    without: frozenset[str] = frozenset(),
+    landlock: int = 99,
+    inside: bool | None = None,
+) -> AsyncIterator[ServedSandbox]:
+    """Open a sandbox for as long as the block lasts; arguments as `open_bubblewrap`.
+
+    Args:
+        inside: whether a container is around this process; None looks. Only tests say.
+
+    Raises:
+        BackendMissing: no container is around this process, or the interpreter can't be reached.
+        PolicyUnmet: the policy asks for what can't be kept here.
+        SandboxBroken: it could not be started for another reason.
+    """
+    _require_container(is_container(os.environ) if inside is None else inside)
+    if policy.network != "none":
+        raise PolicyUnmet(f"No proxy stands before the programs of {NAME}: it allows no hosts.")
+    if policy.folders or policy.beside:
+        raise PolicyUnmet(f"Nothing can be mounted for programs of {NAME}: it shows no folders.")
+    slot = _take_slot()
+    features = await asyncio.to_thread(try_features, slot.uid)
+    if not features.uid:
+        slot = Slot(os.geteuid(), ())
+    if slot.uid != os.geteuid():
+        _require_reach(describe(policy.python))
+    lacking = without | _NAMESPACES | _missing(features)
+    with unreadable() if "unreadable" not in without else contextlib.nullcontext():
+        build = partial(_specify, slot)
+        server = await start_server(policy, build, without=lacking, landlock=min(landlock, features.landlock))
+        try:
+            sandbox = ServedSandbox(server, policy, _describe(server, policy, lacking))
+        except BaseException:
+            await server.close()
+            raise
+        try:
+            await _prove(sandbox, server)
+            yield sandbox
+        finally:
+            await sandbox.close()
+
+
+def rules_for(interpreter: Interpreter) -> list[tuple[str, str]]:
+    """What Landlock lets programs read: nothing of the caller's."""
+    trees = [*map(Path, _SYSTEM), interpreter.prefix]
+    trees += [interpreter.venv] if interpreter.venv else []
+    hidden = own_code()
+    found = [rule for tree in trees if tree.is_dir() for rule in _leaving_out(hidden, tree.resolve())]
+    return [*dict.fromkeys(found), *_FILES]
+
+
+def own_code() -> Path:
+    """Where this product is installed; programs don't see it."""
+    return Path(__file__).resolve().parents[2]
+
+
+def _require_container(inside: bool) -> None:
+    if sys.platform != "linux":
+        raise BackendMissing(f"The backend {NAME} needs Linux.")
+    if inside:
+        return
+    if os.environ.get(UNSAFE_HOST) != "1":
+        raise BackendMissing(
+            f"The backend {NAME} relies on a container around this process, and none is there. "
+            f"Use --sandbox bubblewrap or docker; {UNSAFE_HOST}=1 permits it, at this machine's risk."
+        )
+    warnings.warn(WARNING, BareHostWarning, stacklevel=4)
+
+
+def _take_slot() -> Slot:
+    """A uid for the programs; the caller's own where none can be reserved."""
+    try:
+        return take_slot()
+    except OSError:  # as on a read-only root
+        return Slot(os.geteuid(), ())
+
+
+def _missing(features: Features) -> set[str]:
+    """Mechanisms that don't work here."""
+    works = {"seccomp": features.seccomp, "landlock": features.landlock > 0}
+    return {name for name in works if not works[name]}
+
+
+def _require_reach(interpreter: Interpreter) -> None:
+    """Check that the uid of programs can reach the interpreter, as nothing can be mounted here."""
+    for folder in (interpreter.venv or interpreter.prefix, interpreter.executable):
+        for place in (folder, *folder.parents):
+            if not place.stat().st_mode & 0o001:
+                raise BackendMissing(
+                    f"Programs of the backend {NAME} get a uid of their own, which can't reach "
+                    f"{interpreter.path}: {place} is closed to it. Name another Python with --python."
+                )
+
+
+def _leaving_out(hidden: Path, tree: Path) -> list[tuple[str, str]]:
+    """Rules for a tree without one folder."""
+    if tree.is_relative_to(hidden):
+        return []
+    if not hidden.is_relative_to(tree):
+        return [(str(tree), READ_EXECUTE)]
+    entries = [entry for entry in tree.iterdir() if not entry.is_symlink()]
+    return [(str(tree), LIST), *(rule for entry in entries for rule in _leaving_out(hidden, entry))]
+
+
+def _describe(server: Server, policy: Policy, lacking: frozenset[str]) -> Build:
+    """How this sandbox is built. Raises PolicyUnmet."""
+    kept = kept_in_container(server, filtered="seccomp" not in lacking)
+    if policy.cpus is not None:
+        kept |= with_processors(counted=server.counts_processors)
+    capabilities = as_capabilities(kept, {"disk", "files"} | (set() if server.groups else {"memory"}))
+    require_kept(policy, capabilities)
+    bounds = DiskBounds(policy.disk_mb << 20, policy.files, folder=server.folder)
+    bounded = None if "disk" in lacking else bounds
+    environment = _environment(server, policy.environment)
+    return Build(
+        NAME,
+        capabilities,
+        environment,
+        lacking,
+        disk=bounded,
+        fresh_disk=bounded,
+        namespaces=False,
+        on_disk=True,
+    )
+
+
+async def _prove(sandbox: ServedSandbox, server: Server) -> None:
+    try:
+        await sandbox.prove()
+    except SandboxBroken as error:
+        said = server.said().strip()
+        raise BackendMissing(
+            f"The backend {NAME} doesn't work here: {said or error}. "
+            "Name another Python with --python, or another backend with --sandbox."
+        ) from error
+
+
+def _environment(server: Server, given: Mapping[str, str]) -> dict[str, str]:
+    """The environment of programs; the starter adds HOME and TMPDIR."""
+    interpreter = server.interpreter
+    places = [f"{server.folder}/bin"] if interpreter.venv is None else [f"{interpreter.venv}/bin"]
+    places += [str(interpreter.executable.parent), "/usr/local/bin", "/usr/bin", "/bin"]
+    path = ":".join(dict.fromkeys(places))
+    return {"PATH": path, "LANG": "C.UTF-8", "USER": "sandbox", **_library_path(interpreter), **given}
+
+
+def _library_path(interpreter: Interpreter) -> dict[str, str]:
+    libraries = interpreter.prefix / "lib"
+    return {"LD_LIBRARY_PATH": str(libraries)} if any(libraries.glob("libpython3*.so*")) else {}
+
+
+def _specify(slot: Slot, wanted: Wanted) -> Specification:
+    """How to start the starter of such a sandbox."""
+    interpreter, base = wanted.interpreter, new_folder()
+    names = ("python", "python3") if interpreter.venv is None else ()
+    ours = ((f"{base}/{name}", READ_EXECUTE) for name in ("opt", "bin"))
+    plan = ChildPlan(
+        # The base interpreter, never a virtual environment's: nothing confines this process yet.
+        command=(str(interpreter.executable), "-I", "-S", "-c", START.format(f"{base}/opt/lib")),
+        base=base,
+        files={**inner_files(interpreter.version), "/bin": None},
+        links={f"/bin/{name}": str(interpreter.executable) for name in names},
+        rules=(*rules_for(interpreter), *ours),
+        environment=_library_path(interpreter),
+        beside=str(interpreter.venv) if interpreter.venv else None,
+    )
+    return specify_starter(plan, slot, wanted)
