@@ -62,7 +62,7 @@ class PythonTool:
         result = command_result(cell.result, desk, has_all=left_s < request.timeout_s, more=status_parts)
         if not desk.sees:
             return result
-        pictures = await kernel.pictures(cell.number, most=_MAX_PICTURES, largest=_MAX_PICTURE)
+        pictures = await kernel.read_pictures(cell.number, max_count=_MAX_PICTURES, max_bytes=_MAX_PICTURE)
         images = [
             Image(media_type="image/png", base64=base64.b64encode(content).decode("ascii"))
             for content in pictures

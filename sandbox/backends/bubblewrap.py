@@ -139,9 +139,9 @@ def _build(
     require_kept(policy, capabilities)
     told: dict[str, str] = {}
     if network is not None:
-        from sandbox.network.proxy import variables
+        from sandbox.network.proxy import proxy_variables
 
-        told = variables()
+        told = proxy_variables()
     build = Build(
         "bubblewrap",
         capabilities,

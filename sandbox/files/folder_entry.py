@@ -1,4 +1,4 @@
-"""One name in an open folder: write it anew, compare it with what was written, remove it.
+"""Write, compare and remove one entry of an open folder.
 
 Docker containers load this too: standard library alone, Python 3.8 or newer.
 """
@@ -19,24 +19,24 @@ from sandbox.files.resolve_beneath import FOLDER, is_attached
 FOLDER_MODE, MODES = 0o755, {False: 0o644, True: 0o755}
 """Mode of a folder, and of a file by whether it is executable."""
 _PIECE = 1 << 16
-"""Bytes that are hashed at once; room for more costs more than most files."""
+"""Bytes that are hashed at once; a larger buffer takes more time than hashing a typical file."""
 
 
 def write_anew(folder: int, name: str, content: bytes | Iterable[bytes], mode: int) -> None:
-    """Write a new file in place of any regular file of that name. Raises OSError: something else is there."""
+    """Write a file, replacing a regular one of that name. Raises OSError if something else has the name."""
     with suppress(FileNotFoundError):
-        found = os.lstat(name, dir_fd=folder).st_mode
-        if not stat.S_ISREG(found):
-            fault = errno.EISDIR if stat.S_ISDIR(found) else errno.EEXIST
-            raise OSError(fault, "it is there and isn't a regular file")
+        mode_there = os.lstat(name, dir_fd=folder).st_mode
+        if not stat.S_ISREG(mode_there):
+            code = errno.EISDIR if stat.S_ISDIR(mode_there) else errno.EEXIST
+            raise OSError(code, "it is there and isn't a regular file")
         os.unlink(name, dir_fd=folder)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(name, flags, mode, dir_fd=folder), "wb", buffering=0) as file:
         os.fchmod(file.fileno(), mode)
-        pour(content, file)
+        write_content(content, file)
 
 
-def pour(content: bytes | Iterable[bytes], file: io.FileIO) -> None:
+def write_content(content: bytes | Iterable[bytes], file: io.FileIO) -> None:
     """Write all of the content."""
     for piece in [content] if isinstance(content, bytes) else content:
         rest = memoryview(piece)
@@ -45,7 +45,7 @@ def pour(content: bytes | Iterable[bytes], file: io.FileIO) -> None:
 
 
 def is_plain_folder(folder: int, name: str) -> bool:
-    """Whether it is a folder as made by `Workspace.write`."""
+    """Return whether it is a folder as made by `Workspace.write`."""
     try:
         descriptor = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
     except OSError:
@@ -56,8 +56,8 @@ def is_plain_folder(folder: int, name: str) -> bool:
         os.close(descriptor)
 
 
-def is_as_written(folder: int, name: str, sha256: str, executable: bool, *, most: int) -> bool:
-    """Whether it is a file as made by `Workspace.write`, with this content and at most `most` bytes."""
+def is_as_written(folder: int, name: str, sha256: str, executable: bool, *, max_bytes: int) -> bool:
+    """Return whether it is a file as made by `Workspace.write`, with this content and at most `max_bytes`."""
     if not stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
         return False
     try:
@@ -66,15 +66,15 @@ def is_as_written(folder: int, name: str, sha256: str, executable: bool, *, most
     except OSError:
         return False
     with open(descriptor, "rb", buffering=0) as file:
-        found = os.fstat(descriptor)
-        is_plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and not _attributes(descriptor)
-        if not is_plain or stat.S_IMODE(found.st_mode) != MODES[executable]:
+        status = os.fstat(descriptor)
+        is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and not _attributes(descriptor)
+        if not is_plain or stat.S_IMODE(status.st_mode) != MODES[executable]:
             return False
-        return found.st_size <= most and digest(file) == sha256
+        return status.st_size <= max_bytes and digest(file) == sha256
 
 
 def _attributes(descriptor: int) -> list[str]:
-    """Extended attributes of a file, except a security module's."""
+    """List the extended attributes of a file, except a security module's."""
     try:
         return [name for name in os.listxattr(descriptor) if not name.startswith("security.")]
     except OSError:
@@ -82,17 +82,17 @@ def _attributes(descriptor: int) -> list[str]:
 
 
 def digest(file: BinaryIO | io.FileIO) -> str:
-    """SHA-256 (hex) of the rest of a file."""
-    found = hashlib.sha256()
+    """Return the SHA-256 (hex) of the rest of a file."""
+    sha256 = hashlib.sha256()
     while piece := file.read(_PIECE):
-        found.update(piece)
-    return found.hexdigest()
+        sha256.update(piece)
+    return sha256.hexdigest()
 
 
 def remove_from(folder: int, name: str) -> bool:
-    """Remove it with everything below, following nothing, at any depth and with any rights.
+    """Remove an entry with everything below, whatever its depth and permissions, without following links.
 
-    Returns False if something is mounted below: that stays, and so do its parent folders.
+    Returns False if something is mounted below: it is left, with its parent folders.
     """
     try:
         if not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
@@ -102,39 +102,39 @@ def remove_from(folder: int, name: str) -> bool:
             return False
     except FileNotFoundError:
         return True
-    some_stay = False
+    is_incomplete = False
     # A tree can be deeper than paths and descriptors reach, so its folders are moved up, one by one.
-    waiting = [name]
-    while waiting:
-        top = waiting[-1]
-        _make_open_to_us(folder, top)
-        inner = os.open(top, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-        stays = False
+    pending = [name]
+    while pending:
+        current = pending[-1]
+        _make_open_to_us(folder, current)
+        inner = os.open(current, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+        has_mount = False
         try:
             with os.scandir(inner) as entries:
                 for number, entry in enumerate(list(entries)):
                     if entry.is_dir(follow_symlinks=False) and is_attached(inner, entry.name):
-                        stays = True
+                        has_mount = True
                     elif entry.is_dir(follow_symlinks=False):
-                        moved = f".removed-{len(waiting)}-{number}-{os.urandom(4).hex()}"
+                        new_name = f".removed-{len(pending)}-{number}-{os.urandom(4).hex()}"
                         _make_open_to_us(inner, entry.name)
                         try:
-                            os.rename(entry.name, moved, src_dir_fd=inner, dst_dir_fd=folder)
-                            waiting.insert(0, moved)
+                            os.rename(entry.name, new_name, src_dir_fd=inner, dst_dir_fd=folder)
+                            pending.insert(0, new_name)
                         except OSError as error:
                             if error.errno != errno.EXDEV:
                                 raise
                             # Below a layer folders can't be moved, and aren't deep (`session_opening.py`).
-                            stays = not remove_from(inner, entry.name) or stays
+                            has_mount = not remove_from(inner, entry.name) or has_mount
                     else:
                         os.unlink(entry.name, dir_fd=inner)
         finally:
             os.close(inner)
-        if not stays:
-            os.rmdir(top, dir_fd=folder)
-        some_stay = some_stay or stays
-        waiting.remove(top)
-    return not some_stay
+        if not has_mount:
+            os.rmdir(current, dir_fd=folder)
+        is_incomplete = is_incomplete or has_mount
+        pending.remove(current)
+    return not is_incomplete
 
 
 def _make_open_to_us(folder: int, name: str) -> None:

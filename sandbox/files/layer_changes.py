@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 
 from sandbox.files.resolve_beneath import FOLDER, Beneath
 from sandbox.files.tree_changes import State, TreeChanges
-from sandbox.files.tree_walk import Seen
+from sandbox.files.tree_walk import WalkedEntry
 
 _OPAQUE = "user.overlay.opaque"
 
@@ -27,51 +27,53 @@ class LayerChanges(TreeChanges):
         """`laid`: SHA-256 (hex) by path of the files below the layer, "" if unknown."""
         super().__init__(layer, capacity)
         self._lower, self._laid = TreeChanges(below, capacity), laid
-        self._left = sorted(path for path in laid if ".git" not in path or ".git" not in path.split("/"))
-        """Files below the layer that belong to the base, in order."""
-        self._kept = set(self._left)
-        self._asked: list[str] = []
+        self._lower_paths = sorted(
+            path for path in laid if ".git" not in path or ".git" not in path.split("/")
+        )
+        """Files below the layer that belong to the base, sorted."""
+        self._visible_paths = set(self._lower_paths)
+        self._walked_paths: list[str] = []
         """Paths of the layer in the last walk; a folder's ends with a slash."""
 
     def rebase(self, laid: Mapping[str, str] | None = None) -> None:
         """Make the present tree the base."""
         super().rebase(laid)
         with self._below.as_owner():
-            self._kept -= self._hidden()
-        self._left = sorted(self._kept)
+            self._visible_paths -= self._find_hidden()
+        self._lower_paths = sorted(self._visible_paths)
 
-    def _before(self, path: str) -> State | None:
-        if path not in self._base and path in self._kept:
-            found = self._lower.look(path, self._laid[path])
-            if found is not None:
-                self._base[path] = found
+    def _find_base_state(self, path: str) -> State | None:
+        if path not in self._base and path in self._visible_paths:
+            state = self._lower.read_state(path, self._laid[path])
+            if state is not None:
+                self._base[path] = state
         return self._base.get(path)
 
-    def _gone(self, seen: Set[str]) -> Set[str]:
-        return (self._hidden() | self._base.keys()) - seen
+    def _find_removed(self, paths: Set[str]) -> Set[str]:
+        return (self._find_hidden() | self._base.keys()) - paths
 
-    def _walk(self, ignored: Callable[[str], bool]) -> Iterator[Seen]:
-        self._asked = []
+    def _walk(self, ignored: Callable[[str], bool]) -> Iterator[WalkedEntry]:
+        self._walked_paths = []
 
-        def noted(path: str) -> bool:
-            self._asked.append(path)
+        def note_path(path: str) -> bool:
+            self._walked_paths.append(path)
             return ignored(path)
 
-        for path, found in super()._walk(noted):
-            if found is None or not stat.S_ISCHR(found.st_mode) or found.st_rdev:
-                yield path, found
+        for path, status in super()._walk(note_path):
+            if status is None or not stat.S_ISCHR(status.st_mode) or status.st_rdev:
+                yield path, status
 
-    def _hidden(self) -> set[str]:
-        """Files below the layer hidden by the paths of the last walk."""
+    def _find_hidden(self) -> set[str]:
+        """Find the files below the layer that entries of the last walk hide."""
         hidden: set[str] = set()
-        for path in self._asked:
-            plain = path.rstrip("/")
-            if plain in self._kept:
-                hidden.add(plain)
-            first = bisect_left(self._left, f"{plain}/")
-            after = bisect_left(self._left, f"{plain}0")  # the character after the slash
-            if first < after and (plain == path or self._is_opaque(plain)):
-                hidden.update(self._left[first:after])
+        for path in self._walked_paths:
+            lower_path = path.rstrip("/")
+            if lower_path in self._visible_paths:
+                hidden.add(lower_path)
+            start = bisect_left(self._lower_paths, f"{lower_path}/")
+            end = bisect_left(self._lower_paths, f"{lower_path}0")  # the character after the slash
+            if start < end and (lower_path == path or self._is_opaque(lower_path)):
+                hidden.update(self._lower_paths[start:end])
         return hidden
 
     def _is_opaque(self, folder: str) -> bool:

@@ -18,7 +18,7 @@ from sandbox.errors import FileFault, FileRefused
 _OPENAT2 = 437
 _NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x01, 0x02, 0x04, 0x08
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-"""Flags to open a folder with."""
+"""Flags to open a folder."""
 _KINDS: dict[int, FileFault] = {
     errno.ENOENT: "not_found",
     errno.ENOTDIR: "not_found",
@@ -56,7 +56,7 @@ class Beneath:
 
     @property
     def root(self) -> int:
-        """The descriptor. Raises FileRefused: it is closed."""
+        """The descriptor. Raises FileRefused if it is closed."""
         if self._root < 0:
             raise FileRefused("The sandbox is closed.")
         return self._root
@@ -74,7 +74,7 @@ class Beneath:
 
     @contextmanager
     def as_owner(self) -> Iterator[None]:
-        """As root, take the owner's uid for file access in this thread."""
+        """Under root, access files with the owner's rights in this thread."""
         if os.geteuid() != 0:
             yield
             return
@@ -87,38 +87,38 @@ class Beneath:
     def _become(self, uid: int) -> None:
         for change in (self._libc.setfsgid, self._libc.setfsuid):
             change(uid)
-            if change(-1) != uid:  # these two calls return only the value before
+            if change(-1) != uid:  # these two calls report no failure, only the previous value
                 raise PermissionError(errno.EPERM, f"could not take the file rights of uid {uid}")
 
-    def open_file(self, path: str, way: int = os.O_RDONLY) -> int:
-        """Open a regular file with one name; `way` is the access mode. Raises FileRefused, OSError."""
-        descriptor = self.open(path, way | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC)
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+    def open_file(self, path: str, access_mode: int = os.O_RDONLY) -> int:
+        """Open a regular file with one name. Raises FileRefused, OSError."""
+        descriptor = self.open(path, access_mode | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
             os.close(descriptor)
             raise FileRefused(
                 f"{path!r} isn't a regular file with one name.",
-                kind="is_directory" if stat.S_ISDIR(found.st_mode) else "refused",
+                kind="is_directory" if stat.S_ISDIR(status.st_mode) else "refused",
             )
         return descriptor
 
-    def open_root_to_us(self, *, plainly: bool = False) -> None:
-        """Restore our rights on the root; `plainly` also removes default ACLs."""
-        if plainly:
+    def open_root_to_us(self, *, without_acl: bool = False) -> None:
+        """Restore the owner's permissions on the root; `without_acl` also removes default ACLs."""
+        if without_acl:
             with suppress(OSError):  # there is none
                 os.removexattr(f"/proc/self/fd/{self._root}", "system.posix_acl_default")
         if self._root >= 0:
             os.chmod(f"/proc/self/fd/{self._root}", 0o700)
 
 
-def walk(below: Beneath, *, deepest: int = PATH_MAX) -> Iterator[tuple[str, bool]]:
-    """Path of each entry but folders, and whether it is a regular file with a UTF-8 name.
+def walk(below: Beneath, *, max_depth: int = PATH_MAX) -> Iterator[tuple[str, bool]]:
+    """Yield the path of each entry but folders, and whether it is a regular file with a UTF-8 name.
 
-    A folder that is below `deepest` folders, or unreadable, is named instead of its files.
+    A folder that is unreadable, or below `max_depth` folders, is yielded instead of its files.
     """
-    waiting = [""]
-    while waiting:
-        base = waiting.pop()
+    pending = [""]
+    while pending:
+        base = pending.pop()
         try:
             folder = below.open(base or ".", FOLDER)
         except OSError:  # removed meanwhile, or closed to its own uid
@@ -134,8 +134,8 @@ def walk(below: Beneath, *, deepest: int = PATH_MAX) -> Iterator[tuple[str, bool
                         yield path, entry.is_file(follow_symlinks=False)
                     elif is_attached(folder, entry.name):
                         continue
-                    elif path.count("/") < deepest:
-                        waiting.append(path)
+                    elif path.count("/") < max_depth:
+                        pending.append(path)
                     else:
                         yield path, False
         finally:
@@ -143,17 +143,17 @@ def walk(below: Beneath, *, deepest: int = PATH_MAX) -> Iterator[tuple[str, bool
 
 
 def as_text(path: str) -> str:
-    """A printable path; it differs where the path isn't UTF-8."""
+    """Return a printable path; it differs from a path that isn't UTF-8."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def is_attached(folder: int, name: str) -> bool:
-    """Whether something is mounted on a folder in an open one."""
+    """Return whether something is mounted on a subfolder of an open folder."""
     return os.lstat(name, dir_fd=folder).st_dev != os.fstat(folder).st_dev
 
 
 def parts_of(path: str) -> list[str]:
-    """The names of a relative path. Raises FileRefused: it is invalid."""
+    """Return the names of a relative path. Raises FileRefused if it is invalid."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if path.startswith("/") or ".." in parts or not parts or "\0" in path:
         raise FileRefused(f"{path!r} isn't a relative path inside the workspace.")
@@ -163,12 +163,12 @@ def parts_of(path: str) -> list[str]:
 
 
 @contextmanager
-def told(path: str) -> Iterator[None]:
+def refuse_errors(path: str) -> Iterator[None]:
     """Turn the system's errors into FileRefused with the path."""
     try:
         yield
     except (OSError, UnicodeEncodeError) as error:
-        links = isinstance(error, OSError) and error.errno in (errno.ELOOP, errno.EXDEV)
-        why = "it goes over a link" if links else getattr(error, "strerror", None) or str(error)
+        crosses_link = isinstance(error, OSError) and error.errno in (errno.ELOOP, errno.EXDEV)
+        reason = "it goes over a link" if crosses_link else getattr(error, "strerror", None) or str(error)
         kind = _KINDS.get(error.errno or 0, "refused") if isinstance(error, OSError) else "refused"
-        raise FileRefused(f"{path!r}: {why}.", kind=kind) from error
+        raise FileRefused(f"{path!r}: {reason}.", kind=kind) from error

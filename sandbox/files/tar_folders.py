@@ -14,14 +14,14 @@ from sandbox.files.resolve_beneath import parts_of
 from sandbox.result import Entry
 
 _PIECE = 1 << 20
-"""Most bytes held in memory at a time."""
+"""Maximum bytes held in memory at a time."""
 _FILES, _FOLDER = (tarfile.REGTYPE, tarfile.AREGTYPE), tarfile.DIRTYPE
 _EXTENSIONS = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE)
 _LONG = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 
 
 class _Header(tarfile.TarInfo):
-    """A header that is checked before tarfile reads on, which would hold an extension of any size."""
+    """A header that is checked before tarfile reads on: it would load an extension of any size."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -47,12 +47,12 @@ async def write_tar(files: Files, path: str, stream: TarSource, *, max_bytes: in
         size = await _copy(stream, spool, max_bytes)
         if path != ".":
             await files.make_folder(path)
-        with _refused():
+        with _refuse_errors():
             archive = tarfile.TarFile(
                 fileobj=spool, tarinfo=_Header, encoding="utf-8", errors="surrogateescape"
             )
         for number in range(max_entries + 1):
-            with _refused():
+            with _refuse_errors():
                 member = archive.next()
             if member is None:
                 return
@@ -61,15 +61,15 @@ async def write_tar(files: Files, path: str, stream: TarSource, *, max_bytes: in
             _check(member, archive, size)
             if member.name in ("", "."):
                 continue
-            inside = f"{path}/{'/'.join(parts_of(member.name))}"
+            target = f"{path}/{'/'.join(parts_of(member.name))}"
             if member.isdir():
-                await files.make_folder(inside)
+                await files.make_folder(target)
             else:
-                await _write_file(files, inside, member, spool)
+                await _write_file(files, target, member, spool)
 
 
 async def _copy(stream: TarSource, spool: IO[bytes], max_bytes: int) -> int:
-    """Copy a stream to its end; its size in bytes. Raises FileRefused: it is too large."""
+    """Copy a stream to its end; return its size in bytes. Raises FileRefused if it is too large."""
     size = 0
     async for piece in _pieces_of(stream):
         size += len(piece)
@@ -91,7 +91,7 @@ async def _pieces_of(stream: TarSource) -> AsyncGenerator[bytes, None]:
 
 
 @contextmanager
-def _refused() -> Iterator[None]:
+def _refuse_errors() -> Iterator[None]:
     """Turn errors of tarfile into FileRefused."""
     try:
         yield
@@ -105,8 +105,8 @@ def _check(member: tarfile.TarInfo, archive: tarfile.TarFile, size: int) -> None
         raise FileRefused("The archive names all of its members at once.")
     if any(name.startswith("GNU.sparse") for name in member.pax_headers):
         raise FileRefused("A member of the archive is a sparse file.")
-    most = 0 if member.isdir() else size - member.offset_data
-    if not 0 <= member.size <= most:
+    max_size = 0 if member.isdir() else size - member.offset_data
+    if not 0 <= member.size <= max_size:
         raise FileRefused(f"{member.name!r} of the archive has a size that it can't have.")
 
 
@@ -130,20 +130,20 @@ async def read_tar(
     on_left_out: Callable[[str], None] | None,
 ) -> AsyncGenerator[bytes, None]:
     """Implements `WorkspaceFiles.read_folder`. Raises FileRefused."""
-    room, number, waiting = max_bytes, 0, [""]
-    while waiting:
-        base = waiting.pop()
+    bytes_left, count, pending = max_bytes, 0, [""]
+    while pending:
+        base = pending.pop()
         try:
-            listed = await files.list(f"{path}/{base}" if base else path)
+            entries = await files.list(f"{path}/{base}" if base else path)
         except FileRefused:
             if on_left_out is None or not base:
                 raise
             on_left_out(base)
             continue
-        for entry in listed:
+        for entry in entries:
             name = f"{base}/{entry.name}" if base else entry.name
-            number += 1
-            if number > max_entries or (entry.kind == "file" and entry.size > room):
+            count += 1
+            if count > max_entries or (entry.kind == "file" and entry.size > bytes_left):
                 bounds = f"{max_bytes} bytes and {max_entries} entries"
                 raise FileRefused(f"{path!r} holds more than {bounds}.", kind="too_large")
             try:
@@ -155,9 +155,9 @@ async def read_tar(
                 continue
             yield _header(name, entry)
             if entry.kind == "folder":
-                waiting.append(name)
+                pending.append(name)
                 continue
-            room -= entry.size
+            bytes_left -= entry.size
             async for piece in _rest(files, f"{path}/{name}", first, entry.size):
                 yield piece
     yield bytes(2 * tarfile.BLOCKSIZE)
@@ -173,13 +173,15 @@ async def _first_piece(files: Files, path: str, entry: Entry) -> bytes:
 
 
 async def _rest(files: Files, path: str, first: bytes, size: int) -> AsyncGenerator[bytes, None]:
-    """The content of a file, padded to whole blocks. Raises FileRefused: it changed meanwhile."""
-    done, piece = len(first), first
+    """Yield the content of a file, padded to whole blocks. Raises FileRefused if it became shorter."""
+    offset, piece = len(first), first
     while piece:
         yield piece
-        piece = await files.read(path, start=done, limit=min(size - done, _PIECE)) if done < size else b""
-        done += len(piece)
-    if done < size:
+        piece = (
+            await files.read(path, start=offset, limit=min(size - offset, _PIECE)) if offset < size else b""
+        )
+        offset += len(piece)
+    if offset < size:
         raise FileRefused(f"{path!r} became shorter while it was read.")
     yield bytes(-size % tarfile.BLOCKSIZE)
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from sandbox.errors import FileRefused
 from sandbox.files.resolve_beneath import FOLDER, Beneath, as_text
-from sandbox.files.tree_walk import Seen, walk_tree
+from sandbox.files.tree_walk import WalkedEntry, walk_tree
 from sandbox.result import Change, Changes, LeftOut
 
 MAX_FILE, MAX_FILES, MAX_BYTES = 10 << 20, 2000, 100 << 20
@@ -38,7 +38,7 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class ClosedState:
-    """State of a file whose content is never returned; `mark` tells whether it changed."""
+    """State of a file whose content is never returned; a different `mark` means that it changed."""
 
     reason: Reason
     mark: object = None
@@ -63,34 +63,34 @@ class TreeChanges:
         `laid`: SHA-256 (hex) by path of files that only the host has written, and no program can change yet.
         """
         with self._below.as_owner():
-            self._room, known = self._capacity(), laid or {}
-            walk = self._walk(lambda path: False)
-            self._base = {path: self._state(path, found, known.get(path)) for path, found in walk}
+            self._room, hashes = self._capacity(), laid or {}
+            entries = self._walk(lambda path: False)
+            self._base = {path: self._load_state(path, status, hashes.get(path)) for path, status in entries}
 
     def changes(self, ignored: Callable[[str], bool]) -> Changes:
-        """Changes since the base; `ignored` tells which paths to skip, a folder's with a final slash."""
+        """Return the changes since the base; `ignored`: whether to skip a path, a folder's with a slash."""
         changes: list[Change] = []
         left_out: list[LeftOut] = []
         room, files = MAX_BYTES, 0
-        seen: set[str] = set()
-        closed: list[str] = []
+        paths: set[str] = set()
+        unreadable: list[str] = []
         with self._below.as_owner():
             self._below.open_root_to_us()
             self._room = 2 * self._capacity()  # changed files may be read twice
-            for path, found in self._walk(ignored):
-                seen.add(path)
-                if found is None:
-                    closed.append(path)
-                before = self._before(path)
-                if before is None and found is not None:
-                    if files == MAX_FILES or room < found.st_size <= MAX_FILE:  # new: no need to read it
+            for path, status in self._walk(ignored):
+                paths.add(path)
+                if status is None:
+                    unreadable.append(path)
+                before = self._find_base_state(path)
+                if before is None and status is not None:
+                    if files == MAX_FILES or room < status.st_size <= MAX_FILE:  # new: no need to read it
                         left_out.append(LeftOut(path=as_text(path), reason="too_many"))
                         continue
-                    state, content = self._read_anew(path, found)
+                    state, content = self._read_anew(path, status)
                 else:
-                    state, content = self._state(path, found), None
-                    if state != before and found is not None:
-                        state, content = self._read_anew(path, found)
+                    state, content = self._load_state(path, status), None
+                    if state != before and status is not None:
+                        state, content = self._read_anew(path, status)
                 if state == before:
                     continue
                 if isinstance(state, ClosedState):
@@ -99,81 +99,83 @@ class TreeChanges:
                     left_out.append(LeftOut(path=path, reason="too_many"))
                 else:
                     room, files = room - len(content), files + 1
-                    changes.append(_change(path, before, state, content))
-            for path in self._gone(seen):
-                before = self._before(path)
-                skipped = _is_within(path, closed) or _is_ignored(path, ignored)
-                if isinstance(before, FileState) and not skipped:
-                    changes.append(_change(path, before, None, None))
-        return Changes(changes=tuple(sorted(changes, key=lambda one: one.path)), left_out=tuple(left_out))
+                    changes.append(_make_change(path, before, state, content))
+            for path in self._find_removed(paths):
+                before = self._find_base_state(path)
+                is_skipped = _is_within(path, unreadable) or _is_ignored_within(path, ignored)
+                if isinstance(before, FileState) and not is_skipped:
+                    changes.append(_make_change(path, before, None, None))
+        return Changes(
+            changes=tuple(sorted(changes, key=lambda change: change.path)), left_out=tuple(left_out)
+        )
 
-    def look(self, path: str, laid: str) -> State | None:
-        """State of one file, None if there is none; call it as the owner."""
+    def read_state(self, path: str, laid: str) -> State | None:
+        """Read the state of one file, None if it is missing; call it within `as_owner`."""
         self._room = self._capacity()
         try:
             descriptor = self._below.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return None
         try:
-            return self._state(path, os.fstat(descriptor), laid)
+            return self._load_state(path, os.fstat(descriptor), laid)
         finally:
             os.close(descriptor)
 
-    def _before(self, path: str) -> State | None:
+    def _find_base_state(self, path: str) -> State | None:
         return self._base.get(path)
 
-    def _gone(self, seen: Set[str]) -> Set[str]:
-        """Paths of the base missing from a walk."""
-        return self._base.keys() - seen
+    def _find_removed(self, paths: Set[str]) -> Set[str]:
+        """Find the paths of the base that a walk didn't meet."""
+        return self._base.keys() - paths
 
-    def _walk(self, ignored: Callable[[str], bool]) -> Iterator[Seen]:
-        """Path and stat of each entry but folders; no stat if it is inaccessible."""
+    def _walk(self, ignored: Callable[[str], bool]) -> Iterator[WalkedEntry]:
+        """Yield path and stat of each entry but folders; no stat if it is inaccessible."""
         return walk_tree(self._below, ignored)
 
-    def _state(self, path: str, found: os.stat_result | None, laid: str | None = None) -> State:
-        """State of one file, read only if its times have changed; `laid` is its known SHA-256."""
-        if found is None:
+    def _load_state(self, path: str, status: os.stat_result | None, laid: str | None = None) -> State:
+        """Return the state of one file, read only if its times have changed; `laid` is its known SHA-256."""
+        if status is None:
             return ClosedState("unreadable")
-        if laid and stat.S_ISREG(found.st_mode) and found.st_size <= MAX_FILE and as_text(path) == path:
-            return self._note(path, found, FileState(laid, _mode_of(found)))
-        known = self._stamps.get(path)
-        if known is not None and known[0] == _stamp(found):
-            return known[1]
-        return self._read_anew(path, found)[0]
+        if laid and stat.S_ISREG(status.st_mode) and status.st_size <= MAX_FILE and as_text(path) == path:
+            return self._remember_state(path, status, FileState(laid, _mode_of(status)))
+        stamp_and_state = self._stamps.get(path)
+        if stamp_and_state is not None and stamp_and_state[0] == _stamp(status):
+            return stamp_and_state[1]
+        return self._read_anew(path, status)[0]
 
-    def _read_anew(self, path: str, found: os.stat_result) -> tuple[State, bytes | None]:
+    def _read_anew(self, path: str, status: os.stat_result) -> tuple[State, bytes | None]:
         if as_text(path) != path:
-            return ClosedState("name", found.st_ctime_ns), None
-        state, content = self._read(path, found)
-        return self._note(path, found, state), content
+            return ClosedState("name", status.st_ctime_ns), None
+        state, content = self._read(path, status)
+        return self._remember_state(path, status, state), content
 
-    def _note(self, path: str, found: os.stat_result, state: State) -> State:
-        if found.st_ctime_ns < time.time_ns() - _RACY_NS:
-            self._stamps[path] = _stamp(found), state
+    def _remember_state(self, path: str, status: os.stat_result, state: State) -> State:
+        if status.st_ctime_ns < time.time_ns() - _RACY_NS:
+            self._stamps[path] = _stamp(status), state
         else:
             self._stamps.pop(path, None)
         return state
 
-    def _read(self, path: str, found: os.stat_result) -> tuple[State, bytes | None]:
-        if stat.S_ISLNK(found.st_mode):
+    def _read(self, path: str, status: os.stat_result) -> tuple[State, bytes | None]:
+        if stat.S_ISLNK(status.st_mode):
             return self._read_link(path)
-        if not stat.S_ISREG(found.st_mode) or found.st_mode & _SETID:
-            return ClosedState("special", found.st_mode), None
-        self._room -= found.st_size
-        if found.st_size > MAX_FILE or self._room < 0:
-            return ClosedState("too_large", (found.st_size, found.st_mtime_ns)), None
+        if not stat.S_ISREG(status.st_mode) or status.st_mode & _SETID:
+            return ClosedState("special", status.st_mode), None
+        self._room -= status.st_size
+        if status.st_size > MAX_FILE or self._room < 0:
+            return ClosedState("too_large", (status.st_size, status.st_mtime_ns)), None
         try:
             content = self._content(path)
         except OSError:
-            return ClosedState("unreadable", found.st_ctime_ns), None
+            return ClosedState("unreadable", status.st_ctime_ns), None
         if content is None:
             return ClosedState("special"), None
         if len(content) > MAX_FILE:
             return ClosedState("too_large"), None
-        return FileState(hashlib.sha256(content).hexdigest(), _mode_of(found)), content
+        return FileState(hashlib.sha256(content).hexdigest(), _mode_of(status)), content
 
     def _read_link(self, path: str) -> tuple[State, bytes | None]:
-        """State of a symbolic link and its target, if that is inside the tree."""
+        """Return the state of a symbolic link, and its target if that is inside the tree."""
         parent, _, _ = path.rpartition("/")
         try:
             target = self._target(path)
@@ -201,21 +203,21 @@ class TreeChanges:
             os.close(folder)
 
 
-def _stamp(found: os.stat_result) -> tuple[int, ...]:
-    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+def _stamp(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _change(path: str, before: State | None, after: FileState | None, content: bytes | None) -> Change:
-    was = before if isinstance(before, FileState) else None
-    file = after or was
+def _make_change(path: str, before: State | None, after: FileState | None, content: bytes | None) -> Change:
+    file_before = before if isinstance(before, FileState) else None
+    file = after or file_before
     if file is None:
         raise FileRefused(f"{path!r} is neither there nor was it.")
     return Change(
         path=path,
-        before=was.sha256 if was else None,
+        before=file_before.sha256 if file_before else None,
         after=after.sha256 if after else None,
         mode=file.mode,
-        kind="deleted" if after is None else "modified" if was else "added",
+        kind="deleted" if after is None else "modified" if file_before else "added",
         content=content,
     )
 
@@ -224,10 +226,10 @@ def _is_within(path: str, folders: list[str]) -> bool:
     return any(not folder or path.startswith(f"{folder}/") for folder in folders)
 
 
-def _is_ignored(path: str, ignored: Callable[[str], bool]) -> bool:
+def _is_ignored_within(path: str, ignored: Callable[[str], bool]) -> bool:
     parts = path.split("/")
     return ignored(path) or any(ignored("/".join(parts[:i]) + "/") for i in range(1, len(parts)))
 
 
-def _mode_of(found: os.stat_result) -> Mode:
-    return "100755" if found.st_mode & stat.S_IXUSR else "100644"
+def _mode_of(status: os.stat_result) -> Mode:
+    return "100755" if status.st_mode & stat.S_IXUSR else "100644"

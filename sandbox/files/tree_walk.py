@@ -12,17 +12,17 @@ from typing import Optional, Tuple  # noqa: UP035 - for Python 3.8
 
 from sandbox.files.resolve_beneath import FOLDER, Beneath
 
-Seen = Tuple[str, Optional[os.stat_result]]  # noqa: UP006, UP045 - evaluated by Python 3.8
+WalkedEntry = Tuple[str, Optional[os.stat_result]]  # noqa: UP006, UP045 - evaluated by Python 3.8
 
 
-def walk_tree(below: Beneath, ignored: Callable[[str], bool]) -> Iterator[Seen]:
-    """Path and stat of each entry but folders; no stat if it is inaccessible.
+def walk_tree(below: Beneath, ignored: Callable[[str], bool]) -> Iterator[WalkedEntry]:
+    """Yield path and stat of each entry but folders; no stat if it is inaccessible.
 
-    Skips anything called `.git`, and what is `ignored`: called with a path, a folder's with a final slash.
+    Skips anything called `.git`, and each path that `ignored` returns True for; a folder's ends with a slash.
     """
-    waiting = [""]
-    while waiting:
-        base = waiting.pop()
+    pending = [""]
+    while pending:
+        base = pending.pop()
         try:
             folder = below.open(base or ".", FOLDER)
         except OSError:  # removed meanwhile, or closed to its own uid
@@ -31,7 +31,7 @@ def walk_tree(below: Beneath, ignored: Callable[[str], bool]) -> Iterator[Seen]:
         try:
             try:
                 device = os.stat(".", dir_fd=folder).st_dev
-            except OSError:  # nothing in it can be looked at
+            except OSError:  # its entries can't be examined
                 yield base, None
                 continue
             with os.scandir(folder) as entries:
@@ -40,17 +40,17 @@ def walk_tree(below: Beneath, ignored: Callable[[str], bool]) -> Iterator[Seen]:
                         continue
                     path = f"{base}/{entry.name}" if base else entry.name
                     try:
-                        found = entry.stat(follow_symlinks=False)
+                        status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue
-                    except OSError:  # the folder was closed just now
+                    except OSError:  # the folder became inaccessible just now
                         if not ignored(path):
                             yield path, None
                         continue
-                    if stat.S_ISDIR(found.st_mode):
-                        if found.st_dev == device and not ignored(f"{path}/"):
-                            waiting.append(path)
+                    if stat.S_ISDIR(status.st_mode):
+                        if status.st_dev == device and not ignored(f"{path}/"):
+                            pending.append(path)
                     elif not ignored(path):
-                        yield path, found
+                        yield path, status
         finally:
             os.close(folder)

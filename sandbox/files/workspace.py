@@ -1,4 +1,4 @@
-"""Access a workspace's files from outside, following nothing that a program left there.
+"""Access a workspace's files from outside, following no link that a program left there.
 
 Every path is opened below the workspace's own descriptor (`resolve_beneath.py`), and as root with the file
 rights of the sandbox's uid. Docker containers load this too: standard library alone, Python 3.8 or newer.
@@ -18,11 +18,11 @@ from sandbox.files.folder_entry import (
     digest,
     is_as_written,
     is_plain_folder,
-    pour,
     remove_from,
     write_anew,
+    write_content,
 )
-from sandbox.files.resolve_beneath import FOLDER, Beneath, is_attached, parts_of, told, walk
+from sandbox.files.resolve_beneath import FOLDER, Beneath, is_attached, parts_of, refuse_errors, walk
 
 
 class Workspace:
@@ -33,43 +33,43 @@ class Workspace:
     ) -> None:
         """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the sandbox.
 
-        `capacity`: bytes of the workspace, where its file system doesn't tell. `attached`: mount points of
-        host folders in it, which must not be removed.
+        `capacity`: bytes of the workspace, if its file system has no limit of its own. `attached`: mount
+        points of host folders in it, which must not be removed.
         """
-        self.below, self._most = Beneath(root, owner), capacity
+        self.below, self._capacity = Beneath(root, owner), capacity
         parts = [place.split("/") for place in attached]
-        self._attached = {"/".join(each[:i]) for each in parts for i in range(1, len(each) + 1)}
+        self._attached = {"/".join(names[:i]) for names in parts for i in range(1, len(names) + 1)}
 
     def close(self) -> None:
         """Close the descriptor."""
         self.below.close()
 
     def write(self, path: str, content: bytes | Iterable[bytes], *, executable: bool) -> None:
-        """Write a new file in place of any regular file there; its content may come in pieces."""
+        """Write a file, replacing a regular one; its content may come in pieces."""
         self.write_all([(path, content, executable)])
 
     def write_all(self, files: Iterable[tuple[str, bytes | Iterable[bytes], bool]]) -> None:
         """Write many files: path, content, executable."""
-        parents: list[str] | None = None
-        with self.below.as_owner(), ExitStack() as opened:
+        open_names: list[str] | None = None
+        with self.below.as_owner(), ExitStack() as stack:
             for path, content, executable in files:
-                *above, name = parts_of(path)
-                with told(path):
-                    if above != parents:
-                        opened.close()
-                        folder, parents = self._make_folders(above), above
-                        opened.callback(os.close, folder)
+                *parent_names, name = parts_of(path)
+                with refuse_errors(path):
+                    if parent_names != open_names:
+                        stack.close()
+                        folder, open_names = self._make_folders(parent_names), parent_names
+                        stack.callback(os.close, folder)
                     write_anew(folder, name, content, MODES[executable])
 
     def append(self, path: str, content: bytes | Iterable[bytes]) -> None:
         """Append to a regular file, all or nothing, or write a new one. Raises FileRefused."""
         plain = "/".join(parts_of(path))
-        with self.below.as_owner(), told(path), suppress(FileNotFoundError):
+        with self.below.as_owner(), refuse_errors(path), suppress(FileNotFoundError):
             self.below.open_root_to_us()
             with open(self.below.open_file(plain, os.O_WRONLY | os.O_APPEND), "ab", buffering=0) as file:
                 size = os.fstat(file.fileno()).st_size
                 try:
-                    pour(content, file)
+                    write_content(content, file)
                 except BaseException:
                     file.truncate(size)
                     raise
@@ -79,7 +79,7 @@ class Workspace:
     def make_folder(self, path: str) -> None:
         """Make a folder with its parents; an existing one is no error."""
         parts = parts_of(path)
-        with self.below.as_owner(), told(path):
+        with self.below.as_owner(), refuse_errors(path):
             os.close(self._make_folders(parts))
 
     def read(self, path: str, *, limit: int, start: int | None = None) -> bytes:
@@ -89,39 +89,39 @@ class Workspace:
             FileRefused: missing, not a regular file with one name, over a link, or larger than `limit`.
         """
         if start is not None:
-            with self.opened(path) as file:
+            with self.open_regular(path) as file:
                 file.seek(start)
                 return file.read(limit)
-        with self.opened(path, limit=limit) as file:
+        with self.open_regular(path, limit=limit) as file:
             content = file.read(limit + 1)
             if len(content) > limit:
                 raise FileRefused(f"{path!r} has more than {limit} bytes.", kind="too_large")
             return content
 
     @contextmanager
-    def opened(self, path: str, *, limit: int | None = None) -> Iterator[BinaryIO]:
+    def open_regular(self, path: str, *, limit: int | None = None) -> Iterator[BinaryIO]:
         """Open one regular file for reading. Raises FileRefused as `read`."""
         plain = "/".join(parts_of(path))
-        with self.below.as_owner(), told(path), open(self.below.open_file(plain), "rb") as file:
+        with self.below.as_owner(), refuse_errors(path), open(self.below.open_file(plain), "rb") as file:
             if limit is not None and os.fstat(file.fileno()).st_size > limit:
                 raise FileRefused(f"{path!r} has more than {limit} bytes.", kind="too_large")
             yield file
 
     def manifest(self) -> dict[str, str]:
-        """SHA-256 by path of the readable regular files with a UTF-8 name.
+        """Return the SHA-256 by path of the readable regular files with a UTF-8 name.
 
         Skips a sparse file that claims more bytes than the disk has left: hashing holes takes hours.
         """
         hashes = {}
         with self.below.as_owner():
-            room = self.capacity()
+            bytes_left = self.capacity()
             for path in sorted(path for path, regular in walk(self.below) if regular):
                 try:
                     with open(self.below.open_file(path), "rb", buffering=0) as file:
                         size = os.fstat(file.fileno()).st_size
-                        if size > room:
+                        if size > bytes_left:
                             continue
-                        room -= size
+                        bytes_left -= size
                         hashes[path] = digest(file)
                 except (OSError, FileRefused):
                     continue  # removed, unreadable, or with a second name: read() refuses these
@@ -129,18 +129,18 @@ class Workspace:
 
     def capacity(self) -> int:
         """Capacity of the workspace in bytes."""
-        if self._most is not None:
-            return self._most
-        found = os.fstatvfs(self.below.root)
-        return found.f_blocks * found.f_frsize
+        if self._capacity is not None:
+            return self._capacity
+        status = os.fstatvfs(self.below.root)
+        return status.f_blocks * status.f_frsize
 
     def remove(self, path: str) -> None:
-        """Remove a file or a folder, "." is everything; nothing is followed."""
+        """Remove a file or a folder, or for "." everything, without following links."""
         if path == ".":
             self.keep({})
             return
         parts = parts_of(path)
-        with self.below.as_owner(), told(path):
+        with self.below.as_owner(), refuse_errors(path):
             self.below.open_root_to_us()
             try:
                 folder = self.below.open("/".join(parts[:-1]) or ".", FOLDER)
@@ -151,24 +151,24 @@ class Workspace:
             finally:
                 os.close(folder)
 
-    def keep(self, known: Mapping[str, tuple[str, bool]]) -> set[str]:
-        """Remove everything but these files; the paths of those that are present.
+    def keep(self, files: Mapping[str, tuple[str, bool]]) -> set[str]:
+        """Remove everything but these files; return the paths of those that are present.
 
-        Keeps a file only if it has one name, the content and rights that `write` gives, and no attributes, in
-        folders of the same kind: no trace of a program remains.
+        Keeps a file only if it has one name, the content and permissions that `write` gives, and no extended
+        attributes, in folders that `write` could have made: no trace of a program remains.
 
         Args:
-            known: SHA-256 (hex), and whether it is executable, by plain path.
+            files: SHA-256 (hex), and whether it is executable, by plain path.
         """
-        folders = {"/".join(parts[:i]) for parts in map(parts_of, known) for i in range(1, len(parts))}
+        folders = {"/".join(parts[:i]) for parts in map(parts_of, files) for i in range(1, len(parts))}
         folders |= self._attached
-        kept: set[str] = set()
-        most = self.capacity()
-        with self.below.as_owner(), told("."):
-            self.below.open_root_to_us(plainly=True)
-            waiting = [""]
-            while waiting:
-                base = waiting.pop()
+        present: set[str] = set()
+        max_bytes = self.capacity()
+        with self.below.as_owner(), refuse_errors("."):
+            self.below.open_root_to_us(without_acl=True)
+            pending = [""]
+            while pending:
+                base = pending.pop()
                 folder = self.below.open(base or ".", FOLDER)
                 try:
                     for name in os.listdir(folder):
@@ -176,29 +176,29 @@ class Workspace:
                         if path in self._attached and is_attached(folder, name):
                             continue
                         if path in folders and is_plain_folder(folder, name):
-                            waiting.append(path)
-                        elif path in known and is_as_written(folder, name, *known[path], most=most):
-                            kept.add(path)
+                            pending.append(path)
+                        elif path in files and is_as_written(folder, name, *files[path], max_bytes=max_bytes):
+                            present.add(path)
                         else:
                             remove_from(folder, name)
                 finally:
                     os.close(folder)
-        return kept
+        return present
 
     def _make_folders(self, parts: list[str]) -> int:
-        """Descriptor of a folder; makes missing parents."""
+        """Open a folder; make it and its parents if they are missing."""
         self.below.open_root_to_us()
         folder = self.below.open(".", FOLDER)
         for part in parts:
             try:
-                made = False
+                is_new = False
                 with suppress(FileExistsError):
                     os.mkdir(part, dir_fd=folder)
-                    made = True
-                deeper = self.below.open(part, FOLDER, below=folder)
-                if made:
-                    os.fchmod(deeper, FOLDER_MODE)  # whatever the owner's umask is
+                    is_new = True
+                subfolder = self.below.open(part, FOLDER, below=folder)
+                if is_new:
+                    os.fchmod(subfolder, FOLDER_MODE)  # whatever the owner's umask is
             finally:
                 os.close(folder)
-            folder = deeper
+            folder = subfolder
         return folder

@@ -1,4 +1,4 @@
-"""The files of a workspace: the interface of every backend."""
+"""Interface of every backend to the files of a workspace."""
 
 import functools
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -67,10 +67,10 @@ def _delegated(
 ) -> Callable[Concatenate["WithFiles", P], Coroutine[Any, Any, T]]:
 
     @functools.wraps(method)
-    async def call(self: "WithFiles", /, *given: P.args, **named: P.kwargs) -> T:
+    async def call(self: "WithFiles", /, *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._filing() as files:
-            found: T = await getattr(files, method.__name__)(*given, **named)
-            return found
+            result: T = await getattr(files, method.__name__)(*args, **kwargs)
+            return result
 
     return call
 

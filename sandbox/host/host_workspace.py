@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sandbox.errors import FileRefused
 from sandbox.files.layer_changes import LayerChanges
-from sandbox.files.listing import collect, enter, list_folder, look_at
+from sandbox.files.listing import check_folder, collect, describe_entry, list_folder
 from sandbox.files.resolve_beneath import Beneath, parts_of
 from sandbox.files.tree_changes import TreeChanges
 from sandbox.files.workspace import Workspace
@@ -27,7 +27,7 @@ MAX_ARTIFACT_BYTES = 64 << 20
 """Most bytes of one run's artifacts together."""
 MAX_DEPTH = 32
 """Most folders above an artifact."""
-ARTIFACT_BOUNDS = {"most": MAX_ARTIFACTS, "most_bytes": MAX_ARTIFACT_BYTES, "deepest": MAX_DEPTH}
+ARTIFACT_BOUNDS = {"max_files": MAX_ARTIFACTS, "max_bytes": MAX_ARTIFACT_BYTES, "max_depth": MAX_DEPTH}
 """As `listing.collect` takes them."""
 PROGRAMS = (b"#!", b"\x7fELF")
 
@@ -129,7 +129,7 @@ class HostWorkspace:
 
     async def stat(self, path: str) -> Entry:
         """Describe one path."""
-        return Entry.model_validate(await _in_thread(lambda: look_at(self._workspace.below, path)))
+        return Entry.model_validate(await _in_thread(lambda: describe_entry(self._workspace.below, path)))
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Hold exactly these files; the SHA-256 (hex) of each."""
@@ -147,7 +147,7 @@ class HostWorkspace:
     async def enter(self, path: str) -> None:
         """Check that a program can begin in a folder."""
         if path != ".":
-            await _in_thread(lambda: enter(self._workspace.below, path))
+            await _in_thread(lambda: check_folder(self._workspace.below, path))
 
     async def remove(self, path: str) -> None:
         """Remove one file or folder, "." is all of it; a missing one is no error."""

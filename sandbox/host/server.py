@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import receive
-from sandbox.interpreter.interpreter import Interpreter, describe, with_kernel
+from sandbox.interpreter.interpreter import Interpreter, add_kernel_packages, describe
 from sandbox.policy import Policy
 from sandbox.supervisor.cgroup_places import find_scope, place_in_scope
 from sandbox.supervisor.cgroups import Groups, plan_groups
@@ -163,7 +163,7 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
     """
     interpreter = describe(policy.python)
     if policy.kernel:
-        interpreter = with_kernel(interpreter)
+        interpreter = add_kernel_packages(interpreter)
     planned = None if "cgroup" in without else plan_groups(None if "cpus" in without else policy.cpus)
     server = Server(interpreter, planned, policy, without, landlock)
     try:

@@ -1,4 +1,4 @@
-"""The image that ours is built upon: local, pulled or made of Debian's packages; and its Python."""
+"""Find the base image to build on: local, pulled or made of Debian's packages; and describe its Python."""
 
 import json
 import subprocess
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 DEBIAN_BASE = "coder-debian:bookworm"
 SLOW_S = 600
-"""A step of a build may be silent for so long."""
-_QUESTION = (
+"""Longest time without output of a step of a build."""
+_DESCRIBE_PYTHON = (
     "import json, platform, sys; "
     "print(json.dumps([list(sys.version_info[:2]), platform.machine(), list(platform.libc_ver())]))"
 )
-_WITHOUT_A_REGISTRY = (
+_DEBIAN_ADVICE = (
     "Where no registry can be reached, make a base of Debian's packages as root: "
     f"{own_command()} sandbox build --from-debian"
 )
@@ -27,18 +27,18 @@ _WITHOUT_A_REGISTRY = (
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base image, and what wheels must fit there."""
+    """A base image, and the properties of its Python that wheels must match."""
 
     image: str
     version: tuple[int, int]
     machine: str
-    """As `platform.machine()` names it inside."""
+    """Result of `platform.machine()` in the image."""
     glibc: tuple[int, int] | None
-    """None where the image has another C library, which is taken for musl."""
+    """None if the image has another C library, which is assumed to be musl."""
 
     @property
     def platforms(self) -> list[str]:
-        """Tags of wheels that work there, for pip's `--platform`."""
+        """Tags of compatible wheels, for pip's `--platform`."""
         if self.glibc is None:
             return [f"musllinux_1_{minor}_{self.machine}" for minor in range(3)]
         newest = self.glibc[1]
@@ -47,8 +47,8 @@ class Base:
         ]
 
 
-def connect() -> "DockerClient":
-    """A client for building images."""
+def open_build_client() -> "DockerClient":
+    """Open a client with a timeout that is long enough to build images."""
     return open_client(answer_s=SLOW_S)
 
 
@@ -59,13 +59,13 @@ def make_debian_base(tag: str = DEBIAN_BASE) -> None:
         ImageNotBuilt: a tool, a right or the packages are missing; stderr says which.
     """
     with as_file(files("sandbox.images").joinpath("debian.sh")) as script:
-        ended = subprocess.run(["sh", str(script), tag], stdin=subprocess.DEVNULL, check=False)
-    if ended.returncode != 0:
+        process = subprocess.run(["sh", str(script), tag], stdin=subprocess.DEVNULL, check=False)
+    if process.returncode != 0:
         raise ImageNotBuilt("The base image of Debian's packages could not be made; the reason stands above.")
 
 
 def find_base(engine: "DockerClient", image: str) -> Base:
-    """Pull an image if needed, and ask its Python, without a network.
+    """Pull an image if needed, and describe its Python by running it without a network.
 
     Raises:
         ImageNotBuilt: it can't be pulled, or has no Python 3.
@@ -80,22 +80,22 @@ def find_base(engine: "DockerClient", image: str) -> Base:
         except APIError as error:
             raise ImageNotBuilt(
                 f"The base image {image} isn't on this machine and can't be pulled: {error.explanation}.\n"
-                f"{_WITHOUT_A_REGISTRY}\nOr name one that is here: {own_command()} sandbox build --base IMAGE"
+                f"{_DEBIAN_ADVICE}\nOr name one that is here: {own_command()} sandbox build --base IMAGE"
             ) from error
     try:
-        said = say_once(engine, image, _QUESTION)
+        description = run_line(engine, image, _DESCRIBE_PYTHON)
     except (APIError, ContainerError) as error:
         raise ImageNotBuilt(
             f"The base image {image} has no python3 that starts: {error}.\n"
             f"Name one that has: {own_command()} sandbox build --base IMAGE"
         ) from error
-    version, machine, (library, release) = json.loads(said)
+    version, machine, (library, release) = json.loads(description)
     glibc = _numbers(release) if library == "glibc" else None
     return Base(image, (version[0], version[1]), machine, glibc)
 
 
-def say_once(engine: "DockerClient", image: str, source: str) -> bytes:
-    """Run a line of Python in a container without rights or network; its output.
+def run_line(engine: "DockerClient", image: str, source: str) -> bytes:
+    """Run a line of Python in a container without rights or network; return its output.
 
     Raises:
         APIError: the engine could not start it.
@@ -112,12 +112,12 @@ def say_once(engine: "DockerClient", image: str, source: str) -> bytes:
         user="65534:65534",
         use_config_proxy=False,
     )
-    try:  # not the SDK's own `run`: what it could not start, it leaves behind
+    try:  # not the SDK's own `run`, which leaves containers behind that could not be started
         container.start()
         code = container.wait()["StatusCode"]
         if code != 0:
-            said = container.logs(stdout=False).decode("utf-8", "replace")
-            raise ContainerError(container, code, command, image, said)
+            stderr = container.logs(stdout=False).decode("utf-8", "replace")
+            raise ContainerError(container, code, command, image, stderr)
         return container.logs(stderr=False)
     finally:
         container.remove(force=True)

@@ -1,1 +1,1 @@
-"""The Python that programs get, and its packages, found by looking at files. Read interpreter."""
+"""Find the Python of programs, and its packages, by reading files. Read interpreter."""

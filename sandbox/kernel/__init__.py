@@ -1,4 +1,4 @@
-"""Cells in a Jupyter kernel inside a sandbox: what one defines, the next one finds. Read kernel."""
+"""Cells in a Jupyter kernel inside a sandbox; they share definitions. Read kernel."""
 
 from sandbox.kernel.kernel import Kernel, open_kernel
 

@@ -1,1 +1,1 @@
-"""The hosts that a policy allows, and the proxy that is the only way to them. Read allowed_hosts, proxy."""
+"""The hosts that a policy allows, and the proxy that connects programs to them. Read allowed_hosts, proxy."""

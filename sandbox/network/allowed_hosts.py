@@ -33,34 +33,34 @@ _LONGEST_NAME = 253
 _ANY = "*."
 
 
-def why_refused(address: str) -> str | None:
-    """Why connections to an address are refused; None for a public address of another machine."""
+def find_refusal(address: str) -> str | None:
+    """Return why connections to an address are refused; None for a public address of another machine."""
     try:
-        found = ipaddress.ip_address(address)
+        parsed_address = ipaddress.ip_address(address)
     except ValueError:
         return f"{address!r} is no address"
-    for each in _all_meant(found):
-        if kind := _kind(each):
+    for reached in _addresses_reached(parsed_address):
+        if kind := _find_kind(reached):
             return f"{address} is {kind}"
-    if _is_own(found):
+    if _is_own(parsed_address):
         return f"{address} is an address of this machine"
     return None
 
 
-def _all_meant(address: Address) -> list[Address]:
-    """The address, and any IPv4 address that the network or the kernel derives from it."""
+def _addresses_reached(address: Address) -> list[Address]:
+    """Return the address, and any IPv4 address that the network or the kernel derives from it."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
-    inner = address.ipv4_mapped or address.sixtofour
-    if inner is None and (address in _NAT64 or address in _COMPATIBLE):
-        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if address.ipv4_mapped is not None and inner is not None:
-        return [inner]  # this form carries no meaning beyond the inner address
-    return [address] if inner is None else [address, inner]
+    ipv4 = address.ipv4_mapped or address.sixtofour
+    if ipv4 is None and (address in _NAT64 or address in _COMPATIBLE):
+        ipv4 = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address.ipv4_mapped is not None and ipv4 is not None:
+        return [ipv4]  # this form only stands for the IPv4 address
+    return [address] if ipv4 is None else [address, ipv4]
 
 
-def _kind(address: Address) -> str | None:
-    """The kind of a non-public address."""
+def _find_kind(address: Address) -> str | None:
+    """Return the kind of a non-public address."""
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         return "bound to an interface"
     kinds = {
@@ -71,8 +71,8 @@ def _kind(address: Address) -> str | None:
         "is_private": "a private address",
         "is_reserved": "a reserved address",
     }
-    for claim, kind in kinds.items():
-        if getattr(address, claim) and not (claim == "is_reserved" and address in _NAT64):
+    for attribute, kind in kinds.items():
+        if getattr(address, attribute) and not (attribute == "is_reserved" and address in _NAT64):
             return kind
     if any(address in network for network in _NOT_FOR_HOSTS) or not address.is_global:
         return "no public address"
@@ -80,7 +80,7 @@ def _kind(address: Address) -> str | None:
 
 
 def _is_own(address: Address) -> bool:
-    """Whether an interface of this machine has the address: a socket can be bound to it."""
+    """Return whether an interface of this machine has the address, to which a socket can then be bound."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.bind((str(address), 0))
@@ -98,8 +98,8 @@ class Host:
 
     def covers(self, name: str, port: int) -> bool:
         """Whether a request to this name and port is allowed."""
-        named = name.endswith(self.name) if self.name.startswith(".") else name == self.name
-        return named and (port == self.port if self.port is not None else port in WEB_PORTS)
+        is_same_name = name.endswith(self.name) if self.name.startswith(".") else name == self.name
+        return is_same_name and (port == self.port if self.port is not None else port in WEB_PORTS)
 
 
 def parse_hosts(entries: Iterable[str]) -> tuple[Host, ...]:
@@ -107,26 +107,26 @@ def parse_hosts(entries: Iterable[str]) -> tuple[Host, ...]:
 
     Raises ValueError, naming the entry, if one is malformed or could never be reached.
     """
-    named = [_PACKAGE_HOSTS if entry == REGISTRIES else (entry,) for entry in entries]
-    return tuple(_parse(entry) for each in named for entry in each)
+    groups = [_PACKAGE_HOSTS if entry == REGISTRIES else (entry,) for entry in entries]
+    return tuple(_parse(entry) for group in groups for entry in group)
 
 
 def split_authority(text: str) -> tuple[str, int | None]:
     """Split `HOST`, `HOST:PORT` or `[IPV6]:PORT` into normalized host and port. Raises ValueError."""
-    if "@" in text:  # the part before it may be a secret, so it isn't shown
+    if "@" in text:  # don't show the part before it, which may be a secret
         raise ValueError("a host is named without a user or password before it")
-    found = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", text, re.DOTALL)
-    if found is None:
+    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", text, re.DOTALL)
+    if match is None:
         raise ValueError("an IPv6 address stands in brackets, as in [2001:db8::1]:443")
-    host, port = found.groups()
+    host, port = match.groups()
     if port is None:
-        return plain_name(host), None
+        return normalize_host(host), None
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
         raise ValueError(f"{port[:80]!r} is no port")
-    return plain_name(host), int(port)
+    return normalize_host(host), int(port)
 
 
-def plain_name(host: str) -> str:
+def normalize_host(host: str) -> str:
     """Normalize a host name or address. Raises ValueError if it is neither in its usual form."""
     if host.startswith("[") and host.endswith("]"):
         return str(_ipv6(host[1:-1]))
@@ -149,20 +149,20 @@ def _parse(entry: str) -> Host:
         name, port = split_authority(entry)
     except ValueError as error:
         raise ValueError(f"{entry[:80]!r} isn't HOST or HOST:PORT: {error}") from error
-    if reason := never_reached(name):
+    if reason := find_unreachable_reason(name):
         raise ValueError(f"{entry!r} could never be reached: {reason}")
     return Host(name, port)
 
 
-def never_reached(name: str) -> str | None:
-    """Why a normalized host could never be reached; None if it could."""
+def find_unreachable_reason(name: str) -> str | None:
+    """Return why a normalized host can never be reached; None if it can."""
     if name == "localhost" or name.endswith(".localhost"):
         return "it is this machine itself"
     try:
         ipaddress.ip_address(name)
     except ValueError:
         return None
-    return why_refused(name)
+    return find_refusal(name)
 
 
 def _ipv6(text: str) -> ipaddress.IPv6Address:

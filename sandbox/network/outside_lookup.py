@@ -9,32 +9,32 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 
-_AT_ONCE = 16
-"""Concurrent lookups; each holds a thread that can't be cancelled."""
-_places = threading.BoundedSemaphore(_AT_ONCE)
+_MAX_LOOKUPS = 16
+"""Maximum concurrent lookups; each uses a thread that can't be cancelled."""
+_lookup_slots = threading.BoundedSemaphore(_MAX_LOOKUPS)
 
 
 async def resolve(name: str, port: int) -> list[str]:
     """Resolve a name, in the system's order. Raises OSError if it fails or too many lookups are running."""
-    if not _places.acquire(blocking=False):
-        raise OSError(errno.EAGAIN, f"{_AT_ONCE} other names are looked up at the moment")
-    found: Future[list[str]] = Future()
+    if not _lookup_slots.acquire(blocking=False):
+        raise OSError(errno.EAGAIN, f"{_MAX_LOOKUPS} other names are looked up at the moment")
+    addresses: Future[list[str]] = Future()
 
     def look_up() -> None:
         try:
             rows = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
         except OSError as error:
-            settle = partial(found.set_exception, error)
+            set_outcome = partial(addresses.set_exception, error)
         else:
-            settle = partial(found.set_result, list(dict.fromkeys(str(row[4][0]) for row in rows)))
+            set_outcome = partial(addresses.set_result, list(dict.fromkeys(str(row[4][0]) for row in rows)))
         finally:
-            _places.release()
-        if found.set_running_or_notify_cancel():
-            settle()
+            _lookup_slots.release()
+        if addresses.set_running_or_notify_cancel():
+            set_outcome()
 
     # Not the event loop's thread pool: a silent name server would delay the process's exit.
     threading.Thread(target=look_up, daemon=True).start()
-    return await asyncio.wrap_future(found)
+    return await asyncio.wrap_future(addresses)
 
 
 async def connect(address: str, port: int) -> socket.socket:
@@ -51,7 +51,7 @@ async def connect(address: str, port: int) -> socket.socket:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Access to the network; tests replace it."""
+    """Functions that access the network; tests replace them."""
 
     resolve: Callable[[str, int], Awaitable[list[str]]] = resolve
     connect: Callable[[str, int], Awaitable[socket.socket]] = connect

@@ -1,7 +1,7 @@
-"""Proxy of one run: its only network access, limited to allowed hosts.
+"""Proxy of one run, which is its only network access and connects to allowed hosts only.
 
-It accepts on a socket in the run's network namespace, received before the program began. Names are resolved
-once, here, and the connection goes to the verified address.
+It listens on a socket in the run's network namespace, received before the program began. It resolves a name
+once, and connects to the address that it verified.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.inner.walls.places import EGRESS
-from sandbox.network.allowed_hosts import never_reached, parse_hosts, why_refused
+from sandbox.network.allowed_hosts import find_refusal, find_unreachable_reason, parse_hosts
 from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy_request import BadRequest, ProxyRequest, find_end, parse_request
 
 AT_ONCE, IN_A_SECOND = 64, 200
-"""Connections of a run, concurrent and started within a second; more have to wait."""
+"""Maximum connections of a run: concurrent, and accepted within a second; further ones wait."""
 _HEAD_S, _CONNECT_S, _IDLE_S = 10.0, 20.0, 60.0
-_AGAIN_S = 0.1
+_RETRY_S = 0.1
 _CHUNK = 1 << 16
 _BAD, _FORBIDDEN, _UNREACHABLE = 400, 403, 502
 _URL = "http://{}:{}".format(*EGRESS)
@@ -45,7 +45,7 @@ class Network:
         without: frozenset[str],
         ask: Callable[[str, int], Awaitable[bool]] | None = None,
     ) -> None:
-        """`ask` decides on unlisted hosts; they too must have a public address."""
+        """`ask` decides on unlisted hosts, which must have a public address, too."""
         self._ask = ask
         self._hosts, self._outside, self._without = parse_hosts(hosts), outside or Outside(), without
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,41 +59,45 @@ class Network:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def keep(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    def start_task(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Start a task that `close` waits for."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def reach(self, request: ProxyRequest) -> socket.socket:
-        """Connect to the requested host. Raises Refused if it isn't allowed, public or reachable."""
-        named = f"{request.host}:{request.port}"
+    async def connect(self, request: ProxyRequest) -> socket.socket:
+        """Connect to the requested host. Raises RequestRefused if it isn't allowed, public or reachable."""
+        destination = f"{request.host}:{request.port}"
         if "hosts" not in self._without and not await self._is_allowed(request.host, request.port):
-            raise RequestRefused(_FORBIDDEN, f"{named} is not among the hosts that this sandbox may reach")
+            raise RequestRefused(
+                _FORBIDDEN, f"{destination} is not among the hosts that this sandbox may reach"
+            )
         try:
             async with asyncio.timeout(_CONNECT_S):
                 addresses = await self._outside.resolve(request.host, request.port)
-                return await self._connect(named, addresses, request.port)
+                return await self._connect(destination, addresses, request.port)
         except TimeoutError as error:
-            raise RequestRefused(_UNREACHABLE, f"{named} did not answer within {_CONNECT_S:.0f} s") from error
+            raise RequestRefused(
+                _UNREACHABLE, f"{destination} did not answer within {_CONNECT_S:.0f} s"
+            ) from error
         except OSError as error:
             raise RequestRefused(
-                _UNREACHABLE, f"{named} can't be reached: {error.strerror or error}"
+                _UNREACHABLE, f"{destination} can't be reached: {error.strerror or error}"
             ) from error
 
     async def _is_allowed(self, host: str, port: int) -> bool:
-        if any(each.covers(host, port) for each in self._hosts):
+        if any(entry.covers(host, port) for entry in self._hosts):
             return True
-        return self._ask is not None and never_reached(host) is None and await self._ask(host, port)
+        return self._ask is not None and find_unreachable_reason(host) is None and await self._ask(host, port)
 
-    async def _connect(self, named: str, addresses: list[str], port: int) -> socket.socket:
-        """Connect to the first public address that answers. Raises Refused if none is public."""
-        refused = [None if "addresses" in self._without else why_refused(address) for address in addresses]
-        usable = [address for address, reason in zip(addresses, refused, strict=True) if reason is None]
+    async def _connect(self, destination: str, addresses: list[str], port: int) -> socket.socket:
+        """Connect to the first public address that answers. Raises RequestRefused if none is public."""
+        refusals = [None if "addresses" in self._without else find_refusal(address) for address in addresses]
+        usable = [address for address, reason in zip(addresses, refusals, strict=True) if reason is None]
         if not usable:
-            reasons = "; ".join(filter(None, refused)) or "it has no address"
-            raise RequestRefused(_FORBIDDEN, f"{named} is not public: {reasons}")
+            reasons = "; ".join(filter(None, refusals)) or "it has no address"
+            raise RequestRefused(_FORBIDDEN, f"{destination} is not public: {reasons}")
         for address in usable[:-1]:
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_CONNECT_S / len(usable)):
@@ -101,10 +105,10 @@ class Network:
         return await self._outside.connect(usable[-1], port)
 
 
-def variables() -> dict[str, str]:
-    """Environment variables that name the proxy."""
-    own = {"http_proxy": _URL, "https_proxy": _URL, "no_proxy": "localhost,127.0.0.1,::1"}
-    return own | {name.upper(): value for name, value in own.items()}
+def proxy_variables() -> dict[str, str]:
+    """Return the environment variables that name the proxy."""
+    lower_case = {"http_proxy": _URL, "https_proxy": _URL, "no_proxy": "localhost,127.0.0.1,::1"}
+    return lower_case | {name.upper(): value for name, value in lower_case.items()}
 
 
 class NetworkProxy:
@@ -115,7 +119,7 @@ class NetworkProxy:
         self._listener, self._network = listener, network
         self._listener.setblocking(False)
         self._open: set[asyncio.Task[None]] = set()
-        self._since, self._taken = self._loop.time(), 0
+        self._second_start, self._accepted_count = self._loop.time(), 0
         self._listening = self._closed = False
         self._listen()
 
@@ -129,15 +133,15 @@ class NetworkProxy:
 
     def _listen(self) -> None:
         now = self._loop.time()
-        if now >= self._since + 1:
-            self._since, self._taken = now, 0
+        if now >= self._second_start + 1:
+            self._second_start, self._accepted_count = now, 0
         if self._closed or self._listening or len(self._open) >= AT_ONCE:
             return
-        if self._taken < IN_A_SECOND:
+        if self._accepted_count < IN_A_SECOND:
             self._loop.add_reader(self._listener, self._accept)
             self._listening = True
         else:
-            self._loop.call_at(self._since + 1, self._listen)
+            self._loop.call_at(self._second_start + 1, self._listen)
 
     def _stop(self) -> None:
         if self._listening:
@@ -151,18 +155,18 @@ class NetworkProxy:
             return
         except OSError:  # out of descriptors
             self._stop()
-            self._loop.call_later(_AGAIN_S, self._listen)
+            self._loop.call_later(_RETRY_S, self._listen)
             return
         inside.setblocking(False)
-        self._taken += 1
-        task = self._network.keep(self._serve(inside))
+        self._accepted_count += 1
+        task = self._network.start_task(self._serve(inside))
         self._open.add(task)
-        task.add_done_callback(self._leave)
-        if len(self._open) >= AT_ONCE or self._taken >= IN_A_SECOND:
+        task.add_done_callback(self._forget_task)
+        if len(self._open) >= AT_ONCE or self._accepted_count >= IN_A_SECOND:
             self._stop()
             self._listen()
 
-    def _leave(self, task: "asyncio.Task[None]") -> None:
+    def _forget_task(self, task: "asyncio.Task[None]") -> None:
         self._open.discard(task)
         self._listen()
 
@@ -170,10 +174,10 @@ class NetworkProxy:
         with inside:
             try:
                 request, rest = await self._read_request(inside)
-                outside = await self._network.reach(request)
-            except RequestRefused as refused:
-                _log.info("refused: %s", refused.reason)
-                await self._answer(inside, refused.code, refused.reason)
+                outside = await self._network.connect(request)
+            except RequestRefused as error:
+                _log.info("refused: %s", error.reason)
+                await self._answer(inside, error.code, error.reason)
                 return
             except OSError:  # the program hung up
                 return
@@ -182,7 +186,7 @@ class NetworkProxy:
                 await self._join(inside, outside, request, rest)
 
     async def _read_request(self, inside: socket.socket) -> tuple[ProxyRequest, bytes]:
-        """Read a request: it, and the bytes after its head. Raises Refused."""
+        """Read a request; return it and the bytes after its head. Raises RequestRefused."""
         received = b""
         try:
             async with asyncio.timeout(_HEAD_S):
@@ -199,14 +203,16 @@ class NetworkProxy:
 
     async def _answer(self, inside: socket.socket, code: int, reason: str) -> None:
         """Send the reason in the status line, which clients show, and in the body."""
-        shown = reason.encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
-        fields = b"Content-Type: text/plain\r\nContent-Length: %d\r\nConnection: close" % (len(shown) + 1)
-        answer = b"HTTP/1.1 %d %b\r\n%b\r\n\r\n%b\n" % (code, shown, fields, shown)
+        reason_bytes = reason.encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
+        headers = b"Content-Type: text/plain\r\nContent-Length: %d\r\nConnection: close" % (
+            len(reason_bytes) + 1
+        )
+        answer = b"HTTP/1.1 %d %b\r\n%b\r\n\r\n%b\n" % (code, reason_bytes, headers, reason_bytes)
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(_HEAD_S):
                 await self._loop.sock_sendall(inside, answer)
                 inside.shutdown(socket.SHUT_WR)
-                # Closed at once, a reset could overtake the answer.
+                # If the socket were closed at once, a reset could overtake the answer.
                 await self._loop.sock_recv(inside, _CHUNK)
 
     async def _join(

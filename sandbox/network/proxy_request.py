@@ -21,7 +21,7 @@ class BadRequest(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ProxyRequest:
-    """A host, and the bytes to send to it first."""
+    """A host, a port, and the bytes to send to it first."""
 
     host: str
     port: int
@@ -30,15 +30,15 @@ class ProxyRequest:
 
 
 def find_end(received: bytes) -> int:
-    """Index of the end of the head; -1 while incomplete. Raises BadRequest if it is too long."""
-    found = received.find(_END, 0, MAX_HEAD)
-    if found < 0 and len(received) >= MAX_HEAD:
+    """Return the index of the end of the head; -1 while incomplete. Raises BadRequest if it is too long."""
+    index = received.find(_END, 0, MAX_HEAD)
+    if index < 0 and len(received) >= MAX_HEAD:
         raise BadRequest(f"the head of the request has more than {MAX_HEAD} bytes")
-    return found + len(_END) if found >= 0 else -1
+    return index + len(_END) if index >= 0 else -1
 
 
 def parse_request(head: bytes) -> ProxyRequest:
-    """Parse CONNECT, or a method with an absolute `http://` URL. Raises BadRequest; send nothing then."""
+    """Parse CONNECT, or a method with an absolute `http://` URL. Raises BadRequest for anything else."""
     first, *fields = head.removesuffix(_END).split(b"\r\n")
     words = first.split(b" ")
     if len(words) != 3 or not _TOKEN.fullmatch(words[0]) or words[2] not in (b"HTTP/1.0", b"HTTP/1.1"):
@@ -51,21 +51,21 @@ def parse_request(head: bytes) -> ProxyRequest:
             if port is None:
                 raise ValueError("CONNECT needs a port")
             return ProxyRequest(host, port, b"")
-        return _plain(method, text, version, fields)
+        return _parse_plain(method, text, version, fields)
     except ValueError as error:
         raise BadRequest(str(error)) from error
 
 
-def _plain(method: bytes, target: str, version: bytes, fields: list[bytes]) -> ProxyRequest:
-    found = _ABSOLUTE.fullmatch(target)
-    if found is None or any(ord(each) <= 32 or ord(each) == 127 for each in target):
+def _parse_plain(method: bytes, target: str, version: bytes, fields: list[bytes]) -> ProxyRequest:
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None or any(ord(character) <= 32 or ord(character) == 127 for character in target):
         raise ValueError("the address isn't an absolute http:// one")
-    host, port = split_authority(found[1])
-    path = found[2] if found[2].startswith("/") else f"/{found[2]}"
-    kept = [field for field in fields if not _is_dropped(field)]
+    host, port = split_authority(match[1])
+    path = match[2] if match[2].startswith("/") else f"/{match[2]}"
+    forwarded_fields = [field for field in fields if not _is_dropped(field)]
     # One request per connection: a second one could name another host.
-    own = [f"Host: {found[1]}".encode(), b"Connection: close"]
-    lines = [b" ".join((method, path.encode(), version)), *own, *kept]
+    own_fields = [f"Host: {match[1]}".encode(), b"Connection: close"]
+    lines = [b" ".join((method, path.encode(), version)), *own_fields, *forwarded_fields]
     return ProxyRequest(host, _HTTP_PORT if port is None else port, b"\r\n".join(lines) + _END)
 
 

@@ -92,23 +92,23 @@ def build(
     This machine's pip fetches the packages, so that its index, proxy and passwords stay out of the image.
     """
     from sandbox.docker.engine import IMAGE
-    from sandbox.images.base import DEBIAN_BASE, connect, make_debian_base
+    from sandbox.images.base import DEBIAN_BASE, make_debian_base, open_build_client
     from sandbox.images.build_image import DEFAULT_BASE, ImageRecipe, build_image
 
     interrupt_on_signals()  # from here on, folders and pip's process need cleaning up
     if from_debian and base is not None:
         raise UsageError("--from-debian makes the base itself: it goes without --base.")
-    engine = connect()
+    engine = open_build_client()
     if from_debian:
         base = DEBIAN_BASE
         make_debian_base(base)
     name = tag or IMAGE
     recipe = ImageRecipe(base or DEFAULT_BASE, name, requirements=requirements, wheels=wheels)
     if quiet:
-        build_image(engine, recipe, say=lambda line: None)
+        build_image(engine, recipe, report=lambda line: None)
     else:
         with build_bar(f"building {name}") as show:
-            build_image(engine, recipe, say=lambda line: show(one_line(line, width=_WIDTH)))
+            build_image(engine, recipe, report=lambda line: show(one_line(line, width=_WIDTH)))
     typer.echo(f"✓ built  {name}")
     if not quiet:
         flag = "" if name == IMAGE else f" --image {name}"

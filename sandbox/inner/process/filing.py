@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sandbox.errors import FileRefused
-from sandbox.files.listing import collect, enter, list_folder, look_at
+from sandbox.files.listing import check_folder, collect, describe_entry, list_folder
 from sandbox.files.workspace import Workspace
 from sandbox.inner.process.wire import HEADER
 from sandbox.inner.walls.syscalls import libc
@@ -48,9 +48,9 @@ class Filing:
             "write": lambda: place.write(path, self._pieces(), executable=request["executable"]),
             "append": lambda: place.append(path, self._pieces()),
             "make_folder": lambda: place.make_folder(path),
-            "enter": lambda: enter(place.below, path),
+            "enter": lambda: check_folder(place.below, path),
             "list": lambda: self._tell(list_folder(place.below, path)),
-            "stat": lambda: self._tell(look_at(place.below, path)),
+            "stat": lambda: self._tell(describe_entry(place.below, path)),
             "read": lambda: self._read(request),
             "manifest": lambda: self._tell(place.manifest()),
             "remove": lambda: place.remove(path),
@@ -69,7 +69,7 @@ class Filing:
 
     def _read(self, request: dict[str, Any]) -> None:
         start, limit = request["start"], request["limit"]
-        with self._workspace.opened(request["path"], limit=limit if start is None else None) as file:
+        with self._workspace.open_regular(request["path"], limit=limit if start is None else None) as file:
             os.lseek(file.fileno(), start or 0, os.SEEK_SET)
             self._send({}, file.fileno(), limit)
 
@@ -80,14 +80,14 @@ class Filing:
     def _collect(self, request: dict[str, Any]) -> None:
         """Send every file that differs from the given ones, and the number of omitted ones."""
         left_out = 0
-        bounds = {name: request[name] for name in ("most", "most_bytes", "deepest")}
+        bounds = {name: request[name] for name in ("max_files", "max_bytes", "max_depth")}
         for found in collect(self._workspace, request["given"], **bounds):
             if found is None:
                 left_out += 1
             else:
                 path, file = found
                 os.lseek(file.fileno(), 0, os.SEEK_SET)  # `file` may have sought only in its buffer
-                self._send({"path": path}, file.fileno(), bounds["most_bytes"])
+                self._send({"path": path}, file.fileno(), bounds["max_bytes"])
         self._say({"left_out": left_out})
 
     def _tell(self, found: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.public_formats import swebench_case
-from sandbox.images.base import connect
+from sandbox.images.base import open_build_client
 from tests.benchmarks.judge.patches import diff
 from tests.docker_engine import IMAGE
 
@@ -76,7 +76,7 @@ def build(tag: str) -> None:
             entry.size, entry.mode = len(text.encode()), 0o644
             archive.addfile(entry, io.BytesIO(text.encode()))
     packed.seek(0)
-    client = connect()
+    client = open_build_client()
     try:
         steps = client.api.build(
             fileobj=packed,
@@ -95,7 +95,7 @@ def build(tag: str) -> None:
 
 def remove(tag: str) -> None:
     """Remove the image again."""
-    client = connect()
+    client = open_build_client()
     try:
         client.images.remove(tag)
     finally:

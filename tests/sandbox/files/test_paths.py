@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import FileRefused
-from sandbox.files.listing import enter, list_folder, look_at
+from sandbox.files.listing import check_folder, describe_entry, list_folder
 from sandbox.files.workspace import Workspace
 
 NAMES = st.one_of(
@@ -29,8 +29,8 @@ ACTS: dict[str, Callable[[Workspace, str], object]] = {
     "remove": lambda workspace, path: workspace.remove(path),
     "read": lambda workspace, path: workspace.read(path, limit=99),
     "list": lambda workspace, path: list_folder(workspace.below, path),
-    "stat": lambda workspace, path: look_at(workspace.below, path),
-    "enter": lambda workspace, path: enter(workspace.below, path),
+    "stat": lambda workspace, path: describe_entry(workspace.below, path),
+    "enter": lambda workspace, path: check_folder(workspace.below, path),
 }
 
 

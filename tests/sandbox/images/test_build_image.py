@@ -13,7 +13,7 @@ import pytest
 from docker import DockerClient
 
 from sandbox.errors import BackendMissing, ImageNotBuilt
-from sandbox.images.base import DEBIAN_BASE, Base, connect, find_base
+from sandbox.images.base import DEBIAN_BASE, Base, find_base, open_build_client
 from sandbox.images.build_image import ImageRecipe, build_image, download
 
 PASSWORD = "hunter-2-hunter"
@@ -22,7 +22,7 @@ PASSWORD = "hunter-2-hunter"
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DockerClient]:
     try:
-        client = connect()
+        client = open_build_client()
     except BackendMissing as error:
         pytest.skip(str(error))
     yield client
@@ -78,7 +78,7 @@ def test_an_image_has_its_packages_first_on_its_path_and_nothing_secret(
     monkeypatch.setenv("PIP_INDEX_URL", f"https://me:{PASSWORD}@index.example/simple")
     said: list[str] = []
 
-    build_image(connect(), ImageRecipe(base, tag, ("toytoy",), wheels=wheels), say=said.append)
+    build_image(open_build_client(), ImageRecipe(base, tag, ("toytoy",), wheels=wheels), report=said.append)
 
     program = "import os, sys, toytoy; print(toytoy.ANSWER, os.getuid(), sys.prefix)"
     ran = engine.containers.run(tag, ["python3", "-c", program], network_mode="none", remove=True)
@@ -97,7 +97,7 @@ def test_a_package_that_the_folder_lacks_is_named(
     engine: DockerClient, base: str, tag: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ImageNotBuilt, match="toytoy") as caught:
-        build_image(engine, ImageRecipe(base, tag, ("toytoy",), wheels=tmp_path), say=print)
+        build_image(engine, ImageRecipe(base, tag, ("toytoy",), wheels=tmp_path), report=print)
 
     assert "The folder of wheels lacks that package" in str(caught.value)
     assert not engine.images.list(tag)
@@ -105,7 +105,7 @@ def test_a_package_that_the_folder_lacks_is_named(
 
 def test_a_base_that_can_not_be_had_is_named_with_the_way_out(engine: DockerClient, tmp_path: Path) -> None:
     with pytest.raises(ImageNotBuilt, match="localhost:1/none:0") as caught:
-        build_image(engine, ImageRecipe("localhost:1/none:0", wheels=tmp_path), say=print)
+        build_image(engine, ImageRecipe("localhost:1/none:0", wheels=tmp_path), report=print)
 
     assert "coder sandbox build --from-debian" in str(caught.value)
 
@@ -168,4 +168,4 @@ def test_without_an_engine_the_way_to_one_is_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
 
     with pytest.raises(BackendMissing, match="DOCKER_HOST"):
-        connect()
+        open_build_client()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import sandbox
-from sandbox.images.build_image import dockerfile
+from sandbox.images.build_image import read_dockerfile
 
 ROOT = Path(sandbox.__file__).parents[1]
 
@@ -19,7 +19,7 @@ def test_in_a_clone_the_image_is_built_from_the_file_at_the_root() -> None:
     found = [path.relative_to(ROOT) for place in places for path in place.glob("Dockerfile.*")]
 
     assert found == [Path("Dockerfile.sandbox")]
-    assert dockerfile() == (ROOT / "Dockerfile.sandbox").read_bytes()
+    assert read_dockerfile() == (ROOT / "Dockerfile.sandbox").read_bytes()
 
 
 @pytest.mark.slow

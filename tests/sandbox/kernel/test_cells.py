@@ -84,7 +84,7 @@ async def test_a_picture_is_a_file_that_a_line_names(kernel: Kernel) -> None:
 
     path = f"/tmp/out/cell-{cell.number}-1.png"
     assert cell.result.output == f"[picture image/png, 1 KiB, kept as {path}]\n"
-    assert await kernel.pictures(cell.number, most=4, largest=1 << 20) == [PNG]
+    assert await kernel.read_pictures(cell.number, max_count=4, max_bytes=1 << 20) == [PNG]
     assert (await kernel.session.sh(f"cat {path}")).raw_output == PNG
 
 

@@ -212,4 +212,4 @@ async def test_a_pipe_that_stands_for_a_picture_is_not_waited_for(kernel: Kernel
     await kernel.session.sh(f"mkfifo /tmp/out/cell-{cell.number}-1.png")
 
     async with asyncio.timeout(30):
-        assert await kernel.pictures(cell.number, most=4, largest=1 << 20) == []
+        assert await kernel.read_pictures(cell.number, max_count=4, max_bytes=1 << 20) == []

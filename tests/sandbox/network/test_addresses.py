@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.network.allowed_hosts import why_refused
+from sandbox.network.allowed_hosts import find_refusal
 from sandbox.network.outside_lookup import resolve
 from tests.ordinary_user import REPOSITORY
 
@@ -17,7 +17,7 @@ PRIVATE = ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.25
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700:4700::1111", "::ffff:93.184.216.34"])
 def test_a_public_address_is_not_refused(address: str) -> None:
-    assert why_refused(address) is None
+    assert find_refusal(address) is None
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_public_address_is_not_refused(address: str) -> None:
     ],
 )
 def test_an_address_that_is_not_public_is_refused(address: str) -> None:
-    assert why_refused(address) is not None
+    assert find_refusal(address) is not None
 
 
 @pytest.mark.parametrize("inner", PRIVATE)
@@ -42,13 +42,13 @@ def test_an_address_inside_of_another_is_refused_too(inner: str, form: str) -> N
     high, low = divmod(int(v4), 1 << 16)
     outer = f"2002:{high:x}:{low:x}::" if form.startswith("2002") else form.format(v4)
 
-    assert why_refused(outer) is not None
+    assert find_refusal(outer) is not None
 
 
 @given(st.ip_addresses())
 def test_what_python_calls_private_is_never_passed(address: ipaddress.IPv4Address) -> None:
     if address.is_private or address.is_loopback or address.is_link_local or address.is_multicast:
-        assert why_refused(str(address)) is not None
+        assert find_refusal(str(address)) is not None
 
 
 GIVE_LOOPBACK_A_PUBLIC_ADDRESS = """
@@ -82,4 +82,4 @@ async def test_what_the_system_makes_of_names_for_this_machine_is_refused(name: 
     addresses = await resolve(name, 80)
 
     assert addresses
-    assert all(why_refused(address) for address in addresses)
+    assert all(find_refusal(address) for address in addresses)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sandbox import Policy
-from sandbox.network.allowed_hosts import parse_hosts, plain_name, split_authority
+from sandbox.network.allowed_hosts import normalize_host, parse_hosts, split_authority
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_an_empty_list_of_hosts_is_no_network() -> None:
 @given(st.text())
 def test_whatever_is_read_as_a_name_reads_as_itself_again(text: str) -> None:
     try:
-        name = plain_name(text)
+        name = normalize_host(text)
     except ValueError:
         return
     again = f"[{name}]" if ":" in name else name
 
-    assert plain_name(again) == name
+    assert normalize_host(again) == name
     assert name.isascii()
     assert not set(name) & set(" \r\n\t/@%\\\"'")
 
