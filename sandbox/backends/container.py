@@ -28,10 +28,10 @@ from sandbox.inner.walls.landlock import DEVICE, LIST, READ, READ_EXECUTE
 from sandbox.interpreter.interpreter import Interpreter, describe
 from sandbox.policy import Policy
 from sandbox.supervisor.features import Features, try_features
-from sandbox.supervisor.outer_wall import Specification, Wanted
+from sandbox.supervisor.outer_wall import SandboxPlan, Specification
 from sandbox.supervisor.shipped import inner_files
 from sandbox.supervisor.slots import Slot, take_slot
-from sandbox.supervisor.starting import START, ChildPlan, new_folder, specify_starter
+from sandbox.supervisor.starting import CHILD_SOURCE, ChildPlan, new_folder, specify_starter
 from sandbox.supervisor.surroundings import is_container
 from sandbox.supervisor.unreadable import unreadable
 
@@ -211,19 +211,19 @@ def _library_path(interpreter: Interpreter) -> dict[str, str]:
     return {"LD_LIBRARY_PATH": str(libraries)} if any(libraries.glob("libpython3*.so*")) else {}
 
 
-def _specify(slot: Slot, wanted: Wanted) -> Specification:
+def _specify(slot: Slot, plan: SandboxPlan) -> Specification:
     """How to start the starter of such a sandbox."""
-    interpreter, base = wanted.interpreter, new_folder()
+    interpreter, base = plan.interpreter, new_folder()
     names = ("python", "python3") if interpreter.venv is None else ()
     ours = ((f"{base}/{name}", READ_EXECUTE) for name in ("opt", "bin"))
-    plan = ChildPlan(
+    child_plan = ChildPlan(
         # The base interpreter, never a virtual environment's: nothing confines this process yet.
-        command=(str(interpreter.executable), "-I", "-S", "-c", START.format(f"{base}/opt/lib")),
+        command=(str(interpreter.executable), "-I", "-S", "-c", CHILD_SOURCE.format(f"{base}/opt/lib")),
         base=base,
         files={**inner_files(interpreter.version), "/bin": None},
         links={f"/bin/{name}": str(interpreter.executable) for name in names},
         rules=(*rules_for(interpreter), *ours),
         environment=_library_path(interpreter),
-        beside=str(interpreter.venv) if interpreter.venv else None,
+        host_venv=str(interpreter.venv) if interpreter.venv else None,
     )
-    return specify_starter(plan, slot, wanted)
+    return specify_starter(child_plan, slot, plan)

@@ -17,7 +17,7 @@ from pathlib import Path
 from sandbox.errors import BackendMissing, SandboxError
 from sandbox.files.workspace import Workspace
 from sandbox.supervisor.outer_wall import NAME
-from sandbox.supervisor.owner import owner_in
+from sandbox.supervisor.owner import parse_owner
 from sandbox.supervisor.slots import remove_unused_locks
 from sandbox.supervisor.starting import PREFIX
 
@@ -139,5 +139,5 @@ def _removed(folder: str) -> bool:
 
 
 def _is_dead(text: str) -> bool:
-    owner = owner_in(text)
+    owner = parse_owner(text)
     return owner is not None and owner.is_dead

@@ -18,7 +18,7 @@ from sandbox.docker.control_channel import LEASE_S
 from sandbox.docker.engine import Engine, connect
 from sandbox.docker.polling import repeat
 from sandbox.errors import SandboxBroken
-from sandbox.supervisor.owner import Owner, owner_in, this_process
+from sandbox.supervisor.owner import Owner, parse_owner, this_process
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -101,7 +101,7 @@ def _is_left(item: dict[str, Any]) -> bool:
     given = item["Labels"]
     created = given.get(CREATED, "")
     age_s = time.time() - int(created) if created.isdigit() else _YOUNG_S
-    if _is_certainly_dead(owner_in(given.get(OWNER, ""))):
+    if _is_certainly_dead(parse_owner(given.get(OWNER, ""))):
         return True
     return age_s > _YOUNG_S and item["State"] not in ("running", "paused", "restarting")
 

@@ -187,7 +187,7 @@ class SessionContainers:
         without |= {"net"} if "network" in without else set()
         assert child.program is not None
         verify(child.program, apart_from=[namespaces_of("self", without=without)], without=without)
-        places = find_places(cpu=False, own=Path(f"/proc/{child.program}/cgroup"))
+        places = find_places(cpu=False, own_groups=Path(f"/proc/{child.program}/cgroup"))
         child.group = Group(places[0]) if places else None
 
 

@@ -148,7 +148,7 @@ class Child:
 
     def memory_kills(self) -> int:
         """Number of processes of the run that the kernel killed for lack of memory."""
-        return self._kills if self.group is None else self.group.kills()
+        return self._kills if self.group is None else self.group.count_kills()
 
     def discard(self) -> None:
         """Release a child without a job: it exits by itself, or is killed."""
@@ -238,7 +238,7 @@ class Child:
 
     def _give_group_back(self) -> None:
         if self.group is not None and self._groups is not None:
-            group, self._kills, self.group = self.group, self.group.kills(), None
+            group, self._kills, self.group = self.group, self.group.count_kills(), None
             try:
                 self._groups.give_back(group)
             except OSError:  # still busy; the keeper removes it later

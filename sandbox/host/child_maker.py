@@ -105,7 +105,7 @@ class ChildMaker:
         assert child.reaper is not None
         assert child.program is not None
         verify(child.program, apart_from=self._apart_from, without=self.without)
-        if child.group is not None and not child.group.holds(child.reaper, child.program):
+        if child.group is not None and not child.group.contains_only(child.reaper, child.program):
             raise SandboxBroken("A child of the sandbox isn't in its control group: not lent.")
 
 

@@ -15,7 +15,7 @@ from sandbox.policy import Policy
 from sandbox.supervisor.cgroup_places import find_scope, place_in_scope
 from sandbox.supervisor.cgroups import Groups, plan_groups
 from sandbox.supervisor.keeper import Keeper
-from sandbox.supervisor.outer_wall import Builder, Wanted, layered_places, two_walls
+from sandbox.supervisor.outer_wall import Builder, SandboxPlan, layered_places, two_walls
 
 _BOOT_S = 30.0
 _HELLO = 1 << 16
@@ -58,7 +58,7 @@ class Server:
     def launch(self, build: Builder, before: Sequence[str], more: Mapping[str, str]) -> None:
         """Start the keeper, which starts everything else; `before` and `more` put it into a scope."""
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
-        wanted = Wanted(
+        plan = SandboxPlan(
             self.interpreter,
             self._policy,
             self._without,
@@ -66,10 +66,10 @@ class Server:
             control=self._inside.detach(),
             lifeline=lifeline,
         )
-        given = build(wanted)
+        given = build(plan)
         self.uid, self.folder = given.uid, given.folder
         found = os.environ if "environment" in self._without else more
-        self._keeper = Keeper(given, before=before, environment=found)
+        self._keeper = Keeper(given, prefix=before, environment=found)
 
     async def greet(self) -> None:
         """Send the server its settings, and receive the workspace.
@@ -129,7 +129,7 @@ class Server:
             self._lifeline = -1
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
-            await keeper.gone()
+            await keeper.wait()
             if self.groups is not None:
                 # The keeper removes them, unless it was killed.
                 await asyncio.shield(asyncio.to_thread(self.groups.remove))
@@ -150,7 +150,7 @@ class Server:
 
     def said(self) -> str:
         """The last stderr output of the keeper and its children."""
-        return self._keeper.said() if self._keeper is not None else ""
+        return self._keeper.read_stderr() if self._keeper is not None else ""
 
 
 async def start_server(policy: Policy, build: Builder, *, without: frozenset[str], landlock: int) -> Server:
@@ -170,7 +170,7 @@ async def start_server(policy: Policy, build: Builder, *, without: frozenset[str
         before, more = await _scope_for(planned) if build is two_walls else ([], {})
         server.launch(build, before, more)
         if before and planned is not None:
-            planned.also_at(await place_in_scope(server.keeper))
+            planned.add_places(await place_in_scope(server.keeper))
         if planned is not None and not planned.make():
             server.groups = None
         await server.greet()

@@ -13,11 +13,11 @@ from sandbox.supervisor.cgroup_places import CgroupFolders, find_places
 from sandbox.supervisor.owner import this_process
 
 _FIRST = "run-0"
-_PATIENCE_S, _AGAIN_S = 2.0, 0.01
-_LONGEST = 1 << 16
-_PERIOD_US, _LEAST_US = 100_000, 1000
+_TIMEOUT_S, _RETRY_S = 2.0, 0.01
+_MAX_BYTES = 1 << 16
+_PERIOD_US, _MIN_QUOTA_US = 100_000, 1000
 """Period and minimum quota of CPU time, in microseconds."""
-_SPARE = 64
+_MAX_SPARE = 64
 """Maximum groups kept for reuse: creating one costs as much as the rest of starting a run."""
 _REMAINDER = 128
 """A group is reused if at most 1/128 of its memory limit is still charged."""
@@ -33,7 +33,7 @@ class Group:
     killed_before: int = 0
 
     def limit(self, *, memory_bytes: int, processes: int, together: bool = True) -> None:
-        """Set both limits; swap counts as memory. `together`: out of memory kills all processes."""
+        """Set both limits; swap counts as memory. `together`: all processes are killed if memory runs out."""
         if self.limits == (memory_bytes, processes, together):
             return
         if self.place.version == 1:
@@ -48,9 +48,9 @@ class Group:
         _write(f"{self.place.pids}/pids.max", processes)
         self.limits = memory_bytes, processes, together
 
-    def hold_to(self, processors: float) -> None:
+    def limit_cpu(self, processors: float) -> None:
         """Set a quota of CPU time."""
-        quota = max(int(processors * _PERIOD_US), _LEAST_US)
+        quota = max(int(processors * _PERIOD_US), _MIN_QUOTA_US)
         if self.place.version == 1:
             _write(f"{self.place.cpu}/cpu.cfs_period_us", _PERIOD_US)
             _write(f"{self.place.cpu}/cpu.cfs_quota_us", quota)
@@ -65,30 +65,30 @@ class Group:
         name = "tasks" if self.place.version == 1 else "cgroup.procs"
         return [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC) for folder in self.place.folders]
 
-    def holds(self, *pids: int) -> bool:
-        """Whether it contains exactly these processes."""
+    def contains_only(self, *pids: int) -> bool:
+        """Return whether it contains exactly these processes."""
         return all(
             {int(pid) for pid in read_kernel_file(f"{folder}/cgroup.procs").split()} == set(pids)
             for folder in self.place.folders
         )
 
-    def kills(self) -> int:
-        """Number of this run's processes killed for lack of memory."""
-        return self._kills_ever() - self.killed_before
+    def count_kills(self) -> int:
+        """Count this run's processes that were killed for lack of memory."""
+        return self._count_all_kills() - self.killed_before
 
-    def reuse(self) -> bool:
-        """Whether another run can use it: no process, little memory charged (files left behind count)."""
+    def can_reuse(self) -> bool:
+        """Return whether another run can use it: no process, and little memory charged, files included."""
         if self.limits is None:
             return False
         name = "memory.usage_in_bytes" if self.place.version == 1 else "memory.current"
         try:
-            left = int(read_kernel_file(f"{self.place.memory}/{name}"))
-            if not self.holds():
+            charged_bytes = int(read_kernel_file(f"{self.place.memory}/{name}"))
+            if not self.contains_only():
                 return False
         except OSError:  # the keeper removed it
             return False
-        self.killed_before = self._kills_ever()
-        return left <= self.limits[0] // _REMAINDER
+        self.killed_before = self._count_all_kills()
+        return charged_bytes <= self.limits[0] // _REMAINDER
 
     def remove(self) -> None:
         """Remove the folders; their processes must be dead."""
@@ -96,7 +96,7 @@ class Group:
             with suppress(FileNotFoundError):
                 os.rmdir(folder)
 
-    def _kills_ever(self) -> int:
+    def _count_all_kills(self) -> int:
         name = "memory.oom_control" if self.place.version == 1 else "memory.events"
         # When a sandbox closes its keeper removes the group: ENOENT, or ENODEV once it is open.
         with suppress(OSError):
@@ -111,7 +111,7 @@ class Group:
 class Groups:
     """The folder of one sandbox, with a group per run.
 
-    It is planned first and created later, as the keeper that removes it must know of it before.
+    It is planned first and created later: the keeper, which starts in between, is told what to remove.
     """
 
     planned: list[CgroupFolders]
@@ -136,17 +136,17 @@ class Groups:
 
     @property
     def is_likely(self) -> bool:
-        """Whether this process may write to one of the places."""
+        """Return whether this process may write to one of the places."""
         parents = ([os.path.dirname(folder) for folder in place.folders] for place in self.planned)
-        return any(all(os.access(folder, os.W_OK) for folder in each) for each in parents)
+        return any(all(os.access(folder, os.W_OK) for folder in path) for path in parents)
 
-    def also_at(self, places: list[CgroupFolders]) -> None:
-        """Try further places; they end with the keeper."""
+    def add_places(self, places: list[CgroupFolders]) -> None:
+        """Add places to try, which the kernel removes with the keeper's scope."""
         name = os.path.basename(self.folders[0]) if self.planned else f"coder-{uuid.uuid4().hex[:8]}"
         self.planned += [place.below(name) for place in places]
 
     def make(self) -> bool:
-        """Create the folder at the first place that allows it."""
+        """Create the folder at the first place that allows it; return whether one does."""
         return any(self._make_at(place) for place in self.planned)
 
     def _make_at(self, place: CgroupFolders) -> bool:
@@ -160,9 +160,9 @@ class Groups:
             self.take(memory_bytes=64 << 20, processes=8).remove()
         except OSError:
             for folder in place.folders:  # the others aren't ours
-                for made in (f"{folder}/{_FIRST}", folder):
+                for exists in (f"{folder}/{_FIRST}", folder):
                     with suppress(OSError):
-                        os.rmdir(made)
+                        os.rmdir(exists)
             self.place, self._numbers = None, itertools.count()
             return False
         return True
@@ -170,7 +170,7 @@ class Groups:
     def take(
         self, *, memory_bytes: int, processes: int, together: bool = True, limited: bool = True
     ) -> Group:
-        """Take a group for one run; `limited` is False only in tests."""
+        """Take a spare group or create one for a run; `limited` is False only in tests."""
         for group in self._spare if limited else ():
             if group.limits == (memory_bytes, processes, together):
                 self._spare.remove(group)
@@ -182,12 +182,12 @@ class Groups:
         if limited:
             group.limit(memory_bytes=memory_bytes, processes=processes, together=together)
         if self.processors is not None and group.place.cpu:
-            group.hold_to(self.processors)
+            group.limit_cpu(self.processors)
         return group
 
     def give_back(self, group: Group) -> None:
         """Keep a group of dead processes for reuse, or remove it. Raises OSError while it is busy."""
-        if len(self._spare) < _SPARE and group.reuse():
+        if len(self._spare) < _MAX_SPARE and group.can_reuse():
             self._spare.append(group)
         else:
             group.remove()
@@ -195,15 +195,15 @@ class Groups:
     def remove(self) -> None:
         """Remove the remaining folders; wait up to two seconds for the last process."""
         self._spare.clear()
-        deadline = time.monotonic() + _PATIENCE_S
-        while left := [Path(folder) for folder in self.folders if os.path.isdir(folder)]:
-            for folder in left:
+        deadline = time.monotonic() + _TIMEOUT_S
+        while remaining := [Path(folder) for folder in self.folders if os.path.isdir(folder)]:
+            for folder in remaining:
                 for place in (*folder.glob("*/"), folder):
                     with suppress(OSError):
                         place.rmdir()
             if time.monotonic() > deadline:
                 return
-            time.sleep(_AGAIN_S)
+            time.sleep(_RETRY_S)
 
 
 def plan_groups(processors: float | None = None) -> Groups:
@@ -225,6 +225,6 @@ def read_kernel_file(path: str) -> str:
     """Read a small file of the kernel; `open` takes four times as long."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, _LONGEST).decode("ascii", "replace")
+        return os.read(descriptor, _MAX_BYTES).decode("ascii", "replace")
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The owner's handle on a sandbox's keeper, the process that starts everything else."""
+"""Handle of a sandbox's keeper, the process that starts everything else."""
 
 import asyncio
 import os
@@ -11,52 +11,52 @@ from typing import IO
 from sandbox.supervisor.outer_wall import Specification
 
 _END_S = 10.0
-_LAST_WORDS = 4096
+_TAIL_BYTES = 4096
 
 
 class Keeper:
     """A running keeper; it ends when the owner closes its lifeline."""
 
     def __init__(
-        self, given: Specification, *, before: Sequence[str] = (), environment: Mapping[str, str]
+        self, specification: Specification, *, prefix: Sequence[str] = (), environment: Mapping[str, str]
     ) -> None:
-        """`before` is a command prefix that puts it into a scope."""
+        """`prefix`: a command prefix that puts it into a scope."""
         try:
             self._process = subprocess.Popen(
-                [*before, sys.executable, "-I", "-S", *given.argv, *(["scoped"] if before else [])],
+                [*prefix, sys.executable, "-I", "-S", *specification.argv, *(["scoped"] if prefix else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                pass_fds=given.descriptors,
+                pass_fds=specification.descriptors,
                 env=dict(environment),
                 cwd="/",
             )
         finally:
-            for descriptor in given.descriptors:
+            for descriptor in specification.descriptors:
                 os.close(descriptor)
         assert self._process.stdin is not None
         assert self._process.stderr is not None
         self._process.stdin.close()
         self._stderr: IO[bytes] = self._process.stderr
-        self._last_words = b""
+        self._stderr_tail = b""
         self._loop = asyncio.get_running_loop()
         os.set_blocking(self._stderr.fileno(), False)
-        self._loop.add_reader(self._stderr, self._listen)
+        self._loop.add_reader(self._stderr, self._read_more)
 
     @property
     def pid(self) -> int:
         """Process id."""
         return self._process.pid
 
-    def said(self) -> str:
-        """Last standard error of it and of the processes it started."""
+    def read_stderr(self) -> str:
+        """Return the end of its standard error, which the processes it started share."""
         with suppress(BlockingIOError):
-            while heard := os.read(self._stderr.fileno(), _LAST_WORDS):
-                self._last_words = (self._last_words + heard)[-_LAST_WORDS:]
-        return self._last_words.decode("utf-8", "replace").strip()
+            while chunk := os.read(self._stderr.fileno(), _TAIL_BYTES):
+                self._stderr_tail = (self._stderr_tail + chunk)[-_TAIL_BYTES:]
+        return self._stderr_tail.decode("utf-8", "replace").strip()
 
-    async def gone(self) -> None:
-        """Wait for its end; kill it if that takes too long."""
+    async def wait(self) -> None:
+        """Wait until it ends; kill it if that takes too long."""
         self._loop.remove_reader(self._stderr)
         self._stderr.close()
         await asyncio.shield(asyncio.to_thread(self._wait))
@@ -68,8 +68,8 @@ class Keeper:
             self._process.kill()
             self._process.wait()
 
-    def _listen(self) -> None:
-        heard = os.read(self._stderr.fileno(), _LAST_WORDS)
-        if not heard:
+    def _read_more(self) -> None:
+        chunk = os.read(self._stderr.fileno(), _TAIL_BYTES)
+        if not chunk:
             self._loop.remove_reader(self._stderr)
-        self._last_words = (self._last_words + heard)[-_LAST_WORDS:]
+        self._stderr_tail = (self._stderr_tail + chunk)[-_TAIL_BYTES:]

@@ -2,8 +2,8 @@
 
 Run as `python -I -S -c … DESCRIPTOR MARK` with an empty package `sandbox`, which imports faster. EOF on the
 lifeline pipe means that the owner is dead: the keeper ends the sandbox, removes its cgroups and exits.
-A separate uid builds the wall; under root it sees private bind mounts of the needed folders, as the
-interpreter may be below a home of mode 700.
+The wall is built under a separate uid. Under root the needed folders are bind-mounted privately for it, as
+the interpreter may be in a home folder of mode 700.
 """
 
 import marshal
@@ -33,48 +33,48 @@ _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _AT_FDCWD, _AT_EMPTY_PATH, _MOVE_MOUNT_F_EMPTY_PATH, _MOUNT_ATTR_IDMAP = -100, 0x1000, 4, 0x00100000
 _CLEANING_S = 5.0
 SCOPED = "scoped"
-"""Last argument of our command line if systemd put us into a scope."""
+"""Last argument of the command line if systemd put this process into a scope."""
 
 
 def begin() -> dict[str, Any]:
-    """Detach from the owner and adopt orphans; return the job of this process."""
+    """Detach from the owner and adopt orphans; read the job of this process."""
     with open(int(sys.argv[1]), "rb") as file:
-        given: dict[str, Any] = marshal.load(file)
+        job: dict[str, Any] = marshal.load(file)
     os.setsid()
     os.chdir("/")
     os.umask(0o022)
     become_subreaper()
-    for held in given["held"]:
-        os.set_inheritable(held, False)  # only we hold the lifeline and the lock of the uid
-    return given
+    for descriptor in job["not_inherited"]:
+        os.set_inheritable(descriptor, False)  # only this process keeps the lifeline and the lock of the uid
+    return job
 
 
 def main() -> None:
-    """Keep one sandbox until its owner or the sandbox ends."""
-    given = begin()
+    """Start a sandbox, and end it when its owner or its wall ends."""
+    job = begin()
     if sys.argv[-1] == SCOPED:
-        _hand_controllers_down()
+        _delegate_controllers()
     wall = os.fork()
     if wall == 0:
-        _build(given)
-    for descriptor in given["descriptors"]:
+        _build_wall(job)
+    for descriptor in job["descriptors"]:
         os.close(descriptor)
-    select.select([given["lifeline"], os.pidfd_open(wall)], [], [])
+    select.select([job["lifeline"], os.pidfd_open(wall)], [], [])
     end_all()
-    for group in given["cgroups"]:
+    for group in job["cgroups"]:
         remove_group(group)
 
 
-def _hand_controllers_down() -> None:
-    """Move into a group below our scope, so that groups of runs can be created beside it.
+def _delegate_controllers() -> None:
+    """Move into a group below our scope, so that the groups of runs can be created beside that group.
 
     If the kernel refuses, the owner finds no group and creates none.
     """
     with open("/proc/self/cgroup") as file:
-        own = [line.strip()[3:] for line in file if line.startswith("0::")]
-    if not own or not own[0].endswith(".scope"):
+        group = [line.strip()[3:] for line in file if line.startswith("0::")]
+    if not group or not group[0].endswith(".scope"):
         return
-    scope = f"/sys/fs/cgroup{own[0]}"
+    scope = f"/sys/fs/cgroup{group[0]}"
     try:
         os.mkdir(f"{scope}/keeper")
         for name, text in (("keeper/cgroup.procs", "0"), ("cgroup.subtree_control", "+memory +pids")):
@@ -89,7 +89,7 @@ def _hand_controllers_down() -> None:
 def end_all() -> None:
     """Kill the wall and everything in it.
 
-    A bubblewrap killed during its start leaves a child that waits forever; as a subreaper we adopt it.
+    A bubblewrap that is killed during its start leaves a child that waits forever; this process adopts it.
     """
     while True:
         for child in children_of(os.getpid()):
@@ -100,14 +100,14 @@ def end_all() -> None:
             return
 
 
-def _build(given: dict[str, Any]) -> None:
-    folders = given["folders"]
+def _build_wall(job: dict[str, Any]) -> None:
+    folders = job["folders"]
     if os.getuid() == 0:
         folders = bind_privately(folders)
-        _hand_over([place for place, target in folders.items() if target in given["owned"]], given["uid"])
-        step_down(given["uid"])
-    shown = [word for source, target in folders.items() for word in ("--ro-bind", source, target)]
-    os.execv(given["bwrap"], [given["name"], *given["before"], *shown, *given["after"]])
+        _map_owners([place for place, target in folders.items() if target in job["layered"]], job["uid"])
+        step_down(job["uid"])
+    folder_arguments = [word for source, target in folders.items() for word in ("--ro-bind", source, target)]
+    os.execv(job["bwrap"], [job["name"], *job["before"], *folder_arguments, *job["after"]])
 
 
 def step_down(uid: int) -> None:
@@ -128,24 +128,24 @@ def bind_privately(folders: dict[str, str]) -> dict[str, str]:
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     sources = {target: os.open(source, os.O_PATH | os.O_CLOEXEC) for source, target in folders.items()}
     mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
-    shown = {}
+    targets = {}
     for number, (target, descriptor) in enumerate(sources.items()):
         place = f"/tmp/{number}"
         os.mkdir(place, 0o755)
         mount(f"/proc/self/fd/{descriptor}", place, None, MS_BIND | MS_REC)
-        shown[place] = target
-    return shown
+        targets[place] = target
+    return targets
 
 
-def _hand_over(places: list[str], uid: int) -> None:
-    """Map each folder's owner to a uid that may write to a layer over it (idmapped mounts).
+def _map_owners(places: list[str], uid: int) -> None:
+    """Map each folder's owner to `uid`, which may then write to a layer over it (idmapped mounts).
 
-    A folder stays as it is if the kernel or file system can't do so, or its owner is unknown here.
+    A folder is left unchanged if the kernel or file system can't map it, or our namespace lacks its owner.
     """
     namespaces: dict[tuple[int, int], int] = {}
     for place in places:
-        found = os.stat(place)
-        owner = (found.st_uid, found.st_gid)
+        status = os.stat(place)
+        owner = (status.st_uid, status.st_gid)
         try:
             if owner not in namespaces:
                 namespaces[owner] = _namespace_of(owner, uid)
@@ -158,11 +158,11 @@ def _hand_over(places: list[str], uid: int) -> None:
 
 
 def _namespace_of(owner: tuple[int, int], uid: int) -> int:
-    """Open a user namespace that maps `uid` to that owner."""
-    ready, go = os.pipe()
+    """Open a new user namespace that maps `uid` to that owner."""
+    ready, ready_end = os.pipe()
     holder = os.fork()
     if holder == 0:
-        os.write(go, b"%d" % libc.unshare(NEWUSER))
+        os.write(ready_end, b"%d" % libc.unshare(NEWUSER))
         time.sleep(_CLEANING_S)
         os._exit(0)
     try:

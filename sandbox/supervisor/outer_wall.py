@@ -1,4 +1,4 @@
-"""The outer wall: bubblewrap's arguments, and the few files of /etc that programs need."""
+"""The outer wall: bubblewrap's arguments, and the files of /etc that programs need."""
 
 import marshal
 import os
@@ -14,7 +14,7 @@ from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.shipped import inner_files
 from sandbox.supervisor.slots import Slot, take_slot
 
-_KEEPER = """\
+_KEEPER_SOURCE = """\
 import sys
 sandbox = sys.modules["sandbox"] = type(sys)("sandbox")
 sandbox.__path__ = [{0!r}]
@@ -29,10 +29,10 @@ WALL = (
     *("--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--dir", "/run"),
 )
 _CERTIFICATES = "/etc/ssl/certs"
-"""Shown if programs may reach hosts."""
-_KEPT = ("/etc/ld.so.cache", "/etc/alternatives")
-"""Parts of the host's /etc that only tell which libraries and commands /usr contains."""
-_START = """\
+"""Shown to programs that may reach hosts."""
+_HOST_ETC = ("/etc/ld.so.cache", "/etc/alternatives")
+"""Parts of the host's /etc that only list libraries and commands of /usr."""
+_SERVER_SOURCE = """\
 import sys
 sys.path.insert(0, "/opt/lib")
 from sandbox.inner.process.spawn_server import main
@@ -41,8 +41,8 @@ raise SystemExit(main({0}))
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The sandbox for a keeper to start."""
+class SandboxPlan:
+    """Properties of a sandbox that a keeper starts."""
 
     interpreter: Interpreter
     """Python of the server and the programs."""
@@ -59,7 +59,7 @@ class Wanted:
     @property
     def etc(self) -> list[str]:
         """Readable files and folders of the host's /etc."""
-        shown = (*_KEPT, _CERTIFICATES) if self.policy.has_proxy else _KEPT
+        shown = (*_HOST_ETC, _CERTIFICATES) if self.policy.has_proxy else _HOST_ETC
         return [path for path in shown if os.path.exists(path)]
 
     @property
@@ -85,33 +85,33 @@ class Specification:
     """Folder of the sandbox's files on this machine; empty if no path leads to them."""
 
 
-Builder = Callable[[Wanted], Specification]
+Builder = Callable[[SandboxPlan], Specification]
 """A way to build the outer isolation of a sandbox."""
 
 
-def two_walls(wanted: Wanted) -> Specification:
-    """Have the keeper start the outer wall around the server."""
-    interpreter, policy, slot = wanted.interpreter, wanted.policy, take_slot()
+def two_walls(plan: SandboxPlan) -> Specification:
+    """Specify a keeper that starts the outer wall around the server."""
+    interpreter, policy, slot = plan.interpreter, plan.policy, take_slot()
     contents = inner_files(interpreter.version) | etc_files(slot.uid)
     files = {target: memory_file(content) for target, content in contents.items()}
-    given = {
+    job = {
         "bwrap": shutil.which("bwrap"),
-        "before": [*WALL, *wanted.environment, *system_links()],
+        "before": [*WALL, *plan.environment, *system_links()],
         "folders": shown_folders(interpreter, policy),
-        "owned": layered_places(policy),
+        "layered": layered_places(policy),
         "after": [
             *(word for target, number in files.items() for word in ("--file", str(number), target)),
-            *(word for path in wanted.etc for word in ("--ro-bind", path, path)),
+            *(word for path in plan.etc for word in ("--ro-bind", path, path)),
             *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
-            *(str(interpreter.inside), "-I", "-S", "-c", _START.format(wanted.control)),
+            *(str(interpreter.inside), "-I", "-S", "-c", _SERVER_SOURCE.format(plan.control)),
         ],
-        "descriptors": [wanted.control, *files.values()],
+        "descriptors": [plan.control, *files.values()],
     }
-    return specify("launch", given, slot, wanted, *files.values())
+    return specify("launch", job, slot, plan, *files.values())
 
 
 def specify(
-    keeper: str, given: Mapping[str, object], slot: Slot, wanted: Wanted, *inherited: int, folder: str = ""
+    keeper: str, job: Mapping[str, object], slot: Slot, plan: SandboxPlan, *inherited: int, folder: str = ""
 ) -> Specification:
     """Describe how to start a keeper.
 
@@ -125,67 +125,68 @@ def specify(
     content = memory_file(
         marshal.dumps(
             {
-                **given,
+                **job,
                 "name": NAME + mark,
                 "uid": slot.uid,
-                "control": wanted.control,
-                "lifeline": wanted.lifeline,
-                "held": [wanted.lifeline, *slot.locks],
-                "cgroups": wanted.cgroups,
+                "control": plan.control,
+                "lifeline": plan.lifeline,
+                "not_inherited": [plan.lifeline, *slot.locks],
+                "cgroups": plan.cgroups,
             }
         )
     )
-    argv = ("-c", _KEEPER.format(str(Path(__file__).parents[1]), keeper), str(content), mark)
-    descriptors = (wanted.control, wanted.lifeline, content, *slot.locks, *inherited)
+    argv = ("-c", _KEEPER_SOURCE.format(str(Path(__file__).parents[1]), keeper), str(content), mark)
+    descriptors = (plan.control, plan.lifeline, content, *slot.locks, *inherited)
     return Specification(argv, descriptors, slot.uid, folder)
 
 
 def environment(
-    interpreter: Interpreter, given: Mapping[str, str], on_path: Sequence[str] = ()
+    interpreter: Interpreter, variables: Mapping[str, str], path_folders: Sequence[str] = ()
 ) -> dict[str, str]:
-    """The environment of programs: nothing from the host."""
+    """Build the environment of programs, with nothing from the host."""
     places = [f"{VENV}/bin"] if interpreter.venv else [COMMANDS]
     if interpreter.show(interpreter.executable) != interpreter.executable:
         places.append(str(interpreter.inside.parent))
-    places += [*on_path, "/usr/local/bin", "/usr/bin", "/bin"]
+    places += [*path_folders, "/usr/local/bin", "/usr/bin", "/bin"]
     return {
         "PATH": ":".join(places),
         "HOME": "/w",
         "LANG": "C.UTF-8",
         "USER": _USER,
         **library_path(interpreter),
-        **given,
+        **variables,
     }
 
 
 def shown_folders(interpreter: Interpreter, policy: Policy) -> dict[str, str]:
     """Map paths inside the outer wall to folders of the host."""
     packages = interpreter.packages.sites if interpreter.packages else {}
-    numbered = {str(folder): f"{ATTACHED}{number}" for number, folder in enumerate(policy.folders.values())}
+    attached = {str(folder): f"{ATTACHED}{number}" for number, folder in enumerate(policy.folders.values())}
     beside = {str(folder): f"{SHOWN}/{name}" for name, folder in policy.beside.items()}
-    return interpreter.folders | packages | beside | numbered
+    return interpreter.folders | packages | beside | attached
 
 
 def layered_places(policy: Policy) -> list[str]:
-    """Paths inside at which a session gets a writable layer."""
-    numbers = {place: number for number, place in enumerate(policy.folders)}
-    named = {name: f"{SHOWN}/{name}" for name in policy.beside}
+    """List the paths inside at which a session gets a writable layer."""
+    number_by_place = {place: number for number, place in enumerate(policy.folders)}
+    place_by_name = {name: f"{SHOWN}/{name}" for name in policy.beside}
     return [
-        f"{ATTACHED}{numbers[name]}" if name in numbers else named.get(name, name) for name in policy.layered
+        f"{ATTACHED}{number_by_place[name]}" if name in number_by_place else place_by_name.get(name, name)
+        for name in policy.layered
     ]
 
 
 def library_path(interpreter: Interpreter) -> dict[str, str]:
-    """The variable that points a relocated interpreter to its shared library, if it has one."""
+    """Return the variable that points a relocated interpreter to its shared library, if it has one."""
     libraries = interpreter.prefix / "lib"
-    moved = interpreter.show(libraries)
-    if moved == libraries or not any(libraries.glob("libpython3*.so*")):
+    shown_libraries = interpreter.show(libraries)
+    if shown_libraries == libraries or not any(libraries.glob("libpython3*.so*")):
         return {}
-    return {"LD_LIBRARY_PATH": str(moved)}
+    return {"LD_LIBRARY_PATH": str(shown_libraries)}
 
 
 def system_links() -> list[str]:
-    """Bubblewrap's arguments for `/bin`, `/lib` and the like."""
+    """Build bubblewrap's arguments for `/bin`, `/lib` and other top folders of the system."""
     words = []
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/", name)
@@ -197,7 +198,7 @@ def system_links() -> list[str]:
 
 
 def etc_files(uid: int) -> dict[str, bytes]:
-    """Files of /etc that programs expect: content by path."""
+    """Build the files of /etc that programs expect: content by path."""
     lines = {
         "passwd": f"root:x:0:0:root:/root:/usr/sbin/nologin\n{_USER}:x:{uid}:{uid}:{_USER}:/w:/bin/sh\n",
         "group": f"root:x:0:\n{_USER}:x:{uid}:\n",
@@ -210,6 +211,6 @@ def etc_files(uid: int) -> dict[str, bytes]:
 
 def memory_file(content: bytes) -> int:
     """Create a file in memory; return its descriptor."""
-    number = os.memfd_create("sandbox")
-    os.pwrite(number, content, 0)
-    return number
+    descriptor = os.memfd_create("sandbox")
+    os.pwrite(descriptor, content, 0)
+    return descriptor

@@ -21,45 +21,45 @@ class Owner:
     namespace: int
     """Inode of its pid namespace."""
     pid: int
-    started: int
+    start_ticks: int
     """Start time in clock ticks since boot."""
 
     @property
     def mark(self) -> str:
         """Part of a file name or a label: `boot-namespace-pid-started`."""
-        return f"{self.boot}-{self.namespace}-{self.pid}-{self.started}"
+        return f"{self.boot}-{self.namespace}-{self.pid}-{self.start_ticks}"
 
     @property
     def is_dead(self) -> bool:
-        """Whether it is certainly dead: it would be visible from here, and isn't."""
-        if self.boot != _boot():
+        """Whether it is certainly dead: this process would see it, and doesn't."""
+        if self.boot != _read_boot_id():
             return True
-        return self.namespace == _namespace() and _started(self.pid) != self.started
+        return self.namespace == _read_namespace() and _read_start_ticks(self.pid) != self.start_ticks
 
 
 def this_process() -> Owner:
-    """This process as an owner."""
-    return Owner(_boot(), _namespace(), os.getpid(), _started(os.getpid()) or 0)
+    """Identify this process as an owner."""
+    return Owner(_read_boot_id(), _read_namespace(), os.getpid(), _read_start_ticks(os.getpid()) or 0)
 
 
-def owner_in(text: str) -> Owner | None:
-    """Parse the owner's mark in a text; None without one."""
-    found = _MARK.search(text)
-    return Owner(found[1], int(found[2]), int(found[3]), int(found[4])) if found else None
+def parse_owner(text: str) -> Owner | None:
+    """Find and parse an owner's mark in a text; None without one."""
+    match = _MARK.search(text)
+    return Owner(match[1], int(match[2]), int(match[3]), int(match[4])) if match else None
 
 
 @cache
-def _boot() -> str:
+def _read_boot_id() -> str:
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read(8)
 
 
-def _namespace() -> int:
+def _read_namespace() -> int:
     return os.stat("/proc/self/ns/pid").st_ino
 
 
-def _started(pid: int) -> int | None:
-    """Start time of a process; None if it is dead or a zombie."""
+def _read_start_ticks(pid: int) -> int | None:
+    """Read the start time of a process; None if it is dead or a zombie."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()

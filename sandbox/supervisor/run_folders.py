@@ -1,4 +1,4 @@
-"""Folders of a sandbox whose runs are started one by one: shared ones, and each run's own.
+"""Folders of a sandbox that has a starter: those that its runs share, and those of each run.
 
 Under root they lie in a mount namespace of the starter, and workspaces have a size limit.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.files.workspace import Workspace
-from sandbox.inner.walls.new_root import keep_device, patch_venv
+from sandbox.inner.walls.new_root import patch_venv, protect_device
 from sandbox.inner.walls.places import ATTACHED, KERNEL, SITE
 from sandbox.inner.walls.syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, libc, mount
 from sandbox.supervisor.launch import bind_privately
@@ -23,57 +23,57 @@ _PRIVATE = "/tmp/base"
 class Folders:
     """Create and remove the starter's folders."""
 
-    def __init__(self, given: "dict[str, Any]", walls: "dict[str, Any]") -> None:
-        """`given` is the plan (`starting.py`), `walls` the settings of all runs."""
-        self._given, self._walls = given, walls
-        self._uid: int = given["uid"]
-        self.private: bool = given["private"]
-        self.shown: dict[str, str] = dict(given["folders"])
+    def __init__(self, plan: "dict[str, Any]", walls: "dict[str, Any]") -> None:
+        """`plan`: a ChildPlan as data (`starting.py`); `walls`: settings of all runs."""
+        self._plan, self._walls = plan, walls
+        self._uid: int = plan["uid"]
+        self.private: bool = plan["private"]
+        self.shown: dict[str, str] = dict(plan["folders"])
         """Path on the host → path inside."""
         if self.private:
-            bound = bind_privately(given["folders"])
-            self.shown = {_without_its_path(place): target for place, target in bound.items()}
+            private_folders = bind_privately(plan["folders"])
+            self.shown = {_hide_source_path(place): target for place, target in private_folders.items()}
             if "devices" not in walls["without"]:
-                _keep_devices()
-        self.base = _PRIVATE if self.private else given["base"]
+                _protect_devices()
+        self.base = _PRIVATE if self.private else plan["base"]
         self.are_ours = os.getuid() == self._uid
-        """Programs have our uid, so they may remove our rights on folders."""
+        """Programs have our uid, and may remove our permissions on folders."""
         self.binds: list[str] = []
         """Bubblewrap's arguments for the shared folders."""
 
     def prepare(self) -> int:
         """Create the shared folders; return a descriptor of the persistent workspace."""
         os.mkdir(self.base, 0o711)
-        for path, content in self._given["files"].items():
+        for path, content in self._plan["files"].items():
             place = Path(self.base + path)
             place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             if content is None:
                 place.mkdir(mode=0o755)
             else:
                 place.write_bytes(content)
-        for path, target in self._given["links"].items():
+        for path, target in self._plan["links"].items():
             Path(self.base + path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             os.symlink(target, self.base + path)
         for source, target in self.shown.items():
-            self.binds += self._show(source, target)
-        venv = self._given["venv"]
+            self.binds += self._show_arguments(source, target)
+        venv = self._plan["venv"]
         if venv is not None:
             source = next(place for place, target in self.shown.items() if target == venv)
-            self.binds += show_venv(source, f"{self.base}/venv", shown=venv, executable=self._given["python"])
+            self.binds += show_venv(source, f"{self.base}/venv", target=venv, executable=self._plan["python"])
         return self._make_workspace("w")
 
-    def _show(self, source: str, target: str) -> list[str]:
+    def _show_arguments(self, source: str, target: str) -> list[str]:
         if not target.startswith(SITE):
             return ["--ro-bind", source, target]
-        names = sorted(set(os.listdir(source)) & set(self._given["packages"]))
+        names = sorted(set(os.listdir(source)) & set(self._plan["packages"]))
         return [word for name in names for word in ("--ro-bind", f"{source}/{name}", f"{KERNEL}/{name}")]
 
     def make(self, name: str, *, fresh: bool) -> None:
-        """Create one run's folders. Raises OSError if a program removes rights on folders meanwhile."""
+        """Create one run's folders. Raises OSError if a program meanwhile removes our permissions on them."""
         if self.are_ours:
             os.chmod(self.base, 0o711)
         os.mkdir(f"{self.base}/{name}", 0o711)
-        if self.private or self._given["bwrap"] is None:
+        if self.private or self._plan["bwrap"] is None:
             for place in ("w", "tmp") if fresh else ("tmp",):
                 os.close(self._make_workspace(f"{name}/{place}"))
 
@@ -94,8 +94,8 @@ class Folders:
         options += [] if "files" in without else [f"nr_inodes={self._walls['files']}"]
         return ",".join([*options, "mode=700"])
 
-    def removed(self, folder: str) -> bool:
-        """Remove the folder of a finished run; False while the host still reads its files."""
+    def try_remove(self, folder: str) -> bool:
+        """Remove the folder of a finished run; return False while the host still reads its files."""
         self._empty(f"{folder}/tmp")
         for name in ("w", "tmp"):
             if self.private:
@@ -122,7 +122,7 @@ class Folders:
             shutil.rmtree(self.base)
 
     def _empty(self, folder: str) -> None:
-        """Empty a folder with the rights of the sandbox."""
+        """Empty a folder, accessed with the sandbox's uid."""
         if os.path.isdir(folder):
             root = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             workspace = Workspace(root, self._uid)
@@ -130,72 +130,76 @@ class Folders:
             workspace.close()
 
     def wall(self, folder: str, workspace: str, *, fresh: bool) -> "list[str]":
-        """Bubblewrap's arguments for one run, argv[0] first; `fresh`: the workspace is the run's own."""
-        sized = [] if "disk" in self._walls["without"] else ["--size", str(self._walls["disk_bytes"])]
+        """Build bubblewrap's arguments for one run, argv[0] first; `fresh`: with a workspace of its own."""
+        size_arguments = (
+            [] if "disk" in self._walls["without"] else ["--size", str(self._walls["disk_bytes"])]
+        )
         shared = str(self._walls["shared_memory_bytes"])
-        place, temporary = ["--bind", workspace, "/w"], ["--bind", f"{folder}/tmp", "/tmp"]
+        workspace_arguments, tmp_arguments = ["--bind", workspace, "/w"], ["--bind", f"{folder}/tmp", "/tmp"]
         if not self.private:
-            temporary = ["--perms", "1777", *sized, "--tmpfs", "/tmp"]
-            place = ["--perms", "0700", *sized, "--tmpfs", "/w"] if fresh else place
+            tmp_arguments = ["--perms", "1777", *size_arguments, "--tmpfs", "/tmp"]
+            workspace_arguments = (
+                ["--perms", "0700", *size_arguments, "--tmpfs", "/w"] if fresh else workspace_arguments
+            )
         return [
-            self._given["name"],
-            *self._given["before"],
+            self._plan["name"],
+            *self._plan["before"],
             *self.binds,
             *("--ro-bind", f"{self.base}/opt/lib", "/opt/lib", "--ro-bind", f"{self.base}/etc", "/etc"),
-            *self._given["after"],
-            *temporary,
+            *self._plan["after"],
+            *tmp_arguments,
             *("--perms", "1777", "--size", shared, "--tmpfs", "/dev/shm"),
-            *place,
-            *self._attached(workspace),
+            *workspace_arguments,
+            *self._attach_arguments(workspace),
             *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
         ]
 
-    def _attached(self, workspace: str) -> "list[str]":
-        """Arguments that show the host's folders in the workspace; a place behind a symlink is skipped."""
+    def _attach_arguments(self, workspace: str) -> "list[str]":
+        """Build arguments that show the host's folders in the workspace; skip places behind a symlink."""
         sources = {target: source for source, target in self.shown.items()}
-        words = []
-        for number, place in enumerate(self._given["attached"]):
+        arguments = []
+        for number, place in enumerate(self._plan["attached"]):
             parts = place.split("/")
-            above = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-            if not any(os.path.islink(f"{workspace}/{parent}") for parent in above):
-                words += ["--ro-bind", sources[f"{ATTACHED}{number}"], f"/w/{place}"]
-        return words
+            prefixes = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+            if not any(os.path.islink(f"{workspace}/{parent}") for parent in prefixes):
+                arguments += ["--ro-bind", sources[f"{ATTACHED}{number}"], f"/w/{place}"]
+        return arguments
 
 
-def _keep_devices() -> None:
-    """Mount the host's devices read-only in our mount namespace, which runs inherit."""
+def _protect_devices() -> None:
+    """Mount the host's devices read-only in our mount namespace, from which runs inherit them."""
     for path in filter(os.path.exists, (f"/dev/{name}" for name in _DEVICES)):
         mount(path, path, None, MS_BIND)
-        keep_device(path)
+        protect_device(path)
 
 
-def _without_its_path(place: str) -> str:
+def _hide_source_path(place: str) -> str:
     """Show the folder through an overlay, so that the mount table doesn't contain its path."""
-    empty, shown = f"{place}-empty", f"{place}-shown"
-    for folder in (empty, shown):
+    empty, overlay = f"{place}-empty", f"{place}-shown"
+    for folder in (empty, overlay):
         os.mkdir(folder, 0o755)
     try:
-        mount("overlay", shown, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"lowerdir={place}:{empty}")
+        mount("overlay", overlay, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, f"lowerdir={place}:{empty}")
     except OSError:
-        return place  # without overlays the kernel shows the path
-    return shown
+        return place  # without overlays the mount table shows the path
+    return overlay
 
 
-def show_venv(source: str, folder: str, *, shown: str, executable: str) -> list[str]:
-    """Bubblewrap's arguments that show a virtual environment without paths of the host.
+def show_venv(source: str, folder: str, *, target: str, executable: str) -> list[str]:
+    """Build bubblewrap's arguments that show a virtual environment without paths of the host.
 
     Args:
-        folder: Created here for the rewritten files.
-        shown: Path of the environment inside.
+        folder: New folder for the rewritten files.
+        target: Path of the environment inside.
         executable: Path of the base interpreter inside.
     """
     os.makedirs(f"{folder}/bin", mode=0o755)
     patch_venv(executable, source=source, target=folder)
-    rewritten = set(os.listdir(f"{folder}/bin"))
-    words = ["--ro-bind", f"{folder}/pyvenv.cfg", f"{shown}/pyvenv.cfg"]
-    words += ["--ro-bind", f"{folder}/bin", f"{shown}/bin"]
+    patched_names = set(os.listdir(f"{folder}/bin"))
+    arguments = ["--ro-bind", f"{folder}/pyvenv.cfg", f"{target}/pyvenv.cfg"]
+    arguments += ["--ro-bind", f"{folder}/bin", f"{target}/bin"]
     for entry in os.scandir(f"{source}/bin"):
-        if entry.name not in rewritten and entry.is_file(follow_symlinks=False):
+        if entry.name not in patched_names and entry.is_file(follow_symlinks=False):
             with open(f"{folder}/bin/{entry.name}", "xb"):
-                words += ["--ro-bind", entry.path, f"{shown}/bin/{entry.name}"]
-    return words
+                arguments += ["--ro-bind", entry.path, f"{target}/bin/{entry.name}"]
+    return arguments

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 FOLDER = "/run/coder-sandbox"
 SLOTS = 1024
-HIGH_BASE, LOW_BASE = 1_640_000_000, 64_000
-"""Unused uids; the low ones serve containers that map only 65,536."""
+FIRST_HIGH_UID, FIRST_LOW_UID = 1_640_000_000, 64_000
+"""First uids of two unused ranges; the low one is for containers that map only 65,536 uids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,28 +21,28 @@ class Slot:
 
 
 def take_slot() -> Slot:
-    """Reserve an unused uid; without root our own. Raises OSError if none is free or lockable."""
+    """Reserve an unused uid, or without root our own. Raises OSError if none is free or lockable."""
     if os.geteuid() != 0:
         return Slot(os.geteuid(), ())
     os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-    base = HIGH_BASE if _is_mapped(HIGH_BASE) else LOW_BASE
+    base = FIRST_HIGH_UID if _is_mapped(FIRST_HIGH_UID) else FIRST_LOW_UID
     for number in range(SLOTS):
-        lock = _locked(f"{FOLDER}/{number}", os.O_CREAT)
+        lock = _lock_file(f"{FOLDER}/{number}", os.O_CREAT)
         if lock is not None:
             return Slot(base + number, (lock,))
     raise OSError(f"all {SLOTS} uids for sandboxes are in use (locks in {FOLDER})")
 
 
 def remove_unused_locks() -> None:
-    """Remove unused lock files; only root has any."""
+    """Remove unused lock files, which exist only under root."""
     for path in glob.glob(f"{FOLDER}/*") if os.geteuid() == 0 else ():
-        lock = _locked(path, 0)
+        lock = _lock_file(path, 0)
         if lock is not None:
             os.unlink(path)
             os.close(lock)
 
 
-def _locked(path: str, flags: int) -> int | None:
+def _lock_file(path: str, flags: int) -> int | None:
     """Lock a file and return its descriptor; None if another process locks or removes it."""
     try:
         lock = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)

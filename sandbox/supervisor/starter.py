@@ -1,4 +1,4 @@
-"""The starter: a keeper that starts each run itself, on machines where a server can't make namespaces.
+"""The starter: a keeper that starts each run itself, for machines where a server can't make namespaces.
 
 Single-threaded. The host requests children over a SEQPACKET socket, as from a server
 (`inner/process/spawn_server.py`); each child becomes bubblewrap around one run, or the run itself. EOF on the
@@ -31,13 +31,13 @@ _MESSAGE = 1 << 16
 class Starter:
     """The children of one sandbox, and their folders."""
 
-    def __init__(self, given: "dict[str, Any]", walls: "dict[str, Any]") -> None:
-        self._given, self._walls = given, walls
-        self._uid: int = given["uid"]
+    def __init__(self, plan: "dict[str, Any]", walls: "dict[str, Any]") -> None:
+        self._plan, self._walls = plan, walls
+        self._uid: int = plan["uid"]
         self._number = 0
         self._children: dict[int, str] = {}
         self._finished: list[str] = []
-        self.folders = Folders(given, walls)
+        self.folders = Folders(plan, walls)
 
     def start(self, request: "dict[str, Any]", descriptors: list[int]) -> None:
         """Start one child; report a failure to the host."""
@@ -45,10 +45,10 @@ class Starter:
         folder = f"{self.folders.base}/run-{self._number}"
         try:
             self.folders.make(f"run-{self._number}", fresh=request["fresh"])
-        except OSError as error:  # a program removes rights on folders meanwhile
+        except OSError as error:  # a program removed our permissions on folders meanwhile
             wire.complain(descriptors[0], error)
             return
-        in_wall = self._given["bwrap"] is not None
+        in_wall = self._plan["bwrap"] is not None
         siblings = 0 if in_wall else count_descendants()
         child = os.fork()
         if child == 0:
@@ -66,7 +66,7 @@ class Starter:
             if os.waitpid(child, os.WNOHANG)[0]:
                 self._finished.append(self._children.pop(child))
         end_descendants(spared=frozenset(self._children))
-        self._finished = [folder for folder in self._finished if not self.folders.removed(folder)]
+        self._finished = [folder for folder in self._finished if not self.folders.try_remove(folder)]
 
     def end(self) -> None:
         """End every child and remove every folder."""
@@ -81,10 +81,10 @@ class Starter:
             step_down(self._uid)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        in_wall = self._given["bwrap"] is not None
+        in_wall = self._plan["bwrap"] is not None
         workspace = f"{folder}/w" if request["fresh"] else f"{self.folders.base}/w"
         own_rules = [(place, landlock.EVERYTHING) for place in (workspace, f"{folder}/tmp")]
-        own = {} if in_wall else {"HOME": workspace, "TMPDIR": f"{folder}/tmp"}
+        variables = {} if in_wall else {"HOME": workspace, "TMPDIR": f"{folder}/tmp"}
         settings = {
             "walls": self._walls,
             "rlimits": request["rlimits"],
@@ -96,53 +96,53 @@ class Starter:
             "shares_uid": self.folders.are_ours and not in_wall,
             "siblings": request["siblings"],
             "workspace": "/w" if in_wall else workspace,
-            "environment": own,
+            "environment": variables,
             "namespaces": in_wall,
-            "venv": self._given["beside"],
-            "rules": None if in_wall else [*self._given["rules"], *own_rules],
+            "venv": self._plan["host_venv"],
+            "rules": None if in_wall else [*self._plan["rules"], *own_rules],
         }
-        content = os.memfd_create("settings", 0)
-        os.pwrite(content, json.dumps(settings).encode(), 0)
+        settings_file = os.memfd_create("settings", 0)
+        os.pwrite(settings_file, json.dumps(settings).encode(), 0)
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
-        command = [*self._given["command"], str(content)]
+        command = [*self._plan["command"], str(settings_file)]
         if in_wall:
             fresh: bool = request["fresh"]
             command = self.folders.wall(folder, workspace, fresh=fresh) + command
-        os.execve(command[0] if not in_wall else self._given["bwrap"], command, self._given["environment"])
+        os.execve(command[0] if not in_wall else self._plan["bwrap"], command, self._plan["environment"])
 
 
 def main() -> None:
     """Start runs until the owner is dead."""
-    given = begin()
-    lifeline: int = given["lifeline"]
-    control = socket.socket(fileno=given["control"])
+    plan = begin()
+    lifeline: int = plan["lifeline"]
+    control = socket.socket(fileno=plan["control"])
     control.set_inheritable(False)
-    woken = child_exit_descriptor()
-    greeting = control.recv(_MESSAGE)
-    if not greeting:
+    exit_descriptor = child_exit_descriptor()
+    walls_message = control.recv(_MESSAGE)
+    if not walls_message:
         return
-    walls = json.loads(greeting)
-    starter = Starter(given, walls)
+    walls = json.loads(walls_message)
+    starter = Starter(plan, walls)
     try:
         workspace = starter.folders.prepare()
-        hello = {"landlock": min(landlock.abi(), walls["landlock"])}
-        wire.send_with_fds(control, json.dumps(hello).encode(), [workspace])
+        greeting = {"landlock": min(landlock.abi(), walls["landlock"])}
+        wire.send_with_fds(control, json.dumps(greeting).encode(), [workspace])
         os.close(workspace)
-        _serve(starter, control, lifeline, woken)
+        _serve(starter, control, lifeline, exit_descriptor)
     finally:
         starter.end()
-        for group in given["cgroups"]:
+        for group in plan["cgroups"]:
             remove_group(group)
 
 
-def _serve(starter: Starter, control: socket.socket, lifeline: int, woken: int) -> None:
+def _serve(starter: Starter, control: socket.socket, lifeline: int, exit_descriptor: int) -> None:
     while True:
-        ready, _, _ = select.select([control.fileno(), lifeline, woken], [], [])
+        ready, _, _ = select.select([control.fileno(), lifeline, exit_descriptor], [], [])
         if lifeline in ready:
             return
-        if woken in ready:
-            os.read(woken, 4096)
+        if exit_descriptor in ready:
+            os.read(exit_descriptor, 4096)
             starter.notice_ends()
         if control.fileno() in ready:
             request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MOST)

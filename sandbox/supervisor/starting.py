@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from sandbox.inner.walls.places import COMMANDS, VENV
 from sandbox.supervisor.outer_wall import (
     WALL,
+    SandboxPlan,
     Specification,
-    Wanted,
     etc_files,
     shown_folders,
     specify,
@@ -22,17 +22,17 @@ from sandbox.supervisor.slots import Slot, take_slot
 
 PREFIX = "coder-"
 """Prefix of our folders' names; their owner's mark follows."""
-START = """\
+CHILD_SOURCE = """\
 import sys
 sys.path.insert(0, {0!r})
 from sandbox.inner.process.spawn_alone import main
 raise SystemExit(main(int(sys.argv[1])))
 """
-"""Source for a child's interpreter; the folder of our code is filled in."""
-_TO_BOUND = tuple(
+"""Source for a child's interpreter, to be formatted with the folder of our code."""
+_CONFINING_CAPABILITIES = tuple(
     word for name in ("CAP_SYS_RESOURCE", "CAP_SETPCAP", "CAP_SYS_ADMIN") for word in ("--cap-add", name)
 )
-"""Capabilities by which a run confines itself in its namespaces; it drops them afterwards."""
+"""Capabilities that a run needs to confine itself in its namespaces; it drops them afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ChildPlan:
     command: tuple[str, ...]
     """The interpreter and its arguments; a descriptor number is appended."""
     bwrap: str | None = None
-    """Executed by the child, with `command` inside; None for no wall."""
+    """Path of bubblewrap, which the child executes around `command`; None for no wall."""
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     """Bubblewrap's arguments before and after the folders."""
@@ -61,9 +61,9 @@ class ChildPlan:
     links: dict[str, str] = field(default_factory=dict)
     """Symbolic links by path below it."""
     venv: str | None = None
-    """Path inside of a virtual environment among the folders."""
-    beside: str | None = None
-    """A virtual environment at its original path, where there is no wall."""
+    """Path inside of the virtual environment, if `folders` has one."""
+    host_venv: str | None = None
+    """Original path of a virtual environment, used without a wall."""
     python: str = ""
     """Path inside of the base interpreter."""
     rules: tuple[tuple[str, str], ...] = ()
@@ -72,45 +72,53 @@ class ChildPlan:
     """Environment of the interpreter."""
 
 
-def specify_starter(plan: ChildPlan, slot: Slot, wanted: Wanted) -> Specification:
+def specify_starter(child_plan: ChildPlan, slot: Slot, plan: SandboxPlan) -> Specification:
     """Describe how to start a starter for a plan, with the uid of a slot."""
-    return specify("starter", asdict(plan), slot, wanted, folder=plan.base)
+    return specify("starter", asdict(child_plan), slot, plan, folder=child_plan.base)
 
 
 def new_folder() -> str:
-    """Path for a new temporary folder, whose name contains the owner's mark."""
+    """Return a path for a new temporary folder, whose name contains the owner's mark."""
     return f"{tempfile.gettempdir()}/{PREFIX}{this_process().mark}-{uuid.uuid4().hex[:8]}"
 
 
-def one_wall(wanted: Wanted) -> Specification:
-    """Have the starter build a bubblewrap around every run, on machines that refuse namespaces inside one."""
-    interpreter, slot, private = wanted.interpreter, take_slot(), os.geteuid() == 0
-    inside, packages = str(interpreter.inside), interpreter.packages
-    plan = ChildPlan(
-        command=(inside, "-I", "-S", "-c", START.format("/opt/lib")),
+def one_wall(plan: SandboxPlan) -> Specification:
+    """Specify a starter that runs bubblewrap around every run, for machines that refuse nested namespaces."""
+    interpreter, slot, private = plan.interpreter, take_slot(), os.geteuid() == 0
+    interpreter_path, packages = str(interpreter.inside), interpreter.packages
+    child_plan = ChildPlan(
+        command=(interpreter_path, "-I", "-S", "-c", CHILD_SOURCE.format("/opt/lib")),
         bwrap=shutil.which("bwrap"),
-        before=(*WALL, *_TO_BOUND, "--as-pid-1", *wanted.environment, *system_links(), "--dir", "/var"),
+        before=(
+            *WALL,
+            *_CONFINING_CAPABILITIES,
+            "--as-pid-1",
+            *plan.environment,
+            *system_links(),
+            "--dir",
+            "/var",
+        ),
         after=(
-            *(word for path in wanted.etc for word in ("--ro-bind", path, path)),
+            *(word for path in plan.etc for word in ("--ro-bind", path, path)),
             *("--dir", COMMANDS),
-            *("--symlink", inside, f"{COMMANDS}/python"),
-            *("--symlink", inside, f"{COMMANDS}/python3"),
+            *("--symlink", interpreter_path, f"{COMMANDS}/python"),
+            *("--symlink", interpreter_path, f"{COMMANDS}/python3"),
             *(word for path in interpreter.hidden for word in _hide(str(interpreter.show(path)))),
         ),
         private=private,
         base="" if private else new_folder(),
-        folders=shown_folders(interpreter, wanted.policy),
-        attached=tuple(wanted.policy.folders),
+        folders=shown_folders(interpreter, plan.policy),
+        attached=tuple(plan.policy.folders),
         packages=tuple(sorted(packages.names)) if packages else (),
         files={
             **inner_files(interpreter.version),
             **etc_files(slot.uid),
-            **{path: None if os.path.isdir(path) else b"" for path in wanted.etc},
+            **{path: None if os.path.isdir(path) else b"" for path in plan.etc},
         },
         venv=VENV if interpreter.venv is not None else None,
-        python=inside,
+        python=interpreter_path,
     )
-    return specify_starter(plan, slot, wanted)
+    return specify_starter(child_plan, slot, plan)
 
 
 def _hide(folder: str) -> list[str]:

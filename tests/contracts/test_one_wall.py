@@ -104,7 +104,7 @@ async def main():
             await box.remove(".")
             result = await box.run(PythonCode(source=source), fresh=fresh)
             print(result.status, result.killed_by)
-        print(*(item.guarantee for item in box.capabilities() if item.kept == "sampled"))
+        print(*(item.guarantee for item in box.capabilities() if item.enforcement == "sampled"))
 asyncio.run(main())
 """
     ended = run_as_ordinary_user(script, timeout_s=300)

@@ -14,21 +14,21 @@ from sandbox.backends.container import open_in_container
 from sandbox.host.capabilities import Build
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import start_server
-from sandbox.supervisor.outer_wall import Specification, Wanted, environment, two_walls
+from sandbox.supervisor.outer_wall import SandboxPlan, Specification, environment, two_walls
 from tests.system_python import SYSTEM_PYTHON
 
 HOST_FILE = "/etc/resolv.conf"
 READS = PythonCode(source=f"print('ESCAPED' if open({HOST_FILE!r}).read() else '')")
 
 
-class ShowingAHostFile(Wanted):
+class ShowingAHostFile(SandboxPlan):
     @property
     def etc(self) -> list[str]:
         return [*super().etc, HOST_FILE]
 
 
-def showing_a_host_file(wanted: Wanted) -> Specification:
-    return two_walls(ShowingAHostFile(**{one.name: getattr(wanted, one.name) for one in fields(wanted)}))
+def showing_a_host_file(plan: SandboxPlan) -> Specification:
+    return two_walls(ShowingAHostFile(**{one.name: getattr(plan, one.name) for one in fields(plan)}))
 
 
 async def test_a_host_file_is_out_of_reach_because_bubblewrap_does_not_show_it() -> None:

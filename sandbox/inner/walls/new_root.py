@@ -63,7 +63,7 @@ def build_root(
             os.mkdir(_NEW + folder, 0o755)
             mount(folder, _NEW + folder, None, MS_BIND | MS_REC)
     if devices_stay:
-        keep_devices(f"{_NEW}/dev")
+        protect_devices(f"{_NEW}/dev")
     if os.path.isdir(PYTHON):
         _show(PYTHON, [PYTHON, f"{_PATCH}/empty"])
     if os.path.isdir(VENV):
@@ -86,14 +86,14 @@ def build_root(
     _enter()
 
 
-def keep_devices(folder: str) -> None:
+def protect_devices(folder: str) -> None:
     """Mount devices read-only, so that no program sets the host nodes' times; writing to them works."""
     for entry in os.scandir(folder):
         if stat.S_ISCHR(entry.stat(follow_symlinks=False).st_mode):
-            keep_device(entry.path)
+            protect_device(entry.path)
 
 
-def keep_device(path: str) -> None:
+def protect_device(path: str) -> None:
     """Mount one device read-only."""
     flags = os.statvfs(path).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)  # the kernel requires them to stay
     mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)

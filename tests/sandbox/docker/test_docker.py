@@ -626,7 +626,7 @@ async def test_an_owner_that_is_not_heard_of_for_a_lease_loses_its_container() -
 
 async def test_reaping_removes_what_a_dead_owner_left_and_nothing_else(box: DockerSandbox) -> None:
     me = this_process()
-    dead = dataclasses.replace(me, started=me.started + 1).mark
+    dead = dataclasses.replace(me, start_ticks=me.start_ticks + 1).mark
     elsewhere = dataclasses.replace(me, boot="00000000", pid=1).mark
     made: list[str] = []
     try:

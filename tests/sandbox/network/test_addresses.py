@@ -53,14 +53,14 @@ def test_what_python_calls_private_is_never_passed(address: ipaddress.IPv4Addres
 
 GIVE_LOOPBACK_A_PUBLIC_ADDRESS = """
 import fcntl, socket, struct
-from sandbox.network.allowed_hosts import why_refused
+from sandbox.network.allowed_hosts import find_refusal
 SET_ADDRESS, SET_FLAGS, UP = 0x8916, 0x8914, 1
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
     fcntl.ioctl(control, SET_FLAGS, struct.pack("16sh14x", b"lo", UP))
-    print(why_refused("93.184.216.34"))
+    print(find_refusal("93.184.216.34"))
     address = struct.pack("16sHH4s8x", b"lo", socket.AF_INET, 0, socket.inet_aton("93.184.216.34"))
     fcntl.ioctl(control, SET_ADDRESS, address)
-print(why_refused("93.184.216.34"))
+print(find_refusal("93.184.216.34"))
 """
 
 

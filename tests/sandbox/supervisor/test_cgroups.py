@@ -13,22 +13,22 @@ def test_a_group_that_can_not_be_read_any_more_has_killed_nothing(tmp_path: Path
     (tmp_path / "memory.events").mkdir()  # reading it fails, as reading a removed group does
     group = Group(CgroupFolders(2, str(tmp_path), str(tmp_path)))
 
-    assert group.kills() == 0
+    assert group.count_kills() == 0
 
 
 def test_the_kernels_kills_are_counted(tmp_path: Path) -> None:
     (tmp_path / "memory.events").write_text("low 0\noom 1\noom_kill 3\n")
     group = Group(CgroupFolders(2, str(tmp_path), str(tmp_path)))
 
-    assert group.kills() == 3
+    assert group.count_kills() == 3
 
 
 def test_a_group_holds_the_processes_that_its_kernel_names(tmp_path: Path) -> None:
     group = Group(CgroupFolders(2, str(tmp_path), str(tmp_path)))
     (tmp_path / "cgroup.procs").write_text("12\n345\n")
 
-    assert group.holds(12, 345)
-    assert not group.holds(12, 34)
+    assert group.contains_only(12, 345)
+    assert not group.contains_only(12, 34)
 
 
 def used_group(folder: Path, *, left: int, kills: int = 0) -> Group:
@@ -44,24 +44,24 @@ def used_group(folder: Path, *, left: int, kills: int = 0) -> Group:
 
 
 def test_a_group_that_a_runs_files_are_still_charged_to_serves_no_other_run(tmp_path: Path) -> None:
-    assert used_group(tmp_path, left=100 << 10).reuse()
-    assert not used_group(tmp_path, left=2 << 20).reuse()
+    assert used_group(tmp_path, left=100 << 10).can_reuse()
+    assert not used_group(tmp_path, left=2 << 20).can_reuse()
 
 
 def test_a_group_in_which_a_process_is_left_serves_no_other_run(tmp_path: Path) -> None:
     group = used_group(tmp_path, left=0)
     (tmp_path / "cgroup.procs").write_text("12\n")
 
-    assert not group.reuse()
+    assert not group.can_reuse()
 
 
 def test_a_kill_counts_for_one_run_alone(tmp_path: Path) -> None:
     group = used_group(tmp_path, left=0, kills=1)
-    assert group.kills() == 1
+    assert group.count_kills() == 1
 
-    assert group.reuse()
+    assert group.can_reuse()
 
-    assert group.kills() == 0
+    assert group.count_kills() == 0
 
 
 async def test_a_run_is_not_blamed_for_the_memory_of_the_one_before() -> None:
@@ -105,7 +105,7 @@ def machine(tmp_path: Path) -> Path:
 
 
 def test_in_version_2_our_own_group_is_tried_then_what_is_above(machine: Path) -> None:
-    places = find_places(cpu=False, root=machine, own=machine / "own")
+    places = find_places(cpu=False, root=machine, own_groups=machine / "own")
 
     user = machine / "user.slice" / "user-1000.slice"
     assert [place.memory for place in places] == [str(user / "session-1.scope"), str(user), str(machine)]
@@ -113,7 +113,7 @@ def test_in_version_2_our_own_group_is_tried_then_what_is_above(machine: Path) -
 
 
 def test_a_place_that_counts_no_processors_comes_after_all_that_do(machine: Path) -> None:
-    places = find_places(cpu=True, root=machine, own=machine / "own")
+    places = find_places(cpu=True, root=machine, own_groups=machine / "own")
 
     assert [bool(place.cpu) for place in places] == [True] * 3 + [False] * 3
 
@@ -121,7 +121,7 @@ def test_a_place_that_counts_no_processors_comes_after_all_that_do(machine: Path
 def test_in_version_1_each_controller_has_its_folder(tmp_path: Path) -> None:
     (tmp_path / "own").write_text("4:memory:/a\n3:cpu,cpuacct:/b\n2:pids:/\n")
 
-    first, last = find_places(cpu=True, root=tmp_path, own=tmp_path / "own")
+    first, last = find_places(cpu=True, root=tmp_path, own_groups=tmp_path / "own")
 
     assert first.folders == {f"{tmp_path}/memory/a", f"{tmp_path}/cpu/b", f"{tmp_path}/pids"}
     assert last.folders == {f"{tmp_path}/memory/a", f"{tmp_path}/pids"}

@@ -17,7 +17,7 @@ def test_a_wall_that_dies_while_it_starts_leaves_nobody_behind() -> None:
     ours, theirs = os.pipe()
     specification = {
         "lifeline": ours,
-        "held": [ours],
+        "not_inherited": [ours],
         "descriptors": [],
         "cgroups": [],
         "folders": {},

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.supervisor.owner import Owner, owner_in, this_process
+from sandbox.supervisor.owner import Owner, parse_owner, this_process
 
 
 def test_this_process_is_alive() -> None:
@@ -19,7 +19,7 @@ def test_a_process_that_has_ended_is_dead_also_while_nobody_has_reaped_it() -> N
     source = "from sandbox.supervisor.owner import this_process; print(this_process().mark)"
     ended = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE)
     assert ended.stdout is not None
-    owner = owner_in(ended.stdout.read().decode())
+    owner = parse_owner(ended.stdout.read().decode())
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
     assert owner is not None
 
@@ -30,11 +30,11 @@ def test_a_process_that_has_ended_is_dead_also_while_nobody_has_reaped_it() -> N
 
 
 def test_another_process_of_the_same_number_is_not_the_owner() -> None:
-    assert replace(this_process(), started=1).is_dead
+    assert replace(this_process(), start_ticks=1).is_dead
 
 
 def test_an_owner_in_another_container_is_never_taken_for_dead() -> None:
-    assert not replace(this_process(), namespace=1, started=1).is_dead
+    assert not replace(this_process(), namespace=1, start_ticks=1).is_dead
 
 
 def test_nobody_outlives_the_machine() -> None:
@@ -45,8 +45,8 @@ def test_nobody_outlives_the_machine() -> None:
 def test_a_mark_gives_its_owner_back(namespace: int, pid: int, started: int) -> None:
     owner = Owner("0123abcd", namespace, pid, started)
 
-    assert owner_in(f"coder-{owner.mark}-c0ffee") == owner
+    assert parse_owner(f"coder-{owner.mark}-c0ffee") == owner
 
 
 def test_what_has_no_mark_has_no_owner() -> None:
-    assert owner_in("coder-123-c0ffee") is None
+    assert parse_owner("coder-123-c0ffee") is None
