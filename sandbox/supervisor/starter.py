@@ -71,7 +71,7 @@ class Starter:
     def end(self) -> None:
         """End every child and remove every folder."""
         end_descendants()
-        if self._given["bwrap"] is None and not self.folders.are_ours:
+        if self._plan["bwrap"] is None and not self.folders.are_ours:
             end_all_of(self._uid)
         self.folders.end([*self._children.values(), *self._finished])
 
