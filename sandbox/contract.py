@@ -98,6 +98,10 @@ class Session(WorkspaceFiles, Protocol):
     argument has 128 KiB.
     """
 
+    @property
+    def root(self) -> str:
+        """Absolute path of the workspace, as commands see it."""
+
     async def sh(self, script: str, **how: Unpack[CommandOptions]) -> CommandResult:
         """Run a shell script, in bash if there is one."""
 

@@ -20,8 +20,6 @@ from coder.models.model import JsonObject, ToolSpec
 from coder.tools.tool import Arguments, Desk, ToolResult, prepare_text, read_arguments, spec_of
 from sandbox import FileRefused, Session
 
-_WORKSPACE = "/w/"
-"""Path of the workspace for commands."""
 _END = re.compile(r"\n\+?\*{3} End Patch\Z")
 _PATCH_SUFFIXES = (".patch", ".diff")
 
@@ -73,7 +71,7 @@ Texts = dict[str, str | None]
 
 async def _apply_edit(request: _EditArguments, session: Session) -> tuple[Texts, Texts, set[str]]:
     """Return the file before and after the edit, and its path if the edit was fitted."""
-    path = _relative(request.path)
+    path = _relative(request.path, session)
     if request.new is None:
         raise ValueError("`new` is missing. To delete text, give an empty one.")
     if (reason := paths.refusal(path)) is not None:
@@ -117,7 +115,10 @@ async def _apply_patch(patch: str, session: Session) -> tuple[Texts, Texts, set[
     if begins_patch(patch.partition("\n")[0]):  # the end may be missing, or be marked as an added line
         patch = f"{_END.sub('', patch.rstrip())}\n*** End Patch\n"
     result = read_edits(patch)
-    edits = [replace(e, path=_relative(e.path), to=e.to and _relative(e.to)) for e in result.edits]
+    edits = [
+        replace(e, path=_relative(e.path, session), to=e.to and _relative(e.to, session))
+        for e in result.edits
+    ]
     before = await _texts((name for edit in edits for name in edit.names), session)
     applied = apply(
         edits, before, slips=result.slips or ([] if edits else [Slip("The patch holds no edit.")])
@@ -134,8 +135,8 @@ def _fitted(edit: Edit, before: Mapping[str, str | None], after: Mapping[str, st
     return "" if all(_is_as_given(hunk, text, new_text) for hunk in edit.hunks) else path
 
 
-def _relative(path: str) -> str:
-    return paths.plain(path.removeprefix(_WORKSPACE))
+def _relative(path: str, session: Session) -> str:
+    return paths.plain(path.removeprefix(f"{session.root}/"))
 
 
 async def _texts(names: Iterable[str], session: Session) -> dict[str, str | None]:

@@ -148,7 +148,7 @@ class ServedSandbox(WithFiles):
             bounds=self._build.fresh_disk if fresh else self._build.disk,
             sampled="memory" not in self._without,
             lasting=None if fresh else self._workspace,
-            on_disk=self._build.on_disk,
+            folder=f"{self._server.folder}/w" if self._build.on_disk else "",
             put_layer=partial(put_layer, self._server, self._pool, self._policy, least) if least else None,
         )
         return open_session(place, environment or {}, files or {})

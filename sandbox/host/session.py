@@ -11,6 +11,7 @@ from sandbox.files.workspace_files import WithFiles
 from sandbox.host.call_server import Answer, CallServer, Listener
 from sandbox.host.command_run import CommandRun, HowToEnd
 from sandbox.host.limits import RunLimits
+from sandbox.inner.walls.places import WORKSPACE
 from sandbox.program import Program, PythonCode
 from sandbox.result import Changes, CommandResult
 
@@ -60,9 +61,15 @@ class LiveSession(WithFiles):
     """Implements `sandbox.contract.Session`, which documents each method."""
 
     def __init__(
-        self, link: SessionLink, workspace: SessionWorkspace, renew: Callable[[], Awaitable[SessionLink]]
+        self,
+        link: SessionLink,
+        workspace: SessionWorkspace,
+        renew: Callable[[], Awaitable[SessionLink]],
+        *,
+        root: str = WORKSPACE,
     ) -> None:
         """`renew` starts another agent on the same workspace, once this one is dead."""
+        self.root = root
         self._link, self._renew, self._renewing = link, renew, asyncio.Lock()
         self._number = 0
         self._workspace, self._looking = workspace, asyncio.Lock()

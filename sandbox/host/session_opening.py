@@ -1,6 +1,7 @@
 """Open a session: a child with our agent as pid 1, its limits, and the environment of every command."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +20,7 @@ from sandbox.host.pool import Pool
 from sandbox.host.server import Server
 from sandbox.host.session import LiveSession
 from sandbox.inner.process.wire import HOME, LAYER, MAX_MESSAGE, MOST, receive_with_fds, send_with_fds
+from sandbox.inner.walls.places import WORKSPACE
 from sandbox.policy import Policy
 
 ENVIRONMENT = {
@@ -68,8 +70,8 @@ class SessionPlace:
     """Whether to sample memory that no cgroup counts; False in tests only."""
     lasting: HostWorkspace | None
     """The workspace shared by runs; None for a separate one."""
-    on_disk: bool = False
-    """Whether a separate one is a folder of the machine, to empty at the end."""
+    folder: str = ""
+    """Path of the shared one, where workspaces are folders of this machine; a separate one is emptied."""
     put_layer: PutLayer | None = None
 
 
@@ -85,20 +87,21 @@ async def open_session(
                 raise SandboxBroken("The session is over, and its own workspace with it.")
             return (await stack.enter_async_context(_agent(place, environment)))[1]
 
-        workspace = place.lasting
+        workspace, root = place.lasting, place.folder or WORKSPACE
         laid: Mapping[str, str] = {}
         if workspace is not None:
             laid = await asyncio.shield(workspace.be_used_with(place.put_layer))
         child, link = await stack.enter_async_context(_agent(place, environment))
         if workspace is None:
-            own = place.workspace_at(child.take_workspace())
-            workspace = HostWorkspace(own)
+            descriptor = child.take_workspace()
+            workspace = HostWorkspace(place.workspace_at(descriptor))
             later.callback(workspace.close)
-            if place.on_disk:
+            if place.folder:
+                root = os.readlink(f"/proc/self/fd/{descriptor}")
                 later.push_async_callback(workspace.remove, ".")
             laid = await workspace.lay(files) if files else {}
         await workspace.rebase(laid)
-        session = LiveSession(link, workspace, renew)
+        session = LiveSession(link, workspace, renew, root=root)
         stack.push_async_callback(session.close)
         yield session
 

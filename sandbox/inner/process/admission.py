@@ -77,6 +77,9 @@ def run_agent(
     It is pid 1 and reports itself; without a pid namespace its parent is a reaper, and `status` None.
     """
     agent = importlib.import_module("sandbox.inner.process.agent")
+    kind = agent.Agent
+    if status is None:
+        kind = importlib.import_module("sandbox.inner.process.agent_alone").AgentAlone
     score = agent.prepare(work.fileno(), *([status] if status is not None else []))
     confine()
     if status is not None:
@@ -85,7 +88,7 @@ def run_agent(
         return 0
     received = wire.receive_job(work)
     work.close()
-    code: int = agent.main(walls, received, score, places, is_first=status is not None)
+    code: int = agent.main(walls, received, score, places, kind)
     return code
 
 

@@ -12,7 +12,6 @@ import ctypes
 import errno
 import json
 import os
-import resource
 import select
 import signal
 import socket
@@ -21,17 +20,11 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.inner.process import wire
-from sandbox.inner.process.descendants import (
-    below,
-    child_exit_descriptor,
-    pids,
-    processes_of,
-    threads_of,
-)
-from sandbox.inner.process.execute import NOT_EXECUTABLE, NOT_FOUND
+from sandbox.inner.process.descendants import child_exit_descriptor, pids
+from sandbox.inner.process.execute import NOT_EXECUTABLE
 from sandbox.inner.process.family import Family
-from sandbox.inner.process.session_environment import find_program, prepare_environment
-from sandbox.inner.walls.inner_walls import Walls, lower, lower_of
+from sandbox.inner.process.session_environment import CannotStart, enter, prepare_environment
+from sandbox.inner.walls.inner_walls import Walls, lower_of
 from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, PR_SET_NAME, checked, prctl
 
 _FIRST_TO_DIE = 900
@@ -58,14 +51,13 @@ def main(
     received: tuple[dict[str, Any], list[int]] | None,
     score: int,
     places: wire.Places,
-    *,
-    is_first: bool,
+    kind: type[Agent],
 ) -> int:
     """Serve the host until it closes the channel.
 
     Args:
         received: None if the host discarded the session.
-        is_first: whether this process is pid 1 of a namespace.
+        kind: Agent, or AgentAlone if this process isn't pid 1 of a namespace.
     """
     if received is None:
         return 0
@@ -79,20 +71,10 @@ def main(
     if places.home != wire.HOME:
         job["environment"].update(HOME=places.home, TMPDIR=places.temporary, GIT_CONFIG_NOSYSTEM="1")
     prepare_environment(walls, job["environment"], places)
-    kind = Agent if is_first else AgentAlone
     agent = kind(walls, job, socket.socket(fileno=channel), score, places)
     while agent.serve():
         continue
     return 0
-
-
-class CannotStart(Exception):
-    """A command could not be started."""
-
-    def __init__(self, code: int, why: str) -> None:
-        """Take a shell's exit code and message."""
-        super().__init__(why)
-        self.code = code
 
 
 class Agent:
@@ -101,12 +83,12 @@ class Agent:
     def __init__(
         self, walls: Walls, job: dict[str, Any], channel: socket.socket, score: int, places: wire.Places
     ) -> None:
-        self._walls, self._job, self._channel, self._score = walls, job, channel, score
+        self.walls, self.job, self._channel, self._score = walls, job, channel, score
         self._places = places
         self._usual_score = os.read(score, 16).strip()
         self._commands: dict[int, int] = {}
         """Number of each command whose main process lives, by pid."""
-        self._family = Family(self._processes)
+        self._family = Family(self.processes)
         self._woken = child_exit_descriptor()
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # pid 1 gets it only from outside
 
@@ -139,7 +121,7 @@ class Agent:
             self._say({"number": number, "answer": self._family.named(number, _NAMED)})
         return True
 
-    def _processes(self) -> list[int]:
+    def processes(self) -> list[int]:
         """All processes of the session but this one."""
         return [pid for pid in pids() if pid != 1]
 
@@ -150,16 +132,16 @@ class Agent:
         try:
             os.mkdir(place, 0o755)
             os.symlink(source, f"{place}/{module}.py")
-            listener = self._listener(f"{place}/socket")
+            listener = self.make_listener(f"{place}/socket")
         except OSError:  # commands have filled the disk, or put something in its place
             self._say({"listens": False})
             return
-        usual = self._job["environment"].get("PYTHONPATH", "")
-        self._job["environment"]["PYTHONPATH"] = f"{usual}:{place}".lstrip(":")
+        usual = self.job["environment"].get("PYTHONPATH", "")
+        self.job["environment"]["PYTHONPATH"] = f"{usual}:{place}".lstrip(":")
         with listener:
             self._say({"listens": True}, [listener.fileno()])
 
-    def _listener(self, path: str) -> socket.socket:
+    def make_listener(self, path: str) -> socket.socket:
         """A socket on which the host gets connections of commands. Raises OSError."""
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
@@ -188,8 +170,8 @@ class Agent:
         vfork is used, as a fork takes longer than most commands; the limits are therefore set a moment later.
         """
         try:
-            environment = {**self._job["environment"], **request["environment"]}
-            argv, path = _enter(request, environment.get("PATH", os.defpath), self._places.workspace)
+            environment = {**self.job["environment"], **request["environment"]}
+            argv, path = enter(request, environment.get("PATH", os.defpath), self._places.workspace)
             self._set_score(b"%d" % _FIRST_TO_DIE)
             started = subprocess.Popen(
                 argv,
@@ -199,7 +181,7 @@ class Agent:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                **self._more(request["cpu_s"]),
+                **self.popen_options(request["cpu_s"]),
             )
         except (OSError, ValueError) as error:
             raise CannotStart(NOT_EXECUTABLE, f"{path}: {getattr(error, 'strerror', error)}") from error
@@ -207,15 +189,16 @@ class Agent:
             self._set_score(self._usual_score)
             os.chdir("/")
         started.returncode = 0  # we wait for it ourselves
-        self._limit(started.pid, request["cpu_s"])
+        self.limit(started.pid, request["cpu_s"])
         return started.pid
 
-    def _more(self, cpu_s: int | None) -> dict[str, Any]:
+    def popen_options(self, cpu_s: int | None) -> dict[str, Any]:
         """Further arguments of Popen."""
         return {}
 
-    def _limit(self, pid: int, cpu_s: int | None) -> None:
-        lower_of(pid, self._walls, self._job["processes"], cpu_s)
+    def limit(self, pid: int, cpu_s: int | None) -> None:
+        """Lower the limits of a command that has started."""
+        lower_of(pid, self.walls, self.job["processes"], cpu_s)
 
     def _set_score(self, score: bytes) -> None:
         with suppress(OSError):  # it is higher already
@@ -251,56 +234,3 @@ class Agent:
             if error.errno != errno.ETOOMANYREFS or not descriptors:
                 os._exit(0)  # the host is dead, and the session with it
             self._say(message)  # commands have too many descriptors in flight
-
-
-class AgentAlone(Agent):
-    """An agent without namespaces: the kernel counts other processes too, and there are no sockets but pairs.
-
-    Commands inherit one end of a pair, through which they send the host an end of their own connections.
-    """
-
-    _calls: socket.socket | None = None
-
-    def _processes(self) -> list[int]:
-        return below(os.getpid())
-
-    def _listener(self, path: str) -> socket.socket:
-        ours, self._calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._job["environment"][wire.CALLS] = str(self._calls.fileno())
-        return ours
-
-    def _more(self, cpu_s: int | None) -> dict[str, Any]:
-        others = processes_of(os.getuid()) - sum(map(threads_of, self._processes()))
-        processes = self._job["processes"] + others
-
-        def limit() -> None:
-            if "processes" not in self._walls.without:
-                lower(resource.RLIMIT_NPROC, processes)
-            if cpu_s is not None and "cpu" not in self._walls.without:
-                lower(resource.RLIMIT_CPU, cpu_s, grace=1)
-
-        return {
-            "preexec_fn": limit,  # no process sets the limits of another one here
-            "pass_fds": [self._calls.fileno()] if self._calls is not None else [],
-        }
-
-    def _limit(self, pid: int, cpu_s: int | None) -> None:
-        """The command has done it."""
-
-
-def _enter(request: dict[str, Any], path: str, workspace: str) -> tuple[list[str], str]:
-    """Change to a command's folder; return its words and program path. Raises CannotStart if missing."""
-    try:
-        if not os.access(workspace, os.X_OK):  # a command closed it; commands that follow could not start
-            os.chmod(workspace, 0o700)
-        os.chdir(os.path.join(workspace, request["cwd"]))
-    except (OSError, ValueError) as error:
-        raise CannotStart(1, f"cd: {request['cwd']}: {getattr(error, 'strerror', error)}") from error
-    if request["script"] is not None:
-        shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
-        return [shell, "-c", request["script"]], shell
-    argv: list[str] = request["argv"]
-    found = find_program(argv[0], path)
-    if not found:
-        raise CannotStart(NOT_FOUND, f"{argv[0]}: command not found")
-    return argv, next((place for place in found if os.access(place, os.X_OK)), found[0])

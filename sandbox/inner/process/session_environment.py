@@ -5,11 +5,21 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from sandbox.inner.process.execute import NOT_FOUND
 from sandbox.inner.process.wire import Places
 from sandbox.inner.walls.inner_walls import Walls
 
 _SCRIPTS = {"pip": "pip", "pip3": "pip", "pytest": "pytest"}
 """Modules behind the scripts that project instructions mention."""
+
+
+class CannotStart(Exception):
+    """A command could not be started."""
+
+    def __init__(self, code: int, why: str) -> None:
+        """Take a shell's exit code and message."""
+        super().__init__(why)
+        self.code = code
 
 
 def prepare_environment(walls: Walls, environment: dict[str, Any], places: Places) -> None:
@@ -28,6 +38,24 @@ def prepare_environment(walls: Walls, environment: dict[str, Any], places: Place
         environment["PIP_TARGET"] = installed
         environment["PATH"] = f"{installed}/bin:{environment['PATH']}"
         environment["PYTHONPATH"] = f"{installed}:{environment.get('PYTHONPATH', '')}".rstrip(":")
+
+
+def enter(request: dict[str, Any], path: str, workspace: str) -> tuple[list[str], str]:
+    """Change to a command's folder; return its words and program path. Raises CannotStart if missing."""
+    try:
+        if not os.access(workspace, os.X_OK):  # a command closed it; commands that follow could not start
+            os.chmod(workspace, 0o700)
+        os.chdir(os.path.join(workspace, request["cwd"]))
+    except (OSError, ValueError) as error:
+        raise CannotStart(1, f"cd: {request['cwd']}: {getattr(error, 'strerror', error)}") from error
+    if request["script"] is not None:
+        shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
+        return [shell, "-c", request["script"]], shell
+    argv: list[str] = request["argv"]
+    found = find_program(argv[0], path)
+    if not found:
+        raise CannotStart(NOT_FOUND, f"{argv[0]}: command not found")
+    return argv, next((place for place in found if os.access(place, os.X_OK)), found[0])
 
 
 def find_program(name: str, path: str) -> list[str]:

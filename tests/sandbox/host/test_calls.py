@@ -12,8 +12,10 @@ import pytest_asyncio
 
 from sandbox import CommandResult, Limits, Policy, PythonCode, Sandbox, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.backends.container import open_in_container
 from sandbox.docker.open_docker import open_docker
 from tests.docker_engine import IMAGE, require_docker
+from tests.system_python import SYSTEM_PYTHON
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
@@ -52,9 +54,15 @@ async def answer(request: bytes) -> bytes:
 
 
 @pytest_asyncio.fixture(
-    params=["two", "one", pytest.param("docker", marks=pytest.mark.slow)], scope="module", loop_scope="module"
+    params=["two", "one", "container", pytest.param("docker", marks=pytest.mark.slow)],
+    scope="module",
+    loop_scope="module",
 )
-async def box(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+async def box(request: pytest.FixtureRequest, allowed_host: None) -> AsyncIterator[Sandbox]:
+    if request.param == "container":
+        async with open_in_container(ROOMY.model_copy(update={"python": SYSTEM_PYTHON})) as opened:
+            yield opened
+        return
     if request.param == "docker":
         await require_docker()
         async with open_docker(ROOMY.model_copy(update={"image": IMAGE})) as opened:
@@ -151,12 +159,25 @@ async def test_a_clocks_time_is_not_a_commands_and_any_other_wait_for_an_answer_
     assert max(late.wall_s, loops.wall_s) < 6
 
 
-GARBAGE = """\
-import os, socket, sys
+LINE = """\
+import os, socket, sys, time
+calls = os.environ.get("CODER_CALLS")
 def line():
-    made = socket.socket(socket.AF_UNIX)
-    made.connect("/tmp/.tools/socket")
+    if calls is None:
+        made = socket.socket(socket.AF_UNIX)
+        made.connect("/tmp/.tools/socket")
+        return made
+    made, other = socket.socketpair()
+    with other, socket.socket(fileno=os.dup(int(calls))) as sending:
+        socket.send_fds(sending, [b"."], [other.fileno()])
     return made
+"""
+GARBAGE = """\
+if calls is not None:  # what is no connection, none at all, and too many
+    with socket.socket(fileno=os.dup(int(calls))) as sending:
+        socket.send_fds(sending, [b"."], [0])
+        sending.send(b"." * 1000)
+        socket.send_fds(sending, [b"."], [0] * 100)
 rubbish = (1 << 20).to_bytes(4, "little") + bytes(1 << 20)
 for content in (b"x" * 100, b"\\xff" * 100, rubbish, b"\\x02\\0\\0\\0{}"):
     with line() as one:
@@ -173,7 +194,7 @@ with line() as one:
 
 
 async def test_what_is_no_request_closes_its_connection(session: Session) -> None:
-    hostile = await session.python(GARBAGE)
+    hostile = await session.python(LINE + GARBAGE)
     result = await session.python("import tools; print(tools.double(3))")
 
     assert hostile.output == "0\n0\n0\n0\nclosed\n"
@@ -182,13 +203,10 @@ async def test_what_is_no_request_closes_its_connection(session: Session) -> Non
 
 async def test_connections_are_bounded_in_number_and_pace(session: Session) -> None:
     script = (
-        "import socket, time\n"
-        "held = []\n"
+        f"{LINE}held = []\n"
         "began = time.monotonic()\n"
         "while time.monotonic() - began < 1:\n"
-        "    one = socket.socket(socket.AF_UNIX)\n"
-        "    one.connect('/tmp/.tools/socket')\n"
-        "    held = [*held[-100:], one]\n"
+        "    held = [*held[-100:], line()]\n"
         "    count = globals().get('count', 0) + 1\n"
         "print(count < 2500)\n"
     )

@@ -79,6 +79,10 @@ async def test_what_a_command_did_is_there_for_the_next_one(session: Session) ->
     assert result.output == "1\n2\ngiven\n"
 
 
+async def test_a_session_names_the_folder_in_which_its_commands_begin(session: Session) -> None:
+    assert (await session.sh("pwd")).output == f"{session.root}\n"
+
+
 async def test_a_command_reads_what_it_is_given_and_nothing_else(session: Session) -> None:
     given = b"line\n" * 100_000
 

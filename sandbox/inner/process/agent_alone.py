@@ -1,0 +1,55 @@
+"""The agent of a session without namespaces.
+
+The kernel counts other processes of its uid too, and there are no sockets but pairs. Standard library only,
+Python 3.8 or later.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from typing import Any
+
+from sandbox.inner.process import wire
+from sandbox.inner.process.agent import Agent
+from sandbox.inner.process.descendants import below, processes_of, threads_of
+from sandbox.inner.walls.inner_walls import lower
+
+
+class AgentAlone(Agent):
+    """An agent without namespaces: the kernel counts other processes too, and there are no sockets but pairs.
+
+    Commands inherit one end of a pair, through which they send the host an end of their own connections.
+    """
+
+    _calls: socket.socket | None = None
+
+    def processes(self) -> list[int]:
+        """All processes of the session but this one."""
+        return below(os.getpid())
+
+    def make_listener(self, path: str) -> socket.socket:
+        """A socket to which commands send connections."""
+        ours, self._calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.job["environment"][wire.CALLS] = str(self._calls.fileno())
+        return ours
+
+    def popen_options(self, cpu_s: int | None) -> dict[str, Any]:
+        """Further arguments of Popen: the command limits itself."""
+        others = processes_of(os.getuid()) - sum(map(threads_of, self.processes()))
+        processes = self.job["processes"] + others
+
+        def limit() -> None:
+            if "processes" not in self.walls.without:
+                lower(resource.RLIMIT_NPROC, processes)
+            if cpu_s is not None and "cpu" not in self.walls.without:
+                lower(resource.RLIMIT_CPU, cpu_s, grace=1)
+
+        return {
+            "preexec_fn": limit,  # no process sets the limits of another one here
+            "pass_fds": [self._calls.fileno()] if self._calls is not None else [],
+        }
+
+    def limit(self, pid: int, cpu_s: int | None) -> None:
+        """The command has done it."""
