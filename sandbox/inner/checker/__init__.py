@@ -1,1 +1,1 @@
-"""Run pristine tests in the checker's process: assertions, examples, pytest, trials. Read checker."""
+"""Run tests in the checker's process: assertions, examples, pytest, trials. Read checker."""

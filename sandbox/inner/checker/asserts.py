@@ -14,7 +14,7 @@ from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.bridge.show_values import MAX_SHOWN, show
 
 FAIL = "@fail"
-"""The name of `fail` in rewritten code; no source can contain it."""
+"""Name of `fail` in rewritten code; it is no identifier, so no source can contain it."""
 _SIGNS = {
     ast.Eq: "==",
     ast.NotEq: "!=",
@@ -39,7 +39,7 @@ class Failed(AssertionError):
         self.actual = actual
 
 
-def rewritten(source: str, filename: str) -> ast.Module:
+def rewrite(source: str, filename: str) -> ast.Module:
     """Parse `source`, with assert statements rewritten to call FAIL. Raises SyntaxError."""
     tree = ast.parse(source, filename)
     _Rewriter(source).visit(tree)
@@ -47,20 +47,20 @@ def rewritten(source: str, filename: str) -> ast.Module:
 
 
 def fail(sign: str, left: object, right: object, source: str, swapped: bool, *message: object) -> Failed:
-    """The error for `left sign right`; with an empty sign, `left` alone was false."""
+    """Make the error for a false `left sign right` or, with an empty sign, for a false `left`."""
     lines = [str(text) for text in message] + [source]
     if not sign:
         return Failed("\n".join(lines), "a true value", show(left))
     if swapped:
         left, right = right, left
     if sign in ("==", "!=") and is_proxy(left) != is_proxy(right):
-        lines.append(unequal(left if is_proxy(left) else right))
+        lines.append(explain_inequality(left if is_proxy(left) else right))
     expected = show(right) if sign == "==" else f"{sign} {show(right)}"
     return Failed("\n".join(lines), expected, show(left))
 
 
-def unequal(proxy: object) -> str:
-    """Why an object of the candidate doesn't equal the other side."""
+def explain_inequality(proxy: object) -> str:
+    """Explain why an object of the candidate doesn't equal the other side."""
     return f"an object of the candidate's {type(proxy).__name__} is equal to nothing of the test's own"
 
 
@@ -69,30 +69,30 @@ class _Rewriter(ast.NodeTransformer):
         self._source = source
 
     def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
-        return [ast.copy_location(statement, node) for statement in self._checked(node.test, node)]
+        return [ast.copy_location(statement, node) for statement in self._rewrite_test(node.test, node)]
 
-    def _checked(self, test: ast.expr, node: ast.Assert) -> list[ast.stmt]:
+    def _rewrite_test(self, test: ast.expr, node: ast.Assert) -> list[ast.stmt]:
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
-            return [statement for part in test.values for statement in self._checked(part, node)]
+            return [statement for part in test.values for statement in self._rewrite_test(part, node)]
         if isinstance(test, ast.Compare) and len(test.ops) == 1:
             left, right = _name("@left"), _name("@right")
-            again = ast.Compare(left=left, ops=test.ops, comparators=[right])
+            comparison = ast.Compare(left=left, ops=test.ops, comparators=[right])
             swapped = _is_literal(test.left) and not _is_literal(test.comparators[0])
             return [
                 _assign("@left", test.left),
                 _assign("@right", test.comparators[0]),
-                self._unless(again, (_SIGNS[type(test.ops[0])], left, right), swapped, node),
+                self._raise_unless(comparison, (_SIGNS[type(test.ops[0])], left, right), swapped, node),
             ]
         value = _name("@left")
-        return [_assign("@left", test), self._unless(value, ("", value, value), False, node)]
+        return [_assign("@left", test), self._raise_unless(value, ("", value, value), False, node)]
 
-    def _unless(
+    def _raise_unless(
         self, test: ast.expr, sides: tuple[str, ast.expr, ast.expr], swapped: bool, node: ast.Assert
     ) -> ast.stmt:
         text = " ".join((ast.get_source_segment(self._source, node) or "assert").split())
         sign, left, right = sides
-        known = (ast.Constant(one) for one in (text[:MAX_SHOWN], swapped))
-        arguments = [ast.Constant(sign), left, right, *known, *([node.msg] if node.msg else [])]
+        constants = (ast.Constant(value) for value in (text[:MAX_SHOWN], swapped))
+        arguments = [ast.Constant(sign), left, right, *constants, *([node.msg] if node.msg else [])]
         error = ast.Call(func=_name(FAIL), args=arguments, keywords=[])
         return ast.If(test=ast.UnaryOp(ast.Not(), test), body=[ast.Raise(exc=error, cause=None)], orelse=[])
 

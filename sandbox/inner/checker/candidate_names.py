@@ -20,8 +20,8 @@ from sandbox.inner.checker.asserts import FAIL, fail
 class Namespace(dict):  # type: ignore[type-arg]
     """Globals of a check: a missing name is looked up in the candidate's module, each time.
 
-    A builtin stays a builtin, whatever the candidate defines, unless it is `entry_point`, the name under
-    test; `math.` stays the standard library's. Without a module, a missing name is undefined.
+    A builtin is never looked up there, unless it is `entry_point`, the name under test; nor is a module of
+    the standard library whose attribute is used (`math.pi`). Without a module, a missing name is undefined.
     """
 
     def __init__(self, module: str | None, name: str, *, entry_point: str | None = None) -> None:
@@ -31,7 +31,7 @@ class Namespace(dict):  # type: ignore[type-arg]
         self._standard: set[str] = set()
 
     def prepare(self, tree: ast.AST) -> None:
-        """Note the standard library modules whose attributes `tree` uses (`math.pi`)."""
+        """Record the standard library modules whose attributes `tree` uses (`math.pi`)."""
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 name = node.value.id
@@ -66,7 +66,7 @@ class Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """A spec for the candidate's modules, None for others. Raises ImportError if also installed here."""
+        """Return a spec for the candidate's modules, else None. Raises ImportError: also installed here."""
         top = name.partition(".")[0]
         if top not in self._provides or is_standard(top):
             return None
@@ -89,17 +89,17 @@ class Finder:
         module.__path__ = []
 
 
-def _folders(here: str) -> list[str]:
-    """Folders of the workspace in which tests look for modules, relative to it."""
+def _folders(folder: str) -> list[str]:
+    """List the folders, relative to the workspace, in which tests look for modules."""
     paths = [os.path.abspath(path) for path in sys.path if type(path) is str and path]
-    return [os.path.relpath(path, here) for path in paths if path.startswith(here + os.sep)]
+    return [os.path.relpath(path, folder) for path in paths if path.startswith(folder + os.sep)]
 
 
 def is_standard(name: str) -> bool:
     """Whether the standard library has a module of this name."""
-    known = getattr(sys, "stdlib_module_names", None)  # since Python 3.10
-    if known is not None:
-        return name in known
+    standard_names = getattr(sys, "stdlib_module_names", None)  # since Python 3.10
+    if standard_names is not None:
+        return name in standard_names
     if name in sys.builtin_module_names:
         return True
     return PathFinder.find_spec(name, [os.path.dirname(os.__file__)]) is not None

@@ -18,9 +18,9 @@ from sandbox.inner.bridge.candidate_line import CandidateLine
 from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.link import Link
 from sandbox.inner.bridge.proxies import is_proxy
-from sandbox.inner.checker.asserts import FAIL, fail, rewritten, run_example
+from sandbox.inner.checker.asserts import FAIL, fail, rewrite, run_example
 from sandbox.inner.checker.candidate_names import Finder, Namespace, is_standard
-from sandbox.inner.checker.reporting import Reports, remember
+from sandbox.inner.checker.reporting import Reports, register_source
 from sandbox.inner.checker.under_pytest import run_under_pytest
 from sandbox.inner.process.wire import Channel
 
@@ -56,8 +56,8 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any], r
 
 def _run_assertion(check: Mapping[str, Any], module: str) -> None:
     filename, source = "<check>", check["source"]
-    remember(filename, source)
-    tree = rewritten(source, filename)
+    register_source(filename, source)
+    tree = rewrite(source, filename)
     space = Namespace(module, "check", entry_point=check["entry_point"])
     space.prepare(tree)
     exec(compile(tree, filename, "exec"), space)
@@ -65,9 +65,9 @@ def _run_assertion(check: Mapping[str, Any], module: str) -> None:
 
 def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
     path, source = check["path"], check["source"]
-    before = reports.count
+    count_before = reports.count
     try:
-        tree = rewritten(source, path)
+        tree = rewrite(source, path)
     except (SyntaxError, ValueError, RecursionError) as error:
         reports.result(path, False, f"the test file can't be read: {error}")
         return
@@ -78,14 +78,14 @@ def _run_file(check: Mapping[str, Any], module: str, reports: Reports) -> None:
         run_under_pytest(path, source, reports)
     else:
         _run_plainly(tree, check, module, reports)
-    if reports.count == before:
+    if reports.count == count_before:
         reports.result(path, False, _NO_TEST)
 
 
 def _run_program(tree: ast.Module, check: Mapping[str, Any], reports: Reports) -> None:
-    """Run a file as `__main__`; an exit that isn't the file's own fails it."""
+    """Run a file as `__main__`; it fails if the candidate's code exits."""
     path = check["path"]
-    remember(path, check["source"])
+    register_source(path, check["source"])
     sys.argv = [path]
     sys.path.append(os.path.dirname(os.path.abspath(path)))
     main = sys.modules["__main__"] = types.ModuleType("__main__")
@@ -115,8 +115,8 @@ def _needs_pytest(tree: ast.Module) -> bool:
 def _has_conftest(path: str) -> bool:
     """Whether a conftest.py is beside the file or above it: it may add to sys.path."""
     folder = os.path.dirname(path)
-    parents = [folder[:i] for i, letter in enumerate(folder) if letter == os.sep]
-    return any(os.path.exists(os.path.join(one, "conftest.py")) for one in ("", *parents, folder))
+    parents = [folder[:i] for i, character in enumerate(folder) if character == os.sep]
+    return any(os.path.exists(os.path.join(parent, "conftest.py")) for parent in ("", *parents, folder))
 
 
 def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, reports: Reports) -> None:
@@ -132,7 +132,7 @@ def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, report
     if entry_point and isinstance(space.get("check"), types.FunctionType):
         with reports.attempt(f"{path}::check({entry_point})"):
             space["check"](getattr(importlib.import_module(module), entry_point))
-    for name, test in _tests(space):
+    for name, test in _find_tests(space):
         with reports.attempt(f"{path}::{name}"):
             _call(test)
     _run_under_unittest(path, space, reports)
@@ -141,22 +141,24 @@ def _run_plainly(tree: ast.Module, check: Mapping[str, Any], module: str, report
 def _load(tree: ast.Module, check: Mapping[str, Any], module: str) -> tuple[dict[str, Any], bool]:
     """Execute a test file; return its names, and whether it has assertions outside functions."""
     path = check["path"]
-    remember(path, check["source"])
+    register_source(path, check["source"])
     stem = os.path.splitext(os.path.basename(path))[0]
-    loaded = types.ModuleType(f"tests_of_{stem}" if stem in sys.modules or is_standard(stem) else stem)
-    sys.modules[loaded.__name__] = loaded  # dataclasses and pickle look up a class's module
+    module_of_tests = types.ModuleType(
+        f"tests_of_{stem}" if stem in sys.modules or is_standard(stem) else stem
+    )
+    sys.modules[module_of_tests.__name__] = module_of_tests  # dataclasses and pickle look up a class's module
     names_from = None if check["imports_alone"] else module
-    space = Namespace(names_from, loaded.__name__, entry_point=check["entry_point"])
+    space = Namespace(names_from, module_of_tests.__name__, entry_point=check["entry_point"])
     space["__file__"] = os.path.abspath(path)
     space.prepare(tree)
     code = compile(tree, path, "exec", dont_inherit=True)
     exec(code, space)
-    vars(loaded).update(space)
+    vars(module_of_tests).update(space)
     return space, FAIL in code.co_names
 
 
-def _tests(space: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Test functions, and methods of plain Test classes, in file order."""
+def _find_tests(space: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield test functions, and methods of Test classes other than unittest's, in file order."""
     for name, value in list(space.items()):
         if is_proxy(value):
             continue  # a candidate's class may be called Test…
@@ -165,10 +167,10 @@ def _tests(space: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
         elif name.startswith("Test") and isinstance(value, type) and not hasattr(value, "assertEqual"):
             for method in vars(value):
                 if method.startswith("test"):
-                    yield f"{name}::{method}", _method(value, method)
+                    yield f"{name}::{method}", _make_test(value, method)
 
 
-def _method(cls: type, name: str) -> Callable[[], object]:
+def _make_test(cls: type, name: str) -> Callable[[], object]:
     def run() -> None:
         instance = cls()
         getattr(instance, "setup_method", lambda: None)()
@@ -181,23 +183,23 @@ def _method(cls: type, name: str) -> Callable[[], object]:
 
 
 def _call(test: Callable[[], object]) -> None:
-    made = test()
-    if isinstance(made, types.CoroutineType):
+    result = test()
+    if isinstance(result, types.CoroutineType):
         import asyncio  # slow to import, and few tests are asynchronous
 
-        asyncio.run(made)
+        asyncio.run(result)
 
 
 def _run_under_unittest(path: str, space: dict[str, Any], reports: Reports) -> None:
-    """Run a loaded file's test cases; there are none if it never imported unittest."""
+    """Run the test cases of a loaded file; it has none if unittest was never imported."""
     unittest: Any = sys.modules.get("unittest")
     for value in list(space.values()) if unittest is not None else ():
         if isinstance(value, type) and issubclass(value, unittest.TestCase):
-            unittest.TestLoader().loadTestsFromTestCase(value)(_result(unittest, path, reports))
+            unittest.TestLoader().loadTestsFromTestCase(value)(_make_result(unittest, path, reports))
 
 
-def _result(unittest: Any, path: str, reports: Reports) -> Any:
-    """A unittest result that reports each test."""
+def _make_result(unittest: Any, path: str, reports: Reports) -> Any:
+    """Make a unittest result that reports each test."""
 
     def name_of(test: Any) -> str:
         return f"{path}::{type(test).__name__}::{getattr(test, '_testMethodName', test)}"

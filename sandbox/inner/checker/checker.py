@@ -1,10 +1,10 @@
-"""The checker's process: run pristine tests of code in another sandbox.
+"""The checker's process: run tests of code that is in another sandbox.
 
 The candidate's code is never here. The host trusts only the reports of this process.
 
-A checker does one job in the sandbox's own workspace, or stands ready for one trial after another. Then
-nothing of a trial remains for the next: its process, a clone of this one, ends, what it started is killed,
-and what it wrote is removed. A trial whose tests leave nothing behind needs no clone.
+A checker does one job in the sandbox's own workspace, or one trial after another. Each trial runs in a clone
+of this process; afterwards its processes are killed and its files removed. A trial whose tests leave nothing
+behind needs no clone.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from sandbox.inner.process.execute import forget_server
 from sandbox.inner.process.reaper import FIRST, kill_remaining
 from sandbox.inner.process.wire import LOWEST, Channel
 
-_COLLECTED_AFTER = 16
-"""Jobs in this process: each leaves some cycles behind."""
+_JOBS_PER_COLLECTION = 16
+"""Jobs in this process between garbage collections: each leaves some cycles behind."""
 
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
@@ -44,7 +44,7 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
     forget_server()
     if not arguments["once"]:
         _prepare_process()
-    held = 0
+    job_count = 0
     while True:
         frame, line = channel.receive_with_line()
         if frame is None:
@@ -60,15 +60,15 @@ def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
             return
         if job["tidy"] and not job["behind"] and _limit_cpu(job["cpu_s"]):
             _run_here(channel, line, job)
-            held += 1
-            if held % _COLLECTED_AFTER == 0:
+            job_count += 1
+            if job_count % _JOBS_PER_COLLECTION == 0:
                 gc.collect()
         else:
             _run_in_fork(channel, line, job)
 
 
 def _run(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> Reports:
-    """Run the checks of a job; return its reports, of which the last are to be sent."""
+    """Run the checks of a job; return its reports, the last of which aren't sent yet."""
     reports = Reports(channel)
     if job["runner"] == "together":
         run_together(job, reports)
@@ -80,20 +80,20 @@ def _run(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> Repo
 
 def _prepare_process() -> None:
     become_subreaper()
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    null_device = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # output of tests has no reader and must not accumulate
-        os.dup2(nowhere, stream)
-    gc.set_threshold(20_000)  # in a clone a collection touches, and so copies, pages of this process
+        os.dup2(null_device, stream)
+    gc.set_threshold(20_000)  # a collection in a clone would copy pages of this process
     gc.collect()
     gc.freeze()
 
 
 def _run_here(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
     """Run a job that leaves nothing behind, or the only one; an unexpected exit ends this process."""
-    before = time.process_time()
+    cpu_before = time.process_time()
     random.seed()
     reports = _run(channel, line, job)
-    reports.flush(_end_report(0, time.process_time() - before, _resident_kib()))
+    reports.flush(_end_report(0, time.process_time() - cpu_before, _resident_kib()))
 
 
 def _run_in_fork(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> None:
@@ -106,7 +106,7 @@ def _run_in_fork(channel: Channel, line: Channel | None, job: Mapping[str, Any])
     _clean_up()
     channel.send(_end_report(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
     if status:
-        os._exit(1)  # it may have died in the middle of a frame, and what follows can't be separated from it
+        os._exit(1)  # it may have died in the middle of a frame, after which the host can't find the next one
 
 
 def _become(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> NoReturn:
@@ -124,10 +124,10 @@ def _become(channel: Channel, line: Channel | None, job: Mapping[str, Any]) -> N
 def _limit_cpu(seconds: int) -> bool:
     """Extend this process's CPU limit; return whether its hard limit allows that."""
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    wanted = math.ceil(time.process_time()) + seconds
-    enough = hard == resource.RLIM_INFINITY or wanted <= hard
-    resource.setrlimit(resource.RLIMIT_CPU, (wanted if enough else hard, hard))
-    return enough
+    limit = math.ceil(time.process_time()) + seconds
+    is_allowed = hard == resource.RLIM_INFINITY or limit <= hard
+    resource.setrlimit(resource.RLIMIT_CPU, (limit if is_allowed else hard, hard))
+    return is_allowed
 
 
 def _resident_kib() -> int:
@@ -139,7 +139,7 @@ def _end_report(status: int, cpu_s: float, resident_kib: int) -> bytes:
 
 
 def _clean_up() -> None:
-    """Kill the tests' processes, and remove their files, if nothing else is there."""
+    """Kill the tests' processes and remove their files; with namespaces of its own, kill all others."""
     if os.getpid() != FIRST:
         end_descendants()
         _empty(os.getcwd())

@@ -1,4 +1,4 @@
-"""Run a trial: pristine tests of one function, and repeated calls.
+"""Run a trial: tests of one function, and repeated calls.
 
 The candidate's code is never here. Helpers defined by the prompt come from the prompt itself.
 """
@@ -14,12 +14,12 @@ from typing import Any
 
 from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
 from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.checker.replay import RecordingLink, reordered, same_answer
-from sandbox.inner.checker.reporting import Reports, one_line, remember
+from sandbox.inner.checker.replay import RecordingLink, is_same_answer, shuffle_calls
+from sandbox.inner.checker.reporting import Reports, one_line, register_source
 from sandbox.inner.process.wire import Channel
 
 TEST, _PRELUDE = "<test>", "<prompt>"
-_KEPT = 1 << 15
+_MAX_CACHED = 1 << 15
 """Maximum characters of a source whose compiled code is cached for other trials."""
 
 
@@ -33,7 +33,7 @@ def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], re
     """
     trial = _Trial(channel, line, job, reports)
     try:
-        trial.hold()
+        trial.run()
     finally:
         trial.close()
 
@@ -48,7 +48,7 @@ class _Trial:
         self._link = self._connect(line)
         self._timed_out = False
 
-    def hold(self) -> None:
+    def run(self) -> None:
         """Run the tests; if all pass, repeat calls."""
         candidate = self._load()
         if candidate is not None:
@@ -58,7 +58,7 @@ class _Trial:
         self._reports.end(self._link, timed_out=self._timed_out)
 
     def close(self) -> None:
-        """Close the lines to the candidates, which ends them."""
+        """Close the connections to the candidates, which ends them."""
         for link in self._links:
             link.close()
 
@@ -70,7 +70,7 @@ class _Trial:
         self._links.append(link)
         return link
 
-    def _another(self) -> RecordingLink:
+    def _connect_another(self) -> RecordingLink:
         self._reports.flush()
         self._channel.send(AGAIN)
         _, line = self._channel.receive_with_line()
@@ -110,45 +110,49 @@ class _Trial:
             run_test(source, candidate, space)
         except BaseException as error:  # noqa: BLE001 - any exception of a test is its result
             message = one_line(error)
-            if isinstance(error, AssertionError) and link.last:
-                message = f"{message}; the last call {link.last}"
+            if isinstance(error, AssertionError) and link.last_outcome:
+                message = f"{message}; the last call {link.last_outcome}"
         else:
-            if link.gone is not None:  # the test caught it, with a bare except
+            if link.gone is not None:  # the test caught the exception by a bare except
                 message = str(link.gone)
         space.clear()  # breaks the cycle between it and its functions
         return message
 
-    def _replay(self, most: int) -> None:
+    def _replay(self, max_calls: int) -> None:
         """Repeat calls in another order on a fresh candidate, and report whether tests fail with the answers.
 
         Answers may differ, as random ones do, if the tests hold with them.
         """
-        first = self._link
-        calls = [call for _, *call in first.calls[:most]]
-        if first.count < 2:
+        first_link = self._link
+        calls = [call for _, *call in first_link.calls[:max_calls]]
+        if first_link.count < 2:
             return
-        link, differing, why = self._another(), 0, ""
+        link, differing, failure = self._connect_another(), 0, ""
         try:
             candidate = self._entry(link)
-            answers = [(sent, received, link.repeat(sent)) for _, sent, received in reordered(calls)]
-            different = [(sent, other) for sent, one, other in answers if not same_answer(sent, one, other)]
-            differing = len(different)
-            if differing or self._job["rerun"] or not first.is_compared:
-                why = self._run_again(link, candidate, different)
+            answers = [(call, answer, link.repeat(call)) for _, call, answer in shuffle_calls(calls)]
+            differences = [
+                (call, second_answer)
+                for call, answer, second_answer in answers
+                if not is_same_answer(call, answer, second_answer)
+            ]
+            differing = len(differences)
+            if differing or self._job["rerun"] or not first_link.is_compared:
+                failure = self._run_again(link, candidate, differences)
         except BaseException as error:  # noqa: BLE001 - it worked before, so a failure now is a difference
-            why = one_line(error)
+            failure = one_line(error)
         self._timed_out = link.gone is not None and link.gone.timed_out
-        self._reports.say("replayed", len(calls), differing, why)
+        self._reports.say("replayed", len(calls), differing, failure)
 
-    def _run_again(self, link: RecordingLink, candidate: Any, different: list[tuple[bytes, bytes]]) -> str:
+    def _run_again(self, link: RecordingLink, candidate: Any, differences: list[tuple[bytes, bytes]]) -> str:
         """Run the tests on a candidate that was called before; return why one failed."""
         tests = [check["source"] for check in self._job["checks"]]
-        if not self._link.is_compared:  # what repeated calls don't show may depend on the number of calls
+        if not self._link.is_compared:  # values that aren't compared may depend on the number of calls
             link.stop_after = random.randrange(1, self._link.count)
             for source in tests:
                 self._test(source, link, candidate)
             link.stop_after = None
-        link.substitute(different)
+        link.substitute(differences)
         return next(filter(None, (self._test(source, link, candidate) for source in tests)), "")
 
 
@@ -162,7 +166,7 @@ def prepare(job: Mapping[str, Any]) -> None:
     """Compile a trial's sources for all clones of this process; the trial reports invalid ones."""
     tests = [(check["source"], TEST) for check in job["checks"]]
     for source, filename in ((job["prelude"], _PRELUDE), *tests):
-        if len(source) <= _KEPT:
+        if len(source) <= _MAX_CACHED:
             with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
                 _compiled_once(source, filename)
 
@@ -170,8 +174,8 @@ def prepare(job: Mapping[str, Any]) -> None:
 def execute(source: str, filename: str, space: dict[str, Any]) -> None:
     """Run a source in a namespace. Raises what it raises."""
     if filename != _PRELUDE:
-        remember(filename, source)
-    exec((_compiled_once if len(source) <= _KEPT else _compile)(source, filename), space)
+        register_source(filename, source)
+    exec((_compiled_once if len(source) <= _MAX_CACHED else _compile)(source, filename), space)
 
 
 def _compile(source: str, filename: str) -> CodeType:

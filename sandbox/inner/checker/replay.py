@@ -18,57 +18,57 @@ from sandbox.inner.bridge.standard import from_parts, to_parts
 from sandbox.inner.bridge.writeback import mutable_containers
 
 MAX_CALLS = 256
-"""Calls that are kept: a random choice among all."""
+"""Maximum number of recorded calls, chosen at random."""
 MAX_BYTES = 1 << 20
 """Bytes of one call's arguments, and of its answer."""
 _MAX_KEPT = 16 << 20
-"""Bytes of all kept calls and answers."""
+"""Maximum bytes of all recorded calls and answers."""
 _CLOSE = 1e-9
 """Relative tolerance; a sum over a set depends on its order."""
 
 
-class Stopped(BaseException):
+class TestStopped(BaseException):
     """A test was ended at a call. Not an Exception, so few tests catch it."""
 
 
 class RecordingLink(Link):
-    """Record the calls of `entry`, except those that depend on objects of this conversation."""
+    """Record the calls of `entry`, except those with references to objects of one of the processes."""
 
     def __init__(self, line: CandidateLine, guard: Guard, *, wall_s: float) -> None:
         super().__init__(line, guard, wall_s=wall_s)
         self.calls: list[tuple[float, int, bytes, bytes]] = []
-        """Random numbers (least dropped first), and each call's number, frame and answer's frame."""
+        """A random number (calls with low ones are dropped), the call's number, its frame, its answer's."""
         self.count = 0
-        """Calls of `entry` so far."""
+        """Number of calls of `entry` so far."""
         self.stop_after: int | None = None
         """Number of calls after which a test is stopped."""
         self._bytes = 0
-        self.last = ""
+        self.last_outcome = ""
         """Answer of the latest call, for messages."""
-        self._ties = False
+        self._has_references = False
 
     def entry(self, module: str, name: str) -> Any:
-        """The function under test. Raises its module's exception, or AttributeError if it is missing."""
+        """Load the function under test. Raises its module's exception, or AttributeError if it is missing."""
         with self.guard.suspended():
-            found = self.request("get", self.request("import", module), name)
-        self._entry = number_of(found)
-        return found
+            function = self.request("get", self.request("import", module), name)
+        self._entry = number_of(function)
+        return function
 
     def call(self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str) -> Any:
         """Call one of the candidate's objects, and record the call. Raises Stopped as `stop_after` says."""
-        self._ties, self._line.sent = False, None
+        self._has_references, self._line.sent = False, None
         if self._entry is not None and number_of(proxy) == self._entry:
             if self.stop_after is not None and self.count >= self.stop_after:
-                raise Stopped
+                raise TestStopped
             self.count += 1
         try:
             value = super().call(proxy, args, kwargs, name)
         except Exception as error:
-            self.last = f"raised {type(error).__name__}: {show_error(error)[:200]}"
+            self.last_outcome = f"raised {type(error).__name__}: {show_error(error)[:200]}"
             raise
         finally:
             self._keep(proxy)
-        self.last = f"returned {show(value)}"
+        self.last_outcome = f"returned {show(value)}"
         return value
 
     def repeat(self, call: bytes) -> bytes:
@@ -87,17 +87,17 @@ class RecordingLink(Link):
 
     @property
     def is_compared(self) -> bool:
-        """Whether repeated calls compare all that the candidate answered."""
+        """Whether all calls were recorded and all answers can be compared."""
         return len(self.calls) == self.count and not self.guard.kinds
 
     def substitute(self, answers: list[tuple[bytes, bytes]]) -> None:
-        """Answer these calls, when they are made again, by these frames, each once."""
+        """Use these frames, each once, as answers when these calls are made again."""
         for call, answer in answers:
             self._line.substitutes.setdefault(call, []).append(answer)
 
     def _keep(self, proxy: object) -> None:
         sent, received = self._line.sent, self._line.received
-        if sent is None or self._ties or self._entry is None or number_of(proxy) != self._entry:
+        if sent is None or self._has_references or self._entry is None or number_of(proxy) != self._entry:
             return
         if max(len(sent), len(received)) > MAX_BYTES:
             return
@@ -111,35 +111,37 @@ class RecordingLink(Link):
         payload = super()._refer(value)
         is_bound = payload[0] == "object" and payload[1] != self._entry
         if is_bound or payload[0] in ("mine", "record", "error"):
-            self._ties = True
+            self._has_references = True
         return payload
 
 
-def reordered(calls: list[list[Any]]) -> list[list[Any]]:
-    """The calls, each with its number first, in a random order that leaves none in its place."""
+def shuffle_calls(calls: list[list[Any]]) -> list[list[Any]]:
+    """Shuffle the calls, sorted by their first item, so that none keeps its place."""
     in_order = sorted(calls)
     order = in_order[:]
-    while len(order) > 1 and any(one is other for one, other in zip(order, in_order)):  # noqa: B905 - same length
+    while len(order) > 1 and any(call is other_call for call, other_call in zip(order, in_order)):  # noqa: B905 - same length
         random.shuffle(order)
     return order
 
 
-def same_answer(call: bytes, one: bytes, other: bytes) -> bool:
-    """Whether two frames hold the same answer to a call, as far as a test can see it.
+def is_same_answer(call: bytes, answer: bytes, other_answer: bytes) -> bool:
+    """Return whether two frames hold the same answer to a call, as far as a test can see it.
 
     That is its value or error, its changes of arguments and what it printed, without numbers of objects.
     """
-    if one == other:
+    if answer == other_answer:
         return True
     try:
-        lent = mutable_containers(decode(call, resolve=_given))
-        return _same_value(_visible(_parsed(one, lent)), _visible(_parsed(other, lent)))
+        lent = mutable_containers(decode(call, resolve=_resolve_argument))
+        return _same_value(
+            _visible_parts(_parse_answer(answer, lent)), _visible_parts(_parse_answer(other_answer, lent))
+        )
     except (CodecError, TypeError, ValueError):
         return False
 
 
-def _visible(answer: Any) -> tuple[object, ...]:
-    """The parts of an answer that a test sees: not where an error was raised, nor why a value wasn't sent."""
+def _visible_parts(answer: Any) -> tuple[object, ...]:
+    """Return the parts of an answer that a test sees: not an error's place, nor why a value wasn't sent."""
     kind, outcome, *_, changes, printed = answer
     return (kind, None if kind == "unsent" else outcome, changes, printed)
 
@@ -150,14 +152,14 @@ class _Reference(tuple):  # type: ignore[type-arg]
     __slots__ = ()
 
 
-def _parsed(frame: bytes, lent: list[Any]) -> Any:
+def _parse_answer(frame: bytes, lent: list[Any]) -> Any:
     if frame[:1] != FROM_CANDIDATE:
         raise CodecError("no answer of the candidate's")
     return decode(frame[1:], resolve=partial(_reference, lent))
 
 
-def _given(payload: Any) -> object:
-    """A value of a call, as the candidate received it."""
+def _resolve_argument(payload: Any) -> object:
+    """Rebuild an argument of a call as the candidate received it."""
     try:
         return from_parts(payload)
     except CodecError:
@@ -184,13 +186,19 @@ def _reference(lent: list[Any], payload: Any) -> object:
     return _Reference(payload)
 
 
-def _same_value(one: Any, other: Any) -> bool:
-    if type(one) is not type(other):
+def _same_value(value: Any, other_value: Any) -> bool:
+    if type(value) is not type(other_value):
         return False
-    if type(one) is float:
-        return one == other or isclose(one, other, rel_tol=_CLOSE) or (one != one and other != other)
-    if type(one) in (list, tuple, _Reference):
-        return len(one) == len(other) and all(map(_same_value, one, other))
-    if type(one) is dict:
-        return one.keys() == other.keys() and all(_same_value(one[key], other[key]) for key in one)
-    return bool(one == other)
+    if type(value) is float:
+        return (
+            value == other_value
+            or isclose(value, other_value, rel_tol=_CLOSE)
+            or (value != value and other_value != other_value)
+        )
+    if type(value) in (list, tuple, _Reference):
+        return len(value) == len(other_value) and all(map(_same_value, value, other_value))
+    if type(value) is dict:
+        return value.keys() == other_value.keys() and all(
+            _same_value(value[key], other_value[key]) for key in value
+        )
+    return bool(value == other_value)

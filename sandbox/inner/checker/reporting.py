@@ -19,7 +19,7 @@ _MAX_SIDE = 1000
 
 
 class Reports:
-    """Reports on check `number`, kept until the next flush: each one sent wakes the host."""
+    """Reports on check `number`, kept until the next flush, as each message sent wakes the host."""
 
     def __init__(self, channel: Channel) -> None:
         self.number = 0
@@ -30,7 +30,7 @@ class Reports:
         self._unsent: list[bytes] = []
 
     def begin(self, name: str) -> None:
-        """Announce a test: the host names it if it never ends."""
+        """Report the start of a test, so that the host can name it if it never ends."""
         self.say("begin", self.number, name)
         self.flush()
 
@@ -53,7 +53,14 @@ class Reports:
         """Report a test that ended by an exception."""
         expected, actual = (error.expected, error.actual) if isinstance(error, Failed) else (None, None)
         asserted = isinstance(error, AssertionError)
-        self.result(name, False, "\n".join(told(error)), expected=expected, actual=actual, asserted=asserted)
+        self.result(
+            name,
+            False,
+            "\n".join(describe_failure(error)),
+            expected=expected,
+            actual=actual,
+            asserted=asserted,
+        )
 
     @contextlib.contextmanager
     def attempt(self, name: str) -> Iterator[None]:
@@ -82,9 +89,9 @@ class Reports:
             "refused": guard.refused | guard.exports.refused,
             "ambiguous": link.ambiguous,
         }
-        late = timed_out or (link.gone is not None and link.gone.timed_out)
-        lists = {name: sorted(some) for name, some in crossed.items()}
-        self.say("end", lists, guard.steps, late, link.custom_equality)
+        is_timeout = timed_out or (link.gone is not None and link.gone.timed_out)
+        lists = {name: sorted(values) for name, values in crossed.items()}
+        self.say("end", lists, guard.steps, is_timeout, link.custom_equality)
 
     def say(self, *report: object) -> None:
         """Keep a report for the next flush."""
@@ -93,7 +100,7 @@ class Reports:
             self._unsent.append(frame)
 
     def flush(self, *last: bytes) -> None:
-        """Send the kept reports, and frames after them, whole even if another thread sends, too."""
+        """Send the kept reports, then `last`; frames stay whole even if another thread sends, too."""
         with self._turns:
             frames, self._unsent = [*self._unsent, *last], []
             if frames:
@@ -101,42 +108,42 @@ class Reports:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an exception, on one line."""
-    return "; ".join(line.strip() for line in told(error))[:_MAX_MESSAGE]
+    """Describe an exception on one line."""
+    return "; ".join(line.strip() for line in describe_failure(error))[:_MAX_MESSAGE]
 
 
-def told(error: BaseException) -> list[str]:
-    """Lines of a message: the test's line, the exception, and its places in the candidate's files."""
+def describe_failure(error: BaseException) -> list[str]:
+    """Return lines on a failure: the test's line, the exception, and its places in the candidate's files."""
     if isinstance(error, Failed):
         return [str(error), f"  expected: {error.expected}", f"  actual:   {error.actual}"]
     if isinstance(error, (CandidateGone, NotPlain)):
         return [str(error)]
-    line, said = _source_line(error), show_error(error)
-    raised = (
-        "" if line and isinstance(error, AssertionError) and not said else f"{type(error).__name__}: {said}"
+    line, text = _source_line(error), show_error(error)
+    exception_line = (
+        "" if line and isinstance(error, AssertionError) and not text else f"{type(error).__name__}: {text}"
     )
-    return [*filter(None, (line, raised)), *places(error)]
+    return [*filter(None, (line, exception_line)), *find_places(error)]
 
 
-def places(error: BaseException) -> list[str]:
-    """Places in the candidate's files where an error was raised, innermost last."""
+def find_places(error: BaseException) -> list[str]:
+    """List the places in the candidate's files where an error was raised, innermost last."""
     return [f"  at {place}" for place in vars(error).get("__where__", [])]
 
 
 def _source_line(error: BaseException) -> str:
-    """The test's line that was running."""
-    trace, found = error.__traceback__, ""
+    """Return the test's line that was running."""
+    trace, source_line = error.__traceback__, ""
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
-        found = linecache.getline(name, trace.tb_lineno).strip() if name in _tests else found
+        source_line = linecache.getline(name, trace.tb_lineno).strip() if name in _tests else source_line
         trace = trace.tb_next
-    return found
+    return source_line
 
 
 _tests: set[str] = set()
 
 
-def remember(filename: str, source: str) -> None:
+def register_source(filename: str, source: str) -> None:
     """Register a test file, so that messages show its lines."""
     _tests.add(filename)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)

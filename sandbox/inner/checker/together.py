@@ -1,4 +1,4 @@
-"""Run a function and its tests in one process, for functions whose values can't cross.
+"""Run a function and its tests in one process, for functions with values that can't cross.
 
 The candidate can reach everything here, the channel too: such a verdict is labelled weaker.
 """
@@ -15,8 +15,8 @@ from sandbox.inner.checker.alarm import watch
 from sandbox.inner.checker.reporting import Reports, one_line
 
 _MODULE = "solution"
-_OWN = frozenset((function_test.TEST, __file__, function_test.__file__))
-"""Names of files whose code acts here, and isn't the candidate's."""
+_OWN_FILES = frozenset((function_test.TEST, __file__, function_test.__file__))
+"""Names of files in this process that aren't the candidate's."""
 
 
 def run_together(job: Mapping[str, Any], reports: Reports) -> None:
@@ -25,11 +25,11 @@ def run_together(job: Mapping[str, Any], reports: Reports) -> None:
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - as long as the process; prints are discarded
     space: dict[str, Any] = {"__name__": _MODULE, "__builtins__": __builtins__}
 
-    def trip(what: str, where: str) -> None:
+    def report_alarm(what: str, where: str) -> None:
         reports.say("tripped", what, where)
         reports.flush()
 
-    watch(trip, _OWN, frozenset())
+    watch(report_alarm, _OWN_FILES, frozenset())
     try:
         function_test.execute(job["source"], f"{_MODULE}.py", space)
         candidate = space[job["entry_point"]]

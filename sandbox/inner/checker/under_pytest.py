@@ -10,10 +10,10 @@ from typing import Any
 
 from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.bridge.show_values import show, show_error
-from sandbox.inner.checker.asserts import unequal
-from sandbox.inner.checker.reporting import Reports, places
+from sandbox.inner.checker.asserts import explain_inequality
+from sandbox.inner.checker.reporting import Reports, find_places
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PRODUCT_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FRAME = re.compile(r"\S.*:\d+: in ")
 _PLAIN = ("-q", "-p", "no:cacheprovider", "--capture=sys", "--tb=short", "--color=no")
 _OPTIONS = (*_PLAIN, "--import-mode=append")
@@ -71,11 +71,11 @@ class _Plugin:
         expected = show(right) if op == "==" else f"{op} {show(right)}"
         self._sides = (expected, show(left))
         if op == "==" and is_proxy(left) != is_proxy(right):
-            return [f"{show(left)} == {show(right)}", unequal(left if is_proxy(left) else right)]
+            return [f"{show(left)} == {show(right)}", explain_inequality(left if is_proxy(left) else right)]
         return None
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
-        self._places = [] if call.excinfo is None else places(call.excinfo.value)
+        self._places = [] if call.excinfo is None else find_places(call.excinfo.value)
         self._asserted = call.excinfo is not None and isinstance(call.excinfo.value, AssertionError)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -92,11 +92,11 @@ class _Plugin:
 
 
 def _last_lines(text: str) -> str:
-    """End of a failure report, without the frames of the proxies."""
-    kept, ours = [], False
+    """Return the last lines of a failure report, without the frames of the proxies."""
+    lines, is_own_frame = [], False
     for line in filter(str.strip, text.splitlines()):
         if _FRAME.match(line):
-            ours = line.startswith(_OURS)
-        if not ours or line.startswith("E "):
-            kept.append(line)
-    return "\n".join(kept[-20:])
+            is_own_frame = line.startswith(_PRODUCT_FOLDER)
+        if not is_own_frame or line.startswith("E "):
+            lines.append(line)
+    return "\n".join(lines[-20:])

@@ -11,7 +11,7 @@ import posix
 import select
 import sys
 
-_GONE = 1
+_NO_ANSWER = 1
 _INTERRUPT = b"I"
 _END_MS = 10_000
 
@@ -34,17 +34,17 @@ def run_cell() -> int:
             _wait_for_end(connection)
     except OSError:
         pass  # no client, or it ended meanwhile
-    return answer[0] if answer else _GONE
+    return answer[0] if answer else _NO_ANSWER
 
 
 def _wait_for_end(connection: _socket.socket) -> None:
-    """Wait until the kernel's client has exited: only then is its end reported before this command's.
+    """Wait until the kernel's client has exited, so that the host learns of its end before this command's.
 
     It closes its connections earlier than that.
     """
     connection.recv(1)  # EOF
     client = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 4)  # the first field, its pid
     if hasattr(posix, "pidfd_open"):
-        exits = select.poll()
-        exits.register(posix.pidfd_open(int.from_bytes(client, sys.byteorder)), select.POLLIN)
-        exits.poll(_END_MS)
+        exit_poll = select.poll()
+        exit_poll.register(posix.pidfd_open(int.from_bytes(client, sys.byteorder)), select.POLLIN)
+        exit_poll.poll(_END_MS)

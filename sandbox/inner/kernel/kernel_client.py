@@ -12,14 +12,14 @@ from sandbox.inner.kernel.kernel_shown import exit_code
 from sandbox.inner.process.descendants import child_exit_descriptor
 
 if TYPE_CHECKING:
-    from sandbox.inner.kernel.kernel_shown import Shown
+    from sandbox.inner.kernel.kernel_shown import CellOutputs
 
 _KEY_BYTES = 32
-_BEHIND_MS = 1000
-"""Seconds to wait for outputs after a cell's reply; a healthy kernel needs a millisecond."""
-_LAST_S = 0.5
+_OUTPUT_WAIT_MS = 1000
+"""Milliseconds to wait for outputs after a cell's reply; a healthy kernel needs one."""
+_FINAL_READ_S = 0.5
 """Seconds to read from a dead kernel: on a busy machine its last output arrives late."""
-_AGAIN_MS = 5
+_RETRY_MS = 5
 """Milliseconds until a failed connection is retried; libzmq would wait for 100."""
 _FIRST = ("pass", "import sys; sys.path.insert(0, '')")
 """Run before all cells; modules of the workspace become importable only here."""
@@ -41,20 +41,20 @@ class Client:
             kernel_process.become_kernel(connection)
         self._client = KernelClient(connection_file=connection)
         self._client.load_connection_file()
-        self._client.context.setsockopt(zmq.RCVHWM, kernel_process.WAITING)
-        self._client.context.setsockopt(zmq.RECONNECT_IVL, _AGAIN_MS)
+        self._client.context.setsockopt(zmq.RCVHWM, kernel_process.MAX_QUEUED)
+        self._client.context.setsockopt(zmq.RECONNECT_IVL, _RETRY_MS)
         self._shell = self._client.connect_shell()
         self._iopub = self._client.connect_iopub()
         self._ends = child_exit_descriptor()
         self._poller = zmq.Poller()
-        for heard in (self._ends, self._shell, self._iopub):
-            self.watch(heard)
+        for source in (self._ends, self._shell, self._iopub):
+            self.watch(source)
         self._request = ""
         """Id of the message that the kernel works on; empty if none."""
         self._idle = True
         self._reply: dict[str, Any] | None = None
         self._replied = 0.0
-        self._shown: Shown | None = None
+        self._shown: CellOutputs | None = None
         self.exit_code = 0
         """Exit code of the last cell."""
         self.leaves = False
@@ -66,26 +66,26 @@ class Client:
         """Whether a cell is running."""
         return bool(self._request)
 
-    def watch(self, heard: Any) -> None:
+    def watch(self, source: Any) -> None:
         """Make `step` return when a socket or descriptor is readable."""
-        self._poller.register(heard, 1)  # zmq.POLLIN
+        self._poller.register(source, 1)  # zmq.POLLIN
 
-    def unwatch(self, heard: Any) -> None:
-        """Undo `watch`."""
-        self._poller.unregister(heard)
+    def unwatch(self, source: Any) -> None:
+        """Stop watching a socket or descriptor."""
+        self._poller.unregister(source)
 
-    def begin(self, code: str, shown: Shown | None) -> None:
-        """Send a cell; call `step` until not `busy`. Without `shown` its outputs are dropped."""
+    def begin(self, code: str, outputs: CellOutputs | None) -> None:
+        """Send a cell; call `step` until not `busy`. Without `outputs`, its outputs are dropped."""
         content = {
             "code": code,
-            "silent": shown is None,
-            "store_history": shown is not None,
+            "silent": outputs is None,
+            "store_history": outputs is not None,
             "user_expressions": {},
             "allow_stdin": False,
             "stop_on_error": False,
         }
         message = self._client.session.send(self._shell, "execute_request", content)
-        self._request, self._shown = message["header"]["msg_id"], shown
+        self._request, self._shown = message["header"]["msg_id"], outputs
         self._idle = False
 
     def step(self) -> dict[Any, int]:
@@ -93,14 +93,16 @@ class Client:
 
         When the kernel has ended, this process exits in the same way.
         """
-        ready: dict[Any, int] = dict(self._poller.poll(_BEHIND_MS if self._reply is not None else None))
+        ready: dict[Any, int] = dict(self._poller.poll(_OUTPUT_WAIT_MS if self._reply is not None else None))
         if self._iopub in ready:
             self._take_output()
         if self._shell in ready:
             self._take_reply()
         if self._ends in ready:
             self._note_exit()
-        if self._reply is not None and (self._idle or time.monotonic() - self._replied > _BEHIND_MS / 1000):
+        if self._reply is not None and (
+            self._idle or time.monotonic() - self._replied > _OUTPUT_WAIT_MS / 1000
+        ):
             self._finish(self._reply)
         return ready
 
@@ -152,16 +154,16 @@ class Client:
 
     def _note_exit(self) -> None:
         os.read(self._ends, 4096)
-        pid, how = os.waitpid(self._kernel, os.WNOHANG)
+        pid, wait_status = os.waitpid(self._kernel, os.WNOHANG)
         if pid:
             self._read_final_output()
-            _exit_as(how)
+            _exit_as(wait_status)
 
     def _read_final_output(self) -> None:
         """Read the kernel's output before its end."""
-        deadline = time.monotonic() + _LAST_S
+        deadline = time.monotonic() + _FINAL_READ_S
         while self._request and not (self._reply and self._idle) and time.monotonic() < deadline:
-            if self._shell.poll(_AGAIN_MS):
+            if self._shell.poll(_RETRY_MS):
                 self._take_reply()
             self._take_output()
 
@@ -177,11 +179,11 @@ def _connection_file(home: str) -> str:
     return path
 
 
-def _exit_as(how: int) -> NoReturn:
+def _exit_as(wait_status: int) -> NoReturn:
     """Exit with the kernel's exit code, or by its signal."""
-    if os.WIFSIGNALED(how):
-        number = os.WTERMSIG(how)
+    if os.WIFSIGNALED(wait_status):
+        number = os.WTERMSIG(wait_status)
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-    os._exit(os.WEXITSTATUS(how))
+    os._exit(os.WEXITSTATUS(wait_status))

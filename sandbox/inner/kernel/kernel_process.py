@@ -20,11 +20,11 @@ _SETTINGS: dict[str, dict[str, object]] = {
 
 _FOLDERS = {"IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime"}
 
-WAITING = 16
+MAX_QUEUED = 16
 """Messages queued between the kernel and its client, at each end."""
-_UNSENT = 1 << 20
-"""Characters that a stream takes before it waits until they are sent."""
-_LAST = 3
+_MAX_UNSENT = 1 << 20
+"""Unsent characters of a stream; beyond, a cell that prints is blocked."""
+_HOST_STDERR = 3
 """Descriptor of the standard error that the host reads."""
 
 
@@ -52,13 +52,13 @@ def load(home: str) -> None:
 
 
 def become_kernel(connection: str) -> NoReturn:
-    """Run cells from the sockets in the connection file until told to stop."""
+    """Run cells from the sockets in the connection file until a shutdown request."""
     os.setsid()  # interrupts reach the kernel and its cells' processes, not the client
-    said_at_last = _close_client()
+    host_stderr = _close_client()
     try:
         _run(connection)
     except BaseException:  # noqa: BLE001 - the host sees nothing else of it
-        with open(said_at_last, "w") as stderr:
+        with open(host_stderr, "w") as stderr:
             traceback.print_exc(file=stderr)
         os._exit(1)
     os._exit(0)
@@ -69,12 +69,12 @@ def _close_client() -> int:
 
     Otherwise the kernel would echo sent output to its standard output and error, endlessly.
     """
-    said_at_last = os.dup2(2, _LAST)
+    host_stderr = os.dup2(2, _HOST_STDERR)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(null, descriptor)
-    os.closerange(_LAST + 1, os.sysconf("SC_OPEN_MAX"))
-    return said_at_last
+    os.closerange(_HOST_STDERR + 1, os.sysconf("SC_OPEN_MAX"))
+    return host_stderr
 
 
 def _run(connection: str) -> None:
@@ -102,9 +102,9 @@ def _bounded_app(endpoint: str) -> Any:
         Output of forked processes comes over a unix socket: libzmq can't set up TCP without netlink.
         """
 
-        def __init__(self, iopub: Any, *arguments: Any, **named: Any) -> None:
+        def __init__(self, iopub: Any, *arguments: Any, **keywords: Any) -> None:
             iopub.setsockopt(zmq.XPUB_NODROP, 1)
-            super().__init__(iopub, *arguments, **named)
+            super().__init__(iopub, *arguments, **keywords)
 
         def _setup_pipe_in(self) -> None:
             self._pipe_uuid = os.urandom(16)
@@ -127,18 +127,18 @@ def _bounded_app(endpoint: str) -> Any:
         _unsent = 0
 
         def write(self, string: str) -> Any:
-            written = super().write(string)
+            count = super().write(string)
             self._unsent += len(string)
-            if self._unsent > _UNSENT:
+            if self._unsent > _MAX_UNSENT:
                 self._unsent = 0
                 self.flush()
-            return written
+            return count
 
     class App(ipykernel.kernelapp.IPKernelApp):  # type: ignore[misc]
         """A kernel with short message queues."""
 
         def init_iopub(self, context: Any) -> None:
-            context.setsockopt(zmq.SNDHWM, WAITING)
+            context.setsockopt(zmq.SNDHWM, MAX_QUEUED)
             super().init_iopub(context)
 
     ipykernel.kernelapp.IOPubThread = Outputs

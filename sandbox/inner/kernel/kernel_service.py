@@ -34,7 +34,7 @@ def run_cells() -> None:
     cells = json.load(sys.stdin)
     client = kernel_client.Client(sys.argv[1])
     for number, source in enumerate(cells, 1):
-        client.begin(source, kernel_shown.Shown(1, 2, f"cell-{number}", tells=False))
+        client.begin(source, kernel_shown.CellOutputs(1, 2, f"cell-{number}", names_files=False))
         while client.busy:
             client.step()
         if client.exit_code or client.leaves:
@@ -65,14 +65,16 @@ def serve() -> None:
 
 def _serve_cell(client: Client, connection: socket.socket) -> None:
     """Run one cell. It is interrupted when its command asks for that or disconnects."""
-    from sandbox.inner.kernel.kernel_shown import Shown
+    from sandbox.inner.kernel.kernel_shown import CellOutputs
 
     number, streams = wire.receive_with_fds(connection, 16, 3)
     if len(streams) != 3:
         return
     with open(streams[0], "rb") as stdin:
         source = stdin.read().decode("utf-8", "replace")
-    client.begin(source, Shown(streams[1], streams[2], f"/tmp/out/cell-{int(number)}", tells=True))
+    client.begin(
+        source, CellOutputs(streams[1], streams[2], f"/tmp/out/cell-{int(number)}", names_files=True)
+    )
     command = connection.fileno()
     client.watch(command)
     _wait(client, command)

@@ -12,10 +12,10 @@ from typing import Any
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PLAIN = "text/plain"
 _NO_TEXT = "<IPython.core.display."
-"""Prefix of text such as `<IPython.core.display.HTML object>`, which says less than the output's file."""
+"""Prefix of text such as `<IPython.core.display.HTML object>`, which isn't printed: a file has the output."""
 _TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+_-]{1,80}", re.ASCII)
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/svg+xml": "svg"}
-_ENDINGS = {
+_EXTENSIONS = {
     **_PICTURES,
     "text/html": "html",
     "text/markdown": "md",
@@ -28,15 +28,15 @@ _ENDINGS = {
 _FAILED = 1
 
 
-class Shown:
+class CellOutputs:
     """Write the outputs of one cell as they arrive."""
 
-    def __init__(self, stdout: int, stderr: int, place: str, *, tells: bool) -> None:
-        """`place` is the path prefix of its files; `tells` adds a line of text for each picture."""
-        self._stdout, self._stderr, self._place, self._tells = stdout, stderr, place, tells
+    def __init__(self, stdout: int, stderr: int, place: str, *, names_files: bool) -> None:
+        """`place` is the path prefix of its files; `names_files`: print a line for each picture."""
+        self._stdout, self._stderr, self._place, self._names_files = stdout, stderr, place, names_files
         self._at_line_start = True
         self._count = 0
-        self._named: dict[str, int] = {}
+        self._display_numbers: dict[str, int] = {}
         """Number of each updatable display, by its id."""
 
     def show(self, kind: str, content: dict[str, Any]) -> None:
@@ -64,17 +64,17 @@ class Shown:
             self._text(self._stdout, ("" if self._at_line_start else "\n") + text + "\n")
         if not rich:
             return
-        number = self._named.get(name) if name is not None else None
+        number = self._display_numbers.get(name) if name is not None else None
         is_new = number is None
         if number is None:
             self._count = number = self._count + 1
             if name is not None:
-                self._named[name] = number
+                self._display_numbers[name] = number
         for kind, value in rich.items():
             self._keep(kind, value, number, is_new)
 
     def _keep(self, kind: str, value: Any, number: int, is_new: bool) -> None:
-        path = f"{self._place}-{number}.{ending(kind)}"
+        path = f"{self._place}-{number}.{file_extension(kind)}"
         content = _content(kind, value)
         try:
             with open(path, "wb") as file:
@@ -82,7 +82,7 @@ class Shown:
         except OSError as error:
             self._text(self._stderr, f"[{path} can't be written: {error.strerror}]\n")
             return
-        if self._tells and is_new and kind in _PICTURES:
+        if self._names_files and is_new and kind in _PICTURES:
             size_kb = -(-len(content) // 1024)
             self._text(self._stdout, f"[picture {kind}, {size_kb} KiB, kept as {path}]\n")
 
@@ -95,10 +95,10 @@ class Shown:
                 rest = rest[os.write(stream, rest) :]
 
 
-def ending(kind: str) -> str:
+def file_extension(kind: str) -> str:
     """File extension for a content type; an unknown type's own name."""
-    if kind in _ENDINGS:
-        return _ENDINGS[kind]
+    if kind in _EXTENSIONS:
+        return _EXTENSIONS[kind]
     name, _, syntax = kind.partition("/")[2].lower().partition("+")
     plain = re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "output"
     if syntax in ("json", "xml"):

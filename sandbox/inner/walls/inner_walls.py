@@ -37,7 +37,7 @@ from sandbox.inner.walls.syscalls import (
 
 _PENDING_SIGNALS = 256
 """Pending signals; each POSIX timer takes one. 32 concurrent runs stay below a small machine's limit."""
-_WATCHING = {"max_inotify_instances": 8, "max_inotify_watches": 8192}
+_INOTIFY_LIMITS = {"max_inotify_instances": 8, "max_inotify_watches": 8192}
 """The kernel allows a user 128 instances and at least 8,192 watches."""
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _LOOPBACK_UP = struct.pack("16sh14x", b"lo", _IFF_UP)
@@ -57,7 +57,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Walls(NamedTuple):
-    """What confines every run of this sandbox."""
+    """Limits and mechanisms for every run of this sandbox."""
 
     disk_bytes: int
     shared_memory_bytes: int
@@ -70,7 +70,7 @@ class Walls(NamedTuple):
     processors: int | None = None
     """Size of a run's affinity mask, which a program may change; None if a cgroup limits it."""
     attached: tuple[str, ...] = ()
-    """Where the host's folders are shown in a fresh workspace."""
+    """Paths at which the host's folders are shown in a fresh workspace."""
     layered: tuple[str, ...] = ()
     """Shown folders that get a writable layer in a session."""
 
@@ -87,7 +87,7 @@ class Rlimits(NamedTuple):
 
 
 def map_own_user(uid: int, gid: int) -> None:
-    """In a new user namespace: keep our uid and gid, with all capabilities inside and none outside."""
+    """Map our uid and gid to themselves in a new user namespace, where we have all capabilities."""
     write_file("/proc/self/setgroups", "deny")
     write_file("/proc/self/uid_map", f"{uid} {uid} 1")
     write_file("/proc/self/gid_map", f"{gid} {gid} 1")
@@ -101,7 +101,7 @@ def workspace_options(walls: Walls) -> str:
 
 
 def enclose(walls: Walls, uid: int, gid: int, *, fresh: bool) -> None:
-    """In new namespaces: mount /proc, /tmp, /dev/shm, terminals, a `fresh` workspace; raise loopback."""
+    """In new namespaces: mount /proc, /tmp, /dev/shm, terminals, a `fresh` workspace; start loopback."""
     map_own_user(uid, gid)
     hide_groups(walls)
     mount("none", "/", None, MS_REC | MS_PRIVATE)
@@ -128,7 +128,7 @@ def hide_groups(walls: Walls) -> None:
 
 def bound_watching(walls: Walls) -> None:
     """Bound the inotify instances and watches of this user namespace. Raises OSError without the right."""
-    for name, most in _WATCHING.items() if "watching" not in walls.without else ():
+    for name, most in _INOTIFY_LIMITS.items() if "watching" not in walls.without else ():
         with suppress(FileNotFoundError):  # before 4.11 the kernel has no such limit
             write_file(f"/proc/sys/user/{name}", str(most))
 
@@ -143,8 +143,8 @@ def bound_descriptors(walls: Walls) -> None:
 
 
 def confine(walls: Walls, rlimits: Rlimits, *, rules: Sequence[tuple[str, str]] = RULES) -> None:
-    """Drop all rights that a program must not have, permanently; `rules` are Landlock's."""
-    _limit(walls, rlimits)
+    """Drop all rights that a program must not have, permanently. `rules` are Landlock's."""
+    _set_limits(walls, rlimits)
     if os.getsid(0) != os.getpid():
         os.setsid()
     if walls.processors is not None:
@@ -173,7 +173,7 @@ def _pin_to_processors(processors: int) -> None:
     os.sched_setaffinity(0, [*usable[first:], *usable[:first]][:processors])
 
 
-def _limit(walls: Walls, rlimits: Rlimits) -> None:
+def _set_limits(walls: Walls, rlimits: Rlimits) -> None:
     pairs = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: walls.disk_bytes,
@@ -188,7 +188,7 @@ def _limit(walls: Walls, rlimits: Rlimits) -> None:
 
 
 def tighten(walls: Walls, rlimits: Rlimits) -> None:
-    """Lower the limits to those that the caller of this run asked for."""
+    """Lower the limits to those of this run."""
     if "cpu" not in walls.without:
         lower(resource.RLIMIT_CPU, rlimits.cpu_s, grace=1)
     if rlimits.processes is not None and "processes" not in walls.without:
@@ -211,7 +211,7 @@ def lower_of(pid: int, walls: Walls, processes: int, cpu_s: int | None) -> None:
 
 
 def lower(which: int, value: int, *, grace: int = 0) -> None:
-    """Lower one rlimit, soft and hard (hard is `grace` above); never raise it."""
+    """Lower an rlimit, the hard limit to `grace` above the soft one; never raise it."""
     _, hard = resource.getrlimit(which)
     ceiling = value + grace if hard == resource.RLIM_INFINITY else min(hard, value + grace)
     resource.setrlimit(which, (min(value, ceiling), ceiling))

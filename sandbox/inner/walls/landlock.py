@@ -1,6 +1,6 @@
 """Filters of the kernel: seccomp for system calls; Landlock for files, abstract sockets and signals.
 
-tools/make_seccomp.py makes the former. Landlock stays off below ABI 2, which would forbid every rename
+tools/make_seccomp.py makes the seccomp filter. Landlock isn't used below ABI 2, as ABI 1 forbids every rename
 between folders.
 """
 
@@ -36,7 +36,7 @@ class _PathBeneath(ctypes.Structure):
 
 
 def abi() -> int:
-    """ABI of the kernel's Landlock; 0 without it."""
+    """Return the ABI of the kernel's Landlock; 0 without it."""
     version: int = libc.syscall(_CREATE, None, ctypes.c_size_t(0), _VERSION_FLAG)
     return max(version, 0)
 
@@ -50,8 +50,10 @@ def restrict(rules: Sequence[tuple[str, str]], *, version: int) -> None:
     """
     if version < 2:
         return
-    handled = _RIGHTS_OF_ABI[max(first for first in _RIGHTS_OF_ABI if first <= version)]
-    ruleset = _Ruleset(handled, 0, _SCOPES if version >= 6 else 0)
+    handled_rights = _RIGHTS_OF_ABI[
+        max(ruleset_bytes for ruleset_bytes in _RIGHTS_OF_ABI if ruleset_bytes <= version)
+    ]
+    ruleset = _Ruleset(handled_rights, 0, _SCOPES if version >= 6 else 0)
     size = 24 if version >= 6 else 8
     descriptor = checked(libc.syscall(_CREATE, ctypes.byref(ruleset), ctypes.c_size_t(size), 0), "landlock")
     rights = {
@@ -59,19 +61,19 @@ def restrict(rules: Sequence[tuple[str, str]], *, version: int) -> None:
         READ: _READ_FILE | _READ_DIR,
         READ_EXECUTE: _READ_FILE | _READ_DIR | _EXECUTE,
         DEVICE: _READ_FILE | _READ_DIR | _WRITE_FILE | _TRUNCATE | 1 << 15,
-        EVERYTHING: handled,
+        EVERYTHING: handled_rights,
     }
     for path, right in rules:
         try:
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            descriptor_beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
-        allowed = rights[right] & handled
-        if not stat.S_ISDIR(os.fstat(place).st_mode):
+        allowed = rights[right] & handled_rights
+        if not stat.S_ISDIR(os.fstat(descriptor_beneath).st_mode):
             allowed &= _ON_FILES
-        rule = _PathBeneath(allowed, place)
+        rule = _PathBeneath(allowed, descriptor_beneath)
         checked(libc.syscall(_ADD, descriptor, 1, ctypes.byref(rule), 0), f"landlock rule for {path}")
-        os.close(place)
+        os.close(descriptor_beneath)
     checked(libc.syscall(_RESTRICT, descriptor, 0), "landlock")
     os.close(descriptor)
 
@@ -81,7 +83,7 @@ class _Program(ctypes.Structure):
 
 
 class Filter:
-    """A filter, read once by the server and loaded by each child."""
+    """A seccomp filter, read once by the server and loaded by each child."""
 
     def __init__(self, path: str) -> None:
         with open(path, "rb") as file:
@@ -95,7 +97,7 @@ class Filter:
 
 
 def filter_file(*, memfd: bool, sockets: bool = True) -> str:
-    """Path of the filter for this machine.
+    """Return the path of the seccomp filter for this machine.
 
     Args:
         memfd: Allow memory that belongs to no process; False if no cgroup counts it.

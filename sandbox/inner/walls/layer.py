@@ -1,4 +1,4 @@
-"""Layers over the workspace, which is sealed below, and over folders shown to a session.
+"""Mount writable layers over the workspace, read-only below, and over folders shown to a session.
 
 The server mounts the first while no program uses the workspace; a session the others, before confinement.
 """
@@ -43,20 +43,20 @@ def layer_shown(walls: Walls) -> list[tuple[str, str]]:
     """Mount a session's layers over shown folders, read-only where impossible; return Landlock's rules."""
     if not walls.layered or "layer" in walls.without:
         return []
-    made = []
+    rules = []
     mount("tmpfs", _PLACE, "tmpfs", _PLAIN, workspace_options(walls))
     for number, place in enumerate(walls.layered):
         with suppress(OSError):
             mount("overlay", place, "overlay", _PLAIN, _folders(f"-{number}", place, 0o755)[0])
-            made.append((place, EVERYTHING))
+            rules.append((place, EVERYTHING))
     libc.umount2(_PLACE.encode(), MNT_DETACH)
-    with suppress(OSError):  # an earlier program put something in the way
+    with suppress(OSError):  # an earlier program made a file there
         attach(WORKSPACE, walls.attached)
-    return made
+    return rules
 
 
 def _folders(name: str, below: str, mode: int) -> tuple[str, str]:
-    """Options of an overlay over a folder, and the path of its upper layer."""
+    """Make the folders of an overlay; return its mount options, and the path of its upper layer."""
     upper, work = f"{_PLACE}/upper{name}", f"{_PLACE}/work{name}"
     for folder in (upper, work):
         os.mkdir(folder, mode)

@@ -65,18 +65,18 @@ def build_root(
     if devices_stay:
         protect_devices(f"{_NEW}/dev")
     if os.path.isdir(PYTHON):
-        _show(PYTHON, [PYTHON, f"{_PATCH}/empty"])
+        _mount_layers(PYTHON, [PYTHON, f"{_PATCH}/empty"])
     if os.path.isdir(VENV):
         patch_venv(executable, source=VENV, target=f"{_PATCH}/venv")
-        _show(VENV, [f"{_PATCH}/venv", VENV])
+        _mount_layers(VENV, [f"{_PATCH}/venv", VENV])
     if kernel:
-        _show_some(frozenset(kernel))
+        _show_kernel_packages(frozenset(kernel))
     places = [f"/opt/{name}" for name in os.listdir("/opt") if f"/opt/{name}".startswith(ATTACHED)]
     if os.path.isdir(SHOWN):
         os.mkdir(_NEW + SHOWN, 0o755)
         places += [f"{SHOWN}/{name}" for name in os.listdir(SHOWN)]
     for place in sorted(places):
-        _show(place, [place, f"{_PATCH}/empty"])
+        _mount_layers(place, [place, f"{_PATCH}/empty"])
     _name_commands(executable)
     for folder in hidden:
         mount(
@@ -87,7 +87,7 @@ def build_root(
 
 
 def protect_devices(folder: str) -> None:
-    """Mount devices read-only, so that no program sets the host nodes' times; writing to them works."""
+    """Mount devices read-only, so that no program sets the times of the host's nodes; writes still work."""
     for entry in os.scandir(folder):
         if stat.S_ISCHR(entry.stat(follow_symlinks=False).st_mode):
             protect_device(entry.path)
@@ -99,18 +99,18 @@ def protect_device(path: str) -> None:
     mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
 
 
-def _show_some(kept: frozenset[str]) -> None:
+def _show_kernel_packages(shown_names: frozenset[str]) -> None:
     """Show the packages of a kernel; a character device 0:0 in the upper layer hides each other one."""
     sites = sorted(f"/opt/{name}" for name in os.listdir("/opt") if f"/opt/{name}".startswith(SITE))
     hiding = f"{_PATCH}/kernel"
     os.mkdir(hiding)
-    for name in {name for site in sites for name in os.listdir(site)} - kept:
+    for name in {name for site in sites for name in os.listdir(site)} - shown_names:
         os.mknod(f"{hiding}/{name}", stat.S_IFCHR)
-    _show(KERNEL, [hiding, *sites])
+    _mount_layers(KERNEL, [hiding, *sites])
 
 
-def _show(folder: str, layers: list[str]) -> None:
-    """Show layered folders at one path, read-only; only the last one before Linux 5.11. Raises OSError."""
+def _mount_layers(folder: str, layers: list[str]) -> None:
+    """Mount layers at one path, read-only; before Linux 5.11 only the last one. Raises OSError."""
     os.mkdir(_NEW + folder, 0o755)
     try:
         mount(
@@ -134,19 +134,21 @@ def patch_venv(executable: str, *, source: str, target: str) -> None:
     version = re.findall(r"python(\d+\.\d+)", executable)
     names = {"python", "python3", *(f"python{number}" for number in version)}
     with open(f"{source}/pyvenv.cfg", encoding="utf-8", errors="replace") as file:
-        kept = [line for line in file if re.match(r"\s*(include-system-site-packages|version\w*)\s*=", line)]
+        settings = [
+            line for line in file if re.match(r"\s*(include-system-site-packages|version\w*)\s*=", line)
+        ]
     with open(f"{target}/pyvenv.cfg", "w", encoding="utf-8") as file:
-        file.writelines([f"home = {os.path.dirname(executable)}\n", *kept])
+        file.writelines([f"home = {os.path.dirname(executable)}\n", *settings])
     for name in names:
         os.symlink(executable, f"{target}/bin/{name}")
     for entry in os.scandir(f"{source}/bin"):
-        found = entry.stat(follow_symlinks=False)
-        if entry.name in names or not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST_SCRIPT:
+        status = entry.stat(follow_symlinks=False)
+        if entry.name in names or not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST_SCRIPT:
             continue
         with open(entry.path, "rb") as file:
             content = file.read()
         if content.startswith(b"#!"):
-            _write_script(f"{target}/bin/{entry.name}", content, found.st_mode)
+            _write_script(f"{target}/bin/{entry.name}", content, status.st_mode)
 
 
 def _write_script(path: str, content: bytes, mode: int) -> None:

@@ -33,7 +33,7 @@ _NUMBERS = {
 """Architecture-specific numbers of calls without a wrapper in libc."""
 
 libc = ctypes.CDLL(None, use_errno=True)
-_with_the_gil = ctypes.PyDLL(None, use_errno=True)
+_libc_with_gil = ctypes.PyDLL(None, use_errno=True)
 libc.ioctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p)
 libc.prctl.argtypes = (ctypes.c_int, *4 * (ctypes.c_ulong,))
 _NO_ARGUMENTS = (0, 0, 0, 0)
@@ -57,7 +57,7 @@ def number_of(call: str) -> int:
 def clone(flags: int) -> int:
     """fork() into new namespaces: the child's pid, 0 in the child. The caller has one thread.
 
-    Python and libc don't notice: the child does little before it forks again.
+    Python and libc don't know of it, so the child does little before it forks again.
     """
     pid: int = libc.syscall(number_of("clone"), ctypes.c_ulong(flags | signal.SIGCHLD), 0, 0, 0, 0)
     return checked(pid, "clone into new namespaces")
@@ -66,20 +66,20 @@ def clone(flags: int) -> int:
 def fork() -> int:
     """libc's fork(): the child's pid, 0 in the child. The caller has one thread.
 
-    It skips Python's fork hooks, which take a tenth of a run and serve locks of other threads.
+    It skips Python's fork hooks, which take a tenth of a run's time and only matter with several threads.
     """
-    return checked(_with_the_gil.fork(), "fork")
+    return checked(_libc_with_gil.fork(), "fork")
 
 
 def end_by_cpu_time(seconds: float) -> None:
-    """Send this process SIGPROF after so much more CPU time: never earlier, at most a tick later.
+    """Send this process SIGPROF after `seconds` more of CPU time: never earlier, at most a tick later.
 
     setitimer(2) and RLIMIT_CPU count whole ticks instead, and may be a third early.
     """
     event = (ctypes.c_int * 16)(0, 0, signal.SIGPROF)  # struct sigevent: value, signal, SIGEV_SIGNAL
     timer = ctypes.c_int()
-    made = libc.syscall(number_of("timer_create"), CLOCK_PROCESS_CPUTIME_ID, event, ctypes.byref(timer))
-    checked(made, "make a timer")
+    status = libc.syscall(number_of("timer_create"), CLOCK_PROCESS_CPUTIME_ID, event, ctypes.byref(timer))
+    checked(status, "make a timer")
     whole, rest = divmod(round(seconds * 1e9), 10**9)
     times = (ctypes.c_long * 4)(0, 0, whole, rest)  # struct itimerspec: interval, value
     checked(libc.syscall(number_of("timer_settime"), timer, 0, times, None), "set a timer")

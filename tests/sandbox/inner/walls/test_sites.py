@@ -81,10 +81,10 @@ async def test_a_line_that_fails_keeps_nothing_else_from_running(packages: Path)
 def test_only_what_leaves_nothing_behind_is_done_once_for_all_runs(
     work: str, patience_s: float, expected: str
 ) -> None:
-    script = f"from sandbox.inner.walls.sites import leaves_nothing\ndef work(): {work}\n"
+    script = f"from sandbox.inner.walls.sites import has_no_effects\ndef work(): {work}\n"
 
     done = subprocess.run(
-        [sys.executable, "-c", f"{script}print(leaves_nothing(work, patience_s={patience_s}))"],
+        [sys.executable, "-c", f"{script}print(has_no_effects(work, patience_s={patience_s}))"],
         cwd=Path(__file__).parents[4],
         capture_output=True,
         text=True,
