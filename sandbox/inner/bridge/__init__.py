@@ -1,1 +1,1 @@
-"""Exchange values and calls between candidate and checker, by agreed kinds. Read codec, link, callee."""
+"""Exchange values and calls between candidate and checker. Read codec, link, callee."""

@@ -1,7 +1,7 @@
 """The candidate's side of a call: load its modules and perform the other side's requests on its objects.
 
-Once the candidate's code is imported, this process may answer anything. So it decides nothing about right and
-wrong and holds no secret; the other side takes plain values, and builds its own from them.
+Once the candidate's code is imported, this process is untrusted. So it decides no test and holds no secret;
+the other side takes plain values, and builds its own from them.
 
 A request is a tuple: an operation's name and its operands. The answer is ("value", value, changes, printed),
 ("raised", error, where, changes, printed) or ("unsent", why, changes, printed). Any number of
@@ -49,19 +49,19 @@ class Callee:
         self._thrown: dict[int, int] = {}
         self._printed = Printed()
         self._turn = threading.Lock()
-        """Held while one thread waits for the other side's answer: threads may ask at the same time."""
+        """Lock for requests to the other side, which several threads may make."""
         self._loan = Writeback(())
         """Containers of the other side, as copies, during the current request."""
-        self._given: list[Any] = []
-        """Containers of this side, given to the other one's object."""
+        self._given_containers: list[Any] = []
+        """Containers of this side that an object of the other side received."""
         self._operations: dict[str, Callable[..., object]] = {
             "import": self._import,
             "get": getattr,
             "set": setattr,
             "delete": delattr,
             "call": lambda function, args, kwargs: function(*args, **kwargs),
-            "find": lambda path: (self._found(path), None)[1],
-            "run": lambda path, args, kwargs: self._found(path)(*args, **kwargs),
+            "find": lambda path: (self._look_up(path), None)[1],
+            "run": lambda path, args, kwargs: self._look_up(path)(*args, **kwargs),
             "resume": resume,
             "await": awaited,
             "describe": self._describe,
@@ -102,33 +102,33 @@ class Callee:
     def ask(self, operation: str, *operands: object) -> Any:
         """Request an operation on an object of the other side, serving its requests. Raises its error."""
         frame = encode(("ask", operation, *operands), refer=self._refer)
-        given = mutable_containers(operands)
+        containers = mutable_containers(operands)
         with self._turn:
-            message = self._exchange(frame, given)
+            message = self._exchange(frame, containers)
         if message[0] == "threw":
             raise message[1]
         if self._write_back is not None:
-            self._loan.lend(message[1], own=[*map(id, given)])
+            self._loan.lend(message[1], own=[*map(id, containers)])
         return message[1]
 
-    def _exchange(self, frame: bytes, given: list[Any]) -> tuple[Any, ...]:
+    def _exchange(self, frame: bytes, containers: list[Any]) -> tuple[Any, ...]:
         """Send a request, and serve the other side's until its answer comes."""
         self._channel.send(frame)
         while True:
-            received = self._channel.receive()
-            if received is None:
+            frame_received = self._channel.receive()
+            if frame_received is None:
                 os._exit(0)  # the other side is gone
-            self._given = given
-            message: tuple[Any, ...] = decode(received, resolve=self._resolve)
+            self._given_containers = containers
+            message: tuple[Any, ...] = decode(frame_received, resolve=self._resolve)
             if message[0] in ("answer", "threw"):
-                write_back(given, message[2])
+                write_back(containers, message[2])
                 return message
             self._turn.release()  # what it calls may ask
             try:
-                served = self._answer(message)
+                answer = self._answer(message)
             finally:
                 self._turn.acquire()
-            self._channel.send(served)
+            self._channel.send(answer)
 
     def _refer(self, value: Any) -> object:
         kind = type(value)
@@ -147,27 +147,27 @@ class Callee:
                     number,
                     value.__name__,
                     "",
-                )  # it is called, and what comes of it is checked
+                )  # tests only call it, and its results are checked
             return ("class", number)
         if issubclass(kind, BaseException):
             return ("error", number, kind, value.args, text_of(value))
-        known = reference_kind(kind, self._kinds)
-        if known == "generator" and not hasattr(kind, "__next__") and not hasattr(kind, "send"):
-            return (known, self._number(iter(value)))
-        if known is not None:
-            names = [getattr(value, "__name__", "")] if known in ("function", "module") else []
-            names += [kind_of(value)] if known == "function" else []
-            return (known, number, *(one if type(one) is str else "" for one in names))
+        reference = reference_kind(kind, self._kinds)
+        if reference == "generator" and not hasattr(kind, "__next__") and not hasattr(kind, "send"):
+            return (reference, self._number(iter(value)))
+        if reference is not None:
+            names = [getattr(value, "__name__", "")] if reference in ("function", "module") else []
+            names += [kind_of(value)] if reference == "function" else []
+            return (reference, number, *(name if type(name) is str else "" for name in names))
         if fields_of(kind) is not None or (self._kinds is not None and is_record(kind)):
             return ("record", self._number(kind), tuple(tuple.__iter__(value)))
         return ("object", number, self._number(kind), *(() if self._kinds is None else (truth_of(value),)))
 
     def _parts(self, value: Any) -> tuple[object, ...] | None:
         """Payload of a value that crosses by value: a standard one or, if no objects may cross, a copy."""
-        made = None if self._kinds is None else copied(value, self._kinds)
-        if made is not None and made[0] == "missing":
-            return ("missing", self._number(value), *made[1:])
-        return to_parts(value) if made is None else made
+        copy_parts = None if self._kinds is None else copied(value, self._kinds)
+        if copy_parts is not None and copy_parts[0] == "missing":
+            return ("missing", self._number(value), *copy_parts[1:])
+        return to_parts(value) if copy_parts is None else copy_parts
 
     def _resolve(self, payload: Any) -> object:
         kind, *rest = payload
@@ -176,22 +176,22 @@ class Callee:
         if kind in ("mine", "shared"):
             if rest[0] not in self._foreign:
                 make = foreign if kind == "mine" else own_instance(self._loaded)
-                made = make(self.ask, *rest)
-                if not issubclass(type(made), Foreign):
-                    self._thrown[self._number(made)] = rest[0]
-                self._foreign[rest[0]] = made
+                stand_in = make(self.ask, *rest)
+                if not issubclass(type(stand_in), Foreign):
+                    self._thrown[self._number(stand_in)] = rest[0]
+                self._foreign[rest[0]] = stand_in
             return self._foreign[rest[0]]
         if kind == "lent":
             return self._loan.containers[rest[0]]
         if kind == "given":
-            return self._given[rest[0]]
+            return self._given_containers[rest[0]]
         if kind == "error":
-            return self._rebuilt(*rest)
+            return self._rebuild_error(*rest)
         if kind == "record":
             return tuple.__new__(self._objects[rest[0]], rest[1])
         return from_parts(payload)
 
-    def _rebuilt(self, number: int, base: type, args: tuple[object, ...], name: str) -> BaseException:
+    def _rebuild_error(self, number: int, base: type, args: tuple[object, ...], name: str) -> BaseException:
         """Rebuild the other side's exception as the nearest class known here."""
         error: BaseException = (base if base.__name__ == name else type(name, (base,), {}))(*args)
         self._thrown[self._number(error)] = number
@@ -206,15 +206,15 @@ class Callee:
 
     def _import(self, name: str, folders: Collection[str] = ()) -> ModuleType:
         """Import a module; `folders` of the workspace are looked in last."""
-        known = (os.path.join(os.getcwd(), folder) for folder in folders)
-        sys.path.extend(path for path in known if path not in sys.path)
+        paths = (os.path.join(os.getcwd(), folder) for folder in folders)
+        sys.path.extend(path for path in paths if path not in sys.path)
         source = self._modules.pop(name, None)
         if source is None:
             return importlib.import_module(name)
         self._loaded.append(load_module(name, source))
         return self._loaded[-1]
 
-    def _found(self, path: str) -> Any:
+    def _look_up(self, path: str) -> Any:
         """Look up `module:name`."""
         module, _, names = path.partition(":")
         return reduce(getattr, names.split("."), self._import(module))
@@ -228,10 +228,13 @@ class Callee:
 
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
-    """Serve the modules of the current folder; `arguments` as `serve` takes them."""
+    """Serve the modules of the current folder; `arguments` as for `serve`."""
     forget_server()  # a candidate's module may be called `sandbox`
-    here, named = os.getcwd(), os.environ.get("PYTHONPATH", "")
-    sys.path[:0] = [here, *(os.path.join(here, folder) for folder in named.split(os.pathsep) if folder)]
+    folder_here, python_path = os.getcwd(), os.environ.get("PYTHONPATH", "")
+    sys.path[:0] = [
+        folder_here,
+        *(os.path.join(folder_here, folder) for folder in python_path.split(os.pathsep) if folder),
+    ]
     serve(channel, arguments)
 
 

@@ -1,8 +1,8 @@
 """Clone candidates, one after the other, from this process, whose walls they inherit.
 
-Nothing of a candidate gets in here: a clone reads its job from its own socket. What could outlive it is
-killed or reported: its processes are killed; namespaces keep nothing, since no sockets but pairs and no IPC
-objects can be made; if it changed as much as a file's attribute, this process isn't used again.
+A candidate can't affect this process: a clone reads its job from its own socket. Nothing outlives a clone
+unnoticed: its processes are killed; it can't create IPC objects, nor sockets but pairs; and if it changed a
+file or a file's attribute, this process isn't used again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _STATES = (fcntl.F_GETFL, fcntl.F_GETOWN, 11, 1032)
 _GRAIN_S = 0.02
 """Coarsest resolution of a kernel's file times, in seconds."""
 _PATIENCE_S, _AGAIN_S = 1.0, 0.001
-"""Seconds for a candidate that closed its socket to exit by itself, which tells why."""
+"""Seconds for a candidate that closed its socket to exit by itself, so that its exit status is reported."""
 
 
 def main(channel: Channel, arguments: Mapping[str, Any]) -> None:
@@ -85,7 +85,7 @@ def _forbid_lasting_objects(without: frozenset[str]) -> None:
 
 
 def _settled_marks() -> list[int]:
-    """The marks, once any later change would alter them."""
+    """Read the marks, after waiting so long that any later change would alter them."""
     marks = _marks()
     while max(marks) / 1e9 + _GRAIN_S > time.time() >= max(marks) / 1e9:
         time.sleep(_AGAIN_S)
@@ -93,7 +93,7 @@ def _settled_marks() -> list[int]:
 
 
 def _marks() -> list[int]:
-    """Change times of the places where a candidate may write; they can't be set."""
+    """Read the change times of the places where a candidate may write; programs can't set these times."""
     marks = []
     for place in _WRITABLE:
         with suppress(FileNotFoundError):
@@ -102,7 +102,7 @@ def _marks() -> list[int]:
 
 
 def _states() -> list[int]:
-    """State of the file descriptions that candidates share."""
+    """Read the state of the file descriptions that candidates share."""
     return [fcntl.fcntl(fd, state) for fd in _SHARED for state in _STATES]
 
 
@@ -131,26 +131,26 @@ def _become(line: Channel) -> NoReturn:
 
 def _end(candidate: int, *, hung_up: bool, end_the_rest: bool) -> tuple[int, bool, float, float]:
     """Kill all of a candidate: wait status, whether it had ended before, CPU seconds, peak resident MiB."""
-    before = _cpu_s()
+    ended_before = _cpu_s()
     deadline = time.monotonic() + (_PATIENCE_S if hung_up else 0)
-    ended, status, usage = os.wait4(candidate, os.WNOHANG)
-    while not ended and time.monotonic() < deadline:
+    ended_pid, status, usage = os.wait4(candidate, os.WNOHANG)
+    while not ended_pid and time.monotonic() < deadline:
         time.sleep(_AGAIN_S)
-        ended, status, usage = os.wait4(candidate, os.WNOHANG)
+        ended_pid, status, usage = os.wait4(candidate, os.WNOHANG)
     with suppress(ProcessLookupError):  # there is no such process
         os.kill(-1 if end_the_rest else candidate, signal.SIGKILL)
-    if not ended:
+    if not ended_pid:
         _, status, usage = os.wait4(candidate, 0)
-    largest = usage.ru_maxrss
+    peak_kib = usage.ru_maxrss
     while end_the_rest:
         try:
-            largest = max(largest, os.wait4(-1, 0)[2].ru_maxrss)
+            peak_kib = max(peak_kib, os.wait4(-1, 0)[2].ru_maxrss)
         except ChildProcessError:
             break
-    return status, bool(ended), _cpu_s() - before, largest / 1024
+    return status, bool(ended_pid), _cpu_s() - ended_before, peak_kib / 1024
 
 
 def _cpu_s() -> float:
-    """CPU time of all children so far."""
+    """Return the CPU time of all children so far."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

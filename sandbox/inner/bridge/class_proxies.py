@@ -20,13 +20,13 @@ from sandbox.inner.bridge.proxies import Instance, Proxy, is_built, is_proxy, li
 from sandbox.inner.bridge.show_values import error_attribute, error_text, standard_error
 from sandbox.inner.bridge.writeback import coroutine
 
-_ASKED = METADATA - {"__module__", "__dataclass_fields__"} | {"__init__"}
-"""What every class has by itself: the candidate's is meant."""
+_CANDIDATE_NAMES = METADATA - {"__module__", "__dataclass_fields__"} | {"__init__"}
+"""Attributes of every class that are looked up in the candidate's class."""
 _STAND_INS = (Proxy, Instance, Record)
-"""Bases of proxy classes that the candidate's don't have."""
+"""Bases of proxy classes that the candidate's classes don't have."""
 _DESCRIPTORS = {one.__name__: one for one in (property, staticmethod, classmethod)}
 """Standard classes by which tests tell what a class holds; their objects are known as such by `__class__`."""
-_JUDGING = {**known.BINARY, **known.IN_PLACE, **known.ORDER, **known.CONTAINS}
+_JUDGING_OPERATORS = {**known.BINARY, **known.IN_PLACE, **known.ORDER, **known.CONTAINS}
 
 
 class _Described(type):
@@ -44,13 +44,13 @@ class _Described(type):
 
     def __call__(cls, *args: object, **kwargs: object) -> Any:
         """Create an instance in the candidate's process."""
-        made = link_of_class(cls).call(cls, args, kwargs, cls.__name__)
-        if isinstance(made, Instance) and proxies.is_class(cls):
-            proxies.mark_built(made)
-        return made
+        instance = link_of_class(cls).call(cls, args, kwargs, cls.__name__)
+        if isinstance(instance, Instance) and proxies.is_class(cls):
+            proxies.mark_built(instance)
+        return instance
 
     def __getattribute__(cls, name: str) -> Any:
-        if name in _ASKED:
+        if name in _CANDIDATE_NAMES:
             return attribute(link_of_class(cls), cls, name)
         value = super().__getattribute__(name)
         if name in ("__bases__", "__mro__"):
@@ -84,15 +84,15 @@ class Classes:
         self._known: dict[int, type] = {}
 
     def of(self, number: int) -> type:
-        """The proxy class of a class."""
-        known = self._known.get(number)
-        if known is None:
-            described = self._link.request("describe", Proxy(self._link, number))
-            known = self._known.setdefault(number, make_class(self._link, number, described))
-        return known
+        """Return the proxy class of a class."""
+        cls = self._known.get(number)
+        if cls is None:
+            description = self._link.request("describe", Proxy(self._link, number))
+            cls = self._known.setdefault(number, make_class(self._link, number, description))
+        return cls
 
     def of_instance(self, number: int) -> type:
-        """The proxy class of an object. Raises CodecError for a class of exceptions."""
+        """Return the proxy class of an object. Raises CodecError for a class of exceptions."""
         cls = self.of(number)
         if not issubclass(cls, Instance):
             raise CodecError("an object of a class of exceptions")
@@ -109,32 +109,36 @@ class Classes:
 _Described.__doc__ = property(lambda cls: attribute(link_of_class(cls), cls, "__doc__"))  # type: ignore[assignment]
 
 
-def make_class(link: Any, number: int, described: Any) -> type:
+def make_class(link: Any, number: int, description: Any) -> type:
     """Make the proxy class of class `number`. Raises CodecError for an invalid description."""
-    name, qualname, module, bases, operators, class_operators, copied, fields = _checked(described)
-    own = [base for base in bases if issubclass(base, (Instance, Record, BaseException))]
+    name, qualname, module, bases, operators, class_operators, copied, fields = _check_description(
+        description
+    )
+    proxy_bases = [base for base in bases if issubclass(base, (Instance, Record, BaseException))]
     space: dict[str, Any] = {"__module__": module, "__qualname__": qualname, "__far__": (link, number)}
-    if any(issubclass(base, BaseException) for base in own):
+    if any(issubclass(base, BaseException) for base in proxy_bases):
         standard = standard_error(module, name)
         if standard is not None:
             return standard
-        own = link.guard.bases_of_error([base for base in own if issubclass(base, BaseException)])
+        proxy_bases = link.guard.bases_of_error(
+            [base for base in proxy_bases if issubclass(base, BaseException)]
+        )
         space.update(__str__=error_text, __getattr__=error_attribute, __doc__=_of_class("__doc__"))
     elif fields is not None:
-        own = [base for base in own if issubclass(base, Record)] or [Record]
+        proxy_bases = [base for base in proxy_bases if issubclass(base, Record)] or [Record]
         space.update({field: property(itemgetter(i)) for i, field in enumerate(fields)}, __slots__=())
         space["__doc__"] = _of_class("__doc__")
     else:
-        own = [base for base in own if issubclass(base, Instance)]
+        proxy_bases = [base for base in proxy_bases if issubclass(base, Instance)]
         space.update(operators_of_instances(operators, copied), __slots__=())
         space["__doc__"] = proxies.metadata("__doc__")
         if module == "builtins" and name in _DESCRIPTORS:
             space["__class__"] = _DESCRIPTORS[name]
         if "__call__" in operators:
             space["__signature__"] = proxies.metadata("__signature__")
-    meta = _meta(own, class_operators)
+    meta = _meta(proxy_bases, class_operators)
     try:
-        made: type = meta(name, tuple(own) or (Instance,), space, made=True)
+        made: type = meta(name, tuple(proxy_bases) or (Instance,), space, made=True)
     except (TypeError, ValueError) as error:
         raise CodecError(f"a class that can't be: {error}") from error
     return made
@@ -145,7 +149,7 @@ def _of_class(name: str) -> Any:
 
 
 def _meta(bases: list[type], operators: tuple[str, ...]) -> Any:
-    """Metaclass for these bases and operators of the class itself (`len(Color)`)."""
+    """Return a metaclass for these bases, with operators of the class itself (`len(Color)`)."""
     metas = {type(base) for base in bases if isinstance(base, _Described)} or {_Described}
     least = [
         meta for meta in metas if not any(other is not meta and issubclass(other, meta) for other in metas)
@@ -156,27 +160,29 @@ def _meta(bases: list[type], operators: tuple[str, ...]) -> Any:
     return type("_Described", tuple(least), space)
 
 
-def _checked(described: Any) -> tuple[Any, ...]:
-    if type(described) is not tuple or len(described) != 8:
+def _check_description(description: Any) -> tuple[Any, ...]:
+    if type(description) is not tuple or len(description) != 8:
         raise CodecError("no description of a class")
-    *names, bases, operators, class_operators, copied, fields = described
+    *names, bases, operators, class_operators, copied, fields = description
     if not all(type(name) is str for name in names) or type(bases) is not list:
         raise CodecError("no names of a class")
     if not all(isinstance(base, type) for base in bases):
         raise CodecError("a class with bases that aren't classes")
-    if any(type(some) is not tuple for some in (operators, class_operators, copied)):
+    if any(
+        type(names_of_operators) is not tuple for names_of_operators in (operators, class_operators, copied)
+    ):
         raise CodecError("a class without operators")
     if fields is not None and not known.are_fields(fields):
         raise CodecError("a record without fields")
-    return described
+    return description
 
 
 def operators_of_instances(names: tuple[str, ...], copied: tuple[str, ...]) -> dict[str, Any]:
-    """Operators of a proxy class for those of the candidate's; `copied` ones run on a copy."""
+    """Make the operators of a proxy class; those in `copied` run on a copy of the object's value."""
     space: dict[str, Any] = {
         name: proxies.asked(name) for name in (*known.PLAIN, *known.METHODS) if name in names
     }
-    space.update((name, _guarded(name)) for name in _JUDGING if name in names)
+    space.update((name, _guarded(name)) for name in _JUDGING_OPERATORS if name in names)
     space.update((name, _guarded(name, plain)) for name, plain in known.REFLECTED.items() if name in names)
     if "unhashable" in names:
         space["__hash__"] = None
@@ -198,7 +204,7 @@ def operators_of_instances(names: tuple[str, ...], copied: tuple[str, ...]) -> d
 
 
 def class_operators_of(names: tuple[str, ...]) -> dict[str, Any]:
-    """Operators of a proxy class's metaclass (`len(Color)`)."""
+    """Make the operators of a proxy class's metaclass (`len(Color)`)."""
     return {
         name: lambda cls, *operands, name=name: link_of_class(cls).request(name, cls, *operands)
         for name in (*known.PLAIN, "__contains__", "__or__")
@@ -222,7 +228,7 @@ def _copied_by(value: object) -> tuple[str, ...]:
 
 
 def _guarded(name: str, plain: str = "") -> Callable[..., Any]:
-    """An operator that the candidate decides only for objects made by the test; `plain` is reflected."""
+    """Make an operator that the candidate decides only for objects made by the test; `plain` is reflected."""
     operation = plain or name
 
     def asked(self: Any, other: object, *more: object) -> object:

@@ -1,7 +1,7 @@
 """Encode plain data to bytes and decode it by value: the only data that crosses between sandboxes.
 
 Exact types only (`type(x) is list`), so that no class, equality or hash of the sender's crosses. Anything
-else crosses as an extension, whose meaning the caller gives. Bytes never cause a lookup, an import or a call.
+else crosses as an extension, which the caller defines. Bytes never cause a lookup, an import or a call.
 Encoder and decoder are loops with the same caps.
 """
 
@@ -17,7 +17,7 @@ MAX_BYTES = (16 << 20) - 4096
 MAX_NODES = 1 << 20
 """About a second of work; bounds a graph of shared references that unfolds endlessly."""
 MAX_DEPTH = 200
-"""Below the interpreter's recursion limit, so that repr and == of a decoded value work."""
+"""Low enough that repr and == of a decoded value stay below the interpreter's recursion limit."""
 MAX_BITS = 1 << 18
 """79,000 digits: beyond that, arithmetic and printing are slow enough to be an attack."""
 
@@ -229,7 +229,7 @@ def _build(tag: int, items: list[Any], resolve: Callable[[Any], object] | None) 
 
 
 def refusal_of(keys: list[object]) -> str:
-    """Why a set or dict of these keys takes too long to build; empty if it doesn't."""
+    """Return why a set or dict of these keys takes too long to build; empty if it doesn't."""
     try:
         hashes = [hash(key) for key in keys]
     except TypeError:

@@ -1,4 +1,4 @@
-"""One request to the candidate and its answer: the containers lent to it, and what came back."""
+"""One request to the candidate and its answer, with the containers that were lent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.inner.bridge.writeback import mutable_containers, write_back
 
 
 class Exchange:
-    """State of a request under way."""
+    """State of a pending request."""
 
     def __init__(self, message: tuple[Any, ...], guard: Guard, *, is_entry: bool) -> None:
         """`is_entry`: it calls the function under test."""
@@ -33,7 +33,7 @@ class Exchange:
         self._returned: set[int] = set()
 
     def lent_container(self, number: object) -> Any:
-        """The lent container to which the answer refers; None if there is none of that number."""
+        """Return the lent container of a number in the answer; None if there is none."""
         if type(number) is not int or not 0 <= number < len(self.lent.containers):
             return None
         self._returned.add(number)

@@ -1,8 +1,8 @@
 """Objects of the checker that a candidate may use, with the permitted uses and their number.
 
 A callable may be called, an iterable iterated, any other object used by its public attributes and operators.
-Functions, modules and classes show no attributes, since those lead to the test. If uses by the case's own
-answer were recorded, no others are allowed.
+Attributes of functions, modules and classes are refused, since they lead to the test. If uses by the case's
+own answer were recorded, no others are allowed.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from enum import Enum
 from typing import Any
 
 from sandbox.inner.bridge.codec import CodecError, encode
-from sandbox.inner.bridge.lent import Known, Lent, places_of
+from sandbox.inner.bridge.lent import KnownPayloads, Lent, places_of
 from sandbox.inner.bridge.operators import (
     EQUALITY,
     OPERATORS,
     REFLECTED,
     fields_of,
-    found_in,
+    look_up,
     operators_of,
 )
 from sandbox.inner.bridge.proxies import number_of
@@ -55,7 +55,7 @@ class Exports:
     def __init__(self, record: Record, *, spares_mocks: bool = False) -> None:
         """`record`: a use is an argument, the class of an object in it, what is done, and an attribute.
 
-        `spares_mocks`: no mock is changed.
+        `spares_mocks`: refuse changes of mocks.
         """
         self.refused: set[str] = set()
         """Not empty if a use was refused."""
@@ -63,7 +63,7 @@ class Exports:
         """Name and value of the arguments of the current call."""
         self.shared: dict[type, str] = {}
         """Classes of the prompt, by which answers may tell and read objects, and their names there."""
-        self._lying: tuple[object, dict[int, str]] = (self.giving, {})
+        self._argument_places: tuple[object, dict[int, str]] = (self.giving, {})
         self._record = record
         self._spares_mocks = spares_mocks
         self._objects: list[Any] = []
@@ -75,21 +75,21 @@ class Exports:
         self._callbacks = 0
 
     def payload(self, value: Any) -> tuple[object, ...]:
-        """The payload that crosses instead of the object."""
+        """Return the payload that crosses instead of the object."""
         if isinstance(value, BaseException):
             kinds = type(value).__mro__
-            known = next(cls for cls in kinds if number_of(cls) is not None or to_parts(cls) is not None)
-            return ("error", self._number(value), known, value.args, type(value).__name__)
+            base = next(cls for cls in kinds if number_of(cls) is not None or to_parts(cls) is not None)
+            return ("error", self._number(value), base, value.args, type(value).__name__)
         name = getattr(value, "__name__", "") if isinstance(value, CLOSED) else ""
         name = name if type(name) is str else ""
-        told = value_in(value)
-        operators, content = (operators_of(type(value)), ()) if told is None else (told[1], told[:1])
-        mine = (self._number(value), name, operators, standard_base(type(value)), content)
+        parts = value_in(value)
+        operators, content = (operators_of(type(value)), ()) if parts is None else (parts[1], parts[:1])
+        fields = (self._number(value), name, operators, standard_base(type(value)), content)
         shared = self.shared.get(type(value))
         if shared is None:
-            return ("mine", *mine)
+            return ("mine", *fields)
         member = value.name if isinstance(value, Enum) else None
-        return ("shared", *mine, shared, tuple(value) if fields_of(type(value)) is not None else member)
+        return ("shared", *fields, shared, tuple(value) if fields_of(type(value)) is not None else member)
 
     def _number(self, value: object) -> int:
         number = self._numbers.get(id(value))
@@ -103,19 +103,19 @@ class Exports:
         return number
 
     def _argument_of(self, value: object) -> str:
-        if self._lying[0] is not self.giving:
-            self._lying = (self.giving, places_of(self.giving))
-        return self._lying[1].get(id(value), "*")
+        if self._argument_places[0] is not self.giving:
+            self._argument_places = (self.giving, places_of(self.giving))
+        return self._argument_places[1].get(id(value), "*")
 
     def original(self, number: object) -> object:
-        """The object of a number. Raises CodecError for an unknown one."""
+        """Return the object of a number. Raises CodecError for an unknown one."""
         if type(number) is not int or not 0 <= number < len(self._objects):
             raise CodecError("an object of ours that never crossed")
         return self._objects[number]
 
     def answer(
         self,
-        asked: list[Any],
+        request: list[Any],
         refer: Callable[[object], object],
         lent: Lent,
         thrown: list[BaseException],
@@ -126,22 +126,22 @@ class Exports:
         added to `thrown`.
         """
         outer = self._serving
-        operation = asked[0] if asked and type(asked[0]) is str else ""
-        given = Writeback((*asked[2:],))
-        known = Known(given.known("given"), lent)
+        operation = request[0] if request and type(request[0]) is str else ""
+        loan = Writeback((*request[2:],))
+        payloads = KnownPayloads(loan.known("given"), lent)
         try:
-            value = self._do(*asked)
-            self._serving = self._owners[asked[1]]
-            frame = encode(("answer", value, given.changes()), refer=refer, known=known)
-            use = ("set", asked[2]) if operation == "get" else ("change",)
-            lent.lend(value, own=known.given, owners=self._labels(asked[1], *use))
+            value = self._do(*request)
+            self._serving = self._owners[request[1]]
+            frame = encode(("answer", value, loan.changes()), refer=refer, known=payloads)
+            use = ("set", request[2]) if operation == "get" else ("change",)
+            lent.lend(value, own=payloads.given, owners=self._labels(request[1], *use))
             return frame
         except (CandidateGone, NotPlain):
             raise
         except BaseException as error:  # noqa: BLE001 - it propagates through the candidate, as in one process
             if operation == "call" or is_failure(error):
                 thrown.append(error)
-            return encode(("threw", error, given.changes()), refer=refer, known=known)
+            return encode(("threw", error, loan.changes()), refer=refer, known=payloads)
         finally:
             self._serving = outer
 
@@ -152,47 +152,47 @@ class Exports:
         self._callbacks += 1
         if self._callbacks > MAX_CALLBACKS:
             raise CandidateGone(f"the candidate made over {MAX_CALLBACKS:,} calls to the test's own objects")
-        if tuple(map(type, operands)) not in OPERANDS:  # unpacking would read an object of ours
+        if tuple(map(type, operands)) not in OPERANDS:  # unpacking another type could read an object of ours
             raise CodecError("no operands")
         if operation == "call" and self._is_permitted(operation, number):
             args, kwargs = operands
             return value(*args, **kwargs)
         if operation == "operator":
-            name, given = operands
+            name, others = operands
             if name == SIGNATURE and self._is_permitted("call", number):
                 return parameters_of(value)
-            is_copied = name in COPIES and found_in(type(value), name) is None
-            if is_copied or (name in operators_of(type(value)) and self._serves(name, number, given)):
-                return self._operate(value, name, number, given)
+            is_copied = name in COPIES and look_up(type(value), name) is None
+            if is_copied or (name in operators_of(type(value)) and self._serves(name, number, others)):
+                return self._operate(value, name, number, others)
             if name in TEXTS:
                 return object.__repr__(value)
             if name == "__hash__":
                 return object.__hash__(value)
-        told = f"{operands[0]!r}" if operation == "operator" else "a call"
-        raise TypeError(f"{told} isn't for answers, or a {type(value).__name__} doesn't have it")
+        use_text = f"{operands[0]!r}" if operation == "operator" else "a call"
+        raise TypeError(f"{use_text} isn't for answers, or a {type(value).__name__} doesn't have it")
 
-    def _operate(self, value: Any, name: str, number: object, given: tuple[Any, ...]) -> Any:
+    def _operate(self, value: Any, name: str, number: object, arguments: tuple[Any, ...]) -> Any:
         if name in REFLECTED:
-            return OPERATORS[REFLECTED[name]](*given, value)
+            return OPERATORS[REFLECTED[name]](*arguments, value)
         try:
-            return OPERATORS[name](value, *given)
+            return OPERATORS[name](value, *arguments)
         except (StopIteration, StopAsyncIteration):
             is_file = type(value).__module__ == FILES
             if USES.get(name) == "step" and not is_file and not self._is_permitted("drain", number):
-                why = "the end of a test's iterator isn't for answers: the case's own one doesn't reach it"
-                raise TypeError(why) from None
+                reason = "the end of a test's iterator isn't for answers: the case's own one doesn't reach it"
+                raise TypeError(reason) from None
             raise
 
     def _access(self, value: Any, operation: str, number: object, name: str, *new: object) -> Any:
-        if type(name) is not str:  # a message would show an object of ours
+        if type(name) is not str:  # the message shows the value, which could be an object of ours
             raise CodecError("no name of an attribute")
         if not (shows(value, name) or self._shows_state(value, name)):
             raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")
         is_method = is_protocol(type(value), name) and type(value).__module__ != FILES
         use = (PROTOCOLS[name],) if operation == "get" and is_method else (operation, name)
         if not self._is_permitted(use[0], number, *use[1:]):
-            told = f"{name!r} of a test's {type(value).__name__} isn't for answers to {operation}"
-            raise AttributeError(f"{told}: the case's own one doesn't")
+            message = f"{name!r} of a test's {type(value).__name__} isn't for answers to {operation}"
+            raise AttributeError(f"{message}: the case's own one doesn't")
         if name == "__dict__":
             return dict(vars(value))
         access: Callable[..., object] = getattr if operation == "get" else setattr
@@ -205,15 +205,15 @@ class Exports:
             return state is not None
         return type(value) in self.shared and name in state and not name.startswith("__")
 
-    def _serves(self, name: str, number: Any, given: tuple[Any, ...]) -> bool:
-        is_free = name in EQUALITY and all(one is None for one in given)
+    def _serves(self, name: str, number: Any, arguments: tuple[Any, ...]) -> bool:
+        is_free = name in EQUALITY and all(one is None for one in arguments)
         use = "read" if type(self._objects[number]).__module__ == FILES else USES.get(name, name)
-        if name == "__format__" and given != ("",):
+        if name == "__format__" and arguments != ("",):
             use = name
         return is_free or self._is_permitted(use, number)
 
     def _is_permitted(self, use: str, number: Any, name: str = "") -> bool:
-        """Whether an object may be used in this way; records the use."""
+        """Return whether an object may be used in this way; record the use."""
         value = self._objects[number]
         kind = type(value)
         is_mock = any(cls.__module__ in ("unittest.mock", "mock.mock") for cls in kind.__mro__)
@@ -226,7 +226,7 @@ class Exports:
         if (is_plain and not writes and use not in CHANGING) or is_known:
             return True
         labels = self._labels(number, use, name, by_line=writes)
-        if use == "enter" and hasattr(kind, "close"):  # who reads or writes a file may close it
+        if use == "enter" and hasattr(kind, "close"):  # whoever may read a file may close it
             labels |= self._labels(number, "read") | self._labels(number, "write")
         if self._record.permits(labels, also=(f"* iterator {use}",)):
             return True

@@ -21,7 +21,7 @@ _KNOWN = "@known"
 
 
 class Foreign:
-    """Stands for object `number` of the other side."""
+    """Stand-in for object `number` of the other side."""
 
     __slots__ = ("__ask", "__number", "__weakref__")
     __ask: Callable[..., Any]
@@ -33,7 +33,7 @@ class Foreign:
 
     @staticmethod
     def number_of(value: Foreign) -> int:
-        """The other side's number for it."""
+        """Return the other side's number of the object."""
         return value.__number
 
     def __copy__(self) -> object:
@@ -63,8 +63,14 @@ def foreign(
         base: standard class from which its class derives.
         content: the value, if it is a number or text: then it is one here, too, and no Foreign.
     """
-    own = [one for one in (*OPERATORS, *REFLECTED) if one in operators and one not in _OWN]
-    space: dict[str, object] = {one: _operator(ask, number, one) for one in own}
+    operator_names = [
+        name_of_operator
+        for name_of_operator in (*OPERATORS, *REFLECTED)
+        if name_of_operator in operators and name_of_operator not in _OWN
+    ]
+    space: dict[str, object] = {
+        name_of_operator: _operator(ask, number, name_of_operator) for name_of_operator in operator_names
+    }
     if content:
         (value,) = content
         space["__getattr__"] = lambda self, attribute: _read(ask, number, attribute)
@@ -83,33 +89,33 @@ def foreign(
 
 
 def own_instance(modules: Sequence[ModuleType]) -> Callable[..., object]:
-    """A function that makes an object of a class of the prompt, which these modules may have, too."""
+    """Return a function that makes an object of a class of the prompt, as defined in one of the modules."""
 
     def make(ask: Callable[..., Any], number: int, *more: Any) -> object:
-        *mine, known, content = more
-        cls: Any = next((vars(one)[known] for one in modules if known in vars(one)), None)
+        *reference, class_name, content = more
+        cls: Any = next((vars(module)[class_name] for module in modules if class_name in vars(module)), None)
         if not isinstance(cls, type) or issubclass(cls, BaseException):
-            return foreign(ask, number, *mine)
+            return foreign(ask, number, *reference)
         try:
             if content is None:
                 return _foreign_instance(ask, number, cls)
-            made: object = cls[content] if type(content) is str else cls._make(content)  # type: ignore[index, attr-defined]
+            instance: object = cls[content] if type(content) is str else cls._make(content)  # type: ignore[index, attr-defined]
         except Exception:  # noqa: BLE001 - the candidate has another class of this name
-            return foreign(ask, number, *mine)
-        return made
+            return foreign(ask, number, *reference)
+        return instance
 
     return make
 
 
-def _foreign_instance(ask: Callable[..., Any], number: int, known: type) -> object:
+def _foreign_instance(ask: Callable[..., Any], number: int, shared_class: type) -> object:
     """Make a Foreign that is an instance of a class which both sides know. Raises TypeError if none can be.
 
-    What the class has operators for is done here, all else is a request.
+    Operators that the class defines run here; anything else is a request.
     """
 
     def read(self: Any, name: str) -> object:
         if name == "__class__":
-            return known
+            return shared_class
         if name == "__dict__" or not name.startswith("_"):
             return ask("get", number, name)
         try:
@@ -119,16 +125,16 @@ def _foreign_instance(ask: Callable[..., Any], number: int, known: type) -> obje
                 raise
             return ask("get", number, name)
 
-    space: dict[str, object] = {"__slots__": (), "__getattribute__": read, _KNOWN: known}
-    made: object = type.__call__(type(known.__name__, (Foreign, known), space), ask, number)
-    return made
+    space: dict[str, object] = {"__slots__": (), "__getattribute__": read, _KNOWN: shared_class}
+    instance: object = type.__call__(type(shared_class.__name__, (Foreign, shared_class), space), ask, number)
+    return instance
 
 
 def type_of(value: object) -> type:
-    """The type of a value, as it is in one process with the test's objects."""
+    """Return the type that a value has in a process with the test's objects."""
     kind = type(value)
-    known: type = vars(kind).get(_KNOWN, kind) if issubclass(kind, Foreign) else kind
-    return known
+    shared_class: type = vars(kind).get(_KNOWN, kind) if issubclass(kind, Foreign) else kind
+    return shared_class
 
 
 def _call(ask: Callable[..., Any]) -> Callable[..., object]:

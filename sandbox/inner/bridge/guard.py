@@ -1,4 +1,4 @@
-"""Decide what may cross from the candidate to a test, and record what did.
+"""Decide what may cross from the candidate to a test, and record what crossed.
 
 A violation ends the candidate for good, even if the test catches the exception.
 """
@@ -91,7 +91,7 @@ class Guard:
             raise CandidateGone(f"its generators went on for more than {self._max_steps:,} steps")
 
     def shown(self, changes: Any, owners: list[frozenset[str]]) -> Any:
-        """The changes that the test sees; `owners`: the arguments or uses of each lent container."""
+        """Select the changes that the test sees; `owners`: the arguments or uses of each lent container."""
         if not changes:
             return ()
         if not self.write_back:
@@ -103,7 +103,7 @@ class Guard:
         return tuple(one for one in changes if self._may_change(owners_of.get(one[0], _UNKNOWN)))
 
     def _may_change(self, owners: frozenset[str]) -> bool:
-        """Whether the test sees a change, as those of the case's own answer; records it."""
+        """Return whether the test sees a change, as it does those of the case's own answer; record it."""
         if self.record.by_line and self._changeable is None:
             if not self.record.permits({f"change {owner}" for owner in owners}):
                 self.changed |= owners
@@ -116,13 +116,13 @@ class Guard:
         return bool(agreed)
 
     def shows_again(self) -> bool:
-        """Whether the test may see that a generator yields the same object again after a change."""
+        """Return whether a test may see that a generator yields the same object again after a change."""
         return self._may_change(_ITEM) and self.write_back
 
     def suppresses(self, error: BaseException | None) -> bool:
-        """Whether an error that the candidate suppresses ends at its block; the test's failure doesn't.
+        """Return whether the candidate's `with` block may suppress an error; never a failure of the test.
 
-        Raises CandidateGone where the case's own answer lets it through: raised again, a test may expect it.
+        Raises CandidateGone if the case's own answer doesn't suppress it, as the test may expect the error.
         """
         if not isinstance(error, Exception) or isinstance(error, AssertionError):
             return False
@@ -145,9 +145,9 @@ class Guard:
             )
 
     def _ends(self, error: BaseException, line: str) -> bool:
-        """Whether with the case's own answer an error of this line doesn't reach the test.
+        """Return whether an error of this line doesn't reach the test with the case's own answer.
 
-        Of the candidate's errors any may, of the test's own those of the same kinds.
+        If so, any error of the candidate may end here, and errors of the test of the recorded kinds.
         """
         if number_of(error) is not None:
             return self.record.permits({f"suppress {line}"})
@@ -155,23 +155,27 @@ class Guard:
         return self.record.permits({f"suppress {line} {type(error).__name__}"}, also=kinds)
 
     def may_compute(self, operator: str) -> bool:
-        """Whether the candidate's operator may compute with the test's own data at this line."""
+        """Return whether the candidate's operator may compute with the test's own data at this line."""
         return not self.record.by_line or self.record.permits({f"compute {self.record.line()} {operator}"})
 
     def bases_of_error(self, bases: list[type]) -> list[type]:
-        """The bases that the test sees of a class of exceptions: only those on one line of inheritance.
+        """Select the bases that the test sees of a class of exceptions: only one line of inheritance.
 
-        More where the case's own answer has a class of the same kinds, or where uses aren't recorded by
-        line. An exception of all kinds would be each one that a test names.
+        More if the case's own answer has a class of the same kinds, or if uses aren't recorded by line.
+        An exception of many kinds would match every exception that a test expects.
         """
-        known = {cls for base in bases for cls in base.__mro__ if number_of(cls) is None}
-        ends = {cls for cls in known if not any(one is not cls and issubclass(one, cls) for one in known)}
+        standard_kinds = {cls for base in bases for cls in base.__mro__ if number_of(cls) is None}
+        ends = {
+            cls
+            for cls in standard_kinds
+            if not any(one is not cls and issubclass(one, cls) for one in standard_kinds)
+        }
         inherited = (cls for base in bases for cls in base.__mro__ if cls in ends)
         hidden = ends - {*self._kinds_of_error(list(dict.fromkeys(inherited)))}
         return [base for base in bases if hidden.isdisjoint(base.__mro__)]
 
     def _kinds_of_error(self, kinds: list[type]) -> list[type]:
-        """All these kinds if they may be together, else the first one that the case's own answer raises."""
+        """Return all kinds if one class may have them, else the first that the case's own answer raises."""
         names = [f"raise {cls.__name__}" for cls in kinds]
         if len(kinds) < 2 or not self.record.by_line or self.record.permits({" ".join(sorted(names))}):
             return kinds
@@ -179,7 +183,7 @@ class Guard:
         return (raised or kinds)[:1]
 
     def ended(self, raised: BaseException) -> BaseException:
-        """The exception that the test sees for an end of iteration where there is none to end (PEP 479)."""
+        """Return what the test sees of StopIteration raised outside of an iteration (PEP 479)."""
         if not isinstance(raised, (StopIteration, StopAsyncIteration)):
             return raised
         name = "StopIteration" if isinstance(raised, StopIteration) else "StopAsyncIteration"
@@ -194,11 +198,11 @@ class Guard:
         self.kinds |= met.keys()
         if self._allowed is not None and (refused := met.keys() - self._allowed):
             self.refused.add("kinds")
-            found = show_kind(min(refused), met[min(refused)])
-            raise CandidateGone(f"{doing} gave {found} where plain data is expected")
+            description = show_kind(min(refused), met[min(refused)])
+            raise CandidateGone(f"{doing} gave {description} where plain data is expected")
 
     def note_return(self, call: bytes | None) -> None:
-        """Record that a call of the entry point with plain data returned."""
+        """Record that a call of the entry point with plain data returned a value."""
         if self._expected is None and call is not None and len(self.returning) < _MAX_CALLS:
             self.returning.add(_digest(call))
 

@@ -1,4 +1,4 @@
-"""Find out whether a test handles the errors of the statement that it runs."""
+"""Find out whether a test handles errors of the statement that is running."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from types import FrameType
 
 
 def has_handler() -> bool:
-    """Whether a test or prompt that runs now is inside of a `try` or `with`.
+    """Return whether the test or prompt is running a statement inside of a `try` or `with`.
 
-    True where the interpreter's code has no table of its handlers, as before Python 3.11.
+    True if code objects have no table of handlers, as before Python 3.11.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

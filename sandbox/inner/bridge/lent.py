@@ -1,4 +1,4 @@
-"""The checker's containers that the candidate has copies of, with arguments and with answers to it."""
+"""The checker's containers of which the candidate has copies, from arguments and from answers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Lent:
 
     def __init__(self, arguments: list[Any], owners: list[frozenset[str]]) -> None:
         self.containers, self.owners = arguments, owners
-        """Containers, and the arguments, or the uses of the test's objects, as which they may be changed."""
+        """Containers; for each, the arguments, or uses of the test's objects, that a change counts as."""
         self._before = len(arguments)
         self._answered = Writeback(())
-        """Those that came with answers."""
+        """Containers that were lent in answers."""
 
     def lend(self, value: object, *, own: Collection[int], owners: frozenset[str]) -> None:
         """Lend the containers of an answer."""
@@ -26,13 +26,13 @@ class Lent:
             self.owners += [owners] * more
 
     def place(self, number: int) -> int | None:
-        """Place of the container of this id(), if it came with an answer and didn't change since."""
+        """Return the place of the container of this id(), if an answer lent it and it is unchanged."""
         place = self._answered.place(number)
         return None if place is None else self._before + place
 
 
-class Known(Mapping[int, object]):
-    """Payloads by id() of containers that the other side has: those it gave, and those it was lent."""
+class KnownPayloads(Mapping[int, object]):
+    """Payloads by id() of containers that the other side has: its own, and those that were lent to it."""
 
     def __init__(self, given: Mapping[int, object], lent: Lent) -> None:
         self.given, self._lent = given, lent
@@ -53,17 +53,17 @@ class Known(Mapping[int, object]):
 
 
 def places_of(parts: Sequence[tuple[str, object]]) -> dict[int, str]:
-    """The name of the part that contains each object, by id()."""
-    found: dict[int, str] = {}
+    """Map the id() of each object to the name of the part that contains it."""
+    names: dict[int, str] = {}
     for name, part in parts:
         stack = [part]
         while stack:
             item: Any = stack.pop()
-            if id(item) in found:
+            if id(item) in names:
                 continue
-            found[id(item)] = name
+            names[id(item)] = name
             if type(item) in (list, tuple, set, frozenset):
                 stack.extend(item)
             elif type(item) is dict:
                 stack.extend((*item, *item.values()))
-    return found
+    return names

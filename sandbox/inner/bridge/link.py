@@ -51,13 +51,13 @@ class Link:
     def __init__(self, line: CandidateLine, guard: Guard | None = None, *, wall_s: float = 0.0) -> None:
         self.guard = guard or Guard()
         self.custom_equality = False
-        """An object with a custom `__eq__` was compared with plain data: it equals none."""
+        """Whether an object with a custom `__eq__` was compared with plain data, which it never equals."""
         self.ambiguous: set[str] = set()
-        """Modules of the candidate that aren't imported, since the checker has them, too."""
+        """Modules of the candidate that weren't imported, since the checker has them, too."""
         self.errors: dict[type, type] = {}
-        """Classes as which the candidate's standard exceptions cross, instead of themselves."""
+        """Classes that stand in for standard exceptions raised by the candidate."""
         self.gone: CandidateGone | None = None
-        """Why the candidate answers no more requests."""
+        """Why the candidate no longer answers requests."""
         self._entry: int | None = None
         """Number of the function under test, if any."""
         self._line = line
@@ -76,8 +76,8 @@ class Link:
             "object": self._object,
             "missing": lambda number, content: make_table(self, number, content),
             "class": self._classes.of,
-            "function": lambda number, *names: self._once(number, lambda: Function(self, number, *names)),
-            "module": lambda number, name: self._once(number, lambda: Module(self, number, str(name))),
+            "function": lambda number, *names: self._keep_one(number, lambda: Function(self, number, *names)),
+            "module": lambda number, name: self._keep_one(number, lambda: Module(self, number, str(name))),
             "generator": lambda number: self._stepwise(generator, number),
             "coroutine": lambda number: self._stepwise(coroutine, number),
             "error": lambda number, cls, args, text: make_error(self, number, cls, args, text),
@@ -93,11 +93,11 @@ class Link:
             self._calling = outer
 
     def request(self, operation: str, *operands: object) -> Any:
-        """Have the candidate's process perform one operation.
+        """Request one operation from the candidate's process.
 
         Raises:
             NotPlain: it compares the candidate's objects, and only data may decide.
-            CandidateGone: there is no answer, and there will be none.
+            CandidateGone: the candidate doesn't answer, now or later.
             CannotCross: an operand or the answer can't be copied.
             BaseException: raised by the candidate.
         """
@@ -234,28 +234,28 @@ class Link:
         return value
 
     def _object(self, number: int, cls: int, truth: object = None) -> object:
-        proxy = self._once(number, lambda: self._proxy(self._classes.of_instance(cls), number))
+        proxy = self._keep_one(number, lambda: self._proxy(self._classes.of_instance(cls), number))
         if self.guard.admits("object"):
             return proxy
         return withhold(self, proxy, truth, self._calling or self._doing)
 
     def refuse(self, gone: CandidateGone) -> None:
-        """End the candidate: a test looked at what isn't plain data."""
+        """End the candidate, as a test used something other than plain data."""
         self.guard.refused.add("kinds")
         self.gone = self.gone or gone
 
-    def _once(self, number: int, make: Callable[[], Any]) -> Any:
-        """The local stand-in of an object, the same as long as it is in use."""
-        made = self._alive.get(number)
-        if made is None:
-            made = self._alive[number] = make()
-        return made
+    def _keep_one(self, number: int, make: Callable[[], Any]) -> Any:
+        """Return the local stand-in of an object, the same one as long as it is referenced."""
+        stand_in = self._alive.get(number)
+        if stand_in is None:
+            stand_in = self._alive[number] = make()
+        return stand_in
 
     def _proxy(self, cls: type, number: int) -> object:
         # Not cls(…): that would make the candidate create a new object.
-        return self._once(number, lambda: type.__call__(cls, self, number))
+        return self._keep_one(number, lambda: type.__call__(cls, self, number))
 
     def _stepwise(self, make: Callable[..., Any], number: int) -> object:
-        made = self._once(number, lambda: make(self, Proxy(self, number)))
-        self._origins[made] = number
-        return made
+        stand_in = self._keep_one(number, lambda: make(self, Proxy(self, number)))
+        self._origins[stand_in] = number
+        return stand_in

@@ -42,25 +42,25 @@ def load_module(name: str, source: str) -> ModuleType:
 
 
 def _asking_for_types(source: str) -> str | ast.Module:
-    """The source; where it asks for the type of a value, with a call of `type_of` instead of `type`."""
+    """Replace calls of `type` with one argument by calls of `type_of` in a source."""
     if "type(" not in source:
         return source
     tree = ast.parse(source)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) == 1]
-    own = any(
+    is_redefined = any(
         (isinstance(node, ast.Name) and node.id == "type" and not isinstance(node.ctx, ast.Load))
         or (isinstance(node, ast.arg) and node.arg == "type")
         or getattr(node, "name", "") == "type"
         for node in ast.walk(tree)
     )
-    for call in calls if not own else ():
+    for call in calls if not is_redefined else ():
         if isinstance(call.func, ast.Name) and call.func.id == "type" and not call.keywords:
             call.func.id = _TYPE_OF
     return tree
 
 
 def truth_of(value: object) -> bool | None:
-    """Its truth; None if it has none."""
+    """Return the truth value of an object; None if it has none."""
     try:
         return bool(value)
     except Exception:  # noqa: BLE001 - then it has none
@@ -68,7 +68,7 @@ def truth_of(value: object) -> bool | None:
 
 
 def text_of(error: BaseException) -> str:
-    """Its text; empty if that can't be had."""
+    """Return the text of an exception; empty if its __str__ fails."""
     try:
         return str(error)
     except BaseException:  # noqa: BLE001 - the candidate's own __str__ failed
@@ -76,7 +76,7 @@ def text_of(error: BaseException) -> str:
 
 
 def last_frames(error: BaseException) -> tuple[tuple[str, int, str], ...]:
-    """File, line and function of the candidate's last frames, innermost last."""
+    """Return file, line and function of the candidate's last frames, innermost last."""
     frames = []
     trace = error.__traceback__
     while trace is not None:

@@ -1,8 +1,8 @@
 """Metadata of the candidate's functions, classes and modules, which crosses as plain data.
 
-A proxy has a docstring and annotations of its own, which say nothing of what it stands for. So a name of
-METADATA is the candidate's: text and numbers as they are; annotations, signatures and fields of dataclasses
-by their parts, of which the test's own typing, inspect and dataclasses are made.
+A proxy has a docstring and annotations of its own, so the names in METADATA are looked up in the candidate.
+Text and numbers cross unchanged; annotations, signatures and fields of dataclasses cross in parts, from which
+typing, inspect and dataclasses rebuild them in the test's process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MODULES = frozenset(
     {"abc", "collections", "collections.abc", "datetime", "decimal", "enum", "fractions", "io", "numbers"}
     | {"os", "pathlib", "re", "types", "typing", "uuid"}
 )
-"""Modules of the standard library whose classes are told by their names in annotations."""
+"""Modules of the standard library whose classes cross by name in annotations."""
 _FIELD_KINDS = ("_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR")
 _OPTIONS = ("init", "repr", "hash", "compare", "kw_only")
 
@@ -40,7 +40,7 @@ def attribute(link: Any, proxy: object, name: str) -> Any:
         return link.request("get", proxy, name)
     parts = link.request("metadata", proxy, name)
     try:
-        return _made(name, parts)
+        return _make_metadata(name, parts)
     except (CodecError, TypeError, ValueError, LookupError, AttributeError) as error:
         raise CandidateGone(f"the candidate's process sent what isn't {name}: {error}") from error
 
@@ -63,21 +63,21 @@ def metadata_of(value: Any, name: str) -> object:
         import inspect  # slow to import, and few tests need it
 
         signature = inspect.signature(value)
-        every = [
+        parameters = [
             (
-                *(one.name, int(one.kind), _optional(one.default, one.empty)),
-                () if one.annotation is one.empty else _hint_parts(one.annotation),
+                *(parameter.name, int(parameter.kind), _optional(parameter.default, parameter.empty)),
+                () if parameter.annotation is parameter.empty else _hint_parts(parameter.annotation),
             )
-            for one in signature.parameters.values()
+            for parameter in signature.parameters.values()
         ]
-        returned = signature.return_annotation
-        return (tuple(every), () if returned is signature.empty else _hint_parts(returned))
+        return_hint = signature.return_annotation
+        return (tuple(parameters), () if return_hint is signature.empty else _hint_parts(return_hint))
     if name == "__dataclass_fields__":
-        return tuple(_field_parts(one) for one in getattr(value, name).values())
+        return tuple(_field_parts(parameter) for parameter in getattr(value, name).values())
     return getattr(value, name)
 
 
-def _made(name: str, parts: Any) -> Any:
+def _make_metadata(name: str, parts: Any) -> Any:
     """Make metadata of its parts, in the checker's process."""
     make = _MAKE.get(name)
     return parts if make is None else make(parts)
@@ -90,17 +90,19 @@ def _annotations(parts: Any) -> dict[str, object]:
 def _signature(parts: Any) -> object:
     import inspect
 
-    every, returned = parts
-    made = [
+    all_parts, return_hint = parts
+    parameters = [
         inspect.Parameter(
             name,
             inspect._ParameterKind(kind),
             default=default[0] if default else inspect.Parameter.empty,
             annotation=_hint(hint) if hint else inspect.Parameter.empty,
         )
-        for name, kind, default, hint in every
+        for name, kind, default, hint in all_parts
     ]
-    return inspect.Signature(made, return_annotation=_hint(returned) if returned else inspect.Signature.empty)
+    return inspect.Signature(
+        parameters, return_annotation=_hint(return_hint) if return_hint else inspect.Signature.empty
+    )
 
 
 def _fields(parts: Any) -> dict[str, object]:
@@ -139,9 +141,10 @@ def _hint_parts(hint: Any) -> tuple[object, ...]:
 def _arguments(hint: Any) -> tuple[object, ...]:
     import typing
 
-    given = typing.get_args(hint)
+    arguments = typing.get_args(hint)
     return tuple(
-        ("list", tuple(map(_hint_parts, one))) if isinstance(one, list) else _hint_parts(one) for one in given
+        ("list", tuple(map(_hint_parts, argument))) if isinstance(argument, list) else _hint_parts(argument)
+        for argument in arguments
     )
 
 
@@ -169,8 +172,8 @@ def _hint(parts: Any) -> Any:
 
 def _named(module: str, name: str) -> object:
     """The class that a module of the standard library has by a name without dots; None if it has none."""
-    found: object = getattr(importlib.import_module(module), name, None)
-    return found if isinstance(found, type) else None
+    value: object = getattr(importlib.import_module(module), name, None)
+    return value if isinstance(value, type) else None
 
 
 def _field_parts(field: Any) -> tuple[object, ...]:
@@ -186,14 +189,14 @@ def _field(parts: Any) -> Any:
     import dataclasses
 
     name, kind, hint, default, factory, options, metadata = parts
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         key: value for key, value in options.items() if type(value) in (bool, type(None))
     }
     if default:
-        given["default"] = default[0]
+        arguments["default"] = default[0]
     if factory:
-        given["default_factory"] = factory[0]
-    field: Any = dataclasses.field(**given, metadata=metadata or None)
+        arguments["default_factory"] = factory[0]
+    field: Any = dataclasses.field(**arguments, metadata=metadata or None)
     field.name, field.type = name, _hint(hint)
     field._field_type = getattr(dataclasses, kind if kind in _FIELD_KINDS else "_FIELD")
     return field

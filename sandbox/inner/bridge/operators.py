@@ -53,18 +53,18 @@ REFLECTED = {f"__r{name[2:]}": name for name in BINARY}
 
 def operators_of(kind: type) -> tuple[str, ...]:
     """Operators and reflected operators that a class has beyond object's; "unhashable" for no hash."""
-    found = []
+    names = []
     spaces = [vars(cls) for cls in kind.__mro__ if cls not in (object, type)]
     for name in (*OPERATORS, *REFLECTED, "__await__"):
         first = next((space[name] for space in spaces if name in space), None)
         if first is not None:
-            found.append(name)
+            names.append(name)
     if next((space["__hash__"] for space in spaces if "__hash__" in space), object) is None:
-        found.append("unhashable")
-    return tuple(found)
+        names.append("unhashable")
+    return tuple(names)
 
 
-def found_in(kind: type, name: str) -> object:
+def look_up(kind: type, name: str) -> object:
     """Look up a name in a class, bypassing its metaclass."""
     return next((vars(cls)[name] for cls in kind.__mro__ if name in vars(cls)), None)
 

@@ -1,4 +1,4 @@
-"""What the names of a package's modules stand for in its tests: the same as with the case's own patch.
+"""Check the names of a package's modules against those that the case's own patch defines.
 
 A name that is a class of the package's own could become `AssertionError` or `object`, and then a test's
 `except` and `isinstance` hold for other things than the package's. `from package import *` could hide what a
@@ -17,7 +17,7 @@ _MANY = (list, tuple, set, frozenset)
 
 
 def starred(link: Any, module: Any, names: Any) -> Any:
-    """The names that `from module import *` gives: none that it didn't give with the case's own patch."""
+    """Select the names for `from module import *`: those that it imports with the case's own patch."""
     record = link.guard.record
     if not record.by_line or type(names) not in (list, tuple):
         return names
@@ -25,7 +25,7 @@ def starred(link: Any, module: Any, names: Any) -> Any:
 
 
 def checked(link: Any, module: Any, name: str, value: Any) -> Any:
-    """What a test gets for a name of a module; recorded are its own classes, and plain data."""
+    """Return the value of a module's name for a test; record the package's classes, and plain data."""
     record, place = link.guard.record, f"{module.__name__}.{name}"
     if not record.by_line:
         return value
@@ -50,10 +50,10 @@ def _stand_in(link: Any, place: str, standard: type) -> type:
     """
     space = {"__module__": place.rpartition(".")[0], "__doc__": standard.__doc__}
     if issubclass(standard, BaseException):
-        made = link.errors.get(standard)
-        if made is None:
-            made = link.errors[standard] = type(standard.__name__, (standard,), space)
-        return made  # type: ignore[no-any-return]
+        stand_in = link.errors.get(standard)
+        if stand_in is None:
+            stand_in = link.errors[standard] = type(standard.__name__, (standard,), space)
+        return stand_in  # type: ignore[no-any-return]
     return _Standard(standard.__name__, (), {**space, "_standard": standard, "_place": place})
 
 
@@ -80,12 +80,12 @@ def _text(value: Any) -> str | None:
     if kind in _ATOMS:
         return repr(value)
     if kind is dict:
-        parts = [_text(one) for pair in value.items() for one in pair]
+        parts = [_text(part) for pair in value.items() for part in pair]
     elif kind in _MANY:
         parts = [*map(_text, value)]
     else:
         return None
-    if any(one is None for one in parts):
+    if any(part is None for part in parts):
         return None
-    found = [str(one) for one in parts]
-    return f"{kind.__name__}({', '.join(sorted(found) if kind in (set, frozenset) else found)})"
+    texts = [str(part) for part in parts]
+    return f"{kind.__name__}({', '.join(sorted(texts) if kind in (set, frozenset) else texts)})"

@@ -23,7 +23,7 @@ from sandbox.inner.bridge.operators import (
     ORDER,
     REFLECTED,
     fields_of,
-    found_in,
+    look_up,
     operators_of,
 )
 from sandbox.inner.bridge.standard import taker, to_parts
@@ -57,7 +57,7 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...]]] = {
 """Parts of standard types that `standard` passes by reference."""
 _KEEPERS = (UserList, UserDict, UserString, ChainMap, MappingProxyType)
 _STANDARD = ("builtins", "itertools")
-"""Modules whose iterators only give items: `map`, `zip`, `islice`, …"""
+"""Modules whose iterators only yield items: `map`, `zip`, `islice`, …"""
 _OF_ITEMS = {"__iter__", "__next__", "__len__", "__contains__", "__reversed__"}
 
 
@@ -113,7 +113,7 @@ def computes_missing(value: Any) -> bool:
     if kind is defaultdict:
         factory = value.default_factory  # of the other side, in an argument, it crosses as such
         return not (factory is None or isinstance(factory, Foreign) or to_parts(factory))
-    own = found_in(kind, "__missing__") if issubclass(kind, dict) else None
+    own = look_up(kind, "__missing__") if issubclass(kind, dict) else None
     is_standard = own in (None, vars(defaultdict)["__missing__"], vars(Counter)["__missing__"])
     return not is_standard and taker(kind) is None and _inherits_reading_from(kind, dict)
 
@@ -139,7 +139,7 @@ def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
 
 
 def _is_iterable(kind: type) -> bool:
-    """Whether objects of a class only give items."""
+    """Return whether objects of a class can only be iterated."""
     own = _own(kind)
     return "__iter__" in own and own <= _OF_ITEMS
 
@@ -149,7 +149,7 @@ def _own(kind: type) -> set[str]:
 
 
 def _inherits_reading_from(kind: type, base: type) -> bool:
-    pairs = ((found_in(kind, name), found_in(base, name)) for name in _READ)
+    pairs = ((look_up(kind, name), look_up(base, name)) for name in _READ)
     return all(ours is its for ours, its in pairs if its is not None)
 
 
@@ -204,7 +204,7 @@ def copied_of(kind: type) -> tuple[str, ...]:
     base = base_of(kind) or _keeper_of(kind)
     if base is None:
         return ()
-    same = [name for name in _ALL if found_in(kind, name) is found_in(base, name) is not None]
+    same = [name for name in _ALL if look_up(kind, name) is look_up(base, name) is not None]
     return tuple(same) if {"__eq__", "__ne__"} <= set(same) else ()
 
 

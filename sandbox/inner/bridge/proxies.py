@@ -1,11 +1,11 @@
 """Proxies in a test for the candidate's modules, functions and objects (classes: `class_proxies`).
 
-A proxy forwards what is done with it. But the candidate never judges the test's own data: its objects don't
+A proxy forwards its uses. But the candidate never decides about the test's own data: its objects don't
 equal plain data, aren't ordered against it and do no arithmetic with it, except if the test itself created
 the object by calling its class (then its operators are under test), or the operator is inherited from a
 builtin type (then it is applied here, to a copy).
 
-A proxy's link (`link.Link`) asks the candidate's process.
+A proxy's link (`link.Link`) sends requests to the candidate's process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sandbox.inner.bridge.package_names import checked, starred
 
 
 class Proxy:
-    """Stands for one object of the candidate."""
+    """Stand-in for one object of the candidate."""
 
     __slots__ = ("__built", "__link", "__number", "__weakref__")
     __own_equality__ = False
@@ -58,7 +58,7 @@ class Proxy:
         return self.__link.request("__ne__", self, other) or self.__equals_all()
 
     def __equals_plain(self, other: object) -> bool:
-        """Whether it equals a test's data: by a copy, or by its own `__eq__` if that tells values apart.
+        """Return whether it equals a test's data: by a copy, or by its own `__eq__` if that discriminates.
 
         Only an object of a class that the test knows by name is asked, as that may be under test.
         """
@@ -79,7 +79,7 @@ class Proxy:
         return False
 
     def __equals_all(self) -> bool:
-        """Whether it says to be equal to what it can't know, where its own equality is asked for once."""
+        """Return whether its `__eq__` holds for random values, where one comparison has to do."""
         return self.__link.guard.probes and equals_all(lambda one: self.__link.request("__eq__", self, one))
 
     def __deepcopy__(self, memo: object) -> object:
@@ -87,12 +87,12 @@ class Proxy:
 
 
 def asked(name: str) -> Any:
-    """An operator that the candidate's process answers."""
+    """Make an operator that is a request to the candidate's process."""
     return lambda self, *operands: link_of(self).request(name, self, *operands)
 
 
 def metadata(name: str) -> Any:
-    """A name of the candidate's object that stands before the proxy's own."""
+    """Make a property that reads a name of the candidate's object instead of the proxy's own."""
     return property(lambda self: attribute(link_of(self), self, name))
 
 
@@ -205,7 +205,7 @@ def is_built(proxy: Any) -> bool:
 
 
 def noted(value: Any, name: str) -> Any:
-    """Record under which name a value was found: objects of a class named like a function aren't operands."""
+    """Record the name of a value: objects of a class that is named like a function aren't operands."""
     if isinstance(value, type) and number_of(value) is not None:
         is_class = name.lstrip("_")[:1].isupper()
         type.__setattr__(value, "__is_class__", is_class and _space(value).get("__is_class__", True))

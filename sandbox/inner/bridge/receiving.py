@@ -1,4 +1,4 @@
-"""Containers that the receiver makes of the candidate's own classes; what they equal is the receiver's."""
+"""Containers that stand for objects of the candidate's own classes; the receiver compares them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Items(MutableSequence):  # type: ignore[type-arg]
         self.items, self.has_equality = items, has_equality
 
     def __getitem__(self, place: Any) -> Any:
-        found = self.items[place]
-        return Items(found, self.has_equality) if type(place) is slice else found
+        item_or_items = self.items[place]
+        return Items(item_or_items, self.has_equality) if type(place) is slice else item_or_items
 
     def __setitem__(self, place: Any, item: Any) -> None:
         self.items[place] = item
@@ -63,9 +63,9 @@ def make_table(link: Any, number: int, content: object) -> Table:
     """Make the dict that is object `number` of the candidate. Raises CodecError for invalid content."""
     if type(content) is not dict:
         raise CodecError("no content of a dict")
-    made = Table(content)
-    made.number, made.ask = number, lambda key: link.request("missing", number, key)
-    return made
+    table = Table(content)
+    table.number, table.ask = number, lambda key: link.request("missing", number, key)
+    return table
 
 
 def value_of(table: Any, key: object) -> tuple[object, ...]:

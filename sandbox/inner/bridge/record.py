@@ -1,4 +1,4 @@
-"""What a case's own answer did with its tests' values: recorded once, and then all that other answers may do.
+"""Uses of a test's values by the case's own answer: recorded once, they are the uses that others may make.
 
 Most uses are recorded by the line of the test at which they happen: a test is the same text for each answer.
 """
@@ -29,7 +29,7 @@ class Record:
     def __init__(self, allowed: Collection[str] | None, *, by_line: bool) -> None:
         self.uses: set[str] = set()
         self.by_line = by_line
-        """Whether uses that only a line tells apart are recorded; if not, they are free."""
+        """Whether uses are recorded by line; if not, those that need it are always allowed."""
         self._allowed = None if allowed is None else frozenset(allowed)
         self._beginnings = {one.rpartition(" ")[0] for one in self._allowed or ()}
         self._here = os.getcwd() + os.sep
@@ -68,12 +68,12 @@ class Record:
 
     def raising_line(self, trace: TracebackType | None) -> str:
         """The test's line at which an error was raised or passed on, innermost; empty if there is none."""
-        found = ""
+        line = ""
         while trace is not None:
             if self._is_of_tests(trace.tb_frame.f_code.co_filename):
-                found = self._named(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+                line = self._named(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
             trace = trace.tb_next
-        return found
+        return line
 
     def _is_of_tests(self, filename: str) -> bool:
         return filename.startswith(self._here) or not filename.startswith(("/", "<")) or filename in _SOURCES

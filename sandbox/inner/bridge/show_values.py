@@ -157,7 +157,7 @@ def standard_error(module: str, name: str) -> type | None:
     if module not in _STANDARD_ERRORS:
         return None
     try:
-        found: object = getattr(importlib.import_module(module), name, None)
+        value: object = getattr(importlib.import_module(module), name, None)
     except ImportError:
         return None
-    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+    return value if isinstance(value, type) and issubclass(value, BaseException) else None

@@ -29,8 +29,8 @@ def to_parts(value: Any) -> tuple[object, ...] | None:
     if kind is type:
         name = _BUILTIN_NAMES.get(value)
         return None if name is None else ("builtin", name)
-    for single, known in _SINGLES.items():
-        if value is known:
+    for single, constant in _SINGLES.items():
+        if value is constant:
             return ("single", single)
     take = taker(kind)
     parts = None if take is None else take(value)
@@ -46,7 +46,7 @@ def parts_of(value: object) -> tuple[object, ...]:
 
 
 def taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
-    """The function that takes values of a standard type apart; None for any other type."""
+    """Return the function that takes values of a standard type apart; None for any other type."""
     if kind in _TAKE:
         return _TAKE[kind]
     take = _TAKE_LOADED.get((kind.__module__, kind.__name__))
@@ -118,8 +118,8 @@ def _with_zone(value: Any) -> tuple[object, ...] | None:
 
 
 def _zoned(kind: str, text: str, fold: object, zone: object) -> object:
-    made = _imported("datetime", kind).fromisoformat(_exact(text, str))
-    return made.replace(fold=fold, tzinfo=zone)
+    moment = _imported("datetime", kind).fromisoformat(_exact(text, str))
+    return moment.replace(fold=fold, tzinfo=zone)
 
 
 def _path(name: str, text: str) -> object:

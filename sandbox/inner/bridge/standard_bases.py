@@ -1,4 +1,4 @@
-"""What an answer knows of a test's object without asking: its standard class, and its value if it has one.
+"""The standard class and value of a test's object, which cross with its reference.
 
 A class of the test may derive from a builtin or standard one. In one process `isinstance` and `match` tell;
 apart, what stands for its object is an instance of the same standard class.
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, MutableMapping, MutableSequence
 from typing import Any
 
-from sandbox.inner.bridge.operators import EQUALITY, ORDER, found_in, operators_of
+from sandbox.inner.bridge.operators import EQUALITY, ORDER, look_up, operators_of
 
 SIGNATURE = "__signature__"
 """Stands among operators for the parameters of a function."""
@@ -39,17 +39,17 @@ def standard_base(kind: type) -> Base:
 
 
 def value_in(value: Any) -> tuple[object, tuple[str, ...]] | None:
-    """The number or text that an object is, if its class compares as that one, and operators of its own."""
+    """Return the number or text of an object whose class compares as that, and the operators it overrides."""
     kind = type(value)
     base: Any = next((one for one in kind.__mro__[1:] if one in VALUES), None)
-    if base is None or any(found_in(kind, name) is not found_in(base, name) for name in _TOLD):
+    if base is None or any(look_up(kind, name) is not look_up(base, name) for name in _TOLD):
         return None
-    own = (name for name in operators_of(kind) if found_in(kind, name) is not found_in(base, name))
+    own = (name for name in operators_of(kind) if look_up(kind, name) is not look_up(base, name))
     return VALUES[base](value), tuple(own)
 
 
 def parameters_of(function: Any) -> tuple[tuple[str, int, bool], ...]:
-    """Name, kind and whether there is a default, of each parameter. Raises what `inspect.signature` does."""
+    """Return name, kind and whether there is a default, for each parameter; errors of `inspect.signature`."""
     import inspect  # slow to import, and few answers need it
 
     every = inspect.signature(function).parameters.values()
@@ -61,11 +61,11 @@ def signature(parameters: Any) -> object:
     import inspect
 
     none = inspect.Parameter.empty
-    made = [
+    new_parameters = [
         inspect.Parameter(name, inspect._ParameterKind(kind), default=... if optional else none)
         for name, kind, optional in parameters
     ]
-    return inspect.Signature(made)
+    return inspect.Signature(new_parameters)
 
 
 def class_like(base: Base, parent: type, space: dict[str, Any]) -> Any:
@@ -73,9 +73,9 @@ def class_like(base: Base, parent: type, space: dict[str, Any]) -> Any:
     module, name = base
     if not module:
         return type(parent.__name__, (parent,), space)
-    known: Any = getattr(importlib.import_module(module), name)
-    made = type(parent.__name__, (parent,), {**space, "__class__": property(lambda self: known)})
-    register = getattr(_REGISTERED.get(known, known), "register", None)
+    standard_class: Any = getattr(importlib.import_module(module), name)
+    cls = type(parent.__name__, (parent,), {**space, "__class__": property(lambda self: standard_class)})
+    register = getattr(_REGISTERED.get(standard_class, standard_class), "register", None)
     if register is not None:
-        register(made)  # for `match`, which looks at the class itself
-    return made
+        register(cls)  # for `match`, which looks at the class itself
+    return cls

@@ -1,4 +1,4 @@
-"""Uses of the checker's objects by a candidate: which are free, and which count as the same."""
+"""Uses of the checker's objects by a candidate: which are always allowed, and which count as the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sandbox.inner.bridge.operators import EQUALITY, IN_PLACE, ORDER, REFLECTED
 CLOSED = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType, type)
 STEPWISE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 STEPS = ("send", "throw", "close", "asend", "athrow", "aclose")
-"""The only attributes these show: others lead to a frame."""
+"""The only permitted attributes of STEPWISE objects: others lead to a frame."""
 PLAIN = ("builtins", "itertools", "_io", "re", "collections.abc")
 """Modules whose objects only hold data or give items: iterators, files, matches, views."""
 FILES = "_io"

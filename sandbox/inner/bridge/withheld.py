@@ -16,7 +16,7 @@ _OWN = ("__eq__", "__ne__", "__hash__", "__bool__", "__repr__", "__copy__", "__d
 
 
 class Withheld:
-    """Stands for an object; it is equal to itself alone."""
+    """Stand-in for an object; it is equal only to itself."""
 
     __slots__ = ("_attributes", "_doing", "_proxy", "_refuse", "_truth")
     _proxy: Any
@@ -55,11 +55,13 @@ for _name in {*OPERATORS, *REFLECTED, "__await__"} - {*_OWN}:
 
 def withhold(link: Any, proxy: Any, truth: object, doing: str) -> Withheld:
     """Withhold an object; a test that may receive records may read its attributes, if they are data."""
-    made = Withheld()
-    made._proxy, made._truth, made._doing = proxy, truth, doing
-    made._refuse = link.refuse
-    made._attributes = (lambda name: attribute(link, proxy, name)) if link.guard.admits("record") else None
-    return made
+    stand_in = Withheld()
+    stand_in._proxy, stand_in._truth, stand_in._doing = proxy, truth, doing
+    stand_in._refuse = link.refuse
+    stand_in._attributes = (
+        (lambda name: attribute(link, proxy, name)) if link.guard.admits("record") else None
+    )
+    return stand_in
 
 
 def withheld(value: object) -> object:
@@ -69,7 +71,7 @@ def withheld(value: object) -> object:
 
 def refuse(value: Withheld) -> object:
     """End the candidate. Raises CandidateGone."""
-    found = show_kind("object", value._proxy)
-    gone = CandidateGone(f"{value._doing} gave {found} where plain data is expected")
-    value._refuse(gone)
-    raise gone
+    description = show_kind("object", value._proxy)
+    failure = CandidateGone(f"{value._doing} gave {description} where plain data is expected")
+    value._refuse(failure)
+    raise failure

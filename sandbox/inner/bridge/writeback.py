@@ -29,24 +29,24 @@ _last: dict[int, object] = {}
 
 def mutable_containers(value: object) -> list[Any]:
     """Mutable containers in `value`, in encoding order; `value` has no cycles."""
-    found: list[Any] = []
+    containers: list[Any] = []
     stack = [value]
     while stack:
         item: Any = stack.pop()
         kind = type(item)
         if kind in MUTABLE or (kind is memoryview and not item.readonly):
-            found.append(item)
+            containers.append(item)
         if kind in _ORDERED:
             stack.extend(reversed(item))
         elif kind in _TABLES:
             stack.extend(reversed(list(item.values())))
         elif kind is slice:
             stack.extend((item.step, item.stop, item.start))
-    return found
+    return containers
 
 
 class Writeback:
-    """Containers lent to the other side, and their contents before."""
+    """Containers lent to the other side, and their previous contents."""
 
     def __init__(self, arguments: object) -> None:
         self.containers = mutable_containers(arguments)
@@ -56,14 +56,18 @@ class Writeback:
 
     def lend(self, value: object, *, own: Collection[int] = ()) -> int:
         """Lend further containers, but for those of these id(); return their number."""
-        found = {id(item): item for item in mutable_containers(value)}
-        more = [item for one, item in found.items() if one not in own and one not in self._places]
-        more = more[: self._room]
-        self._room -= len(more)
-        self._places.update((id(item), len(self.containers) + i) for i, item in enumerate(more))
-        self.containers += more
-        self._before += map(_copied, more)
-        return len(more)
+        container_by_id = {id(item): item for item in mutable_containers(value)}
+        added = [
+            item
+            for identity, item in container_by_id.items()
+            if identity not in own and identity not in self._places
+        ]
+        added = added[: self._room]
+        self._room -= len(added)
+        self._places.update((id(item), len(self.containers) + i) for i, item in enumerate(added))
+        self.containers += added
+        self._before += map(_copied, added)
+        return len(added)
 
     def place(self, number: int) -> int | None:
         """Place of the container of this id(), if it is as it was lent."""
@@ -73,7 +77,7 @@ class Writeback:
         return place
 
     def known(self, word: str = "lent") -> dict[int, object]:
-        """Payloads that stand for the lent containers, by id()."""
+        """Return the payloads that stand for the lent containers, by id()."""
         return {one: (word, place) for one, place in self._places.items()}
 
     def changes(self) -> tuple[tuple[int, object], ...]:
