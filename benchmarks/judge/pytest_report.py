@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from coder.base.text.sanitize import printable
 from sandbox import Result
 
+Message = list[object]
+"""Words of a line of a report, without the key of its job."""
 _PHASES = ("setup", "call", "teardown")
 AROUND_S = 0.002
 """Seconds that pytest adds to each test."""
@@ -84,9 +86,12 @@ class PytestStream:
         self.output += piece
         end = self.output.rfind(b"\n") + 1
         lines, self._read = self.output[self._read : end].splitlines(), max(end, self._read)
-        for key, decides in self._jobs.items() if not self.decided.is_set() else ():
-            for line in lines:
-                match _words(bytes(line), key):
+        if self.decided.is_set() or not self._jobs:
+            return
+        messages = messages_by_key(lines)
+        for key, decides in self._jobs.items():
+            for message in messages.get(key, ()):
+                match message:
                     case ["failed", str(node), str(text), bool(asserted)] if decides(node):
                         self.key, self.failures, self._asserted = key, {node: _innermost(text)}, asserted
                         self.decided.set()
@@ -94,19 +99,33 @@ class PytestStream:
 
     def run_of(self, key: str) -> TestRun:
         """Return the report of a job whose run was ended by a failure."""
-        tripped = _alarms(bytes(self.output), key)
+        tripped = _alarms(messages_by_key(self.output.splitlines()).get(key, []))
         if key != self.key:
             return TestRun(tripped=tripped)
         return TestRun(failures=self.failures, asserted=self._asserted, tripped=tripped)
 
 
-def read_report(result: Result, content: bytes, key: str, output: bytes) -> TestRun:
+def messages_by_key(lines: Iterable[bytes | bytearray]) -> dict[str, list[Message]]:
+    """Return the messages among lines by the key of their job; each is read once, however many jobs ran."""
+    by_key: dict[str, list[Message]] = {}
+    for line in lines:
+        try:
+            words = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        match words:
+            case [str(key), *message]:
+                by_key.setdefault(key, []).append(message)
+    return by_key
+
+
+def read_report(result: Result, reported: Sequence[Message], streamed: Sequence[Message]) -> TestRun:
     """Return the report on one job, from the file of its run and from the output during the run."""
     report = TestRun(result=result)
     phases: dict[str, dict[str, str]] = {}
     done = False
-    for line in content.splitlines():
-        match _words(line, key):
+    for message in reported:
+        match message:
             case ["test", str(node), str(phase), str(outcome), str(text), int() | float() as seconds]:
                 if phases.setdefault(node, {}).get(phase) != "failed":  # a failed subtest has set it
                     phases[node][phase] = outcome
@@ -124,9 +143,9 @@ def read_report(result: Result, content: bytes, key: str, output: bytes) -> Test
             case ["ended", str(ending)]:
                 report.timed_out = report.timed_out or ending in ("wall", "cpu")
                 report.died = report.died or ending == "died"
-    report.done = done and ["watched"] in [_words(line, key) for line in output.splitlines()]
+    report.done = done and ["watched"] in streamed
     report.timed_out = report.timed_out or (result.killed_by in ("wall", "cpu") and not report.done)
-    report.tripped = _alarms(output, key)
+    report.tripped = _alarms(streamed)
     all_passed = dict.fromkeys(_PHASES, "passed")
     report.passed = {node for node, outcomes in phases.items() if outcomes == all_passed}
     report.skipped = {node for node, outcomes in phases.items() if outcomes.get("setup") == "skipped"}
@@ -136,22 +155,15 @@ def read_report(result: Result, content: bytes, key: str, output: bytes) -> Test
     return report
 
 
-def _alarms(output: bytes, key: str) -> frozenset[str]:
+def _alarms(streamed: Iterable[Message]) -> frozenset[str]:
     """Return the causes of alarms in a job, each with its place."""
-    words = (_words(line, key) for line in output.splitlines())
     return frozenset(
-        printable(f"{word[1]} ({word[2]})") for word in words if word[:1] == ["tripped"] and len(word) == 3
+        printable(f"{message[1]} ({message[2]})")
+        for message in streamed
+        if message[:1] == ["tripped"] and len(message) == 3
     )
 
 
 def _innermost(text: str) -> str:
     _, frame, last_lines = text.rpartition("\n  File ")
     return f"{frame.strip()} {last_lines}" if frame else text
-
-
-def _words(line: bytes, key: str) -> list[object]:
-    try:
-        words = json.loads(line)
-    except (ValueError, RecursionError):
-        return []
-    return words[1:] if isinstance(words, list) and words[:1] == [key] else []

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 from benchmarks.judge.candidate_tree import case_tests
 from benchmarks.judge.mode import Tool
-from benchmarks.judge.pytest_report import PytestStream, TestRun, read_report
+from benchmarks.judge.pytest_report import PytestStream, TestRun, messages_by_key, read_report
 from benchmarks.suite import RepositoryCase
 from sandbox import Command, Limits, Sandbox
 from sandbox.verdicts.trial import alarm_source
@@ -152,7 +152,8 @@ async def _run(
     content = next(
         (artifact.content for artifact in result.artifacts if artifact.path == f"{name}.jsonl"), b""
     )
-    return [read_report(result, content, key, bytes(stream.output)) for key in keys]
+    reported, streamed = messages_by_key(content.splitlines()), messages_by_key(stream.output.splitlines())
+    return [read_report(result, reported.get(key, []), streamed.get(key, [])) for key in keys]
 
 
 def _job_request(job: Job, key: str, wall_s: float) -> dict[str, object]:
