@@ -41,15 +41,16 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
     pinned, seconds = await _find_nodes(sandbox, case, gold)
     if pinned.how == "broken":
         return pinned
-    # Each search keeps one processor busy. If the first isolated tests pass, twins are seldom needed.
-    search = asyncio.create_task(add_twins(sandbox, case, gold, pinned, seconds))
+    # Each search keeps one processor busy. While isolated tests pass, twins are seldom needed: they wait.
+    may_run = asyncio.Event()
+    may_run.set()
+    search = asyncio.create_task(add_twins(sandbox, case, gold, pinned, seconds, may_run))
     try:
-        apart_mode = await _find_isolated_mode(opened, case, gold, pinned, seconds, on_pass=search.cancel)
+        apart_mode = await _find_isolated_mode(opened, case, gold, pinned, seconds, on_pass=may_run.clear)
         if apart_mode.how == "isolated":
             return apart_mode
-        await asyncio.wait([search])
-        is_cancelled = search.cancelled()
-        twin_mode = await add_twins(sandbox, case, gold, pinned, seconds) if is_cancelled else search.result()
+        may_run.set()
+        twin_mode = await search
     finally:
         search.cancel()
         await asyncio.gather(search, return_exceptions=True)

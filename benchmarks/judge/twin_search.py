@@ -1,6 +1,7 @@
 """Search for twins that fail with the case's own patch, with which the tests pass."""
 
 import ast
+import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -40,6 +41,8 @@ _MORE_FACTOR, _MORE_S = 1.0, 1.5
 _PLACE_STEPS = ((0, 1), (1, 6))
 """Ranges of places to try together: each range starts pytest; most tests need only the first place."""
 
+_INPUT_STEPS = ((0,), tuple(range(1, MAX_INPUTS)))
+"""Inputs to try together: the first input that gives enough results is taken."""
 Test = tuple[str, str]
 """Path of a file, and the qualified name of a test in it."""
 _Variants = list[tuple[Test, int]]
@@ -57,7 +60,10 @@ class Search:
         gold: Mapping[str, bytes],
         pinned: RepositoryMode,
         seconds: Mapping[str, float],
+        may_run: asyncio.Event | None = None,
     ) -> None:
+        """`may_run`: while it is cleared, no further run begins."""
+        self._may_run = may_run
         self._sandbox, self._case, self._gold, self._pinned = sandbox, case, gold, pinned
         self._seconds: dict[str, float] = {}
         for node, took in seconds.items():
@@ -114,16 +120,17 @@ class Search:
             if name in self._pinned.needed_names(path) and name not in self.heirs[path]
         }
         results: dict[Test, dict[int, str]] = {}
-        for place in range(MAX_INPUTS if self.cost(MAX_INPUTS * MAX_OTHERS) <= 0 else 0):
+        for places in _INPUT_STEPS if self.cost(MAX_INPUTS * MAX_OTHERS) <= 0 else ():
             probes = [
-                (test, variant)
+                (test, place * MAX_OTHERS + other)
                 for test in sorted(tests)
-                if test not in results and inputs_of(tests[test]) > place
-                for variant in range(place * MAX_OTHERS, (place + 1) * MAX_OTHERS)
+                if test not in results
+                for place in places
+                if inputs_of(tests[test]) > place
+                for other in range(MAX_OTHERS)
             ]
-            if not probes:
-                break
-            for path, hidden, run in await self._run(self._group_by_file(probes), _probes):
+            values = dict[tuple[Test, int], dict[int, str]]()
+            for path, hidden, run in await self._run(self._group_by_file(probes), _probes) if probes else ():
                 for node, text in run.failures.items():
                     name, variant = hidden.variants.get(name_of(node), ("", 0))
                     if (
@@ -131,8 +138,10 @@ class Search:
                         and node not in run.left
                         and (value := read_probe(text, tests[path, name], variant)) is not None
                     ):
-                        results.setdefault((path, name), {})[variant] = value
-            results = {test: values for test, values in results.items() if len(values) >= MAX_TWINS}
+                        values.setdefault(((path, name), variant // MAX_OTHERS), {})[variant] = value
+            for (test, _), of_place in sorted(values.items()):
+                if len(of_place) >= MAX_TWINS:
+                    results.setdefault(test, of_place)
         return _by_file(results)
 
     def cost(self, twins: int) -> float:
@@ -221,6 +230,8 @@ class Search:
             hidden_files.append((path, hidden))
             seconds = sum(self._seconds.get(f"{path}::{name}", 0.0) + AROUND_S for name in tests.values())
             jobs.append(Job(path, hidden.source, frozenset(tests), limits, seconds=seconds))
+        if self._may_run is not None:
+            await self._may_run.wait()
         runs = await run_jobs(self._sandbox, self._case, self._gold, jobs, tool=self._pinned.tool)
         return [
             (path, hidden, restore_ids(run, hidden.ids))
