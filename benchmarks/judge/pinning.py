@@ -190,7 +190,7 @@ def _hidden_files(case: RepositoryCase) -> list[str]:
 async def _find_nodes(
     sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes]
 ) -> tuple[RepositoryMode, dict[str, float]]:
-    """Find the nodes that must pass, named by the case or passed by its own patch, and their seconds."""
+    """Find the nodes that must pass, by the case or by a run of its own patch, and their seconds."""
     node_ids = (*case.fail_to_pass, *case.pass_to_pass)
     paths = files_of(node_ids) or _hidden_files(case)
     tree, jobs, failure, has_begun = base_tree(case), [Job(path) for path in paths], "", False

@@ -52,7 +52,7 @@ async def add_twins(
 
 
 def _rounds(twins: Mapping[str, int], pinned: RepositoryMode, seconds: Mapping[str, float]) -> int:
-    """Return how many judgements make guessing a single test unlikely, or, if that takes long, all tests."""
+    """Return how many judgements make it unlikely to guess one test or, if that takes long, all tests."""
     needed_log = math.log(1 / MAX_GUESS)
     rounds = math.ceil(needed_log / math.log(1 + min(twins.values())))
     suite_s = sum(seconds.get(node, 0.0) for node in pinned.nodes)

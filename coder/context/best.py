@@ -183,9 +183,11 @@ def _chunks(path: str, text: str, facts: DefinitionFacts, task_words: _TaskWords
         outer_spans = [outer for outer in outer_spans if outer.depth < span.depth]
         names = [span.name, *(outer.name for outer in outer_spans)]
         outer_spans.append(span)
-        own_words = _WORD.findall(without_docstrings(lines, span.line, span.after - 1)) + _WORD.findall(path)
-        own_words += names * _NAME_REPEATS
-        words = Counter(part for word in own_words for part in task_words[word])
+        definition_words = _WORD.findall(
+            without_docstrings(lines, span.line, span.after - 1)
+        ) + _WORD.findall(path)
+        definition_words += names * _NAME_REPEATS
+        words = Counter(part for word in definition_words for part in task_words[word])
         enclosing = next((outer for outer in outer_spans if outer.name and outer.length <= MAX_LINES), span)
         pointed_words = task_words.pointed.intersection(task_words[span.name])
         yield _Chunk(
@@ -193,7 +195,7 @@ def _chunks(path: str, text: str, facts: DefinitionFacts, task_words: _TaskWords
             (path, enclosing.extent),
             frozenset(pointed_words),
             words,
-            len(own_words),
+            len(definition_words),
         )
 
 

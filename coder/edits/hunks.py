@@ -141,7 +141,7 @@ def _read_leniently(lines: Sequence[str], start: int, fence: str | None) -> _Bod
 
 
 def _ends(lines: Sequence[str], at: int, fence: str | None) -> bool:
-    """Whether a line begins something else, or closes the block."""
+    """Whether a line ends the hunk: it begins another section, or closes the block."""
     text = lines[at]
     if text.startswith((GIT, "@@")) or begins_names(lines, at) or begins_name(lines, at):
         return True

@@ -51,7 +51,7 @@ class SilenceClock:
         self.alive()
 
     def alive(self) -> None:
-        """Restart the clock, because the endpoint has sent something."""
+        """Restart the timeout, as the endpoint has sent data."""
         self._since = monotonic()
 
     def excuse(self, seconds: float) -> None:
@@ -65,7 +65,7 @@ class SilenceClock:
 
 
 class AskedOrDoubled(wait_base):
-    """Wait strategy of tenacity: as long as the endpoint asks, else doubling with jitter."""
+    """Wait strategy of tenacity: the endpoint's own delay, else doubling with jitter."""
 
     def __init__(self, first_s: float) -> None:
         self._doubled = wait_exponential(multiplier=first_s, max=LONGEST_WAIT_S)

@@ -56,10 +56,10 @@ def fold(state: State, event: Event, body: event_types.Body | None = None) -> St
         seconds=state.spend.seconds + elapsed - test_seconds,
         test_seconds=state.spend.test_seconds + test_seconds,
     )
-    moved_state = replace(
+    state_at_event = replace(
         state, progress=replace(state.progress, seq=event.seq, time=event.time), spend=new_spend
     )
-    return moved_state if body is None else _apply(moved_state, body)
+    return state_at_event if body is None else _apply(state_at_event, body)
 
 
 def fold_all(events: Iterable[Event]) -> State:

@@ -28,7 +28,7 @@ class Watch(Protocol):
 
 @runtime_checkable
 class Listening(Protocol):
-    """A watch that receives lines that the user types while the model works."""
+    """A watch that also receives lines typed while the model works."""
 
     def typed(self) -> list[str]:
         """Return the lines since the last call."""

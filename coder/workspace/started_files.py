@@ -127,7 +127,7 @@ class _Search:
                 self._take(path, _SETTINGS_REASON)
 
     def _follow(self, folder: str, text: str) -> None:
-        """Follow the files with which the commands of a text begin, relative to a folder or to the top."""
+        """Follow the files that a text's commands start, given relative to a folder or to the top."""
         words = {*_WORD.findall(text)}
         folders = {os.path.normpath(os.path.join(folder, word)) for word in words} | {folder or "."}
         for command in _COMMAND.findall(text):

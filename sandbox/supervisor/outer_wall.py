@@ -59,8 +59,8 @@ class SandboxPlan:
     @property
     def etc(self) -> list[str]:
         """Readable files and folders of the host's /etc."""
-        shown = (*_HOST_ETC, _CERTIFICATES) if self.policy.has_proxy else _HOST_ETC
-        return [path for path in shown if os.path.exists(path)]
+        paths = (*_HOST_ETC, _CERTIFICATES) if self.policy.has_proxy else _HOST_ETC
+        return [path for path in paths if os.path.exists(path)]
 
     @property
     def environment(self) -> list[str]:

@@ -134,7 +134,7 @@ def next_request(state: State, *, context: int | None, is_reported: bool) -> Cha
 
 
 def format_outcome(state: State) -> str:
-    """Return what came of the latest message in the dialogue: what was written, refused or stopped."""
+    """Describe the outcome of the latest message in the dialogue: written, refused or stopped."""
     latest_step = _latest_step(state)
     if state.dialogue.session.tree:
         return "Stopped by the user. What you have changed is kept here; none of it is written for them yet."

@@ -55,7 +55,7 @@ class Outline:
         return f"{self.before}{comment}{self.head}{self.body}"
 
     def unheaded(self) -> str:
-        """Return the source; a generated head ends before its parameters, so that the model names them."""
+        """Return the source without the parameters of a generated head, so that the model names them."""
         return f"{self.before}{self.head}{self.body}" if self.source else self.head.partition("(")[0] + "("
 
 

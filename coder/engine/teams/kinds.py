@@ -93,7 +93,7 @@ class Panel(TeamSpec):
         return self.model_copy(update={"then": then.model_copy(update={"acts": acts})})
 
     def choose(self, state: State, within: Place) -> Member | Nested | Participant:
-        """Return all members that have not spoken in this round, concurrently; then the one that sums up."""
+        """Return the members that have not spoken in this round, to run concurrently; then the summarizer."""
         speakers_so_far = self._speakers_of_round(state, within)
         silent_members = [node for node in self.members if node.name not in speakers_so_far]
         if not silent_members and self.then is not None:

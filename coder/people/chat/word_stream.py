@@ -82,11 +82,11 @@ class WordStream:
         return "\n"
 
     def _give(self, text: str) -> str:
-        stripped = text.rstrip()
-        if not stripped:
+        text_without_blanks = text.rstrip()
+        if not text_without_blanks:
             self._blanks += text
             return ""
-        words = (self._blanks + stripped) if self.text else stripped.lstrip()
-        self._blanks = text[len(stripped) :]
+        words = (self._blanks + text_without_blanks) if self.text else text_without_blanks.lstrip()
+        self._blanks = text[len(text_without_blanks) :]
         self.text += words
         return words

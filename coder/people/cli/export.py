@@ -24,7 +24,7 @@ from coder.show.tables import print_blocks
 def export(context: typer.Context, run: RunHere = "") -> None:
     """Print the patch of a run: what it has written, or would write. With --otlp send its trace.
 
-    Of a run that didn't solve its task, stderr says so, and why.
+    If the run didn't solve its task, stderr gives the reason.
     """
     if context.params["otlp"] is None:
         state = fold_all(asyncio.run(events_of(run)))

@@ -140,7 +140,7 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
 
     @router.get("/runs/{run}", response_model=ServedRun)
     async def show(run: str, caller: Reads) -> Response:
-        """Give a run as it stands."""
+        """Return the current document of a run."""
         return await served_run(serving, caller, run)
 
     @router.get("/runs/{run}/events", response_model=list[Event], responses={200: {"content": {SSE: {}}}})
@@ -171,7 +171,7 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
 
     @router.get("/runs/{run}/patch", response_class=Response, responses={200: {"content": {DIFF: {}}}})
     async def patch(run: str, caller: Reads) -> Response:
-        """Give what the run has written, or would write, for `git apply`."""
+        """Return the patch that the run has written, or would write, for `git apply`."""
         text = patch_of(await visible_state(serving, caller, run))
         return Response(text.encode("utf-8", "surrogateescape"), media_type=DIFF)
 

@@ -55,7 +55,7 @@ class Dialogue:
     session: SessionRecord = field(default_factory=SessionRecord)
 
     def of(self, participant: str) -> Dialogue:
-        """Return a participant's dialogue; the present one is paused."""
+        """Return a participant's dialogue, with which it goes on; pause the current one."""
         if participant == self.participant:
             return self
         others = {**self.others, self.participant: replace(self, others={}, session=SessionRecord())}

@@ -41,7 +41,7 @@ class Untouched:
         return ["-c", config, *options] if os.path.exists(config) else options
 
     def setup_of(self, config: Any) -> dict[str, Any]:
-        """Return the sources of a configuration; a settings file that the change brings is refused."""
+        """Return the sources of a configuration; a settings file that the change adds is refused."""
         file = getattr(config, "inipath", None) or getattr(config, "inifile", None)
         root = getattr(config, "rootpath", None) or config.rootdir
         cut_dir = config.known_args_namespace.confcutdir or root
@@ -55,7 +55,7 @@ class Untouched:
         }  # fmt: skip
 
     def check_plugin(self, file: str | None) -> None:
-        """Refuse a plugin from a file that the change brings."""
+        """Refuse a plugin from a file that the change adds."""
         if file is not None and (path := self._relative(file)) in self._brought:
             self._refuse(path, "a plugin of pytest")
 

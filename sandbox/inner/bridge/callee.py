@@ -93,9 +93,9 @@ class Callee:
         # Copying a value may change and print more, as its items are taken during encoding.
         changes = Parts(lambda: ("copy", loan.changes() if self._write_back else bool(loan.changes())))
         printed = Parts(lambda: ("copy", self._printed.take()))
-        known = loan.known() if self._write_back or not loan.changes() else None
+        payloads = loan.known() if self._write_back or not loan.changes() else None
         try:
-            return encode((*outcome, changes, printed), refer=self._refer, known=known)
+            return encode((*outcome, changes, printed), refer=self._refer, known=payloads)
         except CodecError as error:
             return encode(("unsent", str(error), (), self._printed.take()))
 

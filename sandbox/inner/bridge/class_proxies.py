@@ -138,10 +138,10 @@ def make_class(link: Any, number: int, description: Any) -> type:
             space["__signature__"] = proxies.metadata("__signature__")
     meta = _meta(proxy_bases, class_operators)
     try:
-        made: type = meta(name, tuple(proxy_bases) or (Instance,), space, made=True)
+        proxy_class: type = meta(name, tuple(proxy_bases) or (Instance,), space, made=True)
     except (TypeError, ValueError) as error:
         raise CodecError(f"a class that can't be: {error}") from error
-    return made
+    return proxy_class
 
 
 def _of_class(name: str) -> Any:
@@ -213,14 +213,14 @@ def class_operators_of(names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _exit(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
-    """Leave a `with` block: the candidate may swallow an error, but not the test's own failure."""
-    swallow = link_of(self).request("__exit__", self, kind, error, None)
-    return bool(swallow) and bool(link_of(self).guard.suppresses(error))
+    """Leave a `with` block: the candidate may suppress an error, but not the test's own failure."""
+    answer = link_of(self).request("__exit__", self, kind, error, None)
+    return bool(answer) and bool(link_of(self).guard.suppresses(error))
 
 
 async def _exit_async(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
-    swallow = await link_of(self).request("__aexit__", self, kind, error, None)
-    return bool(swallow) and bool(link_of(self).guard.suppresses(error))
+    answer = await link_of(self).request("__aexit__", self, kind, error, None)
+    return bool(answer) and bool(link_of(self).guard.suppresses(error))
 
 
 def _copied_by(value: object) -> tuple[str, ...]:

@@ -242,7 +242,7 @@ def refusal_of(keys: list[object]) -> str:
 
 
 def _most_alike(numbers: list[int]) -> int:
-    seen: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for number in numbers:
-        seen[number] = seen.get(number, 0) + 1
-    return max(seen.values(), default=0)
+        counts[number] = counts.get(number, 0) + 1
+    return max(counts.values(), default=0)

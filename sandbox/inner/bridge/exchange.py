@@ -45,16 +45,18 @@ class Exchange:
         Raises ValueError for changes that don't fit.
         """
         lent = self.lent
-        shown = self._guard.shown(changes, lent.owners)
-        if type(changes) is tuple and len(shown) < len(changes) and self._guard.write_back:
-            seen = {number for number, _ in shown}
-            hidden = {number: now for number, now in changes if number not in seen}
-            if not self._returned.isdisjoint(hidden):  # an argument is returned as the candidate left it
+        visible_changes = self._guard.shown(changes, lent.owners)
+        if type(changes) is tuple and len(visible_changes) < len(changes) and self._guard.write_back:
+            visible_numbers = {number for number, _ in visible_changes}
+            hidden_changes = {number: now for number, now in changes if number not in visible_numbers}
+            if not self._returned.isdisjoint(
+                hidden_changes
+            ):  # an argument is returned as the candidate left it
                 ours = lent.containers
-                lent.containers = [hidden.get(i, one) for i, one in enumerate(ours)]
+                lent.containers = [hidden_changes.get(i, one) for i, one in enumerate(ours)]
                 _, *outcome, _, _ = decode(self.frame[1:], resolve=resolve)
                 lent.containers = ours
-        write_back(lent.containers, shown)
+        write_back(lent.containers, visible_changes)
         return outcome
 
 
@@ -62,8 +64,8 @@ def _named_arguments(message: tuple[Any, ...], guard: Guard, *, is_entry: bool) 
     if message[0] != "call" or not (is_entry or guard.record.by_line):
         return []
     line = f"{guard.record.line()} " if guard.record.by_line else ""
-    named = [*((str(i), value) for i, value in enumerate(message[2])), ("*", {}), *message[3].items()]
-    return [(line + name, value) for name, value in named]
+    arguments = [*((str(i), value) for i, value in enumerate(message[2])), ("*", {}), *message[3].items()]
+    return [(line + name, value) for name, value in arguments]
 
 
 def _lent_containers(

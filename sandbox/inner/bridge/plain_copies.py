@@ -127,9 +127,9 @@ def is_record(kind: type) -> bool:
 
 def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
     """The kind of reference as which a class's objects cross, or None; `kinds` are allowed, None: all."""
-    known = _REFERENCES.get(kind)
-    if known is not None:
-        return known
+    reference = _REFERENCES.get(kind)
+    if reference is not None:
+        return reference
     goes_on = hasattr(kind, "__next__") and kind.__module__ in _STANDARD
     if _is_iterable(kind) and (goes_on or kinds is not None):
         return "generator"
@@ -150,7 +150,7 @@ def _own(kind: type) -> set[str]:
 
 def _inherits_reading_from(kind: type, base: type) -> bool:
     pairs = ((look_up(kind, name), look_up(base, name)) for name in _READ)
-    return all(ours is its for ours, its in pairs if its is not None)
+    return all(own_value is base_value for own_value, base_value in pairs if base_value is not None)
 
 
 def _items(iterable: Any) -> list[Any]:

@@ -96,13 +96,13 @@ class RecordingLink(Link):
             self._line.substitutes.setdefault(call, []).append(answer)
 
     def _keep(self, proxy: object) -> None:
-        sent, received = self._line.sent, self._line.received
-        if sent is None or self._has_references or self._entry is None or number_of(proxy) != self._entry:
+        request, response = self._line.sent, self._line.received
+        if request is None or self._has_references or self._entry is None or number_of(proxy) != self._entry:
             return
-        if max(len(sent), len(received)) > MAX_BYTES:
+        if max(len(request), len(response)) > MAX_BYTES:
             return
-        heapq.heappush(self.calls, (random.random(), self.count, sent, received))
-        self._bytes += len(sent) + len(received)
+        heapq.heappush(self.calls, (random.random(), self.count, request, response))
+        self._bytes += len(request) + len(response)
         while len(self.calls) > MAX_CALLS or self._bytes > _MAX_KEPT:
             *_, call, answer = heapq.heappop(self.calls)
             self._bytes -= len(call) + len(answer)
