@@ -74,7 +74,8 @@ class Judge(CasePlans):
             draft.detail = timeout_reason(case.timeout_s)  # whatever the limit of its last try
         if draft.incomplete and not await self._is_sound(plan):
             draft.outcome = "infrastructure"
-        return draft.verdict(case.id, sample, plan.strength or "weaker")
+        apart = await self.places.keep_apart(case)
+        return draft.verdict(case.id, sample, plan.strength or "weaker", apart=apart)
 
     async def lacking(self, suite: Suite) -> dict[str, int]:
         """Return missing packages that repository cases need, pytest first, with the number of cases."""

@@ -13,12 +13,13 @@ from benchmarks.judge.imported import find_elsewhere, find_python
 from benchmarks.judge.isolated_check import Open, top_modules
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.pinning import find_repository_mode
-from benchmarks.suite import RepositoryCase
+from benchmarks.suite import Case, RepositoryCase
 from benchmarks.suites.patch import PatchRefused, touched_paths
 from benchmarks.suites.repotasks import image_tree, lies_in_image, with_tree
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.images.image_tree import ImageTree
+from sandbox.policy import keeps_apart
 from sandbox.verdicts.candidate_pool import Candidates, Checkers
 
 _MAX_IMAGES = 2
@@ -100,6 +101,12 @@ class Places:
     def image(self) -> str | None:
         """Id of the candidates' image, if any; a case's own image is reported by the case."""
         return self._pair.candidate.image if self._pair is not None else None
+
+    async def keep_apart(self, case: Case) -> bool:
+        """Return whether a candidate can't reach the sandbox that judges it."""
+        if isinstance(case, RepositoryCase) and case.image is not None:
+            return True  # each sandbox is a container
+        return keeps_apart((await self.pair()).candidate.capabilities())
 
     async def pair(self) -> Pair:
         """Return the sandboxes of cases without an image."""

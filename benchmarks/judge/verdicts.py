@@ -53,13 +53,14 @@ class DraftVerdict:
     died: bool = False
     """A process was killed for an unknown reason: check that its sandbox works."""
 
-    def verdict(self, case: str, sample: int, strength: Strength) -> Verdict:
-        """Return the verdict on a sample of a case."""
+    def verdict(self, case: str, sample: int, strength: Strength, *, apart: bool) -> Verdict:
+        """Return the verdict on a sample of a case: at most `weaker` if its sandboxes aren't kept apart."""
+        found = self.strength or strength
         return Verdict(
             id=case,
             sample=sample,
             verdict=self.outcome,
-            strength=self.strength or strength,
+            strength=found if apart or found == "weak" else "weaker",
             detail=one_line(self.detail, width=MAX_DETAIL),
             output=self.output,
             base=self.base,

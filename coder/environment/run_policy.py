@@ -3,8 +3,8 @@
 import ast
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from math import ceil
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from coder.run.command_inputs import split_assignments
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
-from sandbox import Policy, Sandbox, open_sandbox
+from sandbox import Policy, PolicyUnmet, Sandbox, open_sandbox
 from sandbox.interpreter.interpreter import find_interpreter
 
 _PAGE = 4096
@@ -70,11 +70,43 @@ def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) 
     Raises as `policy_of`.
     """
     policy = with_room(policy_of(settings, workspace=task.workspace), files)
-    policy = with_sources(policy, task, files)
-    policy = with_dependencies(policy, task.workspace, files, settings=settings)
+    plain = with_sources(policy, task, files)
+    policy = mounted = with_dependencies(plain, task.workspace, files, settings=settings)
     if settings.show or settings.add_dir:
         policy = with_shown(policy, settings, task.workspace)
-    return policy, lambda policy: open_sandbox(policy, backend=settings.sandbox)
+    if settings.sandbox != "auto":
+        return policy, lambda policy: open_sandbox(policy, backend=settings.sandbox)
+    return policy, lambda policy: _open_any(policy, lambda policy: _without_mounts(policy, plain, mounted))
+
+
+@asynccontextmanager
+async def _open_any(policy: Policy, simplify: Callable[[Policy], Policy]) -> AsyncIterator[Sandbox]:
+    """Open the usual sandbox, also one that can't mount dependencies and toolchains."""
+    async with AsyncExitStack() as stack:
+        try:
+            sandbox = await stack.enter_async_context(open_sandbox(policy))
+        except PolicyUnmet:
+            simple = simplify(policy)
+            if simple == policy:
+                raise
+            sandbox = await stack.enter_async_context(open_sandbox(simple))
+        yield sandbox
+
+
+def _without_mounts(policy: Policy, plain: Policy, mounted: Policy) -> Policy:
+    """Return the policy without what `mounted` adds to `plain`, and without layers."""
+    added = mounted.environment.keys() - plain.environment.keys()
+    return policy.model_copy(
+        update={
+            "folders": {
+                place: folder for place, folder in policy.folders.items() if place not in mounted.folders
+            },
+            "beside": {name: folder for name, folder in policy.beside.items() if name not in mounted.beside},
+            "environment": {key: value for key, value in policy.environment.items() if key not in added},
+            "on_path": plain.on_path,
+            "layered": (),
+        }
+    )
 
 
 _MAX_BYTES = 1 << 20

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from coder.base.text.sanitize import printable
 from coder.run.event_types import PytestCall, PytestSetup
@@ -104,11 +104,6 @@ class Finding:
         """The program's output and the messages of the failures."""
         messages = [line.message for line in self.failing]
         return "\n".join([*messages, self.result.stdout, self.result.stderr])
-
-
-def limit_strength(finding: Finding) -> Finding:
-    """Return a finding that is at most `inside`."""
-    return replace(finding, strength="inside") if finding.strength == "outside" else finding
 
 
 def finding_of(

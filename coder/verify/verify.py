@@ -8,6 +8,7 @@ where candidate and checker share one container.
 import ast
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from coder.run.examples import find_examples
 from coder.run.message import CheckLine, Outcome, Verified
@@ -19,7 +20,6 @@ from coder.verify.finding import (
     cause_of,
     feedback,
     gist,
-    limit_strength,
     lines_of,
     shorten,
 )
@@ -28,6 +28,7 @@ from sandbox import Assertion, Check, Command, Result, TestFile
 from sandbox.policy import keeps_apart
 
 _OUTPUT_CHARACTERS = 4000
+_SHARED_NOTE = "It was decided in the container in which the code ran."
 _NEEDS_INPUT = "EOFError: EOF when reading a line"
 _KERNEL_NEEDS_INPUT = "StdinNotImplementedError: "
 
@@ -38,7 +39,7 @@ async def verify(verification: Verification, files: Mapping[str, bytes]) -> tupl
     state, target = verification.state, verification.target
     findings = await _findings(verification, files)
     if not keeps_apart((await verification.bench.candidate()).capabilities()):
-        findings = [limit_strength(finding) for finding in findings]
+        findings = [_limit_strength(finding) for finding in findings]
     lines = tuple(line for finding in findings for line in finding.lines)
     failed_finding = next((finding for finding in findings if not finding.passed), None)
     deciding_findings = [finding for finding in findings if finding.verified != "none"] or findings
@@ -64,6 +65,14 @@ async def verify(verification: Verification, files: Mapping[str, bytes]) -> tupl
         seconds=time.monotonic() - start_time,
     )
     return outcome, result
+
+
+def _limit_strength(finding: Finding) -> Finding:
+    """Return a finding of a container that candidate and checker share: at most `inside`."""
+    if finding.strength != "outside":
+        return finding
+    note = " ".join(filter(None, (finding.note, _SHARED_NOTE if finding.passed else "")))
+    return replace(finding, strength="inside", note=note)
 
 
 async def _findings(verification: Verification, files: Mapping[str, bytes]) -> list[Finding]:

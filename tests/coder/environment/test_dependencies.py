@@ -1,6 +1,9 @@
 """A folder's own dependencies: which are shown to programs, and a test command that needs them."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.git_repository import make_repository
 from tests.memory_log import MemoryLog
+from tests.ordinary_user import REPOSITORY
 
 TEST = """const test = require('node:test')
 test('it adds', () => require('expects').same(require('./sum')(2, 3), 5))
@@ -85,3 +89,32 @@ def test_a_folder_that_git_tracks_or_a_link_is_left_out(tmp_path: Path) -> None:
     )
 
     assert found == {}
+
+
+@pytest.mark.slow
+def test_where_nothing_can_be_mounted_a_run_goes_on_without_it(project: Path) -> None:
+    script = f"""
+import asyncio
+from pathlib import Path
+from coder.environment.run_policy import policy_for
+from coder.run.settings import Settings
+from coder.run.stored_file import StoredFile
+from coder.run.task import Task
+from sandbox import Command
+from tests.system_python import SYSTEM_PYTHON
+async def main():
+    files = {{"package.json": StoredFile(text="{{}}")}}
+    settings = Settings(python=str(SYSTEM_PYTHON))
+    policy, opener = policy_for(Task(prompt="x", workspace=Path({str(project)!r})), settings, files)
+    async with opener(policy) as box:
+        print(list(policy.folders), box.backend, (await box.run(Command(argv=("ls",)))).status)
+asyncio.run(main())
+"""
+    environment = {**os.environ, "PATH": "/nowhere", "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    environment |= {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=REPOSITORY, capture_output=True, text=True
+    )
+
+    assert ended.stdout == "['node_modules'] container ok\n", ended.stderr

@@ -12,6 +12,7 @@ import pytest
 from coder.run.run import Run
 from tests.coder.people.cli.console import Console, Finished
 from tests.faulty_endpoint import FaultyEndpoint, error, faulty_endpoint, hangs, says, unused_port
+from tests.system_python import SYSTEM_PYTHON
 
 ADD = "def add(a, b):\n    return a + b\n"
 SUBTRACT = "def add(a, b):\n    return a - b\n"
@@ -407,6 +408,17 @@ def test_nothing_of_a_log_is_open_to_others(console: Console) -> None:
     for path in (console.home / "data").rglob("*"):
         if path.is_file():
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("allowed_host")
+def test_in_the_container_around_it_a_verdict_says_where_it_was_decided(console: Console) -> None:
+    with faulty_endpoint(says(code(ADD))) as endpoint:
+        done = solve(console, endpoint, *CHECK, "--sandbox", "container", "--python", str(SYSTEM_PYTHON))
+
+    assert done.code == 0, done.err
+    assert "decided in the container in which the code ran" in done.err
+    assert "container keeps less than other sandboxes" in done.err
 
 
 def test_without_a_backend_nothing_runs_and_the_command_that_helps_is_named(
