@@ -44,8 +44,8 @@ def test_an_installed_package_carries_the_same_file(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sandbox; from sandbox.images.build_image import dockerfile; "
-            "print(sandbox.__file__); print(dockerfile().decode())",
+            "import sandbox; from sandbox.images.build_image import read_dockerfile; "
+            "print(sandbox.__file__); print(read_dockerfile().decode())",
         ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
