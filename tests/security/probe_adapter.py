@@ -94,8 +94,9 @@ class InSession(Fresh):
     async def _run(self, box: Sandbox, code: str) -> dict[str, Any]:
         async with box.session(fresh=True) as session:
             await session.write("probe.py", code.encode())
-            await session.sh("mv probe.py /tmp")  # some probes look for a word of theirs in command lines
-            start = Command(argv=("python", "/tmp/probe.py"), environment={"PYTHONPATH": "/w"})
+            # Some probes look for a word of theirs in command lines.
+            moved = await session.sh('mv probe.py "${TMPDIR:-/tmp}"; echo "${TMPDIR:-/tmp}/probe.py"')
+            start = Command(argv=("python", moved.output.strip()), environment={"PYTHONPATH": session.root})
             result = await session.run(start)
             changes = (await session.changes()).changes
         artifacts = {one.path: one.content for one in changes}

@@ -25,6 +25,7 @@ def run_by(root: tuple[str, ...], backend: str) -> "subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.usefixtures("allowed_host")
 @pytest.mark.slow
 def test_container_needs_no_right_to_look_at_other_users() -> None:
     done = run_by(less_root("CAP_SYS_PTRACE", "CAP_SYS_ADMIN"), "container")

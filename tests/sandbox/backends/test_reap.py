@@ -45,7 +45,7 @@ KINDS = ("two", "one", "container")
 
 
 @pytest.fixture(params=KINDS)
-def owner(request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[str]"]:
+def owner(request: pytest.FixtureRequest, allowed_host: None) -> Iterator["subprocess.Popen[str]"]:
     """A process that has a sandbox open and runs programs in it."""
     command = [sys.executable, "-c", OWNER, request.param]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:

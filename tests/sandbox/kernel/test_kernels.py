@@ -41,6 +41,7 @@ async def test_a_sandbox_without_ipykernel_says_how_to_get_it() -> None:
                 await Kernel(session).execute("1")
 
 
+@pytest.mark.usefixtures("allowed_host")
 async def test_a_backend_that_shows_none_of_our_packages_says_so() -> None:
     async with open_sandbox(Policy(python=SYSTEM_PYTHON, kernel=True), backend="container") as box:
         with pytest.raises(BackendMissing, match="'container' has no kernels"):
