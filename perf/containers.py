@@ -15,9 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from sandbox import Policy, PythonCode
-from sandbox.docker.docker_sandbox import DockerSandbox
 from sandbox.docker.engine import IMAGE
 from sandbox.docker.open_docker import open_docker
+from sandbox.stream.stream_sandbox import StreamSandbox
 
 ROUNDS, PAUSE_S = 25, 0.25
 """The pause lets a process be made in advance, as between the turns of a model."""
@@ -49,7 +49,7 @@ def row(name: str, samples: list[float], base: list[float]) -> None:
     print(f"{name:38} {statistics.median(samples):8.2f} {samples[0]:8.2f} {p90:8.2f} {ratio:8.2f}")
 
 
-async def rounds(box: DockerSandbox, container: str) -> dict[str, list[float]]:
+async def rounds(box: StreamSandbox, container: str) -> dict[str, list[float]]:
     """Each thing in turn, so that all of them meet the same load."""
     acts: dict[str, Callable[[], Awaitable[object]]] = {
         "warm run": lambda: box.run(PRINT),

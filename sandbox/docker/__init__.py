@@ -1,1 +1,1 @@
-"""The Docker backend: a persistent container, and one for each fresh run. Read docker_sandbox, container."""
+"""The Docker backend: containers, each with an agent as pid 1. Read open_docker, container, boot."""

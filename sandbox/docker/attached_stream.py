@@ -43,11 +43,12 @@ class Demultiplexer:
 
 
 class Attached(asyncio.Protocol):
-    """Our end. Calls `on_data` for each piece, `on_end` once when the engine has no more or disconnects."""
+    """Our end, a `sandbox.stream.link.ByteStream`. Calls `on_end` once where the engine has no more."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
-        self.on_data: Callable[[Stream, bytes], None] = lambda stream, content: None
+        self.on_data: Callable[[bytes], None] = lambda content: None
+        self.on_words: Callable[[bytes], None] = lambda content: None
         self.on_end: Callable[[], None] = lambda: None
         self.transport: asyncio.Transport
         self._parted = Demultiplexer()
@@ -77,11 +78,7 @@ class Attached(asyncio.Protocol):
             self.transport.abort()
             return
         for stream, piece in pieces:
-            try:
-                self.on_data(stream, piece)
-            except Exception as error:  # noqa: BLE001 - asyncio would close the connection
-                context = {"message": "A listener to a program's output failed.", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(context)
+            (self.on_data if stream == "stdout" else self.on_words)(piece)
 
     def eof_received(self) -> None:
         """Note that the engine has no more data."""
@@ -102,10 +99,10 @@ class Attached(asyncio.Protocol):
         if self.ended or self.transport.is_closing():  # the latter alone where the write failed at once
             raise SandboxBroken("The process in the container is gone.")
 
-    def say(self, line: str) -> None:
-        """Send a short line, or drop it if the connection is lost."""
+    def say(self, content: bytes) -> None:
+        """Send something short, or drop it if the connection is lost."""
         if not self.ended:
-            self.transport.write(line.encode() + b"\n")
+            self.transport.write(content)
 
     def close(self) -> None:
         """Close the connection without calling `on_end`. Idempotent."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox.docker.control_channel import LEASE_S
 from sandbox.docker.engine import BY_SOCKET
+from sandbox.inner.stream.frames import VERSION
 from sandbox.inner.walls.places import SHOWN
 from sandbox.policy import Policy
+from sandbox.stream import link
 from sandbox.supervisor.shipped import INNER_INSIDE, inner_files
 
 if TYPE_CHECKING:
@@ -20,28 +21,29 @@ UID = 65_534
 WORKSPACE, TEMPORARY, SHARED = "/w", "/tmp", "/dev/shm"
 FOLDERS = (WORKSPACE, TEMPORARY, SHARED)
 """Folders that programs can write to, each a size-bounded tmpfs; the workspace first."""
-OWN_MB = 24
-"""Memory for pid 1 and for the start of a run."""
-OWN_PROCESSES = 1
-"""Process of pid 1."""
+OWN_MB = 48
+"""Memory for the agent's processes."""
+OWN_PROCESSES = 3
+"""The agent, and those that make children and serve files."""
 FEWEST_PROCESSES = 16
 """With fewer the engine may fail to start a run; a run itself can have a lower limit."""
 COMMANDS = "/opt/lib/bin"
 """Links to Python under both of its names, unless it is a virtual environment's."""
 _CODE = "/opt/lib"
-_HOST = "/opt/lib/host"
-"""Path of the host's socket for pid 1 of a session."""
 _OUTER = (
     "errors.py",
     "files/resolve_beneath.py",
     "files/folder_entry.py",
     "files/listing.py",
+    "files/tree_walk.py",
     "files/workspace.py",
 )
 """Modules that run on either side."""
 _SHARED_PART = 4
 """Share of the memory limit for /dev/shm."""
 _SMALL_FILES = 4096
+_CAPABILITIES = ("KILL", "SETGID", "SETPCAP", "SETUID")
+"""Of the agent: to end programs, to give them their uid and group, and to leave them no capability."""
 _FORMAT = 2
 """Version of marshal that any Python 3 reads."""
 _BOOT = """\
@@ -56,24 +58,16 @@ def read(size):
     return content
 if sys.version_info < (3, 8):
     raise SystemExit("the image has Python %d.%d, and 3.8 is the oldest that will do" % sys.version_info[:2])
-os.write(1, b"hello %d %d\\n" % sys.version_info[:2])
+os.write(1, b"hello %d %d %d\\n" % ({VERSION}, *sys.version_info[:2]))
 given = marshal.loads(read(int.from_bytes(read(4), "little")))
 for path, content in given["files"].items():
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(content)
 sys.path.insert(0, "/opt/lib")
-from sandbox.inner.process.container_init import main
-main(given["settings"])
-"""
-_SINGLE = """\
-import sys
-sys.path.insert(0, "/opt/lib")
-from sandbox.inner.process.spawn_single import main
-raise SystemExit(main())
-"""
-SINGLE = ("python3", "-I", "-S", "-c", _SINGLE)
-"""The command of a run, before it becomes the program."""
+from sandbox.inner.stream.boot import main
+raise SystemExit(main(given["settings"]))
+""".replace("{VERSION}", str(VERSION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +82,6 @@ class ContainerRecipe:
     labels: Mapping[str, str]
     without: frozenset[str]
     landlock: int
-    owner: tuple[int, int] = (UID, UID)
-    """uid and gid of writable files."""
-    host: str | None = None
-    """Path of the socket on which the owner passes descriptors to pid 1, a session's agent."""
 
     @property
     def disk_bytes(self) -> int:
@@ -127,7 +117,7 @@ def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
     if policy.runtime is not None:
         unlimited["runtime"] = policy.runtime
     if "capabilities" not in without:
-        unlimited |= {"cap_drop": ["ALL"], "cap_add": [] if recipe.host else ["KILL"]}
+        unlimited |= {"cap_drop": ["ALL"], "cap_add": list(_CAPABILITIES)}
     if "no_new_privs" not in without:
         unlimited["security_opt"] = ["no-new-privileges:true"]
     host = api.create_host_config(
@@ -146,7 +136,7 @@ def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
         name=name,
         entrypoint=["python3", "-I", "-S", "-c", _BOOT],
         command=[],
-        user="{}:{}".format(*recipe.owner) if recipe.host else "0:0",
+        user="0:0",
         working_dir="/",
         hostname="sandbox",
         domainname="",
@@ -169,19 +159,10 @@ def boot_content(recipe: ContainerRecipe, python: tuple[int, int]) -> bytes:
     ours = Path(__file__).parent.parent
     outer = {f"{package}/{name}": (ours / name).read_bytes() for name in _OUTER}
     settings = {
-        "lease_s": LEASE_S,
+        "lease_s": link.LEASE_S,
         "folders": list(FOLDERS),
         "commands": COMMANDS,
-        "uid": UID,
-        "without": sorted(recipe.without),
-        "host": _HOST if recipe.host else None,
-    }
-    return marshal.dumps({"files": {**outer, **inner_files(python)}, "settings": settings}, _FORMAT)
-
-
-def run_settings(recipe: ContainerRecipe, rlimits: Mapping[str, int | None], *, tidy: bool) -> dict[str, Any]:
-    """Settings with which a run's process confines itself; the container's mounts and cgroup do the rest."""
-    return {
+        "uid": None if "uid" in recipe.without else UID,
         "workspace": WORKSPACE,
         "rules": [
             ("/", "read and execute"),
@@ -193,17 +174,16 @@ def run_settings(recipe: ContainerRecipe, rlimits: Mapping[str, int | None], *, 
         "disk_bytes": recipe.disk_bytes,
         **{"shared_memory_bytes": 0, "files": 0, "processors": None, "attached": (), "layered": ()},
         "open_files": recipe.policy.open_files,
-        "rlimits": dict(rlimits),
         "without": sorted(recipe.without),
-        "tidy": [TEMPORARY, SHARED] if tidy and "tidy" not in recipe.without else [],
+        "tidy": [] if "tidy" in recipe.without else [TEMPORARY, SHARED],
     }
+    return marshal.dumps({"files": {**outer, **inner_files(python)}, "settings": settings}, _FORMAT)
 
 
 def _tmpfs(recipe: ContainerRecipe) -> dict[str, str]:
-    uid, gid = recipe.owner
-    mounts = {_CODE: f"rw,nosuid,nodev,noexec,mode=755,size=16m,uid={uid if recipe.host else 0}"}
+    mounts = {_CODE: "rw,nosuid,nodev,noexec,mode=755,size=16m"}
     for folder, (size, files) in recipe.rooms.items():
-        options = ["rw", "nosuid", "nodev", f"uid={uid}", f"gid={gid}"]
+        options = ["rw", "nosuid", "nodev", f"uid={UID}", f"gid={UID}"]
         options += ["mode=700" if folder == WORKSPACE else "mode=1777"]
         options += ["noexec" if folder == SHARED else "exec"]
         options += [f"size={size}"] if size is not None else []
@@ -216,15 +196,14 @@ def _attached(recipe: ContainerRecipe) -> "list[Mount]":
     """Folders of this machine at the top of the workspace. The engine would own parents of deeper ones."""
     from docker.types import Mount
 
-    found = [Mount(_HOST, recipe.host, type="bind", read_only=True)] if recipe.host else []
-    policy = recipe.policy
+    policy, mounts = recipe.policy, []
     places = {f"{WORKSPACE}/{place}": each for place, each in policy.folders.items() if "/" not in place}
     places |= {f"{SHOWN}/{name}": each for name, each in policy.beside.items()}
     for place, folder in places.items():
         mount = Mount(place, str(folder), type="bind", read_only=True)
         mount["BindOptions"] = {"NonRecursive": True}
-        found.append(mount)
-    return found
+        mounts.append(mount)
+    return mounts
 
 
 def _ulimits(policy: Policy) -> "list[Ulimit]":

@@ -9,11 +9,12 @@ from typing import Any
 
 from sandbox.docker.attached_stream import attach
 from sandbox.docker.boot import OWN_PROCESSES, WORKSPACE, ContainerRecipe, boot_content, create, memory
-from sandbox.docker.control_channel import Control
-from sandbox.docker.engine import Engine, EngineRefused, plain_socket, to_the_end
+from sandbox.docker.engine import Engine, EngineRefused, plain_socket
 from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken, own_command
 from sandbox.host.limits import RunLimits
 from sandbox.policy import Capability
+from sandbox.stream.chores import to_the_end
+from sandbox.stream.link import Link
 
 _PAGE = 1 << 16
 _FILTERED = ("x86_64", "aarch64")
@@ -130,20 +131,30 @@ class Container:
 
     def __init__(self, engine: Engine, recipe: ContainerRecipe, name: str) -> None:
         self.engine, self.recipe, self.name = engine, recipe, name
-        self._control: Control | None = None
+        self._link: Link | None = None
+        self.without = recipe.without
         self.facts: ContainerFacts
         """Found inside, once it has started."""
         self._given: tuple[int, int, int] | None = (recipe.policy.memory_mb, recipe.processes, 0)
-        self.on_end: Callable[[Container], object] = lambda container: None
+        self.on_end: Callable[[], object] = lambda: None
         """Called once when it becomes unusable, before its removal."""
-        self.broken: SandboxBroken | None = None
-        """Why it can't be used any more."""
+        self._broken: SandboxBroken | None = None
 
     @property
-    def control(self) -> Control:
-        """The control channel to pid 1."""
-        assert self._control is not None
-        return self._control
+    def broken(self) -> SandboxBroken | None:
+        """Why it can't be used any more."""
+        return self._broken
+
+    @property
+    def link(self) -> Link:
+        """The link to its agent."""
+        assert self._link is not None
+        return self._link
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The usual environment of programs."""
+        return self.facts.environment
 
     async def start(self) -> None:
         """Create it and wait until pid 1 serves. Raises as `open_container`."""
@@ -152,12 +163,12 @@ class Container:
             "attach to a container", lambda api: plain_socket(api.attach_socket(self.name, params=_STREAMS))
         )
         assert stream is not None
-        self._control = Control(await attach(stream), on_end=self.condemn)
+        self._link = Link(await attach(stream), on_end=self.condemn)
         await self._begin()
         try:
             async with asyncio.timeout(_BOOT_S):
-                python = await self._control.python
-                said = await self._control.boot(boot_content(self.recipe, python))
+                python = await self._link.python
+                said = await self._link.boot(boot_content(self.recipe, python))
         except TimeoutError as error:
             raise SandboxBroken(f"The container did not start within {_BOOT_S:.0f} s.") from error
         except SandboxBroken as error:
@@ -185,15 +196,15 @@ class Container:
 
     def condemn(self, reason: SandboxBroken) -> None:
         """Mark it as unusable."""
-        if self.broken is None:
-            self.broken = reason
-            self.on_end(self)
+        if self._broken is None:
+            self._broken = reason
+            self.on_end()
 
     async def remove(self) -> None:
         """End and remove it. Idempotent; never raises for a lost engine."""
-        self.broken = self.broken or SandboxBroken("The sandbox is closed.")
-        if self._control is not None:
-            self._control.close()
+        self._broken = self._broken or SandboxBroken("The sandbox is closed.")
+        if self._link is not None:
+            self._link.close()
         with suppress(SandboxBroken):  # pid 1 exits by itself, and the engine removes ended containers
             await self.engine.remove(self.name)
 
@@ -209,11 +220,6 @@ class Container:
                     fix=fix,
                 ) from error
             raise
-
-
-def rlimits_of(limits: RunLimits) -> dict[str, int | None]:
-    """The kernel's limits of each process; the container's cgroup counts memory and processes."""
-    return {**limits.rlimits(counted=True), "processes": None}
 
 
 async def open_container(engine: Engine, recipe: ContainerRecipe) -> Container:

@@ -6,13 +6,14 @@ import os
 import shlex
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox.docker.polling import poll
 from sandbox.errors import BackendMissing, SandboxBroken, own_command
+from sandbox.stream.chores import to_the_end
 
 if TYPE_CHECKING:
     from docker import APIClient, DockerClient
@@ -28,41 +29,6 @@ BY_SOCKET = "http+docker://"
 """URL scheme of a local engine in the SDK's client."""
 IMAGE = "coder-sandbox:latest"
 """The image that `coder sandbox build` makes."""
-
-
-class Chores:
-    """Tasks awaited only at the end. Each handles its own errors."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Start a task."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def finish(self) -> None:
-        """Wait for all tasks, including those started meanwhile."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-
-
-async def to_the_end(work: Awaitable[T]) -> T:
-    """Finish work that must not be interrupted, then raise any cancellation."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # retrieved: the cancellation takes precedence
-        raise cancelled
-    return task.result()
 
 
 class EngineRefused(SandboxBroken):

@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sandbox.docker.control_channel import LEASE_S
 from sandbox.docker.engine import Engine, connect
 from sandbox.docker.polling import repeat
 from sandbox.errors import SandboxBroken
+from sandbox.stream.link import LEASE_S
 from sandbox.supervisor.owner import Owner, parse_owner, this_process
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ while os.read(0, 1):
     pass
 sys.path[:] = sys.argv[2:]
 from sandbox.docker.labels import remove_containers_of
-from sandbox.docker.socket_folders import remove_folders_of
-remove_folders_of(sys.argv[1])
 remove_containers_of(sys.argv[1])
 """
 
@@ -48,7 +46,7 @@ def labels() -> dict[str, str]:
 
 @contextlib.contextmanager
 def keeper(owner: str) -> Iterator[None]:
-    """Run a process that removes containers and folders of this owner if it dies in the block."""
+    """Run a process that removes containers of this owner if it dies in the block."""
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _KEEPER, owner, *map(os.path.abspath, sys.path)],
         stdin=subprocess.PIPE,

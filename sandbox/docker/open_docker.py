@@ -1,22 +1,25 @@
-"""Open the Docker backend: find engine and image, and start a container."""
+"""Open the Docker backend: find engine and image, and start a container.
+
+The image's own Python runs the programs: a policy's `python` names one of the host's and is ignored.
+"""
 
 import contextlib
 from collections.abc import AsyncIterator
 
 from sandbox.docker.boot import ContainerRecipe
-from sandbox.docker.container import open_container
-from sandbox.docker.docker_sandbox import DockerSandbox
+from sandbox.docker.container import Container, capabilities_of, open_container
 from sandbox.docker.engine import connect, find_image
 from sandbox.docker.labels import OWNER, keeper, labels
 from sandbox.errors import PolicyUnmet
 from sandbox.host.capabilities import require_kept
 from sandbox.policy import Policy
+from sandbox.stream.stream_sandbox import StreamSandbox
 
 
 @contextlib.asynccontextmanager
 async def open_docker(
     policy: Policy, *, without: frozenset[str] = frozenset(), landlock: int = 99
-) -> AsyncIterator[DockerSandbox]:
+) -> AsyncIterator[StreamSandbox]:
     """Open a sandbox for as long as the block lasts; arguments as `open_bubblewrap`, `python` is ignored.
 
     Raises:
@@ -32,9 +35,15 @@ async def open_docker(
         recipe = ContainerRecipe(policy, image, tuple(volumes), labels(), without, landlock)
         kept = contextlib.nullcontext() if "keeper" in without else keeper(recipe.labels[OWNER])
         with kept:
-            sandbox = DockerSandbox(engine, await open_container(engine, recipe))
+            first = await open_container(engine, recipe)
+
+            async def open_one() -> Container:
+                return await open_container(engine, recipe)
+
+            capabilities = capabilities_of(first.facts, runtime=policy.runtime)
+            sandbox = StreamSandbox("docker", image, policy, capabilities, first, open_one)
             try:
-                require_kept(policy, sandbox.capabilities())
+                require_kept(policy, capabilities)
                 yield sandbox
             finally:
                 await sandbox.close()

@@ -26,8 +26,10 @@ class SessionLink(Protocol):
     """What brings a session's commands to its agent, and their output and ends back."""
 
     limits: RunLimits
-    over: bool
-    """The agent is dead, and with it every process of the session."""
+
+    @property
+    def over(self) -> bool:
+        """The agent is dead, and with it every process of the session."""
 
     async def begin(
         self, number: int, program: str | Program, how: CommandOptions, endings: HowToEnd

@@ -53,7 +53,7 @@ PROBES = (
     probe(
         "a right of root's that could be had",
         "capabilities",
-        "if any('CapBnd' in line and int(line.split()[1], 16) & ~32 for line in open('/proc/self/status')):\n"
+        "if any('CapBnd' in line and int(line.split()[1], 16) for line in open('/proc/self/status')):\n"
         "  print('ESCAPED')",
     ),
     probe(
@@ -84,10 +84,6 @@ async def test_the_mechanism_contains_the_probe_and_without_it_the_probe_escapes
 
 _OF_THE_RUN = frozenset({"cpu", "wall", "output"})
 """Kept by the clock and the count of a run."""
-_KEPT_ANYWAY = {
-    "a write to the root": "it isn't the user's of a session",
-    "being root": "pid 1 of a session is no root either",
-}
 
 
 async def said_in_a_session(attack: Probe, without: frozenset[str]) -> str:
@@ -107,36 +103,17 @@ async def test_the_mechanism_contains_the_probe_in_a_session_and_without_it_the_
     )
 
     assert ESCAPED not in kept
-    assert (ESCAPED in escaped) == (attack.name not in _KEPT_ANYWAY)
+    assert ESCAPED in escaped
 
 
 @pytest.mark.slow
-async def test_a_command_reads_the_agent_of_its_container_only_where_that_is_dumpable() -> None:
+async def test_a_command_reads_the_agent_of_its_container_only_with_its_uid_and_rights() -> None:
     found = []
-    for without in (frozenset[str](), frozenset({"dumpable"})):
+    for without in (frozenset[str](), frozenset({"uid", "capabilities", "landlock", "seccomp"})):
         async with open_docker(Policy(image=IMAGE), without=without) as box, box.session() as session:
             found.append((await session.sh("ls /proc/1/fd > /dev/null 2>&1 && echo read")).output)
 
     assert found == ["", "read\n"]
-
-
-async def test_the_socket_by_which_pid_1_reached_the_host_leads_nowhere_afterwards() -> None:
-    reach = """
-import glob, os, socket, stat
-for kind in (socket.SOCK_SEQPACKET, socket.SOCK_STREAM, socket.SOCK_DGRAM):
-    for path in ['/opt/lib/host', *glob.glob('/proc/[0-9]*/root/opt/lib/host')]:
-        assert stat.S_ISSOCK(os.stat(path).st_mode)
-        try:
-            socket.socket(socket.AF_UNIX, kind).connect(path)
-            print('ESCAPED')
-        except OSError as error:
-            print(error.strerror)
-"""
-    async with open_docker(Policy(image=IMAGE)) as box, box.session() as session:
-        result = await session.python(reach)
-
-    assert result.ok, result.output
-    assert ESCAPED not in result.output
 
 
 async def test_a_daemon_outlives_its_run_only_where_pid_1_lets_it() -> None:

@@ -70,7 +70,7 @@ def main(
     os.makedirs(places.output, 0o755)
     if places.home != wire.HOME:
         job["environment"].update(HOME=places.home, TMPDIR=places.temporary, GIT_CONFIG_NOSYSTEM="1")
-    prepare_environment(walls, job["environment"], places)
+    prepare_environment(walls.layered, job["environment"], places)
     agent = kind(walls, job, socket.socket(fileno=channel), score, places)
     while agent.serve():
         continue

@@ -49,6 +49,9 @@ def become(job: dict[str, Any], channel: Channel | None) -> int:
             return 1
     if kind == "command":
         return _run_command(job["argv"])
+    if kind == "script":
+        shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
+        return _run_command([shell, "-c", *job["argv"]])
     if kind == "python":
         _exit_fast(_run_python(job["source"], job["filename"], job["arguments"]), workspace)
     assert channel is not None

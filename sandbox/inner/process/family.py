@@ -42,7 +42,7 @@ class Family:
 
     def named(self, number: int, most: int) -> list[tuple[int, str]]:
         """Pid and command line of a command's living processes, at most `most`."""
-        return [(pid, _command_line(pid)) for pid in sorted(self._look(number))[:most]]
+        return [(pid, command_line(pid)) for pid in sorted(self._look(number))[:most]]
 
     def send(self, number: int, signal_number: int) -> None:
         """Send a signal to all processes of a command."""
@@ -84,7 +84,8 @@ class Family:
         return {pid: fields for pid, fields in found.items() if fields and fields[0] not in "ZX"}
 
 
-def _command_line(pid: int) -> str:
+def command_line(pid: int) -> str:
+    """Command line of a process as printable text, cut off where it is long."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read(_LONGEST).replace(b"\0", b" ").decode("utf-8", "replace").strip()

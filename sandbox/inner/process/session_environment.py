@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.process.execute import NOT_FOUND
 from sandbox.inner.process.wire import Places
-from sandbox.inner.walls.inner_walls import Walls
+
+if TYPE_CHECKING:
+    from sandbox.inner.process.wire import Channel
 
 _SCRIPTS = {"pip": "pip", "pip3": "pip", "pytest": "pytest"}
 """Modules behind the scripts that project instructions mention."""
+
+
+def main(channel: Channel, arguments: dict[str, Any]) -> None:
+    """As an entry: prepare the environment that the host sends, and send it back."""
+    environment = arguments["environment"]
+    prepare_environment((), environment, Places())
+    channel.send(json.dumps(environment).encode())
 
 
 class CannotStart(Exception):
@@ -22,17 +33,17 @@ class CannotStart(Exception):
         self.code = code
 
 
-def prepare_environment(walls: Walls, environment: dict[str, Any], places: Places) -> None:
+def prepare_environment(layered: Sequence[str], environment: dict[str, Any], places: Places) -> None:
     """Create the folders, repair broken scripts, and set the variables."""
     own_programs = f"{places.home}/.local/bin"  # where pip installs programs for a user
     installed = f"{places.home}/installed"  # where it installs instead of a read-only virtual environment
-    os.makedirs(own_programs, 0o755)
+    os.makedirs(own_programs, 0o755, exist_ok=True)
     for name, module in _SCRIPTS.items():
         if _is_broken(name, environment["PATH"]):
             _write_script(f"{own_programs}/{name}", module)
     environment["PATH"] = f"{own_programs}:{environment['PATH']}"
     for name, value in list(environment.items()):
-        if value in walls.layered and not os.access(value, os.W_OK):
+        if value in layered and not os.access(value, os.W_OK):
             del environment[name]  # a cache that isn't writable
     if os.path.isdir(places.venv) and not os.access(f"{places.venv}/lib", os.W_OK):  # no layer lies over it
         environment["PIP_TARGET"] = installed

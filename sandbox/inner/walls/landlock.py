@@ -22,6 +22,8 @@ _RIGHTS_OF_ABI = {2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | 1 << 15
 _SCOPES = 3
 """Abstract unix sockets and signals, from ABI 6."""
+UNSCOPED = 5
+"""The newest ABI that leaves both to a process."""
 
 LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING = "list", "read", "read and execute", "device", "everything"
 

@@ -120,12 +120,17 @@ class _CapData(ctypes.Structure):
 
 def drop_capabilities() -> None:
     """Drop every capability: bounding, ambient, and the three sets of the process."""
-    for capability in range(64):
-        if prctl(PR_CAPBSET_DROP, capability) < 0:
-            break  # EINVAL: the kernel has no capability of this number
+    drop_bounding_set()
     checked(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL), "clear ambient capabilities")
     header = _CapHeader(LINUX_CAPABILITY_VERSION_3, 0)
     checked(libc.capset(ctypes.byref(header), (_CapData * 2)()), "capset")
+
+
+def drop_bounding_set() -> None:
+    """Drop every capability that a program could still get; needs SETPCAP, and does nothing without it."""
+    for capability in range(64):
+        if prctl(PR_CAPBSET_DROP, capability) < 0:
+            break  # EINVAL: the kernel has no capability of this number
 
 
 def write_file(path: str, text: str) -> None:

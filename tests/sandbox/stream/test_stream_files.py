@@ -1,24 +1,25 @@
-"""What a container says of its files is looked at: programs have the uid of the process that says it."""
+"""What an agent says of its files is validated."""
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sandbox import SandboxBroken
-from sandbox.docker.container_files import ContainerFiles
+from sandbox.stream.stream_files import StreamFiles
 
 ENTRY = {"name": "a", "kind": "file", "size": 1, "executable": False}
 
 
-def saying(answer: object) -> ContainerFiles:
-    async def ask(request: object, *, most: int) -> tuple[dict[str, object], bytes]:
+def saying(answer: object) -> StreamFiles:
+    link: Any = None
+    files = StreamFiles(link, most_bytes=1 << 20, most_files=9)
+
+    async def ask(request: object, content: bytes = b"", *, most: int) -> tuple[dict[str, object], bytes]:
         return {}, json.dumps(answer).encode()
 
-    policy = SimpleNamespace(policy=SimpleNamespace(files=9))
-    prepared: Any = SimpleNamespace(ask=ask, container=SimpleNamespace(recipe=policy))
-    return ContainerFiles(prepared)
+    files.ask = ask  # type: ignore[method-assign]
+    return files
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""An agent behind one byte stream. Read frames, agent, programs, maker."""

@@ -1,0 +1,79 @@
+"""The processes of a container by the group id of each program: a program can't change it.
+
+Docker's pid 1 alone assigns group ids. They identify processes also after a parent's death, and whatever a
+process says of itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from sandbox.inner.process.descendants import pids, send, status_of, stop_all
+from sandbox.inner.process.family import command_line
+
+FIRST_GROUP, LAST_GROUP = 1000, 61_000
+"""Group ids of programs; those of a rootless engine end at 65,535."""
+_STUCK_S = 5.0
+
+
+class Groups:
+    """The groups that are in use, by the number of each program."""
+
+    def __init__(self) -> None:
+        self._gids: dict[int, int] = {}
+        self._next = FIRST_GROUP
+
+    def assign(self, number: int) -> int:
+        """Reserve a group id for a program."""
+        while self._next in self._gids.values():
+            self._step()
+        self._gids[number] = self._next
+        self._step()
+        return self._gids[number]
+
+    def gid_of(self, number: int) -> int:
+        """The group id of a program; -1, which no process has, where it has none."""
+        return self._gids.get(number, -1)
+
+    def _step(self) -> None:
+        self._next = self._next + 1 if self._next < LAST_GROUP else FIRST_GROUP
+
+    def release(self, number: int) -> None:
+        """Let a program's group id be assigned again, unless a process still has it."""
+        if not self.members(number):
+            self._gids.pop(number, None)
+
+    def members(self, number: int) -> dict[int, str]:
+        """State by pid of a program's living processes."""
+        gid = str(self.gid_of(number))
+        states = {}
+        for pid in pids():
+            status = status_of(pid)
+            state = status.get("State", "Z")[0]
+            if state not in "ZX" and gid in status["Gid"].split():
+                states[pid] = state
+        return states
+
+    def named(self, number: int, most: int) -> list[tuple[int, str]]:
+        """Pid and command line of a program's living processes, at most `most`."""
+        return [(pid, command_line(pid)) for pid in sorted(self.members(number))[:most]]
+
+    def send(self, number: int, signal_number: int) -> None:
+        """Send a signal to all processes of a program."""
+        for pid in self.members(number):
+            send(pid, signal_number)
+
+    def kill(self, number: int) -> None:
+        """Stop, then kill all processes of a program: a stopped one can't fork.
+
+        A process that the kernel doesn't end ends the container.
+        """
+        deadline = time.monotonic() + _STUCK_S
+        while self.members(number):
+            stop_all(lambda: self.members(number))
+            self.send(number, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                os._exit(1)
+            time.sleep(0.0005)

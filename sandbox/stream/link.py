@@ -1,0 +1,323 @@
+"""The host's end of an agent's byte stream: numbers, streams and their windows.
+
+What comes was sent by a process beside untrusted programs: every frame is checked, and every buffer bounded.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from sandbox.errors import SandboxBroken
+from sandbox.inner.stream import frames
+from sandbox.inner.stream.frames import OPENED_BY_AGENT, VERSION, WINDOW, FrameError, Splitter, Window
+
+LEASE_S = 60.0
+"""Seconds without a frame from the host after which an agent ends itself."""
+_BEAT_S = 5.0
+_LONGEST_LINE = 200
+_LAST_WORDS = 4096
+_PIECE = 1 << 16
+_MOST_OPENED = 64
+"""Connections of programs at a time; an agent that opens more is broken."""
+Take = Callable[[bytes], int | None]
+"""Takes a piece of a stream; the number of bytes consumed at once, None for all."""
+
+
+class ByteStream(Protocol):
+    """A duplex byte stream to an agent."""
+
+    on_data: Callable[[bytes], None]
+    on_words: Callable[[bytes], None]
+    """Called with what the agent prints as errors."""
+    on_end: Callable[[], None]
+    ended: bool
+
+    async def send(self, content: bytes) -> None:
+        """Send everything; wait while the other side takes nothing. Raises SandboxBroken."""
+
+    def say(self, content: bytes) -> None:
+        """Send something short without waiting, or drop it at the end."""
+
+    def close(self) -> None:
+        """Close it without calling `on_end`. Idempotent."""
+
+
+class Conversation:
+    """The frames of one number: reports of the agent, and streams in both directions."""
+
+    def __init__(self, link: "Link", number: int, on_news: Callable[[dict[str, Any]], None]) -> None:
+        self.link, self.number, self.on_news = link, number, on_news
+        self._takers: dict[int, Take] = {}
+        self._windows: dict[int, Window] = {}
+        self._ended: dict[int, asyncio.Event] = {}
+        self._credit: dict[int, int] = {}
+        self._granted = asyncio.Event()
+        self.over = False
+
+    async def call(self, request: Mapping[str, object]) -> None:
+        """Send a request about this number. Raises SandboxBroken, FrameError: it is too large."""
+        await self.link.send(frames.pack(frames.CALL, self.number, 0, json.dumps(request).encode()))
+
+    def say(self, request: Mapping[str, object]) -> None:
+        """Send a short request without waiting, or drop it at the end."""
+        self.link.say(frames.pack(frames.CALL, self.number, 0, json.dumps(request).encode()))
+
+    def read(self, stream: int, take: Take) -> None:
+        """Have the pieces of a stream taken."""
+        self._takers[stream], self._windows[stream] = take, Window()
+        self._ended[stream] = asyncio.Event()
+
+    def ended(self, stream: int) -> asyncio.Event:
+        """Set at the end of a stream that is read."""
+        return self._ended[stream]
+
+    def consume(self, stream: int, size: int) -> None:
+        """Count bytes that a taker consumes later."""
+        amount = self._windows[stream].consume(size)
+        if amount and not self.over:
+            self.link.say(frames.pack_credit(self.number, stream, amount))
+
+    async def send(self, stream: int, content: bytes, *, at_end: bool = False) -> None:
+        """Send content as the agent grants it, and the end of the stream. Raises SandboxBroken."""
+        rest = memoryview(content)
+        while rest:
+            while self._credit.setdefault(stream, WINDOW) == 0:
+                if self.over or self.link.broken is not None:
+                    raise self.link.broken or SandboxBroken("The program that was sent to has ended.")
+                self._granted.clear()
+                await self._granted.wait()
+            size = min(len(rest), self._credit[stream])
+            self._credit[stream] -= size
+            await self.link.send(frames.pack_data(self.number, stream, bytes(rest[:size])))
+            rest = rest[size:]
+        if at_end:
+            await self.link.send(frames.pack(frames.END, self.number, stream))
+
+    def close(self) -> None:
+        """Take nothing any more. Idempotent."""
+        self.over = True
+        self.link.forget(self.number)
+        self.has_ended()
+
+    def has_ended(self) -> None:
+        """Wake who waits for a stream's end or for a grant."""
+        self.over = True
+        self._granted.set()
+        for event in self._ended.values():
+            event.set()
+
+    def receive(self, kind: int, stream: int, payload: bytes) -> None:
+        """Take a frame. Raises FrameError, ValueError: it isn't permitted."""
+        if kind == frames.NEWS:
+            self.on_news(as_news(payload))
+        elif kind == frames.CREDIT:
+            self._credit[stream] = self._credit.get(stream, WINDOW) + frames.unpack_credit(payload)
+            if self._credit[stream] > WINDOW:
+                raise FrameError("more is granted than was sent")
+            self._granted.set()
+        elif stream not in self._takers or self._ended[stream].is_set():
+            raise FrameError(f"the stream {stream} isn't open")
+        elif kind == frames.END:
+            self._ended[stream].set()
+        else:
+            self._windows[stream].receive(len(payload))
+            consumed = self._takers[stream](payload)
+            self.consume(stream, len(payload) if consumed is None else consumed)
+
+
+class Link:
+    """One agent. At its end everything that waits gets a SandboxBroken."""
+
+    def __init__(self, stream: ByteStream, *, on_end: Callable[[SandboxBroken], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stream, self._on_end = stream, on_end
+        stream.on_data, stream.on_words, stream.on_end = self._hear_greeting, self._hear_words, self._cut
+        self._splitter, self._greeting, self._last_words = Splitter(), b"", b""
+        self.python: asyncio.Future[tuple[int, int]] = self._loop.create_future()
+        """Version of the agent's Python, once it runs."""
+        self._up: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._conversations: dict[int, Conversation] = {}
+        self._next = 0
+        self._beating: asyncio.TimerHandle | None = None
+        self.on_opened: Callable[[Conversation], None] | None = None
+        """Called with each connection of a program, once something listens."""
+        self._opened: set[int] = set()
+        self.broken: SandboxBroken | None = None
+        """Why nothing goes on."""
+
+    async def boot(self, content: bytes) -> dict[str, Any]:
+        """Send the agent its code; what it reports of its place. Raises SandboxBroken."""
+        await self._stream.send(len(content).to_bytes(4, "little") + content)
+        facts = await self._up
+        self._beat()
+        return facts
+
+    def converse(self, on_news: Callable[[dict[str, Any]], None], *, of_files: bool = False) -> Conversation:
+        """Begin a conversation with a number of its own. Raises SandboxBroken."""
+        if self.broken is not None:
+            raise self.broken
+        self._next = (self._next + 1) % frames.OF_FILES
+        number = self._next | (frames.OF_FILES if of_files else 0)
+        conversation = self._conversations[number] = Conversation(self, number, on_news)
+        return conversation
+
+    def forget(self, number: int) -> None:
+        """Ignore what still comes for a number."""
+        self._conversations.pop(number, None)
+        self._opened.discard(number)
+
+    async def send(self, frame: bytes) -> None:
+        """Send frames; wait while the agent takes nothing. Raises SandboxBroken."""
+        if self.broken is not None:
+            raise self.broken
+        await self._stream.send(frame)
+
+    def say(self, frame: bytes) -> None:
+        """Send a short frame without waiting, or drop it at the end."""
+        self._stream.say(frame)
+
+    def end(self, reason: BaseException) -> None:
+        """End the agent, whose answers are no longer in step."""
+        if self.broken is None:
+            self._hear_words(str(reason).encode())
+            self._cut()
+
+    def close(self) -> None:
+        """Close the stream: the agent exits. Idempotent."""
+        self._stop_beating()
+        self._stream.close()
+        self._break(SandboxBroken("The sandbox is closed."))
+
+    def _beat(self) -> None:
+        self.say(frames.pack(frames.BEAT, 0))
+        if not self._stream.ended:
+            self._beating = self._loop.call_later(_BEAT_S, self._beat)
+
+    def _stop_beating(self) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
+            self._beating = None
+
+    def _hear_words(self, content: bytes) -> None:
+        self._last_words = (self._last_words + content)[-_LAST_WORDS:]
+
+    def _hear_greeting(self, content: bytes) -> None:
+        self._greeting += content
+        line, found, rest = self._greeting.partition(b"\n")
+        if not found:
+            if len(self._greeting) > _LONGEST_LINE:
+                self._cut()
+            return
+        words = line.decode("ascii", "replace").split()
+        if len(words) != 4 or words[:2] != ["hello", str(VERSION)] or not all(map(str.isdigit, words[2:])):
+            self._cut()
+            return
+        self._stream.on_data = self._hear
+        self.python.set_result((int(words[2]), int(words[3])))
+        self._hear(rest)
+
+    def _hear(self, content: bytes) -> None:
+        try:
+            for kind, number, stream, payload in self._splitter.feed(content):
+                self._take(kind, number, stream, payload)
+        except (FrameError, ValueError, KeyError, TypeError) as error:
+            self._hear_words(f"It broke the protocol: {error}.".encode())
+            self._cut()
+
+    def _take(self, kind: int, number: int, stream: int, payload: bytes) -> None:
+        if kind not in (frames.NEWS, frames.DATA, frames.END, frames.CREDIT):
+            raise FrameError(f"an agent sends no frame of kind {kind}")
+        conversation = self._conversations.get(number)
+        if conversation is not None:
+            conversation.receive(kind, stream, payload)
+        elif number == 0 and kind == frames.NEWS:
+            self._hear_of_all(as_news(payload))
+        elif number & OPENED_BY_AGENT and kind == frames.NEWS:
+            self._open(number)
+
+    def _hear_of_all(self, news: dict[str, Any]) -> None:
+        if news["is"] == "up" and not self._up.done():
+            self._up.set_result({name: value for name, value in news.items() if name != "is"})
+        else:
+            raise FrameError(str(news.get("why", news["is"])))
+
+    def _open(self, number: int) -> None:
+        if self.on_opened is None or len(self._opened) >= _MOST_OPENED:
+            raise FrameError("connections are opened that nobody asked for")
+        self._opened.add(number)
+        conversation = self._conversations[number] = Conversation(self, number, lambda news: None)
+        self.on_opened(conversation)
+
+    def _cut(self) -> None:
+        self._stop_beating()
+        self._stream.close()
+        words = self._last_words.decode("utf-8", "replace").strip()
+        broken = SandboxBroken(f"The sandbox's agent ended unexpectedly, or its engine did. {words}".strip())
+        self._break(broken)
+        self._on_end(self.broken or broken)
+
+    def _break(self, reason: SandboxBroken) -> None:
+        self.broken = self.broken or reason
+        for future in (self.python, self._up):
+            if not future.done():
+                future.set_exception(self.broken)
+                future.exception()  # retrieved: no warning where nothing awaits it
+        for conversation in list(self._conversations.values()):
+            conversation.has_ended()
+            conversation.on_news({"is": "broken"})
+        self._conversations.clear()
+
+
+class Reader:
+    """Reads a stream of a conversation in exact sizes; holds at most one window."""
+
+    def __init__(self, conversation: Conversation, stream: int) -> None:
+        self._conversation, self._stream = conversation, stream
+        self._content = bytearray()
+        self._came = asyncio.Event()
+        conversation.read(stream, self._take)
+
+    def _take(self, piece: bytes) -> int:
+        self._content += piece
+        self._came.set()
+        return 0
+
+    async def exactly(self, size: int) -> bytes | None:
+        """The next bytes, None if the stream ends before; a cancelled read consumes nothing."""
+        ended = self._conversation.ended(self._stream)
+        taken = bytearray()
+        try:
+            while len(taken) < size:
+                if not self._content:
+                    if ended.is_set():
+                        return None
+                    self._came.clear()
+                    await first_of(self._came, ended)
+                    continue
+                piece = self._content[: size - len(taken)]
+                del self._content[: len(piece)]
+                taken += piece
+                self._conversation.consume(self._stream, len(piece))
+        except asyncio.CancelledError:
+            self._content[:0] = taken  # more than a window only by what one frame of an entry may have
+            raise
+        return bytes(taken)
+
+
+async def first_of(*events: asyncio.Event) -> None:
+    """Wait until one of several events is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def as_news(payload: bytes) -> dict[str, Any]:
+    """Decode a report. Raises FrameError: it is none."""
+    news = json.loads(payload)
+    if not isinstance(news, dict) or not isinstance(news.get("is", ""), str):
+        raise FrameError("a report isn't an object")
+    return {"is": "", **news}

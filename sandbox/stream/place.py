@@ -1,0 +1,225 @@
+"""One place behind an agent, such as a container: its files, the programs at work in it, and its limits."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from sandbox.contract import OnOutput
+from sandbox.errors import SandboxBroken
+from sandbox.host.child_maker import FOR_EVER_S
+from sandbox.host.limits import RunLimits
+from sandbox.host.session import LiveSession
+from sandbox.policy import Policy
+from sandbox.result import Result
+from sandbox.stream.chores import Chores, to_the_end
+from sandbox.stream.execution import StreamEntry, StreamExecution, StreamProgram
+from sandbox.stream.link import Link
+from sandbox.stream.session import StreamSessionLink, StreamWorkspace, open_commands
+from sandbox.stream.stream_files import StreamFiles
+
+
+class Holder(Protocol):
+    """What holds an agent and all its programs: made, bounded and removed by a backend."""
+
+    without: frozenset[str]
+    on_end: Callable[[], object]
+    """Called once when it becomes unusable, before its removal."""
+
+    @property
+    def link(self) -> Link:
+        """The link to its agent."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The usual environment of programs."""
+
+    @property
+    def broken(self) -> SandboxBroken | None:
+        """Why it can't be used any more."""
+
+    async def limit(self, limits: RunLimits, *, kept_bytes: int) -> None:
+        """Hold everything in it to limits; `kept_bytes` of files count beside a program's memory."""
+
+    def condemn(self, reason: SandboxBroken) -> None:
+        """Mark it as unusable."""
+
+    async def remove(self) -> None:
+        """End and remove it. Idempotent; never raises for a lost engine."""
+
+
+class Place:
+    """Runs programs beside each other or one after the other."""
+
+    def __init__(
+        self,
+        holder: Holder,
+        policy: Policy,
+        usual: RunLimits,
+        chores: Chores,
+        *,
+        on_idle: Callable[[], object] | None = None,
+    ) -> None:
+        """`usual`: the policy's limits; `on_idle`: called at the end of an entry."""
+        self._on_idle = on_idle
+        self.holder, self._usual, self._chores = holder, usual, chores
+        self.files = StreamFiles(holder.link, most_bytes=policy.disk_mb << 20, most_files=policy.files)
+        self._at_work: dict[object, RunLimits] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._limiting = asyncio.Lock()
+        self._kept_bytes = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs in it."""
+        return not self._at_work
+
+    async def execute(
+        self,
+        job: Mapping[str, object],
+        limits: RunLimits,
+        *,
+        stdin: bytes | int = b"",
+        on_output: OnOutput | None = None,
+    ) -> StreamExecution:
+        """Run one job to its end. Raises SandboxBroken, FileRefused: its folder can't be entered."""
+        await self.files.enter(str(job["cwd"]))
+        async with self._execution(limits, on_output) as (execution, alone):
+            await execution.begin(job, stdin=stdin, tidy=alone)
+            execution.outcome = await execution.result()
+            return execution
+
+    async def start(self, job: Mapping[str, object], limits: RunLimits) -> StreamEntry:
+        """Start a trusted entry, which ends with `finish`. Raises SandboxBroken."""
+        execution = await self._prepare(limits, None)
+        alone = len(self._at_work) == 1
+        entry = StreamEntry(execution, done=self._end_entry)
+        try:
+            await execution.begin(job, line=True, tidy=alone)
+        except BaseException:
+            execution.close()
+            await to_the_end(self._end(execution))
+            raise
+        return entry
+
+    @contextlib.asynccontextmanager
+    async def session(
+        self,
+        limits: RunLimits,
+        environment: Mapping[str, str],
+        own: Mapping[str, str],
+        laid: Mapping[str, str],
+    ) -> AsyncIterator[LiveSession]:
+        """Open a session. `laid`: SHA-256 by path of files that the host alone has written."""
+        opened = object()
+        alone = self.is_idle
+        self._at_work[opened] = limits
+        try:
+            await self._limit()
+            rlimits = {**self.rlimits_of(limits), "cpu_s": FOR_EVER_S}
+            opening = open_commands(self.holder.link, limits, environment, rlimits, own, tidy=alone)
+            async with opening as commands:
+                workspace = StreamWorkspace(self.files)
+                await workspace.rebase(laid)
+                session = LiveSession(commands, workspace, self._renew)
+                try:
+                    yield session
+                finally:
+                    await session.close()
+        finally:
+            self._at_work.pop(opened, None)
+
+    async def _renew(self) -> StreamSessionLink:
+        raise SandboxBroken("The session is over, and its workspace with it.") from self.holder.broken
+
+    @staticmethod
+    def rlimits_of(limits: RunLimits) -> dict[str, int | None]:
+        """The kernel's limits of each process; the holder counts memory and processes."""
+        return {**limits.rlimits(counted=True), "processes": None}
+
+    @contextlib.asynccontextmanager
+    async def _execution(
+        self, limits: RunLimits, on_output: OnOutput | None
+    ) -> AsyncIterator[tuple[StreamExecution, bool]]:
+        execution = await self._prepare(limits, on_output)
+        try:
+            yield execution, len(self._at_work) == 1
+        finally:
+            execution.close()
+            await to_the_end(self._end(execution))
+
+    async def _prepare(self, limits: RunLimits, on_output: OnOutput | None) -> StreamExecution:
+        """A program to be started, once abandoned ones are dead and the limits are set."""
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+        if self.holder.broken is not None:
+            raise self.holder.broken
+        program = StreamProgram(self.holder.link)
+        self._at_work[program] = limits
+        try:
+            await self._limit()
+        except BaseException:
+            self._at_work.pop(program, None)
+            program.conversation.close()
+            raise
+        return StreamExecution(program, limits, on_output=on_output, without=self.holder.without)
+
+    async def _end(self, execution: StreamExecution) -> None:
+        """End a program. An overdue end continues in the background: only the next one waits for it."""
+        if execution.ended is not None:
+            self._kept_bytes, self.files.written = execution.ended.kept_bytes, 0
+            self._at_work.pop(execution.program, None)
+            execution.program.close()
+            return
+        leaving = self._chores.start(self._drop(execution.program))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        if not execution.overdue:
+            await asyncio.wait([leaving])
+
+    async def _end_entry(self, execution: StreamExecution) -> None:
+        await self._end(execution)
+        if self._on_idle is not None:
+            self._on_idle()
+
+    async def _drop(self, program: StreamProgram) -> None:
+        if not await program.drop():
+            self.holder.condemn(SandboxBroken("A program could not be ended."))
+        self._at_work.pop(program, None)
+
+    async def _limit(self) -> None:
+        """Limits of the place: those of a single run, or at least the policy's for several."""
+        async with self._limiting:
+            limits = list(self._at_work.values())
+            if len(limits) > 1:
+                limits.append(self._usual)
+            most = replace(
+                self._usual,
+                memory_mb=max(item.memory_mb for item in limits),
+                processes=max(item.processes for item in limits),
+            )
+            await self.holder.limit(most, kept_bytes=self._kept_bytes + self.files.written)
+
+
+async def run_fresh(
+    place: Place,
+    job: Mapping[str, object],
+    limits: RunLimits,
+    files: Mapping[str, bytes],
+    *,
+    stdin: bytes | int,
+    on_output: OnOutput | None,
+) -> Result:
+    """Run a job in an unused place with given files, and collect the files it wrote."""
+    await place.files.lay(files)
+    execution = await place.execute(job, limits, stdin=stdin, on_output=on_output)
+    result, ended = execution.outcome, execution.ended
+    if ended is None or (not files and ended.kept_files <= _WORKSPACE_ALONE):
+        return result
+    artifacts, left_out = await place.files.collect(files)
+    return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
+
+
+_WORKSPACE_ALONE = 1
+"""Files in an empty workspace."""

@@ -1,0 +1,381 @@
+"""A session behind an agent: its commands, its calls and its workspace."""
+
+import asyncio
+import json
+import math
+import os
+import stat
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from sandbox.contract import CommandOptions
+from sandbox.errors import FileRefused, SandboxBroken
+from sandbox.files.tree_changes import MAX_FILE, TreeChanges
+from sandbox.files.tree_walk import WalkedEntry
+from sandbox.host.agent_link import words_of
+from sandbox.host.call_server import Connection
+from sandbox.host.command_run import PACE_S, CommandEnd, CommandRun, HowToEnd
+from sandbox.host.limits import RunLimits
+from sandbox.host.session_opening import ENVIRONMENT
+from sandbox.inner.process.wire import HEADER, Places
+from sandbox.inner.stream.frames import LINE, STDERR, STDIN, STDOUT
+from sandbox.program import Program
+from sandbox.result import Changes, KilledBy, StillRunning
+from sandbox.stream.execution import Ended, StreamProgram, feed
+from sandbox.stream.link import Conversation, Link, Reader
+from sandbox.stream.stream_files import StreamFiles
+from sandbox.supervisor.shipped import INNER_INSIDE
+
+_PATIENCE_S, _END_S = 2.0, 20.0
+"""Seconds without an answer after which the agent is abandoned; it may take longer to end commands."""
+_LEFT = TypeAdapter(list[tuple[int, str]])
+_ENTRIES = TypeAdapter(list[tuple[str, tuple[int, int, int, int, int, int] | None, str | None]])
+_ENVIRONMENT, _LONGEST_ENVIRONMENT = TypeAdapter(dict[str, str]), 1 << 20
+_ROOM_PER_ENTRY = 9000
+"""Bytes of one entry of a walk: a path of 4 KiB in hexadecimal, and figures."""
+RunRlimits = Callable[[RunLimits], Mapping[str, int | None]]
+
+
+class StreamSessionLink:
+    """Brings a session's commands to an agent. Implements `sandbox.host.session.SessionLink`."""
+
+    def __init__(
+        self, link: Link, limits: RunLimits, environment: Mapping[str, str], rlimits: Mapping[str, int | None]
+    ) -> None:
+        self._link, self.limits = link, limits
+        self._environment, self._rlimits = dict(environment), dict(rlimits)
+        self._programs: dict[int, StreamProgram] = {}
+        self._numbers: dict[int, int] = {}
+        """Number in the frames by number of a command; the agent knows what each has left."""
+        self._runs: dict[int, CommandRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._memory_kills = 0
+        self._closed = False
+
+    @property
+    def over(self) -> bool:
+        """The agent is dead, and with it every process of the session."""
+        return self._closed or self._link.broken is not None
+
+    async def begin(
+        self, number: int, program: str | Program, how: CommandOptions, endings: HowToEnd
+    ) -> CommandRun:
+        """Start a command."""
+        words, more, cwd = words_of(program)
+        run = CommandRun(number, self.limits.output_bytes, endings, how.get("on_output"))
+        started = StreamProgram(self._link)
+        conversation = started.conversation
+        run.on_flood = lambda _: conversation.say({"do": "kill", "answer": False})
+        run.kills_before = self._memory_kills
+        self._numbers[number] = conversation.number
+        conversation.read(STDOUT, lambda piece: self._receive(run, conversation, piece))
+        content = how.get("stdin") or b""
+        cpu_s = how.get("cpu_s")
+        job = {
+            "kind": "script" if isinstance(program, str) else "command",
+            "argv": list(words),
+            "cwd": how.get("cwd") or cwd,
+            "environment": {**self._environment, **more, **(how.get("environment") or {})},
+            "rlimits": {**self._rlimits, **({"cpu_s": math.ceil(cpu_s)} if cpu_s else {})},
+            "stdin": bool(content),
+        }
+        self._programs[number], self._runs[number] = started, run
+        started.ended.add_done_callback(lambda ended: self._end(run, ended))
+        started.started.add_done_callback(lambda known: self._start(run, known))
+        self._keep(self._watch_end(run, conversation))
+        options = {"merged": True, "stays": True, "stdin": bool(content)}
+        await started.begin(job, **options, log=number, log_bytes=self.limits.output_bytes)
+        if content:
+            self._keep(feed(conversation, content))
+        return run
+
+    async def ask(self, what: str, run: CommandRun) -> bool:
+        """Have the agent `look` for processes of a command, `end` or `kill` them; False if it is dead."""
+        if self.over:
+            return False
+        try:
+            news = await self._answer({"do": what, "of": self._numbers[run.number], "answer": True})
+        except (TimeoutError, SandboxBroken):
+            self._link.end(SandboxBroken("The agent of a session doesn't answer."))
+            return False
+        self._take_left(run, news.get("left"))
+        return not self.over
+
+    async def _answer(
+        self, request: Mapping[str, object], *, patience_s: float = _PATIENCE_S
+    ) -> dict[str, Any]:
+        """The agent's answer to a request. Raises TimeoutError, SandboxBroken."""
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        conversation = self._link.converse(lambda news: None if answer.done() else answer.set_result(news))
+        try:
+            await conversation.call(request)
+            async with asyncio.timeout(patience_s):
+                return await answer
+        finally:
+            conversation.close()
+
+    async def listen(self, module: str) -> "StreamListener":
+        """Listen to programs, which connect by a module of this name."""
+        source = f"{INNER_INSIDE}/process/tools_module.py"
+        try:
+            news = await self._answer({"do": "listen", "module": module, "source": source})
+        except TimeoutError:
+            news = {"is": "silence"}
+        if news["is"] != "listening":
+            raise SandboxBroken("The session gave no socket for its tools.")
+        usual = self._environment.get("PYTHONPATH", "")
+        self._environment["PYTHONPATH"] = f"{usual}:{Places().tools}".lstrip(":")
+        return StreamListener(self._link)
+
+    def memory_kills(self) -> int:
+        """Number of processes killed for lack of memory."""
+        return self._memory_kills
+
+    def forget(self, run: CommandRun) -> None:
+        """Drop a command once nothing of it runs or writes."""
+        self._runs.pop(run.number, None)
+        program = self._programs.pop(run.number, None)
+        if program is not None:
+            program.conversation.close()
+
+    async def close(self) -> None:
+        """End every command. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        with suppress(TimeoutError, SandboxBroken):
+            drops = ({"do": "drop", "of": number} for number in self._numbers.values())
+            await asyncio.gather(*(self._answer(drop, patience_s=_END_S) for drop in drops))
+        for run in self._runs.values():
+            run.state_lost = not run.ended.done()
+            run.has_ended(None)
+            run.close()
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _receive(self, run: CommandRun, conversation: Conversation, piece: bytes) -> int | None:
+        """Give output to its command; what nobody waits for is granted again a moment later."""
+        if not run.receive(piece):
+            return None
+        loop = asyncio.get_running_loop()
+        loop.call_later(PACE_S, conversation.consume, STDOUT, len(piece))
+        return 0
+
+    async def _watch_end(self, run: CommandRun, conversation: Conversation) -> None:
+        await conversation.ended(STDOUT).wait()
+        run.close()
+
+    def _start(self, run: CommandRun, known: "asyncio.Future[tuple[int, int]]") -> None:
+        error = known.exception()
+        if error is None:
+            run.has_started(known.result()[0])
+        elif self._link.broken is None:  # the place is full, or at its limit of processes
+            run.has_failed(str(error), 126)
+            run.close()
+
+    def _end(self, run: CommandRun, ended: "asyncio.Future[Ended]") -> None:
+        if ended.exception() is not None:
+            run.state_lost = self._link.broken is not None and not run.ended.done()
+            run.has_ended(None)
+            run.close()
+            return
+        end = ended.result()
+        self._memory_kills += end.memory_kills
+        self._take_left(run, end.left)
+        run.has_ended(CommandEnd(end.how, end.cpu_s))
+
+    def _take_left(self, run: CommandRun, left: object) -> None:
+        try:
+            named = _LEFT.validate_python(left)
+        except ValidationError as error:
+            raise ValueError("a list of processes is invalid") from error
+        run.processes = tuple(StillRunning(pid=pid, command=command) for pid, command in named)
+
+    def end_for(self, reason: KilledBy) -> None:
+        """End the session; the results of its commands name the reason."""
+        for run in self._runs.values():
+            run.killed_by = run.killed_by or reason
+
+
+class StreamListener:
+    """Takes connections that an agent reports."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def begin(self, take: Callable[[Connection], None]) -> None:
+        """Give each connection to `take` from now on."""
+        self._link.on_opened = lambda conversation: take(StreamConnection(conversation))
+
+    def hurry(self) -> None:
+        """Do nothing: the agent takes no more connections than the host serves."""
+
+    def close(self) -> None:
+        """Cut off every further connection."""
+        self._link.on_opened = _cut_off
+
+
+def _cut_off(conversation: Conversation) -> None:
+    StreamConnection(conversation).close()
+
+
+class StreamConnection:
+    """A connection of a program to the host."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation, self._reader = conversation, Reader(conversation, STDOUT)
+
+    async def exactly(self, size: int) -> bytes | None:
+        """The next bytes, None at the end."""
+        return await self._reader.exactly(size)
+
+    async def send(self, content: bytes) -> None:
+        """Send everything."""
+        await self._conversation.send(STDIN, content)
+
+    def close(self) -> None:
+        """Cut it off."""
+        self._conversation.say({"do": "drop"})
+        self._conversation.close()
+
+
+class StreamWorkspace:
+    """The files of a session, and how they changed: read by the agent, bounded and hashed here."""
+
+    def __init__(self, files: StreamFiles) -> None:
+        self._files = files
+        self._tree = StreamTree(files)
+        self.write, self.append, self.make_folder = files.write, files.append, files.make_folder
+        self.read, self.list, self.stat, self.remove = files.read, files.list, files.stat, files.remove
+
+    async def changes(self, ignored: Callable[[str], bool]) -> Changes:
+        """Changes since the last rebase."""
+        return await asyncio.to_thread(self._tree.changes, ignored)
+
+    async def rebase(self, laid: Mapping[str, str] | None = None) -> None:
+        """Make the present files the base of `changes`; `laid` as `TreeChanges.rebase` takes it."""
+        await asyncio.to_thread(self._tree.rebase, laid)
+
+
+class StreamTree(TreeChanges):
+    """Finds changes of a tree behind an agent. Its methods block, in a thread beside the event loop."""
+
+    def __init__(self, files: StreamFiles) -> None:
+        super().__init__(_Nothing(), lambda: self._most)  # type: ignore[arg-type]
+        self._files, self._loop = files, asyncio.get_running_loop()
+        self._most = files.most_bytes
+        self._targets: dict[str, str] = {}
+
+    def _walk(self, ignored: Callable[[str], bool]) -> Iterator[WalkedEntry]:
+        answer = self._ask({"do": "walk"}, self._files.most_files * _ROOM_PER_ENTRY)
+        try:
+            entries = _ENTRIES.validate_python(json.loads(answer)["entries"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise SandboxBroken("The agent's list of the workspace's files is invalid.") from error
+        skipped: dict[str, bool] = {}
+        for name, stamp, target in entries:
+            path = os.fsdecode(bytes.fromhex(name))
+            parts = path.split("/")
+            if path and ({"", ".", "..", ".git"} & set(parts) or "\0" in path):
+                raise SandboxBroken("The agent's list of the workspace's files is invalid.")
+            if any(_is_skipped("/".join(parts[:i]) + "/", ignored, skipped) for i in range(1, len(parts))):
+                continue
+            if path and ignored(path):
+                continue
+            if target is not None:
+                self._targets[path] = os.fsdecode(bytes.fromhex(target))
+            yield path, stamp and _stat_of(stamp)
+
+    def _content(self, path: str) -> bytes | None:
+        request = {"do": "fetch", "name": os.fsencode(path).hex(), "limit": MAX_FILE + 1}
+        try:
+            return self._ask(request, MAX_FILE + 1)
+        except FileRefused as error:
+            raise OSError(str(error)) from error
+
+    def _target(self, path: str) -> str:
+        if path not in self._targets:
+            raise FileNotFoundError(path)
+        return self._targets[path]
+
+    def _ask(self, request: Mapping[str, object], most: int) -> bytes:
+        asking = asyncio.run_coroutine_threadsafe(self._files.ask(request, most=most), self._loop)
+        return asking.result()[1]
+
+
+class _Nothing:
+    """Stands for rights that only files of this machine need."""
+
+    def as_owner(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def open_root_to_us(self) -> None:
+        return
+
+
+def _is_skipped(folder: str, ignored: Callable[[str], bool], known: dict[str, bool]) -> bool:
+    if folder not in known:
+        known[folder] = ignored(folder)
+    return known[folder]
+
+
+def _stat_of(stamp: tuple[int, int, int, int, int, int]) -> os.stat_result:
+    """The part of a file's stat by which changes are found."""
+    mode, inode, device, size, modified_ns, changed_ns = stamp
+    times = (modified_ns // 10**9, modified_ns // 10**9, changed_ns // 10**9)
+    exact = (modified_ns / 1e9, modified_ns / 1e9, changed_ns / 1e9, modified_ns, modified_ns, changed_ns)
+    links = 1 if stat.S_ISREG(mode) else 0
+    return os.stat_result((mode, inode, device, links, 0, 0, size, *times, *exact))
+
+
+@asynccontextmanager
+async def open_commands(
+    link: Link,
+    limits: RunLimits,
+    environment: Mapping[str, str],
+    rlimits: Mapping[str, int | None],
+    own: Mapping[str, str],
+    *,
+    tidy: bool,
+) -> AsyncIterator[StreamSessionLink]:
+    """Prepare the environment of a session's commands, and end them after the block. Raises SandboxBroken.
+
+    `tidy`: remove what earlier programs left outside of the workspace, as nothing else runs.
+    """
+    prepared = await prepare_environment(link, {**environment, **ENVIRONMENT, **own}, rlimits, tidy=tidy)
+    commands = StreamSessionLink(link, limits, prepared, rlimits)
+    try:
+        yield commands
+    finally:
+        await commands.close()
+
+
+async def prepare_environment(
+    link: Link, environment: Mapping[str, str], rlimits: Mapping[str, int | None], *, tidy: bool
+) -> dict[str, str]:
+    """Make the folders of a session with its commands' rights; their environment. Raises SandboxBroken."""
+    program = StreamProgram(link)
+    reader = Reader(program.conversation, LINE)
+    for stream in (STDOUT, STDERR):
+        program.conversation.read(stream, lambda piece: None)
+    entry = {"entry": "process.session_environment", "arguments": {"environment": dict(environment)}}
+    plain = {"PATH": environment["PATH"]}
+    job = {"kind": "entry", **entry, "environment": plain, "rlimits": dict(rlimits), "stdin": False}
+    try:
+        await program.begin(job, line=True, tidy=tidy)
+        header = await reader.exactly(HEADER.size)
+        size = HEADER.unpack(header)[0] if header else 0
+        answer = await reader.exactly(size) if size < _LONGEST_ENVIRONMENT else None
+        return _ENVIRONMENT.validate_json(answer or b"")
+    except ValidationError as error:
+        raise SandboxBroken("The environment of a session could not be prepared.") from error
+    finally:
+        await program.drop()

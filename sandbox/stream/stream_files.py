@@ -1,0 +1,196 @@
+"""The files of a workspace behind an agent. `sandbox.contract.WorkspaceFiles` documents each method."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from sandbox.errors import FileFault, FileRefused, SandboxBroken
+from sandbox.host.host_workspace import (
+    ARTIFACT_BOUNDS,
+    MAX_ARTIFACT_BYTES,
+    MAX_ARTIFACTS,
+    MAX_DEPTH,
+    PROGRAMS,
+    known_files,
+)
+from sandbox.inner.stream.frames import STDIN, STDOUT
+from sandbox.result import Artifact, Entry
+from sandbox.stream.link import Link, Reader
+
+_LONGEST_LINE = 4400
+"""Bytes that a manifest or listing takes per file; non-ASCII paths count towards the total."""
+_LONGEST_PATH = 4096
+T = TypeVar("T")
+_ENTRY, _ENTRIES, _HASHES = TypeAdapter(Entry), TypeAdapter(tuple[Entry, ...]), TypeAdapter(dict[str, str])
+_PATHS = TypeAdapter(set[str])
+_INVALID = "The agent's answer about the workspace's files is invalid."
+
+
+class Answers:
+    """The answers to one call, in order."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.conversation = link.converse(self._news.put_nowait, of_files=True)
+        self._reader = Reader(self.conversation, STDOUT)
+
+    async def next(self, *, most: int) -> tuple[dict[str, Any], bytes]:
+        """Report and bytes of the next answer. Raises FileRefused: the call was refused; SandboxBroken."""
+        news = await self._news.get()
+        if news["is"] == "broken":
+            raise self._link.broken or SandboxBroken(_INVALID)
+        if "refused" in news:
+            known: tuple[FileFault, ...] = get_args(FileFault)
+            kind: FileFault = next((name for name in known if name == news.get("kind")), "refused")
+            raise FileRefused(str(news["refused"]), kind=kind)
+        size = news.get("size", 0)
+        if not isinstance(size, int) or not 0 <= size <= most:
+            raise SandboxBroken("The agent's answer is larger than was asked for.")
+        content = await self._reader.exactly(size)
+        if content is None:
+            raise self._link.broken or SandboxBroken(_INVALID)
+        return news, content
+
+
+class StreamFiles:
+    """Files behind one agent, which serves one call after the other."""
+
+    def __init__(self, link: Link, *, most_bytes: int, most_files: int) -> None:
+        """`most_bytes`, `most_files`: bounds of the workspace."""
+        self._link, self.most_bytes, self.most_files = link, most_bytes, most_files
+        self._busy = asyncio.Lock()
+        self.written = 0
+        """Bytes written through this object, counted until somebody sets it back."""
+
+    async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write one file; makes missing folders."""
+        self._have_room(path, content)
+        await self.ask({"do": "write", "path": path, "executable": executable}, content)
+
+    async def append(self, path: str, content: bytes) -> None:
+        """Append to one file."""
+        self._have_room(path, content)
+        await self.ask({"do": "append", "path": path}, content)
+
+    async def make_folder(self, path: str) -> None:
+        """Make a folder, with missing parents."""
+        await self.ask({"do": "make_folder", "path": path})
+
+    async def read(self, path: str, *, limit: int = 16 << 20, start: int | None = None) -> bytes:
+        """Read one regular file, or a part of it."""
+        request = {"do": "read", "path": path, "limit": limit, "start": start}
+        return (await self.ask(request, most=limit))[1]
+
+    async def list(self, path: str = ".") -> tuple[Entry, ...]:
+        """List a folder. Raises SandboxBroken: the answer is invalid."""
+        entries = await self._validated({"do": "list", "path": path}, _ENTRIES)
+        if any({"/", "\0"} & set(entry.name) or not is_plain(entry.name) for entry in entries):
+            raise SandboxBroken(_INVALID)
+        return entries
+
+    async def stat(self, path: str) -> Entry:
+        """Describe one path."""
+        return await self._validated({"do": "stat", "path": path}, _ENTRY)
+
+    async def enter(self, path: str) -> None:
+        """Check that a program can begin in a folder."""
+        if path != ".":
+            await self.ask({"do": "enter", "path": path})
+
+    async def manifest(self) -> dict[str, str]:
+        """SHA-256 by path of the regular files."""
+        return await self._validated({"do": "manifest"}, _HASHES)
+
+    async def remove(self, path: str) -> None:
+        """Remove a file or a folder; "." empties the workspace."""
+        await self.ask({"do": "remove", "path": path})
+
+    async def lay(self, files: Mapping[str, bytes]) -> None:
+        """Write the files of a fresh workspace."""
+        for path, content in files.items():
+            await self.write(path, content, executable=content.startswith(PROGRAMS))
+
+    async def lay_exactly(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Make the workspace hold exactly these files; the SHA-256 of each."""
+        known = known_files(files)
+        content = json.dumps({path: (file.sha256, file.executable) for path, file in known.items()}).encode()
+        kept = await self._validated({"do": "keep"}, _PATHS, content)
+        for path, file in known.items():
+            if path not in kept:
+                await self.write(path, file.content, executable=file.executable)
+        return {path: file.sha256 for path, file in known.items()}
+
+    async def collect(self, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
+        """Files beyond those given, and the number left out. Raises SandboxBroken: the answer is invalid."""
+        known = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
+        artifacts: list[Artifact] = []
+        room = MAX_ARTIFACT_BYTES
+        content = json.dumps(known).encode()
+        async with self.asking({"do": "collect", **ARTIFACT_BOUNDS}, content) as answers:
+            while True:
+                news, found = await answers.next(most=room)
+                if "left_out" in news:
+                    return tuple(artifacts), int(news["left_out"])
+                path = str(news["path"])
+                if len(artifacts) == MAX_ARTIFACTS or not is_plain(path):
+                    raise SandboxBroken(_INVALID)
+                room -= len(found)
+                artifacts.append(Artifact(path=path, size=len(found), content=found))
+
+    async def ask(
+        self, request: Mapping[str, object], content: bytes = b"", *, most: int = 0
+    ) -> tuple[dict[str, Any], bytes]:
+        """Send a call (`sandbox.inner.stream.filing`); one answer of at most `most` bytes."""
+        async with self.asking(request, content) as answers:
+            return await answers.next(most=most)
+
+    @contextlib.asynccontextmanager
+    async def asking(self, request: Mapping[str, object], content: bytes = b"") -> AsyncIterator[Answers]:
+        """Send one call. If the block doesn't read all answers, the call is dropped."""
+        async with self._busy:
+            answers = Answers(self._link)
+            conversation = answers.conversation
+            with_content = request["do"] in ("write", "append", "keep", "collect")
+            try:
+                await conversation.call({**request, "with_content": with_content})
+                if with_content:
+                    await conversation.send(STDIN, content, at_end=True)
+                self.written += len(content) if request["do"] in ("write", "append") else 0
+                yield answers
+            except FileRefused:
+                raise
+            except SandboxBroken as error:
+                self._link.end(error)
+                raise
+            except BaseException:  # cancelled: the agent takes the next call
+                conversation.say({"do": "drop"})
+                raise
+            finally:
+                conversation.close()
+
+    def _have_room(self, path: str, content: bytes) -> None:
+        if len(content) > self.most_bytes:
+            raise FileRefused(
+                f"{path!r} gets {len(content)} bytes; the whole workspace has {self.most_bytes}.",
+                kind="no_room",
+            )
+
+    async def _validated(
+        self, request: Mapping[str, object], form: TypeAdapter[T], content: bytes = b""
+    ) -> T:
+        most = max(self.most_files * _LONGEST_LINE, len(content))
+        try:
+            return form.validate_json((await self.ask(request, content, most=most))[1])
+        except ValidationError as error:
+            raise SandboxBroken(_INVALID) from error
+
+
+def is_plain(path: str) -> bool:
+    """Whether a path from outside is relative, and has no special part."""
+    parts = path.split("/")
+    return len(path) < _LONGEST_PATH and len(parts) <= MAX_DEPTH + 1 and not {"", ".", ".."} & set(parts)
