@@ -196,6 +196,9 @@ def find_backend(name: str) -> Opener:
     if name == "auto":
         steps = [(step, _load(installed[step])) for step in automatic_steps() if step in installed]
         return functools.partial(open_first, steps=steps)
+    name, _, host = name.partition(":")
+    if host and name in installed:
+        return _load(installed[name], host=host)
     if name not in installed:
         similar = difflib.get_close_matches(name, ["auto", *installed]) or ["auto", *sorted(installed)]
         raise ValueError(f"There is no sandbox backend {name!r}. Did you mean {' or '.join(similar)}?")
@@ -213,12 +216,12 @@ def _installed() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def _load(point: EntryPoint) -> Opener:
-    """Return an opener that imports its backend when it is called."""
+def _load(point: EntryPoint, **place: str) -> Opener:
+    """Return an opener that imports its backend when it is called; `place`: on which host."""
 
     def open_backend(policy: Policy) -> AbstractAsyncContextManager[Sandbox]:
-        opener: Opener = point.load()
-        return opener(policy)
+        opener: Callable[..., AbstractAsyncContextManager[Sandbox]] = point.load()
+        return opener(policy, **place)
 
     return open_backend
 

@@ -50,6 +50,9 @@ missing_packages() {
         command -v patch >/dev/null || printf ' patch'
         # An engine of Docker is a matter of root's; without it the tests that need one skip.
         if [ "$(id -u)" -eq 0 ]; then
+            # A host behind ssh is this machine, by a server of its own.
+            ! is_needed ssh || [ -x /usr/sbin/sshd ] || printf ' openssh-server'
+            ! is_needed ssh || command -v ssh >/dev/null || printf ' openssh-client'
             # A client alone starts no engine: the machine may have only that.
             ! is_needed docker || docker version >/dev/null 2>&1 || command -v dockerd >/dev/null || printf ' docker.io'
             ! is_needed docker || command -v debootstrap >/dev/null || printf ' debootstrap'

@@ -1,73 +1,29 @@
-"""The configuration of a container, and the code and settings sent to pid 1 at its start."""
+"""The configuration of a container, and the settings of its agent."""
 
-import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.docker.engine import BY_SOCKET
-from sandbox.inner.stream.frames import VERSION
 from sandbox.inner.walls.places import SHOWN
 from sandbox.policy import Policy
-from sandbox.stream import link
-from sandbox.supervisor.shipped import INNER_INSIDE, inner_files
+from sandbox.stream.booting import BOOT, CODE, SHARED, TEMPORARY, WORKSPACE, agent_settings
+from sandbox.stream.place import OWN_PROCESSES
 
 if TYPE_CHECKING:
     from docker import APIClient
     from docker.types import Mount, Ulimit
 
 UID = 65_534
-WORKSPACE, TEMPORARY, SHARED = "/w", "/tmp", "/dev/shm"
-FOLDERS = (WORKSPACE, TEMPORARY, SHARED)
-"""Folders that programs can write to, each a size-bounded tmpfs; the workspace first."""
 OWN_MB = 48
 """Memory for the agent's processes."""
-OWN_PROCESSES = 3
-"""The agent, and those that make children and serve files."""
 FEWEST_PROCESSES = 16
 """With fewer the engine may fail to start a run; a run itself can have a lower limit."""
-COMMANDS = "/opt/lib/bin"
-"""Links to Python under both of its names, unless it is a virtual environment's."""
-_CODE = "/opt/lib"
-_OUTER = (
-    "errors.py",
-    "files/resolve_beneath.py",
-    "files/folder_entry.py",
-    "files/listing.py",
-    "files/tree_walk.py",
-    "files/workspace.py",
-)
-"""Modules that run on either side."""
 _SHARED_PART = 4
 """Share of the memory limit for /dev/shm."""
 _SMALL_FILES = 4096
 _CAPABILITIES = ("KILL", "SETGID", "SETPCAP", "SETUID")
 """Of the agent: to end programs, to give them their uid and group, and to leave them no capability."""
-_FORMAT = 2
-"""Version of marshal that any Python 3 reads."""
-_BOOT = """\
-import marshal, os, sys
-def read(size):
-    content = b""
-    while len(content) < size:
-        piece = os.read(0, size - len(content))
-        if not piece:
-            raise SystemExit("the owner went away before the start")
-        content += piece
-    return content
-if sys.version_info < (3, 8):
-    raise SystemExit("the image has Python %d.%d, and 3.8 is the oldest that will do" % sys.version_info[:2])
-os.write(1, b"hello %d %d %d\\n" % ({VERSION}, *sys.version_info[:2]))
-given = marshal.loads(read(int.from_bytes(read(4), "little")))
-for path, content in given["files"].items():
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(content)
-sys.path.insert(0, "/opt/lib")
-from sandbox.inner.stream.boot import main
-raise SystemExit(main(given["settings"]))
-""".replace("{VERSION}", str(VERSION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +90,7 @@ def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
     api.create_container(
         recipe.image,
         name=name,
-        entrypoint=["python3", "-I", "-S", "-c", _BOOT],
+        entrypoint=["python3", "-I", "-S", "-c", BOOT],
         command=[],
         user="0:0",
         working_dir="/",
@@ -153,35 +109,14 @@ def memory(megabytes: int, kept_bytes: int = 0) -> int:
     return ((megabytes + OWN_MB) << 20) + kept_bytes
 
 
-def boot_content(recipe: ContainerRecipe, python: tuple[int, int]) -> bytes:
-    """The code and settings sent to pid 1."""
-    package = Path(INNER_INSIDE).parent
-    ours = Path(__file__).parent.parent
-    outer = {f"{package}/{name}": (ours / name).read_bytes() for name in _OUTER}
-    settings = {
-        "lease_s": link.LEASE_S,
-        "folders": list(FOLDERS),
-        "commands": COMMANDS,
-        "uid": None if "uid" in recipe.without else UID,
-        "workspace": WORKSPACE,
-        "rules": [
-            ("/", "read and execute"),
-            ("/dev", "device"),
-            *((place, "everything") for place in FOLDERS),
-        ],
-        "landlock": recipe.landlock,
-        "memfd": True,
-        "disk_bytes": recipe.disk_bytes,
-        **{"shared_memory_bytes": 0, "files": 0, "processors": None, "attached": (), "layered": ()},
-        "open_files": recipe.policy.open_files,
-        "without": sorted(recipe.without),
-        "tidy": [] if "tidy" in recipe.without else [TEMPORARY, SHARED],
-    }
-    return marshal.dumps({"files": {**outer, **inner_files(python)}, "settings": settings}, _FORMAT)
+def settings_of(recipe: ContainerRecipe) -> dict[str, Any]:
+    """Settings of a container's agent."""
+    uid = None if "uid" in recipe.without else UID
+    return agent_settings(recipe.policy, uid=uid, without=recipe.without, landlock=recipe.landlock)
 
 
 def _tmpfs(recipe: ContainerRecipe) -> dict[str, str]:
-    mounts = {_CODE: "rw,nosuid,nodev,noexec,mode=755,size=16m"}
+    mounts = {CODE: "rw,nosuid,nodev,noexec,mode=755,size=16m"}
     for folder, (size, files) in recipe.rooms.items():
         options = ["rw", "nosuid", "nodev", f"uid={UID}", f"gid={UID}"]
         options += ["mode=700" if folder == WORKSPACE else "mode=1777"]

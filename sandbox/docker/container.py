@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.docker.attached_stream import attach
-from sandbox.docker.boot import OWN_PROCESSES, WORKSPACE, ContainerRecipe, boot_content, create, memory
+from sandbox.docker.boot import ContainerRecipe, create, memory, settings_of
 from sandbox.docker.engine import Engine, EngineRefused, plain_socket
 from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken, own_command
 from sandbox.host.limits import RunLimits
 from sandbox.policy import Capability
+from sandbox.stream.booting import WORKSPACE, boot_content
 from sandbox.stream.chores import to_the_end
 from sandbox.stream.link import Link
+from sandbox.stream.place import OWN_PROCESSES
 
 _PAGE = 1 << 16
 _FILTERED = ("x86_64", "aarch64")
@@ -132,7 +134,7 @@ class Container:
     def __init__(self, engine: Engine, recipe: ContainerRecipe, name: str) -> None:
         self.engine, self.recipe, self.name = engine, recipe, name
         self._link: Link | None = None
-        self.without = recipe.without
+        self.without, self.counted = recipe.without, True
         self.facts: ContainerFacts
         """Found inside, once it has started."""
         self._given: tuple[int, int, int] | None = (recipe.policy.memory_mb, recipe.processes, 0)
@@ -168,7 +170,7 @@ class Container:
         try:
             async with asyncio.timeout(_BOOT_S):
                 python = await self._link.python
-                said = await self._link.boot(boot_content(self.recipe, python))
+                said = await self._link.boot(boot_content(settings_of(self.recipe), python))
         except TimeoutError as error:
             raise SandboxBroken(f"The container did not start within {_BOOT_S:.0f} s.") from error
         except SandboxBroken as error:

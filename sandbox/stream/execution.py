@@ -170,7 +170,7 @@ class StreamExecution(TimedRun):
         return self._describe(
             code,
             wall_s,
-            cpu_s=ended.cpu_us / 1e6 if ended else 0.0,
+            cpu_s=max(ended.cpu_us / 1e6, ended.cpu_s) if ended else 0.0,
             max_rss_mb=ended.peak / (1 << 20) if ended else 0.0,
             memory_kills=ended.memory_kills if ended else 0,
         )

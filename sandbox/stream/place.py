@@ -24,6 +24,8 @@ class Holder(Protocol):
     """What holds an agent and all its programs: made, bounded and removed by a backend."""
 
     without: frozenset[str]
+    counted: bool
+    """Whether it bounds memory and processes of all programs together; else the kernel bounds each one."""
     on_end: Callable[[], object]
     """Called once when it becomes unusable, before its removal."""
 
@@ -117,7 +119,7 @@ class Place:
         self._at_work[opened] = limits
         try:
             await self._limit()
-            rlimits = {**self.rlimits_of(limits), "cpu_s": FOR_EVER_S}
+            rlimits = {**rlimits_of(limits, counted=self.holder.counted), "cpu_s": FOR_EVER_S}
             opening = open_commands(self.holder.link, limits, environment, rlimits, own, tidy=alone)
             async with opening as commands:
                 workspace = StreamWorkspace(self.files)
@@ -132,11 +134,6 @@ class Place:
 
     async def _renew(self) -> StreamSessionLink:
         raise SandboxBroken("The session is over, and its workspace with it.") from self.holder.broken
-
-    @staticmethod
-    def rlimits_of(limits: RunLimits) -> dict[str, int | None]:
-        """The kernel's limits of each process; the holder counts memory and processes."""
-        return {**limits.rlimits(counted=True), "processes": None}
 
     @contextlib.asynccontextmanager
     async def _execution(
@@ -202,6 +199,12 @@ class Place:
             await self.holder.limit(most, kept_bytes=self._kept_bytes + self.files.written)
 
 
+def rlimits_of(limits: RunLimits, *, counted: bool) -> dict[str, int | None]:
+    """The kernel's limits of each process; `counted`: the holder bounds all of them together."""
+    processes = None if counted else limits.processes + OWN_PROCESSES
+    return {**limits.rlimits(counted=counted), "processes": processes}
+
+
 async def run_fresh(
     place: Place,
     job: Mapping[str, object],
@@ -221,5 +224,7 @@ async def run_fresh(
     return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
 
 
+OWN_PROCESSES = 3
+"""The agent, and those that make children and serve files."""
 _WORKSPACE_ALONE = 1
 """Files in an empty workspace."""

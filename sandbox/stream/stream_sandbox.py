@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from sandbox.contract import OnOutput, Running, Session
 from sandbox.errors import SandboxBroken
@@ -14,7 +15,7 @@ from sandbox.policy import Capability, Limits, Policy
 from sandbox.program import Program
 from sandbox.result import Result
 from sandbox.stream.chores import Chores, to_the_end
-from sandbox.stream.place import Holder, Place, run_fresh
+from sandbox.stream.place import Holder, Place, rlimits_of, run_fresh
 from sandbox.stream.spares import Spares
 from sandbox.stream.stream_files import StreamFiles
 
@@ -42,7 +43,7 @@ class StreamSandbox(WithFiles):
         self._laid: Mapping[str, str] | None = None
         """SHA-256 by path of the lasting workspace's files, while unused since `lay`."""
         self._environment = {**first.environment, **policy.environment}
-        self._jobs = Jobs(self._environment, Place.rlimits_of)
+        self._jobs = Jobs(self._environment, partial(rlimits_of, counted=first.counted))
         self._closing: asyncio.Task[None] | None = None
 
     def capabilities(self) -> Sequence[Capability]:

@@ -8,6 +8,7 @@ import pytest_asyncio
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
+from sandbox.open import find_backend
 from tests.contracts.kept_open import KeptOpen
 from tests.contracts.rules import CONTRACT, Rule
 from tests.contracts.rules.bounds import BOUNDS
@@ -16,10 +17,16 @@ from tests.contracts.rules.endings import ENDINGS
 from tests.docker_engine import IMAGE, require_docker
 from tests.layered import open_layered
 from tests.ordinary_user import run_as_ordinary_user
+from tests.ssh_host import HOST, ssh_host
 
 NOT_DOCKER = {
     "timers_of_one_run_leave_another_its_own": "the containers of an engine share uid 65534 on its machine",
     "watches_of_one_run_leave_another_its_own": "likewise",
+}
+NOT_SSH = {
+    "ten_greedy_children_are_stopped_too": "no control group counts memory: the kernel bounds each process",
+    "the_disk_of_a_fresh_run_is_bounded": "bubblewrap's tmpfs has a size, and no number of inodes",
+    "watches_of_one_run_leave_another_its_own": "runs share the host's user",
 }
 PATIENT = Policy(wall_s=60)
 """What isn't about time has enough of it, also on a busy machine."""
@@ -58,6 +65,14 @@ async def contained() -> AsyncIterator[KeptOpen]:
     await kept.close()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def remote() -> AsyncIterator[KeptOpen]:
+    with ssh_host():
+        kept = KeptOpen(lambda: find_backend(f"ssh:{HOST}")(PATIENT))
+        yield kept
+        await kept.close()
+
+
 LONG = {"what_was_printed_before_the_end_of_time_is_kept", "a_program_that_burns_cpu_is_ended"}
 
 
@@ -92,6 +107,15 @@ async def test_bubblewrap_without_cgroups(uncounted: KeptOpen, rule: Rule) -> No
 )
 async def test_docker(contained: KeptOpen, rule: Rule) -> None:
     await contained.check(rule)
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "rule", [rule for rule in CONTRACT if rule.__name__ not in NOT_SSH], ids=lambda rule: rule.__name__
+)
+async def test_ssh(remote: KeptOpen, rule: Rule) -> None:
+    await remote.check(rule)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -32,14 +33,16 @@ _MOST_CONNECTIONS = 64
 class Agent:
     """Serves one host."""
 
-    def __init__(self, settings: dict[str, Any], maker: socket.socket, filer: socket.socket) -> None:
-        """`maker`: to the process that makes children; `filer`: to the one that serves files."""
+    def __init__(
+        self, settings: dict[str, Any], maker: socket.socket, filer: socket.socket, own: Sequence[int]
+    ) -> None:
+        """`maker`: to the process that makes children; `filer`: to the one that serves files; `own`: all."""
         self._lease_s: float = settings["lease_s"]
         self._ends_with_input = "lifeline" not in settings["without"]
         self._watched, self._splitter = Watched(), Splitter()
         self._unsent: deque[bytes] = deque()
         self._filer, self._for_filer = filer, deque[bytes]()
-        self._programs = Programs(settings, self._watched, maker, self.send)
+        self._programs = Programs(settings, self._watched, maker, self.send, own)
         self._listener: socket.socket | None = None
         self._connections: dict[int, tuple[Sink, Source]] = {}
         self._opened = OPENED_BY_AGENT
@@ -212,8 +215,8 @@ def _write_some(descriptor: int, pieces: deque[bytes]) -> deque[bytes]:
     return pieces
 
 
-def start(settings: dict[str, Any], maker: socket.socket, filer: socket.socket) -> None:
+def start(settings: dict[str, Any], maker: socket.socket, filer: socket.socket, own: Sequence[int]) -> None:
     """Serve the host on standard input and output. Never returns."""
     with suppress(KeyboardInterrupt):
-        Agent(settings, maker, filer).serve()
+        Agent(settings, maker, filer, own).serve()
     os._exit(0)

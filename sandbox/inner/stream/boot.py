@@ -32,21 +32,23 @@ def main(settings: dict[str, Any]) -> int:
     if "dumpable" not in settings["without"]:
         checked(prctl(PR_SET_DUMPABLE, 0), "make the agent unreadable to programs")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
+    own = [os.getpid(), os.fork()]
+    if own[-1] == 0:
         ours.close()
         _close_standard_streams()
         return maker.main(theirs, settings)
     to_maker = ours
     theirs.close()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
+    own.append(os.fork())
+    if own[-1] == 0:
         ours.close()
         to_maker.close()
         _close_standard_streams()
         filing.main(theirs, settings)
     theirs.close()
     os.write(_STDOUT, frames.pack(frames.NEWS, 0, 0, json.dumps({"is": "up", **facts}).encode()))
-    agent.start(settings, to_maker, ours)
+    agent.start(settings, to_maker, ours, own)
     return 0
 
 

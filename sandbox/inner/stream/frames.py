@@ -14,7 +14,7 @@ VERSION = 1
 HEADER = struct.Struct("<IBI")
 MAX_PAYLOAD = 1 << 16
 """Bytes."""
-WINDOW = 1 << 18
+WINDOW = 1 << 20
 """Bytes of a stream that may be under way before the receiver grants more."""
 CALL, NEWS, DATA, END, CREDIT, BEAT = range(1, 7)
 """Kinds: a request and a report as JSON, bytes of a stream, its end, granted bytes (u32), a sign of life."""

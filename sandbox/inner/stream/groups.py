@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterable
 
 from sandbox.inner.process.descendants import pids, send, status_of, stop_all
-from sandbox.inner.process.family import command_line
+from sandbox.inner.process.family import Family, command_line
 
 FIRST_GROUP, LAST_GROUP = 1000, 61_000
 """Group ids of programs; those of a rootless engine end at 65,535."""
@@ -19,7 +20,7 @@ _STUCK_S = 5.0
 
 
 class Groups:
-    """The groups that are in use, by the number of each program."""
+    """The groups that are in use, by the number of each program; for an agent that can give group ids."""
 
     def __init__(self) -> None:
         self._gids: dict[int, int] = {}
@@ -39,6 +40,9 @@ class Groups:
 
     def _step(self) -> None:
         self._next = self._next + 1 if self._next < LAST_GROUP else FIRST_GROUP
+
+    def join(self, number: int, pid: int) -> None:
+        """Record a program's first process."""
 
     def release(self, number: int) -> None:
         """Let a program's group id be assigned again, unless a process still has it."""
@@ -77,3 +81,27 @@ class Groups:
             if time.monotonic() > deadline:
                 os._exit(1)
             time.sleep(0.0005)
+
+
+class Relatives(Family):
+    """The same for an agent whose programs have its own uid: processes are known by their ancestors."""
+
+    def __init__(self, own: Iterable[int]) -> None:
+        """`own`: the agent's processes."""
+        kept = frozenset(own)
+        super().__init__(lambda: [pid for pid in pids() if pid not in kept])
+
+    def assign(self, number: int) -> int:
+        """Give no group id: the agent can't."""
+        return -1
+
+    def gid_of(self, number: int) -> int:
+        """No group id."""
+        return -1
+
+    def join(self, number: int, pid: int) -> None:
+        """Record a program's first process."""
+        self.add(number, pid)
+
+    def release(self, number: int) -> None:
+        """Do nothing: what is dead is forgotten by itself."""

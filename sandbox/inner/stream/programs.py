@@ -8,7 +8,7 @@ import selectors
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +17,7 @@ from sandbox.inner.process import wire
 from sandbox.inner.process.accounting import Accounts
 from sandbox.inner.process.descendants import send, status_of
 from sandbox.inner.stream import frames
-from sandbox.inner.stream.groups import Groups
+from sandbox.inner.stream.groups import Groups, Relatives
 from sandbox.inner.stream.pipes import Sink, Source, Watched
 
 _USED = ("memory_kills", "cpu_us", "peak", "kept_bytes", "kept_files")
@@ -89,9 +89,12 @@ class Programs:
         watched: Watched,
         maker: socket.socket,
         send: Callable[[bytes], None],
+        own: Sequence[int],
     ) -> None:
+        """`own`: the agent's processes."""
         self._settings, self._watched, self._maker, self._send = settings, watched, maker, send
-        self._groups, self._accounts = Groups(), Accounts(settings["folders"])
+        self._accounts = Accounts(settings["folders"])
+        self._groups: Groups | Relatives = Groups() if settings["uid"] is not None else Relatives(own)
         self._filters = int(status_of("self").get("Seccomp_filters", "0"))
         self._programs: dict[int, Program] = {}
         self._of_pid: dict[int, Program] = {}
@@ -143,6 +146,7 @@ class Programs:
             self._refuse(program, f"no process could be made: {news['failed']}")
             return
         program.pid = news["made"]
+        self._groups.join(program.number, program.pid)
         self._of_pid[program.pid] = program
         if program.work is not None:
             self._watched.watch(program.work.fileno(), selectors.EVENT_READ, lambda: self._admit(program))

@@ -1,0 +1,84 @@
+"""Code and settings that an agent is sent at its start."""
+
+import marshal
+from pathlib import Path
+from typing import Any
+
+from sandbox.inner.stream.frames import VERSION
+from sandbox.policy import Policy
+from sandbox.stream import link
+from sandbox.supervisor.shipped import INNER_INSIDE, inner_files
+
+WORKSPACE, TEMPORARY, SHARED = "/w", "/tmp", "/dev/shm"
+FOLDERS = (WORKSPACE, TEMPORARY, SHARED)
+"""Folders that programs can write to, each a size-bounded tmpfs; the workspace first."""
+CODE = "/opt/lib"
+COMMANDS = f"{CODE}/bin"
+"""Links to Python under both of its names, unless it is a virtual environment's."""
+_OUTER = (
+    "errors.py",
+    "files/resolve_beneath.py",
+    "files/folder_entry.py",
+    "files/listing.py",
+    "files/tree_walk.py",
+    "files/workspace.py",
+)
+"""Modules that run on either side."""
+_FORMAT = 2
+"""Version of marshal that any Python 3 reads."""
+BOOT = """\
+import marshal, os, sys
+def read(size):
+    content = b""
+    while len(content) < size:
+        piece = os.read(0, size - len(content))
+        if not piece:
+            raise SystemExit("the owner went away before the start")
+        content += piece
+    return content
+if sys.version_info < (3, 8):
+    raise SystemExit("the image has Python %d.%d, and 3.8 is the oldest that will do" % sys.version_info[:2])
+os.write(1, b"hello %d %d %d\\n" % ({VERSION}, *sys.version_info[:2]))
+given = marshal.loads(read(int.from_bytes(read(4), "little")))
+for path, content in given["files"].items():
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
+sys.path.insert(0, "/opt/lib")
+from sandbox.inner.stream.boot import main
+raise SystemExit(main(given["settings"]))
+""".replace("{VERSION}", str(VERSION))
+"""What an agent's interpreter runs first: it receives the rest."""
+
+
+def boot_content(settings: dict[str, Any], python: tuple[int, int]) -> bytes:
+    """Code and settings for an agent of this version of Python."""
+    package = Path(INNER_INSIDE).parent
+    ours = Path(__file__).parent.parent
+    outer = {f"{package}/{name}": (ours / name).read_bytes() for name in _OUTER}
+    return marshal.dumps({"files": {**outer, **inner_files(python)}, "settings": settings}, _FORMAT)
+
+
+def agent_settings(
+    policy: Policy, *, uid: int | None, without: frozenset[str], landlock: int
+) -> dict[str, Any]:
+    """Settings as `sandbox.inner.stream.boot` takes them. `uid`: of programs, None for the agent's own."""
+    return {
+        "lease_s": link.LEASE_S,
+        "folders": list(FOLDERS),
+        "commands": COMMANDS,
+        "uid": uid,
+        "workspace": WORKSPACE,
+        "rules": [
+            ("/", "read and execute"),
+            ("/dev", "device"),
+            *((place, "everything") for place in FOLDERS),
+        ],
+        "landlock": landlock,
+        "memfd": True,
+        "disk_bytes": policy.disk_mb << 20,
+        **{"shared_memory_bytes": 0, "files": 0, "processors": None, "attached": (), "layered": ()},
+        "open_files": policy.open_files,
+        "without": sorted(without),
+        "tidy": [] if "tidy" in without else [TEMPORARY, SHARED],
+    }
