@@ -13,11 +13,12 @@ from sandbox.inner.stream import frames
 from sandbox.inner.stream.frames import OPENED_BY_AGENT, VERSION, WINDOW, FrameError, Splitter, Window
 
 LEASE_S = 60.0
-"""Seconds without a frame from the host after which an agent ends itself."""
+"""Seconds without a frame after which an agent ends itself, and a host takes its agent for dead."""
 _BEAT_S = 5.0
 _LONGEST_LINE = 200
 _LAST_WORDS = 4096
-_PIECE = 1 << 16
+_LATE = 3 * WINDOW + (1 << 16)
+"""Bytes that an agent may have sent for a number before it hears that nobody reads them."""
 _MOST_OPENED = 64
 """Connections of programs at a time; an agent that opens more is broken."""
 Take = Callable[[bytes], int | None]
@@ -140,6 +141,10 @@ class Link:
         self._conversations: dict[int, Conversation] = {}
         self._next = 0
         self._beating: asyncio.TimerHandle | None = None
+        self._late_bytes = _LATE
+        """Bytes that may still come for forgotten numbers."""
+        self._unanswered = 0
+        """Beats since the agent's last frame. Time alone would blame the agent for a busy event loop."""
         self.on_opened: Callable[[Conversation], None] | None = None
         """Called with each connection of a program, once something listens."""
         self._opened: set[int] = set()
@@ -163,8 +168,9 @@ class Link:
         return conversation
 
     def forget(self, number: int) -> None:
-        """Ignore what still comes for a number."""
-        self._conversations.pop(number, None)
+        """Ignore what still comes for a number: what was granted, and reports."""
+        if self._conversations.pop(number, None) is not None:
+            self._late_bytes += _LATE
         self._opened.discard(number)
 
     async def send(self, frame: bytes) -> None:
@@ -190,6 +196,10 @@ class Link:
         self._break(SandboxBroken("The sandbox is closed."))
 
     def _beat(self) -> None:
+        if self._unanswered * _BEAT_S >= LEASE_S:
+            self.end(SandboxBroken(f"It was silent for {LEASE_S:.0f} s."))
+            return
+        self._unanswered += 1
         self.say(frames.pack(frames.BEAT, 0))
         if not self._stream.ended:
             self._beating = self._loop.call_later(_BEAT_S, self._beat)
@@ -218,6 +228,7 @@ class Link:
         self._hear(rest)
 
     def _hear(self, content: bytes) -> None:
+        self._unanswered = 0
         try:
             for kind, number, stream, payload in self._splitter.feed(content):
                 self._take(kind, number, stream, payload)
@@ -226,6 +237,8 @@ class Link:
             self._cut()
 
     def _take(self, kind: int, number: int, stream: int, payload: bytes) -> None:
+        if kind == frames.BEAT:
+            return
         if kind not in (frames.NEWS, frames.DATA, frames.END, frames.CREDIT):
             raise FrameError(f"an agent sends no frame of kind {kind}")
         conversation = self._conversations.get(number)
@@ -235,12 +248,22 @@ class Link:
             self._hear_of_all(as_news(payload))
         elif number & OPENED_BY_AGENT and kind == frames.NEWS:
             self._open(number)
+        else:
+            self._ignore(number, len(payload))
 
     def _hear_of_all(self, news: dict[str, Any]) -> None:
         if news["is"] == "up" and not self._up.done():
             self._up.set_result({name: value for name, value in news.items() if name != "is"})
         else:
             raise FrameError(str(news.get("why", news["is"])))
+
+    def _ignore(self, number: int, size: int) -> None:
+        """Ignore what was under way as a number was forgotten. Raises FrameError: it can't have been."""
+        self._late_bytes -= size
+        if self._late_bytes < 0 or (
+            (number & ~frames.OF_FILES) > self._next and not number & OPENED_BY_AGENT
+        ):
+            raise FrameError("frames come that nobody asked for")
 
     def _open(self, number: int) -> None:
         if self.on_opened is None or len(self._opened) >= _MOST_OPENED:

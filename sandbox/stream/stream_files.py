@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,6 +24,8 @@ from sandbox.stream.link import Link, Reader
 _LONGEST_LINE = 4400
 """Bytes that a manifest or listing takes per file; non-ASCII paths count towards the total."""
 _LONGEST_PATH = 4096
+_ANSWER_S, _SLOWEST = 120.0, 1 << 20
+"""Seconds that an agent may take to answer, and to hash a tree; and bytes a second that it sends at least."""
 T = TypeVar("T")
 _ENTRY, _ENTRIES, _HASHES = TypeAdapter(Entry), TypeAdapter(tuple[Entry, ...]), TypeAdapter(dict[str, str])
 _PATHS = TypeAdapter(set[str])
@@ -41,7 +43,7 @@ class Answers:
 
     async def next(self, *, most: int) -> tuple[dict[str, Any], bytes]:
         """Report and bytes of the next answer. Raises FileRefused: the call was refused; SandboxBroken."""
-        news = await self._news.get()
+        news = await _in_time(self._news.get(), _ANSWER_S)
         if news["is"] == "broken":
             raise self._link.broken or SandboxBroken(_INVALID)
         if "refused" in news:
@@ -51,7 +53,7 @@ class Answers:
         size = news.get("size", 0)
         if not isinstance(size, int) or not 0 <= size <= most:
             raise SandboxBroken("The agent's answer is larger than was asked for.")
-        content = await self._reader.exactly(size)
+        content = await _in_time(self._reader.exactly(size), _ANSWER_S + size / _SLOWEST)
         if content is None:
             raise self._link.broken or SandboxBroken(_INVALID)
         return news, content
@@ -188,6 +190,15 @@ class StreamFiles:
             return form.validate_json((await self.ask(request, content, most=most))[1])
         except ValidationError as error:
             raise SandboxBroken(_INVALID) from error
+
+
+async def _in_time(work: Awaitable[T], seconds: float) -> T:
+    """Await an agent's answer. Raises SandboxBroken: it doesn't come."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except TimeoutError as error:
+        raise SandboxBroken(f"The agent did not answer within {seconds:.0f} s.") from error
 
 
 def is_plain(path: str) -> bool:

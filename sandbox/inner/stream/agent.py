@@ -92,6 +92,8 @@ class Agent:
     def _take(self, kind: int, number: int, stream: int, payload: bytes) -> None:
         if kind == frames.CALL:
             self._call(number, json.loads(payload))
+        elif kind == frames.BEAT:
+            self.send(frames.pack(frames.BEAT, 0))
         elif kind in (frames.DATA, frames.END):
             sink = self._sink_of(number, stream)
             if sink is not None and kind == frames.DATA:

@@ -171,6 +171,56 @@ async def test_the_end_of_the_link_wakes_everything_that_waits() -> None:
             await asyncio.wait_for(waiting, 5)
 
 
+async def test_an_agent_that_answers_no_beat_for_a_lease_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.stream.link.LEASE_S", 0.05)
+    monkeypatch.setattr("sandbox.stream.link._BEAT_S", 0.01)
+    wire, link, _ = await linked()
+    reading = asyncio.ensure_future(StreamFiles(link, most_bytes=1, most_files=1).read("a"))
+
+    with pytest.raises(SandboxBroken, match="silent"):
+        await asyncio.wait_for(reading, 5)
+
+    assert wire.ended
+
+
+async def test_an_agent_that_answers_beats_may_be_silent_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.stream.link.LEASE_S", 0.05)
+    monkeypatch.setattr("sandbox.stream.link._BEAT_S", 0.01)
+    wire, link, _ = await linked()
+
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+        wire.on_data(frames.pack(frames.BEAT, 0))
+
+    assert link.broken is None
+    link.close()
+
+
+async def test_frames_of_a_number_that_was_never_used_break_the_link() -> None:
+    wire, link, _ = await linked()
+
+    wire.on_data(frames.pack(DATA, 5, STDOUT, b"x"))
+
+    assert link.broken is not None
+
+
+async def test_what_was_under_way_as_a_number_was_forgotten_is_ignored_and_an_endless_flood_is_not() -> None:
+    wire, link, _ = await linked()
+    conversation = StreamProgram(link).conversation
+    conversation.read(STDOUT, lambda piece: None)
+    number = conversation.number
+    conversation.close()
+
+    for _ in range(WINDOW // frames.MAX_PAYLOAD):
+        wire.on_data(frames.pack(DATA, number, STDOUT, bytes(frames.MAX_PAYLOAD)))
+    usual = link.broken
+    for _ in range(8 * WINDOW // frames.MAX_PAYLOAD):
+        wire.on_data(frames.pack(DATA, number, STDOUT, bytes(frames.MAX_PAYLOAD)))
+
+    assert usual is None
+    assert link.broken is not None
+
+
 async def test_connections_that_nobody_listens_to_break_the_link() -> None:
     wire, link, _ = await linked()
 
