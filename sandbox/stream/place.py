@@ -69,7 +69,8 @@ class Place:
         self.files = StreamFiles(holder.link, most_bytes=policy.disk_mb << 20, most_files=policy.files)
         self._at_work: dict[object, RunLimits] = {}
         self._leaving: set[asyncio.Task[None]] = set()
-        self._limiting = asyncio.Lock()
+        self._limiting, self._turn = asyncio.Lock(), asyncio.Lock()
+        self._started: set[object] = set()
         self._kept_bytes = 0
 
     @property
@@ -87,18 +88,19 @@ class Place:
     ) -> StreamExecution:
         """Run one job to its end. Raises SandboxBroken, FileRefused: its folder can't be entered."""
         await self.files.enter(str(job["cwd"]))
-        async with self._execution(limits, on_output) as (execution, alone):
-            await execution.begin(job, stdin=stdin, tidy=alone)
+        async with self._execution(limits, on_output) as execution:
+            async with self._starting(execution.program) as alone:
+                await execution.begin(job, stdin=stdin, tidy=alone)
             execution.outcome = await execution.result()
             return execution
 
     async def start(self, job: Mapping[str, object], limits: RunLimits) -> StreamEntry:
         """Start a trusted entry, which ends with `finish`. Raises SandboxBroken."""
         execution = await self._prepare(limits, None)
-        alone = len(self._at_work) == 1
         entry = StreamEntry(execution, done=self._end_entry)
         try:
-            await execution.begin(job, line=True, tidy=alone)
+            async with self._starting(execution.program) as alone:
+                await execution.begin(job, line=True, tidy=alone)
         except BaseException:
             execution.close()
             await to_the_end(self._end(execution))
@@ -115,13 +117,14 @@ class Place:
     ) -> AsyncIterator[LiveSession]:
         """Open a session. `laid`: SHA-256 by path of files that the host alone has written."""
         opened = object()
-        alone = self.is_idle
         self._at_work[opened] = limits
         try:
             await self._limit()
             rlimits = {**rlimits_of(limits, counted=self.holder.counted), "cpu_s": FOR_EVER_S}
-            opening = open_commands(self.holder.link, limits, environment, rlimits, own, tidy=alone)
-            async with opening as commands:
+            async with contextlib.AsyncExitStack() as stack:
+                async with self._starting(opened) as alone:
+                    opening = open_commands(self.holder.link, limits, environment, rlimits, own, tidy=alone)
+                    commands = await stack.enter_async_context(opening)
                 workspace = StreamWorkspace(self.files)
                 await workspace.rebase(laid)
                 session = LiveSession(commands, workspace, self._renew)
@@ -130,7 +133,19 @@ class Place:
                 finally:
                     await session.close()
         finally:
-            self._at_work.pop(opened, None)
+            self._forget(opened)
+
+    @contextlib.asynccontextmanager
+    async def _starting(self, work: object) -> AsyncIterator[bool]:
+        """Start something, one after the other; whether nothing else runs, so that leftovers can go."""
+        async with self._turn:
+            alone = not self._started
+            self._started.add(work)
+            yield alone
+
+    def _forget(self, work: object) -> None:
+        self._at_work.pop(work, None)
+        self._started.discard(work)
 
     async def _renew(self) -> StreamSessionLink:
         raise SandboxBroken("The session is over, and its workspace with it.") from self.holder.broken
@@ -138,10 +153,10 @@ class Place:
     @contextlib.asynccontextmanager
     async def _execution(
         self, limits: RunLimits, on_output: OnOutput | None
-    ) -> AsyncIterator[tuple[StreamExecution, bool]]:
+    ) -> AsyncIterator[StreamExecution]:
         execution = await self._prepare(limits, on_output)
         try:
-            yield execution, len(self._at_work) == 1
+            yield execution
         finally:
             execution.close()
             await to_the_end(self._end(execution))
@@ -157,7 +172,7 @@ class Place:
         try:
             await self._limit()
         except BaseException:
-            self._at_work.pop(program, None)
+            self._forget(program)
             program.conversation.close()
             raise
         return StreamExecution(program, limits, on_output=on_output, without=self.holder.without)
@@ -166,7 +181,7 @@ class Place:
         """End a program. An overdue end continues in the background: only the next one waits for it."""
         if execution.ended is not None:
             self._kept_bytes, self.files.written = execution.ended.kept_bytes, 0
-            self._at_work.pop(execution.program, None)
+            self._forget(execution.program)
             execution.program.close()
             return
         leaving = self._chores.start(self._drop(execution.program))
@@ -183,7 +198,7 @@ class Place:
     async def _drop(self, program: StreamProgram) -> None:
         if not await program.drop():
             self.holder.condemn(SandboxBroken("A program could not be ended."))
-        self._at_work.pop(program, None)
+        self._forget(program)
 
     async def _limit(self) -> None:
         """Limits of the place: those of a single run, or at least the policy's for several."""
