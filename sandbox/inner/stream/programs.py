@@ -180,7 +180,8 @@ class Programs:
             if program.work is not None:
                 self._watched.forget(program.work.fileno())
             program.close()
-        self._groups.kill(number)
+        if "leftovers" not in self._settings["without"]:
+            self._groups.kill(number)
         self._groups.release(number)
         self._report(report_to, {"is": "dropped"})
 

@@ -279,7 +279,7 @@ async def by_mode(judge: Judge, one: RepositoryCase, patch: str, mode: Repositor
     """The verdict of another way of judging than the case's own."""
     box = (await judge.sandboxes()).candidate
     judged = await judge_repository(box, opened, one, patch, mode)
-    return judged.verdict(one.id, 0, mode.strength)
+    return judged.verdict(one.id, 0, mode.strength, apart=True)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ class Slow(Family):
     """A command whose one process is stopped at once, and takes a while to die: it frees much memory."""
 
     def __init__(self, dies_after_s: float) -> None:
-        super().__init__()
+        super().__init__(lambda: [])
         self._end = time.monotonic() + dies_after_s
 
     def _look(self, number: int) -> dict[int, str]:
