@@ -61,7 +61,11 @@ def pytest_fixture_setup(
     is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
     on_kept_loop = getattr(function, "_loop_scope", None) == "session"
     if is_async and not on_kept_loop and "kept_sandboxes" in request.fixturenames:
-        pytest.fail(f'{fixturedef.argname} needs pytest_asyncio.fixture(loop_scope="session")', pytrace=False)
+        message = f'{fixturedef.argname} needs pytest_asyncio.fixture(loop_scope="session")'
+        refusal = pytest.fail.Exception(message, pytrace=False)
+        # A fixture without a result is never finished, and no later test of this worker could have it.
+        fixturedef.cached_result = (None, fixturedef.cache_key(request), (refusal, None))
+        raise refusal
     return (yield)
 
 

@@ -44,7 +44,8 @@ def main() -> int:
     book, *arguments = sys.argv[1:]
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # tests run the interpreter as an ordinary user, too
-        venv.create(folder, with_pip=True)
+        # Of links, as ./run's: a copied interpreter needs the folder that it was copied from.
+        venv.create(folder, with_pip=True, symlinks=True)
         python = str(Path(folder, "bin/python3"))
         pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         needs = requirements(book)
