@@ -55,6 +55,7 @@ missing_packages() {
             ! is_needed ssh || command -v ssh >/dev/null || printf ' openssh-client'
             # A client alone starts no engine: the machine may have only that.
             ! is_needed docker || docker version >/dev/null 2>&1 || command -v dockerd >/dev/null || printf ' docker.io'
+            ! is_needed podman || command -v podman >/dev/null || printf ' podman'
             ! is_needed docker || command -v debootstrap >/dev/null || printf ' debootstrap'
             # The page of a benchmark's report is looked at in a browser.
             ! is_needed browser || command -v chromium >/dev/null || printf ' chromium'

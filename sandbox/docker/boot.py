@@ -22,8 +22,9 @@ FEWEST_PROCESSES = 16
 _SHARED_PART = 4
 """Share of the memory limit for /dev/shm."""
 _SMALL_FILES = 4096
-_CAPABILITIES = ("KILL", "SETGID", "SETPCAP", "SETUID")
-"""Of the agent: to end programs, to give them their uid and group, and to leave them no capability."""
+_CAPABILITIES = ("CHOWN", "KILL", "SETGID", "SETPCAP", "SETUID")
+"""Of the agent: to end programs, to give them uid and group, and to leave them no capability. With CHOWN it
+gives them their folders, and drops it: podman has no option for the owner of a tmpfs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class ContainerRecipe:
     labels: Mapping[str, str]
     without: frozenset[str]
     landlock: int
+    counts_files: bool
+    """Whether the engine bounds the files of a tmpfs: podman doesn't."""
 
     @property
     def disk_bytes(self) -> int:
@@ -48,9 +51,13 @@ class ContainerRecipe:
     def rooms(self) -> dict[str, tuple[int | None, int | None]]:
         """Bytes and files of each folder; None for no limit."""
         size = None if "disk" in self.without else self.disk_bytes
-        files = None if "files" in self.without else self.policy.files
+        files = None if "files" in self.without or not self.counts_files else self.policy.files
         shared = (self.policy.memory_mb << 20) // _SHARED_PART
-        return {WORKSPACE: (size, files), TEMPORARY: (size, files), SHARED: (shared, _SMALL_FILES)}
+        return {
+            WORKSPACE: (size, files),
+            TEMPORARY: (size, files),
+            SHARED: (shared, _SMALL_FILES if self.counts_files else None),
+        }
 
     @property
     def processes(self) -> int:
@@ -118,7 +125,7 @@ def settings_of(recipe: ContainerRecipe) -> dict[str, Any]:
 def _tmpfs(recipe: ContainerRecipe) -> dict[str, str]:
     mounts = {CODE: "rw,nosuid,nodev,noexec,mode=755,size=16m"}
     for folder, (size, files) in recipe.rooms.items():
-        options = ["rw", "nosuid", "nodev", f"uid={UID}", f"gid={UID}"]
+        options = ["rw", "nosuid", "nodev"]
         options += ["mode=700" if folder == WORKSPACE else "mode=1777"]
         options += ["noexec" if folder == SHARED else "exec"]
         options += [f"size={size}"] if size is not None else []

@@ -90,12 +90,12 @@ def check(said: Mapping[str, Any], recipe: ContainerRecipe) -> ContainerFacts:
     return facts
 
 
-def capabilities_of(facts: ContainerFacts, *, runtime: str | None) -> tuple[Capability, ...]:
+def capabilities_of(facts: ContainerFacts, recipe: ContainerRecipe) -> tuple[Capability, ...]:
     """The guarantees of the Docker backend, with their mechanisms."""
     second = f" and Landlock (ABI {facts.landlock})" if facts.landlock >= 2 else ""
     cgroup = f"the container's cgroup (v{facts.cgroup})"
     apart = "a container of its own for a fresh run; in the lasting workspace one after the other"
-    kernel = f", the runtime {runtime}" if runtime else ""
+    kernel = f", the runtime {recipe.policy.runtime}" if recipe.policy.runtime else ""
     kept = {
         "memory": cgroup if facts.counts_swap else None,
         "processes": cgroup,
@@ -103,7 +103,7 @@ def capabilities_of(facts: ContainerFacts, *, runtime: str | None) -> tuple[Capa
         "wall time": "pid 1 of the container ends the run's group; the container is removed where it can't",
         "output": "the host reads a bounded part and ends a flood",
         "disk": "tmpfs with a size",
-        "files": "tmpfs with a number of inodes",
+        "files": "tmpfs with a number of inodes" if recipe.counts_files else None,
         "network": "a network namespace with loopback only",
         "host files": f"the image's root, read-only, in a mount namespace{second}",
         "environment": "what the image has, replaced by a clean one",

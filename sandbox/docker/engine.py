@@ -48,10 +48,10 @@ class Engine:
         # Its own threads: a silent engine must not block those of others.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="docker")
 
-    @property
-    def is_here(self) -> bool:
-        """Whether the engine is on this machine: a remote one can't mount our folders."""
-        return sys.platform == "linux" and str(self._api.base_url).startswith(BY_SOCKET)
+    async def is_podman(self) -> bool:
+        """Whether it is podman, which has fewer options. Raises SandboxBroken."""
+        version = await self.ask("tell its version", lambda api: api.version()) or {}
+        return any("Podman" in str(part.get("Name")) for part in version.get("Components") or ())
 
     async def ask(self, what: str, act: "Callable[[APIClient], T]", *, missing_ok: bool = False) -> T | None:
         """Call the engine in a thread; awaits its answer even when cancelled. Raises SandboxBroken."""

@@ -32,7 +32,8 @@ async def open_docker(
     engine = await connect()
     try:
         image, volumes = await find_image(engine, policy.image)
-        recipe = ContainerRecipe(policy, image, tuple(volumes), labels(), without, landlock)
+        counts_files = not await engine.is_podman()
+        recipe = ContainerRecipe(policy, image, tuple(volumes), labels(), without, landlock, counts_files)
         kept = contextlib.nullcontext() if "keeper" in without else keeper(recipe.labels[OWNER])
         with kept:
             first = await open_container(engine, recipe)
@@ -40,7 +41,7 @@ async def open_docker(
             async def open_one() -> Container:
                 return await open_container(engine, recipe)
 
-            capabilities = capabilities_of(first.facts, runtime=policy.runtime)
+            capabilities = capabilities_of(first.facts, recipe)
             sandbox = StreamSandbox("docker", image, policy, capabilities, first, open_one)
             try:
                 require_kept(policy, capabilities)

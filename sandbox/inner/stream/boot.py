@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.inner.process.accounting import machine
 from sandbox.inner.stream import agent, filing, frames, maker
 from sandbox.inner.walls import landlock
-from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, prctl
+from sandbox.inner.walls.syscalls import CAP_CHOWN, PR_SET_DUMPABLE, checked, drop_capability, prctl
 
 _STDOUT = 1
 
@@ -29,6 +29,10 @@ def main(settings: dict[str, Any]) -> int:
     facts["path"] = f"{_name_commands(settings['commands'])}:{os.environ.get('PATH', os.defpath)}"
     facts["python"] = list(sys.version_info[:3])
     facts["landlock"] = landlock.abi()
+    if settings["uid"] is not None:
+        for folder in settings["folders"]:
+            os.chown(folder, settings["uid"], settings["uid"])
+        drop_capability(CAP_CHOWN)
     if "dumpable" not in settings["without"]:
         checked(prctl(PR_SET_DUMPABLE, 0), "make the agent unreadable to programs")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

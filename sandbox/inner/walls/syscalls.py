@@ -23,6 +23,7 @@ PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_NAME = 3, 4, 15
 PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 22, 24, 38, 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 SECCOMP_MODE_FILTER = 2
+CAP_CHOWN = 0
 CLOCK_PROCESS_CPUTIME_ID = 2
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
@@ -131,6 +132,16 @@ def drop_bounding_set() -> None:
     for capability in range(64):
         if prctl(PR_CAPBSET_DROP, capability) < 0:
             break  # EINVAL: the kernel has no capability of this number
+
+
+def drop_capability(capability: int) -> None:
+    """Drop one capability of this process, for good."""
+    header, data = _CapHeader(LINUX_CAPABILITY_VERSION_3, 0), (_CapData * 2)()
+    checked(libc.capget(ctypes.byref(header), data), "capget")
+    word, bit = divmod(capability, 32)
+    for name in ("effective", "permitted", "inheritable"):
+        setattr(data[word], name, getattr(data[word], name) & ~(1 << bit))
+    checked(libc.capset(ctypes.byref(header), data), "capset")
 
 
 def write_file(path: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""An engine behind TCP in a mount namespace of its own: it sees none of our folders, as Docker Desktop's."""
+"""Engines that see none of our folders, as Docker Desktop's: behind TCP in a mount namespace, and podman."""
 
 import asyncio
 import json
@@ -6,10 +6,11 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,46 +25,84 @@ ROOMY = POLICY.model_copy(update={"wall_s": 60})
 _START_S = 60.0
 
 
+_RUNTIME = f"""\
+#!{sys.executable}
+import json, os, sys
+if "create" in sys.argv:
+    path = os.path.join(sys.argv[sys.argv.index("--bundle") + 1], "config.json")
+    with open(path) as file:
+        config = json.load(file)
+    limits = config["process"].pop("rlimits", [])
+    config["process"]["rlimits"] = [limit for limit in limits if limit["type"] != "RLIMIT_NPROC"]
+    with open(path, "w") as file:
+        json.dump(config, file)
+os.execvp("runc", ["runc", *sys.argv[1:]])
+"""
+"""A runtime without the limit that podman raises: a machine in a machine may lack the right to."""
+
+
 @pytest.fixture
 async def _docker() -> None:
     await require_docker()
 
 
 @pytest.fixture
-def engine(_docker: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The pid of a second engine, which has our image; DOCKER_HOST names it."""
+def place(_docker: None) -> Iterator[Path]:
     with TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True) as folder:  # short: a socket's path
-        yield from _engine_in(Path(folder), monkeypatch)
+        yield Path(folder)
 
 
-def _engine_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+@pytest.fixture
+def engine(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The pid of a second engine of Docker, which has our image; DOCKER_HOST names it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+        url = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     folders = {"--data-root": "data", "--exec-root": "exec", "--pidfile": "pid"}
-    options = [f"{name}={folder / place}" for name, place in folders.items()]
-    place = f"tcp://127.0.0.1:{port}"
-    command = ["unshare", "--mount", "dockerd", *options, "-H", place, "--bridge=none", "--iptables=false"]
-    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+    options = [f"{name}={place / folder}" for name, folder in folders.items()]
+    command = ["unshare", "--mount", "dockerd", *options, "-H", url, "--bridge=none", "--iptables=false"]
+    with _serving(command, url, place) as process:
+        monkeypatch.setenv("DOCKER_HOST", url)
+        yield process.pid
+
+
+@pytest.fixture
+def podman(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Podman's service, which has our image; DOCKER_HOST names it."""
+    url, runtime = f"unix://{place}/socket", place / "runtime"
+    runtime.write_text(_RUNTIME)
+    runtime.chmod(0o755)
+    options = {"root": place / "root", "runroot": place / "run", "runtime": runtime, "storage-driver": "vfs"}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    command = ["podman", *words, "--cgroup-manager", "cgroupfs", "system", "service", "--time", "0", url]
+    with _serving(command, url, place):
+        monkeypatch.setenv("DOCKER_HOST", url)
+        yield
+
+
+@contextmanager
+def _serving(command: list[str], url: str, place: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run an engine, and give it our image."""
+    with (place / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            remote = {**os.environ, "DOCKER_HOST": place}
+            remote = {**os.environ, "DOCKER_HOST": url}
             deadline = time.monotonic() + _START_S
             while subprocess.run(["docker", "version"], env=remote, capture_output=True).returncode:
-                assert time.monotonic() < deadline, (folder / "log").read_text()[-2000:]
+                assert time.monotonic() < deadline, (place / "log").read_text()[-2000:]
                 time.sleep(0.2)
             with subprocess.Popen(["docker", "save", IMAGE], stdout=subprocess.PIPE) as saved:
                 subprocess.run(["docker", "load", "--quiet"], stdin=saved.stdout, env=remote, check=True)
-            monkeypatch.setenv("DOCKER_HOST", place)
-            yield process.pid
+            yield process
         finally:
             process.terminate()
             process.wait()
-            for pid in processes_with(str(folder)):  # of a killed engine
+            for pid in processes_with(str(place)):  # of a killed engine
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.slow
-async def test_an_engine_that_sees_no_folder_of_ours_has_runs_files_sessions_and_calls(engine: int) -> None:
+async def check_uses() -> None:
+    """Use what a model acts with: runs, files, a session and its changes, calls of programs, an entry."""
+
     async def answer(request: bytes) -> bytes:
         name, arguments = json.loads(request)
         return json.dumps({"value": 2 * arguments["x"] if name else [["double", ["x"]]]}).encode()
@@ -83,6 +122,20 @@ async def test_an_engine_that_sees_no_folder_of_ours_has_runs_files_sessions_and
 
     assert (fresh.stdout, command.output, called.output) == ("1\n", "2", "42\n")
     assert (change.path, change.content, echoed) == ("made", b"3\n", b"4x")
+
+
+@pytest.mark.slow
+async def test_an_engine_that_sees_no_folder_of_ours_has_all_that_a_model_acts_with(engine: int) -> None:
+    await check_uses()
+
+
+@pytest.mark.slow
+async def test_podman_has_all_that_a_model_acts_with_and_bounds_no_number_of_files(podman: None) -> None:
+    await check_uses()
+
+    async with open_docker(ROOMY) as box:
+        kept = {one.guarantee: one.mechanism for one in box.capabilities()}
+    assert [name for name, mechanism in kept.items() if mechanism is None] == ["files"]
 
 
 @pytest.mark.slow
