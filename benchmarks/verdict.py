@@ -7,9 +7,11 @@ from pydantic import Field
 from sandbox.result import Value
 
 Outcome = Literal["passed", "failed", "timeout", "error", "tampered", "suspicious", "infrastructure"]
-Strength = Literal["strong", "decoyed", "weaker", "weak"]
+Strength = Literal["strong", "decoyed", "apart", "apart-system", "weaker", "weak"]
 """strong: decided in another process than the candidate's. decoyed: one process, among twins that must fail.
-weaker: a function judged in one process, since its values can't cross. weak: one process, no twins."""
+apart: a Harbor task's tests, in a fresh container with the answer's files. apart-system: the same, with
+changes outside the work folder. weaker: a function judged in one process, since its values can't cross. weak:
+one process, no twins; or the tests of a Harbor task beside the agent's processes."""
 
 
 class Verdict(Value):

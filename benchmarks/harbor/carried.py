@@ -1,0 +1,130 @@
+"""Divide the changes of an agent's container by what a fresh container needs them for."""
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from benchmarks.harbor.changes import Change, Changes, lies_within
+from sandbox.result import Value
+
+Role = Literal["executable", "library", "loader", "profile", "startup", "setuid"]
+_SYSTEM = (
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/usr",
+    "/etc",
+    "/boot",
+    "/var",
+    "/run",
+    "/opt",
+)
+_LOADER = ("/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.cache")
+_PROFILE = ("/etc/profile", "/etc/profile.d", "/etc/environment", "/etc/bash.bashrc", "/etc/security")
+_STARTUP = ("sitecustomize.py", "usercustomize.py")
+_SHELL_FILES = (
+    ".bashrc",
+    ".bash_profile",
+    ".profile",
+    ".zshrc",
+    ".zshenv",
+    ".pythonrc",
+    ".gitconfig",
+    ".npmrc",
+)
+_EXECUTABLE_BITS = 0o111
+
+
+class Outside(Value):
+    """A change outside the work folder and the declared artifacts."""
+
+    path: str
+    kind: Literal["added", "changed", "deleted"]
+    role: Role | None = None
+    """What it decides of every program that runs later; None for plain data and for new files."""
+
+    def __str__(self) -> str:
+        """Kind, path, and role."""
+        return f"{self.kind} {self.path}" + (f" ({self.role})" if self.role else "")
+
+
+class Parts(Value):
+    """Changes by what a fresh container needs them for, each as paths in the order of extraction."""
+
+    work: tuple[Change, ...]
+    """Below the work folder and the declared artifacts."""
+    harmless: tuple[Change, ...]
+    """Outside, and deciding nothing of how the image's own programs run."""
+    deciding: tuple[Change, ...]
+    """Outside, replacing or shadowing what the verifier's own programs are made of."""
+    outside: tuple[Outside, ...]
+
+
+def divide(
+    changes: Changes,
+    *,
+    workdir: str,
+    artifacts: Sequence[str] = (),
+    path: Sequence[str] = (),
+    folders: Mapping[str, Change] = {},
+    commands: frozenset[str] = frozenset(),
+) -> Parts:
+    """Divide changes into those of the work folder and those outside.
+
+    Args:
+        artifacts: absolute paths that the task declares as its results.
+        path: folders of the verifier's PATH.
+        folders: folders of the image by path, so that a folder in which only a time changed isn't named.
+        commands: names of the programs of the image's PATH, which a new file could shadow.
+    """
+    work_folders = [*artifacts, *([] if workdir == "/" or _is_system(workdir) else [workdir])]
+    work, harmless, deciding, outside = list[Change](), list[Change](), list[Change](), list[Outside]()
+    for change in changes.items:
+        if lies_within(change.path, work_folders):
+            work.append(change)
+            continue
+        if change.type == "folder" and change.kind == "changed" and _is_alike(change, folders):
+            continue
+        role = role_of(change, path, commands)
+        (deciding if role else harmless).append(change)
+        outside.append(Outside(path=change.path, kind=change.kind, role=role))
+    return Parts(work=tuple(work), harmless=tuple(harmless), deciding=tuple(deciding), outside=tuple(outside))
+
+
+def role_of(change: Change, path: Sequence[str], commands: frozenset[str]) -> Role | None:
+    """Return what a change outside the work folder decides of programs that run later."""
+    name, folder = posixpath.basename(change.path), posixpath.dirname(change.path)
+    if lies_within(change.path, _LOADER):
+        return "loader"
+    if lies_within(change.path, _PROFILE):
+        return "profile"
+    if name in _STARTUP or name.endswith(".pth") or name in _SHELL_FILES:
+        return "startup"
+    if change.lends_rights:
+        return "setuid"
+    if change.kind == "added":  # a new program decides nothing unless it shadows one of the image
+        return "executable" if folder in path and name in commands else None
+    if change.type == "folder":  # its rights: what is in it is listed for itself
+        return "executable" if change.path in path else None
+    if folder in path or (change.type == "file" and change.mode & _EXECUTABLE_BITS):
+        return "executable"
+    return (
+        "library"
+        if lies_within(change.path, ("/lib", "/lib32", "/lib64", "/libx32", "/usr", "/opt"))
+        else None
+    )
+
+
+def _is_alike(change: Change, folders: Mapping[str, Change]) -> bool:
+    before = folders.get(change.path)
+    return before is not None and (before.mode, before.owner) == (change.mode, change.owner)
+
+
+def _is_system(folder: str) -> bool:
+    """Whether a folder belongs to the system as a whole, so that no task's work can be told from it."""
+    return folder in _SYSTEM or lies_within(
+        folder, ("/bin", "/sbin", "/lib", "/lib64", "/usr/bin", "/usr/lib", "/etc")
+    )

@@ -1,0 +1,128 @@
+"""Build the image of a Harbor task from its environment folder, or find the image that the task names."""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coder.base.errors import UsageError
+from sandbox.docker.engine import Engine, EngineRefused
+from sandbox.errors import BackendMissing
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+REPOSITORY = "coder-harbor"
+"""Repository of images built from environment folders; the tag is the folder's digest."""
+_COMPOSE = ("docker-compose.yaml", "docker-compose.yml", "compose.yaml", "compose.yml")
+_TAG_LENGTH = 32
+_KEPT_LINES = 20
+
+
+class ImageNotBuilt(BackendMissing):
+    """The engine could not build the image of a task."""
+
+
+async def task_image(
+    engine: Engine,
+    environment: Path,
+    *,
+    docker_image: str | None,
+    timeout_s: float,
+    network_mode: str | None = None,
+) -> str:
+    """Return the id of a task's image; build it if no image has the digest of its environment folder.
+
+    Args:
+        docker_image: image that the task names; it must be on the engine and is never pulled.
+        timeout_s: limit of the whole build.
+        network_mode: network of the build's steps, as the engine names it; None for the engine's default.
+
+    Raises:
+        UsageError: the environment needs docker-compose, or has no Dockerfile.
+        ImageNotBuilt: a step failed or took too long, or the engine lacks the image.
+    """
+    if compose := next((name for name in _COMPOSE if (environment / name).exists()), None):
+        raise UsageError(
+            f"{environment / compose}: environments of several services (docker-compose) aren't supported.\n"
+            "Give the task an environment of one container: environment/Dockerfile, or docker_image."
+        )
+    if docker_image is not None:
+        if (image := await _find(engine, docker_image)) is None:
+            raise ImageNotBuilt(
+                f"The Docker engine has no image {docker_image!r}, and images are never pulled. "
+                f"Pull it with: docker pull {docker_image}",
+                fix=f"docker pull {docker_image}",
+            )
+        return image
+    if not (environment / "Dockerfile").is_file():
+        raise UsageError(f"{environment} has no Dockerfile, and the task names no docker_image.")
+    tag = f"{REPOSITORY}:{folder_digest(environment)[:_TAG_LENGTH]}"
+    if (image := await _find(engine, tag)) is not None:
+        return image
+    await _build(engine, environment, tag, timeout_s=timeout_s, network_mode=network_mode)
+    if (image := await _find(engine, tag)) is None:
+        raise ImageNotBuilt(f"The Docker engine built {environment} and has no image {tag}.")
+    return image
+
+
+def folder_digest(folder: Path) -> str:
+    """Return the SHA-256 (hex) of a folder: paths, modes, contents, and targets of symbolic links."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        stat = path.lstat()
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{stat.st_mode:o}\0".encode())
+        if path.is_symlink():
+            digest.update(os.fsencode(path.readlink()))
+        elif path.is_file():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+async def _find(engine: Engine, name: str) -> str | None:
+    def act(api: "APIClient") -> dict[str, Any]:
+        return dict(api.inspect_image(name))  # type: ignore[no-untyped-call]
+
+    image = await engine.ask("look for an image", act, missing_ok=True)
+    return None if image is None else str(image["Id"])
+
+
+async def _build(
+    engine: Engine, environment: Path, tag: str, *, timeout_s: float, network_mode: str | None
+) -> None:
+    def act(api: "APIClient") -> tuple[str | None, list[str]]:
+        from urllib3.exceptions import TimeoutError as NoAnswer
+
+        deadline, lines = time.monotonic() + timeout_s, list[str]()
+        too_long = f"it took longer than {timeout_s:g} s"
+        steps = api.build(
+            path=str(environment),
+            tag=tag,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            network_mode=network_mode,
+            timeout=max(1, int(timeout_s)),
+        )
+        try:
+            for step in steps:
+                lines = [*lines, str(step.get("stream") or step.get("error") or "")][-_KEPT_LINES:]
+                if "error" in step:
+                    return str(step["error"]), lines
+                if time.monotonic() > deadline:
+                    steps.close()  # the engine cancels a build when the client leaves
+                    return too_long, lines
+        except NoAnswer:  # a step without output
+            return too_long, lines
+        return None, lines
+
+    try:
+        reason, lines = await engine.ask("build an image", act) or (None, [])
+    except EngineRefused as error:  # a Dockerfile that can't be parsed
+        raise ImageNotBuilt(f"The image of {environment} was not built: {error}") from error
+    if reason is not None:
+        output = "".join(lines).strip()
+        raise ImageNotBuilt(f"The image of {environment} was not built: {reason}\n{output}")

@@ -1,0 +1,55 @@
+"""Say what a container of a Harbor task is made of, and create it on the engine."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from coder.base.errors import UsageError
+from sandbox.docker.labels import CREATED, labels
+from sandbox.result import Value
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+NetworkMode = Literal["public", "no-network", "allowlist"]
+
+
+class ContainerRecipe(Value):
+    """What a task's container is made of."""
+
+    image: str
+    network: NetworkMode = "public"
+    environment: dict[str, str] = Field(default_factory=dict)
+    user: str | None = None
+    """User of programs; None for the image's."""
+    workdir: str | None = None
+    """Work folder; None for the image's."""
+    cpus: float | None = None
+    memory_mb: int | None = None
+    processes: int | None = 4096
+
+
+def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
+    """Create a container whose program only waits. Raises UsageError: a network that can't be enforced."""
+    if recipe.network == "allowlist":
+        raise UsageError('A network limited to hosts (network_mode = "allowlist") isn\'t supported.')
+    memory = None if recipe.memory_mb is None else recipe.memory_mb << 20
+    host_config = api.create_host_config(
+        network_mode="none" if recipe.network == "no-network" else "default",
+        mem_limit=memory,
+        memswap_limit=memory,
+        nano_cpus=None if recipe.cpus is None else int(recipe.cpus * 1e9),
+        pids_limit=recipe.processes,
+    )
+    api.create_container(
+        recipe.image,
+        ["sh", "-c", "while :; do sleep 3600; done"],
+        name=name,
+        environment=recipe.environment,
+        user=recipe.user,
+        working_dir=recipe.workdir,
+        # Without a time: while it is stopped and read, nobody takes it for one never started.
+        labels={name: value for name, value in labels().items() if name != CREATED},
+        host_config=host_config,
+        use_config_proxy=False,
+    )

@@ -1,0 +1,64 @@
+"""Read the reward that a verifier left in its container."""
+
+import json
+import math
+
+from benchmarks.harbor.container import TaskContainer
+from sandbox.result import Value
+
+FOLDER = "/logs/verifier"
+OUTPUT = f"{FOLDER}/test-stdout.txt"
+_MAX_BYTES = 1 << 20
+MAIN = "reward"
+"""Name of the number that decides, and of the only number of reward.txt."""
+
+
+class Reward(Value):
+    """Numbers of a verifier by name."""
+
+    numbers: dict[str, float]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the main number, or without one each number, is at least 1."""
+        deciding = [self.numbers[MAIN]] if MAIN in self.numbers else [*self.numbers.values()]
+        return all(number >= 1 for number in deciding)
+
+    def __str__(self) -> str:
+        """Numbers by name, in one line."""
+        return ", ".join(f"{name} {number:g}" for name, number in self.numbers.items())
+
+
+async def read_reward(container: TaskContainer) -> Reward | None:
+    """Return the numbers of reward.json, else of reward.txt; None if neither holds numbers."""
+    content = await container.read_file(f"{FOLDER}/reward.json", max_bytes=_MAX_BYTES)
+    if content is not None:
+        return parse_json(content)
+    content = await container.read_file(f"{FOLDER}/reward.txt", max_bytes=_MAX_BYTES)
+    return None if content is None else parse_text(content)
+
+
+def parse_json(content: bytes) -> Reward | None:
+    """Parse an object of numbers; None for anything else."""
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, dict) or not values:
+        return None
+    if not all(_is_number(value) for value in values.values()):
+        return None
+    return Reward(numbers={name: float(value) for name, value in values.items()})
+
+
+def parse_text(content: bytes) -> Reward | None:
+    """Parse one number; None for anything else."""
+    try:
+        number = float(content)
+    except ValueError:
+        return None
+    return Reward(numbers={MAIN: number}) if math.isfinite(number) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) < 1e300 and value == value

@@ -1,0 +1,43 @@
+"""Harbor tasks made for tests, on the image that sandboxes have: it is here without a registry."""
+
+from pathlib import Path
+
+from benchmarks.harbor.apart import Verifier
+from benchmarks.harbor.recipe import ContainerRecipe
+from tests.docker_engine import IMAGE
+
+DOCKERFILE = f"FROM {IMAGE}\nUSER root\nWORKDIR /app\nCOPY seed /app/\n"
+TEST_SH = """\
+#!/bin/bash
+if [ "$(cat /app/answer.txt)" = 42 ]; then echo 1; else echo 0; fi > /logs/verifier/reward.txt
+"""
+SOLVE_SH = "#!/bin/bash\necho 42 > /app/answer.txt\n"
+
+
+def make_task(
+    folder: Path, *, test: str = TEST_SH, solve: str = SOLVE_SH, dockerfile: str = DOCKERFILE, toml: str = ""
+) -> Path:
+    """Write a task's folder, whose container has no network."""
+    files = {
+        "task.toml": f'schema_version = "1.4"\n[environment]\nnetwork_mode = "no-network"\n{toml}',
+        "instruction.md": "Write the answer to /app/answer.txt.\n",
+        "environment/Dockerfile": dockerfile,
+        "environment/seed/given.txt": "given\n",
+        "environment/seed/old.txt": "old\n",
+        "tests/test.sh": test,
+        "solution/solve.sh": solve,
+    }
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+def recipe_of(image: str) -> ContainerRecipe:
+    """A container of an image, without a network."""
+    return ContainerRecipe(image=image, network="no-network")
+
+
+def verifier_of(task: Path, *, timeout_s: float = 60, artifacts: tuple[str, ...] = ()) -> Verifier:
+    """The tests of a task."""
+    return Verifier(task / "tests", timeout_s, artifacts=artifacts)

@@ -1,0 +1,64 @@
+"""The image of a Harbor task is built once for each content of its environment folder."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.harbor.image import ImageNotBuilt, folder_digest, task_image
+from coder.base.errors import UsageError
+from sandbox.docker.engine import Engine
+from tests.benchmarks.harbor.tasks_made import make_task
+from tests.docker_engine import IMAGE
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_an_environment_is_built_once_and_found_by_its_digest(
+    engine: Engine, image: str, tmp_path: Path
+) -> None:
+    environment = make_task(tmp_path) / "environment"
+
+    assert await task_image(engine, environment, docker_image=None, timeout_s=0) == image
+
+
+async def test_a_changed_file_or_mode_changes_the_digest(tmp_path: Path) -> None:
+    environment = make_task(tmp_path) / "environment"
+    digests = [folder_digest(environment)]
+
+    (environment / "seed/given.txt").chmod(0o755)
+    digests.append(folder_digest(environment))
+    (environment / "seed/given.txt").write_text("other\n")
+    digests.append(folder_digest(environment))
+
+    assert len(set(digests)) == 3
+
+
+async def test_docker_compose_is_refused_by_name(engine: Engine, tmp_path: Path) -> None:
+    environment = make_task(tmp_path) / "environment"
+    (environment / "docker-compose.yaml").write_text("services: {}\n")
+
+    with pytest.raises(UsageError, match="docker-compose"):
+        await task_image(engine, environment, docker_image=None, timeout_s=60)
+
+
+async def test_a_failing_step_is_said_with_its_output(engine: Engine, tmp_path: Path) -> None:
+    environment = make_task(tmp_path, dockerfile=f"FROM {IMAGE}\nCOPY nowhere /app\n") / "environment"
+
+    with pytest.raises(ImageNotBuilt, match="nowhere"):
+        await task_image(engine, environment, docker_image=None, timeout_s=60)
+
+
+async def test_a_build_ends_at_its_limit(engine: Engine, tmp_path: Path) -> None:
+    dockerfile = f"FROM {IMAGE}\nRUN sleep 30\nRUN sleep 30\n"
+    environment = make_task(tmp_path, dockerfile=dockerfile) / "environment"
+
+    with pytest.raises(ImageNotBuilt):
+        await task_image(engine, environment, docker_image=None, timeout_s=2, network_mode="none")
+
+
+async def test_a_named_image_is_taken_and_a_missing_one_is_said(engine: Engine, tmp_path: Path) -> None:
+    environment = make_task(tmp_path) / "environment"
+
+    assert (await task_image(engine, environment, docker_image=IMAGE, timeout_s=0)).startswith("sha256:")
+    with pytest.raises(ImageNotBuilt, match="docker pull coder-test-harbor:nowhere"):
+        await task_image(engine, environment, docker_image="coder-test-harbor:nowhere", timeout_s=60)
