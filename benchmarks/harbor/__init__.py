@@ -1,1 +1,1 @@
-"""Harbor tasks: their containers, and verdicts apart from the agent's container. Read apart."""
+"""Harbor tasks: their files, their containers, and verdicts apart from the agent's. Read task, apart."""
