@@ -88,6 +88,11 @@ class RemoteAgent:
         return {"PATH": str(self.facts["path"]), "HOME": WORKSPACE, "LANG": "C.UTF-8", "USER": "sandbox"}
 
     @property
+    def session_environment(self) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
+
+    @property
     def broken(self) -> SandboxBroken | None:
         """Why it can't be used any more."""
         return self._broken

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from sandbox.docker.boot import ContainerRecipe
-from sandbox.docker.container import Container, capabilities_of, open_container
+from sandbox.docker.container import Container, open_container
+from sandbox.docker.design import Walled, capabilities_of
 from sandbox.docker.engine import connect, find_image
 from sandbox.docker.labels import OWNER, keeper, labels
 from sandbox.errors import PolicyUnmet
@@ -36,10 +37,10 @@ async def open_docker(
         recipe = ContainerRecipe(policy, image, tuple(volumes), labels(), without, landlock, counts_files)
         kept = contextlib.nullcontext() if "keeper" in without else keeper(recipe.labels[OWNER])
         with kept:
-            first = await open_container(engine, recipe)
+            first = await open_container(engine, Walled(recipe))
 
             async def open_one() -> Container:
-                return await open_container(engine, recipe)
+                return await open_container(engine, Walled(recipe))
 
             capabilities = capabilities_of(first.facts, recipe)
             sandbox = StreamSandbox("docker", image, policy, capabilities, first, open_one)

@@ -38,6 +38,10 @@ class Holder(Protocol):
         """The usual environment of programs."""
 
     @property
+    def session_environment(self) -> Mapping[str, str]:
+        """What replaces the usual variables of a session's commands."""
+
+    @property
     def broken(self) -> SandboxBroken | None:
         """Why it can't be used any more."""
 
@@ -123,7 +127,10 @@ class Place:
             rlimits = {**rlimits_of(limits, counted=self.holder.counted), "cpu_s": FOR_EVER_S}
             async with contextlib.AsyncExitStack() as stack:
                 async with self._starting(opened) as alone:
-                    opening = open_commands(self.holder.link, limits, environment, rlimits, own, tidy=alone)
+                    replaced = {**self.holder.session_environment, **own}
+                    opening = open_commands(
+                        self.holder.link, limits, environment, rlimits, replaced, tidy=alone
+                    )
                     commands = await stack.enter_async_context(opening)
                 workspace = StreamWorkspace(self.files)
                 await workspace.rebase(laid)

@@ -28,7 +28,7 @@ def main(settings: dict[str, Any]) -> int:
     facts = machine(settings["folders"])
     facts["path"] = f"{_name_commands(settings['commands'])}:{os.environ.get('PATH', os.defpath)}"
     facts["python"] = list(sys.version_info[:3])
-    facts["landlock"] = landlock.abi()
+    facts["landlock"], facts["home"] = landlock.abi(), os.environ.get("HOME", "/")
     if settings["uid"] is not None:
         for folder in settings["folders"]:
             os.chown(folder, settings["uid"], settings["uid"])

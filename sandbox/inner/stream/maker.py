@@ -102,7 +102,7 @@ def _become(
             os.setresuid(uid, uid, uid)
             _open_to_itself()
         _enter(settings["workspace"])
-        if request["tidy"]:
+        if request["tidy"] and settings["tidy"]:
             tidy(settings["tidy"])
         os.umask(0o022)
         if request["stays"]:  # commands of a session may signal one another

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import PythonCode, SandboxError
+from sandbox import PythonCode, SandboxBroken, SandboxError
 from sandbox.contract import Sandbox
 from sandbox.docker.open_docker import open_docker
 from sandbox.stream.booting import BOOT
@@ -20,6 +20,7 @@ from sandbox.inner.process.accounting import machine
 import json, struct
 given = given["settings"]
 facts = {"is": "up", **machine(given["folders"]), "path": "/usr/bin", "python": [3, 11, 0], "landlock": 0}
+facts["home"] = "/"
 def send(kind, channel, payload=b""):
     rest = struct.pack("<IBI", len(payload), kind, channel) + payload
     while rest:
@@ -94,3 +95,16 @@ async def test_a_hostile_agent_costs_the_host_little_and_ends_in_an_error(
 def _resident_mb() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("facts", ['{"is": "up"}', '{**facts, "sizes": {}}', '{**facts, "pids": "many"}'])
+async def test_an_invalid_report_of_an_agent_is_an_error(facts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await require_docker()
+    start = BOOT.index("from sandbox.inner.stream.boot")
+    report = _REPORT.replace("json.dumps(facts)", f"json.dumps({facts})")
+    monkeypatch.setattr("sandbox.docker.boot.BOOT", f"{BOOT[:start]}{report}")
+
+    with pytest.raises(SandboxBroken, match=r"report|did not give"):
+        async with open_docker(POLICY):
+            pass

@@ -1,0 +1,193 @@
+"""How a container is made, and what it must turn out to be once its agent reports."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import TypeAdapter, ValidationError
+
+from sandbox.docker.boot import ContainerRecipe, create, memory, settings_of
+from sandbox.errors import PolicyUnmet, SandboxBroken
+from sandbox.policy import Capability, Policy
+from sandbox.stream.booting import WORKSPACE
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_PAGE = 1 << 16
+_FILTERED = ("x86_64", "aarch64")
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFacts:
+    """Reported by pid 1 at its start; None for what is invisible inside."""
+
+    cgroup: int
+    memory: int | None
+    swap: int | None
+    """Memory and swap together with cgroup v1, swap alone with v2; bytes, -1 for no limit."""
+    pids: int | None
+    writable: Sequence[str]
+    """Writable mount points of disks: `/` for the root."""
+    interfaces: Sequence[str]
+    swap_total: int
+    """KiB of swap of the machine."""
+    sizes: Mapping[str, tuple[int, int]]
+    """Bytes and files of each folder with a size."""
+    machine: str
+    path: str
+    """PATH of programs, with Python under both of its names."""
+    python: Sequence[int]
+    landlock: int
+    home: str
+    """HOME of the container's user."""
+
+    @property
+    def counts_swap(self) -> bool:
+        """Whether the memory limit bounds swap too."""
+        if self.swap_total == 0:
+            return True
+        if self.swap is None or self.memory is None:
+            return False
+        return self.swap == 0 if self.cgroup == 2 else 0 <= self.swap <= self.memory
+
+
+def facts_of(said: Mapping[str, Any]) -> ContainerFacts:
+    """An agent's report. Raises SandboxBroken: it isn't one, as of an image's own python3."""
+    try:
+        return _FACTS.validate_python(said)
+    except ValidationError as error:
+        raise SandboxBroken("The report of the container's agent is invalid.") from error
+
+
+_FACTS = TypeAdapter(ContainerFacts)
+
+
+def check(said: Mapping[str, Any], recipe: ContainerRecipe) -> ContainerFacts:
+    """The facts, verified against the request.
+
+    Raises:
+        SandboxBroken: the engine did not do what was asked.
+        PolicyUnmet: there is no filter of system calls for the container's architecture.
+    """
+    facts = facts_of(said)
+    kept = {
+        "memory": is_within(facts.memory, memory(recipe.policy.memory_mb)),
+        "processes": is_within(facts.pids, recipe.processes),
+        "read-only": not facts.writable,
+        "network": set(facts.interfaces) <= {"lo"},
+        "folders": all(
+            _has_no_more(facts.sizes.get(folder, (0, 0)), room) for folder, room in recipe.rooms.items()
+        ),
+    }
+    wrong = [name for name, is_kept in kept.items() if not is_kept and name not in recipe.without]
+    if wrong:
+        raise SandboxBroken(
+            f"The Docker engine did not give the container what it was asked for: {', '.join(wrong)}."
+        )
+    if facts.machine not in _FILTERED and "seccomp" not in recipe.without:
+        raise PolicyUnmet(
+            f"No filter of system calls is made for {facts.machine}: {' and '.join(_FILTERED)} only."
+        )
+    return facts
+
+
+def capabilities_of(facts: ContainerFacts, recipe: ContainerRecipe) -> tuple[Capability, ...]:
+    """The guarantees of the Docker backend, with their mechanisms."""
+    second = f" and Landlock (ABI {facts.landlock})" if facts.landlock >= 2 else ""
+    cgroup = f"the container's cgroup (v{facts.cgroup})"
+    apart = "a container of its own for a fresh run; in the lasting workspace one after the other"
+    kernel = f", the runtime {recipe.policy.runtime}" if recipe.policy.runtime else ""
+    kept = {
+        "memory": cgroup if facts.counts_swap else None,
+        "processes": cgroup,
+        "cpu time": "RLIMIT_CPU per process, and the wall time of the run",
+        "wall time": "pid 1 of the container ends the run's group; the container is removed where it can't",
+        "output": "the host reads a bounded part and ends a flood",
+        "disk": "tmpfs with a size",
+        "files": "tmpfs with a number of inodes" if recipe.counts_files else None,
+        "network": "a network namespace with loopback only",
+        "host files": f"the image's root, read-only, in a mount namespace{second}",
+        "environment": "what the image has, replaced by a clean one",
+        "other runs": f"{apart}{second}",
+        "nothing left": "pid 1 ends what a run left, and everything with its owner; the engine removes it",
+        "privileges": "uid 65534, no capabilities, no_new_privs",
+        "system calls": f"seccomp allow-list, over the engine's own{kernel}",
+    }
+    return tuple(
+        Capability(guarantee=guarantee, mechanism=mechanism) for guarantee, mechanism in kept.items()
+    )
+
+
+def is_within(found: int | None, asked: int) -> bool:
+    """Whether a value is within the request; an invisible one is trusted to the engine."""
+    return found is None or 0 <= found <= asked
+
+
+def _has_no_more(found: tuple[int, int], room: tuple[int | None, int | None]) -> bool:
+    """Whether a size is within the request, rounded up to whole pages."""
+    size, files = room
+    return (size is None or 0 < found[0] < size + _PAGE) and (files is None or 0 < found[1] <= files)
+
+
+class Design(Protocol):
+    """How a container is made, and what it must turn out to be."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of the sandbox."""
+
+    @property
+    def without(self) -> frozenset[str]:
+        """Disabled mechanisms."""
+
+    @property
+    def processes(self) -> int:
+        """The container's process limit."""
+
+    def create(self, api: "APIClient", name: str) -> None:
+        """Create a container without starting it."""
+
+    def settings(self) -> dict[str, Any]:
+        """Settings of its agent."""
+
+    def check(self, said: Mapping[str, Any]) -> ContainerFacts:
+        """The facts, verified. Raises SandboxBroken, PolicyUnmet."""
+
+    def environment(self, facts: ContainerFacts) -> Mapping[str, str]:
+        """The default environment of programs."""
+
+    def session_environment(self, facts: ContainerFacts) -> Mapping[str, str]:
+        """What replaces the usual variables of a session's commands."""
+
+
+class Walled:
+    """The design of a container whose programs are confined in it."""
+
+    def __init__(self, recipe: ContainerRecipe) -> None:
+        self.recipe, self.policy, self.without = recipe, recipe.policy, recipe.without
+
+    @property
+    def processes(self) -> int:
+        """The policy's, and pid 1."""
+        return self.recipe.processes
+
+    def create(self, api: "APIClient", name: str) -> None:
+        """Create a container without starting it."""
+        create(api, self.recipe, name)
+
+    def settings(self) -> dict[str, Any]:
+        """Settings of its agent."""
+        return settings_of(self.recipe)
+
+    def check(self, said: Mapping[str, Any]) -> ContainerFacts:
+        """The facts, verified. Raises SandboxBroken, PolicyUnmet."""
+        return check(said, self.recipe)
+
+    def environment(self, facts: ContainerFacts) -> Mapping[str, str]:
+        """The default environment of programs."""
+        return {"PATH": facts.path, "HOME": WORKSPACE, "LANG": "C.UTF-8", "USER": "sandbox"}
+
+    def session_environment(self, facts: ContainerFacts) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
