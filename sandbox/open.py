@@ -42,9 +42,13 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
     Raises:
         BackendMissing: no backend works on this machine; the message names the command that helps.
         PolicyUnmet: the policy is strict and a guarantee has no mechanism here.
+            Or it is in place, and the backend isn't `container`.
         ValueError: there is no backend of that name, or the policy's interpreter can't be used.
     """
-    async with find_backend(backend)(policy or Policy()) as sandbox:
+    policy = policy or Policy()
+    if policy.in_place is not None:
+        backend = _backend_in_place(backend)
+    async with find_backend(backend)(policy) as sandbox:
         yield sandbox
 
 
@@ -203,6 +207,13 @@ def find_backend(name: str) -> Opener:
         similar = difflib.get_close_matches(name, ["auto", *installed]) or ["auto", *sorted(installed)]
         raise ValueError(f"There is no sandbox backend {name!r}. Did you mean {' or '.join(similar)}?")
     return _load(installed[name])
+
+
+def _backend_in_place(name: str) -> str:
+    """Return the backend that works in place. Raises PolicyUnmet: another one is named."""
+    if name not in ("auto", INSIDE):
+        raise PolicyUnmet(f"The backend {name} can't work in place; {INSIDE} can.")
+    return INSIDE
 
 
 def automatic_steps() -> tuple[str, ...]:

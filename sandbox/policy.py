@@ -66,6 +66,9 @@ class Policy(Value):
     `beside`, and `/opt/venv`, the interpreter's virtual environment."""
     python: Path | None = None
     """The programs' interpreter; None is the base interpreter of the running one."""
+    in_place: Path | None = None
+    """Folder of this machine that is the workspace itself. Its programs write to the file system of the
+    container around this process, with the caller's rights; the backend `container` alone has it."""
     strict: bool = False
     """Refuse to open if a guarantee isn't enforced, or only sampled."""
 
@@ -87,6 +90,13 @@ class Policy(Value):
             if list(folders.values()).count(folder) > 1:
                 raise ValueError(f"{str(folder)!r} is shown at two places")
         return folders
+
+    @field_validator("in_place")
+    @classmethod
+    def _check_in_place(cls, folder: Path | None) -> Path | None:
+        if folder is not None and not folder.is_absolute():
+            raise ValueError(f"{str(folder)!r} is no absolute path")
+        return folder
 
     @field_validator("beside")
     @classmethod

@@ -74,22 +74,29 @@ def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) 
     policy = mounted = with_dependencies(plain, task.workspace, files, settings=settings)
     if settings.show or settings.add_dir:
         policy = with_shown(policy, settings, task.workspace)
+    backend = "container" if settings.in_place else settings.sandbox
     if settings.sandbox != "auto":
-        return policy, lambda policy: open_sandbox(policy, backend=settings.sandbox)
-    return policy, lambda policy: _open_any(policy, lambda policy: _without_mounts(policy, plain, mounted))
+        return policy, lambda policy: open_sandbox(policy, backend=backend)
+
+    def simplify(policy: Policy) -> Policy:
+        return _without_mounts(policy, plain, mounted)
+
+    return policy, lambda policy: _open_any(policy, simplify, backend)
 
 
 @asynccontextmanager
-async def _open_any(policy: Policy, simplify: Callable[[Policy], Policy]) -> AsyncIterator[Sandbox]:
-    """Open the usual sandbox, also one that can't mount dependencies and toolchains."""
+async def _open_any(
+    policy: Policy, simplify: Callable[[Policy], Policy], backend: str
+) -> AsyncIterator[Sandbox]:
+    """Open a sandbox, also one that can't mount dependencies and toolchains."""
     async with AsyncExitStack() as stack:
         try:
-            sandbox = await stack.enter_async_context(open_sandbox(policy))
+            sandbox = await stack.enter_async_context(open_sandbox(policy, backend=backend))
         except PolicyUnmet:
             simple = simplify(policy)
             if simple == policy:
                 raise
-            sandbox = await stack.enter_async_context(open_sandbox(simple))
+            sandbox = await stack.enter_async_context(open_sandbox(simple, backend=backend))
         yield sandbox
 
 

@@ -11,6 +11,7 @@ from coder.base.text.sanitize import one_line
 from coder.context.ignoring import ignores
 from coder.run.message import LeftOut
 from coder.run.stored_file import StoredFile
+from coder.workspace.folder import take_snapshot
 from coder.workspace.landing.staging import ForbiddenPath, check_same_repository, parts_of, state_of
 from coder.workspace.overlay import ignored_files
 from coder.workspace.proposal import is_same
@@ -67,6 +68,20 @@ class SessionTree:
         }
         self._ignores = ignores(texts)
         self._seen_changes: dict[str, Change] = {}
+        self._base = files
+        """The files when the sandbox began to look for changes."""
+        self._unrecorded: dict[str, StoredFile | None] = {}
+        """Changes before that, which no event records."""
+
+    def continue_from(self, present: Mapping[str, StoredFile], tree: Tree) -> None:
+        """Begin in a folder that holds the run's changes already, those of `tree` and later ones."""
+        recorded = {**self.files, **tree}
+        self._base = present
+        self._unrecorded = {
+            path: present.get(path)
+            for path in {**recorded, **present}
+            if not is_same(recorded.get(path), present.get(path))
+        }
 
     async def changes(self) -> tuple[dict[str, StoredFile | None], tuple[str, ...]]:
         """Return the files that changed since the last call, and reasons for changes that are left out."""
@@ -83,8 +98,9 @@ class SessionTree:
             if _differs(change, self._seen_changes.get(path))
         }
         changed_files |= {
-            path: self.files.get(path) for path in self._seen_changes.keys() - current_changes.keys()
+            path: self._base.get(path) for path in self._seen_changes.keys() - current_changes.keys()
         }
+        changed_files, self._unrecorded = {**self._unrecorded, **changed_files}, {}
         self._seen_changes = current_changes
         notes = [f"{one_line(path)}: {reason}" for path, reason in refusals.items()]
         return changed_files, (*notes, *(f"{entry.path}: {entry.reason}" for entry in result.left_out))
@@ -163,6 +179,25 @@ async def lay_session(
     if state.dialogue.session.tree:
         await session_tree.write(state.dialogue.session.tree)
     return session_tree, read_only
+
+
+async def open_in_folder(
+    sandbox: Sandbox, stack: AsyncExitStack, state: "State", policy: Policy
+) -> tuple[SessionTree, str]:
+    """Open a session in the user's folder itself, as `lay_session`; nothing is laid there.
+
+    The folder of a run that goes on holds its changes already, also those that no event records yet: these
+    are the first ones that the tree returns.
+    """
+    session = await stack.enter_async_context(sandbox.session())
+    session_tree = SessionTree(session, files=state.files, root=state.root, overlay=state.settings.show)
+    present = await asyncio.to_thread(take_snapshot, Path(state.root or ""), read=state.task.read)
+    session_tree.continue_from(present.files, state.dialogue.session.tree)
+    if policy.kernel:
+        from sandbox import Kernel
+
+        session_tree.kernel = Kernel(session)
+    return session_tree, ""
 
 
 async def make_repository(session: Session, installs: Collection[str] = ()) -> str:

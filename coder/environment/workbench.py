@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from coder.base.text.redact import Redactor
@@ -211,10 +212,12 @@ class Workbench:
 
     async def _lay(self, name: str, state: State) -> SessionTree:
         """Open a session on the user's files, with the run's changes."""
-        from coder.environment.session_tree import lay_session
+        from coder.environment.session_tree import lay_session, open_in_folder
 
-        sandbox = await self._sandbox(name, caches=state.settings.caches)
-        session_tree, self.read_only = await lay_session(sandbox, self._stacks[name], state, self.policy)
+        folder = Path(state.root or "") if name == "session" and state.settings.in_place else None
+        sandbox = await self._sandbox(name, caches=state.settings.caches, folder=folder)
+        lay = lay_session if folder is None else open_in_folder
+        session_tree, self.read_only = await lay(sandbox, self._stacks[name], state, self.policy)
         return session_tree
 
     async def _close(self, name: str) -> None:
@@ -222,11 +225,13 @@ class Workbench:
         if (stack := self._stacks.pop(name, None)) is not None:
             await stack.aclose()
 
-    async def _sandbox(self, name: str, *, caches: bool = True) -> Sandbox:
+    async def _sandbox(self, name: str, *, caches: bool = True, folder: Path | None = None) -> Sandbox:
+        """Return a sandbox, opened at its first use; `folder`: the one that it works in, in place."""
         async with self._locks[name]:  # one lock per sandbox, as they open concurrently
             if name not in self._sandboxes:
                 stack = AsyncExitStack()
                 policy = await self._session_policy(caches) if name in _SESSIONS else self.policy
+                policy = policy.model_copy(update={"in_place": folder})
                 self._sandboxes[name] = await stack.enter_async_context(self._open(policy))
                 self._stacks[name] = stack
             return self._sandboxes[name]

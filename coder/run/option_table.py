@@ -131,6 +131,11 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
             default="auto",
             common=True,
         ),
+        "in_place": Option(
+            Choice,
+            "Work in the folder itself, inside a container that is thrown away: no copy, no landing.",
+            default=False,
+        ),
         "image": Option(Text, "The image of --sandbox docker.", "NAME"),
         "runtime": Option(Text, "Runtime of Docker's containers, such as runsc.", "NAME"),
         "network": Option(

@@ -106,6 +106,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     cpus: float | None = option("cpus")
     """Processors that a program may keep busy; None: all."""
     sandbox: str = option("sandbox")
+    in_place: bool = option("in_place")
+    """The model works in the user's folder itself, with the rights of this process; nothing lands."""
     image: str | None = option("image")
     """The image of the Docker backend."""
     runtime: str | None = option("runtime")
@@ -165,7 +167,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     @property
     def lands(self) -> bool:
         """Whether files are written into the user's folder."""
-        return self.apply and self.branch is None
+        return self.apply and self.branch is None and not self.in_place
 
     @property
     def commits(self) -> bool:

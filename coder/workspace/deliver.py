@@ -64,7 +64,8 @@ async def deliver(journal: Journal) -> None:
         if not settings.lands:
             if (state := journal.state).landing.proposed is None:
                 contents, separate = contents_of(state)
-                intended(state, contents)  # raises if it can't be written
+                if not settings.in_place:
+                    intended(state, contents)  # raises if it can't be written
                 tests, risks = patch_of(state, separate), tuple(held_in(state))
                 await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, held=risks))
             if not await _may_commit(journal):

@@ -104,6 +104,9 @@ def restore(state: State) -> Restored:
     unchanged = {
         p: present[p] for p, file in listed.items() if p in present and file.digest == present[p].digest
     }
+    if state.settings.in_place:  # every difference is the run's own
+        changed_paths = [path for path in listed if path not in unchanged]
+        return Restored({**state.files, **unchanged, **_as_committed(state, changed_paths)}, state.target)
     if state.landing.planned is not None:  # the written result was tried on the earlier files and stays valid
         return Restored({**state.files, **state.landing.planned.before, **unchanged}, state.target)
     answered_paths = {

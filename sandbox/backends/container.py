@@ -18,6 +18,7 @@ from sandbox.host.capabilities import (
     Build,
     as_capabilities,
     kept_in_container,
+    kept_in_place,
     require_kept,
     with_processors,
 )
@@ -42,6 +43,8 @@ WARNING = (
     "no container is around this machine's programs: in the sandbox `container` they can do to it "
     "whatever the walls of `coder sandbox doctor --backend container` leave open"
 )
+_GIVEN_UP_IN_PLACE = frozenset({"seccomp", "capabilities", "disk", "files"})
+"""Mechanisms without which programs that work in place install packages and serve."""
 _NAMESPACES = frozenset({"user", "pid", "mnt", "ipc", "net", "uts"})
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 _ETC = ("ld.so.cache", "alternatives", "localtime", "ssl/openssl.cnf", "ssl/certs")
@@ -75,18 +78,19 @@ async def open_in_container(
         PolicyUnmet: the policy asks for what can't be kept here.
         SandboxBroken: it could not be started for another reason.
     """
-    _require_container(is_container(os.environ) if inside is None else inside)
+    require_container(inside)
     if policy.network != "none":
         raise PolicyUnmet(f"No proxy stands before the programs of {NAME}: it allows no hosts.")
     if policy.folders or policy.beside:
         raise PolicyUnmet(f"Nothing can be mounted for programs of {NAME}: it shows no folders.")
-    slot = _take_slot()
+    slot = _take_slot() if policy.in_place is None else Slot(os.geteuid(), ())
     features = await asyncio.to_thread(try_features, slot.uid)
     if not features.uid:
         slot = Slot(os.geteuid(), ())
     if slot.uid != os.geteuid():
         _require_reach(describe(policy.python))
     lacking = without | _NAMESPACES | _missing(features)
+    lacking |= _GIVEN_UP_IN_PLACE if policy.in_place is not None else frozenset()
     with unreadable() if "unreadable" not in without else contextlib.nullcontext():
         build = partial(_specify, slot)
         server = await start_server(policy, build, without=lacking, landlock=min(landlock, features.landlock))
@@ -116,10 +120,11 @@ def own_code() -> Path:
     return Path(__file__).resolve().parents[2]
 
 
-def _require_container(inside: bool) -> None:
+def require_container(inside: bool | None = None) -> None:
+    """Check that a container is around this process. Raises BackendMissing."""
     if sys.platform != "linux":
         raise BackendMissing(f"The backend {NAME} needs Linux.")
-    if inside:
+    if is_container(os.environ) if inside is None else inside:
         return
     if os.environ.get(UNSAFE_HOST) != "1":
         raise BackendMissing(
@@ -167,13 +172,15 @@ def _leaving_out(hidden: Path, tree: Path) -> list[tuple[str, str]]:
 def _describe(server: Server, policy: Policy, lacking: frozenset[str]) -> Build:
     """How this sandbox is built. Raises PolicyUnmet."""
     kept = kept_in_container(server, filtered="seccomp" not in lacking)
+    if policy.in_place is not None:
+        kept = kept_in_place(server)
     if policy.cpus is not None:
         kept |= with_processors(counted=server.counts_processors)
     capabilities = as_capabilities(kept, {"disk", "files"} | (set() if server.groups else {"memory"}))
     require_kept(policy, capabilities)
     bounds = DiskBounds(policy.disk_mb << 20, policy.files, folder=server.folder)
     bounded = None if "disk" in lacking else bounds
-    environment = _environment(server, policy.environment)
+    environment = _environment(server, policy)
     return Build(
         NAME,
         capabilities,
@@ -183,6 +190,7 @@ def _describe(server: Server, policy: Policy, lacking: frozenset[str]) -> Build:
         fresh_disk=bounded,
         namespaces=False,
         on_disk=True,
+        in_place=str(policy.in_place or ""),
     )
 
 
@@ -197,13 +205,35 @@ async def _prove(sandbox: ServedSandbox, server: Server) -> None:
         ) from error
 
 
-def _environment(server: Server, given: Mapping[str, str]) -> dict[str, str]:
+def _environment(server: Server, policy: Policy) -> dict[str, str]:
     """The environment of programs; the starter adds HOME and TMPDIR."""
-    interpreter = server.interpreter
+    interpreter, given = server.interpreter, policy.environment
+    if policy.in_place is not None:
+        return {**environment_in_place(os.environ, interpreter.venv, f"{server.folder}/bin"), **given}
     places = [f"{server.folder}/bin"] if interpreter.venv is None else [f"{interpreter.venv}/bin"]
     places += [str(interpreter.executable.parent), "/usr/local/bin", "/usr/bin", "/bin"]
     path = ":".join(dict.fromkeys(places))
     return {"PATH": path, "LANG": "C.UTF-8", "USER": "sandbox", **_library_path(interpreter), **given}
+
+
+def environment_in_place(own: Mapping[str, str], venv: Path | None, fallback: str) -> dict[str, str]:
+    """Our variables that name existing paths alone: programs can read those anyway, and no key is one.
+
+    Args:
+        venv: Virtual environment at the front of PATH.
+        fallback: Folder with a Python, at its end.
+    """
+    kept = {
+        name: value
+        for name, value in own.items()
+        if name != "TMPDIR" and value and all(map(_is_place, value.split(os.pathsep)))
+    }
+    first = [f"{venv}/bin"] if venv is not None else []
+    return {**kept, "PATH": os.pathsep.join([*first, own.get("PATH", os.defpath), fallback])}
+
+
+def _is_place(path: str) -> bool:
+    return path.startswith("/") and os.path.exists(path)
 
 
 def _library_path(interpreter: Interpreter) -> dict[str, str]:
@@ -215,6 +245,7 @@ def _specify(slot: Slot, plan: SandboxPlan) -> Specification:
     """How to start the starter of such a sandbox."""
     interpreter, base = plan.interpreter, new_folder()
     names = ("python", "python3") if interpreter.venv is None else ()
+    in_place = plan.policy.in_place
     ours = ((f"{base}/{name}", READ_EXECUTE) for name in ("opt", "bin"))
     child_plan = ChildPlan(
         # The base interpreter, never a virtual environment's: nothing confines this process yet.
@@ -224,6 +255,8 @@ def _specify(slot: Slot, plan: SandboxPlan) -> Specification:
         links={f"/bin/{name}": str(interpreter.executable) for name in names},
         rules=(*rules_for(interpreter), *ours),
         environment=_library_path(interpreter),
+        in_place=str(in_place or ""),
+        home=os.environ.get("HOME") or os.path.expanduser("~") if in_place is not None else "",
         host_venv=str(interpreter.venv) if interpreter.venv else None,
     )
     return specify_starter(child_plan, slot, plan)

@@ -41,9 +41,12 @@ class _How(ctypes.Structure):
 class Beneath:
     """The files below one descriptor."""
 
-    def __init__(self, root: int, owner: int) -> None:
-        """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the files."""
-        self._root, self._owner = root, owner
+    def __init__(self, root: int, owner: int, *, in_place: bool = False) -> None:
+        """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the files.
+
+        `in_place`: the root is the caller's folder, whose permissions stay.
+        """
+        self._root, self._owner, self._in_place = root, owner, in_place
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._closing = threading.Lock()
 
@@ -104,6 +107,8 @@ class Beneath:
 
     def open_root_to_us(self, *, without_acl: bool = False) -> None:
         """Restore the owner's permissions on the root; `without_acl` also removes default ACLs."""
+        if self._in_place:
+            return
         if without_acl:
             with suppress(OSError):  # there is none
                 os.removexattr(f"/proc/self/fd/{self._root}", "system.posix_acl_default")

@@ -29,14 +29,20 @@ class Workspace:
     """Files below one descriptor. Its methods block: call them in a thread."""
 
     def __init__(
-        self, root: int, owner: int, *, capacity: int | None = None, attached: Iterable[str] = ()
+        self,
+        root: int,
+        owner: int,
+        *,
+        capacity: int | None = None,
+        attached: Iterable[str] = (),
+        in_place: bool = False,
     ) -> None:
         """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the sandbox.
 
         `capacity`: bytes of the workspace, if its file system has no limit of its own. `attached`: mount
-        points of host folders in it, which must not be removed.
+        points of host folders in it, which must not be removed. `in_place`: as `Beneath` takes it.
         """
-        self.below, self._capacity = Beneath(root, owner), capacity
+        self.below, self._capacity = Beneath(root, owner, in_place=in_place), capacity
         parts = [place.split("/") for place in attached]
         self._attached = {"/".join(names[:i]) for names in parts for i in range(1, len(names) + 1)}
 

@@ -39,6 +39,8 @@ class Build:
     """Each run has its own namespaces."""
     on_disk: bool = False
     """Workspaces are folders of the machine: a fresh one is emptied at its end."""
+    in_place: str = ""
+    """Folder that is the workspace itself; empty for one of our own."""
     network: "Network | None" = None
     """Hosts that programs may reach; None for none."""
     layer_from: int | None = None
@@ -148,6 +150,17 @@ def kept_in_container(server: "Server", *, filtered: bool) -> dict[str, str | No
         "nothing left": f"{ends}, and each process of its uid" if own_uid else ends if scoped else None,
         "privileges": apart if server.uid else None,
         "system calls": "seccomp allow-list" if filtered else None,
+    }
+
+
+def kept_in_place(server: "Server") -> dict[str, str | None]:
+    """The mechanisms of the container backend for programs that work in place, with the caller's rights."""
+    kept = kept_in_container(server, filtered=False)
+    open_to_them = ("disk", "files", "host files", "modes and times of host files", "privileges")
+    return {
+        **kept,
+        **dict.fromkeys(open_to_them),
+        "environment": "only variables whose values are existing paths, of the caller's",
     }
 
 

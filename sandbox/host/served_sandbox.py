@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 
 from sandbox.contract import OnOutput, Running, Session
-from sandbox.errors import SandboxBroken
+from sandbox.errors import PolicyUnmet, SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.files.workspace_files import WithFiles
 from sandbox.host.capabilities import Build
@@ -38,9 +38,9 @@ class ServedSandbox(WithFiles):
         self._jobs = Jobs(build.environment, partial(RunLimits.rlimits, counted=server.groups is not None))
         self._places, self._closed = asyncio.Semaphore(_IN_FLIGHT), False
         self._pool, self._fresh_pool = (self._make_pool(fresh=fresh) for fresh in (False, True))
-        own = self._workspace_at(server.workspace)
+        own = self._workspace_at(server.workspace, in_place=bool(build.in_place))
         self._workspace = HostWorkspace(own, build.disk, at_rest=self._pool.at_rest)
-        self.lay, self.manifest = self._workspace.lay, self._workspace.manifest
+        self.manifest = self._workspace.manifest
         self.backend, self.uid = build.backend, server.uid
         server.ended.add_done_callback(lambda ended: self._break_down(ended.result()))
         self._pool.fill()  # the other one is made at its first use
@@ -53,6 +53,12 @@ class ServedSandbox(WithFiles):
     def capabilities(self) -> Sequence[Capability]:
         """Each guarantee with its mechanism on this machine."""
         return self._build.capabilities
+
+    async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Implements `Sandbox.lay`. Raises PolicyUnmet: it would remove the caller's files."""
+        if self._build.in_place:
+            raise PolicyUnmet(f"Nothing is laid in place: {self._build.in_place} would lose its files.")
+        return await self._workspace.lay(files)
 
     def _filing(self) -> nullcontext[HostWorkspace]:
         return nullcontext(self._workspace)
@@ -148,7 +154,7 @@ class ServedSandbox(WithFiles):
             bounds=self._build.fresh_disk if fresh else self._build.disk,
             sampled="memory" not in self._without,
             lasting=None if fresh else self._workspace,
-            folder=f"{self._server.folder}/w" if self._build.on_disk else "",
+            folder=self._build.in_place or (f"{self._server.folder}/w" if self._build.on_disk else ""),
             put_layer=partial(put_layer, self._server, self._pool, self._policy, least) if least else None,
         )
         return open_session(place, environment or {}, files or {})
@@ -206,9 +212,10 @@ class ServedSandbox(WithFiles):
         pools = () if self._build.namespaces else (self._pool, self._fresh_pool)
         return {**job, "siblings": sum(pool.siblings_of(run.child) for pool in pools)}
 
-    def _workspace_at(self, root: int) -> Workspace:
+    def _workspace_at(self, root: int, *, in_place: bool = False) -> Workspace:
         capacity = None if self._build.disk is None else self._build.disk.disk_bytes
-        return Workspace(root, self._server.uid, capacity=capacity, attached=self._policy.folders)
+        shown = self._policy.folders
+        return Workspace(root, self._server.uid, capacity=capacity, attached=shown, in_place=in_place)
 
     async def _let_go(self, own: HostWorkspace) -> None:
         """Close the workspace of a fresh run, emptied first if its files are on a disk."""

@@ -60,6 +60,8 @@ class Folders:
         if venv is not None:
             source = next(place for place, target in self.shown.items() if target == venv)
             self.binds += show_venv(source, f"{self.base}/venv", target=venv, executable=self._plan["python"])
+        if self._plan["in_place"]:
+            return os.open(self._plan["in_place"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         return self._make_workspace("w")
 
     def _show_arguments(self, source: str, target: str) -> list[str]:

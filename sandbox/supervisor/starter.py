@@ -82,9 +82,10 @@ class Starter:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         in_wall = self._plan["bwrap"] is not None
-        workspace = f"{folder}/w" if request["fresh"] else f"{self.folders.base}/w"
+        workspace = f"{folder}/w" if request["fresh"] else self._plan["in_place"] or f"{self.folders.base}/w"
         own_rules = [(place, landlock.EVERYTHING) for place in (workspace, f"{folder}/tmp")]
-        variables = {} if in_wall else {"HOME": workspace, "TMPDIR": f"{folder}/tmp"}
+        home: str = self._plan["home"]
+        variables = {} if in_wall else {"HOME": home or workspace, "TMPDIR": f"{folder}/tmp"}
         settings = {
             "walls": self._walls,
             "rlimits": request["rlimits"],
@@ -99,6 +100,7 @@ class Starter:
             "environment": variables,
             "namespaces": in_wall,
             "venv": self._plan["host_venv"],
+            "home": home,
             "rules": None if in_wall else [*self._plan["rules"], *own_rules],
         }
         settings_file = os.memfd_create("settings", 0)

@@ -66,6 +66,10 @@ class ChildPlan:
     """Original path of a virtual environment, used without a wall."""
     python: str = ""
     """Path inside of the base interpreter."""
+    in_place: str = ""
+    """Folder that is the workspace itself; nothing is laid there or removed."""
+    home: str = ""
+    """HOME of programs that work in place."""
     rules: tuple[tuple[str, str], ...] = ()
     """Landlock's rules besides the workspace, where there is no wall."""
     environment: dict[str, str] = field(default_factory=dict)

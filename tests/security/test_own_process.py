@@ -10,7 +10,7 @@ from tests.less_machine import less_root
 from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
 
 OWNER = """
-import asyncio, os, sys
+import asyncio, os, sys, tempfile
 from pathlib import Path
 from sandbox import Policy, PythonCode
 from sandbox.backends.container import open_in_container
@@ -32,9 +32,11 @@ for attempt in (environ, memory, files):
 '''
 
 async def main():
-    for without in (frozenset(), frozenset({"unreadable"})):
+    kept, open_to_all = frozenset(), frozenset({"unreadable"})
+    own = Path(tempfile.mkdtemp())
+    for without, place in ((kept, None), (open_to_all, None), (kept, own), (open_to_all, own)):
         # Without Landlock, which would keep a program from reading other processes too.
-        policy = Policy(python=Path("/usr/bin/python3"), wall_s=60)
+        policy = Policy(python=Path("/usr/bin/python3"), wall_s=60, in_place=place)
         async with open_in_container(policy, inside=True, landlock=0, without=without) as box:
             result = await box.run(PythonCode(source=READS.replace("{OWNER}", str(os.getpid()))))
             async with box.session() as session:
@@ -43,8 +45,9 @@ async def main():
 
 asyncio.run(main())
 """
-SAID = "[] [] True\n['environ', 'memory', 'files'] ['environ', 'memory', 'files'] True\n"
-"""What programs of the same uid read while the process is unreadable, and where that is left off."""
+SAID = 2 * "[] [] True\n['environ', 'memory', 'files'] ['environ', 'memory', 'files'] True\n"
+"""What programs of the same uid read while the process is unreadable, and where that is left off; also
+where they work in place."""
 
 
 @pytest.mark.slow

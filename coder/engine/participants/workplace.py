@@ -22,7 +22,7 @@ from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
 
 if TYPE_CHECKING:
-    from coder.environment.session_tree import SessionTree
+    from coder.environment.session_tree import SessionTree, Tree
 
 _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
@@ -35,6 +35,9 @@ _NEW_COPY = (
 _DEFAULT_YES = Decision(decision="yes", how="default")
 _CUT_OFF = (
     "[This call was cut off when the run stopped. It was not made again; nothing that it changed is kept.]"
+)
+_CUT_OFF_IN_PLACE = (
+    "[This call was cut off when the run stopped. It was not made again; what it changed is kept.]"
 )
 _BROKEN = "[The session broke down in this call, which was not made again.]"
 _READ_ONLY = (
@@ -81,10 +84,12 @@ class Workplace:
         open_tool = state.dialogue.session.open_tool
         is_cut_off = open_tool is not None and open_tool.id == call.id
         if is_cut_off and not (has_effect and await self._is_made_again(call)):
+            words = _CUT_OFF_IN_PLACE if state.settings.in_place else _CUT_OFF
             return await self.tell(
                 call,
-                f"{_CUT_OFF}{_program_effects(state, call)}{open_allowed_hosts(self._turn)}",
+                f"{words}{_program_effects(state, call)}{open_allowed_hosts(self._turn)}",
                 is_failure=True,
+                changes=await self._changes_in_place(),
             )
         if not is_cut_off and has_effect and (refusal := await self._refusal(call)) is not None:
             return await self.tell(call, refusal, is_failure=True)
@@ -103,8 +108,10 @@ class Workplace:
         try:
             result, changes, left_out = await self._make(call)
         except SandboxBroken:  # the call has left nothing
-            if effects := _program_effects(turn.state, call):
-                return await self.tell(call, f"{_BROKEN}{effects}", is_failure=True)
+            effects = _program_effects(turn.state, call)
+            if effects or state.settings.in_place:
+                own = await self._changes_in_place(anew=True)
+                return await self.tell(call, f"{_BROKEN}{effects}", is_failure=True, changes=own)
             is_restarted = True
             result, changes, left_out = await self._make(call, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
@@ -203,7 +210,15 @@ class Workplace:
             result = replace(result, text="\n".join([result.text, *host_notes]))
         return result, changes, left_out
 
-    async def tell(self, call: ToolCall, text: str, *, is_failure: bool = False) -> ChatMessage:
+    async def _changes_in_place(self, *, anew: bool = False) -> "Tree":
+        """Return the changes of a call without a result; empty for a run on a copy, which loses them."""
+        if not self._turn.state.settings.in_place:
+            return {}
+        return (await (await self._session(anew=anew)).changes())[0]
+
+    async def tell(
+        self, call: ToolCall, text: str, *, is_failure: bool = False, changes: "Tree | None" = None
+    ) -> ChatMessage:
         """Answer a call without making it; `is_failure` says whether that is an error."""
         state = self._turn.state
         lines = _left_out_lines(state)
@@ -214,6 +229,7 @@ class Workplace:
                 name=call.name,
                 text=text,
                 failed=is_failure,
+                changes=dict(changes or {}),
                 left_out=lines,
             )
         )

@@ -87,7 +87,8 @@ def system_words(state: State, form: RequestForm, *, plans: bool = False) -> str
         return f"{text}\n\n{prompt('chat')}" if state.settings.chat else text
     name = "plan" if plans else "act"
     proof = _GIVEN_PROOF if state.task.mends else _NEW_PROOF
-    text = prompt(name).format(how=prompt(f"{name}-{form}"), proof=proof)
+    place = prompt("act-in-place" if state.settings.in_place else "act-copy").strip()
+    text = prompt(name).format(how=prompt(f"{name}-{form}"), proof=proof, place=place)
     return f"{text}\n{prompt(f'{name}-chat')}" if state.settings.chat else text
 
 

@@ -69,7 +69,8 @@ def main(
     os.chdir("/")
     os.makedirs(places.output, 0o755)
     if places.home != wire.HOME:
-        job["environment"].update(HOME=places.home, TMPDIR=places.temporary, GIT_CONFIG_NOSYSTEM="1")
+        own = {"HOME": places.home, "TMPDIR": places.temporary, "GIT_CONFIG_NOSYSTEM": "1"}
+        job["environment"].update({"HOME": places.home_in_place} if places.home_in_place else own)
     prepare_environment(walls.layered, job["environment"], places)
     agent = kind(walls, job, socket.socket(fileno=channel), score, places)
     while agent.serve():

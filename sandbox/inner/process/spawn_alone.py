@@ -16,7 +16,15 @@ from typing import Any
 from sandbox.inner.process import reaper, wire
 from sandbox.inner.process.admission import run_agent, run_program, walls_of
 from sandbox.inner.process.descendants import become_subreaper, processes_of
-from sandbox.inner.walls.inner_walls import RULES, Rlimits, Walls, bound_watching, confine, hide_groups
+from sandbox.inner.walls.inner_walls import (
+    RULES,
+    Rlimits,
+    Walls,
+    bound_watching,
+    confine,
+    confine_in_place,
+    hide_groups,
+)
 from sandbox.inner.walls.landlock import READ
 from sandbox.inner.walls.sites import Site
 
@@ -29,7 +37,7 @@ def main(descriptor: int) -> int:
         status, work, groups: Numbers of its sockets, and of files by which it joins control groups.
         workspace, environment: Start folder, and variables besides those of its job.
         namespaces: Whether it has its own. Without them also `rules` for Landlock, and `venv`, the path of
-            the virtual environment or None.
+            the virtual environment or None; and `home`, the HOME of programs that work in place, or "".
         siblings: Number of other runs' processes that the kernel counts with this one's; the job updates it.
         shares_uid: Whether further processes, of no run, are counted too.
     """
@@ -79,7 +87,7 @@ def serve_session(settings: dict[str, Any], walls: Walls, status: int | None, wo
         settings["rlimits"]["processes"] = None
         settings["rules"] = settings["rules"] and [*settings["rules"], ("/proc", READ)]
         temporary = settings["environment"]["TMPDIR"]
-        places = wire.Places(settings["workspace"], temporary, settings["venv"] or "")
+        places = wire.Places(settings["workspace"], temporary, settings["venv"] or "", settings["home"])
     return run_agent(
         walls, status, work, lambda: _own(settings), lambda: _confine(settings, walls, 0), places=places
     )
@@ -95,8 +103,12 @@ def _confine(settings: dict[str, Any], walls: Walls, others: int) -> None:
         for bound in (bound_watching, hide_groups):
             with suppress(OSError):  # some machines deny capabilities inside bubblewrap
                 bound(walls)
+    rlimits = Rlimits(**_with_others(settings["rlimits"], others))
+    if settings["home"]:
+        confine_in_place(walls, rlimits)
+        return
     rules = [tuple(rule) for rule in settings["rules"]] if settings["rules"] is not None else RULES
-    confine(walls, Rlimits(**_with_others(settings["rlimits"], others)), rules=rules)
+    confine(walls, rlimits, rules=rules)
 
 
 def _enter(workspace: str) -> None:

@@ -40,6 +40,8 @@ class Places(NamedTuple):
     workspace: str = WORKSPACE
     temporary: str = "/tmp"
     venv: str = VENV
+    home_in_place: str = ""
+    """HOME of commands that work in place."""
 
     @property
     def home(self) -> str:

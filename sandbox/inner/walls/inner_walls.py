@@ -26,8 +26,10 @@ from sandbox.inner.walls.syscalls import (
     MS_REC,
     NEWCGROUP,
     PR_SET_NO_NEW_PRIVS,
+    USUAL_CAPABILITIES,
     checked,
     drop_capabilities,
+    keep_capabilities,
     libc,
     mount,
     prctl,
@@ -158,6 +160,19 @@ def confine(walls: Walls, rlimits: Rlimits, *, rules: Sequence[tuple[str, str]] 
     if "seccomp" not in walls.without:
         assert walls.filter is not None
         walls.filter.load()
+
+
+def confine_in_place(walls: Walls, rlimits: Rlimits) -> None:
+    """Limit a program that works in place: it can't signal or trace processes outside of its session."""
+    _set_limits(walls, rlimits)
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    if "ptrace" not in walls.without:
+        keep_capabilities(USUAL_CAPABILITIES)
+    if "no_new_privs" not in walls.without:  # no program gets the others back
+        checked(prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
+    if "landlock" not in walls.without:
+        landlock.restrict_signals(version=walls.landlock)
 
 
 def _raise_loopback() -> None:

@@ -20,8 +20,8 @@ _TRUNCATE = 1 << 14
 _RIGHTS_OF_ABI = {2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 """File rights by ABI: refer came with 2, truncate with 3, ioctl with 5."""
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | 1 << 15
-_SCOPES = 3
-"""Abstract unix sockets and signals, from ABI 6."""
+_SIGNALS, _SCOPES = 2, 3
+"""Signals, and these with abstract unix sockets, from ABI 6."""
 UNSCOPED = 5
 """The newest ABI that leaves both to a process."""
 
@@ -76,6 +76,19 @@ def restrict(rules: Sequence[tuple[str, str]], *, version: int) -> None:
         rule = _PathBeneath(allowed, descriptor_beneath)
         checked(libc.syscall(_ADD, descriptor, 1, ctypes.byref(rule), 0), f"landlock rule for {path}")
         os.close(descriptor_beneath)
+    checked(libc.syscall(_RESTRICT, descriptor, 0), "landlock")
+    os.close(descriptor)
+
+
+def restrict_signals(*, version: int) -> None:
+    """Keep this process permanently from signalling and tracing processes outside; needs no_new_privs.
+
+    Files and sockets stay open to it. Before ABI 6 nothing is done.
+    """
+    if version < UNSCOPED + 1:
+        return
+    ruleset = _Ruleset(0, 0, _SIGNALS)
+    descriptor = checked(libc.syscall(_CREATE, ctypes.byref(ruleset), ctypes.c_size_t(24), 0), "landlock")
     checked(libc.syscall(_RESTRICT, descriptor, 0), "landlock")
     os.close(descriptor)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from collections.abc import Collection
 
 NEWNS = 0x00020000
 NEWCGROUP = 0x02000000
@@ -24,6 +25,9 @@ PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 22, 24, 3
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 SECCOMP_MODE_FILTER = 2
 CAP_CHOWN = 0
+USUAL_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31)
+"""Those that root has in a container of Docker's: enough to install packages and to serve, but not to look
+into processes that aren't dumpable (SYS_PTRACE, PERFMON, SYS_ADMIN)."""
 CLOCK_PROCESS_CPUTIME_ID = 2
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
@@ -141,6 +145,17 @@ def drop_capability(capability: int) -> None:
     word, bit = divmod(capability, 32)
     for name in ("effective", "permitted", "inheritable"):
         setattr(data[word], name, getattr(data[word], name) & ~(1 << bit))
+    checked(libc.capset(ctypes.byref(header), data), "capset")
+
+
+def keep_capabilities(kept: Collection[int]) -> None:
+    """Drop every capability of this process but these, for good."""
+    header, data = _CapHeader(LINUX_CAPABILITY_VERSION_3, 0), (_CapData * 2)()
+    checked(libc.capget(ctypes.byref(header), data), "capget")
+    for word in range(2):
+        mask = sum(1 << capability % 32 for capability in kept if capability // 32 == word)
+        for name in ("effective", "permitted", "inheritable"):
+            setattr(data[word], name, getattr(data[word], name) & mask)
     checked(libc.capset(ctypes.byref(header), data), "capset")
 
 

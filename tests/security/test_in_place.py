@@ -1,0 +1,137 @@
+"""Programs that work in place: they may write anywhere, and not reach the processes beside them."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import Policy, PolicyUnmet, Session, open_sandbox
+from sandbox.backends.container import environment_in_place, open_in_container
+from sandbox.policy import session_policy
+from tests.processes import processes_with
+from tests.system_python import SYSTEM_PYTHON
+
+pytestmark = [pytest.mark.usefixtures("allowed_host"), pytest.mark.slow]
+SIGNALS = f"kill -CONT {os.getpid()} 2> /dev/null && echo ESCAPED"
+READS = f"head -c 1 /proc/{os.getpid()}/environ 2> /dev/null | grep -q . && echo ESCAPED"
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that the caller's programs work in."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def policy_for(place: Path) -> Policy:
+    return session_policy(in_place=place, python=SYSTEM_PYTHON)
+
+
+async def said(place: Path, script: str, *without: str, landlock: int = 99) -> str:
+    policy = policy_for(place)
+    async with (
+        open_in_container(policy, without=frozenset(without), landlock=landlock) as box,
+        box.session() as session,
+    ):
+        return (await session.sh(script)).output
+
+
+@pytest.mark.parametrize(
+    ("landlock", "without", "is_kept"),
+    [(99, (), True), (99, ("landlock",), False), (5, (), False)],
+)
+async def test_a_command_signals_coder_only_where_landlock_has_no_scope_of_signals(
+    place: Path, landlock: int, without: tuple[str, ...], is_kept: bool
+) -> None:
+    output = await said(place, SIGNALS, *without, landlock=landlock)
+
+    assert output == ("" if is_kept else "ESCAPED\n")
+
+
+@pytest.mark.parametrize(
+    ("landlock", "without", "is_kept"),
+    [(0, (), True), (99, (), True), (0, ("ptrace",), False)],
+)
+async def test_a_command_of_root_reads_the_environment_of_coder_only_with_all_capabilities(
+    place: Path, landlock: int, without: tuple[str, ...], is_kept: bool
+) -> None:
+    output = await said(place, READS, *without, landlock=landlock)
+
+    assert output == ("" if is_kept else "ESCAPED\n")
+
+
+async def test_a_command_writes_outside_of_the_folder_and_serves_while_the_session_lasts(place: Path) -> None:
+    outside = place.with_name(f"{place.name}-outside")
+    served = (
+        f"echo 1 > {outside}; python3 -m http.server 0 > log 2>&1 & "
+        "until grep -qo 'port [0-9]*' log; do sleep 0.05; done; grep -o 'port [0-9]*' log"
+    )
+    asks = 'python3 -c "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).status)"'
+    try:
+        async with open_in_container(policy_for(place)) as box, box.session() as session:
+            port = (await session.sh(served)).output.split()[1]
+            answered = await session.sh(f"{asks} http://127.0.0.1:{port}/")
+            directory = (await session.sh("pwd -P; echo $HOME")).output.split()
+
+        assert answered.output == "200\n"
+        assert directory == [str(place), os.environ["HOME"]]
+        assert outside.read_text() == "1\n"
+    finally:
+        outside.unlink(missing_ok=True)
+
+
+async def test_the_folder_keeps_its_files_and_permissions_when_the_sandbox_closes(place: Path) -> None:
+    place.chmod(0o755)
+    (place / "kept.txt").write_text("before\n")
+    tag = f"tag-{os.urandom(8).hex()}"
+    async with open_in_container(policy_for(place)) as box, box.session() as session:
+        await start_daemon(session, tag)
+        await session.write("written.txt", b"after\n")
+        changed = [change.path for change in (await session.changes()).changes]
+        with pytest.raises(PolicyUnmet, match="would lose its files"):
+            await box.lay({"other.txt": b""})
+
+    assert changed == ["up", "written.txt"]
+    assert {path.name for path in place.iterdir()} == {"kept.txt", "written.txt", "up"}
+    assert place.stat().st_mode & 0o777 == 0o755
+    assert processes_with(tag) == []
+
+
+async def start_daemon(session: Session, tag: str) -> None:
+    """Start a process that belongs to no command any more."""
+    await session.sh(f"setsid sh -c ': > up; while :; do sleep 0.1; done' {tag} > /dev/null 2>&1 &")
+    await session.sh("until [ -e up ]; do sleep 0.01; done")
+    assert processes_with(tag)
+
+
+def test_of_our_variables_commands_get_those_that_name_existing_paths() -> None:
+    own = {
+        "PATH": "/usr/bin:/missing",
+        "JAVA_HOME": "/usr",
+        "OPENAI_API_KEY": "sk-1",
+        "TOKEN": "/no/such/place",
+    }
+
+    assert environment_in_place(own, None, "/own/bin") == {
+        "JAVA_HOME": "/usr",
+        "PATH": "/usr/bin:/missing:/own/bin",
+    }
+
+
+@pytest.mark.parametrize("backend", ["bubblewrap", "docker"])
+async def test_a_backend_that_has_walls_of_its_own_does_not_work_in_place(place: Path, backend: str) -> None:
+    with pytest.raises(PolicyUnmet, match="can't work in place; container can"):
+        async with open_sandbox(policy_for(place), backend=backend):
+            pass
+
+
+async def test_auto_opens_the_container_in_place(place: Path) -> None:
+    async with open_sandbox(policy_for(place)) as box:
+        unkept = {item.guarantee for item in box.capabilities() if item.enforcement == "none"}
+
+    assert box.backend == "container"
+    assert {"host files", "network", "other sandboxes", "privileges", "system calls"} <= unkept
