@@ -30,7 +30,7 @@ class Decision(BaseModel):
     files: dict[str, str | None] | None = Field(default=None, exclude_if=not_)
     """The person's own version of the change, which is tried instead of the proposed one."""
     who: str = ""
-    how: Literal["terminal", "flag", "approve", "library", "mcp", "http", "default"] = "library"
+    how: Literal["terminal", "flag", "approve", "library", "mcp", "acp", "http", "default"] = "library"
 
     @property
     def agrees(self) -> bool:

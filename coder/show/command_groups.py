@@ -27,6 +27,7 @@ SUMMARIES = {
     "stop": "End a run that another process works on.",
     "serve": "Serve runs to programs and browsers over HTTP.",
     "mcp": "Serve programs and runs to other agents by the Model Context Protocol.",
+    "acp": "Be the agent of an editor, by the Agent Client Protocol.",
     "fork": "Start a new run from a step of another, with other words or another model.",
     "undo": "Revert the files that a run wrote.",
     "export": "Print the patch of a run.",

@@ -1,0 +1,183 @@
+"""ClientWatch: sends a conversation to the client while the model works, and asks the client's user."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from acp.helpers import (
+    text_block,
+    tool_content,
+    update_agent_message_text,
+    update_agent_thought_text,
+    update_tool_call,
+    update_user_message_text,
+)
+from acp.interfaces import Client
+from acp.schema import AllowedOutcome, ToolCallUpdate
+
+from coder.base.text.sanitize import one_line, printable, visible
+from coder.edits.replies import is_question
+from coder.engine.participants.role import CODER, PLANNER
+from coder.people.acp.updates import (
+    decision_of,
+    diffs_of,
+    ended_call,
+    options_of,
+    plan_update,
+    started_call,
+)
+from coder.people.chat.word_stream import WordStream
+from coder.run import event_types
+from coder.run.events import Event
+from coder.run.message import EXPERT
+from coder.run.plan import plan_of
+from coder.run.questions import Decision, Question
+from coder.run.stored_file import StoredFile
+from coder.run.watch import Watch
+from coder.show.render import progress
+from coder.tools.registry import PLAN
+
+_MAX_TEXT = 2 << 20
+"""Longest file in bytes of which a diff is shown."""
+
+
+class ClientWatch(Watch):
+    """Watch and Decider of one session."""
+
+    def __init__(self, client: Client, root: Path, name: str) -> None:
+        """Take the connection to the client, the session's folder, and the client's name."""
+        self.session_id = ""
+        """Id of the session, which is set once it is open."""
+        self.auto = False
+        """Whether verified changes are written without a question."""
+        self.words = WordStream()
+        """The words of the latest answer so far."""
+        self._client, self._root, self._name = client, root, name
+        self._updates: asyncio.Queue[Any] = asyncio.Queue()
+        self._texts: dict[str, str | None] = {}
+        """Texts of the files that the model has changed in this message."""
+        self._is_for_user = True
+        self._is_asked = False
+        self._question_count = 0
+
+    async def pump(self) -> None:
+        """Send updates, in their order, until it is cancelled."""
+        while True:
+            update = await self._updates.get()
+            with suppress(ConnectionError):  # the client is gone, and the session is about to be closed
+                await self._client.session_update(session_id=self.session_id, update=update)
+            self._updates.task_done()
+
+    async def flush(self) -> None:
+        """Wait until all updates are sent."""
+        await self._updates.join()
+
+    def send(self, update: object) -> None:
+        """Queue an update."""
+        self._updates.put_nowait(update)
+
+    def say(self, text: str) -> None:
+        """Queue words of the agent."""
+        if text:
+            self.send(update_agent_message_text(text))
+
+    def repeat(self, text: str) -> None:
+        """Queue words of the user, from an earlier message."""
+        self.send(update_user_message_text(text))
+
+    def note(self, text: str) -> None:
+        """Queue a line that belongs to no event."""
+        self.send(update_agent_thought_text(f"{printable(text)}\n"))
+
+    def token(self, text: str) -> None:
+        """Send a piece of an answer."""
+        words = self.words.feed(text)
+        if self._is_for_user:
+            self.say(words)
+
+    def event(self, event: Event) -> None:
+        """Send an event of the run, if a client can show it."""
+        body = event_types.parse(event)
+        match body:
+            case event_types.RunStarted(task=task) | event_types.StepStarted(task=task):
+                self._is_asked = is_question(task.prompt)
+                self._texts.clear()
+            case event_types.CallIntended():
+                self.words = WordStream(with_code=self._is_asked)
+                is_planner_answer = body.participant == PLANNER and body.in_dialogue
+                self._is_for_user = is_planner_answer or body.participant in (CODER, EXPERT)
+            case event_types.CallAnswered():
+                self._end_answer(body)
+            case event_types.ToolCalled(name=PLAN.name):
+                if (plan := plan_of(body.arguments)) is not None:
+                    self.send(plan_update(plan))
+            case event_types.ToolCalled():
+                self.send(started_call(body))
+            case event_types.ToolAnswered() if body.name != PLAN.name:
+                self.send(ended_call(body, self._diffs(body.changes)))
+            case event_types.Body():
+                if (line := progress(body)) is not None:
+                    self.note(line.strip())
+
+    def is_there(self, question: Question) -> bool:
+        """Return whether the client can show a question: it shows options, and takes no words."""
+        return bool(options_of(question))
+
+    async def decide(self, question: Question) -> Decision:
+        """Ask the client's user; a dismissed question means no."""
+        if self.auto and question.about == "landing" and question.passed:
+            decision = Decision(decision="yes")
+        else:
+            decision = await self._ask(question)
+        return decision.model_copy(update={"who": self._name, "how": "acp"})
+
+    async def _ask(self, question: Question) -> Decision:
+        await self.flush()
+        self._question_count += 1
+        call, text = f"question-{self._question_count}", printable(question.text.strip())
+        diffs = diffs_of(self._root, {path: self._on_disk(path) for path in question.files}, question.files)
+        parts = [text, printable(question.note), *([] if diffs else [visible(question.patch)])]
+        words = "\n\n".join(part for part in parts if part)
+        shown = ToolCallUpdate(
+            tool_call_id=call,
+            title=one_line(text, width=200),
+            kind="edit" if question.patch else "other",
+            status="pending",
+            content=[*([tool_content(text_block(words))] if words else []), *diffs],
+        )
+        response = await self._client.request_permission(
+            session_id=self.session_id, tool_call=shown, options=options_of(question)
+        )
+        chosen = response.outcome.option_id if isinstance(response.outcome, AllowedOutcome) else None
+        decision = decision_of(question, chosen)
+        self.send(update_tool_call(call, status="completed" if decision.decision != "no" else "failed"))
+        return decision
+
+    def _end_answer(self, body: event_types.CallAnswered) -> None:
+        if not self._is_for_user:
+            return
+        if body.reasoning:
+            self.send(update_agent_thought_text(printable(body.reasoning)))
+        remaining = self.words.end()
+        self.say(f"{remaining}\n\n" if self.words.text else "")
+
+    def _diffs(self, changes: Mapping[str, StoredFile | None]) -> list[Any]:
+        """Return diffs of what a call has changed since the call before."""
+        after = {
+            path: file.text if file is not None else None
+            for path, file in changes.items()
+            if file is None or file.text is not None
+        }
+        before = {path: self._texts[path] if path in self._texts else self._on_disk(path) for path in after}
+        self._texts |= after
+        return diffs_of(self._root, before, after)
+
+    def _on_disk(self, path: str) -> str | None:
+        """Return the text of a file of the folder; None: it is missing, large or no text."""
+        file = self._root / path
+        try:
+            return file.read_text() if file.stat().st_size <= _MAX_TEXT else None
+        except (OSError, UnicodeDecodeError):
+            return None

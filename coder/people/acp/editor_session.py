@@ -1,0 +1,182 @@
+"""EditorSession: one session of a client, which is a chat that is open until the client goes away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from acp.interfaces import Client
+
+from coder.base.errors import UsageError
+from coder.base.text.sanitize import printable
+from coder.config.layers import load
+from coder.config.schema import checked, flag
+from coder.config.task_file import split_command
+from coder.engine.requests import state_of
+from coder.people.acp.client_watch import ClientWatch
+from coder.people.chat.chat_session import ChatSession
+from coder.people.chat.subject import root_of
+from coder.people.chat.transcript import steps_of
+from coder.people.cli.conversing import open_session
+from coder.people.cli.run_settings import (
+    changed_conversation,
+    models_of_resume,
+    must_know_price,
+    new_conversation,
+)
+from coder.run.attempts import answer_in_words
+from coder.run.model_choice import open_models
+from coder.run.run import Run
+from coder.run.task import Task
+from coder.show import render
+from coder.show.flags import check_backend
+from coder.store import open_log
+
+StopReason = Literal["end_turn", "max_tokens", "max_turn_requests", "cancelled"]
+MODES = {
+    "ask": "Ask: you approve each change before it is written.",
+    "auto": "Auto: changes that pass are written without a question.",
+    "plan": "Plan: you approve a plan before each change.",
+}
+COMMANDS = {
+    "go": "Continue the message that was interrupted.",
+    "apply": "Ask again about the change that was not written.",
+    "undo": "Revert the latest change that was written.",
+}
+"""Messages that are commands, without their slash."""
+
+
+class EditorSession:
+    """An open chat, its watch, and the work on its latest message."""
+
+    def __init__(self, chat: ChatSession, watch: ClientWatch) -> None:
+        self.chat, self.watch = chat, watch
+        self.mode = "ask"
+        self._work: asyncio.Task[Run] | None = None
+        self.set_mode("plan" if chat.settings.plan else "ask")
+
+    def set_mode(self, mode: str) -> None:
+        """Set a mode, which holds from the next message or question on. Raises UsageError: no such mode."""
+        if mode not in MODES:
+            raise UsageError(f"There is no mode {mode!r}. Name one of: {', '.join(MODES)}")
+        self.mode, self.watch.auto = mode, mode == "auto"
+        update = {"plan": True if mode == "plan" else None}
+        self.chat.settings = self.chat.settings.model_copy(update=update)
+
+    async def prompt(self, text: str) -> StopReason:
+        """Work on one message. Raises UsageError: the latest one isn't done."""
+        if self._work is not None:
+            raise UsageError("The session works on a message. Cancel it first, or wait.")
+        if text.strip() == "/undo":
+            note = await self.chat.undo()
+            self.watch.say(printable(note or "The latest change is undone."))
+            return "end_turn"
+        commands = {"/go": self.chat.go_on, "/apply": self.chat.apply}
+        command = commands.get(text.strip())
+        return await self._finish(command() if command is not None else self.chat.say(text))
+
+    def cancel(self) -> None:
+        """Interrupt the work on the latest message; nothing is lost."""
+        if self._work is not None:
+            self._work.cancel()
+
+    async def close(self) -> None:
+        """Interrupt the work, and wait until it has saved."""
+        if (work := self._work) is not None:
+            work.cancel()
+            await asyncio.wait([work])
+
+    def replay(self) -> None:
+        """Send the messages of the conversation so far, and what came of each."""
+        if (state := self.chat.state) is None:
+            return
+        for step in steps_of(state):
+            self.watch.repeat(printable(step.task.prompt))
+            answer = answer_in_words(step)
+            stopped = step.progress.stopped
+            ending = f"{stopped.status}: {stopped.reason}" if stopped is not None else "interrupted: see /go"
+            self.watch.say(printable((answer or ending).strip()))
+
+    async def _finish(self, work: Coroutine[Any, Any, Run]) -> StopReason:
+        self._work = asyncio.create_task(work)
+        try:
+            await asyncio.wait([self._work])
+            if self._work.cancelled():
+                return "cancelled"
+            run = self._work.result()
+        finally:
+            self._work = None
+            await self.watch.flush()
+        self._tell(run)
+        return stop_reason(run)
+
+    def _tell(self, run: Run) -> None:
+        state = self.chat.state
+        answer = answer_in_words(state) if state is not None else None
+        if answer is None:
+            self.watch.say("\n".join([render.verdict(run), *render.details(run)]))
+        elif printable(answer.strip()) not in self.watch.words.text:
+            self.watch.say(printable(answer.strip()))
+
+
+def stop_reason(run: Run) -> StopReason:
+    """Return the protocol's reason for the end of a message; a verdict is no reason, it is told in words."""
+    if run.status == "interrupted":
+        return "cancelled"
+    if run.status == "limit":
+        return "max_tokens" if run.limit in ("tokens", "answer") else "max_turn_requests"
+    return "end_turn"
+
+
+@asynccontextmanager
+async def open_editor_session(
+    client: Client,
+    folder: Path,
+    flags: Mapping[str, object],
+    args: Mapping[str, Any],
+    *,
+    name: str,
+    run: str | None = None,
+) -> AsyncIterator[EditorSession]:
+    """Open a new session about a folder, or one that continues a run.
+
+    Raises:
+        UsageError: the configuration can't be used, or there is no such run about this folder.
+        LeaseHeld: another process works on the run.
+    """
+    watch = ClientWatch(client, folder, name)
+    async with AsyncExitStack() as stack:
+        log = stack.enter_context(open_log())
+        loaded = load(flags, workspace=folder)
+        check_backend(loaded.config.options.sandbox, flags)
+        task = Task(prompt="-", workspace=folder, test_command=split_command(args["test"]))
+        settings, models = new_conversation(loaded.config, args), loaded.config.models()
+        is_price_required = loaded.cost_was_asked
+        if run is not None:
+            state = await state_of(log, await log.resolve(run))
+            run = state.run
+            if state.task.workspace is None or root_of(state.task) != folder:
+                raise UsageError(f"{run} is not about {folder}.")
+            given = checked(flags, flag)
+            task = state.task.model_copy(
+                update={"test_command": task.test_command or state.task.test_command}
+            )
+            settings, models = changed_conversation(state, given, args), models_of_resume(given, state)
+            is_price_required = must_know_price(given, state)
+        opening = open_models(
+            models, settings, note=watch.note, book=loaded.book, must_know_price=is_price_required
+        )
+        model = await stack.enter_async_context(opening)
+        chat = await stack.enter_async_context(
+            open_session(log, task, settings=settings, model=model, watch=watch, run=run)
+        )
+        chat.tools = loaded.servers
+        watch.session_id = chat.run
+        pump = asyncio.create_task(watch.pump())
+        stack.callback(pump.cancel)
+        session = EditorSession(chat, watch)
+        stack.push_async_callback(session.close)
+        for line in loaded.notes:
+            watch.note(line)
+        yield session

@@ -1,0 +1,100 @@
+"""An editor for tests: it starts `coder acp` and drives it by the protocol's own Python client."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from acp import spawn_agent_process, text_block
+from acp.client.connection import ClientSideConnection
+from acp.schema import (
+    AgentMessageChunk,
+    AgentThoughtChunk,
+    AllowedOutcome,
+    DeniedOutcome,
+    RequestPermissionResponse,
+    UserMessageChunk,
+)
+
+from tests.coder.people.cli.console import CODER, Console
+from tests.faulty_endpoint import FaultyEndpoint
+
+
+class Editor:
+    """A client that keeps what it is sent, and answers questions by its script."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.updates: list[Any] = []
+        self.questions: list[Any] = []
+        self.arrived = asyncio.Event()
+        self.agent: ClientSideConnection
+        self.pid = 0
+
+    async def session_update(self, session_id: str, update: Any, **_: object) -> None:
+        self.updates.append(update)
+        self.arrived.set()
+
+    async def request_permission(
+        self, session_id: str, tool_call: Any, options: list[Any], **_: object
+    ) -> RequestPermissionResponse:
+        self.questions.append((tool_call, [option.option_id for option in options]))
+        if not self.answers:
+            return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))
+        return RequestPermissionResponse(
+            outcome=AllowedOutcome(outcome="selected", option_id=self.answers.pop(0))
+        )
+
+    def on_connect(self, conn: object) -> None:
+        pass
+
+    def text(self, kind: type = AgentMessageChunk) -> str:
+        """All words of one kind of update."""
+        return "".join(update.content.text for update in self.updates if isinstance(update, kind))
+
+    @property
+    def thoughts(self) -> str:
+        return self.text(AgentThoughtChunk)
+
+    @property
+    def repeated(self) -> str:
+        return self.text(UserMessageChunk)
+
+    async def until(self, kind: type) -> None:
+        """Wait for an update of a kind."""
+        async with asyncio.timeout(60):
+            while not any(isinstance(update, kind) for update in self.updates):
+                self.arrived.clear()
+                await self.arrived.wait()
+
+    async def open(self, folder: Path) -> str:
+        """Open a session about a folder, and return its id."""
+        return (await self.agent.new_session(cwd=str(folder), mcp_servers=[])).session_id
+
+    async def say(self, session: str, text: str) -> str:
+        """Send a message, and return why its work has stopped."""
+        answer = await self.agent.prompt(session_id=session, prompt=[text_block(text)])
+        return answer.stop_reason
+
+
+@asynccontextmanager
+async def editing(
+    console: Console, endpoint: FaultyEndpoint | None = None, *answers: str, version: int = 1
+) -> AsyncIterator[Editor]:
+    """An editor whose agent has been initialized."""
+    editor = Editor(*answers)
+    flags = ("--base-url", endpoint.url, "-m", "toy") if endpoint is not None else ()
+    command = (str(CODER), "acp", *flags)
+    started = spawn_agent_process(
+        editor,  # type: ignore[arg-type]  # it has the methods that are called
+        *command,
+        env=console.environ,
+        cwd=console.home,
+        transport_kwargs={"stderr": None},
+    )
+    async with started as (editor.agent, process):
+        editor.pid = process.pid
+        shaken = await editor.agent.initialize(protocol_version=version)
+        assert shaken.protocol_version == 1
+        yield editor
