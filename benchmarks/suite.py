@@ -1,6 +1,7 @@
 """Define the suite: a named, versioned list of cases, with visible parts and hidden tests."""
 
 import hashlib
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -95,7 +96,22 @@ class RepositoryCase(_Case):
     """Path of the base tree in the image, if the tree isn't in `files`."""
 
 
-Case = Annotated[FunctionCase | ScriptCase | RepositoryCase, Field(discriminator="kind")]
+class HarborCase(_Case):
+    """Harbor task: work to do in a container; the task's own tests decide."""
+
+    kind: Literal["harbor"] = "harbor"
+    folder: Path = Field(exclude=True)
+    """Folder of the task. Not part of the digest, but `content` is."""
+    content: str
+    """SHA-256 (hex) of the folder."""
+    has_solution: bool = False
+    """Whether the task has a solution of its own."""
+
+
+Case = Annotated[
+    FunctionCase | ScriptCase | RepositoryCase | HarborCase,
+    Field(discriminator="kind"),
+]
 
 
 class Suite(Value):

@@ -34,5 +34,9 @@ class Verdict(Value):
     """Older reports only: whether the sample differs from the canonical answer on fresh inputs."""
     tripped: tuple[str, ...] = ()
     """Alarms of the sample that the canonical answer doesn't set off: cause and place of each."""
+    rewards: dict[str, float] = Field(default_factory=dict)
+    """Numbers by name that the tests of a Harbor task left."""
+    outside: tuple[str, ...] = ()
+    """Changes outside the work folder of a Harbor task that were applied to judge it."""
     cpu_s: float = 0.0
     wall_s: float = 0.0

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
 from benchmarks.cli.code_in_tests import ParsedTests, parse_function_tests, parse_repository_tests
+from benchmarks.harbor.judging import HarborMode
 from benchmarks.judge.candidate_tree import base_tree
 from benchmarks.judge.decoys import called_name
 from benchmarks.judge.isolated_check import top_modules
@@ -46,7 +47,7 @@ _STREAMS = frozenset(
 _MUTABLE = frozenset({"array", "bytearray", "deque", "Counter", "OrderedDict", "defaultdict", "memoryview"})
 
 
-def exposures_of(case: Case, mode: Mode | RepositoryMode | None) -> tuple[Exposure, ...]:
+def exposures_of(case: Case, mode: Mode | RepositoryMode | HarborMode | None) -> tuple[Exposure, ...]:
     """Return the classes that the case is open to; none for scripts and for cases that can't be judged."""
     if mode is None or mode.how == "broken":
         return ()

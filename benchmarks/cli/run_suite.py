@@ -11,7 +11,9 @@ import typer
 
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import command_line, name_or_path, show, until_interrupted
+from benchmarks.cli.resumed_flags import restored_config, restored_flags, restored_selection, run_parameters
 from benchmarks.report import Report
+from benchmarks.runner.baselines import Baseline, baseline_job, require_answerable
 from benchmarks.runner.bench_session import BenchSession, digests, load_first_start, open_log
 from benchmarks.runner.case_attempt import CaseAttempt, Solver, visible_part
 from benchmarks.runner.progress import SampleProgress
@@ -24,7 +26,7 @@ from benchmarks.suites.repotasks import with_base_tree
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
 from coder.base.errors import UsageError, own_command
 from coder.config.layers import load
-from coder.config.schema import Config, checked, flag, over
+from coder.config.schema import Config
 from coder.models.catalog import UserModels
 from coder.models.model import Model
 from coder.models.shared_budget import BudgetedModel, SharedBudget
@@ -36,8 +38,6 @@ from coder.store import SqliteLog
 from sandbox.errors import SandboxError
 
 _Opening = AbstractAsyncContextManager[Model]
-_RESUMED_FLAGS = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker")
-"""Flags outside the configuration that a resumed run takes from its first start."""
 
 
 @takes(bench_options.ASKING, bench_options.JUDGING)
@@ -48,6 +48,10 @@ def run(
     one_shot: Annotated[
         bool, option("--one-shot", "One answer a sample: no repair, no fresh start.")
     ] = False,
+    agent: Annotated[
+        Baseline | None,
+        option("--agent", "No model: each case's own answer (oracle), or none (nop).", "NAME"),
+    ] = None,
     max_cost: Annotated[
         Number, option("--max-cost", "Cost of all samples; the run ends before it costs more.", "USD")
     ] = None,
@@ -86,8 +90,11 @@ def run(
         if suite is None:
             raise UsageError(f"Give a SUITE, or --resume RUN. See them with: {own_command()} bench list")
         check_backend(config.settings().sandbox, flags)
-        opening = _opening(config, layers.book, parameters, Screen(quiet=quiet, yes=True))
         plan = _Plan(suite, selection, config, parameters)
+        opening = None
+        if parameters["agent"] is None:
+            require_answerable(plan.chosen)
+            opening = _opening(config, layers.book, parameters, Screen(quiet=quiet, yes=True))
         session = _session(plan, parameters, resume)
         progress = SampleProgress(plan.attempts, quiet=quiet)
         if session.greedy and selection.samples > 1 and not quiet:
@@ -176,6 +183,16 @@ class _Plan:
             | {"command": command_line()},
         )
 
+    @property
+    def baseline(self) -> Baseline:
+        """Baseline that answers in place of a model."""
+        return Baseline(self._parameters["agent"])
+
+    def baseline_jobs(self) -> Iterator[SampleJob]:
+        """Yield a job for each sample, answered without a model."""
+        for case, sample in self.selection.attempts(self.suite):
+            yield baseline_job(self.baseline, case, sample)
+
     def jobs(self, solver: Solver) -> Iterator[SampleJob]:
         """Yield a job for each sample."""
         for case, sample in self.selection.attempts(self.suite):
@@ -197,52 +214,13 @@ async def _work(
     plan: _Plan,
     session: BenchSession,
     log: SqliteLog,
-    opening: _Opening,
+    opening: _Opening | None,
     progress: SampleProgress,
     answers: Path | None,
 ) -> tuple[Report, str]:
+    if opening is None:
+        return await session.work(log, plan.started(plan.baseline), plan.baseline_jobs(), progress, answers)
     async with opening as model:
         budgeted_model = model if session.purse is None else BudgetedModel(model, session.purse)
         solver = ModelSolver(budgeted_model, plan.settings, log=log)
         return await session.work(log, plan.started(model.name), plan.jobs(solver), progress, answers)
-
-
-def run_parameters(config: Config, selection: Selection, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all flags as the log stores them, without secret parts of addresses."""
-    run_flags = {name: parameters[name] for name in _RESUMED_FLAGS}
-    if parameters["replay"] is not None:
-        run_flags["replay"] = str(parameters["replay"].absolute())
-    return {
-        **run_flags,
-        "selection": selection.model_dump_json(),
-        "config": config.for_log().model_dump_json(exclude_unset=True),
-    }
-
-
-def restored_flags(parameters: Mapping[str, Any], first_start: BenchStarted) -> dict[str, Any]:
-    """Return the values of all flags: those of this call, else those of the run's first start."""
-    first_values = {name: first_start.parameters.get(name) for name in _RESUMED_FLAGS}
-    unset = [name for name in _RESUMED_FLAGS if parameters[name] is None or parameters[name] is False]
-    restored = {name: first_values[name] for name in unset if first_values[name] is not None}
-    replay = {"replay": Path(str(restored["replay"]))} if "replay" in restored else {}
-    return {**parameters, **restored, **replay}
-
-
-def restored_config(flags: Mapping[str, object], first_start: BenchStarted) -> Config:
-    """Return the configuration of the run's first start, overridden by the flags of this call."""
-    first_config = Config.model_validate_json(str(first_start.parameters["config"]))
-    return over(first_config, checked(flags, flag))
-
-
-def restored_selection(selection: Selection, first_start: BenchStarted) -> Selection:
-    """Return the run's selection. Raises UsageError if this call selects other cases or samples."""
-    first_selection = Selection.model_validate_json(str(first_start.parameters["selection"]))
-    default = Selection()
-    for name in Selection.model_fields:
-        value = getattr(selection, name)
-        if value not in (getattr(default, name), getattr(first_selection, name)):
-            raise UsageError(
-                f"--{name} can't change: a resumed run keeps its cases and samples.\n"
-                "Leave it out beside --resume, or start another run."
-            )
-    return first_selection

@@ -32,8 +32,8 @@ _LOGS = ("logs", "logs/agent", "logs/verifier", "logs/artifacts")
 class Verifier:
     """Tests of a task, and how they run."""
 
-    tests: Path
-    """Folder with `test.sh`, which becomes /tests."""
+    tests: tuple[Path, ...]
+    """Folders with `test.sh`, which become /tests, later ones over earlier ones."""
     timeout_s: float
     environment: dict[str, str] = field(default_factory=dict)
     user: str | None = None
@@ -148,7 +148,8 @@ async def _judge_in(
 
 
 async def _run_tests(container: TaskContainer, verifier: Verifier) -> Judged:
-    await put_folder(container, verifier.tests, "tests")
+    for folder in verifier.tests:
+        await put_folder(container, folder, "tests")
     ended = await container.run(
         ["/tests/test.sh"],
         timeout_s=verifier.timeout_s,
@@ -172,13 +173,15 @@ async def _run_tests(container: TaskContainer, verifier: Verifier) -> Judged:
     return judged.model_copy(update={"outcome": outcome, "reward": reward, "detail": str(reward)})
 
 
-async def put_folder(container: TaskContainer, folder: Path, name: str) -> None:
-    """Put a folder of the task at the container's root, and make the empty folders of logs."""
+async def put_folder(container: TaskContainer, folder: Path | None, name: str) -> None:
+    """Put a folder of the task, if any, at the container's root, and make the folders of logs."""
     await container.put(await asyncio.to_thread(_pack, folder, name))
 
 
-def _pack(folder: Path, name: str) -> IO[bytes]:
+def _pack(folder: Path | None, name: str) -> IO[bytes]:
     entries = [(_folder(path), b"") for path in _LOGS]
+    if folder is None:
+        return tar_of(entries)
     root = tarfile.TarInfo(name)
     root.type, root.mode = tarfile.DIRTYPE, 0o755
     entries.append((root, b""))

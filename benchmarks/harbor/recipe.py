@@ -1,17 +1,16 @@
 """Say what a container of a Harbor task is made of, and create it on the engine."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from benchmarks.harbor.allowed_hosts import NetworkMode
 from coder.base.errors import UsageError
 from sandbox.docker.labels import CREATED, labels
 from sandbox.result import Value
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-NetworkMode = Literal["public", "no-network", "allowlist"]
 
 
 class ContainerRecipe(Value):

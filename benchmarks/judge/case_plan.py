@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from benchmarks.harbor.judging import ORACLE, HarborMode, find_harbor_mode
 from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import find_mode
 from benchmarks.judge.judging_sandboxes import Places, find_image_mode
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode, canonical_module
 from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.judge.verdicts import MAX_DETAIL
-from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase
+from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase
 from benchmarks.suites.patch import PatchRefused
 from benchmarks.verdict import Strength
 from coder.base.text.sanitize import one_line
@@ -22,7 +23,7 @@ class CasePlan:
     """Plan for judging one case: its mode and the strength of verdicts."""
 
     case: Case
-    mode: Mode | RepositoryMode | None = None
+    mode: Mode | RepositoryMode | HarborMode | None = None
     """None if the case is a script."""
 
     @property
@@ -50,6 +51,8 @@ class CasePlan:
                 return canonical_module(case)
             case RepositoryCase(gold_patch=answer) | ScriptCase(canonical_solution=answer):
                 return answer
+            case HarborCase(has_solution=has_solution):
+                return ORACLE if has_solution else None
 
 
 class CasePlans:
@@ -58,6 +61,7 @@ class CasePlans:
     def __init__(self, places: Places, turns: Exclusive, cache: KnownModes | None) -> None:
         self.places, self._turns, self._cache = places, turns, cache
         self._modes: dict[str, asyncio.Task[Mode | RepositoryMode]] = {}
+        self._harbor_modes: dict[str, asyncio.Task[HarborMode]] = {}
 
     async def plan(self, case: Case) -> CasePlan:
         """Plan how a case is judged."""
@@ -67,6 +71,8 @@ class CasePlans:
                 return CasePlan(case, await self.mode(unlimited_case))
             case RepositoryCase():
                 return CasePlan(case, await self.repository_mode(case))
+            case HarborCase():
+                return CasePlan(case, await self.harbor_mode(case))
             case ScriptCase():
                 return CasePlan(case)
 
@@ -82,15 +88,27 @@ class CasePlans:
         assert isinstance(mode, RepositoryMode)
         return mode
 
+    async def harbor_mode(self, case: HarborCase) -> HarborMode:
+        """Find how a Harbor task is judged, by its own solution; concurrent callers share the result."""
+
+        async def find() -> HarborMode:
+            return await find_harbor_mode(await self.places.engine(), case.folder)
+
+        if case.id not in self._harbor_modes:
+            self._harbor_modes[case.id] = asyncio.create_task(find())
+        return await asyncio.shield(self._harbor_modes[case.id])
+
     def forget(self) -> None:
         """Forget all plans; searches under way end by themselves."""
         self._modes.clear()
+        self._harbor_modes.clear()
 
     async def close(self) -> None:
         """Cancel pending searches."""
-        for task in self._modes.values():
+        searches = (*self._modes.values(), *self._harbor_modes.values())
+        for task in searches:
             task.cancel()
-        await asyncio.gather(*self._modes.values(), return_exceptions=True)
+        await asyncio.gather(*searches, return_exceptions=True)
 
     async def _find_once(
         self, case: Case, find: Callable[[], Awaitable[Mode | RepositoryMode]]

@@ -1,9 +1,10 @@
-"""Digest of the judging code: only verdicts with equal digests are compared."""
+"""What the judge itself and its interpreter are: only verdicts with equal digests are compared."""
 
 import hashlib
 from functools import cache
 from pathlib import Path
 
+import benchmarks.harbor
 import benchmarks.judge
 import sandbox
 
@@ -20,7 +21,14 @@ def judge_digest() -> str:
 
 def deciding_files() -> list[Path]:
     """Return the files that determine a verdict, in a fixed order."""
-    judge, box = (Path(package.__path__[0]) for package in (benchmarks.judge, sandbox))
-    folders = (judge, box / "verdicts", box / "inner")
+    packages = (benchmarks.judge, benchmarks.harbor, sandbox)
+    judge, harbor, box = (Path(package.__path__[0]) for package in packages)
+    folders = (judge, harbor, box / "verdicts", box / "inner")
     files = [file for folder in folders for kind in ("*.py", "*.txt") for file in folder.rglob(kind)]
     return sorted([*files, box / "policy.py", box / "host" / "limits.py"])
+
+
+def installation_times(python: Path | None) -> str:
+    """Return when packages of an interpreter were last installed or removed."""
+    folders = python.parent.parent.glob("lib/python*/site-packages") if python is not None else ()
+    return ",".join(str(folder.stat().st_mtime_ns) for folder in folders)

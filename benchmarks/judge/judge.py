@@ -9,16 +9,19 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.harbor.judging import HarborMode
 from benchmarks.judge.case_plan import CasePlan, CasePlans
+from benchmarks.judge.digest import installation_times
 from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair, judge_function
+from benchmarks.judge.harbor import judge_in_containers
 from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.tries import Tries
 from benchmarks.judge.verdicts import DraftVerdict, has_unknown_killer, output_end, timeout_reason
-from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
+from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from benchmarks.verdict import Outcome, Verdict
 from sandbox import Limits, Policy, PythonCode, Result, Sandbox, find_interpreter
 from sandbox.errors import BackendMissing, FileRefused, SandboxBroken
@@ -32,8 +35,7 @@ _KNOWN_GOOD = FunctionCase(
     test="def check(candidate):\n    assert candidate(21) == 42\n",
 )
 """Case with a known good solution, for cases without a canonical answer."""
-_MAX_STDOUT = 8 << 20
-"""Maximum size of a script's output, in bytes."""
+_MAX_STDOUT = 8 << 20  # bytes of a script
 _MAX_SANDBOXES = 3
 """Open at most this many sandboxes for one sample; a candidate that breaks all of them fails."""
 
@@ -66,11 +68,13 @@ class Judge(CasePlans):
         async def attempt(limited: Case) -> DraftVerdict:
             return await self._try(replace(plan, case=limited), code)
 
-        if retry:
+        if isinstance(case, HarborCase):
+            draft = await attempt(case)  # the task has limits of its own
+        elif retry:
             draft = await self.tries.all(case, attempt, own_s=plan.own_s, on_slow=on_slow)
         else:
             draft = await self.tries.once(case, attempt)
-        if draft.outcome == "timeout" and not isinstance(case, RepositoryCase):
+        if draft.outcome == "timeout" and not isinstance(case, RepositoryCase | HarborCase):
             draft.detail = timeout_reason(case.timeout_s)  # whatever the limit of its last try
         if draft.incomplete and not await self._is_sound(plan):
             draft.outcome = "infrastructure"
@@ -117,6 +121,9 @@ class Judge(CasePlans):
         case, mode = plan.case, plan.mode
         if plan.strength is None:
             return DraftVerdict("infrastructure", plan.reason)
+        if isinstance(case, HarborCase):
+            assert isinstance(mode, HarborMode)
+            return await judge_in_containers(self.places, case, code, mode)
         if isinstance(case, RepositoryCase):
             assert isinstance(mode, RepositoryMode)
             try:
@@ -234,7 +241,7 @@ async def open_judge(
         wall_s=3 * longest + 10,
         output_bytes=1 << 20,
     )
-    cache_key = (suite.digest, str(python), _installation_times(python), backend, *([image] if image else []))
+    cache_key = (suite.digest, str(python), installation_times(python), backend, *([image] if image else []))
     modes = KnownModes(cache, *cache_key) if cache is not None else None
     judge = Judge(policy, backend, modes, slots)
     try:
@@ -243,9 +250,3 @@ async def open_judge(
             modes.save()
     finally:
         await judge.close()
-
-
-def _installation_times(python: Path | None) -> str:
-    """Return when packages of an interpreter were last installed or removed."""
-    folders = python.parent.parent.glob("lib/python*/site-packages") if python is not None else ()
-    return ",".join(str(folder.stat().st_mtime_ns) for folder in folders)

@@ -13,10 +13,12 @@ from benchmarks.judge.imported import find_elsewhere, find_python
 from benchmarks.judge.isolated_check import Open, top_modules
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.pinning import find_repository_mode
-from benchmarks.suite import Case, RepositoryCase
+from benchmarks.suite import Case, HarborCase, RepositoryCase
 from benchmarks.suites.patch import PatchRefused, touched_paths
 from benchmarks.suites.repotasks import image_tree, lies_in_image, with_tree
 from sandbox import Policy, Sandbox, open_sandbox
+from sandbox.docker.engine import Engine, connect
+from sandbox.docker.labels import OWNER, keeper, labels
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.images.image_tree import ImageTree
 from sandbox.policy import keeps_apart
@@ -90,6 +92,7 @@ class Places:
         self._stack = contextlib.AsyncExitStack()
         self._pair: Pair | None = None
         self._opening = asyncio.Lock()
+        self._engine: Engine | None = None
         self._in_images = asyncio.Semaphore(_MAX_IMAGES)
 
     @property
@@ -104,7 +107,7 @@ class Places:
 
     async def keep_apart(self, case: Case) -> bool:
         """Return whether a candidate can't reach the sandbox that judges it."""
-        if isinstance(case, RepositoryCase) and case.image is not None:
+        if isinstance(case, HarborCase) or (isinstance(case, RepositoryCase) and case.image is not None):
             return True  # each sandbox is a container
         return keeps_apart((await self.pair()).candidate.capabilities())
 
@@ -115,6 +118,15 @@ class Places:
                 candidate, checker = [await self._stack.enter_async_context(self.open()) for _ in range(2)]
                 self._pair = Pair(candidate, Candidates(candidate), Checkers(checker))
             return self._pair
+
+    async def engine(self) -> Engine:
+        """Return the Docker engine of Harbor tasks. Raises BackendMissing."""
+        async with self._opening:
+            if self._engine is None:
+                self._engine = await connect()
+                self._stack.callback(self._engine.close)
+                self._stack.enter_context(keeper(labels()[OWNER]))  # removes their containers if this dies
+            return self._engine
 
     def open(self) -> AbstractAsyncContextManager[Sandbox]:
         """Open another sandbox of the same kind."""

@@ -2,14 +2,14 @@
 
 import signal
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.verdict import Outcome, Strength, Verdict
 from coder.base.text.sanitize import one_line, printable
 from sandbox import Result
 
 MAX_DETAIL = 500
-_MAX_OUTPUT = 1000
+MAX_OUTPUT = 1000
 """Maximum number of characters of a candidate's output in a report, which may hold 100,000 outputs."""
 _POWERS = {
     "frames": "frames of callers show what a test expects; warnings and loggers ask for them too",
@@ -50,6 +50,8 @@ class DraftVerdict:
     """The checker gave no verdict: try a known good solution to find the cause."""
     strength: Strength | None = None
     """Strength of this verdict, if it differs from the strength of its case."""
+    rewards: dict[str, float] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()
     died: bool = False
     """A process was killed for an unknown reason: check that its sandbox works."""
 
@@ -66,6 +68,8 @@ class DraftVerdict:
             base=self.base,
             stateful=self.stateful,
             tripped=tuple(sorted(map(printable, self.tripped))),
+            rewards=self.rewards,
+            outside=tuple(map(printable, self.outside)),
             cpu_s=round(self.cpu_s, 3),
             wall_s=round(self.wall_s, 3),
         )
@@ -84,4 +88,4 @@ def has_unknown_killer(result: Result) -> bool:
 def output_end(result: Result) -> str:
     """Return the end of a candidate's output, for reports."""
     text = printable("\n".join(part for part in (result.stdout, result.stderr) if part)).strip()
-    return text if len(text) <= _MAX_OUTPUT else f"… {text[-_MAX_OUTPUT:]}"
+    return text if len(text) <= MAX_OUTPUT else f"… {text[-MAX_OUTPUT:]}"

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 from pydantic import ConfigDict, Field
 
 from benchmarks.report import SampleUsage
-from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun
+from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, ScriptRun
 from sandbox.result import Value
 
 
@@ -16,7 +16,7 @@ class VisibleCase(Value):
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     id: str
-    kind: Literal["function", "script", "repository"]
+    kind: Literal["function", "script", "repository", "harbor"]
     prompt: str
     entry_point: str | None = None
     visible: tuple[str, ...] = ()
@@ -32,6 +32,8 @@ def visible_part(case: Case) -> VisibleCase:
             return visible_case.model_copy(update={"entry_point": case.entry_point, "visible": case.visible})
         case ScriptCase():
             return visible_case.model_copy(update={"runs": case.visible})
+        case HarborCase():
+            return visible_case
         case RepositoryCase():
             return visible_case.model_copy(update={"files": case.files})
 

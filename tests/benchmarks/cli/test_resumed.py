@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from benchmarks.cli.run_suite import restored_config, restored_flags, restored_selection, run_parameters
+from benchmarks.cli.resumed_flags import restored_config, restored_flags, restored_selection, run_parameters
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.suites.selection import Selection
 from coder.base.errors import UsageError
@@ -21,6 +21,7 @@ NOTHING: dict[str, Any] = {
     "replay": None,
     "max_cost": None,
     "include_weaker": False,
+    "agent": None,
 }
 FLAGS = some.fixed_dictionaries(
     {
@@ -30,6 +31,7 @@ FLAGS = some.fixed_dictionaries(
         "replay": some.none() | some.just(Path("/recorded.jsonl")),
         "max_cost": some.none() | some.floats(0.01, 100),
         "include_weaker": some.booleans(),
+        "agent": some.none() | some.sampled_from(["oracle", "nop"]),
     }
 )
 CONFIGS = some.builds(

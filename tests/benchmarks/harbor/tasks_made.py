@@ -40,4 +40,4 @@ def recipe_of(image: str) -> ContainerRecipe:
 
 def verifier_of(task: Path, *, timeout_s: float = 60, artifacts: tuple[str, ...] = ()) -> Verifier:
     """The tests of a task."""
-    return Verifier(task / "tests", timeout_s, artifacts=artifacts)
+    return Verifier((task / "tests",), timeout_s, artifacts=artifacts)

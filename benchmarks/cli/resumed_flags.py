@@ -1,0 +1,54 @@
+"""Keep the flags of a benchmark run in its log, and restore them when it is continued."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.runner.runlog import BenchStarted
+from benchmarks.suites.selection import Selection
+from coder.base.errors import UsageError
+from coder.config.schema import Config, checked, flag, over
+
+_RESUMED_FLAGS = ("one_shot", "workers", "price", "replay", "max_cost", "include_weaker", "agent")
+"""Flags outside the configuration that a resumed run takes from its first start."""
+
+
+def run_parameters(config: Config, selection: Selection, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all flags as the log stores them, without secret parts of addresses."""
+    run_flags = {name: parameters[name] for name in _RESUMED_FLAGS}
+    if parameters["replay"] is not None:
+        run_flags["replay"] = str(parameters["replay"].absolute())
+    return {
+        **run_flags,
+        "selection": selection.model_dump_json(),
+        "config": config.for_log().model_dump_json(exclude_unset=True),
+    }
+
+
+def restored_flags(parameters: Mapping[str, Any], first_start: BenchStarted) -> dict[str, Any]:
+    """Return the values of all flags: those of this call, else those of the run's first start."""
+    first_values = {name: first_start.parameters.get(name) for name in _RESUMED_FLAGS}
+    unset = [name for name in _RESUMED_FLAGS if parameters[name] is None or parameters[name] is False]
+    restored = {name: first_values[name] for name in unset if first_values[name] is not None}
+    replay = {"replay": Path(str(restored["replay"]))} if "replay" in restored else {}
+    return {**parameters, **restored, **replay}
+
+
+def restored_config(flags: Mapping[str, object], first_start: BenchStarted) -> Config:
+    """Return the configuration of the run's first start, overridden by the flags of this call."""
+    first_config = Config.model_validate_json(str(first_start.parameters["config"]))
+    return over(first_config, checked(flags, flag))
+
+
+def restored_selection(selection: Selection, first_start: BenchStarted) -> Selection:
+    """Return the run's selection. Raises UsageError if this call selects other cases or samples."""
+    first_selection = Selection.model_validate_json(str(first_start.parameters["selection"]))
+    default = Selection()
+    for name in Selection.model_fields:
+        value = getattr(selection, name)
+        if value not in (getattr(default, name), getattr(first_selection, name)):
+            raise UsageError(
+                f"--{name} can't change: a resumed run keeps its cases and samples.\n"
+                "Leave it out beside --resume, or start another run."
+            )
+    return first_selection

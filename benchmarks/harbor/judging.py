@@ -1,0 +1,187 @@
+"""Judge one answer to a Harbor task: apart where the task's own solution passes so, else as its author says.
+
+An answer is what happens in the agent's container: nothing, the task's own solution, or a shell script.
+"""
+
+import os
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.harbor.apart import Judged, Verifier, judge_apart, judge_shared, put_folder
+from benchmarks.harbor.changes import ChangesTooLarge, read_changes
+from benchmarks.harbor.container import TaskContainer, open_container
+from benchmarks.harbor.image import task_image
+from benchmarks.harbor.recipe import ContainerRecipe
+from benchmarks.harbor.step import HarborStep
+from benchmarks.harbor.task import HarborTask, read_task
+from benchmarks.verdict import Strength
+from coder.base.errors import UsageError
+from sandbox.docker.engine import Engine
+from sandbox.errors import BackendMissing
+from sandbox.result import Value
+
+ORACLE = "/solution/solve.sh"
+"""Answer that stands for the task's own solution."""
+_LONGEST_S = 3600.0
+"""Limit of an agent where the task has none."""
+_AGENT_LOG = "/logs/agent/agent.txt"
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+class HarborMode(Value):
+    """How a task is judged, which its own solution fixes before answers are judged.
+
+    apart: tests in a fresh container. shared: tests beside the agent's living processes, as the solution
+    fails apart. broken: the solution fails both ways, or the task can't be run.
+    """
+
+    how: Literal["apart", "shared", "broken"]
+    strength: Strength = "apart"
+    """Strength of the verdict on the solution; verdicts on answers have their own."""
+    needs_deciding: bool = False
+    """Whether the solution passes only with changed programs, libraries or startup files of the image."""
+    reason: str = ""
+
+
+async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
+    """Find how a task is judged by running its own solution."""
+    try:
+        task = read_task(folder)
+        _require_supported(task)
+        if task.steps[0].solution is None:
+            reason = "without a solution of its own, nothing says whether its tests pass apart"
+            return HarborMode(how="apart", reason=reason)
+        apart = await judge_harbor(engine, folder, ORACLE, HarborMode(how="apart", needs_deciding=True))
+        if apart.outcome == "passed":
+            return HarborMode(
+                how="apart",
+                strength=apart.strength,
+                needs_deciding=apart.needs_deciding,
+                reason=", ".join(map(str, apart.outside)),
+            )
+        shared = await judge_harbor(engine, folder, ORACLE, HarborMode(how="shared"))
+    except (UsageError, BackendMissing) as error:  # other tasks continue
+        return HarborMode(how="broken", reason=str(error))
+    if shared.outcome == "passed":
+        reason = f"its own solution passes only beside its processes; apart: {apart.detail}"
+        return HarborMode(how="shared", strength="weak", reason=reason)
+    return HarborMode(how="broken", reason=f"its own solution fails: {shared.detail}")
+
+
+async def judge_harbor(engine: Engine, folder: Path, answer: str, mode: HarborMode) -> Judged:
+    """Judge an answer: an empty text, `ORACLE`, or a shell script that runs as the agent.
+
+    Raises:
+        UsageError: the task needs what isn't supported.
+        SandboxBroken: the engine failed.
+    """
+    task = read_task(folder)
+    image = await _image(engine, task)
+    step = task.steps[0]
+    verifier = Verifier(
+        tests=step.verifier.test_folders,
+        timeout_s=step.verifier.timeout_s,
+        environment=_expand(step.verifier.env),
+        user=_user(step.verifier.user),
+        artifacts=tuple(artifact.source for artifact in step.artifacts if artifact.source.startswith("/")),
+    )
+    async with _agent_container(engine, task, image, answer) as container:
+        if mode.how == "shared":
+            return await judge_shared(container, verifier)
+        await container.stop()
+        recipe = _recipe(task, image, step.verifier.network.mode)
+        storage_mb = task.table.environment.storage_mb
+        limit = {} if storage_mb is None else {"max_bytes": storage_mb << 20}
+        try:
+            async with read_changes(container, **limit) as changes:
+                return await judge_apart(
+                    engine, recipe, verifier, changes, oracle_needs_deciding=mode.needs_deciding
+                )
+        except ChangesTooLarge as error:
+            return Judged(outcome="error", strength="apart", detail=str(error))
+
+
+def _require_supported(task: HarborTask) -> None:
+    """Raise UsageError if the task needs what isn't supported."""
+    step = task.steps[0]
+    lacking = {
+        "tasks of several steps": len(task.steps) > 1 or step.name is not None,
+        "a verifier with an image of its own": not step.verifier.test_folders,
+        "commands that collect from services": bool(step.verifier.collect),
+        "GPUs": bool(task.table.environment.gpus),
+    }
+    if names := [name for name, is_needed in lacking.items() if is_needed]:
+        raise UsageError(f"{task.folder} needs {' and '.join(names)}, which isn't supported.")
+
+
+async def _image(engine: Engine, task: HarborTask) -> str:
+    environment = task.table.environment
+    return await task_image(
+        engine,
+        task.build_folder or task.folder / "environment",
+        docker_image=environment.docker_image,
+        timeout_s=environment.build_timeout_sec,
+    )
+
+
+def _recipe(
+    task: HarborTask, image: str, network: Literal["public", "no-network", "allowlist"]
+) -> ContainerRecipe:
+    environment = task.table.environment
+    return ContainerRecipe(
+        image=image,
+        network=network,
+        environment=_expand(environment.env),
+        workdir=environment.workdir,
+        cpus=environment.cpus,
+        memory_mb=environment.memory_mb,
+    )
+
+
+@asynccontextmanager
+async def _agent_container(
+    engine: Engine, task: HarborTask, image: str, answer: str
+) -> AsyncIterator[TaskContainer]:
+    """Open the agent's container, and run the answer in it."""
+    step = task.steps[0]
+    async with open_container(engine, _recipe(task, image, step.agent.network.mode)) as container:
+        if answer == ORACLE and step.solution is not None:
+            await put_folder(container, step.solution, "solution")
+            environment = {"DEBIAN_FRONTEND": "noninteractive", **_expand(task.table.solution.env)}
+            await _run(container, step, [ORACLE], environment)
+        elif answer:
+            await put_folder(container, None, "logs")
+            await _run(container, step, ["bash", "-c", answer], {})
+        yield container
+
+
+async def _run(
+    container: TaskContainer, step: HarborStep, command: list[str], environment: Mapping[str, str]
+) -> None:
+    await container.run(
+        command,
+        timeout_s=step.agent.timeout_s or _LONGEST_S,
+        environment=environment,
+        user=_user(step.agent.user),
+        log=_AGENT_LOG,
+    )
+
+
+def _user(user: str | int | None) -> str | None:
+    return None if user is None else str(user)
+
+
+def _expand(variables: Mapping[str, str]) -> dict[str, str]:
+    """Replace `${NAME}` and `${NAME:-default}` by variables of this process. Raises UsageError."""
+
+    def value_of(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        value = os.environ.get(name, default)
+        if value is None:
+            raise UsageError(f"The task needs the environment variable {name}. Set it.")
+        return value
+
+    return {name: _VARIABLE.sub(value_of, text) for name, text in variables.items()}

@@ -1,0 +1,21 @@
+"""Judge an answer to a Harbor task by the engine of the judging sandboxes."""
+
+from benchmarks.harbor.judging import HarborMode, judge_harbor
+from benchmarks.judge.judging_sandboxes import Places
+from benchmarks.judge.verdicts import MAX_OUTPUT, DraftVerdict
+from benchmarks.suite import HarborCase
+
+
+async def judge_in_containers(
+    places: Places, case: HarborCase, answer: str, mode: HarborMode
+) -> DraftVerdict:
+    """Judge one answer. Raises SandboxBroken: the engine failed."""
+    judged = await judge_harbor(await places.engine(), case.folder, answer, mode)
+    return DraftVerdict(
+        judged.outcome,
+        judged.detail,
+        output=judged.output[-MAX_OUTPUT:],
+        strength=judged.strength,
+        rewards=dict(judged.reward.numbers) if judged.reward else {},
+        outside=tuple(map(str, judged.outside)),
+    )

@@ -1,0 +1,39 @@
+"""Answer cases without a model: their own answers should pass, and nothing should fail."""
+
+from enum import StrEnum
+
+from benchmarks.judge.case_plan import CasePlan
+from benchmarks.runner.case_attempt import CaseAttempt
+from benchmarks.runner.runner import SampleJob
+from benchmarks.suite import Case, HarborCase, Suite
+from coder.base.errors import UsageError
+
+
+class Baseline(StrEnum):
+    """Name of a baseline, as Harbor names these agents."""
+
+    ORACLE = "oracle"
+    NOP = "nop"
+
+
+def baseline_job(baseline: Baseline, case: Case, sample: int) -> SampleJob:
+    """Return the job of one sample."""
+
+    async def attempt() -> CaseAttempt:
+        if baseline == Baseline.NOP:
+            return CaseAttempt()
+        answer = CasePlan(case).good
+        if answer is None:
+            return CaseAttempt(error="the case has no answer of its own")
+        return CaseAttempt(text=answer)
+
+    return SampleJob(case, sample, attempt)
+
+
+def require_answerable(suite: Suite) -> None:
+    """Raise UsageError if a suite has cases that no model can answer here yet."""
+    if any(isinstance(case, HarborCase) for case in suite.cases):
+        raise UsageError(
+            "A model can't work in the container of a Harbor task yet. Run a baseline: --agent oracle, or "
+            "--agent nop."
+        )

@@ -1,0 +1,121 @@
+"""Harbor tasks as cases of a suite: their own solutions pass, nothing fails, each verdict has its label."""
+
+import asyncio
+import functools
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.harbor.judging import ORACLE, find_harbor_mode, judge_harbor
+from sandbox.docker.engine import Engine
+from tests.benchmarks.harbor.tasks_made import make_task
+from tests.coder.people.cli.console import Console
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SERVES = "#!/bin/bash\ncd /app && (python3 -m http.server 8765 > /dev/null 2>&1 &)\nsleep 1\n"
+ASKS = """#!/bin/bash
+if (exec 3<>/dev/tcp/127.0.0.1/8765); then echo 1; else echo 0; fi > /logs/verifier/reward.txt
+"""
+REPLACES = "#!/bin/bash\nprintf '#!/bin/sh\\necho 42\\n' > /usr/bin/factor\n"
+RUNS_IT = """#!/bin/bash
+if [ "$(factor)" = 42 ]; then echo 1; else echo 0; fi > /logs/verifier/reward.txt
+"""
+
+
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def _image(image: str) -> AsyncIterator[None]:
+    """All tasks here have the image of the module, which is built once."""
+    yield
+
+
+async def test_a_task_whose_solution_writes_files_is_judged_apart(engine: Engine, tmp_path: Path) -> None:
+    task = make_task(tmp_path)
+
+    mode = await find_harbor_mode(engine, task)
+    nothing = await judge_harbor(engine, task, "", mode)
+    script = await judge_harbor(engine, task, "echo 42 > answer.txt", mode)
+
+    assert (mode.how, mode.strength, mode.needs_deciding) == ("apart", "apart", False)
+    assert (nothing.outcome, script.outcome, script.strength) == ("failed", "passed", "apart")
+
+
+async def test_a_task_whose_solution_fails_apart_is_judged_shared_and_weak(
+    engine: Engine, tmp_path: Path
+) -> None:
+    task = make_task(tmp_path, test=ASKS, solve=SERVES)
+
+    mode = await find_harbor_mode(engine, task)
+    own = await judge_harbor(engine, task, ORACLE, mode)
+    nothing = await judge_harbor(engine, task, "", mode)
+
+    assert (mode.how, own.outcome, own.strength, nothing.outcome) == ("shared", "passed", "weak", "failed")
+
+
+async def test_an_answer_may_replace_a_program_where_the_solution_does(
+    engine: Engine, tmp_path: Path
+) -> None:
+    task = make_task(tmp_path, test=RUNS_IT, solve=REPLACES)
+
+    mode = await find_harbor_mode(engine, task)
+    own = await judge_harbor(engine, task, ORACLE, mode)
+
+    assert (mode.strength, mode.needs_deciding, own.outcome) == ("apart-system", True, "passed")
+    assert [str(change) for change in own.outside] == ["changed /usr/bin/factor (executable)"]
+
+
+async def test_a_task_whose_solution_fails_judges_nobody(engine: Engine, tmp_path: Path) -> None:
+    mode = await find_harbor_mode(engine, make_task(tmp_path, solve="#!/bin/bash\ntrue\n"))
+
+    assert mode.how == "broken"
+    assert "its own solution fails" in mode.reason
+
+
+async def test_an_answer_that_isn_t_the_solution_never_sees_it(engine: Engine, tmp_path: Path) -> None:
+    task = make_task(tmp_path)
+    mode = await find_harbor_mode(engine, task)
+
+    judged = await judge_harbor(
+        engine, task, "bash /solution/solve.sh; bash /tests/../solution/solve.sh", mode
+    )
+
+    assert judged.outcome == "failed"
+
+
+@pytest.mark.slow
+async def test_bench_run_scores_the_oracle_and_doing_nothing_and_audit_finds_the_tasks_sound(
+    engine: Engine, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        make_task(tmp_path / "tasks" / name)
+    run = functools.partial(Console(tmp_path).run)
+
+    oracle = await asyncio.to_thread(run, "bench", "run", "harbor:tasks", "--agent", "oracle", "--json")
+    nop = await asyncio.to_thread(run, "bench", "run", "harbor:tasks", "--agent", "nop", "--json")
+    audit = await asyncio.to_thread(run, "bench", "audit", "harbor:tasks", "--json")
+    model = await asyncio.to_thread(run, "bench", "run", "harbor:tasks", "-m", "openai/none")
+
+    assert oracle.code == nop.code == audit.code == 0, (oracle.err, nop.err, audit.err)
+    passed, failed = json.loads(oracle.out), json.loads(nop.out)
+    assert (passed["pass_at"]["1"], failed["pass_at"]["1"]) == (1.0, 0.0)
+    assert passed["strengths"] == {"apart": 2}
+    assert passed["verdicts"][0]["rewards"] == {"reward": 1.0}
+    assert json.loads(audit.out)["strengths"] == {"strong": 0, "apart": 2}
+    assert model.code == 2
+    assert "--agent oracle" in model.err
+
+
+async def test_nothing_of_a_judged_task_is_left_on_the_engine(engine: Engine, tmp_path: Path) -> None:
+    task = make_task(tmp_path)
+    await judge_harbor(engine, task, ORACLE, await find_harbor_mode(engine, task))
+
+    listed = await engine.ask(
+        "list",
+        lambda api: [
+            item["Names"][0] for item in api.containers(all=True, filters={"name": "coder-harbor-"})
+        ],
+    )
+
+    assert listed == []
