@@ -94,3 +94,17 @@ def test_an_option_that_contradicts_it_is_refused_before_a_model_is_called(
 
     assert (refused.code, endpoint.requests) == (2, [])
     assert reason in refused.err
+
+
+def test_a_command_that_ends_its_session_is_not_made_again_and_its_change_is_recorded(
+    console: Console, folder: Path
+) -> None:
+    (folder / "add.py").write_text(WRONG)
+    work = calls("bash", command="sed -i s/-/+/ add.py; echo once >> made.txt; kill -9 $PPID; sleep 9")
+    with faulty_endpoint(work, calls("done", summary="Done.")) as endpoint:
+        given = (".", *CHECK, *FLAGS, "--base-url", endpoint.url, "-m", "toy", "--json")
+        done = console.run("solve", "Mend add.", *given, cwd=folder, **PERMITTED)
+
+    assert done.code == 0, done.err
+    assert (folder / "made.txt").read_text() == "once\n"
+    assert "+once" in json.loads(done.out)["patch"].splitlines()
