@@ -1,5 +1,6 @@
 """Harbor tasks made for tests, on the image that sandboxes have: it is here without a registry."""
 
+import secrets
 from pathlib import Path
 
 from benchmarks.harbor.apart import Verifier
@@ -21,7 +22,8 @@ def make_task(
     files = {
         "task.toml": f'schema_version = "1.4"\n[environment]\nnetwork_mode = "no-network"\n{toml}',
         "instruction.md": "Write the answer to /app/answer.txt.\n",
-        "environment/Dockerfile": dockerfile,
+        # An image of its own: tests in other processes remove theirs meanwhile.
+        "environment/Dockerfile": f"{dockerfile}LABEL test={secrets.token_hex(8)}\n",
         "environment/seed/given.txt": "given\n",
         "environment/seed/old.txt": "old\n",
         "tests/test.sh": test,

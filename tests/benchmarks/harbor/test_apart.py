@@ -10,7 +10,7 @@ from benchmarks.harbor.container import open_container
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import make_task, recipe_of, verifier_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 ASKS_A_COMMAND = """\
 #!/bin/bash
 if answer; then echo 1; else echo 0; fi > /logs/verifier/reward.txt

@@ -9,7 +9,7 @@ from benchmarks.harbor.container import TaskContainer, open_container
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import recipe_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 WORK = """
 cd /app
 rm old.txt

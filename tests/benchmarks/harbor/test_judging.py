@@ -14,7 +14,7 @@ from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import make_task
 from tests.coder.people.cli.console import Console
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 SERVES = "#!/bin/bash\ncd /app && (python3 -m http.server 8765 > /dev/null 2>&1 &)\nsleep 1\n"
 ASKS = """#!/bin/bash
 if (exec 3<>/dev/tcp/127.0.0.1/8765); then echo 1; else echo 0; fi > /logs/verifier/reward.txt
