@@ -10,7 +10,6 @@ from coder.engine.open_run import log_of, open_environment, open_journal, work
 from coder.engine.options import Options
 from coder.engine.teams.strategies import check_tools, choose_strategy, named_limits, strategy_of
 from coder.engine.teams.team_settings import OWN_STOP, with_roles, with_stop, with_team
-from coder.environment.in_place import require_in_place
 from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
 from coder.run.find_target import find_target
@@ -40,7 +39,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
-        settings = require_in_place(task, settings)
+        settings = _with_place(task, settings)
         require_committable(task, settings)
         snapshot = read_workspace(task, lands=settings.lands)
         target = find_target(task, snapshot.files)
@@ -177,7 +176,7 @@ async def _go_on(
         settings = with_stop(settings, options.get("stop"))
     if copied and not settings.may_act:
         raise UsageError(f"A fork continues a dialogue; --strategy {settings.strategy} has none: use act.")
-    settings = require_in_place(state.task, settings)
+    settings = _with_place(state.task, settings)
     restored = restore(state)
     environment = open_environment(state.task, settings, restored.files, options, target=restored.target)
     workbench = await stack.enter_async_context(environment)
@@ -209,3 +208,12 @@ async def _go_on(
 def solve_sync(task: Task, **options: Unpack[Options]) -> Run:
     """Run `solve` without an event loop, with the arguments and errors of `solve`."""
     return asyncio.run(solve(task, **options))
+
+
+def _with_place(task: Task, settings: Settings) -> Settings:
+    """Return the settings of a run that may work in place. Raises UsageError."""
+    if not settings.in_place:
+        return settings
+    from coder.environment.in_place import require_in_place
+
+    return require_in_place(task, settings)

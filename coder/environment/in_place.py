@@ -14,8 +14,6 @@ def require_in_place(task: Task, settings: Settings) -> Settings:
     Raises:
         UsageError: no container is around this process, or another option contradicts it.
     """
-    if not settings.in_place:
-        return settings
     if settings.sandbox not in _BACKENDS:
         raise UsageError(
             f"--in-place works by the sandbox container, not by {settings.sandbox}. Leave --sandbox out."

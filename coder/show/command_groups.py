@@ -43,7 +43,7 @@ SUMMARIES = {
 _COMMAND_FLAGS = {
     "Task": "path file picture hint answer no edit step say resume latest filter slice shuffle shard",
     "Evidence": "test_file check include_weaker",
-    "Strategy": "one_shot",
+    "Strategy": "one_shot agent",
     "Limits": "workers",
     "Output": f"out answers help {HELP_ALL}",
 }
