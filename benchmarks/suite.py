@@ -104,8 +104,8 @@ class HarborCase(_Case):
     """Folder of the task. Not part of the digest, but `content` is."""
     content: str
     """SHA-256 (hex) of the folder."""
-    has_solution: bool = False
-    """Whether the task has a solution of its own."""
+    solution: str | None = Field(default=None, exclude=True)
+    """Answer that stands for the task's own solution, if any; part of `content`."""
 
 
 Case = Annotated[

@@ -41,8 +41,8 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
 
     Raises:
         BackendMissing: no backend works on this machine; the message names the command that helps.
-        PolicyUnmet: the policy is strict and a guarantee has no mechanism here.
-            Or it is in place, and the backend isn't `container`.
+        PolicyUnmet: the policy is strict and a guarantee has no mechanism here, or it is in place and the
+            backend isn't `container`.
         ValueError: there is no backend of that name, or the policy's interpreter can't be used.
     """
     policy = policy or Policy()

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import typer
 
+from benchmarks.harbor.source import FOLDER
 from benchmarks.report import Report, write_report
 from benchmarks.reports.terminal_report import report_blocks
 from benchmarks.runner.bench_session import BenchSession
-from benchmarks.suites.load import HARBOR
 from coder.base.errors import MachineError, ModelError, own_command
 from coder.base.text.redact import Redactor
 from coder.models.endpoint import for_log
@@ -25,8 +25,9 @@ T = TypeVar("T")
 
 def name_or_path(suite: str) -> str:
     """Return the suite's absolute path if it is a path, else its name; both are valid in any folder."""
-    path = Path(suite.removeprefix(HARBOR))
-    return str(path.absolute()) if path.exists() else suite
+    prefix = FOLDER if suite.startswith(FOLDER) else ""
+    path = Path(suite.removeprefix(prefix)).expanduser()
+    return f"{prefix}{path.absolute()}" if path.exists() else suite
 
 
 def command_line() -> str:

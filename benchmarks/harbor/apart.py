@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.harbor.applying import apply_changes
-from benchmarks.harbor.carried import Outside, Parts, divide
-from benchmarks.harbor.changes import Change, Changes, read_folders
-from benchmarks.harbor.container import TaskContainer, open_container, tar_of
-from benchmarks.harbor.recipe import ContainerRecipe
+from benchmarks.harbor.carried import DividedChanges, OutsideChange, divide
+from benchmarks.harbor.changes import ChangedPath, ContainerChanges, read_folders
+from benchmarks.harbor.container import HarborContainer, open_container, tar_of
+from benchmarks.harbor.recipe import HarborRecipe
 from benchmarks.harbor.reward import OUTPUT, Reward, read_reward
 from benchmarks.verdict import Outcome, Strength
 from coder.base.text.sanitize import printable
@@ -51,7 +51,7 @@ class Judged(Value):
     detail: str = ""
     output: str = ""
     """End of the verifier's stdout and stderr."""
-    outside: tuple[Outside, ...] = ()
+    outside: tuple[OutsideChange, ...] = ()
     """Changes outside the work folder that were applied."""
     left_out: tuple[str, ...] = ()
     """Changed paths that could not be applied: devices, pipes, sockets."""
@@ -61,9 +61,9 @@ class Judged(Value):
 
 async def judge_apart(
     engine: Engine,
-    recipe: ContainerRecipe,
+    recipe: HarborRecipe,
     verifier: Verifier,
-    changes: Changes,
+    changes: ContainerChanges,
     *,
     oracle_needs_deciding: bool = False,
 ) -> Judged:
@@ -98,12 +98,12 @@ async def judge_apart(
     return judged
 
 
-async def judge_shared(container: TaskContainer, verifier: Verifier) -> Judged:
+async def judge_shared(container: HarborContainer, verifier: Verifier) -> Judged:
     """Run the tests in the agent's own container, beside its living processes: a weak verdict."""
     return (await _run_tests(container, verifier)).model_copy(update={"strength": "weak"})
 
 
-def _wider(changes: Changes, parts: Parts) -> list[tuple[Sequence[Change], bool]]:
+def _wider(changes: ContainerChanges, parts: DividedChanges) -> list[tuple[Sequence[ChangedPath], bool]]:
     """Return further choices of changes: without those that decide how programs run, then all."""
     left = {change.path for change in parts.deciding}
     kept = {change.path for change in (*parts.work, *parts.harmless)}
@@ -128,7 +128,9 @@ def _weigh(judged: Judged, *, needs_deciding: bool, is_usual: bool) -> Judged:
     return judged.model_copy(update=update)
 
 
-async def _divide(container: TaskContainer, verifier: Verifier, changes: Changes) -> Parts:
+async def _divide(
+    container: HarborContainer, verifier: Verifier, changes: ContainerChanges
+) -> DividedChanges:
     changed = [item.path for item in changes.items if item.type == "folder" and item.kind == "changed"]
     return divide(
         changes,
@@ -141,13 +143,13 @@ async def _divide(container: TaskContainer, verifier: Verifier, changes: Changes
 
 
 async def _judge_in(
-    container: TaskContainer, verifier: Verifier, changes: Changes, chosen: Sequence[Change]
+    container: HarborContainer, verifier: Verifier, changes: ContainerChanges, chosen: Sequence[ChangedPath]
 ) -> Judged:
     await apply_changes(container, changes, chosen)
     return await _run_tests(container, verifier)
 
 
-async def _run_tests(container: TaskContainer, verifier: Verifier) -> Judged:
+async def _run_tests(container: HarborContainer, verifier: Verifier) -> Judged:
     for folder in verifier.tests:
         await put_folder(container, folder, "tests")
     ended = await container.run(
@@ -173,7 +175,7 @@ async def _run_tests(container: TaskContainer, verifier: Verifier) -> Judged:
     return judged.model_copy(update={"outcome": outcome, "reward": reward, "detail": str(reward)})
 
 
-async def put_folder(container: TaskContainer, folder: Path | None, name: str) -> None:
+async def put_folder(container: HarborContainer, folder: Path | None, name: str) -> None:
     """Put a folder of the task, if any, at the container's root, and make the folders of logs."""
     await container.put(await asyncio.to_thread(_pack, folder, name))
 

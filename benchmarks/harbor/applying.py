@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from copy import copy
 from typing import IO
 
-from benchmarks.harbor.changes import Change, Changes, spool, without_names
-from benchmarks.harbor.container import TaskContainer
+from benchmarks.harbor.changes import ChangedPath, ContainerChanges, spool, without_names
+from benchmarks.harbor.container import HarborContainer
 from sandbox.errors import SandboxBroken
 
 _DELETED_AT_ONCE = 200
 _DELETION_S = 120.0
 
 
-async def apply_changes(container: TaskContainer, changes: Changes, chosen: Sequence[Change]) -> None:
+async def apply_changes(
+    container: HarborContainer, changes: ContainerChanges, chosen: Sequence[ChangedPath]
+) -> None:
     """Apply chosen changes to a running container of the same image. Raises SandboxBroken."""
     deleted = [change.path for change in chosen if change.kind == "deleted"]
     for start in range(0, len(deleted), _DELETED_AT_ONCE):

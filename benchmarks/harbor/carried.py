@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from benchmarks.harbor.changes import Change, Changes, lies_within
+from benchmarks.harbor.changes import ChangedPath, ContainerChanges, lies_within
 from sandbox.result import Value
 
 Role = Literal["executable", "library", "loader", "profile", "startup", "setuid"]
@@ -38,7 +38,7 @@ _SHELL_FILES = (
 _EXECUTABLE_BITS = 0o111
 
 
-class Outside(Value):
+class OutsideChange(Value):
     """A change outside the work folder and the declared artifacts."""
 
     path: str
@@ -51,27 +51,27 @@ class Outside(Value):
         return f"{self.kind} {self.path}" + (f" ({self.role})" if self.role else "")
 
 
-class Parts(Value):
+class DividedChanges(Value):
     """Changes by what a fresh container needs them for, each as paths in the order of extraction."""
 
-    work: tuple[Change, ...]
+    work: tuple[ChangedPath, ...]
     """Below the work folder and the declared artifacts."""
-    harmless: tuple[Change, ...]
+    harmless: tuple[ChangedPath, ...]
     """Outside, and deciding nothing of how the image's own programs run."""
-    deciding: tuple[Change, ...]
+    deciding: tuple[ChangedPath, ...]
     """Outside, replacing or shadowing what the verifier's own programs are made of."""
-    outside: tuple[Outside, ...]
+    outside: tuple[OutsideChange, ...]
 
 
 def divide(
-    changes: Changes,
+    changes: ContainerChanges,
     *,
     workdir: str,
     artifacts: Sequence[str] = (),
     path: Sequence[str] = (),
-    folders: Mapping[str, Change] = {},
+    folders: Mapping[str, ChangedPath] = {},
     commands: frozenset[str] = frozenset(),
-) -> Parts:
+) -> DividedChanges:
     """Divide changes into those of the work folder and those outside.
 
     Args:
@@ -81,7 +81,12 @@ def divide(
         commands: names of the programs of the image's PATH, which a new file could shadow.
     """
     work_folders = [*artifacts, *([] if workdir == "/" or _is_system(workdir) else [workdir])]
-    work, harmless, deciding, outside = list[Change](), list[Change](), list[Change](), list[Outside]()
+    work, harmless, deciding, outside = (
+        list[ChangedPath](),
+        list[ChangedPath](),
+        list[ChangedPath](),
+        list[OutsideChange](),
+    )
     for change in changes.items:
         if lies_within(change.path, work_folders):
             work.append(change)
@@ -90,11 +95,13 @@ def divide(
             continue
         role = role_of(change, path, commands)
         (deciding if role else harmless).append(change)
-        outside.append(Outside(path=change.path, kind=change.kind, role=role))
-    return Parts(work=tuple(work), harmless=tuple(harmless), deciding=tuple(deciding), outside=tuple(outside))
+        outside.append(OutsideChange(path=change.path, kind=change.kind, role=role))
+    return DividedChanges(
+        work=tuple(work), harmless=tuple(harmless), deciding=tuple(deciding), outside=tuple(outside)
+    )
 
 
-def role_of(change: Change, path: Sequence[str], commands: frozenset[str]) -> Role | None:
+def role_of(change: ChangedPath, path: Sequence[str], commands: frozenset[str]) -> Role | None:
     """Return what a change outside the work folder decides of programs that run later."""
     name, folder = posixpath.basename(change.path), posixpath.dirname(change.path)
     if lies_within(change.path, _LOADER):
@@ -118,7 +125,7 @@ def role_of(change: Change, path: Sequence[str], commands: frozenset[str]) -> Ro
     )
 
 
-def _is_alike(change: Change, folders: Mapping[str, Change]) -> bool:
+def _is_alike(change: ChangedPath, folders: Mapping[str, ChangedPath]) -> bool:
     before = folders.get(change.path)
     return before is not None and (before.mode, before.owner) == (change.mode, change.owner)
 

@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import IO, Literal
 
-from benchmarks.harbor.container import TaskContainer
+from benchmarks.harbor.container import HarborContainer
 from sandbox.errors import SandboxBroken
 from sandbox.result import Value
 
@@ -44,7 +44,7 @@ class ChangesTooLarge(SandboxBroken):
     """The changes exceed the limits: this is the agent's fault, not the engine's."""
 
 
-class Change(Value):
+class ChangedPath(Value):
     """Difference of one path between a container and its image."""
 
     path: str
@@ -67,10 +67,10 @@ class Change(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ContainerChanges:
     """All changes of a container, with the contents in a tar archive of this process."""
 
-    items: tuple[Change, ...]
+    items: tuple[ChangedPath, ...]
     archive: IO[bytes]
     volumes: tuple[str, ...] = ()
     """Mount points whose contents were read whole, as they aren't part of the container's own changes."""
@@ -84,11 +84,11 @@ def lies_within(path: str, folders: Iterable[str]) -> bool:
 
 
 @contextmanager
-def no_changes() -> Iterator[Changes]:
+def no_changes() -> Iterator[ContainerChanges]:
     """Changes of a container in which nothing was done."""
     with tempfile.TemporaryFile() as file:
         tarfile.open(fileobj=file, mode="w").close()
-        yield Changes((), file)
+        yield ContainerChanges((), file)
 
 
 class _Reader:
@@ -97,7 +97,7 @@ class _Reader:
     def __init__(self, kinds: dict[str, int], archive: tarfile.TarFile, *, max_bytes: int) -> None:
         self._kinds, self._archive = kinds, archive
         self._bytes_left, self._files_left = max_bytes, MAX_FILES
-        self.items: dict[str, Change] = {}
+        self.items: dict[str, ChangedPath] = {}
         self.left_out: set[str] = set()
 
     def reader(self, parent: str, *, whole: bool, only_first: bool = False) -> Callable[[IO[bytes]], None]:
@@ -139,7 +139,7 @@ class _Reader:
                 return
             copied.linkname = target.lstrip("/")
         self._archive.addfile(copied, source.extractfile(entry) if entry.isreg() else None)
-        self.items[path] = Change(
+        self.items[path] = ChangedPath(
             path=path,
             kind="added" if self._kinds.get(path, _ADDED) == _ADDED else "changed",
             type=file_type,
@@ -163,7 +163,9 @@ def spool() -> Iterator[IO[bytes]]:
 
 
 @asynccontextmanager
-async def read_changes(container: TaskContainer, *, max_bytes: int = MAX_BYTES) -> AsyncIterator[Changes]:
+async def read_changes(
+    container: HarborContainer, *, max_bytes: int = MAX_BYTES
+) -> AsyncIterator[ContainerChanges]:
     """Read the changes of a stopped container, and hold their contents.
 
     Raises:
@@ -188,13 +190,13 @@ async def read_changes(container: TaskContainer, *, max_bytes: int = MAX_BYTES) 
         lost = {path for path, kind in kinds.items() if kind != _DELETED and path != "/"} - {*reader.items}
         # A folder that was deleted and made again is listed as deleted: it is both.
         deleted = [
-            Change(path=path, kind="deleted") for path, kind in sorted(kinds.items()) if kind == _DELETED
+            ChangedPath(path=path, kind="deleted") for path, kind in sorted(kinds.items()) if kind == _DELETED
         ]
         items = (*deleted, *reader.items.values())
-        yield Changes(items, file, container.volumes, tuple(sorted(lost | reader.left_out)))
+        yield ContainerChanges(items, file, container.volumes, tuple(sorted(lost | reader.left_out)))
 
 
-async def _read_contents(container: TaskContainer, reader: _Reader, kinds: dict[str, int]) -> None:
+async def _read_contents(container: HarborContainer, reader: _Reader, kinds: dict[str, int]) -> None:
     added = {path for path, kind in kinds.items() if kind == _ADDED}
     tops = sorted(path for path in kinds if path != "/" and added.isdisjoint(_parents(path)))
     if len(tops) > _MOST_REQUESTS:
@@ -211,7 +213,7 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-async def read_folders(container: TaskContainer, paths: Sequence[str]) -> dict[str, Change]:
+async def read_folders(container: HarborContainer, paths: Sequence[str]) -> dict[str, ChangedPath]:
     """Return folders of a container by path, without their content."""
     with spool() as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
         reader = _Reader(dict.fromkeys(paths, _MODIFIED), archive, max_bytes=MAX_BYTES)

@@ -1,14 +1,16 @@
 """Run one container of a Harbor task: start programs, put files in, read files, stop all processes."""
 
+import asyncio
 import io
 import secrets
 import shlex
+import sys
 import tarfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from benchmarks.harbor.recipe import ContainerRecipe, create
+from benchmarks.harbor.recipe import HarborRecipe, create
 from sandbox.docker.engine import Engine
 from sandbox.docker.polling import poll
 from sandbox.errors import SandboxBroken
@@ -26,7 +28,6 @@ _LIST_S = 30.0
 _MISSING = 404
 _SLOW_S = 600
 _CHUNK = 1 << 20
-_NOBODY_ELSE = "kill -TERM -1"
 
 
 class Exit(Value):
@@ -41,10 +42,10 @@ class Exit(Value):
         return self.exit_code is None
 
 
-class TaskContainer:
+class HarborContainer:
     """A container of a task. Made by `open_container`."""
 
-    def __init__(self, engine: Engine, recipe: ContainerRecipe, name: str) -> None:
+    def __init__(self, engine: Engine, recipe: HarborRecipe, name: str) -> None:
         self.engine, self.recipe, self.name = engine, recipe, name
         self._config: dict[str, Any] = {}
 
@@ -111,12 +112,15 @@ class TaskContainer:
             assert state is not None
             return state
 
-        state = await poll(
-            look, lambda state: not state["Running"], every_s=_LOOK_S, times=max(1, int(timeout_s / _LOOK_S))
-        )
-        if state is None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                state = await poll(
+                    look, lambda state: not state["Running"], every_s=_LOOK_S, times=sys.maxsize
+                )
+        except TimeoutError:
             await self.kill()
             return Exit(exit_code=None)
+        assert state is not None
         return Exit(exit_code=int(state["ExitCode"] or 0))
 
     async def commands(self) -> frozenset[str]:
@@ -182,7 +186,7 @@ class TaskContainer:
     async def stop(self) -> None:
         """End all processes: SIGTERM first, so that services write their files, then SIGKILL."""
         with suppress(SandboxBroken):  # a stopped container, or an image without `kill`
-            await self.run(["sh", "-c", _NOBODY_ELSE], timeout_s=_ENDING_S, user="0")
+            await self.run(["sh", "-c", "kill -TERM -1"], timeout_s=_ENDING_S, user="0")
 
             async def count() -> int:
                 processes = await self.engine.ask("list processes", self._processes)
@@ -209,9 +213,9 @@ class TaskContainer:
 
 
 @asynccontextmanager
-async def open_container(engine: Engine, recipe: ContainerRecipe) -> AsyncIterator[TaskContainer]:
+async def open_container(engine: Engine, recipe: HarborRecipe) -> AsyncIterator[HarborContainer]:
     """Open a container of a task; afterwards nothing of it remains. Raises SandboxBroken."""
-    container = TaskContainer(engine, recipe, f"coder-harbor-{secrets.token_hex(6)}")
+    container = HarborContainer(engine, recipe, f"coder-harbor-{secrets.token_hex(6)}")
     try:
         await container.start()
         yield container

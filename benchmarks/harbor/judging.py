@@ -1,9 +1,9 @@
 """Judge one answer to a Harbor task: apart where the task's own solution passes so, else as its author says.
 
-An answer is what happens in the agent's container: nothing, the task's own solution, or a shell script.
+An answer is what happens in the agent's container: nothing, the task's own solution, or a shell script. The
+solution is named by its digest, which only who has it can write: no other answer can ask for it.
 """
 
-import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,9 +12,9 @@ from typing import Literal
 
 from benchmarks.harbor.apart import Judged, Verifier, judge_apart, judge_shared, put_folder
 from benchmarks.harbor.changes import ChangesTooLarge, read_changes
-from benchmarks.harbor.container import TaskContainer, open_container
-from benchmarks.harbor.image import task_image
-from benchmarks.harbor.recipe import ContainerRecipe
+from benchmarks.harbor.container import HarborContainer, open_container
+from benchmarks.harbor.image import folder_digest, task_image
+from benchmarks.harbor.recipe import HarborRecipe
 from benchmarks.harbor.step import HarborStep
 from benchmarks.harbor.task import HarborTask, read_task
 from benchmarks.verdict import Strength
@@ -23,8 +23,7 @@ from sandbox.docker.engine import Engine
 from sandbox.errors import BackendMissing
 from sandbox.result import Value
 
-ORACLE = "/solution/solve.sh"
-"""Answer that stands for the task's own solution."""
+_SOLVE = "/solution/solve.sh"
 _LONGEST_S = 3600.0
 """Limit of an agent where the task has none."""
 _AGENT_LOG = "/logs/agent/agent.txt"
@@ -51,10 +50,10 @@ async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
     try:
         task = read_task(folder)
         _require_supported(task)
-        if task.steps[0].solution is None:
+        if (solution := solution_answer(task)) is None:
             reason = "without a solution of its own, nothing says whether its tests pass apart"
             return HarborMode(how="apart", reason=reason)
-        apart = await judge_harbor(engine, folder, ORACLE, HarborMode(how="apart", needs_deciding=True))
+        apart = await judge_harbor(engine, folder, solution, HarborMode(how="apart", needs_deciding=True))
         if apart.outcome == "passed":
             return HarborMode(
                 how="apart",
@@ -62,7 +61,7 @@ async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
                 needs_deciding=apart.needs_deciding,
                 reason=", ".join(map(str, apart.outside)),
             )
-        shared = await judge_harbor(engine, folder, ORACLE, HarborMode(how="shared"))
+        shared = await judge_harbor(engine, folder, solution, HarborMode(how="shared"))
     except (UsageError, BackendMissing) as error:  # other tasks continue
         return HarborMode(how="broken", reason=str(error))
     if shared.outcome == "passed":
@@ -72,7 +71,7 @@ async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
 
 
 async def judge_harbor(engine: Engine, folder: Path, answer: str, mode: HarborMode) -> Judged:
-    """Judge an answer: an empty text, `ORACLE`, or a shell script that runs as the agent.
+    """Judge an answer: an empty text, `solution_answer`, or a shell script that runs as the agent.
 
     Raises:
         UsageError: the task needs what isn't supported.
@@ -104,6 +103,12 @@ async def judge_harbor(engine: Engine, folder: Path, answer: str, mode: HarborMo
             return Judged(outcome="error", strength="apart", detail=str(error))
 
 
+def solution_answer(task: HarborTask) -> str | None:
+    """Return the answer that stands for the task's own solution; None if it has none."""
+    solution = task.steps[0].solution
+    return None if solution is None else f"solution {folder_digest(solution)}"
+
+
 def _require_supported(task: HarborTask) -> None:
     """Raise UsageError if the task needs what isn't supported."""
     step = task.steps[0]
@@ -129,9 +134,9 @@ async def _image(engine: Engine, task: HarborTask) -> str:
 
 def _recipe(
     task: HarborTask, image: str, network: Literal["public", "no-network", "allowlist"]
-) -> ContainerRecipe:
+) -> HarborRecipe:
     environment = task.table.environment
-    return ContainerRecipe(
+    return HarborRecipe(
         image=image,
         network=network,
         environment=_expand(environment.env),
@@ -144,14 +149,14 @@ def _recipe(
 @asynccontextmanager
 async def _agent_container(
     engine: Engine, task: HarborTask, image: str, answer: str
-) -> AsyncIterator[TaskContainer]:
+) -> AsyncIterator[HarborContainer]:
     """Open the agent's container, and run the answer in it."""
     step = task.steps[0]
     async with open_container(engine, _recipe(task, image, step.agent.network.mode)) as container:
-        if answer == ORACLE and step.solution is not None:
+        if step.solution is not None and answer == solution_answer(task):
             await put_folder(container, step.solution, "solution")
             environment = {"DEBIAN_FRONTEND": "noninteractive", **_expand(task.table.solution.env)}
-            await _run(container, step, [ORACLE], environment)
+            await _run(container, step, [_SOLVE], environment)
         elif answer:
             await put_folder(container, None, "logs")
             await _run(container, step, ["bash", "-c", answer], {})
@@ -159,7 +164,7 @@ async def _agent_container(
 
 
 async def _run(
-    container: TaskContainer, step: HarborStep, command: list[str], environment: Mapping[str, str]
+    container: HarborContainer, step: HarborStep, command: list[str], environment: Mapping[str, str]
 ) -> None:
     await container.run(
         command,
@@ -175,13 +180,18 @@ def _user(user: str | int | None) -> str | None:
 
 
 def _expand(variables: Mapping[str, str]) -> dict[str, str]:
-    """Replace `${NAME}` and `${NAME:-default}` by variables of this process. Raises UsageError."""
+    """Replace `${NAME:-default}` by its default: a task is given no variable of this process, such as a key.
+
+    Raises UsageError: a variable has no default.
+    """
 
     def value_of(match: re.Match[str]) -> str:
         name, default = match[1], match[2]
-        value = os.environ.get(name, default)
-        if value is None:
-            raise UsageError(f"The task needs the environment variable {name}. Set it.")
-        return value
+        if default is None:
+            raise UsageError(
+                f"The task asks for your environment variable {name}, and tasks are given none of them.\n"
+                f"If it may have it, write the value in its task.toml in place of ${{{name}}}."
+            )
+        return str(default)
 
     return {name: _VARIABLE.sub(value_of, text) for name, text in variables.items()}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
-class ContainerRecipe(Value):
+class HarborRecipe(Value):
     """What a task's container is made of."""
 
     image: str
@@ -28,7 +28,7 @@ class ContainerRecipe(Value):
     processes: int | None = 4096
 
 
-def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
+def create(api: "APIClient", recipe: HarborRecipe, name: str) -> None:
     """Create a container whose program only waits. Raises UsageError: a network that can't be enforced."""
     if recipe.network == "allowlist":
         raise UsageError('A network limited to hosts (network_mode = "allowlist") isn\'t supported.')

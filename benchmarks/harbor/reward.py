@@ -3,7 +3,7 @@
 import json
 import math
 
-from benchmarks.harbor.container import TaskContainer
+from benchmarks.harbor.container import HarborContainer
 from sandbox.result import Value
 
 FOLDER = "/logs/verifier"
@@ -29,7 +29,7 @@ class Reward(Value):
         return ", ".join(f"{name} {number:g}" for name, number in self.numbers.items())
 
 
-async def read_reward(container: TaskContainer) -> Reward | None:
+async def read_reward(container: HarborContainer) -> Reward | None:
     """Return the numbers of reward.json, else of reward.txt; None if neither holds numbers."""
     content = await container.read_file(f"{FOLDER}/reward.json", max_bytes=_MAX_BYTES)
     if content is not None:

@@ -29,6 +29,7 @@ class HarborTasks(Value):
     """The tasks of one source, by name."""
 
     name: str
+    """Name of the folder or repository, which is the same wherever it lies."""
     tasks: tuple[HarborTask, ...]
     commit: str | None = None
     """Commit of a git source."""
@@ -55,12 +56,18 @@ def open_source(text: str, *, cache: Path | None = None) -> HarborTasks:
     """
     if text.startswith(FOLDER):
         folder = Path(text.removeprefix(FOLDER)).expanduser()
-        return HarborTasks(name=text, tasks=read_tasks(folder))
+        return HarborTasks(name=folder.resolve().name, tasks=read_tasks(folder))
     if not text.startswith(GIT):
         raise UsageError(f"{text!r} is no source of Harbor tasks. Write {FOLDER}FOLDER or {GIT}URL[@REF].")
     url, ref = split_ref(text.removeprefix(GIT))
     folder, commit = fetch(url, ref, cache or cache_folder() / "harbor")
-    return HarborTasks(name=text, tasks=read_tasks(folder), commit=commit)
+    name = re.split(r"[/:]", url.rstrip("/"))[-1].removesuffix(".git")
+    return HarborTasks(name=name, tasks=read_tasks(folder), commit=commit)
+
+
+def holds_tasks(folder: Path) -> bool:
+    """Whether a folder is a Harbor task, or has one among its folders."""
+    return (folder / TASK_FILE).exists() or any(folder.glob(f"*/{TASK_FILE}"))
 
 
 def read_tasks(folder: Path) -> tuple[HarborTask, ...]:

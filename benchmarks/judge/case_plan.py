@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from benchmarks.harbor.judging import ORACLE, HarborMode, find_harbor_mode
+from benchmarks.harbor.judging import HarborMode, find_harbor_mode
 from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import find_mode
 from benchmarks.judge.judging_sandboxes import Places, find_image_mode
@@ -49,10 +49,12 @@ class CasePlan:
         match self.case:
             case FunctionCase() as case:
                 return canonical_module(case)
-            case RepositoryCase(gold_patch=answer) | ScriptCase(canonical_solution=answer):
+            case (
+                RepositoryCase(gold_patch=answer)
+                | ScriptCase(canonical_solution=answer)
+                | HarborCase(solution=answer)
+            ):
                 return answer
-            case HarborCase(has_solution=has_solution):
-                return ORACLE if has_solution else None
 
 
 class CasePlans:

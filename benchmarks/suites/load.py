@@ -11,7 +11,9 @@ from pathlib import Path
 import yaml
 
 from benchmarks.harbor.image import folder_digest
-from benchmarks.harbor.task import TASK_FILE, read_task
+from benchmarks.harbor.judging import solution_answer
+from benchmarks.harbor.source import holds_tasks, is_source, open_source, read_tasks
+from benchmarks.harbor.task import HarborTask
 from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, Suite
 from benchmarks.suites import polyglot, public_formats, repotasks
 from benchmarks.suites.evalplus import FIELDS, evalplus_case
@@ -21,8 +23,6 @@ from coder.base.text.sanitize import suggest_nearest
 
 GROUP = "benchmarks.suites"
 """Entry point group of functions without arguments that return a Suite."""
-HARBOR = "harbor:"
-"""Prefix of a folder of Harbor tasks; it may be left out."""
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".yaml", ".yml")
 _FORMATS: tuple[tuple[frozenset[str], Callable[[Record, str], Case]], ...] = (
     (FIELDS, evalplus_case),  # before HumanEval: its records have all of those fields
@@ -35,7 +35,11 @@ _KINDS: dict[object, type[FunctionCase] | type[ScriptCase]] = {"function": Funct
 
 def load_suite(name_or_path: str | Path) -> Suite:
     """Load a suite by its name (`coder bench list`), or from a file or a folder. Raises UsageError."""
-    path = Path(str(name_or_path).removeprefix(HARBOR))
+    if is_source(str(name_or_path)):
+        source = open_source(str(name_or_path))
+        cases = tuple(map(harbor_case, source.tasks))
+        return Suite(name=source.name, version=source.commit or "1", cases=cases)
+    path = Path(name_or_path)
     if path.exists():
         return read_suite(path)
     entries_by_name = suite_names()
@@ -76,10 +80,8 @@ def read_cases(path: Path) -> Iterator[Case]:
         yield repotasks.read_repository_folder(path)
     elif tasks := sorted(path.glob(f"*/{repotasks.TASK}")):
         yield from (repotasks.read_repository_folder(task.parent) for task in tasks)
-    elif (path / TASK_FILE).exists():
-        yield harbor_case(path)
-    elif harbor_tasks := sorted(path.glob(f"*/{TASK_FILE}")):
-        yield from (harbor_case(task.parent) for task in harbor_tasks)
+    elif holds_tasks(path):
+        yield from map(harbor_case, read_tasks(path))
     elif polyglot.is_polyglot(path):
         yield from polyglot.polyglot_cases(path)
     else:
@@ -87,15 +89,14 @@ def read_cases(path: Path) -> Iterator[Case]:
             yield from read_cases(file)
 
 
-def harbor_case(folder: Path) -> HarborCase:
-    """Read the folder of a Harbor task. Raises UsageError."""
-    task = read_task(folder)
+def harbor_case(task: HarborTask) -> HarborCase:
+    """Return a Harbor task as a case."""
     return HarborCase(
         id=task.name,
         prompt=task.steps[0].instruction,
         folder=task.folder,
         content=folder_digest(task.folder),
-        has_solution=task.steps[0].solution is not None,
+        solution=solution_answer(task),
     )
 
 

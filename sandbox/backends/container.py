@@ -177,7 +177,7 @@ def _describe(server: Server, policy: Policy, lacking: frozenset[str]) -> Build:
     if policy.cpus is not None:
         kept |= with_processors(counted=server.counts_processors)
     capabilities = as_capabilities(kept, {"disk", "files"} | (set() if server.groups else {"memory"}))
-    require_kept(policy, capabilities)
+    require_kept(policy, capabilities, works_in_place=True)
     bounds = DiskBounds(policy.disk_mb << 20, policy.files, folder=server.folder)
     bounded = None if "disk" in lacking else bounds
     environment = _environment(server, policy)

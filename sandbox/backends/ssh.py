@@ -89,7 +89,7 @@ class RemoteAgent:
 
     @property
     def session_environment(self) -> Mapping[str, str]:
-        """Nothing."""
+        """No variables."""
         return {}
 
     @property

@@ -54,7 +54,7 @@ class Container:
 
     @property
     def session_environment(self) -> Mapping[str, str]:
-        """What replaces the usual variables of a session's commands."""
+        """Variables of a session's commands that replace the usual ones."""
         return self.design.session_environment(self.facts)
 
     async def start(self) -> None:

@@ -158,7 +158,7 @@ class Design(Protocol):
         """The default environment of programs."""
 
     def session_environment(self, facts: ContainerFacts) -> Mapping[str, str]:
-        """What replaces the usual variables of a session's commands."""
+        """Variables of a session's commands that replace the usual ones."""
 
 
 class Walled:
@@ -189,5 +189,5 @@ class Walled:
         return {"PATH": facts.path, "HOME": WORKSPACE, "LANG": "C.UTF-8", "USER": "sandbox"}
 
     def session_environment(self, facts: ContainerFacts) -> Mapping[str, str]:
-        """Nothing."""
+        """No variables."""
         return {}

@@ -47,8 +47,15 @@ class Build:
     """Number of files from which a workspace gets a layer for sessions; None for no layers."""
 
 
-def require_kept(policy: Policy, capabilities: Sequence[Capability]) -> None:
-    """Raise PolicyUnmet if a strict policy has a guarantee that isn't enforced here, or only sampled."""
+def require_kept(policy: Policy, capabilities: Sequence[Capability], *, works_in_place: bool = False) -> None:
+    """Check that a backend keeps a policy.
+
+    Raises:
+        PolicyUnmet: it is in place and the backend has a workspace of its own, or it is strict and a
+            guarantee isn't enforced here, or only sampled.
+    """
+    if policy.in_place is not None and not works_in_place:
+        raise PolicyUnmet("This backend can't work in place; container can.")
     if not policy.strict:
         return
     unkept = [item.guarantee for item in capabilities if item.enforcement == "none"]

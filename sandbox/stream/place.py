@@ -39,7 +39,7 @@ class Holder(Protocol):
 
     @property
     def session_environment(self) -> Mapping[str, str]:
-        """What replaces the usual variables of a session's commands."""
+        """Variables of a session's commands that replace the usual ones."""
 
     @property
     def broken(self) -> SandboxBroken | None:

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import Policy, PolicyUnmet, Session, open_sandbox
+from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.backends.container import environment_in_place, open_in_container
+from sandbox.docker.open_docker import open_docker
+from sandbox.open import Opener
 from sandbox.policy import session_policy
 from tests.processes import processes_with
 from tests.system_python import SYSTEM_PYTHON
@@ -68,7 +71,7 @@ async def test_a_command_writes_outside_of_the_folder_and_serves_while_the_sessi
     outside = place.with_name(f"{place.name}-outside")
     served = (
         f"echo 1 > {outside}; python3 -m http.server 0 > log 2>&1 & "
-        "until grep -qo 'port [0-9]*' log; do sleep 0.05; done; grep -o 'port [0-9]*' log"
+        "until grep -qs 'port [0-9]' log; do sleep 0.05; done; grep -o 'port [0-9]*' log"
     )
     asks = 'python3 -c "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).status)"'
     try:
@@ -135,3 +138,12 @@ async def test_auto_opens_the_container_in_place(place: Path) -> None:
 
     assert box.backend == "container"
     assert {"host files", "network", "other sandboxes", "privileges", "system calls"} <= unkept
+
+
+@pytest.mark.parametrize("opener", [open_bubblewrap, open_docker])
+async def test_a_backend_with_a_workspace_of_its_own_refuses_to_work_in_place(
+    opener: Opener, place: Path
+) -> None:
+    with pytest.raises(PolicyUnmet, match="can't work in place"):
+        async with opener(policy_for(place)):
+            pass

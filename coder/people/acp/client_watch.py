@@ -17,6 +17,7 @@ from acp.helpers import (
 from acp.interfaces import Client
 from acp.schema import AllowedOutcome, ToolCallUpdate
 
+from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import one_line, printable, visible
 from coder.edits.replies import is_question
 from coder.engine.participants.role import CODER, PLANNER
@@ -138,7 +139,8 @@ class ClientWatch(Watch):
         self._question_count += 1
         call, text = f"question-{self._question_count}", printable(question.text.strip())
         diffs = diffs_of(self._root, {path: self._on_disk(path) for path in question.files}, question.files)
-        parts = [text, printable(question.note), *([] if diffs else [visible(question.patch)])]
+        # The patch has what diffs of texts lack: modes, binary files, and characters that can't be seen.
+        parts = [text, printable(question.note), visible(question.patch)]
         words = "\n\n".join(part for part in parts if part)
         shown = ToolCallUpdate(
             tool_call_id=call,
@@ -175,9 +177,11 @@ class ClientWatch(Watch):
         return diffs_of(self._root, before, after)
 
     def _on_disk(self, path: str) -> str | None:
-        """Return the text of a file of the folder; None: it is missing, large or no text."""
-        file = self._root / path
+        """Return the text of a file of the folder; None: it is missing, large, no text, or behind a link."""
+        *folders, name = path.split("/")
         try:
-            return file.read_text() if file.stat().st_size <= _MAX_TEXT else None
+            with open_folder(self._root, folders) as folder:
+                content, _ = read_regular(folder, name, limit=_MAX_TEXT)
+            return content.decode() if len(content) <= _MAX_TEXT else None
         except (OSError, UnicodeDecodeError):
             return None

@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 
 from benchmarks.harbor.apart import Verifier
-from benchmarks.harbor.recipe import ContainerRecipe
+from benchmarks.harbor.recipe import HarborRecipe
 from tests.docker_engine import IMAGE
 
 DOCKERFILE = f"FROM {IMAGE}\nUSER root\nWORKDIR /app\nCOPY seed /app/\n"
@@ -35,9 +35,9 @@ def make_task(
     return folder
 
 
-def recipe_of(image: str) -> ContainerRecipe:
+def recipe_of(image: str) -> HarborRecipe:
     """A container of an image, without a network."""
-    return ContainerRecipe(image=image, network="no-network")
+    return HarborRecipe(image=image, network="no-network")
 
 
 def verifier_of(task: Path, *, timeout_s: float = 60, artifacts: tuple[str, ...] = ()) -> Verifier:

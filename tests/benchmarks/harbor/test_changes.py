@@ -4,8 +4,8 @@ import pytest
 
 import benchmarks.harbor.changes as changes_module
 from benchmarks.harbor.applying import apply_changes
-from benchmarks.harbor.changes import Change, ChangesTooLarge, read_changes
-from benchmarks.harbor.container import TaskContainer, open_container
+from benchmarks.harbor.changes import ChangedPath, ChangesTooLarge, read_changes
+from benchmarks.harbor.container import HarborContainer, open_container
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import recipe_of
 
@@ -30,7 +30,7 @@ echo evil > /tests/conftest.py
 LIST = "cd /app; find . -printf '%p %y %m %U:%G %l\\n' | sort; cat given.txt; ls /logs /tests /solution 2>&1"
 
 
-async def shell(container: TaskContainer, script: str) -> str:
+async def shell(container: HarborContainer, script: str) -> str:
     ended = await container.run(["bash", "-c", script], timeout_s=60, user="0", log="/out.txt")
     assert ended.exit_code is not None
     return (await container.read_file("/out.txt", max_bytes=1 << 20) or b"").decode()
@@ -48,7 +48,7 @@ async def test_a_fresh_container_gets_files_modes_owners_links_and_deletions(
             after = await shell(fresh, LIST)
 
     by_path = {change.path: change for change in changes.items}
-    assert by_path["/app/old.txt"] == Change(path="/app/old.txt", kind="deleted")
+    assert by_path["/app/old.txt"] == ChangedPath(path="/app/old.txt", kind="deleted")
     assert (by_path["/app/given.txt"].kind, by_path["/app/new"].kind) == ("changed", "added")
     assert by_path["/app/new/deep/file"].owner == (1234, 5678)
     assert by_path["/app/new/deep/file"].lends_rights

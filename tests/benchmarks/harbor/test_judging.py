@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from benchmarks.harbor.judging import ORACLE, find_harbor_mode, judge_harbor
+from benchmarks.harbor.judging import find_harbor_mode, judge_harbor, solution_answer
+from benchmarks.harbor.task import read_task
+from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import make_task
 from tests.coder.people.cli.console import Console
@@ -23,6 +25,12 @@ REPLACES = "#!/bin/bash\nprintf '#!/bin/sh\\necho 42\\n' > /usr/bin/factor\n"
 RUNS_IT = """#!/bin/bash
 if [ "$(factor)" = 42 ]; then echo 1; else echo 0; fi > /logs/verifier/reward.txt
 """
+
+
+def own_answer(task: Path) -> str:
+    answer = solution_answer(read_task(task))
+    assert answer is not None
+    return answer
 
 
 @pytest_asyncio.fixture(loop_scope="module", autouse=True)
@@ -48,7 +56,7 @@ async def test_a_task_whose_solution_fails_apart_is_judged_shared_and_weak(
     task = make_task(tmp_path, test=ASKS, solve=SERVES)
 
     mode = await find_harbor_mode(engine, task)
-    own = await judge_harbor(engine, task, ORACLE, mode)
+    own = await judge_harbor(engine, task, own_answer(task), mode)
     nothing = await judge_harbor(engine, task, "", mode)
 
     assert (mode.how, own.outcome, own.strength, nothing.outcome) == ("shared", "passed", "weak", "failed")
@@ -60,7 +68,7 @@ async def test_an_answer_may_replace_a_program_where_the_solution_does(
     task = make_task(tmp_path, test=RUNS_IT, solve=REPLACES)
 
     mode = await find_harbor_mode(engine, task)
-    own = await judge_harbor(engine, task, ORACLE, mode)
+    own = await judge_harbor(engine, task, own_answer(task), mode)
 
     assert (mode.strength, mode.needs_deciding, own.outcome) == ("apart-system", True, "passed")
     assert [str(change) for change in own.outside] == ["changed /usr/bin/factor (executable)"]
@@ -77,11 +85,30 @@ async def test_an_answer_that_isn_t_the_solution_never_sees_it(engine: Engine, t
     task = make_task(tmp_path)
     mode = await find_harbor_mode(engine, task)
 
-    judged = await judge_harbor(
-        engine, task, "bash /solution/solve.sh; bash /tests/../solution/solve.sh", mode
-    )
+    for answer in ("/solution/solve.sh", "oracle", "bash /tests/../solution/solve.sh", own_answer(task)[:-1]):
+        assert (await judge_harbor(engine, task, answer, mode)).outcome == "failed"
 
-    assert judged.outcome == "failed"
+
+async def test_a_task_is_given_no_variable_of_ours_and_only_its_own_defaults(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-user")
+    test = 'printf %s "$KEY" | grep -q "^none$" && echo 1 > /logs/verifier/reward.txt'
+    with_default = make_task(
+        tmp_path / "default",
+        test=f"#!/bin/bash\n{test}\n",
+        toml='[verifier.env]\nKEY = "${OPENAI_API_KEY:-none}"\n',
+    )
+    without = make_task(tmp_path / "without", toml='[verifier.env]\nKEY = "${OPENAI_API_KEY}"\n')
+
+    mode = await find_harbor_mode(engine, with_default)
+    refused = await find_harbor_mode(engine, without)
+
+    assert mode.how == "apart", mode.reason
+    assert refused.how == "broken"
+    assert "OPENAI_API_KEY" in refused.reason
+    with pytest.raises(UsageError):
+        await judge_harbor(engine, without, "", mode)
 
 
 @pytest.mark.slow
@@ -109,7 +136,7 @@ async def test_bench_run_scores_the_oracle_and_doing_nothing_and_audit_finds_the
 
 async def test_nothing_of_a_judged_task_is_left_on_the_engine(engine: Engine, tmp_path: Path) -> None:
     task = make_task(tmp_path)
-    await judge_harbor(engine, task, ORACLE, await find_harbor_mode(engine, task))
+    await judge_harbor(engine, task, own_answer(task), await find_harbor_mode(engine, task))
 
     listed = await engine.ask(
         "list",

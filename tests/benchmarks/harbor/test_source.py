@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cli.bench_endings import name_or_path
 from benchmarks.harbor.source import fetch, open_source, split_ref
+from benchmarks.suites.load import load_suite
 from coder.base.errors import UsageError
 from tests.benchmarks.harbor.conftest import WriteTask
 from tests.git_repository import GitRepository
@@ -171,3 +173,16 @@ def test_the_hook_and_the_filter_of_that_test_run_where_git_is_called_as_usual(t
     )  # fmt: skip
 
     assert ran.exists()
+
+
+def test_a_suite_is_the_same_by_prefix_by_path_and_from_another_folder(
+    write_task: WriteTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_task().parent
+    monkeypatch.chdir(folder.parent)
+
+    names = (f"harbor:{folder.name}", f"harbor:{folder}", folder.name)
+    digests = {load_suite(name).digest for name in (*names, name_or_path(names[0]))}
+
+    assert len(digests) == 1
+    assert load_suite(names[0]).cases[0].id == "greet"

@@ -44,7 +44,8 @@ async def test_a_change_is_shown_as_a_diff_and_written_once_it_is_approved(
             reason = await editor.say(session, "Mend add.")
 
     (question, options) = editor.questions[0]
-    diff = question.content[-1]
+    words, diff = question.content
+    assert "+" in words.content.text  # the patch, too: it has what diffs of texts lack
     assert (reason, options) == ("end_turn", ["yes", "no"])
     assert (diff.type, diff.path) == ("diff", str(project / "calc.py"))
     assert (diff.old_text, diff.new_text) == (WRONG, RIGHT)
