@@ -14,6 +14,9 @@ if [ "$(cat /app/answer.txt)" = 42 ]; then echo 1; else echo 0; fi > /logs/verif
 """
 SOLVE_SH = "#!/bin/bash\necho 42 > /app/answer.txt\n"
 
+_PROCESS = secrets.token_hex(8)
+"""Gives this process images of its own: tests in other ones remove theirs meanwhile."""
+
 
 def make_task(
     folder: Path, *, test: str = TEST_SH, solve: str = SOLVE_SH, dockerfile: str = DOCKERFILE, toml: str = ""
@@ -22,8 +25,7 @@ def make_task(
     files = {
         "task.toml": f'schema_version = "1.4"\n[environment]\nnetwork_mode = "no-network"\n{toml}',
         "instruction.md": "Write the answer to /app/answer.txt.\n",
-        # An image of its own: tests in other processes remove theirs meanwhile.
-        "environment/Dockerfile": f"{dockerfile}LABEL test={secrets.token_hex(8)}\n",
+        "environment/Dockerfile": f"{dockerfile}LABEL test={_PROCESS}\n",
         "environment/seed/given.txt": "given\n",
         "environment/seed/old.txt": "old\n",
         "tests/test.sh": test,

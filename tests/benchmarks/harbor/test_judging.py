@@ -13,6 +13,7 @@ from benchmarks.harbor.judging import find_harbor_mode, judge_harbor, solution_a
 from benchmarks.harbor.task import read_task
 from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine
+from sandbox.docker.labels import OWNER, labels, list_containers
 from tests.benchmarks.harbor.tasks_made import make_task
 from tests.coder.people.cli.console import Console
 
@@ -138,11 +139,6 @@ async def test_nothing_of_a_judged_task_is_left_on_the_engine(engine: Engine, tm
     task = make_task(tmp_path)
     await judge_harbor(engine, task, own_answer(task), await find_harbor_mode(engine, task))
 
-    listed = await engine.ask(
-        "list",
-        lambda api: [
-            item["Names"][0] for item in api.containers(all=True, filters={"name": "coder-harbor-"})
-        ],
-    )
+    listed = await list_containers(engine, f"{OWNER}={labels()[OWNER]}")
 
     assert listed == []
