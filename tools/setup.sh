@@ -151,9 +151,10 @@ extra='[anthropic,chat,mcp,server]'
 say "installing coder$extra and what it needs into .venv"
 pip --editable "$root$extra" || give_up "pip could not install coder. What it said stands above."
 if is_needed npm; then
-    say "installing an MCP server and client of others, which ours are tried with"
+    say "installing clients and a server of others, which ours are tried with"
     "$venv/bin/npm" install --silent --ignore-scripts --no-save --prefix "$venv/npm" \
-        @modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/inspector@2.12.0 >&2 </dev/null ||
+        @modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/inspector@2.12.0 \
+        @agentclientprotocol/sdk@2.4.0 >&2 </dev/null ||
         say "npm could not install them; tests that drive them skip"
 fi
 finish() {
