@@ -1,4 +1,4 @@
-"""The protocol's own SDK from npm, a client that shares no line with the Python package, drives `coder acp`."""
+"""The npm client of the SDK, which shares no line with the Python package, drives `coder acp`."""
 
 import json
 import subprocess
