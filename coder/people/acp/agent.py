@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from acp import PROTOCOL_VERSION, RequestError
 from acp.helpers import update_available_commands
@@ -15,22 +15,34 @@ from acp.schema import (
     AgentCapabilities,
     AuthenticateResponse,
     AvailableCommand,
+    CloseSessionResponse,
     Implementation,
     InitializeResponse,
+    ListSessionsResponse,
     LoadSessionResponse,
+    McpCapabilities,
     NewSessionResponse,
     PromptCapabilities,
     PromptResponse,
-    SessionMode,
-    SessionModeState,
+    ResumeSessionResponse,
+    SessionCapabilities,
+    SessionCloseCapabilities,
+    SessionListCapabilities,
+    SessionResumeCapabilities,
+    SetSessionConfigOptionResponse,
     SetSessionModeResponse,
 )
 
 from coder.base.errors import CoderError, UsageError
 from coder.base.text.sanitize import one_line
-from coder.context.quoting import fenced
-from coder.people.acp.editor_session import COMMANDS, MODES, EditorSession, open_editor_session
+from coder.people.acp.client_servers import servers_of
+from coder.people.acp.editor_session import COMMANDS, EditorSession, open_editor_session
+from coder.people.acp.open_sessions import OpenSessions
+from coder.people.acp.prompt_blocks import text_of
+from coder.people.acp.session_list import list_page
+from coder.people.acp.session_options import mode_state, options_of, options_update, set_option
 from coder.show.failure import report, single
+from coder.store import open_log
 from sandbox import SandboxError
 
 _INVALID_PARAMS, _INTERNAL_ERROR = -32602, -32603
@@ -44,10 +56,9 @@ class EditorAgent:
         self._flags, self._args = flags, args
         self._client: Client | None = None
         self._client_name = "an editor"
-        self._sessions: dict[str, EditorSession] = {}
-        self._owners: list[asyncio.Task[None]] = []
-        """Tasks that each open a session, and close it at the end."""
-        self._closing = asyncio.Event()
+        self._sessions = OpenSessions()
+        self._turn = asyncio.Lock()
+        """Held while sessions open and close, as two requests may name the same one."""
 
     def on_connect(self, conn: Client) -> None:
         """Receive the connection to the client."""
@@ -55,8 +66,7 @@ class EditorAgent:
 
     async def close(self) -> None:
         """Interrupt and close all sessions."""
-        self._closing.set()
-        await asyncio.gather(*self._owners, return_exceptions=True)
+        await self._sessions.close_all()
 
     async def initialize(
         self, protocol_version: int, client_info: Implementation | None = None, **_: object
@@ -65,7 +75,14 @@ class EditorAgent:
         if client_info is not None:
             self._client_name = one_line(client_info.name, width=60)
         capabilities = AgentCapabilities(
-            load_session=True, prompt_capabilities=PromptCapabilities(embedded_context=True)
+            load_session=True,
+            prompt_capabilities=PromptCapabilities(embedded_context=True),
+            mcp_capabilities=McpCapabilities(http=find_spec("mcp") is not None, sse=False),
+            session_capabilities=SessionCapabilities(
+                list=SessionListCapabilities(),
+                resume=SessionResumeCapabilities(),
+                close=SessionCloseCapabilities(),
+            ),
         )
         info = Implementation(name="coder", version=version("coder-agent"))
         return InitializeResponse(
@@ -79,31 +96,85 @@ class EditorAgent:
         """Do nothing: keys of models come from the configuration of the user who starts this process."""
         return AuthenticateResponse()
 
-    async def new_session(self, cwd: str, **_: object) -> NewSessionResponse:
+    async def new_session(
+        self, cwd: str, mcp_servers: Sequence[Any] = (), additional_directories: object = None, **_: object
+    ) -> NewSessionResponse:
         """Open a chat about a folder."""
-        async with _as_request_errors():
-            session = await self._open(cwd)
-        return NewSessionResponse(session_id=session.chat.run, modes=_modes(session))
+        async with _as_request_errors(), self._turn:
+            _require_one_folder(additional_directories)
+            session = await self._open(_folder(cwd), mcp_servers)
+        return NewSessionResponse(
+            session_id=session.chat.run, modes=mode_state(session), config_options=options_of(session)
+        )
 
-    async def load_session(self, cwd: str, session_id: str, **_: object) -> LoadSessionResponse:
+    async def load_session(
+        self,
+        cwd: str,
+        session_id: str,
+        mcp_servers: Sequence[Any] = (),
+        additional_directories: object = None,
+        **_: object,
+    ) -> LoadSessionResponse:
         """Continue a chat, also after its process was killed; its messages are sent first."""
-        async with _as_request_errors():
-            session = self._sessions.get(session_id) or await self._open(cwd, session_id)
+        async with _as_request_errors(), self._turn:
+            _require_one_folder(additional_directories)
+            session = await self._continued(cwd, session_id, mcp_servers)
             session.replay()
             session.watch.send(_commands())
             await session.watch.flush()
-        return LoadSessionResponse(modes=_modes(session))
+        return LoadSessionResponse(modes=mode_state(session), config_options=options_of(session))
+
+    async def resume_session(
+        self,
+        cwd: str,
+        session_id: str,
+        mcp_servers: Sequence[Any] | None = None,
+        additional_directories: object = None,
+        **_: object,
+    ) -> ResumeSessionResponse:
+        """Continue a chat without sending its messages."""
+        async with _as_request_errors(), self._turn:
+            _require_one_folder(additional_directories)
+            session = await self._continued(cwd, session_id, mcp_servers or ())
+            session.watch.send(_commands())
+            await session.watch.flush()
+        return ResumeSessionResponse(modes=mode_state(session), config_options=options_of(session))
+
+    async def list_sessions(
+        self, cwd: str | None = None, cursor: str | None = None, **_: object
+    ) -> ListSessionsResponse:
+        """Return a page of the chats that can be loaded, newest first."""
+        async with _as_request_errors():
+            with open_log() as log:
+                return await list_page(log, _folder(cwd) if cwd is not None else None, cursor)
+
+    async def close_session(self, session_id: str, **_: object) -> CloseSessionResponse:
+        """Interrupt the work on a chat, and free what it holds; it can be loaded again."""
+        async with _as_request_errors(), self._turn:
+            await self._sessions.close(session_id)
+        return CloseSessionResponse()
 
     async def set_session_mode(self, session_id: str, mode_id: str, **_: object) -> SetSessionModeResponse:
         """Set ask, auto or plan."""
         async with _as_request_errors():
-            self._session(session_id).set_mode(mode_id)
+            session = self._sessions.get(session_id)
+            session.set_mode(mode_id)
+            session.watch.send(options_update(session))
         return SetSessionModeResponse()
+
+    async def set_config_option(
+        self, session_id: str, config_id: str, value: object, **_: object
+    ) -> SetSessionConfigOptionResponse:
+        """Set the mode, the model, the strategy or the effort."""
+        async with _as_request_errors():
+            session = self._sessions.get(session_id)
+            await set_option(session, config_id, value)
+        return SetSessionConfigOptionResponse(config_options=options_of(session))
 
     async def prompt(self, session_id: str, prompt: Sequence[Any], **_: object) -> PromptResponse:
         """Work on one message until it ends."""
         async with _as_request_errors():
-            session = self._session(session_id)
+            session = self._sessions.get(session_id)
             if not session.chat.has_begun:  # not with session/new: its client doesn't know the id yet
                 session.watch.send(_commands())
             reason = await session.prompt(text_of(prompt, session.chat.root))
@@ -112,77 +183,45 @@ class EditorAgent:
 
     async def cancel(self, session_id: str, **_: object) -> None:
         """Interrupt the work on a message, if there is some."""
-        if (session := self._sessions.get(session_id)) is not None:
+        if (session := self._sessions.find(session_id)) is not None:
             session.cancel()
 
-    def _session(self, session_id: str) -> EditorSession:
-        if (session := self._sessions.get(session_id)) is None:
-            raise UsageError(f"No session {session_id} is open. Open it by session/load.")
-        return session
-
-    async def _open(self, cwd: str, run: str | None = None) -> EditorSession:
-        """Open a session in a task of its own, as what a task opens must be closed by the same task."""
+    async def _continued(self, cwd: str, session_id: str, servers: Sequence[Any]) -> EditorSession:
+        """Return a session that is open, or open the one that continues a run."""
         folder = _folder(cwd)
-        opened: asyncio.Future[EditorSession] = asyncio.get_running_loop().create_future()
-        self._owners.append(asyncio.create_task(self._own(folder, run, opened)))
-        session = await opened
-        self._sessions[session.chat.run] = session
+        if (session := self._sessions.find(session_id)) is None:
+            return await self._open(folder, servers, session_id)
+        if session.chat.root != folder:
+            raise UsageError(f"{session_id} is not about {folder}.")
+        await session.use_servers(servers_of(servers, session.configured_servers))
         return session
 
-    async def _own(self, folder: Path, run: str | None, opened: "asyncio.Future[EditorSession]") -> None:
+    async def _open(self, folder: Path, servers: Sequence[Any], run: str | None = None) -> EditorSession:
         assert self._client is not None
-        try:
-            opening = open_editor_session(
-                self._client, folder, self._flags, self._args, name=self._client_name, run=run
-            )
-            async with opening as session:
-                opened.set_result(session)
-                await self._closing.wait()
-        except Exception as error:  # noqa: BLE001 - the request that waits raises it
-            if opened.done():
-                report(error)
-            else:
-                opened.set_exception(error)
-
-
-def text_of(blocks: Sequence[Any], root: Path) -> str:
-    """Return the text of a message. A linked file of the folder becomes a mention, an attached one is quoted.
-
-    Raises UsageError: a block is neither text nor a text file.
-    """
-    parts = []
-    for block in blocks:
-        match block.type:
-            case "text":
-                parts.append(block.text)
-            case "resource_link":
-                parts.append(_mention(block.uri, root))
-            case "resource" if hasattr(block.resource, "text"):
-                parts.append(f"\n\n{_mention(block.resource.uri, root)}:\n{fenced(block.resource.text)}\n")
-            case kind:
-                raise UsageError(f"A message may hold text and text files, and this one holds: {kind}")
-    return " ".join(parts)
+        opening = open_editor_session(
+            self._client,
+            folder,
+            self._flags,
+            self._args,
+            name=self._client_name,
+            named_servers=servers,
+            run=run,
+        )
+        return await self._sessions.open(opening)
 
 
 def _folder(cwd: str) -> Path:
     folder = Path(cwd)
-    if not folder.is_absolute() or not folder.is_dir():
+    if "\0" in cwd or not folder.is_absolute() or not folder.is_dir():
         raise UsageError(f"cwd must be the absolute path of a folder, and {cwd!r} is none.")
     return folder.resolve()
 
 
-def _mention(uri: str, root: Path) -> str:
-    parts = urlsplit(uri)
-    path = Path(unquote(parts.path))
-    if parts.scheme == "file" and path.is_relative_to(root):
-        name = path.relative_to(root).as_posix()
-        return f"@{name}" if len(name.split()) == 1 else f"`{name}`"
-    return uri
-
-
-def _modes(session: EditorSession) -> SessionModeState:
-    modes = [SessionMode(id=mode, name=mode.title(), description=text) for mode, text in MODES.items()]
-    return SessionModeState(current_mode_id=session.mode, available_modes=modes)
+def _require_one_folder(additional_directories: object) -> None:
+    if additional_directories:
+        raise UsageError(
+            "A session is about one folder. Name folders that programs may read in the configuration: add_dir"
+        )
 
 
 def _commands() -> Any:  # noqa: ANN401 - one of the schema's updates

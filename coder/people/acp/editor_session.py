@@ -1,8 +1,9 @@
 """EditorSession: one session of a client, which is a chat that is open until the client goes away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +11,14 @@ from acp.interfaces import Client
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import printable
-from coder.config.layers import load
+from coder.config.layers import Loaded, load
+from coder.config.mcp_servers import Mcp
 from coder.config.schema import checked, flag
 from coder.config.task_file import split_command
 from coder.engine.requests import state_of
+from coder.people.acp.client_servers import servers_of
 from coder.people.acp.client_watch import ClientWatch
+from coder.people.acp.known_models import known_models
 from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.subject import root_of
 from coder.people.chat.transcript import steps_of
@@ -25,6 +29,7 @@ from coder.people.cli.run_settings import (
     must_know_price,
     new_conversation,
 )
+from coder.people.cli.switchable_model import SwitchableModel
 from coder.run.attempts import answer_in_words
 from coder.run.model_choice import open_models
 from coder.run.run import Run
@@ -50,8 +55,19 @@ COMMANDS = {
 class EditorSession:
     """An open chat, its watch, and the work on its latest message."""
 
-    def __init__(self, chat: ChatSession, watch: ClientWatch) -> None:
+    def __init__(
+        self,
+        chat: ChatSession,
+        watch: ClientWatch,
+        switchable: SwitchableModel,
+        loaded: Loaded,
+    ) -> None:
+        """Take the chat, its watch, its model, and the configuration."""
         self.chat, self.watch = chat, watch
+        self.configured_servers = loaded.servers
+        self.model_names = known_models(loaded)
+        """Models to choose from."""
+        self._switchable = switchable
         self.mode = "ask"
         self._work: asyncio.Task[Run] | None = None
         self.set_mode("plan" if chat.settings.plan else "ask")
@@ -64,10 +80,31 @@ class EditorSession:
         update = {"plan": True if mode == "plan" else None}
         self.chat.settings = self.chat.settings.model_copy(update=update)
 
+    async def switch_model(self, name: str) -> None:
+        """Have another model answer from the next message on.
+
+        Raises UsageError: there is no such model, or the session works on a message.
+        """
+        if name == self.chat.model.name:
+            return
+        self._require_rest()
+        self.chat.model, update = await self._switchable.switch(name)
+        self.chat.settings = self.chat.settings.model_copy(update=update)
+
+    async def use_servers(self, servers: tuple[Mcp, ...]) -> None:
+        """Have the model call tools of these MCP servers from the next message on.
+
+        Raises UsageError: they are others, and the session works on a message.
+        """
+        if servers == self.chat.tools:
+            return
+        self._require_rest()
+        self.chat.tools = servers
+        await self.chat.kept_environment.close()  # its servers are those that were
+
     async def prompt(self, text: str) -> StopReason:
         """Work on one message. Raises UsageError: the latest one isn't done."""
-        if self._work is not None:
-            raise UsageError("The session works on a message. Cancel it first, or wait.")
+        self._require_rest()
         if text.strip() == "/undo":
             note = await self.chat.undo()
             self.watch.say(printable(note or "The latest change is undone."))
@@ -97,6 +134,10 @@ class EditorSession:
             stopped = step.progress.stopped
             ending = f"{stopped.status}: {stopped.reason}" if stopped is not None else "interrupted: see /go"
             self.watch.say(printable((answer or ending).strip()))
+
+    def _require_rest(self) -> None:
+        if self._work is not None:
+            raise UsageError("The session works on a message. Cancel it first, or wait.")
 
     async def _finish(self, work: Coroutine[Any, Any, Run]) -> StopReason:
         self._work = asyncio.create_task(work)
@@ -137,9 +178,15 @@ async def open_editor_session(
     args: Mapping[str, Any],
     *,
     name: str,
+    named_servers: Sequence[Any] = (),
     run: str | None = None,
 ) -> AsyncIterator[EditorSession]:
     """Open a new session about a folder, or one that continues a run.
+
+    Args:
+        name: the client's name.
+        named_servers: MCP servers that the client names.
+        run: id of the run to continue.
 
     Raises:
         UsageError: the configuration can't be used, or there is no such run about this folder.
@@ -164,18 +211,18 @@ async def open_editor_session(
             )
             settings, models = changed_conversation(state, given, args), models_of_resume(given, state)
             is_price_required = must_know_price(given, state)
-        opening = open_models(
-            models, settings, note=watch.note, book=loaded.book, must_know_price=is_price_required
-        )
-        model = await stack.enter_async_context(opening)
+        opening = partial(open_models, note=watch.note, book=loaded.book, must_know_price=is_price_required)
+        switchable = SwitchableModel(opening, models, settings)
+        stack.push_async_callback(switchable.close)
+        model = await switchable.open()
         chat = await stack.enter_async_context(
             open_session(log, task, settings=settings, model=model, watch=watch, run=run)
         )
-        chat.tools = loaded.servers
+        chat.tools = servers_of(named_servers, loaded.servers)
         watch.session_id = chat.run
         pump = asyncio.create_task(watch.pump())
         stack.callback(pump.cancel)
-        session = EditorSession(chat, watch)
+        session = EditorSession(chat, watch, switchable, loaded)
         stack.push_async_callback(session.close)
         for line in loaded.notes:
             watch.note(line)

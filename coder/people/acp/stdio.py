@@ -28,7 +28,12 @@ async def serve_stdio(flags: Mapping[str, object], args: Mapping[str, Any]) -> N
     os.dup2(2, 1)
     agent = EditorAgent(flags, args)
     with redirect_stdout(sys.stderr):
-        connection = AgentSideConnection(cast(Agent, agent), JsonLines(incoming, outgoing), listening=False)
+        connection = AgentSideConnection(
+            cast(Agent, agent),
+            JsonLines(incoming, outgoing),
+            listening=False,
+            use_unstable_protocol=True,  # session/resume and close, which are stable by now
+        )
         try:
             await connection.listen()
         finally:

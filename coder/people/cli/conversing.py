@@ -13,12 +13,11 @@ import typer
 from coder.base.errors import UsageError, own_command
 from coder.config.layers import Loaded, load
 from coder.config.mcp_servers import mcp_named
-from coder.config.schema import answering_fields, checked, flag
+from coder.config.schema import checked, flag
 from coder.config.task_file import split_command
 from coder.engine.options import Options
 from coder.engine.requests import latest_run, state_of
 from coder.models.model import Model
-from coder.models.roles import Asked
 from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.chat_terminal import open_reader
 from coder.people.chat.transcript import document
@@ -31,6 +30,7 @@ from coder.people.cli.run_settings import (
     new_conversation,
 )
 from coder.people.cli.solve_run import require_one_form, traced_to_collector
+from coder.people.cli.switchable_model import SwitchableModel
 from coder.run.journal import Journal
 from coder.run.model_choice import open_models
 from coder.run.settings import Settings
@@ -57,7 +57,6 @@ class Conversation:
         self._flags = flags
         self._args = dict(args)
         self._screen = screen
-        self._model = AsyncExitStack()
 
     async def hold(self) -> int:
         """Run the conversation until it ends; return the exit code."""
@@ -71,9 +70,9 @@ class Conversation:
             state = None
             if args["resume"] is not None:
                 state = await state_of(log, await log.resolve(args["resume"]))
-            settings = self._configure(state, loaded)
-            stack.push_async_callback(lambda: self._model.aclose())
-            model = await self._open_model(self._requested_models, settings)
+            settings, switchable = self._configure(state, loaded)
+            stack.push_async_callback(switchable.close)
+            model = await switchable.open()
             reader = open_reader(data_folder(os.environ), paths=lambda: session.paths())
             result_stream = sys.stderr if args["json"] or args["jsonl"] else sys.stdout
             await stack.enter_async_context(traced_to_collector(args, screen))
@@ -85,7 +84,7 @@ class Conversation:
             opening = open_session(log, task, settings=settings, model=model, watch=watch, run=run)
             session = await stack.enter_async_context(opening)
             session.tools = mcp_named(args["mcp"], loaded.servers)
-            repl = Repl(session, reader, screen=screen, switch=self._switch, onlooker=watch)
+            repl = Repl(session, reader, screen=screen, switch=switchable.switch, onlooker=watch)
             try:
                 return await self._talk(repl, session)
             finally:
@@ -109,53 +108,25 @@ class Conversation:
         folder = self._args["path"] or Path()
         return Task(prompt="-", workspace=folder, test_command=command, read=read)
 
-    def _configure(self, state: State | None, loaded: Loaded) -> Settings:
-        """Return the settings; a resumed conversation keeps its settings and models unless flags change
-        them.
+    def _configure(self, state: State | None, loaded: Loaded) -> tuple[Settings, SwitchableModel]:
+        """Return the settings and the model, not open yet; a resumed conversation keeps both unless flags
+        change them.
         """
-        self._requested_models, is_price_required = loaded.config.models(), loaded.cost_was_asked
+        models, is_price_required = loaded.config.models(), loaded.cost_was_asked
         if state is None:
             settings = new_conversation(loaded.config, self._args)
         else:
             flags = checked(self._flags, flag)
             settings = changed_conversation(state, flags, self._args)
-            self._requested_models, is_price_required = (
-                models_of_resume(flags, state),
-                must_know_price(flags, state),
-            )
-        self._settings = settings
-        self._opening = partial(
+            models, is_price_required = models_of_resume(flags, state), must_know_price(flags, state)
+        opening = partial(
             open_models,
             note=self._screen.note,
             book=loaded.book,
             record=self._args["record"],
             must_know_price=is_price_required,
         )
-        return settings
-
-    async def _switch(self, name: str) -> tuple[Model, dict[str, object]]:
-        """Open another model by name; return it and its settings. If that fails, the current model stays.
-
-        A name without a provider refers to the user's endpoint, if one is set.
-        """
-        models = Asked(model=name, roles=self._requested_models.roles)
-        endpoint_models = models.model_copy(update={"base_url": self._requested_models.base_url})
-        settings = self._settings.model_copy(update={"replay": None, "price": None})
-        try:
-            model = await self._open_model(models, settings)
-        except UsageError:
-            if endpoint_models == models:
-                raise
-            models, model = endpoint_models, await self._open_model(endpoint_models, settings)
-        return model, {**answering_fields(models, None), "price": None}
-
-    async def _open_model(self, models: Asked, settings: Settings) -> Model:
-        """Open a model and close the previous one."""
-        stack = AsyncExitStack()
-        model = await stack.enter_async_context(self._opening(models, settings))
-        await self._model.aclose()
-        self._model = stack
-        return model
+        return settings, SwitchableModel(opening, models, settings)
 
     async def _talk(self, repl: Repl, session: ChatSession) -> int:
         tell = self._screen.tell

@@ -12,7 +12,9 @@ from acp.schema import (
     AgentMessageChunk,
     AgentThoughtChunk,
     AllowedOutcome,
+    ClientCapabilities,
     DeniedOutcome,
+    InitializeResponse,
     RequestPermissionResponse,
     UserMessageChunk,
 )
@@ -29,6 +31,7 @@ class Editor:
         self.updates: list[Any] = []
         self.questions: list[Any] = []
         self.arrived = asyncio.Event()
+        self.initialized: InitializeResponse
         self.agent: ClientSideConnection
         self.pid = 0
 
@@ -80,10 +83,23 @@ class Editor:
 
 @asynccontextmanager
 async def editing(
-    console: Console, endpoint: FaultyEndpoint | None = None, *answers: str, version: int = 1
+    console: Console, endpoint: FaultyEndpoint | None = None, *answers: str, **more: Any
 ) -> AsyncIterator[Editor]:
     """An editor whose agent has been initialized."""
-    editor = Editor(*answers)
+    async with spawned(console, endpoint, Editor(*answers), **more) as editor:
+        yield editor
+
+
+@asynccontextmanager
+async def spawned(
+    console: Console,
+    endpoint: FaultyEndpoint | None,
+    editor: Editor,
+    *,
+    version: int = 1,
+    capabilities: ClientCapabilities | None = None,
+) -> AsyncIterator[Editor]:
+    """Start the agent of an editor, and initialize it."""
     flags = ("--base-url", endpoint.url, "-m", "toy") if endpoint is not None else ()
     command = (str(CODER), "acp", *flags)
     started = spawn_agent_process(
@@ -91,10 +107,13 @@ async def editing(
         *command,
         env=console.environ,
         cwd=console.home,
+        use_unstable_protocol=True,
         transport_kwargs={"stderr": None},
     )
     async with started as (editor.agent, process):
         editor.pid = process.pid
-        shaken = await editor.agent.initialize(protocol_version=version)
-        assert shaken.protocol_version == 1
+        editor.initialized = await editor.agent.initialize(
+            protocol_version=version, client_capabilities=capabilities
+        )
+        assert editor.initialized.protocol_version == 1
         yield editor

@@ -19,21 +19,6 @@ EDIT = calls("bash", command="printf 'def add(a, b):\\n    return a + b\\n' > ca
 DONE = calls("done", summary="Mended it.")
 
 
-@pytest.fixture
-def console(tmp_path: Path) -> Console:
-    """A place to start commands in."""
-    return Console(home=tmp_path)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A folder with one file."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "calc.py").write_text(WRONG)
-    return folder
-
-
 @pytest.mark.slow
 async def test_a_change_is_shown_as_a_diff_and_written_once_it_is_approved(
     console: Console, project: Path

@@ -19,21 +19,6 @@ EDIT = calls("bash", command="printf 'def add(a, b):\\n    return a + b\\n' > ca
 DONE = calls("done", summary="Mended it.")
 
 
-@pytest.fixture
-def console(tmp_path: Path) -> Console:
-    """A place to start commands in."""
-    return Console(home=tmp_path)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A folder with one file."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "calc.py").write_text(WRONG)
-    return folder
-
-
 def drive(
     console: Console, endpoint: FaultyEndpoint, *steps: dict[str, Any], answers: list[str], version: int = 1
 ) -> dict[str, Any]:

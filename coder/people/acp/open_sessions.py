@@ -1,0 +1,74 @@
+"""OpenSessions: the open sessions of a client, each with the task that opens and closes it."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from coder.base.errors import UsageError
+from coder.people.acp.editor_session import EditorSession
+from coder.show.failure import report
+
+
+@dataclass(slots=True)
+class _Row:
+    session: EditorSession
+    owner: asyncio.Task[None]
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class OpenSessions:
+    """Sessions by id. What a task has opened must be closed by the same task, so each gets one of its own."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, _Row] = {}
+
+    def find(self, session_id: str) -> EditorSession | None:
+        """Return a session, or None if it isn't open."""
+        row = self._rows.get(session_id)
+        return row.session if row is not None else None
+
+    def get(self, session_id: str) -> EditorSession:
+        """Return a session. Raises UsageError: it isn't open."""
+        if (session := self.find(session_id)) is None:
+            raise UsageError(f"No session {session_id} is open. Open it by session/load.")
+        return session
+
+    async def open(self, opening: AbstractAsyncContextManager[EditorSession]) -> EditorSession:
+        """Open a session. Raises the errors of opening it."""
+        opened: asyncio.Future[EditorSession] = asyncio.get_running_loop().create_future()
+        closing = asyncio.Event()
+        owner = asyncio.create_task(_own(opening, opened, closing))
+        session = await opened
+        self._rows[session.chat.run] = _Row(session, owner, closing)
+        return session
+
+    async def close(self, session_id: str) -> None:
+        """Interrupt the work of a session, and close it. Raises UsageError: it isn't open."""
+        self.get(session_id)
+        await _end(self._rows.pop(session_id))
+
+    async def close_all(self) -> None:
+        """Interrupt and close all sessions."""
+        rows, self._rows = [*self._rows.values()], {}
+        await asyncio.gather(*map(_end, rows))
+
+
+async def _own(
+    opening: AbstractAsyncContextManager[EditorSession],
+    opened: "asyncio.Future[EditorSession]",
+    closing: asyncio.Event,
+) -> None:
+    try:
+        async with opening as session:
+            opened.set_result(session)
+            await closing.wait()
+    except Exception as error:  # noqa: BLE001 - the request that waits raises it
+        if opened.done():
+            report(error)
+        else:
+            opened.set_exception(error)
+
+
+async def _end(row: _Row) -> None:
+    row.closing.set()
+    await asyncio.wait([row.owner])
