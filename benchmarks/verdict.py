@@ -1,6 +1,7 @@
 """Define the verdict: the judge's result for one sample, its strength, and the evidence."""
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -8,10 +9,25 @@ from sandbox.result import Value
 
 Outcome = Literal["passed", "failed", "timeout", "error", "tampered", "suspicious", "infrastructure"]
 Strength = Literal["strong", "decoyed", "apart", "apart-system", "weaker", "weak"]
-"""strong: decided in another process than the candidate's. decoyed: one process, among twins that must fail.
+"""How far a candidate is kept from what decides, strongest first.
+
+strong: decided in another process than the candidate's. decoyed: one process, among twins that must fail.
 apart: a Harbor task's tests, in a fresh container with the answer's files. apart-system: the same, with
 changes outside the work folder. weaker: a function judged in one process, since its values can't cross. weak:
-one process, no twins; or the tests of a Harbor task beside the agent's processes."""
+one process, no twins; or the tests of a Harbor task beside the agent's processes.
+"""
+STRENGTHS: tuple[Strength, ...] = get_args(Strength)
+"""Strengths in their one order, strongest first."""
+
+
+def is_as_strong(strength: Strength, least: Strength) -> bool:
+    """Return whether a strength is `least`, or stronger."""
+    return STRENGTHS.index(strength) <= STRENGTHS.index(least)
+
+
+def least_strength(strengths: Iterable[Strength]) -> Strength | None:
+    """Return the weakest of some strengths; None if there are none."""
+    return max(strengths, key=STRENGTHS.index, default=None)
 
 
 class Verdict(Value):

@@ -6,8 +6,8 @@
 #   ANSWERS    samples to grade; without it a model answers
 #   MODEL      who answers
 #   ARGUMENTS  more flags of `coder bench run`, or of `coder bench grade` for ANSWERS, separated by blanks or lines
-#   MIN_PASS, BASELINE, TOLERANCE, MAX_COST   conditions, as `coder gate` has them; a run ends at MAX_COST, too
-#   FOLDER     where report.json, report.html and junit.xml go (coder-report)
+#   MIN_PASS, MIN_STRENGTH, BASELINE, TOLERANCE, MAX_COST   conditions, as `coder gate` has them; a run ends at MAX_COST, too
+#   FOLDER     where report.json, report.html, junit.xml and badge.svg go (coder-report)
 #   SUMMARY    a file that gets a Markdown summary (GITHUB_STEP_SUMMARY)
 #   GITHUB_OUTPUT  a file that gets the outputs of action.yml, a line each
 # Exit codes: those of `coder gate`, and of the run where it gave no report or left samples unjudged.
@@ -65,10 +65,12 @@ for row in 'pass-at-1 ["pass_at"]["1"]' 'cost ["cost_usd"]'; do
     value=$(python3 -c "import json, sys; print(json.load(open(sys.argv[1]))${row#* })" "$report")
     put "${row%% *}" "${value/#None/}"
 done
-coder bench report "$report" --samples "$answers" --html "$folder/report.html" --junit "$folder/junit.xml"
+coder bench report "$report" --samples "$answers" --html "$folder/report.html" --junit "$folder/junit.xml" \
+    --badge "$folder/badge.svg"
 
 conditions=()
 [ -z "${MIN_PASS:-}" ] || conditions+=(--min-pass "$MIN_PASS")
+[ -z "${MIN_STRENGTH:-}" ] || conditions+=(--min-strength "$MIN_STRENGTH")
 [ -z "${BASELINE:-}" ] || conditions+=(--baseline "$BASELINE" --tolerance "${TOLERANCE:-0}")
 [ -z "${MAX_COST:-}" ] || conditions+=(--max-cost "$MAX_COST")
 if [ ${#conditions[@]} -eq 0 ]; then
@@ -80,6 +82,6 @@ gate=0
 coder gate "$report" "${conditions[@]}" ${summary:+--summary "$summary"} || gate=$?
 case $gate in
 0) put gate passed ;;
-1) put gate failed ;;
+1 | 8) put gate failed ;;
 esac
 finish "$gate"

@@ -11,13 +11,12 @@ import typer
 from benchmarks.cli import bench_options
 from benchmarks.cli.exposure import Exposure, count_exposures, exposures_of
 from benchmarks.judge.judge import Judge
-from benchmarks.reports.figures import STRENGTHS
 from benchmarks.reports.inert import line
 from benchmarks.runner.bench_session import default_workers, judge_for
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite
-from benchmarks.verdict import Outcome, Strength
+from benchmarks.verdict import STRENGTHS, Outcome, Strength
 from benchmarks.written import write_text
 from coder.base.text.sanitize import count_of
 from coder.run.settings import Settings

@@ -11,6 +11,7 @@ from benchmarks.reports.markdown import markdown
 from benchmarks.reports.read_report import read_report
 from benchmarks.reports.terminal_report import gate_blocks
 from benchmarks.stats.gate import gate as check_gate
+from benchmarks.verdict import STRENGTHS, Strength
 from benchmarks.written import append_text
 from coder.base.errors import UsageError
 from coder.run.option_table import File, Number
@@ -18,12 +19,16 @@ from coder.show import flags
 from coder.show.flags import option, takes
 from coder.show.tables import print_blocks
 
-NOT_PASSED = 1
+NOT_PASSED, TOO_WEAK = 1, 8
 
 
 def conditions(
     min_pass: Annotated[
         Number, option("--min-pass", "Least pass@k: 0.8 is 80 %.", "SHARE", min=0, max=1)
+    ] = None,
+    min_strength: Annotated[
+        Strength | None,
+        option("--min-strength", f"Don't count weaker passes: {', '.join(STRENGTHS)}.", "STRENGTH"),
     ] = None,
     k: Annotated[int, option("-k", "k of --min-pass (1).", "K", min=1)] = 1,
     tolerance: Annotated[
@@ -58,7 +63,7 @@ def gate(
     """Check reports against thresholds and a baseline.
 
     Exit codes: 0 every condition holds, 1 one doesn't, 2 an unreadable file, another suite, or a figure
-    that the report lacks.
+    that the report lacks, 8 all would hold if passes weaker than --min-strength counted.
     """
     run_reports = [read_report(path) for path in reports]
     baseline_paths = baseline or []
@@ -78,6 +83,6 @@ def gate(
     elif not quiet:
         print_blocks(gate_blocks(result))
     if not result.passed:
-        raise typer.Exit(NOT_PASSED)
+        raise typer.Exit(TOO_WEAK if result.too_weak else NOT_PASSED)
     if update_baseline:
         write_report(run_reports[0], baseline_paths[0])

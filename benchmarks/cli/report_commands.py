@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.report import Report
+from benchmarks.reports.badge import badge
 from benchmarks.reports.junit import junit
 from benchmarks.reports.markdown import markdown
 from benchmarks.reports.page import page, read_answers
@@ -42,9 +43,12 @@ def report(
     junit_file: Annotated[
         File, option("--junit", "Write JUnit XML, one test case per sample.", "FILE")
     ] = None,
+    badge_file: Annotated[
+        File, option("--badge", "Write the score and its least strength as an SVG.", "FILE")
+    ] = None,
     json: flags.Json = False,
 ) -> None:
-    """Show a report, or write it as HTML, Markdown or JUnit XML."""
+    """Show a report, or write it as HTML, Markdown, JUnit XML or a badge."""
     run_report = read_report(path)
     answers = read_answers(samples, run_report) if samples is not None else {}
     if html is not None:
@@ -53,9 +57,11 @@ def report(
         write_text(markdown_file, markdown(run_report))
     if junit_file is not None:
         write_text(junit_file, junit(run_report))
+    if badge_file is not None:
+        write_text(badge_file, badge(run_report))
     if json:
         typer.echo(run_report.model_dump_json())
-    elif html is None and markdown_file is None and junit_file is None:
+    elif not any((html, markdown_file, junit_file, badge_file)):
         print_blocks(report_blocks(run_report))
 
 

@@ -6,14 +6,13 @@ from typing import TypeVar, get_args
 
 from benchmarks.report import Report
 from benchmarks.stats.comparison import tallies
-from benchmarks.verdict import Outcome, Strength
+from benchmarks.verdict import STRENGTHS, Outcome
 from coder.base.text.sanitize import count_of
 from coder.show.render import money
 
 Name = TypeVar("Name", bound=str)
 
 ORDER: tuple[Outcome, ...] = get_args(Outcome)
-STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
 LETTERS: dict[Outcome, str] = dict(zip(ORDER, "PFTEXSI", strict=True))
 """Letter for each outcome, shown with the outcome's colour."""

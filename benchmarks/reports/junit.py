@@ -1,19 +1,25 @@
-"""Write a report as JUnit XML for CI systems: a test case per sample."""
+"""Write a report as JUnit XML for CI systems: a test case per sample, with the strength of its verdict."""
 
 from collections import Counter
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from benchmarks.report import Report
 from benchmarks.reports.inert import xml_text
+from benchmarks.stats.strong_passes import least_of_passes
 from benchmarks.verdict import Verdict
 from coder.base.text.ci_commands import break_commands
 
 
 def junit(report: Report) -> str:
-    """Return the document. Samples that pass@k leaves out are skipped; cases without a sample failed."""
+    """Return the document. Samples that pass@k leaves out are skipped; cases without a sample failed.
+
+    Properties: `strength` of each test case; `least-strength` of the suite's passes, if there are any.
+    """
     left_out = set(report.left_out)
     sample_counts = Counter(verdict.id for verdict in report.verdicts)
     suite = Element("testsuite", name=_clean(f"{report.suite} {report.suite_version}"))
+    if (least := least_of_passes(report)) is not None:
+        _add_property(suite, "least-strength", least)
     seconds = 0.0
     for verdict in report.verdicts:
         name = verdict.id if sample_counts[verdict.id] == 1 else f"{verdict.id} #{verdict.sample}"
@@ -21,6 +27,7 @@ def junit(report: Report) -> str:
             suite, "testcase", classname=_clean(report.suite), name=_clean(name), time=f"{verdict.wall_s:.3f}"
         )
         seconds += verdict.wall_s
+        _add_property(case, "strength", verdict.strength)
         _mark(case, verdict, left_out=verdict.id in left_out)
     for missing in report.missing:
         case = SubElement(
@@ -28,7 +35,7 @@ def junit(report: Report) -> str:
         )
         SubElement(case, "failure", type="missing", message="there is no sample of this case")
     counts = {
-        "tests": len(suite),
+        "tests": len(suite.findall("testcase")),
         "failures": len(suite.findall("*/failure")),
         "errors": len(suite.findall("*/error")),
         "skipped": len(suite.findall("*/skipped")),
@@ -42,6 +49,10 @@ def junit(report: Report) -> str:
     root.append(suite)
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _add_property(element: Element, name: str, value: str) -> None:
+    SubElement(SubElement(element, "properties"), "property", name=name, value=value)
 
 
 def _mark(case: Element, verdict: Verdict, *, left_out: bool) -> None:

@@ -5,10 +5,14 @@ from collections.abc import Iterator, Sequence
 from benchmarks.report import Report
 from benchmarks.stats.comparison import Comparison, compare, require_one_suite, tallies
 from benchmarks.stats.scores import mean_pass_at_k
+from benchmarks.stats.strong_passes import passes_below, with_strong_passes
+from benchmarks.verdict import Strength
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import count_of
 from sandbox.result import Value
 
+MAX_NAMED = 20
+"""Name at most this many cases in a condition."""
 ROUNDING = 1e-9
 """Tolerance for rounding errors of shares, so that 8 of 10 cases are at least 0.8."""
 
@@ -32,6 +36,8 @@ class Gate(Value):
     passed: bool
     conditions: tuple[Condition, ...]
     comparison: Comparison | None = None
+    too_weak: bool = False
+    """Whether the gate would pass if passes weaker than its least strength counted."""
 
 
 def gate(
@@ -43,6 +49,7 @@ def gate(
     tolerance: float = 0.0,
     max_regressions: int = 0,
     max_cost: float | None = None,
+    min_strength: Strength | None = None,
 ) -> Gate:
     """Check a run, or its repeats, against conditions. Raises UsageError if the report lacks a figure.
 
@@ -51,20 +58,65 @@ def gate(
         baseline: an earlier run, or its repeats; pass@1 may be lower than the baseline's by `tolerance`.
         max_regressions: maximum number of regressed cases; a regression needs three samples on each side.
         max_cost: maximum cost of all reports together, in US dollars.
+        min_strength: passes whose verdict is weaker don't count, on either side; all cases do. Without
+            `min_pass` and `baseline`, there may be none.
     """
     require_one_suite(reports)
-    if min_pass is None and not baseline and max_cost is None:
-        raise UsageError("There is nothing to check against. Give --min-pass, --baseline or --max-cost.")
-    comparison = compare(baseline, reports) if baseline else None
-    conditions: list[Condition] = []
-    if min_pass is not None:
-        conditions.append(_check_min_pass(reports, min_pass, k))
-    if comparison is not None:
-        conditions += _check_baseline(comparison, tolerance, max_regressions)
-    if max_cost is not None:
-        conditions.append(_check_cost(reports, max_cost))
-    passed = all(condition.passed for condition in conditions)
-    return Gate(passed=passed, conditions=tuple(conditions), comparison=comparison)
+    if min_pass is None and not baseline and max_cost is None and min_strength is None:
+        message = (
+            "There is nothing to check against. Give --min-pass, --min-strength, --baseline or --max-cost."
+        )
+        raise UsageError(message)
+
+    def check(least: Strength | None) -> Gate:
+        counted, before = (
+            [with_strong_passes(report, least) for report in side] if least is not None else side
+            for side in (reports, baseline)
+        )
+        comparison = compare(before, counted) if before else None
+        conditions: list[Condition] = []
+        if min_pass is not None:
+            conditions.append(_check_min_pass(counted, min_pass, k))
+        if comparison is not None:
+            conditions += _check_baseline(comparison, tolerance, max_regressions)
+        if max_cost is not None:
+            conditions.append(_check_cost(reports, max_cost))
+        return Gate(
+            passed=all(condition.passed for condition in conditions),
+            conditions=tuple(conditions),
+            comparison=comparison,
+        )
+
+    result = check(min_strength)
+    if min_strength is None:
+        return result
+    decides_alone = min_pass is None and not baseline
+    condition = _check_strength(reports, min_strength, decides_alone=decides_alone)
+    passed = result.passed and condition.passed
+    return result.model_copy(
+        update={
+            "passed": passed,
+            "conditions": (*result.conditions, condition),
+            "too_weak": not passed and check("weak").passed,
+        }
+    )
+
+
+def _check_strength(reports: Sequence[Report], least: Strength, *, decides_alone: bool) -> Condition:
+    """Name the passes that are weaker; they fail the condition only if no score is required."""
+    weaker_passes = [verdict for report in reports for verdict in passes_below(report, least)]
+    names = [
+        f"{verdict.id} ({verdict.strength}{f': {verdict.detail}' if verdict.detail else ''})"
+        for verdict in weaker_passes[:MAX_NAMED]
+    ]
+    more = f" and {len(weaker_passes) - MAX_NAMED:,} more" if len(weaker_passes) > MAX_NAMED else ""
+    listed = f", not counted: {', '.join(names)}{more}" if names else ""
+    passes = "1 pass" if len(weaker_passes) == 1 else f"{len(weaker_passes):,} passes"
+    return Condition(
+        name="min-strength",
+        passed=not (decides_alone and weaker_passes),
+        text=f"{passes} weaker than {least}{listed}",
+    )
 
 
 def _check_min_pass(reports: Sequence[Report], min_pass: float, k: int) -> Condition:
@@ -98,8 +150,8 @@ def _check_baseline(comparison: Comparison, tolerance: float, max_regressions: i
         for change in comparison.changes
         if change.kind == "changed" and change.after.share < change.before.share
     ]
-    case_list = f": {', '.join(regressions[:20])}" if regressions else ""
-    chance_note = f"; worse, which may be chance: {', '.join(worse_cases[:20])}" if worse_cases else ""
+    case_list = f": {', '.join(regressions[:MAX_NAMED])}" if regressions else ""
+    chance_note = f"; worse, which may be chance: {', '.join(worse_cases[:MAX_NAMED])}" if worse_cases else ""
     text = f"{count_of(len(regressions), 'regression')}{case_list} (allowed: {max_regressions}{chance_note})"
     yield Condition(name="regressions", passed=len(regressions) <= max_regressions, text=text)
 

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.report import Report, SampleUsage
 from benchmarks.stats.scores import mean_pass_at_k, score_interval, standard_error
 from benchmarks.suite import Suite
-from benchmarks.verdict import Verdict
+from benchmarks.verdict import Verdict, is_as_strong
 
 KS = (1, 10, 100)
 """Default k of pass@k, as in Chen et al. 2021."""
@@ -148,7 +148,7 @@ def _bounds(samples_by_case: Sequence[Sequence[Verdict]]) -> tuple[float, float]
 
 def _is_weaker(verdict: Verdict) -> bool:
     """Whether a sample was judged in one process; unjudged cases stay in the denominator."""
-    return verdict.strength in ("weaker", "weak") and verdict.verdict != "infrastructure"
+    return not is_as_strong(verdict.strength, "apart-system") and verdict.verdict != "infrastructure"
 
 
 def _refuse_duplicates(verdicts: Iterable[Verdict]) -> None:

@@ -22,10 +22,12 @@ GOOD, BAD = report_of({"a": "p", "b": "p"}), report_of({"a": "p", "b": "f"})
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """With good.json and bad.json in it."""
+    """With good.json, bad.json and weak.json in it."""
     monkeypatch.chdir(tmp_path)
     write_report(GOOD, tmp_path / "good.json")
     write_report(BAD, tmp_path / "bad.json")
+    weak = report_of({"a": "p", "b": "p"}, strengths={"b": "weak"})
+    write_report(weak, tmp_path / "weak.json")
     return tmp_path
 
 
@@ -36,6 +38,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("gate bad.json --min-pass 0.6", 1),
         ("gate bad.json --baseline good.json", 1),
         ("gate bad.json --baseline good.json --tolerance 0.5", 0),
+        ("gate weak.json --min-pass 1 --min-strength weak", 0),
+        ("gate weak.json --min-pass 1 --min-strength apart", 8),
+        ("gate weak.json --min-strength apart", 8),
+        ("gate bad.json --min-pass 1 --min-strength apart", 1),
+        ("gate good.json --min-strength best", 2),
         ("gate bad.json", 2),
         ("gate nothing.json --min-pass 1", 2),
         ("gate good.json --min-pass 80", 2),
@@ -138,7 +145,7 @@ def test_the_script_of_ci_judges_reports_and_gates(tmp_path: Path, completion: s
 
     assert ended.returncode == code, ended.stderr
     names = {path.name for path in (tmp_path / "coder-report").iterdir()}
-    assert names == {"report.json", "report.html", "junit.xml"}
+    assert names == {"report.json", "report.html", "junit.xml", "badge.svg"}
     assert "pass&#64;1" in (tmp_path / "summary.md").read_text()
 
 
@@ -174,6 +181,7 @@ def test_the_list_says_what_each_suite_is(capsys: pytest.CaptureFixture[str]) ->
     [
         "bench report good.json --html file/r.html",
         "bench report good.json --junit file/r.xml",
+        "bench report good.json --badge file/r.svg",
         "bench compare good.json bad.json --html file/r.html",
         "gate good.json --min-pass 1 --summary file/r.md",
     ],

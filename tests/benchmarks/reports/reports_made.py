@@ -3,7 +3,7 @@
 from benchmarks.report import Report, SampleUsage
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import FunctionCase, Suite
-from benchmarks.verdict import Outcome, Verdict
+from benchmarks.verdict import Outcome, Strength, Verdict
 
 OUTCOMES: dict[str, Outcome] = {
     "p": "passed",
@@ -30,12 +30,15 @@ def report_of(
     samples: str | None = None,
     model: str | None = None,
     greedy: bool = False,
+    strengths: dict[str, Strength] | None = None,
+    count_weaker: bool = True,
 ) -> Report:
     """A report of cases by id.
 
     Args:
         cost: US dollars of each sample.
         samples: digest of the answers.
+        strengths: strength of a case's verdicts, if it isn't `strong`.
     """
     suite = suite or suite_of(*cases)
     verdicts = [
@@ -43,7 +46,7 @@ def report_of(
             id=case,
             sample=number,
             verdict=OUTCOMES[letter],
-            strength="strong",
+            strength=(strengths or {}).get(case, "strong"),
             detail="" if letter == "p" else detail or f"{OUTCOMES[letter]} here",
         )
         for case, letters in cases.items()
@@ -55,4 +58,12 @@ def report_of(
         else [SampleUsage(id=v.id, sample=v.sample, cost_usd=cost, seconds=1.5) for v in verdicts]
     )
     digests = {"judge": "j" * 64} | ({"samples": samples} if samples else {})
-    return make_report(suite, verdicts, digests=digests, usage=usage, model=model, greedy=greedy)
+    return make_report(
+        suite,
+        verdicts,
+        digests=digests,
+        usage=usage,
+        model=model,
+        greedy=greedy,
+        count_weaker=count_weaker,
+    )

@@ -100,7 +100,23 @@ def test_junit_counts_what_ci_systems_count() -> None:
     assert suite is not None
     assert [suite.get(key) for key in ("tests", "failures", "errors", "skipped")] == ["4", "2", "1", "0"]
     assert [case.get("name") for case in suite.findall("testcase")] == ["a", "b", "c", "d"]
-    assert [case.tag for case in suite.findall("testcase/*")] == ["failure", "failure", "error"]
+    results = [case.tag for case in suite.findall("testcase/*") if case.tag != "properties"]
+    assert results == ["failure", "failure", "error"]
+
+
+def test_junit_has_the_strength_of_each_verdict_and_the_least_of_the_passes() -> None:
+    root = ET.fromstring(
+        junit(report_of({"a": "p", "b": "p", "c": "f"}, strengths={"b": "apart", "c": "weak"}))
+    )
+
+    each = [(one.get("name"), one.get("value")) for one in root.findall("*/testcase/properties/property")]
+    (least,) = root.findall("testsuite/properties/property")
+    assert each == [("strength", "strong"), ("strength", "apart"), ("strength", "weak")]
+    assert (least.get("name"), least.get("value")) == ("least-strength", "apart")
+    assert [element.tag for element in root[0]] == [
+        "properties",
+        *["testcase"] * 3,
+    ]  # the order of its schema
 
 
 def test_junit_names_samples_apart_and_fails_what_is_missing() -> None:
@@ -143,7 +159,8 @@ def test_what_a_model_wrote_leaves_junit_a_document(text: str) -> None:
 
     root = ET.fromstring(document)
     assert len(list(root.iter("testcase"))) == 2
-    assert {element.tag for element in root.iter()} <= {"testsuites", "testsuite", "testcase", "failure"}
+    own = {"testsuites", "testsuite", "testcase", "failure", "properties", "property"}
+    assert {element.tag for element in root.iter()} <= own
     assert not any(line.lstrip().startswith("::") for line in document.splitlines())
 
 

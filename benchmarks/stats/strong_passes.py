@@ -1,0 +1,38 @@
+"""Count only passes whose verdict is strong enough."""
+
+from benchmarks.report import Report
+from benchmarks.verdict import Strength, Verdict, is_as_strong, least_strength
+
+
+def passes_below(report: Report, least: Strength) -> list[Verdict]:
+    """Return the passes whose verdict is weaker than `least`."""
+    return [
+        verdict
+        for verdict in report.verdicts
+        if verdict.verdict == "passed" and not is_as_strong(verdict.strength, least)
+    ]
+
+
+def least_of_passes(report: Report) -> Strength | None:
+    """Return the weakest strength among passes that count; None if none does."""
+    left_out = set(report.left_out)
+    return least_strength(
+        verdict.strength
+        for verdict in report.verdicts
+        if verdict.verdict == "passed" and verdict.id not in left_out
+    )
+
+
+def with_strong_passes(report: Report, least: Strength) -> Report:
+    """Return the report with weaker passes failed, in which all cases count, also those left out before.
+
+    Its figures are those of the report: only `verdicts`, `left_out` and what is computed from them differ.
+    """
+    weaker = {(verdict.id, verdict.sample) for verdict in passes_below(report, least)}
+    verdicts = tuple(
+        verdict.model_copy(update={"verdict": "failed"})
+        if (verdict.id, verdict.sample) in weaker
+        else verdict
+        for verdict in report.verdicts
+    )
+    return report.model_copy(update={"verdicts": verdicts, "left_out": ()})
