@@ -12,19 +12,18 @@ BEGIN, END = "<!-- options: python -m tests.docs.option_table_make -->\n", "<!--
 
 
 def page_with_table(text: str) -> str:
-    """The page with the table of this version between its markers."""
+    """The page with the options of this version between its markers."""
     before, _, rest = text.partition(BEGIN)
     return before + BEGIN + "\n".join(lines()) + "\n" + END + rest.partition(END)[2]
 
 
 def lines() -> Iterator[str]:
-    """The table: a row for each option that a file or a variable can set."""
-    yield "| Option | Value (default) | |\n| --- | --- | --- |"
+    """The list: a line for each option that a file or a variable can set."""
     for name in KEYS:
         option = OPTIONS[name]
-        shown = option.help.removesuffix(" Repeatable.").replace("|", "\\|")
+        shown = option.help.removesuffix(" Repeatable.")
         default = f" ({option.defaults})" if option.defaults else ""
-        yield f"| `{name}`{' ↓' * option.lowers} | {value_of(name, option)}{default} | {shown} |"
+        yield f"- `{name}`{' ↓' * option.lowers} {value_of(name, option)}{default}: {shown}"
 
 
 def value_of(name: str, option: Option) -> str:

@@ -64,7 +64,7 @@ def flags(command: str, of_group: str = "") -> set[str]:
 
 def test_the_table_of_options_is_that_of_this_version() -> None:
     assert page_with_table(REFERENCE) == REFERENCE, "python -m tests.docs.option_table_make"
-    assert REFERENCE.count("\n| `max_calls` ↓ | N, ≥1, ≤100,000 (8; 100 with act; ") == 1
+    assert REFERENCE.count("\n- `max_calls` ↓ N, ≥1, ≤100,000 (8; 100 with act; ") == 1
 
 
 def test_the_reference_has_every_exit_code_and_status() -> None:
