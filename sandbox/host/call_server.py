@@ -139,13 +139,32 @@ class SocketConnection:
         self._socket.close()
 
 
+class Pace:
+    """Bounds how many connections are taken in a second, once there were very many."""
+
+    def __init__(self) -> None:
+        self._taken, self._last = 0, 0.0
+
+    def count(self, now: float) -> float:
+        """Count a connection. Seconds until its turn, or until that of the next one."""
+        self._taken += 1
+        if self._taken <= _PROMPT:
+            return 0.0
+        self._last = max(now, self._last) + _PACE_S
+        return self._last - now
+
+    def hurry(self) -> None:
+        """Begin anew: the next connections have their turn at once."""
+        self._taken = 0
+
+
 class SocketListener:
-    """Takes connections on a socket of this machine; very many of them one by one."""
+    """Takes connections on a socket of this machine."""
 
     def __init__(self, descriptor: int) -> None:
         self._loop, self._socket = asyncio.get_running_loop(), socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
-        self._taken = 0
+        self._pace = Pace()
         self._pacing: asyncio.TimerHandle | None = None
 
     def begin(self, take: Callable[[Connection], None]) -> None:
@@ -155,7 +174,7 @@ class SocketListener:
 
     def hurry(self) -> None:
         """Take the next connections at once."""
-        self._taken = 0
+        self._pace.hurry()
 
     def close(self) -> None:
         """Close the socket."""
@@ -168,11 +187,11 @@ class SocketListener:
         connection = self._next()
         if connection is None:
             return
-        self._taken += 1
         self._take(SocketConnection(connection))
-        if self._taken > _PROMPT:
+        wait_s = self._pace.count(self._loop.time())
+        if wait_s > 0:
             self._loop.remove_reader(self._socket)
-            self._pacing = self._loop.call_later(_PACE_S, self._loop.add_reader, self._socket, self._accept)
+            self._pacing = self._loop.call_later(wait_s, self._loop.add_reader, self._socket, self._accept)
 
     def _next(self) -> socket.socket | None:
         """A connection of a program: to the socket, or sent over a pair where programs can't connect."""

@@ -16,7 +16,7 @@ from sandbox.errors import FileRefused, SandboxBroken
 from sandbox.files.tree_changes import MAX_FILE, TreeChanges
 from sandbox.files.tree_walk import WalkedEntry
 from sandbox.host.agent_link import words_of
-from sandbox.host.call_server import Connection
+from sandbox.host.call_server import Connection, Pace
 from sandbox.host.command_run import PACE_S, CommandEnd, CommandRun, HowToEnd
 from sandbox.host.limits import RunLimits
 from sandbox.host.session_opening import ENVIRONMENT
@@ -206,25 +206,38 @@ class StreamSessionLink:
 
 
 class StreamListener:
-    """Takes connections that an agent reports."""
+    """Takes connections that an agent reports.
+
+    One that waits for its turn counts among those that the agent holds, so programs wait, too.
+    """
 
     def __init__(self, link: Link) -> None:
-        self._link = link
+        self._link, self._pace = link, Pace()
 
     def begin(self, take: Callable[[Connection], None]) -> None:
         """Give each connection to `take` from now on."""
-        self._link.on_opened = lambda conversation: take(StreamConnection(conversation))
+        self._take = take
+        self._link.on_opened = self._open
 
     def hurry(self) -> None:
-        """Do nothing: the agent takes no more connections than the host serves."""
+        """Take the next connections at once."""
+        self._pace.hurry()
 
     def close(self) -> None:
         """Cut off every further connection."""
-        self._link.on_opened = _cut_off
+        self._take = _cut_off
+
+    def _open(self, conversation: Conversation) -> None:
+        connection, loop = StreamConnection(conversation), asyncio.get_running_loop()
+        wait_s = self._pace.count(loop.time())
+        if wait_s > 0:
+            loop.call_later(wait_s, lambda: self._take(connection))
+        else:
+            self._take(connection)
 
 
-def _cut_off(conversation: Conversation) -> None:
-    StreamConnection(conversation).close()
+def _cut_off(connection: Connection) -> None:
+    connection.close()
 
 
 class StreamConnection:

@@ -123,6 +123,6 @@ def test_the_least_strength_of_a_report_is_that_of_passes_that_count() -> None:
 
 @pytest.mark.parametrize("page", ["docs/reference/judging.md"])
 def test_the_page_lists_the_strengths_in_their_order(page: str) -> None:
-    table = (ROOT / page).read_text().partition("## Strengths")[2].partition("\n## ")[0]
+    names = (ROOT / page).read_text().partition("## Strengths")[2].partition("\n## ")[0]
 
-    assert tuple(re.findall(r"^\| `([a-z-]+)` \|", table, re.M)) == STRENGTHS
+    assert tuple(re.findall(r"^- `([a-z-]+)`:", names, re.M)) == STRENGTHS
