@@ -30,7 +30,7 @@ _LONGEST_S = 1800
 def judged_by_harbor(
     rows: Mapping[str, Attack], python: Path, *, docker_config: Path | None = None, at_once: int = 2
 ) -> dict[str, str]:
-    """Return Harbor's reward of each attack, by its own command line; `error` where it has none.
+    """Return Harbor's verdict on each attack, by its own command line; `error` where it has no reward.
 
     Raises RuntimeError: Harbor ended without a result for an attack.
     """
@@ -41,8 +41,9 @@ def judged_by_harbor(
         more = {} if docker_config is None else {"DOCKER_CONFIG": str(docker_config)}
         ended = subprocess.run(
             [
-                *(python.parent / "harbor", "run", "-p", f"{folder}/tasks", "-a", "oracle", "-o", f"{folder}/jobs"),
-                *("--job-name", "attacks", "--yes", "-n", str(at_once), "--extra-docker-compose", override),
+                *(python.parent / "harbor", "run", "-p", f"{folder}/tasks", "-a", "oracle", "--yes"),
+                *("-o", f"{folder}/jobs", "--job-name", "attacks", "-n", str(at_once)),
+                *("--extra-docker-compose", override),
             ],
             env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "HARBOR_TELEMETRY": "off", **more},
             capture_output=True, text=True, timeout=_LONGEST_S, check=False,
@@ -51,41 +52,44 @@ def judged_by_harbor(
         for path in Path(folder, "jobs", "attacks").glob("*/result.json"):
             result = json.loads(path.read_text())
             rewards = (result.get("verifier_result") or {}).get("rewards") or {}
-            verdicts[Path(result["task_name"]).name] = _said(rewards)
+            outcome = ("passed" if rewards.get("reward") == 1 else "failed") if rewards else "error"
+            verdicts[Path(result["task_name"]).name] = outcome
     if missing := sorted({*rows} - {*verdicts}):
         raise RuntimeError(f"Harbor has no result for {missing}:\n{ended.stdout}\n{ended.stderr}")
     return verdicts
 
 
-def _said(rewards: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {number:g}" for name, number in rewards.items()) or "error"
-
-
 async def judged_by_us(engine: Engine, rows: Mapping[str, Attack]) -> dict[str, str]:
-    """Return our verdict of each attack: outcome and strength, with the reason where it isn't passed."""
+    """Return our verdict on each attack: outcome and strength. The reasons go to stderr."""
     mark, images, modes, verdicts = secrets.token_hex(4), set[str](), {}, {}
     with tempfile.TemporaryDirectory() as folder:
         try:
             for name, row in rows.items():
                 task = write_task(Path(folder, name), row.task, mark=mark)
                 if id(row.task) not in modes:
-                    images.add(await task_image(engine, task / "environment", docker_image=None, timeout_s=120))
+                    image = await task_image(engine, task / "environment", docker_image=None, timeout_s=120)
+                    images.add(image)
                     modes[id(row.task)] = await find_harbor_mode(engine, task)
                 mode = modes[id(row.task)]
                 if mode.how == "broken":
                     raise RuntimeError(f"The task of {name} is broken: {mode.reason}")
                 judged = await judge_harbor(engine, task, row.script, mode)
-                verdicts[name] = f"{judged.outcome}, {judged.strength}: {judged.detail}"
+                verdicts[name] = f"{judged.outcome}, {judged.strength}"
+                print(
+                    f"{name}: {verdicts[name]}: {judged.detail}; {mode.how}: {mode.reason}", file=sys.stderr
+                )
         finally:
             for image in images:
                 with suppress(Exception):
-                    await engine.ask("remove an image", lambda api, image=image: api.remove_image(image, force=True))
+                    await engine.ask(
+                        "remove an image", lambda api, image=image: api.remove_image(image, force=True)
+                    )
     return verdicts
 
 
 def table_of(rows: Mapping[str, Attack], theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
     """Return a table in Markdown."""
-    lines = ["| Class | What the attacker does | Harbor, shared | Ours |", "| --- | --- | --- | --- |"]
+    lines = ["| Class | Attack | Harbor | Ours |", "| --- | --- | --- | --- |"]
     for name, row in rows.items():
         lines.append(f"| {row.kind} | {row.does} | {theirs.get(name, '-')} | {ours[name]} |")
     return "\n".join(lines)
@@ -107,12 +111,11 @@ async def _main() -> None:
     finally:
         engine.close()
     print(table_of(rows, theirs, ours))
-    print(f"{len(rows)} attacks; passed: Harbor {sum(map(_is_passed_by_harbor, theirs.values()))}, "
-          f"ours {sum(text.startswith('passed') for text in ours.values())}", file=sys.stderr)  # fmt: skip
+    print(f"{len(rows)} attacks; passed: Harbor {_passes(theirs)}, ours {_passes(ours)}", file=sys.stderr)
 
 
-def _is_passed_by_harbor(verdict: str) -> bool:
-    return "reward 1" in verdict
+def _passes(verdicts: Mapping[str, str]) -> int:
+    return sum(verdict.startswith("passed") for verdict in verdicts.values())
 
 
 if __name__ == "__main__":
