@@ -61,13 +61,13 @@ def says(*tokens: str, usage: bool = True, finish: str = "stop") -> Reply:
     return streams(*chunks, "[DONE]")
 
 
-def calls(name: str, **arguments: object) -> Reply:
+def calls(name: str, /, **arguments: object) -> Reply:
     """A stream with one call of a tool."""
     call = {"index": 0, **tool_call(name, **arguments)}
     return streams(_chunk({"role": "assistant", "tool_calls": [call]}, finish="tool_calls"), "[DONE]")
 
 
-def tool_call(name: str, **arguments: object) -> dict[str, Any]:
+def tool_call(name: str, /, **arguments: object) -> dict[str, Any]:
     """A call of a tool, under an id of its own."""
     function = {"name": name, "arguments": json.dumps(arguments)}
     return {"id": f"call{next(_NUMBERS)}", "type": "function", "function": function}

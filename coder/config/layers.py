@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from coder.base.errors import UsageError
-from coder.base.fs.private_folder import cache_folder, config_folder
+from coder.base.fs.private_folder import cache_folder, config_folder, plug_folders
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import suggest_nearest
 from coder.config.schema import Config, but_was, checked, flag, over, variable
@@ -24,6 +24,7 @@ from coder.run.option_table import KEYS, LOWERED
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
+    from coder.run.settings import Skill
 
 BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables about models in the user's file; a repository can't set them."""
@@ -212,6 +213,15 @@ MAX_BYTES = 1 << 20
 def usual_user_file() -> Path:
     """Return the path of the user's configuration on this system."""
     return config_folder() / "config.toml"
+
+
+def skills_of_user() -> tuple["Skill", ...]:
+    """Return the skills in the user's folders (`coder.config.skills`)."""
+    if not plug_folders("skills"):
+        return ()
+    from coder.config.skills import own_skills  # imported late: few users have any
+
+    return own_skills().skills
 
 
 def read_toml(path: Path) -> dict[str, object]:

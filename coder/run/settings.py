@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from operator import not_
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +58,23 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
     def calls_reached(self) -> str:
         """The message when all calls are used."""
         return f"the limit of {self.max_calls} model call{'' if self.max_calls == 1 else 's'} was reached"
+
+
+class Skill(BaseModel, frozen=True, extra="forbid"):
+    """Instructions for a kind of work, as a SKILL.md describes them (agentskills.io)."""
+
+    name: str
+    description: str
+    """What it is for, on one line."""
+    path: str
+    """Its SKILL.md: absolute if it is the user's own, else relative to the workspace."""
+    listed: bool = True
+    """Whether a model is told of it; False: only the user calls it, by `/NAME`."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the user's own, and not the repository's."""
+        return self.path.startswith("/")
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
@@ -117,6 +135,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Ignored paths of the workspace that programs need; the log doesn't contain them."""
     add_dir: tuple[Path, ...] = option("add_dir")
     """Other folders that programs may read; relative ones are made absolute."""
+    skills: tuple[Skill, ...] = Field(default=(), exclude_if=not_)
+    """The user's own skills; those of the repository are among its files."""
     caches: bool = True
     """Whether programs can use the caches of this machine's package installers."""
     python: Path | None = option("python")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 
 from coder.base.errors import Busy, CoderError, UsageError, own_command
-from coder.config.layers import Loaded, load
+from coder.config.layers import Loaded, load, skills_of_user
 from coder.config.task_file import split_command
 from coder.engine.agent import resume, solve
 from coder.engine.options import Options
@@ -152,7 +152,8 @@ class Runs:
         settings = loaded.config.settings()
         approved_topics = tuple(dict.fromkeys((*settings.approve, *approve)))
         origin = {"served": self._root if run else None, "client": self.client, "request": request}
-        settings = settings.model_copy(update={"approve": approved_topics, **origin})
+        update = {"approve": approved_topics, "skills": skills_of_user(), **origin}
+        settings = settings.model_copy(update=update)
         for note in loaded.notes:
             client.note(note)
         opening = open_models(

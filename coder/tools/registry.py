@@ -108,12 +108,14 @@ class Registry:
         kernel: bool = False,
         plan: bool = True,
         only_looks: bool = False,
+        skills: Tool | None = None,
     ) -> None:
         """Collect the built-in tools and the user's tools.
 
         Args:
             plan: offer `plan`, because somebody reads it.
             only_looks: offer only `bash` of the built-in tools.
+            skills: the tool that reads skills, if there are any.
 
         Raises:
             ValueError: two tools have the same name.
@@ -127,6 +129,8 @@ class Registry:
             from coder.tools.python_tool import PythonTool
 
             built_in.append(PythonTool())
+        if skills is not None:
+            built_in.append(skills)
         for tool in (*built_in, *own):
             is_reserved = tool.spec.name in (DONE.name, ASK.name, "python") and tool in own
             if is_reserved or tool.spec.name in self._tools:

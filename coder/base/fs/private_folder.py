@@ -22,6 +22,13 @@ def config_folder() -> Path:
     return Path(platformdirs.user_config_dir("coder"))
 
 
+def plug_folders(kind: str) -> tuple[Path, ...]:
+    """Return the user's folders of a kind of files for agents, such as `skills`, that exist."""
+    home = Path.home()
+    folders = (home / ".agents" / kind, home / ".claude" / kind, config_folder() / kind)
+    return tuple(folder for folder in folders if folder.is_dir())
+
+
 def cache_folder() -> Path:
     """Return the folder of the catalogue and of downloads, which can be loaded again."""
     import platformdirs

@@ -69,12 +69,24 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
 
 async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:
     """Return the user's tools that a role may call, and the registry of all its tools."""
-    settings = turn.state.settings
+    settings, skills = turn.state.settings, _skill_tool(turn.state)
     if role.plans:
-        return (), Registry(only_looks=True)
+        return (), Registry(only_looks=True, skills=skills)
     user_tools = await tools_of((*turn.bench.tools, *turn.bench.optional_tools))
     user_tools = [tool for tool in user_tools if role.tools is None or tool.spec.name in role.tools]
-    return user_tools, Registry(user_tools, kernel=settings.kernel, plan=settings.asks or settings.chat)
+    shows_plan = settings.asks or settings.chat
+    return user_tools, Registry(user_tools, kernel=settings.kernel, plan=shows_plan, skills=skills)
+
+
+def _skill_tool(state: State) -> Tool | None:
+    """Return the tool that reads skills; None if a model is told of none."""
+    if not state.settings.skills and not any(path.endswith("/SKILL.md") for path in state.files):
+        return None
+    from coder.engine.prompting.skills_shown import skills_of  # imported late: few runs have skills
+    from coder.tools.skill_tool import SkillTool
+
+    skills = [skill for skill in skills_of(state) if skill.listed]
+    return SkillTool(skills) if skills else None
 
 
 def _without_repeat(state: State, role: Role) -> State:

@@ -49,6 +49,20 @@ def texts_of(state: State) -> dict[str, str]:
     }
 
 
+FOR_AGENTS = (".agents/", ".claude/")
+"""Folders of skills and commands, of which a model reads one when it needs it."""
+
+
+def quotable_texts(state: State) -> dict[str, str]:
+    """Return the text files that a request may quote unasked: those of skills only if the task names one."""
+    texts = texts_of(state)
+    return {
+        path: text
+        for path, text in texts.items()
+        if not path.startswith(FOR_AGENTS) or path in state.task.prompt
+    }
+
+
 def failing_now(state: State, context: int | None) -> str:
     """Return how the test command fails before the work; empty if it passes or hasn't been run."""
     if state.progress.baseline is None:
@@ -83,7 +97,7 @@ def whole_budget(context: int | None) -> int:
 async def survey_of(turn: Turn) -> "Survey | None":
     """Return the survey of a repository whose source files don't all fit; None if they fit."""
     state, context = turn.state, turn.abilities.context
-    texts = texts_of(state)
+    texts = quotable_texts(state)
     sources = [text for path, text in texts.items() if is_source(path)] or list(texts.values())
     if sum(tokens(text) + _FENCE_TOKENS for text in sources) <= whole_budget(context):
         return None
@@ -152,7 +166,7 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
     """Return all source files, and the first lines of data files."""
     from coder.context.guidance import is_guidance
 
-    texts = texts_of(state)
+    texts = quotable_texts(state)
     plan = latest_plan(state)
     request = f"{state.task.prompt}\n{plan.text if plan is not None else ''}"
     ranks = {
@@ -189,7 +203,7 @@ def _all_sources(state: State, target: Target, context: int | None, *, acts: boo
     remainder = f" and {len(omitted) - _LISTED_FILES} more" if len(omitted) > _LISTED_FILES else ""
     note = f"\nNot shown, or only in part: {', '.join(names)}{remainder}.\n" if omitted else ""
     note += f"\nEmpty: {', '.join(map(shown_path, empty[:_LISTED_FILES]))}.\n" if empty else ""
-    return _heading(state, description) + "".join(parts) + note + _hidden_note(state, texts)
+    return _heading(state, description) + "".join(parts) + note + _hidden_note(state, texts_of(state))
 
 
 def _heading(state: State, description: str) -> str:

@@ -119,8 +119,18 @@ def _session_task(
         what_to_pass(state, context, passing_note=passing_note(state), pending_note=PENDING_NOTE),
         call_limits_note(state),
         python,
+        _skills(state),
         readable_note(state),
         files_shown(state, target, survey, context, acts=True),
         "" if plans else answer_request(state, target),
     ]
     return "\n\n".join(text for part in parts if (text := part.strip()))
+
+
+def _skills(state: State) -> str:
+    """Return the list of skills; empty if there are none."""
+    if not state.settings.skills and not any(path.endswith("/SKILL.md") for path in state.files):
+        return ""
+    from coder.engine.prompting.skills_shown import skills_shown  # imported late: few runs have skills
+
+    return skills_shown(state)

@@ -1,0 +1,80 @@
+"""Read Markdown with YAML frontmatter: the fields between two lines `---`, and the text below."""
+
+import re
+from dataclasses import dataclass
+
+from coder.base.text.sanitize import one_line
+from coder.config.strict_yaml import read_yaml
+
+MAX_CHARACTERS = 16_384
+"""Longest frontmatter; a longer one isn't read, since parsers of YAML are slow."""
+_FENCE = re.compile(r"\A\ufeff?---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_PLAIN_VALUE = re.compile(r"^([A-Za-z][\w-]*):[ \t]+([^\s\"'|>\[{&*!#%@`].*?)[ \t]*$", re.MULTILINE)
+"""A key with an unquoted value on its line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frontmatter:
+    """A file's fields, and the text below them."""
+
+    fields: dict[str, object]
+    body: str
+
+    def text(self, name: str) -> str:
+        """Return a field's text on one line, without control characters; empty if it is missing.
+
+        Raises ValueError: it is a list or a mapping.
+        """
+        value = self.fields.get(name)
+        if isinstance(value, list | dict | set):
+            raise ValueError(f"{name} isn't text")
+        return "" if value is None else one_line(str(value), width=MAX_CHARACTERS)
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return a list of names, which stands there as a YAML list or with commas."""
+        value = self.fields.get(name)
+        rows = value if isinstance(value, list) else str(value or "").split(",")
+        return tuple(word for row in rows if (word := one_line(str(row))))
+
+
+def read_frontmatter(text: str) -> Frontmatter:
+    """Split a file into fields and text; a file without frontmatter has no fields.
+
+    Many files that other agents accept aren't valid YAML, because a value holds `: ` without quotation marks.
+    Such values are read as text.
+
+    Raises:
+        ValueError: the frontmatter is too long, or isn't a mapping in YAML.
+    """
+    text = text.replace("\r\n", "\n")
+    if not text.removeprefix("\ufeff").startswith("---"):
+        return Frontmatter({}, text)
+    match = _FENCE.match(text[: MAX_CHARACTERS + 8])
+    if match is None:
+        is_long = len(text) > MAX_CHARACTERS
+        problem = f"has more than {MAX_CHARACTERS:,} characters" if is_long else "has no second line `---`"
+        raise ValueError(f"the frontmatter {problem}")
+    try:
+        fields = _mapping(match[1])
+    except ValueError:
+        fields = _mapping(_PLAIN_VALUE.sub(_quoted, match[1]))
+    return Frontmatter(fields, text[match.end() :])
+
+
+def _mapping(yaml_text: str) -> dict[str, object]:
+    try:
+        value = read_yaml(yaml_text)
+    except RecursionError as error:
+        raise ValueError("the frontmatter is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"the frontmatter isn't valid YAML: {one_line(str(error))}") from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError("the frontmatter isn't a mapping of keys to values")
+    return {str(key): field for key, field in value.items()}
+
+
+def _quoted(match: re.Match[str]) -> str:
+    value = match[2].replace("\\", "\\\\").replace('"', '\\"')
+    return f'{match[1]}: "{value}"'

@@ -1,0 +1,128 @@
+"""Find skills (agentskills.io): folders with a SKILL.md, of the user and of a repository.
+
+Only SKILL.md is opened, and of it the run keeps name and description. The user's own skill wins over a
+repository's of the same name, because a repository must not replace what the user relies on.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.base.fs.private_folder import plug_folders
+from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
+from coder.base.text.sanitize import one_line
+from coder.config.frontmatter import read_frontmatter
+from coder.run.settings import Skill
+
+FILE_NAME = "SKILL.md"
+FOLDERS = (".agents/skills", ".claude/skills")
+"""Folders of skills in a repository."""
+MAX_SKILLS = 200
+MAX_BYTES = 256 << 10
+MAX_DESCRIPTION = 1_024
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_MAX_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that can't be used."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkillList:
+    """Skills by their order, and files that are none."""
+
+    skills: tuple[Skill, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+    def __add__(self, other: "SkillList") -> "SkillList":
+        """Return both lists; of two skills with one name the first is used."""
+        by_name = {skill.name: skill for skill in self.skills}
+        refusals = [*self.refusals, *other.refusals]
+        for skill in other.skills:
+            if skill.name in by_name:
+                refusals.append(Refusal(skill.path, f"{by_name[skill.name].path} has the same name"))
+            elif len(by_name) == MAX_SKILLS:
+                refusals.append(Refusal(skill.path, f"more than {MAX_SKILLS} skills"))
+            else:
+                by_name[skill.name] = skill
+        return SkillList(tuple(by_name.values()), tuple(refusals))
+
+
+def read_skill(text: str, path: str) -> Skill:
+    """Return the skill that a SKILL.md describes. Raises ValueError: it can't be used."""
+    front = read_frontmatter(text)
+    front.text("name")
+    name = str(front.fields.get("name") or path.split("/")[-2])
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
+        raise ValueError(f"the name {one_line(name)!r} isn't a-z, 0-9 and single -, at most {_MAX_NAME}")
+    description = front.text("description")
+    if not description:
+        raise ValueError("it has no description")
+    is_listed = front.text("disable-model-invocation").lower() != "true"
+    short_description = one_line(description, width=MAX_DESCRIPTION)
+    return Skill(name=name, description=short_description, path=path, listed=is_listed)
+
+
+def skills_of_repository(texts: Mapping[str, str | None]) -> SkillList:
+    """Return the skills among the files of a repository; None is the text of a file that isn't UTF-8."""
+    depth = FOLDERS[0].count("/") + 2
+    paths = [
+        path
+        for path in texts
+        if path.endswith(f"/{FILE_NAME}") and path.startswith(FOLDERS) and path.count("/") == depth
+    ]
+    return _joined((path, texts[path]) for path in sorted(paths))
+
+
+def own_skills() -> SkillList:
+    """Return the skills in the user's folders; a skill's folder may be a link, its SKILL.md may not."""
+    skills = SkillList()
+    for folder in plug_folders("skills"):
+        refusals, texts = [], []
+        for name in sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()):
+            path = folder / name / FILE_NAME
+            try:
+                texts.append((str(path), _read(path)))
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError) as error:
+                is_link = isinstance(error, NotRegular)
+                reason = "not a regular file (links are not followed)" if is_link else str(error)
+                refusals.append(Refusal(str(path), one_line(reason)))
+        skills += SkillList((), tuple(refusals)) + _joined(texts)
+    return skills
+
+
+def _read(path: Path) -> str | None:
+    with open_folder(path.parent) as folder:
+        content, _ = read_regular(folder, path.name, limit=MAX_BYTES)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"more than {MAX_BYTES:,} bytes")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _joined(files: Iterable[tuple[str, str | None]]) -> SkillList:
+    skills = SkillList()
+    for path, text in files:
+        try:
+            if text is None or len(text) > MAX_BYTES:
+                raise ValueError("not UTF-8" if text is None else f"more than {MAX_BYTES:,} characters")
+            skills += SkillList((read_skill(text, path),))
+        except ValueError as error:
+            skills += SkillList((), (Refusal(path, str(error)),))
+    return skills
+
+
+def is_of_skills(path: str) -> bool:
+    """Whether a repository's file belongs to a skill, so that a model reads it only with that skill."""
+    return path.startswith(tuple(f"{folder}/" for folder in FOLDERS))

@@ -1,0 +1,75 @@
+"""Frontmatter: YAML as other agents accept it, and what is refused."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.config.frontmatter import MAX_CHARACTERS, read_frontmatter
+
+
+def test_fields_and_text_are_split() -> None:
+    front = read_frontmatter("---\nname: pdf\ntools: [Read, Bash]\n---\n# Use\n")
+
+    assert (front.text("name"), front.words("tools"), front.body) == ("pdf", ("Read", "Bash"), "# Use\n")
+
+
+def test_names_with_commas_are_a_list_too() -> None:
+    assert read_frontmatter("---\ntools: Read, Grep\n---\n").words("tools") == ("Read", "Grep")
+
+
+def test_a_file_without_frontmatter_is_all_text() -> None:
+    front = read_frontmatter("# Use\n---\nname: a\n---\n")
+
+    assert (front.fields, front.body) == ({}, "# Use\n---\nname: a\n---\n")
+
+
+def test_an_unquoted_colon_in_a_value_is_text_as_other_agents_read_it() -> None:
+    text = '---\nname: a\ndescription: Use this when: a "quoted" word, C:\\x # y\n---\n'
+
+    assert read_frontmatter(text).text("description") == 'Use this when: a "quoted" word, C:\\x # y'
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("---\nname: a\n", "has no second line"),
+        (f"---\nname: {'a' * MAX_CHARACTERS}\n---\n", "more than 16,384 characters"),
+        ("---\n- a\n- b\n---\n", "isn't a mapping"),
+        ("---\nname: [a\n---\n", "isn't valid YAML"),
+        ("---\nname: !!python/object/apply:os.system ['x']\n---\n", "isn't valid YAML"),
+        ("---\nname: a\nname: b\n---\n", "stands in line 1 already"),
+        (f"---\na: {'[' * 8_000}\n---\n", "frontmatter"),
+    ],
+)
+def test_what_is_no_frontmatter_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        read_frontmatter(text)
+
+
+def test_aliases_that_multiply_cost_no_time_and_a_list_is_no_text() -> None:
+    rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    rows += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
+    began = time.monotonic()
+
+    front = read_frontmatter("---\n" + "\n".join(rows) + "\n---\n")
+
+    with pytest.raises(ValueError, match="a29 isn't text"):
+        front.text("a29")
+    assert time.monotonic() - began < 2
+
+
+def test_a_text_has_one_line_and_no_control_characters() -> None:
+    front = read_frontmatter('---\nname: "a\\e[31mb\\nc\\u202e"\n---\n')
+
+    assert front.text("name") == "ab c"
+
+
+@given(st.text(max_size=300), st.text(max_size=50))
+def test_any_text_is_read_or_refused(yaml_text: str, body: str) -> None:
+    try:
+        front = read_frontmatter(f"---\n{yaml_text}\n---\n{body}")
+        front.text("name")
+    except ValueError:
+        return

@@ -1,0 +1,90 @@
+"""Skills as a person meets them: in `coder skills`, and in what a model is told and may read."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.coder.people.cli.console import Console
+from tests.faulty_endpoint import calls, faulty_endpoint, says
+
+RIGHT = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
+CHECK = ("--check", "from total import total; assert total() == 3")
+
+
+def skill(folder: Path, name: str, body: str = "Body.", *, title: str = "") -> None:
+    (folder / name).mkdir(parents=True)
+    front = f"name: {title or name}\ndescription: Knows {name}."
+    (folder / name / "SKILL.md").write_text(f"---\n{front}\n---\n{body}\n")
+
+
+def home(console: Console) -> Path:
+    return Path(console.environ["HOME"])
+
+
+@pytest.mark.slow
+def test_a_model_is_told_names_and_descriptions_and_reads_a_skill_by_a_call(
+    console: Console, folder: Path
+) -> None:
+    skill(home(console) / ".claude/skills", "totals", "Totals are 3.")
+    skill(folder / ".agents/skills", "house-style", "Write briefly.")
+    (folder / ".agents/skills/house-style/long.py").write_text("SECRET_RECIPE = 1\n")
+    script = (calls("skill", name="totals"), calls("skill", name="house-style"), says(RIGHT))
+    with faulty_endpoint(*script) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
+        done = console.run("solve", "Write total.py.", ".", *CHECK, *model, "-y", cwd=folder)
+
+    first, own, of_repository = (request.body["messages"][-1]["content"] for request in endpoint.requests)
+    assert done.code == 0, done.err
+    assert "- totals (the user's own): Knows totals." in first
+    assert "- house-style (`.agents/skills/house-style/SKILL.md`): Knows house-style." in first
+    assert "Totals are 3." not in first
+    assert "Write briefly." not in first
+    assert "SECRET_RECIPE" not in first
+    assert "Totals are 3." in own
+    assert of_repository.startswith("[From the repository's .agents/skills/house-style/SKILL.md.")
+    assert "[Beside it: long.py]" in of_repository
+
+
+@pytest.mark.slow
+def test_without_skills_a_model_is_offered_no_tool_for_them(console: Console, folder: Path) -> None:
+    with faulty_endpoint(says(RIGHT)) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
+        console.run("solve", "Write total.py.", ".", *CHECK, *model, "-y", cwd=folder)
+
+    assert "skill" not in [tool["function"]["name"] for tool in endpoint.requests[0].body["tools"]]
+    assert "Skills" not in endpoint.requests[0].body["messages"][-1]["content"]
+
+
+def test_skills_are_listed_with_where_they_are_from_and_what_was_refused(
+    console: Console, folder: Path
+) -> None:
+    skill(home(console) / ".agents/skills", "deploy")
+    skill(folder / ".claude/skills", "deploy")
+    skill(folder / ".claude/skills", "test-it")
+    skill(folder / ".claude/skills", "odd", title='"a\\e[31mb"')
+    os.symlink("/etc/hostname", folder / ".claude/skills/test-it/link")
+
+    shown = console.run("skills", cwd=folder)
+    document = json.loads(console.run("skills", "--json", cwd=folder).out)
+
+    own = str(home(console) / ".agents/skills/deploy/SKILL.md")
+    assert shown.code == 0
+    assert [(row["name"], row["path"]) for row in document["skills"]] == [
+        ("deploy", own),
+        ("test-it", ".claude/skills/test-it/SKILL.md"),
+    ]
+    reasons = {row["path"]: row["reason"] for row in document["refused"]}
+    assert reasons[".claude/skills/deploy/SKILL.md"] == f"{own} has the same name"
+    assert "isn't a-z" in reasons[".claude/skills/odd/SKILL.md"]
+    assert "links are not followed" in reasons[".claude/skills/test-it/link"]
+    assert "  ! .claude/skills/odd/SKILL.md: the name" in shown.err
+    assert "\x1b" not in shown.out + shown.err
+
+
+def test_a_folder_without_skills_says_where_one_is_written(console: Console, folder: Path) -> None:
+    shown = console.run("skills", cwd=folder)
+
+    assert (shown.code, shown.out) == (0, "")
+    assert ".agents/skills/NAME/SKILL.md" in shown.err
