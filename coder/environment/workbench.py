@@ -85,6 +85,11 @@ class Workbench:
         """Lock that is held while a change is verified, as concurrent attempts share the sandboxes."""
         self._locks = {name: asyncio.Lock() for name in _LOCKS}
 
+    @property
+    def asks_about_hosts(self) -> bool:
+        """Whether a person decides on hosts that aren't allowed yet."""
+        return self.asked_hosts is not None or self._ask_host is not None
+
     async def __aenter__(self) -> Self:
         return self
 

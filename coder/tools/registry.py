@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ from coder.tools.protocol import unknown
 from coder.tools.tool import (
     Arguments,
     Desk,
+    Fetches,
     Tool,
     ToolResult,
     ToolServer,
@@ -28,6 +29,9 @@ from coder.tools.tool import (
     spec_of,
     tool_of,
 )
+
+if TYPE_CHECKING:
+    from coder.tools.web_address import Address
 
 MAX_SCHEMAS = 16_000
 """If the user's tools have more characters of schemas, they are available only to programs."""
@@ -108,14 +112,14 @@ class Registry:
         kernel: bool = False,
         plan: bool = True,
         only_looks: bool = False,
-        skills: Tool | None = None,
+        more: Sequence[Tool] = (),
     ) -> None:
         """Collect the built-in tools and the user's tools.
 
         Args:
             plan: offer `plan`, because somebody reads it.
             only_looks: offer only `bash` of the built-in tools.
-            skills: the tool that reads skills, if there are any.
+            more: further tools of ours, for what only some runs have.
 
         Raises:
             ValueError: two tools have the same name.
@@ -129,9 +133,7 @@ class Registry:
             from coder.tools.python_tool import PythonTool
 
             built_in.append(PythonTool())
-        if skills is not None:
-            built_in.append(skills)
-        for tool in (*built_in, *own):
+        for tool in (*built_in, *more, *own):
             is_reserved = tool.spec.name in (DONE.name, ASK.name, "python") and tool in own
             if is_reserved or tool.spec.name in self._tools:
                 raise ValueError(f"There is a tool named {tool.spec.name!r} already: rename the function.")
@@ -154,6 +156,16 @@ class Registry:
     def asks(self, name: str) -> bool:
         """Whether a person must allow each call with effects, even without `approve`."""
         return getattr(self._tools.get(name), "asks", False)
+
+    def page(self, call: ToolCall) -> "Address | None":
+        """Return the address of the page that a call gets; None for any other call."""
+        tool = self._tools.get(call.name)
+        if not isinstance(tool, Fetches):
+            return None
+        try:
+            return tool.address(call.parsed())
+        except ValueError:
+            return None  # the call itself says why
 
     async def answer(self, call: ToolCall, desk: Desk) -> ToolResult:
         """Execute a call; an error becomes the text of the result."""

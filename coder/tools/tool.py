@@ -19,6 +19,7 @@ from coder.tools.shortened import shortened
 from sandbox import Session
 
 if TYPE_CHECKING:
+    from coder.tools.web_address import Address
     from sandbox import Kernel
 
 _MAX_ERRORS = 3
@@ -90,6 +91,14 @@ class Tool(Protocol):
             ValueError: the call failed; the message is for the model.
             SandboxError: the sandbox itself failed.
         """
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """Tool whose calls reach a host, which must be allowed before."""
+
+    def address(self, arguments: JsonObject) -> "Address":
+        """Return the address that a call would reach. Raises ValueError: there is none."""
 
 
 @runtime_checkable

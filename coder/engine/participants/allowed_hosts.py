@@ -1,7 +1,55 @@
-"""Hosts that the programs of a session may reach, as a person allows them between two calls."""
+"""Hosts that a session's programs and `web_fetch` may reach, as a person allows them between two calls."""
+
+from typing import TYPE_CHECKING
 
 from coder.engine.turn.turn import Turn
 from coder.run.questions import Question
+from coder.tools.tool import Tool
+
+if TYPE_CHECKING:
+    from coder.tools.web_address import Address
+
+
+def web_tools(turn: Turn) -> list[Tool]:
+    """Return `web_fetch`; empty if no host is allowed and nobody is asked about one."""
+    settings = turn.state.settings
+    if not (settings.network or turn.bench.asks_about_hosts):
+        return []
+    from coder.tools.web_fetch import WebFetch  # most runs have no network
+
+    return [WebFetch(lambda host, port: _may_fetch(turn, host, port))]
+
+
+async def refuse_page(turn: Turn, address: "Address", *, key: str) -> str | None:
+    """Ask the user about a page whose host isn't allowed yet; return a text for the model if it stays so."""
+    from coder.environment.asked_hosts import format_host
+
+    if _may_fetch(turn, address.host, address.port):
+        return None
+    host = format_host(address.host, address.port)
+    if not turn.bench.asks_about_hosts:
+        return f"[{host} is not among the hosts that the user allows.]"
+    reach = "by pages and programs" if turn.bench.asked_hosts is not None else "by pages"
+    question = Question(
+        kind="approve",
+        about="network",
+        text=f"Get {address.url}? A yes lets {host} be reached {reach} in this run.",
+        subject=host,
+        by=turn.participant,
+    )
+    answer = await turn.question(question, key=key)
+    if answer.agrees:
+        return None
+    return f"[The user does not let {host} be reached.{f' {answer.words}' if answer.words else ''}]"
+
+
+def _may_fetch(turn: Turn, host: str, port: int) -> bool:
+    """Whether a flag or a person allows a host."""
+    from coder.environment.asked_hosts import format_host
+    from sandbox.network.allowed_hosts import parse_hosts
+
+    is_listed = any(entry.covers(host, port) for entry in parse_hosts(turn.state.settings.network))
+    return is_listed or ("network", format_host(host, port)) in turn.state.questions.granted
 
 
 async def ask_about_hosts(turn: Turn) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from coder.base.prompts import prompt
+from coder.engine.participants.allowed_hosts import web_tools
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
 from coder.engine.participants.workplace import Workplace
@@ -69,24 +70,25 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
 
 async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:
     """Return the user's tools that a role may call, and the registry of all its tools."""
-    settings, skills = turn.state.settings, _skill_tool(turn.state)
+    settings, skills = turn.state.settings, _skill_tools(turn.state)
     if role.plans:
-        return (), Registry(only_looks=True, skills=skills)
+        return (), Registry(only_looks=True, more=skills)
     user_tools = await tools_of((*turn.bench.tools, *turn.bench.optional_tools))
     user_tools = [tool for tool in user_tools if role.tools is None or tool.spec.name in role.tools]
+    web = web_tools(turn) if role.tools is None or "web_fetch" in role.tools else []
     shows_plan = settings.asks or settings.chat
-    return user_tools, Registry(user_tools, kernel=settings.kernel, plan=shows_plan, skills=skills)
+    return user_tools, Registry(user_tools, kernel=settings.kernel, plan=shows_plan, more=[*skills, *web])
 
 
-def _skill_tool(state: State) -> Tool | None:
-    """Return the tool that reads skills; None if a model is told of none."""
+def _skill_tools(state: State) -> list[Tool]:
+    """Return the tool that reads skills; empty if a model is told of none."""
     if not state.settings.skills and not any(path.endswith("/SKILL.md") for path in state.files):
-        return None
+        return []
     from coder.engine.prompting.skills_shown import skills_of  # imported late: few runs have skills
     from coder.tools.skill_tool import SkillTool
 
     skills = [skill for skill in skills_of(state) if skill.listed]
-    return SkillTool(skills) if skills else None
+    return [SkillTool(skills)] if skills else []
 
 
 def _without_repeat(state: State, role: Role) -> State:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import one_line
-from coder.engine.participants.allowed_hosts import ask_about_hosts, open_allowed_hosts
+from coder.engine.participants.allowed_hosts import ask_about_hosts, open_allowed_hosts, refuse_page
 from coder.engine.prompting.task_parts import late_baseline
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
@@ -93,6 +93,10 @@ class Workplace:
             )
         if not is_cut_off and has_effect and (refusal := await self._refusal(call)) is not None:
             return await self.tell(call, refusal, is_failure=True)
+        if not is_cut_off and (page := self._tools.page(call)) is not None:
+            refusal = await refuse_page(turn, page, key=self._key(call))
+            if refusal is not None:
+                return await self.tell(call, refusal, is_failure=True)
         open_allowed_hosts(self._turn)
         await turn.baseline(0)
         await self._session()

@@ -1,0 +1,71 @@
+"""Turn HTML into Markdown in a process of its own, with limits: a page decides how long that takes.
+
+Run as a program, it reads HTML from standard input and writes Markdown to standard output.
+"""
+
+import asyncio
+import resource
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+
+_SECONDS, _MEMORY = 10, 1 << 30
+"""CPU seconds, and bytes of address space, for one page."""
+_WALL_S = 20.0
+_NOT_TEXT = ("script", "style", "noscript", "template", "svg", "iframe", "object", "head")
+_NEEDS = 3
+"""Exit code where the package isn't installed."""
+
+
+async def html_text(html: bytes, *, charset: str | None) -> str:
+    """Return the text of a page as Markdown.
+
+    Args:
+        charset: the encoding that the server names; None: the page itself tells, or its bytes do.
+
+    Raises:
+        ValueError: the page takes too much time or memory, or is nested too deeply.
+        ModuleNotFoundError: markdownify isn't installed.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-m", "coder.tools.html_text", charset or ""),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        env={},
+    )
+    try:
+        async with asyncio.timeout(_WALL_S):
+            text, _ = await process.communicate(html)
+    except TimeoutError:
+        text = b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode == _NEEDS:
+        raise ModuleNotFoundError("No module named 'markdownify'", name="markdownify")
+    if process.returncode != 0:
+        raise ValueError("The page can't be turned to text: it takes too much time or memory.")
+    return text.decode("utf-8", "replace")
+
+
+def _main(charset: str) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    try:
+        from bs4 import BeautifulSoup
+        from markdownify import MarkdownConverter
+    except ModuleNotFoundError:
+        sys.exit(_NEEDS)
+    soup = BeautifulSoup(sys.stdin.buffer.read(), "html.parser", from_encoding=charset or None)
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    for tag in soup(_NOT_TEXT):
+        tag.decompose()
+    text = MarkdownConverter(heading_style="ATX").convert_soup(soup).strip()
+    lines = [line.rstrip() for line in text.split("\n")]
+    kept = [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
+    sys.stdout.buffer.write("\n".join([f"# {title}\n", *kept] if title else kept).encode("utf-8", "replace"))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])
