@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from sandbox.network.outside_lookup import Outside
 
@@ -13,10 +14,20 @@ PUBLIC = "93.184.216.34"
 
 
 @contextmanager
-def internet(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[Outside]:
-    """The way out to a server whose requests this answers."""
+def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The URL of a server on this machine whose requests this answers."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def internet(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[Outside]:
+    """The way out to a server whose requests this answers."""
 
     async def resolve(name: str, port: int) -> list[str]:
         return [PUBLIC]
@@ -25,14 +36,12 @@ def internet(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[Outs
         assert address == PUBLIC
         made = socket.socket()
         made.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(made, server.server_address)
+        await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", served_port))
         return made
 
-    try:
+    with serving(handler) as url:
+        served_port = urlsplit(url).port
         yield Outside(resolve, connect)
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
