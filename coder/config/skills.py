@@ -93,11 +93,16 @@ def own_skills() -> SkillList:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                is_link = isinstance(error, NotRegular)
-                reason = "not a regular file (links are not followed)" if is_link else str(error)
-                refusals.append(Refusal(str(path), one_line(reason)))
+                refusals.append(Refusal(str(path), reason_of(error)))
         skills += SkillList((), tuple(refusals)) + _joined(texts)
     return skills
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return why a file can't be used, on one line."""
+    if isinstance(error, NotRegular | NotADirectoryError):
+        return "not a regular file (links are not followed)"
+    return one_line(error.strerror or "" if isinstance(error, OSError) else str(error), width=300)
 
 
 def _read(path: Path) -> str | None:

@@ -55,7 +55,7 @@ def read_task(
     """Read and check the task before any call.
 
     Args:
-        words: the prompt; `-` reads it from standard input.
+        words: the prompt, or a call of a command or a skill; `-` reads it from standard input.
         is_users: whether the user wrote the task; other texts may not change what tests expect.
 
     Raises:
@@ -64,6 +64,12 @@ def read_task(
     if (words is None) == (file is None):
         raise UsageError('Give one task: as an argument, as "-" for standard input, or with --file.')
     task = _from_file(file) if file is not None else TaskFile(prompt=_from_words(words or ""))
+    if task.prompt.startswith("/"):
+        from coder.config.slash_calls import message_of  # imported late: few tasks are calls
+
+        if (message := message_of(task.prompt, workspace)) is not None:
+            task = task.model_copy(update={"prompt": message.text})
+            is_users = is_users and message.is_own
     command = test if test is not None else task.test
     sources = [_test_source(path, workspace) for path in (*task.test_files, *test_files)]
     statements = (*task.checks, *checks)

@@ -1,7 +1,7 @@
 """Chat commands: parse a line, and describe each command. Pure."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from coder.base.errors import UsageError
@@ -72,8 +72,11 @@ def reason_against_command(line: str) -> str:
     return "  ! commands run at the prompt: answer this question first"
 
 
-def parse_line(line: str) -> ChatCommand | str:
+def parse_line(line: str, calls: Collection[str] = ()) -> ChatCommand | str:
     """Return a command, or a message; `//` begins a message with a slash.
+
+    Args:
+        calls: names of the user's and the repository's own commands and skills.
 
     Raises UsageError: no such command.
     """
@@ -83,8 +86,9 @@ def parse_line(line: str) -> ChatCommand | str:
     if text.startswith("!"):
         return ChatCommand("!", text[1:].strip())
     name, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
-    if name not in COMMANDS:
-        raise UsageError(f"There is no command /{name}{suggest_nearest(name, COMMANDS) or '.'} See: /help")
+    if name not in COMMANDS and name not in calls:
+        hint = suggest_nearest(name, [*COMMANDS, *calls]) or "."
+        raise UsageError(f"There is no command /{name}{hint} See: /help")
     return ChatCommand(name, rest.strip())
 
 
@@ -99,8 +103,10 @@ def words_of(text: str) -> list[str]:
         raise UsageError(f"{text!r} can't be read as words: {error}.") from error
 
 
-def help_rows() -> list[tuple[str, str]]:
-    """Return each command with its description."""
+def help_rows(calls: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Return each command with its description, and names of the user's and the repository's own."""
     rows = [(f"/{name} {arguments}".strip(), words) for name, (arguments, words) in COMMANDS.items()]
     rows += [("!COMMAND", "run a command in the sandbox, and show it to the model")]
-    return [*rows, ("@PATH", "in a message: that file is meant")]
+    rows += [("@PATH", "in a message: that file is meant")]
+    own = " ".join(f"/{name}" for name in calls if name not in COMMANDS)
+    return [*rows, (own, "your own: see coder skills")] if own else rows

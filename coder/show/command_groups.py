@@ -36,7 +36,7 @@ SUMMARIES = {
     "gate": "Check a benchmark report against thresholds and a baseline.",
     "doctor": "Say what works on this machine, and what to do about the rest.",
     "config": "Show each setting, and where its value comes from.",
-    "skills": "List the skills that a run may use, and what was refused.",
+    "skills": "List the skills and commands that a run may use, and what was refused.",
     "sandbox": "Inspect the sandbox, build its Docker image, clean up leftovers.",
 }
 """Summaries of our own commands for `--help`, which imports none of them, in the order of the list."""

@@ -51,9 +51,10 @@ class SkillTool:
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Return a skill's text. The files of one of the user's own are copied into the session."""
         name = read_arguments(arguments, ReadSkill, name=SKILL.name).name
-        by_name = {skill.name: skill for skill in self.skills if skill.listed}
+        by_name = {skill.name: skill for skill in self.skills}
         if name not in by_name:
-            hint = suggest_nearest(name, by_name) or f". There are: {', '.join(by_name)}"
+            listed = [skill.name for skill in self.skills if skill.listed]
+            hint = suggest_nearest(name, listed) or f". There are: {', '.join(listed)}"
             raise ValueError(f"there is no skill {name!r}{hint}")
         skill = by_name[name]
         text = await (_own(skill, desk) if skill.is_own else _of_repository(skill, desk))

@@ -81,13 +81,13 @@ async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:
 
 
 def _skill_tools(state: State) -> list[Tool]:
-    """Return the tool that reads skills; empty if a model is told of none."""
+    """Return the tool that reads skills; empty if there are none."""
     if not state.settings.skills and not any(path.endswith("/SKILL.md") for path in state.files):
         return []
     from coder.engine.prompting.skills_shown import skills_of  # imported late: few runs have skills
     from coder.tools.skill_tool import SkillTool
 
-    skills = [skill for skill in skills_of(state) if skill.listed]
+    skills = skills_of(state)
     return [SkillTool(skills)] if skills else []
 
 

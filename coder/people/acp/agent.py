@@ -36,7 +36,7 @@ from acp.schema import (
 from coder.base.errors import CoderError, UsageError
 from coder.base.text.sanitize import one_line
 from coder.people.acp.client_servers import servers_of
-from coder.people.acp.editor_session import COMMANDS, EditorSession, open_editor_session
+from coder.people.acp.editor_session import EditorSession, open_editor_session
 from coder.people.acp.open_sessions import OpenSessions
 from coder.people.acp.prompt_blocks import text_of
 from coder.people.acp.session_list import list_page
@@ -120,7 +120,7 @@ class EditorAgent:
             _require_one_folder(additional_directories)
             session = await self._continued(cwd, session_id, mcp_servers)
             session.replay()
-            session.watch.send(_commands())
+            session.watch.send(_commands(session))
             await session.watch.flush()
         return LoadSessionResponse(modes=mode_state(session), config_options=options_of(session))
 
@@ -136,7 +136,7 @@ class EditorAgent:
         async with _as_request_errors(), self._turn:
             _require_one_folder(additional_directories)
             session = await self._continued(cwd, session_id, mcp_servers or ())
-            session.watch.send(_commands())
+            session.watch.send(_commands(session))
             await session.watch.flush()
         return ResumeSessionResponse(modes=mode_state(session), config_options=options_of(session))
 
@@ -176,7 +176,7 @@ class EditorAgent:
         async with _as_request_errors():
             session = self._sessions.get(session_id)
             if not session.chat.has_begun:  # not with session/new: its client doesn't know the id yet
-                session.watch.send(_commands())
+                session.watch.send(_commands(session))
             reason = await session.prompt(text_of(prompt, session.chat.root))
             await session.watch.flush()
         return PromptResponse(stop_reason=reason)
@@ -224,9 +224,9 @@ def _require_one_folder(additional_directories: object) -> None:
         )
 
 
-def _commands() -> Any:  # noqa: ANN401 - one of the schema's updates
+def _commands(session: EditorSession) -> Any:  # noqa: ANN401 - one of the schema's updates
     return update_available_commands(
-        AvailableCommand(name=name, description=text) for name, text in COMMANDS.items()
+        AvailableCommand(name=name, description=text) for name, text in session.calls().items()
     )
 
 

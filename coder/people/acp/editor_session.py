@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from coder.base.text.sanitize import printable
 from coder.config.layers import Loaded, load
 from coder.config.mcp_servers import Mcp
 from coder.config.schema import checked, flag
+from coder.config.slash_calls import message_of, slash_calls
 from coder.config.task_file import split_command
 from coder.engine.requests import state_of
 from coder.people.acp.client_servers import servers_of
@@ -110,8 +111,20 @@ class EditorSession:
             self.watch.say(printable(note or "The latest change is undone."))
             return "end_turn"
         commands = {"/go": self.chat.go_on, "/apply": self.chat.apply}
-        command = commands.get(text.strip())
-        return await self._finish(command() if command is not None else self.chat.say(text))
+        if (command := commands.get(text.strip())) is not None:
+            return await self._finish(command())
+        message = message_of(text, self.chat.root)
+        return await self._finish(
+            self.chat.say(text) if message is None else self.chat.say(message.text, typed=text)
+        )
+
+    def calls(self) -> dict[str, str]:
+        """Return messages that are commands, with their descriptions: ours, the user's, the repository's."""
+        descriptions = dict(COMMANDS)
+        for name, call in slash_calls(self.chat.root).items():
+            with suppress(OSError, ValueError):  # a message that calls it says what is wrong
+                descriptions.setdefault(name, call.description() or call.shown_path)
+        return descriptions
 
     def cancel(self) -> None:
         """Interrupt the work on the latest message; nothing is lost."""

@@ -100,14 +100,15 @@ class ChatSession:
         state = self.state
         return state is not None and bool(left_to_undo(state))
 
-    async def say(self, text: str, *, plans: bool = False) -> Run:
+    async def say(self, text: str, *, plans: bool = False, typed: str | None = None) -> Run:
         """Work on one message until the step ends. Raises UsageError: the message is too long.
 
         Args:
             plans: whether to plan this message first, even outside of plan mode.
+            typed: the line that called the message; files are added by names in it alone.
         """
         await self.kept_environment.ready()
-        names, pictures = find_mentions(text, self.root, model=self.model)
+        names, pictures = find_mentions(typed or text, self.root, model=self.model)
         paths = self.add(names, is_permanent=False) if names else ()
         prompt = "\n\n".join([*self.notes, text + subject_sentence((*self.added_paths, *paths))])
         if len(prompt) > MAX_PROMPT:

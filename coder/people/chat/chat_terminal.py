@@ -25,12 +25,15 @@ _UNFOLD_COMMAND = "/show"
 """Command that Ctrl-O sends."""
 
 
-def open_reader(folder: Path, *, paths: Callable[[], Sequence[str]]) -> LineReader:
+def open_reader(
+    folder: Path, *, paths: Callable[[], Sequence[str]], calls: Callable[[], Sequence[str]] = tuple
+) -> LineReader:
     """Return a reader with all features of prompt_toolkit, or a plain one without them.
 
     Args:
         folder: the folder of the history, readable by its user only.
         paths: returns the files that can be named, for completion.
+        calls: returns the names of the user's and the repository's own commands.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
         return PlainReader()
@@ -39,7 +42,7 @@ def open_reader(folder: Path, *, paths: Callable[[], Sequence[str]]) -> LineRead
     except ImportError:
         print(f"Plain input; for history and completion: {install_command('chat')}", file=sys.stderr)
         return PlainReader()
-    return TerminalReader(_private_file(private_folder(folder) / HISTORY), paths=paths)
+    return TerminalReader(_private_file(private_folder(folder) / HISTORY), paths=paths, calls=calls)
 
 
 class TerminalReader:
@@ -48,7 +51,9 @@ class TerminalReader:
     Enter sends; Alt-Enter, or a trailing backslash, adds a line; Ctrl-O shows the latest call.
     """
 
-    def __init__(self, history: Path, *, paths: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self, history: Path, *, paths: Callable[[], Sequence[str]], calls: Callable[[], Sequence[str]] = tuple
+    ) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.completion import Completer
         from prompt_toolkit.history import FileHistory
@@ -57,7 +62,7 @@ class TerminalReader:
 
         class Names(Completer):
             def get_completions(self, document: "Document", complete_event: object) -> "Iterable[Completion]":
-                return _completions(document, paths)
+                return _completions(document, paths, calls)
 
         def open_session(
             keys: "KeyBindings", output: "Output", *, suspends: bool = False
@@ -110,10 +115,10 @@ class TerminalReader:
         event.app.exit(result=_UNFOLD_COMMAND)
 
 
-def complete(line_before: str, names: Sequence[str]) -> list[str]:
+def complete(line_before: str, names: Sequence[str], calls: Sequence[str] = ()) -> list[str]:
     """Return completions of the last word: commands at the beginning of a line, else paths."""
     if line_before.startswith("/") and " " not in line_before:
-        return [f"/{name}" for name in COMMANDS if f"/{name}".startswith(line_before)]
+        return [f"/{name}" for name in (*COMMANDS, *calls) if f"/{name}".startswith(line_before)]
     word = line_before.rpartition(" ")[2]
     if not word:
         return []
@@ -121,16 +126,16 @@ def complete(line_before: str, names: Sequence[str]) -> list[str]:
     return [f"{prefix}{name}" for name in names if name.startswith(word)][:_MAX_COMPLETIONS]
 
 
-def _completions(document: "Document", paths: Callable[[], Sequence[str]]) -> "Iterable[Completion]":
+def _completions(
+    document: "Document", paths: Callable[[], Sequence[str]], calls: Callable[[], Sequence[str]]
+) -> "Iterable[Completion]":
     from prompt_toolkit.completion import Completion
 
     line_before = document.current_line_before_cursor
-    word = (
-        line_before
-        if line_before.startswith("/") and " " not in line_before
-        else line_before.rpartition(" ")[2]
-    )
-    return [Completion(name, start_position=-len(word)) for name in complete(line_before, paths())]
+    is_call = line_before.startswith("/") and " " not in line_before
+    word = line_before if is_call else line_before.rpartition(" ")[2]
+    names = complete(line_before, () if is_call else paths(), calls() if is_call else ())
+    return [Completion(name, start_position=-len(word)) for name in names]
 
 
 def _keys(

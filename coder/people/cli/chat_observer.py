@@ -1,6 +1,7 @@
 """ChatObserver: shows the user a conversation while the model works, and asks questions."""
 
 import os
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from typing import Literal, TextIO
 
@@ -48,6 +49,8 @@ class ChatObserver:
         """Commands typed while the model works, which run after the message."""
         self.yes = yes
         """Whether verified changes are written without a question."""
+        self.calls: Callable[[], Collection[str]] = tuple
+        """Returns the names of commands and skills that the user can call."""
         self.hosts: HostQuestions | None = None
         """Questions about hosts; None without a terminal."""
         self._screen = screen
@@ -152,7 +155,7 @@ class ChatObserver:
         if not is_command(line):
             return False
         try:
-            parse_line(line)
+            parse_line(line, self.calls())
         except UsageError as error:
             self._screen.tell(f"  ! {one_line(str(error), width=300)}")
         else:

@@ -73,7 +73,9 @@ class Conversation:
             settings, switchable = self._configure(state, loaded)
             stack.push_async_callback(switchable.close)
             model = await switchable.open()
-            reader = open_reader(data_folder(os.environ), paths=lambda: session.paths())
+            reader = open_reader(
+                data_folder(os.environ), paths=lambda: session.paths(), calls=lambda: _calls_in(session.root)
+            )
             result_stream = sys.stderr if args["json"] or args["jsonl"] else sys.stdout
             await stack.enter_async_context(traced_to_collector(args, screen))
             watch = ChatObserver(screen, reader, yes=args["yes"], results=result_stream)
@@ -84,6 +86,7 @@ class Conversation:
             opening = open_session(log, task, settings=settings, model=model, watch=watch, run=run)
             session = await stack.enter_async_context(opening)
             session.tools = mcp_named(args["mcp"], loaded.servers)
+            watch.calls = partial(_calls_in, session.root)
             repl = Repl(session, reader, screen=screen, switch=switchable.switch, onlooker=watch)
             try:
                 return await self._talk(repl, session)
@@ -194,3 +197,10 @@ def _with_flags(task: Task, flags: Task) -> Task:
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))
+
+
+def _calls_in(folder: Path) -> list[str]:
+    """Return the names of commands and skills of the user and the folder."""
+    from coder.config.slash_calls import slash_calls  # imported late: it reads YAML
+
+    return list(slash_calls(folder))

@@ -1,6 +1,7 @@
-"""`coder skills`: list the skills that a run may use, where each is from, and what was refused."""
+"""`coder skills`: list skills and commands that a run may use, where each is from, and what was refused."""
 
 import json as json_format
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,35 +9,51 @@ import typer
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
-from coder.config.skills import FILE_NAME, FOLDERS, Refusal, SkillList, own_skills, skills_of_repository
+from coder.config.skills import (
+    FILE_NAME,
+    FOLDERS,
+    Refusal,
+    SkillList,
+    own_skills,
+    reason_of,
+    skills_of_repository,
+)
+from coder.config.slash_calls import slash_calls
+from coder.show.chat_commands import COMMANDS
 from coder.show.flags import Json
 from coder.show.tables import Column, TextTable, print_blocks
 from coder.workspace.folder import take_snapshot
 
-_COLUMNS = (Column("skill", width=20, is_whole=True), Column("description", wraps=True), Column("from"))
+_COLUMNS = (Column("name", width=20, is_whole=True), Column("description", wraps=True), Column("from"))
 
 
 def skills(
     path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="The folder to work in (.).")] = None,
     json: Json = False,
 ) -> None:
-    """List the skills of yours and of a folder, and what was refused, with the reason."""
+    """List the skills and commands of yours and of a folder, and what was refused, with the reason."""
     folder = path or Path()
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}. Name a folder, or none for this one.")
     found = own_skills() + _of_folder(folder)
+    commands, refusals = _commands(folder)
+    refusals = [*found.refusals, *refusals]
     if json:
-        rows = [skill.model_dump() for skill in found.skills]
-        refused = [{"path": refusal.path, "reason": refusal.reason} for refusal in found.refusals]
-        typer.echo(json_format.dumps({"skills": rows, "refused": refused}, indent=2))
+        document = {
+            "skills": [skill.model_dump() for skill in found.skills],
+            "commands": [dict(zip(("name", "description", "path"), row, strict=True)) for row in commands],
+            "refused": [{"path": refusal.path, "reason": refusal.reason} for refusal in refusals],
+        }
+        typer.echo(json_format.dumps(document, indent=2))
         return
-    if found.skills:
-        cells = [(skill.name, skill.description, one_line(skill.path)) for skill in found.skills]
-        print_blocks([TextTable(_COLUMNS, cells)])
+    rows = [(skill.name, skill.description, skill.path) for skill in found.skills]
+    rows += [(f"/{name}", description, place) for name, description, place in commands]
+    if rows:
+        print_blocks([TextTable(_COLUMNS, [tuple(map(one_line, row)) for row in rows])])
     else:
         where = f"{FOLDERS[0]}/NAME/{FILE_NAME} here or in your home folder"
         typer.echo(f"  · there are no skills: write {where}", err=True)
-    for refusal in found.refusals:
+    for refusal in refusals:
         typer.echo(f"  ! {one_line(refusal.path)}: {one_line(refusal.reason, width=300)}", err=True)
 
 
@@ -46,3 +63,18 @@ def _of_folder(folder: Path) -> SkillList:
     left_out = tuple(Refusal(path, reason) for path, _, reason in notes if path.startswith(FOLDERS))
     texts = {path: file.text for path, file in snapshot.files.items()}
     return SkillList((), left_out) + skills_of_repository(texts)
+
+
+def _commands(folder: Path) -> tuple[list[tuple[str, str, str]], Iterable[Refusal]]:
+    """Return name, description and path of each command, and the refused ones."""
+    rows, refusals = [], []
+    for name, call in slash_calls(folder).items():
+        if call.is_skill:
+            continue
+        try:
+            if name in COMMANDS:
+                raise ValueError(f"/{name} is a command of coder chat")
+            rows.append((name, call.description(), call.shown_path))
+        except (OSError, ValueError) as error:
+            refusals.append(Refusal(call.shown_path, reason_of(error)))
+    return rows, refusals

@@ -20,7 +20,7 @@ from coder.run.attempts import answer_in_words
 from coder.run.run import Run
 from coder.run.termination import join_names
 from coder.show import render
-from coder.show.chat_commands import ChatCommand, is_lone_answer, parse_line
+from coder.show.chat_commands import ChatCommand, is_command, is_lone_answer, parse_line
 from coder.show.failure import report
 from coder.show.interrupt import until_ctrl_c
 from coder.show.line_reader import Cancelled, LineReader
@@ -89,8 +89,9 @@ class Repl:
         if is_lone_answer(line):
             self._screen.tell(NO_QUESTION.format(line.strip()))
             return True
+        calls = self._onlooker.calls() if is_command(line) else ()
         try:
-            match parse_line(line):
+            match parse_line(line, calls):
                 case ChatCommand("quit"):
                     return False
                 case ChatCommand("apply"):
@@ -99,6 +100,8 @@ class Repl:
                     await self._work(self._session.go_on())
                 case ChatCommand("plan", rest=request) if request:
                     await self._say(request, plans=True)
+                case ChatCommand(name) if name in calls:
+                    await self._call(line.strip())
                 case ChatCommand() as command:
                     await self._commands.do(command)
                 case str(message) if message:
@@ -108,10 +111,17 @@ class Repl:
             self._exit_code, self.error = report(error), str(error)
         return True
 
-    async def _say(self, text: str, *, plans: bool = False) -> None:
-        for name in missing_files(text, self._session.root):
+    async def _say(self, text: str, *, plans: bool = False, typed: str | None = None) -> None:
+        for name in missing_files(typed or text, self._session.root):
             self._screen.note(f"There is no file {one_line(name)}: it was sent as text.")
-        await self._work(self._session.say(text, plans=plans))
+        await self._work(self._session.say(text, plans=plans, typed=typed))
+
+    async def _call(self, line: str) -> None:
+        """Send the message of the command or the skill that a line calls."""
+        from coder.config.slash_calls import message_of  # imported late: few messages are calls
+
+        if (message := message_of(line, self._session.root)) is not None:
+            await self._say(message.text, typed=line)
 
     async def _line(self) -> str | None:
         while True:

@@ -83,7 +83,7 @@ class SessionCommands:
             self._onlooker.show([printable(output)] if isinstance(output, str) else output)
 
     async def _help(self, arguments: str) -> list[Block]:
-        return [pairs(help_rows())]
+        return [pairs(help_rows(list(self._onlooker.calls())))]
 
     async def _add(self, arguments: str) -> str:
         if not arguments:

@@ -80,6 +80,9 @@ async def test_a_skill_of_the_repository_is_read_in_the_sandbox_and_said_to_be_d
     assert "[Beside it: forms.md]" in result.text
 
 
-async def test_a_skill_that_only_the_user_calls_is_not_there_for_the_model(desk: Desk, folder: Path) -> None:
-    with pytest.raises(ValueError, match="there is no skill 'pdf'"):
-        await tool_for(folder / "SKILL.md", listed=False).call({"name": "pdf"}, desk)
+async def test_a_skill_that_only_the_user_calls_is_named_in_no_error(desk: Desk, folder: Path) -> None:
+    tool = tool_for(folder / "SKILL.md", listed=False)
+
+    with pytest.raises(ValueError, match=r"there is no skill 'pfd'\. There are: $"):
+        await tool.call({"name": "pfd"}, desk)
+    assert "Run `scripts/read.sh" in (await tool.call({"name": "pdf"}, desk)).text

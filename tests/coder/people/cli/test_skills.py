@@ -88,3 +88,23 @@ def test_a_folder_without_skills_says_where_one_is_written(console: Console, fol
 
     assert (shown.code, shown.out) == (0, "")
     assert ".agents/skills/NAME/SKILL.md" in shown.err
+
+
+@pytest.mark.slow
+def test_a_command_of_the_repository_is_called_in_solve_and_in_a_chat(console: Console, folder: Path) -> None:
+    (folder / ".claude/commands").mkdir(parents=True)
+    (folder / ".claude/commands/total.md").write_text("Write total.py that returns $ARGUMENTS.\n")
+    (folder / ".claude/commands/plan.md").write_text("Mine.\n")
+    with faulty_endpoint(says(RIGHT)) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act", "-y")
+        solved = console.run("solve", "/total 3", ".", *CHECK, *model, cwd=folder)
+        chatted = console.run("chat", ".", *model, stdin=b"/total 3\n/totl\n/help\n", cwd=folder)
+        listed = console.run("skills", cwd=folder)
+
+    assert solved.code == 0, solved.err
+    prompts = [request.body["messages"][1]["content"] for request in endpoint.requests[:2]]
+    assert all(text.startswith("Write total.py that returns 3.") for text in prompts), prompts
+    assert "There is no command /totl; did you mean total" in chatted.err
+    assert "/total" in chatted.out
+    assert "/total" in listed.out
+    assert "  ! .claude/commands/plan.md: /plan is a command of coder chat" in listed.err

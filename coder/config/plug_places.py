@@ -1,0 +1,88 @@
+"""Places of files for agents: the user's folders, then those of a repository, where no link is followed."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.base.fs.private_folder import plug_folders
+from coder.base.fs.safe_open import open_below, open_folder, read_regular
+
+REPOSITORY_FOLDERS = (".agents", ".claude")
+MAX_BYTES = 256 << 10
+_MAX_FILES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder of such files."""
+
+    root: Path
+    """The folder itself if it is the user's, which may be a link; else the workspace."""
+    parts: tuple[str, ...] = ()
+    """Folders below the workspace, none of them a link."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the files are the user's own."""
+        return not self.parts
+
+    def names(self, suffix: str = ".md", *, depth: int = 3) -> list[str]:
+        """Return relative paths of files with this suffix, up to this many folders deep, at most 500."""
+        paths: list[str] = []
+        try:
+            with open_folder(self.root, self.parts) as folder:
+                for path in _walk(folder, "", suffix, depth):
+                    paths.append(path)
+                    if len(paths) == _MAX_FILES:
+                        break
+        except OSError:
+            return []
+        return sorted(paths)
+
+    def shown(self, path: str) -> str:
+        """Return the path for a person: absolute, or relative to the workspace."""
+        return str(self.root / path) if self.is_own else "/".join((*self.parts, path))
+
+    def read(self, path: str) -> str:
+        """Return the text of a file.
+
+        Raises:
+            ValueError: it is too large, or not UTF-8.
+            OSError: it isn't there, or is no regular file.
+        """
+        *folders, name = path.split("/")
+        with open_folder(self.root, (*self.parts, *folders)) as folder:
+            content, _ = read_regular(folder, name, limit=MAX_BYTES)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES:,} bytes")
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError("not UTF-8") from error
+
+
+def places(kind: str, workspace: Path | None) -> list[Place]:
+    """Return the folders of a kind of files, such as `commands`: the user's first, so that theirs win."""
+    own = [Place(folder) for folder in plug_folders(kind)]
+    if workspace is None:
+        return own
+    return [*own, *(Place(workspace, (folder, kind)) for folder in REPOSITORY_FOLDERS)]
+
+
+def _walk(folder: int, prefix: str, suffix: str, depth: int) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        kinds = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    for name, is_folder in kinds:
+        if not is_folder:
+            if name.endswith(suffix):
+                yield prefix + name
+        elif depth > 0 and name != ".git":
+            try:
+                child = open_below(folder, name)
+            except OSError:
+                continue
+            try:
+                yield from _walk(child, f"{prefix}{name}/", suffix, depth - 1)
+            finally:
+                os.close(child)

@@ -1,0 +1,118 @@
+"""Calls `/NAME ARGUMENTS` of commands (`commands/*.md`) and of skills: their text becomes the message.
+
+Nothing in such a file is executed here: Claude's !`COMMAND` stays text, which a model may run in the sandbox.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.base.errors import UsageError
+from coder.base.text.sanitize import one_line
+from coder.config.frontmatter import read_frontmatter
+from coder.config.plug_places import Place, places
+from coder.config.skills import FILE_NAME, reason_of
+
+_NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}", re.ASCII)
+_CALL = re.compile(r"/([A-Za-z0-9][\w-]{0,63})(?:\s+(.*))?", re.DOTALL | re.ASCII)
+_PLACE = re.compile(r"\$(?:ARGUMENTS(?:\[(\d{1,2})\])?|(\d))")
+_RUNS = re.compile(r"!`[^`\n]+`")
+_NOT_RUN = "\n\n[No command between !` and ` was run. Run those whose output you need, in the sandbox.]"
+_FILES = "\n\n[The files of this skill: call `skill` with its name, {name}.]"
+MAX_DESCRIPTION = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SlashCall:
+    """A name that a user can call, and its file."""
+
+    name: str
+    place: Place
+    path: str
+    """Relative to the place."""
+
+    @property
+    def is_skill(self) -> bool:
+        """Whether it is a skill, not a command."""
+        return self.path.endswith(f"/{FILE_NAME}")
+
+    @property
+    def shown_path(self) -> str:
+        """The file's path for a person."""
+        return self.place.shown(self.path)
+
+    def description(self) -> str:
+        """Return what the file says that it is for. Raises ValueError, OSError: it can't be used."""
+        front = read_frontmatter(self.place.read(self.path))
+        first_line = next((line.strip("# ") for line in front.body.splitlines() if line.strip()), "")
+        return one_line(front.text("description") or first_line, width=MAX_DESCRIPTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The message that a call stands for."""
+
+    text: str
+    is_own: bool
+    """Whether the user wrote it, and not somebody in the repository."""
+
+
+def slash_calls(workspace: Path | None) -> dict[str, SlashCall]:
+    """Return what can be called, by name: the user's own before the repository's, commands before skills."""
+    calls: dict[str, SlashCall] = {}
+    for call in (*_calls("commands", workspace), *_calls("skills", workspace)):
+        if _NAME.fullmatch(call.name):
+            calls.setdefault(call.name, call)
+    return calls
+
+
+def message_of(line: str, workspace: Path | None) -> Message | None:
+    """Return the message of a line that calls a command or a skill; None for any other line.
+
+    Raises UsageError: the file can't be used.
+    """
+    match = _CALL.fullmatch(line.strip())
+    if match is None or (call := slash_calls(workspace).get(match[1])) is None:
+        return None
+    try:
+        body = read_frontmatter(call.place.read(call.path)).body.strip()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"/{call.name}: {call.shown_path} can't be used: {reason_of(error)}.") from error
+    text = with_arguments(body, (match[2] or "").strip())
+    text += _FILES.format(name=call.name) if call.is_skill else ""
+    return Message(text + (_NOT_RUN if _RUNS.search(body) else ""), call.place.is_own)
+
+
+def with_arguments(body: str, arguments: str) -> str:
+    """Fill `$ARGUMENTS`, `$ARGUMENTS[N]` and `$N` in; without any of them, append the arguments."""
+    try:
+        words = shlex.split(arguments)
+    except ValueError:  # an apostrophe
+        words = arguments.split()
+    is_filled = False
+
+    def fill(match: re.Match[str]) -> str:
+        nonlocal is_filled
+        if match[1] is None and match[2] is None:
+            is_filled = True
+            return arguments
+        index = int(match[1]) if match[1] is not None else int(match[2]) - 1
+        if not 0 <= index < len(words):
+            return match[0] if match[2] is not None else ""
+        is_filled = True
+        return words[index]
+
+    text = _PLACE.sub(fill, body)
+    return text if is_filled or not arguments else f"{text}\n\nARGUMENTS: {arguments}"
+
+
+def _calls(kind: str, workspace: Path | None) -> Iterator[SlashCall]:
+    for place in places(kind, workspace):
+        for path in place.names() if kind == "commands" else place.names(FILE_NAME, depth=1):
+            *folders, file = path.split("/")
+            if kind == "commands":
+                yield SlashCall(file.removesuffix(".md"), place, path)
+            elif len(folders) == 1 and file == FILE_NAME:
+                yield SlashCall(folders[0], place, path)
