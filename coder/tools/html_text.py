@@ -4,30 +4,33 @@ Run as a program, it reads HTML from standard input and writes Markdown to stand
 """
 
 import asyncio
-import resource
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
+from contextlib import suppress
 
 _SECONDS, _MEMORY = 10, 1 << 30
 """CPU seconds, and bytes of address space, for one page."""
 _WALL_S = 20.0
+MAX_TEXT = 4 << 20
+"""Characters of Markdown: nested quotes can make it far longer than the page."""
 _NOT_TEXT = ("script", "style", "noscript", "template", "svg", "iframe", "object", "head")
 _NEEDS = 3
 """Exit code where the package isn't installed."""
 
 
-async def html_text(html: bytes, *, charset: str | None) -> str:
+async def html_text(html: bytes, *, charset: str | None, most: int = MAX_TEXT) -> str:
     """Return the text of a page as Markdown.
 
     Args:
         charset: the encoding that the server names; None: the page itself tells, or its bytes do.
+        most: characters of text; the rest is left out.
 
     Raises:
         ValueError: the page takes too much time or memory, or is nested too deeply.
         ModuleNotFoundError: markdownify isn't installed.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "coder.tools.html_text", charset or ""),
+        *(sys.executable, "-I", "-m", "coder.tools.html_text", str(most), charset or ""),
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,
@@ -49,9 +52,13 @@ async def html_text(html: bytes, *, charset: str | None) -> str:
     return text.decode("utf-8", "replace")
 
 
-def _main(charset: str) -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+def _main(most: int, charset: str) -> None:
+    with suppress(ModuleNotFoundError):  # Windows has the limit of wall time alone
+        import resource
+
+        for kind, most in ((resource.RLIMIT_CPU, _SECONDS), (resource.RLIMIT_AS, _MEMORY)):
+            hard = resource.getrlimit(kind)[1]
+            resource.setrlimit(kind, (most if hard < 0 else min(most, hard), hard))
     try:
         from bs4 import BeautifulSoup
         from markdownify import MarkdownConverter
@@ -64,8 +71,9 @@ def _main(charset: str) -> None:
     text = MarkdownConverter(heading_style="ATX").convert_soup(soup).strip()
     lines = [line.rstrip() for line in text.split("\n")]
     kept = [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
-    sys.stdout.buffer.write("\n".join([f"# {title}\n", *kept] if title else kept).encode("utf-8", "replace"))
+    markdown = "\n".join([f"# {title}\n", *kept] if title else kept)
+    sys.stdout.buffer.write(markdown[:most].encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main(int(sys.argv[1]), sys.argv[2])

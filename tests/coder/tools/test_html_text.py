@@ -47,5 +47,9 @@ async def test_a_page_that_takes_too_long_is_given_up(monkeypatch: pytest.Monkey
         await html_text(b"<p>x</p>" * 100_000, charset=None)
 
 
+async def test_text_beyond_the_bound_is_left_out() -> None:
+    assert await html_text(b"<p>" + b"a" * 500, charset=None, most=100) == "a" * 100
+
+
 async def test_broken_html_and_other_bytes_give_some_text() -> None:
     assert await html_text(b"\0\xff<<p<a href=><b>bold</i><![CDATA[ <!-- ", charset=None) != ""
