@@ -56,9 +56,9 @@ def _main(most: int, charset: str) -> None:
     with suppress(ModuleNotFoundError):  # Windows has the limit of wall time alone
         import resource
 
-        for kind, most in ((resource.RLIMIT_CPU, _SECONDS), (resource.RLIMIT_AS, _MEMORY)):
+        for kind, limit in ((resource.RLIMIT_CPU, _SECONDS), (resource.RLIMIT_AS, _MEMORY)):
             hard = resource.getrlimit(kind)[1]
-            resource.setrlimit(kind, (most if hard < 0 else min(most, hard), hard))
+            resource.setrlimit(kind, (limit if hard < 0 else min(limit, hard), hard))
     try:
         from bs4 import BeautifulSoup
         from markdownify import MarkdownConverter
