@@ -6,7 +6,7 @@ Between the variables and the flags, a repository's `[tool.coder]` and a task fi
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -53,7 +53,7 @@ class Loaded:
     book: UserModels
     """Models in the user's file; no other layer can set them."""
     servers: tuple["Mcp", ...]
-    """MCP servers in the user's file."""
+    """MCP servers in the user's file, and those of the repository's `.mcp.json` if the user allows it."""
     teams: Mapping[str, object]
     """Teams in the user's file, by name."""
     origins: Mapping[str, str]
@@ -83,6 +83,7 @@ def load(
     values = read_toml(file)
     book = _take_models(values, file)
     servers = _servers(values.pop("mcp", {}), file)
+    repository_servers, server_notes = _repository_servers(workspace, servers)
     teams = values.pop(TEAMS, {})
     file_values, notes = _split_known(values, str(file))
     config = checked(file_values, lambda key: f"{file}: {key}")
@@ -100,10 +101,10 @@ def load(
     }
     return Loaded(
         config=over(with_task, flag_config),
-        notes=(*notes, *variable_notes, *repository_notes, *task_notes),
+        notes=(*notes, *variable_notes, *repository_notes, *task_notes, *server_notes),
         cost_was_asked=not over(config, flag_config).names.isdisjoint(("max_cost", "max_call_cost")),
         book=book,
-        servers=servers,
+        servers=(*servers, *repository_servers),
         teams=teams if isinstance(teams, dict) else {},
         origins=origins,
     )
@@ -115,6 +116,18 @@ def _servers(tables: object, user_file: Path) -> tuple["Mcp", ...]:
     from coder.config.mcp_servers import mcp_of_tables  # imported only if servers are configured
 
     return mcp_of_tables(tables, str(user_file))
+
+
+def _repository_servers(
+    workspace: Path | None, servers: Sequence["Mcp"]
+) -> tuple[Sequence["Mcp"], Sequence[str]]:
+    """Return the servers of the workspace's `.mcp.json`, and notes."""
+    folder = workspace if workspace is None or workspace.is_dir() else workspace.parent
+    if folder is None or not os.path.lexists(folder / ".mcp.json"):
+        return (), ()
+    from coder.config.mcp_files import servers_of_repository  # imported late: few repositories have one
+
+    return servers_of_repository(folder.resolve(), taken=[server.name for server in servers])
 
 
 def _take_models(values: dict[str, object], user_file: Path) -> UserModels:

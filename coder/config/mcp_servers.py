@@ -3,7 +3,8 @@
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from string import Template
 from typing import Annotated, Any, Self
 
@@ -12,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from coder.base.errors import UsageError
 
+_NAME_CHARACTERS = 32
 _URL = re.compile(r"https?://[^\s/]")
 
 
@@ -56,6 +58,11 @@ class Mcp:
             raise ValueError(f"the header {plain_headers[0]} must take its value from a variable: $NAME")
         return self
 
+    @property
+    def start_folder(self) -> Path | None:
+        """The folder in which the program starts; None: that of this process."""
+        return None
+
     def variables(self) -> dict[str, str]:
         """Return the values of the variables in `env`. Raises UsageError: one isn't set."""
         return {name: self._filled(f"${{{name}}}") for name in self.env}
@@ -71,6 +78,34 @@ class Mcp:
             raise UsageError(f"the variable {error.args[0]} isn't set") from error
         except ValueError as error:
             raise UsageError(f"{text!r} names no variable: write $NAME") from error
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class GivenServer(Mcp):
+    """A server whose variables and headers have values of their own, which are stored nowhere."""
+
+    values: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    folder: Path | None = None
+
+    @property
+    def start_folder(self) -> Path | None:
+        """The folder in which the program starts."""
+        return self.folder
+
+    def variables(self) -> dict[str, str]:
+        """Return the values of the variables of the program."""
+        return {name: self.values[name] for name in self.env}
+
+    def filled_headers(self) -> dict[str, str]:
+        """Return the headers of requests to the URL."""
+        return {name: self.values[name] for name in self.headers}
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that tools can have, and that no other server has."""
+    base = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[: _NAME_CHARACTERS - 3] or "server"
+    names = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 3)))
+    return next(each for each in names if each not in taken)
 
 
 def mcp_of_tables(tables: object, source: str) -> tuple[Mcp, ...]:

@@ -141,7 +141,9 @@ class McpServer:
 
             transport = sandboxed_streams(about, settings, errors)
         elif about.command:
-            transport = program_streams(about.command, get_default_environment() | settings, errors)
+            transport = program_streams(
+                about.command, get_default_environment() | settings, errors, folder=about.start_folder
+            )
         else:
             transport = http_streams(about.url, settings)
         info = Implementation(name="coder", version=version("coder-agent"))

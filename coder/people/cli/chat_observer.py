@@ -7,9 +7,9 @@ from typing import Literal, TextIO
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line, printable, visible
+from coder.config.permissions import Permissions
 from coder.edits.replies import is_question
 from coder.engine.participants.role import CODER, PLANNER
-from coder.people.chat.permissions import Permissions
 from coder.people.chat.word_stream import WordStream
 from coder.people.cli.editor import edit_files
 from coder.people.cli.host_questions import HostQuestions

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from coder.base.errors import MachineError
 from coder.base.text.sanitize import one_line
+from coder.config.permissions import Permissions
 from coder.environment.asked_hosts import format_host
-from coder.people.chat.permissions import Permissions
 from coder.show.line_reader import LineReader, TypedLines, answer_to
 from coder.show.screen import Screen
 

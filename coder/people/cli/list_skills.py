@@ -9,6 +9,7 @@ import typer
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
+from coder.config import approved_files
 from coder.config.skills import (
     FILE_NAME,
     FOLDERS,
@@ -29,19 +30,31 @@ _COLUMNS = (Column("name", width=20, is_whole=True), Column("description", wraps
 
 def skills(
     path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="The folder to work in (.).")] = None,
+    allow: Annotated[
+        str | None,
+        typer.Option("--allow", metavar="DIGEST", help="Allow a file to start programs, as it is now."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the skills and commands of yours and of a folder, and what was refused, with the reason."""
     folder = path or Path()
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}. Name a folder, or none for this one.")
+    if allow is not None:
+        file = approved_files.allow(folder.resolve(), allow)
+        typer.echo(f"  · {file.path} may start its programs in this folder, until it changes", err=True)
+        return
     found = own_skills() + _of_folder(folder)
     commands, refusals = _commands(folder)
-    refusals = [*found.refusals, *refusals]
+    files, notes = approved_files.program_files(folder.resolve())
+    refusals = [*found.refusals, *refusals, *(Refusal(*note.split(" is ignored: ", 1)) for note in notes)]
+    refusals += [Refusal(file.path, file.reason) for file in files if not file.allowed]
+    allowed_paths = [file.path for file in files if file.allowed]
     if json:
         document = {
             "skills": [skill.model_dump() for skill in found.skills],
             "commands": [dict(zip(("name", "description", "path"), row, strict=True)) for row in commands],
+            "allowed": allowed_paths,
             "refused": [{"path": refusal.path, "reason": refusal.reason} for refusal in refusals],
         }
         typer.echo(json_format.dumps(document, indent=2))
@@ -53,6 +66,8 @@ def skills(
     else:
         where = f"{FOLDERS[0]}/NAME/{FILE_NAME} here or in your home folder"
         typer.echo(f"  · there are no skills: write {where}", err=True)
+    for allowed_path in allowed_paths:
+        typer.echo(f"  · {allowed_path} may start its programs", err=True)
     for refusal in refusals:
         typer.echo(f"  ! {one_line(refusal.path)}: {one_line(refusal.reason, width=300)}", err=True)
 

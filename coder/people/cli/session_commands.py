@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import count_of, one_line, printable
+from coder.config.permissions import Permissions, ProjectPermissions
 from coder.config.task_file import split_command
 from coder.models.abilities import abilities_of
 from coder.models.model import Effort, Model
 from coder.people.chat.between_messages import clear, compact, context_parts, run_command, run_tests
 from coder.people.chat.chat_session import ChatSession
-from coder.people.chat.permissions import Permissions, ProjectPermissions
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.cost_table import cost_blocks
 from coder.people.cli.host_commands import HostCommands
@@ -148,6 +148,7 @@ class SessionCommands:
         allowed = self._permissions.allowed
         lines = [f"{host}: programs may reach it, in this project" for host in allowed.hosts]
         lines += [f"{host}: programs may reach it, this time" for host in this_time - {*allowed.hosts}]
+        lines += [f"{digest[:32]}: a file with this content may start programs" for digest in allowed.files]
         lines += ["auto-apply is on, in this project"] if allowed.auto else []
         return "\n".join(sorted(lines)) or "nothing is allowed in advance: you are asked each time"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.people.chat.permissions import Permissions, ProjectPermissions
+from coder.config.permissions import Permissions, ProjectPermissions
 from coder.people.cli.host_questions import MAX_REFUSED, HostQuestions
 from coder.show.line_reader import TypedLines
 from coder.show.screen import Screen

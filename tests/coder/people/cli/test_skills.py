@@ -2,11 +2,13 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.coder.people.cli.console import Console
+from tests.coder.tools.test_mcp_client import ROUGH
 from tests.faulty_endpoint import calls, faulty_endpoint, says
 
 RIGHT = "`total.py`\n```python\ndef total():\n    return 3\n```\n"
@@ -108,3 +110,24 @@ def test_a_command_of_the_repository_is_called_in_solve_and_in_a_chat(console: C
     assert "/total" in chatted.out
     assert "/total" in listed.out
     assert "  ! .claude/commands/plan.md: /plan is a command of coder chat" in listed.err
+
+
+@pytest.mark.slow
+def test_a_server_of_the_repository_starts_once_its_file_is_allowed(console: Console, folder: Path) -> None:
+    server = {"command": sys.executable, "args": [str(ROUGH)]}
+    (folder / ".mcp.json").write_text(json.dumps({"mcpServers": {"shop": server}}))
+    with faulty_endpoint(calls("shop_say", text="three"), says("It is three.")) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
+        before = console.run("chat", ".", *flags, stdin=b"How many?\n", cwd=folder)
+        listed = console.run("skills", cwd=folder)
+        command = listed.err.partition("coder skills --allow ")[2].split()[0]
+        allowed = console.run("skills", "--allow", command, cwd=folder)
+        offered = [tool["function"]["name"] for tool in endpoint.requests[0].body["tools"]]
+        endpoint.requests.clear()
+        after = console.run("chat", ".", *flags, stdin=b"How many?\n/permissions\n", cwd=folder)
+
+    assert "shop_say" not in offered
+    assert ".mcp.json is ignored: it starts programs on this machine" in before.err
+    assert allowed.code == 0, allowed.err
+    assert endpoint.requests[1].body["messages"][-1]["content"] == "three", after.err
+    assert f"{command}: a file with this content may start programs" in after.out

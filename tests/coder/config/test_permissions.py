@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import MachineError
-from coder.people.chat.permissions import PERMISSIONS_FILE, Permissions, ProjectPermissions
+from coder.config.permissions import PERMISSIONS_FILE, Permissions, ProjectPermissions
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"
 
 
 def test_what_is_allowed_in_a_project_holds_there_later_and_in_no_other(tmp_path: Path, folder: Path) -> None:

@@ -1,0 +1,93 @@
+"""Files of a repository that start programs on this machine: used only if the user allows their content.
+
+What is allowed is a SHA-256, so that a changed file is asked about again. The list is in the data folder.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.base.errors import UsageError, own_command
+from coder.base.fs.private_folder import data_folder
+from coder.base.fs.safe_open import open_folder, read_regular
+from coder.config.permissions import Permissions
+
+NAMES = (".mcp.json",)
+"""Paths of such files."""
+MAX_BYTES = 256 << 10
+_SHOWN_DIGITS = 32
+"""Hexadecimal digits by which a person names a content; half of them would allow collisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFile:
+    """One file that names programs."""
+
+    path: str
+    """Relative to the folder."""
+    content: bytes
+    allowed: bool
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def reason(self) -> str:
+        """Why it isn't used, and what allows it."""
+        command = f"{own_command()} skills --allow {self.digest[:_SHOWN_DIGITS]}"
+        return f"it starts programs on this machine, and its content is not allowed. Read it, then: {command}"
+
+
+def program_file(folder: Path, path: str) -> ProgramFile | None:
+    """Return a file of this folder; None if there is none.
+
+    Raises:
+        UsageError: it is a link, too large, or can't be read.
+    """
+    *parts, name = path.split("/")
+    try:
+        with open_folder(folder, parts) as parent:
+            content, _ = read_regular(parent, name, limit=MAX_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"{path} is ignored: {error.strerror or 'links are not followed'}") from error
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"{path} is ignored: more than {MAX_BYTES:,} bytes")
+    file = ProgramFile(path, content, allowed=False)
+    allowed = file.digest in Permissions(data_folder(os.environ), folder).allowed.files
+    return ProgramFile(path, content, allowed)
+
+
+def program_files(folder: Path) -> tuple[list[ProgramFile], list[str]]:
+    """Return the files of this folder that start programs, and why others are ignored."""
+    files, notes = [], []
+    for path in NAMES:
+        try:
+            file = program_file(folder, path)
+        except UsageError as error:
+            notes.append(str(error))
+        else:
+            files += [file] if file is not None else []
+    return files, notes
+
+
+def allow(folder: Path, digest: str) -> ProgramFile:
+    """Allow the file whose content has this digest, or its first 32 digits.
+
+    Raises UsageError: no file of the folder has such a content now.
+    """
+    files, _ = program_files(folder)
+    file = next((each for each in files if each.digest.startswith(digest)), None)
+    if file is None or len(digest) < _SHOWN_DIGITS:
+        raise UsageError(
+            f"No file here has the content {digest}: it may have changed. See: {own_command()} skills"
+        )
+    permissions = Permissions(data_folder(os.environ), folder)
+    allowed = permissions.allowed
+    digests = tuple(dict.fromkeys((*allowed.files, file.digest)))
+    permissions.write(allowed.model_copy(update={"files": digests}))
+    return file

@@ -1,0 +1,132 @@
+"""`.mcp.json`: read as other agents do, and used only if the user allows its content."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.base.errors import UsageError
+from coder.config.approved_files import allow, program_file
+from coder.config.layers import load
+from coder.config.mcp_files import read_servers
+
+PROGRAM = {"command": "python", "args": ["${HERE:-.}/server.py"], "env": {"KEY": "${SECRET}"}}
+
+
+def content(**servers: object) -> bytes:
+    return json.dumps({"mcpServers": servers}).encode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CODER_HOME", str(tmp_path / "data"))
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"
+
+
+def test_programs_and_addresses_are_read_with_variables_filled_in(tmp_path: Path) -> None:
+    web = {"type": "http", "url": "https://a.example/mcp", "headers": {"Authorization": "Bearer ${SECRET}"}}
+
+    (one, two), notes = read_servers(content(one=PROGRAM, two=web), tmp_path, environ={"SECRET": "s3cret"})
+
+    assert (one.command, one.variables(), one.start_folder) == (
+        ("python", "./server.py"),
+        {"KEY": "s3cret"},
+        tmp_path,
+    )
+    assert (two.url, two.filled_headers()) == ("https://a.example/mcp", {"Authorization": "Bearer s3cret"})
+    assert not notes
+    assert "s3cret" not in repr((one, two))
+
+
+def test_a_server_that_can_not_be_used_is_noted_and_the_others_are_used(tmp_path: Path) -> None:
+    bad = {"odd": {}, "stream": {"type": "sse", "url": "https://a.example"}, "lacks": PROGRAM}
+
+    servers, notes = read_servers(content(**bad, fine={"command": "x"}), tmp_path, environ={})
+
+    assert [server.name for server in servers] == ["fine"]
+    assert [note.split("ignored: ")[1] for note in notes] == [
+        "name either a command or a URL",
+        "only stdio and http are supported",
+        "the variable SECRET isn't set",
+    ]
+
+
+def test_a_name_that_another_server_has_or_no_tool_can_have_is_replaced(tmp_path: Path) -> None:
+    servers, _ = read_servers(
+        content(**{"docs": {"command": "x"}, "a b\u001b[31m": {"command": "x"}}), tmp_path, taken=["docs"]
+    )
+
+    assert [server.name for server in servers] == ["docs-2", "a-b-31m"]
+
+
+def test_nothing_starts_before_the_user_allows_the_content_nor_after_it_changes(folder: Path) -> None:
+    (folder / ".mcp.json").write_bytes(content(one={"command": "x"}))
+    before = load(workspace=folder)
+    file = program_file(folder, ".mcp.json")
+    assert file is not None
+
+    allow(folder, file.digest[:32])
+    allowed = load(workspace=folder)
+    (folder / ".mcp.json").write_bytes(content(one={"command": "y"}))
+    changed = load(workspace=folder)
+
+    assert [len(loaded.servers) for loaded in (before, allowed, changed)] == [0, 1, 0]
+    assert f"skills --allow {file.digest[:32]}" in before.notes[-1]
+    assert file.digest[:32] not in changed.notes[-1]
+
+
+def test_an_allowed_content_is_allowed_in_its_folder_alone(folder: Path, tmp_path: Path) -> None:
+    (other := tmp_path / "other").mkdir()
+    for place in (folder, other):
+        (place / ".mcp.json").write_bytes(content(one={"command": "x"}))
+    file = program_file(folder, ".mcp.json")
+    assert file is not None
+
+    allow(folder, file.digest)
+
+    assert not load(workspace=other).servers
+
+
+@pytest.mark.parametrize("digest", ["", "abc", "0" * 32])
+def test_a_digest_that_names_no_content_allows_nothing(folder: Path, digest: str) -> None:
+    (folder / ".mcp.json").write_bytes(content(one={"command": "x"}))
+
+    with pytest.raises(UsageError, match="No file here has the content"):
+        allow(folder, digest)
+
+
+def test_a_link_and_a_large_file_are_ignored_with_the_reason(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.json").write_bytes(content(one={"command": "x"}))
+    (folder / ".mcp.json").symlink_to(tmp_path / "elsewhere.json")
+    assert "is ignored" in load(workspace=folder).notes[-1]
+    (folder / ".mcp.json").unlink()
+    (folder / ".mcp.json").write_bytes(b" " * 300_000)
+
+    assert "more than 262,144 bytes" in load(workspace=folder).notes[-1]
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.recursive(
+            st.one_of(st.none(), st.text(max_size=5), st.integers()),
+            lambda inner: st.one_of(
+                st.lists(inner, max_size=3),
+                st.dictionaries(
+                    st.sampled_from(["mcpServers", "command", "args", "env", "url", "headers", "type", "x"]),
+                    inner,
+                    max_size=4,
+                ),
+            ),
+            max_leaves=12,
+        ).map(lambda value: json.dumps(value).encode()),
+    )
+)
+def test_any_file_is_read_or_refused(data: bytes) -> None:
+    try:
+        read_servers(data, Path("/"))
+    except UsageError:
+        return
