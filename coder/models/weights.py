@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from coder.base.errors import MissingExtra, UsageError
+from coder.base.errors import UsageError, own_command
 from coder.models.abilities import EMBEDDED
 
 GGUF_MAGIC = b"GGUF"
@@ -20,7 +20,7 @@ def embedded_weights() -> Path:
     folders = spec.submodule_search_locations if spec else None
     files = [file for folder in folders or () for file in sorted(Path(folder).glob(f"{EMBEDDED}*.gguf"))]
     if not files:
-        raise MissingExtra("The embedded model", "local")
+        raise UsageError(f"The embedded model isn't installed. Install it: {own_command()} setup")
     return files[0]
 
 
@@ -48,4 +48,6 @@ def require_engine() -> None:
         UsageError: the extra `local` isn't installed.
     """
     if find_spec("xllamacpp") is None:
-        raise MissingExtra("llama.cpp, which runs models on this machine,", "local")
+        raise UsageError(
+            f"llama.cpp, which runs local models, isn't installed. Install it: {own_command()} setup"
+        )

@@ -103,7 +103,7 @@ def _bubblewrap() -> Step:
 def _packages(name: str, *requirements: Sequence[str]) -> Step:
     """Return the step that installs packages beside this one."""
     if find_spec("pip") is not None:
-        installer: tuple[str, ...] = (sys.executable, "-m", "pip", "install", "-q")
+        installer: tuple[str, ...] = (sys.executable, "-m", "pip", "install", "-qq")
     elif shutil.which("uv"):
         installer = ("uv", "pip", "install", "-q", "--python", sys.executable)
     else:
