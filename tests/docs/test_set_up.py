@@ -136,17 +136,20 @@ def test_a_set_up_that_is_done_is_not_done_again(clone: Path, tools: Path) -> No
     assert (done.stdout, done.stderr) == ("coder --version\n", "")
 
 
-def test_a_set_up_installs_what_chat_serve_and_mcp_need(clone: Path, tools: Path) -> None:
+def test_a_set_up_installs_the_package_and_what_it_can_use(clone: Path, tools: Path) -> None:
     set_up(clone)
     (clone / ".venv" / "set-up-for-use").unlink()
     for name in ("bwrap", "python3"):
         put(tools, name, "exit 0")
     put(clone / ".venv" / "bin", "python", 'echo "$*" >>"$HOME/asked"')
+    put(clone / ".venv" / "bin", "coder", 'echo "coder $*" | tee -a "$HOME/asked"')
 
     done = run(clone, tools, "serve")
 
     assert done.stdout == "coder serve\n"
-    assert f"--editable {clone}[anthropic,chat,mcp,server]\n" in (clone / "asked").read_text()
+    asked = (clone / "asked").read_text().splitlines()
+    assert asked[-2:] == ["coder setup --yes", "coder serve"]
+    assert asked[-3].endswith(f"--editable {clone}")
 
 
 def test_a_package_that_was_removed_after_the_set_up_is_installed_again(clone: Path, tools: Path) -> None:
