@@ -142,7 +142,7 @@ def test_a_set_up_installs_the_package_and_what_it_can_use(clone: Path, tools: P
     for name in ("bwrap", "python3"):
         put(tools, name, "exit 0")
     put(clone / ".venv" / "bin", "python", 'echo "$*" >>"$HOME/asked"')
-    put(clone / ".venv" / "bin", "coder", 'echo "coder $*" | tee -a "$HOME/asked"')
+    put(clone / ".venv" / "bin", "coder", 'echo "coder $*" >>"$HOME/asked"; echo "coder $*"')
 
     done = run(clone, tools, "serve")
 
