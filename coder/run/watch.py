@@ -1,7 +1,7 @@
 """Watch: an observer of a run, such as the screen; the default shows nothing."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from coder.run.events import Event
@@ -45,6 +45,17 @@ class Noting(Protocol):
 def note_of(watch: object) -> Callable[[str], None]:
     """Return a function that shows a line on the watch, or else logs it as a warning."""
     return watch.note if isinstance(watch, Noting) else logging.getLogger("coder").warning
+
+
+@runtime_checkable
+class Editing(Protocol):
+    """A watch whose user has files open in an editor, which may hold more than is saved."""
+
+    async def open_texts(self, paths: Collection[str]) -> Mapping[str, str]:
+        """Return the texts that the editor has for files of the run's folder, by path, as far as it does."""
+
+    async def write_texts(self, texts: Mapping[str, str]) -> None:
+        """Have the editor write files of the run's folder; one that doesn't write files does nothing."""
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from coder.run.message import HUMAN
 from coder.run.questions import Decision
 from coder.run.settings import Settings
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.workspace.consent import in_parts, is_to_be_committed, objection
 from coder.workspace.landing import FileChanged, apply, is_made, undo
@@ -31,8 +32,9 @@ from coder.workspace.landing_questions import (
     wants_edits,
     wants_held,
 )
-from coder.workspace.proposal import contents_of, held_in, intended, patch_of, proposal
+from coder.workspace.proposal import Contents, contents_of, held_in, intended, patch_of, proposal
 from coder.workspace.read import require_replaceable
+from coder.workspace.unsaved import save_unsaved, show_landed, unsaved_files
 
 
 def require_committable(task: Task, settings: Settings) -> None:
@@ -65,7 +67,8 @@ async def deliver(journal: Journal) -> None:
             if (state := journal.state).landing.proposed is None:
                 contents, separate = contents_of(state)
                 if not settings.in_place:
-                    intended(state, contents)  # raises if it can't be written
+                    unsaved = await _unsaved(journal, contents)
+                    intended(state, contents, unsaved)  # raises if it can't be written
                 tests, risks = patch_of(state, separate), tuple(held_in(state))
                 await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, held=risks))
             if not await _may_commit(journal):
@@ -112,7 +115,7 @@ async def _plan(journal: Journal) -> bool:
     """Log the plan of a landing; return False if it is only proposed or refused."""
     state = journal.state
     contents, separate = contents_of(state)
-    landing_plan = intended(state, contents)
+    landing_plan = intended(state, contents, await _unsaved(journal, contents))
     overwritten = [change.path for change in landing_plan.changes if change.before is not None]
     for path in overwritten:
         require_replaceable(Path(landing_plan.root) / path)
@@ -134,6 +137,7 @@ async def _plan(journal: Journal) -> bool:
     if risks and await wants_held(journal, risks, diff):
         contents, risks = {**contents, **{path: separate[path] for path in risks}}, {}
     separate = {path: content for path, content in separate.items() if path not in contents}
+    await save_unsaved(journal.watch, state, contents)
     landing_plan, patch, tests = (
         intended(state, contents),
         patch_of(state, contents),
@@ -155,6 +159,7 @@ async def _extend(journal: Journal) -> None:
     allowed_contents = {path: contents[path] for path in landing.held if path in contents}
     if not allowed_contents:
         return
+    await save_unsaved(journal.watch, state, allowed_contents)
     added = intended(state, allowed_contents)
     changes = (*landing.plan.changes, *added.changes)
     plan = added.model_copy(update={"changes": changes, "made": (*landing.plan.made, *added.made)})
@@ -180,6 +185,12 @@ async def _apply(journal: Journal) -> None:
     except FileChanged:
         await _take_back(journal, landing)
         raise
+    await show_landed(journal.watch, journal.state)
+
+
+async def _unsaved(journal: Journal, contents: Contents) -> dict[str, StoredFile]:
+    root = journal.state.root
+    return await unsaved_files(journal.watch, Path(root) if root is not None else None, contents)
 
 
 async def _take_back(journal: Journal, landing: LandingPlanned) -> None:

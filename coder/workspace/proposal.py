@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from coder.base.text.sanitize import as_bytes, as_text
 from coder.run.attempts import best_code
@@ -19,8 +20,13 @@ Contents = Mapping[str, bytes | None]
 """Required content of each path; None: remove the file."""
 
 
-def intended(state: State, contents: Contents) -> LandingPlan:
+def intended(
+    state: State, contents: Contents, unsaved: Mapping[str, StoredFile] = MappingProxyType({})
+) -> LandingPlan:
     """Return the plan to write these contents into the user's folder, against its present files.
+
+    Args:
+        unsaved: files that an editor is to save before the plan is carried out.
 
     Raises:
         ForbiddenPath: a path may not be written.
@@ -29,7 +35,7 @@ def intended(state: State, contents: Contents) -> LandingPlan:
     if state.root is None:
         raise ForbiddenPath("The task names no folder to write into.")
     read = {path: state.files[path] for path in contents if path in state.files}
-    return plan(Snapshot(Path(state.root), read), contents, executable=modes_of(state))
+    return plan(Snapshot(Path(state.root), read), contents, executable=modes_of(state), unsaved=unsaved)
 
 
 def patch_of(state: State, contents: Contents) -> str:

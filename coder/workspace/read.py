@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from coder.base.errors import FolderError, UsageError
 from coder.run.attempts import best_code
@@ -91,8 +92,10 @@ class Restored:
     """New events for the log, if files have changed since the run stopped."""
 
 
-def restore(state: State) -> Restored:
+def restore(state: State, unsaved: Mapping[str, StoredFile] = MappingProxyType({})) -> Restored:
     """Return the files of a stopped run, with contents read from the user's folder.
+
+    `unsaved` are files whose text in the user's editor isn't that on the disk.
 
     Of a changed file the present content is used, and the best answer is tried again. The old content of a
     file that an answer has changed, too, must be available in HEAD, because both edits are merged later.
@@ -100,7 +103,7 @@ def restore(state: State) -> Restored:
     listed = {path: file for path, file in state.files.items() if file.is_listed}
     if not listed or state.root is None:
         return Restored(state.files, state.target)
-    present = dict(take_snapshot(Path(state.root), read=state.task.read).files)
+    present = {**take_snapshot(Path(state.root), read=state.task.read).files, **unsaved}
     unchanged = {
         p: present[p] for p, file in listed.items() if p in present and file.digest == present[p].digest
     }

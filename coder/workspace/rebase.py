@@ -3,10 +3,9 @@
 import os
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from coder.base.errors import own_command
-from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import as_bytes
 from coder.run.attempts import best_code
 from coder.run.event_types import FilesChanged, LandingRefused, PatchProposed, Spoken, ToolAnswered
@@ -15,9 +14,9 @@ from coder.run.journal import Journal
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
-from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.run_git import GitFailed, closed_environment, run_git
 from coder.workspace.proposal import is_same, modes_of, proposal, text_file
+from coder.workspace.unsaved import current_file, unsaved_files
 
 
 async def rebase(journal: Journal, reason: str) -> None:
@@ -37,8 +36,10 @@ async def rebase(journal: Journal, reason: str) -> None:
     bases = {path: state.files[path].content if path in state.files else None for path in texts}
     run_contents = {path: as_bytes(text) if text is not None else None for path, text in texts.items()}
     changed_files: dict[str, StoredFile | None] = {}
+    root = Path(state.root)
+    unsaved = await unsaved_files(journal.watch, root, bases)
     for path, base in bases.items():
-        stored_file = _current_file(Path(state.root), path)
+        stored_file = unsaved.get(path) or current_file(root, path)
         current = stored_file.content if stored_file is not None else None
         if current == base:
             continue
@@ -110,17 +111,6 @@ def _merge_texts(base: bytes | None, ours: bytes | None, theirs: bytes | None, *
         return merged.decode("utf-8") if merged is not None else None
     except (GitFailed, UnicodeDecodeError):
         return None
-
-
-def _current_file(root: Path, path: str) -> StoredFile | None:
-    """Return the current file in the user's folder; None if it can't be read."""
-    parts = PurePosixPath(path).parts
-    try:
-        with open_folder(root, parts[:-1]) as folder:
-            content, status = read_regular(folder, parts[-1], limit=MAX_FILE_BYTES)
-    except OSError:
-        return None
-    return StoredFile.of(content, mode=status.st_mode & 0o7777)
 
 
 _MAX_CONFLICTS = 127

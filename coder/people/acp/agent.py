@@ -15,6 +15,7 @@ from acp.schema import (
     AgentCapabilities,
     AuthenticateResponse,
     AvailableCommand,
+    ClientCapabilities,
     CloseSessionResponse,
     Implementation,
     InitializeResponse,
@@ -56,6 +57,7 @@ class EditorAgent:
         self._flags, self._args = flags, args
         self._client: Client | None = None
         self._client_name = "an editor"
+        self._capabilities: ClientCapabilities | None = None
         self._sessions = OpenSessions()
         self._turn = asyncio.Lock()
         """Held while sessions open and close, as two requests may name the same one."""
@@ -69,11 +71,16 @@ class EditorAgent:
         await self._sessions.close_all()
 
     async def initialize(
-        self, protocol_version: int, client_info: Implementation | None = None, **_: object
+        self,
+        protocol_version: int,
+        client_capabilities: ClientCapabilities | None = None,
+        client_info: Implementation | None = None,
+        **_: object,
     ) -> InitializeResponse:
         """Answer version 1, whatever the client offers, and what this agent can do."""
         if client_info is not None:
             self._client_name = one_line(client_info.name, width=60)
+        self._capabilities = client_capabilities
         capabilities = AgentCapabilities(
             load_session=True,
             prompt_capabilities=PromptCapabilities(embedded_context=True),
@@ -204,6 +211,7 @@ class EditorAgent:
             self._flags,
             self._args,
             name=self._client_name,
+            capabilities=self._capabilities,
             named_servers=servers,
             run=run,
         )

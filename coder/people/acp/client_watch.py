@@ -1,7 +1,7 @@
 """ClientWatch: sends a conversation to the client while the model works, and asks the client's user."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from acp.helpers import (
     update_user_message_text,
 )
 from acp.interfaces import Client
-from acp.schema import AllowedOutcome, ToolCallUpdate
+from acp.schema import AllowedOutcome, ClientCapabilities, ToolCallUpdate
 
-from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import one_line, printable, visible
 from coder.edits.replies import is_question
 from coder.engine.participants.role import CODER, PLANNER
+from coder.people.acp.buffers import Buffers
 from coder.people.acp.updates import (
     decision_of,
     diffs_of,
@@ -40,17 +40,16 @@ from coder.run.watch import Watch
 from coder.show.render import progress
 from coder.tools.registry import PLAN
 
-_MAX_TEXT = 2 << 20
-"""Longest file in bytes of which a diff is shown."""
-
 
 class ClientWatch(Watch):
     """Watch and Decider of one session."""
 
-    def __init__(self, client: Client, root: Path, name: str) -> None:
-        """Take the connection to the client, the session's folder, and the client's name."""
+    def __init__(
+        self, client: Client, root: Path, name: str, capabilities: ClientCapabilities | None
+    ) -> None:
+        """Take the connection to the client, the session's folder, and the client's name and abilities."""
         self.session_id = ""
-        """Id of the session, which is set once it is open."""
+        self._buffers = Buffers(client, root, capabilities)
         self.auto = False
         """Whether verified changes are written without a question."""
         self.words = WordStream()
@@ -62,6 +61,18 @@ class ClientWatch(Watch):
         self._is_for_user = True
         self._is_asked = False
         self._question_count = 0
+
+    def begin(self, session_id: str) -> None:
+        """Set the id of the session, now that it is open."""
+        self.session_id = self._buffers.session_id = session_id
+
+    async def open_texts(self, paths: Collection[str]) -> Mapping[str, str]:
+        """Return the texts that the client holds of files."""
+        return await self._buffers.read(paths)
+
+    async def write_texts(self, texts: Mapping[str, str]) -> None:
+        """Have the client write files, if it does."""
+        await self._buffers.write(texts)
 
     async def pump(self) -> None:
         """Send updates, in their order, until it is cancelled."""
@@ -138,7 +149,8 @@ class ClientWatch(Watch):
         await self.flush()
         self._question_count += 1
         call, text = f"question-{self._question_count}", printable(question.text.strip())
-        diffs = diffs_of(self._root, {path: self._on_disk(path) for path in question.files}, question.files)
+        before = {path: self._buffers.text(path) for path in question.files}
+        diffs = diffs_of(self._root, before, question.files)
         # The patch has what diffs of texts lack: modes, binary files, and characters that can't be seen.
         parts = [text, printable(question.note), visible(question.patch)]
         words = "\n\n".join(part for part in parts if part)
@@ -172,16 +184,8 @@ class ClientWatch(Watch):
             for path, file in changes.items()
             if file is None or file.text is not None
         }
-        before = {path: self._texts[path] if path in self._texts else self._on_disk(path) for path in after}
+        before = {
+            path: self._texts[path] if path in self._texts else self._buffers.text(path) for path in after
+        }
         self._texts |= after
         return diffs_of(self._root, before, after)
-
-    def _on_disk(self, path: str) -> str | None:
-        """Return the text of a file of the folder; None: it is missing, large, no text, or behind a link."""
-        *folders, name = path.split("/")
-        try:
-            with open_folder(self._root, folders) as folder:
-                content, _ = read_regular(folder, name, limit=_MAX_TEXT)
-            return content.decode() if len(content) <= _MAX_TEXT else None
-        except (OSError, UnicodeDecodeError):
-            return None

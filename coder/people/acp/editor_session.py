@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from acp.interfaces import Client
+from acp.schema import ClientCapabilities
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import printable
@@ -191,6 +192,7 @@ async def open_editor_session(
     args: Mapping[str, Any],
     *,
     name: str,
+    capabilities: ClientCapabilities | None = None,
     named_servers: Sequence[Any] = (),
     run: str | None = None,
 ) -> AsyncIterator[EditorSession]:
@@ -198,6 +200,7 @@ async def open_editor_session(
 
     Args:
         name: the client's name.
+        capabilities: what the client offers.
         named_servers: MCP servers that the client names.
         run: id of the run to continue.
 
@@ -205,7 +208,7 @@ async def open_editor_session(
         UsageError: the configuration can't be used, or there is no such run about this folder.
         LeaseHeld: another process works on the run.
     """
-    watch = ClientWatch(client, folder, name)
+    watch = ClientWatch(client, folder, name, capabilities)
     async with AsyncExitStack() as stack:
         log = stack.enter_context(open_log())
         loaded = load(flags, workspace=folder)
@@ -232,7 +235,7 @@ async def open_editor_session(
             open_session(log, task, settings=settings, model=model, watch=watch, run=run)
         )
         chat.tools = servers_of(named_servers, loaded.servers)
-        watch.session_id = chat.run
+        watch.begin(chat.run)
         pump = asyncio.create_task(watch.pump())
         stack.callback(pump.cancel)
         session = EditorSession(chat, watch, switchable, loaded)

@@ -4,9 +4,9 @@ Each message is a step: the folder is read again, a fresh sandbox is opened, and
 the step has ended. After a kill, the session continues with the interrupted step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from glob import escape
 from pathlib import Path
 
@@ -21,7 +21,14 @@ from coder.environment.workbench import Workbench
 from coder.models.abilities import abilities_of
 from coder.models.model import Model
 from coder.people.chat.kept_environment import KeptEnvironment
-from coder.people.chat.subject import events_before, find_mentions, find_paths, root_of, subject_sentence
+from coder.people.chat.subject import (
+    events_before,
+    find_mentions,
+    find_paths,
+    paths_in_editor,
+    root_of,
+    subject_sentence,
+)
 from coder.people.chat.transcript import patch_of_conversation
 from coder.run.attempts import unwritten
 from coder.run.costs import Costs, costs_of
@@ -45,6 +52,7 @@ from coder.workspace.deliver import require_committable
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import read_workspace, restore, started
 from coder.workspace.take_back import left_to_undo, take_back, take_back_commit
+from coder.workspace.unsaved import overlaid, unsaved_files
 
 CUT_OFF = ("interrupted", "limit", "error")
 """Statuses of a step that can continue."""
@@ -118,13 +126,15 @@ class ChatSession:
         task = self.task.model_copy(update={"prompt": prompt, "pictures": pictures})
         require_committable(task, self.settings)
         snapshot = read_workspace(task, lands=self.settings.lands)
-        target = find_target(task, snapshot.files)
-        async with self.environment(task, self.settings, snapshot.files, target=target) as bench:
+        unsaved = await self._unsaved(snapshot.files, paths)
+        files = overlaid(snapshot.files, unsaved)
+        target = find_target(task, files)
+        async with self.environment(task, self.settings, files, target=target) as bench:
             message_settings = self.settings.model_copy(update={"plan": True}) if plans else self.settings
             settings = self._step_settings(message_settings, task, sessions=await bench.has_sessions())
-            await self._begin(task, settings, snapshot, target)
+            await self._begin(task, settings, snapshot, unsaved, target)
             self.notes.clear()
-            self.journal.hold(snapshot.files)
+            self.journal.hold(files)
             return await self._work_step(bench)
 
     @property
@@ -154,7 +164,7 @@ class ChatSession:
         kept_settings = {name: getattr(state.settings, name) for name in ("strategy", "plan")}
         merged_settings = self.settings.model_copy(update=kept_settings)
         settings = self._step_settings(merged_settings, state.task, sessions=True)
-        restored = restore(state)
+        restored = restore(state, await self._unsaved(state.files))
         events = restored.happened
         if code is not None:
             file_changes = [body for body in events if isinstance(body, FilesChanged)]
@@ -167,6 +177,12 @@ class ChatSession:
             await self.journal.append(resume_event, *events)
             self.journal.hold(restored.files)
             return await self._work_step(bench)
+
+    async def _unsaved(
+        self, files: Mapping[str, StoredFile], named: Collection[str] = ()
+    ) -> dict[str, StoredFile]:
+        paths = paths_in_editor(files, self.state, (*self.added_paths, *named))
+        return await unsaved_files(self.journal.watch, self.root, paths)
 
     async def _work_step(self, bench: Workbench) -> Run:
         run = await work(self.journal, self.model, bench)
@@ -235,14 +251,25 @@ class ChatSession:
         """Return the usage of each model call so far."""
         return costs_of(await self.log.read(self.run))
 
-    async def _begin(self, task: Task, settings: Settings, read: Snapshot, target: Target) -> None:
+    async def _begin(
+        self,
+        task: Task,
+        settings: Settings,
+        read: Snapshot,
+        unsaved: Mapping[str, StoredFile],
+        target: Target,
+    ) -> None:
         """Log a message: the first one begins the run, a later one begins a step of it."""
         if not self.has_begun:
-            await self.journal.append(started(read, task, settings, model=self.model.name, target=target))
+            first_event = started(read, task, settings, model=self.model.name, target=target)
+            # Of a large folder the log has a listing: the contents of these are nowhere else.
+            edits = [FilesChanged(files=dict(unsaved), target=target)] if unsaved else []
+            await self.journal.append(first_event, *edits)
             self.has_begun = True
             return
         step = StepStarted(task=task, settings=settings, model=self.model.name, target=target)
-        await self.journal.append(step, *events_before(self.journal.state, read, task, target))
+        present = replace(read, files=overlaid(read.files, unsaved))
+        await self.journal.append(step, *events_before(self.journal.state, present, task, target))
 
     def _step_settings(self, settings: Settings, task: Task, *, sessions: bool) -> Settings:
         """Return the settings of one message: a strategy gets as many calls as in a run, within the

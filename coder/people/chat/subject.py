@@ -1,7 +1,7 @@
 """The subject of a conversation: its folder, and the files that the user adds for the model."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from os.path import exists
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from coder.models.abilities import abilities_of
 from coder.models.model import Image, Model
 from coder.run.event_types import Body
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import Task
 from coder.workspace.folder import Snapshot
@@ -18,6 +19,8 @@ from coder.workspace.rebase import joined_tree
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
+_MAX_IN_EDITOR = 100
+"""Number of files that an editor is asked about at once."""
 _FILE_NAME = re.compile(r"[\w.~-]*(?:/[\w.~-]+)+|[\w-]+\.\w{1,4}")
 """A file name after an @: a path, or a name with a short suffix, unlike a decorator."""
 
@@ -59,6 +62,20 @@ def find_mentions(text: str, root: Path, *, model: Model) -> tuple[list[str], tu
     return [name for name in names if name not in pictures], read_pictures(
         tuple(root / name for name in pictures)
     )
+
+
+def paths_in_editor(
+    files: Mapping[str, StoredFile], state: State | None, named: Collection[str]
+) -> list[str]:
+    """Return the files whose text in the user's editor matters: all of a small folder.
+
+    Of a large one, these are the named ones, and those that the conversation has changed.
+    """
+    paths = [path for path, file in files.items() if file.base64 is None]
+    if len(paths) > _MAX_IN_EDITOR:
+        work = {*state.open_work, *state.landing.planned_paths} if state is not None else set()
+        paths = [path for path in paths if path in named or path in work]
+    return paths[:_MAX_IN_EDITOR]
 
 
 def missing_files(text: str, root: Path) -> list[str]:

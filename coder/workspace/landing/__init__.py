@@ -7,6 +7,7 @@ microseconds between them is lost. Read staging.
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from coder.base.errors import MachineError
 from coder.run.event_types.run_events import FileChange, LandingPlan
@@ -42,12 +43,17 @@ __all__ = [
 
 
 def plan(
-    snapshot: Snapshot, files: Mapping[str, bytes | None], *, executable: Mapping[str, bool] | None = None
+    snapshot: Snapshot,
+    files: Mapping[str, bytes | None],
+    *,
+    executable: Mapping[str, bool] | None = None,
+    unsaved: Mapping[str, StoredFile] = MappingProxyType({}),
 ) -> LandingPlan:
     """Plan to write these contents (None: remove the file) under the snapshot's root; change nothing yet.
 
     Args:
         executable: whether a file becomes executable; other new files do if they begin with `#!`.
+        unsaved: files that an editor is to save before the plan is carried out.
 
     Raises:
         ForbiddenPath: a path is absolute, outside of the root, in .git, behind a link, or a folder; or a path
@@ -66,6 +72,8 @@ def plan(
                 f"{path} and {parent_paths[0]} can't both be changed: one is the folder of the other."
             )
         digest = state_of(root, parts)
+        if path in unsaved:
+            digest = unsaved[path].digest
         if digest is not None and path not in read:
             raise FileChanged(f"{path} is there already, and this run has not read it. It was left as it is.")
         if digest != (read[path].digest if path in read else None):

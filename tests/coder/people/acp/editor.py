@@ -1,12 +1,12 @@
 """An editor for tests: it starts `coder acp` and drives it by the protocol's own Python client."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from acp import spawn_agent_process, text_block
+from acp import RequestError, spawn_agent_process, text_block
 from acp.client.connection import ClientSideConnection
 from acp.schema import (
     AgentMessageChunk,
@@ -15,6 +15,7 @@ from acp.schema import (
     ClientCapabilities,
     DeniedOutcome,
     InitializeResponse,
+    ReadTextFileResponse,
     RequestPermissionResponse,
     UserMessageChunk,
 )
@@ -28,6 +29,11 @@ class Editor:
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
+        self.buffers: dict[str, str] = {}
+        """Texts that aren't saved, by path."""
+        self.written: dict[str, str] = {}
+        """What was written through this editor, which saves it."""
+        self.on_question: Callable[[], None] = lambda: None
         self.updates: list[Any] = []
         self.questions: list[Any] = []
         self.arrived = asyncio.Event()
@@ -43,11 +49,22 @@ class Editor:
         self, session_id: str, tool_call: Any, options: list[Any], **_: object
     ) -> RequestPermissionResponse:
         self.questions.append((tool_call, [option.option_id for option in options]))
+        self.on_question()
         if not self.answers:
             return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))
         return RequestPermissionResponse(
             outcome=AllowedOutcome(outcome="selected", option_id=self.answers.pop(0))
         )
+
+    async def read_text_file(self, session_id: str, path: str, **_: object) -> ReadTextFileResponse:
+        if path not in self.buffers and not Path(path).is_file():
+            raise RequestError.resource_not_found(path)
+        return ReadTextFileResponse(content=self.buffers.get(path) or Path(path).read_text())
+
+    async def write_text_file(self, session_id: str, path: str, content: str, **_: object) -> None:
+        self.written[path] = content
+        self.buffers.pop(path, None)
+        Path(path).write_text(content)
 
     def on_connect(self, conn: object) -> None:
         pass

@@ -1,0 +1,75 @@
+"""Buffers: the texts that a client holds of a session's files, which may not be saved."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from acp import RequestError
+from acp.interfaces import Client
+from acp.schema import ClientCapabilities
+from pydantic import ValidationError
+
+from coder.workspace.unsaved import as_saved, current_file
+
+_PARALLEL = 16
+_MAX_SHOWN = 2 << 20
+"""Longest text in characters of which a diff is shown."""
+_PATIENCE_S = 10.0
+"""Time for all answers; a client that takes longer is taken to hold what is saved."""
+
+
+class Buffers:
+    """Reads and writes files by a client, as far as it offers that."""
+
+    def __init__(self, client: Client, root: Path, capabilities: ClientCapabilities | None) -> None:
+        """Take the connection to the client, the session's folder, and what the client offers."""
+        files = capabilities.fs if capabilities is not None else None
+        self.session_id = ""
+        self._client, self._root = client, root
+        self._reads = bool(files is not None and files.read_text_file)
+        self._writes = bool(files is not None and files.write_text_file)
+        self._held: dict[str, str] = {}
+        """The latest text that the client has sent of each file."""
+
+    async def read(self, paths: Collection[str]) -> Mapping[str, str]:
+        """Return the client's texts of these files, by path, as far as it has some."""
+        if not self._reads:
+            return {}
+        turns, texts = asyncio.Semaphore(_PARALLEL), {}
+
+        async def read(path: str) -> None:
+            # Not a file, no text, or an answer without one: what is on the disk holds.
+            with suppress(RequestError, ValidationError):
+                async with turns:
+                    answer = await self._client.read_text_file(
+                        session_id=self.session_id, path=str(self._root / path)
+                    )
+                texts[path] = answer.content
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                await asyncio.gather(*map(read, paths))
+        self._held |= texts
+        return texts
+
+    async def write(self, texts: Mapping[str, str]) -> None:
+        """Have the client write files; what it refuses is noticed by what the disk holds then."""
+        if not self._writes:
+            return
+        for path, text in texts.items():
+            with suppress(RequestError, ValidationError):
+                await self._client.write_text_file(
+                    session_id=self.session_id, path=str(self._root / path), content=text
+                )
+
+    def text(self, path: str) -> str | None:
+        """Return the user's text of a file: the client's latest, or that on the disk.
+
+        None: the file is missing, no text, or too long for a diff.
+        """
+        file = current_file(self._root, path)
+        if file is None or file.text is None or len(file.text) > _MAX_SHOWN:
+            return None
+        held = as_saved(self._held[path], file.text) if path in self._held else None
+        return held.decode() if held is not None else file.text
