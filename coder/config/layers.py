@@ -21,10 +21,11 @@ from coder.base.text.sanitize import suggest_nearest
 from coder.config.schema import Config, but_was, checked, flag, over, variable
 from coder.models.catalog import UserModels
 from coder.run.option_table import KEYS, LOWERED
+from coder.run.settings import Settings
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
-    from coder.run.settings import Skill
+    from coder.run.settings import Hook, Rules, Skill
 
 BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables about models in the user's file; a repository can't set them."""
@@ -235,6 +236,40 @@ def skills_of_user() -> tuple["Skill", ...]:
     from coder.config.skills import own_skills  # imported late: few users have any
 
     return own_skills().skills
+
+
+def _settings_files() -> list[Path]:
+    """Return the user's settings files in the form of Claude Code that exist."""
+    files = config_folder() / "settings.json", Path.home() / ".claude" / "settings.json"
+    return [path for path in files if os.path.lexists(path)]
+
+
+def hooks_of_user() -> tuple["Hook", ...]:
+    """Return the hooks of the user's settings files (`coder.config.hooks`)."""
+    if not (files := _settings_files()):
+        return ()
+    from coder.config.hooks import hooks_of_files  # imported late: few users have any
+
+    return hooks_of_files(files)
+
+
+def rules_of_user() -> "Rules | None":
+    """Return the rules of the user's settings files (`coder.config.permission_rules`)."""
+    if not (files := _settings_files()):
+        return None
+    from coder.config.permission_rules import read_rules  # imported late: few users have any
+
+    return read_rules(files)
+
+
+def with_rules(settings: Settings, rules: "Rules | None") -> Settings:
+    """Return settings with these rules, and without hosts that they deny."""
+    if rules is None:
+        return settings if settings.rules is None else settings.model_copy(update={"rules": None})
+    from coder.config.permission_rules import without_denied
+
+    network = without_denied(rules, settings.network)
+    return settings.model_copy(update={"rules": rules, "network": network})
 
 
 def read_toml(path: Path) -> dict[str, object]:

@@ -22,7 +22,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import Task
-from coder.run.watch import Permitting, Unwatched
+from coder.run.watch import Permitting, Unwatched, Watch
 from coder.store import EventLog, open_log
 from coder.verify.preflight import prepare
 from coder.workspace.deliver import deliver
@@ -32,6 +32,7 @@ from coder.workspace.read import restore, started
 
 if TYPE_CHECKING:
     from coder.engine.sampling.attempt import Attempt
+    from sandbox.policy import AskHost
 
 
 @asynccontextmanager
@@ -55,7 +56,7 @@ async def open_environment(
             redactor=redactor,
             backend=settings.sandbox if sandbox is None else None,
             on_output=watch.output if watch is not None else None,
-            ask_host=watch.ask_host if isinstance(watch, Permitting) else None,
+            ask_host=_asker(settings, watch),
             waits_for_hosts="network" in settings.approve,
             tools=required_tools,
             optional_tools=optional_tools,
@@ -64,6 +65,16 @@ async def open_environment(
         has_team = options.get("team") is not None or settings.team is not None
         await prepare(workbench, task, files, target=target, early=not has_team)
         yield workbench
+
+
+def _asker(settings: Settings, watch: Watch | None) -> "AskHost | None":
+    """Return the function that asks a person about a host, unless the user's rules deny it."""
+    ask_host = watch.ask_host if isinstance(watch, Permitting) else None
+    if ask_host is None or settings.rules is None:
+        return ask_host
+    from coder.environment.asked_hosts import governed  # imported late: few users have rules
+
+    return governed(settings.rules, ask_host)
 
 
 def log_of(stack: AsyncExitStack, options: Options) -> EventLog:
@@ -98,7 +109,12 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
 
         runs = _RunsOfAttempts(journal, log, model, bench, choices)
         team, stop = AttemptsTeam(Drawing(runs)), attempts_stop()
-    return await run_until_stopped(journal, model, bench, team=team, stop=stop, land=deliver)
+    run = await run_until_stopped(journal, model, bench, team=team, stop=stop, land=deliver)
+    if journal.state.settings.hooks and journal.state.progress.parent is None:
+        from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks
+
+        await HookRuns.of(journal.state).stop()
+    return run
 
 
 @dataclass(frozen=True, slots=True)

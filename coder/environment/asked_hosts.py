@@ -1,6 +1,8 @@
 """AskedHosts: hosts that programs try to reach, refused until a person allows them."""
 
+from coder.run.settings import Rules
 from sandbox.network.allowed_hosts import WEB_PORTS
+from sandbox.policy import AskHost
 
 _MAX_HOSTS = 20
 """Number of hosts to ask about between two answers of the model; further hosts are refused."""
@@ -32,3 +34,13 @@ class AskedHosts:
         """Return the hosts refused since the last call, and forget them."""
         names, self._refused_hosts = [*self._refused_hosts], {}
         return names
+
+
+def governed(rules: Rules, ask_host: AskHost) -> AskHost:
+    """Return a function that refuses hosts which the user's rules deny, and asks about others."""
+    from coder.config.permission_rules import of_host  # imported late: few users have rules
+
+    async def may_reach(host: str, port: int) -> bool:
+        return of_host(rules, host) != "deny" and await ask_host(host, port)
+
+    return may_reach

@@ -60,6 +60,25 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
         return f"the limit of {self.max_calls} model call{'' if self.max_calls == 1 else 's'} was reached"
 
 
+class Rules(BaseModel, frozen=True, extra="forbid"):
+    """What the user allows, is asked about, and denies (`coder.config.permission_rules`)."""
+
+    allow: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+class Hook(BaseModel, frozen=True, extra="forbid"):
+    """A command that runs at an event (`coder.config.hooks`)."""
+
+    event: str
+    matcher: str = ""
+    """Names of tools; empty: every tool."""
+    command: str
+    timeout: float
+    """In seconds."""
+
+
 class Skill(BaseModel, frozen=True, extra="forbid"):
     """Instructions for a kind of work, as a SKILL.md describes them (agentskills.io)."""
 
@@ -137,6 +156,10 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Other folders that programs may read; relative ones are made absolute."""
     skills: tuple[Skill, ...] = Field(default=(), exclude_if=not_)
     """The user's own skills; those of the repository are among its files."""
+    rules: Rules | None = Field(default=None, exclude_if=lambda rules: rules is None)
+    """Rules of the user's settings files."""
+    hooks: tuple[Hook, ...] = Field(default=(), exclude_if=not_)
+    """Hooks of the user's settings files; those of the repository are among its files."""
     caches: bool = True
     """Whether programs can use the caches of this machine's package installers."""
     python: Path | None = option("python")

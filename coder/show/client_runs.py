@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 
 from coder.base.errors import Busy, CoderError, UsageError, own_command
-from coder.config.layers import Loaded, load, skills_of_user
+from coder.config.layers import Loaded, hooks_of_user, load, rules_of_user, skills_of_user, with_rules
 from coder.config.task_file import split_command
 from coder.engine.agent import resume, solve
 from coder.engine.options import Options
@@ -152,8 +152,8 @@ class Runs:
         settings = loaded.config.settings()
         approved_topics = tuple(dict.fromkeys((*settings.approve, *approve)))
         origin = {"served": self._root if run else None, "client": self.client, "request": request}
-        update = {"approve": approved_topics, "skills": skills_of_user(), **origin}
-        settings = settings.model_copy(update=update)
+        update = {"approve": approved_topics, "skills": skills_of_user(), "hooks": hooks_of_user(), **origin}
+        settings = with_rules(settings.model_copy(update=update), rules_of_user())
         for note in loaded.notes:
             client.note(note)
         opening = open_models(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import thread_time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from coder.base.text.sanitize import printable
 from coder.config.image_files import MAX_BYTES, picture_of
 from coder.config.mcp_servers import Mcp
 from coder.models.model import Image, JsonObject, ToolSpec
+from coder.run.settings import Rules
 from coder.tools.python_tool import is_png
 from coder.tools.tool import Desk, ToolResult, prepare_text
 
@@ -55,6 +56,24 @@ class McpTool:
     _redact: Callable[[str], str]
     """Redacts values that the user passed to the server."""
     _check: Check
+    server: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the user allows its calls, which have effects, in advance."""
+        return self.effect and not self.asks
+
+    def governed(self, rules: Rules | None) -> "McpTool | None":
+        """Return the tool as the user's rules have it: with or without a question; None: they deny it."""
+        if rules is None:
+            return self
+        from coder.config.permission_rules import of_tool  # imported late: few users have rules
+
+        verdict = of_tool(rules, self.server, self._name)
+        if verdict is None:
+            return self
+        is_asked = verdict == "ask"
+        return None if verdict == "deny" else replace(self, effect=self.effect or is_asked, asks=is_asked)
 
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Call the tool, if the arguments fit its schema."""
@@ -97,7 +116,7 @@ def tools_listed(
                     raise ValueError("too long a list")
                 spec, effect, check = _read(about, tool, names)
                 asks = effect and tool.name not in about.allow
-                tools[tool.name] = McpTool(spec, effect, asks, tool.name, call, redact, check)
+                tools[tool.name] = McpTool(spec, effect, asks, tool.name, call, redact, check, about.name)
         except (SchemaError, ValueError, RecursionError):
             omitted.append(printable(tool.name)[:_MAX_NAME])
     return tools, ", ".join(omitted[:10]) + (" …" if len(omitted) > 10 else "")

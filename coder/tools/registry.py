@@ -167,6 +167,10 @@ class Registry:
         except ValueError:
             return None  # the call itself says why
 
+    def allows(self, name: str) -> bool:
+        """Whether the user allows the calls of a tool with effects in advance."""
+        return getattr(self._tools.get(name), "allowed", False)
+
     async def answer(self, call: ToolCall, desk: Desk) -> ToolResult:
         """Execute a call; an error becomes the text of the result."""
         began = monotonic()

@@ -5,7 +5,7 @@ or a yes to the changes shown on the terminal.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -81,9 +81,20 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
                 reasons[path] = reason
         reasons = started_files(root, files, _texts_before(state, files)) | reasons
     reasons = {path: reason for path, reason in reasons.items() if not _is_yes_to(path, state.settings.allow)}
-    return reasons | {
-        path: f"{new} takes its place" for path, new in _replaced(state, files, reasons).items()
-    }
+    replaced = {path: f"{new} takes its place" for path, new in _replaced(state, files, reasons).items()}
+    return reasons | replaced | denied_files(state, files)
+
+
+def denied_files(state: State, files: Iterable[str]) -> dict[str, str]:
+    """Return the files of a change that the user's rules deny, which no yes overrides."""
+    rules = state.settings.rules
+    if rules is None or state.root is None:
+        return {}
+    from coder.config.permission_rules import of_edit  # imported late: few users have rules
+
+    root = Path(state.root)
+    reason = "your rules deny edits of it (permissions.deny)"
+    return {path: reason for path in files if of_edit(rules, path, root) == "deny"}
 
 
 def _replaced(state: State, files: Mapping[str, str | None], risks: Mapping[str, str]) -> dict[str, str]:

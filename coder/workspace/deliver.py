@@ -21,7 +21,7 @@ from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
-from coder.workspace.consent import in_parts, is_to_be_committed, objection
+from coder.workspace.consent import denied_files, in_parts, is_to_be_committed, objection
 from coder.workspace.landing import FileChanged, apply, is_made, undo
 from coder.workspace.landing import ForbiddenPath as PathRefused
 from coder.workspace.landing_questions import (
@@ -130,12 +130,17 @@ async def _plan(journal: Journal) -> bool:
         await _refuse(journal, decision, PatchProposed(patch=patch, tests=tests))
         return False
     risks = held_in(state)
-    edits = {path: content for path, content in separate.items() if path not in risks}
+    denied = denied_files(state, separate)
+    edits = {path: content for path, content in separate.items() if path not in {**risks, **denied}}
     is_offered = (needs_word(state) or state.settings.chat) and is_whole(state, paths)
     if edits and (is_offered or await wants_edits(journal, diff)):
         contents = {**contents, **edits}
-    if risks and await wants_held(journal, risks, diff):
-        contents, risks = {**contents, **{path: separate[path] for path in risks}}, {}
+    offered = {path: reason for path, reason in risks.items() if path not in denied}
+    if offered and await wants_held(journal, offered, diff):
+        contents, risks = (
+            {**contents, **{path: separate[path] for path in offered}},
+            {path: reason for path, reason in risks.items() if path in denied},
+        )
     separate = {path: content for path, content in separate.items() if path not in contents}
     await save_unsaved(journal.watch, state, contents)
     landing_plan, patch, tests = (

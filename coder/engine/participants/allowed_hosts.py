@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 def web_tools(turn: Turn) -> list[Tool]:
     """Return `web_fetch`; empty if no host is allowed and nobody is asked about one."""
     settings = turn.state.settings
-    if not (settings.network or turn.bench.asks_about_hosts):
+    is_allowed = settings.rules is not None and any(
+        row.startswith("WebFetch") for row in settings.rules.allow
+    )
+    if not (settings.network or turn.bench.asks_about_hosts or is_allowed):
         return []
     from coder.tools.web_fetch import WebFetch  # most runs have no network
 
@@ -27,6 +30,8 @@ async def refuse_page(turn: Turn, address: "Address", *, key: str) -> str | None
     if _may_fetch(turn, address.host, address.port):
         return None
     host = format_host(address.host, address.port)
+    if _verdict(turn, address.host) == "deny":
+        return f"[The user's rules deny {host}.]"
     if not turn.bench.asks_about_hosts:
         return f"[{host} is not among the hosts that the user allows.]"
     reach = "by pages and programs" if turn.bench.asked_hosts is not None else "by pages"
@@ -48,8 +53,21 @@ def _may_fetch(turn: Turn, host: str, port: int) -> bool:
     from coder.environment.asked_hosts import format_host
     from sandbox.network.allowed_hosts import parse_hosts
 
+    verdict = _verdict(turn, host)
+    if verdict is not None and verdict != "ask":
+        return verdict == "allow"
     is_listed = any(entry.covers(host, port) for entry in parse_hosts(turn.state.settings.network))
     return is_listed or ("network", format_host(host, port)) in turn.state.questions.granted
+
+
+def _verdict(turn: Turn, host: str) -> str | None:
+    """Return what the user's rules say of a host."""
+    rules = turn.state.settings.rules
+    if rules is None:
+        return None
+    from coder.config.permission_rules import of_host  # imported late: few users have rules
+
+    return of_host(rules, host)
 
 
 async def ask_about_hosts(turn: Turn) -> list[str]:
@@ -59,6 +77,8 @@ async def ask_about_hosts(turn: Turn) -> list[str]:
 
 
 async def _ask(turn: Turn, host: str) -> str:
+    if _verdict(turn, host.rsplit(":", 1)[0]) == "deny":
+        return f"[The user's rules deny {host}.]"
     question = Question(
         kind="approve",
         about="network",

@@ -17,6 +17,7 @@ from coder.models.model import ChatMessage, Form
 from coder.run.current_target import current_target
 from coder.run.event_types import DialogueTaken
 from coder.run.message import HUMAN, CodeMessage
+from coder.run.settings import Rules
 from coder.run.state import State
 from coder.tools.registry import ASK, DONE, HAND_IN, Registry, tools_of
 from coder.tools.tool import Tool
@@ -74,10 +75,18 @@ async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:
     if role.plans:
         return (), Registry(only_looks=True, more=skills)
     user_tools = await tools_of((*turn.bench.tools, *turn.bench.optional_tools))
+    governed = [_governed(tool, settings.rules) for tool in user_tools]
+    user_tools = [tool for tool in governed if tool is not None]
     user_tools = [tool for tool in user_tools if role.tools is None or tool.spec.name in role.tools]
     web = web_tools(turn) if role.tools is None or "web_fetch" in role.tools else []
     shows_plan = settings.asks or settings.chat
     return user_tools, Registry(user_tools, kernel=settings.kernel, plan=shows_plan, more=[*skills, *web])
+
+
+def _governed(tool: Tool, rules: Rules | None) -> Tool | None:
+    """Return a tool as the user's rules have it; None if they deny it."""
+    by_rules = getattr(tool, "governed", None)
+    return tool if rules is None or by_rules is None else by_rules(rules)
 
 
 def _skill_tools(state: State) -> list[Tool]:

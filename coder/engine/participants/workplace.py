@@ -22,6 +22,7 @@ from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
 
 if TYPE_CHECKING:
+    from coder.engine.participants.hook_runs import HookRuns
     from coder.environment.session_tree import SessionTree, Tree
 
 _RESTARTED = (
@@ -44,6 +45,8 @@ _READ_ONLY = (
     "read-only here, as this machine lays no overlay: {}. Install elsewhere: npm install --prefix /tmp/node, "
     "with NODE_PATH=/tmp/node/node_modules"
 )
+_HOOK_FILES = (".agents/hooks.json", ".claude/settings.json")
+"""Files of a repository that may name hooks."""
 _CODE_TOOLS = ("bash", "python")
 """Tools whose programs may call the user's tools."""
 _SHOWN_CHARACTERS, _SHOWN_CALLS = 200, 20
@@ -143,7 +146,10 @@ class Workplace:
     async def _refusal(self, call: ToolCall, key: str = "") -> str | None:
         """Return a text for the model if the user refuses a call with effects."""
         call_text = f"Call {self._shown(call)}"
-        is_asked = self._tools.asks(call.name) or "tools" in self._turn.state.settings.approve
+        asks_for_all = "tools" in self._turn.state.settings.approve
+        if self._tools.allows(call.name) and not asks_for_all:
+            return None
+        is_asked = self._tools.asks(call.name) or asks_for_all
         if is_asked and len(call_text) > MAX_SHOWN:
             return f"[Not made: a person is shown {MAX_SHOWN:,} characters of a call, and it is longer.]"
         question = self._question(call, call_text, options=("yes", "always", "no"))
@@ -194,6 +200,10 @@ class Workplace:
             state = self._turn.state
             return max(1.0, state.spend.budget.timeout - state.spend.seconds)
 
+        hooks = _hooks_of(self._turn.state)
+        if hooks is not None and (refusal := await hooks.refusal(call, session_tree.session)) is not None:
+            changes, left_out = await session_tree.changes()
+            return ToolResult(bench.redactor.redact(refusal), failed=True), changes, left_out
         redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
         desk = Desk(
             session_tree.session, seconds_left, redact, on_output, kernel=session_tree.kernel, sees=sees
@@ -209,6 +219,9 @@ class Workplace:
                 result = replace(result, text=f"{result.text}{_program_effects(self._turn.state, call)}")
         else:
             result = await self._tools.answer(call, desk)
+        if hooks is not None:
+            remarks = await hooks.remarks(call, result.text, session_tree.session)
+            result = replace(result, text="\n".join([result.text, *remarks]))
         changes, left_out = await session_tree.changes()
         if not self._tools.has_effect(call.name) and (host_notes := await ask_about_hosts(self._turn)):
             result = replace(result, text="\n".join([result.text, *host_notes]))
@@ -259,6 +272,16 @@ class Workplace:
         return ChatMessage(
             role="tool", content=answer_event.text, images=answer_event.images, tool_call_id=answer_event.id
         )
+
+
+def _hooks_of(state: State) -> "HookRuns | None":
+    """Return the hooks of a run; None if there are none."""
+    if not state.settings.hooks and not any(path in state.files for path in _HOOK_FILES):
+        return None
+    from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks
+
+    hooks = HookRuns.of(state)
+    return hooks if hooks.own or hooks.of_repository else None
 
 
 def _left_out_lines(state: State) -> tuple[str, ...]:

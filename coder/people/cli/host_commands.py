@@ -58,7 +58,7 @@ class HostCommands:
     def __init__(self, session: ChatSession, reader: LineReader, screen: Screen) -> None:
         """Take the conversation, and the reader for the user's answers."""
         self._session = session
-        self._host = HostPrograms(reader, screen)
+        self._host = HostPrograms(reader, screen, session.settings.rules)
         self._screen = screen
 
     async def commit(self, wish: str) -> None:

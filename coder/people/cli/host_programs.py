@@ -14,6 +14,7 @@ from coder.base.errors import UsageError
 from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import visible
 from coder.people.chat.wording import clean_message
+from coder.run.settings import Rules
 from coder.show.line_reader import LineReader, answer_to
 from coder.show.screen import Screen
 from coder.workspace.git.run_git import path_outside, program_outside
@@ -29,14 +30,16 @@ _GIT_VARIABLES = {
 class HostPrograms:
     """Asks about programs on the host, and runs them."""
 
-    def __init__(self, reader: LineReader, screen: Screen) -> None:
-        """Take the reader for answers, and the screen."""
+    def __init__(self, reader: LineReader, screen: Screen, rules: Rules | None = None) -> None:
+        """Take the reader for answers, the screen, and the user's rules."""
+        self._rules = rules
         self._reader = reader
         self._screen = screen
 
     async def ask(self, commands: Sequence[Sequence[str]], choices: str) -> str:
         """Ask whether to run these commands; return the answer, empty at the end of input."""
         for command in commands:
+            self._require_allowed(command)
             self._screen.tell(f"  $ {visible(shlex.join(command))}")
         return await answer_to(f"Run it? {choices}", self._reader, self._screen.tell)
 
@@ -49,6 +52,7 @@ class HostPrograms:
         Raises:
             UsageError: there is no such program.
         """
+        self._require_allowed(command)
         program = program_outside(command[0], folder)
         if program is None:
             raise UsageError(f"There is no {command[0]} on this machine.")
@@ -67,6 +71,14 @@ class HostPrograms:
         if exit_code != 0:
             self._screen.tell(f"  ✗ {command[0]} {command[1]} ended with {exit_code}")
         return exit_code == 0
+
+    def _require_allowed(self, command: Sequence[str]) -> None:
+        if self._rules is None:
+            return
+        from coder.config.permission_rules import of_command  # imported late: few users have rules
+
+        if of_command(self._rules, command) == "deny":
+            raise UsageError(f"Your rules deny {on_one_line(shlex.join(command))} (permissions.deny).")
 
 
 def _environment() -> dict[str, str]:

@@ -10,6 +10,8 @@ import typer
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config import approved_files
+from coder.config.layers import rules_of_user
+from coder.config.permission_rules import unenforced
 from coder.config.skills import (
     FILE_NAME,
     FOLDERS,
@@ -49,6 +51,8 @@ def skills(
     files, notes = approved_files.program_files(folder.resolve())
     refusals = [*found.refusals, *refusals, *(Refusal(*note.split(" is ignored: ", 1)) for note in notes)]
     refusals += [Refusal(file.path, file.reason) for file in files if not file.allowed]
+    if (rules := rules_of_user()) is not None:
+        refusals += [Refusal(row, "this rule of yours is not enforced here") for row in unenforced(rules)]
     allowed_paths = [file.path for file in files if file.allowed]
     if json:
         document = {

@@ -5,7 +5,7 @@ by flags.
 from collections.abc import Mapping
 from typing import Any
 
-from coder.config.layers import skills_of_user
+from coder.config.layers import hooks_of_user, rules_of_user, skills_of_user, with_rules
 from coder.config.schema import Config, answering_fields
 from coder.engine.teams.strategies import named_limits
 from coder.models.roles import Asked
@@ -20,8 +20,9 @@ def new_settings(config: Config, args: Mapping[str, Any]) -> Settings:
     flag_names = ("keep", "commit", "branch", "accept_unverified", "price")
     values = {name: args[name] for name in flag_names if name in args}
     values |= {"allow": tuple(args["allow"] or ()), "apply": args.get("apply") is not False}
-    values["skills"] = skills_of_user()
-    return config.settings(replay=args["replay"]).model_copy(update=values)
+    values |= {"skills": skills_of_user(), "hooks": hooks_of_user()}
+    settings = config.settings(replay=args["replay"]).model_copy(update=values)
+    return with_rules(settings, rules_of_user())
 
 
 def new_conversation(config: Config, args: Mapping[str, Any]) -> Settings:
@@ -40,7 +41,8 @@ def changed_settings(state: State, flags: Config, args: Mapping[str, Any]) -> Se
         updates["price"] = args["price"]
     if "strong_model" in flags.names and "strategy" not in flags.names:
         updates["strategy"] = "auto"
-    return state.settings.model_copy(update=updates | _delivery_updates(args, state.settings))
+    settings = state.settings.model_copy(update=updates | _delivery_updates(args, state.settings))
+    return with_rules(settings, rules_of_user())
 
 
 def changed_conversation(state: State, flags: Config, args: Mapping[str, Any]) -> Settings:

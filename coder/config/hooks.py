@@ -1,0 +1,105 @@
+"""Hooks in the form of Claude Code: commands before and after calls of tools, and at the end of a run.
+
+A hook reads JSON on stdin; exit code 2 blocks the call, and its stderr is for the model.
+Protocol: https://code.claude.com/docs/en/hooks
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
+
+from coder.base.errors import UsageError
+from coder.base.fs.safe_open import read_named
+from coder.config.strict_yaml import read_json
+from coder.run.settings import Hook
+
+EVENTS = ("PreToolUse", "PostToolUse", "Stop")
+REPOSITORY_FILES = (".agents/hooks.json", ".claude/settings.json")
+MAX_BYTES = 1 << 20
+MAX_HOOKS = 50
+
+
+class _Command(BaseModel, frozen=True, extra="ignore"):
+    type: str = "command"
+    command: str = ""
+    timeout: float = Field(60, gt=0, le=600)
+
+
+class _Matcher(BaseModel, frozen=True, extra="ignore"):
+    matcher: str = ""
+    hooks: tuple[_Command, ...] = ()
+
+
+class _File(BaseModel, frozen=True, extra="ignore"):
+    hooks: dict[str, tuple[_Matcher, ...]] = {}
+
+
+def read_hooks(content: str) -> tuple[Hook, ...]:
+    """Return the hooks of a settings file that have an event and a kind which exist here.
+
+    Raises ValueError: the file, or a matcher, can't be read.
+    """
+    try:
+        file = _File.model_validate(read_json(content))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"]) from error
+    hooks = [
+        Hook(event=event, matcher=_checked(each.matcher), command=command.command, timeout=command.timeout)
+        for event, matchers in file.hooks.items()
+        if event in EVENTS
+        for each in matchers
+        for command in each.hooks
+        if command.type == "command" and command.command.strip()
+    ]
+    if len(hooks) > MAX_HOOKS:
+        raise ValueError(f"more than {MAX_HOOKS} hooks")
+    return tuple(hooks)
+
+
+def hooks_of_files(files: Iterable[Path]) -> tuple[Hook, ...]:
+    """Return the hooks of the user's settings files. Raises UsageError: a file can't be read."""
+    hooks: list[Hook] = []
+    for path in files:
+        if not os.path.lexists(path):
+            continue
+        try:
+            hooks += read_hooks(read_named(path, limit=MAX_BYTES).decode())
+        except ValueError as error:
+            raise UsageError(f"{path}: hooks can't be read: {error}") from error
+    return tuple(hooks)
+
+
+def hooks_of_repository(texts: Mapping[str, str | None]) -> tuple[Hook, ...]:
+    """Return the hooks among a repository's files, which run in the sandbox; none of a broken file."""
+    hooks: list[Hook] = []
+    for path in REPOSITORY_FILES:
+        try:
+            hooks += read_hooks(texts.get(path) or "{}")
+        except ValueError:
+            continue
+    return tuple(hooks)
+
+
+def covers(hook: Hook, tool: str) -> bool:
+    """Whether a hook is for a tool: names with `|`, `*`, or a regular expression of simple parts."""
+    if hook.matcher in ("", "*"):
+        return True
+    return any(re.fullmatch(_expression(part), tool) for part in hook.matcher.split("|"))
+
+
+def _checked(matcher: str) -> str:
+    """Return a matcher. Raises ValueError: it isn't made of names, `|`, `*` and `.*`."""
+    if not re.fullmatch(r"[\w|.*^$ -]{0,500}", matcher, re.ASCII):
+        raise ValueError(f"the matcher {matcher!r} may hold names, | and .* only")
+    return matcher
+
+
+def _expression(part: str) -> str:
+    """Return the expression of one name; `.*` and `*` stand for any text."""
+    pieces = re.split(r"\.?\*+", part.strip().removeprefix("^").removesuffix("$"))
+    return ".*".join(map(re.escape, pieces))

@@ -1,0 +1,206 @@
+"""Rules of `permissions: {allow, ask, deny}` in the form of Claude Code, from the user's own settings files.
+
+Commands in the sandbox need no permission, so the rules govern what leaves it: tools of MCP servers, hosts,
+files that land, and the user's own git, gh and glab. Deny wins over ask, and ask over allow.
+
+Protocol: https://code.claude.com/docs/en/permissions
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ValidationError
+
+from coder.base.errors import UsageError
+from coder.base.fs.safe_open import read_named
+from coder.config.strict_yaml import read_json
+from coder.run.settings import Rules
+
+Verdict = Literal["deny", "ask", "allow"]
+MAX_BYTES = 1 << 20
+_RULE = re.compile(r"([A-Za-z][\w-]*|mcp__[\w.*-]+)(?:\((.*)\))?", re.DOTALL | re.ASCII)
+_EDITS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: `TOOL` or `TOOL(SPECIFIER)`."""
+
+    tool: str
+    specifier: str = ""
+
+
+class _Permissions(BaseModel, frozen=True, extra="ignore"):
+    allow: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+class _File(BaseModel, frozen=True, extra="ignore"):
+    permissions: _Permissions = _Permissions()
+
+
+def read_rules(files: Iterable[Path]) -> Rules | None:
+    """Return the rules of settings files, of which some may be missing; None without any rule.
+
+    Raises:
+        UsageError: a file can't be read, which may hold what the user denies.
+    """
+    rules = [_read(path) for path in files if os.path.lexists(path)]
+    joined = Rules(
+        allow=tuple(rule for each in rules for rule in each.allow),
+        ask=tuple(rule for each in rules for rule in each.ask),
+        deny=tuple(rule for each in rules for rule in each.deny),
+    )
+    return None if joined == Rules() else joined
+
+
+def _read(path: Path) -> Rules:
+    try:
+        permissions = _File.model_validate(read_json(read_named(path, limit=MAX_BYTES).decode())).permissions
+        for row in (*permissions.allow, *permissions.ask, *permissions.deny):
+            parse_rule(row)
+    except (ValueError, RecursionError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise UsageError(f"{path}: permissions can't be read: {reason}") from error
+    return Rules(**permissions.model_dump())
+
+
+@lru_cache(maxsize=1024)
+def parse_rule(text: str) -> Rule:
+    """Return a rule. Raises ValueError: it isn't one."""
+    match = _RULE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no rule: write TOOL or TOOL(SPECIFIER)")
+    return Rule(match[1], "" if match[2] in (None, "*") else match[2].strip())
+
+
+def unenforced(rules: Rules) -> list[str]:
+    """Return those rules that restrict something which nothing here enforces."""
+    known = (*_EDITS, "WebFetch", "Bash")
+    rows = (*rules.deny, *rules.ask)
+    return [row for row in rows if not parse_rule(row).tool.startswith(("mcp__", *known))]
+
+
+def of_tool(rules: Rules | None, server: str, tool: str) -> Verdict | None:
+    """Return what the rules say of a tool of an MCP server: `mcp__SERVER`, `mcp__SERVER__TOOL`."""
+    name, whole = f"mcp__{server}__{tool}", (f"mcp__{server}", f"mcp__{server}__*")
+
+    def covers(rule: Rule, verdict: Verdict) -> bool:
+        return rule.tool == name or rule.tool in whole or (rule.tool == "mcp__*" and verdict != "allow")
+
+    return _verdict(rules, covers)
+
+
+def of_host(rules: Rules | None, host: str) -> Verdict | None:
+    """Return what the rules say of a host: `WebFetch`, `WebFetch(domain:HOST)`.
+
+    A denied domain includes the hosts below it.
+    """
+    name = host.lower().rstrip(".")
+
+    def covers(rule: Rule, verdict: Verdict) -> bool:
+        if rule.tool != "WebFetch":
+            return False
+        domain = rule.specifier.removeprefix("domain:").strip().lower().rstrip(".")
+        if not rule.specifier or domain == "*":
+            return True
+        is_below = name.endswith(f".{domain.removeprefix('*.')}")
+        if domain.startswith("*."):
+            return is_below
+        return name == domain or (verdict == "deny" and is_below)
+
+    return _verdict(rules, covers)
+
+
+def of_edit(rules: Rules | None, path: str, root: Path) -> Verdict | None:
+    """Return what the rules say of a file that lands: `Edit(GLOB)`, with globs as in .gitignore.
+
+    Args:
+        path: relative to `root`, the folder of the run.
+    """
+
+    def covers(rule: Rule, verdict: Verdict) -> bool:
+        if rule.tool not in _EDITS:
+            return False
+        flags = re.IGNORECASE if verdict == "deny" else 0  # on some disks, both names are one file
+        return not rule.specifier or _matches(rule.specifier, path, root, flags)
+
+    return _verdict(rules, covers)
+
+
+def of_command(rules: Rules | None, command: Sequence[str]) -> Verdict | None:
+    """Return what the rules say of a command on this machine: `Bash(git push *)`, `Bash(git push:*)`."""
+    words = " ".join(command)
+
+    def covers(rule: Rule, verdict: Verdict) -> bool:
+        return rule.tool == "Bash" and (not rule.specifier or _runs(rule.specifier, words))
+
+    return _verdict(rules, covers)
+
+
+def without_denied(rules: Rules | None, hosts: Iterable[str]) -> tuple[str, ...]:
+    """Return those entries of `--network` that cover no denied host."""
+    return tuple(entry for entry in hosts if not _is_denied(rules, entry))
+
+
+def _is_denied(rules: Rules | None, entry: str) -> bool:
+    """Whether an entry names a denied host, or is a pattern that covers one."""
+    host = entry.rsplit(":", 1)[0] if entry.count(":") == 1 else entry
+    if not host.startswith("*."):
+        return of_host(rules, host) == "deny"
+    denied = [parse_rule(row) for row in (rules.deny if rules is not None else ())]
+    domains = [rule.specifier.removeprefix("domain:") for rule in denied if rule.tool == "WebFetch"]
+    is_covered = any(f".{domain.removeprefix('*.')}".endswith(host[1:]) for domain in domains)
+    return is_covered or of_host(rules, f"x{host[1:]}") == "deny"
+
+
+def _verdict(rules: Rules | None, covers: Callable[[Rule, Verdict], bool]) -> Verdict | None:
+    if rules is None:
+        return None
+    verdicts: tuple[tuple[Verdict, tuple[str, ...]], ...] = (
+        ("deny", rules.deny),
+        ("ask", rules.ask),
+        ("allow", rules.allow),
+    )
+    for verdict, rows in verdicts:
+        if any(covers(parse_rule(row), verdict) for row in rows):
+            return verdict
+    return None
+
+
+def _runs(specifier: str, words: str) -> bool:
+    """Whether a pattern covers a command line; `*` stands for any text, ` *` at the end also for none."""
+    pattern = specifier.removesuffix(":*") + " *" if specifier.endswith(":*") else specifier
+    text = ".*".join(re.escape(part) for part in pattern.split("*"))
+    if pattern.endswith(" *"):
+        text = re.escape(pattern[:-2]).replace(r"\*", ".*") + r"(?: .*)?"
+    return re.fullmatch(text, words, re.DOTALL) is not None
+
+
+def _matches(glob: str, path: str, root: Path, flags: int) -> bool:
+    """Whether a glob covers a file or a folder above it.
+
+    `//PATH` is absolute, `~/PATH` in the home folder, `/PATH` and `./PATH` in the run's folder; a name
+    without a slash is found in any folder.
+    """
+    if glob.startswith(("//", "~/")):
+        subject = str(root / path)
+        glob = glob[1:] if glob.startswith("//") else f"{Path.home()}/{glob[2:]}"
+        return re.fullmatch(_expression(glob) + r"(?:/.*)?", subject, flags | re.DOTALL) is not None
+    is_anchored = "/" in glob.rstrip("/")
+    glob = glob.removeprefix("./").strip("/") if is_anchored else glob.rstrip("/")
+    prefix = "" if is_anchored else r"(?:.*/)?"
+    return re.fullmatch(prefix + _expression(glob) + r"(?:/.*)?", path, flags | re.DOTALL) is not None
+
+
+def _expression(glob: str) -> str:
+    """Return the regular expression of a glob: `**` crosses folders, `*` and `?` don't."""
+    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob)
+    meanings = {"**/": "(?:.*/)?", "/**": "(?:/.*)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(meanings.get(part) or re.escape(part) for part in parts)

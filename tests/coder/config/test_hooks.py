@@ -1,0 +1,59 @@
+"""Hooks as Claude Code's settings files hold them: what is read, and for which tools."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.config.hooks import MAX_HOOKS, covers, hooks_of_repository, read_hooks
+from coder.run.settings import Hook
+
+
+def content(event: str = "PreToolUse", matcher: str = "Bash", command: str = "x", **more: object) -> str:
+    row = {"matcher": matcher, "hooks": [{"type": "command", "command": command, **more}]}
+    return json.dumps({"hooks": {event: [row]}, "model": "x"})
+
+
+def test_commands_of_known_events_are_read_with_their_time_limit() -> None:
+    assert read_hooks(content(timeout=5)) == (
+        Hook(event="PreToolUse", matcher="Bash", command="x", timeout=5),
+    )
+    assert read_hooks(content("PreCompact")) == ()
+    assert read_hooks(content(type="prompt")) == ()
+
+
+@pytest.mark.parametrize(
+    ("matcher", "covered", "not_covered"),
+    [
+        ("", ["Bash", "Edit"], []),
+        ("*", ["Bash"], []),
+        ("Edit|Write", ["Edit", "Write"], ["NotebookEdit", "Bash"]),
+        ("mcp__docs__.*", ["mcp__docs__get"], ["mcp__other__get"]),
+        ("^Bash$", ["Bash"], ["Bash2"]),
+    ],
+)
+def test_a_matcher_covers_names(matcher: str, covered: list[str], not_covered: list[str]) -> None:
+    (hook,) = read_hooks(content(matcher=matcher))
+
+    assert [covers(hook, name) for name in covered] == [True] * len(covered)
+    assert [covers(hook, name) for name in not_covered] == [False] * len(not_covered)
+
+
+@pytest.mark.parametrize("matcher", ["(a+)+$", "a{9}", "x" * 501])
+def test_a_matcher_that_could_take_forever_is_refused(matcher: str) -> None:
+    with pytest.raises(ValueError, match="may hold names"):
+        read_hooks(content(matcher=matcher))
+
+
+def test_too_many_hooks_and_a_limit_out_of_range_are_refused() -> None:
+    rows = [{"hooks": [{"command": "x"}]}] * (MAX_HOOKS + 1)
+    with pytest.raises(ValueError, match="more than 50 hooks"):
+        read_hooks(json.dumps({"hooks": {"Stop": rows}}))
+    with pytest.raises(ValueError, match="less than or equal to 600"):
+        read_hooks(content(timeout=10_000))
+
+
+@given(st.text(max_size=200))
+def test_a_broken_file_of_a_repository_has_no_hooks(text: str) -> None:
+    assert hooks_of_repository({".claude/settings.json": text, ".agents/hooks.json": None}) == ()

@@ -1,0 +1,147 @@
+"""Rules in the form of Claude Code: what each covers, and that deny wins."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.base.errors import UsageError
+from coder.config.layers import rules_of_user, with_rules
+from coder.config.permission_rules import of_command, of_edit, of_host, of_tool, parse_rule, unenforced
+from coder.run.settings import Rules, Settings
+
+ROOT = Path("/work/shop")
+WORDS = st.sampled_from(["a", "b", "docs", "api"])
+ROWS = st.one_of(
+    WORDS.map(lambda word: f"mcp__{word}"),
+    st.tuples(WORDS, WORDS).map(lambda pair: f"mcp__{pair[0]}__{pair[1]}"),
+    WORDS.map(lambda word: f"WebFetch(domain:{word}.example)"),
+    WORDS.map(lambda word: f"Edit({word}/**)"),
+    WORDS.map(lambda word: f"Bash({word} *)"),
+    st.sampled_from(["Bash", "WebFetch", "Edit", "Read(./.env)"]),
+)
+RULES = st.builds(
+    lambda allow, ask, deny: Rules(allow=tuple(allow), ask=tuple(ask), deny=tuple(deny)),
+    *[st.lists(ROWS, max_size=4)] * 3,
+)
+
+
+@given(RULES, WORDS, WORDS)
+def test_a_rule_that_denies_wins_over_any_others(rules: Rules, one: str, two: str) -> None:
+    rows = (f"mcp__{one}__{two}", f"WebFetch(domain:{one}.example)", f"Edit({one}/**)", f"Bash({one} *)")
+    denied = rules.model_copy(update={"deny": (*rules.deny, *rows)})
+
+    assert of_tool(denied, one, two) == "deny"
+    assert of_host(denied, f"{one}.example") == "deny"
+    assert of_edit(denied, f"{one}/x.py", ROOT) == "deny"
+    assert of_command(denied, [one, "x"]) == "deny"
+
+
+@given(RULES, WORDS, WORDS)
+def test_without_its_rule_nothing_is_denied_and_ask_wins_over_allow(rules: Rules, one: str, two: str) -> None:
+    only_allowed = Rules(allow=rules.allow)
+    asked = Rules(allow=rules.allow, ask=(f"mcp__{one}",))
+
+    assert of_tool(only_allowed, one, two) in (None, "allow")
+    assert of_tool(asked, one, two) == "ask"
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_rule_or_refused(text: str) -> None:
+    try:
+        parse_rule(text)
+    except ValueError:
+        return
+    rules = Rules(deny=(text,))
+    of_tool(rules, "a", "b"), of_host(rules, "a"), of_edit(rules, "a/b", ROOT), of_command(rules, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("row", "covered", "not_covered"),
+    [
+        ("mcp__docs", ("docs", "get"), ("docs_more", "get")),
+        ("mcp__docs__*", ("docs", "get"), ("other", "docs__get")),
+        ("mcp__docs__get", ("docs", "get"), ("docs", "get_all")),
+    ],
+)
+def test_tools_of_a_server(row: str, covered: tuple[str, str], not_covered: tuple[str, str]) -> None:
+    assert of_tool(Rules(allow=(row,)), *covered) == "allow"
+    assert of_tool(Rules(allow=(row,)), *not_covered) is None
+
+
+def test_an_allowed_domain_is_one_host_and_a_denied_one_includes_those_below() -> None:
+    row = "WebFetch(domain:Example.com)"
+
+    assert of_host(Rules(allow=(row,)), "example.com") == "allow"
+    assert of_host(Rules(allow=(row,)), "evil.example.com") is None
+    assert of_host(Rules(allow=(row,)), "notexample.com") is None
+    assert of_host(Rules(deny=(row,)), "EVIL.example.com.") == "deny"
+    assert of_host(Rules(allow=("WebFetch(domain:*.example.com)",)), "a.example.com") == "allow"
+
+
+@pytest.mark.parametrize(
+    ("glob", "covered", "not_covered"),
+    [
+        ("*.lock", ["a.lock", "x/a.lock"], ["a.lock.py"]),
+        ("/src/*.py", ["src/a.py"], ["src/b/a.py", "x/src/a.py"]),
+        ("./src/**/*.py", ["src/a.py", "src/b/c/a.py"], ["src/a.txt"]),
+        ("migrations/", ["migrations/1.sql", "x/migrations/1.sql"], ["migrations_old/1.sql"]),
+        ("docs/**", ["docs/a", "docs/b/c"], ["docs2/a"]),
+        ("//work/shop/a.py", ["a.py"], ["b.py"]),
+        (".github", [".github/workflows/x.yml", ".GitHub/x"], ["github/x"]),
+        ("*", ["a/b"], []),
+    ],
+)
+def test_paths_are_covered_as_in_gitignore(glob: str, covered: list[str], not_covered: list[str]) -> None:
+    rules = Rules(deny=(f"Edit({glob})",))
+
+    assert [of_edit(rules, path, ROOT) for path in covered] == ["deny"] * len(covered)
+    assert [of_edit(rules, path, ROOT) for path in not_covered] == [None] * len(not_covered)
+
+
+@pytest.mark.parametrize(
+    ("row", "covered", "not_covered"),
+    [
+        ("git push *", ["git push", "git push -f x"], ["git pushx", "git pull"]),
+        ("git push:*", ["git push", "git push -f x"], ["git pushx"]),
+        ("git commit", ["git commit"], ["git commit -m x"]),
+        ("git * main", ["git push main"], ["git push other"]),
+    ],
+)
+def test_commands_of_this_machine(row: str, covered: list[str], not_covered: list[str]) -> None:
+    rules = Rules(deny=(f"Bash({row})",))
+
+    assert {of_command(rules, line.split()) for line in covered} == {"deny"}
+    assert {of_command(rules, line.split()) for line in not_covered} == {None}
+
+
+def test_hosts_of_network_lose_what_is_denied() -> None:
+    rules = Rules(deny=("WebFetch(domain:a.example.com)",))
+    settings = Settings(network=("pypi.org", "a.example.com", "*.example.com", "*.other.com"))
+
+    assert with_rules(settings, rules).network == ("pypi.org", "*.other.com")
+
+
+def test_rules_that_nothing_here_enforces_are_named() -> None:
+    rules = Rules(allow=("Read(x)",), deny=("Read(./.env)", "Edit(x)"), ask=("Task(x)",))
+
+    assert unenforced(rules) == ["Read(./.env)", "Task(x)"]
+
+
+def test_both_files_of_the_user_are_read_and_a_broken_one_ends_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
+    assert rules_of_user() is None
+    for place, row in ((".claude", "Bash(git push *)"), (".config/coder", "mcp__docs")):
+        (tmp_path / place).mkdir(parents=True)
+        document = {"permissions": {"deny": [row], "defaultMode": "plan"}, "model": "x"}
+        (tmp_path / place / "settings.json").write_text(json.dumps(document))
+
+    assert rules_of_user() == Rules(deny=("mcp__docs", "Bash(git push *)"))
+    (tmp_path / ".claude/settings.json").write_text("{")
+    with pytest.raises(UsageError, match="permissions can't be read"):
+        rules_of_user()

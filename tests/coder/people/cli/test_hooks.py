@@ -1,0 +1,98 @@
+"""Hooks in a run: a formatter after an edit, a block of a path, a notification at the end."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.coder.people.cli.console import Console
+from tests.faulty_endpoint import calls, faulty_endpoint, says
+
+CHECK = ("--check", "from total import total; assert total() == 3")
+FORMAT = """import json, sys
+path = json.load(sys.stdin)["tool_input"]["file_path"]
+text = open(path).read()
+open(path, "w").write(text.replace("'", '"'))
+"""
+"""As formatters after an edit are written: the path is read from the JSON on stdin."""
+GUARD = """import json, sys
+data = json.load(sys.stdin)
+if data["tool_input"].get("file_path", "").endswith("settings.lock"):
+    print("settings.lock is generated", file=sys.stderr)
+    sys.exit(2)
+"""
+
+
+def hooks(folder: Path, event: str, command: str, matcher: str = "") -> None:
+    path = folder / ".claude/settings.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    row: dict[str, Any] = {"matcher": matcher, "hooks": [{"type": "command", "command": command}]}
+    path.write_text(json.dumps({"hooks": {event: [row]}}))
+
+
+def home(console: Console) -> Path:
+    return Path(console.environ["HOME"])
+
+
+@pytest.mark.slow
+def test_a_formatter_of_the_repository_runs_in_the_sandbox_and_its_change_lands(
+    console: Console, folder: Path
+) -> None:
+    (folder / ".claude").mkdir()
+    (folder / ".claude/format.py").write_text(FORMAT)
+    hooks(
+        folder, "PostToolUse", "python3 $CLAUDE_PROJECT_DIR/.claude/format.py; touch /tmp/ran", "Edit|Write"
+    )
+    text = "NAME = 'x'\n\n\ndef total():\n    return 3\n"
+    with faulty_endpoint(
+        calls("edit", path="total.py", new=text), calls("done", summary="Done.")
+    ) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
+        done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+
+    assert done.code == 0, done.err
+    assert (folder / "total.py").read_text() == text.replace("'", '"')
+
+
+@pytest.mark.slow
+def test_a_hook_of_the_user_blocks_a_path_and_its_reason_is_for_the_model(
+    console: Console, folder: Path
+) -> None:
+    (guard := home(console) / "guard.py").parent.mkdir(parents=True, exist_ok=True)
+    guard.write_text(GUARD)
+    hooks(home(console), "PreToolUse", f"{sys.executable} {guard}", "Edit")
+    right = "def total():\n    return 3\n"
+    script = (
+        calls("edit", path="settings.lock", new="x"),
+        calls("edit", path="total.py", new=right),
+        calls("done", summary="Done."),
+    )
+    with faulty_endpoint(*script) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
+        done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+
+    assert done.code == 0, done.err
+    told = endpoint.requests[1].body["messages"][-1]["content"]
+    assert told.startswith("[A hook blocked this call: settings.lock is generated]")
+    assert not (folder / "settings.lock").exists()
+    assert (folder / "total.py").exists()
+
+
+@pytest.mark.slow
+def test_a_notification_of_the_user_runs_at_the_end_on_this_machine_and_one_of_the_repository_does_not(
+    console: Console, folder: Path
+) -> None:
+    home(console).mkdir(parents=True, exist_ok=True)
+    hooks(home(console), "Stop", f"cat > {home(console)}/notified.json")
+    hooks(folder, "Stop", f"touch {home(console)}/theirs")
+    with faulty_endpoint(says("`total.py`\n```python\ndef total():\n    return 3\n```\n")) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
+        done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+
+    assert done.code == 0, done.err
+    document = json.loads((home(console) / "notified.json").read_text())
+    assert (document["hook_event_name"], document["cwd"]) == ("Stop", str(folder))
+    assert document["session_id"].startswith("run_")
+    assert not (home(console) / "theirs").exists()
