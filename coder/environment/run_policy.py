@@ -16,7 +16,7 @@ from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from sandbox import Policy, PolicyUnmet, Sandbox, open_sandbox
-from sandbox.interpreter.interpreter import find_interpreter
+from sandbox.interpreter.interpreter import describe, find_interpreter
 
 _PAGE = 4096
 _SMALL_COUNT, _SMALL_SIZE = 1_000, 8 << 20
@@ -187,7 +187,7 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
         image=settings.image,
         runtime=settings.runtime,
         network=settings.network,
-        python=interpreter.path,
+        python=None if python is None and interpreter == describe(None) else interpreter.path,
         kernel=settings.kernel,
     )
 

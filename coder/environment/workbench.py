@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from coder.base.text.redact import Redactor
@@ -93,11 +94,17 @@ class Workbench:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for task in self._opening.values():
             task.cancel()
             await asyncio.wait([task])
-        await _await_all(stack.aclose() for stack in self._stacks.values())
+        # A session in place that ends by an error leaves nothing running.
+        await _await_all(stack.__aexit__(kind, error, trace) for stack in self._stacks.values())
 
     async def open(self, *names: Literal["candidate", "checker"], early: bool = True) -> None:
         """Open these sandboxes, in the background if this process has opened such a sandbox before.

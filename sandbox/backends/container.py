@@ -7,6 +7,7 @@ and, where root opens the sandbox, a uid of its own. `capabilities()` names what
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import AsyncIterator, Mapping
@@ -47,6 +48,7 @@ _GIVEN_UP_IN_PLACE = frozenset({"seccomp", "capabilities", "disk", "files"})
 """Mechanisms without which programs that work in place install packages and serve."""
 _NAMESPACES = frozenset({"user", "pid", "mnt", "ipc", "net", "uts"})
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _ETC = ("ld.so.cache", "alternatives", "localtime", "ssl/openssl.cnf", "ssl/certs")
 _FILES = (
     *((f"/etc/{name}", READ_EXECUTE) for name in _ETC),
@@ -88,7 +90,7 @@ async def open_in_container(
     if not features.uid:
         slot = Slot(os.geteuid(), ())
     if slot.uid != os.geteuid():
-        _require_reach(describe(policy.python))
+        policy = _within_reach(policy)
     lacking = without | _NAMESPACES | _missing(features)
     lacking |= _GIVEN_UP_IN_PLACE if policy.in_place is not None else frozenset()
     with unreadable() if "unreadable" not in without else contextlib.nullcontext():
@@ -148,15 +150,29 @@ def _missing(features: Features) -> set[str]:
     return {name for name in works if not works[name]}
 
 
-def _require_reach(interpreter: Interpreter) -> None:
-    """Check that the uid of programs can reach the interpreter, as nothing can be mounted here."""
-    for folder in (interpreter.venv or interpreter.prefix, interpreter.executable):
-        for place in (folder, *folder.parents):
-            if not place.stat().st_mode & 0o001:
-                raise BackendMissing(
-                    f"Programs of the backend {NAME} get a uid of their own, which can't reach "
-                    f"{interpreter.path}: {place} is closed to it. Name another Python with --python."
-                )
+def _within_reach(policy: Policy) -> Policy:
+    """The policy with a Python that the uid of programs can reach, as nothing can be mounted here.
+
+    Ours, the default, may lie below a home folder that is closed: then it is the system's.
+    """
+    own = describe(policy.python)
+    closed = _closed_folder(own)
+    if closed is None:
+        return policy
+    named = shutil.which("python3", path=_SYSTEM_PATH) if policy.python is None else None
+    if named is not None and _closed_folder(describe(Path(named))) is None:
+        return policy.model_copy(update={"python": Path(named)})
+    raise BackendMissing(
+        f"Programs of the backend {NAME} get a uid of their own, which can't reach "
+        f"{own.path}: {closed} is closed to it. Name another Python with --python."
+    )
+
+
+def _closed_folder(interpreter: Interpreter) -> Path | None:
+    """The path that keeps other users from an interpreter; None if they reach it."""
+    starts = (interpreter.venv or interpreter.prefix, interpreter.executable)
+    places = (place for start in starts for place in (start, *start.parents))
+    return next((place for place in places if not place.stat().st_mode & 0o001), None)
 
 
 def _leaving_out(hidden: Path, tree: Path) -> list[tuple[str, str]]:

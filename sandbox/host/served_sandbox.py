@@ -155,6 +155,7 @@ class ServedSandbox(WithFiles):
             sampled="memory" not in self._without,
             lasting=None if fresh else self._workspace,
             folder=self._build.in_place or (f"{self._server.folder}/w" if self._build.on_disk else ""),
+            leave=self._server.leave if self._build.in_place else None,
             put_layer=partial(put_layer, self._server, self._pool, self._policy, least) if least else None,
         )
         return open_session(place, environment or {}, files or {})

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import receive
+from sandbox.inner.process.wire import send_with_fds
 from sandbox.interpreter.interpreter import Interpreter, add_kernel_packages, describe
 from sandbox.policy import Policy
 from sandbox.supervisor.cgroup_places import find_scope, place_in_scope
@@ -18,6 +19,7 @@ from sandbox.supervisor.keeper import Keeper
 from sandbox.supervisor.outer_wall import Builder, SandboxPlan, layered_places, two_walls
 
 _BOOT_S = 30.0
+_LEAVE_S = 5.0
 _HELLO = 1 << 16
 """Most bytes of the first message."""
 _SHARED_MEMORY_PART = 4
@@ -49,6 +51,7 @@ class Server:
         self.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._keeper: Keeper | None = None
         self._lifeline = -1
+        self._leaves = False
 
     @property
     def keeper(self) -> int:
@@ -120,6 +123,17 @@ class Server:
         """Whether a cgroup holds each run to the policy's processors."""
         return self.groups is not None and self.groups.place is not None and bool(self.groups.place.cpu)
 
+    async def leave(self, reaper: int) -> None:
+        """End a session that works in place, but none of the processes that its commands left."""
+        ours, inside = socket.socketpair()
+        with ours, suppress(OSError, TimeoutError):  # as the starter has ended, with everything
+            with inside:
+                send_with_fds(self.control, json.dumps({"leave": reaper}).encode(), [inside.fileno()])
+            ours.setblocking(False)
+            async with asyncio.timeout(_LEAVE_S):
+                await self._loop.sock_recv(ours, 1)
+            self._leaves = True
+
     async def close(self) -> None:
         """End the server and everything in it, and wait for the end. Idempotent."""
         if self._lifeline >= 0:
@@ -130,7 +144,7 @@ class Server:
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             await keeper.wait()
-            if self.groups is not None:
+            if self.groups is not None and not self._leaves:
                 # The keeper removes them, unless it was killed.
                 await asyncio.shield(asyncio.to_thread(self.groups.remove))
 

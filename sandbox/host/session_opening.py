@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,13 +73,18 @@ class SessionPlace:
     folder: str = ""
     """Path of the shared one, where workspaces are folders of this machine; a separate one is emptied."""
     put_layer: PutLayer | None = None
+    leave: Callable[[int], Awaitable[None]] | None = None
+    """In place: end a reaper and its agent alone, so that what commands started lives on."""
 
 
 @asynccontextmanager
 async def open_session(
     place: SessionPlace, environment: Mapping[str, str], files: Mapping[str, bytes]
 ) -> AsyncIterator[LiveSession]:
-    """Open a session while the block lasts; afterwards all its processes are dead. Raises SandboxBroken."""
+    """Open a session while the block lasts; afterwards all its processes are dead.
+
+    In place what commands started lives on, unless the block ends by an error. Raises SandboxBroken.
+    """
     async with AsyncExitStack() as later, AsyncExitStack() as stack:
 
         async def renew() -> AgentLink:
@@ -127,6 +132,8 @@ async def _agent(
         if place.bounds is not None and child.reaper is not None:
             watch = DiskWatch(place.bounds, child.reaper, lambda: link.end_for("disk"))
         yield child, link
+        if place.leave is not None and not link.over and child.reaper is not None:
+            await place.leave(child.reaper)
     finally:
         if watch is not None:
             watch.close()

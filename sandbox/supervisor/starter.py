@@ -17,9 +17,11 @@ from typing import Any
 from sandbox.inner.process import wire
 from sandbox.inner.process.descendants import (
     child_exit_descriptor,
+    children_of,
     count_descendants,
     end_all_of,
     end_descendants,
+    send,
 )
 from sandbox.inner.walls import landlock
 from sandbox.supervisor.launch import begin, remove_group, step_down
@@ -37,6 +39,8 @@ class Starter:
         self._number = 0
         self._children: dict[int, str] = {}
         self._finished: list[str] = []
+        self.left: set[int] = set()
+        """Processes that outlive this sandbox, which works in place."""
         self.folders = Folders(plan, walls)
 
     def start(self, request: "dict[str, Any]", descriptors: list[int]) -> None:
@@ -60,17 +64,30 @@ class Starter:
                 os._exit(1)
         self._children[child] = folder
 
+    def leave(self, reaper: int) -> None:
+        """End a session that works in place, but nothing that its commands started.
+
+        The reaper would end that, so it is killed, and then the agent: a subreaper's orphans come to us.
+        """
+        if not self._plan["in_place"] or reaper not in self._children:
+            return
+        for pid in (reaper, *children_of(reaper)[:1]):
+            send(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        self._finished.append(self._children.pop(reaper))
+        self.left |= set(children_of(os.getpid())) - set(self._children)
+
     def notice_ends(self) -> None:
         """Reap ended children, and kill processes that they left."""
         for child in list(self._children):
             if os.waitpid(child, os.WNOHANG)[0]:
                 self._finished.append(self._children.pop(child))
-        end_descendants(spared=frozenset(self._children))
+        end_descendants(spared=frozenset(self._children) | self.left)
         self._finished = [folder for folder in self._finished if not self.folders.try_remove(folder)]
 
     def end(self) -> None:
         """End every child and remove every folder."""
-        end_descendants()
+        end_descendants(spared=frozenset(self.left))
         if self._plan["bwrap"] is None and not self.folders.are_ours:
             end_all_of(self._uid)
         self.folders.end([*self._children.values(), *self._finished])
@@ -134,7 +151,7 @@ def main() -> None:
         _serve(starter, control, lifeline, exit_descriptor)
     finally:
         starter.end()
-        for group in plan["cgroups"]:
+        for group in () if starter.left else plan["cgroups"]:
             remove_group(group)
 
 
@@ -150,6 +167,10 @@ def _serve(starter: Starter, control: socket.socket, lifeline: int, exit_descrip
             request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MOST)
             if not request:
                 return
-            starter.start(json.loads(request), descriptors)
+            asked = json.loads(request)
+            if "leave" in asked:
+                starter.leave(asked["leave"])
+            else:
+                starter.start(asked, descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)

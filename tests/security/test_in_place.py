@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +17,28 @@ from sandbox.backends.container import environment_in_place, open_in_container
 from sandbox.docker.open_docker import open_docker
 from sandbox.open import Opener
 from sandbox.policy import session_policy
-from tests.processes import processes_with
+from tests.processes import processes_with, wait_until
 from tests.system_python import SYSTEM_PYTHON
 
 pytestmark = [pytest.mark.usefixtures("allowed_host"), pytest.mark.slow]
 SIGNALS = f"kill -CONT {os.getpid()} 2> /dev/null && echo ESCAPED"
+_OWNER = """
+import asyncio, sys
+from pathlib import Path
+from sandbox import Policy
+from sandbox.backends.container import open_in_container
+from sandbox.policy import session_policy
+from tests.system_python import SYSTEM_PYTHON
+
+async def main():
+    policy = session_policy(in_place=Path(sys.argv[1]), python=SYSTEM_PYTHON)
+    async with open_in_container(policy) as box, box.session() as session:
+        await session.sh(f"setsid sh -c 'while :; do sleep 0.1; done' {sys.argv[2]} > /dev/null 2>&1 &")
+        print("up", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
 READS = f"head -c 1 /proc/{os.getpid()}/environ 2> /dev/null | grep -q . && echo ESCAPED"
 
 
@@ -101,12 +121,62 @@ async def test_the_folder_keeps_its_files_and_permissions_when_the_sandbox_close
     assert changed == ["up", "written.txt"]
     assert {path.name for path in place.iterdir()} == {"kept.txt", "written.txt", "up"}
     assert place.stat().st_mode & 0o777 == 0o755
+    end(processes_with(tag))
+
+
+@pytest.mark.parametrize("detached", ["nohup", "setsid", "setsid --fork"])
+async def test_what_commands_left_running_lives_on_after_the_session(place: Path, detached: str) -> None:
+    tag = f"tag-{os.urandom(8).hex()}"
+    async with open_in_container(policy_for(place)) as box, box.session() as session:
+        await start_daemon(session, tag, detached)
+
+    alive = processes_with(tag)
+    (place / "up").unlink()
+    try:
+        assert wait_until((place / "up").exists)
+    finally:
+        end(alive)
+
+
+async def fail_with_a_daemon(place: Path, tag: str) -> None:
+    """End a session by an error, while a process of its runs."""
+    async with open_in_container(policy_for(place)) as box, box.session() as session:
+        await start_daemon(session, tag, "setsid")
+        raise ValueError("an error of the caller")
+
+
+async def test_a_session_that_ends_by_an_error_leaves_nothing_running(place: Path) -> None:
+    tag = f"tag-{os.urandom(8).hex()}"
+    with pytest.raises(ValueError, match="an error"):
+        await fail_with_a_daemon(place, tag)
+
     assert processes_with(tag) == []
 
 
-async def start_daemon(session: Session, tag: str) -> None:
+def test_nothing_is_left_once_coder_is_killed_in_place(place: Path) -> None:
+    tag = f"tag-{os.urandom(8).hex()}"
+    owner = subprocess.Popen([sys.executable, "-c", _OWNER, str(place), tag], stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == b"up\n"
+    assert processes_with(tag)
+
+    owner.kill()
+    owner.wait()
+
+    assert wait_until(lambda: not [pid for pid in processes_with(tag) if pid != owner.pid])
+
+
+def end(pids: list[int]) -> None:
+    """Kill processes that a test left on purpose, and see that there were some."""
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+async def start_daemon(session: Session, tag: str, detached: str = "setsid") -> None:
     """Start a process that belongs to no command any more."""
-    await session.sh(f"setsid sh -c ': > up; while :; do sleep 0.1; done' {tag} > /dev/null 2>&1 &")
+    loop = "while :; do : > up; sleep 0.1; done"
+    await session.sh(f"{detached} sh -c '{loop}' {tag} > /dev/null 2>&1 &")
     await session.sh("until [ -e up ]; do sleep 0.01; done")
     assert processes_with(tag)
 

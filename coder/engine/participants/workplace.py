@@ -29,6 +29,7 @@ _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
     "since. Background programs, /tmp and what was installed are gone.]\n"
 )
+_RESTARTED_IN_PLACE = "[The session was restarted: what commands had left running may be gone.]\n"
 _NEW_COPY = (
     "[This is a fresh copy of the user's files: what you had changed, started or installed in an earlier one "
     "is gone.]\n"
@@ -125,14 +126,15 @@ class Workplace:
         text = redact(result.text)
         new_lines = [line for line in left_out if line not in _left_out_lines(state)]
         if new_lines and not self._is_on_copy:
-            text = f"{text}\n[left out, lands nowhere: {join_names(new_lines)}]"
+            fate = "not in the patch of the run" if state.settings.in_place else "left out, lands nowhere"
+            text = f"{text}\n[{fate}: {join_names(new_lines)}]"
         if is_new and turn.bench.read_only:
             text = f"{text}\n[{_READ_ONLY.format(turn.bench.read_only)}]"
         answer_event = ToolAnswered(
             call=state.spend.calls,
             id=call.id,
             name=call.name,
-            text=f"{_NEW_COPY if self._is_on_copy else _RESTARTED}{text}" if is_restarted else text,
+            text=f"{self._restarted()}{text}" if is_restarted else text,
             exit_code=result.exit_code,
             seconds=result.seconds,
             failed=result.failed,
@@ -142,6 +144,12 @@ class Workplace:
             left_out=left_out,
         )
         return await self._logged(answer_event)
+
+    def _restarted(self) -> str:
+        """Return what a new session lacks."""
+        if self._is_on_copy:
+            return _NEW_COPY
+        return _RESTARTED_IN_PLACE if self._turn.state.settings.in_place else _RESTARTED
 
     async def _refusal(self, call: ToolCall, key: str = "") -> str | None:
         """Return a text for the model if the user refuses a call with effects."""
@@ -258,7 +266,7 @@ class Workplace:
             path: text_file(text, like=state.dialogue.session.tree.get(path) or state.files.get(path))
             for path, text in files.items()
         }
-        if bench.open_session is not None:
+        if bench.open_session is not None or state.settings.in_place:
             await (await bench.session(state)).write(changes)
         event = ToolAnswered(call=state.spend.calls, id="", name="edits", text="", changes=changes)
         await self._turn.journal.append(event)

@@ -41,6 +41,9 @@ _NEW_PROOF = (
     "import that fails or a name that isn't there doesn't count."
 )
 
+_TESTS_APART = "Edits of existing test files are left out, for the user to decide on."
+_TESTS_IN_PLACE = "Existing tests are run as they were, whatever you make of their files."
+
 
 def first_request(
     state: State,
@@ -87,8 +90,10 @@ def system_words(state: State, form: RequestForm, *, plans: bool = False) -> str
         return f"{text}\n\n{prompt('chat')}" if state.settings.chat else text
     name = "plan" if plans else "act"
     proof = _GIVEN_PROOF if state.task.mends else _NEW_PROOF
-    place = prompt("act-in-place" if state.settings.in_place else "act-copy").strip()
-    text = prompt(name).format(how=prompt(f"{name}-{form}"), proof=proof, place=place)
+    in_place = state.settings.in_place
+    place = prompt("act-in-place" if in_place else "act-copy").strip()
+    tests = _TESTS_IN_PLACE if in_place else _TESTS_APART
+    text = prompt(name).format(how=prompt(f"{name}-{form}"), proof=proof, place=place, tests=tests)
     return f"{text}\n{prompt(f'{name}-chat')}" if state.settings.chat else text
 
 

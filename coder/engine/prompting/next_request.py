@@ -27,6 +27,9 @@ _QUOTED_CHARACTERS = 24_000
 _MISFIT_TOKENS, _MISFIT_DIVISOR = 40_000, 4
 """Tokens of files that edits don't fit, and the divisor of the context that also limits them."""
 
+_LEFT_OUT = "What you make of these files is left out, and lands only with the user's word"
+_RUN_AS_THEY_WERE = "What you make of these files doesn't count, as they decide what passes"
+
 
 def verdict_words(state: State) -> str | None:
     """Return the report of the model's last turn; None if there is none or the turn isn't over."""
@@ -47,8 +50,9 @@ def verdict_words(state: State) -> str | None:
             f"it contradicts given tests, which fail as they were: {join_names(outcome.contradicts)}"
         )
         reason = contradicts if outcome.contradicts else why_unverified(state, outcome)
+        fate = _RUN_AS_THEY_WERE if state.settings.in_place else _LEFT_OUT
         return prompt("needs-word").format(
-            why=reason, paths=", ".join(map(shown_path, code.changes.test_edits))
+            why=reason, fate=fate, paths=", ".join(map(shown_path, code.changes.test_edits))
         )
     if not outcome.passed:
         missing_names = ", ".join(outcome.lacks) if outcome.cause == "missing_module" else ""
@@ -60,7 +64,8 @@ def verdict_words(state: State) -> str | None:
         )
         return prompt("not-done").format(feedback=outcome.feedback) + note
     left_out_paths = ", ".join(map(shown_path, [*code.changes.test_edits, *code.changes.left_out]))
-    note = f"\nLeft out, as it decides what passes: {left_out_paths}." if left_out_paths else ""
+    is_noted = left_out_paths and not state.settings.in_place
+    note = f"\nLeft out, as it decides what passes: {left_out_paths}." if is_noted else ""
     reason, most_s = why_unverified(state, outcome), f"{max_test_s(state):g}"
     return prompt("not-shown").format(why=reason, left=note, more_s=EXTRA_TEST_S, most_s=most_s)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.coder.people.cli.console import Console
-from tests.faulty_endpoint import calls, faulty_endpoint
+from tests.faulty_endpoint import calls, faulty_endpoint, says
 from tests.git_repository import GitRepository
 from tests.processes import wait_until
 from tests.system_python import SYSTEM_PYTHON
@@ -108,3 +108,17 @@ def test_a_command_that_ends_its_session_is_not_made_again_and_its_change_is_rec
     assert done.code == 0, done.err
     assert (folder / "made.txt").read_text() == "once\n"
     assert "+once" in json.loads(done.out)["patch"].splitlines()
+
+
+def test_edits_of_an_answer_without_calls_are_in_the_folder(console: Console, folder: Path) -> None:
+    (folder / "add.py").write_text(WRONG)
+    edit = "add.py\n```\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```\n"
+    with faulty_endpoint(says(edit)) as endpoint:
+        given = (".", *CHECK, *FLAGS, "--base-url", endpoint.url, "-m", "toy")
+        done = console.run("solve", "Mend add.", *given, cwd=folder, **PERMITTED)
+        asked = endpoint.requests[0].body["messages"][0]["content"]
+
+    assert done.code == 0, done.err
+    assert (folder / "add.py").read_text() == RIGHT
+    assert "left out" not in asked
+    assert "Existing tests are run as they were" in asked
