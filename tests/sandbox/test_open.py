@@ -188,7 +188,7 @@ async def test_where_nothing_works_each_step_says_why_and_what_helps(monkeypatch
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
 
     with pytest.raises(BackendMissing) as failed:
-        async with open_sandbox():
+        async with open_sandbox(Policy(python=Path(sys.executable))):  # below a closed home folder
             pass
 
     first, second = str(failed.value).split("\n", 1)
