@@ -20,6 +20,8 @@ EVENTS = ("PreToolUse", "PostToolUse", "Stop")
 REPOSITORY_FILES = (".agents/hooks.json", ".claude/settings.json")
 MAX_BYTES = 1 << 20
 MAX_HOOKS = 50
+_SIMPLE = re.compile(r"[\w|.*^$ -]{0,500}", re.ASCII)
+"""Matchers of names, which are compared in linear time."""
 
 
 class _Command(BaseModel, frozen=True, extra="ignore"):
@@ -37,8 +39,11 @@ class _File(BaseModel, frozen=True, extra="ignore"):
     hooks: dict[str, tuple[_Matcher, ...]] = {}
 
 
-def read_hooks(content: str) -> tuple[Hook, ...]:
+def read_hooks(content: str, *, is_own: bool = False) -> tuple[Hook, ...]:
     """Return the hooks of a settings file that have an event and a kind which exist here.
+
+    Args:
+        is_own: whether the file is the user's own, whose matchers may be any regular expressions.
 
     Raises ValueError: the file, or a matcher, can't be read.
     """
@@ -49,7 +54,12 @@ def read_hooks(content: str) -> tuple[Hook, ...]:
     except ValidationError as error:
         raise ValueError(error.errors()[0]["msg"]) from error
     hooks = [
-        Hook(event=event, matcher=_checked(each.matcher), command=command.command, timeout=command.timeout)
+        Hook(
+            event=event,
+            matcher=_checked(each.matcher, is_own=is_own),
+            command=command.command,
+            timeout=command.timeout,
+        )
         for event, matchers in file.hooks.items()
         if event in EVENTS
         for each in matchers
@@ -68,7 +78,7 @@ def hooks_of_files(files: Iterable[Path]) -> tuple[Hook, ...]:
         if not os.path.lexists(path):
             continue
         try:
-            hooks += read_hooks(read_named(path, limit=MAX_BYTES).decode())
+            hooks += read_hooks(read_named(path, limit=MAX_BYTES).decode(), is_own=True)
         except ValueError as error:
             raise UsageError(f"{path}: hooks can't be read: {error}") from error
     return tuple(hooks)
@@ -86,16 +96,27 @@ def hooks_of_repository(texts: Mapping[str, str | None]) -> tuple[Hook, ...]:
 
 
 def covers(hook: Hook, tool: str) -> bool:
-    """Whether a hook is for a tool: names with `|`, `*`, or a regular expression of simple parts."""
+    """Whether a hook is for a tool: its matcher is a regular expression of the name."""
     if hook.matcher in ("", "*"):
         return True
+    if not _SIMPLE.fullmatch(hook.matcher):
+        return re.fullmatch(hook.matcher, tool) is not None
     return any(re.fullmatch(_expression(part), tool) for part in hook.matcher.split("|"))
 
 
-def _checked(matcher: str) -> str:
-    """Return a matcher. Raises ValueError: it isn't made of names, `|`, `*` and `.*`."""
-    if not re.fullmatch(r"[\w|.*^$ -]{0,500}", matcher, re.ASCII):
+def _checked(matcher: str, *, is_own: bool) -> str:
+    """Return a matcher.
+
+    Raises ValueError: it isn't made of names, `|`, `*` and `.*`, or, in the user's own file, no expression.
+    """
+    if _SIMPLE.fullmatch(matcher):
+        return matcher
+    if not is_own:  # an expression of others could take any time
         raise ValueError(f"the matcher {matcher!r} may hold names, | and .* only")
+    try:
+        re.compile(matcher)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"the matcher {matcher!r} is no regular expression: {error}") from error
     return matcher
 
 

@@ -63,12 +63,21 @@ def read_rules(files: Iterable[Path]) -> Rules | None:
 def _read(path: Path) -> Rules:
     try:
         permissions = _File.model_validate(read_json(read_named(path, limit=MAX_BYTES).decode())).permissions
-        for row in (*permissions.allow, *permissions.ask, *permissions.deny):
+        for row in (*permissions.ask, *permissions.deny):
             parse_rule(row)
     except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise UsageError(f"{path}: permissions can't be read: {reason}") from error
-    return Rules(**permissions.model_dump())
+    allow = tuple(row for row in permissions.allow if _is_rule(row))  # others allow nothing
+    return Rules(allow=allow, ask=permissions.ask, deny=permissions.deny)
+
+
+def _is_rule(text: str) -> bool:
+    try:
+        parse_rule(text)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1024)

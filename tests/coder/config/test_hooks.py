@@ -46,6 +46,14 @@ def test_a_matcher_that_could_take_forever_is_refused(matcher: str) -> None:
         read_hooks(content(matcher=matcher))
 
 
+def test_the_users_own_matcher_may_be_any_expression() -> None:
+    (hook,) = read_hooks(content(matcher="(Edit|Write)"), is_own=True)
+
+    assert [covers(hook, name) for name in ("Edit", "Write", "NotebookEdit")] == [True, True, False]
+    with pytest.raises(ValueError, match="is no regular expression"):
+        read_hooks(content(matcher="(Edit"), is_own=True)
+
+
 def test_too_many_hooks_and_a_limit_out_of_range_are_refused() -> None:
     rows = [{"hooks": [{"command": "x"}]}] * (MAX_HOOKS + 1)
     with pytest.raises(ValueError, match="more than 50 hooks"):

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from coder.base.errors import UsageError
 from coder.config.layers import rules_of_user, with_rules
-from coder.config.permission_rules import of_command, of_edit, of_host, of_tool, parse_rule, unenforced
+from coder.config.permission_rules import (
+    of_command,
+    of_edit,
+    of_host,
+    of_tool,
+    parse_rule,
+    read_rules,
+    unenforced,
+)
 from coder.run.settings import Rules, Settings
 
 ROOT = Path("/work/shop")
@@ -145,3 +153,17 @@ def test_both_files_of_the_user_are_read_and_a_broken_one_ends_the_start(
     (tmp_path / ".claude/settings.json").write_text("{")
     with pytest.raises(UsageError, match="permissions can't be read"):
         rules_of_user()
+
+
+@pytest.mark.parametrize(("kind", "is_refused"), [("allow", False), ("ask", True), ("deny", True)])
+def test_a_row_that_is_no_rule_allows_nothing_and_is_refused_where_it_restricts(
+    tmp_path: Path, kind: str, is_refused: bool
+) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps({"permissions": {kind: ["(((", "mcp__docs"]}}))
+
+    if is_refused:
+        with pytest.raises(UsageError, match="is no rule"):
+            read_rules([file])
+    else:
+        assert read_rules([file]) == Rules(allow=("mcp__docs",))
