@@ -42,9 +42,8 @@ def test_a_formatter_of_the_repository_runs_in_the_sandbox_and_its_change_lands(
 ) -> None:
     (folder / ".claude").mkdir()
     (folder / ".claude/format.py").write_text(FORMAT)
-    hooks(
-        folder, "PostToolUse", "python3 $CLAUDE_PROJECT_DIR/.claude/format.py; touch /tmp/ran", "Edit|Write"
-    )
+    command = f"python3 $CLAUDE_PROJECT_DIR/.claude/format.py; touch {console.home}/ran"
+    hooks(folder, "PostToolUse", command, "Edit|Write")
     text = "NAME = 'x'\n\n\ndef total():\n    return 3\n"
     with faulty_endpoint(
         calls("edit", path="total.py", new=text), calls("done", summary="Done.")
@@ -54,6 +53,7 @@ def test_a_formatter_of_the_repository_runs_in_the_sandbox_and_its_change_lands(
 
     assert done.code == 0, done.err
     assert (folder / "total.py").read_text() == text.replace("'", '"')
+    assert not (console.home / "ran").exists()
 
 
 @pytest.mark.slow
