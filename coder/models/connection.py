@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from coder.base.errors import MissingExtra, ModelUnavailable
 from coder.models.endpoint import Api, Endpoint, base_of, parameters_of
+from coder.models.lazy_package import import_lazily
 from coder.models.retries import Passing
 from coder.models.tokens import field, rows, word
 
@@ -60,6 +61,13 @@ class StatusError(Exception):
         """The endpoint's name of the error, such as `insufficient_quota`, or None."""
 
 
+_RESOURCES: dict[Api, str] = {
+    "chat": "openai.resources.chat.completions",
+    "responses": "openai.resources.responses",
+    "messages": "anthropic.resources.messages",
+}
+
+
 def require_client(api: Api) -> None:
     """Raise MissingExtra if the client for an API isn't installed; Anthropic's is an extra."""
     if api == "messages" and find_spec("anthropic") is None:
@@ -67,9 +75,13 @@ def require_client(api: Api) -> None:
 
 
 def import_client(api: Api = "chat") -> ModuleType:
-    """Import the client for an API: OpenAI's takes 0.6 s, Anthropic's 1.3 s. Raises MissingExtra."""
+    """Import the client for an API, with what its calls use. Raises MissingExtra."""
     require_client(api)
-    return import_module("anthropic" if api == "messages" else "openai")
+    name = "anthropic" if api == "messages" else "openai"
+    import_lazily("openai.types")  # Anthropic's client uses nearly all of its types by itself
+    client = import_module(name)
+    import_module(_RESOURCES[api])  # else the first call imports it, while other tasks wait
+    return client
 
 
 class EndpointConnection:
