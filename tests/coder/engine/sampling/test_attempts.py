@@ -1,7 +1,6 @@
 """Attempts: runs of their own under one budget, of which the best lands, and which go on together."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
@@ -37,10 +36,9 @@ BREAK = [call("edit", path="calc.py", old="a - b", new="a * b")]
 class Several(Scripted):
     """A model with a script for each attempt, which it knows by the seed."""
 
-    def __init__(self, *scripts: Script, pause_s: float = 0.0) -> None:
+    def __init__(self, *scripts: Script) -> None:
         super().__init__(())
         self.scripts = [Scripted(script) for script in scripts]
-        self._pause_s = pause_s
 
     async def answer(
         self,
@@ -51,7 +49,6 @@ class Several(Scripted):
         on_token: Callable[[str], None] | None = None,
         on_retry: OnRetry | None = None,
     ) -> Answer:
-        await asyncio.sleep(self._pause_s)  # what a model takes to answer
         script = self.scripts[(sampling.seed or 0) // 1000]
         return await script.answer(messages, sampling=sampling, form=form)
 
@@ -190,20 +187,27 @@ async def test_an_attempt_is_continued_with_its_run_alone(project: Path) -> None
         await resume(f"{run.run_id}.1", log=log, model=Scripted([]))
 
 
-@pytest.mark.slow
-async def test_attempts_take_about_as_long_as_one(project: Path) -> None:
-    script = [bash("true"), bash("true"), bash("ls"), bash("pwd"), MEND, DONE]
+class InStep(Several):
+    """Gives the attempts' first answers, so many of each, once all attempts have asked for theirs."""
 
-    async def taken(count: int) -> float:
-        (project / "calc.py").write_text(WRONG)
-        began = time.monotonic()
-        run = await raced(project, Several(*[script] * count, pause_s=0.3), MemoryLog())
-        assert run.status == "solved"
-        return time.monotonic() - began
+    def __init__(self, *scripts: Script, steps: int) -> None:
+        super().__init__(*scripts)
+        self._steps, self._all = steps, asyncio.Barrier(len(scripts))
 
-    one, three = await taken(1), await taken(3)
+    async def answer(self, *arguments: Any, **keywords: Any) -> Answer:
+        answer = await super().answer(*arguments, **keywords)
+        if len(self.scripts[(keywords["sampling"].seed or 0) // 1000].requests) <= self._steps:
+            async with asyncio.timeout(60):
+                await self._all.wait()
+        return answer
 
-    assert three < 1.7 * one, (one, three)
+
+async def test_at_each_step_all_attempts_are_asked_at_once(project: Path) -> None:
+    script = [bash("true"), bash("ls"), bash("pwd"), MEND, DONE]
+
+    run = await raced(project, InStep(script, script, script, steps=4), MemoryLog())
+
+    assert run.status == "solved"
 
 
 async def test_where_all_are_red_the_best_is_told_and_nothing_is_asked(project: Path) -> None:
