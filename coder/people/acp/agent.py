@@ -39,7 +39,7 @@ from coder.base.text.sanitize import one_line
 from coder.people.acp.client_servers import servers_of
 from coder.people.acp.editor_session import EditorSession, open_editor_session
 from coder.people.acp.open_sessions import OpenSessions
-from coder.people.acp.prompt_blocks import text_of
+from coder.people.acp.prompt_blocks import pictures_of, text_of
 from coder.people.acp.session_list import list_page
 from coder.people.acp.session_options import mode_state, options_of, options_update, set_option
 from coder.show.failure import report, single
@@ -83,7 +83,7 @@ class EditorAgent:
         self._capabilities = client_capabilities
         capabilities = AgentCapabilities(
             load_session=True,
-            prompt_capabilities=PromptCapabilities(embedded_context=True),
+            prompt_capabilities=PromptCapabilities(embedded_context=True, image=True),
             mcp_capabilities=McpCapabilities(http=find_spec("mcp") is not None, sse=False),
             session_capabilities=SessionCapabilities(
                 list=SessionListCapabilities(),
@@ -184,7 +184,7 @@ class EditorAgent:
             session = self._sessions.get(session_id)
             if not session.chat.has_begun:  # not with session/new: its client doesn't know the id yet
                 session.watch.send(_commands(session))
-            reason = await session.prompt(text_of(prompt, session.chat.root))
+            reason = await session.prompt(text_of(prompt, session.chat.root), pictures_of(prompt))
             await session.watch.flush()
         return PromptResponse(stop_reason=reason)
 

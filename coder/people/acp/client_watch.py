@@ -1,6 +1,7 @@
 """ClientWatch: sends a conversation to the client while the model works, and asks the client's user."""
 
 import asyncio
+import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +19,12 @@ from acp.interfaces import Client
 from acp.schema import AllowedOutcome, ClientCapabilities, ToolCallUpdate
 
 from coder.base.text.sanitize import one_line, printable, visible
+from coder.config.permissions import Permissions
 from coder.edits.replies import is_question
 from coder.engine.participants.role import CODER, PLANNER
 from coder.people.acp.buffers import Buffers
 from coder.people.acp.updates import (
+    HOST_OPTIONS,
     decision_of,
     diffs_of,
     ended_call,
@@ -30,6 +33,7 @@ from coder.people.acp.updates import (
     started_call,
 )
 from coder.people.chat.word_stream import WordStream
+from coder.people.cli.host_questions import HostQuestions
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import EXPERT
@@ -38,7 +42,9 @@ from coder.run.questions import Decision, Question
 from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
 from coder.show.render import progress
+from coder.store import data_folder
 from coder.tools.registry import PLAN
+from sandbox.policy import AskHost
 
 
 class ClientWatch(Watch):
@@ -50,6 +56,9 @@ class ClientWatch(Watch):
         """Take the connection to the client, the session's folder, and the client's name and abilities."""
         self.session_id = ""
         self._buffers = Buffers(client, root, capabilities)
+        permissions = Permissions(data_folder(os.environ), root)
+        self.hosts = HostQuestions(permissions, self._ask_about_host, self.note)
+        """Questions about hosts that programs want to reach."""
         self.auto = False
         """Whether verified changes are written without a question."""
         self.words = WordStream()
@@ -144,6 +153,28 @@ class ClientWatch(Watch):
         else:
             decision = await self._ask(question)
         return decision.model_copy(update={"who": self._name, "how": "acp"})
+
+    @property
+    def ask_host(self) -> AskHost:
+        """Function that asks the client's user whether programs may reach a host."""
+        return self.hosts.may_reach
+
+    async def _ask_about_host(self, address: str) -> str:
+        self._question_count += 1
+        call = f"question-{self._question_count}"
+        shown = ToolCallUpdate(
+            tool_call_id=call,
+            title=one_line(f"A program wants to reach {address}", width=200),
+            kind="fetch",
+            status="pending",
+        )
+        await self.flush()
+        response = await self._client.request_permission(
+            session_id=self.session_id, tool_call=shown, options=HOST_OPTIONS
+        )
+        chosen = response.outcome.option_id if isinstance(response.outcome, AllowedOutcome) else "no"
+        self.send(update_tool_call(call, status="failed" if chosen == "no" else "completed"))
+        return chosen
 
     async def _ask(self, question: Question) -> Decision:
         await self.flush()

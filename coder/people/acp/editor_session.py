@@ -18,11 +18,12 @@ from coder.config.schema import checked, flag
 from coder.config.slash_calls import message_of, slash_calls
 from coder.config.task_file import split_command
 from coder.engine.requests import state_of
+from coder.models.model import Image
 from coder.people.acp.client_servers import servers_of
 from coder.people.acp.client_watch import ClientWatch
 from coder.people.acp.known_models import known_models
 from coder.people.chat.chat_session import ChatSession
-from coder.people.chat.subject import root_of
+from coder.people.chat.subject import require_sight, root_of
 from coder.people.chat.transcript import steps_of
 from coder.people.cli.conversing import open_session
 from coder.people.cli.run_settings import (
@@ -104,9 +105,14 @@ class EditorSession:
         self.chat.tools = servers
         await self.chat.kept_environment.close()  # its servers are those that were
 
-    async def prompt(self, text: str) -> StopReason:
-        """Work on one message. Raises UsageError: the latest one isn't done."""
+    async def prompt(self, text: str, pictures: tuple[Image, ...] = ()) -> StopReason:
+        """Work on one message.
+
+        Raises UsageError: the latest one isn't done, or the model sees no pictures.
+        """
         self._require_rest()
+        if pictures:
+            require_sight(self.chat.model, "Choose another model, or leave the picture out.")
         if text.strip() == "/undo":
             note = await self.chat.undo()
             self.watch.say(printable(note or "The latest change is undone."))
@@ -116,7 +122,9 @@ class EditorSession:
             return await self._finish(command())
         message = message_of(text, self.chat.root)
         return await self._finish(
-            self.chat.say(text) if message is None else self.chat.say(message.text, typed=text)
+            self.chat.say(text, attached=pictures)
+            if message is None
+            else self.chat.say(message.text, typed=text, attached=pictures)
         )
 
     def calls(self) -> dict[str, str]:
@@ -156,7 +164,8 @@ class EditorSession:
     async def _finish(self, work: Coroutine[Any, Any, Run]) -> StopReason:
         self._work = asyncio.create_task(work)
         try:
-            await asyncio.wait([self._work])
+            async with self.watch.hosts.asking():
+                await asyncio.wait([self._work])
             if self._work.cancelled():
                 return "cancelled"
             run = self._work.result()

@@ -1,31 +1,62 @@
-"""The blocks of a message, as the text that a chat takes. Pure."""
+"""The blocks of a message, as the text and the pictures that a chat takes. Pure."""
 
+import binascii
+from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from coder.base.errors import UsageError
+from coder.config.image_files import MAX_BYTES, MAX_PICTURES, picture_of
 from coder.context.quoting import fenced
+from coder.models.model import Image
 
 
 def text_of(blocks: Sequence[Any], root: Path) -> str:
     """Return the text of a message. A linked file of the folder becomes a mention, an attached one is quoted.
 
-    Raises UsageError: a block is neither text nor a text file.
+    Raises UsageError: a block is neither text, nor a text file, nor a picture.
     """
     parts = []
     for block in blocks:
         match block.type:
             case "text":
                 parts.append(block.text)
+            case "image":
+                pass  # see pictures_of
             case "resource_link":
                 parts.append(_mention(block.uri, root))
             case "resource" if hasattr(block.resource, "text"):
                 parts.append(f"\n\n{_mention(block.resource.uri, root)}:\n{fenced(block.resource.text)}\n")
             case kind:
-                raise UsageError(f"A message may hold text and text files, and this one holds: {kind}")
+                raise UsageError(
+                    f"A message may hold text, text files and pictures, and this one holds: {kind}"
+                )
     return " ".join(parts)
+
+
+def pictures_of(blocks: Sequence[Any]) -> tuple[Image, ...]:
+    """Return the pictures of a message; what they are is read from their content, not from the block's type.
+
+    Raises UsageError: too many, one too large, or none that models can read.
+    """
+    data = [block.data for block in blocks if block.type == "image"]
+    if len(data) > MAX_PICTURES:
+        raise UsageError(f"{len(data)} pictures are too many: at most {MAX_PICTURES} are shown.")
+    return tuple(map(_picture, data))
+
+
+def _picture(data: str) -> Image:
+    try:
+        content = b64decode(data, validate=True)
+    except (binascii.Error, ValueError):  # ValueError: characters beyond ASCII
+        raise UsageError("The data of a picture isn't base64.") from None
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"A picture may have {MAX_BYTES:,} bytes, and this one has {len(content):,}.")
+    if (picture := picture_of(content)) is None:
+        raise UsageError("An image block is no picture that models see. They see PNG, JPEG, GIF and WebP.")
+    return picture
 
 
 def _mention(uri: str, root: Path) -> str:

@@ -33,6 +33,13 @@ _KINDS: dict[str, ToolKind] = {"bash": "execute", "python": "execute", "edit": "
 _STATUSES: dict[str, PlanEntryStatus] = {"todo": "pending", "doing": "in_progress", "done": "completed"}
 _OPTION_KINDS = {"always": "allow_always", "no": "reject_once"}
 
+HOST_OPTIONS = [
+    PermissionOption(option_id="t", name="Allow in this session", kind="allow_once"),
+    PermissionOption(option_id="p", name="Allow in this project", kind="allow_always"),
+    PermissionOption(option_id="no", name="Refuse", kind="reject_once"),
+]
+"""The answers to a question about a host, by what `HostQuestions` takes."""
+
 
 def started_call(body: ToolCalled) -> ToolCallStart:
     """Return the update that shows a call."""

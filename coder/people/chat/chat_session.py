@@ -19,7 +19,7 @@ from coder.engine.teams.strategies import apply_strategy
 from coder.environment.run_policy import OpenSandbox
 from coder.environment.workbench import Workbench
 from coder.models.abilities import abilities_of
-from coder.models.model import Model
+from coder.models.model import Image, Model
 from coder.people.chat.kept_environment import KeptEnvironment
 from coder.people.chat.subject import (
     events_before,
@@ -108,12 +108,15 @@ class ChatSession:
         state = self.state
         return state is not None and bool(left_to_undo(state))
 
-    async def say(self, text: str, *, plans: bool = False, typed: str | None = None) -> Run:
+    async def say(
+        self, text: str, *, plans: bool = False, typed: str | None = None, attached: tuple[Image, ...] = ()
+    ) -> Run:
         """Work on one message until the step ends. Raises UsageError: the message is too long.
 
         Args:
             plans: whether to plan this message first, even outside of plan mode.
             typed: the line that called the message; files are added by names in it alone.
+            attached: pictures beside those that the message names.
         """
         await self.kept_environment.ready()
         names, pictures = find_mentions(typed or text, self.root, model=self.model)
@@ -123,7 +126,7 @@ class ChatSession:
             raise UsageError(
                 f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
             )
-        task = self.task.model_copy(update={"prompt": prompt, "pictures": pictures})
+        task = self.task.model_copy(update={"prompt": prompt, "pictures": (*attached, *pictures)})
         require_committable(task, self.settings)
         snapshot = read_workspace(task, lands=self.settings.lands)
         unsaved = await self._unsaved(snapshot.files, paths)

@@ -53,15 +53,18 @@ def find_mentions(text: str, root: Path, *, model: Model) -> tuple[list[str], tu
     pictures = [name for name in names if Path(name).suffix.lower() in _PICTURES and (root / name).is_file()]
     if not pictures:
         return names, ()
-    if abilities_of(model).sees is False:
-        raise UsageError(
-            f"{model.name} sees no pictures. Name {pictures[0]} without the @, or another model: /model NAME"
-        )
+    require_sight(model, f"Name {pictures[0]} without the @, or another model: /model NAME")
     from coder.config.image_files import read_pictures
 
     return [name for name in names if name not in pictures], read_pictures(
         tuple(root / name for name in pictures)
     )
+
+
+def require_sight(model: Model, next_step: str) -> None:
+    """Raise UsageError if the model can't see pictures."""
+    if abilities_of(model).sees is False:
+        raise UsageError(f"{model.name} sees no pictures. {next_step}")
 
 
 def paths_in_editor(

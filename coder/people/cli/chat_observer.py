@@ -28,6 +28,7 @@ from sandbox.policy import AskHost
 
 QUESTION = "Write it? [y]es, [N]o, [e]dit, or say what should be different: "
 FAILING = "It doesn't pass. Write it all the same? [y]es, [N]o, [e]dit, or say what should be different: "
+HOST_QUESTION = "A program wants to reach {host}. Let it? this [t]ime, this [p]roject, [N]o: "
 NOT_SENT = "  ! {!r} was not sent: it had no Enter before this question"
 NO_QUESTION = "  ! {!r} was not sent: no question is open"
 
@@ -70,7 +71,7 @@ class ChatObserver:
 
     def permit(self, permissions: Permissions) -> None:
         """Apply the project's stored permissions; hosts that they don't name will be asked about."""
-        self.hosts = HostQuestions(permissions, self._reader, self._screen, self.lines)
+        self.hosts = HostQuestions(permissions, self._ask_about_host, self._screen.tell)
         if permissions.allowed.auto and not self.yes:
             self.yes = True
             self._screen.note("auto-apply is on (see /permissions)")
@@ -179,6 +180,12 @@ class ChatObserver:
     def ask_host(self) -> AskHost | None:
         """Function that asks whether programs may reach a host; None without a terminal."""
         return self.hosts.may_reach if self.hosts is not None else None
+
+    async def _ask_about_host(self, address: str) -> str:
+        async with self.lines.paused():
+            with self._screen.hold_output():
+                text = HOST_QUESTION.format(host=address)
+                return (await answer_to(text, self._reader, self._screen.tell)).lower()
 
     async def _ask_question(self, question: Question) -> Decision:
         self._screen.rest()

@@ -1,37 +1,39 @@
 """HostQuestions: ask once about each host that the model's programs want to reach."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from coder.base.errors import MachineError
 from coder.base.text.sanitize import one_line
 from coder.config.permissions import Permissions
 from coder.environment.asked_hosts import format_host
-from coder.show.line_reader import LineReader, TypedLines, answer_to
-from coder.show.screen import Screen
 
 MAX_REFUSED = 5
 """Number of refused hosts after which further hosts are refused without a question."""
 THIS_TIME_ANSWERS = ("t", "y", "yes")
-QUESTION = "A program wants to reach {host}. Let it? this [t]ime, this [p]roject, [N]o: "
 
 
 class HostQuestions:
     """Asks about hosts while a program runs, and remembers the answers."""
 
     def __init__(
-        self, permissions: Permissions, reader: LineReader, screen: Screen, lines: TypedLines
+        self,
+        permissions: Permissions,
+        ask: Callable[[str], Awaitable[str]],
+        note: Callable[[str], None],
     ) -> None:
-        """Take the reader for answers; lines typed for the model are left alone."""
+        """Take functions that ask a person about an address, and that show a line.
+
+        The answer `p` holds for the project, one of `THIS_TIME_ANSWERS` for the conversation, another is no.
+        """
         self.this_time: set[str] = set()
         """Hosts that are allowed until the conversation ends."""
         self.turn = asyncio.Lock()
-        """Lock held by the question that is on the terminal."""
+        """Lock held by the question that is shown."""
         self._permissions = permissions
-        self._reader = reader
-        self._screen = screen
-        self._lines = lines
+        self._ask_person = ask
+        self._note = note
         self._refused: set[str] = set()
         self._open_questions: dict[str, asyncio.Task[bool]] = {}
         self._is_asking = False
@@ -70,7 +72,7 @@ class HostQuestions:
 
     async def _ask(self, address: str) -> bool:
         async with self.turn:
-            answer = await self._answer(address) if len(self._refused) < MAX_REFUSED else ""
+            answer = await self._ask_person(address) if len(self._refused) < MAX_REFUSED else ""
         if answer not in (*THIS_TIME_ANSWERS, "p"):
             self._refused.add(address)
             return False
@@ -80,12 +82,5 @@ class HostQuestions:
                 current = self._permissions.reload()
                 self._permissions.write(current.model_copy(update={"hosts": (*current.hosts, address)}))
             except MachineError as error:
-                self._screen.tell(f"  ! allowed this time only: {one_line(str(error), width=300)}")
+                self._note(f"  ! allowed this time only: {one_line(str(error), width=300)}")
         return True
-
-    async def _answer(self, address: str) -> str:
-        async with self._lines.paused():
-            with self._screen.hold_output():
-                return (
-                    await answer_to(QUESTION.format(host=address), self._reader, self._screen.tell)
-                ).lower()

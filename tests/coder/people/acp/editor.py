@@ -36,7 +36,8 @@ class Editor:
         self.on_question: Callable[[], None] = lambda: None
         self.updates: list[Any] = []
         self.questions: list[Any] = []
-        self.arrived = asyncio.Event()
+        self.arrived, self.asked, self.may_answer = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.may_answer.set()
         self.initialized: InitializeResponse
         self.agent: ClientSideConnection
         self.pid = 0
@@ -50,11 +51,12 @@ class Editor:
     ) -> RequestPermissionResponse:
         self.questions.append((tool_call, [option.option_id for option in options]))
         self.on_question()
-        if not self.answers:
+        answer = self.answers.pop(0) if self.answers else None
+        self.asked.set()
+        await self.may_answer.wait()
+        if answer is None:
             return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))
-        return RequestPermissionResponse(
-            outcome=AllowedOutcome(outcome="selected", option_id=self.answers.pop(0))
-        )
+        return RequestPermissionResponse(outcome=AllowedOutcome(outcome="selected", option_id=answer))
 
     async def read_text_file(self, session_id: str, path: str, **_: object) -> ReadTextFileResponse:
         if path not in self.buffers and not Path(path).is_file():

@@ -4,26 +4,21 @@ import asyncio
 import tracemalloc
 from pathlib import Path
 
-import pytest
-
 from coder.config.permissions import Permissions, ProjectPermissions
 from coder.people.cli.host_questions import MAX_REFUSED, HostQuestions
-from coder.show.line_reader import TypedLines
-from coder.show.screen import Screen
 
 
 class Person:
     """Answers what it is asked, or thinks for ever."""
 
-    bottom = None
-
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
+        self.notes: list[str] = []
         self.thinks = asyncio.Event()
 
-    async def line(self, question: str) -> str | None:
-        self.asked.append(question.removeprefix("A program wants to reach ").partition(". Let")[0])
+    async def answer(self, address: str) -> str:
+        self.asked.append(address)
         if not self.answers:
             self.thinks.set()
             await asyncio.Event().wait()
@@ -31,7 +26,7 @@ class Person:
 
 
 def questions(person: Person, tmp_path: Path) -> HostQuestions:
-    return HostQuestions(Permissions(tmp_path / "data", tmp_path), person, Screen(), TypedLines())
+    return HostQuestions(Permissions(tmp_path / "data", tmp_path), person.answer, person.notes.append)
 
 
 async def test_many_connections_to_one_host_are_one_question_and_ports_of_the_web_are_one_host(
@@ -107,14 +102,13 @@ async def test_what_another_conversation_has_allowed_or_forgotten_meanwhile_stay
     assert earlier.reload() == ProjectPermissions(hosts=("other.example", "new.example"))
 
 
-async def test_a_permission_that_can_not_be_kept_holds_this_time(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    hosts = questions(Person("p"), tmp_path)
+async def test_a_permission_that_can_not_be_kept_holds_this_time(tmp_path: Path) -> None:
+    person = Person("p")
+    hosts = questions(person, tmp_path)
     (tmp_path / "data").write_text("no folder")
 
     async with hosts.asking():
         allowed = await hosts.may_reach("good.example", 80)
 
     assert allowed
-    assert "allowed this time only" in capsys.readouterr().err
+    assert "allowed this time only" in person.notes[0]

@@ -1,0 +1,146 @@
+"""What a client sends is used or refused by an error of the protocol, and the agent lives on."""
+
+import asyncio
+import base64
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acp import RequestError, image_block, text_block
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.base.errors import UsageError
+from coder.config.image_files import MAX_BYTES
+from coder.people.acp.prompt_blocks import pictures_of, text_of
+from coder.run.task import MAX_PROMPT
+from tests.coder.config.test_image_files import PNG
+from tests.coder.people.acp.editor import editing
+from tests.coder.people.cli.console import Console
+from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
+from tests.faulty_endpoint import faulty_endpoint, says
+
+SHOT = base64.b64encode(PNG).decode()
+
+
+async def send(editor: Any, session: str, *blocks: Any) -> int | None:
+    """Send a message; return the code of the error that it is answered with."""
+    try:
+        await editor.agent.prompt(session_id=session, prompt=list(blocks))
+    except RequestError as error:
+        return error.code
+    return None
+
+
+@pytest.mark.slow
+async def test_a_model_sees_the_pictures_of_a_message(console: Console, project: Path) -> None:
+    with faulty_endpoint(says("Blue.")) as endpoint:
+        async with editing(console, endpoint) as editor:
+            capabilities = editor.initialized.agent_capabilities
+            session = await editor.open(project)
+            code = await send(editor, session, text_block("What is this?"), image_block(SHOT, "image/jpeg"))
+
+    assert capabilities is not None
+    assert capabilities.prompt_capabilities is not None
+    assert capabilities.prompt_capabilities.image
+    assert code is None
+    assert f"data:image/png;base64,{SHOT}" in str(endpoint.requests[0].body["messages"])
+
+
+@pytest.mark.slow
+async def test_bad_messages_are_refused_and_the_session_goes_on(console: Console, project: Path) -> None:
+    with faulty_endpoint(says("Hello.")) as endpoint:
+        async with editing(console, endpoint) as editor:
+            session, hello = await editor.open(project), text_block("What is this?")
+            codes = [
+                await send(editor, "run_nowhere", hello),
+                await send(editor, session, text_block("x" * (MAX_PROMPT + 1))),
+                await send(editor, session, hello, image_block("AAAA", "image/png")),
+                await send(editor, session, hello, image_block("no base64", "image/png")),
+                await send(editor, session, *[image_block(SHOT, "image/png")] * 21),
+            ]
+            asked = len(endpoint.requests)
+            later = await send(editor, session, hello)
+
+    assert (codes, asked, later) == ([-32602] * 5, 0, None)
+
+
+@pytest.mark.slow
+async def test_a_second_message_is_refused_while_the_first_is_worked_on(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        async with editing(console, endpoint, "yes") as editor:
+            editor.may_answer.clear()
+            session = await editor.open(project)
+            first = asyncio.create_task(editor.say(session, "Mend add."))
+            await asyncio.wait_for(editor.asked.wait(), 60)
+            codes = [await send(editor, session, text_block(text)) for text in ("And?", "/undo", "/apply")]
+            editor.may_answer.set()
+            reason = await first
+
+    assert (codes, reason) == ([-32602] * 3, "end_turn")
+    assert (project / "calc.py").read_text() == RIGHT
+
+
+@pytest.mark.slow
+async def test_an_answer_after_a_cancel_writes_nothing_and_the_session_goes_on(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says(code(RIGHT)), says("Hello.")) as endpoint:
+        async with editing(console, endpoint, "yes") as editor:
+            editor.may_answer.clear()
+            session = await editor.open(project)
+            work = asyncio.create_task(editor.say(session, "Mend add."))
+            await asyncio.wait_for(editor.asked.wait(), 60)
+            await editor.agent.cancel(session_id=session)
+            reason = await asyncio.wait_for(work, 60)
+            editor.may_answer.set()
+            later = await editor.say(session, "What is this?")
+
+    assert (reason, later) == ("cancelled", "end_turn")
+    assert (project / "calc.py").read_text() == WRONG
+
+
+@pytest.mark.slow
+async def test_a_client_that_never_answers_can_go_away_in_the_middle_of_a_question(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(says(code(RIGHT))) as endpoint:
+        async with editing(console, endpoint, "yes") as editor:
+            editor.may_answer.clear()
+            work = asyncio.create_task(editor.say(await editor.open(project), "Mend add."))
+            await asyncio.wait_for(editor.asked.wait(), 60)
+        with contextlib.suppress(ConnectionError, RequestError, asyncio.CancelledError):
+            await asyncio.wait_for(work, 60)
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(editor.pid, 0)
+    assert (project / "calc.py").read_text() == WRONG
+
+
+blocks = st.builds(
+    image_block, st.text() | st.binary().map(lambda data: base64.b64encode(data).decode()), st.text()
+)
+
+
+@given(st.lists(blocks, max_size=30))
+def test_whatever_is_sent_as_a_picture_is_one_or_is_refused(given_blocks: list[Any]) -> None:
+    try:
+        pictures = pictures_of(given_blocks)
+    except UsageError:
+        return
+    assert [picture.base64 for picture in pictures] == [block.data for block in given_blocks]
+
+
+def test_a_picture_that_is_too_large_is_refused() -> None:
+    data = base64.b64encode(PNG + bytes(MAX_BYTES)).decode()
+    with pytest.raises(UsageError, match="may have"):
+        pictures_of([image_block(data, "image/png")])
+
+
+@given(st.lists(st.builds(text_block, st.text()), max_size=5))
+def test_the_text_of_a_message_is_that_of_its_blocks(texts: list[Any]) -> None:
+    assert text_of(texts, Path("/")) == " ".join(block.text for block in texts)
