@@ -14,6 +14,7 @@ from acp.interfaces import Client
 from acp.schema import (
     AgentCapabilities,
     AuthenticateResponse,
+    AuthMethodAgent,
     AvailableCommand,
     ClientCapabilities,
     CloseSessionResponse,
@@ -46,6 +47,12 @@ from coder.show.failure import report, single
 from coder.store import open_log
 from sandbox import SandboxError
 
+_AUTHENTICATION = AuthMethodAgent(
+    id="configuration",
+    name="Your configuration",
+    description="Keys of models come from coder's configuration and from the environment; there is no login.",
+)
+"""The one method, as the registry of agents takes none that has no method."""
 _INVALID_PARAMS, _INTERNAL_ERROR = -32602, -32603
 
 
@@ -96,11 +103,14 @@ class EditorAgent:
             protocol_version=PROTOCOL_VERSION,
             agent_capabilities=capabilities,
             agent_info=info,
-            auth_methods=[],
+            auth_methods=[_AUTHENTICATION],
         )
 
     async def authenticate(self, method_id: str, **_: object) -> AuthenticateResponse:
         """Do nothing: keys of models come from the configuration of the user who starts this process."""
+        async with _as_request_errors():
+            if method_id != _AUTHENTICATION.id:
+                raise UsageError(f"There is no method {method_id!r} here. Name: {_AUTHENTICATION.id}")
         return AuthenticateResponse()
 
     async def new_session(

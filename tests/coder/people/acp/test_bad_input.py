@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.coder.config.test_image_files import PNG
 from tests.coder.people.acp.editor import editing
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
-from tests.faulty_endpoint import faulty_endpoint, says
+from tests.faulty_endpoint import calls, faulty_endpoint, says
 
 SHOT = base64.b64encode(PNG).decode()
 
@@ -119,6 +120,41 @@ async def test_a_client_that_never_answers_can_go_away_in_the_middle_of_a_questi
     with pytest.raises(ProcessLookupError):
         os.kill(editor.pid, 0)
     assert (project / "calc.py").read_text() == WRONG
+
+
+@pytest.mark.slow
+async def test_no_program_outlives_a_client_that_goes_away_in_the_middle_of_a_command(
+    console: Console, project: Path
+) -> None:
+    command = f"sleep 6{os.getpid()}"
+    with faulty_endpoint(calls("bash", command=command)) as endpoint:
+        async with editing(console, endpoint) as editor:
+            work = asyncio.create_task(editor.say(await editor.open(project), "Mend add."))
+            assert await asyncio.to_thread(comes_to_be, command, is_there=True)
+        with contextlib.suppress(ConnectionError, RequestError, asyncio.CancelledError):
+            await asyncio.wait_for(work, 60)
+
+    assert await asyncio.to_thread(comes_to_be, command, is_there=False)
+
+
+def comes_to_be(command: str, *, is_there: bool) -> bool:
+    """Whether a process comes to run a command, or none does, within a minute."""
+    deadline = time.monotonic() + 60
+    while is_running(command) is not is_there:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def is_running(command: str) -> bool:
+    """Whether a process of this machine runs a command."""
+    wanted = command.replace(" ", "\0").encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().startswith(wanted):
+                return True
+    return False
 
 
 blocks = st.builds(
