@@ -93,7 +93,7 @@ class Scoring:
     def work(self, session: BenchSession, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
         """Judge the remaining samples; return the report and why it ended. Raises UsageError."""
         progress = SampleProgress(self._stock.samples, quiet=quiet)
-        work = session.work(log, self._started(), self._jobs(), progress)
+        work = session.work(log, self._started(), lambda _: self._jobs(), progress)
         outcome = until_interrupted(work, session)
         count = len(outcome[0].verdicts)
         if count != self._stock.samples:  # read twice: it may have changed in between

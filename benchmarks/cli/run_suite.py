@@ -12,15 +12,16 @@ import typer
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import command_line, name_or_path, show, until_interrupted
 from benchmarks.cli.resumed_flags import restored_config, restored_flags, restored_selection, run_parameters
+from benchmarks.judge.judge import Judge
 from benchmarks.report import Report
-from benchmarks.runner.baselines import Baseline, baseline_job, require_answerable
+from benchmarks.runner.baselines import Baseline, baseline_job
 from benchmarks.runner.bench_session import BenchSession, digests, load_first_start, open_log
-from benchmarks.runner.case_attempt import CaseAttempt, Solver, visible_part
+from benchmarks.runner.case_attempt import CaseAttempt, visible_part
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.runner import SampleJob
 from benchmarks.runner.solving import ModelSolver
-from benchmarks.suite import Case
+from benchmarks.suite import Case, HarborCase
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.repotasks import with_base_tree
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
@@ -93,7 +94,6 @@ def run(
         plan = _Plan(suite, selection, config, parameters)
         opening = None
         if parameters["agent"] is None:
-            require_answerable(plan.chosen)
             opening = _opening(config, layers.book, parameters, Screen(quiet=quiet, yes=True))
         session = _session(plan, parameters, resume)
         progress = SampleProgress(plan.attempts, quiet=quiet)
@@ -193,14 +193,18 @@ class _Plan:
         for case, sample in self.selection.attempts(self.suite):
             yield baseline_job(self.baseline, case, sample)
 
-    def jobs(self, solver: Solver) -> Iterator[SampleJob]:
+    def jobs(self, solver: ModelSolver, judge: Judge) -> Iterator[SampleJob]:
         """Yield a job for each sample."""
         for case, sample in self.selection.attempts(self.suite):
-            yield self._job(solver, case, sample)
+            yield self._job(solver, judge, case, sample)
 
-    def _job(self, solver: Solver, case: Case, sample: int) -> SampleJob:
+    def _job(self, solver: ModelSolver, judge: Judge, case: Case, sample: int) -> SampleJob:
         async def attempt() -> CaseAttempt:
             seed = self.selection.seed_of(case.id, sample)
+            if isinstance(case, HarborCase):
+                from benchmarks.runner.acting import act_and_judge  # imported late: few suites act
+
+                return await act_and_judge(solver, judge, case, sample=sample, seed=seed)
             try:
                 visible_case = visible_part(await with_base_tree(case))
             except SandboxError as error:  # the judge meets the same error and reports it for the case
@@ -219,8 +223,10 @@ async def _work(
     answers: Path | None,
 ) -> tuple[Report, str]:
     if opening is None:
-        return await session.work(log, plan.started(plan.baseline), plan.baseline_jobs(), progress, answers)
+        started = plan.started(plan.baseline)
+        return await session.work(log, started, lambda _: plan.baseline_jobs(), progress, answers)
     async with opening as model:
         budgeted_model = model if session.purse is None else BudgetedModel(model, session.purse)
         solver = ModelSolver(budgeted_model, plan.settings, log=log)
-        return await session.work(log, plan.started(model.name), plan.jobs(solver), progress, answers)
+        started = plan.started(model.name)
+        return await session.work(log, started, lambda judge: plan.jobs(solver, judge), progress, answers)

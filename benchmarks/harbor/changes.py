@@ -6,6 +6,7 @@ engine itself listed it as a change.
 """
 
 import posixpath
+import re
 import tarfile
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,9 +18,12 @@ from typing import IO, Literal
 from benchmarks.harbor.container import HarborContainer
 from sandbox.errors import SandboxBroken
 from sandbox.result import Value
+from sandbox.stream.booting import CODE, OUTPUTS
 
 NEVER_CARRIED = ("/tests", "/logs", "/solution", "/proc", "/sys", "/dev")
 """Folders of the verifier and of the engine: whatever an agent wrote there is dropped."""
+_OWN_LOG = re.compile(rf"{OUTPUTS}/\d+")
+"""Where our agent keeps the output of commands."""
 MAX_BYTES = 4 << 30
 MAX_FILES = 200_000
 MAX_FOLDERS = 256
@@ -178,6 +182,8 @@ async def read_changes(
         for item in listed
         if not lies_within(str(item["Path"]), NEVER_CARRIED)
     }
+    if container.recipe.has_agent:
+        _forget_agent(kinds)
     if len(kinds) > MAX_FILES:
         raise ChangesTooLarge(f"The container changed {len(kinds):,} paths.")
     with spool() as file:
@@ -194,6 +200,17 @@ async def read_changes(
         ]
         items = (*deleted, *reader.items.values())
         yield ContainerChanges(items, file, container.volumes, tuple(sorted(lost | reader.left_out)))
+
+
+def _forget_agent(kinds: dict[str, int]) -> None:
+    """Drop our agent's own files, and the folders that were made for them alone."""
+    for path in [path for path in kinds if path == CODE or _OWN_LOG.fullmatch(path)]:
+        del kinds[path]
+    for own in (f"{CODE}/", f"{OUTPUTS}/"):
+        folder = posixpath.dirname(own)
+        while folder != "/" and not any(other.startswith(f"{folder}/") for other in kinds):
+            kinds.pop(folder, None)
+            folder = posixpath.dirname(folder)
 
 
 async def _read_contents(container: HarborContainer, reader: _Reader, kinds: dict[str, int]) -> None:

@@ -57,9 +57,13 @@ class HarborContainer:
     @property
     def path(self) -> tuple[str, ...]:
         """Folders of PATH, as the image or the task sets it."""
-        variables = dict(str(item).partition("=")[::2] for item in self._config["Config"].get("Env") or ())
         default = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        return tuple(folder for folder in variables.get("PATH", default).split(":") if folder)
+        return tuple(folder for folder in self.variables.get("PATH", default).split(":") if folder)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Variables of programs, as the image and the task set them."""
+        return dict(str(item).partition("=")[::2] for item in self._config["Config"].get("Env") or ())
 
     @property
     def volumes(self) -> tuple[str, ...]:

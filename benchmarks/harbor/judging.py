@@ -5,7 +5,7 @@ solution is named by its digest, which only who has it can write: no other answe
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from benchmarks.harbor.image import folder_digest, task_image
 from benchmarks.harbor.recipe import HarborRecipe
 from benchmarks.harbor.step import HarborStep
 from benchmarks.harbor.task import HarborTask, read_task
+from benchmarks.harbor.task_agent import TaskPlace
 from benchmarks.verdict import Strength
 from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine
@@ -77,8 +78,45 @@ async def judge_harbor(engine: Engine, folder: Path, answer: str, mode: HarborMo
         UsageError: the task needs what isn't supported.
         SandboxBroken: the engine failed.
     """
-    task = read_task(folder)
-    image = await _image(engine, task)
+    async with _agent_container(engine, read_task(folder), answer) as (task, container):
+        return await _judge(engine, task, container, mode)
+
+
+async def judge_acting(
+    engine: Engine,
+    folder: Path,
+    mode: HarborMode,
+    act: Callable[[HarborTask, TaskPlace], Awaitable[bool]],
+) -> Judged | None:
+    """Have a model act in the container of a task, and judge what it leaves there.
+
+    Args:
+        act: works in sandboxes of the place, and returns whether what it leaves is to be judged.
+
+    Returns:
+        None if there is nothing to judge.
+
+    Raises:
+        UsageError: the task needs what isn't supported.
+        BackendMissing: the image lacks what our agent needs.
+        SandboxBroken: the engine failed.
+    """
+    async with _agent_container(engine, read_task(folder), "", has_agent=True) as (task, container):
+        place = TaskPlace(container, _user(task.steps[0].agent.user))
+        try:
+            is_left = await act(task, place)
+        finally:
+            await place.close()
+        return await _judge(engine, task, container, mode) if is_left else None
+
+
+def agent_timeout_s(task: HarborTask) -> float:
+    """Return the time that an agent has."""
+    return task.steps[0].agent.timeout_s or _LONGEST_S
+
+
+async def _judge(engine: Engine, task: HarborTask, container: HarborContainer, mode: HarborMode) -> Judged:
+    """Judge what an agent has left in its container, as the task's mode says."""
     step = task.steps[0]
     verifier = Verifier(
         tests=step.verifier.test_folders,
@@ -87,20 +125,19 @@ async def judge_harbor(engine: Engine, folder: Path, answer: str, mode: HarborMo
         user=_user(step.verifier.user),
         artifacts=tuple(artifact.source for artifact in step.artifacts if artifact.source.startswith("/")),
     )
-    async with _agent_container(engine, task, image, answer) as container:
-        if mode.how == "shared":
-            return await judge_shared(container, verifier)
-        await container.stop()
-        recipe = _recipe(task, image, step.verifier.network.mode)
-        storage_mb = task.table.environment.storage_mb
-        limit = {} if storage_mb is None else {"max_bytes": storage_mb << 20}
-        try:
-            async with read_changes(container, **limit) as changes:
-                return await judge_apart(
-                    engine, recipe, verifier, changes, oracle_needs_deciding=mode.needs_deciding
-                )
-        except ChangesTooLarge as error:
-            return Judged(outcome="error", strength="apart", detail=str(error))
+    if mode.how == "shared":
+        return await judge_shared(container, verifier)
+    await container.stop()
+    recipe = _recipe(task, container.recipe.image, step.verifier.network.mode)
+    storage_mb = task.table.environment.storage_mb
+    limit = {} if storage_mb is None else {"max_bytes": storage_mb << 20}
+    try:
+        async with read_changes(container, **limit) as changes:
+            return await judge_apart(
+                engine, recipe, verifier, changes, oracle_needs_deciding=mode.needs_deciding
+            )
+    except ChangesTooLarge as error:
+        return Judged(outcome="error", strength="apart", detail=str(error))
 
 
 def solution_answer(task: HarborTask) -> str | None:
@@ -148,19 +185,21 @@ def _recipe(
 
 @asynccontextmanager
 async def _agent_container(
-    engine: Engine, task: HarborTask, image: str, answer: str
-) -> AsyncIterator[HarborContainer]:
+    engine: Engine, task: HarborTask, answer: str, *, has_agent: bool = False
+) -> AsyncIterator[tuple[HarborTask, HarborContainer]]:
     """Open the agent's container, and run the answer in it."""
     step = task.steps[0]
-    async with open_container(engine, _recipe(task, image, step.agent.network.mode)) as container:
+    recipe = _recipe(task, await _image(engine, task), step.agent.network.mode)
+    async with open_container(engine, recipe.model_copy(update={"has_agent": has_agent})) as container:
         if step.solution is not None and answer == solution_answer(task):
             await put_folder(container, step.solution, "solution")
             environment = {"DEBIAN_FRONTEND": "noninteractive", **_expand(task.table.solution.env)}
             await _run(container, step, [_SOLVE], environment)
-        elif answer:
+        elif answer or has_agent:
             await put_folder(container, None, "logs")
-            await _run(container, step, ["bash", "-c", answer], {})
-        yield container
+            if answer:
+                await _run(container, step, ["bash", "-c", answer], {})
+        yield task, container
 
 
 async def _run(

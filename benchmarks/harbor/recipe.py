@@ -8,6 +8,7 @@ from benchmarks.harbor.allowed_hosts import NetworkMode
 from coder.base.errors import UsageError
 from sandbox.docker.labels import CREATED, labels
 from sandbox.result import Value
+from sandbox.stream.booting import CODE
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -26,6 +27,8 @@ class HarborRecipe(Value):
     cpus: float | None = None
     memory_mb: int | None = None
     processes: int | None = 4096
+    has_agent: bool = False
+    """Whether our agent acts in it: its code lies in memory, at a folder that is no change of the task's."""
 
 
 def create(api: "APIClient", recipe: HarborRecipe, name: str) -> None:
@@ -39,6 +42,7 @@ def create(api: "APIClient", recipe: HarborRecipe, name: str) -> None:
         memswap_limit=memory,
         nano_cpus=None if recipe.cpus is None else int(recipe.cpus * 1e9),
         pids_limit=recipe.processes,
+        tmpfs={CODE: "rw,nosuid,nodev,noexec,mode=1777,size=16m"} if recipe.has_agent else None,
     )
     api.create_container(
         recipe.image,

@@ -1,5 +1,6 @@
 """Judge an answer to a Harbor task by the engine of the judging sandboxes."""
 
+from benchmarks.harbor.apart import Judged
 from benchmarks.harbor.judging import HarborMode, judge_harbor
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.verdicts import MAX_OUTPUT, DraftVerdict
@@ -10,7 +11,11 @@ async def judge_in_containers(
     places: Places, case: HarborCase, answer: str, mode: HarborMode
 ) -> DraftVerdict:
     """Judge one answer. Raises SandboxBroken: the engine failed."""
-    judged = await judge_harbor(await places.engine(), case.folder, answer, mode)
+    return draft_of(await judge_harbor(await places.engine(), case.folder, answer, mode))
+
+
+def draft_of(judged: Judged) -> DraftVerdict:
+    """Return what was judged in containers as a draft of a verdict."""
     return DraftVerdict(
         judged.outcome,
         judged.detail,

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.harbor.apart import Judged
 from benchmarks.harbor.judging import HarborMode
 from benchmarks.judge.case_plan import CasePlan, CasePlans
 from benchmarks.judge.digest import installation_times
 from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair, judge_function
-from benchmarks.judge.harbor import judge_in_containers
+from benchmarks.judge.harbor import draft_of, judge_in_containers
 from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
@@ -55,10 +56,12 @@ class Judge(CasePlans):
         sample: int = 0,
         retry: bool = True,
         on_slow: Callable[[], None] = lambda: None,
+        judged: Judged | None = None,
     ) -> Verdict:
         """Return the final verdict on one answer: a module, a script or a unified diff, by the kind of case.
 
         Args:
+            judged: result of what was judged where it was made, in the container of a task.
             retry: try briefly first, then up to the case's limit, and again if the machine was too busy;
                 otherwise try once, in `case.wall_s`.
             on_slow: called when the answer takes longer than others and lets them run first.
@@ -68,7 +71,9 @@ class Judge(CasePlans):
         async def attempt(limited: Case) -> DraftVerdict:
             return await self._try(replace(plan, case=limited), code)
 
-        if isinstance(case, HarborCase):
+        if judged is not None:
+            draft = draft_of(judged)
+        elif isinstance(case, HarborCase):
             draft = await attempt(case)  # the task has limits of its own
         elif retry:
             draft = await self.tries.all(case, attempt, own_s=plan.own_s, on_slow=on_slow)

@@ -5,8 +5,7 @@ from enum import StrEnum
 from benchmarks.judge.case_plan import CasePlan
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runner import SampleJob
-from benchmarks.suite import Case, HarborCase, Suite
-from coder.base.errors import UsageError
+from benchmarks.suite import Case
 
 
 class Baseline(StrEnum):
@@ -28,12 +27,3 @@ def baseline_job(baseline: Baseline, case: Case, sample: int) -> SampleJob:
         return CaseAttempt(text=answer)
 
     return SampleJob(case, sample, attempt)
-
-
-def require_answerable(suite: Suite) -> None:
-    """Raise UsageError if a suite has cases that no model can answer here yet."""
-    if any(isinstance(case, HarborCase) for case in suite.cases):
-        raise UsageError(
-            "A model can't work in the container of a Harbor task yet. Run a baseline: --agent oracle, or "
-            "--agent nop."
-        )

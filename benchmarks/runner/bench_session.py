@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -64,7 +64,7 @@ class BenchSession:
         self,
         log: SqliteLog,
         started: BenchStarted,
-        jobs: Iterable[SampleJob],
+        jobs: Callable[[Judge], Iterable[SampleJob]],
         progress: SampleProgress,
         answers: Path | None = None,
     ) -> tuple[Report, str]:
@@ -85,7 +85,7 @@ class BenchSession:
             progress.begin(record)
             judge = await stack.enter_async_context(judge_for(self.suite, self.settings))
             reason = await run_jobs(
-                jobs,
+                jobs(judge),
                 judge,
                 record,
                 workers=self.workers or default_workers(started.model),

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from pydantic import ConfigDict, Field
 
+from benchmarks.harbor.apart import Judged
 from benchmarks.report import SampleUsage
 from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, ScriptRun
 from sandbox.result import Value
@@ -52,6 +53,8 @@ class CaseAttempt(Value):
     run_id: str | None = None
     usage: SampleUsage | None = None
     """None if no call was made."""
+    judged: Judged | None = None
+    """Result of what was judged where it was made; None: the text is judged."""
 
 
 class Solver(Protocol):

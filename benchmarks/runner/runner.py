@@ -111,7 +111,9 @@ def _raise_fault(attempt: CaseAttempt, text: str) -> NoReturn:
 async def _judge_attempt(
     job: SampleJob, attempt: CaseAttempt, judge: Judge, on_slow: Callable[[], None]
 ) -> BenchJudged:
-    verdict = await judge.judge(job.case, attempt.text, sample=job.sample, on_slow=on_slow)
+    verdict = await judge.judge(
+        job.case, attempt.text, sample=job.sample, on_slow=on_slow, judged=attempt.judged
+    )
     if attempt.error is not None:
         verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
     return BenchJudged(

@@ -18,7 +18,7 @@ class ModelSolver:
     """Solves cases with a model that all attempts share."""
 
     def __init__(self, model: Model, settings: Settings, *, log: EventLog) -> None:
-        self._model, self._settings, self._log = model, settings, log
+        self.model, self.settings, self.log = model, settings, log
 
     async def __call__(self, case: VisibleCase, *, sample: int, seed: int) -> CaseAttempt:
         """Attempt a case."""
@@ -32,27 +32,32 @@ class ModelSolver:
             "require": "tests",
             "caches": False,
         }
-        settings = self._settings.model_copy(update=attempt_settings)
+        settings = self.settings.model_copy(update=attempt_settings)
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             task = _task(case, Path(folder) / "repository")
-            run = await solve(task, settings=settings, model=self._model, log=self._log)
-        usage = SampleUsage(
-            id=case.id,
-            sample=sample,
-            calls=run.calls,
-            input_tokens=run.tokens.input,
-            output_tokens=run.tokens.output,
-            cost_usd=run.cost,
-            seconds=run.seconds,
-        )
-        return CaseAttempt(
-            unpaid=run.limit == "shared" and run.tokens.input == 0,
-            text=run.patch if case.kind == "repository" else _module(run),
-            error=run.error,
-            exit_code=run.exit_code if run.error is not None else 0,
-            run_id=run.run_id,
-            usage=usage if run.calls else None,
-        )
+            run = await solve(task, settings=settings, model=self.model, log=self.log)
+        text = run.patch if case.kind == "repository" else _module(run)
+        return attempt_of(case.id, sample, run).model_copy(update={"text": text})
+
+
+def attempt_of(case: str, sample: int, run: Run) -> CaseAttempt:
+    """Return the attempt that a run was, without its answer."""
+    usage = SampleUsage(
+        id=case,
+        sample=sample,
+        calls=run.calls,
+        input_tokens=run.tokens.input,
+        output_tokens=run.tokens.output,
+        cost_usd=run.cost,
+        seconds=run.seconds,
+    )
+    return CaseAttempt(
+        unpaid=run.limit == "shared" and run.tokens.input == 0,
+        error=run.error,
+        exit_code=run.exit_code if run.error is not None else 0,
+        run_id=run.run_id,
+        usage=usage if run.calls else None,
+    )
 
 
 def _task(case: VisibleCase, folder: Path) -> Task:

@@ -39,7 +39,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
-        settings = _with_place(task, settings)
+        settings = _with_place(task, settings, options)
         require_committable(task, settings)
         snapshot = read_workspace(task, lands=settings.lands)
         target = find_target(task, snapshot.files)
@@ -176,7 +176,7 @@ async def _go_on(
         settings = with_stop(settings, options.get("stop"))
     if copied and not settings.may_act:
         raise UsageError(f"A fork continues a dialogue; --strategy {settings.strategy} has none: use act.")
-    settings = _with_place(state.task, settings)
+    settings = _with_place(state.task, settings, options)
     restored = restore(state)
     environment = open_environment(state.task, settings, restored.files, options, target=restored.target)
     workbench = await stack.enter_async_context(environment)
@@ -210,9 +210,12 @@ def solve_sync(task: Task, **options: Unpack[Options]) -> Run:
     return asyncio.run(solve(task, **options))
 
 
-def _with_place(task: Task, settings: Settings) -> Settings:
-    """Return the settings of a run that may work in place. Raises UsageError."""
-    if not settings.in_place:
+def _with_place(task: Task, settings: Settings, options: Options) -> Settings:
+    """Return the settings of a run that may work in place; a caller's sandbox knows its own place.
+
+    Raises UsageError.
+    """
+    if not settings.in_place or options.get("sandbox") is not None:
         return settings
     from coder.environment.in_place import require_in_place
 

@@ -163,6 +163,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     caches: bool = True
     """Whether programs can use the caches of this machine's package installers."""
     python: Path | None = option("python")
+    judged_elsewhere: bool = Field(default=False, exclude_if=lambda is_set: not is_set)
+    """The run ends as the model hands in its work: nothing is run or landed here, as somebody else judges."""
     installed: Path | None = None
     """Cache folder with dependencies that were installed for the run: an interpreter, or Node's modules."""
     kernel: bool = option("kernel")

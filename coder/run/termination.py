@@ -68,10 +68,17 @@ def reason_to_end(state: State, stop: Stop) -> Reason | None:
         question_state = before_talk(state)  # talk about a change doesn't alter its status
         reason = stop(question_state) if question_state is not state else None
         return reason or Reason("unverified", "it was answered in words")
-    reason = nothing_to_mend(state) or stop(state) or budget_reached(state)
+    reason = nothing_to_mend(state) or handed_in(state) or stop(state) or budget_reached(state)
     if reason is None and state.landing.offered and not state.awaits_execution:
         return Reason("unsolved", "the change does not pass")
     return reason
+
+
+def handed_in(state: State) -> Reason | None:
+    """Stop as soon as the model hands in work that is judged elsewhere."""
+    if not state.settings.judged_elsewhere or not isinstance(state.last, CodeMessage):
+        return None
+    return Reason("unverified", "the model has handed in its work, which is judged elsewhere")
 
 
 def nothing_to_mend(state: State) -> Reason | None:

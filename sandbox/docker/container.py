@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from sandbox.docker.attached_stream import attach
 from sandbox.docker.boot import memory
-from sandbox.docker.design import ContainerFacts, Design
+from sandbox.docker.design import ContainerFacts, Walled
 from sandbox.docker.engine import Engine, EngineRefused, plain_socket
 from sandbox.errors import BackendMissing, SandboxBroken, own_command
 from sandbox.host.limits import RunLimits
@@ -25,7 +25,7 @@ _STREAMS = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
 class Container:
     """A running container with its pid 1 serving. Made by `open_container`."""
 
-    def __init__(self, engine: Engine, design: Design, name: str) -> None:
+    def __init__(self, engine: Engine, design: Walled, name: str) -> None:
         self.engine, self.design, self.name = engine, design, name
         self._link: Link | None = None
         self.without, self.counted = design.without, True
@@ -123,7 +123,7 @@ class Container:
             raise
 
 
-async def open_container(engine: Engine, design: Design) -> Container:
+async def open_container(engine: Engine, design: Walled) -> Container:
     """Open a container; on failure or cancellation nothing of it remains.
 
     Raises:

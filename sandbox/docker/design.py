@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from sandbox.docker.boot import ContainerRecipe, create, memory, settings_of
 from sandbox.errors import PolicyUnmet, SandboxBroken
-from sandbox.policy import Capability, Policy
+from sandbox.policy import Capability
 from sandbox.stream.booting import WORKSPACE
 
 if TYPE_CHECKING:
@@ -128,37 +128,6 @@ def _has_no_more(found: tuple[int, int], room: tuple[int | None, int | None]) ->
     """Whether a size is within the request, rounded up to whole pages."""
     size, files = room
     return (size is None or 0 < found[0] < size + _PAGE) and (files is None or 0 < found[1] <= files)
-
-
-class Design(Protocol):
-    """How a container is made, and what it must turn out to be."""
-
-    @property
-    def policy(self) -> Policy:
-        """The policy of the sandbox."""
-
-    @property
-    def without(self) -> frozenset[str]:
-        """Disabled mechanisms."""
-
-    @property
-    def processes(self) -> int:
-        """The container's process limit."""
-
-    def create(self, api: "APIClient", name: str) -> None:
-        """Create a container without starting it."""
-
-    def settings(self) -> dict[str, Any]:
-        """Settings of its agent."""
-
-    def check(self, said: Mapping[str, Any]) -> ContainerFacts:
-        """The facts, verified. Raises SandboxBroken, PolicyUnmet."""
-
-    def environment(self, facts: ContainerFacts) -> Mapping[str, str]:
-        """The default environment of programs."""
-
-    def session_environment(self, facts: ContainerFacts) -> Mapping[str, str]:
-        """Variables of a session's commands that replace the usual ones."""
 
 
 class Walled:

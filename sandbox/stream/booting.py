@@ -4,6 +4,7 @@ import marshal
 from pathlib import Path
 from typing import Any
 
+from sandbox.inner.process.wire import OUTPUT
 from sandbox.inner.stream.frames import VERSION
 from sandbox.policy import Policy
 from sandbox.stream import link
@@ -12,7 +13,8 @@ from sandbox.supervisor.shipped import INNER_INSIDE, inner_files
 WORKSPACE, TEMPORARY, SHARED = "/w", "/tmp", "/dev/shm"
 FOLDERS = (WORKSPACE, TEMPORARY, SHARED)
 """Folders that programs can write to, each a size-bounded tmpfs; the workspace first."""
-CODE = "/opt/lib"
+CODE, OUTPUTS = "/opt/lib", OUTPUT
+"""Folders of the agent's code, and of the output of each command."""
 COMMANDS = f"{CODE}/bin"
 """Links to Python under both of its names, unless it is a virtual environment's."""
 _OUTER = (
@@ -69,6 +71,7 @@ def agent_settings(
         "commands": COMMANDS,
         "uid": uid,
         "workspace": WORKSPACE,
+        "in_place": False,
         "rules": [
             ("/", "read and execute"),
             ("/dev", "device"),

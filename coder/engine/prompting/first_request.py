@@ -40,7 +40,7 @@ _NEW_PROOF = (
     "by an exception that the project's code causes, unless a test of the project already fails by it; an "
     "import that fails or a name that isn't there doesn't count."
 )
-
+_OTHERS_PROOF = "Tests that you are not shown decide whether it is done."
 _TESTS_APART = "Edits of existing test files are left out, for the user to decide on."
 _TESTS_IN_PLACE = "Existing tests are run as they were, whatever you make of their files."
 
@@ -90,10 +90,14 @@ def system_words(state: State, form: RequestForm, *, plans: bool = False) -> str
         return f"{text}\n\n{prompt('chat')}" if state.settings.chat else text
     name = "plan" if plans else "act"
     proof = _GIVEN_PROOF if state.task.mends else _NEW_PROOF
-    in_place = state.settings.in_place
-    place = prompt("act-in-place" if in_place else "act-copy").strip()
-    tests = _TESTS_IN_PLACE if in_place else _TESTS_APART
-    text = prompt(name).format(how=prompt(f"{name}-{form}"), proof=proof, place=place, tests=tests)
+    place, tests = "act-copy", _TESTS_APART
+    if state.settings.in_place:
+        place, tests = "act-in-place", _TESTS_IN_PLACE
+    if state.settings.judged_elsewhere:
+        proof, place, tests = _OTHERS_PROOF, "act-judged", ""
+    text = prompt(name).format(
+        how=prompt(f"{name}-{form}"), proof=proof, place=prompt(place).strip(), tests=tests
+    )
     return f"{text}\n{prompt(f'{name}-chat')}" if state.settings.chat else text
 
 

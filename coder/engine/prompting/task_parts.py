@@ -101,6 +101,10 @@ def repair_limits_note(budget: Budget) -> str:
 def call_limits_note(state: State) -> str:
     """Return the run's limits, in which commands and repairs count as answers."""
     tests = f" (tests that take {LONG_TESTS_S:g} s or more are not)" if state.task.test_command else ""
+    if state.settings.judged_elsewhere:
+        return (
+            f"Limits: {_calls_and_time(state.spend.budget)}, commands included. Your first `done` is final."
+        )
     return (
         f"Limits: {_calls_and_time(state.spend.budget)}, commands and repairs included{tests}: "
         "what `done` finds failing may be repaired until they are reached."
@@ -133,6 +137,8 @@ def with_names(instruction: str, target: Target) -> str:
 
 def answer_request(state: State, target: Target) -> str:
     """Return the instruction for the answer: a file with a fixed name, or a change of the files."""
+    if state.settings.judged_elsewhere:
+        return "Do what the task asks for."
     if target.path not in state.files and _needs_target_file(state, target):
         return file_request(target)
     if state.settings.chat:

@@ -101,9 +101,10 @@ class Dropped(Exception):
 class Filing:
     """Answers calls on one workspace."""
 
-    def __init__(self, folder: str, owner: int, port: Port) -> None:
+    def __init__(self, folder: str, owner: int, port: Port, *, in_place: bool) -> None:
         self._port = port
-        self._workspace = Workspace(os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), owner)
+        root = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._workspace = Workspace(root, owner, in_place=in_place)
 
     def answer(self, request: dict[str, Any]) -> None:
         """Serve one call."""
@@ -214,7 +215,8 @@ def stamp_of(found: os.stat_result) -> tuple[int, ...]:
 def main(connection: socket.socket, settings: dict[str, Any]) -> None:
     """Serve the agent until it is gone. Never returns."""
     port = Port(connection)
-    filing = Filing(settings["workspace"], os.getuid() if settings["uid"] is None else settings["uid"], port)
+    owner = os.getuid() if settings["uid"] is None else settings["uid"]
+    filing = Filing(settings["workspace"], owner, port, in_place=settings["in_place"])
     with suppress(OSError):  # no_new_privs is off: only tests do that
         landlock.restrict(settings["rules"], version=min(landlock.abi(), settings["landlock"]))
     while True:

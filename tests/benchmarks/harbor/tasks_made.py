@@ -14,7 +14,7 @@ if [ "$(cat /app/answer.txt)" = 42 ]; then echo 1; else echo 0; fi > /logs/verif
 """
 SOLVE_SH = "#!/bin/bash\necho 42 > /app/answer.txt\n"
 
-_PROCESS = secrets.token_hex(8)
+PROCESS = secrets.token_hex(8)
 """Gives this process images of its own: tests in other ones remove theirs meanwhile."""
 
 
@@ -25,7 +25,7 @@ def make_task(
     files = {
         "task.toml": f'schema_version = "1.4"\n[environment]\nnetwork_mode = "no-network"\n{toml}',
         "instruction.md": "Write the answer to /app/answer.txt.\n",
-        "environment/Dockerfile": f"{dockerfile}LABEL test={_PROCESS}\n",
+        "environment/Dockerfile": f"{dockerfile}LABEL test={PROCESS}\n",
         "environment/seed/given.txt": "given\n",
         "environment/seed/old.txt": "old\n",
         "tests/test.sh": test,

@@ -123,7 +123,6 @@ async def test_bench_run_scores_the_oracle_and_doing_nothing_and_audit_finds_the
     oracle = await asyncio.to_thread(run, "bench", "run", "harbor:tasks", "--agent", "oracle", "--json")
     nop = await asyncio.to_thread(run, "bench", "run", "harbor:tasks", "--agent", "nop", "--json")
     audit = await asyncio.to_thread(run, "bench", "audit", "harbor:tasks", "--json")
-    model = await asyncio.to_thread(run, "bench", "run", "harbor:tasks", "-m", "openai/none")
 
     assert oracle.code == nop.code == audit.code == 0, (oracle.err, nop.err, audit.err)
     passed, failed = json.loads(oracle.out), json.loads(nop.out)
@@ -131,8 +130,6 @@ async def test_bench_run_scores_the_oracle_and_doing_nothing_and_audit_finds_the
     assert passed["strengths"] == {"apart": 2}
     assert passed["verdicts"][0]["rewards"] == {"reward": 1.0}
     assert json.loads(audit.out)["strengths"] == {"strong": 0, "apart": 2}
-    assert model.code == 2
-    assert "--agent oracle" in model.err
 
 
 async def test_nothing_of_a_judged_task_is_left_on_the_engine(engine: Engine, tmp_path: Path) -> None:

@@ -1,0 +1,221 @@
+"""Act in a task's container by our agent, which runs there as one more program of the task's user.
+
+Programs have the user, variables, folder and rights that the task gives them. Nothing confines them but the
+container, and what its files became is read from the engine afterwards.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from benchmarks.harbor.container import HarborContainer
+from sandbox.contract import Sandbox, Session
+from sandbox.docker.attached_stream import attach
+from sandbox.docker.engine import plain_socket
+from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.host.limits import RunLimits
+from sandbox.host.session import LiveSession
+from sandbox.host.session_opening import ENVIRONMENT
+from sandbox.policy import Capability, Policy, session_policy
+from sandbox.stream.booting import BOOT, SHARED, agent_settings, boot_content
+from sandbox.stream.link import Link
+from sandbox.stream.place import rlimits_of
+from sandbox.stream.session import StreamSessionLink, StreamWorkspace
+from sandbox.stream.stream_sandbox import StreamSandbox
+
+if TYPE_CHECKING:
+    import socket
+
+    from docker import APIClient
+
+_WITHOUT = frozenset({"uid", "capabilities", "no_new_privs", "seccomp", "landlock"})
+"""Mechanisms that would keep programs from what a task asks of them."""
+_LONGEST_S = 86_400.0
+_BOOT_S = 30.0
+
+
+class TaskAgent:
+    """An agent in a task's container. Implements `sandbox.stream.place.Holder`."""
+
+    without, counted = _WITHOUT, True
+
+    def __init__(self, container: HarborContainer, policy: Policy, user: str | None) -> None:
+        self._container, self._policy, self._user = container, policy, user
+        self._link: Link | None = None
+        self._broken: SandboxBroken | None = None
+        self._home = "/"
+        self.on_end: Callable[[], object] = lambda: None
+
+    @property
+    def link(self) -> Link:
+        """The link to the agent."""
+        assert self._link is not None
+        return self._link
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The container's own variables."""
+        usual = {"PATH": ":".join(self._container.path), "HOME": self._home, "LANG": "C.UTF-8"}
+        return {**usual, **self._container.variables}
+
+    @property
+    def session_environment(self) -> Mapping[str, str]:
+        """Variables without which programs wait for a person, and the container's own."""
+        return {**ENVIRONMENT, **self.environment}
+
+    @property
+    def broken(self) -> SandboxBroken | None:
+        """Why it can't be used any more."""
+        return self._broken
+
+    async def start(self) -> None:
+        """Start it by the image's Python. Raises BackendMissing: it has none; SandboxBroken."""
+        container = self._container
+
+        def begin(api: "APIClient") -> "socket.socket":
+            made = api.exec_create(
+                container.name,
+                ["python3", "-I", "-S", "-c", BOOT],
+                stdin=True,
+                user=self._user or "",
+                workdir=container.workdir,
+            )
+            return plain_socket(api.exec_start(made["Id"], socket=True))
+
+        connection = await container.engine.ask("start an agent", begin)
+        assert connection is not None
+        self._link = Link(await attach(connection), on_end=self.condemn)
+        settings = agent_settings(self._policy, uid=None, without=self.without, landlock=0)
+        # The folder is on the engine's disk, whose free space says nothing of the task.
+        settings |= {"workspace": container.workdir, "in_place": True, "folders": [SHARED]}
+        settings |= {"rules": [], "tidy": []}
+        try:
+            async with asyncio.timeout(_BOOT_S):
+                python = await self._link.python
+                facts = await self._link.boot(boot_content(settings, python))
+        except TimeoutError as error:
+            raise SandboxBroken(f"The task's agent did not start within {_BOOT_S:.0f} s.") from error
+        except SandboxBroken as error:
+            raise BackendMissing(
+                "A model acts in a task's container by Python 3.8 or newer, as python3 on the PATH of its "
+                f"image; it did not start. {error}"
+            ) from error
+        self._home = str(facts.get("home", "/"))
+
+    async def limit(self, limits: RunLimits, *, kept_bytes: int) -> None:
+        """Do nothing: the container has the task's limits."""
+
+    def condemn(self, reason: SandboxBroken) -> None:
+        """Mark it as unusable."""
+        if self._broken is None:
+            self._broken = reason
+            self.on_end()
+
+    async def remove(self) -> None:
+        """End it; what it started lives on in the container. Idempotent."""
+        self._broken = self._broken or SandboxBroken("The sandbox is closed.")
+        if self._link is not None:
+            self._link.close()
+
+
+class _Unread(dict[str, str]):
+    """Stands for the hashes of all files: those that stay as they are need not be read."""
+
+    def get(self, path: str, default: object = None) -> str:
+        return "unread"
+
+
+class TaskSandbox(StreamSandbox):
+    """A sandbox whose one session works in the task's folder, and whose programs outlive it."""
+
+    def __init__(self, container: HarborContainer, policy: Policy, agent: TaskAgent) -> None:
+        async def open_one() -> TaskAgent:
+            raise SandboxBroken("The sandbox is closed.")
+
+        super().__init__("docker", container.recipe.image, policy, CAPABILITIES, agent, open_one)
+        self.agent, self._workdir = agent, container.workdir
+        self._session_at_work: LiveSession | None = None
+
+    def session(
+        self,
+        *,
+        fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[Session]:
+        """Lend the session of the task's folder, also for a fresh one: there is one container."""
+        return self._lend()
+
+    @asynccontextmanager
+    async def _lend(self) -> AsyncIterator[LiveSession]:
+        if self._session_at_work is None:
+            place = await self._settle()
+            rlimits = {**rlimits_of(self._usual, counted=True), "cpu_s": int(_LONGEST_S)}
+            environment = dict(self.agent.session_environment)
+            commands = StreamSessionLink(self.agent.link, self._usual, environment, rlimits)
+            workspace = StreamWorkspace(place.files)
+            await workspace.rebase(_Unread())
+            self._session_at_work = LiveSession(commands, workspace, _never, root=self._workdir)
+        yield self._session_at_work
+
+
+async def _never() -> StreamSessionLink:
+    raise SandboxBroken("The task's agent has ended.")
+
+
+class TaskPlace:
+    """Opens sandboxes in one container for a run: the same for all of its policies."""
+
+    def __init__(self, container: HarborContainer, user: str | None) -> None:
+        """`user`: of programs; None for the container's."""
+        self._container, self._user = container, user
+        self._sandbox: TaskSandbox | None = None
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def open(self, policy: Policy) -> AsyncIterator[Sandbox]:
+        """Lend the sandbox; after the end of its agent another one is started."""
+        async with self._opening:
+            if self._sandbox is None or self._sandbox.agent.broken is not None:
+                await self.close()
+                self._sandbox = await self._start()
+        yield self._sandbox
+
+    async def close(self) -> None:
+        """End the agent; what it started lives on in the container. Idempotent."""
+        if self._sandbox is not None:
+            await self._sandbox.close()
+
+    async def _start(self) -> TaskSandbox:
+        recipe = self._container.recipe
+        policy = session_policy(wall_s=_LONGEST_S, processes=recipe.processes or 1 << 15)
+        agent = TaskAgent(self._container, policy, self._user)
+        try:
+            await agent.start()
+        except BaseException:
+            await agent.remove()
+            raise
+        return TaskSandbox(self._container, policy, agent)
+
+
+CAPABILITIES = tuple(
+    Capability(guarantee=guarantee, mechanism=mechanism)
+    for guarantee, mechanism in {
+        "memory": "the container's cgroup, as the task says",
+        "processes": "the container's cgroup",
+        "cpu time": "the time limit of the task",
+        "wall time": "the time limit of the task, which ends the container",
+        "output": "the host reads a bounded part and ends a flood",
+        "disk": None,
+        "files": None,
+        "network": None,
+        "host files": "the image's root, in a mount namespace",
+        "environment": "what the image and the task have",
+        "other runs": None,
+        "nothing left": "the container is stopped, and removed once it is judged",
+        "privileges": "the engine's default capabilities",
+        "system calls": "the engine's own filter",
+    }.items()
+)
+"""Guarantees of a task's container, with their mechanisms."""

@@ -1,0 +1,57 @@
+"""Have a model act in the container of a Harbor task, and judge what it leaves there."""
+
+import tempfile
+from pathlib import Path
+
+from benchmarks.harbor.judging import HarborMode, agent_timeout_s, judge_acting
+from benchmarks.harbor.task import HarborTask
+from benchmarks.harbor.task_agent import TaskPlace
+from benchmarks.judge.judge import Judge
+from benchmarks.runner.case_attempt import CaseAttempt
+from benchmarks.runner.solving import ModelSolver, attempt_of
+from benchmarks.suite import HarborCase
+from coder.engine.agent import solve
+from coder.run.task import Task
+from sandbox.errors import SandboxError
+
+
+async def act_and_judge(
+    solver: ModelSolver, judge: Judge, case: HarborCase, *, sample: int, seed: int
+) -> CaseAttempt:
+    """Attempt a task: the run's session is the task's container, and is judged as the task's mode says."""
+    plan = await judge.plan(case)
+    if plan.strength is None:  # no verdict is worth a call
+        return CaseAttempt()
+    assert isinstance(plan.mode, HarborMode)
+    attempt = CaseAttempt()
+
+    async def act(task: HarborTask, place: TaskPlace) -> bool:
+        nonlocal attempt
+        budget = solver.settings.budget.model_copy(update={"samples": 1, "timeout": agent_timeout_s(task)})
+        own = {
+            "budget": budget,
+            "seed": seed,
+            "strategy": "act",
+            "in_place": True,
+            "judged_elsewhere": True,
+            "asks": False,
+            "keep": True,
+            "caches": False,
+            "kernel": False,
+        }
+        with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
+            run = await solve(
+                Task(prompt=task.steps[0].instruction, workspace=Path(folder)),
+                settings=solver.settings.model_copy(update=own),
+                model=solver.model,
+                log=solver.log,
+                sandbox=place.open,
+            )
+        attempt = attempt_of(case.id, sample, run)
+        return run.error is None and not attempt.unpaid
+
+    try:
+        judged = await judge_acting(await judge.places.engine(), case.folder, plan.mode, act)
+    except SandboxError as error:
+        return attempt.model_copy(update={"error": str(error), "exit_code": 5})
+    return attempt.model_copy(update={"judged": judged})

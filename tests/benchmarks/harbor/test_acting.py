@@ -1,0 +1,118 @@
+"""A model acts in the container of a Harbor task, and what it leaves is judged as an oracle's work is."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import docker
+import pytest
+import pytest_asyncio
+
+from sandbox.docker.engine import Engine
+from tests.benchmarks.harbor.tasks_made import PROCESS, make_task
+from tests.coder.people.cli.console import Console, Finished
+from tests.faulty_endpoint import FaultyEndpoint, Reply, calls, faulty_endpoint, says
+from tests.processes import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+DONE = calls("done", summary="It is done.")
+INSTALLED = """#!/bin/bash
+if [ "$(cat /app/answer.txt /etc/made)" = "42
+made" ] && [ "$(stat -c %a /app)" = 755 ]; then echo 1; else echo 0; fi > /logs/verifier/reward.txt
+"""
+SERVES = "cd /app && (python3 -m http.server 8765 > /dev/null 2>&1 &)\nsleep 1\n"
+ASKS = """#!/bin/bash
+if (exec 3<>/dev/tcp/127.0.0.1/8765); then echo 1; else echo 0; fi > /logs/verifier/reward.txt
+"""
+
+
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def _image(image: str) -> AsyncIterator[None]:
+    """All tasks here have the image of the module, which is built once."""
+    yield
+
+
+def bash(command: str) -> Reply:
+    return calls("bash", command=command)
+
+
+def asked(endpoint: FaultyEndpoint, *more: str) -> tuple[str, ...]:
+    words = ("bench", "run", *more, "--base-url", endpoint.url, "-m", "toy", "--price", "1,1", "-w", "1")
+    return (*words, "--json")
+
+
+async def run(home: Path, *words: str) -> Finished:
+    return await asyncio.to_thread(Console(home).run, *words, OPENAI_API_KEY="x")
+
+
+def containers() -> list[str]:
+    """Containers of this process's tasks."""
+    client = docker.from_env()
+    listed = client.containers.list(all=True, filters={"label": "coder.sandbox"}, ignore_removed=True)
+    return [str(each.name) for each in listed if each.labels.get("test") == PROCESS]
+
+
+async def test_a_model_installs_serves_and_answers_and_is_judged_as_the_oracle_is(
+    engine: Engine, tmp_path: Path
+) -> None:
+    installs = "#!/bin/bash\necho 42 > /app/answer.txt; echo made > /etc/made\n"
+    make_task(tmp_path / "tasks/1-installs", test=INSTALLED, solve=installs)
+    make_task(tmp_path / "tasks/2-serves", test=ASKS, solve=f"#!/bin/bash\n{SERVES}")
+    make_task(tmp_path / "tasks/3-wrong")
+    script = (
+        bash(f"echo made > /etc/made; {SERVES}"), calls("edit", path="answer.txt", new="42\n"), DONE,
+        bash(SERVES), DONE,
+        bash("echo 41 > answer.txt; echo 1 > /logs/verifier/reward.txt"), DONE,
+    )  # fmt: skip
+
+    with faulty_endpoint(*script) as endpoint:
+        done = await run(tmp_path, *asked(endpoint, "harbor:tasks"))
+
+    assert done.code == 0, done.err
+    verdicts = json.loads(done.out)["verdicts"]
+    assert [(each["verdict"], each["strength"]) for each in verdicts] == [
+        ("passed", "apart-system"),
+        ("passed", "weak"),
+        ("failed", "apart"),
+    ]
+    assert verdicts[0]["outside"] == ["added /etc/made"]
+    assert containers() == []
+    first = endpoint.requests[0].body["messages"]
+    assert "container that was made for this task" in first[0]["content"]
+    assert first[1]["content"].startswith("Write the answer to /app/answer.txt.")
+
+
+async def test_what_a_model_left_is_judged_when_its_time_is_over(engine: Engine, tmp_path: Path) -> None:
+    make_task(tmp_path / "tasks/slow", toml="[agent]\ntimeout_sec = 8\n")
+
+    with faulty_endpoint(bash("echo 42 > answer.txt"), bash("sleep 600"), says("hm")) as endpoint:
+        done = await run(tmp_path, *asked(endpoint, "harbor:tasks"))
+
+    assert done.code == 0, done.err
+    (verdict,) = json.loads(done.out)["verdicts"]
+    assert (verdict["verdict"], verdict["strength"]) == ("passed", "apart")
+
+
+async def test_a_killed_run_leaves_no_container_and_its_case_is_attempted_again(
+    engine: Engine, tmp_path: Path
+) -> None:
+    make_task(tmp_path / "tasks/one")
+
+    with faulty_endpoint(bash("touch begun; sleep 600"), bash("ls; echo 42 > answer.txt"), DONE) as endpoint:
+        process = Console(tmp_path).start(*asked(endpoint, "harbor:tasks"), OPENAI_API_KEY="x")
+        await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 1)
+        await asyncio.sleep(3)
+        process.kill()
+        process.communicate()
+        is_gone = await asyncio.to_thread(wait_until, lambda: not containers(), timeout_s=60)
+        listed = await run(tmp_path, "bench", "list", "--runs")
+        name = listed.out.split()[0]
+        done = await run(tmp_path, "bench", "run", "--resume", name, "--json")
+
+    assert is_gone
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["outcomes"] == {"passed": 1}
+    again = endpoint.requests[2].body["messages"][-1]["content"]
+    assert "given.txt" in again
+    assert "begun" not in again
