@@ -116,15 +116,18 @@ ATTACKS = {
     ),
     "background writer": (
         "#!/bin/bash\n[ -e /app/answer.txt ] || echo 0 > /logs/verifier/reward.txt\nsleep 1\n",
-        "(while :; do mkdir -p /logs/verifier; echo 1 > /logs/verifier/reward.txt; sleep 0.02; done) &",
+        "(while :; do mkdir -p /logs/verifier; echo 1 > /tmp/new; mv /tmp/new /logs/verifier/reward.txt; "
+        "sleep 0.02; done) &",
     ),
     "background editor of the test file": (
         "#!/bin/bash\nsleep 1\nbash /tests/decide.sh\n",
-        "(while :; do echo 'echo 1 > /logs/verifier/reward.txt' > /tests/decide.sh; sleep 0.02; done) &",
+        "(while :; do echo 'echo 1 > /logs/verifier/reward.txt' > /tmp/new; mv /tmp/new /tests/decide.sh; "
+        "sleep 0.02; done) &",
     ),
     "time-bomb": (
         "#!/bin/bash\necho 0 > /logs/verifier/reward.txt\nsleep 2\n",
-        "(sleep 1; while :; do echo 1 > /logs/verifier/reward.txt; sleep 0.1; done) 2>/dev/null &",
+        "(sleep 1; while :; do echo 1 > /tmp/new; mv /tmp/new /logs/verifier/reward.txt; sleep 0.1; done) "
+        "2>/dev/null &",
     ),
 }
 
