@@ -38,9 +38,9 @@ def test_the_next_step_fits_why_the_code_failed(
     console: Console, answer: str, arguments: tuple[str, ...], cause: str | None, advice: str
 ) -> None:
     once = ("--samples", "1", "--repairs", "0")
-    with faulty_endpoint(says(code(answer)), says(code(answer))) as endpoint:
-        done = solve(console, endpoint, *arguments, *once)
-        document = json.loads(solve(console, endpoint, *arguments, *once, "--json").out)
+    with faulty_endpoint(says(code(answer))) as endpoint:
+        done = solve(console, endpoint, *arguments, *once, "--json")
+    document = json.loads(done.out)
 
     assert done.code == 1, done.err
     assert (document["status"], document["cause"]) == ("unsolved", cause)
