@@ -51,13 +51,13 @@ def test_what_is_no_frontmatter_is_refused_with_the_reason(text: str, reason: st
 def test_aliases_that_multiply_cost_no_time_and_a_list_is_no_text() -> None:
     rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     rows += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
-    began = time.monotonic()
+    began = time.process_time()
 
     front = read_frontmatter("---\n" + "\n".join(rows) + "\n---\n")
 
     with pytest.raises(ValueError, match="a29 isn't text"):
         front.text("a29")
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_text_has_one_line_and_no_control_characters() -> None:
