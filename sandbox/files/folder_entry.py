@@ -22,8 +22,13 @@ _PIECE = 1 << 16
 """Bytes that are hashed at once; a larger buffer takes more time than hashing a typical file."""
 
 
-def write_anew(folder: int, name: str, content: bytes | Iterable[bytes], mode: int) -> None:
-    """Write a file, replacing a regular one of that name. Raises OSError if something else has the name."""
+def write_anew(
+    folder: int, name: str, content: bytes | Iterable[bytes], mode: int, owner: tuple[int, int] | None = None
+) -> None:
+    """Write a file, replacing a regular one of that name; `owner`: uid and gid, where we may give it away.
+
+    Raises OSError if something else has the name.
+    """
     with suppress(FileNotFoundError):
         mode_there = os.lstat(name, dir_fd=folder).st_mode
         if not stat.S_ISREG(mode_there):
@@ -32,8 +37,55 @@ def write_anew(folder: int, name: str, content: bytes | Iterable[bytes], mode: i
         os.unlink(name, dir_fd=folder)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(name, flags, mode, dir_fd=folder), "wb", buffering=0) as file:
+        if owner is not None:
+            with suppress(PermissionError):
+                os.fchown(file.fileno(), *owner)
         os.fchmod(file.fileno(), mode)
         write_content(content, file)
+
+
+def write_over(folder: int, name: str, content: bytes | Iterable[bytes], mode: int) -> None:
+    """Write a file; a regular one of that name keeps its owner, and its mode as far as `mode` agrees on x.
+
+    One that can't be opened for writing, such as a running program, or that has a second name is replaced.
+    Raises OSError if something else has the name.
+    """
+    try:
+        status = os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return write_anew(folder, name, content, mode)
+    kept = _with_executable(stat.S_IMODE(status.st_mode), bool(mode & stat.S_IXUSR))
+    descriptor = _open_single(folder, name)
+    if descriptor is None:
+        return write_anew(folder, name, content, kept, (status.st_uid, status.st_gid))
+    with open(descriptor, "wb", buffering=0) as file:
+        file.truncate()
+        write_content(content, file)
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != kept:
+            with suppress(PermissionError):  # somebody else's file, whose group we are in
+                os.fchmod(descriptor, kept)
+    return None
+
+
+def _open_single(folder: int, name: str) -> int | None:
+    """Open a regular file with one name for writing; None if there is none that can be."""
+    try:
+        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
+        descriptor = os.open(name, flags, dir_fd=folder)
+    except OSError:
+        return None
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _with_executable(mode: int, executable: bool) -> int:
+    """Return a mode that says whether the file is a program, otherwise unchanged."""
+    if executable:
+        return mode if mode & 0o111 else mode | (mode & 0o444) >> 2
+    return mode & ~0o111 if mode & stat.S_IXUSR else mode
 
 
 def write_content(content: bytes | Iterable[bytes], file: io.FileIO) -> None:

@@ -21,6 +21,7 @@ from sandbox.files.folder_entry import (
     remove_from,
     write_anew,
     write_content,
+    write_over,
 )
 from sandbox.files.resolve_beneath import FOLDER, Beneath, is_attached, parts_of, refuse_errors, walk
 
@@ -40,10 +41,12 @@ class Workspace:
         """`root` is an O_PATH descriptor, closed by `close`; `owner` the uid of the sandbox.
 
         `capacity`: bytes of the workspace, if its file system has no limit of its own. `attached`: mount
-        points of host folders in it, which must not be removed. `in_place`: as `Beneath` takes it.
+        points of host folders in it, which must not be removed. `in_place`: as `Beneath` takes it; files
+        that are written over keep their owner and mode.
         """
         self.below, self._capacity = Beneath(root, owner, in_place=in_place), capacity
         parts = [place.split("/") for place in attached]
+        self._write_entry = write_over if in_place else write_anew
         self._attached = {"/".join(names[:i]) for names in parts for i in range(1, len(names) + 1)}
 
     def close(self) -> None:
@@ -65,7 +68,7 @@ class Workspace:
                         stack.close()
                         folder, open_names = self._make_folders(parent_names), parent_names
                         stack.callback(os.close, folder)
-                    write_anew(folder, name, content, MODES[executable])
+                    self._write_entry(folder, name, content, MODES[executable])
 
     def append(self, path: str, content: bytes | Iterable[bytes]) -> None:
         """Append to a regular file, all or nothing, or write a new one. Raises FileRefused."""
