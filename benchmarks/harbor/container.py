@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
+from benchmarks.harbor.health import wait_until_healthy
 from benchmarks.harbor.recipe import HarborRecipe, create
 from sandbox.docker.engine import Engine
 from sandbox.docker.polling import poll
@@ -34,7 +35,7 @@ class Exit(Value):
     """How a program ended."""
 
     exit_code: int | None
-    """None if it took longer than its limit; the container is then stopped."""
+    """None if it took longer than its limit."""
 
     @property
     def timed_out(self) -> bool:
@@ -89,11 +90,13 @@ class HarborContainer:
         environment: Mapping[str, str] | None = None,
         user: str | None = None,
         log: str | None = None,
+        ends_container: bool = True,
     ) -> Exit:
-        """Run a program to its end; a program that takes longer ends with the container.
+        """Run a program to its end.
 
         Args:
             log: path in the container for stdout and stderr; None drops them.
+            ends_container: whether a program that takes longer ends with the container, or lives on in it.
         """
         line = f"exec {shlex.join(command)} > {shlex.quote(log or '/dev/null')} 2>&1"
 
@@ -122,7 +125,8 @@ class HarborContainer:
                     look, lambda state: not state["Running"], every_s=_LOOK_S, times=sys.maxsize
                 )
         except TimeoutError:
-            await self.kill()
+            if ends_container:
+                await self.kill()
             return Exit(exit_code=None)
         assert state is not None
         return Exit(exit_code=int(state["ExitCode"] or 0))
@@ -218,10 +222,17 @@ class HarborContainer:
 
 @asynccontextmanager
 async def open_container(engine: Engine, recipe: HarborRecipe) -> AsyncIterator[HarborContainer]:
-    """Open a container of a task; afterwards nothing of it remains. Raises SandboxBroken."""
+    """Open a container of a task once it is healthy; afterwards nothing of it remains.
+
+    Raises:
+        UsageError: its health check fails.
+        SandboxBroken: the engine failed.
+    """
     container = HarborContainer(engine, recipe, f"coder-harbor-{secrets.token_hex(6)}")
     try:
         await container.start()
+        if recipe.healthcheck is not None:
+            await wait_until_healthy(container.run, recipe.healthcheck)
         yield container
     finally:
         await to_the_end(container.remove())

@@ -180,6 +180,7 @@ def _recipe(
         workdir=environment.workdir,
         cpus=environment.cpus,
         memory_mb=environment.memory_mb,
+        healthcheck=environment.healthcheck,
     )
 
 

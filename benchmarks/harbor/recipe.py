@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from benchmarks.harbor.allowed_hosts import NetworkMode
+from benchmarks.harbor.environment_table import HealthcheckTable
 from coder.base.errors import UsageError
 from sandbox.docker.labels import CREATED, labels
 from sandbox.result import Value
@@ -27,6 +28,8 @@ class HarborRecipe(Value):
     cpus: float | None = None
     memory_mb: int | None = None
     processes: int | None = 4096
+    healthcheck: HealthcheckTable | None = None
+    """Says when the container is ready for programs."""
     has_agent: bool = False
     """Whether our agent acts in it: its code lies in memory, at a folder that is no change of the task's."""
 
