@@ -54,6 +54,9 @@ class Editing(Protocol):
     async def open_texts(self, paths: Collection[str]) -> Mapping[str, str]:
         """Return the texts that the editor has for files of the run's folder, by path, as far as it does."""
 
+    def saved_digest(self, path: str) -> str | None:
+        """Return the digest of the file on the disk which the editor's text has come from."""
+
     async def write_texts(self, texts: Mapping[str, str]) -> None:
         """Have the editor write files of the run's folder; one that doesn't write files does nothing."""
 

@@ -13,7 +13,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.watch import Editing
 from coder.workspace.folder import MAX_FILE_BYTES
-from coder.workspace.landing import FileChanged, apply
+from coder.workspace.landing import FileChanged, ForbiddenPath, apply
 
 _BOM = "\ufeff"
 
@@ -50,7 +50,8 @@ async def save_unsaved(watch: object, state: State, paths: Collection[str]) -> N
     Of an editor that doesn't write files, or holds them without saving, they are written here.
 
     Raises:
-        FileChanged: the text of one isn't what the run read; nothing was saved.
+        FileChanged: the editor's text of one isn't what the run read; nothing was saved.
+        ForbiddenPath: the disk has got another text below the editor's; nothing was saved.
     """
     root = Path(state.root) if state.root is not None else None
     unsaved = await unsaved_files(watch, root, paths)
@@ -60,6 +61,11 @@ async def save_unsaved(watch: object, state: State, paths: Collection[str]) -> N
         if path not in state.files or state.files[path].digest != file.digest:
             raise FileChanged(f"{path} has changed in the editor since this run read it.")
     before = {path: current_file(root, path) for path in unsaved}
+    for path, saved in before.items():
+        if saved is None or saved.digest != watch.saved_digest(path):
+            raise ForbiddenPath(
+                f"{path} has changed on the disk, and the editor holds another text: save or reload it."
+            )
     await watch.write_texts({path: file.text or "" for path, file in unsaved.items()})
     for path, file in unsaved.items():
         old, now = before[path], current_file(root, path)

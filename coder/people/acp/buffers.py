@@ -31,6 +31,8 @@ class Buffers:
         self._writes = bool(files is not None and files.write_text_file)
         self._held: dict[str, str] = {}
         """The latest text that the client has sent of each file."""
+        self._saved: dict[str, str | None] = {}
+        """Digest of each file on the disk when the client's text last was that, or was first sent."""
 
     async def read(self, paths: Collection[str]) -> Mapping[str, str]:
         """Return the client's texts of these files, by path, as far as it has some."""
@@ -51,7 +53,20 @@ class Buffers:
             async with asyncio.timeout(_PATIENCE_S):
                 await asyncio.gather(*map(read, paths))
         self._held |= texts
+        for path, text in texts.items():
+            self._compare(path, text)
         return texts
+
+    def _compare(self, path: str, text: str) -> None:
+        """Remember what is on the disk below a client's text."""
+        saved = current_file(self._root, path)
+        is_saved = saved is not None and as_saved(text, saved.text or "") == saved.content
+        if is_saved or path not in self._saved:
+            self._saved[path] = saved.digest if saved is not None else None
+
+    def saved_digest(self, path: str) -> str | None:
+        """Return the digest of the file on the disk which the client's text has come from."""
+        return self._saved.get(path)
 
     async def write(self, texts: Mapping[str, str]) -> None:
         """Have the client write files; what it refuses is noticed by what the disk holds then."""

@@ -79,6 +79,10 @@ class ClientWatch(Watch):
         """Return the texts that the client holds of files."""
         return await self._buffers.read(paths)
 
+    def saved_digest(self, path: str) -> str | None:
+        """Return the digest of the file on the disk which the client's text has come from."""
+        return self._buffers.saved_digest(path)
+
     async def write_texts(self, texts: Mapping[str, str]) -> None:
         """Have the client write files, if it does."""
         await self._buffers.write(texts)

@@ -23,6 +23,9 @@ class Holder(Watch):
     async def open_texts(self, paths: Collection[str]) -> Mapping[str, str]:
         return {path: text for path, text in self.texts.items() if path in paths}
 
+    def saved_digest(self, path: str) -> str | None:
+        raise AssertionError(path)
+
     async def write_texts(self, texts: Mapping[str, str]) -> None:
         raise AssertionError(texts)
 

@@ -47,6 +47,18 @@ async def test_the_model_reads_and_changes_an_unsaved_text(
     assert (editor.written == {str(path): UNSAVED}) is writes  # saved, and then changed on the disk
 
 
+async def test_an_edit_on_the_disk_below_an_unsaved_text_is_not_overwritten(
+    console: Console, project: Path
+) -> None:
+    editor, path = Editor("yes", "yes"), project / "calc.py"
+    editor.buffers[str(path)] = UNSAVED
+    editor.on_question = lambda: path.write_text(f"# pulled\n{WRONG}") and None
+    await work(console, editor, project, offers())
+
+    assert (path.read_text(), editor.written) == (f"# pulled\n{WRONG}", {})
+    assert "save or reload it" in editor.text() + editor.thoughts
+
+
 async def test_nothing_is_saved_for_a_change_that_is_refused(console: Console, project: Path) -> None:
     editor = Editor("no")
     editor.buffers[str(project / "calc.py")] = UNSAVED

@@ -5,6 +5,7 @@ import re
 import signal
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -426,9 +427,15 @@ def test_without_a_backend_nothing_runs_and_the_command_that_helps_is_named(
 ) -> None:
     bare = tmp_path / "bin"
     bare.mkdir()
+    # This Python is below a closed home folder, so that the container backend can't run it.
+    machine = {
+        "PATH": str(bare),
+        "DOCKER_HOST": "unix:///nowhere/docker.sock",
+        "CODER_PYTHON": sys.executable,
+    }
     with faulty_endpoint(says(code(ADD))) as endpoint:
-        done = solve(console, endpoint, *CHECK, PATH=str(bare), DOCKER_HOST="unix:///nowhere/docker.sock")
-    doctor = console.run("doctor", PATH=str(bare), DOCKER_HOST="unix:///nowhere/docker.sock")
+        done = solve(console, endpoint, *CHECK, **machine)
+    doctor = console.run("doctor", **machine)
 
     assert done.code == 5
     assert "apt-get install bubblewrap" in done.err
