@@ -66,6 +66,10 @@ class ScriptCase(_Case):
     canonical_solution: str | None = None
 
 
+Runner = Literal["pytest", "django", "sympy", "go", "cargo", "other"]
+"""Program that runs hidden tests. All but pytest are judged by their log; the log of `other` is unread."""
+
+
 class RepositoryCase(_Case):
     """Change to make in a repository; hidden tests decide."""
 
@@ -82,7 +86,11 @@ class RepositoryCase(_Case):
     gold_patch: str | None = None
     fail_to_pass: tuple[str, ...] = ()
     pass_to_pass: tuple[str, ...] = ()
-    """Node ids as in pytest; if both fields are empty, a run of the gold patch supplies them."""
+    """Node ids as in pytest; names of tests in the log of another runner. If both fields are empty, a run of
+    the gold patch with pytest supplies them."""
+    runner: Runner = "pytest"
+    test_commands: tuple[str, ...] = ()
+    """Shell commands that run the hidden tests in another runner; empty: the runner's usual ones."""
     test_command: str = "python -m pytest -q"
     pythonpath: str = "."
     may_change: tuple[str, ...] | None = None

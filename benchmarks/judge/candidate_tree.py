@@ -23,6 +23,13 @@ _TOOLS = frozenset(
 )
 
 
+_RUNNER_FILES = {
+    "django": ("tests/runtests.py", "django/test/runner.py"),
+    "sympy": ("bin/*", "sympy/testing/*.py", "sympy/utilities/runtests.py"),
+}
+"""By runner: its own files, which only a case whose own patch changes one of them lets answers change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tree:
     """Files to judge, and the paths of a patch that were ignored."""
@@ -70,10 +77,23 @@ def candidate_tree(case: RepositoryCase, patch: str, *, installed: Collection[st
     changed = {path for path in {*patched, *case.files} if patched.get(path) != case.files.get(path)}
     tests = case_tests(case)
     reserved = sys.stdlib_module_names | _TOOLS | {*installed}
-    kept_out = {path for path in changed if not _may_change(path, case, pristine, tests, reserved)}
+    runner = () if _touches_runner(case) else _RUNNER_FILES.get(case.runner, ())
+    kept_out = {
+        path
+        for path in changed
+        if not _may_change(path, case, pristine, tests, reserved)
+        or any(fnmatch.fnmatch(path, glob) for glob in runner)
+    }
     files = {path: content for path, content in patched.items() if path not in kept_out}
     restored = {path: pristine[path] for path in pristine if path in kept_out or _affects_tests(path, tests)}
     return Tree({**files, **restored, **_hidden_files(case)}, tuple(sorted(kept_out)))
+
+
+def _touches_runner(case: RepositoryCase) -> bool:
+    """Return whether a case's own patch changes its test runner."""
+    globs = _RUNNER_FILES.get(case.runner, ())
+    paths = touched_paths(case.gold_patch or "")
+    return any(fnmatch.fnmatch(path, glob) for path in paths for glob in globs)
 
 
 def _test_folders(paths: Iterable[str]) -> frozenset[str]:

@@ -151,5 +151,6 @@ def needed_packages(suite: Suite) -> dict[str, int]:
     case_counts = Counter[str]()
     for case in suite.cases:
         if isinstance(case, RepositoryCase) and case.image is None:
-            case_counts.update({"pytest", *package_names(case.dependencies)})
+            tools = {"pytest"} if case.runner == "pytest" else set[str]()
+            case_counts.update({*tools, *package_names(case.dependencies)})
     return dict(sorted(case_counts.items(), key=lambda entry: (entry[0] != "pytest", entry[0])))

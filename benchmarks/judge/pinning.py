@@ -13,6 +13,7 @@ from benchmarks.judge.candidate_tree import base_tree, case_tests, gold_tree
 from benchmarks.judge.helper_modules import helper_modules, keep_unchanged_data
 from benchmarks.judge.imported import missing_packages
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
+from benchmarks.judge.logged_tests import find_logged_mode
 from benchmarks.judge.mode import RepositoryMode, Tool, files_of
 from benchmarks.judge.pytest_report import TestRun
 from benchmarks.judge.pytest_run import Job, run_jobs
@@ -32,6 +33,8 @@ _MAX_TRIES = 3
 
 async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: RepositoryCase) -> RepositoryMode:
     """Find the strongest mode of a case; `opened` is None if only the Python in `sandbox` can run tests."""
+    if case.runner != "pytest":
+        return await find_logged_mode(sandbox, case)
     if case.gold_patch is None:
         return await _without_gold(sandbox, case)
     try:

@@ -9,6 +9,7 @@ from benchmarks.judge.candidate_tree import Tree, candidate_tree, gold_tree
 from benchmarks.judge.helper_modules import has_changed_helpers
 from benchmarks.judge.imported import installed_modules
 from benchmarks.judge.isolated_check import Open, passed_apart, run_apart, top_modules
+from benchmarks.judge.logged_tests import judge_by_log
 from benchmarks.judge.mode import RepositoryMode, files_of
 from benchmarks.judge.verdicts import DraftVerdict
 from benchmarks.suite import RepositoryCase
@@ -26,7 +27,9 @@ async def judge_repository(
         tree = await _permitted_tree(sandbox, case, patch)
     except PatchRefused as error:
         return DraftVerdict("error", f"the patch can't be applied: {error}")
-    if mode.how == "isolated":
+    if case.runner != "pytest":
+        draft = await judge_by_log(sandbox, case, tree, mode)
+    elif mode.how == "isolated":
         draft = await _judge_isolated(opened, case, tree, mode, mode.nodes)
     else:
         draft = await _together_and_apart(sandbox, opened, case, tree, mode)

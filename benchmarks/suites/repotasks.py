@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from benchmarks.suite import Case, RepositoryCase
 from benchmarks.suites.patch import PatchRefused, apply_patch, touched_paths
-from benchmarks.suites.public_formats import instance_fields
 from benchmarks.suites.records import make, read_document, read_json_object, strings
+from benchmarks.suites.swebench import instance_fields
 from coder.base.errors import UsageError
 from sandbox.errors import BackendMissing
 from sandbox.images.image_tree import ImageTree, read_tree

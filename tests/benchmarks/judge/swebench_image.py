@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Mapping
 
 from benchmarks.suite import RepositoryCase
-from benchmarks.suites.public_formats import swebench_case
+from benchmarks.suites.swebench import swebench_case
 from sandbox.images.base import open_build_client
 from tests.benchmarks.judge.patches import diff
 from tests.docker_engine import IMAGE
