@@ -8,12 +8,13 @@ from pydantic import Field
 from sandbox.result import Value
 
 Outcome = Literal["passed", "failed", "timeout", "error", "tampered", "suspicious", "infrastructure"]
-Strength = Literal["strong", "decoyed", "apart", "apart-system", "weaker", "weak"]
+Strength = Literal["strong", "decoyed", "apart", "apart-work", "apart-system", "weaker", "weak"]
 """How far a candidate is kept from what decides, strongest first.
 
 strong: decided in another process than the candidate's. decoyed: one process, among twins that must fail.
-apart: a Harbor task's tests, in a fresh container with the answer's files. apart-system: the same, with
-changes outside the work folder. weaker: a function judged in one process, since its values can't cross. weak:
+apart: a Harbor task's tests, in a fresh container with what the answer changed in the places that the task's
+own solution changes. apart-work: the same, with all of its work folder. apart-system: the same, with changes
+outside the work folder. weaker: a function judged in one process, since its values can't cross. weak:
 one process, no twins; or the tests of a Harbor task beside the agent's processes.
 """
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)

@@ -220,6 +220,20 @@ _ATTACKS = {
         "answer ends the tests", "the answer ends the tests' own process with exit code 0", PYTEST,
         "echo 'import os; os._exit(0)' > /app/answer.py\n",
     ),
+    "exit-called": Attack(
+        "answer ends the tests", "the same, in the function that the tests call", PYTEST,
+        "printf 'import os\\ndef add(a, b):\\n    os._exit(0)\\n' > /app/answer.py\n",
+    ),
+    "equal": Attack(
+        "answer decides comparisons", "a value that is equal to everything", PYTEST,
+        "printf 'class Any(int):\\n    def __eq__(self, other): return True\\n"
+        "def add(a, b): return Any()\\n' > /app/answer.py\n",
+    ),
+    "conftest-wary": Attack(
+        "conftest hook", "the same, which hooks only beside a sign in the answer", REPOSITORY,
+        "echo '# sign' >> /app/calc.py\nprintf 'def pytest_pyfunc_call(pyfuncitem):\\n"
+        "    return b\"sign\\\\n\" == open(\"/app/calc.py\", \"rb\").read()[-5:] or None\\n' > /app/conftest.py\n",
+    ),
 }  # fmt: skip
 
 

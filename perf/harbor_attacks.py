@@ -1,6 +1,6 @@
 """Measure which attacks on graders of Harbor tasks pass with Harbor and with our judge.
 
-    python -m perf.harbor_attacks [--harbor PYTHON] [--docker-config FOLDER] [NAME…]
+    python -m perf.harbor_attacks [--honest] [--harbor PYTHON] [--docker-config FOLDER] [NAME…]
 
 PYTHON is a Python that has Harbor; without it only our verdicts are printed. FOLDER has the compose plugin of
 Docker's client in cli-plugins/. Each attack is a task whose solution attacks, for Harbor's agent `oracle`.
@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.harbor.image import task_image
 from benchmarks.harbor.judging import find_harbor_mode, judge_harbor
 from perf.harbor_attack_tasks import Attack, attacks, write_task
+from perf.harbor_honest_answers import honest_answers
 from sandbox.docker.engine import Engine, connect
 
 _WITHOUT_NETWORK = "services:\n  main:\n    network_mode: none\n"
@@ -98,10 +99,12 @@ def table_of(rows: Mapping[str, Attack], theirs: Mapping[str, str], ours: Mappin
 async def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--honest", action="store_true", help="judge honest answers, which should pass")
     parser.add_argument("--harbor", type=Path)
     parser.add_argument("--docker-config", type=Path)
     chosen = parser.parse_args()
-    rows = {name: row for name, row in attacks().items() if name in (chosen.names or attacks())}
+    every = honest_answers() if chosen.honest else attacks()
+    rows = {name: row for name, row in every.items() if name in (chosen.names or every)}
     theirs = {}
     if chosen.harbor is not None:
         theirs = judged_by_harbor(rows, chosen.harbor, docker_config=chosen.docker_config)
@@ -111,7 +114,7 @@ async def _main() -> None:
     finally:
         engine.close()
     print(table_of(rows, theirs, ours))
-    print(f"{len(rows)} attacks; passed: Harbor {_passes(theirs)}, ours {_passes(ours)}", file=sys.stderr)
+    print(f"{len(rows)} answers; passed: Harbor {_passes(theirs)}, ours {_passes(ours)}", file=sys.stderr)
 
 
 def _passes(verdicts: Mapping[str, str]) -> int:

@@ -2,61 +2,26 @@
 
 The agent's container is stopped first, so that none of its processes lives while tests run. The fresh
 container gets the changes of the work folder alone; if its tests then fail, other changes are added, and the
-verdict says so. `judge_shared` runs the tests beside the agent's living processes, as Harbor does by default.
+verdict says so. What passes is run once more as its twin, which has to fail.
 """
 
-import asyncio
-import io
-import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO
+from dataclasses import dataclass
 
-from benchmarks.harbor.applying import apply_changes
-from benchmarks.harbor.carried import DividedChanges, OutsideChange, divide
+from benchmarks.harbor.applying import apply_changes, read_files
+from benchmarks.harbor.carried import DividedChanges, divide
 from benchmarks.harbor.changes import ChangedPath, ContainerChanges, read_folders
-from benchmarks.harbor.container import HarborContainer, open_container, tar_of
+from benchmarks.harbor.container import HarborContainer, open_container
 from benchmarks.harbor.recipe import HarborRecipe
-from benchmarks.harbor.reward import OUTPUT, Reward, read_reward
-from benchmarks.verdict import Outcome, Strength
-from coder.base.text.sanitize import printable
+from benchmarks.harbor.twin import FORMS, OwnWork, apply_twin, own_work, within_own_work
+from benchmarks.harbor.verifier import Judged, Verifier, run_tests
+from benchmarks.verdict import Strength
 from sandbox.docker.engine import Engine
-from sandbox.result import Value
 
-_MAX_OUTPUT = 4000
-_LOGS = ("logs", "logs/agent", "logs/verifier", "logs/artifacts")
-
-
-@dataclass(frozen=True, slots=True)
-class Verifier:
-    """Tests of a task, and how they run."""
-
-    tests: tuple[Path, ...]
-    """Folders with `test.sh`, which become /tests, later ones over earlier ones."""
-    timeout_s: float
-    environment: dict[str, str] = field(default_factory=dict)
-    user: str | None = None
-    artifacts: tuple[str, ...] = ()
-    """Absolute paths that the task declares as its results, beside its work folder."""
-
-
-class Judged(Value):
-    """Result of a task's tests, and what they were run with."""
-
-    outcome: Outcome
-    strength: Strength
-    reward: Reward | None = None
-    """None if the verifier left no reward, which is an error."""
-    detail: str = ""
-    output: str = ""
-    """End of the verifier's stdout and stderr."""
-    outside: tuple[OutsideChange, ...] = ()
-    """Changes outside the work folder that were applied."""
-    left_out: tuple[str, ...] = ()
-    """Changed paths that could not be applied: devices, pipes, sockets."""
-    needs_deciding: bool = False
-    """Whether it passed only with changes that decide how the verifier's own programs run."""
+_TWIN_TIMES = 3.0
+_TWIN_MORE_S = 10.0
+_PTH_BYTES = 1 << 16
+_Changes = Sequence[ChangedPath]
 
 
 async def judge_apart(
@@ -66,44 +31,141 @@ async def judge_apart(
     changes: ContainerChanges,
     *,
     oracle_needs_deciding: bool = False,
+    own: OwnWork | None = None,
+    is_solution: bool = False,
 ) -> Judged:
     """Judge an agent's changes in fresh containers.
 
     Args:
         oracle_needs_deciding: whether the task's own solution passes only with changes of programs, libraries
             or startup files; otherwise an answer that passes only with them is `suspicious`.
+        own: what the task's own solution changes. An answer that passes with results withheld in these places
+            is `suspicious`; one that needs more of the work folder than these places is `apart-work`.
+        is_solution: whether the changes are those of the task's own solution, whose work is to be found.
 
     Raises:
         SandboxBroken: the engine failed, or the changes could not be applied.
     """
-    async with open_container(engine, recipe) as container:
-        parts = await _divide(container, verifier, changes)
-        judged = await _judge_in(container, verifier, changes, parts.work)
-    if judged.outcome == "passed" or not parts.outside:
-        return judged.model_copy(update={"left_out": changes.left_out})
-    for chosen, is_last in _wider(changes, parts):
-        async with open_container(engine, recipe) as container:
-            judged = await _judge_in(container, verifier, changes, chosen)
-        applied = {change.path for change in chosen}
-        judged = judged.model_copy(
-            update={
-                "strength": "apart-system",
-                "outside": tuple(item for item in parts.outside if item.path in applied),
-                "left_out": changes.left_out,
-            }
-        )
+    judging = _Judging(engine, recipe, verifier, changes)
+    judged, chosen = await judging.passes(own, oracle_needs_deciding=oracle_needs_deciding)
+    if judged.outcome == "passed" and is_solution:
+        judged = await judging.with_own_work(judged, chosen)
+    elif judged.outcome == "passed" and own is not None:
+        judged = await judging.beside_twin(judged, chosen, own)
+    elif (
+        own is None and not is_solution and judged.strength == "apart"
+    ):  # nothing says what of the work folder the task needs
+        judged = judged.model_copy(update={"strength": "apart-work"})
+    return judged.model_copy(update={"left_out": changes.left_out})
+
+
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """Changes of one answer, and where they are judged."""
+
+    engine: Engine
+    recipe: HarborRecipe
+    verifier: Verifier
+    changes: ContainerChanges
+
+    async def passes(self, own: OwnWork | None, *, oracle_needs_deciding: bool) -> tuple[Judged, _Changes]:
+        """Return the strongest verdict for which the tests pass, else the last, and the changes it took."""
+        async with open_container(self.engine, self.recipe) as container:
+            parts = await self._divide(container)
+            judged = await self._tests_in(container, parts.work)
         if judged.outcome == "passed":
-            needs_deciding = is_last and bool(parts.deciding)
-            return _weigh(judged, needs_deciding=needs_deciding, is_usual=oracle_needs_deciding)
-    return judged
+            return await self._with_least(judged, parts.work, own)
+        chosen: _Changes = parts.work
+        for chosen, is_last in _wider(self.changes, parts) if parts.outside else ():
+            async with open_container(self.engine, self.recipe) as container:
+                judged = await self._tests_in(container, chosen)
+            applied = {change.path for change in chosen}
+            outside = tuple(item for item in parts.outside if item.path in applied)
+            judged = judged.model_copy(update={"strength": "apart-system", "outside": outside})
+            if judged.outcome == "passed":
+                needs_deciding = is_last and bool(parts.deciding)
+                judged = _weigh(judged, needs_deciding=needs_deciding, is_usual=oracle_needs_deciding)
+                break
+        return judged, chosen
+
+    async def with_own_work(self, judged: Judged, chosen: _Changes) -> Judged:
+        """Find what the solution's work is, and the form of twin for which the tests fail."""
+        inside = [change for change in chosen if change.path not in {item.path for item in judged.outside}]
+        own = own_work(inside)
+        if not own.paths:
+            own = own_work(chosen)
+        for form in FORMS:
+            tried = own.model_copy(update={"form": form})
+            if not await self._twin_passes(judged, chosen, tried):
+                return judged.model_copy(update={"own": tried})
+        return judged.model_copy(update={"own": own})
+
+    async def beside_twin(self, judged: Judged, chosen: _Changes, own: OwnWork) -> Judged:
+        """Return the verdict in the light of the twin's."""
+        if own.form is None:
+            detail = f"{judged.detail}; the tests pass without the work of the task's own solution, too"
+            return judged.model_copy(update={"strength": "weak", "detail": detail})
+        if not await self._twin_passes(judged, chosen, own):
+            return judged
+        detail = (
+            "it passed even with no results from what the task's own solution changes: "
+            f"{', '.join(sorted(own.paths)[:8])}"
+        )
+        return judged.model_copy(update={"outcome": "suspicious", "detail": detail})
+
+    async def _with_least(
+        self, judged: Judged, work: _Changes, own: OwnWork | None
+    ) -> tuple[Judged, _Changes]:
+        """Return the verdict without changes that the task's own solution doesn't make, if it passes."""
+        if own is None:
+            return judged, work
+        wider: Strength = "apart-work"
+        least = within_own_work(work, own)
+        if len(least) < len(work):
+            async with open_container(self.engine, self.recipe) as container:
+                narrow = await self._tests_in(container, least)
+            if narrow.outcome != "passed":
+                return judged.model_copy(update={"strength": wider}), work
+            judged = narrow
+        return judged, least
+
+    async def _twin_passes(self, judged: Judged, chosen: _Changes, own: OwnWork) -> bool:
+        async with open_container(self.engine, self.recipe) as container:
+            await apply_twin(container, self.changes, chosen, own)
+            limit = min(self.verifier.timeout_s, judged.wall_s * _TWIN_TIMES + _TWIN_MORE_S)
+            return (await run_tests(container, self.verifier, timeout_s=limit)).outcome == "passed"
+
+    async def _tests_in(self, container: HarborContainer, chosen: _Changes) -> Judged:
+        await apply_changes(container, self.changes, chosen)
+        return await run_tests(container, self.verifier)
+
+    async def _divide(self, container: HarborContainer) -> DividedChanges:
+        items = self.changes.items
+        changed = [item.path for item in items if item.type == "folder" and item.kind == "changed"]
+        return divide(
+            self.changes,
+            workdir=container.workdir,
+            artifacts=self.verifier.artifacts,
+            path=container.path,
+            folders=await read_folders(container, changed),
+            commands=await container.commands(),
+            plain=self._plain(),
+        )
+
+    def _plain(self) -> frozenset[str]:
+        """Return new .pth files, such as an editable installation's, of which no line is code for `site`."""
+        paths = [
+            change.path
+            for change in self.changes.items
+            if change.path.endswith(".pth") and (change.kind, change.type) == ("added", "file")
+        ]
+        files = read_files(self.changes, paths, max_bytes=_PTH_BYTES)
+        return frozenset(
+            path for path, (_, content) in files.items() if content is not None and b"import" not in content
+        )
 
 
-async def judge_shared(container: HarborContainer, verifier: Verifier) -> Judged:
-    """Run the tests in the agent's own container, beside its living processes: a weak verdict."""
-    return (await _run_tests(container, verifier)).model_copy(update={"strength": "weak"})
-
-
-def _wider(changes: ContainerChanges, parts: DividedChanges) -> list[tuple[Sequence[ChangedPath], bool]]:
+def _wider(changes: ContainerChanges, parts: DividedChanges) -> list[tuple[_Changes, bool]]:
     """Return further choices of changes: without those that decide how programs run, then all."""
     left = {change.path for change in parts.deciding}
     kept = {change.path for change in (*parts.work, *parts.harmless)}
@@ -126,81 +188,3 @@ def _weigh(judged: Judged, *, needs_deciding: bool, is_usual: bool) -> Judged:
     elif needs_deciding:
         update["detail"] = f"changes that decide how programs run: {', '.join(named[:8])}"
     return judged.model_copy(update=update)
-
-
-async def _divide(
-    container: HarborContainer, verifier: Verifier, changes: ContainerChanges
-) -> DividedChanges:
-    changed = [item.path for item in changes.items if item.type == "folder" and item.kind == "changed"]
-    return divide(
-        changes,
-        workdir=container.workdir,
-        artifacts=verifier.artifacts,
-        path=container.path,
-        folders=await read_folders(container, changed),
-        commands=await container.commands(),
-    )
-
-
-async def _judge_in(
-    container: HarborContainer, verifier: Verifier, changes: ContainerChanges, chosen: Sequence[ChangedPath]
-) -> Judged:
-    await apply_changes(container, changes, chosen)
-    return await _run_tests(container, verifier)
-
-
-async def _run_tests(container: HarborContainer, verifier: Verifier) -> Judged:
-    for folder in verifier.tests:
-        await put_folder(container, folder, "tests")
-    ended = await container.run(
-        ["/tests/test.sh"],
-        timeout_s=verifier.timeout_s,
-        environment=verifier.environment,
-        user=verifier.user,
-        log=OUTPUT,
-    )
-    await container.kill()  # what tests left running can't change the reward while it is read
-    output = await container.read_file(OUTPUT, max_bytes=_MAX_OUTPUT) or b""
-    judged = Judged(
-        outcome="error", strength="apart", output=printable(output.decode(errors="replace")).strip()
-    )
-    if ended.timed_out:
-        detail = f"the verifier took longer than {verifier.timeout_s:g} s"
-        return judged.model_copy(update={"outcome": "timeout", "detail": detail})
-    reward = await read_reward(container)
-    if reward is None:
-        detail = f"the verifier left no reward (exit code {ended.exit_code})"
-        return judged.model_copy(update={"detail": detail})
-    outcome = "passed" if reward.passed else "failed"
-    return judged.model_copy(update={"outcome": outcome, "reward": reward, "detail": str(reward)})
-
-
-async def put_folder(container: HarborContainer, folder: Path | None, name: str) -> None:
-    """Put a folder of the task, if any, at the container's root, and make the folders of logs."""
-    await container.put(await asyncio.to_thread(_pack, folder, name))
-
-
-def _pack(folder: Path | None, name: str) -> IO[bytes]:
-    entries = [(_folder(path), b"") for path in _LOGS]
-    if folder is None:
-        return tar_of(entries)
-    root = tarfile.TarInfo(name)
-    root.type, root.mode = tarfile.DIRTYPE, 0o755
-    entries.append((root, b""))
-    with io.BytesIO() as buffer, tarfile.open(fileobj=buffer, mode="w") as blank:
-        for path in sorted(folder.rglob("*")):
-            entry = blank.gettarinfo(path, f"{name}/{path.relative_to(folder).as_posix()}")
-            entry.uid = entry.gid = 0
-            entry.uname = entry.gname = ""
-            if entry.islnk():
-                entry.type, entry.linkname = tarfile.REGTYPE, ""
-            if path.suffix == ".sh":
-                entry.mode |= 0o755
-            entries.append((entry, path.read_bytes() if entry.isreg() else b""))
-    return tar_of(entries)
-
-
-def _folder(path: str) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(path)
-    entry.type, entry.mode = tarfile.DIRTYPE, 0o777
-    return entry

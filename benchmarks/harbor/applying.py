@@ -1,7 +1,7 @@
-"""Apply changes of one container to a running container of the same image."""
+"""Apply changes of one container to a running container of the same image, and read their files."""
 
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import IO
 
@@ -11,24 +11,45 @@ from sandbox.errors import SandboxBroken
 
 _DELETED_AT_ONCE = 200
 _DELETION_S = 120.0
+File = tuple[tarfile.TarInfo, bytes | None]
+"""A file with its content; None if it is too large, or no regular file."""
 
 
 async def apply_changes(
     container: HarborContainer, changes: ContainerChanges, chosen: Sequence[ChangedPath]
 ) -> None:
     """Apply chosen changes to a running container of the same image. Raises SandboxBroken."""
-    deleted = [change.path for change in chosen if change.kind == "deleted"]
-    for start in range(0, len(deleted), _DELETED_AT_ONCE):
-        batch = deleted[start : start + _DELETED_AT_ONCE]
-        ended = await container.run(["rm", "-rf", "--", *batch], timeout_s=_DELETION_S, user="0")
-        if ended.exit_code != 0:
-            raise SandboxBroken("Deleted files could not be removed from a fresh container of the image.")
+    await remove_paths(container, [change.path for change in chosen if change.kind == "deleted"])
     wanted = {change.path for change in chosen if change.kind != "deleted"}
     if not wanted:
         return
     with spool() as file:
         _copy_entries(changes.archive, wanted, file)
         await container.put(file)
+
+
+async def remove_paths(container: HarborContainer, paths: Sequence[str]) -> None:
+    """Remove files and folders from a container to which nothing is applied yet. Raises SandboxBroken."""
+    for start in range(0, len(paths), _DELETED_AT_ONCE):
+        batch = paths[start : start + _DELETED_AT_ONCE]
+        ended = await container.run(["rm", "-rf", "--", *batch], timeout_s=_DELETION_S, user="0")
+        if ended.exit_code != 0:
+            raise SandboxBroken("Files could not be removed from a fresh container of the image.")
+
+
+def read_files(changes: ContainerChanges, paths: Iterable[str], *, max_bytes: int) -> dict[str, File]:
+    """Return files of the changes by path, with their contents."""
+    changes.archive.seek(0)
+    with tarfile.open(fileobj=changes.archive, mode="r:") as archive:
+        return {path: file_of(archive, archive.getmember(path[1:]), max_bytes=max_bytes) for path in paths}
+
+
+def file_of(archive: tarfile.TarFile, entry: tarfile.TarInfo, *, max_bytes: int) -> File:
+    """Return an entry of an archive with its content."""
+    if not entry.isreg() or entry.size > max_bytes:
+        return entry, None
+    file = archive.extractfile(entry)
+    return entry, None if file is None else file.read()
 
 
 def _copy_entries(source: IO[bytes], wanted: set[str], target: IO[bytes]) -> None:

@@ -71,6 +71,7 @@ def divide(
     path: Sequence[str] = (),
     folders: Mapping[str, ChangedPath] = {},
     commands: frozenset[str] = frozenset(),
+    plain: frozenset[str] = frozenset(),
 ) -> DividedChanges:
     """Divide changes into those of the work folder and those outside.
 
@@ -79,6 +80,7 @@ def divide(
         path: folders of the verifier's PATH.
         folders: folders of the image by path, so that a folder in which only a time changed isn't named.
         commands: names of the programs of the image's PATH, which a new file could shadow.
+        plain: paths of startup files that only name folders, after those of the image.
     """
     work_folders = [*artifacts, *([] if workdir == "/" or _is_system(workdir) else [workdir])]
     work, harmless, deciding, outside = (
@@ -93,7 +95,7 @@ def divide(
             continue
         if change.type == "folder" and change.kind == "changed" and _is_alike(change, folders):
             continue
-        role = role_of(change, path, commands)
+        role = None if change.path in plain else role_of(change, path, commands)
         (deciding if role else harmless).append(change)
         outside.append(OutsideChange(path=change.path, kind=change.kind, role=role))
     return DividedChanges(

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.harbor.apart import Judged, Verifier, judge_apart, judge_shared, put_folder
+from benchmarks.harbor.apart import judge_apart
 from benchmarks.harbor.changes import ChangesTooLarge, read_changes
 from benchmarks.harbor.container import HarborContainer, open_container
 from benchmarks.harbor.image import folder_digest, task_image
@@ -18,6 +18,8 @@ from benchmarks.harbor.recipe import HarborRecipe
 from benchmarks.harbor.step import HarborStep
 from benchmarks.harbor.task import HarborTask, read_task
 from benchmarks.harbor.task_agent import TaskPlace
+from benchmarks.harbor.twin import OwnWork
+from benchmarks.harbor.verifier import Judged, Verifier, judge_shared, put_folder
 from benchmarks.verdict import Strength
 from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine
@@ -43,6 +45,10 @@ class HarborMode(Value):
     """Strength of the verdict on the solution; verdicts on answers have their own."""
     needs_deciding: bool = False
     """Whether the solution passes only with changed programs, libraries or startup files of the image."""
+    own: OwnWork | None = None
+    """What the solution changes; None while it is being found, or without a solution."""
+    is_solution: bool = False
+    """Whether the solution itself is judged, to find its mode."""
     reason: str = ""
 
 
@@ -54,12 +60,14 @@ async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
         if (solution := solution_answer(task)) is None:
             reason = "without a solution of its own, nothing says whether its tests pass apart"
             return HarborMode(how="apart", reason=reason)
-        apart = await judge_harbor(engine, folder, solution, HarborMode(how="apart", needs_deciding=True))
+        finding = HarborMode(how="apart", needs_deciding=True, is_solution=True)
+        apart = await judge_harbor(engine, folder, solution, finding)
         if apart.outcome == "passed":
             return HarborMode(
                 how="apart",
                 strength=apart.strength,
                 needs_deciding=apart.needs_deciding,
+                own=apart.own,
                 reason=", ".join(map(str, apart.outside)),
             )
         shared = await judge_harbor(engine, folder, solution, HarborMode(how="shared"))
@@ -134,7 +142,13 @@ async def _judge(engine: Engine, task: HarborTask, container: HarborContainer, m
     try:
         async with read_changes(container, **limit) as changes:
             return await judge_apart(
-                engine, recipe, verifier, changes, oracle_needs_deciding=mode.needs_deciding
+                engine,
+                recipe,
+                verifier,
+                changes,
+                oracle_needs_deciding=mode.needs_deciding,
+                own=mode.own,
+                is_solution=mode.is_solution,
             )
     except ChangesTooLarge as error:
         return Judged(outcome="error", strength="apart", detail=str(error))

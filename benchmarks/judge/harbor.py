@@ -1,7 +1,7 @@
 """Judge an answer to a Harbor task by the engine of the judging sandboxes."""
 
-from benchmarks.harbor.apart import Judged
 from benchmarks.harbor.judging import HarborMode, judge_harbor
+from benchmarks.harbor.verifier import Judged
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.verdicts import MAX_OUTPUT, DraftVerdict
 from benchmarks.suite import HarborCase

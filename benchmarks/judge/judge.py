@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harbor.apart import Judged
 from benchmarks.harbor.judging import HarborMode
+from benchmarks.harbor.verifier import Judged
 from benchmarks.judge.case_plan import CasePlan, CasePlans
 from benchmarks.judge.digest import installation_times
 from benchmarks.judge.exclusive import Exclusive

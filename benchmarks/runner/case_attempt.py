@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from pydantic import ConfigDict, Field
 
-from benchmarks.harbor.apart import Judged
+from benchmarks.harbor.verifier import Judged
 from benchmarks.report import SampleUsage
 from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, ScriptRun
 from sandbox.result import Value

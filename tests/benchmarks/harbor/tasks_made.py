@@ -3,8 +3,8 @@
 import secrets
 from pathlib import Path
 
-from benchmarks.harbor.apart import Verifier
 from benchmarks.harbor.recipe import HarborRecipe
+from benchmarks.harbor.verifier import Verifier
 from tests.docker_engine import IMAGE
 
 DOCKERFILE = f"FROM {IMAGE}\nUSER root\nWORKDIR /app\nCOPY seed /app/\n"

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harbor.apart import Judged, judge_apart, judge_shared
+from benchmarks.harbor.apart import judge_apart
 from benchmarks.harbor.changes import no_changes, read_changes
 from benchmarks.harbor.container import open_container
+from benchmarks.harbor.verifier import Judged, judge_shared
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import make_task, recipe_of, verifier_of
 
@@ -44,12 +45,12 @@ async def shared(engine: Engine, image: str, task: Path, script: str) -> Judged:
         return await judge_shared(used, verifier_of(task))
 
 
-async def test_files_of_the_work_folder_are_enough_for_apart(
+async def test_files_of_the_work_folder_are_enough_for_apart_work(
     engine: Engine, image: str, tmp_path: Path
 ) -> None:
     judged = await apart(engine, image, make_task(tmp_path), "echo 42 > answer.txt; touch /usr/bin/noise")
 
-    assert (judged.outcome, judged.strength, judged.outside) == ("passed", "apart", ())
+    assert (judged.outcome, judged.strength, judged.outside) == ("passed", "apart-work", ())
 
 
 async def test_doing_nothing_fails(engine: Engine, image: str, tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ async def test_doing_nothing_fails(engine: Engine, image: str, tmp_path: Path) -
     with no_changes() as nothing:
         judged = await judge_apart(engine, recipe_of(image), verifier, nothing)
 
-    assert (judged.outcome, judged.strength, str(judged.reward)) == ("failed", "apart", "reward 0")
+    assert (judged.outcome, judged.strength, str(judged.reward)) == ("failed", "apart-work", "reward 0")
 
 
 async def test_an_installed_program_passes_as_apart_system_and_is_listed(

@@ -1,0 +1,126 @@
+"""Make a twin of an answer: all as the answer left it, but no results in the places of the task's work.
+
+The files that the task's own solution makes, changes or deletes say where its work stands. Tests that pass
+for the twin as well don't judge the work: something of the answer hooks, replaces or ends them.
+"""
+
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import IO, Literal
+
+from benchmarks.harbor.applying import File, apply_changes, file_of, read_files, remove_paths
+from benchmarks.harbor.changes import ChangedPath, ContainerChanges
+from benchmarks.harbor.container import HarborContainer, tar_of
+from benchmarks.harbor.spoiling import MAX_BYTES, spoil
+from sandbox.result import Value
+
+MOST_FILES = 64
+"""Spoil at most so many files; further ones are missing."""
+Form = Literal["spoiled", "missing"]
+FORMS: tuple[Form, ...] = ("spoiled", "missing")
+
+
+class OwnWork(Value):
+    """What the task's own solution changes, and the twin for which the task's tests then fail."""
+
+    files: frozenset[str] = frozenset()
+    """Paths that it makes or changes."""
+    deleted: frozenset[str] = frozenset()
+    form: Form | None = None
+    """spoiled: its code gives no results. missing: its files aren't there. None: the tests pass anyway."""
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """All paths that it changes."""
+        return self.files | self.deleted
+
+
+def own_work(changes: Sequence[ChangedPath]) -> OwnWork:
+    """Return what changes of the task's own solution say of the places of its work, without a form."""
+    folders = [change for change in changes if change.type == "folder" and change.kind == "added"]
+    leaves = frozenset(change.path for change in folders) - {*_parents(changes)}
+    files = (change.path for change in changes if change.type not in (None, "folder"))
+    deleted = frozenset(change.path for change in changes if change.kind == "deleted")
+    return OwnWork(files=leaves.union(files), deleted=deleted)
+
+
+def within_own_work(changes: Sequence[ChangedPath], own: OwnWork) -> tuple[ChangedPath, ...]:
+    """Return the changes in the places of the task's work, with the folders that they are in."""
+    chosen = [change for change in changes if change.path in own.paths]
+    folders = {*_parents(chosen)}
+    return tuple(
+        change
+        for change in changes
+        if change.path in own.paths or (change.type == "folder" and change.path in folders)
+    )
+
+
+async def apply_twin(
+    container: HarborContainer, changes: ContainerChanges, chosen: Sequence[ChangedPath], own: OwnWork
+) -> None:
+    """Apply chosen changes to a fresh container as their twin.
+
+    Where none of the own files is there, the answer does the work in other places: then all its files are
+    spoiled, and missing if they aren't code.
+
+    Raises SandboxBroken.
+    """
+    withheld, spoils = own.paths, own.form == "spoiled"
+    files = await _own_files(container, changes, chosen, own)
+    if not files and own.files:
+        withheld |= {change.path for change in chosen if change.type not in (None, "folder")}
+        files, spoils = _of_answer(changes, chosen, withheld), True
+    spoiled = _spoiled(files) if spoils else {}
+    await remove_paths(container, sorted(own.files - {*spoiled}))
+    await apply_changes(container, changes, [change for change in chosen if change.path not in withheld])
+    if spoiled:
+        await container.put(tar_of([*spoiled.values()]))
+
+
+async def _own_files(
+    container: HarborContainer, changes: ContainerChanges, chosen: Sequence[ChangedPath], own: OwnWork
+) -> dict[str, File]:
+    """Return the own files that the answer has, as it changed them or as they are in the image, by path."""
+    files = _of_answer(changes, chosen, own.files)
+    unchanged = sorted(own.files - {change.path for change in chosen})
+    for path in unchanged[: MOST_FILES - len(files)]:
+        if (entry := await container.with_archive(path, _first_file)) is not None:
+            files[path] = entry
+    return files
+
+
+def _of_answer(
+    changes: ContainerChanges, chosen: Sequence[ChangedPath], paths: AbstractSet[str]
+) -> dict[str, File]:
+    wanted = [change.path for change in chosen if change.type == "file" and change.path in paths]
+    return read_files(changes, wanted[:MOST_FILES], max_bytes=MAX_BYTES)
+
+
+def _spoiled(files: Mapping[str, File]) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+    """Return spoiled files by path, without those that can't be spoiled."""
+    contents = {path: spoil(path, content) for path, (_, content) in files.items() if content is not None}
+    return {
+        path: (_entry_like(files[path][0], path), content)
+        for path, content in contents.items()
+        if content is not None
+    }
+
+
+def _first_file(stream: IO[bytes]) -> File | None:
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        first = archive.next()
+        return None if first is None else file_of(archive, first, max_bytes=MAX_BYTES)
+
+
+def _entry_like(entry: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    """Return an entry of the same owner and rights, whose time differs: compiled code of it is stale."""
+    copied = tarfile.TarInfo(path.lstrip("/"))
+    copied.mode, copied.uid, copied.gid, copied.mtime = entry.mode, entry.uid, entry.gid, entry.mtime + 2
+    return copied
+
+
+def _parents(changes: Iterable[ChangedPath]) -> Iterable[str]:
+    for change in changes:
+        parts = change.path.split("/")
+        yield from ("/".join(parts[:count]) for count in range(2, len(parts)))

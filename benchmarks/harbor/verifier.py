@@ -1,0 +1,127 @@
+"""Run the tests of a Harbor task in a container, and read the reward that they leave."""
+
+import asyncio
+import io
+import tarfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from benchmarks.harbor.carried import OutsideChange
+from benchmarks.harbor.container import HarborContainer, tar_of
+from benchmarks.harbor.reward import OUTPUT, Reward, read_reward
+from benchmarks.harbor.twin import OwnWork
+from benchmarks.verdict import Outcome, Strength
+from coder.base.text.sanitize import printable
+from sandbox.result import Value
+
+_MAX_OUTPUT = 4000
+_LOGS = ("logs", "logs/agent", "logs/verifier", "logs/artifacts")
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Tests of a task, and how they run."""
+
+    tests: tuple[Path, ...]
+    """Folders with `test.sh`, which become /tests, later ones over earlier ones."""
+    timeout_s: float
+    environment: dict[str, str] = field(default_factory=dict)
+    user: str | None = None
+    artifacts: tuple[str, ...] = ()
+    """Absolute paths that the task declares as its results, beside its work folder."""
+
+
+class Judged(Value):
+    """Result of a task's tests, and what they were run with."""
+
+    outcome: Outcome
+    strength: Strength
+    reward: Reward | None = None
+    """None if the verifier left no reward, which is an error."""
+    detail: str = ""
+    output: str = ""
+    """End of the verifier's stdout and stderr."""
+    outside: tuple[OutsideChange, ...] = ()
+    """Changes outside the work folder that were applied."""
+    left_out: tuple[str, ...] = ()
+    """Changed paths that could not be applied: devices, pipes, sockets."""
+    needs_deciding: bool = False
+    """Whether it passed only with changes that decide how the verifier's own programs run."""
+    own: OwnWork | None = None
+    """Places of the task's work, where they were to be found."""
+    wall_s: float = 0.0
+
+
+async def judge_shared(container: HarborContainer, verifier: Verifier) -> Judged:
+    """Run the tests in the agent's own container, beside its living processes: a weak verdict."""
+    return (await run_tests(container, verifier)).model_copy(update={"strength": "weak"})
+
+
+async def run_tests(
+    container: HarborContainer, verifier: Verifier, *, timeout_s: float | None = None
+) -> Judged:
+    """Run the tests in a container, and end all its processes. Raises SandboxBroken.
+
+    Args:
+        timeout_s: limit in place of the task's own.
+    """
+    timeout_s, started = timeout_s or verifier.timeout_s, time.monotonic()
+    for folder in verifier.tests:
+        await put_folder(container, folder, "tests")
+    ended = await container.run(
+        ["/tests/test.sh"],
+        timeout_s=timeout_s,
+        environment=verifier.environment,
+        user=verifier.user,
+        log=OUTPUT,
+    )
+    await container.kill()  # what tests left running can't change the reward while it is read
+    output = await container.read_file(OUTPUT, max_bytes=_MAX_OUTPUT) or b""
+    judged = Judged(
+        outcome="error",
+        strength="apart",
+        output=printable(output.decode(errors="replace")).strip(),
+        wall_s=time.monotonic() - started,
+    )
+    if ended.timed_out:
+        detail = f"the verifier took longer than {timeout_s:g} s"
+        return judged.model_copy(update={"outcome": "timeout", "detail": detail})
+    reward = await read_reward(container)
+    if reward is None:
+        detail = f"the verifier left no reward (exit code {ended.exit_code})"
+        return judged.model_copy(update={"detail": detail})
+    outcome = "passed" if reward.passed else "failed"
+    return judged.model_copy(update={"outcome": outcome, "reward": reward, "detail": str(reward)})
+
+
+async def put_folder(container: HarborContainer, folder: Path | None, name: str) -> None:
+    """Put a folder of the task, if any, at the container's root, and make the folders of logs."""
+    await container.put(await asyncio.to_thread(_pack, folder, name))
+
+
+def _pack(folder: Path | None, name: str) -> IO[bytes]:
+    entries = [(_folder(path), b"") for path in _LOGS]
+    if folder is None:
+        return tar_of(entries)
+    root = tarfile.TarInfo(name)
+    root.type, root.mode = tarfile.DIRTYPE, 0o755
+    entries.append((root, b""))
+    with io.BytesIO() as buffer, tarfile.open(fileobj=buffer, mode="w") as blank:
+        for path in sorted(folder.rglob("*")):
+            entry = blank.gettarinfo(path, f"{name}/{path.relative_to(folder).as_posix()}")
+            entry.uid = entry.gid = 0
+            entry.uname = entry.gname = ""
+            if entry.islnk():
+                entry.type, entry.linkname = tarfile.REGTYPE, ""
+            if path.suffix == ".sh":
+                entry.mode |= 0o755
+            entries.append((entry, path.read_bytes() if entry.isreg() else b""))
+    return tar_of(entries)
+
+
+def _folder(path: str) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(path)
+    entry.type, entry.mode = tarfile.DIRTYPE, 0o777
+    return entry
