@@ -21,6 +21,7 @@ from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
+from coder.run.watch import Editing
 from coder.workspace.consent import denied_files, in_parts, is_to_be_committed, objection
 from coder.workspace.landing import FileChanged, apply, is_made, undo
 from coder.workspace.landing import ForbiddenPath as PathRefused
@@ -34,7 +35,6 @@ from coder.workspace.landing_questions import (
 )
 from coder.workspace.proposal import Contents, contents_of, held_in, intended, patch_of, proposal
 from coder.workspace.read import require_replaceable
-from coder.workspace.unsaved import save_unsaved, show_landed, unsaved_files
 
 
 def require_committable(task: Task, settings: Settings) -> None:
@@ -142,7 +142,7 @@ async def _plan(journal: Journal) -> bool:
             {path: reason for path, reason in risks.items() if path in denied},
         )
     separate = {path: content for path, content in separate.items() if path not in contents}
-    await save_unsaved(journal.watch, state, contents)
+    await _save(journal, contents)
     landing_plan, patch, tests = (
         intended(state, contents),
         patch_of(state, contents),
@@ -164,7 +164,7 @@ async def _extend(journal: Journal) -> None:
     allowed_contents = {path: contents[path] for path in landing.held if path in contents}
     if not allowed_contents:
         return
-    await save_unsaved(journal.watch, state, allowed_contents)
+    await _save(journal, allowed_contents)
     added = intended(state, allowed_contents)
     changes = (*landing.plan.changes, *added.changes)
     plan = added.model_copy(update={"changes": changes, "made": (*landing.plan.made, *added.made)})
@@ -190,11 +190,26 @@ async def _apply(journal: Journal) -> None:
     except FileChanged:
         await _take_back(journal, landing)
         raise
-    await show_landed(journal.watch, journal.state)
+    if isinstance(journal.watch, Editing):
+        from coder.workspace.unsaved import show_landed
+
+        await show_landed(journal.watch, journal.state)
+
+
+async def _save(journal: Journal, contents: Contents) -> None:
+    """Have the user's editor save files. Raises FileChanged and ForbiddenPath."""
+    if isinstance(journal.watch, Editing):
+        from coder.workspace.unsaved import save_unsaved  # most runs have no editor
+
+        await save_unsaved(journal.watch, journal.state, contents)
 
 
 async def _unsaved(journal: Journal, contents: Contents) -> dict[str, StoredFile]:
     root = journal.state.root
+    if not isinstance(journal.watch, Editing):
+        return {}
+    from coder.workspace.unsaved import unsaved_files
+
     return await unsaved_files(journal.watch, Path(root) if root is not None else None, contents)
 
 

@@ -4,9 +4,9 @@ from typing import Protocol
 
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import CODER, Role
+from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
 from coder.run.attempts import code_to_repair
-from coder.run.current_target import current_target
 from coder.run.message import Message
 
 

@@ -14,11 +14,11 @@ from coder.engine.participants.role import Role
 from coder.engine.participants.text_work import MAX_REASKS, answer_message, misfit_words, read_edits
 from coder.engine.prompting.files_shown import survey_of
 from coder.engine.prompting.first_request import task_words
+from coder.engine.prompting.task_parts import current_target
 from coder.engine.prompting.thread import thread_words
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, JsonObject, ToolSpec
 from coder.run.attempts import code_to_repair
-from coder.run.current_target import current_target
 from coder.run.message import HUMAN, CodeMessage, HandoffMessage, Message, QuestionMessage, WordsMessage
 
 BUILT_IN = ("coder", "planner", "executor")

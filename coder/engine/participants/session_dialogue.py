@@ -11,10 +11,10 @@ from coder.engine.participants.workplace import Workplace
 from coder.engine.prompting.files_shown import latest_plan, survey_of
 from coder.engine.prompting.first_request import first_request
 from coder.engine.prompting.next_request import format_outcome, next_request, verdict_words
+from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
 from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form
-from coder.run.current_target import current_target
 from coder.run.event_types import DialogueTaken
 from coder.run.message import HUMAN, CodeMessage
 from coder.run.settings import Rules

@@ -14,9 +14,9 @@ from coder.engine.participants.role import Role
 from coder.engine.participants.session_dialogue import in_session
 from coder.engine.participants.submission import code_message, has_new_tree
 from coder.engine.participants.workplace import Workplace
+from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
 from coder.models.model import ToolCall
-from coder.run.current_target import current_target
 from coder.run.message import CodeMessage, HandoffMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.state import State
 from coder.run.termination import is_repeating

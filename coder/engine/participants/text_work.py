@@ -10,11 +10,11 @@ from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.prompting.files_shown import survey_of, texts_of
 from coder.engine.prompting.first_request import first_request
 from coder.engine.prompting.next_request import again_words, misfit, repair_request
+from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
 from coder.models.abilities import EMBEDDED
 from coder.models.model import ChatMessage, Sampling
 from coder.run.attempts import code_to_repair, is_repeat
-from coder.run.current_target import current_target
 from coder.run.message import AnswerChanges, CodeMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.settings import EditFormat
 from coder.run.state import State

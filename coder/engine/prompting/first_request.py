@@ -13,6 +13,7 @@ from coder.engine.prompting.task_parts import (
     answer_request,
     asked_words,
     call_limits_note,
+    current_target,
     file_request,
     passing_note,
     plan_words,
@@ -23,7 +24,6 @@ from coder.engine.prompting.task_parts import (
     with_names,
 )
 from coder.models.model import ChatMessage
-from coder.run.current_target import current_target
 from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import Target

@@ -1,4 +1,4 @@
-"""The parts of a request: task, plan, checks, limits, and the answer asked for. Pure."""
+"""The parts of a request: task, target, plan, checks, limits, and the answer asked for. Pure."""
 
 import shlex
 from itertools import pairwise
@@ -11,7 +11,7 @@ from coder.run.event_types import LONG_TESTS_S
 from coder.run.message import AnswerMessage, PlanMessage
 from coder.run.settings import Budget
 from coder.run.state import State
-from coder.run.target import Target
+from coder.run.target import Target, is_test
 from coder.run.termination import join_names
 from coder.source.named_sources import named_sources
 from coder.source.shell import format_command
@@ -179,3 +179,16 @@ def _failing_text(state: State, context: int | None, passing_note: str, pending_
         "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"
     )
     return f"\n{introduction} like this:\n{fenced(failing)}\n" if failing else ""
+
+
+def current_target(state: State) -> Target:
+    """Return the default target of code; in a conversation, the file that was changed last."""
+    target = state.target
+    if not state.settings.chat or target.path in state.files:
+        return target
+    written_paths = (path for step in reversed(state.steps) for path in step.landing.written)
+    candidates = [path for path in written_paths if path in state.files]
+    if not candidates:
+        sources = [path for path in state.files if path.endswith(".py") and not is_test(path)]
+        candidates = sources if len(sources) == 1 else []
+    return target.model_copy(update={"path": candidates[0]}) if candidates else target
