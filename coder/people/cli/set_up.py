@@ -20,14 +20,20 @@ from coder.show.interrupt import run_until_interrupted
 from coder.show.line_reader import PlainReader, answer_to
 
 _MANAGERS = {
-    "apt-get": ("apt-get update -q", "apt-get install -y -q bubblewrap"),
-    "dnf": ("dnf install -y -q bubblewrap",),
-    "pacman": ("pacman -S --noconfirm bubblewrap",),
-    "zypper": ("zypper --non-interactive install bubblewrap",),
-    "apk": ("apk add bubblewrap",),
+    "apt-get": "apt-get install -y -q bubblewrap",
+    "dnf": "dnf install -y -q bubblewrap",
+    "pacman": "pacman -S --noconfirm bubblewrap",
+    "zypper": "zypper --non-interactive install bubblewrap",
+    "apk": "apk add bubblewrap",
 }
-"""Commands of package managers that install bubblewrap, the first one that is there being used."""
-_EXTRAS = {"anthropic": "anthropic", "chat": "prompt_toolkit", "mcp": "mcp", "server": "fastapi"}
+"""The command of each package manager that installs bubblewrap. The first manager found is used."""
+_EXTRAS = {
+    "anthropic": "anthropic",
+    "chat": "prompt_toolkit",
+    "mcp": "mcp",
+    "server": "fastapi",
+    "web": "markdownify",
+}
 """Extras of this package that a usual installation has, with a module of each."""
 
 
@@ -40,6 +46,13 @@ class Step:
     """Run one after the other; empty if only a person can install it."""
     advice: str = ""
     """What a person does about it."""
+    refresh: tuple[str, ...] = ()
+    """Command that is run before, and may fail: old lists of packages may do."""
+
+    @property
+    def shown(self) -> tuple[tuple[str, ...], ...]:
+        """All commands, in their order."""
+        return (self.refresh, *self.commands) if self.refresh else self.commands
 
 
 def setup(yes: Yes = False) -> None:
@@ -67,7 +80,7 @@ def setup(yes: Yes = False) -> None:
 def say_step(step: Step) -> None:
     """Print what is missing, with the commands that install it."""
     typer.echo(f"missing: {step.name}", err=True)
-    for line in [*map(shlex.join, step.commands), *([step.advice] if step.advice else [])]:
+    for line in [*map(shlex.join, step.shown), *([step.advice] if step.advice else [])]:
         typer.echo(f"  {line}", err=True)
 
 
@@ -92,12 +105,11 @@ def _bubblewrap() -> Step:
     if manager is None:
         return Step("bubblewrap", (), "Install the package bubblewrap by your system's own means.")
     is_root = os.geteuid() == 0
-    commands = tuple(
-        (*(() if is_root else ("sudo",)), *shlex.split(command)) for command in _MANAGERS[manager]
-    )
     if not is_root and shutil.which("sudo") is None:
-        return Step("bubblewrap", (), f"As root: {shlex.join(commands[-1][1:])}")
-    return Step("bubblewrap", commands)
+        return Step("bubblewrap", (), f"As root: {_MANAGERS[manager]}")
+    prefix = () if is_root else ("sudo",)
+    refresh = (*prefix, "apt-get", "update", "-q") if manager == "apt-get" else ()
+    return Step("bubblewrap", ((*prefix, *shlex.split(_MANAGERS[manager])),), refresh=refresh)
 
 
 def _packages(name: str, *requirements: Sequence[str]) -> Step:
@@ -121,8 +133,9 @@ def _require_yes() -> None:
 
 
 def _installed(step: Step) -> bool:
-    """Run a step's commands; return whether it is installed. Old lists of packages may do."""
+    """Run a step's commands; return whether all but the refresh succeeded."""
+    if step.refresh:
+        subprocess.run(step.refresh, stdout=sys.stderr, check=False)
     return all(
-        subprocess.run(command, stdout=sys.stderr, check=False).returncode == 0 or "update" in command
-        for command in step.commands
+        subprocess.run(command, stdout=sys.stderr, check=False).returncode == 0 for command in step.commands
     )

@@ -58,7 +58,7 @@ def set_up_all() -> int:
 
 
 def commands() -> list[str]:
-    return [" ".join(command) for step in missing_steps() for command in step.commands]
+    return [" ".join(command) for step in missing_steps() for command in step.shown]
 
 
 def test_where_nothing_is_missing_nothing_is_run(machine: Machine, capfd: Capture) -> None:
