@@ -1,7 +1,7 @@
 """Read a task: from an argument, from stdin (`-`), or from a file of Markdown, YAML or JSON.
 
 A YAML or JSON file has the key `prompt`, and perhaps `test` (a command), `test_files` and `pictures` (paths
-relative to the file), `checks`, and `options`, which lower limits.
+relative to the file), `checks`, `answer_schema` (a path), and `options`, which lower limits.
 """
 
 import shlex
@@ -31,6 +31,7 @@ class TaskFile(BaseModel, frozen=True, extra="forbid"):
     test_files: tuple[Path, ...] = ()
     checks: tuple[str, ...] = ()
     pictures: tuple[Path, ...] = ()
+    answer_schema: Path | None = None
     options: dict[str, Any] = {}
     """Options that lower limits (see `coder.config.layers.lowered`)."""
 
@@ -49,6 +50,7 @@ def read_task(
     test_files: tuple[Path, ...],
     checks: tuple[str, ...],
     pictures: tuple[Path, ...] = (),
+    answer_schema: Path | None = None,
     read: tuple[str, ...] = (),
     is_users: bool = False,
 ) -> Task:
@@ -77,6 +79,7 @@ def read_task(
         _check_syntax(statement, f"the check {statement!r}")
         if not statement.strip():
             raise UsageError("A check is empty. Give a statement such as: assert add(2, 3) == 5")
+    schema_path = answer_schema or task.answer_schema
     return Task(
         prompt=_prompt(task.prompt),
         workspace=workspace,
@@ -85,6 +88,7 @@ def read_task(
         checks=statements,
         pictures=_images((*task.pictures, *pictures)),
         read=read,
+        answer_schema=_schema(schema_path) if schema_path is not None else None,
         is_users=is_users,
     )
 
@@ -98,6 +102,22 @@ def mending_task(
     if hint:
         prompt += f"\n\n{hint}"
     return Task(prompt=prompt, workspace=folder, mends=True, test_command=words, read=read)
+
+
+def _schema(path: Path) -> dict[str, Any]:
+    """Read a JSON Schema. Raises UsageError: it can't be used."""
+    from coder.config.strict_yaml import read_json
+    from coder.run.answer import MAX_SCHEMA, require_schema
+
+    text = _text(read_named(path, limit=MAX_SCHEMA * 4), str(path))
+    try:
+        schema = read_json(text)
+        if not isinstance(schema, dict):
+            raise ValueError('it has to be an object, such as {"type": "object", …}')
+        require_schema(schema)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"The schema {path} can't be used: {' '.join(str(error).split())}.") from error
+    return schema
 
 
 def _images(paths: tuple[Path, ...]) -> tuple[Image, ...]:
@@ -127,9 +147,11 @@ def _from_file(path: Path) -> TaskFile:
         task = TaskFile.model_validate(_data(text, path.suffix.lower()))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"The task file {path} can't be used: {_describe(error)}") from error
-    absolute_paths = {
+    absolute_paths: dict[str, Any] = {
         key: tuple(path.parent / name for name in getattr(task, key)) for key in ("test_files", "pictures")
     }
+    if task.answer_schema is not None:
+        absolute_paths["answer_schema"] = path.parent / task.answer_schema
     return task.model_copy(update=absolute_paths)
 
 

@@ -19,7 +19,7 @@ from coder.run.events import Event
 from coder.run.journal import Journal, answered
 from coder.run.questions import Decision, Question
 from coder.run.reducer import fold, fold_all
-from coder.run.run import EXIT_CODES, Run, standing, summarize
+from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
 from coder.run.watch import Unwatched
 from coder.store import EventLog, RunSummary, open_log
@@ -223,7 +223,7 @@ async def _folded(log: EventLog, run: str) -> State:
 def _landed(state: State) -> tuple[str, ...]:
     landings = [step.landing for step in state.steps if not step.landing.taken_back]
     paths = (path for landing in landings for path in landing.written)
-    return tuple(dict.fromkeys((*paths, *standing(state))))
+    return tuple(dict.fromkeys((*paths, *state.landing.standing)))
 
 
 def patch_of(state: State) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from itertools import pairwise
 
+from pydantic import JsonValue
+
 from coder.run.message import (
     HUMAN,
     CodeMessage,
@@ -177,3 +179,17 @@ def unwritten(state: State) -> CodeMessage | None:
     if state.landing.planned is not None and not state.landing.taken_back:
         return None
     return next((code for code in reversed(state.codes) if code.is_change), None)
+
+
+def find_answer_of(state: State) -> tuple[JsonValue, str | None]:
+    """Return the answer of a task with a schema, and why there is none: empty if there is one.
+
+    Without a schema both are None.
+    """
+    if state.task.answer_schema is None:
+        return None, None
+    from coder.run.answer import find_answer  # imported late: few tasks have a schema
+
+    is_reply = isinstance(state.last, ReplyMessage)
+    message = state.last if is_reply else best_code(state) or next(reversed(state.codes), None)
+    return find_answer(state.task.answer_schema, message.text if message is not None else "")

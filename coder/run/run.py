@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, field_serializer
+from pydantic import BaseModel, JsonValue, field_serializer
 
 from coder.base.text.sanitize import is_binary
-from coder.run.attempts import best_code, decisive_outcome
+from coder.run.attempts import best_code, decisive_outcome, find_answer_of
 from coder.run.event_types import AttemptEnded, CommitMade, CommitRefused, Limit, RunStopped, Status
 from coder.run.message import Cause, CheckLine, CodeMessage, LeftOut, Verified
 from coder.run.questions import Question
@@ -109,6 +109,10 @@ class Run(BaseModel, frozen=True):
     """Missing modules or hosts, depending on `cause`."""
     question: Question | None = None
     """The question that the run waits for."""
+    answer: JsonValue = None
+    """The value that fits the task's `answer_schema`; null without one."""
+    answer_problem: str | None = None
+    """Why there is no answer; empty if there is one; null if the task has no `answer_schema`."""
     error: str | None
     exit_code: int
     others: tuple[Other, ...] = ()
@@ -136,6 +140,7 @@ def summarize(state: State) -> Run:
     least_limit = state.spend.exhausted.least if state.spend.exhausted is not None else None
     outcome = decisive_outcome(state)
     failed_outcome = outcome if outcome is not None and stopped.status != "solved" else None
+    answer, answer_problem = find_answer_of(state)
     return Run(
         run_id=state.run,
         status=stopped.status,
@@ -154,7 +159,7 @@ def summarize(state: State) -> Run:
         test_support=outcome.test_support if outcome is not None else (),
         test_patch=proposal.tests if proposal is not None else "",
         left_out=_left_out(state, last_code),
-        landed=standing(state),
+        landed=state.landing.standing,
         commit=commit.commit if isinstance(commit, CommitMade) else None,
         branch=commit.branch if isinstance(commit, CommitMade) else None,
         uncommitted=commit.reason if isinstance(commit, CommitRefused) else None,
@@ -174,6 +179,8 @@ def summarize(state: State) -> Run:
         cause=failed_outcome.cause if failed_outcome is not None else None,
         lacks=failed_outcome.lacks if failed_outcome is not None else (),
         question=_question(state) if stopped.status == "waiting" else None,
+        answer=answer,
+        answer_problem=answer_problem,
         error=stopped.error,
         exit_code=stopped.exit_code,
         others=_others(state),
@@ -201,15 +208,6 @@ def _question(state: State) -> Question | None:
     return Question(**question.model_dump(exclude={"id"})) if question is not None else None
 
 
-def standing(state: State) -> tuple[str, ...]:
-    """Return the paths that the run has written and `coder undo` hasn't restored."""
-    return (
-        ()
-        if state.landing.taken_back
-        else tuple(path for path in state.landing.written if path not in state.landing.undone)
-    )
-
-
 def _texts(code: CodeMessage) -> dict[str, str]:
     files = {path: text for path, text in code.changes.files.items() if text is not None}
     return {path: text for path, text in files.items() if not is_binary(text)}
@@ -233,7 +231,7 @@ def _left_out(state: State, last_code: CodeMessage | None) -> dict[str, LeftOut]
     proposal = state.landing.planned or state.landing.proposed
     for path in proposal.held if proposal is not None else ():
         reasons[path] = "held"
-    landed = standing(state)
+    landed = state.landing.standing
     return {path: reason for path, reason in sorted(reasons.items()) if path not in landed}
 
 

@@ -2,8 +2,9 @@
 
 from operator import not_
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from coder.models.model import Image
 
@@ -43,3 +44,14 @@ class Task(BaseModel, frozen=True, extra="forbid"):
     """Pictures for the model in addition to the prompt."""
     read: tuple[str, ...] = ()
     """Globs of workspace files that are shown even if git ignores them, and never written."""
+    answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=not_)
+    """JSON Schema of the value that the run returns; None: the run returns changed files alone."""
+
+    @field_validator("answer_schema")
+    @classmethod
+    def _require_usable(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        if schema is not None:
+            from coder.run.answer import require_schema  # imported late: few tasks have a schema
+
+            require_schema(schema)
+        return schema

@@ -3,7 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from coder.run.attempts import before_talk, code_to_repair, is_rejection, most_repeated, shows_done
+from coder.run.attempts import (
+    before_talk,
+    code_to_repair,
+    find_answer_of,
+    is_rejection,
+    most_repeated,
+    shows_done,
+)
 from coder.run.event_types import Status
 from coder.run.message import CodeMessage, Outcome, ReplyMessage
 from coder.run.state import State
@@ -67,10 +74,14 @@ def reason_to_end(state: State, stop: Stop) -> Reason | None:
     if isinstance(state.last, ReplyMessage):
         question_state = before_talk(state)  # talk about a change doesn't alter its status
         reason = stop(question_state) if question_state is not state else None
+        if find_answer_of(state)[1] == "":
+            return Reason("solved", "the answer fits its schema")
         return reason or Reason("unverified", "it was answered in words")
     reason = nothing_to_mend(state) or handed_in(state) or stop(state) or budget_reached(state)
     if reason is None and state.landing.offered and not state.awaits_execution:
         return Reason("unsolved", "the change does not pass")
+    if reason is not None and reason.status == "solved" and (problem := find_answer_of(state)[1]):
+        return Reason("unverified", f"{reason.text}, but there is no answer: {problem}")
     return reason
 
 

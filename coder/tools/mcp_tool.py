@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from time import thread_time
 from typing import TYPE_CHECKING, Any
 
+from coder.base.json_schema import Check, check_by, describe_error, has_remote_reference
 from coder.base.text.sanitize import printable
 from coder.config.image_files import MAX_BYTES, picture_of
 from coder.config.mcp_servers import Mcp
@@ -19,7 +20,6 @@ from coder.tools.python_tool import is_png
 from coder.tools.tool import Desk, ToolResult, prepare_text
 
 if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
     from mcp_types import CallToolResult, ContentBlock, Tool
 
 MAX_TOOLS = 100
@@ -28,18 +28,12 @@ _MAX_NAME, _MAX_DESCRIPTION, _MAX_SCHEMA = 64, 1_000, 20_000
 _MAX_TEXT = 1 << 18
 """Maximum characters of a result to process, far more than a model gets."""
 _MAX_PICTURES = 4
-_REMOTE_REFERENCE = re.compile(r'"\$ref": "(?!#)')
-CHECK_S = 2.0
-"""CPU seconds for a check of arguments, which blocks the run."""
 LIST_S = 5.0
 """CPU seconds for reading a list of tools; later tools are omitted."""
 _EXACT_KEYWORDS = ("enum", "const", "required")
 """Keywords of a schema that list values or names of arguments."""
-_UNCHECKED_KEYWORDS = ("pattern", "patternProperties", "unevaluatedProperties", "unevaluatedItems")
 
 
-Check = Callable[[JsonObject], "ValidationError | None"]
-"""Function that returns the first error in arguments."""
 Call = Callable[[str, JsonObject, Desk], Awaitable["CallToolResult"]]
 """Function that calls a tool by the server's name of the tool."""
 
@@ -82,8 +76,7 @@ class McpTool:
         except Exception as error:
             raise ValueError(f"The server's schema of {self.spec.name} can't be used: {error}") from error
         if mismatch:
-            reason = f"{mismatch.json_path.lstrip('$.')}: {mismatch.message[:200]}".removeprefix(": ")
-            raise ValueError(f"The arguments of {self.spec.name} don't fit: {reason}.")
+            raise ValueError(f"The arguments of {self.spec.name} don't fit: {describe_error(mismatch)}.")
         result = await self._call(self._name, arguments, desk)
         data = result.structured_content
         is_json = data is not None and not result.is_error and (desk.whole or not result.content)
@@ -125,7 +118,7 @@ def tools_listed(
 def _read(about: Mcp, tool: "Tool", names: list[str]) -> tuple[ToolSpec, bool, Check]:
     """Return spec, effect and check of a tool. Raises SchemaError, ValueError, RecursionError: unusable."""
     schema, text = tool.input_schema, json.dumps(tool.input_schema)
-    if schema.get("type") != "object" or len(text) > _MAX_SCHEMA or _REMOTE_REFERENCE.search(text):
+    if schema.get("type") != "object" or len(text) > _MAX_SCHEMA or has_remote_reference(schema):
         raise ValueError("no schema that endpoints take")
     if tool.execution is not None and tool.execution.task_support == "required":
         raise ValueError("its results come later, by other requests")
@@ -135,7 +128,7 @@ def _read(about: Mcp, tool: "Tool", names: list[str]) -> tuple[ToolSpec, bool, C
     effect = not (hints is not None and (hints.read_only_hint or hints.idempotent_hint))
     words = printable(tool.description or tool.title or tool.name)[:_MAX_DESCRIPTION]
     spec = ToolSpec(name=_name(about.name, tool.name, names), description=words, parameters=_cleaned(schema))
-    return spec, effect, _check_of(schema)
+    return spec, effect, check_by(schema)
 
 
 def _cleaned(part: Any, *, exact: bool = False) -> Any:  # noqa: ANN401 - of JSON
@@ -165,51 +158,6 @@ def _name(server: str, tool: str, names: list[str]) -> str:
         return name
     mark = hashlib.sha256(tool.encode("utf-8", "surrogatepass")).hexdigest()[:6]
     return f"{name[: _MAX_NAME - 7]}_{mark}"
-
-
-def _check_of(schema: JsonObject) -> Check:
-    """Return a validator without remote references and the server's patterns, and with a time limit."""
-    from jsonschema.validators import Draft202012Validator, extend, validator_for
-    from referencing import Registry
-
-    validator_class: Any = validator_for(schema, default=Draft202012Validator)
-    validator_class.check_schema(schema)
-    deadline = 0.0
-
-    def bounded(word: str, check: Callable[..., object]) -> Callable[..., object]:
-        def checked(validator: object, value: object, instance: object, part: JsonObject) -> object:
-            if thread_time() > deadline:  # a short schema can require any number of checks
-                raise ValueError(f"the check takes more than {CHECK_S:g} s")
-            by_patterns = word == "additionalProperties" and "patternProperties" in part
-            return (
-                None
-                if by_patterns or word in _UNCHECKED_KEYWORDS
-                else check(validator, value, instance, part)
-            )
-
-        return checked
-
-    checks = {word: bounded(word, check) for word, check in validator_class.VALIDATORS.items()}
-    schema_validator = extend(validator_class, checks)(_in_one_dialect(schema), registry=Registry())  # type: ignore[no-untyped-call]
-
-    def first_error(arguments: JsonObject) -> "ValidationError | None":
-        nonlocal deadline
-        deadline = thread_time() + CHECK_S
-        return next(schema_validator.iter_errors(arguments), None)
-
-    return first_error
-
-
-def _in_one_dialect(part: Any) -> Any:  # noqa: ANN401 - of JSON
-    """Remove the dialects of a schema's parts, for which the library would use its own validators."""
-    if isinstance(part, dict):
-        items = part.items()
-        return {
-            key: _in_one_dialect(value)
-            for key, value in items
-            if key != "$schema" or not isinstance(value, str)
-        }
-    return [*map(_in_one_dialect, part)] if isinstance(part, list) else part
 
 
 def _words(part: "ContentBlock", *, sees: bool) -> str:

@@ -72,6 +72,10 @@ class Coder:
                 SessionWork,
             )  # imported late: many models have no tools
 
+            if turn.state.task.answer_schema is not None:
+                from coder.engine.participants.answer_work import AnswerWork
+
+                return await AnswerWork.begin(turn, self._role)
             return await SessionWork.begin(turn, self._role)
         from coder.engine.participants.text_work import TextWork, text_request
 

@@ -14,7 +14,7 @@ from coder.engine.prompting.next_request import format_outcome, next_request, ve
 from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
 from coder.environment.python_line import python_line
-from coder.models.model import ChatMessage, Form
+from coder.models.model import ChatMessage, Form, ToolSpec
 from coder.run.event_types import DialogueTaken
 from coder.run.message import HUMAN, CodeMessage
 from coder.run.settings import Rules
@@ -51,7 +51,7 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
     if not role.plans:
         turn.bench.open_session_early(turn.state)
     asks_by_tool = state.settings.asks and not state.settings.chat  # in a chat, the answer itself asks
-    end_tool = HAND_IN if role.plans else DONE
+    end_tool = HAND_IN if role.plans else _done_tool(state)
     endings = (end_tool, ASK) if asks_by_tool else (end_tool,)
     form = Form(tools=(*tools.specs, *endings, *role.endings))
     names = [spec.name for spec in (end_tool, *role.endings)]
@@ -67,6 +67,14 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
             await _take_over(state, workplace)
         await _tell_verdict(turn.state, role, dialogue, workplace, takes_over=takes_over)
     return dialogue, workplace
+
+
+def _done_tool(state: State) -> ToolSpec:
+    if state.task.answer_schema is None:
+        return DONE
+    from coder.tools.answer_tool import done_with_answer  # imported late: few tasks have a schema
+
+    return done_with_answer(state.task.answer_schema)
 
 
 async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:

@@ -149,8 +149,7 @@ class SessionWork:
                 words, receiver = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
                 return HandoffMessage(author=self._role.name, text=words, to=receiver)
             if call.name == DONE.name:
-                arguments = read_arguments(call.parsed(), Done, name=call.name)
-                return self._code(arguments.summary, check=arguments.check)
+                return self._done(call)
             if call.name == ASK.name:
                 question = read_arguments(call.parsed(), Ask, name=call.name)
                 return QuestionMessage(
@@ -159,6 +158,11 @@ class SessionWork:
         except ValueError as error:
             return f"error: {error}"
         return None
+
+    def _done(self, call: ToolCall) -> Message:
+        """Return the message of a call of `done`. Raises ValueError: its arguments don't fit."""
+        arguments = read_arguments(call.parsed(), Done, name=call.name)
+        return self._code(arguments.summary, check=arguments.check)
 
     def _code(self, text: str, *, check: str = "") -> CodeMessage:
         return code_message(self._turn.state, self._target, text, author=self._role.name, check=check)

@@ -3,6 +3,7 @@
 A model with tools is told of its sandbox; one without, in which form it answers. Both read the same parts.
 """
 
+import json
 from typing import TYPE_CHECKING, Literal
 
 from coder.base.prompts import prompt
@@ -93,11 +94,16 @@ def system_words(state: State, form: RequestForm, *, plans: bool = False) -> str
     place, tests = "act-copy", _TESTS_APART
     if state.settings.in_place:
         place, tests = "act-in-place", _TESTS_IN_PLACE
+    if state.task.answer_schema is not None:
+        proof = f"Where the task asks for a change of the files: {proof}"
     if state.settings.judged_elsewhere:
         proof, place, tests = _OTHERS_PROOF, "act-judged", ""
     text = prompt(name).format(
         how=prompt(f"{name}-{form}"), proof=proof, place=prompt(place).strip(), tests=tests
     )
+    if state.task.answer_schema is not None and not plans:
+        schema = json.dumps(state.task.answer_schema, ensure_ascii=False)
+        text += "\n" + prompt(f"answer-{form}").format(schema=schema)
     return f"{text}\n{prompt(f'{name}-chat')}" if state.settings.chat else text
 
 

@@ -137,7 +137,7 @@ def with_names(instruction: str, target: Target) -> str:
 
 def answer_request(state: State, target: Target) -> str:
     """Return the instruction for the answer: a file with a fixed name, or a change of the files."""
-    if state.settings.judged_elsewhere:
+    if state.settings.judged_elsewhere or state.task.answer_schema is not None:
         return "Do what the task asks for."
     if target.path not in state.files and _needs_target_file(state, target):
         return file_request(target)

@@ -80,6 +80,8 @@ async def choose_strategy(
     """
     abilities = abilities_of(model)
     if team is not None:
+        if task.answer_schema is not None:
+            raise UsageError("--answer-schema is for one model that acts; leave --team out.")
         from coder.engine.teams.spec import TeamSpec  # imported late: most runs have no team
 
         acts = False
@@ -119,6 +121,11 @@ def apply_strategy(
         raise UsageError(
             f"--strategy act works in a session, and the sandbox {settings.sandbox} has none here. "
             "Leave --sandbox out, or name another --strategy."
+        )
+    if name != "act" and task.answer_schema is not None:
+        raise UsageError(
+            f"--answer-schema needs a model that acts, and {model} would work by --strategy {name}. Name a "
+            "model that calls tools: -m PROVIDER/MODEL, or try this one: --strategy act"
         )
     budget = STRATEGIES[name].limit(settings.budget)
     if settings.chat:

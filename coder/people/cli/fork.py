@@ -14,7 +14,7 @@ from coder.people.cli.resume import go_on, with_state
 from coder.people.cli.show_run import RunId
 from coder.run.journal import forked
 from coder.run.reducer import fold_all
-from coder.run.run import Run, standing
+from coder.run.run import Run
 from coder.show.flags import RESUME_FLAGS, option, takes
 from coder.show.screen import Screen
 from coder.store import open_log
@@ -42,7 +42,7 @@ async def _fork(
         run = await log.resolve(prefix)
         parent_state = await state_of(log, run)
         state = fold_all(forked(await log.read(run), run, step=step))
-        if standing(parent_state) and state.settings.lands:
+        if parent_state.landing.standing and state.settings.lands:
             screen.note(f"what {run} wrote stands in your folder; {own_command()} undo {run} takes it back")
         continue_run = partial(fork_run, run, step=step, say=say, log=log)
         return await with_state(state, continue_run, flags=flags, args=args, screen=screen)

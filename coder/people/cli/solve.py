@@ -26,6 +26,9 @@ def solve(
     picture: Annotated[
         list[Path] | None, option("--picture", "Show the model a picture. Repeatable.", "FILE")
     ] = None,
+    answer_schema: Annotated[
+        Path | None, option("--answer-schema", "Print an answer that fits this JSON Schema.", "FILE")
+    ] = None,
 ) -> None:
     """Write code for a task, run it in a sandbox, and stop when the tests pass.
 
@@ -52,6 +55,7 @@ def solve(
             test_files=tuple(test_file or ()),
             checks=tuple(check or ()),
             pictures=tuple(picture or ()),
+            answer_schema=answer_schema,
             read=tuple(read or ()),
             is_users=words != "-"
             and not os.environ.get("CI"),  # in CI, another person may have written the task

@@ -240,7 +240,12 @@ def _fields_so_far(run_id: str | None) -> dict[str, object]:
 
 
 def _stdout_text(run: Run, screen: Screen) -> str:
-    """Return the text for stdout: the patch unless it was shown; without a folder, the code."""
+    """Return the text for stdout: the answer by a schema, or the patch unless it was shown.
+
+    Without a folder and a schema, it is the code.
+    """
+    if run.answer_problem is not None:
+        return "" if run.answer_problem else f"{json.dumps(run.answer, indent=2, ensure_ascii=False)}\n"
     if screen.has_folder:
         has_result = run.landed or run.status in ("solved", "unverified")
         patch = run.patch if has_result and not screen.showed_diff else ""

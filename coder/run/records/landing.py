@@ -39,6 +39,11 @@ class Landing:
         return proposal.patch if proposal is not None else ""
 
     @property
+    def standing(self) -> tuple[str, ...]:
+        """The paths that the run has written and `coder undo` hasn't restored."""
+        return () if self.taken_back else tuple(path for path in self.written if path not in self.undone)
+
+    @property
     def planned_paths(self) -> frozenset[str]:
         """The paths that were or will be written."""
         changes = self.planned.plan.changes if self.planned is not None else ()

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from coder.base import json_schema
 from coder.config.mcp_servers import Mcp
 from coder.models.model import JsonObject
-from coder.tools import mcp_client, mcp_tool
+from coder.tools import mcp_client
 from coder.tools.mcp_client import McpServer
 from coder.tools.mcp_tool import MAX_TOOLS, McpTool
 from coder.tools.shortened import whole_size
@@ -252,7 +253,7 @@ async def test_no_part_of_a_schema_holds_what_nobody_sees(rough: Opens) -> None:
 async def test_a_schema_that_asks_for_no_end_of_looks_ends_the_call(
     rough: Opens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mcp_tool, "CHECK_S", 0.1)  # a figure, and no behaviour
+    monkeypatch.setattr(json_schema, "CHECK_S", 0.1)  # a figure, and no behaviour
     async with rough("liars") as one:
         with pytest.raises(ValueError, match=r"can't be used: the check takes more than 0.1 s"):
             await one.call("doubling")
