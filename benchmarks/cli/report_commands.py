@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.cli.sample_pages import links_to_pages
 from benchmarks.report import Report
 from benchmarks.reports.badge import badge
 from benchmarks.reports.junit import junit
@@ -39,6 +40,7 @@ def report(
         File, option("--samples", "The answers, to show their code in --html.", "FILE")
     ] = None,
     html: HtmlFile = None,
+    pages: Annotated[File, option("--pages", "Pages of samples, to link them in --html.", "FOLDER")] = None,
     markdown_file: Annotated[File, option("--markdown", "Write a summary for a CI job.", "FILE")] = None,
     junit_file: Annotated[
         File, option("--junit", "Write JUnit XML, one test case per sample.", "FILE")
@@ -52,7 +54,8 @@ def report(
     run_report = read_report(path)
     answers = read_answers(samples, run_report) if samples is not None else {}
     if html is not None:
-        write_text(html, page([run_report], answers=[answers]))
+        links = links_to_pages(pages, run_report, html) if pages is not None else {}
+        write_text(html, page([run_report], answers=[answers], links=links))
     if markdown_file is not None:
         write_text(markdown_file, markdown(run_report))
     if junit_file is not None:

@@ -12,6 +12,7 @@ import typer
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import command_line, name_or_path, show, until_interrupted
 from benchmarks.cli.resumed_flags import restored_config, restored_flags, restored_selection, run_parameters
+from benchmarks.cli.sample_pages import require_pages, write_pages
 from benchmarks.judge.judge import Judge
 from benchmarks.report import Report
 from benchmarks.runner.baselines import Baseline, baseline_job
@@ -64,6 +65,7 @@ def run(
     resume: bench_options.Resume = None,
     out: bench_options.Out = None,
     answers: Annotated[File, option("--answers", "Write the answers as samples.jsonl.", "FILE")] = None,
+    pages: bench_options.Pages = None,
     include_weaker: bench_options.IncludeWeaker = False,
 ) -> None:
     """Have a model answer the cases of a suite, and judge its answers.
@@ -75,6 +77,8 @@ def run(
     parameters, selection = context.params, _selection(context.params)
     flags = given_flags(context) | {"samples": None, "max_cost": None}
     quiet = parameters["quiet"] or parameters["json"]
+    if pages is not None:
+        require_pages()
     with open_log() as log:
         layers = load(flags)
         config = layers.config
@@ -101,7 +105,11 @@ def run(
             typer.echo(_GREEDY_NOTE, err=True)
         work = _work(plan, session, log, opening, progress, answers)
         report, reason = until_interrupted(work, session)
-    show(report, session, reason=reason, out=out, as_json=parameters["json"])
+    try:
+        if pages is not None:
+            write_pages(pages, session)
+    finally:  # the score stands without the pages
+        show(report, session, reason=reason, out=out, as_json=parameters["json"])
 
 
 _GREEDY_NOTE = (

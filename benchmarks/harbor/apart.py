@@ -12,6 +12,7 @@ from benchmarks.harbor.applying import apply_changes, read_files
 from benchmarks.harbor.carried import DividedChanges, divide
 from benchmarks.harbor.changes import ChangedPath, ContainerChanges, read_folders
 from benchmarks.harbor.container import HarborContainer, open_container
+from benchmarks.harbor.patch import write_patch
 from benchmarks.harbor.recipe import HarborRecipe
 from benchmarks.harbor.twin import FORMS, OwnWork, apply_twin, own_work, within_own_work
 from benchmarks.harbor.verifier import Judged, Verifier, run_tests
@@ -56,10 +57,10 @@ async def judge_apart(
         own is None and not is_solution and judged.strength == "apart"
     ):  # nothing says what of the work folder the task needs
         judged = judged.model_copy(update={"strength": "apart-work"})
-    return judged.model_copy(update={"left_out": changes.left_out})
+    return judged.model_copy(update={"left_out": changes.left_out, "patch": judging.patch})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Judging:
     """Changes of one answer, and where they are judged."""
 
@@ -67,11 +68,13 @@ class _Judging:
     recipe: HarborRecipe
     verifier: Verifier
     changes: ContainerChanges
+    patch: str = ""
 
     async def passes(self, own: OwnWork | None, *, oracle_needs_deciding: bool) -> tuple[Judged, _Changes]:
         """Return the strongest verdict for which the tests pass, else the last, and the changes it took."""
         async with open_container(self.engine, self.recipe) as container:
             parts = await self._divide(container)
+            self.patch = await write_patch(container, self.changes)
             judged = await self._tests_in(container, parts.work)
         if judged.outcome == "passed":
             return await self._with_least(judged, parts.work, own)

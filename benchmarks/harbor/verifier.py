@@ -16,7 +16,7 @@ from benchmarks.verdict import Outcome, Strength
 from coder.base.text.sanitize import printable
 from sandbox.result import Value
 
-_MAX_OUTPUT = 4000
+_MAX_OUTPUT = 64 << 10
 _LOGS = ("logs", "logs/agent", "logs/verifier", "logs/artifacts")
 
 
@@ -45,6 +45,8 @@ class Judged(Value):
     """End of the verifier's stdout and stderr."""
     outside: tuple[OutsideChange, ...] = ()
     """Changes outside the work folder that were applied."""
+    patch: str = ""
+    """All changes of the agent's container, for people; empty if they weren't read."""
     left_out: tuple[str, ...] = ()
     """Changed paths that could not be applied: devices, pipes, sockets."""
     needs_deciding: bool = False

@@ -5,6 +5,7 @@ from benchmarks.harbor.verifier import Judged
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.verdicts import MAX_OUTPUT, DraftVerdict
 from benchmarks.suite import HarborCase
+from benchmarks.verdict import Evidence
 
 
 async def judge_in_containers(
@@ -19,8 +20,10 @@ def draft_of(judged: Judged) -> DraftVerdict:
     return DraftVerdict(
         judged.outcome,
         judged.detail,
+        wall_s=judged.wall_s,
         output=judged.output[-MAX_OUTPUT:],
         strength=judged.strength,
         rewards=dict(judged.reward.numbers) if judged.reward else {},
         outside=tuple(map(str, judged.outside)),
+        evidence=Evidence(patch=judged.patch, log=judged.output),
     )

@@ -23,7 +23,7 @@ from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.tries import Tries
 from benchmarks.judge.verdicts import DraftVerdict, has_unknown_killer, output_end, timeout_reason
 from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, ScriptRun, Suite
-from benchmarks.verdict import Outcome, Verdict
+from benchmarks.verdict import Evidence, Outcome, Verdict
 from sandbox import Limits, Policy, PythonCode, Result, Sandbox, find_interpreter
 from sandbox.errors import BackendMissing, FileRefused, SandboxBroken
 
@@ -57,6 +57,7 @@ class Judge(CasePlans):
         retry: bool = True,
         on_slow: Callable[[], None] = lambda: None,
         judged: Judged | None = None,
+        on_evidence: Callable[[Evidence], None] = lambda evidence: None,
     ) -> Verdict:
         """Return the final verdict on one answer: a module, a script or a unified diff, by the kind of case.
 
@@ -65,6 +66,7 @@ class Judge(CasePlans):
             retry: try briefly first, then up to the case's limit, and again if the machine was too busy;
                 otherwise try once, in `case.wall_s`.
             on_slow: called when the answer takes longer than others and lets them run first.
+            on_evidence: called with what a reviewer reads beside the verdict.
         """
         plan = await self.plan(case)
 
@@ -83,6 +85,7 @@ class Judge(CasePlans):
             draft.detail = timeout_reason(case.timeout_s)  # whatever the limit of its last try
         if draft.incomplete and not await self._is_sound(plan):
             draft.outcome = "infrastructure"
+        on_evidence(draft.evidence)
         apart = await self.places.keep_apart(case)
         return draft.verdict(case.id, sample, plan.strength or "weaker", apart=apart)
 

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from benchmarks.verdict import Outcome, Strength, Verdict
+from benchmarks.verdict import Evidence, Outcome, Strength, Verdict
 from coder.base.text.sanitize import one_line, printable
 from sandbox import Result
 
@@ -52,6 +52,7 @@ class DraftVerdict:
     """Strength of this verdict, if it differs from the strength of its case."""
     rewards: dict[str, float] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
+    evidence: Evidence = field(default_factory=Evidence)
     died: bool = False
     """A process was killed for an unknown reason: check that its sandbox works."""
 

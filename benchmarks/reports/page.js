@@ -55,6 +55,11 @@
     const box = make("div", "sample");
     const said = [name, `sample ${one.sample}`, one.verdict, one.strength].filter(Boolean).join(" · ");
     box.append(make("h3", one.verdict, said));
+    if (one.page) {
+      const link = make("a", "", "Task, diff, log and trace");
+      link.href = one.page;
+      box.append(link);
+    }
     if (one.detail) box.append(make("p", "", one.detail));
     const base = one.base === undefined ? "" : ` · base tests: ${one.base}`;
     box.append(make("p", "", `${one.cpu_s} s of CPU, ${one.wall_s} s${base}`));

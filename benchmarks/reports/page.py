@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from math import floor, log10
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from benchmarks.report import Report, SampleUsage
@@ -33,6 +34,7 @@ MAX_ALL = 30 << 20
 """Show at most this many characters of all answers: a browser must be able to open the page."""
 Answers = Mapping[tuple[str, int], str]
 """Text of each answer, by case and sample."""
+Links = Mapping[tuple[str, int], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,21 @@ def read_answers(path: Path, report: Report) -> Answers:
     return answers
 
 
-def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: Sequence[str] = ()) -> str:
+def page(
+    reports: Sequence[Report],
+    *,
+    answers: Sequence[Answers] = (),
+    names: Sequence[str] = (),
+    links: Links = MappingProxyType({}),
+) -> str:
     """Return the page of reports over one suite; later reports are compared with the first.
 
     Args:
         answers: answers of each report, to show the code of samples.
         names: name of each report; by default its model, or its number.
+        links: address of the page of each sample, if it has one, by case and sample.
     """
-    environment = _environment()
+    environment = page_environment()
     first = reports[0]
     names = names or [report.model or f"run {number}" for number, report in enumerate(reports, 1)]
     groups = {
@@ -90,16 +99,19 @@ def page(reports: Sequence[Report], *, answers: Sequence[Answers] = (), names: S
         data={
             "names": list(map(printable, names)),
             "letters": figures.LETTERS,
-            "cases": _cases(reports, answers, groups),
+            "cases": _cases(reports, answers, groups, links),
             "costs": any(usage.cost_usd is not None for report in reports for usage in report.usage),
         },
-        style=_read_part("page.css"),
-        script=_read_part("page.js"),
+        style=read_part("page.css"),
+        script=read_part("page.js"),
     )
 
 
-def _environment() -> "Environment":
-    """Return the environment of the templates, which escapes every value. Raises MissingExtra."""
+def page_environment() -> "Environment":
+    """Return the environment of the templates, which escapes every value.
+
+    Raises MissingExtra: jinja2 isn't installed.
+    """
     try:
         from jinja2 import Environment, PackageLoader
     except ImportError as error:
@@ -178,7 +190,10 @@ def _round_up(value: float) -> float:
 
 
 def _cases(
-    reports: Sequence[Report], answers: Sequence[Answers], groups: Mapping[str, Mapping[str, str]]
+    reports: Sequence[Report],
+    answers: Sequence[Answers],
+    groups: Mapping[str, Mapping[str, str]],
+    links: Links,
 ) -> list[dict[str, object]]:
     """Return each case with its samples in each report."""
     rows: dict[str, list[list[dict[str, object]]]] = {}
@@ -190,7 +205,7 @@ def _cases(
         for verdict in report.verdicts:
             key = (verdict.id, verdict.sample)
             row = rows.setdefault(verdict.id, [[] for _ in reports])
-            row[number].append(_sample(verdict, texts.get(key), usage.get(key)))
+            row[number].append(_sample(verdict, texts.get(key), usage.get(key), links.get(key)))
     return [  # printable characters for display; the link keeps the id
         {
             **{"id": printable(case), "key": case, "runs": runs},
@@ -200,8 +215,10 @@ def _cases(
     ]
 
 
-def _sample(verdict: Verdict, answer: str | None, usage: SampleUsage | None) -> dict[str, object]:
-    fields = verdict.model_dump(include=set(_SHOWN_FIELDS)) | {"code": answer}
+def _sample(
+    verdict: Verdict, answer: str | None, usage: SampleUsage | None, link: str | None
+) -> dict[str, object]:
+    fields = verdict.model_dump(include=set(_SHOWN_FIELDS)) | {"code": answer, "page": link}
     if usage is not None:
         fields |= {"seconds": usage.seconds, "cost": usage.cost_usd}
     return {
@@ -211,5 +228,6 @@ def _sample(verdict: Verdict, answer: str | None, usage: SampleUsage | None) -> 
     }
 
 
-def _read_part(name: str) -> str:
+def read_part(name: str) -> str:
+    """Return a file of the pages, such as their style."""
     return files("benchmarks.reports").joinpath(name).read_text(encoding="utf-8")

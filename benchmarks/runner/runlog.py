@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import ClassVar
 
 from benchmarks.report import SampleUsage
-from benchmarks.verdict import Verdict
+from benchmarks.verdict import Evidence, Verdict
 from coder.base.errors import UsageError, own_command
 from coder.run.events import Draft, EventStore
 from sandbox.result import Value
@@ -45,6 +45,7 @@ class BenchJudged(_Body):
     run_id: str | None = None
     text: str | None = None
     """Answer of the solver; None when grading, since the samples file has the answer."""
+    evidence: Evidence = Evidence()
 
 
 class BenchEnded(_Body):

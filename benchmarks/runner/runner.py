@@ -9,6 +9,7 @@ from benchmarks.judge.judge import Judge
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, RunLog
 from benchmarks.suite import Case
+from benchmarks.verdict import Evidence
 from coder.base.errors import MachineError, ModelError
 
 MAX_FAILURES = 5
@@ -111,8 +112,14 @@ def _raise_fault(attempt: CaseAttempt, text: str) -> NoReturn:
 async def _judge_attempt(
     job: SampleJob, attempt: CaseAttempt, judge: Judge, on_slow: Callable[[], None]
 ) -> BenchJudged:
+    evidence: list[Evidence] = []
     verdict = await judge.judge(
-        job.case, attempt.text, sample=job.sample, on_slow=on_slow, judged=attempt.judged
+        job.case,
+        attempt.text,
+        sample=job.sample,
+        on_slow=on_slow,
+        judged=attempt.judged,
+        on_evidence=evidence.append,
     )
     if attempt.error is not None:
         verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
@@ -121,4 +128,5 @@ async def _judge_attempt(
         usage=attempt.usage,
         run_id=attempt.run_id,
         text=attempt.text if job.keeps_text else None,
+        evidence=evidence[-1],
     )

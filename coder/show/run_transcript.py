@@ -7,7 +7,7 @@ from json import dumps, loads
 from coder.base.text.sanitize import readable_content
 from coder.models.model import ToolCall
 from coder.run import event_types
-from coder.run.events import Event
+from coder.run.events import Event, EventStore
 from coder.run.message import CheckLine, CodeMessage, Message, OutcomeMessage, PlanMessage, ReplyMessage
 from coder.run.plan import plan_of
 from coder.run.reducer import begin, fold
@@ -221,6 +221,20 @@ class Transcript:
         title = "changed in a copy that is discarded" if self._on_copy else "changed"
         yield TranscriptPart(title, changes_text, format="diff" if patch else "")
         yield TranscriptPart("left out", "\n".join(body.left_out))
+
+
+async def read_events(log: EventStore, run: str, *, attempts: bool = True) -> list[Event]:
+    """Return the events of a run.
+
+    Args:
+        attempts: whether to include the events of the run's attempts, each where it began.
+    """
+    events: list[Event] = []
+    for event in await log.read(run):
+        events.append(event)
+        if attempts and event.type == event_types.AttemptStarted.type:
+            events += await log.read(event.body["run"])
+    return events
 
 
 def replaced_files(events: Sequence[Event]) -> Files:

@@ -43,8 +43,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What pip would fetch: the container has no network."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     own = project["project"]
-    extra = own["optional-dependencies"]["report"]
-    names = [*own["dependencies"], *extra, *project["build-system"]["requires"], "pytest"]
+    extras = [name for extra in ("report", "docker") for name in own["optional-dependencies"][extra]]
+    names = [*own["dependencies"], *extras, *project["build-system"]["requires"], "pytest"]
     folder = tmp_path_factory.mktemp("wheels")
     download = ("-m", "pip", "download", "-q", "--only-binary", ":all:", "--python-version", "3.11")
     subprocess.run([sys.executable, *download, "--dest", str(folder), *names], check=True)

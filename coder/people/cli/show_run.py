@@ -16,7 +16,7 @@ from coder.run.costs import costs_of
 from coder.run.event_types import AttemptStarted, CallIntended, RunStopped, StepStarted, ToolAnswered
 from coder.run.events import Event
 from coder.show.flags import Json, option
-from coder.show.run_transcript import Transcript, TranscriptEntry, replaced_files
+from coder.show.run_transcript import Transcript, TranscriptEntry, read_events, replaced_files
 from coder.show.tables import Block, HighlightedText, print_blocks
 from coder.store import EventLog, open_log
 
@@ -80,18 +80,9 @@ def _step_event(events: list[Event], number: int) -> Event:
 
 
 async def events_of(prefix: str, *, attempts: bool = False) -> list[Event]:
-    """Return all events of a run, by the start of its id.
-
-    Args:
-        attempts: whether to include the events of the run's attempts, each where it began.
-    """
+    """Return all events of a run, by the start of its id, and of its attempts on demand."""
     with open_log() as log:
-        events: list[Event] = []
-        for event in await log.read(await resolve_run(log, prefix)):
-            events.append(event)
-            if attempts and event.type == AttemptStarted.type:
-                events += await log.read(event.body["run"])
-        return events
+        return await read_events(log, await resolve_run(log, prefix), attempts=attempts)
 
 
 async def resolve_run(log: EventLog, prefix: str) -> str:

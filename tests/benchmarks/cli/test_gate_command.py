@@ -145,7 +145,7 @@ def test_the_script_of_ci_judges_reports_and_gates(tmp_path: Path, completion: s
 
     assert ended.returncode == code, ended.stderr
     names = {path.name for path in (tmp_path / "coder-report").iterdir()}
-    assert names == {"report.json", "report.html", "junit.xml", "badge.svg"}
+    assert names == {"report.json", "report.html", "junit.xml", "badge.svg", "cases"}
     assert "pass&#64;1" in (tmp_path / "summary.md").read_text()
 
 

@@ -1,0 +1,82 @@
+"""Write the changes of an agent's container as one bounded patch for people to read.
+
+The earlier contents come from a fresh container of the image. Files that are binary or large are named.
+"""
+
+import asyncio
+
+from benchmarks.harbor.applying import read_files
+from benchmarks.harbor.changes import ChangedPath, ContainerChanges
+from benchmarks.harbor.container import HarborContainer
+from coder.workspace.diff import unified_diff
+
+MAX_FILES = 60
+"""Show at most so many files; the others are named."""
+MAX_FILE_BYTES = 32 << 10
+MAX_FILE_LINES = 2_000
+MAX_CHARACTERS = 200_000
+_MAX_NAMED = 200
+
+
+async def write_patch(container: HarborContainer, changes: ContainerChanges) -> str:
+    """Return the changes as a patch, then a line for each change that isn't shown.
+
+    Args:
+        container: a fresh container of the image, to which nothing is applied yet.
+
+    Raises:
+        SandboxBroken: the engine failed.
+    """
+    candidates = [change for change in changes.items if change.type in ("file", None)][:MAX_FILES]
+    contents = await asyncio.to_thread(
+        read_files,
+        changes,
+        [change.path for change in candidates if change.type is not None],
+        max_bytes=MAX_FILE_BYTES,
+    )
+    before: dict[str, bytes | None] = {}
+    after: dict[str, bytes | None] = {}
+    executable: set[str] = set()
+    for change in candidates:
+        old = None
+        if change.kind != "added":
+            old = await container.read_file(change.path, max_bytes=MAX_FILE_BYTES + 1)
+            if old is None and change.kind == "deleted":  # a folder
+                continue
+        new = contents[change.path][1] if change.type is not None else None
+        if (change.type is None or _is_text(new)) and (old is None or _is_text(old)):
+            name = change.path.lstrip("/")
+            before[name], after[name] = old, new
+            executable |= {name} if change.mode & 0o111 else set()
+    patch = await asyncio.to_thread(unified_diff, before, after, executable=executable)
+    names = [_line(change) for change in changes.items if _is_named(change, before)]
+    more = [f"… and {len(names) - _MAX_NAMED:,} more"] if len(names) > _MAX_NAMED else []
+    return _bounded(patch) + "".join(f"{line}\n" for line in [*names[:_MAX_NAMED], *more])
+
+
+def _is_named(change: ChangedPath, shown: dict[str, bytes | None]) -> bool:
+    """Whether a change gets a line: all that isn't shown but folders, whose content is listed for itself."""
+    return change.path.lstrip("/") not in shown and change.type != "folder"
+
+
+def _is_text(content: bytes | None) -> bool:
+    if content is None or len(content) > MAX_FILE_BYTES or b"\0" in content:
+        return False
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return content.count(b"\n") <= MAX_FILE_LINES
+
+
+def _line(change: ChangedPath) -> str:
+    size = f", {change.size:,} bytes" if change.type == "file" else ""
+    target = f" → {change.target}" if change.target else ""
+    name = change.path.replace("\n", "\\n")
+    return f"{change.kind} {name}{target} ({change.type or 'path'}{size}): not shown"
+
+
+def _bounded(patch: str) -> str:
+    if len(patch) <= MAX_CHARACTERS:
+        return patch
+    return f"{patch[:MAX_CHARACTERS]}\n… {len(patch) - MAX_CHARACTERS:,} more characters aren't shown\n"
