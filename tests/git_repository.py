@@ -14,6 +14,9 @@ ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "ada@example.org",
 }
 
+_VALUES = ("-c", "protocol.file.allow=always", "-c", "gc.auto=0", "-c", "safe.directory=*")
+"""Nothing is packed in the background, where it meets the removal of the repository; another may own it."""
+
 
 @dataclass(frozen=True, slots=True)
 class GitRepository:
@@ -24,8 +27,7 @@ class GitRepository:
     def git(self, *arguments: str) -> str:
         """What a command prints."""
         done = subprocess.run(
-            # Nothing is packed in the background, where it meets the removal of the repository.
-            ["git", "-c", "protocol.file.allow=always", "-c", "gc.auto=0", *arguments],
+            ["git", *_VALUES, *arguments],
             cwd=self.top,
             env={**os.environ, **ENVIRONMENT},
             check=True,

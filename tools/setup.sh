@@ -154,7 +154,7 @@ if is_needed npm; then
     say "installing clients and a server of others, which ours are tried with"
     "$venv/bin/npm" install --silent --ignore-scripts --no-save --prefix "$venv/npm" \
         @modelcontextprotocol/server-everything@2026.8.31 @modelcontextprotocol/inspector@2.12.0 \
-        @agentclientprotocol/sdk@2.4.0 @playwright/mcp@0.0.83 >&2 </dev/null ||
+        @agentclientprotocol/sdk@2.4.0 @playwright/mcp@0.0.83 @octokit/openapi@23.0.2 >&2 </dev/null ||
         say "npm could not install them; tests that drive them skip"
 fi
 finish() {

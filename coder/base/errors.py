@@ -31,9 +31,17 @@ if TYPE_CHECKING:
     from coder.base.usage import Used
 
 
+_OTHER_NAME = "coder-agent"
+"""Our second entry point."""
+
+
 def own_command() -> str:
-    """Return the command with which the user started this program: `coder`, or another such as `./run`."""
-    return os.environ.get("CODER_COMMAND") or "coder"
+    """Return the command with which the user started this program: `coder`, or another such as `./run`.
+
+    Beside coder.com's CLI of the same name, ours is started as `coder-agent`.
+    """
+    is_other_name = Path(sys.argv[0]).name == _OTHER_NAME
+    return os.environ.get("CODER_COMMAND") or (_OTHER_NAME if is_other_name else "coder")
 
 
 class CoderError(Exception):

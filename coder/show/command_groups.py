@@ -18,6 +18,7 @@ GROUP = "coder.commands"
 SUMMARIES = {
     "solve": "Write code for a task, run it in a sandbox, and stop when the tests pass.",
     "fix": "Make a failing command pass, such as the tests of this folder.",
+    "issue": "Answer an issue or a review of GitHub or GitLab with a pull request.",
     "chat": "Chat about a folder: each message is a task, and you approve each change.",
     "run": "Run one program in a sandbox, with no model.",
     "ls": "List the runs.",
@@ -43,7 +44,8 @@ SUMMARIES = {
 """Summaries of our own commands for `--help`, which imports none of them, in the order of the list."""
 
 _COMMAND_FLAGS = {
-    "Task": "path file picture hint answer no edit step say resume latest filter slice shuffle shard",
+    "Task": "path file picture hint event event_name prompt trigger_phrase label branch_prefix "
+    "answer no edit step say resume latest filter slice shuffle shard",
     "Evidence": "test_file check include_weaker",
     "Strategy": "one_shot agent",
     "Limits": "workers",

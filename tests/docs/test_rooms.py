@@ -20,7 +20,14 @@ PAGES = [
 GROUPS = {"coder.commands", "coder.providers", "coder.routes", "sandbox.backends", "benchmarks.suites"}
 """Entry points."""
 MOST_LINES = 5
-OTHERS = {"coder/bin", "coder/bin/pip", "coder/suites", "coder/config.toml", "benchmarks/baseline.json"}
+OTHERS = {
+    "coder/bin",
+    "coder/issue-N",
+    "coder/bin/pip",
+    "coder/suites",
+    "coder/config.toml",
+    "benchmarks/baseline.json",
+}
 """Paths on pages that are a user's own."""
 
 

@@ -61,12 +61,13 @@ def run_task(
             screen.note(note)
         task = read_task()
         check_backend(loaded.config.options.sandbox, flags)
-        return _solve(task, loaded, context.params, screen)
+        return solve_task(task, loaded, context.params, screen)
 
     return carry_out(context.params, begin)
 
 
-async def _solve(task: Task, loaded: Loaded, args: Mapping[str, Any], screen: Screen) -> Run:
+async def solve_task(task: Task, loaded: Loaded, args: Mapping[str, Any], screen: Screen) -> Run:
+    """Work on a task with the values of all flags. Raises the errors of `solve`."""
     settings = new_settings(loaded.config, args)
     options = Options(tools=load_tools(args, loaded), watch=screen)
     if args["team"] is not None:

@@ -34,6 +34,15 @@ OF_THE_MEMORY_WATCH = {"sandbox.inner.process.descendants", "sandbox.inner.walls
 HEAVY = ("pydantic", "openai", "anthropic", "tenacity", "asyncio", "rich", "yaml", "httpx2", "httpx")
 
 
+def test_started_by_its_other_name_it_tells_to_type_that(console: Console) -> None:
+    done = subprocess.run(
+        [CODER.with_name("coder-agent"), "fix"], env=console.environ, capture_output=True, text=True
+    )
+
+    assert done.returncode == 2
+    assert "coder-agent fix -- pytest -q" in done.stderr
+
+
 def test_help_lists_every_command_with_what_it_does(console: Console) -> None:
     shown = console.run("--help")
 
