@@ -12,6 +12,8 @@ from tests.processes import processes_with
 
 ESCAPED = "ESCAPED"
 SMALL = Policy(memory_mb=64, processes=16, wall_s=1.5, cpu_s=1, disk_mb=4, files=64, output_bytes=4096)
+WAIT_S = {True: 50, False: 2}
+"""Seconds that a probe waits to be noticed: many while its mechanism is on, few while it is off."""
 PATIENT = SMALL.model_copy(update={"wall_s": 60, "cpu_s": 30})
 """On a busy machine a probe needs its time to escape, and what only looks now and then its time to see it."""
 
@@ -66,7 +68,7 @@ PROBES = (
     probe(
         "memory, sampled",
         "memory",
-        "import time\nx = b'x' * (100 << 20)\ntime.sleep(3)\nprint('ESCAPED')",
+        "import time\nx = b'x' * (100 << 20)\ntime.sleep(WAIT_S)\nprint('ESCAPED')",
         besides="cgroup",
     ),
     probe(
@@ -78,7 +80,7 @@ for _ in range(8):
     if os.fork() == 0:
         x = b'x' * (20 << 20)
         time.sleep(30)
-time.sleep(3)
+time.sleep(WAIT_S)
 print('ESCAPED')
 """,
         besides="cgroup",
@@ -91,7 +93,7 @@ import mmap, time
 kept = mmap.mmap(-1, 100 << 20)
 for i in range(0, 100 << 20, 4096):
     kept[i] = 1
-time.sleep(3)
+time.sleep(WAIT_S)
 print('ESCAPED')
 """,
         besides="cgroup",
@@ -113,7 +115,7 @@ for _ in range(100):
             pair[0].send(bytes(65536))
     except BlockingIOError:
         kept.append(pair)
-time.sleep(3)
+time.sleep(WAIT_S)
 print('ESCAPED')
 """,
         besides="cgroup",
@@ -133,7 +135,7 @@ for _ in range(100):
             kept[-2].send(bytes(65536))
     except BlockingIOError:
         continue
-time.sleep(3)
+time.sleep(WAIT_S)
 print('ESCAPED')
 """,
         besides="cgroup",
@@ -167,7 +169,7 @@ print('ESCAPED')
 """,
         besides="cgroup",
     ),
-    probe("wall time", "wall", "import time; time.sleep(2.5); print('ESCAPED')"),
+    probe("wall time", "wall", "import time; time.sleep(WAIT_S); print('ESCAPED')"),
     probe(
         "user namespaces",
         "seccomp",
@@ -222,9 +224,10 @@ if ctypes.CDLL(None).ptrace(16, child, 0, 0) == 0:
 
 
 async def outcome(attack: Probe, without: frozenset[str]) -> Result:
+    wait_s = WAIT_S[not attack.mechanism <= without]
     policy = SMALL if attack.mechanism & {"wall", "cpu"} else PATIENT
     async with open_bubblewrap(policy, without=without) as box:
-        return await box.run(PythonCode(source=attack.source))
+        return await box.run(PythonCode(source=attack.source.replace("WAIT_S", str(wait_s))))
 
 
 @pytest.mark.slow

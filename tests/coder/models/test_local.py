@@ -14,9 +14,10 @@ import pytest
 import pytest_asyncio
 
 from coder.base.errors import ModelAuthError, ModelRefused, ModelUnavailable
+from coder.models import chat_completions, retries
 from coder.models.abilities import EMBEDDED
 from coder.models.chat_completions import ChatModel
-from coder.models.endpoint import LOCAL_PATIENCE, Patience
+from coder.models.endpoint import LOCAL_PATIENCE
 from coder.models.local import SERVER, Llama, LocalModel, _settings, processors
 from coder.models.model import ChatMessage, Sampling
 from coder.models.roles import Asked
@@ -99,18 +100,22 @@ async def test_a_limit_of_tokens_is_said_as_such(model: LocalModel) -> None:
     assert answer.finish == "length"
 
 
-@pytest.mark.slow
-async def test_a_call_that_waits_for_others_is_not_taken_for_dead(model: LocalModel) -> None:
-    short = Sampling(temperature=0, max_tokens=6)
-    began = monotonic()
-    await asyncio.gather(*(model.answer(ADD, sampling=short) for _ in range(16)))
-    half = (monotonic() - began) / 2  # 8 times what one call takes, and less than what the last ones wait
-    patience = Patience(headers_s=half, deadline_s=half)
+async def test_a_call_that_waits_for_others_is_not_taken_for_dead(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed_s = 0.0
+    loop = asyncio.get_running_loop()
+    for clock, name in ((chat_completions, "monotonic"), (retries, "monotonic"), (loop, "time")):
+        monkeypatch.setattr(clock, name, lambda: monotonic() + passed_s)
+    lane = (await model.load())._lane
+    async with lane.slot():  # the one call that the server takes at a time
+        waiting = asyncio.create_task(model.answer(ADD, sampling=Sampling(temperature=0, max_tokens=1)))
+        while not any(slots._waiters for slots in lane._slots[loop].values()):
+            assert not waiting.done()
+            await asyncio.sleep(0.01)
+        passed_s = 2 * max(LOCAL_PATIENCE.headers_s, LOCAL_PATIENCE.deadline_s)
 
-    async with LocalModel(embedded_weights(), name=f"local/{EMBEDDED}", patience=patience) as impatient:
-        answers = await asyncio.gather(*(impatient.answer(ADD, sampling=short) for _ in range(16)))
-
-    assert len({answer.text for answer in answers}) == 1
+    assert (await waiting).usage.output_tokens == 1
 
 
 async def test_no_path_of_this_machine_is_part_of_an_answer(model: LocalModel) -> None:

@@ -207,7 +207,7 @@ async def test_frames_that_nobody_reads_do_not_hold_up_the_end_of_an_entry(box: 
     result = await running.finish()
 
     assert (result.status, result.exit_code) == ("error", 1)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # not the wall time of the entry
 
 
 _LENDS_ITS_CHANNEL = """
@@ -505,13 +505,13 @@ async def test_an_engine_that_dies_ends_its_runs_soon(
 async def test_an_engine_that_falls_silent_does_not_hold_up_a_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.docker.engine._ANSWER_S", 8)
-    monkeypatch.setattr("sandbox.stream.execution._END_S", 8)
+    monkeypatch.setattr("sandbox.docker.engine._ANSWER_S", 15)
+    monkeypatch.setattr("sandbox.stream.execution._END_S", 15)
     async with line(tmp_path, monkeypatch) as engine, open_docker(POLICY) as box:
-        result = await box.run(FOREVER, limits=Limits(wall_s=4), on_output=lambda *_: engine.silence())
+        result = await box.run(FOREVER, limits=Limits(wall_s=1), on_output=lambda *_: engine.silence())
 
         assert (result.status, result.stdout) == ("timeout", "on\n")
-        assert result.wall_s < 4 + 7
+        assert result.wall_s < 1 + 14
         with pytest.raises(SandboxBroken):
             await box.run(FOREVER)
     assert await wait_until_none_of(this_process().mark, seconds=PATIENCE_S) == []
@@ -537,14 +537,14 @@ async def test_a_container_that_answers_late_costs_a_result_no_time_and_the_sand
         (name,) = await containers(this_process().mark)
         try:
             result = await box.run(
-                FOREVER, limits=Limits(wall_s=4), on_output=lambda *_: client.api.pause(name.lstrip("/"))
+                FOREVER, limits=Limits(wall_s=1), on_output=lambda *_: client.api.pause(name.lstrip("/"))
             )
         finally:
             client.api.unpause(name.lstrip("/"))
             client.close()
 
         assert (result.status, result.stdout) == ("timeout", "on\n")
-        assert result.wall_s < 4 + 10
+        assert result.wall_s < 1 + 19  # an answer is waited for for 20 s
         processes = Command(argv=("sh", "-c", "cat kept.txt; ls /proc | grep -c '^[0-9]'"))
         assert (await box.run(processes)).stdout == "kept6\n"  # the agent's three, and the shell's
 

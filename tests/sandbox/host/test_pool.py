@@ -6,6 +6,7 @@ import venv
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -36,7 +37,8 @@ async def test_two_hundred_runs_at_once_all_end_as_they_should() -> None:
         elapsed = time.monotonic() - began
 
     assert [result.stdout for result in results] == [f"{number}\n" for number in range(AT_ONCE)]
-    assert max(result.wall_s for result in results) < elapsed / 2  # no clock runs while a run waits
+    walls = [result.wall_s for result in results]
+    assert median(walls) < elapsed / 4  # half of it, if clocks ran while runs wait
 
 
 async def test_two_hundred_runs_that_are_cancelled_at_once_leave_a_sandbox_that_works() -> None:

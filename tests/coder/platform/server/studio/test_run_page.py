@@ -7,6 +7,7 @@ from statistics import median
 import pytest
 from playwright.async_api import Browser, expect
 
+from coder.platform.server.event_stream import _HEARTBEAT_S
 from coder.run.event_types import PatchProposed, QuestionAnswered, QuestionAsked, RunStopped, Spoken
 from coder.run.message import ReplyMessage
 from coder.run.task import Task
@@ -15,7 +16,7 @@ from tests.coder.platform.server.served import started as served
 from tests.coder.platform.server.studio.conftest import Window
 from tests.coder.platform.server.studio.hostile_run import LINE, MINE, hostile_run
 from tests.coder.platform.server.studio.long_run import long_run
-from tests.coder.platform.server.studio.watching import painted_s, seen_s, watch
+from tests.coder.platform.server.studio.watching import seen_s, watch
 from tests.coder.states import call, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -110,7 +111,7 @@ async def test_an_event_is_seen_soon_after_it_is_in_the_log(studio: Server, wind
 
     seconds = [await seen_s(studio, window.page, "run_soon", says(f"{n}"), after=n) for n in range(1, 9)]
 
-    assert median(seconds) < 1.0, seconds  # 0.2 on a machine that does nothing else: perf.studio
+    assert median(seconds) < _HEARTBEAT_S / 2, seconds  # without the poll, at the next heartbeat; 0.2 s idle
 
 
 @pytest.mark.slow
@@ -167,10 +168,10 @@ async def test_of_a_long_run_the_latest_entries_are_shown_at_once_and_earlier_on
 ) -> None:
     await studio.append("run_long", long_run(10_000))
 
-    seconds = await painted_s(window.page, f"{studio.url}/studio/run_long")
+    await window.open("/studio/run_long")
 
-    assert seconds < 8, seconds  # 1 on a machine that does nothing else: perf.studio
     log = window.page.locator("#log")
+    await expect(log.locator("> li")).to_have_count(150)  # perf.studio measures how long it takes
     await expect(log.locator("#e9999")).to_contain_text("I write 2500.")
     await expect(log.locator("#e9997")).to_contain_text("-2498\n+2499")
     await window.page.get_by_role("link", name="Earlier").click()
