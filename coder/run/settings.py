@@ -179,6 +179,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Write the solution into the user's folder; False: only show it."""
     chat: bool = False
     """A conversation: more messages follow, words alone are an answer, and the user confirms each change."""
+    ask_tool: bool = Field(default=False, exclude_if=not_)
+    """Whether a conversation's model gets the tool `ask`: its user can answer while it works."""
     commit: bool = option("commit")
     """Commit the written files if the task is solved."""
     branch: str | None = option("branch")

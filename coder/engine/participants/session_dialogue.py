@@ -50,7 +50,8 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
         )
     if not role.plans:
         turn.bench.open_session_early(turn.state)
-    asks_by_tool = state.settings.asks and not state.settings.chat  # in a chat, the answer itself asks
+    # In a chat the answer itself asks, unless the user can answer while the model works.
+    asks_by_tool = state.settings.asks and (not state.settings.chat or state.settings.ask_tool)
     end_tool = HAND_IN if role.plans else _done_tool(state)
     endings = (end_tool, ASK) if asks_by_tool else (end_tool,)
     form = Form(tools=(*tools.specs, *endings, *role.endings))

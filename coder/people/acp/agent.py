@@ -35,12 +35,14 @@ from acp.schema import (
     SetSessionModeResponse,
 )
 
-from coder.base.errors import CoderError, UsageError
+from coder.base.errors import CoderError, LeaseHeld, UsageError
 from coder.base.text.sanitize import one_line
 from coder.people.acp.client_servers import servers_of
+from coder.people.acp.client_watch import ClientWatch
 from coder.people.acp.editor_session import EditorSession, open_editor_session
-from coder.people.acp.open_sessions import OpenSessions
+from coder.people.acp.open_sessions import OpenSession, OpenSessions
 from coder.people.acp.prompt_blocks import pictures_of, text_of
+from coder.people.acp.reading_session import ReadingSession, open_reading_session
 from coder.people.acp.session_list import list_page
 from coder.people.acp.session_options import mode_state, options_of, options_update, set_option
 from coder.show.failure import report, single
@@ -132,13 +134,16 @@ class EditorAgent:
         additional_directories: object = None,
         **_: object,
     ) -> LoadSessionResponse:
-        """Continue a chat, also after its process was killed; its messages are sent first."""
+        """Continue a chat, also after its process was killed; its messages are sent first.
+
+        One that another process works on is only shown, as it goes on.
+        """
         async with _as_request_errors(), self._turn:
             _require_one_folder(additional_directories)
-            session = await self._continued(cwd, session_id, mcp_servers)
-            session.replay()
-            session.watch.send(_commands(session))
+            session = await self._continued(cwd, session_id, mcp_servers, repeats=True)
             await session.watch.flush()
+        if isinstance(session, ReadingSession):
+            return LoadSessionResponse()
         return LoadSessionResponse(modes=mode_state(session), config_options=options_of(session))
 
     async def resume_session(
@@ -152,9 +157,10 @@ class EditorAgent:
         """Continue a chat without sending its messages."""
         async with _as_request_errors(), self._turn:
             _require_one_folder(additional_directories)
-            session = await self._continued(cwd, session_id, mcp_servers or ())
-            session.watch.send(_commands(session))
+            session = await self._continued(cwd, session_id, mcp_servers or (), repeats=False)
             await session.watch.flush()
+        if isinstance(session, ReadingSession):
+            return ResumeSessionResponse()
         return ResumeSessionResponse(modes=mode_state(session), config_options=options_of(session))
 
     async def list_sessions(
@@ -174,7 +180,7 @@ class EditorAgent:
     async def set_session_mode(self, session_id: str, mode_id: str, **_: object) -> SetSessionModeResponse:
         """Set ask, auto or plan."""
         async with _as_request_errors():
-            session = self._sessions.get(session_id)
+            session = self._sessions.writable(session_id)
             session.set_mode(mode_id)
             session.watch.send(options_update(session))
         return SetSessionModeResponse()
@@ -184,7 +190,7 @@ class EditorAgent:
     ) -> SetSessionConfigOptionResponse:
         """Set the mode, the model, the strategy or the effort."""
         async with _as_request_errors():
-            session = self._sessions.get(session_id)
+            session = self._sessions.writable(session_id)
             await set_option(session, config_id, value)
         return SetSessionConfigOptionResponse(config_options=options_of(session))
 
@@ -192,6 +198,8 @@ class EditorAgent:
         """Work on one message until it ends."""
         async with _as_request_errors():
             session = self._sessions.get(session_id)
+            if isinstance(session, ReadingSession):
+                session = await self._take_over(session)
             if not session.chat.has_begun:  # not with session/new: its client doesn't know the id yet
                 session.watch.send(_commands(session))
             reason = await session.prompt(text_of(prompt, session.chat.root), pictures_of(prompt))
@@ -203,29 +211,54 @@ class EditorAgent:
         if (session := self._sessions.find(session_id)) is not None:
             session.cancel()
 
-    async def _continued(self, cwd: str, session_id: str, servers: Sequence[Any]) -> EditorSession:
-        """Return a session that is open, or open the one that continues a run."""
-        folder = _folder(cwd)
-        if (session := self._sessions.find(session_id)) is None:
-            return await self._open(folder, servers, session_id)
-        if session.chat.root != folder:
-            raise UsageError(f"{session_id} is not about {folder}.")
-        await session.use_servers(servers_of(servers, session.configured_servers))
+    async def _continued(
+        self, cwd: str, session_id: str, servers: Sequence[Any], *, repeats: bool
+    ) -> OpenSession:
+        """Return the session of a run, opened if it isn't; one of a run that is held elsewhere only reads.
+
+        Args:
+            repeats: whether to send what has happened so far.
+        """
+        folder, session = _folder(cwd), self._sessions.find(session_id)
+        if isinstance(session, EditorSession):
+            if session.root != folder:
+                raise UsageError(f"{session_id} is not about {folder}.")
+            await session.use_servers(servers_of(servers, session.configured_servers))
+        else:
+            try:
+                session = await self._open(folder, servers, session_id)
+            except LeaseHeld:
+                reading = open_reading_session(
+                    self._watch(folder), folder, session_id, named_servers=servers, repeats=repeats
+                )
+                return await self._sessions.open(reading)
+        if repeats:
+            session.replay()
+        session.watch.send(_commands(session))
+        return session
+
+    async def _take_over(self, reading: ReadingSession) -> EditorSession:
+        """Open the run of a session that only reads. Raises LeaseHeld: another process still works on it."""
+        async with self._turn:
+            if isinstance(session := self._sessions.get(reading.run), EditorSession):
+                return session
+            try:
+                session = await self._open(reading.root, reading.named_servers, reading.run)
+            except LeaseHeld as error:
+                raise await reading.refuse() from error
+        session.watch.send(options_update(session))
+        session.watch.send(_commands(session))
         return session
 
     async def _open(self, folder: Path, servers: Sequence[Any], run: str | None = None) -> EditorSession:
-        assert self._client is not None
         opening = open_editor_session(
-            self._client,
-            folder,
-            self._flags,
-            self._args,
-            name=self._client_name,
-            capabilities=self._capabilities,
-            named_servers=servers,
-            run=run,
+            self._watch(folder), folder, self._flags, self._args, named_servers=servers, run=run
         )
         return await self._sessions.open(opening)
+
+    def _watch(self, folder: Path) -> ClientWatch:
+        assert self._client is not None
+        return ClientWatch(self._client, folder, self._client_name, self._capabilities)
 
 
 def _folder(cwd: str) -> Path:

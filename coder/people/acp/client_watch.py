@@ -23,6 +23,7 @@ from coder.config.permissions import Permissions
 from coder.edits.replies import is_question
 from coder.engine.participants.role import CODER, PLANNER
 from coder.people.acp.buffers import Buffers
+from coder.people.acp.elicitation import ask_in_form, offers_forms
 from coder.people.acp.updates import (
     HOST_OPTIONS,
     decision_of,
@@ -64,6 +65,8 @@ class ClientWatch(Watch):
         self.words = WordStream()
         """The words of the latest answer so far."""
         self._client, self._root, self._name = client, root, name
+        self.has_forms = offers_forms(capabilities)
+        """Whether the client's user can answer in words while the model works."""
         self._updates: asyncio.Queue[Any] = asyncio.Queue()
         self._texts: dict[str, str | None] = {}
         """Texts of the files that the model has changed in this message."""
@@ -147,13 +150,16 @@ class ClientWatch(Watch):
                     self.note(line.strip())
 
     def is_there(self, question: Question) -> bool:
-        """Return whether the client can show a question: it shows options, and takes no words."""
-        return bool(options_of(question))
+        """Return whether the client can show a question: with options, or in a form if it offers forms."""
+        return bool(options_of(question)) or self.has_forms
 
     async def decide(self, question: Question) -> Decision:
-        """Ask the client's user; a dismissed question means no."""
+        """Ask the client's user; a dismissed permission means no. Raises Waits: a form was dismissed."""
         if self.auto and question.about == "landing" and question.passed:
             decision = Decision(decision="yes")
+        elif self.has_forms and question.kind != "approve":
+            await self.flush()
+            decision = await ask_in_form(self._client, self.session_id, question)
         else:
             decision = await self._ask(question)
         return decision.model_copy(update={"who": self._name, "how": "acp"})

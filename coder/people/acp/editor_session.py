@@ -7,9 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from acp.interfaces import Client
-from acp.schema import ClientCapabilities
-
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import printable
 from coder.config.layers import Loaded, load
@@ -36,6 +33,7 @@ from coder.people.cli.switchable_model import SwitchableModel
 from coder.run.attempts import answer_in_words
 from coder.run.model_choice import open_models
 from coder.run.run import Run
+from coder.run.state import State
 from coder.run.task import Task
 from coder.show import render
 from coder.show.flags import check_backend
@@ -73,7 +71,18 @@ class EditorSession:
         self._switchable = switchable
         self.mode = "ask"
         self._work: asyncio.Task[Run] | None = None
+        chat.settings = chat.settings.model_copy(update={"ask_tool": watch.has_forms})
         self.set_mode("plan" if chat.settings.plan else "ask")
+
+    @property
+    def run(self) -> str:
+        """The id of the session, which is that of its run."""
+        return self.chat.run
+
+    @property
+    def root(self) -> Path:
+        """The folder that the session is about."""
+        return self.chat.root
 
     def set_mode(self, mode: str) -> None:
         """Set a mode, which holds from the next message or question on. Raises UsageError: no such mode."""
@@ -148,14 +157,8 @@ class EditorSession:
 
     def replay(self) -> None:
         """Send the messages of the conversation so far, and what came of each."""
-        if (state := self.chat.state) is None:
-            return
-        for step in steps_of(state):
-            self.watch.repeat(printable(step.task.prompt))
-            answer = answer_in_words(step)
-            stopped = step.progress.stopped
-            ending = f"{stopped.status}: {stopped.reason}" if stopped is not None else "interrupted: see /go"
-            self.watch.say(printable((answer or ending).strip()))
+        if (state := self.chat.state) is not None:
+            repeat_steps(self.watch, steps_of(state))
 
     def _require_rest(self) -> None:
         if self._work is not None:
@@ -172,16 +175,27 @@ class EditorSession:
         finally:
             self._work = None
             await self.watch.flush()
-        self._tell(run)
+        self.watch.say(words_at_end(self.chat.state, run, self.watch.words.text))
         return stop_reason(run)
 
-    def _tell(self, run: Run) -> None:
-        state = self.chat.state
-        answer = answer_in_words(state) if state is not None else None
-        if answer is None:
-            self.watch.say("\n".join([render.verdict(run), *render.details(run)]))
-        elif printable(answer.strip()) not in self.watch.words.text:
-            self.watch.say(printable(answer.strip()))
+
+def repeat_steps(watch: ClientWatch, steps: Sequence[State]) -> None:
+    """Send the messages of these steps, and what came of each."""
+    for step in steps:
+        watch.repeat(printable(step.task.prompt))
+        answer = answer_in_words(step)
+        stopped = step.progress.stopped
+        ending = f"{stopped.status}: {stopped.reason}" if stopped is not None else "interrupted: see /go"
+        watch.say(printable((answer or ending).strip()))
+
+
+def words_at_end(state: State | None, run: Run, shown: str) -> str:
+    """Return what is to be said at the end of a message: its answer unless it was shown, or the verdict."""
+    answer = answer_in_words(state) if state is not None else None
+    if answer is None:
+        return "\n".join([render.verdict(run), *render.details(run)])
+    words = printable(answer.strip())
+    return "" if words in shown else words
 
 
 def stop_reason(run: Run) -> StopReason:
@@ -195,21 +209,17 @@ def stop_reason(run: Run) -> StopReason:
 
 @asynccontextmanager
 async def open_editor_session(
-    client: Client,
+    watch: ClientWatch,
     folder: Path,
     flags: Mapping[str, object],
     args: Mapping[str, Any],
     *,
-    name: str,
-    capabilities: ClientCapabilities | None = None,
     named_servers: Sequence[Any] = (),
     run: str | None = None,
 ) -> AsyncIterator[EditorSession]:
     """Open a new session about a folder, or one that continues a run.
 
     Args:
-        name: the client's name.
-        capabilities: what the client offers.
         named_servers: MCP servers that the client names.
         run: id of the run to continue.
 
@@ -217,7 +227,6 @@ async def open_editor_session(
         UsageError: the configuration can't be used, or there is no such run about this folder.
         LeaseHeld: another process works on the run.
     """
-    watch = ClientWatch(client, folder, name, capabilities)
     async with AsyncExitStack() as stack:
         log = stack.enter_context(open_log())
         loaded = load(flags, workspace=folder)
@@ -226,8 +235,9 @@ async def open_editor_session(
         settings, models = new_conversation(loaded.config, args), loaded.config.models()
         is_price_required = loaded.cost_was_asked
         if run is not None:
-            state = await state_of(log, await log.resolve(run))
-            run = state.run
+            if run != await log.resolve(run):
+                raise UsageError(f"There is no session {run}. Ask for them by session/list.")
+            state = await state_of(log, run)
             if state.task.workspace is None or root_of(state.task) != folder:
                 raise UsageError(f"{run} is not about {folder}.")
             given = checked(flags, flag)

@@ -3,15 +3,20 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from coder.base.errors import UsageError
 from coder.people.acp.editor_session import EditorSession
+from coder.people.acp.reading_session import ReadingSession
 from coder.show.failure import report
+
+OpenSession = EditorSession | ReadingSession
+T = TypeVar("T", EditorSession, ReadingSession)
 
 
 @dataclass(slots=True)
 class _Row:
-    session: EditorSession
+    session: OpenSession
     owner: asyncio.Task[None]
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -22,24 +27,32 @@ class OpenSessions:
     def __init__(self) -> None:
         self._rows: dict[str, _Row] = {}
 
-    def find(self, session_id: str) -> EditorSession | None:
+    def find(self, session_id: str) -> OpenSession | None:
         """Return a session, or None if it isn't open."""
         row = self._rows.get(session_id)
         return row.session if row is not None else None
 
-    def get(self, session_id: str) -> EditorSession:
+    def get(self, session_id: str) -> OpenSession:
         """Return a session. Raises UsageError: it isn't open."""
         if (session := self.find(session_id)) is None:
             raise UsageError(f"No session {session_id} is open. Open it by session/load.")
         return session
 
-    async def open(self, opening: AbstractAsyncContextManager[EditorSession]) -> EditorSession:
-        """Open a session. Raises the errors of opening it."""
-        opened: asyncio.Future[EditorSession] = asyncio.get_running_loop().create_future()
+    def writable(self, session_id: str) -> EditorSession:
+        """Return a session that this process owns. Raises UsageError: it isn't open, or is only read."""
+        if isinstance(session := self.get(session_id), ReadingSession):
+            raise UsageError(f"Another process works on {session_id}: this session only shows its work.")
+        return session
+
+    async def open(self, opening: AbstractAsyncContextManager[T]) -> T:
+        """Open a session; one that was open under its id is closed. Raises the errors of opening it."""
+        opened: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         closing = asyncio.Event()
         owner = asyncio.create_task(_own(opening, opened, closing))
         session = await opened
-        self._rows[session.chat.run] = _Row(session, owner, closing)
+        if (replaced := self._rows.pop(session.run, None)) is not None:
+            await _end(replaced)
+        self._rows[session.run] = _Row(session, owner, closing)
         return session
 
     async def close(self, session_id: str) -> None:
@@ -54,8 +67,8 @@ class OpenSessions:
 
 
 async def _own(
-    opening: AbstractAsyncContextManager[EditorSession],
-    opened: "asyncio.Future[EditorSession]",
+    opening: AbstractAsyncContextManager[T],
+    opened: "asyncio.Future[T]",
     closing: asyncio.Event,
 ) -> None:
     try:

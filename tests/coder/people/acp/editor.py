@@ -9,10 +9,12 @@ from typing import Any
 from acp import RequestError, spawn_agent_process, text_block
 from acp.client.connection import ClientSideConnection
 from acp.schema import (
+    AcceptElicitationResponse,
     AgentMessageChunk,
     AgentThoughtChunk,
     AllowedOutcome,
     ClientCapabilities,
+    DeclineElicitationResponse,
     DeniedOutcome,
     InitializeResponse,
     ReadTextFileResponse,
@@ -38,6 +40,10 @@ class Editor:
         self.questions: list[Any] = []
         self.arrived, self.asked, self.may_answer = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.may_answer.set()
+        self.forms: list[tuple[str, Any]] = []
+        """Forms that were shown: the message, and what it asks for."""
+        self.entries: list[dict[str, object] | None] = []
+        """What is entered in each form; None: it is declined."""
         self.initialized: InitializeResponse
         self.agent: ClientSideConnection
         self.pid = 0
@@ -57,6 +63,13 @@ class Editor:
         if answer is None:
             return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))
         return RequestPermissionResponse(outcome=AllowedOutcome(outcome="selected", option_id=answer))
+
+    async def create_elicitation(self, message: str, mode: Any, **_: object) -> Any:
+        self.forms.append((message, mode))
+        content = self.entries.pop(0)
+        if content is None:
+            return DeclineElicitationResponse(action="decline")
+        return AcceptElicitationResponse(action="accept", content=content)
 
     async def read_text_file(self, session_id: str, path: str, **_: object) -> ReadTextFileResponse:
         if path not in self.buffers and not Path(path).is_file():
@@ -83,10 +96,12 @@ class Editor:
     def repeated(self) -> str:
         return self.text(UserMessageChunk)
 
-    async def until(self, kind: type) -> None:
-        """Wait for an update of a kind."""
+    async def until(self, kind: type, words: str = "") -> None:
+        """Wait for an update of a kind, or for words in all of its kind."""
         async with asyncio.timeout(60):
-            while not any(isinstance(update, kind) for update in self.updates):
+            while not any(isinstance(update, kind) for update in self.updates) or (
+                words and words not in self.text(kind)
+            ):
                 self.arrived.clear()
                 await self.arrived.wait()
 

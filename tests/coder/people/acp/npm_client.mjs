@@ -2,14 +2,16 @@
 //
 // node npm_client.mjs SDK_MODULE AGENT [ARGUMENT]...
 import { spawn } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { text } from "node:stream/consumers";
 import { Readable, Writable } from "node:stream";
 import { pathToFileURL } from "node:url";
 
 const [module, ...command] = process.argv.slice(2);
 const acp = await import(pathToFileURL(module));
-const { steps, answers, protocolVersion } = JSON.parse(await text(process.stdin));
-const seen = { updates: [], questions: [], results: [], initialized: null };
+const { steps, answers, entries, protocolVersion } = JSON.parse(await text(process.stdin));
+const seen = { updates: [], questions: [], forms: [], results: [], initialized: null };
 let agent, connection, session, waiting;
 
 const app = acp
@@ -22,6 +24,11 @@ const app = acp
     seen.questions.push(params);
     const optionId = answers.shift();
     return { outcome: optionId ? { outcome: "selected", optionId } : { outcome: "cancelled" } };
+  })
+  .onRequest(acp.methods.client.elicitation.create, ({ params }) => {
+    seen.forms.push(params);
+    const content = entries.shift();
+    return content ? { action: "accept", content } : { action: "decline" };
   });
 
 async function start() {
@@ -32,15 +39,18 @@ async function start() {
   seen.initialized = await connection.agent.request(acp.methods.agent.initialize, {
     protocolVersion,
     clientInfo: { name: "npm-client", version: "1.0.0" },
-    clientCapabilities: { fs: { readTextFile: false, writeTextFile: false } },
+    clientCapabilities: {
+      fs: { readTextFile: false, writeTextFile: false },
+      ...(entries.length ? { elicitation: { form: {} } } : {}),
+    },
   });
 }
 
 // Sends a message; with `then`, cancels or kills once an update of a kind has arrived.
-async function prompt({ words, then, update }) {
+async function prompt({ words, then, update, sessionId }) {
   const arrived = new Promise((resolve) => (waiting = { update, resolve }));
   const work = connection.agent.request(acp.methods.agent.session.prompt, {
-    sessionId: session,
+    sessionId: sessionId || session,
     prompt: [{ type: "text", text: words }],
   });
   if (then === "cancel") {
@@ -58,6 +68,19 @@ async function prompt({ words, then, update }) {
   return (await work).stopReason;
 }
 
+// Tells another process that this step is reached, and waits until the other says so.
+async function meet({ here, there }) {
+  writeFileSync(here, "");
+  while (!existsSync(there)) await pause(20);
+}
+
+// Waits until words have arrived in updates of a kind.
+async function until({ update, words }) {
+  const text = () =>
+    seen.updates.map((one) => (one.sessionUpdate === update ? one.content.text : "")).join("");
+  while (!text().includes(words)) await pause(20);
+}
+
 async function request({ method, params }) {
   const answer = await connection.agent.request(method, { sessionId: session, ...params });
   session = answer?.sessionId ?? session;
@@ -65,9 +88,10 @@ async function request({ method, params }) {
 }
 
 await start();
-for (const { prompt: message, ...call } of steps) {
+const kinds = { prompt, meet, until, request };
+for (const [[kind, step]] of steps.map(Object.entries)) {
   try {
-    seen.results.push(message ? await prompt(message) : await request(call));
+    seen.results.push((await kinds[kind](step)) ?? null);
   } catch (error) {
     seen.results.push({ code: error.code, message: error.message });
   }

@@ -135,18 +135,6 @@ async def test_a_session_is_loaded_after_a_kill_and_goes_on_with_its_message(
     assert "return a + b" in (project / "calc.py").read_text()
 
 
-@pytest.mark.slow
-async def test_a_session_that_another_process_holds_is_not_opened_again(
-    console: Console, project: Path
-) -> None:
-    with faulty_endpoint(says("Hello.")) as endpoint:
-        async with editing(console, endpoint) as editor, editing(console, endpoint) as other:
-            session = await editor.open(project)
-            await editor.say(session, "What is this?")
-            with pytest.raises(RequestError):
-                await other.agent.load_session(cwd=str(project), session_id=session, mcp_servers=[])
-
-
 async def test_a_client_of_a_later_version_is_answered_with_version_1(console: Console) -> None:
     async with editing(console, version=7):
         pass
