@@ -187,12 +187,17 @@ async def open_in_folder(
     """Open a session in the user's folder itself, as `lay_session`; nothing is laid there.
 
     The folder of a run that goes on holds its changes already, also those that no event records yet: these
-    are the first ones that the tree returns.
+    are the first ones that the tree returns. Where the sandbox has a folder of its own, as a task's container
+    has, the session alone says what changes there.
     """
     session = await stack.enter_async_context(sandbox.session())
     session_tree = SessionTree(session, files=state.files, root=state.root, overlay=state.settings.show)
-    present = await asyncio.to_thread(take_snapshot, Path(state.root or ""), read=state.task.read)
-    session_tree.continue_from(present.files, state.dialogue.session.tree)
+    tree = state.dialogue.session.tree
+    present = {path: file for path, file in {**state.files, **tree}.items() if file is not None}
+    if not state.settings.judged_elsewhere:
+        snapshot = await asyncio.to_thread(take_snapshot, Path(state.root or ""), read=state.task.read)
+        present = dict(snapshot.files)
+    session_tree.continue_from(present, tree)
     if policy.kernel:
         from sandbox import Kernel
 

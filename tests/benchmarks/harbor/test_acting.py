@@ -9,13 +9,16 @@ import docker
 import pytest
 import pytest_asyncio
 
+from benchmarks.harbor.image import task_image
 from sandbox.docker.engine import Engine
-from tests.benchmarks.harbor.tasks_made import PROCESS, make_task
+from tests.benchmarks.harbor.conftest import remove_image
+from tests.benchmarks.harbor.tasks_made import DOCKERFILE, PROCESS, make_task
 from tests.coder.people.cli.console import Console, Finished
 from tests.faulty_endpoint import FaultyEndpoint, Reply, calls, faulty_endpoint, says
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+WATCHES = '["sh", "-c", "while [ ! -e /tmp/stop ]; do sleep 0.1; done"]'
 DONE = calls("done", summary="It is done.")
 INSTALLED = """#!/bin/bash
 if [ "$(cat /app/answer.txt /etc/made)" = "42
@@ -88,6 +91,34 @@ async def test_what_a_model_left_is_judged_when_its_time_is_over(engine: Engine,
 
     with faulty_endpoint(bash("echo 42 > answer.txt"), bash("sleep 600"), says("hm")) as endpoint:
         done = await run(tmp_path, *asked(endpoint, "harbor:tasks"))
+
+    assert done.code == 0, done.err
+    (verdict,) = json.loads(done.out)["verdicts"]
+    assert (verdict["verdict"], verdict["strength"]) == ("passed", "apart")
+
+
+async def test_a_model_that_kills_all_processes_works_on_in_the_same_files(
+    engine: Engine, tmp_path: Path
+) -> None:
+    make_task(tmp_path / "tasks/one")
+    script = (bash("echo 4 > begun"), bash("kill -9 -1"), bash('echo "$(cat begun)2" > answer.txt'), DONE)
+
+    with faulty_endpoint(*script) as endpoint:
+        done = await run(tmp_path, *asked(endpoint, "harbor:tasks"))
+
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["outcomes"] == {"passed": 1}
+
+
+async def test_a_model_that_ends_the_container_is_judged_by_what_it_left(
+    engine: Engine, tmp_path: Path
+) -> None:
+    task = make_task(tmp_path / "tasks/one", dockerfile=f"{DOCKERFILE}ENTRYPOINT {WATCHES}\n")
+
+    with faulty_endpoint(bash("echo 42 > answer.txt; touch /tmp/stop; sleep 60"), DONE) as endpoint:
+        done = await run(tmp_path, *asked(endpoint, "harbor:tasks"))
+    image = await task_image(engine, task / "environment", docker_image=None, timeout_s=120)
+    await remove_image(engine, image)
 
     assert done.code == 0, done.err
     (verdict,) = json.loads(done.out)["verdicts"]
