@@ -1,18 +1,17 @@
-"""Run one container of a Harbor task: start programs, put files in, read files, stop all processes."""
+"""Run one container of a Harbor task: start programs, freeze or stop all processes."""
 
 import asyncio
-import io
 import secrets
 import shlex
 import sys
-import tarfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from benchmarks.harbor.container_files import ContainerFiles
 from benchmarks.harbor.health import wait_until_healthy
 from benchmarks.harbor.recipe import HarborRecipe, create
-from sandbox.docker.engine import Engine
+from sandbox.docker.engine import Engine, EngineRefused
 from sandbox.docker.polling import poll
 from sandbox.errors import SandboxBroken
 from sandbox.result import Value
@@ -26,9 +25,13 @@ _LOOK_S = 0.05
 _ENDING_S = 3.0
 """Seconds that processes have to end after SIGTERM."""
 _LIST_S = 30.0
-_MISSING = 404
-_SLOW_S = 600
-_CHUNK = 1 << 20
+_LISTED_BYTES = 1 << 20
+_NOT_STARTED = (400, 404)
+_NOTICED_S = 1.0
+
+
+class ContainerEnded(SandboxBroken):
+    """A task's container didn't start, or its first program ended by itself: a fault of the task."""
 
 
 class Exit(Value):
@@ -43,11 +46,12 @@ class Exit(Value):
         return self.exit_code is None
 
 
-class HarborContainer:
+class HarborContainer(ContainerFiles):
     """A container of a task. Made by `open_container`."""
 
     def __init__(self, engine: Engine, recipe: HarborRecipe, name: str) -> None:
-        self.engine, self.recipe, self.name = engine, recipe, name
+        super().__init__(engine, name)
+        self.recipe = recipe
         self._config: dict[str, Any] = {}
 
     @property
@@ -72,10 +76,15 @@ class HarborContainer:
         return tuple(sorted(str(mount["Destination"]) for mount in self._config.get("Mounts") or ()))
 
     async def start(self) -> None:
-        """Create and start it; its program only waits. Raises SandboxBroken."""
+        """Create and start it; its program only waits. Raises ContainerEnded, SandboxBroken."""
         recipe, name = self.recipe, self.name
         await self.engine.ask("make a task's container", lambda api: create(api, recipe, name))
-        await self.engine.ask("start a task's container", lambda api: api.start(self.name))
+        try:
+            await self.engine.ask("start a task's container", lambda api: api.start(self.name))
+        except EngineRefused as error:
+            if error.status in _NOT_STARTED:
+                raise ContainerEnded(f"The container of the task's image doesn't start: {error}") from error
+            raise
         config = await self.engine.ask(
             "look at a task's container", lambda api: dict(api.inspect_container(self.name))
         )
@@ -97,6 +106,10 @@ class HarborContainer:
         Args:
             log: path in the container for stdout and stderr; None drops them.
             ends_container: whether a program that takes longer ends with the container, or lives on in it.
+
+        Raises:
+            ContainerEnded: the container isn't running.
+            SandboxBroken: the engine failed.
         """
         line = f"exec {shlex.join(command)} > {shlex.quote(log or '/dev/null')} 2>&1"
 
@@ -111,7 +124,7 @@ class HarborContainer:
             api.exec_start(made["Id"], detach=True)
             return str(made["Id"])
 
-        started = await self.engine.ask("start a program", begin)
+        started = await self.while_running("start a program", begin)
         assert started is not None
 
         async def look() -> dict[str, Any]:
@@ -131,65 +144,38 @@ class HarborContainer:
         assert state is not None
         return Exit(exit_code=int(state["ExitCode"] or 0))
 
+    async def while_running(self, what: str, act: "Callable[[APIClient], T]") -> T | None:
+        """Call the engine for what needs a running container. Raises ContainerEnded, SandboxBroken."""
+        try:
+            return await self.engine.ask(what, act)
+        except EngineRefused as error:
+            # The engine learns that it ended a moment after it refuses.
+            times = int(_NOTICED_S / _LOOK_S)
+            exit_code = await poll(
+                self.exit_code, lambda code: code is not None, every_s=_LOOK_S, times=times
+            )
+            if exit_code is None:
+                raise
+            raise ContainerEnded(
+                f"The first program of the task's container ended by itself, with exit code {exit_code}. "
+                "An ENTRYPOINT has to run the command that it is given, which waits."
+            ) from error
+
+    async def exit_code(self) -> int | None:
+        """Return the exit code of its first program; None while it runs."""
+        look = await self.engine.ask(
+            "look at a task's container", lambda api: dict(api.inspect_container(self.name))
+        )
+        assert look is not None
+        return None if look["State"]["Running"] else int(look["State"]["ExitCode"])
+
     async def commands(self) -> frozenset[str]:
         """Names of the programs on PATH, as a fresh container lists them."""
         listed = "/.coder-commands"
         await self.run(["ls", "-1", *self.path], timeout_s=_LIST_S, user="0", log=listed)
-        content = await self.read_file(listed, max_bytes=_CHUNK) or b""
+        content = await self.read_file(listed, max_bytes=_LISTED_BYTES) or b""
         await self.run(["rm", "-f", listed], timeout_s=_LIST_S, user="0")
         return frozenset(content.decode(errors="replace").split())
-
-    async def put(self, archive: IO[bytes]) -> None:
-        """Extract a tar archive at the root of the container."""
-
-        def act(api: "APIClient") -> None:
-            archive.seek(0)
-            url = f"{api.base_url}/v{api.api_version}/containers/{self.name}/archive"
-            answer = api.put(url, params={"path": "/"}, data=archive, timeout=_SLOW_S)
-            answer.raise_for_status()
-
-        await self.engine.ask("put files into a container", act)
-
-    async def with_archive(self, path: str, read: Callable[[IO[bytes]], T]) -> T | None:
-        """Read the engine's tar stream of a path in a thread; None if there is no such path."""
-        return await self._stream("archive", {"path": path}, read)
-
-    async def with_export(self, read: Callable[[IO[bytes]], T]) -> T | None:
-        """Read the engine's tar stream of the whole file system, without volumes, in a thread."""
-        return await self._stream("export", {}, read)
-
-    async def _stream(self, what: str, params: dict[str, str], read: Callable[[IO[bytes]], T]) -> T | None:
-        def act(api: "APIClient") -> T | None:
-            from urllib3.exceptions import HTTPError
-
-            url = f"{api.base_url}/v{api.api_version}/containers/{self.name}/{what}"
-            plain = {"Accept-Encoding": "identity"}
-            with api.get(url, params=params, headers=plain, stream=True, timeout=_SLOW_S) as answer:
-                if answer.status_code == _MISSING:
-                    return None
-                answer.raise_for_status()
-                try:
-                    return read(cast(IO[bytes], answer.raw))
-                except (HTTPError, tarfile.TarError) as error:
-                    raise SandboxBroken(f"The engine's archive of {params} broke off: {error}") from error
-
-        return await self.engine.ask("read files of a container", act)
-
-    async def read_file(self, path: str, *, max_bytes: int) -> bytes | None:
-        """Return the end of a regular file, at most so many bytes; None if there is no such file."""
-
-        def read(stream: IO[bytes]) -> bytes | None:
-            with tarfile.open(fileobj=stream, mode="r|") as archive:
-                entry = archive.next()
-                file = archive.extractfile(entry) if entry is not None and entry.isreg() else None
-                if file is None:
-                    return None
-                end = b""
-                while chunk := file.read(_CHUNK):
-                    end = (end + chunk)[-max_bytes:]
-                return end
-
-        return await self.with_archive(path, read)
 
     async def stop(self) -> None:
         """End all processes: SIGTERM first, so that services write their files, then SIGKILL."""
@@ -226,6 +212,7 @@ async def open_container(engine: Engine, recipe: HarborRecipe) -> AsyncIterator[
 
     Raises:
         UsageError: its health check fails.
+        ContainerEnded: it doesn't start, or ends by itself.
         SandboxBroken: the engine failed.
     """
     container = HarborContainer(engine, recipe, f"coder-harbor-{secrets.token_hex(6)}")
@@ -236,14 +223,3 @@ async def open_container(engine: Engine, recipe: HarborRecipe) -> AsyncIterator[
         yield container
     finally:
         await to_the_end(container.remove())
-
-
-def tar_of(entries: Sequence[tuple[tarfile.TarInfo, bytes]]) -> IO[bytes]:
-    """Return a tar archive in memory."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for entry, content in entries:
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    packed.seek(0)
-    return packed

@@ -12,7 +12,7 @@ from typing import Literal
 
 from benchmarks.harbor.apart import judge_apart
 from benchmarks.harbor.changes import ChangesTooLarge, read_changes
-from benchmarks.harbor.container import HarborContainer, open_container
+from benchmarks.harbor.container import ContainerEnded, HarborContainer, open_container
 from benchmarks.harbor.image import folder_digest, task_image
 from benchmarks.harbor.recipe import HarborRecipe
 from benchmarks.harbor.step import HarborStep
@@ -29,6 +29,7 @@ from sandbox.result import Value
 _SOLVE = "/solution/solve.sh"
 _LONGEST_S = 3600.0
 """Limit of an agent where the task has none."""
+_PROBE_S = 30.0
 _AGENT_LOG = "/logs/agent/agent.txt"
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
@@ -58,6 +59,8 @@ async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
         task = read_task(folder)
         _require_supported(task)
         if (solution := solution_answer(task)) is None:
+            async with _agent_container(engine, task, "") as (_, container):
+                await container.run(["true"], timeout_s=_PROBE_S)
             reason = "without a solution of its own, nothing says whether its tests pass apart"
             return HarborMode(how="apart", reason=reason)
         finding = HarborMode(how="apart", needs_deciding=True, is_solution=True)
@@ -71,7 +74,7 @@ async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
                 reason=", ".join(map(str, apart.outside)),
             )
         shared = await judge_harbor(engine, folder, solution, HarborMode(how="shared"))
-    except (UsageError, BackendMissing) as error:  # other tasks continue
+    except (UsageError, BackendMissing, ContainerEnded) as error:  # other tasks continue
         return HarborMode(how="broken", reason=str(error))
     if shared.outcome == "passed":
         reason = f"its own solution passes only beside its processes; apart: {apart.detail}"
@@ -84,6 +87,7 @@ async def judge_harbor(engine: Engine, folder: Path, answer: str, mode: HarborMo
 
     Raises:
         UsageError: the task needs what isn't supported.
+        ContainerEnded: the container doesn't start, or ended by itself before the answer ran.
         SandboxBroken: the engine failed.
     """
     async with _agent_container(engine, read_task(folder), answer) as (task, container):
@@ -107,9 +111,11 @@ async def judge_acting(
     Raises:
         UsageError: the task needs what isn't supported.
         BackendMissing: the image lacks what our agent needs.
+        ContainerEnded: the container doesn't start, or ended by itself before anybody acted in it.
         SandboxBroken: the engine failed.
     """
     async with _agent_container(engine, read_task(folder), "", has_agent=True) as (task, container):
+        await container.run(["true"], timeout_s=_PROBE_S)  # what ends it from now on is the answer's doing
         place = TaskPlace(container, _user(task.steps[0].agent.user))
         try:
             is_left = await act(task, place)

@@ -83,7 +83,7 @@ class TaskAgent:
             )
             return plain_socket(api.exec_start(made["Id"], socket=True))
 
-        connection = await container.engine.ask("start an agent", begin)
+        connection = await container.while_running("start an agent", begin)
         assert connection is not None
         self._link = Link(await attach(connection), on_end=self.condemn)
         settings = agent_settings(self._policy, uid=None, without=self.without, landlock=0)
@@ -181,6 +181,10 @@ class TaskPlace:
                 await self.close()
                 self._sandbox = await self._start()
         yield self._sandbox
+
+    async def has_ended(self) -> bool:
+        """Whether the container has ended, by its own program or by what was done in it."""
+        return await self._container.exit_code() is not None
 
     async def close(self) -> None:
         """End the agent; what it started lives on in the container. Idempotent."""

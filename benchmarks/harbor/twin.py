@@ -11,7 +11,8 @@ from typing import IO, Literal
 
 from benchmarks.harbor.applying import File, apply_changes, file_of, read_files, remove_paths
 from benchmarks.harbor.changes import ChangedPath, ContainerChanges
-from benchmarks.harbor.container import HarborContainer, tar_of
+from benchmarks.harbor.container import HarborContainer
+from benchmarks.harbor.container_files import tar_of
 from benchmarks.harbor.spoiling import MAX_BYTES, spoil
 from sandbox.result import Value
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.harbor.carried import OutsideChange
-from benchmarks.harbor.container import HarborContainer, tar_of
+from benchmarks.harbor.container import ContainerEnded, HarborContainer
+from benchmarks.harbor.container_files import tar_of
 from benchmarks.harbor.reward import OUTPUT, Reward, read_reward
 from benchmarks.harbor.twin import OwnWork
 from benchmarks.verdict import Outcome, Strength
@@ -72,13 +73,16 @@ async def run_tests(
     timeout_s, started = timeout_s or verifier.timeout_s, time.monotonic()
     for folder in verifier.tests:
         await put_folder(container, folder, "tests")
-    ended = await container.run(
-        ["/tests/test.sh"],
-        timeout_s=timeout_s,
-        environment=verifier.environment,
-        user=verifier.user,
-        log=OUTPUT,
-    )
+    try:
+        ended = await container.run(
+            ["/tests/test.sh"],
+            timeout_s=timeout_s,
+            environment=verifier.environment,
+            user=verifier.user,
+            log=OUTPUT,
+        )
+    except ContainerEnded as error:  # it ran before the answer's changes were applied
+        return Judged(outcome="error", strength="apart", detail=f"no tests ran: {error}")
     await container.kill()  # what tests left running can't change the reward while it is read
     output = await container.read_file(OUTPUT, max_bytes=_MAX_OUTPUT) or b""
     judged = Judged(

@@ -1,5 +1,6 @@
 """Judge an answer to a Harbor task by the engine of the judging sandboxes."""
 
+from benchmarks.harbor.container import ContainerEnded
 from benchmarks.harbor.judging import HarborMode, judge_harbor
 from benchmarks.harbor.verifier import Judged
 from benchmarks.judge.judging_sandboxes import Places
@@ -12,7 +13,10 @@ async def judge_in_containers(
     places: Places, case: HarborCase, answer: str, mode: HarborMode
 ) -> DraftVerdict:
     """Judge one answer. Raises SandboxBroken: the engine failed."""
-    return draft_of(await judge_harbor(await places.engine(), case.folder, answer, mode))
+    try:
+        return draft_of(await judge_harbor(await places.engine(), case.folder, answer, mode))
+    except ContainerEnded as error:  # the task's own fault, such as an entrypoint that ends by itself
+        return DraftVerdict("infrastructure", str(error))
 
 
 def draft_of(judged: Judged) -> DraftVerdict:

@@ -3,9 +3,11 @@
 import tempfile
 from pathlib import Path
 
+from benchmarks.harbor.container import ContainerEnded
 from benchmarks.harbor.judging import HarborMode, agent_timeout_s, judge_acting
 from benchmarks.harbor.task import HarborTask
 from benchmarks.harbor.task_agent import TaskPlace
+from benchmarks.harbor.verifier import Judged
 from benchmarks.judge.judge import Judge
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.solving import ModelSolver, attempt_of
@@ -13,6 +15,9 @@ from benchmarks.suite import HarborCase
 from coder.engine.agent import solve
 from coder.run.task import Task
 from sandbox.errors import SandboxError
+
+_MACHINE = 5
+"""Exit code of a run whose sandbox failed."""
 
 
 async def act_and_judge(
@@ -48,10 +53,15 @@ async def act_and_judge(
                 sandbox=place.open,
             )
         attempt = attempt_of(case.id, sample, run)
+        if run.exit_code == _MACHINE and await place.has_ended():
+            attempt = attempt.model_copy(update={"error": None, "exit_code": 0})
+            return True
         return run.error is None and not attempt.unpaid
 
     try:
         judged = await judge_acting(await judge.places.engine(), case.folder, plan.mode, act)
+    except ContainerEnded as error:
+        judged = Judged(outcome="infrastructure", strength=plan.strength, detail=str(error))
     except SandboxError as error:
-        return attempt.model_copy(update={"error": str(error), "exit_code": 5})
+        return attempt.model_copy(update={"error": str(error), "exit_code": _MACHINE})
     return attempt.model_copy(update={"judged": judged})
