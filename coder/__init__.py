@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from coder.base.errors import CoderError
     from coder.config.mcp_servers import Mcp
-    from coder.engine.agent import fork, resume, solve, solve_sync
+    from coder.engine.agent import solve, solve_sync
     from coder.engine.loop import Team
     from coder.engine.options import Options
     from coder.engine.participants.participant import Participant
     from coder.engine.requests import answer, stop
+    from coder.engine.resume import fork, resume
     from coder.environment.run_policy import OpenSandbox
     from coder.models.model import Answer, ChatMessage, Form, Model, Sampling, ToolCall, ToolSpec
     from coder.models.roles import open_model
@@ -38,7 +39,8 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "coder.engine.agent": ("fork", "resume", "solve", "solve_sync"),
+    "coder.engine.agent": ("solve", "solve_sync"),
+    "coder.engine.resume": ("fork", "resume"),
     "coder.config.mcp_servers": ("Mcp",),
     "coder.environment.run_policy": ("OpenSandbox",),
     "coder.base.errors": ("CoderError",),

@@ -137,9 +137,9 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
 
 async def resume(run_id: str, **options: Any) -> Run:
     """`coder.resume` in kept sandboxes, unless the settings name a backend."""
-    from coder.engine import agent
+    from coder.engine import resume as resuming
 
-    return await agent.resume(run_id, **_with_kept(options))
+    return await resuming.resume(run_id, **_with_kept(options))
 
 
 def _with_kept(options: Any) -> Any:

@@ -19,8 +19,9 @@ from coder.run.event_types import (
     RunStopped,
     Spoken,
 )
-from coder.run.journal import Journal, asked_by
+from coder.run.journal import Journal
 from coder.run.message import HUMAN, AnswerMessage, HandoffMessage, Message, QuestionMessage
+from coder.run.open_question import asked_by
 from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State

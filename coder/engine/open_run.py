@@ -1,37 +1,23 @@
-"""Open what a run needs, its log, sandboxes and attempts, and work on it until it has stopped."""
+"""Open what a run needs: its log, its sandboxes and its journal."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coder.engine.loop import run_until_stopped
 from coder.engine.options import Options, check_known
-from coder.engine.teams.strategies import makes_attempts, team_and_stop
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
-from coder.models.model import Model
-from coder.run.event_types import QuestionAnswered, RunResumed, Spoken
-from coder.run.events import Body
 from coder.run.journal import Attempts, Journal
-from coder.run.reducer import fold_all
-from coder.run.run import Run
 from coder.run.settings import Settings
-from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import Task
 from coder.run.watch import Permitting, Unwatched, Watch
 from coder.store import EventLog, open_log
 from coder.verify.preflight import prepare
-from coder.workspace.deliver import deliver
-from coder.workspace.folder import Snapshot
 from coder.workspace.overlay import shown_files
-from coder.workspace.read import restore, started
 
 if TYPE_CHECKING:
-    from coder.engine.sampling.attempt import Attempt
     from sandbox.policy import AskHost
 
 
@@ -92,98 +78,13 @@ async def open_journal(
     return Journal(run, log, token=token, watch=watch, attempts=attempts)
 
 
-async def work(journal: Journal, model: Model, bench: Workbench, options: Options | None = None) -> Run:
-    """Advance a run by its team until its stop condition holds and its change has landed (see `loop.py`)."""
-    choices = options or Options()
-    team, stop = team_and_stop(journal.state.settings, choices.get("team"), choices.get("stop"))
-    state, log = journal.state, choices.get("log")
-    has_begun = bool(state.progress.attempts)
-    works_alone = bool(state.codes) and not has_begun  # the run has code of its own, not of attempts
-    makes_attempts_now = has_begun or (makes_attempts(state.settings) and not works_alone)
-    if log is not None and choices.get("team") is None and makes_attempts_now:
-        from coder.engine.sampling.attempts import (
-            AttemptsTeam,
-            Drawing,
-            attempts_stop,
-        )  # imported late: most runs make no attempts
+def with_place(task: Task, settings: Settings, options: Options) -> Settings:
+    """Return the settings of a run that may work in place; a caller's sandbox knows its own place.
 
-        runs = _RunsOfAttempts(journal, log, model, bench, choices)
-        team, stop = AttemptsTeam(Drawing(runs)), attempts_stop()
-    run = await run_until_stopped(journal, model, bench, team=team, stop=stop, land=deliver)
-    if journal.state.settings.hooks and journal.state.progress.parent is None:
-        from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks
+    Raises UsageError.
+    """
+    if not settings.in_place or options.get("sandbox") is not None:
+        return settings
+    from coder.environment.in_place import require_in_place
 
-        await HookRuns.of(journal.state).stop()
-    return run
-
-
-@dataclass(frozen=True, slots=True)
-class _RunsOfAttempts:
-    """Runs each attempt as a run of its own, with the model of the parent run."""
-
-    journal: Journal
-    """Journal of the parent run."""
-    log: EventLog
-    model: Model
-    bench: Workbench
-    options: Options
-
-    async def read(self, run: str) -> State | None:
-        """Return the state of an attempt by the log; None if its log is empty."""
-        events = await self.log.read(run)
-        return fold_all(events) if events else None
-
-    async def make(self, attempt: "Attempt") -> State:
-        """Begin or continue an attempt, and return its last state."""
-        parent = self.journal.state
-        async with AsyncExitStack() as stack:
-            journal = await open_journal(stack, attempt.run, self.log, self.options, attempt.shared)
-            files = dict(parent.files)
-            # An attempt changes its session, so it gets one of its own; sandboxes for verdicts are shared.
-            bench = self.bench
-            if attempt.settings.may_act:
-                environment = open_environment(
-                    parent.task, attempt.settings, files, self.options, target=parent.target
-                )
-                bench = await stack.enter_async_context(environment)
-            has_events = not attempt.is_new and bool(await self.log.read(attempt.run, limit=1))
-            bodies = (
-                await self._continued(journal, attempt, bench) if has_events else self._begun(attempt, bench)
-            )
-            await journal.append(*bodies)
-            journal.hold(files)
-            attempt.shared.running[attempt.parent.attempt] = journal
-            await work(journal, self.model, bench, self.options)
-            return journal.state
-
-    def _begun(self, attempt: "Attempt", bench: Workbench) -> list[Body]:
-        """Return the first events of an attempt: its start, the parent's baseline and the parent's plan."""
-        parent = self.journal.state
-        snapshot = Snapshot(Path(parent.root) if parent.root is not None else None, parent.files)
-        run_started = started(
-            snapshot,
-            parent.task,
-            attempt.settings,
-            model=parent.model,
-            target=parent.target,
-            sandbox=bench.opened,
-        )
-        baseline = parent.progress.baseline
-        start: list[Body] = [run_started.model_copy(update={"parent": attempt.parent})]
-        plan = [Spoken(message=message) for message in parent.progress.messages if message.kind == "plan"]
-        return [*start, *([baseline] if baseline is not None else []), *plan]
-
-    async def _continued(self, journal: Journal, attempt: "Attempt", bench: Workbench) -> list[Body]:
-        """Return the events that continue an attempt: answers, or a request for another change."""
-        state = await journal.load()
-        seconds_spent = state.spend.seconds
-        budget = attempt.settings.budget
-        budget = budget.model_copy(update={"timeout": budget.timeout + seconds_spent})
-        question = state.questions.open
-        bodies: list[Body] = []
-        if question is not None and (answer := attempt.answers.get(question.id)) is not None:
-            bodies.append(QuestionAnswered(id=question.id, **answer.model_dump(exclude={"id"})))
-        settings = attempt.settings.model_copy(update={"budget": budget})
-        resumed = RunResumed(budget=budget, model=self.model.name, settings=settings, sandbox=bench.opened)
-        bodies += [resumed, *restore(state).happened]
-        return bodies if attempt.wish is None else [*bodies, Spoken(message=attempt.wish)]
+    return require_in_place(task, settings)

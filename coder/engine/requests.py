@@ -16,7 +16,8 @@ from coder.edits.paths import TreeNames, refusal
 from coder.run.attempts import best_code
 from coder.run.event_types import RunResumed, RunStopped, StopRequested
 from coder.run.events import Event
-from coder.run.journal import Journal, answered
+from coder.run.journal import Journal
+from coder.run.open_question import answered
 from coder.run.questions import Decision, Question
 from coder.run.reducer import fold, fold_all
 from coder.run.run import EXIT_CODES, Run, summarize

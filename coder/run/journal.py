@@ -3,23 +3,16 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
-from coder.base.errors import LogNewer, TooLate, UsageError, own_command
-from coder.base.text.sanitize import count_of, join_surrogates
+from coder.base.errors import LogNewer, UsageError, own_command
 from coder.run.event_types import (
     AttemptEnded,
-    AttemptStarted,
     Body,
     QuestionAnswered,
     QuestionAsked,
-    RunOrigin,
-    Spoken,
-    ToolAnswered,
     is_newer,
 )
 from coder.run.events import Draft, Event, EventStore
-from coder.run.message import HUMAN, AnswerMessage, HandoffMessage, QuestionMessage
 from coder.run.questions import Decider, Decision, Question, Waits, question_id
 from coder.run.records.inputs import hold
 from coder.run.records.spend import Spend
@@ -170,80 +163,3 @@ class Journal:
         answer = await decider.decide(question)
         await self.append(QuestionAnswered(id=identity, **answer.model_dump()))
         return answer
-
-
-def open_question(state: State) -> tuple[str, Question]:
-    """Return the id and text of the open question. Raises TooLate: none is open; the message says why."""
-    if state.questions.open is not None:
-        return state.questions.open.id, state.questions.open
-    last_message = state.last
-    if isinstance(last_message, QuestionMessage):
-        identity = question_id(state.run, len(state.progress.messages), last_message.text)
-        if identity not in state.questions.answers:
-            return identity, asked_by(last_message)
-    if state.questions.answers:
-        last_answer = [*state.questions.answers.values()][-1]
-        raise TooLate(
-            f"{state.run} was answered already by {last_answer.who or 'a program'}: {last_answer.answer_text}"
-        )
-    raise TooLate(f"{state.run} has asked nothing. Go on with it: {own_command()} resume {state.run}")
-
-
-def answered(state: State, decision: Decision | str, *, question_id: str | None = None) -> QuestionAnswered:
-    """Return the event for a person's answer. Raises TooLate: no question is open; UsageError: empty answer.
-
-    Args:
-        question_id: the id of the question that the person has read; None: the open question.
-    """
-    identity, question = open_question(state)
-    if question_id not in (None, identity):
-        raise TooLate(f"{state.run} was answered already, and asks something else now: {question.text}")
-    answer = question.worded(decision) if isinstance(decision, str) else decision
-    if question.kind != "approve" and not answer.answer_text.strip():
-        raise UsageError("The answer is empty. Give it in words: --answer TEXT")
-    if question.kind == "approve" and answer.decision not in ("yes", "no", *question.options):
-        raise UsageError(f"It asks for yes or no, not {answer.answer_text!r}. Say no with a reason: --no WHY")
-    return QuestionAnswered(id=identity, **answer.model_dump())
-
-
-def asked_by(message: QuestionMessage | HandoffMessage) -> Question:
-    """Return the question that a model's message asks; a handoff to the user is a question, too."""
-    options = message.options if isinstance(message, QuestionMessage) else ()
-    kind: Literal["choose", "text"] = "choose" if options else "text"
-    return Question(kind=kind, about="task", text=message.text, options=options, by=message.author)
-
-
-def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
-    """Copy the events of a run up to a step for another run, and add an event with their origin.
-
-    Args:
-        run: the id of the new run.
-        step: an answered tool call, from 1, as `coder show` numbers them.
-
-    Raises:
-        UsageError: there is no such step.
-    """
-    if not events:
-        raise UsageError(f"There is no such run. See the runs with: {own_command()} ls")
-    origin, step_ends = events[0].run, [event.seq for event in events if event.type == ToolAnswered.type]
-    if attempts := [event.body["run"] for event in events if event.type == AttemptStarted.type]:
-        raise UsageError(f"{origin} has made attempts. Name the one to fork: {', '.join(attempts)}")
-    if not step_ends:
-        raise UsageError(f"{origin} has no step to fork at: its model called no tool.")
-    if not 1 <= step <= len(step_ends):
-        count = count_of(len(step_ends), "step")
-        raise UsageError(
-            f"{origin} has {count}, so there is no step {step}. See: {own_command()} show {origin}"
-        )
-    copied = [event.model_copy(update={"run": run}) for event in events[: step_ends[step - 1]]]
-    body = RunOrigin(run=origin, step=step).model_dump(mode="json")
-    fields = {"seq": len(copied) + 1, "type": RunOrigin.type, "version": RunOrigin.version, "body": body}
-    return [*copied, copied[-1].model_copy(update=fields)]
-
-
-def spoken_words(state: State, words: str) -> tuple[Spoken, ...]:
-    """Return the event for the user's words to a fork, if any."""
-    if not words.strip():
-        return ()
-    message = AnswerMessage(author=HUMAN, text=join_surrogates(words.strip()))
-    return (Spoken(message=message),)

@@ -14,7 +14,7 @@ import anyio
 from coder.base.errors import Busy, CoderError, UsageError, own_command
 from coder.config.layers import Loaded, hooks_of_user, load, rules_of_user, skills_of_user, with_rules
 from coder.config.task_file import split_command
-from coder.engine.agent import resume, solve
+from coder.engine.agent import solve
 from coder.engine.options import Options
 from coder.engine.requests import (
     answer,
@@ -26,6 +26,7 @@ from coder.engine.requests import (
     status_of,
     when_free,
 )
+from coder.engine.resume import resume
 from coder.environment.invocation import Invocation, make_job, run_job
 from coder.models.model import Model
 from coder.run.events import Event

@@ -7,8 +7,9 @@ from coder.engine.sampling.picker import pick
 from coder.engine.turn.turn import Turn
 from coder.run.attempts import most_repeated
 from coder.run.event_types import AttemptChosen, AttemptEnded, QuestionAsked, RunStopped, Spoken
-from coder.run.journal import Journal, open_question
+from coder.run.journal import Journal
 from coder.run.message import OutcomeMessage
+from coder.run.open_question import open_question
 from coder.run.questions import Waits
 from coder.run.state import State
 from coder.run.termination import EMPTY_ANSWERS, STUCK_AFTER, Reason, contradiction, verdict

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from coder.base.errors import UsageError
 from coder.config.mcp_servers import Mcp
-from coder.engine.open_run import work
 from coder.engine.options import Options
 from coder.engine.participants.submission import untried_work
 from coder.engine.teams.strategies import apply_strategy
+from coder.engine.work import work
 from coder.environment.run_policy import OpenSandbox
 from coder.environment.workbench import Workbench
 from coder.models.abilities import abilities_of

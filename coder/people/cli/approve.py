@@ -10,13 +10,13 @@ import typer
 
 from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import one_line, visible
-from coder.engine.agent import resume as resume_run
 from coder.engine.requests import answer as answer_run
 from coder.engine.requests import state_of, when_free
+from coder.engine.resume import resume as resume_run
 from coder.people.cli.resume import go_on, with_state
 from coder.people.cli.show_run import RunId
 from coder.run.attempts import best_code
-from coder.run.journal import open_question
+from coder.run.open_question import open_question
 from coder.run.questions import Decision, Question, this_person
 from coder.run.run import Run
 from coder.run.state import State

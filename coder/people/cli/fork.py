@@ -8,11 +8,11 @@ import typer
 
 from coder.base.errors import own_command
 from coder.config.schema import Config
-from coder.engine.agent import fork as fork_run
 from coder.engine.requests import state_of
+from coder.engine.resume import fork as fork_run
 from coder.people.cli.resume import go_on, with_state
 from coder.people.cli.show_run import RunId
-from coder.run.journal import forked
+from coder.run.forks import forked
 from coder.run.reducer import fold_all
 from coder.run.run import Run
 from coder.show.flags import RESUME_FLAGS, option, takes

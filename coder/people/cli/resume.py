@@ -9,8 +9,8 @@ import typer
 from coder.base.errors import UsageError, own_command
 from coder.config.layers import load
 from coder.config.schema import Config, checked, flag
-from coder.engine.agent import resume as resume_run
 from coder.engine.requests import state_of
+from coder.engine.resume import resume as resume_run
 from coder.engine.teams.strategies import named_limits
 from coder.people.cli.run_settings import changed_settings, models_of_resume, must_know_price
 from coder.people.cli.show_run import RunHere, resolve_run

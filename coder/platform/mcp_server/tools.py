@@ -14,7 +14,7 @@ from pydantic import Field
 from coder.base.errors import CoderError, UsageError, own_command
 from coder.config.task_file import mending_task, read_task
 from coder.platform.mcp_server.client import McpClientWatch, form_of
-from coder.run.journal import open_question
+from coder.run.open_question import open_question
 from coder.run.run import Run
 from coder.run.settings import Approved
 from coder.show.client_runs import Runs

@@ -27,7 +27,7 @@ from coder.platform.server.problems import Problem
 from coder.platform.server.run_rows import in_thread
 from coder.platform.server.serving import Serving, require_scope
 from coder.run.events import Event
-from coder.run.journal import open_question
+from coder.run.open_question import open_question
 from coder.run.questions import Decision, this_person
 from coder.run.run import summarize
 from coder.run.settings import Approved, option

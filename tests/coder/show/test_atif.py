@@ -10,7 +10,7 @@ import pytest
 from coder.models.model import Sampling, ToolCall, Usage
 from coder.run.event_types import CallAnswered, CallIntended, ModelCallFailed, RunStarted
 from coder.run.events import Body, Event
-from coder.run.journal import forked
+from coder.run.forks import forked
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.show.atif import write_atif

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.run.journal import forked
+from coder.run.forks import forked
 from coder.show.atif import write_atif
 from tests.coder.show.atif_runs import acting, document, repairing
 from tests.coder.show.test_atif import BREAKS

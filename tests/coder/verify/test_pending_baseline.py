@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import resume, solve
+from coder.engine.agent import solve
 from coder.engine.prompting.task_parts import late_baseline
+from coder.engine.resume import resume
 from coder.models.model import ChatMessage, ToolCall
 from coder.models.roles import RoleModels
 from coder.models.scripted import Scripted

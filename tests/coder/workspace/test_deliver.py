@@ -7,6 +7,7 @@ import pytest
 
 from coder.base.errors import UsageError
 from coder.engine import agent
+from coder.engine.resume import resume
 from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.run import Run
@@ -57,7 +58,7 @@ async def test_a_diff_that_is_not_to_be_applied_waits_for_its_word(repository: G
     run = await solve(repository.top, answer(RIGHT + FAR), log=log, apply=False)
     assert (run.status, run.landed, repository.git("status", "--porcelain")) == ("solved", (), "")
     assert "+    return a + b" in run.patch
-    applied = await agent.resume(run.run_id, log=log, model=Scripted([]), settings=Settings(apply=True))
+    applied = await resume(run.run_id, log=log, model=Scripted([]), settings=Settings(apply=True))
 
     assert (applied.status, applied.landed, applied.calls) == ("solved", ("calc.py",), 1)
     assert (repository.top / "calc.py").read_text() == RIGHT + FAR
@@ -97,7 +98,7 @@ async def test_a_branch_that_is_there_by_then_fails_and_the_run_can_take_another
         happens=lambda: repository.git("branch", "--force", "mended"),
     )
     settings = fold_all(await log.read(run.run_id)).settings.model_copy(update={"branch": "mended-again"})
-    again = await agent.resume(run.run_id, model=Scripted(()), log=log, settings=settings)
+    again = await resume(run.run_id, model=Scripted(()), log=log, settings=settings)
 
     assert (run.status, run.exit_code, run.commit) == ("error", 2, None)
     assert "there is a branch mended already" in (run.error or "")
@@ -246,7 +247,7 @@ async def test_the_log_of_a_large_folder_holds_no_contents_and_a_resume_reads_th
     assert stopped.status == "error"
     repository.write(other__py="new\n")
 
-    run = await agent.resume(stopped.run_id, log=log, model=Scripted([answer(RIGHT + FAR)]))
+    run = await resume(stopped.run_id, log=log, model=Scripted([answer(RIGHT + FAR)]))
 
     events = await log.read(run.run_id)
     assert "content 7" not in str(events[0].body)
@@ -289,7 +290,7 @@ async def test_a_file_that_runs_by_itself_waits_for_its_word_and_lands_then_with
     first = await solve(repository.top, both, log=log)
     assert repository.git("status", "--porcelain") == "M calc.py"
     allowed = Settings(budget=Budget(samples=1, repairs=1), strategy="repair", allow=(flow,))
-    resumed = await agent.resume(first.run_id, log=log, settings=allowed, model=Scripted([]))
+    resumed = await resume(first.run_id, log=log, settings=allowed, model=Scripted([]))
 
     assert (first.exit_code, first.left_out) == (8, {flow: "held"})
     assert (first.landed, {*resumed.landed}, resumed.calls) == (("calc.py",), {flow, "calc.py"}, 1)

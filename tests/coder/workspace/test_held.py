@@ -8,6 +8,7 @@ import pytest
 
 from coder.base.errors import UsageError
 from coder.engine import agent
+from coder.engine.resume import resume
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -76,7 +77,7 @@ async def test_a_resumed_run_does_not_write_where_its_folder_became_one_of_git(t
     (tmp_path / ".git").mkdir()
     folder.symlink_to(tmp_path / ".git")
 
-    resumed = await agent.resume(run.run_id, log=log, model=Scripted([]), settings=Settings(apply=True))
+    resumed = await resume(run.run_id, log=log, model=Scripted([]), settings=Settings(apply=True))
 
     assert (resumed.exit_code, [*(tmp_path / ".git").iterdir()]) == (2, [])
 
@@ -128,7 +129,7 @@ async def test_a_file_that_is_allowed_later_lands_beside_the_rest_and_both_are_u
     run = await solve(tmp_path, files(DOTyarnrc="x"), log)
     allowed = Settings(allow=(".yarnrc",), strategy="repair")
 
-    resumed = await agent.resume(run.run_id, log=log, model=Scripted([]), settings=allowed)
+    resumed = await resume(run.run_id, log=log, model=Scripted([]), settings=allowed)
 
     assert (resumed.exit_code, sorted(resumed.landed)) == (0, [".yarnrc", "solution.py"])
     await undo(run.run_id, log=log)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from coder.base.errors import LogNewer, UsageError
 from coder.run.events import Event
-from coder.run.journal import open_question
+from coder.run.open_question import open_question
 from coder.run.questions import Question
 from coder.run.state import State
 from coder.show.run_transcript import Transcript, TranscriptEntry, replaced_files

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import LeaseHeld, UsageError
-from coder.engine.agent import fork
+from coder.engine.resume import fork
 from coder.models.chat_completions import ChatModel
 from coder.models.scripted import Scripted
 from coder.run.costs import costs_of

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.engine.agent import fork
+from coder.engine.resume import fork
 from coder.engine.teams import Member, RoundRobin
 from coder.environment.workbench import Workbench
 from coder.models.roles import RoleModels

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from coder.base.errors import UsageError
-from coder.engine.agent import fork
+from coder.engine.resume import fork
 from coder.models.model import Answer, ChatMessage, Form, OnRetry, Sampling, ToolCall
 from coder.models.scripted import Scripted
 from coder.run.event_types import Parent

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
-from coder.engine.agent import fork
+from coder.engine.resume import fork
 from coder.models.model import Answer, ToolCall
 from coder.models.scripted import Scripted
 from coder.people.chat.between_messages import compact, run_command

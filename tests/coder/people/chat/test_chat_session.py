@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from coder.base.errors import UsageError
-from coder.engine.agent import resume
+from coder.engine.resume import resume
 from coder.models.model import Model
 from coder.models.scripted import Scripted
 from coder.people.chat.chat_session import ChatSession

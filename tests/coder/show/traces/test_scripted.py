@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from coder.base.errors import UsageError
 from coder.base.usage import Usage
-from coder.engine.agent import fork
+from coder.engine.resume import fork
 from coder.engine.teams import Member, Panel, RoundRobin
 from coder.models.model import Answer
 from coder.models.scripted import Scripted

@@ -1,0 +1,94 @@
+"""AttemptRuns: the attempts of a run, each in a run of its own."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.engine.open_run import open_environment, open_journal
+from coder.engine.options import Options
+from coder.engine.sampling.attempt import Attempt
+from coder.environment.workbench import Workbench
+from coder.models.model import Model
+from coder.run.event_types import QuestionAnswered, RunResumed, Spoken
+from coder.run.events import Body
+from coder.run.journal import Journal
+from coder.run.reducer import fold_all
+from coder.run.state import State
+from coder.store import EventLog
+from coder.workspace.folder import Snapshot
+from coder.workspace.read import restore, started
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRuns:
+    """Runs each attempt as a run of its own, with the model of the parent run."""
+
+    journal: Journal
+    """Journal of the parent run."""
+    log: EventLog
+    model: Model
+    bench: Workbench
+    options: Options
+    work: Callable[[Journal, Model, Workbench, Options], Awaitable[object]]
+    """Works on an open run until it has stopped: `work.work`."""
+
+    async def read(self, run: str) -> State | None:
+        """Return the state of an attempt by the log; None if its log is empty."""
+        events = await self.log.read(run)
+        return fold_all(events) if events else None
+
+    async def make(self, attempt: Attempt) -> State:
+        """Begin or continue an attempt, and return its last state."""
+        parent = self.journal.state
+        async with AsyncExitStack() as stack:
+            journal = await open_journal(stack, attempt.run, self.log, self.options, attempt.shared)
+            files = dict(parent.files)
+            # An attempt changes its session, so it gets one of its own; sandboxes for verdicts are shared.
+            bench = self.bench
+            if attempt.settings.may_act:
+                environment = open_environment(
+                    parent.task, attempt.settings, files, self.options, target=parent.target
+                )
+                bench = await stack.enter_async_context(environment)
+            has_events = not attempt.is_new and bool(await self.log.read(attempt.run, limit=1))
+            bodies = (
+                await self._continued(journal, attempt, bench) if has_events else self._begun(attempt, bench)
+            )
+            await journal.append(*bodies)
+            journal.hold(files)
+            attempt.shared.running[attempt.parent.attempt] = journal
+            await self.work(journal, self.model, bench, self.options)
+            return journal.state
+
+    def _begun(self, attempt: Attempt, bench: Workbench) -> list[Body]:
+        """Return the first events of an attempt: its start, the parent's baseline and the parent's plan."""
+        parent = self.journal.state
+        snapshot = Snapshot(Path(parent.root) if parent.root is not None else None, parent.files)
+        run_started = started(
+            snapshot,
+            parent.task,
+            attempt.settings,
+            model=parent.model,
+            target=parent.target,
+            sandbox=bench.opened,
+        )
+        baseline = parent.progress.baseline
+        start: list[Body] = [run_started.model_copy(update={"parent": attempt.parent})]
+        plan = [Spoken(message=message) for message in parent.progress.messages if message.kind == "plan"]
+        return [*start, *([baseline] if baseline is not None else []), *plan]
+
+    async def _continued(self, journal: Journal, attempt: Attempt, bench: Workbench) -> list[Body]:
+        """Return the events that continue an attempt: answers, or a request for another change."""
+        state = await journal.load()
+        seconds_spent = state.spend.seconds
+        budget = attempt.settings.budget
+        budget = budget.model_copy(update={"timeout": budget.timeout + seconds_spent})
+        question = state.questions.open
+        bodies: list[Body] = []
+        if question is not None and (answer := attempt.answers.get(question.id)) is not None:
+            bodies.append(QuestionAnswered(id=question.id, **answer.model_dump(exclude={"id"})))
+        settings = attempt.settings.model_copy(update={"budget": budget})
+        resumed = RunResumed(budget=budget, model=self.model.name, settings=settings, sandbox=bench.opened)
+        bodies += [resumed, *restore(state).happened]
+        return bodies if attempt.wish is None else [*bodies, Spoken(message=attempt.wish)]

@@ -1,0 +1,46 @@
+"""Fork a run at a step: the events with which the new run begins."""
+
+from collections.abc import Sequence
+
+from coder.base.errors import UsageError, own_command
+from coder.base.text.sanitize import count_of, join_surrogates
+from coder.run.event_types import AttemptStarted, RunOrigin, Spoken, ToolAnswered
+from coder.run.events import Event
+from coder.run.message import HUMAN, AnswerMessage
+from coder.run.state import State
+
+
+def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
+    """Copy the events of a run up to a step for another run, and add an event with their origin.
+
+    Args:
+        run: the id of the new run.
+        step: an answered tool call, from 1, as `coder show` numbers them.
+
+    Raises:
+        UsageError: there is no such step.
+    """
+    if not events:
+        raise UsageError(f"There is no such run. See the runs with: {own_command()} ls")
+    origin, step_ends = events[0].run, [event.seq for event in events if event.type == ToolAnswered.type]
+    if attempts := [event.body["run"] for event in events if event.type == AttemptStarted.type]:
+        raise UsageError(f"{origin} has made attempts. Name the one to fork: {', '.join(attempts)}")
+    if not step_ends:
+        raise UsageError(f"{origin} has no step to fork at: its model called no tool.")
+    if not 1 <= step <= len(step_ends):
+        count = count_of(len(step_ends), "step")
+        raise UsageError(
+            f"{origin} has {count}, so there is no step {step}. See: {own_command()} show {origin}"
+        )
+    copied = [event.model_copy(update={"run": run}) for event in events[: step_ends[step - 1]]]
+    body = RunOrigin(run=origin, step=step).model_dump(mode="json")
+    fields = {"seq": len(copied) + 1, "type": RunOrigin.type, "version": RunOrigin.version, "body": body}
+    return [*copied, copied[-1].model_copy(update=fields)]
+
+
+def spoken_words(state: State, words: str) -> tuple[Spoken, ...]:
+    """Return the event for the user's words to a fork, if any."""
+    if not words.strip():
+        return ()
+    message = AnswerMessage(author=HUMAN, text=join_surrogates(words.strip()))
+    return (Spoken(message=message),)

@@ -1,0 +1,50 @@
+"""The open question of a run, and the event that answers it."""
+
+from typing import Literal
+
+from coder.base.errors import TooLate, UsageError, own_command
+from coder.run.event_types import QuestionAnswered
+from coder.run.message import HandoffMessage, QuestionMessage
+from coder.run.questions import Decision, Question, question_id
+from coder.run.state import State
+
+
+def open_question(state: State) -> tuple[str, Question]:
+    """Return the id and text of the open question. Raises TooLate: none is open; the message says why."""
+    if state.questions.open is not None:
+        return state.questions.open.id, state.questions.open
+    last_message = state.last
+    if isinstance(last_message, QuestionMessage):
+        identity = question_id(state.run, len(state.progress.messages), last_message.text)
+        if identity not in state.questions.answers:
+            return identity, asked_by(last_message)
+    if state.questions.answers:
+        last_answer = [*state.questions.answers.values()][-1]
+        raise TooLate(
+            f"{state.run} was answered already by {last_answer.who or 'a program'}: {last_answer.answer_text}"
+        )
+    raise TooLate(f"{state.run} has asked nothing. Go on with it: {own_command()} resume {state.run}")
+
+
+def answered(state: State, decision: Decision | str, *, question_id: str | None = None) -> QuestionAnswered:
+    """Return the event for a person's answer. Raises TooLate: no question is open; UsageError: empty answer.
+
+    Args:
+        question_id: the id of the question that the person has read; None: the open question.
+    """
+    identity, question = open_question(state)
+    if question_id not in (None, identity):
+        raise TooLate(f"{state.run} was answered already, and asks something else now: {question.text}")
+    answer = question.worded(decision) if isinstance(decision, str) else decision
+    if question.kind != "approve" and not answer.answer_text.strip():
+        raise UsageError("The answer is empty. Give it in words: --answer TEXT")
+    if question.kind == "approve" and answer.decision not in ("yes", "no", *question.options):
+        raise UsageError(f"It asks for yes or no, not {answer.answer_text!r}. Say no with a reason: --no WHY")
+    return QuestionAnswered(id=identity, **answer.model_dump())
+
+
+def asked_by(message: QuestionMessage | HandoffMessage) -> Question:
+    """Return the question that a model's message asks; a handoff to the user is a question, too."""
+    options = message.options if isinstance(message, QuestionMessage) else ()
+    kind: Literal["choose", "text"] = "choose" if options else "text"
+    return Question(kind=kind, about="task", text=message.text, options=options, by=message.author)
