@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -173,6 +174,26 @@ def test_a_model_of_another_vendor_loads_none_of_anthropics_client() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
 
     assert done.stdout == "False True\n", done.stderr
+
+
+async def test_a_long_dialogue_takes_no_more_steps_of_the_client_than_a_short_one() -> None:
+    """The client's own methods compare each value of a request with its type, at every request again."""
+    steps: list[int] = []
+    with faulty_endpoint(says("hello"), says("hello"), says("hello")) as server:
+        async with ChatModel(endpoint_of(server), patience=QUICK) as model:
+            for talk in (TALK, TALK, TALK * 50):  # the first request imports what all need
+
+                def count(frame: FrameType, event: str, _: object) -> None:
+                    steps[-1] += event == "call" and "/openai/" in frame.f_code.co_filename
+
+                steps.append(0)
+                sys.setprofile(count)
+                try:
+                    await model.answer(talk, sampling=Sampling(), form=FORM)
+                finally:
+                    sys.setprofile(None)
+
+    assert 0 < steps[2] <= 1.5 * steps[1]
 
 
 async def test_calls_at_the_same_time_each_see_their_own_signs_of_life() -> None:
