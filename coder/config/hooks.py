@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.config.strict_yaml import read_json
-from coder.run.settings import Hook
+from coder.run.extensions import Hook
 
 EVENTS = ("PreToolUse", "PostToolUse", "Stop")
 REPOSITORY_FILES = (".agents/hooks.json", ".claude/settings.json")

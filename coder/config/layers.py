@@ -25,7 +25,7 @@ from coder.run.settings import Settings
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
-    from coder.run.settings import Hook, Rules, Skill
+    from coder.run.extensions import Hook, Rules, Skill
 
 BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables about models in the user's file; a repository can't set them."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.config.strict_yaml import read_json
-from coder.run.settings import Rules
+from coder.run.extensions import Rules
 
 Verdict = Literal["deny", "ask", "allow"]
 MAX_BYTES = 1 << 20

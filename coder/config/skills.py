@@ -14,7 +14,7 @@ from coder.base.fs.private_folder import plug_folders
 from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.base.text.sanitize import one_line
 from coder.config.frontmatter import read_frontmatter
-from coder.run.settings import Skill
+from coder.run.extensions import Skill
 
 FILE_NAME = "SKILL.md"
 FOLDERS = (".agents/skills", ".claude/skills")

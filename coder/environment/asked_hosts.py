@@ -1,6 +1,6 @@
 """AskedHosts: hosts that programs try to reach, refused until a person allows them."""
 
-from coder.run.settings import Rules
+from coder.run.extensions import Rules
 from sandbox.network.allowed_hosts import WEB_PORTS
 from sandbox.policy import AskHost
 

@@ -7,7 +7,13 @@ from coder.base.text.sanitize import count_of, join_surrogates
 from coder.run.event_types import AttemptStarted, RunOrigin, Spoken, ToolAnswered
 from coder.run.events import Event
 from coder.run.message import HUMAN, AnswerMessage
-from coder.run.state import State
+from coder.run.records.dialogue import Dialogue
+from coder.run.records.landing import Landing
+from coder.run.records.progress import Progress
+from coder.run.records.questions import Questions
+from coder.run.records.session import SessionRecord
+from coder.run.records.spend import Spend
+from coder.run.state import State, replace
 
 
 def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
@@ -44,3 +50,38 @@ def spoken_words(state: State, words: str) -> tuple[Spoken, ...]:
         return ()
     message = AnswerMessage(author=HUMAN, text=join_surrogates(words.strip()))
     return (Spoken(message=message),)
+
+
+def state_of_fork(state: State, origin: RunOrigin) -> State:
+    """Return a copy of a state for a fork: no conversation, and nothing spent or written."""
+    progress, dialogue = state.progress, state.dialogue
+    copied_session = SessionRecord(tree=dialogue.session.tree, left_out=dialogue.session.left_out)
+    is_copy = dialogue.session.original is not None
+    session = replace(copied_session, original=copied_session) if is_copy else copied_session
+    return replace(
+        state,
+        settings=state.settings.model_copy(update={"chat": False}),
+        steps=(),
+        spend=Spend(budget=state.spend.budget),
+        progress=Progress(
+            seq=progress.seq,
+            time=progress.time,
+            messages=progress.messages,
+            baseline=progress.baseline,
+            origin=origin,
+        ),
+        dialogue=Dialogue(
+            messages=dialogue.messages,
+            participant=dialogue.participant,
+            others=dialogue.others,
+            unread=dialogue.unread,
+            callers=dialogue.callers,
+            is_text=dialogue.is_text,
+            plan=dialogue.plan,
+            is_untold=True,
+            owes_baseline=dialogue.owes_baseline,
+            session=session,
+        ),
+        landing=Landing(),
+        questions=Questions(),
+    )

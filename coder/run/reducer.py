@@ -7,10 +7,7 @@ from coder.run import event_types
 from coder.run.events import Event
 from coder.run.message import HUMAN
 from coder.run.records import dialogue, inputs, landing, progress, questions, spend
-from coder.run.records.dialogue import Dialogue
-from coder.run.records.landing import Landing
 from coder.run.records.progress import Progress
-from coder.run.records.questions import Questions
 from coder.run.records.record import Handlers
 from coder.run.records.spend import Spend
 from coder.run.state import State, replace
@@ -77,9 +74,13 @@ def fold_all(events: Iterable[Event]) -> State:
 def _apply(state: State, body: event_types.Body) -> State:
     match body:
         case event_types.StepStarted():
-            return _next_step(state, body)
+            from coder.run.next_step import next_step  # imported late: most runs have one task
+
+            return next_step(state, body)
         case event_types.RunOrigin():
-            return state.forked(body)
+            from coder.run.forks import state_of_fork  # imported late: few runs are forks
+
+            return state_of_fork(state, body)
     changes: dict[str, Any] = {}
     for name, handlers in _RECORDS.items():
         if (handler := handlers.get(type(body))) is not None:
@@ -91,7 +92,9 @@ def _apply(state: State, body: event_types.Body) -> State:
         case event_types.RunResumed():
             changes |= {"settings": body.settings or state.settings, "model": body.model}
         case event_types.LandingUndone() if body.step <= len(state.steps):
-            changes["steps"] = _mark_undone(state.steps, body.step - 1)
+            from coder.run.next_step import mark_undone
+
+            changes["steps"] = mark_undone(state.steps, body.step - 1)
     return replace(state, **changes)
 
 
@@ -122,34 +125,3 @@ def _test_time(state: State, body: event_types.Body | None) -> float:
             return body.seconds
         case _:
             return 0.0
-
-
-def _next_step(state: State, body: event_types.StepStarted) -> State:
-    """Return the run's state at a further task: without messages, with the usage so far."""
-    old_dialogue = state.dialogue
-    new_dialogue = Dialogue(
-        callers=old_dialogue.callers,
-        is_untold=old_dialogue.is_untold,
-        cleared_steps=old_dialogue.cleared_steps,
-    )
-    if (old_dialogue.messages or old_dialogue.others) and body.settings.may_act:
-        new_dialogue = old_dialogue.at_next_step(state.worked, state.open_work)
-    return replace(
-        state,
-        task=body.task,
-        settings=body.settings,
-        model=body.model,
-        spend=replace(state.spend, budget=body.settings.budget, tool_calls=0, exhausted=None),
-        inputs=inputs.at_next_step(state.inputs, body),
-        steps=(*state.steps, replace(state, steps=())),
-        progress=Progress(seq=state.progress.seq, time=state.progress.time, origin=state.progress.origin),
-        dialogue=new_dialogue,
-        landing=Landing(),
-        questions=Questions(granted=state.questions.granted),
-    )
-
-
-def _mark_undone(steps: tuple[State, ...], index: int) -> tuple[State, ...]:
-    """Return the earlier tasks with the changes of one marked as undone."""
-    landing = replace(steps[index].landing, taken_back=True)
-    return (*steps[:index], replace(steps[index], landing=landing), *steps[index + 1 :])

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, field_validator
 
 from coder.models.model import Effort, Sampling
+from coder.run.extensions import Hook, Rules, Skill
 from coder.run.message import EXPERT
 from coder.run.option_table import OPTIONS
 
@@ -58,42 +59,6 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
     def calls_reached(self) -> str:
         """The message when all calls are used."""
         return f"the limit of {self.max_calls} model call{'' if self.max_calls == 1 else 's'} was reached"
-
-
-class Rules(BaseModel, frozen=True, extra="forbid"):
-    """What the user allows, is asked about, and denies (`coder.config.permission_rules`)."""
-
-    allow: tuple[str, ...] = ()
-    ask: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-
-
-class Hook(BaseModel, frozen=True, extra="forbid"):
-    """A command that runs at an event (`coder.config.hooks`)."""
-
-    event: str
-    matcher: str = ""
-    """Names of tools; empty: every tool."""
-    command: str
-    timeout: float
-    """In seconds."""
-
-
-class Skill(BaseModel, frozen=True, extra="forbid"):
-    """Instructions for a kind of work, as a SKILL.md describes them (agentskills.io)."""
-
-    name: str
-    description: str
-    """What it is for, on one line."""
-    path: str
-    """Its SKILL.md: absolute if it is the user's own, else relative to the workspace."""
-    listed: bool = True
-    """Whether a model is told of it; False: only the user calls it, by `/NAME`."""
-
-    @property
-    def is_own(self) -> bool:
-        """Whether it is the user's own, and not the repository's."""
-        return self.path.startswith("/")
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):

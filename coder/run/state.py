@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from coder.run import event_types
 from coder.run.message import CodeMessage, Message, Outcome, outcome_in
 from coder.run.records.dialogue import Dialogue
 from coder.run.records.inputs import Inputs
@@ -13,7 +12,6 @@ from coder.run.records.landing import Landing
 from coder.run.records.progress import Progress
 from coder.run.records.questions import Questions
 from coder.run.records.record import replace as replace
-from coder.run.records.session import SessionRecord
 from coder.run.records.spend import Spend
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
@@ -91,37 +89,3 @@ class State:
     def with_messages(self, messages: tuple[Message, ...]) -> State:
         """Return a copy with these messages."""
         return replace(self, progress=replace(self.progress, messages=messages))
-
-    def forked(self, origin: event_types.RunOrigin) -> State:
-        """Return a copy for a fork: no conversation, and nothing spent or written."""
-        progress, dialogue = self.progress, self.dialogue
-        copied_session = SessionRecord(tree=dialogue.session.tree, left_out=dialogue.session.left_out)
-        is_copy = dialogue.session.original is not None
-        session = replace(copied_session, original=copied_session) if is_copy else copied_session
-        return replace(
-            self,
-            settings=self.settings.model_copy(update={"chat": False}),
-            steps=(),
-            spend=Spend(budget=self.spend.budget),
-            progress=Progress(
-                seq=progress.seq,
-                time=progress.time,
-                messages=progress.messages,
-                baseline=progress.baseline,
-                origin=origin,
-            ),
-            dialogue=Dialogue(
-                messages=dialogue.messages,
-                participant=dialogue.participant,
-                others=dialogue.others,
-                unread=dialogue.unread,
-                callers=dialogue.callers,
-                is_text=dialogue.is_text,
-                plan=dialogue.plan,
-                is_untold=True,
-                owes_baseline=dialogue.owes_baseline,
-                session=session,
-            ),
-            landing=Landing(),
-            questions=Questions(),
-        )

@@ -1,19 +1,14 @@
 """Stop: rules that end a run, as functions of its state that return a reason; they are combined by `|`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from coder.run.attempts import (
-    before_talk,
-    code_to_repair,
-    find_answer_of,
-    is_rejection,
-    most_repeated,
-    shows_done,
-)
+from coder.run.attempts import code_to_repair, find_answer_of, most_repeated, shows_done
+from coder.run.conversation import before_talk, is_rejection
 from coder.run.event_types import Status
 from coder.run.message import CodeMessage, Outcome, ReplyMessage
 from coder.run.state import State
+from coder.run.verdict_words import by_what, join_names, why_unverified
 
 EMPTY_ANSWERS = 3
 """The run ends after this many empty answers in a row."""
@@ -108,34 +103,6 @@ def nothing_to_mend(state: State) -> Reason | None:
     return None
 
 
-def why_unverified(state: State, outcome: Outcome) -> str:
-    """Say why a passed outcome is unverified."""
-    if outcome.verified == "reproduced":
-        return f"{by_what(outcome)}; `--require tests` accepts given tests alone"
-    if outcome.unshown:
-        return outcome.unshown
-    if outcome.verified == "self" and state.task.test_command is not None:
-        return "its tests pass, but they were written with the code, and no given test failed before"
-    if outcome.verified == "self":
-        return "the code ran and passed its own checks, but the task gives no test or check"
-    if state.task.test_command is None:
-        return "the code ran, but the task gives no test or check"
-    return f"{_before_and_after(state)}: nothing shows that the task is done"
-
-
-def _before_and_after(state: State) -> str:
-    baseline = state.progress.baseline
-    if baseline is None:
-        return "the tests pass, but there was no test before the change"
-    if not baseline.told:
-        return "the test command succeeds, as it did before the change, and it reports no test"
-    if baseline.is_cut:
-        return "the tests were stopped by --test-timeout before the change, and those that ran then pass"
-    if not baseline.passed:
-        return f"the tests pass, and what failed before is flaky ({join_names(baseline.flaky)})"
-    return "the tests passed before and after"
-
-
 @Stop
 def tests_pass(state: State) -> Reason | None:
     """Solved if all given tests and checks have passed; unverified if none were given."""
@@ -150,14 +117,6 @@ def verdict(state: State, outcome: Outcome) -> Reason:
     return Reason("unverified", why_unverified(state, outcome))
 
 
-def by_what(outcome: Outcome) -> str:
-    """Say what shows that the task is done."""
-    if outcome.verified != "reproduced":
-        return f"{outcome.verified} pass"
-    by = f"reproduced: {join_names(outcome.reproduced_by)} failed without the change and passed with it"
-    return f"{by}; the task changes what these tests expect" if outcome.ordered else by
-
-
 @Stop
 def contradicts_tests(state: State) -> Reason | None:
     """Stop if a change only fails given tests that it edits, because then the user must decide."""
@@ -169,12 +128,6 @@ def contradiction(outcome: Outcome) -> Reason | None:
     if not outcome.contradicts:
         return None
     return Reason("unverified", f"contradicts given tests: {join_names(outcome.contradicts)}")
-
-
-def join_names(names: Sequence[str], *, most: int = 3) -> str:
-    """Return the first `most` names, and the number of further names."""
-    remaining = len(names) - most
-    return ", ".join(names[:most]) + (f" and {remaining} more" if remaining > 0 else "")
 
 
 def is_repeating(state: State) -> bool:

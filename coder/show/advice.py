@@ -6,7 +6,7 @@ from math import ceil
 from coder.base.errors import UsageError, own_command
 from coder.run.message import LeftOut
 from coder.run.run import Run
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 
 _LEFT_OUT: dict[LeftOut, str] = {
     "held": "may run by itself later, so you decide: --allow PATH writes it",

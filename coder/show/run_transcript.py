@@ -12,7 +12,7 @@ from coder.run.message import CheckLine, CodeMessage, Message, OutcomeMessage, P
 from coder.run.plan import plan_of
 from coder.run.reducer import begin, fold
 from coder.run.state import State
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 from coder.show import render
 from coder.show.changes import Files, diff_of
 from coder.show.quotes import without_files

@@ -15,7 +15,7 @@ from coder.base.text.sanitize import printable
 from coder.config.image_files import MAX_BYTES, picture_of
 from coder.config.mcp_servers import Mcp
 from coder.models.model import Image, JsonObject, ToolSpec
-from coder.run.settings import Rules
+from coder.run.extensions import Rules
 from coder.tools.python_tool import is_png
 from coder.tools.tool import Desk, ToolResult, prepare_text
 

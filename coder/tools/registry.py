@@ -1,21 +1,17 @@
 """Registry: the tools offered to a model, by name; import of functions named by `--tool`."""
 
 import asyncio
-import importlib
-import os
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from coder.base.errors import UsageError
-from coder.base.text.sanitize import suggest_nearest
-from coder.models.model import JsonObject, ToolCall, ToolSpec
+from coder.models.model import ToolCall, ToolSpec
 from coder.tools.bash import Bash
 from coder.tools.edit_tool import EditTool
+from coder.tools.plan_tool import PlanTool
 from coder.tools.protocol import unknown
 from coder.tools.tool import (
     Arguments,
@@ -25,7 +21,6 @@ from coder.tools.tool import (
     ToolResult,
     ToolServer,
     prepare_text,
-    read_arguments,
     spec_of,
     tool_of,
 )
@@ -60,46 +55,6 @@ DONE = spec_of(
     Done,
 )
 ASK = spec_of("ask", "Ask the user what neither the task nor the files can tell. Use it rarely.", Ask)
-
-_STEP: JsonObject = {"text": {"type": "string"}, "status": {"enum": ["todo", "doing", "done"]}}
-PLAN = ToolSpec(
-    name="plan",
-    description="For tasks of several steps: show the user your plan. Each call replaces it as a whole.",
-    parameters={
-        "type": "object",
-        "properties": {
-            "steps": {"type": "array", "items": {"type": "object", "properties": _STEP, "required": [*_STEP]}}
-        },
-        "required": ["steps"],
-    },
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PlanTool:
-    """The tool `plan`, whose arguments are logged and shown."""
-
-    spec: ToolSpec = PLAN
-    effect: bool = False
-
-    async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
-        """Return the number of steps."""
-        from coder.run.plan import Plan
-
-        return ToolResult(read_arguments(arguments, Plan, name=PLAN.name).count)
-
-
-class HandIn(Arguments):
-    """Arguments of the planner's tool `plan`."""
-
-    steps: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        min_length=1, max_length=50, description="In their order, without numbers."
-    )
-
-
-HAND_IN = spec_of(
-    "plan", "Hand in the plan. It is followed at once, or what should differ comes back.", HandIn
-)
 
 
 class Registry:
@@ -195,45 +150,3 @@ async def tools_of(items: Sequence[object]) -> list[Tool]:
         names = {tool.spec.name for tool in tools}
         tools += [tool for tool in server_tools if tool.spec.name not in names]
     return tools
-
-
-def functions_named(names: Iterable[str]) -> tuple[Callable[..., object], ...]:
-    """Import functions from installed modules or the current folder.
-
-    Raises:
-        UsageError: a function is missing or can't be a tool.
-    """
-    functions = tuple(map(_function, names))
-    require_functions(functions, called="--tool")
-    return functions
-
-
-def require_functions(functions: Iterable[Callable[..., object]], *, called: str = "tools") -> None:
-    """Check that functions can be tools in addition to the built-in ones. Raises UsageError: one can't."""
-    try:
-        Registry([tool_of(function) for function in functions])
-    except ValueError as error:
-        raise UsageError(f"{called}: {error}") from error
-
-
-def _function(name: str) -> Callable[..., object]:
-    module_name, colon, function_name = name.partition(":")
-    if not (colon and module_name and function_name):
-        raise UsageError(f"--tool {name} names no function. Write MODULE:FUNCTION")
-    sys.path.insert(0, os.getcwd())
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise UsageError(
-            f"--tool {name}: the module can't be imported: {reason}. "
-            "It is looked up in the current folder, then among what is installed, by its name without .py"
-        ) from error
-    finally:
-        sys.path.remove(os.getcwd())
-    function: object = getattr(module, function_name, None)
-    if not callable(function):
-        raise UsageError(
-            f"--tool {name}: the module has no such function{suggest_nearest(function_name, vars(module))}"
-        )
-    return function

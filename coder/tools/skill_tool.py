@@ -16,7 +16,7 @@ from coder.base.text.sanitize import count_of, suggest_nearest
 from coder.config.frontmatter import read_frontmatter
 from coder.context.secrecy import is_secret
 from coder.models.model import JsonObject, ToolSpec
-from coder.run.settings import Skill
+from coder.run.extensions import Skill
 from coder.tools.tool import Arguments, Desk, ToolResult, prepare_text, read_arguments, spec_of
 from sandbox import FileRefused
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from coder.run.event_types import BaselineTaken
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 from coder.verify.finding import Finding
 from coder.verify.new_tests import is_test_of
 from coder.verify.verification import Verification

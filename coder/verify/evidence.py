@@ -7,7 +7,7 @@ each time. As the model wrote them, they are weaker than a given test.
 from coder.run.event_types import Tried
 from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 from coder.verify.new_tests import find_new_tests, find_unreported_files, find_unrun_files
 from coder.verify.regressions import is_red_as_before
 from coder.verify.trial import AnswerTrial

@@ -10,7 +10,7 @@ from coder.run.command_inputs import uses_pytest
 from coder.run.message import CheckLine, CodeMessage, Outcome
 from coder.run.state import State
 from coder.run.target import is_test
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 from coder.verify.cut_runs import reach_baseline
 from coder.verify.finding import Finding, feedback, gist
 from coder.verify.ordered_edits import are_ordered

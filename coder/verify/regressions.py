@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from coder.run.event_types import BaselineTaken
 from coder.run.message import CheckLine
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 from coder.verify.finding import Finding
 
 _MAX_ALONE = 10

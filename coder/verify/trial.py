@@ -12,7 +12,7 @@ from typing import Literal
 from coder.run.command_inputs import reporter_arguments, split_assignments, uses_pytest
 from coder.run.event_types import PytestCall, Tried
 from coder.run.message import CheckLine, CodeMessage, Outcome
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 from coder.source.shell import command_words, format_command
 from coder.verify.additions import find_additions
 from coder.verify.finding import Finding, feedback, gist

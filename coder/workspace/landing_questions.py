@@ -7,7 +7,8 @@ from coder.run.journal import Journal
 from coder.run.message import HUMAN
 from coder.run.questions import Decision, Question
 from coder.run.state import State
-from coder.run.termination import contradiction, why_unverified
+from coder.run.termination import contradiction
+from coder.run.verdict_words import why_unverified
 from coder.workspace.consent import files_to_edit, is_accepted, is_contradicted
 
 NOBODY = Decision(decision="", how="default")

@@ -6,7 +6,8 @@ from coder.run.event_types import CommitRefused, RunStopped, Status
 from coder.run.message import Verified
 from coder.run.run import EXIT_CODES
 from coder.run.state import State
-from coder.run.termination import Reason, join_names, nothing_to_mend
+from coder.run.termination import Reason, nothing_to_mend
+from coder.run.verdict_words import join_names
 from coder.workspace.consent import is_accepted, is_contradicted
 
 

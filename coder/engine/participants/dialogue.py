@@ -110,7 +110,9 @@ class DialogueTurn:
     async def ask(self, sampling: Sampling) -> bool:
         """Ask for the next answer, and return whether it calls a tool."""
         if self._form is None:
-            text = await self._turn.ask(self._messages, sampling=sampling)
+            from coder.engine.turn.whole_answer import ask_whole_answer  # most models have tools
+
+            text = await ask_whole_answer(self._turn, self._messages, sampling=sampling)
             self._messages.append(ChatMessage(role="assistant", content=text))
             return False
         window = self._turn.abilities.context

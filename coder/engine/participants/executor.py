@@ -11,7 +11,7 @@ from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import Cause, CodeMessage, Outcome, OutcomeMessage
 from coder.run.state import State
 from coder.run.target import Target
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 from coder.verify.verification import Verification
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files

@@ -11,7 +11,7 @@ from typing import Any
 from coder.base.text.sanitize import one_line, terminal_text
 from coder.config.hooks import covers, hooks_of_repository
 from coder.models.model import ToolCall
-from coder.run.settings import Hook
+from coder.run.extensions import Hook
 from coder.run.state import State
 from sandbox import Session
 

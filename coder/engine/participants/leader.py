@@ -14,6 +14,7 @@ from coder.base.text.sanitize import join_surrogates
 from coder.engine.prompting.task_parts import what_to_pass
 from coder.engine.prompting.thread import thread_words
 from coder.engine.turn.turn import Turn
+from coder.engine.turn.whole_answer import ask_whole_answer
 from coder.models.model import ChatMessage, Form, JsonObject, ToolSpec
 from coder.run.event_types import CallAnswered
 from coder.run.message import ChoiceMessage, Ledger, LedgerMessage
@@ -74,7 +75,7 @@ class Orchestrator:
         """Ask for the ledger."""
         prompt_name = "orchestrator-new" if self.is_new else "orchestrator-look"
         view = _view(self, turn, prompt("orchestrator"), prompt_name)
-        text = await turn.ask(view, sampling=turn.state.settings.sampling(most=_LEDGER_TOKENS))
+        text = await ask_whole_answer(turn, view, sampling=turn.state.settings.sampling(most=_LEDGER_TOKENS))
         ledger = ledger_in(text, self.roles)
         return LedgerMessage(author=self.name, text=text, ledger=ledger)
 

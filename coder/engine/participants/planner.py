@@ -13,6 +13,7 @@ from coder.engine.participants.role import PLANNER, Role
 from coder.engine.prompting.files_shown import survey_of
 from coder.engine.prompting.first_request import first_request
 from coder.engine.turn.turn import Turn
+from coder.engine.turn.whole_answer import ask_whole_answer
 from coder.models.model import ChatMessage
 from coder.run.message import Message
 
@@ -56,7 +57,7 @@ async def _in_one_answer(turn: Turn) -> Message:
     survey, context = await survey_of(turn), turn.abilities.context
     messages = first_request(state, target, survey, form="whole", context=context, plans=True)
     while True:
-        text = await turn.ask(messages, sampling=sampling)
+        text = await ask_whole_answer(turn, messages, sampling=sampling)
         answer = await ask_approval(turn, text, key=f"plan {len(messages)}")
         if answer is None or answer.agrees:
             return plan_message(text)

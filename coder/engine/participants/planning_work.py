@@ -20,7 +20,8 @@ from coder.engine.turn.turn import Turn
 from coder.models.model import ToolCall
 from coder.run.message import Message, QuestionMessage, ReplyMessage, WordsMessage
 from coder.run.termination import is_repeating
-from coder.tools.registry import ASK, HAND_IN, Ask, HandIn
+from coder.tools.plan_tool import HAND_IN, HandIn
+from coder.tools.registry import ASK, Ask
 from coder.tools.tool import read_arguments
 
 MAX_NUDGES = 1

@@ -16,10 +16,11 @@ from coder.engine.turn.turn import Turn
 from coder.environment.python_line import python_line
 from coder.models.model import ChatMessage, Form, ToolSpec
 from coder.run.event_types import DialogueTaken
+from coder.run.extensions import Rules
 from coder.run.message import HUMAN, CodeMessage
-from coder.run.settings import Rules
 from coder.run.state import State
-from coder.tools.registry import ASK, DONE, HAND_IN, Registry, tools_of
+from coder.tools.plan_tool import HAND_IN
+from coder.tools.registry import ASK, DONE, Registry, tools_of
 from coder.tools.tool import Tool
 
 _NOT_WANTED = "[The user did not want this plan.]"

@@ -43,7 +43,7 @@ async def carry_out(
         end_turn: returns the message of a call that ends the turn, a text on its error, or None.
     """
     for settled_call in dialogue.open_calls():
-        workplace.require_tool(settled_call.call)
+        workplace.permission.require_tool(settled_call.call)
         ending = settled_call.problem or await end_turn(settled_call.call)
         if ending is not None and not isinstance(ending, str):
             return ending

@@ -4,18 +4,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from coder.base.errors import UsageError, own_command
-from coder.base.text.sanitize import one_line
 from coder.engine.participants.allowed_hosts import ask_about_hosts, open_allowed_hosts, refuse_page
+from coder.engine.participants.call_notes import (
+    BROKEN,
+    READ_ONLY,
+    cut_off_words,
+    left_out_lines,
+    program_effects,
+    restarted_words,
+)
+from coder.engine.participants.call_permission import CallPermission, call_key
 from coder.engine.prompting.task_parts import late_baseline
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import ToolAnswered, ToolCalled
-from coder.run.questions import Decision, Question, question_id
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
-from coder.run.termination import join_names
-from coder.tools.call_words import MAX_SHOWN, call_words
+from coder.run.verdict_words import join_names
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, ToolResult
 from coder.workspace.proposal import text_file
@@ -25,33 +30,10 @@ if TYPE_CHECKING:
     from coder.engine.participants.hook_runs import HookRuns
     from coder.environment.session_tree import SessionTree, Tree
 
-_RESTARTED = (
-    "[The session was restarted: files are as after the last answered call, with what the user has edited "
-    "since. Background programs, /tmp and what was installed are gone.]\n"
-)
-_RESTARTED_IN_PLACE = "[The session was restarted: what commands had left running may be gone.]\n"
-_NEW_COPY = (
-    "[This is a fresh copy of the user's files: what you had changed, started or installed in an earlier one "
-    "is gone.]\n"
-)
-_DEFAULT_YES = Decision(decision="yes", how="default")
-_CUT_OFF = (
-    "[This call was cut off when the run stopped. It was not made again; nothing that it changed is kept.]"
-)
-_CUT_OFF_IN_PLACE = (
-    "[This call was cut off when the run stopped. It was not made again; what it changed is kept.]"
-)
-_BROKEN = "[The session broke down in this call, which was not made again.]"
-_READ_ONLY = (
-    "read-only here, as this machine lays no overlay: {}. Install elsewhere: npm install --prefix /tmp/node, "
-    "with NODE_PATH=/tmp/node/node_modules"
-)
 _HOOK_FILES = (".agents/hooks.json", ".claude/settings.json")
 """Files of a repository that may name hooks."""
 _CODE_TOOLS = ("bash", "python")
 """Tools whose programs may call the user's tools."""
-_SHOWN_CHARACTERS, _SHOWN_CALLS = 200, 20
-"""Characters shown of a call by a program, and number of calls shown."""
 
 
 class Workplace:
@@ -60,6 +42,8 @@ class Workplace:
     def __init__(self, turn: Turn, tools: Registry) -> None:
         self._turn = turn
         self._tools = tools
+        self.permission = CallPermission(turn, tools)
+        """Asks the user about calls."""
 
     @property
     def _is_on_copy(self) -> bool:
@@ -70,35 +54,24 @@ class Workplace:
         bench, state = self._turn.bench, self._turn.state
         return await (bench.copy_session if self._is_on_copy else bench.session)(state, anew=anew)
 
-    def require_tool(self, call: ToolCall) -> None:
-        """Raise UsageError if a call that a person was asked about names a tool that isn't given."""
-        state = self._turn.state
-        identity = question_id(state.run, len(state.progress.messages), self._key(call))
-        is_open = state.questions.open is not None and state.questions.open.id == identity
-        if call.name not in self._tools and (is_open or identity in state.questions.answers):
-            raise UsageError(
-                f"A call of {call.name} waits for its tool, which isn't given. "
-                f"Give it again: {own_command()} resume {state.run} with the --mcp or --tool that the run had"
-            )
-
     async def carry_out(self, call: ToolCall) -> ChatMessage:
         """Call a tool and return its result; an interrupted call is not made again."""
         turn, state = self._turn, self._turn.state
         has_effect = self._tools.has_effect(call.name)
         open_tool = state.dialogue.session.open_tool
         is_cut_off = open_tool is not None and open_tool.id == call.id
-        if is_cut_off and not (has_effect and await self._is_made_again(call)):
-            words = _CUT_OFF_IN_PLACE if state.settings.in_place else _CUT_OFF
+        if is_cut_off and not (has_effect and await self.permission.is_made_again(call)):
+            words = cut_off_words(state)
             return await self.tell(
                 call,
-                f"{words}{_program_effects(state, call)}{open_allowed_hosts(self._turn)}",
+                f"{words}{program_effects(state, call)}{open_allowed_hosts(self._turn)}",
                 is_failure=True,
                 changes=await self._changes_in_place(),
             )
-        if not is_cut_off and has_effect and (refusal := await self._refusal(call)) is not None:
+        if not is_cut_off and has_effect and (refusal := await self.permission.refusal(call)) is not None:
             return await self.tell(call, refusal, is_failure=True)
         if not is_cut_off and (page := self._tools.page(call)) is not None:
-            refusal = await refuse_page(turn, page, key=self._key(call))
+            refusal = await refuse_page(turn, page, key=call_key(turn.state, call))
             if refusal is not None:
                 return await self.tell(call, refusal, is_failure=True)
         open_allowed_hosts(self._turn)
@@ -116,25 +89,25 @@ class Workplace:
         try:
             result, changes, left_out = await self._make(call)
         except SandboxBroken:  # the call has left nothing
-            effects = _program_effects(turn.state, call)
+            effects = program_effects(turn.state, call)
             if effects or state.settings.in_place:
                 own = await self._changes_in_place(anew=True)
-                return await self.tell(call, f"{_BROKEN}{effects}", is_failure=True, changes=own)
+                return await self.tell(call, f"{BROKEN}{effects}", is_failure=True, changes=own)
             is_restarted = True
             result, changes, left_out = await self._make(call, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
         text = redact(result.text)
-        new_lines = [line for line in left_out if line not in _left_out_lines(state)]
+        new_lines = [line for line in left_out if line not in left_out_lines(state)]
         if new_lines and not self._is_on_copy:
             fate = "not in the patch of the run" if state.settings.in_place else "left out, lands nowhere"
             text = f"{text}\n[{fate}: {join_names(new_lines)}]"
         if is_new and turn.bench.read_only:
-            text = f"{text}\n[{_READ_ONLY.format(turn.bench.read_only)}]"
+            text = f"{text}\n[{READ_ONLY.format(turn.bench.read_only)}]"
         answer_event = ToolAnswered(
             call=state.spend.calls,
             id=call.id,
             name=call.name,
-            text=f"{self._restarted()}{text}" if is_restarted else text,
+            text=f"{restarted_words(turn.state)}{text}" if is_restarted else text,
             exit_code=result.exit_code,
             seconds=result.seconds,
             failed=result.failed,
@@ -144,54 +117,6 @@ class Workplace:
             left_out=left_out,
         )
         return await self._logged(answer_event)
-
-    def _restarted(self) -> str:
-        """Return what a new session lacks."""
-        if self._is_on_copy:
-            return _NEW_COPY
-        return _RESTARTED_IN_PLACE if self._turn.state.settings.in_place else _RESTARTED
-
-    async def _refusal(self, call: ToolCall, key: str = "") -> str | None:
-        """Return a text for the model if the user refuses a call with effects."""
-        call_text = f"Call {self._shown(call)}"
-        asks_for_all = "tools" in self._turn.state.settings.approve
-        if self._tools.allows(call.name) and not asks_for_all:
-            return None
-        is_asked = self._tools.asks(call.name) or asks_for_all
-        if is_asked and len(call_text) > MAX_SHOWN:
-            return f"[Not made: a person is shown {MAX_SHOWN:,} characters of a call, and it is longer.]"
-        question = self._question(call, call_text, options=("yes", "always", "no"))
-        asks = self._tools.asks(call.name)
-        default = None if asks else _DEFAULT_YES
-        answer = await self._turn.question(question, key=key or self._key(call), otherwise=default)
-        if answer.agrees:
-            return None
-        return f"[The user did not allow this call.{f' They say: {answer.words}' if answer.words else ''}]"
-
-    def _key(self, call: ToolCall) -> str:
-        """Return a key that identifies a call in its turn, as models may repeat ids."""
-        return f"{call.id} {self._turn.state.spend.calls} {call.name} {call.arguments}"
-
-    async def _is_made_again(self, call: ToolCall) -> bool:
-        """Ask the user whether to repeat an interrupted call, whose effects are unknown."""
-        text = f"This call was cut off: it may have had its effect or not. Make it again? {self._shown(call)}"
-        question = self._question(call, text, options=("yes", "no"))
-        key = f"again {self._key(call)} {self._turn.state.spend.tool_calls}"
-        return (await self._turn.question(question, key=key)).agrees
-
-    def _question(self, call: ToolCall, words: str, *, options: tuple[str, ...]) -> Question:
-        author = self._turn.participant
-        return Question(
-            kind="approve",
-            about="tools",
-            text=words,
-            options=options,
-            subject=call.name if "always" in options else "",
-            by=author,
-        )
-
-    def _shown(self, call: ToolCall) -> str:
-        return self._turn.bench.redactor.redact(call_words(call))
 
     async def _make(
         self, call: ToolCall, *, anew: bool = False
@@ -221,10 +146,12 @@ class Workplace:
                 ProgramCalls,  # most runs have no tools of their own
             )
 
-            result = await ProgramCalls(self._turn, self._tools, call, self._refusal).carry_out(desk)
+            result = await ProgramCalls(self._turn, self._tools, call, self.permission.refusal).carry_out(
+                desk
+            )
             is_killed = result.exit_code is None and not result.running
             if is_killed or self._turn.state.dialogue.session.open_effect is not None:
-                result = replace(result, text=f"{result.text}{_program_effects(self._turn.state, call)}")
+                result = replace(result, text=f"{result.text}{program_effects(self._turn.state, call)}")
         else:
             result = await self._tools.answer(call, desk)
         if hooks is not None:
@@ -246,7 +173,7 @@ class Workplace:
     ) -> ChatMessage:
         """Answer a call without making it; `is_failure` says whether that is an error."""
         state = self._turn.state
-        lines = _left_out_lines(state)
+        lines = left_out_lines(state)
         return await self._logged(
             ToolAnswered(
                 call=state.spend.calls,
@@ -290,22 +217,3 @@ def _hooks_of(state: State) -> "HookRuns | None":
 
     hooks = HookRuns.of(state)
     return hooks if hooks.own or hooks.of_repository else None
-
-
-def _left_out_lines(state: State) -> tuple[str, ...]:
-    """Return the files that the latest look left out, with reasons, from the log."""
-    return tuple(f"{path}: {reason}" for path, reason in state.dialogue.session.left_out.items())
-
-
-def _program_effects(state: State, call: ToolCall) -> str:
-    """Return a text on the effects of a call's programs; empty if there are none."""
-    effects = [effect for effect in state.dialogue.session.effects if effect.id == call.id]
-    lines = [
-        f"{effect.name}({one_line(effect.arguments, width=_SHOWN_CHARACTERS)})"
-        for effect in effects[-_SHOWN_CALLS:]
-    ]
-    if effects and state.dialogue.session.open_effect is effects[-1]:
-        lines[-1] += ": cut off, it may have had its effect or not"
-    if len(effects) > _SHOWN_CALLS:
-        lines.insert(0, f"{len(effects) - _SHOWN_CALLS} others")
-    return f"\n[Its programs had called {'; '.join(lines)}.]" if effects else ""

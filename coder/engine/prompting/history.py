@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from coder.context.quoting import fenced, shortened
 from coder.models.model import ChatMessage
 from coder.models.tokens import input_tokens
-from coder.run.attempts import answer_in_words, before_talk
+from coder.run.conversation import answer_in_words, before_talk
 from coder.run.message import outcomes_in
 from coder.run.state import State
 

@@ -10,12 +10,12 @@ from coder.engine.prompting.files_shown import latest_plan
 from coder.engine.prompting.history import account, full_exchange
 from coder.engine.prompting.task_parts import asked_words, plan_words, what_to_pass
 from coder.models.model import ChatMessage
-from coder.run.attempts import answer_in_words, is_rejection
+from coder.run.conversation import answer_in_words, is_rejection
 from coder.run.message import HUMAN, CodeMessage, OutcomeMessage, outcomes_in
 from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import Target
-from coder.run.termination import join_names, why_unverified
+from coder.run.verdict_words import join_names, why_unverified
 from coder.verify.time_limits import EXTRA_TEST_S, max_test_s
 from coder.workspace.diff import unified_diff
 from coder.workspace.proposal import is_same

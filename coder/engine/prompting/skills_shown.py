@@ -4,7 +4,7 @@ from coder.base.prompts import prompt
 from coder.base.text.sanitize import count_of
 from coder.config.skills import SkillList, skills_of_repository
 from coder.context.quoting import shown_path
-from coder.run.settings import Skill
+from coder.run.extensions import Skill
 from coder.run.state import State
 
 MAX_CHARACTERS = 8_000

@@ -12,7 +12,7 @@ from coder.run.message import AnswerMessage, PlanMessage
 from coder.run.settings import Budget
 from coder.run.state import State
 from coder.run.target import Target, is_test
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 from coder.source.named_sources import named_sources
 from coder.source.shell import format_command
 

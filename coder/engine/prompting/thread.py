@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from coder.context.quoting import shortened, shown_path
-from coder.run.attempts import is_rejection
+from coder.run.conversation import is_rejection
 from coder.run.message import (
     ChoiceMessage,
     CodeMessage,

@@ -11,7 +11,8 @@ from coder.engine.participants.role import awaits_plan
 from coder.engine.sampling.attempt import AttemptRuns
 from coder.engine.sampling.series import Series
 from coder.engine.turn.turn import Turn
-from coder.run.attempts import ATTEMPTS, is_rejection
+from coder.run.attempts import ATTEMPTS
+from coder.run.conversation import is_rejection
 from coder.run.message import Message
 from coder.run.state import State
 from coder.run.termination import Reason, Stop, contradiction, going_round, nothing_to_mend, verdict

@@ -10,7 +10,8 @@ from coder.engine.sampling.conclusion import conclude, find_stuck
 from coder.engine.sampling.picker import ENOUGH, find_agreement
 from coder.engine.turn.turn import Turn
 from coder.models.abilities import continues_text
-from coder.run.attempts import digests_of, is_rejection
+from coder.run.attempts import digests_of
+from coder.run.conversation import is_rejection
 from coder.run.event_types import (
     AttemptEnded,
     AttemptStarted,

@@ -3,16 +3,8 @@
 from coder.base.text.sanitize import one_line
 from coder.run.message import CodeMessage, outcomes_in
 from coder.run.state import State
-from coder.run.termination import (
-    Reason,
-    Stop,
-    budget_reached,
-    contradiction,
-    going_round,
-    stuck,
-    tests_pass,
-    why_unverified,
-)
+from coder.run.termination import Reason, Stop, budget_reached, contradiction, going_round, stuck, tests_pass
+from coder.run.verdict_words import why_unverified
 from coder.workspace.consent import is_accepted
 
 _EXPLANATION_CHARACTERS = 300

@@ -20,8 +20,8 @@ from pydantic import (
 
 from coder.engine.participants.member import BUILT_IN, RESERVED, Member
 from coder.engine.participants.participant import Participant
-from coder.run.attempts import is_rejection
 from coder.run.conditions import condition_of
+from coder.run.conversation import is_rejection
 from coder.run.message import TURNS, AnswerMessage, Message
 from coder.run.state import State
 from coder.run.termination import Stop

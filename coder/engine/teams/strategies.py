@@ -169,7 +169,7 @@ def check_tools(settings: Settings, bench: "Workbench") -> None:
         UsageError: they can't, or it doesn't.
     """
     if functions := [tool for tool in bench.tools if callable(tool)]:
-        from coder.tools.registry import require_functions
+        from coder.tools.named_functions import require_functions
 
         require_functions(functions)
     if bench.tools and not settings.may_act and settings.team is None:

@@ -7,13 +7,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from coder.base.errors import ContextTooLong
-from coder.base.prompts import prompt
-from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls, request_key
+from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls
 from coder.environment.workbench import Workbench
-from coder.models.abilities import DEFAULT_RESERVATION, EMBEDDED, Abilities, abilities_of, takes_tools
+from coder.models.abilities import Abilities, abilities_of, takes_tools
 from coder.models.model import ChatMessage, Form, Model, Sampling
-from coder.models.tokens import shorten_longest
 from coder.models.wrapper import model_for
 from coder.run.budget import is_spent_on_reasoning, no_room
 from coder.run.event_types import CallAnswered, StopRequested
@@ -25,10 +22,6 @@ from coder.run.termination import nothing_to_mend
 
 _POLL_S = 0.2
 """Seconds between two checks for a request to stop."""
-MAX_SHRINKS = 4
-MAX_CONTINUATIONS = 2
-MAX_CHARACTERS_PER_TOKEN = 16
-"""Upper bound for plausible answers: a longer answer comes from an endpoint that ignores the limit."""
 
 
 class Turn:
@@ -50,8 +43,8 @@ class Turn:
         self.limit: asyncio.Timeout | None = None
         """Timer that ends the turn when the run's time is up; paused while a person is asked."""
         self._baseline = baseline
-        self._model = model_for(model, participant)
-        self._calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor)
+        self.model = model_for(model, participant)
+        self.calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor)
 
     async def baseline(self, within_s: float | None = None) -> None:
         """Wait until the state holds the run's baseline, if the run has one.
@@ -105,32 +98,12 @@ class Turn:
     @property
     def abilities(self) -> Abilities:
         """The abilities of this turn's model."""
-        return abilities_of(self._model)
+        return abilities_of(self.model)
 
     @property
     def can_act(self) -> bool:
         """Whether this turn's model can call tools."""
-        return takes_tools(self._model.name, self.abilities)
-
-    async def ask(self, messages: Sequence[ChatMessage], *, sampling: Sampling) -> str:
-        """Return the model's answer to a conversation, or the logged answer.
-
-        A conversation that is too long for the model is shortened; a truncated answer is continued.
-
-        Raises:
-            BudgetSpent: the call would exceed a limit.
-            ModelError: the model failed, also after retries.
-        """
-        request = self._calls.redacted(messages)
-        for _ in range(MAX_SHRINKS):
-            try:
-                return await self._whole_answer(request, sampling)
-            except ContextTooLong:
-                shorter = shorten_longest(request)
-                if shorter is None:
-                    raise
-                request = shorter
-        return await self._whole_answer(request, sampling)
+        return takes_tools(self.model.name, self.abilities)
 
     async def answer(
         self,
@@ -151,8 +124,8 @@ class Turn:
             BudgetSpent: the call would exceed a limit.
             ModelError: the model failed, also after retries.
         """
-        request = self._calls.redacted(messages)
-        answer = await self._calls.call(self._model, request, sampling, form, in_dialogue=in_dialogue)
+        request = self.calls.redacted(messages)
+        answer = await self.calls.call(self.model, request, sampling, form, in_dialogue=in_dialogue)
         max_tokens = self.state.settings.max_answer_tokens
         if (
             is_spent_on_reasoning(answer)
@@ -160,49 +133,14 @@ class Turn:
             and sampling.max_tokens != max_tokens
         ):
             full_sampling = sampling.model_copy(update={"max_tokens": max_tokens})
-            answer = await self._calls.call(
-                self._model, request, full_sampling, form, in_dialogue=in_dialogue
-            )
+            answer = await self.calls.call(self.model, request, full_sampling, form, in_dialogue=in_dialogue)
         if is_spent_on_reasoning(answer):
             limit_event = no_room(
-                answer, self.state.spend.budget, bound_by=self._calls.bound_by, own=self.abilities.max_output
+                answer, self.state.spend.budget, bound_by=self.calls.bound_by, own=self.abilities.max_output
             )
             await self.journal.append(limit_event)
             raise BudgetSpent(limit_event.text)
         return answer
-
-    async def _whole_answer(self, request: list[ChatMessage], sampling: Sampling) -> str:
-        """Return the text of an answer, continued if it was truncated."""
-        if self._is_known_as_too_long(request, sampling):
-            raise ContextTooLong("an earlier start of this turn has found out")
-        answer = await self.answer(request, sampling=sampling)
-        text = answer.text
-        for _ in range(MAX_CONTINUATIONS):
-            if not self._can_go_on(answer, sampling):
-                break
-            messages = [
-                *request,
-                ChatMessage(role="assistant", content=text),
-                ChatMessage(role="user", content=prompt("continue").strip()),
-            ]
-            answer = await self._calls.call(self._model, messages, sampling)
-            text += answer.text
-        return text
-
-    def _can_go_on(self, answer: CallAnswered, sampling: Sampling) -> bool:
-        """Return whether an answer was cut off at the token limit and its model can continue it."""
-        # The embedded model only reaches its limit when it repeats itself.
-        is_weak = self._model.name == f"local/{EMBEDDED}"
-        max_characters = MAX_CHARACTERS_PER_TOKEN * (sampling.max_tokens or DEFAULT_RESERVATION)
-        return answer.finish == "length" and 0 < len(answer.text.strip()) <= max_characters and not is_weak
-
-    def _is_known_as_too_long(self, request: list[ChatMessage], sampling: Sampling) -> bool:
-        """Return whether the log answers a shorter form of this request next."""
-        if not self._calls.stored:
-            return False
-        shorter = shorten_longest(request)
-        key = request_key(shorter, sampling) if shorter is not None else None
-        return any(answer.key == key for answer in self._calls.stored)
 
 
 async def hear_requests(journal: Journal) -> None:

@@ -44,7 +44,7 @@ from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
 from coder.show.render import progress
 from coder.store import data_folder
-from coder.tools.registry import PLAN
+from coder.tools.plan_tool import PLAN
 from sandbox.policy import AskHost
 
 

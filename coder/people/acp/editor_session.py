@@ -30,7 +30,7 @@ from coder.people.cli.run_settings import (
     new_conversation,
 )
 from coder.people.cli.switchable_model import SwitchableModel
-from coder.run.attempts import answer_in_words
+from coder.run.conversation import answer_in_words
 from coder.run.model_choice import open_models
 from coder.run.run import Run
 from coder.run.state import State

@@ -30,7 +30,7 @@ from coder.people.chat.subject import (
     subject_sentence,
 )
 from coder.people.chat.transcript import patch_of_conversation
-from coder.run.attempts import unwritten
+from coder.run.conversation import unwritten
 from coder.run.costs import Costs, costs_of
 from coder.run.event_types import (
     FilesChanged,

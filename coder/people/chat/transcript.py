@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from coder.run.attempts import answer_in_words
+from coder.run.conversation import answer_in_words
 from coder.run.event_types import LandingPlanned, RunStopped, Status
 from coder.run.run import Run, Tokens, summarize
 from coder.run.state import State

@@ -14,7 +14,7 @@ from coder.base.errors import UsageError
 from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import visible
 from coder.people.chat.wording import clean_message
-from coder.run.settings import Rules
+from coder.run.extensions import Rules
 from coder.show.line_reader import LineReader, answer_to
 from coder.show.screen import Screen
 from coder.workspace.git.run_git import path_outside, program_outside

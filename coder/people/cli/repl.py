@@ -16,9 +16,9 @@ from coder.people.chat.subject import missing_files
 from coder.people.chat.transcript import run_of_message
 from coder.people.cli.chat_observer import NO_QUESTION, ChatObserver
 from coder.people.cli.session_commands import SessionCommands, SwitchModel
-from coder.run.attempts import answer_in_words
+from coder.run.conversation import answer_in_words
 from coder.run.run import Run
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 from coder.show import render
 from coder.show.chat_commands import ChatCommand, is_command, is_lone_answer, parse_line
 from coder.show.failure import report

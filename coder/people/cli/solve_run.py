@@ -150,7 +150,7 @@ def load_tools(args: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..
         servers = mcp_named(args["mcp"], loaded.servers)
     if not args.get("tool"):
         return servers
-    from coder.tools.registry import functions_named
+    from coder.tools.named_functions import functions_named
 
     return (*functions_named(args["tool"]), *servers)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.config.hooks import MAX_HOOKS, covers, hooks_of_repository, read_hooks
-from coder.run.settings import Hook
+from coder.run.extensions import Hook
 
 
 def content(event: str = "PreToolUse", matcher: str = "Bash", command: str = "x", **more: object) -> str:

@@ -18,7 +18,8 @@ from coder.config.permission_rules import (
     read_rules,
     unenforced,
 )
-from coder.run.settings import Rules, Settings
+from coder.run.extensions import Rules
+from coder.run.settings import Settings
 
 ROOT = Path("/work/shop")
 WORDS = st.sampled_from(["a", "b", "docs", "api"])

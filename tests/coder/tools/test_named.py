@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
-from coder.tools.registry import functions_named
+from coder.tools.named_functions import functions_named
 
 MODULE = '''
 def price_of(item: str) -> str:

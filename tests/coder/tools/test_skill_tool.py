@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.run.settings import Skill
+from coder.run.extensions import Skill
 from coder.tools.skill_tool import SkillTool
 from coder.tools.tool import Desk
 

@@ -20,7 +20,7 @@ from coder.platform.server.studio.rendering import PageRoute, fragment, page
 from coder.platform.server.studio.run_view import MAX_ENTRIES, RunView, part_of
 from coder.run.run import summarize
 from coder.run.settings import Approved
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 
 _LISTED_RUNS, _LISTED_REPORTS = 50, 500
 """Number of runs, and of reports, in a list."""

@@ -15,6 +15,7 @@ from coder.base.text.redact import Redactor
 from coder.base.usage import Price
 from coder.engine.turn.logged_calls import BudgetSpent
 from coder.engine.turn.turn import Turn
+from coder.engine.turn.whole_answer import ask_whole_answer
 from coder.environment.workbench import Workbench
 from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage, Form, Model, Sampling, ToolSpec
@@ -77,7 +78,7 @@ async def bodies(log: MemoryLog) -> list[Body]:
 async def test_a_conversation_that_is_too_long_is_asked_again_at_half_its_longest_message() -> None:
     with faulty_endpoint(TOO_LONG, says("hello")) as server:
         async with model_of(server) as model, turn_of(model) as turn:
-            text = await turn.ask(LONG, sampling=GREEDY)
+            text = await ask_whole_answer(turn, LONG, sampling=GREEDY)
 
     assert text == "hello"
     first, second = (request.body["messages"][1]["content"] for request in server.requests)
@@ -91,7 +92,7 @@ async def test_a_conversation_that_stays_too_long_ends_by_name() -> None:
     with faulty_endpoint(TOO_LONG) as server:
         async with model_of(server) as model, turn_of(model, budget=Budget(max_calls=100)) as turn:
             with pytest.raises(ContextTooLong):
-                await turn.ask(LONG, sampling=GREEDY)
+                await ask_whole_answer(turn, LONG, sampling=GREEDY)
 
     assert len(server.requests) <= 5
 
@@ -100,10 +101,10 @@ async def test_a_resumed_turn_makes_no_call_again_that_was_too_long_or_answered(
     log = MemoryLog()
     with faulty_endpoint(TOO_LONG, says("hello")) as server:
         async with model_of(server) as model, turn_of(model, log=log) as turn:
-            await turn.ask(LONG, sampling=GREEDY)
+            await ask_whole_answer(turn, LONG, sampling=GREEDY)
 
     async with turn_of(Scripted([]), log=log) as turn:
-        text = await turn.ask(LONG, sampling=GREEDY)
+        text = await ask_whole_answer(turn, LONG, sampling=GREEDY)
 
     assert text == "hello"
 
@@ -122,7 +123,9 @@ def asked_for(name: str) -> list[ChatMessage]:
 
 async def said_side_by_side(log: MemoryLog, names: Sequence[str], *answers: str) -> list[str]:
     async with turn_of(Scripted(answers), log=log) as turn:
-        return await asyncio.gather(*(turn.ask(asked_for(name), sampling=GREEDY) for name in names))
+        return await asyncio.gather(
+            *(ask_whole_answer(turn, asked_for(name), sampling=GREEDY) for name in names)
+        )
 
 
 async def test_calls_side_by_side_are_numbered_apart_on_a_log_that_waits() -> None:
@@ -156,10 +159,10 @@ async def test_an_answer_that_was_cut_off_at_its_limit_is_gone_on_with() -> None
     log = MemoryLog()
     with faulty_endpoint(says("hel", finish="length"), says("lo")) as server:
         async with model_of(server) as model, turn_of(model, log=log) as turn:
-            text = await turn.ask(ASKED, sampling=GREEDY)
+            text = await ask_whole_answer(turn, ASKED, sampling=GREEDY)
 
     async with turn_of(Scripted([]), log=log) as turn:
-        again = await turn.ask(ASKED, sampling=GREEDY)
+        again = await ask_whole_answer(turn, ASKED, sampling=GREEDY)
 
     assert text == again == "hello"
     assert [m["role"] for m in server.requests[1].body["messages"]] == ["system", "user", "assistant", "user"]
@@ -169,7 +172,7 @@ async def test_an_answer_that_was_cut_off_at_its_limit_is_gone_on_with() -> None
 async def test_an_answer_without_end_is_gone_on_with_twice() -> None:
     with faulty_endpoint(says("x", finish="length")) as server:
         async with model_of(server) as model, turn_of(model) as turn:
-            text = await turn.ask(ASKED, sampling=GREEDY)
+            text = await ask_whole_answer(turn, ASKED, sampling=GREEDY)
 
     assert (text, len(server.requests)) == ("xxx", 3)
 
@@ -189,7 +192,7 @@ async def test_events_without_anything_new_are_written_as_before() -> None:
     log = MemoryLog()
 
     async with turn_of(Scripted(["done"]), log=log) as turn:
-        await turn.ask(ASKED, sampling=GREEDY)
+        await ask_whole_answer(turn, ASKED, sampling=GREEDY)
 
     _, asked, answered = await log.read("run_x")
     assert "form" not in asked.body
@@ -205,9 +208,9 @@ async def test_a_budget_stops_a_run_before_the_call_that_could_break_it() -> Non
         budget = Budget(max_cost=Decimal("0.01"), max_calls=100)
         async with model_of(server, price=CENT) as model, turn_of(model, budget=budget) as turn:
             for _ in range(8):
-                await turn.ask(ASKED, sampling=GREEDY)
+                await ask_whole_answer(turn, ASKED, sampling=GREEDY)
             with pytest.raises(BudgetSpent, match=r"limit of \$0\.01"):
-                await turn.ask(ASKED, sampling=GREEDY)
+                await ask_whole_answer(turn, ASKED, sampling=GREEDY)
             spent = turn.state.spend.usd
 
     assert len(server.requests) == 8
@@ -220,7 +223,7 @@ async def test_one_call_may_cost_no_more_than_it_was_allowed() -> None:
     with faulty_endpoint(says("hello")) as server:
         async with model_of(server, price=CENT) as model, turn_of(model, budget=budget) as turn:
             with pytest.raises(BudgetSpent, match=r"more than the \$0.0005 that one may"):
-                await turn.ask(ASKED, sampling=GREEDY)
+                await ask_whole_answer(turn, ASKED, sampling=GREEDY)
 
     assert not server.requests
 
@@ -230,7 +233,7 @@ async def test_a_call_that_failed_is_in_the_log_by_name() -> None:
     with faulty_endpoint(TOO_LONG) as server:
         async with model_of(server) as model, turn_of(model, log=log) as turn:
             with pytest.raises(ContextTooLong):
-                await turn.ask(ASKED, sampling=GREEDY)
+                await ask_whole_answer(turn, ASKED, sampling=GREEDY)
 
     assert [b.error for b in await bodies(log) if isinstance(b, ModelCallFailed)] == ["ContextTooLong"]
 
@@ -282,7 +285,7 @@ async def test_a_dear_model_with_long_answers_is_asked_under_the_usual_budget() 
             model_of(server, max_output=128_000, price=DEAR) as model,
             turn_of(model, log=log) as turn,
         ):
-            text = await turn.ask(ASKED, sampling=Sampling())
+            text = await ask_whole_answer(turn, ASKED, sampling=Sampling())
 
     asked = next(body for body in await bodies(log) if isinstance(body, CallIntended))
     assert text == "hello"
@@ -296,7 +299,7 @@ async def test_a_limit_of_cost_without_room_for_an_answer_refuses_the_call() -> 
         budget = Budget(max_cost=Decimal("0.05"))
         async with model_of(server, price=DEAR) as model, turn_of(model, budget=budget) as turn:
             with pytest.raises(BudgetSpent):
-                await turn.ask(ASKED, sampling=Sampling())
+                await ask_whole_answer(turn, ASKED, sampling=Sampling())
 
     assert server.requests == []
 
@@ -304,7 +307,7 @@ async def test_a_limit_of_cost_without_room_for_an_answer_refuses_the_call() -> 
 async def test_a_limit_of_tokens_holds_where_no_limit_of_the_answer_is_known() -> None:
     with faulty_endpoint(says("hello")) as server:
         async with model_of(server) as model, turn_of(model, budget=Budget(max_tokens=20_000)) as turn:
-            await turn.ask(ASKED, sampling=Sampling())
+            await ask_whole_answer(turn, ASKED, sampling=Sampling())
 
     assert 9_800 < server.requests[0].body["max_tokens"] < 10_000
 
@@ -314,23 +317,23 @@ async def test_reasoning_that_took_all_of_an_answer_ends_the_run_by_name_and_mor
     with faulty_endpoint(THOUGHT) as server:
         async with model_of(server) as model, turn_of(model, log=log) as turn:
             with pytest.raises(BudgetSpent, match="used up the 900 tokens of its answer by reasoning"):
-                await turn.ask(ASKED, sampling=Sampling())
+                await ask_whole_answer(turn, ASKED, sampling=Sampling())
 
     reached = (await bodies(log))[-1]
     assert isinstance(reached, BudgetReached)
     assert (reached.limit, reached.least) == ("answer", 1_800)
     async with turn_of(Scripted(["hello"]), log=log) as turn:
-        assert await turn.ask(ASKED, sampling=Sampling()) == "hello"
+        assert await ask_whole_answer(turn, ASKED, sampling=Sampling()) == "hello"
 
 
 async def test_a_brief_answer_gets_all_the_room_there_is_where_its_model_reasons_first() -> None:
     log = MemoryLog()
     with faulty_endpoint(THOUGHT, says("1. Do it.")) as server:
         async with model_of(server) as model, turn_of(model, log=log) as turn:
-            text = await turn.ask(ASKED, sampling=GREEDY)
+            text = await ask_whole_answer(turn, ASKED, sampling=GREEDY)
 
     async with turn_of(Scripted([]), log=log) as turn:
-        again = await turn.ask(ASKED, sampling=GREEDY)
+        again = await ask_whole_answer(turn, ASKED, sampling=GREEDY)
 
     assert text == again == "1. Do it."
     assert [request.body.get("max_tokens") for request in server.requests] == [100, None]
@@ -348,7 +351,7 @@ async def test_the_limit_that_left_no_room_is_named(bound: dict[str, object], li
     with faulty_endpoint(THOUGHT) as server:
         async with model_of(server, **bound) as model, turn_of(model, log=log) as turn:
             with pytest.raises(BudgetSpent, match=words):
-                await turn.ask(ASKED, sampling=Sampling())
+                await ask_whole_answer(turn, ASKED, sampling=Sampling())
 
     reached = (await bodies(log))[-1]
     assert isinstance(reached, BudgetReached)

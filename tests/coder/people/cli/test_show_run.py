@@ -14,7 +14,7 @@ from coder.models.scripted import Scripted
 from coder.people.cli.app import run as coder
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.run.termination import join_names
+from coder.run.verdict_words import join_names
 from coder.show.quotes import without_files
 from coder.store import SqliteLog
 from tests.coder.people.cli.console import Console

@@ -1,0 +1,59 @@
+"""Notes in the results of calls: what an interrupted call, a new session or a program's calls mean."""
+
+from coder.base.text.sanitize import one_line
+from coder.models.model import ToolCall
+from coder.run.state import State
+
+_RESTARTED = (
+    "[The session was restarted: files are as after the last answered call, with what the user has edited "
+    "since. Background programs, /tmp and what was installed are gone.]\n"
+)
+_RESTARTED_IN_PLACE = "[The session was restarted: what commands had left running may be gone.]\n"
+_NEW_COPY = (
+    "[This is a fresh copy of the user's files: what you had changed, started or installed in an earlier one "
+    "is gone.]\n"
+)
+_CUT_OFF = (
+    "[This call was cut off when the run stopped. It was not made again; nothing that it changed is kept.]"
+)
+_CUT_OFF_IN_PLACE = (
+    "[This call was cut off when the run stopped. It was not made again; what it changed is kept.]"
+)
+BROKEN = "[The session broke down in this call, which was not made again.]"
+READ_ONLY = (
+    "read-only here, as this machine lays no overlay: {}. Install elsewhere: npm install --prefix /tmp/node, "
+    "with NODE_PATH=/tmp/node/node_modules"
+)
+_SHOWN_CHARACTERS, _SHOWN_CALLS = 200, 20
+"""Characters shown of a call by a program, and number of calls shown."""
+
+
+def restarted_words(state: State) -> str:
+    """Return what a new session lacks."""
+    if state.dialogue.session.original is not None:
+        return _NEW_COPY
+    return _RESTARTED_IN_PLACE if state.settings.in_place else _RESTARTED
+
+
+def cut_off_words(state: State) -> str:
+    """Return what became of a call that was cut off when the run stopped."""
+    return _CUT_OFF_IN_PLACE if state.settings.in_place else _CUT_OFF
+
+
+def left_out_lines(state: State) -> tuple[str, ...]:
+    """Return the files that the latest look left out, with reasons, from the log."""
+    return tuple(f"{path}: {reason}" for path, reason in state.dialogue.session.left_out.items())
+
+
+def program_effects(state: State, call: ToolCall) -> str:
+    """Return a text on the effects of a call's programs; empty if there are none."""
+    effects = [effect for effect in state.dialogue.session.effects if effect.id == call.id]
+    lines = [
+        f"{effect.name}({one_line(effect.arguments, width=_SHOWN_CHARACTERS)})"
+        for effect in effects[-_SHOWN_CALLS:]
+    ]
+    if effects and state.dialogue.session.open_effect is effects[-1]:
+        lines[-1] += ": cut off, it may have had its effect or not"
+    if len(effects) > _SHOWN_CALLS:
+        lines.insert(0, f"{len(effects) - _SHOWN_CALLS} others")
+    return f"\n[Its programs had called {'; '.join(lines)}.]" if effects else ""

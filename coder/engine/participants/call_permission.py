@@ -1,0 +1,75 @@
+"""Ask the user whether a call of a tool may be made, or made again after an interruption."""
+
+from coder.base.errors import UsageError, own_command
+from coder.engine.turn.turn import Turn
+from coder.models.model import ToolCall
+from coder.run.questions import Decision, Question, question_id
+from coder.run.state import State
+from coder.tools.call_words import MAX_SHOWN, call_words
+from coder.tools.registry import Registry
+
+_DEFAULT_YES = Decision(decision="yes", how="default")
+
+
+class CallPermission:
+    """Asks about the calls of one turn."""
+
+    def __init__(self, turn: Turn, tools: Registry) -> None:
+        self._turn = turn
+        self._tools = tools
+
+    def require_tool(self, call: ToolCall) -> None:
+        """Raise UsageError if a call that a person was asked about names a tool that isn't given."""
+        state = self._turn.state
+        identity = question_id(state.run, len(state.progress.messages), call_key(state, call))
+        is_open = state.questions.open is not None and state.questions.open.id == identity
+        if call.name not in self._tools and (is_open or identity in state.questions.answers):
+            raise UsageError(
+                f"A call of {call.name} waits for its tool, which isn't given. "
+                f"Give it again: {own_command()} resume {state.run} with the --mcp or --tool that the run had"
+            )
+
+    async def refusal(self, call: ToolCall, key: str = "") -> str | None:
+        """Return a text for the model if the user refuses a call with effects."""
+        call_text = f"Call {self._shown(call)}"
+        asks_for_all = "tools" in self._turn.state.settings.approve
+        if self._tools.allows(call.name) and not asks_for_all:
+            return None
+        is_asked = self._tools.asks(call.name) or asks_for_all
+        if is_asked and len(call_text) > MAX_SHOWN:
+            return f"[Not made: a person is shown {MAX_SHOWN:,} characters of a call, and it is longer.]"
+        question = self._question(call, call_text, options=("yes", "always", "no"))
+        asks = self._tools.asks(call.name)
+        default = None if asks else _DEFAULT_YES
+        answer = await self._turn.question(
+            question, key=key or call_key(self._turn.state, call), otherwise=default
+        )
+        if answer.agrees:
+            return None
+        return f"[The user did not allow this call.{f' They say: {answer.words}' if answer.words else ''}]"
+
+    async def is_made_again(self, call: ToolCall) -> bool:
+        """Ask the user whether to repeat an interrupted call, whose effects are unknown."""
+        text = f"This call was cut off: it may have had its effect or not. Make it again? {self._shown(call)}"
+        question = self._question(call, text, options=("yes", "no"))
+        key = f"again {call_key(self._turn.state, call)} {self._turn.state.spend.tool_calls}"
+        return (await self._turn.question(question, key=key)).agrees
+
+    def _question(self, call: ToolCall, words: str, *, options: tuple[str, ...]) -> Question:
+        author = self._turn.participant
+        return Question(
+            kind="approve",
+            about="tools",
+            text=words,
+            options=options,
+            subject=call.name if "always" in options else "",
+            by=author,
+        )
+
+    def _shown(self, call: ToolCall) -> str:
+        return self._turn.bench.redactor.redact(call_words(call))
+
+
+def call_key(state: State, call: ToolCall) -> str:
+    """Return a key that identifies a call in its turn, as models may repeat ids."""
+    return f"{call.id} {state.spend.calls} {call.name} {call.arguments}"

@@ -1,0 +1,39 @@
+"""What a user's settings files add to a run: rules of permission, hooks and skills."""
+
+from pydantic import BaseModel
+
+
+class Rules(BaseModel, frozen=True, extra="forbid"):
+    """What the user allows, is asked about, and denies (`coder.config.permission_rules`)."""
+
+    allow: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+class Hook(BaseModel, frozen=True, extra="forbid"):
+    """A command that runs at an event (`coder.config.hooks`)."""
+
+    event: str
+    matcher: str = ""
+    """Names of tools; empty: every tool."""
+    command: str
+    timeout: float
+    """In seconds."""
+
+
+class Skill(BaseModel, frozen=True, extra="forbid"):
+    """Instructions for a kind of work, as a SKILL.md describes them (agentskills.io)."""
+
+    name: str
+    description: str
+    """What it is for, on one line."""
+    path: str
+    """Its SKILL.md: absolute if it is the user's own, else relative to the workspace."""
+    listed: bool = True
+    """Whether a model is told of it; False: only the user calls it, by `/NAME`."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the user's own, and not the repository's."""
+        return self.path.startswith("/")

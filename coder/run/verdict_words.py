@@ -1,0 +1,48 @@
+"""Words for a verdict: what shows that a task is done, or why nothing does."""
+
+from collections.abc import Sequence
+
+from coder.run.message import Outcome
+from coder.run.state import State
+
+
+def why_unverified(state: State, outcome: Outcome) -> str:
+    """Say why a passed outcome is unverified."""
+    if outcome.verified == "reproduced":
+        return f"{by_what(outcome)}; `--require tests` accepts given tests alone"
+    if outcome.unshown:
+        return outcome.unshown
+    if outcome.verified == "self" and state.task.test_command is not None:
+        return "its tests pass, but they were written with the code, and no given test failed before"
+    if outcome.verified == "self":
+        return "the code ran and passed its own checks, but the task gives no test or check"
+    if state.task.test_command is None:
+        return "the code ran, but the task gives no test or check"
+    return f"{_before_and_after(state)}: nothing shows that the task is done"
+
+
+def _before_and_after(state: State) -> str:
+    baseline = state.progress.baseline
+    if baseline is None:
+        return "the tests pass, but there was no test before the change"
+    if not baseline.told:
+        return "the test command succeeds, as it did before the change, and it reports no test"
+    if baseline.is_cut:
+        return "the tests were stopped by --test-timeout before the change, and those that ran then pass"
+    if not baseline.passed:
+        return f"the tests pass, and what failed before is flaky ({join_names(baseline.flaky)})"
+    return "the tests passed before and after"
+
+
+def by_what(outcome: Outcome) -> str:
+    """Say what shows that the task is done."""
+    if outcome.verified != "reproduced":
+        return f"{outcome.verified} pass"
+    by = f"reproduced: {join_names(outcome.reproduced_by)} failed without the change and passed with it"
+    return f"{by}; the task changes what these tests expect" if outcome.ordered else by
+
+
+def join_names(names: Sequence[str], *, most: int = 3) -> str:
+    """Return the first `most` names, and the number of further names."""
+    remaining = len(names) - most
+    return ", ".join(names[:most]) + (f" and {remaining} more" if remaining > 0 else "")
