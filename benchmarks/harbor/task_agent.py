@@ -5,7 +5,7 @@ container, and what its files became is read from the engine afterwards.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,12 @@ from benchmarks.harbor.container import HarborContainer
 from sandbox.contract import Sandbox, Session
 from sandbox.docker.attached_stream import attach
 from sandbox.docker.engine import plain_socket
-from sandbox.errors import BackendMissing, SandboxBroken
-from sandbox.host.limits import RunLimits
+from sandbox.errors import SandboxBroken
 from sandbox.host.session import LiveSession
 from sandbox.host.session_opening import ENVIRONMENT
 from sandbox.policy import Capability, Policy, session_policy
-from sandbox.stream.booting import BOOT, SHARED, agent_settings, boot_content
+from sandbox.stream.booting import BOOT, SHARED, agent_settings
+from sandbox.stream.holder import Holder, boot_agent
 from sandbox.stream.link import Link
 from sandbox.stream.place import rlimits_of
 from sandbox.stream.session import StreamSessionLink, StreamWorkspace
@@ -32,91 +32,44 @@ if TYPE_CHECKING:
 _WITHOUT = frozenset({"uid", "capabilities", "no_new_privs", "seccomp", "landlock"})
 """Mechanisms that would keep programs from what a task asks of them."""
 _LONGEST_S = 86_400.0
-_BOOT_S = 30.0
+_NEEDS = "A model acts in a task's container by Python 3.8 or newer, as python3 on the PATH of its image."
 
 
-class TaskAgent:
-    """An agent in a task's container. Implements `sandbox.stream.place.Holder`."""
+async def start_agent(container: HarborContainer, policy: Policy, user: str | None) -> Holder:
+    """Start an agent by the image's Python; what it starts outlives it in the container.
 
-    without, counted = _WITHOUT, True
+    Raises:
+        BackendMissing: the image has no Python.
+        SandboxBroken: the engine refused.
+    """
 
-    def __init__(self, container: HarborContainer, policy: Policy, user: str | None) -> None:
-        self._container, self._policy, self._user = container, policy, user
-        self._link: Link | None = None
-        self._broken: SandboxBroken | None = None
-        self._home = "/"
-        self.on_end: Callable[[], object] = lambda: None
+    def begin(api: "APIClient") -> "socket.socket":
+        made = api.exec_create(
+            container.name,
+            ["python3", "-I", "-S", "-c", BOOT],
+            stdin=True,
+            user=user or "",
+            workdir=container.workdir,
+        )
+        return plain_socket(api.exec_start(made["Id"], socket=True))
 
-    @property
-    def link(self) -> Link:
-        """The link to the agent."""
-        assert self._link is not None
-        return self._link
+    connection = await container.while_running("start an agent", begin)
+    assert connection is not None
+    link = Link(await attach(connection))
+    settings = agent_settings(policy, uid=None, without=_WITHOUT, landlock=0)
+    # The folder is on the engine's disk, whose free space says nothing of the task.
+    settings |= {"workspace": container.workdir, "in_place": True, "folders": [SHARED]}
+    settings |= {"rules": [], "tidy": []}
+    facts = await boot_agent(link, settings, _leave, needs=_NEEDS)
+    usual = {"PATH": ":".join(container.path), "HOME": str(facts.get("home", "/")), "LANG": "C.UTF-8"}
+    own = {**usual, **container.variables}
+    return Holder(
+        link, facts, own, _WITHOUT, _leave, counted=True, session_environment={**ENVIRONMENT, **own}
+    )
 
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The container's own variables."""
-        usual = {"PATH": ":".join(self._container.path), "HOME": self._home, "LANG": "C.UTF-8"}
-        return {**usual, **self._container.variables}
 
-    @property
-    def session_environment(self) -> Mapping[str, str]:
-        """Variables without which programs wait for a person, and the container's own."""
-        return {**ENVIRONMENT, **self.environment}
-
-    @property
-    def broken(self) -> SandboxBroken | None:
-        """Why it can't be used any more."""
-        return self._broken
-
-    async def start(self) -> None:
-        """Start it by the image's Python. Raises BackendMissing: it has none; SandboxBroken."""
-        container = self._container
-
-        def begin(api: "APIClient") -> "socket.socket":
-            made = api.exec_create(
-                container.name,
-                ["python3", "-I", "-S", "-c", BOOT],
-                stdin=True,
-                user=self._user or "",
-                workdir=container.workdir,
-            )
-            return plain_socket(api.exec_start(made["Id"], socket=True))
-
-        connection = await container.while_running("start an agent", begin)
-        assert connection is not None
-        self._link = Link(await attach(connection), on_end=self.condemn)
-        settings = agent_settings(self._policy, uid=None, without=self.without, landlock=0)
-        # The folder is on the engine's disk, whose free space says nothing of the task.
-        settings |= {"workspace": container.workdir, "in_place": True, "folders": [SHARED]}
-        settings |= {"rules": [], "tidy": []}
-        try:
-            async with asyncio.timeout(_BOOT_S):
-                python = await self._link.python
-                facts = await self._link.boot(boot_content(settings, python))
-        except TimeoutError as error:
-            raise SandboxBroken(f"The task's agent did not start within {_BOOT_S:.0f} s.") from error
-        except SandboxBroken as error:
-            raise BackendMissing(
-                "A model acts in a task's container by Python 3.8 or newer, as python3 on the PATH of its "
-                f"image; it did not start. {error}"
-            ) from error
-        self._home = str(facts.get("home", "/"))
-
-    async def limit(self, limits: RunLimits, *, kept_bytes: int) -> None:
-        """Do nothing: the container has the task's limits."""
-
-    def condemn(self, reason: SandboxBroken) -> None:
-        """Mark it as unusable."""
-        if self._broken is None:
-            self._broken = reason
-            self.on_end()
-
-    async def remove(self) -> None:
-        """End it; what it started lives on in the container. Idempotent."""
-        self._broken = self._broken or SandboxBroken("The sandbox is closed.")
-        if self._link is not None:
-            self._link.close()
+async def _leave() -> None:
+    """Leave what was started to the container."""
 
 
 class _Unread(dict[str, str]):
@@ -129,8 +82,8 @@ class _Unread(dict[str, str]):
 class TaskSandbox(StreamSandbox):
     """A sandbox whose one session works in the task's folder, and whose programs outlive it."""
 
-    def __init__(self, container: HarborContainer, policy: Policy, agent: TaskAgent) -> None:
-        async def open_one() -> TaskAgent:
+    def __init__(self, container: HarborContainer, policy: Policy, agent: Holder) -> None:
+        async def open_one() -> Holder:
             raise SandboxBroken("The sandbox is closed.")
 
         super().__init__("docker", container.recipe.image, policy, CAPABILITIES, agent, open_one)
@@ -177,7 +130,7 @@ class TaskPlace:
     async def open(self, policy: Policy) -> AsyncIterator[Sandbox]:
         """Lend the sandbox; after the end of its agent another one is started."""
         async with self._opening:
-            if self._sandbox is None or self._sandbox.agent.broken is not None:
+            if self._sandbox is None or self._sandbox.agent.link.broken is not None:
                 await self.close()
                 self._sandbox = await self._start()
         yield self._sandbox
@@ -194,12 +147,7 @@ class TaskPlace:
     async def _start(self) -> TaskSandbox:
         recipe = self._container.recipe
         policy = session_policy(wall_s=_LONGEST_S, processes=recipe.processes or 1 << 15)
-        agent = TaskAgent(self._container, policy, self._user)
-        try:
-            await agent.start()
-        except BaseException:
-            await agent.remove()
-            raise
+        agent = await start_agent(self._container, policy, self._user)
         return TaskSandbox(self._container, policy, agent)
 
 

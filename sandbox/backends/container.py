@@ -10,16 +10,18 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
-from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
+from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.host.capabilities import (
     Build,
     as_capabilities,
     kept_in_container,
     kept_in_place,
+    refuse_folders,
+    refuse_network,
     require_kept,
     with_processors,
 )
@@ -27,14 +29,14 @@ from sandbox.host.disk_watch import DiskBounds
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
 from sandbox.inner.walls.landlock import DEVICE, LIST, READ, READ_EXECUTE
-from sandbox.interpreter.interpreter import Interpreter, describe
+from sandbox.interpreter.interpreter import Interpreter, closed_folder, describe
 from sandbox.policy import Policy
 from sandbox.supervisor.features import Features, try_features
 from sandbox.supervisor.outer_wall import SandboxPlan, Specification
 from sandbox.supervisor.shipped import inner_files
 from sandbox.supervisor.slots import Slot, take_slot
 from sandbox.supervisor.starting import CHILD_SOURCE, ChildPlan, new_folder, specify_starter
-from sandbox.supervisor.surroundings import is_container
+from sandbox.supervisor.surroundings import environment_in_place, is_container
 from sandbox.supervisor.unreadable import unreadable
 
 NAME = "container"
@@ -81,10 +83,8 @@ async def open_in_container(
         SandboxBroken: it could not be started for another reason.
     """
     require_container(inside)
-    if policy.network != "none":
-        raise PolicyUnmet(f"No proxy stands before the programs of {NAME}: it allows no hosts.")
-    if policy.folders or policy.beside:
-        raise PolicyUnmet(f"Nothing can be mounted for programs of {NAME}: it shows no folders.")
+    refuse_network(policy, NAME)
+    refuse_folders(policy, NAME)
     slot = _take_slot() if policy.in_place is None else Slot(os.geteuid(), ())
     features = await asyncio.to_thread(try_features, slot.uid)
     if not features.uid:
@@ -156,23 +156,16 @@ def _within_reach(policy: Policy) -> Policy:
     Ours, the default, may lie below a home folder that is closed: then it is the system's.
     """
     own = describe(policy.python)
-    closed = _closed_folder(own)
+    closed = closed_folder(own)
     if closed is None:
         return policy
     named = shutil.which("python3", path=_SYSTEM_PATH) if policy.python is None else None
-    if named is not None and _closed_folder(describe(Path(named))) is None:
+    if named is not None and closed_folder(describe(Path(named))) is None:
         return policy.model_copy(update={"python": Path(named)})
     raise BackendMissing(
         f"Programs of the backend {NAME} get a uid of their own, which can't reach "
         f"{own.path}: {closed} is closed to it. Name another Python with --python."
     )
-
-
-def _closed_folder(interpreter: Interpreter) -> Path | None:
-    """The path that keeps other users from an interpreter; None if they reach it."""
-    starts = (interpreter.venv or interpreter.prefix, interpreter.executable)
-    places = (place for start in starts for place in (start, *start.parents))
-    return next((place for place in places if not place.stat().st_mode & 0o001), None)
 
 
 def _leaving_out(hidden: Path, tree: Path) -> list[tuple[str, str]]:
@@ -230,26 +223,6 @@ def _environment(server: Server, policy: Policy) -> dict[str, str]:
     places += [str(interpreter.executable.parent), "/usr/local/bin", "/usr/bin", "/bin"]
     path = ":".join(dict.fromkeys(places))
     return {"PATH": path, "LANG": "C.UTF-8", "USER": "sandbox", **_library_path(interpreter), **given}
-
-
-def environment_in_place(own: Mapping[str, str], venv: Path | None, fallback: str) -> dict[str, str]:
-    """Our variables that name existing paths alone: programs can read those anyway, and no key is one.
-
-    Args:
-        venv: Virtual environment at the front of PATH.
-        fallback: Folder with a Python, at its end.
-    """
-    kept = {
-        name: value
-        for name, value in own.items()
-        if name != "TMPDIR" and value and all(map(_is_place, value.split(os.pathsep)))
-    }
-    first = [f"{venv}/bin"] if venv is not None else []
-    return {**kept, "PATH": os.pathsep.join([*first, own.get("PATH", os.defpath), fallback])}
-
-
-def _is_place(path: str) -> bool:
-    return path.startswith("/") and os.path.exists(path)
 
 
 def _library_path(interpreter: Interpreter) -> dict[str, str]:

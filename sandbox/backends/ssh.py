@@ -4,23 +4,22 @@ Nothing is installed there: `ssh HOST` starts bubblewrap with an agent as pid 1,
 connection, and ends with it. CODER_SSH may hold another command than `ssh`, with its options.
 """
 
-import asyncio
 import contextlib
 import os
 import re
 import shlex
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
-from sandbox.errors import BackendMissing, PolicyUnmet, SandboxBroken
-from sandbox.host.capabilities import require_kept
-from sandbox.host.limits import RunLimits
+from sandbox.errors import BackendMissing
+from sandbox.host.capabilities import as_capabilities, refuse_folders, refuse_network, require_kept
 from sandbox.policy import Capability, Policy
-from sandbox.stream.booting import BOOT, CODE, SHARED, TEMPORARY, WORKSPACE, agent_settings, boot_content
-from sandbox.stream.chores import to_the_end
+from sandbox.stream.booting import BOOT, CODE, SHARED, TEMPORARY, WORKSPACE, agent_settings
+from sandbox.stream.holder import Holder, boot_agent
 from sandbox.stream.link import Link
-from sandbox.stream.process_stream import ProcessStream, start_process
+from sandbox.stream.process_stream import start_process
 from sandbox.stream.stream_sandbox import StreamSandbox
 
 COMMAND = "CODER_SSH"
@@ -31,7 +30,9 @@ if [ "$(id -u)" = 0 ]; then set -- setpriv --reuid=65534 --regid=65534 --clear-g
 exec "$@"
 """
 """Root's limit of processes isn't enforced, so a host's root becomes nobody first."""
-_BOOT_S = 60.0
+_NEEDS = (
+    "The host needs bubblewrap that may make user namespaces, and Python 3.8 or newer as /usr/bin/python3."
+)
 _SHARED_MB = 64
 
 
@@ -52,14 +53,10 @@ def open_ssh(
 
 @contextlib.asynccontextmanager
 async def _open(policy: Policy, host: str, without: frozenset[str]) -> AsyncIterator[StreamSandbox]:
-    if policy.network != "none":
-        raise PolicyUnmet("The backend ssh has no network for programs; an allow-list needs bubblewrap here.")
-    if policy.folders or policy.beside:
-        raise PolicyUnmet("Folders of this machine can't be shown on another one: the backend ssh has none.")
+    refuse_network(policy, "ssh")
+    refuse_folders(policy, "ssh")
 
-    async def open_one() -> RemoteAgent:
-        return await open_agent(policy, host, without)
-
+    open_one = partial(open_agent, policy, host, without)
     first = await open_one()
     kept = capabilities(first.facts)
     sandbox = StreamSandbox("ssh", None, policy, kept, first, open_one)
@@ -70,79 +67,19 @@ async def _open(policy: Policy, host: str, without: frozenset[str]) -> AsyncIter
         await sandbox.close()
 
 
-class RemoteAgent:
-    """An agent on a host, behind ssh. Implements `sandbox.stream.place.Holder`."""
-
-    counted = False
-
-    def __init__(self, stream: ProcessStream, without: frozenset[str]) -> None:
-        self._stream, self.without = stream, without
-        self._broken: SandboxBroken | None = None
-        self.on_end: Callable[[], object] = lambda: None
-        self.link = Link(stream, on_end=self.condemn)
-        self.facts: Mapping[str, Any] = {}
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The usual environment of programs."""
-        return {"PATH": str(self.facts["path"]), "HOME": WORKSPACE, "LANG": "C.UTF-8", "USER": "sandbox"}
-
-    @property
-    def session_environment(self) -> Mapping[str, str]:
-        """No variables."""
-        return {}
-
-    @property
-    def broken(self) -> SandboxBroken | None:
-        """Why it can't be used any more."""
-        return self._broken
-
-    async def start(self, policy: Policy) -> None:
-        """Send the agent its code, and wait for its report. Raises BackendMissing."""
-        self._stream.begin()
-        settings = agent_settings(policy, uid=None, without=self.without, landlock=99)
-        try:
-            async with asyncio.timeout(_BOOT_S):
-                python = await self.link.python
-                self.facts = await self.link.boot(boot_content({**settings, "memfd": False}, python))
-        except TimeoutError as error:
-            raise BackendMissing(f"The host's agent did not start within {_BOOT_S:.0f} s.") from error
-        except SandboxBroken as error:
-            raise BackendMissing(
-                "The host needs bubblewrap that may make user namespaces, and Python 3.8 or newer as "
-                f"/usr/bin/python3. {error}"
-            ) from error
-
-    async def limit(self, limits: RunLimits, *, kept_bytes: int) -> None:
-        """Do nothing: the kernel bounds each process."""
-
-    def condemn(self, reason: SandboxBroken) -> None:
-        """Mark it as unusable."""
-        if self._broken is None:
-            self._broken = reason
-            self.on_end()
-
-    async def remove(self) -> None:
-        """End it: its namespaces end with the connection. Idempotent."""
-        self._broken = self._broken or SandboxBroken("The sandbox is closed.")
-        self.link.close()
-        await self._stream.wait()
-
-
-async def open_agent(policy: Policy, host: str, without: frozenset[str]) -> RemoteAgent:
+async def open_agent(policy: Policy, host: str, without: frozenset[str]) -> Holder:
     """Start an agent on a host; on failure or cancellation nothing of it remains. Raises BackendMissing."""
     command = (*shlex.split(os.environ.get(COMMAND, "ssh")), *_OPTIONS, "--", host)
     try:
         stream = await start_process((*command, shlex.join(remote_command(policy))))
     except OSError as error:
         raise BackendMissing(f"ssh could not be started: {error.strerror}. Install an ssh client.") from error
-    agent = RemoteAgent(stream, without)
-    try:
-        await agent.start(policy)
-    except BaseException:
-        await to_the_end(agent.remove())
-        raise
-    return agent
+    link = Link(stream)
+    stream.begin()
+    settings = {**agent_settings(policy, uid=None, without=without, landlock=99), "memfd": False}
+    facts = await boot_agent(link, settings, stream.wait, needs=_NEEDS)
+    environment = {"PATH": str(facts["path"]), "HOME": WORKSPACE, "LANG": "C.UTF-8", "USER": "sandbox"}
+    return Holder(link, facts, environment, without, stream.wait)
 
 
 def remote_command(policy: Policy) -> tuple[str, ...]:
@@ -178,6 +115,7 @@ def capabilities(facts: Mapping[str, Any]) -> tuple[Capability, ...]:
     """The guarantees on a host, with their mechanisms."""
     landlock = f" and Landlock (ABI {facts['landlock']})" if facts["landlock"] >= 2 else ""
     kept = {
+        "memory": "RLIMIT_DATA per process",
         "processes": "RLIMIT_NPROC in a user namespace",
         "cpu time": "RLIMIT_CPU per process, and the wall time of the run",
         "wall time": "the agent ends a run's processes; the connection's end ends all",
@@ -192,6 +130,4 @@ def capabilities(facts: Mapping[str, Any]) -> tuple[Capability, ...]:
         "privileges": "no capabilities, no_new_privs, a user namespace",
         "system calls": "seccomp allow-list",
     }
-    memory = Capability(guarantee="memory", mechanism="RLIMIT_DATA per process", sampled=True)
-    others = (Capability(guarantee=name, mechanism=mechanism) for name, mechanism in kept.items())
-    return (memory, *others)
+    return as_capabilities(kept, {"memory"})

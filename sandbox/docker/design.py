@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from sandbox.docker.boot import ContainerRecipe, create, memory, settings_of
+from sandbox.docker.boot import ContainerRecipe, memory
 from sandbox.errors import PolicyUnmet, SandboxBroken
+from sandbox.host.capabilities import as_capabilities
 from sandbox.policy import Capability
-from sandbox.stream.booting import WORKSPACE
-
-if TYPE_CHECKING:
-    from docker import APIClient
 
 _PAGE = 1 << 16
 _FILTERED = ("x86_64", "aarch64")
@@ -114,9 +111,7 @@ def capabilities_of(facts: ContainerFacts, recipe: ContainerRecipe) -> tuple[Cap
         "privileges": "uid 65534, no capabilities, no_new_privs",
         "system calls": f"seccomp allow-list, over the engine's own{kernel}",
     }
-    return tuple(
-        Capability(guarantee=guarantee, mechanism=mechanism) for guarantee, mechanism in kept.items()
-    )
+    return as_capabilities(kept, ())
 
 
 def is_within(found: int | None, asked: int) -> bool:
@@ -128,35 +123,3 @@ def _has_no_more(found: tuple[int, int], room: tuple[int | None, int | None]) ->
     """Whether a size is within the request, rounded up to whole pages."""
     size, files = room
     return (size is None or 0 < found[0] < size + _PAGE) and (files is None or 0 < found[1] <= files)
-
-
-class Walled:
-    """The design of a container whose programs are confined in it."""
-
-    def __init__(self, recipe: ContainerRecipe) -> None:
-        self.recipe, self.policy, self.without = recipe, recipe.policy, recipe.without
-
-    @property
-    def processes(self) -> int:
-        """The policy's, and pid 1."""
-        return self.recipe.processes
-
-    def create(self, api: "APIClient", name: str) -> None:
-        """Create a container without starting it."""
-        create(api, self.recipe, name)
-
-    def settings(self) -> dict[str, Any]:
-        """Settings of its agent."""
-        return settings_of(self.recipe)
-
-    def check(self, said: Mapping[str, Any]) -> ContainerFacts:
-        """The facts, verified. Raises SandboxBroken, PolicyUnmet."""
-        return check(said, self.recipe)
-
-    def environment(self, facts: ContainerFacts) -> Mapping[str, str]:
-        """The default environment of programs."""
-        return {"PATH": facts.path, "HOME": WORKSPACE, "LANG": "C.UTF-8", "USER": "sandbox"}
-
-    def session_environment(self, facts: ContainerFacts) -> Mapping[str, str]:
-        """No variables."""
-        return {}

@@ -5,14 +5,14 @@ The image's own Python runs the programs: a policy's `python` names one of the h
 
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 from sandbox.docker.boot import ContainerRecipe
-from sandbox.docker.container import Container, open_container
-from sandbox.docker.design import Walled, capabilities_of
+from sandbox.docker.container import open_container
+from sandbox.docker.design import capabilities_of, facts_of
 from sandbox.docker.engine import connect, find_image
 from sandbox.docker.labels import OWNER, keeper, labels
-from sandbox.errors import PolicyUnmet
-from sandbox.host.capabilities import require_kept
+from sandbox.host.capabilities import refuse_network, require_kept
 from sandbox.policy import Policy
 from sandbox.stream.stream_sandbox import StreamSandbox
 
@@ -28,8 +28,7 @@ async def open_docker(
         PolicyUnmet: these containers can't enforce the policy.
         SandboxBroken: it could not be started for another reason.
     """
-    if policy.network != "none":
-        raise PolicyUnmet("The Docker backend has no network for programs; an allow-list needs bubblewrap.")
+    refuse_network(policy, "docker")
     engine = await connect()
     try:
         image, volumes = await find_image(engine, policy.image)
@@ -37,12 +36,9 @@ async def open_docker(
         recipe = ContainerRecipe(policy, image, tuple(volumes), labels(), without, landlock, counts_files)
         kept = contextlib.nullcontext() if "keeper" in without else keeper(recipe.labels[OWNER])
         with kept:
-            first = await open_container(engine, Walled(recipe))
-
-            async def open_one() -> Container:
-                return await open_container(engine, Walled(recipe))
-
-            capabilities = capabilities_of(first.facts, recipe)
+            open_one = partial(open_container, engine, recipe)
+            first = await open_one()
+            capabilities = capabilities_of(facts_of(first.facts), recipe)
             sandbox = StreamSandbox("docker", image, policy, capabilities, first, open_one)
             try:
                 require_kept(policy, capabilities)

@@ -66,6 +66,20 @@ def require_kept(policy: Policy, capabilities: Sequence[Capability], *, works_in
         raise PolicyUnmet(f"The policy is strict, and {'; '.join(said)}. Open it without `strict`.")
 
 
+def refuse_network(policy: Policy, backend: str) -> None:
+    """Refuse an allow-list on a backend without a proxy. Raises PolicyUnmet."""
+    if policy.network != "none":
+        raise PolicyUnmet(
+            f"The backend {backend} has no network for programs. An allow-list of hosts needs bubblewrap."
+        )
+
+
+def refuse_folders(policy: Policy, backend: str) -> None:
+    """Refuse folders of this machine on a backend that can't mount them. Raises PolicyUnmet."""
+    if policy.folders or policy.beside:
+        raise PolicyUnmet(f"The backend {backend} can't show folders of this machine to programs.")
+
+
 def as_capabilities(kept: Mapping[str, str | None], sampled: Collection[str]) -> tuple[Capability, ...]:
     """Each guarantee with its mechanism; `sampled` names those that are only sampled."""
     return tuple(

@@ -228,3 +228,10 @@ def _find_kernel_packages() -> Packages | None:
 def _parse_name(requirement: str) -> str:
     match = re.match(r"[A-Za-z0-9._-]+", requirement)
     return match[0] if match else ""
+
+
+def closed_folder(interpreter: Interpreter) -> Path | None:
+    """The path that keeps other users from an interpreter; None if they reach it."""
+    starts = (interpreter.venv or interpreter.prefix, interpreter.executable)
+    places = (place for start in starts for place in (start, *start.parents))
+    return next((place for place in places if not place.stat().st_mode & 0o001), None)

@@ -130,9 +130,11 @@ class Conversation:
 class Link:
     """One agent. At its end everything that waits gets a SandboxBroken."""
 
-    def __init__(self, stream: ByteStream, *, on_end: Callable[[SandboxBroken], None]) -> None:
+    def __init__(self, stream: ByteStream) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stream, self._on_end = stream, on_end
+        self._stream = stream
+        self.on_end: Callable[[], object] = lambda: None
+        """Called once where the agent ends, unless the link is closed before."""
         stream.on_data, stream.on_words, stream.on_end = self._hear_greeting, self._hear_words, self._cut
         self._splitter, self._greeting, self._last_words = Splitter(), b"", b""
         self.python: asyncio.Future[tuple[int, int]] = self._loop.create_future()
@@ -276,9 +278,12 @@ class Link:
         self._stop_beating()
         self._stream.close()
         words = self._last_words.decode("utf-8", "replace").strip()
-        broken = SandboxBroken(f"The sandbox's agent ended unexpectedly, or its engine did. {words}".strip())
-        self._break(broken)
-        self._on_end(self.broken or broken)
+        is_first = self.broken is None
+        self._break(
+            SandboxBroken(f"The sandbox's agent ended unexpectedly, or its engine did. {words}".strip())
+        )
+        if is_first:
+            self.on_end()
 
     def _break(self, reason: SandboxBroken) -> None:
         self.broken = self.broken or reason

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
 
 from sandbox.contract import OnOutput
 from sandbox.errors import SandboxBroken
@@ -15,44 +14,9 @@ from sandbox.policy import Policy
 from sandbox.result import Result
 from sandbox.stream.chores import Chores, to_the_end
 from sandbox.stream.execution import StreamEntry, StreamExecution, StreamProgram
-from sandbox.stream.link import Link
+from sandbox.stream.holder import Holder
 from sandbox.stream.session import StreamSessionLink, StreamWorkspace, open_commands
 from sandbox.stream.stream_files import StreamFiles
-
-
-class Holder(Protocol):
-    """What holds an agent and all its programs: made, bounded and removed by a backend."""
-
-    without: frozenset[str]
-    counted: bool
-    """Whether it bounds memory and processes of all programs together; else the kernel bounds each one."""
-    on_end: Callable[[], object]
-    """Called once when it becomes unusable, before its removal."""
-
-    @property
-    def link(self) -> Link:
-        """The link to its agent."""
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The usual environment of programs."""
-
-    @property
-    def session_environment(self) -> Mapping[str, str]:
-        """Variables of a session's commands that replace the usual ones."""
-
-    @property
-    def broken(self) -> SandboxBroken | None:
-        """Why it can't be used any more."""
-
-    async def limit(self, limits: RunLimits, *, kept_bytes: int) -> None:
-        """Hold everything in it to limits; `kept_bytes` of files count beside a program's memory."""
-
-    def condemn(self, reason: SandboxBroken) -> None:
-        """Mark it as unusable."""
-
-    async def remove(self) -> None:
-        """End and remove it. Idempotent; never raises for a lost engine."""
 
 
 class Place:
@@ -155,7 +119,7 @@ class Place:
         self._started.discard(work)
 
     async def _renew(self) -> StreamSessionLink:
-        raise SandboxBroken("The session is over, and its workspace with it.") from self.holder.broken
+        raise SandboxBroken("The session is over, and its workspace with it.") from self.holder.link.broken
 
     @contextlib.asynccontextmanager
     async def _execution(
@@ -172,8 +136,8 @@ class Place:
         """A program to be started, once abandoned ones are dead and the limits are set."""
         if self._leaving:
             await asyncio.wait(self._leaving)
-        if self.holder.broken is not None:
-            raise self.holder.broken
+        if self.holder.link.broken is not None:
+            raise self.holder.link.broken
         program = StreamProgram(self.holder.link)
         self._at_work[program] = limits
         try:
@@ -204,7 +168,7 @@ class Place:
 
     async def _drop(self, program: StreamProgram) -> None:
         if not await program.drop():
-            self.holder.condemn(SandboxBroken("A program could not be ended."))
+            self.holder.link.end(SandboxBroken("A program could not be ended."))
         self._forget(program)
 
     async def _limit(self) -> None:
@@ -218,7 +182,7 @@ class Place:
                 memory_mb=max(item.memory_mb for item in limits),
                 processes=max(item.processes for item in limits),
             )
-            await self.holder.limit(most, kept_bytes=self._kept_bytes + self.files.written)
+            await self.holder.limit(most, self._kept_bytes + self.files.written)
 
 
 def rlimits_of(limits: RunLimits, *, counted: bool) -> dict[str, int | None]:

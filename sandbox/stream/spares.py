@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from sandbox.errors import SandboxBroken, SandboxError
 from sandbox.stream.chores import Chores
-from sandbox.stream.place import Holder
+from sandbox.stream.holder import Holder
 
 _AT_ONCE = 6
 """Most places of one sandbox for fresh runs, including those being removed; more runs wait."""
@@ -46,7 +46,7 @@ class Spares:
         if self._making is not None:
             await asyncio.wait([self._making])
         spare, self._spare = self._spare, None
-        if spare is not None and spare.broken is None:
+        if spare is not None and spare.link.broken is None:
             return spare
         if spare is not None:
             await spare.remove()

@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from sandbox.contract import OnOutput, Running, Session
-from sandbox.errors import SandboxBroken
 from sandbox.files.workspace_files import WithFiles
 from sandbox.host.limits import Jobs, resolve
 from sandbox.host.session import LiveSession
@@ -15,7 +14,8 @@ from sandbox.policy import Capability, Limits, Policy
 from sandbox.program import Program
 from sandbox.result import Result
 from sandbox.stream.chores import Chores, to_the_end
-from sandbox.stream.place import Holder, Place, rlimits_of, run_fresh
+from sandbox.stream.holder import Holder
+from sandbox.stream.place import Place, rlimits_of, run_fresh
 from sandbox.stream.spares import Spares
 from sandbox.stream.stream_files import StreamFiles
 
@@ -126,8 +126,7 @@ class StreamSandbox(WithFiles):
     async def _close(self) -> None:
         async with self._settling:
             if self._lasting is not None:
-                self._lasting.holder.condemn(SandboxBroken("The sandbox is closed."))
-                self._lasting.holder.link.close()
+                self._chores.start(self._lasting.holder.remove())
             await self._spares.close()
         await self._chores.finish()
 
@@ -169,6 +168,6 @@ class StreamSandbox(WithFiles):
         async with self._settling:
             if self._lasting is None:
                 holder = await self._spares.withdraw()
-                holder.on_end = lambda: self._chores.start(holder.remove())
+                holder.link.on_end = lambda: self._chores.start(holder.remove())
                 self._lasting = self._place_of(holder)
             return self._lasting

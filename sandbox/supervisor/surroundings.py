@@ -1,5 +1,6 @@
-"""Tell whether a container is around this process."""
+"""Tell whether a container is around this process, and what of it programs may know."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,3 +18,23 @@ def is_container(environment: Mapping[str, str], *, root: Path = Path("/")) -> b
     except OSError:  # another user's
         return False
     return any(variable.startswith(b"container=") for variable in variables)
+
+
+def environment_in_place(own: Mapping[str, str], venv: Path | None, fallback: str) -> dict[str, str]:
+    """Our variables that name existing paths alone: programs can read those anyway, and no key is one.
+
+    Args:
+        venv: Virtual environment at the front of PATH.
+        fallback: Folder with a Python, at its end.
+    """
+    kept = {
+        name: value
+        for name, value in own.items()
+        if name != "TMPDIR" and value and all(map(_is_place, value.split(os.pathsep)))
+    }
+    first = [f"{venv}/bin"] if venv is not None else []
+    return {**kept, "PATH": os.pathsep.join([*first, own.get("PATH", os.defpath), fallback])}
+
+
+def _is_place(path: str) -> bool:
+    return path.startswith("/") and os.path.exists(path)

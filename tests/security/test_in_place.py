@@ -13,10 +13,11 @@ import pytest
 
 from sandbox import Policy, PolicyUnmet, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
-from sandbox.backends.container import environment_in_place, open_in_container
+from sandbox.backends.container import open_in_container
 from sandbox.docker.open_docker import open_docker
 from sandbox.open import Opener
 from sandbox.policy import session_policy
+from sandbox.supervisor.surroundings import environment_in_place
 from tests.processes import processes_with, wait_until
 from tests.system_python import SYSTEM_PYTHON
 

@@ -43,7 +43,8 @@ class Wire:
 async def linked() -> tuple[Wire, Link, list[SandboxBroken]]:
     """A link whose agent has reported."""
     wire, ends = Wire(), list[SandboxBroken]()
-    link = Link(wire, on_end=ends.append)
+    link = Link(wire)
+    link.on_end = lambda: ends.append(link.broken)  # type: ignore[arg-type]
     wire.on_data(b"hello 1 3 11\n")
     booting = asyncio.ensure_future(link.boot(b"code"))
     await asyncio.sleep(0)
@@ -102,7 +103,8 @@ def test_whatever_an_agent_sends_ends_in_an_answer_or_in_a_broken_sandbox(
 @pytest.mark.parametrize("greeting", [b"hello 2 3 11\n", b"hello 1 x y\n", b"\n", b"x" * 500, b"\xff\xfe\n"])
 async def test_a_greeting_of_another_version_or_form_is_an_error(greeting: bytes) -> None:
     wire, ends = Wire(), list[SandboxBroken]()
-    link = Link(wire, on_end=ends.append)
+    link = Link(wire)
+    link.on_end = lambda: ends.append(link.broken)  # type: ignore[arg-type]
 
     wire.on_data(greeting)
 

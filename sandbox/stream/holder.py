@@ -1,0 +1,77 @@
+"""What holds an agent and all its programs, such as a container: made by a backend, used by a place."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.errors import BackendMissing, SandboxBroken
+from sandbox.host.limits import RunLimits
+from sandbox.stream.booting import boot_content
+from sandbox.stream.chores import to_the_end
+from sandbox.stream.link import Link
+
+_BOOT_S = 60.0
+
+
+async def _no_limit(limits: RunLimits, kept_bytes: int) -> None:
+    """Leave the limits to the kernel, or to what is around."""
+
+
+@dataclass(slots=True, eq=False)
+class Holder:
+    """An agent that has reported, and how to bound and remove what it stands in."""
+
+    link: Link
+    facts: Mapping[str, Any]
+    """What the agent reported of its place."""
+    environment: Mapping[str, str]
+    """The usual environment of programs."""
+    without: frozenset[str]
+    release: Callable[[], Awaitable[object]]
+    """Waits until nothing of it is left, once its link is closed."""
+    limit: Callable[[RunLimits, int], Awaitable[None]] = _no_limit
+    """Holds everything in it to limits; so many bytes of files count beside a program's memory."""
+    counted: bool = False
+    """Whether it bounds memory and processes of all programs together; else the kernel bounds each one."""
+    session_environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of a session's commands that replace the usual ones."""
+
+    async def remove(self) -> None:
+        """End and remove it. Idempotent; never raises for a lost engine."""
+        await close(self.link, self.release)
+
+
+async def boot_agent(
+    link: Link, settings: dict[str, Any], release: Callable[[], Awaitable[object]], *, needs: str
+) -> dict[str, Any]:
+    """Send an agent its code; what it reports. On failure or cancellation nothing of it remains.
+
+    Args:
+        settings: as `agent_settings` makes them.
+        needs: what the place must have, in a sentence.
+
+    Raises:
+        BackendMissing: no agent starts there.
+        SandboxBroken: it did not start in time.
+    """
+    try:
+        async with asyncio.timeout(_BOOT_S):
+            python = await link.python
+            return await link.boot(boot_content(settings, python))
+    except BaseException as error:
+        await to_the_end(close(link, release))
+        if isinstance(error, TimeoutError):
+            raise SandboxBroken(f"{needs} Its agent did not start within {_BOOT_S:.0f} s.") from error
+        if isinstance(error, SandboxBroken):
+            raise BackendMissing(f"{needs} {error}") from error
+        raise
+
+
+async def close(link: Link | None, release: Callable[[], Awaitable[object]]) -> None:
+    """Close the link to an agent, and wait until nothing of it is left."""
+    if link is not None:
+        link.close()
+    with suppress(SandboxBroken):  # an agent ends by itself, and an engine removes ended containers
+        await release()
