@@ -75,7 +75,8 @@ class StreamProgram:
             "log_bytes": 0,
             "tidy": False,
         }
-        request = {**usual, **options, "rlimits": job["rlimits"], "size": len(content)}
+        bare = job["kind"] in ("command", "script")
+        request = {**usual, **options, "bare": bare, "size": len(content)}
         await self.conversation.call({"do": "start", **request})
         await self.conversation.send(JOB, content, at_end=True)
 

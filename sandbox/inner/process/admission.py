@@ -48,12 +48,15 @@ def run_program(
 
     Args:
         own: Descriptors for the host, closed here.
-        site: Finished after verification, as it may run untrusted code.
+        site: Finished after verification, as it may run untrusted code, and before the job comes, which
+            that code must not see.
         adjust: Changes the job.
     """
-    if not _is_admitted(walls, work, own):
+    word = _await_admission(walls, work, own)
+    if not word:
         return 0
-    site.finish()
+    if word == wire.GO:
+        site.finish()
     received = wire.receive_job(work)
     if received is None:
         return 0
@@ -84,7 +87,7 @@ def run_agent(
     confine()
     if status is not None:
         os.write(status, wire.READY)
-    if not _is_admitted(walls, work, own()):
+    if not _await_admission(walls, work, own()):
         return 0
     received = wire.receive_job(work)
     work.close()
@@ -92,12 +95,13 @@ def run_agent(
     return code
 
 
-def _is_admitted(walls: Walls, work: socket.socket, own: list[int]) -> bool:
-    """Let the host verify this process before code of the task's interpreter may run in it."""
+def _await_admission(walls: Walls, work: socket.socket, own: list[int]) -> bytes:
+    """Let the host verify this process before code of the task's interpreter may run in it; its word."""
     wire.send_with_fds(work, wire.READY, own)
     for descriptor in own:
         os.close(descriptor)
-    if work.recv(1) != wire.GO:
-        return False
+    word = work.recv(1)
+    if word not in (wire.GO, wire.GO_BARE):
+        return b""
     bound_descriptors(walls)
-    return True
+    return word

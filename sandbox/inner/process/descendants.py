@@ -16,6 +16,7 @@ from sandbox.inner.walls.syscalls import checked, prctl
 
 _PR_SET_CHILD_SUBREAPER = 36
 _STOPPED = ("T", "t", "Z", "X")
+_STATUS = 1 << 16
 _PATIENCE_S = 0.3
 """Seconds for a process blocked in the kernel: it can't be stopped, nor fork."""
 
@@ -136,10 +137,16 @@ def fields_of(pid: int) -> list[str] | None:
 def status_of(pid: int | str) -> dict[str, str]:
     """Fields of /proc/PID/status; empty for a dead process."""
     try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            pairs = [line.partition(":") for line in file]
+        descriptor = os.open(f"/proc/{pid}/status", os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError):
         return {}
+    try:
+        content = os.read(descriptor, _STATUS)
+    except ProcessLookupError:
+        return {}
+    finally:
+        os.close(descriptor)
+    pairs = [line.partition(":") for line in content.decode("utf-8", "replace").split("\n") if line]
     # The first of equal field names counts.
     return {name: value.strip() for name, _, value in reversed(pairs)}
 

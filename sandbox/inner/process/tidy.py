@@ -14,6 +14,16 @@ _QUEUES = "/dev/mqueue"
 _SYSTEM_V = {"shm": "shmctl", "msg": "msgctl", "sem": "semctl"}
 
 
+def is_tidy(folders: list[str]) -> bool:
+    """Whether there is nothing to remove; False also where that can't be seen."""
+    queues = [_QUEUES] if os.path.isdir(_QUEUES) else []
+    try:
+        used = any(map(os.listdir, [*folders, *queues]))
+    except OSError:  # a program has closed its folder
+        return False
+    return not used and not any(map(_numbers, _SYSTEM_V))
+
+
 def tidy(folders: list[str]) -> None:
     """Empty folders owned by this uid, and remove its queues, shared memory and semaphores."""
     for folder in folders:

@@ -23,7 +23,8 @@ MAX_FRAME = 16 << 20
 """Bytes. The host holds a whole frame in memory, so this bounds the cost of a hostile sender."""
 MOST = 8
 """Maximum descriptors in one message."""
-READY, GO, FAILED = b"R", b"G", b"E"
+READY, GO, GO_BARE, FAILED = b"R", b"G", b"B", b"E"
+"""GO_BARE: for a command, which needs no packages of Python."""
 LAYER = b"L"
 """Asks the server for a layer over the workspace instead of a child."""
 MAX_MESSAGE = 400_000

@@ -69,6 +69,7 @@ class Agent:
         self._unsent = _write_some(_STDOUT, self._unsent)
         if not self._unsent:
             self._watched.watch(_STDOUT, _WRITE, None)
+            self._programs.order_spare()
 
     def _read(self) -> None:
         content = os.read(_STDIN, _PIECE)

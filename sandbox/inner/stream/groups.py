@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Set
 
 from sandbox.inner.process.descendants import pids, send, status_of, stop_all
 from sandbox.inner.process.family import Family, command_line
@@ -33,6 +33,10 @@ class Groups:
         self._gids[number] = self._next
         self._step()
         return self._gids[number]
+
+    def hand_over(self, number: int, to: int, pid: int) -> None:
+        """Let a program have the process that was made for another number; `pid` 0 as long as it isn't."""
+        self._gids[to] = self._gids.pop(number)
 
     def gid_of(self, number: int) -> int:
         """The group id of a program; -1, which no process has, where it has none."""
@@ -86,14 +90,18 @@ class Groups:
 class Relatives(Family):
     """The same for an agent whose programs have its own uid: processes are known by their ancestors."""
 
-    def __init__(self, own: Iterable[int]) -> None:
-        """`own`: the agent's processes."""
-        kept = frozenset(own)
-        super().__init__(lambda: [pid for pid in pids() if pid not in kept])
+    def __init__(self, own: Set[int]) -> None:
+        """`own`: the agent's processes at any time."""
+        super().__init__(lambda: [pid for pid in pids() if pid not in own])
 
     def assign(self, number: int) -> int:
         """Give no group id: the agent can't."""
         return -1
+
+    def hand_over(self, number: int, to: int, pid: int) -> None:
+        """Record a program's first process, once it is made."""
+        if pid:
+            self.join(to, pid)
 
     def gid_of(self, number: int) -> int:
         """No group id."""

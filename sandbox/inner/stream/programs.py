@@ -15,7 +15,8 @@ from typing import Any
 from sandbox.files.resolve_beneath import Beneath
 from sandbox.inner.process import wire
 from sandbox.inner.process.accounting import Accounts
-from sandbox.inner.process.descendants import send, status_of
+from sandbox.inner.process.descendants import pids, send, status_of
+from sandbox.inner.process.tidy import is_tidy
 from sandbox.inner.stream import frames
 from sandbox.inner.stream.groups import Groups, Relatives
 from sandbox.inner.stream.pipes import Sink, Source, Watched
@@ -25,6 +26,8 @@ _USED = ("memory_kills", "cpu_us", "peak", "kept_bytes", "kept_files")
 _NAMED = 20
 """Maximum processes reported as still running."""
 _MESSAGE = 1 << 16
+_SPARE = -1
+"""Number of a program that a child is made for in advance."""
 _REASON = 500
 """Bytes of a child's message why it can't start."""
 
@@ -43,7 +46,7 @@ class Program:
         self.sinks: dict[int, Sink] = {}
         self.log = -1
         self.log_room = 0
-        self.over = False
+        self.over = self.was_spare = False
         self.on_made: Callable[[], None] | None = None
         """Called in place of what follows once its child is made, as it was dropped meanwhile."""
 
@@ -94,10 +97,16 @@ class Programs:
         """`own`: the agent's processes."""
         self._settings, self._watched, self._maker, self._send = settings, watched, maker, send
         self._accounts = Accounts(settings["folders"])
-        self._groups: Groups | Relatives = Groups() if settings["uid"] is not None else Relatives(own)
+        self._own = set(own)
+        self._groups: Groups | Relatives = Groups() if settings["uid"] is not None else Relatives(self._own)
         self._filters = int(status_of("self").get("Seccomp_filters", "0"))
         self._programs: dict[int, Program] = {}
         self._of_pid: dict[int, Program] = {}
+        self._spare: Program | None = None
+        """Child made in advance, while nothing else runs: no program can reach it before it is one."""
+        self._lacks_spare = False
+        self._stays = False
+        """Whether the last program was one whose leftovers stay."""
         self._ordered: deque[Program] = deque()
         """Those that are being made."""
         self.files = Beneath(os.open("/", os.O_PATH | os.O_DIRECTORY), settings["uid"] or os.getuid())
@@ -108,22 +117,62 @@ class Programs:
         return self._programs.get(number)
 
     def start(self, number: int, request: dict[str, Any]) -> None:
-        """Have a child made for a program, with the descriptors that it needs."""
-        program = self._programs[number] = Program(number, request)
-        ours, inside = socket.socketpair()
-        program.work = ours
+        """Give a program the child made in advance or have one made, with the descriptors that it needs."""
+        program = self._programs[number] = self._take_spare(number, request) or Program(number, request)
+        self._stays = program.stays
         try:
             self._open_streams(program)
             self._open_log(program)
-            order = {name: request[name] for name in ("rlimits", "tidy", "stays")}
-            order["gid"] = self._groups.assign(number)
-            wire.send_with_fds(self._maker, json.dumps(order).encode(), [inside.fileno()])
+            if not program.was_spare:
+                self._order(program)
         except OSError as error:
+            if program in self._ordered:
+                program.on_made = lambda: None
+            program.was_spare = False
             self._refuse(program, f"no process could be made: {error}")
             return
+        if program.was_spare and program.pid:
+            self._await_ready(program)
+
+    def _order(self, program: Program) -> None:
+        """Have a child made. Raises OSError."""
+        ours, inside = socket.socketpair()
+        program.work = ours
+        order = {name: program.request[name] for name in ("tidy", "stays")}
+        order["gid"] = self._groups.assign(program.number)
+        try:
+            wire.send_with_fds(self._maker, json.dumps(order).encode(), [inside.fileno()])
         finally:
             inside.close()
         self._ordered.append(program)
+
+    def order_spare(self) -> None:
+        """Have a child made in advance if nothing runs, of the kind that the last program had."""
+        if not self._lacks_spare:
+            return
+        self._lacks_spare = False
+        if self._spare is not None or not all(program.over for program in self._programs.values()):
+            return
+        if not self._own.issuperset(pids()):
+            return
+        spare = Program(_SPARE, {"tidy": False, "stays": self._stays})
+        with suppress(OSError):  # the next program has its own made, and says so
+            self._order(spare)
+            self._spare = spare
+
+    def _take_spare(self, number: int, request: dict[str, Any]) -> Program | None:
+        """The child made in advance, if it is one as a program needs."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return None
+        self._own.discard(spare.pid)
+        if request["stays"] != spare.stays or (request["tidy"] and not is_tidy(self._settings["tidy"])):
+            self._programs[_SPARE] = spare
+            self.drop(_SPARE, None)
+            return None
+        self._groups.hand_over(_SPARE, number, spare.pid)
+        spare.number, spare.request, spare.was_spare = number, request, True
+        return spare
 
     def hear_maker(self) -> None:
         """Take a message of the process that makes children; without it nothing can go on."""
@@ -142,12 +191,22 @@ class Programs:
                 send(news["made"], signal.SIGKILL)
             program.on_made()
             return
+        if "failed" in news and program is self._spare:
+            self._spare = None
+            program.close()
+            return
         if "failed" in news:
             self._refuse(program, f"no process could be made: {news['failed']}")
             return
         program.pid = news["made"]
-        self._groups.join(program.number, program.pid)
         self._of_pid[program.pid] = program
+        if program is self._spare:
+            self._own.add(program.pid)
+            return
+        self._groups.join(program.number, program.pid)
+        self._await_ready(program)
+
+    def _await_ready(self, program: Program) -> None:
         if program.work is not None:
             self._watched.watch(program.work.fileno(), selectors.EVENT_READ, lambda: self._admit(program))
 
@@ -165,15 +224,15 @@ class Programs:
         else:
             self._groups.kill(number)
 
-    def drop(self, number: int, report_to: int) -> None:
-        """End a program and forget it; reports `dropped` to a number once that is done."""
+    def drop(self, number: int, report_to: int | None) -> None:
+        """End a program and forget it; reports `dropped` to a number, if any, once that is done."""
         program = self._programs.pop(number, None)
         if program is not None and program in self._ordered:
             program.on_made = lambda: self._finish_drop(program, number, report_to)
         else:
             self._finish_drop(program, number, report_to)
 
-    def _finish_drop(self, program: Program | None, number: int, report_to: int) -> None:
+    def _finish_drop(self, program: Program | None, number: int, report_to: int | None) -> None:
         if program is not None:
             if self._of_pid.pop(program.pid, None) is not None:
                 send(program.pid, signal.SIGKILL)  # it may not have its group yet
@@ -183,7 +242,9 @@ class Programs:
         if "leftovers" not in self._settings["without"]:
             self._groups.kill(number)
         self._groups.release(number)
-        self._report(report_to, {"is": "dropped"})
+        if report_to is not None:
+            self._report(report_to, {"is": "dropped"})
+            self._lacks_spare = True
 
     def stream_ended(self, program: Program) -> None:
         """Forget a program that has ended once all that it wrote is sent."""
@@ -261,7 +322,7 @@ class Programs:
             self._refuse(program, f"refused: {fault}")
             return
         try:
-            work.sendall(wire.GO)
+            work.sendall(wire.GO_BARE if program.request["bare"] else wire.GO)
             wire.send_with_fds(work, wire.HEADER.pack(program.request["size"]), program.inside)
         except OSError as error:
             self._refuse(program, f"it ended at its start: {error}")
@@ -299,6 +360,11 @@ class Programs:
     def _end(self, program: Program, how: int, cpu_s: float) -> None:
         """Report the end of a program's own process; what it left is ended unless it stays."""
         number = program.number
+        if program is self._spare:
+            self._spare = None
+            self._own.discard(program.pid)
+            program.close()
+            return
         if program.work is not None:  # it ended before it was admitted, and may have said why
             self._admit(program)
             return
@@ -310,6 +376,7 @@ class Programs:
         self._report(number, {"is": "ended", "how": how, "cpu_s": cpu_s, "left": left, **used})
         self._close_unread(program)
         self.stream_ended(program)
+        self._lacks_spare = True
 
     def _close_unread(self, program: Program) -> None:
         for sink in program.sinks.values():
@@ -318,6 +385,13 @@ class Programs:
         program.close_inside()
 
     def _refuse(self, program: Program, why: str) -> None:
+        if program.was_spare:  # it may have been killed meanwhile, for lack of memory: try a new one
+            program.was_spare = False
+            self._of_pid.pop(program.pid, None)
+            send(program.pid, signal.SIGKILL)
+            with suppress(OSError):
+                self._order(program)
+                return
         self._report(program.number, {"is": "refused", "why": why})
         self._programs.pop(program.number, None)
         self._of_pid.pop(program.pid, None)
