@@ -1,4 +1,6 @@
-"""What a run costs in Docker, beside `docker exec` and `docker run` by hand. Run: python perf/containers.py
+"""What runs, commands and sessions cost in Docker, beside `docker exec` and `docker run` by hand.
+
+Run: python perf/containers.py
 
 The image is what `coder sandbox build` makes, or what CODER_TEST_IMAGE names. Absolute times move with the
 machine's load; the ratios of one interleaved run hold better.
@@ -14,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from sandbox import Policy, PythonCode
+from sandbox import Command, Policy, PythonCode, Session
 from sandbox.docker.engine import IMAGE
 from sandbox.docker.open_docker import open_docker
 from sandbox.stream.stream_sandbox import StreamSandbox
@@ -22,7 +24,11 @@ from sandbox.stream.stream_sandbox import StreamSandbox
 ROUNDS, PAUSE_S = 25, 0.25
 """The pause lets a process be made in advance, as between the turns of a model."""
 PRINT = PythonCode(source="print(1)")
-POLICY = Policy(image=os.environ.get("CODER_TEST_IMAGE", IMAGE))
+TRUE = Command(argv=("true",))
+POLICY = Policy(image=os.environ.get("CODER_TEST_IMAGE", IMAGE), wall_s=300)
+FOLDERS = 200
+"""Of a hundred files each, for a session to open on."""
+_FILL = f"for d in $(seq {FOLDERS}); do mkdir $d; for f in $(seq 100); do echo $d $f > $d/$f; done; done"
 _PYTHON = ("python3", "-I", "-S", "-c", "print(1)")
 
 
@@ -49,10 +55,11 @@ def row(name: str, samples: list[float], base: list[float]) -> None:
     print(f"{name:38} {statistics.median(samples):8.2f} {samples[0]:8.2f} {p90:8.2f} {ratio:8.2f}")
 
 
-async def rounds(box: StreamSandbox, container: str) -> dict[str, list[float]]:
+async def rounds(box: StreamSandbox, session: Session, container: str) -> dict[str, list[float]]:
     """Each thing in turn, so that all of them meet the same load."""
     acts: dict[str, Callable[[], Awaitable[object]]] = {
         "warm run": lambda: box.run(PRINT),
+        "command of a session": lambda: session.run(TRUE),
         "fresh run, a container of its own": lambda: box.run(PRINT, fresh=True),
         "write a file": lambda: box.write("a.txt", b"x" * 1000),
         "read a file": lambda: box.read("a.txt"),
@@ -69,6 +76,18 @@ async def rounds(box: StreamSandbox, container: str) -> dict[str, list[float]]:
     return found
 
 
+async def sessions() -> None:
+    """Print what it takes to open sessions on a tree that programs have made."""
+    async with open_docker(POLICY) as box:
+        async with box.session() as session:
+            await session.sh(_FILL)
+        for how in ("the first", "another"):
+            await asyncio.sleep(PAUSE_S)
+            began = time.perf_counter()
+            async with box.session():
+                print(f"{FOLDERS * 100} files: {how} session opens in {time.perf_counter() - began:.2f} s")
+
+
 async def main() -> None:
     """Print the table."""
     begun = await asyncio.to_thread(
@@ -78,8 +97,8 @@ async def main() -> None:
     )
     container = begun.strip()
     try:
-        async with open_docker(POLICY) as box:
-            found = await rounds(box, container)
+        async with open_docker(POLICY) as box, box.session(fresh=True) as session:
+            found = await rounds(box, session, container)
     finally:
         await asyncio.to_thread(by_hand, "rm", "-f", container)
     first = []
@@ -93,6 +112,7 @@ async def main() -> None:
     for name, samples in found.items():
         row(name, samples, base)
     row("open to first result", first, base)
+    await sessions()
 
 
 if __name__ == "__main__":

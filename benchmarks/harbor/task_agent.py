@@ -107,7 +107,7 @@ class TaskSandbox(StreamSandbox):
             rlimits = {**rlimits_of(self._usual, counted=True), "cpu_s": int(_LONGEST_S)}
             environment = dict(self.agent.session_environment)
             commands = StreamSessionLink(self.agent.link, self._usual, environment, rlimits)
-            workspace = StreamWorkspace(place.files)
+            workspace = StreamWorkspace(place.files, {})
             await workspace.rebase(_Unread())
             self._session_at_work = LiveSession(commands, workspace, _never, root=self._workdir)
         yield self._session_at_work

@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,8 +64,13 @@ class TreeChanges:
         """
         with self._below.as_owner():
             self._room, hashes = self._capacity(), laid or {}
-            entries = self._walk(lambda path: False)
-            self._base = {path: self._load_state(path, status, hashes.get(path)) for path, status in entries}
+            entries = dict(self._walk(lambda path: False))
+            unread = [path for path, status in entries.items() if status and self._is_unread(path, status)]
+            rest = self._hash([path for path in unread if not hashes.get(path)], entries)
+            self._base = {
+                path: self._load_state(path, status, hashes.get(path) or rest.get(path))
+                for path, status in entries.items()
+            }
 
     def changes(self, ignored: Callable[[str], bool]) -> Changes:
         """Return the changes since the base; `ignored`: whether to skip a path, a folder's with a slash."""
@@ -132,6 +137,21 @@ class TreeChanges:
         """Yield path and stat of each entry but folders; no stat if it is inaccessible."""
         return walk_tree(self._below, ignored)
 
+    def _is_unread(self, path: str, status: os.stat_result) -> bool:
+        """Whether a file has content to read, and its times have changed since it was."""
+        if not stat.S_ISREG(status.st_mode) or status.st_mode & _SETID or status.st_size > MAX_FILE:
+            return False
+        stamp_and_state = self._stamps.get(path)
+        return stamp_and_state is None or stamp_and_state[0] != _stamp(status)
+
+    def _hash(self, paths: Sequence[str], entries: Mapping[str, os.stat_result | None]) -> Mapping[str, str]:
+        """SHA-256 (hex) by path of files that are cheaper to hash together; others are read one by one."""
+        return {}
+
+    def _now_ns(self) -> int:
+        """The time by the clock of the tree's kernel."""
+        return time.time_ns()
+
     def _load_state(self, path: str, status: os.stat_result | None, laid: str | None = None) -> State:
         """Return the state of one file, read only if its times have changed; `laid` is its known SHA-256."""
         if status is None:
@@ -150,7 +170,7 @@ class TreeChanges:
         return self._remember_state(path, status, state), content
 
     def _remember_state(self, path: str, status: os.stat_result, state: State) -> State:
-        if status.st_ctime_ns < time.time_ns() - _RACY_NS:
+        if status.st_ctime_ns < self._now_ns() - _RACY_NS:
             self._stamps[path] = _stamp(status), state
         else:
             self._stamps.pop(path, None)

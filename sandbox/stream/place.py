@@ -15,7 +15,7 @@ from sandbox.result import Result
 from sandbox.stream.chores import Chores, to_the_end
 from sandbox.stream.execution import StreamEntry, StreamExecution, StreamProgram
 from sandbox.stream.holder import Holder
-from sandbox.stream.session import StreamSessionLink, StreamWorkspace, open_commands
+from sandbox.stream.session import Stamps, StreamSessionLink, StreamWorkspace, open_commands
 from sandbox.stream.stream_files import StreamFiles
 
 
@@ -40,6 +40,7 @@ class Place:
         self._limiting, self._turn = asyncio.Lock(), asyncio.Lock()
         self._started: set[object] = set()
         self._kept_bytes = 0
+        self._stamps: Stamps = {}
 
     @property
     def is_idle(self) -> bool:
@@ -96,7 +97,7 @@ class Place:
                         self.holder.link, limits, environment, rlimits, replaced, tidy=alone
                     )
                     commands = await stack.enter_async_context(opening)
-                workspace = StreamWorkspace(self.files)
+                workspace = StreamWorkspace(self.files, self._stamps)
                 await workspace.rebase(laid)
                 session = LiveSession(commands, workspace, self._renew)
                 try:

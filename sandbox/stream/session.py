@@ -5,15 +5,17 @@ import json
 import math
 import os
 import stat
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from sandbox.contract import CommandOptions
 from sandbox.errors import FileRefused, SandboxBroken
-from sandbox.files.tree_changes import MAX_FILE, TreeChanges
+from sandbox.files.resolve_beneath import as_text
+from sandbox.files.tree_changes import MAX_FILE, State, TreeChanges
 from sandbox.files.tree_walk import WalkedEntry
 from sandbox.host.agent_link import words_of
 from sandbox.host.call_server import Connection, Pace
@@ -32,7 +34,23 @@ from sandbox.supervisor.shipped import INNER_INSIDE
 _PATIENCE_S, _END_S = 2.0, 20.0
 """Seconds without an answer after which the agent is abandoned; it may take longer to end commands."""
 _LEFT = TypeAdapter(list[tuple[int, str]])
-_ENTRIES = TypeAdapter(list[tuple[str, tuple[int, int, int, int, int, int] | None, str | None]])
+_SHA256 = TypeAdapter(list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None])
+_SHA256_ROOM = 80
+"""Bytes of one hash in an answer."""
+Stamps = dict[str, tuple[tuple[int, ...], State]]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """An agent's answer to a walk."""
+
+    entries: list[tuple[str, tuple[int, int, int, int, int, int] | None, str | None]]
+    """Path in hexadecimal, stamp, and target of a link in hexadecimal."""
+    now: int
+    """Nanoseconds since 1970 by its clock."""
+
+
+_WALK = TypeAdapter(Walk)
 _ENVIRONMENT, _LONGEST_ENVIRONMENT = TypeAdapter(dict[str, str]), 1 << 20
 _ROOM_PER_ENTRY = 9000
 """Bytes of one entry of a walk: a path of 4 KiB in hexadecimal, and figures."""
@@ -107,13 +125,16 @@ class StreamSessionLink:
     async def _answer(
         self, request: Mapping[str, object], *, patience_s: float = _PATIENCE_S
     ) -> dict[str, Any]:
-        """The agent's answer to a request. Raises TimeoutError, SandboxBroken."""
+        """The agent's answer to a request. Raises TimeoutError; SandboxBroken: it ended meanwhile."""
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         conversation = self._link.converse(lambda news: None if answer.done() else answer.set_result(news))
         try:
             await conversation.call(request)
             async with asyncio.timeout(patience_s):
-                return await answer
+                news = await answer
+            if news["is"] == "broken":
+                raise self._link.broken or SandboxBroken("The sandbox's agent is gone.")
+            return news
         finally:
             conversation.close()
 
@@ -263,9 +284,10 @@ class StreamConnection:
 class StreamWorkspace:
     """The files of a session, and how they changed: read by the agent, bounded and hashed here."""
 
-    def __init__(self, files: StreamFiles) -> None:
+    def __init__(self, files: StreamFiles, stamps: Stamps) -> None:
+        """`stamps`: of the place, for all of its sessions."""
         self._files = files
-        self._tree = StreamTree(files)
+        self._tree = StreamTree(files, stamps)
         self.write, self.append, self.make_folder = files.write, files.append, files.make_folder
         self.read, self.list, self.stat, self.remove = files.read, files.list, files.stat, files.remove
 
@@ -281,8 +303,9 @@ class StreamWorkspace:
 class StreamTree(TreeChanges):
     """Finds changes of a tree behind an agent. Its methods block, in a thread beside the event loop."""
 
-    def __init__(self, files: StreamFiles) -> None:
+    def __init__(self, files: StreamFiles, stamps: Stamps) -> None:
         super().__init__(_Nothing(), lambda: self._most)  # type: ignore[arg-type]
+        self._stamps, self._now = stamps, 0
         self._files, self._loop = files, asyncio.get_running_loop()
         self._most = files.most_bytes
         self._targets: dict[str, str] = {}
@@ -290,12 +313,13 @@ class StreamTree(TreeChanges):
     def _walk(self, ignored: Callable[[str], bool]) -> Iterator[WalkedEntry]:
         answer = self._ask({"do": "walk"}, self._files.most_files * _ROOM_PER_ENTRY)
         try:
-            entries = _ENTRIES.validate_python(json.loads(answer)["entries"])
-        except (ValueError, KeyError, TypeError) as error:
+            walk = _WALK.validate_json(answer)
+        except ValidationError as error:
             raise SandboxBroken("The agent's list of the workspace's files is invalid.") from error
         skipped: dict[str, bool] = {}
-        for name, stamp, target in entries:
-            path = os.fsdecode(bytes.fromhex(name))
+        self._now = walk.now
+        for name, stamp, target in walk.entries:
+            path = _path_of(name)
             parts = path.split("/")
             if path and ({"", ".", "..", ".git"} & set(parts) or "\0" in path):
                 raise SandboxBroken("The agent's list of the workspace's files is invalid.")
@@ -304,8 +328,35 @@ class StreamTree(TreeChanges):
             if path and ignored(path):
                 continue
             if target is not None:
-                self._targets[path] = os.fsdecode(bytes.fromhex(target))
+                self._targets[path] = _path_of(target)
             yield path, stamp and _stat_of(stamp)
+
+    def _now_ns(self) -> int:
+        return self._now
+
+    def _hash(self, paths: Sequence[str], entries: Mapping[str, os.stat_result | None]) -> Mapping[str, str]:
+        """Have the agent hash files, whose word counts as much as the times that it gives."""
+        for path in self._stamps.keys() - entries.keys():
+            self._stamps.pop(path, None)
+        wanted: list[str] = []
+        for path in paths:
+            status = entries[path]
+            if status is None or as_text(path) != path or status.st_size > self._room:
+                continue
+            self._room -= status.st_size
+            wanted.append(path)
+        if not wanted:
+            return {}
+        content = json.dumps([os.fsencode(path).hex() for path in wanted]).encode()
+        request = {"do": "hash", "limit": MAX_FILE}
+        answer = self._ask(request, len(wanted) * _SHA256_ROOM + _SHA256_ROOM, content)
+        try:
+            hashes = _SHA256.validate_json(answer)
+        except ValidationError as error:
+            raise SandboxBroken("The agent's hashes of the workspace's files are invalid.") from error
+        if len(hashes) != len(wanted):
+            raise SandboxBroken("The agent's hashes of the workspace's files are invalid.")
+        return {path: sha256 for path, sha256 in zip(wanted, hashes, strict=True) if sha256}
 
     def _content(self, path: str) -> bytes | None:
         request = {"do": "fetch", "name": os.fsencode(path).hex(), "limit": MAX_FILE + 1}
@@ -319,8 +370,8 @@ class StreamTree(TreeChanges):
             raise FileNotFoundError(path)
         return self._targets[path]
 
-    def _ask(self, request: Mapping[str, object], most: int) -> bytes:
-        asking = asyncio.run_coroutine_threadsafe(self._files.ask(request, most=most), self._loop)
+    def _ask(self, request: Mapping[str, object], most: int, content: bytes = b"") -> bytes:
+        asking = asyncio.run_coroutine_threadsafe(self._files.ask(request, content, most=most), self._loop)
         return asking.result()[1]
 
 
@@ -332,6 +383,13 @@ class _Nothing:
 
     def open_root_to_us(self) -> None:
         return
+
+
+def _path_of(name: str) -> str:
+    try:
+        return os.fsdecode(bytes.fromhex(name))
+    except ValueError as error:
+        raise SandboxBroken("The agent's list of the workspace's files is invalid.") from error
 
 
 def _is_skipped(folder: str, ignored: Callable[[str], bool], known: dict[str, bool]) -> bool:

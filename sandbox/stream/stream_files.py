@@ -157,7 +157,7 @@ class StreamFiles:
         async with self._busy:
             answers = Answers(self._link)
             conversation = answers.conversation
-            with_content = request["do"] in ("write", "append", "keep", "collect")
+            with_content = request["do"] in ("write", "append", "keep", "collect", "hash")
             try:
                 await conversation.call({**request, "with_content": with_content})
                 if with_content:

@@ -7,17 +7,19 @@ owner for each access, so programs, which have that uid, can't signal it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from sandbox.errors import FileRefused
 from sandbox.files.listing import check_folder, collect, describe_entry, list_folder
-from sandbox.files.resolve_beneath import FOLDER, refuse_errors
+from sandbox.files.resolve_beneath import FOLDER, Beneath, refuse_errors
 from sandbox.files.tree_walk import walk_tree
 from sandbox.files.workspace import Workspace
 from sandbox.inner.stream import frames
@@ -120,6 +122,7 @@ class Filing:
             "manifest": lambda: self._tell(place.manifest()),
             "walk": self._walk,
             "fetch": lambda: self._fetch(request),
+            "hash": lambda: self._hash(request, pieces),
             "remove": lambda: place.remove(path),
             "keep": lambda: self._keep(pieces),
             "collect": lambda: self._collect(request, pieces),
@@ -145,13 +148,14 @@ class Filing:
 
     def _walk(self) -> None:
         """Send path and stat of each entry but folders; null where it is inaccessible."""
+        now = time.time_ns()
         with self._workspace.below.as_owner():
             self._workspace.below.open_root_to_us()
             entries = [
                 (os.fsencode(path).hex(), found and stamp_of(found), self._target_of(path, found))
                 for path, found in walk_tree(self._workspace.below, lambda path: False)
             ]
-        self._tell({"entries": entries, "capacity": self._workspace.capacity()})
+        self._tell({"entries": entries, "now": now})
 
     def _target_of(self, path: str, found: os.stat_result | None) -> str | None:
         if found is None or not stat.S_ISLNK(found.st_mode):
@@ -174,6 +178,14 @@ class Filing:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise FileRefused(f"{path!r} isn't a regular file.")
             self._send({}, file.fileno(), request["limit"])
+
+    def _hash(self, request: dict[str, Any], pieces: Iterator[bytes]) -> None:
+        """Send the SHA-256 (hex) of each regular file; null for one that is larger, or can't be read."""
+        names, below = json.loads(b"".join(pieces)), self._workspace.below
+        with below.as_owner():
+            self._tell(
+                [_hash_file(below, os.fsdecode(bytes.fromhex(name)), request["limit"]) for name in names]
+            )
 
     def _keep(self, pieces: Iterator[bytes]) -> None:
         known = json.loads(b"".join(pieces))
@@ -205,6 +217,23 @@ class Filing:
             piece = os.read(file, min(size, MAX_PAYLOAD)) or bytes(min(size, MAX_PAYLOAD))
             self._port.send(piece)
             size -= len(piece)
+
+
+def _hash_file(below: Beneath, path: str, limit: int) -> str | None:
+    try:
+        descriptor = below.open(path, _READ)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+            return None
+        content = os.read(descriptor, status.st_size + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return hashlib.sha256(content).hexdigest() if len(content) == status.st_size else None
 
 
 def stamp_of(found: os.stat_result) -> tuple[int, ...]:
