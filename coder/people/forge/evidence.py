@@ -20,6 +20,7 @@ MAX_BODY = 60_000
 _MAX_NAMES = 30
 _MAX_PATCH = 20_000
 _MAX_TITLE = 200
+_MAX_SUBJECT = 72
 _MAX_REASON = 2_000
 
 
@@ -31,6 +32,8 @@ class Evidence:
     """Given tests."""
     reproducing: tuple[str, ...] = ()
     """New tests, or the model's check."""
+    failing: tuple[str, ...] = ()
+    """Given tests that fail as before."""
     kept: int = 0
     """Number of tests that passed before and pass now."""
     by_command: bool = False
@@ -53,6 +56,7 @@ def evidence_of(run: Run, state: State) -> Evidence:
     return Evidence(
         mended=tuple(name for name in passed if before.get(name) is False),
         reproducing=run.reproduced_by if run.verified == "reproduced" else (),
+        failing=tuple(line.name for line in run.tests if not line.passed),
         kept=sum(before.get(name) is True for name in passed),
         by_command=baseline is not None and not is_told and not baseline.passed and run.verified == "tests",
     )
@@ -64,9 +68,21 @@ def proposal_of(run: Run, state: State, evidence: Evidence, number: int) -> str:
     return _bounded(intro, _evidence_list(run, state, evidence), _summary(run), _left_out(run))
 
 
-def follow_up_of(run: Run, state: State, evidence: Evidence) -> str:
+def message_of(run: Run, number: int) -> str:
+    """Return the message of a commit: the model's first sentence, which refers to nobody and closes nothing.
+
+    A forge reads `@name`, `#1` and addresses in messages, and other people's words are in the summary.
+    """
+    sentence = re.split(r"\n|(?<=[.!?])\s", run.summary.strip(), maxsplit=1)[0].rstrip(". ")
+    subject = one_line(re.sub(r"[@#!&]|\b(?:GH|GL)-(?=\d)|\w+://\S*", "", sentence), width=_MAX_SUBJECT)
+    redacted = Redactor.from_environment(os.environ).redact(subject)
+    about = f"For issue #{number}. Written by {one_line(run.model)}, run {run.run_id} of coder."
+    return f"{redacted or 'Change code'}\n\n{about}\n"
+
+
+def follow_up_of(run: Run, state: State, evidence: Evidence, commit: str) -> str:
     """Return the answer to a review after a further commit."""
-    intro = f"Pushed {run.commit}." if run.commit else "Pushed."
+    intro = f"Pushed {commit}."
     if not evidence.shows_change:
         intro += " **No test fails without this commit:** the tests only pass with it as they did before."
     return _bounded(intro, _evidence_list(run, state, evidence), _summary(run), _left_out(run))
@@ -123,6 +139,7 @@ def _evidence_list(run: Run, state: State, evidence: Evidence) -> str:
         _names("New, fail without the change and pass with it", evidence.reproducing),
         f"- {code(command)} failed before and succeeds now" if evidence.by_command else "",
         f"- Passed before and now: {count_of(evidence.kept, 'test')}" if evidence.kept else "",
+        _names("Failed before, and still fail", evidence.failing),
         f"- Decided by: {run.verified}, {_STRENGTHS.get(run.strength, run.strength)}",
         f"- Command: {code(command)}" if command else "",
         _facts(run),

@@ -5,7 +5,14 @@ The fields are those of https://docs.github.com/webhooks/webhook-events-and-payl
 
 from pydantic import BaseModel, ValidationError
 
-from coder.people.forge.request import ForgeRequest, NothingToDo, Remark, Trigger, unreadable_event
+from coder.people.forge.request import (
+    ForgeRequest,
+    NothingToDo,
+    Remark,
+    RepositoryName,
+    Trigger,
+    unreadable_event,
+)
 
 
 class _User(BaseModel, frozen=True):
@@ -14,7 +21,7 @@ class _User(BaseModel, frozen=True):
 
 
 class _Repository(BaseModel, frozen=True):
-    full_name: str
+    full_name: RepositoryName
     default_branch: str
 
 

@@ -6,7 +6,14 @@ are those of https://docs.gitlab.com/user/project/integrations/webhook_events.
 
 from pydantic import BaseModel, ValidationError
 
-from coder.people.forge.request import ForgeRequest, NothingToDo, Remark, Trigger, unreadable_event
+from coder.people.forge.request import (
+    ForgeRequest,
+    NothingToDo,
+    Remark,
+    RepositoryName,
+    Trigger,
+    unreadable_event,
+)
 
 
 class _User(BaseModel, frozen=True):
@@ -15,7 +22,7 @@ class _User(BaseModel, frozen=True):
 
 
 class _Project(BaseModel, frozen=True):
-    path_with_namespace: str
+    path_with_namespace: RepositoryName
     default_branch: str
 
 

@@ -71,7 +71,7 @@ class Handler:
         await asyncio.to_thread(self.remote.check_out, pull.branch)
         prompt = await self._prompt(request.model_copy(update={"on_pull_request": True}), number)
         run, state = await self.solve(prompt, {"commit": True, "accept_unverified": True})
-        return await self._revise(request, run, state, pull)
+        return await self._revise(request, run, state, pull, number)
 
     async def _subject(self, request: ForgeRequest) -> tuple[int, PullRequest | None]:
         """Return the number of the issue, and its open pull request of ours. Raises UsageError."""
@@ -114,7 +114,7 @@ class Handler:
         if run.status != "solved" or run.commit is None or not shown.shows_change:
             await self.forge.answer(request, evidence.missing_of(run, state, shown))
             return Handled(_unproposed(run))
-        await asyncio.to_thread(self.remote.push, run.commit, branch)
+        await self._push(run, run.commit, branch, request.number)
         body = evidence.proposal_of(run, state, shown, request.number)
         try:
             url = await self.forge.propose(
@@ -124,14 +124,20 @@ class Handler:
             raise ForgeError(f"{error}\nThe change is on the branch {branch}: open it by hand.") from error
         return Handled(run, branch, url)
 
-    async def _revise(self, request: ForgeRequest, run: Run, state: State, pull: PullRequest) -> Handled:
+    async def _revise(
+        self, request: ForgeRequest, run: Run, state: State, pull: PullRequest, number: int
+    ) -> Handled:
         shown = evidence.evidence_of(run, state)
         if run.commit is None or run.exit_code != 0:
             await self.forge.answer(request, evidence.missing_of(run, state, shown))
             return Handled(_unproposed(run), url=pull.url)
-        await asyncio.to_thread(self.remote.push, run.commit, pull.branch)
-        await self.forge.answer(request, evidence.follow_up_of(run, state, shown))
+        commit = await self._push(run, run.commit, pull.branch, number)
+        await self.forge.answer(request, evidence.follow_up_of(run, state, shown, commit))
         return Handled(run, pull.branch, pull.url)
+
+    async def _push(self, run: Run, commit: str, branch: str, number: int) -> str:
+        message = evidence.message_of(run, number)
+        return await asyncio.to_thread(self.remote.push, commit, branch, message=message)
 
 
 def _unproposed(run: Run) -> Run:

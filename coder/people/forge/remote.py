@@ -10,6 +10,13 @@ from coder.workspace.git.run_git import run_git
 
 _PASSED_ON = ("GIT_SSL_CAINFO", "SSL_CERT_FILE", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
 """Variables by which git reaches hosts."""
+_PERSON_FORMS = {
+    "GIT_AUTHOR_NAME": "%an",
+    "GIT_AUTHOR_EMAIL": "%ae",
+    "GIT_COMMITTER_NAME": "%cn",
+    "GIT_COMMITTER_EMAIL": "%ce",
+}
+"""Variables of a commit's persons, with the forms by which git prints them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +44,22 @@ class Remote:
         self._run("fetch", "--no-tags", "--no-recurse-submodules", "--", self.url, f"refs/heads/{branch}")
         self._run("checkout", "--no-recurse-submodules", "-B", branch, "FETCH_HEAD")
 
-    def push(self, commit: str, branch: str) -> None:
-        """Push a commit to a branch, without force. Raises GitFailed."""
-        self._run("push", "--no-verify", "--", self.url, f"{commit}:refs/heads/{branch}")
+    def push(self, commit: str, branch: str, *, message: str) -> str:
+        """Push a commit to a branch, without force, and with another message; return the pushed commit.
 
-    def _run(self, *arguments: str) -> str:
+        Raises GitFailed: among others, the branch has changed meanwhile.
+        """
+        form = "%n".join(_PERSON_FORMS.values())
+        values = self._run("show", "--no-patch", f"--format={form}", commit).splitlines()
+        person = dict(zip(_PERSON_FORMS, values, strict=True))
+        arguments = ("commit-tree", f"{commit}^{{tree}}", "-p", f"{commit}^", "-m", message)
+        pushed = self._run(*arguments, **person)
+        self._run("push", "--no-verify", "--", self.url, f"{pushed}:refs/heads/{branch}")
+        return pushed
+
+    def _run(self, *arguments: str, **variables: str) -> str:
         top = self.repository.top
-        printed = run_git(arguments, environment=self._environment(), cwd=top, tree=top)
+        printed = run_git(arguments, environment=self._environment() | variables, cwd=top, tree=top)
         return printed.decode("utf-8", "replace").strip()
 
     def _environment(self) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """ForgeRequest: what a person asks for in an issue or a pull request, as an event of a forge reports it."""
 
 import re
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from pydantic import BaseModel, Field, ValidationError
 
 from coder.base.errors import MachineError, UsageError
+
+RepositoryName = Annotated[str, Field(pattern=r"^[.-]*\w[\w.-]*(/[.-]*\w[\w.-]*)+$")]
+"""Path of a repository on a forge. It becomes part of addresses, so no segment is `.` or `..`."""
 
 
 class NothingToDo(Exception):
@@ -28,7 +31,7 @@ class Remark(BaseModel, frozen=True, extra="forbid"):
 class ForgeRequest(BaseModel, frozen=True, extra="forbid"):
     """A request for work. All texts are data, whoever wrote them."""
 
-    repository: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)+$")
+    repository: str
     """`owner/name`, or the path of a GitLab project."""
     actor: str
     """Login of the person who caused the event."""

@@ -1,10 +1,12 @@
 """A console and a folder for each test."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.coder.people.cli.console import Console
+from tests.coder.people.forge.github_job import Job, github_job
 
 
 @pytest.fixture
@@ -19,3 +21,10 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "project"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def job(console: Console, tmp_path: Path) -> Iterator[Job]:
+    """A job of GitHub's."""
+    with github_job(console, tmp_path) as job:
+        yield job

@@ -1,0 +1,151 @@
+"""GitLab's payloads and API, by its documentation: https://docs.gitlab.com/api/merge_requests."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from coder.people.forge.api import Api
+from coder.people.forge.gitlab import GitLab
+from coder.people.forge.gitlab_event import gitlab_request
+from coder.people.forge.request import ForgeRequest, NothingToDo, Trigger
+
+PROJECT = {"id": 5, "path_with_namespace": "group/shop", "default_branch": "main"}
+USER = {"id": 9, "username": "ada", "name": "Ada"}
+MERGE = {
+    "iid": 4,
+    "title": "Sums",
+    "source_branch": "coder/issue-12",
+    "source_project_id": 5,
+    "target_project_id": 5,
+    "state": "opened",
+    "web_url": "https://gitlab.example/group/shop/-/merge_requests/4",
+}
+
+
+def request(kind: str, attributes: dict[str, Any], *, label: str = "", **more: Any) -> ForgeRequest:
+    payload = {"object_kind": kind, "user": USER, "project": PROJECT, "object_attributes": attributes, **more}
+    return gitlab_request(json.dumps(payload).encode(), Trigger(phrase="@coder", label=label))
+
+
+def test_a_new_issue_with_the_phrase_is_a_request_and_a_closed_one_is_none() -> None:
+    issue = {"iid": 12, "title": "Sums", "description": "@coder mend it", "action": "open"}
+
+    found = request("issue", issue)
+
+    assert (found.number, found.text, found.actor_id, found.on_pull_request) == (
+        12,
+        "@coder mend it",
+        9,
+        False,
+    )
+    with pytest.raises(NothingToDo):
+        request("issue", {**issue, "action": "close"})
+
+
+def test_a_label_is_a_request_when_it_is_new() -> None:
+    issue = {"iid": 12, "title": "Sums", "description": "They are wrong.", "action": "update"}
+    new = {"labels": {"previous": [], "current": [{"title": "mend"}]}}
+    old = {"labels": {"previous": [{"title": "mend"}], "current": [{"title": "mend"}]}}
+
+    assert request("issue", issue, label="mend", changes=new).number == 12
+    with pytest.raises(NothingToDo):
+        request("issue", issue, label="mend", changes=old)
+
+
+def test_a_note_on_a_merge_request_has_its_place_and_its_discussion() -> None:
+    position = {"new_path": "calc.py", "new_line": 4}
+    note = {
+        "note": "@coder rename it",
+        "noteable_type": "DiffNote",
+        "discussion_id": "d1",
+        "position": position,
+    }
+
+    found = request("note", note, merge_request={"iid": 4, "title": "Sums"})
+
+    assert (found.number, found.on_pull_request, found.thread) == (4, True, "d1")
+    assert (found.remarks[0].path, found.remarks[0].line) == ("calc.py", 4)
+    with pytest.raises(NothingToDo):
+        request("note", {**note, "system": True}, merge_request={"iid": 4, "title": "Sums"})
+
+
+class _Server(ThreadingHTTPServer):
+    def __init__(self, answers: dict[str, Any]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers, self.posted = answers, []  # type: ignore[var-annotated]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        content = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if content:
+            self.server.posted.append((self.path, json.loads(content)))
+        key = f"{self.command} {self.path}"
+        is_known = self.headers["private-token"] == "glpat-x" and key in self.server.answers
+        text = json.dumps(self.server.answers[key] if is_known else {"message": "404 Not found"}).encode()
+        self.send_response(200 if is_known else 404)
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving(answers: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    with _Server(answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", server.posted
+        finally:
+            server.shutdown()
+
+
+async def test_a_developer_may_ask_and_a_reporter_or_a_blocked_member_may_not() -> None:
+    asks = request("issue", {"iid": 12, "title": "S", "description": "@coder", "action": "open"})
+    path = "GET /projects/group%2Fshop/members/all/9"
+    member = {"username": "ada", "state": "active", "access_level": 30}
+    for change, may in (({}, True), ({"access_level": 20}, False), ({"state": "blocked"}, False)):
+        with serving({path: {**member, **change}}) as (url, _):
+            async with Api(url, {"PRIVATE-TOKEN": "glpat-x"}) as api:
+                assert await GitLab(api, "group/shop").may_write(asks) is may
+    with serving({}) as (url, _):
+        async with Api(url, {"PRIVATE-TOKEN": "glpat-x"}) as api:
+            assert not await GitLab(api, "group/shop").may_write(asks)
+
+
+async def test_a_merge_request_is_opened_found_and_answered_in_its_discussion() -> None:
+    root = "/projects/group%2Fshop"
+    answers: dict[str, Any] = {
+        f"POST {root}/merge_requests": MERGE,
+        f"GET {root}/merge_requests?state=opened&source_branch=coder%2Fissue-12": [MERGE],
+        f"POST {root}/merge_requests/4/discussions/d1/notes": {"id": 1},
+        f"POST {root}/issues/12/notes": {"id": 2},
+    }
+    note = {"note": "@coder rename it", "discussion_id": "d1"}
+    on_merge = request("note", note, merge_request={"iid": 4, "title": "Sums"})
+    on_issue = request("note", note, issue={"iid": 12, "title": "Sums"})
+    with serving(answers) as (url, posted):
+        async with Api(url, {"PRIVATE-TOKEN": "glpat-x"}) as api:
+            gitlab = GitLab(api, "group/shop")
+            opened = await gitlab.propose(title="Sums", body="B", branch="coder/issue-12", base="main")
+            found = await gitlab.open_pull_request("coder/issue-12")
+            await gitlab.answer(on_merge, "Done.")
+            await gitlab.answer(on_issue, "Not done.")
+
+    assert opened == MERGE["web_url"]
+    assert found is not None
+    assert (found.number, found.is_own, found.is_open) == (4, True, True)
+    fields = {"title": "Sums", "description": "B", "source_branch": "coder/issue-12", "target_branch": "main"}
+    assert posted[0] == (f"{root}/merge_requests", fields)
+    assert [body for _, body in posted[1:]] == [{"body": "Done."}, {"body": "Not done."}]
