@@ -10,6 +10,7 @@ import typer
 
 from benchmarks.cli import bench_options
 from benchmarks.cli.exposure import Exposure, count_exposures, exposures_of
+from benchmarks.harbor.judging import HarborMode
 from benchmarks.judge.judge import Judge
 from benchmarks.reports.inert import line
 from benchmarks.runner.bench_session import default_workers, judge_for
@@ -43,6 +44,8 @@ class CaseExamination(Value):
     """Verdict on the case's canonical answer; None if there is no such answer."""
     nothing: Outcome | None = None
     """Verdict on an empty answer; for a repository, on the unchanged tree."""
+    findings: tuple[str, ...] = ()
+    """What else the task's author should know, as sentences."""
 
     @property
     def sound(self) -> bool:
@@ -117,6 +120,7 @@ async def _examine_with(judge: Judge, case: Case) -> CaseExamination:
         strength=plan.strength,
         reason=plan.reason,
         exposures=exposures_of(case, plan.mode),
+        findings=_findings(plan.mode),
     )
     if plan.strength is None:
         return examination
@@ -124,6 +128,13 @@ async def _examine_with(judge: Judge, case: Case) -> CaseExamination:
     return examination.model_copy(
         update={"own": own_verdict, "nothing": (await judge.judge(case, "")).verdict}
     )
+
+
+def _findings(mode: object) -> tuple[str, ...]:
+    if not isinstance(mode, HarborMode) or mode.own is None or not mode.own.in_history:
+        return ()
+    paths = ", ".join(mode.own.in_history)
+    return (f"git-refs: a git repository of the image holds the answer of {paths}",)
 
 
 def _suite_blocks(examination: Examination, suite: Suite) -> list[Block]:
@@ -149,6 +160,11 @@ def _suite_blocks(examination: Examination, suite: Suite) -> list[Block]:
             width=21,
         ),
         *_exposure_blocks(examination),
+        *(
+            line(f"  {case.id}  {finding}", width=_MAX_WIDTH)
+            for case in examination.cases
+            for finding in case.findings
+        ),
         TextTable(_COLUMNS, weak_rows, indent=2, plain=lines),
     ]
 

@@ -12,6 +12,7 @@ from benchmarks.harbor.applying import apply_changes, read_files
 from benchmarks.harbor.carried import DividedChanges, divide
 from benchmarks.harbor.changes import ChangedPath, ContainerChanges, read_folders
 from benchmarks.harbor.container import HarborContainer, open_container
+from benchmarks.harbor.history import find_in_history
 from benchmarks.harbor.patch import write_patch
 from benchmarks.harbor.recipe import HarborRecipe
 from benchmarks.harbor.twin import FORMS, OwnWork, apply_twin, own_work, within_own_work
@@ -97,6 +98,9 @@ class _Judging:
         own = own_work(inside)
         if not own.paths:
             own = own_work(chosen)
+        async with open_container(self.engine, self.recipe) as container:
+            in_history = await find_in_history(container, self.changes, own.files)
+        own = own.model_copy(update={"in_history": in_history})
         for form in FORMS:
             tried = own.model_copy(update={"form": form})
             if not await self._twin_passes(judged, chosen, tried):

@@ -31,6 +31,9 @@ class OwnWork(Value):
     form: Form | None = None
     """spoiled: its code gives no results. missing: its files aren't there. None: the tests pass anyway."""
 
+    in_history: tuple[str, ...] = ()
+    """Files of which a git repository in the image holds what the solution makes of them."""
+
     @property
     def paths(self) -> frozenset[str]:
         """All paths that it changes."""

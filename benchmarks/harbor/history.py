@@ -1,0 +1,128 @@
+"""Find the answer of a task in git repositories of its image: tags, branches, reflogs, dangling commits.
+
+An agent that may run git can take the answer from there. Versions of the files that the task's own solution
+changes are compared with what the solution makes of them.
+"""
+
+import asyncio
+import difflib
+import hashlib
+import posixpath
+import shlex
+from collections.abc import Iterator
+
+from benchmarks.harbor.applying import read_files
+from benchmarks.harbor.changes import ContainerChanges
+from benchmarks.harbor.container import HarborContainer
+
+MAX_FILES = 20
+MAX_BYTES = 256 << 10
+MAX_VERSIONS_BYTES = 32 << 20
+_TIMEOUT_S = 120.0
+_LOG, _FOLDER = "/.coder-history", "/.coder-history-files"
+_MIN_LENGTH = 4
+"""Shorter lines, such as `}` or `else`, say nothing of where they come from."""
+_VERSIONS = """\
+exec 2> /dev/null
+set -e
+folder={folder}
+while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+cd "$folder"
+g() {{ git -c safe.directory='*' -c core.fsmonitor=false "$@"; }}
+root=$(g rev-parse --show-toplevel)
+cd "$root"
+name={path}
+name=${{name#"$root"/}}
+mkdir -p {scratch}
+g cat-file --batch-all-objects --batch-check='%(objecttype) %(objectname)' > {scratch}/objects
+sed -n 's/^commit //p' {scratch}/objects > {scratch}/commits
+g log --stdin --full-history -m --format= --raw --no-abbrev -- "$name" < {scratch}/commits > {scratch}/log
+sed -n 's/^:[0-9]* [0-9]* \\([0-9a-f]*\\) \\([0-9a-f]*\\) .*/\\1\\n\\2/p' {scratch}/log > {scratch}/ids
+grep -x 'blob {blob}' {scratch}/objects | cut -d' ' -f2 >> {scratch}/ids || true
+sort -u {scratch}/ids | grep -v '^0*$' | g cat-file --batch='%(objectname) %(objectsize)' | head -c {most}
+"""
+
+
+async def find_in_history(
+    container: HarborContainer, changes: ContainerChanges, paths: frozenset[str]
+) -> tuple[str, ...]:
+    """Return the paths of which a repository of the image holds the version that the task asks for.
+
+    Args:
+        container: a fresh container of the image, which has no git if nothing is found without it.
+        changes: of the task's own solution.
+        paths: those that are its work.
+
+    Raises:
+        SandboxBroken: the engine failed.
+    """
+    wanted = [change.path for change in changes.items if change.path in paths and change.type == "file"][
+        :MAX_FILES
+    ]
+    files = await asyncio.to_thread(read_files, changes, wanted, max_bytes=MAX_BYTES)
+    revealed = []
+    for path, (_, content) in files.items():
+        if content is None:
+            continue
+        base = await container.read_file(path, max_bytes=MAX_BYTES) or b""
+        versions = await _versions(container, path, content)
+        if await asyncio.to_thread(_reveal, versions, base, content):
+            revealed.append(path)
+    return tuple(revealed)
+
+
+async def _versions(container: HarborContainer, path: str, content: bytes) -> bytes:
+    """Return what git prints of all versions of a file, and of equal content elsewhere; empty without git."""
+    blob = hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
+    script = _VERSIONS.format(
+        folder=shlex.quote(posixpath.dirname(path)),
+        path=shlex.quote(path),
+        scratch=_FOLDER,
+        blob=blob,
+        most=MAX_VERSIONS_BYTES,
+    )
+    await container.run(["sh", "-c", script], timeout_s=_TIMEOUT_S, user="0", log=_LOG, ends_container=False)
+    printed = await container.read_file(_LOG, max_bytes=MAX_VERSIONS_BYTES) or b""
+    await container.run(["rm", "-rf", _FOLDER, _LOG], timeout_s=_TIMEOUT_S, user="0", ends_container=False)
+    return printed
+
+
+def _reveal(printed: bytes, base: bytes, content: bytes) -> bool:
+    """Whether a version is what the solution makes, or has all lines it adds and none it removes."""
+    removed, added = _differing_lines(base, content)
+    for version in _parse(printed):
+        if version == base:
+            continue
+        if version == content:
+            return True
+        lines = {line.strip() for line in version.splitlines()}
+        if added and added <= lines and not removed & lines:
+            return True
+    return False
+
+
+def _differing_lines(base: bytes, content: bytes) -> tuple[set[bytes], set[bytes]]:
+    """Return the lines that a change removes and adds, without those that stay elsewhere in the file."""
+    before = [line.strip() for line in base.splitlines()]
+    after = [line.strip() for line in content.splitlines()]
+    matcher = difflib.SequenceMatcher(None, before, after)
+    removed, added = set[bytes](), set[bytes]()
+    for kind, start, end, new_start, new_end in matcher.get_opcodes():
+        if kind != "equal":
+            removed.update(line for line in before[start:end] if len(line) >= _MIN_LENGTH)
+            added.update(line for line in after[new_start:new_end] if len(line) >= _MIN_LENGTH)
+    return removed - {*after}, added - {*before}
+
+
+def _parse(printed: bytes) -> Iterator[bytes]:
+    """Yield contents as `git cat-file --batch` prints them after id and size, without one that is cut off."""
+    start = 0
+    while (end := printed.find(b"\n", start)) >= 0:
+        words = printed[start:end].split()
+        if len(words) != 2 or not words[1].isdigit():
+            return
+        start, size = end + 1, int(words[1])
+        if start + size > len(printed):
+            return
+        yield printed[start : start + size]
+        start += size + 1
