@@ -41,13 +41,15 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
 
     Raises:
         BackendMissing: no backend works on this machine; the message names the command that helps.
-        PolicyUnmet: the policy is strict and a guarantee has no mechanism here, or it is in place and the
-            backend isn't `container`.
+        PolicyUnmet: the policy is strict and a guarantee has no mechanism here, it is in place and the
+            backend isn't `container`, or its image is an archive that can't be used, or not by the backend.
         ValueError: there is no backend of that name, or the policy's interpreter can't be used.
     """
     policy = policy or Policy()
     if policy.in_place is not None:
         backend = _backend_in_place(backend)
+    if policy.has_archive:
+        backend = _backend_of_archive(backend)
     async with find_backend(backend)(policy) as sandbox:
         yield sandbox
 
@@ -214,6 +216,13 @@ def _backend_in_place(name: str) -> str:
     if name not in ("auto", INSIDE):
         raise PolicyUnmet(f"The backend {name} can't work in place; {INSIDE} can.")
     return INSIDE
+
+
+def _backend_of_archive(name: str) -> str:
+    """Return the backend that unpacks an image's archive. Raises PolicyUnmet: another one is named."""
+    if name not in ("auto", "bubblewrap"):
+        raise PolicyUnmet(f"The backend {name} can't unpack an image's archive; bubblewrap can.")
+    return "bubblewrap"
 
 
 def automatic_steps() -> tuple[str, ...]:

@@ -49,7 +49,9 @@ class Policy(Value):
     kernel: bool = False
     """Show the packages of a Jupyter kernel to an interpreter that has none; `open_kernel` sets it."""
     image: str | None = None
-    """Image of the Docker backend; None for the image that `coder sandbox build` makes."""
+    """Image of the Docker backend; None for the image that `coder sandbox build` makes. The path of an
+    archive (`docker save IMAGE > FILE.tar`) is for bubblewrap: programs see the image's system, and `python`
+    is ignored."""
     runtime: str | None = None
     """Runtime of the Docker engine, such as `runsc`; None for the engine's default."""
     cpus: float | None = Field(default=None, gt=0, le=1024)
@@ -71,6 +73,11 @@ class Policy(Value):
     container around this process, with the caller's rights; the backend `container` alone has it."""
     strict: bool = False
     """Refuse to open if a guarantee isn't enforced, or only sampled."""
+
+    @property
+    def has_archive(self) -> bool:
+        """Whether the image is an archive that bubblewrap unpacks."""
+        return self.image is not None and self.image.endswith(".tar")
 
     @property
     def has_proxy(self) -> bool:

@@ -136,7 +136,7 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
             "Work in the folder itself, inside a container that is thrown away: no copy, no landing.",
             default=False,
         ),
-        "image": Option(Text, "The image of --sandbox docker.", "NAME"),
+        "image": Option(Text, "Image of --sandbox docker, or its archive for bubblewrap.", "NAME|FILE.tar"),
         "runtime": Option(Text, "Runtime of Docker's containers, such as runsc.", "NAME"),
         "network": Option(
             Words,

@@ -90,7 +90,14 @@ Python = Annotated[File, _option("python")]
 
 def given_flags(context: typer.Context) -> dict[str, object]:
     """Return the flags of this call that are configuration keys; None for those not given."""
-    return {key: context.params[key] for key in KEYS if key in context.params}
+    flags = {key: context.params[key] for key in KEYS if key in context.params}
+    if _is_archive(flags.get("image")):
+        flags["image"] = os.path.abspath(str(flags["image"]))  # a resume may happen in another folder
+    return flags
+
+
+def _is_archive(image: object) -> bool:
+    return isinstance(image, str) and image.endswith(".tar")
 
 
 _CONTAINER_WARNING = (
@@ -106,7 +113,13 @@ def check_backend(name: str, flags: Mapping[str, object]) -> None:
         find_backend(name)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    for key in ("image", "runtime"):
+    image = flags.get("image")
+    is_archive = _is_archive(image)
+    if is_archive and name not in ("auto", "bubblewrap"):
+        raise UsageError(
+            f"--image {image} is for bubblewrap, and programs run in {name}. Leave --sandbox out."
+        )
+    for key in ("runtime",) if is_archive else ("image", "runtime"):
         if flags.get(key) is not None and name != "docker":
             raise UsageError(f"--{key} is Docker's, and programs run in {name}. Add: --sandbox docker")
     if name == "container":

@@ -4,15 +4,17 @@ Where namespaces inside of bubblewrap are refused, each run gets a bubblewrap of
 works is found by trying, once per process.
 """
 
+import asyncio
 import contextlib
 import os
 import shutil
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sandbox.errors import BackendMissing, NamespacesRefused, PolicyUnmet, SandboxBroken
+from sandbox.errors import BackendMissing, FileRefused, NamespacesRefused, PolicyUnmet, SandboxBroken
 from sandbox.host.capabilities import LAYER_FROM, Build, capabilities_of, require_kept
 from sandbox.host.disk_watch import DiskBounds
 from sandbox.host.served_sandbox import ServedSandbox
@@ -62,7 +64,7 @@ async def open_bubblewrap(
         from sandbox.host.refusal import why_missing
 
         raise why_missing(_FILTERED)
-    which, python = shutil.which("bwrap"), str(policy.python)
+    which, python = shutil.which("bwrap"), str((policy.python, policy.image))
     sandbox: ServedSandbox | None = None
     for kind in _WALLS if walls is None else (walls,):
         if walls is None and (which, python, kind) in _refused:
@@ -96,7 +98,8 @@ async def _opened(
             "Hosts can be allowed to a program only where bubblewrap may make namespaces inside of its own."
         )
     builder = two_walls if walls == "two" else one_wall
-    server = await start_server(policy, builder, without=without, landlock=landlock)
+    root = await _unpacked(policy)
+    server = await start_server(policy, builder, without=without, landlock=landlock, root=root)
     close = server.close
     try:
         network = None
@@ -130,6 +133,24 @@ async def _opened(
     return sandbox
 
 
+async def _unpacked(policy: Policy) -> Path | None:
+    """Return the folder with the system of the policy's image; None if it names no archive."""
+    if policy.image is None or not policy.has_archive:
+        return None
+    from sandbox.files.root_folder import unpack_image  # imported late: few sandboxes have an image
+
+    try:
+        return await asyncio.to_thread(unpack_image, Path(policy.image), image_cache())
+    except (OSError, FileRefused) as error:
+        raise PolicyUnmet(f"The image {policy.image} can't be used: {error}") from error
+
+
+def image_cache() -> Path:
+    """Return the folder where images are unpacked."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "coder" / "images"
+
+
 def _build(
     server: Server, policy: Policy, walls: Walls, without: frozenset[str], network: "Network | None"
 ) -> Build:
@@ -145,7 +166,11 @@ def _build(
     build = Build(
         "bubblewrap",
         capabilities,
-        environment(server.interpreter, told | policy.environment, policy.on_path),
+        environment(
+            server.interpreter,
+            server.system.variables | told | policy.environment,
+            (*policy.on_path, *server.system.on_path),
+        ),
         without,
         network=network,
     )

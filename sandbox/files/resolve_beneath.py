@@ -30,12 +30,30 @@ _KINDS: dict[int, FileFault] = {
     errno.ENOSPC: "no_room",
     errno.EDQUOT: "no_room",
 }
+IN_ROOT = 0x10 | _NO_MAGICLINKS
+"""Flags of `resolve_in` by which links lead to places below the root, as in a root directory."""
+_LIBC = ctypes.CDLL(None, use_errno=True)
 PATH_MAX = 4096
 """Bytes, with the NUL at the end."""
 
 
 class _How(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
+
+
+def resolve_in(root: int, path: str, flags: int, resolve: int) -> int:
+    """Open a path from a descriptor by openat2(2). Raises OSError.
+
+    Args:
+        resolve: its RESOLVE_ flags.
+    """
+    how = _How(flags, 0, resolve)
+    descriptor: int = _LIBC.syscall(
+        _OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
+    )
+    if descriptor < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+    return descriptor
 
 
 class Beneath:
@@ -47,7 +65,7 @@ class Beneath:
         `in_place`: the root is the caller's folder, whose permissions stay.
         """
         self._root, self._owner, self._in_place = root, owner, in_place
-        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._libc = _LIBC
         self._closing = threading.Lock()
 
     def close(self) -> None:
@@ -66,14 +84,8 @@ class Beneath:
 
     def open(self, path: str, flags: int, *, below: int | None = None) -> int:
         """Open a plain path below the root, or below another descriptor. Raises FileRefused, OSError."""
-        how = _How(flags, 0, _NO_XDEV | _NO_MAGICLINKS | _NO_SYMLINKS | _BENEATH)
         root = self.root if below is None else below
-        descriptor: int = self._libc.syscall(
-            _OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
-        )
-        if descriptor < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
-        return descriptor
+        return resolve_in(root, path, flags, _NO_XDEV | _NO_MAGICLINKS | _NO_SYMLINKS | _BENEATH)
 
     @contextmanager
     def as_owner(self) -> Iterator[None]:

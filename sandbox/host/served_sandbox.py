@@ -31,8 +31,6 @@ _IN_FLIGHT = 32
 class ServedSandbox(WithFiles):
     """A sandbox on this machine. `sandbox.contract.Sandbox` documents arguments and errors."""
 
-    image = None
-
     def __init__(self, server: Server, policy: Policy, build: Build) -> None:
         self._server, self._policy, self._build, self._without = server, policy, build, build.without
         self._jobs = Jobs(build.environment, partial(RunLimits.rlimits, counted=server.groups is not None))
@@ -41,7 +39,7 @@ class ServedSandbox(WithFiles):
         own = self._workspace_at(server.workspace, in_place=bool(build.in_place))
         self._workspace = HostWorkspace(own, build.disk, at_rest=self._pool.at_rest)
         self.manifest = self._workspace.manifest
-        self.backend, self.uid = build.backend, server.uid
+        self.backend, self.uid, self.image = build.backend, server.uid, server.system.image
         server.ended.add_done_callback(lambda ended: self._break_down(ended.result()))
         self._pool.fill()  # the other one is made at its first use
 

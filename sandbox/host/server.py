@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import receive
@@ -16,7 +17,7 @@ from sandbox.policy import Policy
 from sandbox.supervisor.cgroup_places import find_scope, place_in_scope
 from sandbox.supervisor.cgroups import Groups, plan_groups
 from sandbox.supervisor.keeper import Keeper
-from sandbox.supervisor.outer_wall import Builder, SandboxPlan, layered_places, two_walls
+from sandbox.supervisor.outer_wall import Builder, SandboxPlan, System, layered_places, two_walls
 
 _BOOT_S = 30.0
 _LEAVE_S = 5.0
@@ -36,10 +37,11 @@ class Server:
         policy: Policy,
         without: frozenset[str],
         landlock: int,
+        system: System,
     ) -> None:
         """`landlock` is the highest ABI to use, and later the one in use."""
         self.interpreter, self.groups, self._policy = interpreter, groups, policy
-        self._without, self.landlock = without, landlock
+        self._without, self.landlock, self.system = without, landlock, system
         self._loop = asyncio.get_running_loop()
         self.uid = -1
         self.folder = ""
@@ -68,6 +70,7 @@ class Server:
             self.groups.folders if self.groups else [],
             control=self._inside.detach(),
             lifeline=lifeline,
+            system=self.system,
         )
         given = build(plan)
         self.uid, self.folder = given.uid, given.folder
@@ -91,6 +94,7 @@ class Server:
             "landlock": self.landlock,
             "hidden": [str(self.interpreter.show(path)) for path in self.interpreter.hidden],
             "kernel": sorted(self.interpreter.packages.names) if self.interpreter.packages else [],
+            "system": self._system_places(),
             "attached": list(policy.folders),
             "layered": layered_places(policy),
             "processors": self._processors(),
@@ -111,6 +115,11 @@ class Server:
         self.landlock = json.loads(hello)["landlock"]
         self.control.setblocking(False)
         self._loop.add_reader(self.control, self._notice_end)
+
+    def _system_places(self) -> list[str]:
+        """Folders inside of an image's system, without its virtual environment."""
+        shown = self.interpreter.folders
+        return [place for folder, place in self.system.folders.items() if folder not in shown]
 
     def _processors(self) -> int | None:
         """Number of processors that a run restricts itself to, where no cgroup does."""
@@ -167,19 +176,31 @@ class Server:
         return self._keeper.read_stderr() if self._keeper is not None else ""
 
 
-async def start_server(policy: Policy, build: Builder, *, without: frozenset[str], landlock: int) -> Server:
+async def start_server(
+    policy: Policy, build: Builder, *, without: frozenset[str], landlock: int, root: Path | None = None
+) -> Server:
     """Start a server inside an outer wall, or a starter that does the same.
+
+    Args:
+        root: folder with the unpacked image whose system programs see; None: they see this machine's.
 
     Raises:
         BackendMissing: it can't be used here; the message says what helps.
         SandboxBroken: it could not be started for another reason.
         ValueError: the policy names an interpreter that can't be used.
     """
-    interpreter = describe(policy.python)
+    system = System()
+    if root is None:
+        interpreter = describe(policy.python)
+    else:
+        from sandbox.supervisor.image_system import image_interpreter, image_system  # few have an image
+
+        system = image_system(root)
+        interpreter = image_interpreter(root)
     if policy.kernel:
         interpreter = add_kernel_packages(interpreter)
     planned = None if "cgroup" in without else plan_groups(None if "cpus" in without else policy.cpus)
-    server = Server(interpreter, planned, policy, without, landlock)
+    server = Server(interpreter, planned, policy, without, landlock, system)
     try:
         before, more = await _scope_for(planned) if build is two_walls else ([], {})
         server.launch(build, before, more)

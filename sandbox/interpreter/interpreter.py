@@ -48,6 +48,8 @@ class Interpreter:
     """Folders of the prefix to hide: where this product is installed."""
     packages: Packages | None = None
     """Packages of our own environment that it can import."""
+    system: Path = Path("/")
+    """Folder on the host that programs see as the root of their system."""
 
     @property
     def prefix(self) -> Path:
@@ -62,14 +64,17 @@ class Interpreter:
     @property
     def folders(self) -> dict[str, str]:
         """Path in the sandbox of each folder that is shown read-only besides `/usr`."""
-        targets = {} if self.prefix.is_relative_to(_SYSTEM) else {str(self.prefix): str(BASE_INSIDE)}
+        in_system = self.prefix.is_relative_to(self.system / "usr")
+        targets = {} if in_system else {str(self.prefix): str(BASE_INSIDE)}
         if self.venv is not None:
             targets[str(self.venv)] = str(VENV_INSIDE)
         return targets
 
     def show(self, path: Path) -> Path:
         """Return the path in the sandbox of a path below the base prefix."""
-        return path if self.prefix.is_relative_to(_SYSTEM) else BASE_INSIDE / path.relative_to(self.prefix)
+        if self.prefix.is_relative_to(self.system / "usr"):
+            return Path("/") / path.relative_to(self.system)
+        return BASE_INSIDE / path.relative_to(self.prefix)
 
 
 def find_interpreter(
@@ -113,7 +118,7 @@ def describe(path: Path | None) -> Interpreter:
     root = named_path.parent.parent
     venv = root if (root / "pyvenv.cfg").is_file() else None
     executable = _find_base(named_path, venv)
-    version = _find_version(executable)
+    version = find_version(executable)
     for folder in (executable.parent.parent, venv):
         if folder is not None and not folder.is_relative_to(_SYSTEM) and _holds_home(folder):
             raise ValueError(
@@ -148,8 +153,8 @@ def _read_home(venv: Path) -> Path:
     return Path(match[1])
 
 
-def _find_version(executable: Path) -> tuple[int, int]:
-    """Return the version by the name of the library's folder."""
+def find_version(executable: Path) -> tuple[int, int]:
+    """Return the version by the name of the library's folder. Raises ValueError: there is no such folder."""
     prefix = executable.parent.parent
     libraries = [
         file.parent for folder in ("lib", "lib64") for file in prefix.glob(f"{folder}/python3.*/os.py")

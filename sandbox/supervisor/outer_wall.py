@@ -4,7 +4,7 @@ import marshal
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.inner.walls.places import ATTACHED, COMMANDS, SHOWN, VENV
@@ -26,7 +26,7 @@ NAME = "coder-bwrap-"
 _USER = "sandbox"
 WALL = (
     *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"),
-    *("--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--dir", "/run"),
+    *("--proc", "/proc", "--dev", "/dev", "--dir", "/run"),
 )
 _CERTIFICATES = "/etc/ssl/certs"
 """Shown to programs that may reach hosts."""
@@ -38,6 +38,26 @@ sys.path.insert(0, "/opt/lib")
 from sandbox.inner.process.spawn_server import main
 raise SystemExit(main({0}))
 """
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What programs see as their system; by default this machine's."""
+
+    folders: dict[str, str] = field(default_factory=dict)
+    """Path in the sandbox of each folder on the host."""
+    links: dict[str, str] = field(default_factory=dict)
+    """Target of each symbolic link in the sandbox's root."""
+    etc_links: dict[str, str] = field(default_factory=dict)
+    """Target of each symbolic link in its /etc."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Content of further files in the sandbox."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """The image's environment without PATH."""
+    on_path: tuple[str, ...] = ()
+    """Folders of the image's PATH."""
+    image: str | None = None
+    """SHA-256 of the image's archive; None for this machine's system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +75,14 @@ class SandboxPlan:
     """Socket of the process inside."""
     lifeline: int
     """Read end of a pipe; the owner holds the other end."""
+    system: System = field(default_factory=System)
+    """What programs see as their system."""
 
     @property
     def etc(self) -> list[str]:
         """Readable files and folders of the host's /etc."""
-        paths = (*_HOST_ETC, _CERTIFICATES) if self.policy.has_proxy else _HOST_ETC
+        of_system = () if self.system.image is not None else _HOST_ETC
+        paths = (*of_system, _CERTIFICATES) if self.policy.has_proxy else of_system
         return [path for path in paths if os.path.exists(path)]
 
     @property
@@ -92,12 +115,12 @@ Builder = Callable[[SandboxPlan], Specification]
 def two_walls(plan: SandboxPlan) -> Specification:
     """Specify a keeper that starts the outer wall around the server."""
     interpreter, policy, slot = plan.interpreter, plan.policy, take_slot()
-    contents = inner_files(interpreter.version) | etc_files(slot.uid)
+    contents = inner_files(interpreter.version) | etc_files(slot.uid) | plan.system.files
     files = {target: memory_file(content) for target, content in contents.items()}
     job = {
         "bwrap": shutil.which("bwrap"),
-        "before": [*WALL, *plan.environment, *system_links()],
-        "folders": shown_folders(interpreter, policy),
+        "before": [*WALL, *plan.environment, *system_links(plan.system), *link_words(plan.system.etc_links)],
+        "folders": shown_folders(plan),
         "layered": layered_places(policy),
         "after": [
             *(word for target, number in files.items() for word in ("--file", str(number), target)),
@@ -158,12 +181,13 @@ def environment(
     }
 
 
-def shown_folders(interpreter: Interpreter, policy: Policy) -> dict[str, str]:
-    """Map paths inside the outer wall to folders of the host."""
+def shown_folders(plan: SandboxPlan) -> dict[str, str]:
+    """Map folders of the host to paths inside the outer wall."""
+    interpreter, policy = plan.interpreter, plan.policy
     packages = interpreter.packages.sites if interpreter.packages else {}
     attached = {str(folder): f"{ATTACHED}{number}" for number, folder in enumerate(policy.folders.values())}
     beside = {str(folder): f"{SHOWN}/{name}" for name, folder in policy.beside.items()}
-    return interpreter.folders | packages | beside | attached
+    return plan.system.folders | interpreter.folders | packages | beside | attached
 
 
 def layered_places(policy: Policy) -> list[str]:
@@ -185,9 +209,11 @@ def library_path(interpreter: Interpreter) -> dict[str, str]:
     return {"LD_LIBRARY_PATH": str(shown_libraries)}
 
 
-def system_links() -> list[str]:
+def system_links(system: System) -> list[str]:
     """Build bubblewrap's arguments for `/bin`, `/lib` and other top folders of the system."""
-    words = []
+    if system.image is not None:
+        return link_words(system.links)
+    words = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/", name)
         if path.is_symlink():
@@ -195,6 +221,11 @@ def system_links() -> list[str]:
         elif path.is_dir():
             words += ["--ro-bind", str(path), str(path)]
     return words
+
+
+def link_words(links: Mapping[str, str]) -> list[str]:
+    """Build bubblewrap's arguments for symbolic links, given the target of each path."""
+    return [word for path, target in links.items() for word in ("--symlink", target, path)]
 
 
 def etc_files(uid: int) -> dict[str, bytes]:

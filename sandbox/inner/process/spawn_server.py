@@ -109,6 +109,7 @@ def _open(control: socket.socket, settings: dict[str, Any]) -> Walls:
         workspace=WORKSPACE,
         workspace_options=workspace_options(walls),
         kernel=settings["kernel"],
+        system=settings["system"],
         devices_stay="devices" not in walls.without,
     )
     attach(WORKSPACE, walls.attached)

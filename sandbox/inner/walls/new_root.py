@@ -38,6 +38,7 @@ def build_root(
     workspace: str,
     workspace_options: str,
     kernel: list[str],
+    system: list[str],
     devices_stay: bool,
 ) -> None:
     """Build the new root, mount the workspace in it, and leave the old root for good.
@@ -46,6 +47,7 @@ def build_root(
         executable: The base interpreter.
         hidden: Folders of the host to hide.
         kernel: Packages to show in KERNEL.
+        system: Folders of an image, instead of the host's.
         devices_stay: Mount devices read-only.
     """
     mount("none", "/", None, MS_REC | MS_PRIVATE)
@@ -59,7 +61,7 @@ def build_root(
     for folder in ("/run", "/var", "/tmp", "/opt", workspace):
         os.mkdir(_NEW + folder, 0o755)
     for folder in ("/usr", "/etc", "/dev", "/proc", "/lib", "/lib64", "/bin", "/sbin", "/opt/lib"):
-        if os.path.isdir(folder) and not os.path.islink(folder):
+        if folder not in system and os.path.isdir(folder) and not os.path.islink(folder):
             os.mkdir(_NEW + folder, 0o755)
             mount(folder, _NEW + folder, None, MS_BIND | MS_REC)
     if devices_stay:
@@ -75,7 +77,7 @@ def build_root(
     if os.path.isdir(SHOWN):
         os.mkdir(_NEW + SHOWN, 0o755)
         places += [f"{SHOWN}/{name}" for name in os.listdir(SHOWN)]
-    for place in sorted(places):
+    for place in sorted([*places, *system]):
         _mount_layers(place, [place, f"{_PATCH}/empty"])
     _name_commands(executable)
     for folder in hidden:

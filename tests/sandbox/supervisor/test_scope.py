@@ -10,7 +10,7 @@ from sandbox import Policy
 from sandbox.host.server import Server
 from sandbox.interpreter.interpreter import describe
 from sandbox.supervisor.cgroup_places import find_scope, place_in_scope
-from sandbox.supervisor.outer_wall import two_walls
+from sandbox.supervisor.outer_wall import System, two_walls
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_a_server_is_started_through_a_scope_also_where_no_group_comes_of_
 ) -> None:
     place = machine(RUNS)
     command, environment = await find_scope(str(place), root=place)
-    server = Server(describe(None), None, Policy(), frozenset(), landlock=99)
+    server = Server(describe(None), None, Policy(), frozenset(), landlock=99, system=System())
     try:
         server.launch(two_walls, command, environment)
 

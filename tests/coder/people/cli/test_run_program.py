@@ -373,3 +373,12 @@ def test_a_flag_of_dockers_is_refused_where_programs_run_elsewhere(console: Cons
     assert done.code == 2
     assert f"{flag} is Docker's" in done.err
     assert "--sandbox docker" in done.err
+
+
+def test_an_images_archive_is_refused_where_bubblewrap_does_not_run_programs(console: Console) -> None:
+    done = console.run("run", "--image", "my.tar", "--sandbox", "docker", "-c", "print(1)")
+    missing = console.run("run", "--image", "my.tar", "-c", "print(1)")
+
+    assert (done.code, missing.code) == (2, 125)
+    assert "is for bubblewrap" in done.err
+    assert "my.tar can't be used: [Errno 2] No such file" in missing.err
