@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from math import isfinite
+from types import NoneType
 from typing import Any, BinaryIO, cast
 
 import anyio
@@ -51,7 +53,8 @@ class JsonLines:
 
     async def send(self, message: dict[str, Any]) -> None:
         """Write a message; one is written after the other."""
-        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        # An error of pydantic's may hold an exception, which is no JSON.
+        line = json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n"
         async with self._turn:
             await anyio.to_thread.run_sync(_write, self._outgoing, line)
 
@@ -61,7 +64,7 @@ class JsonLines:
             if not line.strip():
                 continue
             try:
-                message = json.loads(line)
+                message = json.loads(line, parse_constant=_refuse_constant, parse_float=_finite)
             except (ValueError, RecursionError):
                 await self._refuse(RequestError.parse_error())
                 continue
@@ -92,10 +95,21 @@ class JsonLines:
 
 def is_message(value: object) -> bool:
     """Return whether a JSON value is a request, a notification or a response of JSON-RPC."""
-    if not isinstance(value, dict) or isinstance(value.get("id"), dict | list):
+    if not isinstance(value, dict) or type(value.get("id")) not in (NoneType, int, str):
         return False
-    method = value.get("method")
-    return isinstance(method, str) or (method is None and ("result" in value or "error" in value))
+    if "method" in value:
+        return isinstance(value["method"], str)
+    return "result" in value or isinstance(value.get("error"), dict)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} isn't JSON")
+
+
+def _finite(digits: str) -> float:
+    if not isfinite(value := float(digits)):
+        raise ValueError(f"{digits[:80]} is too large")
+    return value
 
 
 def _write(file: Any, line: bytes) -> None:  # noqa: ANN401 - a raw file
