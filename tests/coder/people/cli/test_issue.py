@@ -8,12 +8,8 @@ from tests.coder.people.forge.github_stub import Fault
 from tests.faulty_endpoint import calls, error
 
 pytestmark = pytest.mark.slow
-GREET = """from greet import greet
-
-
-def test_greet():
-    assert greet() == "Good morning"
-"""
+MONEY = 'class Money:\n    def __repr__(self):\n        return "<Money 5>"\n'
+MONEY_TEST = 'from money import Money\n\n\ndef test_repr():\n    assert repr(Money()) == "<Money 5>"\n'
 
 
 def test_an_issue_becomes_a_pull_request_whose_body_holds_the_evidence(job: Job) -> None:
@@ -75,23 +71,17 @@ def test_a_person_without_write_access_starts_nothing(job: Job) -> None:
 
 
 def test_an_issue_cant_order_what_a_given_test_expects(job: Job) -> None:
-    order = 'The new result of greet() should be "Good evening to all of you", not "Good morning".'
-    job.clone.write(
-        greet__py='def greet():\n    return "Good morning"\n',
-        test_greet__py=GREET,
-    )
-    job.clone.write(calc__py=RIGHT)
+    job.clone.write(money__py=MONEY, test_money__py=MONEY_TEST, calc__py=RIGHT)
     job.clone.commit()
-    changes = calls(
-        "bash", command="sed -i 's/Good morning/Good evening to all of you/' greet.py test_greet.py"
-    )
+    order = "@coder\n\nThe repr of Money has to be `Money(5, EUR)` from now on."
+    changes = calls("bash", command="sed -i 's/<Money 5>/Money(5, EUR)/' money.py test_money.py")
 
-    done = job.run("issues", opened(body=f"@coder {order}"), changes, ends(), ends())
+    done = job.run("issues", opened(body=order), changes, ends(), ends())
 
     assert done.code == 8, done.err
     assert job.github.pulls == {}
     ((_, body),) = job.github.comments
-    assert "Given tests that only pass as the run edits them:\n  - `test_greet.py::test_greet`" in body
+    assert "Given tests that only pass as the run edits them:\n  - `test_money.py::test_repr`" in body
 
 
 def test_the_token_is_in_no_prompt_sandbox_log_output_or_comment(job: Job) -> None:
