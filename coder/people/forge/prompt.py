@@ -40,7 +40,10 @@ def _heading(remark: Remark) -> str:
 
 
 def _quoted(heading: str, text: str) -> str:
-    """Return a text between lines of `=`, longer than any such line in it."""
+    """Return a text between lines of `=`, longer than any such line in it.
+
+    The blank line before the last one ends an example of a Python session.
+    """
     longest = max((len(line) for line in text.splitlines() if not line.strip("=")), default=0)
     rule = "=" * max(3, longest + 1)
-    return f"{rule} {heading}\n{text.strip()}\n{rule}"
+    return f"{rule} {heading}\n{text.strip()}\n\n{rule}"

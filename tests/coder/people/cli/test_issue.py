@@ -84,6 +84,18 @@ def test_an_issue_cant_order_what_a_given_test_expects(job: Job) -> None:
     assert "Given tests that only pass as the run edits them:\n  - `test_money.py::test_repr`" in body
 
 
+def test_examples_of_the_issue_that_pass_are_no_evidence(job: Job) -> None:
+    task = "@coder\n\nWrite double(n) in double.py.\n\n>>> double(2)\n4\n"
+    writes = calls("bash", command="cat > double.py <<'E'\ndef double(n):\n    return 2 * n\nE")
+
+    done = job.run("issues", opened(body=task), writes, ends(), ends(), test=())
+
+    assert "examples pass" in done.err
+    assert done.code == 8, done.err
+    assert job.github.pulls == {}
+    assert "examples pass, but no test failed before and passes now" in job.github.comments[0][1]
+
+
 def test_the_token_is_in_no_prompt_sandbox_log_output_or_comment(job: Job) -> None:
     looks = calls("bash", command="env; cat /proc/*/environ; git config --list; cat calc.py")
 

@@ -44,9 +44,14 @@ class Job:
     clone: GitRepository
 
     def run(
-        self, kind: str, payload: dict[str, Any], *script: Reply, flags: tuple[str, ...] = ()
+        self,
+        kind: str,
+        payload: dict[str, Any],
+        *script: Reply,
+        flags: tuple[str, ...] = (),
+        test: tuple[str, ...] = ("--test", "python -m pytest -q"),
     ) -> Finished:
-        """Run the command on an event; `said` are the requests that the model got."""
+        """Run the command on an event; `prompts` are the requests that the model got."""
         place = self.console.home / "event.json"
         place.write_text(json.dumps(payload))
         (self.console.home / "outputs").unlink(missing_ok=True)
@@ -62,7 +67,7 @@ class Job:
             **{name: value for name, value in ENVIRONMENT.items() if name.startswith("GIT_")},
         }
         with faulty_endpoint(*(script or (MENDS, ends()))) as endpoint:
-            arguments = ("--base-url", endpoint.url, "-m", "toy", "--test", "python -m pytest -q", *flags)
+            arguments = ("--base-url", endpoint.url, "-m", "toy", *test, *flags)
             done = self.console.run("issue", *arguments, cwd=self.clone.top, **variables)
             self.model = f"127.0.0.1:{endpoint.port}/toy"
             self.prompts = [json.dumps(request.body) for request in endpoint.requests]
