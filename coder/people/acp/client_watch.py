@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from acp.helpers import (
+    start_tool_call,
     text_block,
     tool_content,
     update_agent_message_text,
@@ -26,6 +27,7 @@ from coder.people.acp.buffers import Buffers
 from coder.people.acp.elicitation import ask_in_form, offers_forms
 from coder.people.acp.updates import (
     HOST_OPTIONS,
+    call_id,
     decision_of,
     diffs_of,
     ended_call,
@@ -70,6 +72,8 @@ class ClientWatch(Watch):
         self._updates: asyncio.Queue[Any] = asyncio.Queue()
         self._texts: dict[str, str | None] = {}
         """Texts of the files that the model has changed in this message."""
+        self._started: set[str] = set()
+        """Ids of the calls that the client was sent and that have no result yet."""
         self._is_for_user = True
         self._is_asked = False
         self._question_count = 0
@@ -142,9 +146,10 @@ class ClientWatch(Watch):
                 if (plan := plan_of(body.arguments)) is not None:
                     self.send(plan_update(plan))
             case event_types.ToolCalled():
+                self._started.add(call_id(body))
                 self.send(started_call(body))
             case event_types.ToolAnswered() if body.name != PLAN.name:
-                self.send(ended_call(body, self._diffs(body.changes)))
+                self._end_call(body)
             case event_types.Body():
                 if (line := progress(body)) is not None:
                     self.note(line.strip())
@@ -209,6 +214,16 @@ class ClientWatch(Watch):
         decision = decision_of(question, chosen)
         self.send(update_tool_call(call, status="completed" if decision.decision != "no" else "failed"))
         return decision
+
+    def _end_call(self, body: event_types.ToolAnswered) -> None:
+        """Send the result of a call; edits of an answer, and `done`, end without a beginning."""
+        diffs = self._diffs(body.changes)
+        if call_id(body) not in self._started:
+            if not diffs:
+                return
+            self.send(start_tool_call(call_id(body), "Edit files", kind="edit", status="in_progress"))
+        self._started.discard(call_id(body))
+        self.send(ended_call(body, diffs))
 
     def _end_answer(self, body: event_types.CallAnswered) -> None:
         if not self._is_for_user:

@@ -13,7 +13,7 @@ from acp.schema import AgentPlanUpdate, ToolCallProgress, ToolCallStart
 from tests.coder.people.acp.editor import editing
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
-from tests.faulty_endpoint import calls, faulty_endpoint, hangs, says
+from tests.faulty_endpoint import Reply, calls, faulty_endpoint, hangs, says
 
 EDIT = calls("bash", command="printf 'def add(a, b):\\n    return a + b\\n' > calc.py")
 DONE = calls("done", summary="Mended it.")
@@ -76,6 +76,23 @@ async def test_an_answer_in_words_arrives_once(console: Console, project: Path) 
             reason = await editor.say(await editor.open(project), "What does add do?")
 
     assert (reason, editor.text().count("It adds.")) == ("end_turn", 1), editor.text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replies", [(EDIT, DONE), (says(code(RIGHT)),)], ids=["calls", "edits"])
+async def test_no_call_is_updated_that_was_not_begun(
+    console: Console, project: Path, replies: tuple[Reply, ...]
+) -> None:
+    with faulty_endpoint(*replies, says("Hello.")) as endpoint:
+        async with editing(console, endpoint, "yes") as editor:
+            session = await editor.open(project)
+            await editor.say(session, "Mend add.")
+            await editor.say(session, "What is this?")
+
+    begun = [one.tool_call_id for one in editor.updates if isinstance(one, ToolCallStart)]
+    updated = [one.tool_call_id for one in editor.updates if isinstance(one, ToolCallProgress)]
+    questions = [shown.tool_call_id for shown, _ in editor.questions]
+    assert set(updated) == {*begun, *questions}
 
 
 @pytest.mark.slow
