@@ -132,10 +132,11 @@ async def spawned(
     *,
     version: int = 1,
     capabilities: ClientCapabilities | None = None,
+    more_flags: tuple[str, ...] = (),
 ) -> AsyncIterator[Editor]:
     """Start the agent of an editor, and initialize it."""
     flags = ("--base-url", endpoint.url, "-m", "toy") if endpoint is not None else ()
-    command = (str(CODER), "acp", *flags)
+    command = (str(CODER), "acp", *flags, *more_flags)
     started = spawn_agent_process(
         editor,  # type: ignore[arg-type]  # it has the methods that are called
         *command,
