@@ -16,7 +16,8 @@ from tests.docker_engine import IMAGE, containers, require_docker
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.slow
-PIDS = "import os; print([pid for pid in os.listdir('/proc') if pid.isdigit() and int(pid) != os.getpid()])"
+_OWN = 2
+"""Processes of an agent beside itself."""
 
 
 @pytest.fixture
@@ -42,19 +43,24 @@ async def _agent() -> int:
     return int(await asyncio.to_thread(subprocess.check_output, command))
 
 
-async def test_a_program_sees_no_child_but_the_agents_own_processes(box: StreamSandbox) -> None:
-    await box.run(PythonCode(source="pass"))
-    await asyncio.sleep(0.5)  # the next child is made
+async def test_no_child_waits_beside_a_program_of_others(box: StreamSandbox) -> None:
+    agent = await _agent()
+    async with box.session() as session:
+        running = await session.start("sleep 50")
+        await box.run(PythonCode(source="pass"))
+        await asyncio.sleep(0.5)
+        beside = len(_children(agent))
+        await running.stop()
+        await session.sh("true")
 
-    seen = (await box.run(PythonCode(source=PIDS))).stdout
-
-    assert seen.count("'") == 2 * 3, "the agent has two processes beside its own"
+        assert await asyncio.to_thread(wait_until, lambda: len(_children(agent)) == _OWN + 1)
+    assert beside == _OWN + 1, "the program alone"
 
 
 async def test_a_child_that_was_killed_is_replaced(box: StreamSandbox) -> None:
     agent = await _agent()
     await box.run(PythonCode(source="pass"))
-    assert await asyncio.to_thread(wait_until, lambda: len(_children(agent)) == 3)
+    assert await asyncio.to_thread(wait_until, lambda: len(_children(agent)) == _OWN + 1)
 
     os.kill(_children(agent)[-1], signal.SIGKILL)
     ran = await box.run(PythonCode(source="print(1)"))
