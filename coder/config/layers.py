@@ -25,7 +25,7 @@ from coder.run.settings import Settings
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
-    from coder.run.extensions import Hook, Rules, Skill
+    from coder.run.extensions import Hook, Rules, Skill, Subagent
 
 BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables about models in the user's file; a repository can't set them."""
@@ -236,6 +236,20 @@ def skills_of_user() -> tuple["Skill", ...]:
     from coder.config.skills import own_skills  # imported late: few users have any
 
     return own_skills().skills
+
+
+def subagents_of_user() -> tuple["Subagent", ...]:
+    """Return the subagents in the user's folders (`coder.config.subagents`)."""
+    if not plug_folders("agents"):
+        return ()
+    from coder.config.subagents import own_subagents  # imported late: few users have any
+
+    return own_subagents().subagents
+
+
+def plugs_of_user() -> dict[str, object]:
+    """Return the settings that the user's files for agents give: skills, subagents and hooks."""
+    return {"skills": skills_of_user(), "subagents": subagents_of_user(), "hooks": hooks_of_user()}
 
 
 def _settings_files() -> list[Path]:

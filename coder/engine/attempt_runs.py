@@ -1,6 +1,6 @@
-"""AttemptRuns: the attempts of a run, each in a run of its own."""
+"""AttemptRuns: the attempts and subagents of a run, each in a run of its own."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,12 @@ from coder.engine.options import Options
 from coder.engine.sampling.attempt import Attempt
 from coder.environment.workbench import Workbench
 from coder.models.model import Model
-from coder.run.event_types import QuestionAnswered, RunResumed, Spoken
+from coder.run.event_types import QuestionAnswered, RunResumed, Spoken, ToolAnswered, parse
 from coder.run.events import Body
 from coder.run.journal import Journal
 from coder.run.reducer import fold_all
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.store import EventLog
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import restore, started
@@ -22,7 +23,7 @@ from coder.workspace.read import restore, started
 
 @dataclass(frozen=True, slots=True)
 class AttemptRuns:
-    """Runs each attempt as a run of its own, with the model of the parent run."""
+    """Runs each attempt, or subagent, as a run of its own, with the model of the parent run."""
 
     journal: Journal
     """Journal of the parent run."""
@@ -38,6 +39,11 @@ class AttemptRuns:
         events = await self.log.read(run)
         return fold_all(events) if events else None
 
+    async def first_changes(self, run: str) -> Mapping[str, StoredFile | None]:
+        """Return the changed files with which a subagent's session has begun."""
+        first = [parse(event) for event in await self.log.read(run, limit=2)][-1]
+        return first.changes if isinstance(first, ToolAnswered) else {}
+
     async def make(self, attempt: Attempt) -> State:
         """Begin or continue an attempt, and return its last state."""
         parent = self.journal.state
@@ -48,7 +54,7 @@ class AttemptRuns:
             bench = self.bench
             if attempt.settings.may_act:
                 environment = open_environment(
-                    parent.task, attempt.settings, files, self.options, target=parent.target
+                    attempt.task, attempt.settings, files, self.options, target=attempt.target
                 )
                 bench = await stack.enter_async_context(environment)
             has_events = not attempt.is_new and bool(await self.log.read(attempt.run, limit=1))
@@ -67,13 +73,16 @@ class AttemptRuns:
         snapshot = Snapshot(Path(parent.root) if parent.root is not None else None, parent.files)
         run_started = started(
             snapshot,
-            parent.task,
+            attempt.task,
             attempt.settings,
             model=parent.model,
-            target=parent.target,
+            target=attempt.target,
             sandbox=bench.opened,
         )
         baseline = parent.progress.baseline
+        if attempt.settings.subagent is not None:
+            edits = ToolAnswered(call=0, id="", name="edits", text="", changes=dict(attempt.tree))
+            return [run_started.model_copy(update={"parent": attempt.parent}), edits]
         start: list[Body] = [run_started.model_copy(update={"parent": attempt.parent})]
         plan = [Spoken(message=message) for message in parent.progress.messages if message.kind == "plan"]
         return [*start, *([baseline] if baseline is not None else []), *plan]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from coder.base.errors import CoderError, FolderError, MachineError
 from coder.engine.participants.executor import Executor
@@ -29,6 +29,9 @@ from coder.run.termination import Reason, Stop, asked_to_stop, reason_to_end
 from coder.workspace.deliver import with_written
 from coder.workspace.run_end import ended, should_land
 from sandbox import SandboxError
+
+if TYPE_CHECKING:
+    from coder.engine.sampling.attempt import AttemptRuns
 
 
 class Team(Protocol):
@@ -96,8 +99,8 @@ def speaker(state: State, team: Team, reason: Reason | None) -> Participant | No
     if reason is None:
         participant = team.next(state)
         return Executor() if state.awaits_execution and participant.name != Executor.name else participant
-    if reason.status != "limit":
-        return None
+    if reason.status != "limit" or state.settings.subagent is not None:
+        return None  # what a subagent has changed is tried by the run that it works for
     if state.awaits_execution:
         return Executor() if state.spend.seconds < state.spend.budget.timeout else None
     if state.progress.attempts and state.progress.choice is None:
@@ -113,6 +116,7 @@ async def run_until_stopped(
     team: Team,
     stop: Stop,
     land: Deliver,
+    children: "Callable[[], AttemptRuns] | None" = None,
 ) -> Run:
     """Advance a run until it has landed its change and stopped, and log the reason.
 
@@ -133,7 +137,9 @@ async def run_until_stopped(
                 journal,
                 team=team,
                 stop=stop,
-                turn=lambda name: Turn(name, journal=journal, model=model, bench=bench, baseline=baseline),
+                turn=lambda name: Turn(
+                    name, journal=journal, model=model, bench=bench, baseline=baseline, children=children
+                ),
                 land=land,
             )
     except asyncio.CancelledError:

@@ -1,5 +1,7 @@
 """Work on an open run until it has stopped."""
 
+from typing import TYPE_CHECKING, cast
+
 from coder.engine.loop import run_until_stopped
 from coder.engine.options import Options
 from coder.engine.teams.strategies import makes_attempts, team_and_stop
@@ -8,6 +10,9 @@ from coder.models.model import Model
 from coder.run.journal import Journal
 from coder.run.run import Run
 from coder.workspace.deliver import deliver
+
+if TYPE_CHECKING:
+    from coder.engine.attempt_runs import AttemptRuns
 
 
 async def work(journal: Journal, model: Model, bench: Workbench, options: Options | None = None) -> Run:
@@ -24,9 +29,30 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
 
         runs = AttemptRuns(journal, log, model, bench, choices, work)
         team, stop = AttemptsTeam(Drawing(runs)), attempts_stop()
-    run = await run_until_stopped(journal, model, bench, team=team, stop=stop, land=deliver)
+
+    def children() -> "AttemptRuns":
+        from coder.engine.attempt_runs import AttemptRuns  # imported late: few runs have subagents
+
+        assert log is not None
+        return AttemptRuns(journal, log, model, bench, _for_subagents(choices), work)
+
+    run = await run_until_stopped(
+        journal,
+        model,
+        bench,
+        team=team,
+        stop=stop,
+        land=deliver,
+        children=children if log is not None else None,
+    )
     if journal.state.settings.hooks and journal.state.progress.parent is None:
         from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks
 
         await HookRuns.of(journal.state).stop()
     return run
+
+
+def _for_subagents(options: Options) -> Options:
+    """Return the options for a subagent's run: no person, team or tool of the user belongs to it."""
+    own_options = ("team", "stop", "tools", "watch", "settings", "run_id")
+    return cast(Options, {name: option for name, option in options.items() if name not in own_options})

@@ -1,4 +1,4 @@
-"""What a user's settings files add to a run: rules of permission, hooks and skills."""
+"""What a user's settings files add to a run: rules of permission, hooks, skills and subagents."""
 
 from pydantic import BaseModel
 
@@ -32,6 +32,25 @@ class Skill(BaseModel, frozen=True, extra="forbid"):
     """Its SKILL.md: absolute if it is the user's own, else relative to the workspace."""
     listed: bool = True
     """Whether a model is told of it; False: only the user calls it, by `/NAME`."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the user's own, and not the repository's."""
+        return self.path.startswith("/")
+
+
+class Subagent(BaseModel, frozen=True, extra="forbid"):
+    """A helper that a model can delegate a task to, as a file `agents/NAME.md` describes it."""
+
+    name: str
+    description: str
+    """What it is for, on one line."""
+    path: str
+    """Its file: absolute if it is the user's own, else relative to the workspace."""
+    writes: bool = False
+    """Whether its changes are taken over; False: it works on a copy that is discarded."""
+    prompt: str = ""
+    """Its instructions; empty until a task is delegated to it."""
 
     @property
     def is_own(self) -> bool:

@@ -16,6 +16,12 @@ from coder.run.records.spend import Spend
 from coder.run.state import State, replace
 
 
+def attempts_in(events: Sequence[Event]) -> list[str]:
+    """Return the ids of the attempts that a run has made; a subagent's run isn't one."""
+    starts = [event.body for event in events if event.type == AttemptStarted.type]
+    return [body["run"] for body in starts if body.get("delegation") is None]
+
+
 def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
     """Copy the events of a run up to a step for another run, and add an event with their origin.
 
@@ -29,7 +35,7 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
     if not events:
         raise UsageError(f"There is no such run. See the runs with: {own_command()} ls")
     origin, step_ends = events[0].run, [event.seq for event in events if event.type == ToolAnswered.type]
-    if attempts := [event.body["run"] for event in events if event.type == AttemptStarted.type]:
+    if attempts := attempts_in(events):
         raise UsageError(f"{origin} has made attempts. Name the one to fork: {', '.join(attempts)}")
     if not step_ends:
         raise UsageError(f"{origin} has no step to fork at: its model called no tool.")

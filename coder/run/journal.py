@@ -29,6 +29,7 @@ class Attempts:
         self.parent = parent
         self.running: dict[int, Journal] = {}
         """Journals of running attempts, by number."""
+        parent.children = self
 
     def others(self, journal: "Journal") -> list[Spend | AttemptEnded]:
         """Return the usage of the other attempts."""
@@ -37,9 +38,18 @@ class Attempts:
             if isinstance(attempt, AttemptEnded):
                 used[attempt.attempt] = attempt
         for number, running in self.running.items():
-            used[number] = running.state.spend
+            used[number] = running.used
         own_number = next((number for number, attempt in self.running.items() if attempt is journal), 0)
         return [spend for number, spend in used.items() if number != own_number]
+
+
+class Delegations(Attempts):
+    """The running subagents of one run, which share its limits with the run itself."""
+
+    def others(self, journal: "Journal") -> list[Spend | AttemptEnded]:
+        """Return the usage of the run, which includes ended subagents, and of the other running ones."""
+        siblings = [running.used for running in self.running.values() if running is not journal]
+        return [self.parent.spend, *siblings]
 
 
 class Journal:
@@ -58,6 +68,8 @@ class Journal:
         self.limits: list[asyncio.Timeout] = []
         """Timeouts that a request to stop the run lets expire."""
         self._attempts = attempts
+        self.children: Attempts | None = None
+        """The attempts or subagents that run for this run."""
         self.intending: asyncio.Lock = attempts.parent.intending if attempts is not None else asyncio.Lock()
         """Held from numbering a call until its intent is logged, because calls may be made in parallel."""
 
@@ -73,6 +85,12 @@ class Journal:
         """Usage of the run's limits, including that of parallel attempts."""
         spend = self.state.spend
         return spend if self._attempts is None else spend.plus(self._attempts.others(self))
+
+    @property
+    def used(self) -> Spend:
+        """Usage of this run, including that of its running subagents."""
+        children = self.children.running.values() if self.children is not None else ()
+        return self.state.spend.plus([child.used for child in children])
 
     async def load(self, aim: str = "resume") -> State:
         """Fold the run's events from the log, and continue after them.

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, field_validator
 
 from coder.models.model import Effort, Sampling
-from coder.run.extensions import Hook, Rules, Skill
+from coder.run.extensions import Hook, Rules, Skill, Subagent
 from coder.run.message import EXPERT
 from coder.run.option_table import OPTIONS
 
@@ -125,6 +125,10 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Rules of the user's settings files."""
     hooks: tuple[Hook, ...] = Field(default=(), exclude_if=not_)
     """Hooks of the user's settings files; those of the repository are among its files."""
+    subagents: tuple[Subagent, ...] = Field(default=(), exclude_if=not_)
+    """The user's own subagents; those of the repository are among its files."""
+    subagent: Subagent | None = Field(default=None, exclude_if=lambda subagent: subagent is None)
+    """The subagent that does the run's task for another run."""
     caches: bool = True
     """Whether programs can use the caches of this machine's package installers."""
     python: Path | None = option("python")

@@ -23,7 +23,7 @@ COMMANDS = {
     "go": ("", "continue what was interrupted"),
     "auto": ("[always]", "write what passes without asking, or ask again; always: in this project"),
     "permissions": ("[forget]", "what you allow in this project"),
-    "jobs": ("[stop PID]", "what runs in the session's background; or end that"),
+    "jobs": ("[stop PID]", "what runs in the session's background, and subagents; or end a program"),
     "context": ("", "tokens that the dialogue uses, by part, and the model's limit"),
     "compact": ("", "shorten the dialogue with the model"),
     "clear": ("", "begin a new dialogue; the log keeps the earlier messages"),

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 
 from coder.base.errors import Busy, CoderError, UsageError, own_command
-from coder.config.layers import Loaded, hooks_of_user, load, rules_of_user, skills_of_user, with_rules
+from coder.config.layers import Loaded, load, plugs_of_user, rules_of_user, with_rules
 from coder.config.task_file import split_command
 from coder.engine.agent import solve
 from coder.engine.options import Options
@@ -153,7 +153,7 @@ class Runs:
         settings = loaded.config.settings()
         approved_topics = tuple(dict.fromkeys((*settings.approve, *approve)))
         origin = {"served": self._root if run else None, "client": self.client, "request": request}
-        update = {"approve": approved_topics, "skills": skills_of_user(), "hooks": hooks_of_user(), **origin}
+        update = {"approve": approved_topics, **plugs_of_user(), **origin}
         settings = with_rules(settings.model_copy(update=update), rules_of_user())
         for note in loaded.notes:
             client.note(note)

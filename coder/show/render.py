@@ -56,6 +56,11 @@ def progress(body: event_types.Body) -> str | None:
             return f"  · continues: {who_answers(body)}"
         case event_types.RunOrigin():
             return f"  · {body.words}"
+        case event_types.AttemptStarted(delegation=event_types.Delegation() as delegation):
+            return f"  · {delegation.subagent} begins as {body.run}"
+        case event_types.AttemptEnded(delegation=event_types.Delegation() as delegation):
+            cost = money(float(body.cost_usd) if body.cost_known else None)
+            return f"  · {delegation.subagent} has ended: {count_of(body.calls, 'call')}, {cost}"
         case event_types.AttemptChosen() if body.attempt:
             return f"  · attempt {body.attempt} is chosen: {one_line(body.text)}"
         case _:

@@ -115,9 +115,9 @@ class Transcript:
                     notes,
                 ]
             case event_types.AttemptStarted():
-                return f"attempt {body.attempt}  {body.run}", []
+                return f"{_run_name(body)}  {body.run}", []
             case event_types.AttemptEnded():
-                return f"attempt {body.attempt}  {body.status}  {body.reason}", []
+                return f"{_run_name(body)}  {body.status}  {body.reason}", []
             case event_types.StepStarted():
                 return f"message  {body.model}", [TranscriptPart("task", body.task.prompt, format="markdown")]
             case event_types.CallIntended():
@@ -221,6 +221,11 @@ class Transcript:
         title = "changed in a copy that is discarded" if self._on_copy else "changed"
         yield TranscriptPart(title, changes_text, format="diff" if patch else "")
         yield TranscriptPart("left out", "\n".join(body.left_out))
+
+
+def _run_name(body: event_types.AttemptStarted | event_types.AttemptEnded) -> str:
+    """Return the name of an attempt or a subagent."""
+    return f"attempt {body.attempt}" if body.delegation is None else f"subagent {body.delegation.subagent}"
 
 
 async def read_events(log: EventStore, run: str, *, attempts: bool = True) -> list[Event]:

@@ -60,8 +60,13 @@ def attempt_id(run: str, number: int) -> str:
     return f"{run}{ATTEMPT_SEPARATOR}{number}"
 
 
+def delegation_id(run: str, number: int) -> str:
+    """Return the id of a subagent's run for a run; lists only contain the run."""
+    return f"{run}{ATTEMPT_SEPARATOR}d{number}"
+
+
 def is_attempt(run: str) -> bool:
-    """Whether an id belongs to an attempt."""
+    """Whether an id belongs to an attempt, or to a subagent's run."""
     return ATTEMPT_SEPARATOR in run
 
 

@@ -72,6 +72,10 @@ class Coder:
                 SessionWork,
             )  # imported late: many models have no tools
 
+            if turn.state.settings.subagent is not None:
+                from coder.engine.participants.subagent_work import SubagentWork
+
+                return await SubagentWork.begin(turn, self._role)
             if turn.state.task.answer_schema is not None:
                 from coder.engine.participants.answer_work import AnswerWork
 

@@ -55,7 +55,8 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
     asks_by_tool = state.settings.asks and (not state.settings.chat or state.settings.ask_tool)
     end_tool = HAND_IN if role.plans else _done_tool(state)
     endings = (end_tool, ASK) if asks_by_tool else (end_tool,)
-    form = Form(tools=(*tools.specs, *endings, *role.endings))
+    delegate = () if role.plans or role.is_member else _delegate(turn)
+    form = Form(tools=(*tools.specs, *delegate, *endings, *role.endings))
     names = [spec.name for spec in (end_tool, *role.endings)]
     dialogue = DialogueTurn(turn, form, first_messages, endings=names, plans=role.plans)
     workplace = Workplace(turn, tools)
@@ -71,7 +72,24 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
     return dialogue, workplace
 
 
+def _delegate(turn: Turn) -> tuple[ToolSpec, ...]:
+    """Return the tool that gives tasks to subagents; empty if there are none."""
+    state = turn.state
+    has_files = any(path.endswith(".md") and "/agents/" in path for path in state.files)
+    if turn.children is None or not (state.settings.subagents or has_files):
+        return ()
+    from coder.engine.participants.delegating import subagents_of  # imported late: few runs have subagents
+    from coder.tools.delegate_tool import delegate_spec
+
+    subagents = subagents_of(state)
+    return (delegate_spec(subagents),) if subagents else ()
+
+
 def _done_tool(state: State) -> ToolSpec:
+    if state.settings.subagent is not None:
+        from coder.tools.delegate_tool import REPORT
+
+        return REPORT
     if state.task.answer_schema is None:
         return DONE
     from coder.tools.answer_tool import done_with_answer  # imported late: few tasks have a schema
@@ -84,6 +102,9 @@ async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:
     settings, skills = turn.state.settings, _skill_tools(turn.state)
     if role.plans:
         return (), Registry(only_looks=True, more=skills)
+    if settings.subagent is not None:
+        more = [*skills, *web_tools(turn)]
+        return (), Registry(only_looks=not settings.subagent.writes, plan=False, more=more)
     user_tools = await tools_of((*turn.bench.tools, *turn.bench.optional_tools))
     governed = [_governed(tool, settings.rules) for tool in user_tools]
     user_tools = [tool for tool in governed if tool is not None]

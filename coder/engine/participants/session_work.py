@@ -42,7 +42,8 @@ async def carry_out(
     Args:
         end_turn: returns the message of a call that ends the turn, a text on its error, or None.
     """
-    for settled_call in dialogue.open_calls():
+    calls = dialogue.open_calls()
+    for index, settled_call in enumerate(calls):
         workplace.permission.require_tool(settled_call.call)
         ending = settled_call.problem or await end_turn(settled_call.call)
         if ending is not None and not isinstance(ending, str):
@@ -50,7 +51,8 @@ async def carry_out(
         if ending:
             dialogue.add(await workplace.tell(settled_call.call, ending, is_failure=True))
         else:
-            dialogue.add(await workplace.carry_out(settled_call.call))
+            following = [later.call for later in calls[index + 1 :] if not later.problem]
+            dialogue.add(await workplace.carry_out(settled_call.call, following))
     return None
 
 

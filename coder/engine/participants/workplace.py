@@ -1,6 +1,6 @@
 """Workplace: carries out a model's calls in the run's session, and logs their results and changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
 
 if TYPE_CHECKING:
+    from coder.engine.participants.delegating import Delegating
     from coder.engine.participants.hook_runs import HookRuns
     from coder.environment.session_tree import SessionTree, Tree
 
@@ -42,6 +43,7 @@ class Workplace:
     def __init__(self, turn: Turn, tools: Registry) -> None:
         self._turn = turn
         self._tools = tools
+        self._delegating: Delegating | None = None
         self.permission = CallPermission(turn, tools)
         """Asks the user about calls."""
 
@@ -54,9 +56,19 @@ class Workplace:
         bench, state = self._turn.bench, self._turn.state
         return await (bench.copy_session if self._is_on_copy else bench.session)(state, anew=anew)
 
-    async def carry_out(self, call: ToolCall) -> ChatMessage:
-        """Call a tool and return its result; an interrupted call is not made again."""
+    async def carry_out(self, call: ToolCall, following: Sequence[ToolCall] = ()) -> ChatMessage:
+        """Call a tool and return its result; an interrupted call is not made again.
+
+        Args:
+            following: the calls behind this one, of which subagents may work concurrently.
+        """
         turn, state = self._turn, self._turn.state
+        if call.name == "delegate" and call.name not in self._tools and turn.children is not None:
+            if self._delegating is None:
+                from coder.engine.participants.delegating import Delegating  # imported late: few runs need it
+
+                self._delegating = Delegating(turn, self, turn.children())
+            return await self._delegating.answer(call, following)
         has_effect = self._tools.has_effect(call.name)
         open_tool = state.dialogue.session.open_tool
         is_cut_off = open_tool is not None and open_tool.id == call.id
@@ -169,7 +181,13 @@ class Workplace:
         return (await (await self._session(anew=anew)).changes())[0]
 
     async def tell(
-        self, call: ToolCall, text: str, *, is_failure: bool = False, changes: "Tree | None" = None
+        self,
+        call: ToolCall,
+        text: str,
+        *,
+        is_failure: bool = False,
+        changes: "Tree | None" = None,
+        seconds: float = 0.0,
     ) -> ChatMessage:
         """Answer a call without making it; `is_failure` says whether that is an error."""
         state = self._turn.state
@@ -180,6 +198,7 @@ class Workplace:
                 id=call.id,
                 name=call.name,
                 text=text,
+                seconds=seconds,
                 failed=is_failure,
                 changes=dict(changes or {}),
                 left_out=lines,
@@ -194,9 +213,13 @@ class Workplace:
             for path, text in files.items()
         }
         if bench.open_session is not None or state.settings.in_place:
-            await (await bench.session(state)).write(changes)
+            await self.take_over(changes)
         event = ToolAnswered(call=state.spend.calls, id="", name="edits", text="", changes=changes)
         await self._turn.journal.append(event)
+
+    async def take_over(self, changes: "Tree") -> None:
+        """Write files of a subagent, or of an answer's text, into the session."""
+        await (await self._turn.bench.session(self._turn.state)).write(changes)
 
     async def _logged(self, answer_event: ToolAnswered) -> ChatMessage:
         turn = self._turn

@@ -25,6 +25,7 @@ from coder.engine.prompting.task_parts import (
     with_names,
 )
 from coder.models.model import ChatMessage
+from coder.run.extensions import Subagent
 from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import Target
@@ -43,6 +44,7 @@ _NEW_PROOF = (
 )
 _OTHERS_PROOF = "Tests that you are not shown decide whether it is done."
 _TESTS_APART = "Edits of existing test files are left out, for the user to decide on."
+_DISCARDED = "What you change in the files is discarded: look, run, and report."
 _TESTS_IN_PLACE = "Existing tests are run as they were, whatever you make of their files."
 
 
@@ -89,6 +91,8 @@ def system_words(state: State, form: RequestForm, *, plans: bool = False) -> str
         whole_prompt = "coder" if current_target(state).is_python else "files"
         text = prompt(whole_prompt if form == "whole" else f"edit-{form}")
         return f"{text}\n\n{prompt('chat')}" if state.settings.chat else text
+    if state.settings.subagent is not None:
+        return _subagent_words(state.settings.subagent, form)
     name = "plan" if plans else "act"
     proof = _GIVEN_PROOF if state.task.mends else _NEW_PROOF
     place, tests = "act-copy", _TESTS_APART
@@ -105,6 +109,18 @@ def system_words(state: State, form: RequestForm, *, plans: bool = False) -> str
         schema = json.dumps(state.task.answer_schema, ensure_ascii=False)
         text += "\n" + prompt(f"answer-{form}").format(schema=schema)
     return f"{text}\n{prompt(f'{name}-chat')}" if state.settings.chat else text
+
+
+def _subagent_words(subagent: Subagent, form: RequestForm) -> str:
+    changes = "What you change in the files is taken over and tested." if subagent.writes else _DISCARDED
+    return prompt("subagent").format(
+        place=prompt("act-copy"),
+        how=prompt(f"subagent-{form}"),
+        changes=changes,
+        name=subagent.name,
+        origin="What the user has written" if subagent.is_own else f"The repository's {subagent.path}",
+        body=subagent.prompt,
+    )
 
 
 def task_words(
@@ -127,17 +143,18 @@ def _session_task(
     state: State, target: Target, survey: "Survey | None", context: int | None, python: str, plans: bool
 ) -> str:
     """Return the task for a model that works in a session."""
+    is_subagent = state.settings.subagent is not None
     parts = [
         asked_words(state),
         plan_words(latest_plan(state)),
         notes_shown(state, target, survey, context),
         what_to_pass(state, context, passing_note=passing_note(state), pending_note=PENDING_NOTE),
-        call_limits_note(state),
+        "" if is_subagent else call_limits_note(state),
         python,
         _skills(state),
         readable_note(state),
         files_shown(state, target, survey, context, acts=True),
-        "" if plans else answer_request(state, target),
+        "" if plans or is_subagent else answer_request(state, target),
     ]
     return "\n\n".join(text for part in parts if (text := part.strip()))
 

@@ -1,16 +1,19 @@
 """Attempt: a fresh start at a task in a run of its own, made for a parent run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from coder.engine.sampling.candidate import lines_of
-from coder.run.event_types import AttemptEnded, Draw, Parent
+from coder.run.event_types import AttemptEnded, Delegation, Draw, Parent
 from coder.run.journal import Attempts
 from coder.run.message import Message
 from coder.run.questions import Decision
 from coder.run.settings import Settings
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
+from coder.run.target import Target
+from coder.run.task import Task
 
 _WARM_TEMPERATURE = 0.8
 """Default temperature of all attempts but the first."""
@@ -31,6 +34,10 @@ class Attempt:
     wish: Message | None
     """A person's request for another change."""
     shared: Attempts
+    task: Task
+    target: Target
+    tree: Mapping[str, StoredFile | None] = field(default_factory=dict)
+    """Changed files with which a subagent's session begins; None is a removed file."""
 
 
 class AttemptRuns(Protocol):
@@ -45,6 +52,9 @@ class AttemptRuns(Protocol):
 
     async def read(self, run: str) -> State | None:
         """Return the state of an attempt by the log; None if its log is empty."""
+
+    async def first_changes(self, run: str) -> Mapping[str, StoredFile | None]:
+        """Return the changed files with which a subagent's session has begun."""
 
 
 def settings_of(state: State, number: int, *, draw: Draw | None, seconds: float, is_wished: bool) -> Settings:
@@ -74,11 +84,12 @@ def settings_of(state: State, number: int, *, draw: Draw | None, seconds: float,
     return settings.model_copy(update=attempt_settings)
 
 
-def end_of(number: int, state: State) -> AttemptEnded:
-    """Return the event for the end of an attempt, with all that it has used."""
+def end_of(number: int, state: State, delegation: Delegation | None = None) -> AttemptEnded:
+    """Return the event for the end of an attempt or a subagent, with all that it has used."""
     stopped, spend = state.progress.stopped, state.spend
     assert stopped is not None
     return AttemptEnded(
+        delegation=delegation,
         attempt=number,
         run=state.run,
         status=stopped.status,

@@ -153,6 +153,8 @@ class Series:
             answers=state.questions.answers,
             wish=self._wish if number == self._wished else None,
             shared=self._shared,
+            task=state.task,
+            target=state.target,
         )
         self._tasks[asyncio.create_task(self._runs.make(attempt))] = number
 

@@ -6,6 +6,7 @@ Every effect is logged. An interrupted turn restarts; logged answers are replaye
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls
 from coder.environment.workbench import Workbench
@@ -19,6 +20,9 @@ from coder.run.message import Message, ReplyMessage
 from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import nothing_to_mend
+
+if TYPE_CHECKING:
+    from coder.engine.sampling.attempt import AttemptRuns
 
 _POLL_S = 0.2
 """Seconds between two checks for a request to stop."""
@@ -35,8 +39,15 @@ class Turn:
         model: Model,
         bench: Workbench,
         baseline: Callable[[float | None], Awaitable[None]] | None = None,
+        children: "Callable[[], AttemptRuns] | None" = None,
     ) -> None:
-        """Begin a turn; `baseline` waits up to so many seconds for the state of the tests before the work."""
+        """Begin a turn.
+
+        Args:
+            baseline: waits up to so many seconds for the state of the tests before the work.
+            children: makes the runs of subagents; None: no task can be delegated.
+        """
+        self.children = children
         self.participant = participant
         self.bench = bench
         self.journal = journal

@@ -188,7 +188,7 @@ class ChatSession:
         return await unsaved_files(self.journal.watch, self.root, paths)
 
     async def _work_step(self, bench: Workbench) -> Run:
-        run = await work(self.journal, self.model, bench)
+        run = await work(self.journal, self.model, bench, Options(log=self.log, sandbox=self.sandbox))
         if run.status == "error":  # a sandbox may have failed: the next message opens new ones
             await self.kept_environment.close()
         return run

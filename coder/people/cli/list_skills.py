@@ -1,4 +1,4 @@
-"""`coder skills`: list skills and commands that a run may use, where each is from, and what was refused."""
+"""`coder skills`: list skills, subagents and commands that a run may use, and what was refused."""
 
 import json as json_format
 from collections.abc import Iterable
@@ -12,6 +12,7 @@ from coder.base.text.sanitize import one_line
 from coder.config import approved_files
 from coder.config.layers import rules_of_user
 from coder.config.permission_rules import unenforced
+from coder.config.plug_places import REPOSITORY_FOLDERS
 from coder.config.skills import (
     FILE_NAME,
     FOLDERS,
@@ -22,10 +23,11 @@ from coder.config.skills import (
     skills_of_repository,
 )
 from coder.config.slash_calls import slash_calls
+from coder.config.subagents import SubagentList, own_subagents, subagents_of_repository
 from coder.show.chat_commands import COMMANDS
 from coder.show.flags import Json
 from coder.show.tables import Column, TextTable, print_blocks
-from coder.workspace.folder import take_snapshot
+from coder.workspace.folder import Snapshot, take_snapshot
 
 _COLUMNS = (Column("name", width=20, is_whole=True), Column("description", wraps=True), Column("from"))
 
@@ -38,7 +40,7 @@ def skills(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List the skills and commands of yours and of a folder, and what was refused, with the reason."""
+    """List skills, subagents and commands of yours and of a folder, and what was refused, with the reason."""
     folder = path or Path()
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}. Name a folder, or none for this one.")
@@ -46,10 +48,17 @@ def skills(
         file = approved_files.allow(folder.resolve(), allow)
         typer.echo(f"  · {file.path} may start its programs in this folder, until it changes", err=True)
         return
-    found = own_skills() + _of_folder(folder)
+    snapshot = take_snapshot(folder)
+    found = own_skills() + _of_folder(snapshot)
+    subagents = own_subagents() + _subagents_of_folder(snapshot)
     commands, refusals = _commands(folder)
     files, notes = approved_files.program_files(folder.resolve())
-    refusals = [*found.refusals, *refusals, *(Refusal(*note.split(" is ignored: ", 1)) for note in notes)]
+    refusals = [
+        *found.refusals,
+        *subagents.refusals,
+        *refusals,
+        *(Refusal(*note.split(" is ignored: ", 1)) for note in notes),
+    ]
     refusals += [Refusal(file.path, file.reason) for file in files if not file.allowed]
     if (rules := rules_of_user()) is not None:
         refusals += [Refusal(row, "this rule of yours is not enforced here") for row in unenforced(rules)]
@@ -57,6 +66,7 @@ def skills(
     if json:
         document = {
             "skills": [skill.model_dump() for skill in found.skills],
+            "subagents": [agent.model_dump(exclude={"prompt"}) for agent in subagents.subagents],
             "commands": [dict(zip(("name", "description", "path"), row, strict=True)) for row in commands],
             "allowed": allowed_paths,
             "refused": [{"path": refusal.path, "reason": refusal.reason} for refusal in refusals],
@@ -64,6 +74,7 @@ def skills(
         typer.echo(json_format.dumps(document, indent=2))
         return
     rows = [(skill.name, skill.description, skill.path) for skill in found.skills]
+    rows += [(f"@{agent.name}", agent.description, agent.path) for agent in subagents.subagents]
     rows += [(f"/{name}", description, place) for name, description, place in commands]
     if rows:
         print_blocks([TextTable(_COLUMNS, [tuple(map(one_line, row)) for row in rows])])
@@ -76,12 +87,21 @@ def skills(
         typer.echo(f"  ! {one_line(refusal.path)}: {one_line(refusal.reason, width=300)}", err=True)
 
 
-def _of_folder(folder: Path) -> SkillList:
-    snapshot = take_snapshot(folder)
-    notes = [note.partition(": ") for note in snapshot.notes]
-    left_out = tuple(Refusal(path, reason) for path, _, reason in notes if path.startswith(FOLDERS))
+def _of_folder(snapshot: Snapshot) -> SkillList:
     texts = {path: file.text for path, file in snapshot.files.items()}
-    return SkillList((), left_out) + skills_of_repository(texts)
+    return SkillList((), _left_out(snapshot, FOLDERS)) + skills_of_repository(texts)
+
+
+def _subagents_of_folder(snapshot: Snapshot) -> SubagentList:
+    texts = {path: file.text for path, file in snapshot.files.items()}
+    folders = tuple(f"{folder}/agents/" for folder in REPOSITORY_FOLDERS)
+    return SubagentList((), _left_out(snapshot, folders)) + subagents_of_repository(texts)
+
+
+def _left_out(snapshot: Snapshot, folders: tuple[str, ...]) -> tuple[Refusal, ...]:
+    """Return the files below these folders that weren't read, such as links."""
+    notes = [note.partition(": ") for note in snapshot.notes]
+    return tuple(Refusal(path, reason) for path, _, reason in notes if path.startswith(folders))
 
 
 def _commands(folder: Path) -> tuple[list[tuple[str, str, str]], Iterable[Refusal]]:

@@ -5,7 +5,7 @@ by flags.
 from collections.abc import Mapping
 from typing import Any
 
-from coder.config.layers import hooks_of_user, rules_of_user, skills_of_user, with_rules
+from coder.config.layers import plugs_of_user, rules_of_user, with_rules
 from coder.config.schema import Config, answering_fields
 from coder.engine.teams.strategies import named_limits
 from coder.models.roles import Asked
@@ -20,7 +20,7 @@ def new_settings(config: Config, args: Mapping[str, Any]) -> Settings:
     flag_names = ("keep", "commit", "branch", "accept_unverified", "price")
     values = {name: args[name] for name in flag_names if name in args}
     values |= {"allow": tuple(args["allow"] or ()), "apply": args.get("apply") is not False}
-    values |= {"skills": skills_of_user(), "hooks": hooks_of_user()}
+    values |= plugs_of_user()
     settings = config.settings(replay=args["replay"]).model_copy(update=values)
     return with_rules(settings, rules_of_user())
 

@@ -16,7 +16,7 @@ from coder.people.chat.chat_session import ChatSession
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.cost_table import cost_blocks
 from coder.people.cli.host_commands import HostCommands
-from coder.run.event_types import ToolAnswered, ToolCalled, parse
+from coder.run.event_types import AttemptEnded, AttemptStarted, Delegation, ToolAnswered, ToolCalled, parse
 from coder.show.chat_commands import ChatCommand, help_rows, words_of
 from coder.show.line_reader import LineReader
 from coder.show.render import money, tool_line
@@ -211,8 +211,22 @@ class SessionCommands:
         return self._session.model.name
 
 
+async def _subagent_rows(session: ChatSession) -> list[str]:
+    """Return a line for each subagent of the conversation: its run, and how it has ended."""
+    rows: dict[str, str] = {}
+    for event in await session.log.read(session.run) if session.has_begun else ():
+        match parse(event):
+            case AttemptStarted(delegation=Delegation() as delegation, run=run):
+                rows[run] = f"{run}  {delegation.subagent}  works"
+            case AttemptEnded(delegation=Delegation() as delegation, run=run) as ended:
+                cost = money(float(ended.cost_usd) if ended.cost_known else None)
+                calls = count_of(ended.calls, "call")
+                rows[run] = f"{run}  {delegation.subagent}  {ended.seconds:.0f} s  {calls}  {cost}"
+    return list(rows.values())
+
+
 async def run_jobs_command(session: ChatSession, words: Sequence[str]) -> str:
-    """List running processes; with `stop PID`, stop the job of that process and notify the model."""
+    """List running processes and subagents; with `stop PID`, stop that job and notify the model."""
     session_in_sandbox = session.kept_environment.session
     jobs = [
         (process, job)
@@ -224,6 +238,7 @@ async def run_jobs_command(session: ChatSession, words: Sequence[str]) -> str:
             f"pid {process.pid}  {job.seconds:.0f} s  {one_line(process.command)}  output: {job.log}"
             for process, job in jobs
         ]
+        rows += await _subagent_rows(session)
         return "\n".join(rows) or "nothing runs in the background"
     if len(words) != 2 or words[0] != "stop":
         raise UsageError("Write /jobs, or /jobs stop PID")

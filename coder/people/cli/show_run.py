@@ -13,8 +13,9 @@ from coder.base.text.sanitize import count_of, printable
 from coder.engine.requests import latest_run
 from coder.people.cli.cost_table import cost_blocks, json_of
 from coder.run.costs import costs_of
-from coder.run.event_types import AttemptStarted, CallIntended, RunStopped, StepStarted, ToolAnswered
+from coder.run.event_types import CallIntended, RunStopped, StepStarted, ToolAnswered
 from coder.run.events import Event
+from coder.run.forks import attempts_in
 from coder.show.flags import Json, option
 from coder.show.run_transcript import Transcript, TranscriptEntry, read_events, replaced_files
 from coder.show.tables import Block, HighlightedText, print_blocks
@@ -71,7 +72,7 @@ def show(
 def _step_event(events: list[Event], number: int) -> Event:
     """Return the event that answers the call of a step. Raises UsageError: the run has no such step."""
     steps = [event for event in events if event.type == ToolAnswered.type]
-    if attempts := [event.body["run"] for event in events if event.type == AttemptStarted.type]:
+    if attempts := attempts_in(events):
         raise UsageError(f"Name the attempt whose step is to be shown: {', '.join(attempts)}")
     if not 1 <= number <= len(steps):
         count = count_of(len(steps), "step")

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from operator import not_
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from coder.base.usage import Usage
 from coder.run.event_types.run_events import BudgetReached, Status
@@ -13,12 +13,23 @@ from coder.run.message import LeftOut, Verified
 _SUMS = ("calls", "tool_calls", "cost_usd", "seconds", "test_seconds")
 
 
+class Delegation(BaseModel, frozen=True, extra="forbid"):
+    """A task that a model has delegated to a subagent."""
+
+    call: str
+    """Id of the call of `delegate`."""
+    subagent: str
+    """Name of the subagent."""
+
+
 class AttemptStarted(Body, type="attempt.started"):
-    """An attempt at the task began, as a separate run."""
+    """An attempt at the task, or the work of a subagent, began as a separate run."""
 
     attempt: int
-    """Number of the attempt, from 1."""
+    """Number of the attempt, from 1; of a subagent's run: the number of this event."""
     run: str
+    delegation: Delegation | None = Field(default=None, exclude_if=not_)
+    """None: an attempt at the task itself."""
 
 
 class AttemptEnded(Body, type="attempt.ended"):
@@ -26,6 +37,7 @@ class AttemptEnded(Body, type="attempt.ended"):
 
     attempt: int
     run: str
+    delegation: Delegation | None = Field(default=None, exclude_if=not_)
     status: Status
     reason: str
     verified: Verified = "none"

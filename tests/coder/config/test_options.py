@@ -24,8 +24,8 @@ from tests.faulty_endpoint import faulty_endpoint, says
 
 FIELDS = Settings.model_fields | Budget.model_fields
 OF_A_RUN = {
-    "budget", "members", "team", "stop", "skills", "rules", "hooks", "caches", "installed", "chat",
-    "ask_tool", "asks", "served", "client", "request", "judged_elsewhere",
+    "budget", "members", "team", "stop", "skills", "subagents", "subagent", "rules", "hooks", "caches",
+    "installed", "chat", "ask_tool", "asks", "served", "client", "request", "judged_elsewhere",
 }  # fmt: skip
 """Fields that no option sets: a run, a strategy or a command does."""
 TEXTS = {

@@ -30,3 +30,22 @@ async def test_what_runs_in_the_background_is_listed_and_ended_and_the_model_is_
     assert " s  sleep 1000  output: /tmp/out/" in listed
     assert stopped == "stopped: sleep 1000"
     assert f"The user has stopped pid {pid} in the sandbox: sleep 1000" in heard(model, 3)
+
+
+async def test_subagents_of_a_conversation_are_listed_with_what_they_have_used(folder: Path) -> None:
+    (folder / ".claude/agents").mkdir(parents=True)
+    (folder / ".claude/agents/looker.md").write_text("---\ndescription: Looks.\n---\nLook closely.\n")
+    ask = [call("delegate", agent="looker", task="Read it.")]
+    async with talk(folder, ask, "It is short.", "I see.", ask, "Still short.", "So it is.") as (
+        session,
+        model,
+    ):
+        await session.say("what is it?")
+        await session.say("and now?")
+        listed = await run_jobs_command(session, [])
+
+    runs = [line.split()[:2] for line in listed.splitlines()]
+    assert [name for _, name in runs] == ["looker", "looker"]
+    assert len({run for run, _ in runs}) == 2
+    assert listed.count("1 call  ") == 2
+    assert "It is short." in heard(model, 3)

@@ -131,3 +131,21 @@ def test_a_server_of_the_repository_starts_once_its_file_is_allowed(console: Con
     assert allowed.code == 0, allowed.err
     assert endpoint.requests[1].body["messages"][-1]["content"] == "three", after.err
     assert f"{command}: a file with this content may start programs" in after.out
+
+
+def test_subagents_are_listed_and_a_link_among_them_is_refused(console: Console, folder: Path) -> None:
+    own = home(console) / ".claude/agents"
+    for place in (own, folder / ".agents/agents"):
+        place.mkdir(parents=True)
+        (place / "looker.md").write_text("---\nname: looker\ndescription: Looks.\ntools: Edit\n---\nLook.\n")
+    os.symlink("/etc/hostname", folder / ".agents/agents/host.md")
+
+    done = console.run("skills", "--json", cwd=folder)
+
+    document = json.loads(done.out)
+    assert [(one["name"], one["path"], one["writes"]) for one in document["subagents"]] == [
+        ("looker", str(own / "looker.md"), True)
+    ]
+    refused = {row["path"]: row["reason"] for row in document["refused"]}
+    assert "has the same name" in refused[".agents/agents/looker.md"]
+    assert ".agents/agents/host.md" in refused

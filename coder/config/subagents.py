@@ -1,0 +1,108 @@
+"""Find subagents: files `agents/NAME.md` of the user and of a repository, in the form of Claude Code.
+
+The user's own wins over a repository's of the same name. `tools` decides one thing: whether changes are kept.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.base.fs.private_folder import plug_folders
+from coder.base.text.sanitize import one_line
+from coder.config.frontmatter import read_frontmatter
+from coder.config.plug_places import MAX_BYTES, REPOSITORY_FOLDERS, Place
+from coder.config.skills import Refusal, reason_of
+from coder.run.extensions import Subagent
+
+MAX_SUBAGENTS = 50
+MAX_DESCRIPTION = 500
+MAX_PROMPT = 32_000
+"""Longest instructions, in characters, since each request of the subagent holds them."""
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_MAX_NAME = 64
+_WRITING_TOOLS = {"edit", "write", "multiedit", "notebookedit", "bash", "*"}
+
+
+@dataclass(frozen=True, slots=True)
+class SubagentList:
+    """Subagents by their order, and files that are none."""
+
+    subagents: tuple[Subagent, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+    def __add__(self, other: "SubagentList") -> "SubagentList":
+        """Return both lists; of two subagents with one name the first is used."""
+        by_name = {subagent.name: subagent for subagent in self.subagents}
+        refusals = [*self.refusals, *other.refusals]
+        for subagent in other.subagents:
+            if subagent.name in by_name:
+                refusals.append(Refusal(subagent.path, f"{by_name[subagent.name].path} has the same name"))
+            elif len(by_name) == MAX_SUBAGENTS:
+                refusals.append(Refusal(subagent.path, f"more than {MAX_SUBAGENTS} subagents"))
+            else:
+                by_name[subagent.name] = subagent
+        return SubagentList(tuple(by_name.values()), tuple(refusals))
+
+
+def read_subagent(text: str, path: str) -> Subagent:
+    """Return the subagent that a file describes, with its instructions. Raises ValueError: it is none."""
+    front = read_frontmatter(text)
+    name = front.text("name") or path.rpartition("/")[2].removesuffix(".md")
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
+        raise ValueError(f"the name {one_line(name)!r} isn't a-z, 0-9 and single -, at most {_MAX_NAME}")
+    description = one_line(front.text("description"), width=MAX_DESCRIPTION)
+    if not description:
+        raise ValueError("it has no description")
+    body = front.body.strip()
+    if not body:
+        raise ValueError("it has no instructions below the frontmatter")
+    if len(body) > MAX_PROMPT:
+        raise ValueError(f"its instructions have more than {MAX_PROMPT:,} characters")
+    tools = {tool.partition("(")[0].strip().lower() for tool in front.words("tools")}
+    writes = not tools.isdisjoint(_WRITING_TOOLS)
+    return Subagent(name=name, description=description, path=path, writes=writes, prompt=body)
+
+
+def is_subagent_file(path: str) -> bool:
+    """Whether a repository's file is in a folder of subagents."""
+    folder, _, name = path.rpartition("/")
+    return name.endswith(".md") and folder in {f"{parent}/agents" for parent in REPOSITORY_FOLDERS}
+
+
+def subagents_of_repository(texts: Mapping[str, str | None]) -> SubagentList:
+    """Return the subagents among the files of a repository; None is the text of a file that isn't UTF-8."""
+    return _joined((path, texts[path]) for path in sorted(filter(is_subagent_file, texts)))
+
+
+def own_subagents() -> SubagentList:
+    """Return the subagents in the user's folders; no link is followed."""
+    subagents = SubagentList()
+    for folder in plug_folders("agents"):
+        place, refusals, texts = Place(folder), [], []
+        for name in place.names(depth=0):
+            try:
+                texts.append((place.shown(name), place.read(name)))
+            except (OSError, ValueError) as error:
+                refusals.append(Refusal(place.shown(name), reason_of(error)))
+        subagents += SubagentList((), tuple(refusals)) + _joined(texts)
+    return subagents
+
+
+def read_own(path: str) -> Subagent:
+    """Read a file of the user's own again. Raises ValueError, OSError: it can't be used any more."""
+    file = Path(path)
+    return read_subagent(Place(file.parent).read(file.name), path)
+
+
+def _joined(files: Iterable[tuple[str, str | None]]) -> SubagentList:
+    subagents = SubagentList()
+    for path, text in files:
+        try:
+            if text is None or len(text) > MAX_BYTES:
+                raise ValueError("not UTF-8" if text is None else f"more than {MAX_BYTES:,} characters")
+            listed = read_subagent(text, path).model_copy(update={"prompt": ""})
+            subagents += SubagentList((listed,))
+        except ValueError as error:
+            subagents += SubagentList((), (Refusal(path, str(error)),))
+    return subagents
