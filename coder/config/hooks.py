@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
+from coder.base.text.sanitize import one_line
 from coder.config.strict_yaml import read_json
 from coder.run.extensions import Hook
 
@@ -88,11 +89,25 @@ def hooks_of_repository(texts: Mapping[str, str | None]) -> tuple[Hook, ...]:
     """Return the hooks among a repository's files, which run in the sandbox; none of a broken file."""
     hooks: list[Hook] = []
     for path in REPOSITORY_FILES:
-        try:
-            hooks += read_hooks(texts.get(path) or "{}")
-        except ValueError:
-            continue
+        if path in texts:
+            hooks += _hooks_or_reason(texts[path])[0]
     return tuple(hooks)
+
+
+def broken_files(texts: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the files of a repository whose hooks can't be read, by path, with the reason."""
+    reasons = {path: _hooks_or_reason(texts[path])[1] for path in REPOSITORY_FILES if path in texts}
+    return {path: f"its hooks can't be read: {reason}" for path, reason in reasons.items() if reason}
+
+
+def _hooks_or_reason(content: str | None) -> tuple[tuple[Hook, ...], str]:
+    """Return the hooks of a repository's file, and why it can't be read; empty if it can."""
+    if content is None:
+        return (), "not UTF-8"
+    try:
+        return read_hooks(content), ""
+    except ValueError as error:
+        return (), one_line(str(error), width=300)
 
 
 def covers(hook: Hook, tool: str) -> bool:

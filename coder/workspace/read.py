@@ -26,6 +26,9 @@ MAX_STORED_FILES = 200
 MAX_STORED_BYTES = 256 << 10
 """The log stores the files of a folder up to these limits, and a listing of a larger folder."""
 
+_HOOK_FILES = (".agents/hooks.json", ".claude/settings.json")
+"""Files of a repository that may name hooks."""
+
 
 def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
     """Read the task's workspace, if any; with `lands`, check that files can be written into it."""
@@ -55,9 +58,19 @@ def started(
         root=str(read.root) if read.root is not None else None,
         target=target,
         listing="" if is_stored else listing(read.files),
-        notes=read.notes,
+        notes=(*read.notes, *_broken_hooks(read.files)),
         sandbox=sandbox,
     )
+
+
+def _broken_hooks(files: Mapping[str, StoredFile]) -> tuple[str, ...]:
+    """Return a note for each file of the repository whose hooks can't be read."""
+    texts = {path: files[path].text for path in _HOOK_FILES if path in files}
+    if not texts:
+        return ()
+    from coder.config.hooks import broken_files  # imported late: few repositories have hooks
+
+    return tuple(f"{path}: {reason}" for path, reason in broken_files(texts).items())
 
 
 def changed_since(

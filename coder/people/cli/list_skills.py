@@ -10,7 +10,8 @@ import typer
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config import approved_files
-from coder.config.layers import rules_of_user
+from coder.config.hooks import REPOSITORY_FILES, broken_files, hooks_of_repository
+from coder.config.layers import hooks_of_user, rules_of_user
 from coder.config.permission_rules import unenforced
 from coder.config.plug_places import REPOSITORY_FOLDERS
 from coder.config.skills import (
@@ -40,7 +41,7 @@ def skills(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List skills, subagents and commands of yours and of a folder, and what was refused, with the reason."""
+    """List skills, subagents, commands and hooks of yours and of a folder, and what was refused and why."""
     folder = path or Path()
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}. Name a folder, or none for this one.")
@@ -62,12 +63,15 @@ def skills(
     refusals += [Refusal(file.path, file.reason) for file in files if not file.allowed]
     if (rules := rules_of_user()) is not None:
         refusals += [Refusal(row, "this rule of yours is not enforced here") for row in unenforced(rules)]
+    hooks, broken = _hooks(snapshot)
+    refusals += broken
     allowed_paths = [file.path for file in files if file.allowed]
     if json:
         document = {
             "skills": [skill.model_dump() for skill in found.skills],
             "subagents": [agent.model_dump(exclude={"prompt"}) for agent in subagents.subagents],
             "commands": [dict(zip(("name", "description", "path"), row, strict=True)) for row in commands],
+            "hooks": [dict(zip(("event", "command", "path", "runs"), row, strict=True)) for row in hooks],
             "allowed": allowed_paths,
             "refused": [{"path": refusal.path, "reason": refusal.reason} for refusal in refusals],
         }
@@ -81,6 +85,8 @@ def skills(
     else:
         where = f"{FOLDERS[0]}/NAME/{FILE_NAME} here or in your home folder"
         typer.echo(f"  · there are no skills: write {where}", err=True)
+    for event, command, place, runs in hooks:
+        typer.echo(f"  · {event} of {place} runs {runs}: {one_line(command, width=200)}", err=True)
     for allowed_path in allowed_paths:
         typer.echo(f"  · {allowed_path} may start its programs", err=True)
     for refusal in refusals:
@@ -102,6 +108,16 @@ def _left_out(snapshot: Snapshot, folders: tuple[str, ...]) -> tuple[Refusal, ..
     """Return the files below these folders that weren't read, such as links."""
     notes = [note.partition(": ") for note in snapshot.notes]
     return tuple(Refusal(path, reason) for path, _, reason in notes if path.startswith(folders))
+
+
+def _hooks(snapshot: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[Refusal]]:
+    """Return event, command, file and place of each hook, and the files whose hooks can't be read."""
+    texts = {path: snapshot.files[path].text for path in REPOSITORY_FILES if path in snapshot.files}
+    rows = [(hook.event, hook.command, "your settings", "on this machine") for hook in hooks_of_user()]
+    for path in texts:
+        hooks = hooks_of_repository({path: texts[path]})
+        rows += [(hook.event, hook.command, path, "in the sandbox") for hook in hooks if hook.event != "Stop"]
+    return rows, [Refusal(path, reason) for path, reason in broken_files(texts).items()]
 
 
 def _commands(folder: Path) -> tuple[list[tuple[str, str, str]], Iterable[Refusal]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.config.hooks import MAX_HOOKS, covers, hooks_of_repository, read_hooks
+from coder.config.hooks import MAX_HOOKS, broken_files, covers, hooks_of_repository, read_hooks
 from coder.run.extensions import Hook
 
 
@@ -65,3 +65,12 @@ def test_too_many_hooks_and_a_limit_out_of_range_are_refused() -> None:
 @given(st.text(max_size=200))
 def test_a_broken_file_of_a_repository_has_no_hooks(text: str) -> None:
     assert hooks_of_repository({".claude/settings.json": text, ".agents/hooks.json": None}) == ()
+
+
+def test_a_broken_file_of_a_repository_is_named_with_the_reason() -> None:
+    texts = {".claude/settings.json": '{"hooks": 1}', ".agents/hooks.json": content()}
+
+    assert list(broken_files(texts)) == [".claude/settings.json"]
+    assert broken_files(texts)[".claude/settings.json"].startswith("its hooks can't be read: ")
+    assert "not UTF-8" in broken_files({".agents/hooks.json": None})[".agents/hooks.json"]
+    assert not broken_files({".agents/hooks.json": '{"permissions": {}}'})

@@ -136,3 +136,14 @@ async def test_of_an_answer_what_fits_is_made_and_only_the_rest_is_asked_for_aga
     assert run.status == "solved"
     assert (project / "names.py").read_text() == "FIRST = 'Grace'\nLAST = 'Hopper'\n"
     assert (project / "calc.py").read_text() == RIGHT
+
+
+async def test_a_run_says_that_a_repositorys_hooks_cannot_be_read(project: Path) -> None:
+    (project / ".agents").mkdir()
+    (project / ".agents/hooks.json").write_text("{")
+    log = MemoryLog()
+
+    run, _ = await worked(project, [*bash("sed -i 's/-/+/' calc.py"), *DONE], log=log)
+
+    notes = (await log.read(run.run_id))[0].body["notes"]
+    assert [note.partition(": its hooks")[0] for note in notes] == [".agents/hooks.json"]

@@ -42,7 +42,8 @@ class Scripts(Scripted):
         super().__init__(())
         self.run = Scripted(run)
         self.by_task = {name: Scripted(script) for name, script in tasks.items()}
-        self.working = self.most_working = 0
+        self.meeting: asyncio.Barrier | None = None
+        """Where the first requests of all subagents wait for one another."""
         self.abilities = Abilities()
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
@@ -50,13 +51,10 @@ class Scripts(Scripted):
             return await self.run.answer(messages, **asking)
         first_line = next(said.content for said in messages if said.role == "user").splitlines()
         name = next(name for name in self.by_task if any(name in line for line in first_line))
-        self.working += 1
-        self.most_working = max(self.most_working, self.working)
-        try:
-            await asyncio.sleep(0.05)
-            return await self.by_task[name].answer(messages, **asking)
-        finally:
-            self.working -= 1
+        if self.meeting is not None and not self.by_task[name].requests:
+            async with asyncio.timeout(60):
+                await self.meeting.wait()
+        return await self.by_task[name].answer(messages, **asking)
 
 
 @pytest.fixture
@@ -80,12 +78,12 @@ async def test_two_subagents_work_concurrently_and_hand_back_their_last_words(fo
     both = [delegate("looker", "alpha: read it."), delegate("looker", "beta: read it, too.")]
     scripts = {"alpha": [bash("cat calc.py"), "It subtracts."], "beta": ["Nothing else."]}
     model, log = Scripts([both, MEND, DONE], **scripts), MemoryLog()
+    model.meeting = asyncio.Barrier(2)
 
     run = await worked(folder, model, log)
 
     assert run.status == "solved"
     assert [text.splitlines()[1] for text in results(model.run, 1)] == ["It subtracts.", "Nothing else."]
-    assert model.most_working == 2
     assert run.calls == 6
     tools = [[tool.name for tool in each.requests[0].form.tools] for each in model.by_task.values()]  # type: ignore[union-attr]
     assert tools == [["bash", "done"]] * 2

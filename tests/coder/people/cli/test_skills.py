@@ -149,3 +149,23 @@ def test_subagents_are_listed_and_a_link_among_them_is_refused(console: Console,
     refused = {row["path"]: row["reason"] for row in document["refused"]}
     assert "has the same name" in refused[".agents/agents/looker.md"]
     assert ".agents/agents/host.md" in refused
+
+
+def test_hooks_are_listed_with_where_they_run_and_a_broken_file_is_named(
+    console: Console, folder: Path
+) -> None:
+    row = {"PostToolUse": [{"matcher": "Edit", "hooks": [{"type": "command", "command": "ruff format ."}]}]}
+    for path in (folder / ".agents/hooks.json", home(console) / ".claude/settings.json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"hooks": row}))
+    (folder / ".claude").mkdir()
+    (folder / ".claude/settings.json").write_text('{"hooks": [')
+
+    document = json.loads(console.run("skills", "--json", cwd=folder).out)
+
+    assert [(one["path"], one["runs"]) for one in document["hooks"]] == [
+        ("your settings", "on this machine"),
+        (".agents/hooks.json", "in the sandbox"),
+    ]
+    refused = {one["path"]: one["reason"] for one in document["refused"]}
+    assert refused[".claude/settings.json"].startswith("its hooks can't be read: ")
