@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coder.engine.open_run import open_environment, open_journal
 from coder.engine.options import Options
-from coder.engine.sampling.attempt import Attempt
+from coder.engine.turn.child_runs import Attempt
 from coder.environment.workbench import Workbench
 from coder.models.model import Model
 from coder.run.event_types import QuestionAnswered, RunResumed, Spoken, ToolAnswered, parse

@@ -31,7 +31,7 @@ from coder.workspace.run_end import ended, should_land
 from sandbox import SandboxError
 
 if TYPE_CHECKING:
-    from coder.engine.sampling.attempt import AttemptRuns
+    from coder.engine.turn.child_runs import AttemptRuns
 
 
 class Team(Protocol):

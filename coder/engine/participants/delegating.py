@@ -7,7 +7,6 @@ session of its run, and verified with it, or is discarded.
 import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING
 
 from coder.base.text.sanitize import suggest_nearest, terminal_text
 from coder.config.subagents import (
@@ -17,7 +16,8 @@ from coder.config.subagents import (
     read_subagent,
     subagents_of_repository,
 )
-from coder.engine.sampling.attempt import Attempt, AttemptRuns, end_of
+from coder.engine.participants.workplace import Workplace
+from coder.engine.turn.child_runs import Attempt, AttemptRuns, end_of
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import AttemptEnded, AttemptStarted, Delegation, Parent, ToolCalled
@@ -35,9 +35,6 @@ from coder.store.run_list import delegation_id
 from coder.tools.delegate_tool import DELEGATE, Delegate
 from coder.tools.shortened import shortened
 from coder.tools.tool import read_arguments
-
-if TYPE_CHECKING:
-    from coder.engine.participants.workplace import Workplace
 
 MAX_CONCURRENT = 4
 """Number of subagents that work concurrently."""
@@ -58,7 +55,7 @@ def subagents_of(state: State) -> tuple[Subagent, ...]:
 class Delegating:
     """The subagents of one turn."""
 
-    def __init__(self, turn: Turn, workplace: "Workplace", children: AttemptRuns) -> None:
+    def __init__(self, turn: Turn, workplace: Workplace, children: AttemptRuns) -> None:
         self._turn, self._place, self._runs = turn, workplace, children
         self._states: dict[str, State] = {}
         """States of ended subagents, by the id of their call."""
@@ -163,7 +160,7 @@ class Delegating:
         subagent, number = attempt.settings.subagent, attempt.parent.attempt
         assert subagent is not None
         delegation = Delegation(call=call_id, subagent=subagent.name)
-        await self._turn.journal.append(end_of(number, state, delegation))
+        await self._turn.journal.append(end_of(number, state, delegation=delegation))
         attempt.shared.running.pop(number, None)
         self._states[call_id] = state
 

@@ -1,9 +1,9 @@
 """SessionWork: a turn of a Coder with tools, whose edits change the files of the run's session."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from coder.base.prompts import prompt
 from coder.edits.answer import read_answer
@@ -16,7 +16,7 @@ from coder.engine.participants.submission import code_message, has_new_tree
 from coder.engine.participants.workplace import Workplace
 from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
-from coder.models.model import ToolCall
+from coder.models.model import ChatMessage, ToolCall
 from coder.run.message import CodeMessage, HandoffMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.state import State
 from coder.run.termination import is_repeating
@@ -25,6 +25,9 @@ from coder.tools.registry import ASK, DONE, Ask, Done
 from coder.tools.tool import read_arguments
 from coder.workspace.consent import is_protected
 from coder.workspace.overlay import to_ends
+
+if TYPE_CHECKING:
+    from coder.engine.participants.delegating import Delegating
 
 MAX_NUDGES = 2
 """Answers in a row without a call or a changed file that get a reply; one more ends the turn."""
@@ -36,11 +39,13 @@ async def carry_out(
     dialogue: DialogueTurn,
     workplace: Workplace,
     end_turn: Callable[[ToolCall], Awaitable[Message | str | None]],
+    delegate: Callable[[ToolCall, Sequence[ToolCall]], Awaitable[ChatMessage]] | None = None,
 ) -> Message | None:
     """Carry out the open calls of a dialogue, in order.
 
     Args:
         end_turn: returns the message of a call that ends the turn, a text on its error, or None.
+        delegate: returns the result of a call of `delegate`; the calls behind it may run concurrently.
     """
     calls = dialogue.open_calls()
     for index, settled_call in enumerate(calls):
@@ -52,7 +57,10 @@ async def carry_out(
             dialogue.add(await workplace.tell(settled_call.call, ending, is_failure=True))
         else:
             following = [later.call for later in calls[index + 1 :] if not later.problem]
-            dialogue.add(await workplace.carry_out(settled_call.call, following))
+            if delegate is not None and settled_call.call.name == "delegate":
+                dialogue.add(await delegate(settled_call.call, following))
+            else:
+                dialogue.add(await workplace.carry_out(settled_call.call))
     return None
 
 
@@ -71,6 +79,7 @@ class SessionWork:
         self.talk = dialogue
         self._turn, self._role, self._place = turn, role, workplace
         self._target = current_target(turn.state)
+        self._delegating: Delegating | None = None
         self._nudges = 0
         """Answers in a row without a call or a change."""
 
@@ -81,11 +90,20 @@ class SessionWork:
 
     async def carry_out_calls(self) -> Message | None:
         """Carry out the calls of the last answer; return the message of a call that ends the turn."""
-        message = await carry_out(self.talk, self._place, self._end)
+        message = await carry_out(self.talk, self._place, self._end, self._delegate)
         if message is not None or is_repeating(self._turn.state):
             return message or self._code("")
         say_typed(self._turn, self.talk)
         return None
+
+    async def _delegate(self, call: ToolCall, following: Sequence[ToolCall]) -> ChatMessage:
+        """Return the result of a subagent; the calls directly behind `call` may be of others."""
+        if self._delegating is None:
+            from coder.engine.participants.delegating import Delegating  # imported late: few runs need it
+
+            assert self._turn.children is not None
+            self._delegating = Delegating(self._turn, self._place, self._turn.children())
+        return await self._delegating.answer(call, following)
 
     async def ask(self) -> None:
         """Ask the model for the next answer."""

@@ -1,6 +1,6 @@
 """Workplace: carries out a model's calls in the run's session, and logs their results and changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,6 @@ from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
 
 if TYPE_CHECKING:
-    from coder.engine.participants.delegating import Delegating
     from coder.engine.participants.hook_runs import HookRuns
     from coder.environment.session_tree import SessionTree, Tree
 
@@ -43,7 +42,6 @@ class Workplace:
     def __init__(self, turn: Turn, tools: Registry) -> None:
         self._turn = turn
         self._tools = tools
-        self._delegating: Delegating | None = None
         self.permission = CallPermission(turn, tools)
         """Asks the user about calls."""
 
@@ -56,19 +54,9 @@ class Workplace:
         bench, state = self._turn.bench, self._turn.state
         return await (bench.copy_session if self._is_on_copy else bench.session)(state, anew=anew)
 
-    async def carry_out(self, call: ToolCall, following: Sequence[ToolCall] = ()) -> ChatMessage:
-        """Call a tool and return its result; an interrupted call is not made again.
-
-        Args:
-            following: the calls behind this one, of which subagents may work concurrently.
-        """
+    async def carry_out(self, call: ToolCall) -> ChatMessage:
+        """Call a tool and return its result; an interrupted call is not made again."""
         turn, state = self._turn, self._turn.state
-        if call.name == "delegate" and call.name not in self._tools and turn.children is not None:
-            if self._delegating is None:
-                from coder.engine.participants.delegating import Delegating  # imported late: few runs need it
-
-                self._delegating = Delegating(turn, self, turn.children())
-            return await self._delegating.answer(call, following)
         has_effect = self._tools.has_effect(call.name)
         open_tool = state.dialogue.session.open_tool
         is_cut_off = open_tool is not None and open_tool.id == call.id

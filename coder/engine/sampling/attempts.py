@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from coder.engine.participants.participant import Participant
 from coder.engine.participants.role import awaits_plan
-from coder.engine.sampling.attempt import AttemptRuns
 from coder.engine.sampling.series import Series
+from coder.engine.turn.child_runs import AttemptRuns
 from coder.engine.turn.turn import Turn
 from coder.run.attempts import ATTEMPTS
 from coder.run.conversation import is_rejection

@@ -3,11 +3,12 @@
 import asyncio
 import time
 
-from coder.engine.sampling.attempt import Attempt, AttemptRuns, end_of, settings_of
-from coder.engine.sampling.candidate import RankedCandidate, candidates_of, only_repeats
+from coder.engine.sampling.attempt import settings_of
+from coder.engine.sampling.candidate import RankedCandidate, candidates_of, lines_of, only_repeats
 from coder.engine.sampling.completion import completion
 from coder.engine.sampling.conclusion import conclude, find_stuck
 from coder.engine.sampling.picker import ENOUGH, find_agreement
+from coder.engine.turn.child_runs import Attempt, AttemptRuns, end_of
 from coder.engine.turn.turn import Turn
 from coder.models.abilities import continues_text
 from coder.run.attempts import digests_of
@@ -161,7 +162,7 @@ class Series:
     async def _settle(self, number: int, state: State) -> None:
         """Log the end of an attempt, with what it has used since it began or was continued."""
         self._states[number] = state
-        end_event = end_of(number, state)
+        end_event = end_of(number, state, lines=lines_of(state))
         earlier_event = self._journal.state.progress.attempts[number - 1]
         if isinstance(earlier_event, AttemptEnded):
             end_event = end_event.since(earlier_event)

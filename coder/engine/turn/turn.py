@@ -22,7 +22,7 @@ from coder.run.state import State
 from coder.run.termination import nothing_to_mend
 
 if TYPE_CHECKING:
-    from coder.engine.sampling.attempt import AttemptRuns
+    from coder.engine.turn.child_runs import AttemptRuns
 
 _POLL_S = 0.2
 """Seconds between two checks for a request to stop."""
