@@ -67,11 +67,15 @@ RUN ln -s prices.py /testbed/src/shop/linked.py && \\
 
 def build(tag: str) -> None:
     """Build it on top of the image that sandboxes have, without a network."""
+    testbed = {f"testbed/{path}": text for path, text in BASE.items()}
+    build_from(tag, _DOCKERFILE, testbed | {f"site/{path}": text for path, text in SITE.items()})
+
+
+def build_from(tag: str, dockerfile: str, files: Mapping[str, str]) -> None:
+    """Build an image of files, without a network."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        testbed = {f"testbed/{path}": text for path, text in BASE.items()}
-        site = {f"site/{path}": text for path, text in SITE.items()}
-        for path, text in {**testbed, **site, "Dockerfile": _DOCKERFILE}.items():
+        for path, text in {**files, "Dockerfile": dockerfile}.items():
             entry = tarfile.TarInfo(path)
             entry.size, entry.mode = len(text.encode()), 0o644
             archive.addfile(entry, io.BytesIO(text.encode()))
