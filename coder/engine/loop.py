@@ -21,7 +21,6 @@ from coder.run.event_types import (
 )
 from coder.run.journal import Journal
 from coder.run.message import HUMAN, AnswerMessage, HandoffMessage, Message, QuestionMessage
-from coder.run.open_question import asked_by
 from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
@@ -202,6 +201,8 @@ async def _carry_out(step: Deliver, journal: Journal) -> None:
 
 async def _ask_user(journal: Journal) -> None:
     """Put a member's question to the user and log the answer as the next message."""
+    from coder.run.open_question import asked_by  # imported late: most runs ask nothing
+
     question = journal.state.last
     assert isinstance(question, QuestionMessage | HandoffMessage)
     answer = await journal.ask(asked_by(question))

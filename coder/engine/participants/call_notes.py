@@ -40,11 +40,6 @@ def cut_off_words(state: State) -> str:
     return _CUT_OFF_IN_PLACE if state.settings.in_place else _CUT_OFF
 
 
-def left_out_lines(state: State) -> tuple[str, ...]:
-    """Return the files that the latest look left out, with reasons, from the log."""
-    return tuple(f"{path}: {reason}" for path, reason in state.dialogue.session.left_out.items())
-
-
 def program_effects(state: State, call: ToolCall) -> str:
     """Return a text on the effects of a call's programs; empty if there are none."""
     effects = [effect for effect in state.dialogue.session.effects if effect.id == call.id]

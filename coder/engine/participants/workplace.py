@@ -5,14 +5,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coder.engine.participants.allowed_hosts import ask_about_hosts, open_allowed_hosts, refuse_page
-from coder.engine.participants.call_notes import (
-    BROKEN,
-    READ_ONLY,
-    cut_off_words,
-    left_out_lines,
-    program_effects,
-    restarted_words,
-)
 from coder.engine.participants.call_permission import CallPermission, call_key
 from coder.engine.prompting.task_parts import late_baseline
 from coder.engine.turn.turn import Turn
@@ -61,6 +53,8 @@ class Workplace:
         open_tool = state.dialogue.session.open_tool
         is_cut_off = open_tool is not None and open_tool.id == call.id
         if is_cut_off and not (has_effect and await self.permission.is_made_again(call)):
+            from coder.engine.participants.call_notes import cut_off_words, program_effects
+
             words = cut_off_words(state)
             return await self.tell(
                 call,
@@ -89,6 +83,8 @@ class Workplace:
         try:
             result, changes, left_out = await self._make(call)
         except SandboxBroken:  # the call has left nothing
+            from coder.engine.participants.call_notes import BROKEN, program_effects
+
             effects = program_effects(turn.state, call)
             if effects or state.settings.in_place:
                 own = await self._changes_in_place(anew=True)
@@ -97,17 +93,23 @@ class Workplace:
             result, changes, left_out = await self._make(call, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
         text = redact(result.text)
-        new_lines = [line for line in left_out if line not in left_out_lines(state)]
+        new_lines = [line for line in left_out if line not in _left_out_lines(state)]
         if new_lines and not self._is_on_copy:
             fate = "not in the patch of the run" if state.settings.in_place else "left out, lands nowhere"
             text = f"{text}\n[{fate}: {join_names(new_lines)}]"
         if is_new and turn.bench.read_only:
+            from coder.engine.participants.call_notes import READ_ONLY
+
             text = f"{text}\n[{READ_ONLY.format(turn.bench.read_only)}]"
+        if is_restarted:
+            from coder.engine.participants.call_notes import restarted_words
+
+            text = f"{restarted_words(turn.state)}{text}"
         answer_event = ToolAnswered(
             call=state.spend.calls,
             id=call.id,
             name=call.name,
-            text=f"{restarted_words(turn.state)}{text}" if is_restarted else text,
+            text=text,
             exit_code=result.exit_code,
             seconds=result.seconds,
             failed=result.failed,
@@ -151,6 +153,8 @@ class Workplace:
             )
             is_killed = result.exit_code is None and not result.running
             if is_killed or self._turn.state.dialogue.session.open_effect is not None:
+                from coder.engine.participants.call_notes import program_effects
+
                 result = replace(result, text=f"{result.text}{program_effects(self._turn.state, call)}")
         else:
             result = await self._tools.answer(call, desk)
@@ -179,7 +183,7 @@ class Workplace:
     ) -> ChatMessage:
         """Answer a call without making it; `is_failure` says whether that is an error."""
         state = self._turn.state
-        lines = left_out_lines(state)
+        lines = _left_out_lines(state)
         return await self._logged(
             ToolAnswered(
                 call=state.spend.calls,
@@ -228,3 +232,8 @@ def _hooks_of(state: State) -> "HookRuns | None":
 
     hooks = HookRuns.of(state)
     return hooks if hooks.own or hooks.of_repository else None
+
+
+def _left_out_lines(state: State) -> tuple[str, ...]:
+    """Return the files that the latest look left out, with reasons, from the log."""
+    return tuple(f"{path}: {reason}" for path, reason in state.dialogue.session.left_out.items())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from coder.base.prompts import prompt
 from coder.engine.prompting.files_shown import files_shown, latest_plan, notes_shown
-from coder.engine.prompting.history import history, history_budget
 from coder.engine.prompting.task_parts import (
     PENDING_NOTE,
     answer_request,
@@ -74,9 +73,21 @@ def first_request(
             words = f"{words.rstrip()}\n\n{repair_limits_note(state.spend.budget)}"
     return [
         ChatMessage(role="system", content=system_words(state, form, plans=plans)),
-        *history(state, budget=history_budget(context)),
+        *_earlier_steps(state, context),
         ChatMessage(role="user", content=words, images=state.task.pictures),
     ]
+
+
+def _earlier_steps(state: State, context: int | None) -> list[ChatMessage]:
+    """Return the run's earlier tasks as a dialogue."""
+    if not state.steps:
+        return []
+    from coder.engine.prompting.history import (  # imported late: most runs have one task
+        history,
+        history_budget,
+    )
+
+    return history(state, budget=history_budget(context))
 
 
 def system_words(state: State, form: RequestForm, *, plans: bool = False) -> str:

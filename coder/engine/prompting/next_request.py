@@ -7,7 +7,6 @@ from coder.context.quoting import fenced, shortened, shown_path, whole_files
 from coder.edits.edit import Answered
 from coder.edits.replies import asks
 from coder.engine.prompting.files_shown import latest_plan
-from coder.engine.prompting.history import account, full_exchange
 from coder.engine.prompting.task_parts import asked_words, plan_words, what_to_pass
 from coder.models.model import ChatMessage
 from coder.run.conversation import answer_in_words, is_rejection
@@ -145,6 +144,8 @@ def format_outcome(state: State) -> str:
         return "Stopped by the user. What you have changed is kept here; none of it is written for them yet."
     if latest_step.progress.stopped is not None and latest_step.progress.stopped.status == "interrupted":
         return "Stopped by the user."
+    from coder.engine.prompting.history import account  # imported late: most runs have one task
+
     outcome_text = account(latest_step, fully=False)
     return (
         f"{outcome_text} Your copy is as the user's files again."
@@ -163,6 +164,8 @@ def _answered_elsewhere(state: State) -> list[str]:
     """Return the user's later messages that another dialogue has answered, with their outcomes."""
     unread = state.dialogue.unread
     unread_steps = state.steps[-unread.steps :] if unread is not None and unread.steps else ()
+    from coder.engine.prompting.history import full_exchange
+
     return [
         f"[Meanwhile, in another dialogue, the user said:]\n{request}\n[What came of it:]\n{outcome}"
         for request, outcome in map(full_exchange, unread_steps)

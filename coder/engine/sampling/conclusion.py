@@ -9,7 +9,6 @@ from coder.run.attempts import most_repeated
 from coder.run.event_types import AttemptChosen, AttemptEnded, QuestionAsked, RunStopped, Spoken
 from coder.run.journal import Journal
 from coder.run.message import OutcomeMessage
-from coder.run.open_question import open_question
 from coder.run.questions import Waits
 from coder.run.state import State
 from coder.run.termination import EMPTY_ANSWERS, STUCK_AFTER, Reason, contradiction, verdict
@@ -80,6 +79,8 @@ async def _pass_question_on(journal: Journal, states: Mapping[int, State]) -> No
     """Ask the first question that an attempt waits with. Raises Waits: there is one."""
     for state in states.values():
         if state.progress.stopped is not None and state.progress.stopped.status == "waiting":
+            from coder.run.open_question import open_question  # imported late: most attempts ask nothing
+
             identity, question = open_question(state)
             event = QuestionAsked(id=identity, **question.model_dump(exclude={"id"}))
             if journal.state.questions.open != event:
