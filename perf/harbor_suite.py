@@ -30,7 +30,9 @@ def run(folder: str) -> str:
     ]
     environment = {"HOME": folder, "PATH": os.environ["PATH"]}
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    return ended.stdout + ended.stderr
+    if ended.returncode != 0:
+        sys.exit(f"The run ended with exit code {ended.returncode}: {ended.stdout}{ended.stderr}")
+    return ended.stdout
 
 
 def main(count: int) -> None:
