@@ -23,6 +23,19 @@ class SampleUsage(Value):
     """None if the price is unknown."""
     seconds: float = 0.0
 
+    def added_to(self, other: "SampleUsage") -> "SampleUsage":
+        """Return the sum of two parts of one sample's usage."""
+        costs = (self.cost_usd, other.cost_usd)
+        return self.model_copy(
+            update={
+                "calls": self.calls + other.calls,
+                "input_tokens": self.input_tokens + other.input_tokens,
+                "output_tokens": self.output_tokens + other.output_tokens,
+                "cost_usd": None if None in costs else sum(cost for cost in costs if cost is not None),
+                "seconds": self.seconds + other.seconds,
+            }
+        )
+
 
 class Times(Value):
     """Start and duration of a run; only these differ between two reports of equal answers."""

@@ -10,7 +10,7 @@ import typer
 
 from benchmarks.cli import bench_options
 from benchmarks.cli.exposure import Exposure, count_exposures, exposures_of
-from benchmarks.harbor.judging import HarborMode
+from benchmarks.harbor.mode import HarborMode
 from benchmarks.judge.judge import Judge
 from benchmarks.reports.inert import line
 from benchmarks.runner.bench_session import default_workers, judge_for

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
 from benchmarks.cli.code_in_tests import ParsedTests, parse_function_tests, parse_repository_tests
-from benchmarks.harbor.judging import HarborMode
+from benchmarks.harbor.mode import HarborMode
 from benchmarks.judge.candidate_tree import base_tree
 from benchmarks.judge.decoys import called_name
 from benchmarks.judge.isolated_check import top_modules

@@ -177,6 +177,21 @@ class HarborContainer(ContainerFiles):
         await self.run(["rm", "-f", listed], timeout_s=_LIST_S, user="0")
         return frozenset(content.decode(errors="replace").split())
 
+    @asynccontextmanager
+    async def frozen(self) -> AsyncIterator[None]:
+        """Freeze all its processes for the block, so that none changes files; one that has ended stays so."""
+        if await self.exit_code() is not None:
+            yield
+            return
+        await self.engine.ask("freeze a container", lambda api: api.pause(self.name))
+        try:
+            yield
+        finally:
+            thaw = self.engine.ask(
+                "unfreeze a container", lambda api: api.unpause(self.name), missing_ok=True
+            )
+            await to_the_end(thaw)
+
     async def stop(self) -> None:
         """End all processes: SIGTERM first, so that services write their files, then SIGKILL."""
         with suppress(SandboxBroken):  # a stopped container, or an image without `kill`

@@ -1,56 +1,31 @@
 """Judge one answer to a Harbor task: apart where the task's own solution passes so, else as its author says.
 
-An answer is what happens in the agent's container: nothing, the task's own solution, or a shell script. The
-solution is named by its digest, which only who has it can write: no other answer can ask for it.
+An answer is what happens in the agent's container: nothing, the task's own solution, or a shell script, which
+runs at each step. The solution is named by its digest, which only who has it can write: no other answer can
+ask for it.
 """
 
-import re
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
 
-from benchmarks.harbor.apart import judge_apart
-from benchmarks.harbor.changes import ChangesTooLarge, read_changes
 from benchmarks.harbor.container import ContainerEnded, HarborContainer, open_container
-from benchmarks.harbor.image import folder_digest, task_image
-from benchmarks.harbor.recipe import HarborRecipe
+from benchmarks.harbor.image import folder_digest
+from benchmarks.harbor.mode import HarborMode, StepMode
+from benchmarks.harbor.resolving import agent_timeout_s, expand, image_of, recipe_for, user_of
 from benchmarks.harbor.step import HarborStep
+from benchmarks.harbor.stepping import judge_steps
 from benchmarks.harbor.task import HarborTask, read_task
 from benchmarks.harbor.task_agent import TaskPlace
-from benchmarks.harbor.twin import OwnWork
-from benchmarks.harbor.verifier import Judged, Verifier, judge_shared, put_folder
-from benchmarks.verdict import Strength
+from benchmarks.harbor.verifier import Judged, put_folder
 from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine
 from sandbox.errors import BackendMissing
-from sandbox.result import Value
 
 _SOLVE = "/solution/solve.sh"
-_LONGEST_S = 3600.0
-"""Limit of an agent where the task has none."""
 _PROBE_S = 30.0
 _AGENT_LOG = "/logs/agent/agent.txt"
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-
-
-class HarborMode(Value):
-    """How a task is judged, which its own solution fixes before answers are judged.
-
-    apart: tests in a fresh container. shared: tests beside the agent's living processes, as the solution
-    fails apart. broken: the solution fails both ways, or the task can't be run.
-    """
-
-    how: Literal["apart", "shared", "broken"]
-    strength: Strength = "apart"
-    """Strength of the verdict on the solution; verdicts on answers have their own."""
-    needs_deciding: bool = False
-    """Whether the solution passes only with changed programs, libraries or startup files of the image."""
-    own: OwnWork | None = None
-    """What the solution changes; None while it is being found, or without a solution."""
-    is_solution: bool = False
-    """Whether the solution itself is judged, to find its mode."""
-    reason: str = ""
 
 
 async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
@@ -59,20 +34,25 @@ async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
         task = read_task(folder)
         _require_supported(task)
         if (solution := solution_answer(task)) is None:
-            async with _agent_container(engine, task, "") as (_, container):
+            async with _agent_container(engine, task) as container:
                 await container.run(["true"], timeout_s=_PROBE_S)
             reason = "without a solution of its own, nothing says whether its tests pass apart"
             return HarborMode(how="apart", reason=reason)
-        finding = HarborMode(how="apart", needs_deciding=True, is_solution=True)
+        finding = HarborMode(how="apart", is_solution=True)
         apart = await judge_harbor(engine, folder, solution, finding)
         if apart.outcome == "passed":
             return HarborMode(
                 how="apart",
                 strength=apart.strength,
-                needs_deciding=apart.needs_deciding,
-                own=apart.own,
+                steps=tuple(
+                    StepMode(needs_deciding=step.needs_deciding, own=step.own)
+                    for step in apart.steps or (apart,)
+                ),
                 reason=", ".join(map(str, apart.outside)),
             )
+        if any(step.agent.network != step.verifier.network for step in task.steps):
+            reason = f"its own solution fails apart ({apart.detail}), and its tests have another network"
+            return HarborMode(how="broken", reason=f"{reason} than its agent: they can't run beside it")
         shared = await judge_harbor(engine, folder, solution, HarborMode(how="shared"))
     except (UsageError, BackendMissing, ContainerEnded) as error:  # other tasks continue
         return HarborMode(how="broken", reason=str(error))
@@ -90,20 +70,28 @@ async def judge_harbor(engine: Engine, folder: Path, answer: str, mode: HarborMo
         ContainerEnded: the container doesn't start, or ended by itself before the answer ran.
         SandboxBroken: the engine failed.
     """
-    async with _agent_container(engine, read_task(folder), answer) as (task, container):
-        return await _judge(engine, task, container, mode)
+    task = read_task(folder)
+    async with _agent_container(engine, task) as container:
+
+        async def act(step: HarborStep) -> bool:
+            await _answer(container, task, step, answer)
+            return True
+
+        judged = await judge_steps(task, container, mode, act)
+        assert judged is not None
+        return judged
 
 
 async def judge_acting(
     engine: Engine,
     folder: Path,
     mode: HarborMode,
-    act: Callable[[HarborTask, TaskPlace], Awaitable[bool]],
+    act: Callable[[HarborStep, TaskPlace], Awaitable[bool]],
 ) -> Judged | None:
     """Have a model act in the container of a task, and judge what it leaves there.
 
     Args:
-        act: works in sandboxes of the place, and returns whether what it leaves is to be judged.
+        act: works on a step in sandboxes of the place, and returns whether what it leaves is to be judged.
 
     Returns:
         None if there is nothing to judge.
@@ -114,144 +102,82 @@ async def judge_acting(
         ContainerEnded: the container doesn't start, or ended by itself before anybody acted in it.
         SandboxBroken: the engine failed.
     """
-    async with _agent_container(engine, read_task(folder), "", has_agent=True) as (task, container):
+    task = read_task(folder)
+    async with _agent_container(engine, task, has_agent=True) as container:
+        await put_folder(container, None, "logs")
         await container.run(["true"], timeout_s=_PROBE_S)  # what ends it from now on is the answer's doing
-        place = TaskPlace(container, _user(task.steps[0].agent.user))
-        try:
-            is_left = await act(task, place)
-        finally:
-            await place.close()
-        return await _judge(engine, task, container, mode) if is_left else None
 
+        async def act_on(step: HarborStep) -> bool:
+            place = TaskPlace(container, user_of(step.agent.user))
+            try:
+                return await act(step, place)
+            finally:
+                await place.close()
 
-def agent_timeout_s(task: HarborTask) -> float:
-    """Return the time that an agent has."""
-    return task.steps[0].agent.timeout_s or _LONGEST_S
-
-
-async def _judge(engine: Engine, task: HarborTask, container: HarborContainer, mode: HarborMode) -> Judged:
-    """Judge what an agent has left in its container, as the task's mode says."""
-    step = task.steps[0]
-    verifier = Verifier(
-        tests=step.verifier.test_folders,
-        timeout_s=step.verifier.timeout_s,
-        environment=_expand(step.verifier.env),
-        user=_user(step.verifier.user),
-        artifacts=tuple(artifact.source for artifact in step.artifacts if artifact.source.startswith("/")),
-    )
-    if mode.how == "shared":
-        return await judge_shared(container, verifier)
-    await container.stop()
-    recipe = _recipe(task, container.recipe.image, step.verifier.network.mode)
-    storage_mb = task.table.environment.storage_mb
-    limit = {} if storage_mb is None else {"max_bytes": storage_mb << 20}
-    try:
-        async with read_changes(container, **limit) as changes:
-            return await judge_apart(
-                engine,
-                recipe,
-                verifier,
-                changes,
-                oracle_needs_deciding=mode.needs_deciding,
-                own=mode.own,
-                is_solution=mode.is_solution,
-            )
-    except ChangesTooLarge as error:
-        return Judged(outcome="error", strength="apart", detail=str(error))
+        return await judge_steps(task, container, mode, act_on)
 
 
 def solution_answer(task: HarborTask) -> str | None:
     """Return the answer that stands for the task's own solution; None if it has none."""
-    solution = task.steps[0].solution
-    return None if solution is None else f"solution {folder_digest(solution)}"
+    solutions = [step.solution for step in task.steps]
+    if not any(solutions):
+        return None
+    if len(solutions) == 1:
+        return f"solution {folder_digest(solutions[0])}" if solutions[0] else None
+    digests = ["" if solution is None else folder_digest(solution) for solution in solutions]
+    return f"solution {hashlib.sha256(' '.join(digests).encode()).hexdigest()}"
 
 
 def _require_supported(task: HarborTask) -> None:
     """Raise UsageError if the task needs what isn't supported."""
-    step = task.steps[0]
+    steps = task.steps
+    networks = {step.agent.network.mode for step in steps} | {step.verifier.network.mode for step in steps}
     lacking = {
-        "tasks of several steps": len(task.steps) > 1 or step.name is not None,
-        "a verifier with an image of its own": not step.verifier.test_folders,
-        "commands that collect from services": bool(step.verifier.collect),
+        'a network limited to hosts (network_mode = "allowlist")': "allowlist" in networks,
+        "steps whose agents have different networks": len({step.agent.network for step in steps}) > 1,
+        "a verifier with an image of its own": any(not step.verifier.test_folders for step in steps),
+        "commands that collect from services": any(step.verifier.collect for step in steps),
         "GPUs": bool(task.table.environment.gpus),
     }
     if names := [name for name, is_needed in lacking.items() if is_needed]:
         raise UsageError(f"{task.folder} needs {' and '.join(names)}, which isn't supported.")
 
 
-async def _image(engine: Engine, task: HarborTask) -> str:
-    environment = task.table.environment
-    return await task_image(
-        engine,
-        task.build_folder or task.folder / "environment",
-        docker_image=environment.docker_image,
-        timeout_s=environment.build_timeout_sec,
-    )
-
-
-def _recipe(
-    task: HarborTask, image: str, network: Literal["public", "no-network", "allowlist"]
-) -> HarborRecipe:
-    environment = task.table.environment
-    return HarborRecipe(
-        image=image,
-        network=network,
-        environment=_expand(environment.env),
-        workdir=environment.workdir,
-        cpus=environment.cpus,
-        memory_mb=environment.memory_mb,
-        healthcheck=environment.healthcheck,
-    )
-
-
 @asynccontextmanager
 async def _agent_container(
-    engine: Engine, task: HarborTask, answer: str, *, has_agent: bool = False
-) -> AsyncIterator[tuple[HarborTask, HarborContainer]]:
-    """Open the agent's container, and run the answer in it."""
-    step = task.steps[0]
-    recipe = _recipe(task, await _image(engine, task), step.agent.network.mode)
+    engine: Engine, task: HarborTask, *, has_agent: bool = False
+) -> AsyncIterator[HarborContainer]:
+    """Open the container that an agent works in."""
+    recipe = recipe_for(task, await image_of(engine, task), task.steps[0].agent.network.mode)
     async with open_container(engine, recipe.model_copy(update={"has_agent": has_agent})) as container:
-        if step.solution is not None and answer == solution_answer(task):
-            await put_folder(container, step.solution, "solution")
-            environment = {"DEBIAN_FRONTEND": "noninteractive", **_expand(task.table.solution.env)}
-            await _run(container, step, [_SOLVE], environment)
-        elif answer or has_agent:
-            await put_folder(container, None, "logs")
-            if answer:
-                await _run(container, step, ["bash", "-c", answer], {})
-        yield task, container
+        yield container
+
+
+async def _answer(container: HarborContainer, task: HarborTask, step: HarborStep, answer: str) -> None:
+    """Run an answer, or the task's own solution of the step."""
+    if not answer:
+        return
+    if answer != solution_answer(task):
+        await put_folder(container, None, "logs")
+        await _run(container, task, step, ["bash", "-c", answer], {})
+    elif step.solution is not None:
+        await put_folder(container, step.solution, "solution")
+        environment = {"DEBIAN_FRONTEND": "noninteractive", **expand(task.table.solution.env)}
+        await _run(container, task, step, [_SOLVE], environment)
 
 
 async def _run(
-    container: HarborContainer, step: HarborStep, command: list[str], environment: Mapping[str, str]
+    container: HarborContainer,
+    task: HarborTask,
+    step: HarborStep,
+    command: list[str],
+    environment: Mapping[str, str],
 ) -> None:
     await container.run(
         command,
-        timeout_s=step.agent.timeout_s or _LONGEST_S,
+        timeout_s=agent_timeout_s(step),
         environment=environment,
-        user=_user(step.agent.user),
+        user=user_of(step.agent.user),
         log=_AGENT_LOG,
+        ends_container=step is task.steps[-1],
     )
-
-
-def _user(user: str | int | None) -> str | None:
-    return None if user is None else str(user)
-
-
-def _expand(variables: Mapping[str, str]) -> dict[str, str]:
-    """Replace `${NAME:-default}` by its default: a task is given no variable of this process, such as a key.
-
-    Raises UsageError: a variable has no default.
-    """
-
-    def value_of(match: re.Match[str]) -> str:
-        name, default = match[1], match[2]
-        if default is None:
-            raise UsageError(
-                f"The task asks for your environment variable {name}, and tasks are given none of them.\n"
-                f"If it may have it, write the value in its task.toml in place of ${{{name}}}."
-            )
-        return str(default)
-
-    return {name: _VARIABLE.sub(value_of, text) for name, text in variables.items()}

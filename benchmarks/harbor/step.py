@@ -67,7 +67,8 @@ class HarborStep(Value):
 def read_step(root: Path, table: TaskTable, step: StepTable | None) -> HarborStep:
     """Read one step, or the whole of a task without steps. Raises UsageError."""
     folder = root / "steps" / step.name if step else root
-    solution, workdir = folder / "solution", folder / "workdir"
+    own, workdir = folder / "solution", folder / "workdir"
+    solution = own if own.is_dir() else root / "solution"
     limits = {} if step is None or step.min_reward is None else step.min_reward
     return HarborStep(
         name=step.name if step else None,

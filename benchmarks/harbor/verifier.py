@@ -55,20 +55,30 @@ class Judged(Value):
     own: OwnWork | None = None
     """Places of the task's work, where they were to be found."""
     wall_s: float = 0.0
+    steps: tuple["Judged", ...] = ()
+    """Results of the steps of a task with `[[steps]]`."""
 
 
-async def judge_shared(container: HarborContainer, verifier: Verifier) -> Judged:
+async def judge_shared(
+    container: HarborContainer, verifier: Verifier, *, ends_container: bool = True
+) -> Judged:
     """Run the tests in the agent's own container, beside its living processes: a weak verdict."""
-    return (await run_tests(container, verifier)).model_copy(update={"strength": "weak"})
+    judged = await run_tests(container, verifier, ends_container=ends_container)
+    return judged.model_copy(update={"strength": "weak"})
 
 
 async def run_tests(
-    container: HarborContainer, verifier: Verifier, *, timeout_s: float | None = None
+    container: HarborContainer,
+    verifier: Verifier,
+    *,
+    timeout_s: float | None = None,
+    ends_container: bool = True,
 ) -> Judged:
-    """Run the tests in a container, and end all its processes. Raises SandboxBroken.
+    """Run the tests in a container. Raises SandboxBroken.
 
     Args:
         timeout_s: limit in place of the task's own.
+        ends_container: whether all its processes end before the reward is read.
     """
     timeout_s, started = timeout_s or verifier.timeout_s, time.monotonic()
     for folder in verifier.tests:
@@ -83,7 +93,8 @@ async def run_tests(
         )
     except ContainerEnded as error:  # it ran before the answer's changes were applied
         return Judged(outcome="error", strength="apart", detail=f"no tests ran: {error}")
-    await container.kill()  # what tests left running can't change the reward while it is read
+    if ends_container:
+        await container.kill()  # what tests left running can't change the reward while it is read
     output = await container.read_file(OUTPUT, max_bytes=_MAX_OUTPUT) or b""
     judged = Judged(
         outcome="error",
@@ -107,16 +118,29 @@ async def put_folder(container: HarborContainer, folder: Path | None, name: str)
     await container.put(await asyncio.to_thread(_pack, folder, name))
 
 
+async def put_files(container: HarborContainer, folder: Path, target: str) -> None:
+    """Put the files of a folder into a folder of the container, which stays as it is."""
+
+    def pack() -> IO[bytes]:
+        return tar_of(_entries(folder, target.strip("/")))
+
+    await container.put(await asyncio.to_thread(pack))
+
+
 def _pack(folder: Path | None, name: str) -> IO[bytes]:
     entries = [(_folder(path), b"") for path in _LOGS]
     if folder is None:
         return tar_of(entries)
     root = tarfile.TarInfo(name)
     root.type, root.mode = tarfile.DIRTYPE, 0o755
-    entries.append((root, b""))
+    return tar_of([*entries, (root, b""), *_entries(folder, name)])
+
+
+def _entries(folder: Path, name: str) -> list[tuple[tarfile.TarInfo, bytes]]:
+    entries = list[tuple[tarfile.TarInfo, bytes]]()
     with io.BytesIO() as buffer, tarfile.open(fileobj=buffer, mode="w") as blank:
         for path in sorted(folder.rglob("*")):
-            entry = blank.gettarinfo(path, f"{name}/{path.relative_to(folder).as_posix()}")
+            entry = blank.gettarinfo(path, f"{name}/{path.relative_to(folder).as_posix()}".lstrip("/"))
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = ""
             if entry.islnk():
@@ -124,7 +148,7 @@ def _pack(folder: Path | None, name: str) -> IO[bytes]:
             if path.suffix == ".sh":
                 entry.mode |= 0o755
             entries.append((entry, path.read_bytes() if entry.isreg() else b""))
-    return tar_of(entries)
+    return entries
 
 
 def _folder(path: str) -> tarfile.TarInfo:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from benchmarks.harbor.judging import HarborMode, find_harbor_mode
+from benchmarks.harbor.judging import find_harbor_mode
+from benchmarks.harbor.mode import HarborMode
 from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import find_mode
 from benchmarks.judge.judging_sandboxes import Places, find_image_mode

@@ -1,7 +1,8 @@
 """Judge an answer to a Harbor task by the engine of the judging sandboxes."""
 
 from benchmarks.harbor.container import ContainerEnded
-from benchmarks.harbor.judging import HarborMode, judge_harbor
+from benchmarks.harbor.judging import judge_harbor
+from benchmarks.harbor.mode import HarborMode
 from benchmarks.harbor.verifier import Judged
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.verdicts import MAX_OUTPUT, DraftVerdict

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harbor.judging import HarborMode
+from benchmarks.harbor.mode import HarborMode
 from benchmarks.harbor.verifier import Judged
 from benchmarks.judge.case_plan import CasePlan, CasePlans
 from benchmarks.judge.digest import installation_times
@@ -20,11 +20,12 @@ from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
 from benchmarks.judge.repository import judge_repository
+from benchmarks.judge.script import judge_script
 from benchmarks.judge.tries import Tries
-from benchmarks.judge.verdicts import DraftVerdict, has_unknown_killer, output_end, timeout_reason
-from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, ScriptRun, Suite
-from benchmarks.verdict import Evidence, Outcome, Verdict
-from sandbox import Limits, Policy, PythonCode, Result, Sandbox, find_interpreter
+from benchmarks.judge.verdicts import DraftVerdict, timeout_reason
+from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, Suite
+from benchmarks.verdict import Evidence, Verdict
+from sandbox import Policy, PythonCode, Sandbox, find_interpreter
 from sandbox.errors import BackendMissing, FileRefused, SandboxBroken
 
 _EMPTY_PROGRAM = PythonCode(source="")
@@ -36,7 +37,6 @@ _KNOWN_GOOD = FunctionCase(
     test="def check(candidate):\n    assert candidate(21) == 42\n",
 )
 """Case with a known good solution, for cases without a canonical answer."""
-_MAX_STDOUT = 8 << 20  # bytes of a script
 _MAX_SANDBOXES = 3
 """Open at most this many sandboxes for one sample; a candidate that breaks all of them fails."""
 
@@ -144,7 +144,7 @@ class Judge(CasePlans):
                 return DraftVerdict("infrastructure", str(error))  # the image was removed meanwhile
         async with self.places.shared() as pair:
             if isinstance(case, ScriptCase):
-                draft = await _judge_script(pair.candidate, case, code)
+                draft = await judge_script(pair.candidate, case, code)
             else:
                 assert isinstance(mode, Mode)
                 draft = await judge_function(pair, case, code, mode)
@@ -156,51 +156,6 @@ class Judge(CasePlans):
         async with self._turns.shared():
             draft = await self._try(plan, plan.good or "")
         return draft.outcome == "passed"
-
-
-async def _judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> DraftVerdict:
-    """Judge one answer: every run must exit with 0 and print the expected output, up to trailing blanks."""
-    limits = Limits(
-        cpu_s=case.timeout_s,
-        wall_s=case.wall_s or case.longest_s,
-        behind=case.behind,
-        stdout_bytes=_MAX_STDOUT,
-    )
-    draft = DraftVerdict("passed")
-    for number, run in enumerate(case.runs, 1):
-        program = PythonCode(source=code, filename="solution.py", arguments=run.arguments)
-        result = await sandbox.run(program, limits=limits, stdin=run.stdin.encode(), fresh=True)
-        draft.cpu_s += result.cpu_s
-        draft.wall_s += result.wall_s
-        draft.outcome, detail = _read_run(result, run, case.timeout_s)
-        if draft.outcome != "passed":
-            draft.detail = f"run {number} of {len(case.runs)}: {detail}"
-            draft.output, draft.died = output_end(result), has_unknown_killer(result)
-            break
-    return draft
-
-
-def _read_run(result: Result, run: ScriptRun, timeout_s: float) -> tuple[Outcome, str]:
-    if result.killed_by in ("wall", "cpu") or result.cpu_s > timeout_s:
-        return "timeout", timeout_reason(timeout_s)
-    if not result.ok:
-        ending = (
-            f"exit code {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
-        )
-        last_line = result.stderr.strip().splitlines()[-1:]
-        return "error", f"it ended with {result.killed_by or ending}: {''.join(last_line)}"
-    if result.truncated:
-        return "failed", f"it printed more than {_MAX_STDOUT:,} bytes"
-    printed_lines, expected_lines = _lines(result.stdout), _lines(run.stdout)
-    if printed_lines == expected_lines:
-        return "passed", ""
-    pairs = enumerate(zip([*printed_lines, None], [*expected_lines, None], strict=False), 1)
-    line, (actual, expected) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
-    return "failed", f"line {line} is {actual!r}, expected {expected!r}"
-
-
-def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.rstrip().splitlines()]
 
 
 async def require_working_sandbox(sandbox: Sandbox, draft: DraftVerdict) -> DraftVerdict:

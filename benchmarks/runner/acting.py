@@ -4,8 +4,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.harbor.container import ContainerEnded
-from benchmarks.harbor.judging import HarborMode, agent_timeout_s, judge_acting
-from benchmarks.harbor.task import HarborTask
+from benchmarks.harbor.judging import judge_acting
+from benchmarks.harbor.mode import HarborMode
+from benchmarks.harbor.resolving import agent_timeout_s
+from benchmarks.harbor.step import HarborStep
 from benchmarks.harbor.task_agent import TaskPlace
 from benchmarks.harbor.verifier import Judged
 from benchmarks.judge.judge import Judge
@@ -30,9 +32,9 @@ async def act_and_judge(
     assert isinstance(plan.mode, HarborMode)
     attempt = CaseAttempt()
 
-    async def act(task: HarborTask, place: TaskPlace) -> bool:
+    async def act(step: HarborStep, place: TaskPlace) -> bool:
         nonlocal attempt
-        budget = solver.settings.budget.model_copy(update={"samples": 1, "timeout": agent_timeout_s(task)})
+        budget = solver.settings.budget.model_copy(update={"samples": 1, "timeout": agent_timeout_s(step)})
         own = {
             "budget": budget,
             "seed": seed,
@@ -46,13 +48,13 @@ async def act_and_judge(
         }
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             run = await solve(
-                Task(prompt=task.steps[0].instruction, workspace=Path(folder)),
+                Task(prompt=step.instruction, workspace=Path(folder)),
                 settings=solver.settings.model_copy(update=own),
                 model=solver.model,
                 log=solver.log,
                 sandbox=place.open,
             )
-        attempt = attempt_of(case.id, sample, run)
+        attempt = attempt_of(case.id, sample, run).after(attempt)
         if run.exit_code == _MACHINE and await place.has_ended():
             attempt = attempt.model_copy(update={"error": None, "exit_code": 0})
             return True

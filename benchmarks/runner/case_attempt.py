@@ -56,6 +56,12 @@ class CaseAttempt(Value):
     judged: Judged | None = None
     """Result of what was judged where it was made; None: the text is judged."""
 
+    def after(self, earlier: "CaseAttempt") -> "CaseAttempt":
+        """Return this attempt at the next step of a task, with the usage of both."""
+        if earlier.usage is None or self.usage is None:
+            return self.model_copy(update={"usage": self.usage or earlier.usage})
+        return self.model_copy(update={"usage": self.usage.added_to(earlier.usage)})
+
 
 class Solver(Protocol):
     """Protocol for callables that answer cases."""

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from benchmarks.harbor.judging import HarborMode, find_harbor_mode, judge_harbor
+from benchmarks.harbor.judging import find_harbor_mode, judge_harbor
+from benchmarks.harbor.mode import HarborMode
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import make_task
 

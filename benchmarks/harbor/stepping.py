@@ -1,0 +1,118 @@
+"""Work through the steps of a Harbor task in one container, and judge each of them apart from it.
+
+While a step is judged, all processes of the container are frozen; they go on with the next step. After the
+last step they end.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from benchmarks.harbor.apart import judge_apart
+from benchmarks.harbor.changes import ChangesTooLarge, read_changes
+from benchmarks.harbor.combining import combine, falls_short
+from benchmarks.harbor.container import ContainerEnded, HarborContainer
+from benchmarks.harbor.health import wait_until_healthy
+from benchmarks.harbor.mode import HarborMode, StepMode
+from benchmarks.harbor.resolving import agent_timeout_s, recipe_for, user_of, verifier_for
+from benchmarks.harbor.step import HarborStep
+from benchmarks.harbor.task import HarborTask
+from benchmarks.harbor.verifier import Judged, judge_shared, put_files
+from coder.base.errors import UsageError
+
+_CLEAN = "rm -rf /tests /logs/verifier"
+_CLEAN_S = 60.0
+Act = Callable[[HarborStep], Awaitable[bool]]
+
+
+async def judge_steps(
+    task: HarborTask, container: HarborContainer, mode: HarborMode, act: Act
+) -> Judged | None:
+    """Have an answer act on each step, and judge what it leaves.
+
+    Args:
+        container: the agent's, running.
+        act: acts on a step, and returns whether what it leaves is to be judged.
+
+    Returns:
+        None if a step is not to be judged.
+
+    Raises:
+        SandboxBroken: the engine failed.
+    """
+    verdicts = list[Judged]()
+    for number, step in enumerate(task.steps):
+        is_last = number + 1 == len(task.steps)
+        try:
+            reason = await _prepare(container, step)
+            if reason is None and not await act(step):
+                return None
+        except ContainerEnded as error:
+            if number == 0:  # nobody has acted in it
+                raise
+            reason = str(error)
+        if reason is not None:
+            verdicts.append(Judged(outcome="error", strength=mode.strength, detail=reason))
+            break
+        judged = await _judge(task, step, container, mode, mode.step(number), is_last=is_last)
+        verdicts.append(judged)
+        if falls_short(step, judged):
+            break
+    return combine(task, verdicts)
+
+
+async def _prepare(container: HarborContainer, step: HarborStep) -> str | None:
+    """Put the step's files into the work folder and run its `setup.sh`; return why it isn't ready, if so."""
+    if step.workdir is not None:
+        await put_files(container, step.workdir, container.workdir)
+        if (step.workdir / "setup.sh").is_file():
+            script = f"{container.workdir.rstrip('/')}/setup.sh"
+            ended = await container.run(
+                ["bash", script],
+                timeout_s=agent_timeout_s(step),
+                user=user_of(step.agent.user),
+                ends_container=False,
+            )
+            if ended.exit_code != 0:
+                how = "took too long" if ended.timed_out else f"ended with exit code {ended.exit_code}"
+                return f"its setup.sh {how}"
+    if step.healthcheck is not None:
+        try:
+            await wait_until_healthy(container.run, step.healthcheck)
+        except UsageError as error:
+            return str(error)
+    return None
+
+
+async def _judge(
+    task: HarborTask,
+    step: HarborStep,
+    container: HarborContainer,
+    mode: HarborMode,
+    own: StepMode,
+    *,
+    is_last: bool,
+) -> Judged:
+    """Judge what an agent has left in its container, as the task's mode says."""
+    verifier = verifier_for(step)
+    if mode.how == "shared":
+        judged = await judge_shared(container, verifier, ends_container=is_last)
+        if not is_last and judged.outcome != "timeout":
+            await container.run(["sh", "-c", _CLEAN], timeout_s=_CLEAN_S, user="0")
+        return judged
+    recipe = recipe_for(task, container.recipe.image, step.verifier.network.mode)
+    storage_mb = task.table.environment.storage_mb
+    limit = {} if storage_mb is None else {"max_bytes": storage_mb << 20}
+    if is_last:
+        await container.stop()
+    try:
+        async with container.frozen(), read_changes(container, **limit) as changes:
+            return await judge_apart(
+                container.engine,
+                recipe,
+                verifier,
+                changes,
+                oracle_needs_deciding=own.needs_deciding,
+                own=own.own,
+                is_solution=mode.is_solution,
+            )
+    except ChangesTooLarge as error:
+        return Judged(outcome="error", strength="apart", detail=str(error))

@@ -1,0 +1,136 @@
+"""Tasks of several steps: one container, in which files and processes last, and a verdict on each step."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.harbor.container import open_container
+from benchmarks.harbor.judging import find_harbor_mode, judge_harbor, solution_answer
+from benchmarks.harbor.task import read_task
+from sandbox.docker.engine import Engine
+from tests.benchmarks.harbor.tasks_made import make_task, recipe_of
+from tests.benchmarks.harbor.test_acting import DONE, asked, bash, run
+from tests.coder.people.cli.console import Console
+from tests.faulty_endpoint import faulty_endpoint
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+LEAST = "min_reward = 1\n"
+STEPS = """[[steps]]
+name = "one"
+{least}[steps.healthcheck]
+command = "test -e set-up"
+[[steps]]
+name = "two"
+"""
+CHECK = """#!/bin/bash
+if {what}; then echo 1; else echo 0; fi > /logs/verifier/reward.txt
+"""
+FILES = {
+    "steps/one/instruction.md": "Start something.\n",
+    "steps/one/workdir/setup.sh": "touch set-up\n",
+    "steps/one/workdir/input.txt": "7\n",
+    "steps/one/tests/test.sh": CHECK.format(what='[ "$(cat /app/one.txt)" = 7 ]'),
+    "steps/one/solution/solve.sh": "#!/bin/bash\n(sleep 600 & echo $! > /tmp/pid)\ncp input.txt one.txt\n",
+    "steps/two/instruction.md": "Find what you started.\n",
+    "steps/two/tests/test.sh": CHECK.format(what='[ "$(cat /app/one.txt /app/two.txt)" = "7\n8" ]'),
+    "steps/two/solution/solve.sh": "#!/bin/bash\nkill -0 $(cat /tmp/pid) && echo 8 > two.txt\n",
+}
+
+
+def make_steps(folder: Path, *, least: str = LEAST) -> Path:
+    task = make_task(folder, toml=STEPS.format(least=least))
+    (task / "solution/solve.sh").unlink()
+    (task / "solution").rmdir()
+    for path, text in FILES.items():
+        (task / path).parent.mkdir(parents=True, exist_ok=True)
+        (task / path).write_text(text)
+    return task
+
+
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def _image(image: str) -> AsyncIterator[None]:
+    """All tasks here have the image of the module, which is built once."""
+    yield
+
+
+async def test_each_step_is_judged_apart_in_the_order_of_work(engine: Engine, tmp_path: Path) -> None:
+    task = make_steps(tmp_path)
+    solution = solution_answer(read_task(task))
+    assert solution is not None
+
+    mode = await find_harbor_mode(engine, task)
+    own = await judge_harbor(engine, task, solution, mode)
+    nothing = await judge_harbor(engine, task, "", mode)
+
+    assert (mode.how, own.outcome, len(own.steps)) == ("apart", "passed", 2), mode.reason
+    assert own.reward is not None
+    assert own.reward.numbers == {"reward": 1.0}
+    assert (nothing.outcome, len(nothing.steps)) == ("failed", 1)
+    assert "1 more not tried" in nothing.detail
+
+
+async def test_doing_nothing_fails_each_step_where_none_is_required(engine: Engine, tmp_path: Path) -> None:
+    task = make_steps(tmp_path, least="")
+
+    nothing = await judge_harbor(engine, task, "", await find_harbor_mode(engine, task))
+
+    assert [step.outcome for step in nothing.steps] == ["failed", "failed"]
+
+
+async def test_an_answer_that_stops_the_set_up_of_a_step_fails_there(engine: Engine, tmp_path: Path) -> None:
+    task = make_steps(tmp_path)
+    (task / "steps/two/workdir").mkdir()
+    (task / "steps/two/workdir/setup.sh").write_text("test ! -e /app/blocks\n")
+    mode = await find_harbor_mode(engine, task)
+
+    blocked = await judge_harbor(engine, task, "cp input.txt one.txt; touch blocks", mode)
+
+    assert [step.outcome for step in blocked.steps] == ["passed", "error"]
+    assert "its setup.sh ended with exit code 1" in blocked.detail
+    assert blocked.outcome == "error"
+
+
+async def test_nothing_changes_in_a_frozen_container(engine: Engine, image: str) -> None:
+    async with open_container(engine, recipe_of(image)) as container:
+        writes = "while sleep 0.01; do echo more >> /app/now; done"
+        await container.run(["sh", "-c", f"({writes}) & sleep 0.5"], timeout_s=30)
+
+        async def two() -> tuple[bytes | None, bytes | None]:
+            first = await container.read_file("/app/now", max_bytes=1 << 20)
+            await asyncio.sleep(1)
+            return first, await container.read_file("/app/now", max_bytes=1 << 20)
+
+        async with container.frozen():
+            first, second = await two()
+        later = await two()
+
+    assert first == second
+    assert later[0] != later[1]
+
+
+async def test_a_model_is_given_each_step_and_begins_with_the_first_when_its_run_is_resumed(
+    engine: Engine, tmp_path: Path
+) -> None:
+    make_steps(tmp_path / "tasks/one")
+    first, second = bash("cp input.txt one.txt"), bash("echo 8 > two.txt")
+
+    with faulty_endpoint(first, DONE, bash("sleep 600"), first, DONE, second, DONE) as endpoint:
+        process = Console(tmp_path).start(*asked(endpoint, "harbor:tasks"), OPENAI_API_KEY="x")
+        await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 3, timeout_s=180)
+        process.kill()
+        process.communicate()
+        name = (await run(tmp_path, "bench", "list", "--runs")).out.split()[0]
+        done = await run(tmp_path, "bench", "run", "--resume", name, "--json")
+
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
+    assert (report["outcomes"], report["usage"][0]["calls"]) == ({"passed": 1}, 4)
+    prompts = [request.body["messages"][1]["content"].splitlines()[0] for request in endpoint.requests]
+    assert prompts == [
+        *["Start something."] * 2, "Find what you started.",
+        *["Start something."] * 2, *["Find what you started."] * 2,
+    ]  # fmt: skip
