@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faulty_endpoint import faulty_endpoint, says
+from tests.faulty_endpoint import calls, faulty_endpoint, says
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -81,18 +81,51 @@ def test_a_folder_and_an_endpoint_of_ones_own(environ: dict[str, str], tmp_path:
 
 
 @pytest.mark.slow
-def test_a_command_is_made_to_pass_and_a_conversation_begins(environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_failing_test_is_mended_as_the_recording_shows(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "add.py").write_text("def add(a, b):\n    return a - b\n")
     (tmp_path / "shop" / "test_add.py").write_text(TEST)
+    command = "sed -i 's/a - b/a + b/' add.py && python3 -m unittest"
 
-    with faulty_endpoint(says(FIXED)) as endpoint:
-        named = {"CODER_BASE_URL": endpoint.url, "CODER_MODEL": "my-model"}
-        done = shell(block("./run fix"), {**environ, **named})
+    with faulty_endpoint(calls("bash", command=command), calls("done", summary="")) as endpoint:
+        acts = {
+            "CODER_BASE_URL": endpoint.url,
+            "CODER_MODEL": "m",
+            "CODER_STRATEGY": "act",
+        }
+        done = shell(block("./run fix"), {**environ, **acts})
 
     assert done.returncode == 0, done.stderr
-    assert "✓ solved  1 of 1 passed" in done.stderr
     assert "return a + b" in (tmp_path / "shop" / "add.py").read_text()
+    assert _masked(done.stderr) == _masked(block("programs run in bubblewrap"))
+
+
+def _masked(text: str) -> str:
+    """The text without names of models and runs, and without figures that differ between runs."""
+    text = re.sub(r"· \S+ answers", "· MODEL answers", text)
+    return re.sub(r"cost unknown|run_\w+|\$?[\d,]*\d\.\d+|[\d,]+ tokens", "N", text).strip()
+
+
+@pytest.mark.slow
+def test_a_suite_is_scored_and_gated(environ: dict[str, str], tmp_path: Path) -> None:
+    with faulty_endpoint(says(FIXED)) as endpoint:
+        script = block("--min-strength apart").replace("report.json", f"{tmp_path}/report.json")
+        model = f"--slice 0:1 --base-url {endpoint.url} --model m"
+        done = shell(script.replace("--model openai/gpt-5.4-mini", model), environ)
+
+    assert done.returncode == 1, "the one answer is wrong, and the gate says so: " + done.stderr
+    assert "pass@1" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_right_answer_is_rewarded(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text(block("Rewarder"))
+
+    done = subprocess.run(
+        [sys.executable, "example.py"], cwd=tmp_path, env=environ, capture_output=True, text=True
+    )
+
+    assert done.stdout == "[1.0]\n", done.stderr
 
 
 @pytest.mark.slow
@@ -115,5 +148,5 @@ def test_the_library_example_solves_its_task(environ: dict[str, str], tmp_path: 
 
 
 def test_no_block_is_left_without_a_test() -> None:
-    assert len(BLOCKS) == 6
-    assert len(README.split()) <= 700
+    assert len(BLOCKS) == 9
+    assert len(README.split()) <= 900
