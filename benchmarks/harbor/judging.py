@@ -135,7 +135,10 @@ def _require_supported(task: HarborTask) -> None:
     lacking = {
         'a network limited to hosts (network_mode = "allowlist")': "allowlist" in networks,
         "steps whose agents have different networks": len({step.agent.network for step in steps}) > 1,
-        "a verifier with an image of its own": any(not step.verifier.test_folders for step in steps),
+        "a verifier with an environment of its own": any(
+            not step.verifier.test_folders or step.verifier.environment not in (None, task.table.environment)
+            for step in steps
+        ),
         "commands that collect from services": any(step.verifier.collect for step in steps),
         "GPUs": bool(task.table.environment.gpus),
     }

@@ -51,6 +51,22 @@ async def test_a_task_whose_solution_writes_files_is_judged_apart(engine: Engine
     assert (nothing.outcome, script.outcome, script.strength) == ("failed", "passed", "apart")
 
 
+@pytest.mark.parametrize(
+    ("toml", "reason"),
+    [
+        ("[verifier.environment]\nmemory_mb = 64\n", "a verifier with an environment of its own"),
+        ("[[verifier.collect]]\ncommand = 'true'\n", "commands that collect from services"),
+    ],
+)
+async def test_what_a_verifier_has_for_itself_is_refused_by_name(
+    engine: Engine, tmp_path: Path, toml: str, reason: str
+) -> None:
+    mode = await find_harbor_mode(engine, make_task(tmp_path, toml=toml))
+
+    assert mode.how == "broken"
+    assert reason in mode.reason
+
+
 async def test_a_task_whose_solution_fails_apart_is_judged_shared_and_weak(
     engine: Engine, tmp_path: Path
 ) -> None:
