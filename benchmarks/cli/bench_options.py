@@ -13,9 +13,6 @@ Suite = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's na
 Judges = Annotated[Count, option("--workers -w", "Samples judged in parallel.", "N", min=1)]
 Resume = Annotated[Text, option("--resume", "Continue an interrupted run.", "RUN")]
 Out = Annotated[File, option("--out -o", "Write the report as JSON.", "FILE")]
-Pages = Annotated[
-    File, option("--pages", "Write a page per sample: task, verdict, diff, log, trace.", "FOLDER")
-]
 IncludeWeaker = Annotated[
     bool, option("--include-weaker", "Also count cases judged in the answer's own process.")
 ]

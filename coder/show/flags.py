@@ -14,7 +14,10 @@ from coder.base.errors import UsageError, own_command
 from coder.run.option_table import KEYS, OPTIONS_BY_HEADING, Choice, File, Flag, Text, Words
 
 _CALL_FLAGS: dict[str, dict[str, Flag]] = {
-    "Task": {"read": Flag(Words, "Show these files to the model, even ignored ones; read-only.", "GLOB")},
+    "Task": {
+        "read": Flag(Words, "Show these files to the model, even ignored ones; read-only.", "GLOB"),
+        "answer_schema": Flag(File, "Print an answer that fits this JSON Schema.", "FILE"),
+    },
     "Evidence": {
         "test": Flag(Text, 'Command that decides: exit code 0 is solved. "pytest -q".', "CMD", common=True),
     },
@@ -37,6 +40,7 @@ _CALL_FLAGS: dict[str, dict[str, Flag]] = {
         "json": Flag(bool, "Print one JSON document on stdout.", common=True),
         "jsonl": Flag(bool, "Print every event as a line of JSON, as it happens."),
         "quiet": Flag(bool, "Only results and errors.", short="-q", common=True),
+        "pages": Flag(File, "Write a page per sample: task, verdict, diff, log, trace.", "FOLDER"),
         "otlp": Flag(Text, "Send traces to this OpenTelemetry collector.", "URL"),
         "otel_content": Flag(bool, "Send prompts, answers and results with them, too."),
         "verbose": Flag(bool, "Show answers and output as they come.", short="-v", common=True),
@@ -47,7 +51,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
 }
 """All flags by the heading of the help that lists them: the options of a run, and the flags above."""
 _FLAGS_BY_NAME = {name: flag for flags in FLAGS.values() for name, flag in flags.items()}
-TASK_FLAGS = " ".join(name for name in _FLAGS_BY_NAME if name != "test")
+TASK_FLAGS = " ".join(name for name in _FLAGS_BY_NAME if name not in ("test", "answer_schema", "pages"))
 """Flags of every command that works on a task to its end."""
 RESUME_FLAGS = " ".join(
     name for name in TASK_FLAGS.split() if name not in ("read", "kernel", "install", "install_with", "team")

@@ -28,6 +28,10 @@ class Probe:
     keeps: frozenset[str] = field(default=frozenset())
     """Other mechanisms that are off both times, since they would contain it too."""
 
+    def script(self, without: frozenset[str]) -> str:
+        """Return the program; where it waits, it waits longer if something is to end it."""
+        return self.source.replace("WAIT_S", str(WAIT_S[not self.mechanism <= without]))
+
 
 def probe(name: str, mechanism: str, source: str, *, besides: str = "") -> Probe:
     return Probe(name, source, frozenset(mechanism.split()), frozenset(besides.split()))
@@ -224,10 +228,9 @@ if ctypes.CDLL(None).ptrace(16, child, 0, 0) == 0:
 
 
 async def outcome(attack: Probe, without: frozenset[str]) -> Result:
-    wait_s = WAIT_S[not attack.mechanism <= without]
     policy = SMALL if attack.mechanism & {"wall", "cpu"} else PATIENT
     async with open_bubblewrap(policy, without=without) as box:
-        return await box.run(PythonCode(source=attack.source.replace("WAIT_S", str(wait_s))))
+        return await box.run(PythonCode(source=attack.script(without)))
 
 
 @pytest.mark.slow

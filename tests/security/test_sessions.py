@@ -57,7 +57,7 @@ async def session(box: Sandbox, request: pytest.FixtureRequest) -> AsyncIterator
 
 async def outcome(attack: Probe, without: frozenset[str]) -> str:
     async with open_bubblewrap(PATIENT, without=without) as box, box.session(fresh=True) as session:
-        result = await session.python(attack.source)
+        result = await session.python(attack.script(without))
         return result.output
 
 

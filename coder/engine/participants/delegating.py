@@ -122,7 +122,7 @@ class Delegating:
         Raises ValueError: the call doesn't fit.
         """
         state, journal = self._turn.state, self._turn.journal
-        earlier = state.progress.delegations.get(call.id)
+        earlier = state.dialogue.session.delegations.get(call.id)
         if isinstance(earlier, AttemptEnded):
             ended_state = await self._runs.read(earlier.run)
             assert ended_state is not None

@@ -9,7 +9,7 @@ import typer
 from coder.show.flags import TASK_FLAGS, option, takes
 
 
-@takes(TASK_FLAGS, "test")
+@takes(TASK_FLAGS, "test answer_schema")
 def solve(
     context: typer.Context,
     words: Annotated[
@@ -25,9 +25,6 @@ def solve(
     check: Annotated[list[str] | None, option("--check", '"assert f(2) == 4". Repeatable.', "CODE")] = None,
     picture: Annotated[
         list[Path] | None, option("--picture", "Show the model a picture. Repeatable.", "FILE")
-    ] = None,
-    answer_schema: Annotated[
-        Path | None, option("--answer-schema", "Print an answer that fits this JSON Schema.", "FILE")
     ] = None,
 ) -> None:
     """Write code for a task, run it in a sandbox, and stop when the tests pass.
@@ -55,7 +52,7 @@ def solve(
             test_files=tuple(test_file or ()),
             checks=tuple(check or ()),
             pictures=tuple(picture or ()),
-            answer_schema=answer_schema,
+            answer_schema=context.params["answer_schema"],
             read=tuple(read or ()),
             is_users=words != "-"
             and not os.environ.get("CI"),  # in CI, another person may have written the task

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from coder.run import event_types
@@ -34,11 +33,6 @@ class Progress:
     """The run for which an attempt is made."""
     attempts: tuple[event_types.AttemptStarted | event_types.AttemptEnded, ...] = ()
     """The run's attempts in order, each with its latest event."""
-    delegations: Mapping[str, event_types.AttemptStarted | event_types.AttemptEnded] = field(
-        default_factory=dict
-    )
-    """Runs of subagents whose results the model hasn't read yet, by the id of its call, each with its latest
-    event."""
     choice: event_types.AttemptChosen | None = None
     """The attempt that was chosen as the result."""
     stop_requested: event_types.StopRequested | None = None
@@ -85,19 +79,12 @@ def _update_attempt(
     progress: Progress, body: event_types.AttemptStarted | event_types.AttemptEnded, state: _Before
 ) -> Progress:
     if body.delegation is not None:
-        return replace(progress, delegations={**progress.delegations, body.delegation.call: body})
+        return progress  # the session has it
     index = body.attempt - 1
     earlier = progress.attempts[index] if index < len(progress.attempts) else None
     if isinstance(earlier, event_types.AttemptEnded):
         body = body.after(earlier) if isinstance(body, event_types.AttemptEnded) else earlier
     return replace(progress, attempts=(*progress.attempts[:index], body, *progress.attempts[index + 1 :]))
-
-
-def _settle_delegation(progress: Progress, body: event_types.ToolAnswered, state: _Before) -> Progress:
-    if body.id not in progress.delegations:
-        return progress
-    delegations = {call: run for call, run in progress.delegations.items() if call != body.id}
-    return replace(progress, delegations=delegations)
 
 
 def _choose(progress: Progress, body: event_types.AttemptChosen, state: _Before) -> Progress:
@@ -122,7 +109,6 @@ HANDLERS: Handlers = {
     event_types.AttemptStarted: _update_attempt,
     event_types.AttemptEnded: _update_attempt,
     event_types.AttemptChosen: _choose,
-    event_types.ToolAnswered: _settle_delegation,
     event_types.BaselineTaken: _set_baseline,
     event_types.StopRequested: _request_stop,
     event_types.RunStopped: _stop,

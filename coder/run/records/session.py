@@ -35,6 +35,11 @@ class SessionRecord:
     since the last new result."""
     has_background: bool = False
     """Whether a call left programs running, which may change the next results."""
+    delegations: Mapping[str, event_types.AttemptStarted | event_types.AttemptEnded] = field(
+        default_factory=dict
+    )
+    """Runs of subagents whose results the model hasn't read yet, by the id of its call, each with its latest
+    event."""
     original: SessionRecord | None = None
     """The session of which this is a copy; changes in the copy are discarded."""
 
@@ -49,11 +54,20 @@ def _begin_tool(session: SessionRecord, body: event_types.ToolCalled, state: obj
     return replace(session, open_tool=body)
 
 
+def _update_delegation(
+    session: SessionRecord, body: event_types.AttemptStarted | event_types.AttemptEnded, state: object
+) -> SessionRecord:
+    if body.delegation is None:
+        return session
+    return replace(session, delegations={**session.delegations, body.delegation.call: body})
+
+
 def _end_tool(session: SessionRecord, body: event_types.ToolAnswered, state: object) -> SessionRecord:
     return replace(
         session,
         open_tool=None,
         open_effect=None,
+        delegations={call: run for call, run in session.delegations.items() if call != body.id},
         results=_results(session, body),
         has_background=session.has_background or body.running,
         tree=session.tree if session.original is not None else {**session.tree, **body.changes},
@@ -103,6 +117,8 @@ def _adopt(session: SessionRecord, body: event_types.AttemptChosen, state: objec
 HANDLERS: Handlers = {
     event_types.AttemptChosen: _adopt,
     event_types.DialogueTaken: _take,
+    event_types.AttemptStarted: _update_delegation,
+    event_types.AttemptEnded: _update_delegation,
     event_types.ToolCalled: _begin_tool,
     event_types.ToolAnswered: _end_tool,
     event_types.CodeCalled: _begin_effect,

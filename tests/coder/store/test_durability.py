@@ -10,6 +10,7 @@ import pytest
 from coder.base.errors import MachineError
 from coder.base.text.redact import Redactor
 from coder.engine.turn.turn import Turn
+from coder.engine.turn.whole_answer import ask_whole_answer
 from coder.environment.workbench import Workbench
 from coder.models.model import ChatMessage, Sampling
 from coder.models.scripted import Scripted
@@ -55,8 +56,9 @@ def test_of_a_turn_the_answer_alone_waits_for_the_disk(tmp_path: Path) -> None:
                 refuse_to_sync()
                 bench = Workbench(Policy(), open_sandbox, redactor=Redactor.from_environment())
                 asked = Turn("coder", journal=journal, model=model, bench=bench)
+                message = ChatMessage(role="user", content="?")
                 with pytest.raises(MachineError):
-                    await asked.ask([ChatMessage(role="user", content="?")], sampling=Sampling())
+                    await ask_whole_answer(asked, [message], sampling=Sampling())
                 return f"{len(model.requests)} {journal.state.spend.calls}"
 
     said = said_by_child(lambda: asyncio.run(turn()))

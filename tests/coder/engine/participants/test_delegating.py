@@ -206,7 +206,7 @@ async def test_a_transcript_draws_subagents_where_they_began(folder: Path) -> No
     assert any(heading.startswith("subagent looker  run_") for heading in headings)
     start = next(event for event in events if event.type == AttemptStarted.type)
     assert events[events.index(start) + 1].run == start.body["run"]
-    assert fold_all(await log.read(run.run_id)).progress.delegations == {}
+    assert fold_all(await log.read(run.run_id)).dialogue.session.delegations == {}
     assert run.attempts == 1
 
 
