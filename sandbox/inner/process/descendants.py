@@ -16,6 +16,9 @@ from sandbox.inner.walls.syscalls import checked, prctl
 
 _PR_SET_CHILD_SUBREAPER = 36
 _STOPPED = ("T", "t", "Z", "X")
+_KILLED = 1 << (signal.SIGKILL - 1)
+_FLAGS, _PF_EXITING = 5, 0x4
+"""Place of the kernel's flags in /proc/PID/stat after the state, and the flag of a process that ends."""
 _STATUS = 1 << 16
 _PATIENCE_S = 0.3
 """Seconds for a process blocked in the kernel: it can't be stopped, nor fork."""
@@ -175,3 +178,15 @@ def send(pid: int, number: int) -> None:
 def _reap(pid: int) -> None:
     with suppress(ChildProcessError):  # the caller's signal handler was faster
         os.waitpid(pid, 0)
+
+
+def is_ending(pid: int, status: dict[str, str]) -> bool:
+    """Whether a process is killed, ends or has ended; `status`: its fields by `status_of`."""
+    if any(int(status.get(name, "0"), 16) & _KILLED for name in ("SigPnd", "ShdPnd")):
+        return True
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state, *fields = file.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in (b"Z", b"X") or bool(int(fields[_FLAGS]) & _PF_EXITING)

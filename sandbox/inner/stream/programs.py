@@ -15,7 +15,7 @@ from typing import Any
 from sandbox.files.resolve_beneath import Beneath
 from sandbox.inner.process import wire
 from sandbox.inner.process.accounting import Accounts
-from sandbox.inner.process.descendants import pids, send, status_of
+from sandbox.inner.process.descendants import is_ending, pids, send, status_of
 from sandbox.inner.process.tidy import is_tidy
 from sandbox.inner.stream import frames
 from sandbox.inner.stream.groups import Groups, Relatives
@@ -337,6 +337,8 @@ class Programs:
         """Which wall a child lacks; empty if none."""
         without = frozenset(self._settings["without"])
         status = status_of(program.pid)
+        if is_ending(program.pid, status):  # killed while it waited: it keeps what is looked at below
+            return "it has ended"
         expected: dict[str, list[str]] = {
             **{f"Cap{name}": ["0" * 16] for name in ("Inh", "Prm", "Eff", "Amb")},
             "NoNewPrivs": ["1"],

@@ -51,7 +51,7 @@ async def test_an_attack_whose_twin_passes_too_is_suspicious(
 ) -> None:
     judged = await judge_harbor(engine, task, f"#!/bin/bash\n{attack}\n", mode)
     without_a_twin = await judge_harbor(
-        engine, task, f"#!/bin/bash\n{attack}\n", mode.model_copy(update={"own": None})
+        engine, task, f"#!/bin/bash\n{attack}\n", mode.model_copy(update={"steps": ()})
     )
 
     assert judged.outcome == "suspicious", judged.detail

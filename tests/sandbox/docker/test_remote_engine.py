@@ -18,6 +18,7 @@ import pytest
 
 from sandbox import PythonCode, SandboxBroken
 from sandbox.docker.open_docker import open_docker
+from tests.disk_turn import writing_much
 from tests.docker_engine import IMAGE, POLICY, require_docker
 from tests.processes import processes_with, wait_until
 
@@ -89,7 +90,8 @@ def _serving(command: list[str], url: str, place: Path) -> Iterator["subprocess.
             while subprocess.run(["docker", "version"], env=remote, capture_output=True).returncode:
                 assert time.monotonic() < deadline, (place / "log").read_text()[-2000:]
                 time.sleep(0.2)
-            with subprocess.Popen(["docker", "save", IMAGE], stdout=subprocess.PIPE) as saved:
+            saving = subprocess.Popen(["docker", "save", IMAGE], stdout=subprocess.PIPE)
+            with writing_much(), saving as saved:
                 subprocess.run(["docker", "load", "--quiet"], stdin=saved.stdout, env=remote, check=True)
             yield process
         finally:

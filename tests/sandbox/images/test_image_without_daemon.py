@@ -11,6 +11,7 @@ import pytest
 
 from sandbox import Command, Policy, PolicyUnmet, PythonCode, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
+from tests.disk_turn import writing_much
 from tests.docker_engine import IMAGE, require_docker
 
 pytestmark = pytest.mark.slow
@@ -27,11 +28,11 @@ touch /usr/x
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("image")
-    subprocess.run(["docker", "save", "-o", str(folder / "image.tar"), IMAGE], check=True)
-    with pytest.MonkeyPatch.context() as patch:
+    with writing_much(), pytest.MonkeyPatch.context() as patch:
+        subprocess.run(["docker", "save", "-o", str(folder / "image.tar"), IMAGE], check=True)
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         yield folder / "image.tar"
-    shutil.rmtree(folder)
+        shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("walls", ["two", "one"])
