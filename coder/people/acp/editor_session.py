@@ -42,7 +42,7 @@ from coder.store import open_log
 StopReason = Literal["end_turn", "max_tokens", "max_turn_requests", "cancelled"]
 MODES = {
     "ask": "Ask: you approve each change before it is written.",
-    "auto": "Auto: changes that pass are written without a question.",
+    "auto": "Auto: a change is written without a question, unless a test or its program fails.",
     "plan": "Plan: you approve a plan before each change.",
 }
 COMMANDS = {
