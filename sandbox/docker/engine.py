@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-_ANSWER_S = 20
-"""Seconds of silence after which an engine counts as dead."""
+_ANSWER_S = 60
+"""Seconds of silence after which an engine counts as dead; podman may copy an image for a container."""
 _CONNECTIONS = 64
 _THREADS = 12
 _MISSING, _UNDER_WAY = 404, 409
