@@ -42,11 +42,15 @@ def _build(config: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.slow
 def test_every_page_is_on_the_site_and_in_its_navigation(site: Path) -> None:
     start = (site / "index.html").read_text()
+    decisions = (site / "decisions/index.html").read_text()
     for page in ROOT.glob("docs/**/*.md"):
         name = page.relative_to(ROOT / "docs").with_suffix("").as_posix()
         address = re.sub(r"(^|/)(index|README)$", r"\1", name)
         assert (site / address / "index.html").is_file(), name
-        assert f'href="{address.removesuffix("/") or "."}' in start, name
+        if re.match(r"decisions/\d", name):
+            assert f'href="{address.removeprefix("decisions/")}/"' in decisions, name
+        else:
+            assert f'href="{address.removesuffix("/") or "."}' in start, name
 
 
 @pytest.mark.slow
