@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.base.errors import CoderError
+    from coder.base.errors import CoderError, Refused
+    from coder.base.text.guards import Guard
     from coder.config.mcp_servers import Mcp
     from coder.engine.agent import solve, solve_sync
     from coder.engine.loop import Team
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
     from coder.workspace.take_back import undo
 
 __all__ = [
-    "Answer", "Budget", "ChatMessage", "CoderError", "Decider", "Decision", "EventLog", "Form", "Mcp",
-    "Model", "OpenSandbox", "Options", "Participant", "Question", "Run", "Sampling", "Settings", "Stop",
-    "Task", "Team", "TestSource", "ToolCall", "ToolSpec", "Watch", "answer", "fork", "open_model",
-    "resume", "solve", "solve_sync", "stop", "undo",
+    "Answer", "Budget", "ChatMessage", "CoderError", "Decider", "Decision", "EventLog", "Form", "Guard",
+    "Mcp", "Model", "OpenSandbox", "Options", "Participant", "Question", "Refused", "Run", "Sampling",
+    "Settings", "Stop", "Task", "Team", "TestSource", "ToolCall", "ToolSpec", "Watch", "answer", "fork",
+    "open_model", "resume", "solve", "solve_sync", "stop", "undo",
 ]  # fmt: skip
 
 _HOMES = {
@@ -43,7 +44,8 @@ _HOMES = {
     "coder.engine.resume": ("fork", "resume"),
     "coder.config.mcp_servers": ("Mcp",),
     "coder.environment.run_policy": ("OpenSandbox",),
-    "coder.base.errors": ("CoderError",),
+    "coder.base.errors": ("CoderError", "Refused"),
+    "coder.base.text.guards": ("Guard",),
     "coder.engine.loop": ("Team",),
     "coder.models.model": ("Answer", "ChatMessage", "Form", "Model", "Sampling", "ToolCall", "ToolSpec"),
     "coder.models.roles": ("open_model",),

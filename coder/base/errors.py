@@ -18,7 +18,7 @@ CoderError
 │   ├── LeaseHeld          another process works on this run
 │   └── FolderError        the user's folder can't be read or written; the log can
 ├── Busy                5  all workers of a server are taken
-└── Refused             7  the human said no
+└── Refused             7  the human said no, or a guard of the user's
 """
 
 import os
@@ -144,6 +144,6 @@ class Busy(CoderError):
 
 
 class Refused(CoderError):
-    """The user said no."""
+    """The user, or a guard that the user has installed, said no."""
 
     exit_code = 7

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Unpack
 
+from coder.base.text.guards import guards_for
 from coder.engine.open_run import log_of, open_environment, open_journal, with_place
 from coder.engine.options import Options
 from coder.engine.teams.strategies import choose_strategy
@@ -27,10 +28,13 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         UsageError: the task is invalid; no model was called.
         SandboxError: no sandbox can be opened here. A model was called only if such a sandbox opened before.
         LogDamaged, LogNewer, MachineError: the log can't be used.
+        Refused: a guard refused the prompt; no model was called, and nothing is logged.
     """
     settings = options.get("settings") or Settings()
     if task.workspace is not None:  # a resume may happen in another folder
         task = task.model_copy(update={"workspace": task.workspace.absolute()})
+    prompt = guards_for(options.get("guards")).check(task.prompt, "prompt")
+    task = task.model_copy(update={"prompt": prompt})
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
         settings = with_place(task, settings, options)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from coder.base.text.guards import guards_for
 from coder.engine.options import Options, check_known
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 async def open_environment(
     task: Task, settings: Settings, files: Mapping[str, StoredFile], options: Options, *, target: Target
 ) -> AsyncIterator[Workbench]:
-    """Open the sandboxes of a run for these files, and check that the run's tests can run in them."""
+    """Open the sandboxes of a run for these files, and check that the run's tests can run in them.
+
+    Raises UsageError: a guard can't be loaded.
+    """
     policy, opener = policy_for(task, settings, files)
     redactor = redactor_for(files, shown_files(task.workspace, settings.show))
     sandbox, watch = options.get("sandbox"), options.get("watch")
@@ -40,6 +44,7 @@ async def open_environment(
             policy,
             sandbox or opener,
             redactor=redactor,
+            guards=guards_for(options.get("guards")),
             backend=settings.sandbox if sandbox is None else None,
             on_output=watch.output if watch is not None else None,
             ask_host=_asker(settings, watch),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
+from coder.base.text.guards import Guard
 from coder.engine.loop import Team
 from coder.environment.run_policy import OpenSandbox
 from coder.models.model import Model
@@ -32,6 +33,9 @@ class Options(TypedDict, total=False):
     tools: Sequence["Callable[..., object] | Mcp"] | None
     """Typed functions with a docstring, and MCP servers, that a model may call as tools. They run outside any
     sandbox, unless the server's settings name one."""
+    guards: Sequence[Guard] | None
+    """Functions that check each text before it crosses, after the guards of installed packages. They aren't
+    logged: a resume needs this option again."""
     log: EventLog | None
     """None means the user's log, which `coder show` and `coder resume` read."""
     run_id: str | None

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from typing import Unpack
 
 from coder.base.errors import UsageError, own_command
+from coder.base.text.guards import guards_for
 from coder.engine.open_run import log_of, open_environment, open_journal, with_place
 from coder.engine.options import Options
 from coder.engine.teams.strategies import check_tools, choose_strategy, named_limits, strategy_of
@@ -77,7 +78,9 @@ async def fork(
         LeaseHeld: a process works on `run`.
         LogDamaged, LogNewer, MachineError: the log can't be used.
         SandboxError: no sandbox can be opened.
+        Refused: a guard refused `say`.
     """
+    say = guards_for(options.get("guards")).check(say, "prompt")
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
         events = forked(await log.read(run), new_run_id(), step=step)

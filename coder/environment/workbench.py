@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from coder.base.text.guards import Guards
 from coder.base.text.redact import Redactor
 from coder.environment.run_policy import OpenSandbox, for_session
 from coder.run.stored_file import StoredFile
@@ -39,6 +40,7 @@ class Workbench:
         open_sandbox: OpenSandbox,
         *,
         redactor: Redactor,
+        guards: Guards | None = None,
         backend: str | None = None,
         on_output: OnOutput | None = None,
         ask_host: AskHost | None = None,
@@ -48,6 +50,8 @@ class Workbench:
     ) -> None:
         self.policy = policy
         self.redactor = redactor
+        self.guards = guards or Guards()
+        """Guards of the user, which check each text after the redactor."""
         self.on_output = on_output
         self.tools = tools
         """Functions of the caller and MCP servers that a model may call (`tools.registry.tools_of`)."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from coder.base.errors import Refused
 from coder.engine.participants.allowed_hosts import ask_about_hosts, open_allowed_hosts, refuse_page
 from coder.engine.participants.call_permission import CallPermission, call_key
 from coder.engine.prompting.task_parts import late_baseline
@@ -92,7 +93,8 @@ class Workplace:
             is_restarted = True
             result, changes, left_out = await self._make(call, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
-        text = redact(result.text)
+        result = self._checked(replace(result, text=redact(result.text)))
+        text = result.text
         new_lines = [line for line in left_out if line not in _left_out_lines(state)]
         if new_lines and not self._is_on_copy:
             fate = "not in the patch of the run" if state.settings.in_place else "left out, lands nowhere"
@@ -119,6 +121,13 @@ class Workplace:
             left_out=left_out,
         )
         return await self._logged(answer_event)
+
+    def _checked(self, result: ToolResult) -> ToolResult:
+        """Return a result as the guards let it pass; of a refused one, the reason."""
+        try:
+            return replace(result, text=self._turn.bench.guards.check(result.text, "tool_result"))
+        except Refused as refusal:
+            return replace(result, text=f"[{refusal}]", images=(), failed=True)
 
     async def _make(
         self, call: ToolCall, *, anew: bool = False

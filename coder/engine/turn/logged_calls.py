@@ -1,4 +1,4 @@
-"""Model calls, logged before and after, within the budget, with secrets redacted.
+"""Model calls, logged before and after, within the budget, with secrets redacted and texts guarded.
 
 A request whose answer is in the log already makes no call.
 """
@@ -7,8 +7,10 @@ import hashlib
 from collections.abc import Sequence
 from itertools import takewhile
 
-from coder.base.errors import ModelError, SharedBudgetEmpty
+from coder.base.errors import ModelError, Refused, SharedBudgetEmpty
+from coder.base.text.guards import Guards
 from coder.base.text.redact import Redactor
+from coder.base.usage import Used
 from coder.models.abilities import answer_limit, reserved
 from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
 from coder.models.tokens import input_tokens
@@ -40,10 +42,11 @@ def request_key(messages: Sequence[ChatMessage], sampling: Sampling, form: Form 
 class LoggedCalls:
     """The model calls of one turn."""
 
-    def __init__(self, participant: str, *, journal: Journal, redactor: Redactor) -> None:
+    def __init__(self, participant: str, *, journal: Journal, redactor: Redactor, guards: Guards) -> None:
         self._participant = participant
         self._journal = journal
         self._redactor = redactor
+        self._guards = guards
         self._clean: dict[str, str] = {}
         self.stored = [*journal.state.progress.pending]
         """Logged answers of an interrupted turn."""
@@ -63,6 +66,7 @@ class LoggedCalls:
 
         Raises:
             BudgetSpent: the call would exceed a limit.
+            Refused: a guard refused the answer.
         """
         key = request_key(request, sampling, form)
         if (stored := self._take_stored(key)) is not None:
@@ -93,7 +97,10 @@ class LoggedCalls:
                 raise BudgetSpent(exceeded.text)
             await self._journal.append(intent)
         answer = await self._call_model(model, intent, request)
-        body = CallAnswered(call=intent.call, key=key, **dict(answer.redacted(self._redactor.redact)))
+        answer = answer.redacted(self._redactor.redact)
+        if self._guards:
+            answer = await self._guarded(intent, answer)
+        body = CallAnswered(call=intent.call, key=key, **dict(answer))
         await self._journal.append(body)
         return body
 
@@ -110,7 +117,8 @@ class LoggedCalls:
         stream = self._redactor.stream()
 
         def on_token(text: str) -> None:
-            if token := stream.feed(text):
+            token = stream.feed(text)
+            if token and not self._guards:  # a guard sees whole answers, and nobody sees one before it
                 self._journal.watch.token(token)
 
         async def on_retry(retry: Retry | Switch) -> None:
@@ -133,8 +141,23 @@ class LoggedCalls:
             await self._journal.append(failure)
             raise
         finally:
-            if token := stream.finish():
+            if (token := stream.finish()) and not self._guards:
                 self._journal.watch.token(token)
+
+    async def _guarded(self, intent: CallIntended, answer: Answer) -> Answer:
+        """Return an answer as the guards let it pass. Raises Refused; the log has the reason."""
+        try:
+            guarded = _as_guarded(answer, self._guards)
+        except Refused as refusal:
+            lost = Used(usage=answer.usage, cost_usd=answer.cost_usd)
+            failure = ModelCallFailed(
+                call=intent.call, error=Refused.__name__, message=str(refusal), lost=lost
+            )
+            await self._journal.append(failure)
+            raise
+        if guarded.text:
+            self._journal.watch.token(guarded.text)
+        return guarded
 
     async def _ended(self, intent: CallIntended, limit_event: BudgetReached) -> BudgetSpent:
         """Log the end of an intended call at a limit, which frees the reserved tokens."""
@@ -142,16 +165,39 @@ class LoggedCalls:
         await self._journal.append(failure, limit_event)
         return BudgetSpent(limit_event.text)
 
-    def redacted(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-        """Return the messages with secrets redacted; each text is searched once."""
+    def guarded(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+        """Return the messages with secrets redacted, as the guards let them pass; each text is checked once.
+
+        Raises Refused.
+        """
         clean: list[ChatMessage] = []
         for message in messages:
             text = self._clean.get(message.content)
             if text is None:
-                text = self._clean[message.content] = self._redactor.redact(message.content)
+                text = self._guards.check(self._redactor.redact(message.content), "request")
+                self._clean[message.content] = text
             is_unchanged = text == message.content
             clean.append(message if is_unchanged else message.model_copy(update={"content": text}))
         return clean
+
+
+def _as_guarded(answer: Answer, guards: Guards) -> Answer:
+    """Return an answer with what the guards made of its text, reasoning and calls. Raises Refused."""
+
+    def check(text: str) -> str:
+        return guards.check(text, "answer")
+
+    text = check(answer.text)
+    calls = [call.model_copy(update={"arguments": check(call.arguments)}) for call in answer.tool_calls]
+    guarded_fields: dict[str, object] = {
+        "text": text,
+        "reasoning": check(answer.reasoning),
+        "tool_calls": tuple(calls),
+        # Other beginnings of an answer that has changed begin nothing.
+        "alternatives": answer.alternatives if text == answer.text else (),
+        "opaque": answer.opaque.unless_secret(check) if answer.opaque else None,
+    }
+    return answer.model_copy(update=guarded_fields)
 
 
 def _kept(dialogue: Sequence[ChatMessage], request: Sequence[ChatMessage]) -> int:

@@ -55,7 +55,7 @@ class Turn:
         """Timer that ends the turn when the run's time is up; paused while a person is asked."""
         self._baseline = baseline
         self.model = model_for(model, participant)
-        self.calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor)
+        self.calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor, guards=bench.guards)
 
     async def baseline(self, within_s: float | None = None) -> None:
         """Wait until the state holds the run's baseline, if the run has one.
@@ -135,7 +135,7 @@ class Turn:
             BudgetSpent: the call would exceed a limit.
             ModelError: the model failed, also after retries.
         """
-        request = self.calls.redacted(messages)
+        request = self.calls.guarded(messages)
         answer = await self.calls.call(self.model, request, sampling, form, in_dialogue=in_dialogue)
         max_tokens = self.state.settings.max_answer_tokens
         if (

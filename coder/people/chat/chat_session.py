@@ -11,6 +11,7 @@ from glob import escape
 from pathlib import Path
 
 from coder.base.errors import UsageError
+from coder.base.text.guards import guards_for
 from coder.config.mcp_servers import Mcp
 from coder.engine.options import Options
 from coder.engine.participants.submission import untried_work
@@ -111,7 +112,9 @@ class ChatSession:
     async def say(
         self, text: str, *, plans: bool = False, typed: str | None = None, attached: tuple[Image, ...] = ()
     ) -> Run:
-        """Work on one message until the step ends. Raises UsageError: the message is too long.
+        """Work on one message until the step ends.
+
+        Raises UsageError: the message is too long; Refused: a guard refused it.
 
         Args:
             plans: whether to plan this message first, even outside of plan mode.
@@ -119,6 +122,7 @@ class ChatSession:
             attached: pictures beside those that the message names.
         """
         await self.kept_environment.ready()
+        text = guards_for().check(text, "prompt")
         names, pictures = find_mentions(typed or text, self.root, model=self.model)
         paths = self.add(names, is_permanent=False) if names else ()
         prompt = "\n\n".join([*self.notes, text + subject_sentence((*self.added_paths, *paths))])

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from coder.base.errors import ModelError
+from coder.base.errors import ModelError, Refused
 from coder.base.prompts import prompt
+from coder.base.text.guards import guards_for
 from coder.base.text.sanitize import one_line, printable
 from coder.context.quoting import fenced
 from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls
@@ -52,11 +53,11 @@ async def write_message(
         *parts,
         *([f"The user wants of the message: {wish}"] if wish else []),
     ]
-    calls = LoggedCalls(AUTHOR, journal=session.journal, redactor=redactor)
-    messages = calls.redacted([ChatMessage(role="user", content="\n\n".join(sections))])
+    calls = LoggedCalls(AUTHOR, journal=session.journal, redactor=redactor, guards=guards_for())
     try:
+        messages = calls.guarded([ChatMessage(role="user", content="\n\n".join(sections))])
         answer = await calls.call(session.model, messages, session.settings.sampling(most=_MAX_TOKENS))
-    except (ModelError, BudgetSpent):
+    except (ModelError, Refused, BudgetSpent):
         return None
     text = answer.text.strip()
     return clean_message(match[1] if (match := _FENCE.fullmatch(text)) else text) or None
