@@ -17,7 +17,7 @@ Where = Literal["prompt", "request", "tool_result", "answer"]
 """Where a text crosses: from a person to the run, from the run to the model, from a tool to the run, or from
 the model to the run."""
 
-Guard = Callable[[str, Where], "str | Refused"]
+Guard = Callable[[str, Where], str | Refused]
 """Check one text. Return it, changed or not, or a `Refused` with the reason.
 
 A guard is called again with a text that it has returned, and must return that unchanged.
