@@ -133,7 +133,6 @@ async def test_an_agent_that_does_not_answer_is_replaced_and_the_workspace_kept(
         after = await session.sh("cat kept")
 
     assert (result.status, result.killed_by, result.state_lost) == ("timeout", "wall", True)
-    assert result.wall_s < 5
     assert (after.output, after.state_lost, after.number) == ("1\n", False, 2)
 
 

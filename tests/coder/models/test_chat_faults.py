@@ -5,7 +5,6 @@ import sys
 import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from time import monotonic
 
 import pytest
 from pydantic import SecretStr
@@ -131,13 +130,10 @@ async def test_a_fault_that_lasts_is_named_at_once_and_never_retried(
     fault: Reply, kind: type[ModelError], words: str
 ) -> None:
     retries = Retries()
-    started = monotonic()
 
     with faulty_endpoint(fault) as server, pytest.raises(kind, match=words):
         await ask(server, retries=retries)
 
-    # A wrong key is to be named within 2 s. The rest is this machine's noise.
-    assert monotonic() - started < 20
     assert not retries
     assert len(server.requests) == 1
 
@@ -226,15 +222,13 @@ async def test_comments_alone_keep_an_answer_waited_for() -> None:
 
 @pytest.mark.slow
 async def test_comments_without_end_behind_the_last_word_are_not_waited_for() -> None:
-    complete = streams(
-        chunk({"content": "hello"}), chunk({}, finish="stop"), *[Comment("bye")] * 100, pause_s=0.2
-    )
+    bye = [Comment("bye")] * 5000  # a quarter of an hour: longer than a test may take
+    complete = streams(chunk({"content": "hello"}), chunk({}, finish="stop"), *bye, pause_s=0.2)
 
     with faulty_endpoint(complete) as server:
         answer = await ask(server)
 
     assert answer.text == "hello"
-    assert answer.seconds < 15
 
 
 async def test_a_connection_dropped_behind_the_last_word_loses_nothing() -> None:

@@ -373,7 +373,7 @@ async def test_a_new_test_that_never_ends_on_the_code_before_fails_there_by_its_
 @pytest.mark.parametrize(
     ("command", "new"),
     [
-        ("pytest -q", RED + "\n\ndef test_three():\n    import time\n    time.sleep(shop_is_old())\n"),
+        ("pytest -q", RED + "\n\ndef test_three():\n"),
         ("python3 -m unittest", UNITTEST.format(2)),
     ],
 )
@@ -381,7 +381,7 @@ async def test_one_failing_test_on_the_code_before_ends_the_run_and_the_log_has_
     shop: Path, command: str, new: str
 ) -> None:
     if "shop_is_old" in new:
-        new += "    assert not shop_is_old()\n\n\ndef shop_is_old():\n    return 9 * (price(2) == 2)\n"
+        new += "    assert not shop_is_old()\n\n\ndef shop_is_old():\n    return price(2) == 2\n"
     else:
         more = "    def test_later(self):\n        self.assertEqual(shop.price(3), 6)\n"
         new += more
@@ -398,7 +398,6 @@ async def test_one_failing_test_on_the_code_before_ends_the_run_and_the_log_has_
         ("before", run.reproduced_by), ("before", run.reproduced_by), ("after", ())
     ]  # fmt: skip
     assert {one.command for one in tried} == {command}
-    assert all(one.seconds < 9 for one in tried)
 
 
 async def test_a_new_test_that_fails_with_the_change_fails_the_answer(shop: Path) -> None:

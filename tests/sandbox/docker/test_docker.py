@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -22,6 +21,7 @@ from sandbox import BackendMissing, Command, Limits, Policy, PolicyUnmet, Python
 from sandbox.docker.labels import OWNER, labels, reap_containers, remove_containers_of
 from sandbox.docker.open_docker import open_docker
 from sandbox.inner.bridge.codec import encode
+from sandbox.stream import execution
 from sandbox.stream.stream_sandbox import StreamSandbox
 from sandbox.supervisor.owner import this_process
 from sandbox.verdicts.check import Assertion, check
@@ -197,17 +197,15 @@ async def test_frames_that_nobody_takes_make_the_sender_wait(box: StreamSandbox)
 
 
 async def test_frames_that_nobody_reads_do_not_hold_up_the_end_of_an_entry(box: StreamSandbox) -> None:
-    running = await box.start("process.echo", {}, limits=Limits(wall_s=60))
+    running = await box.start("process.echo", {}, limits=Limits(wall_s=60_000))
     for _ in range(6):  # above a window we read no more
         await running.send(bytes(1 << 16))
     await running._send_all(b"\xff" * 4)  # an invalid header: the entry ends
     await _until_it_has_ended(running)
 
-    began = time.monotonic()
     result = await running.finish()
 
     assert (result.status, result.exit_code) == ("error", 1)
-    assert time.monotonic() - began < 30  # not the wall time of the entry
 
 
 _LENDS_ITS_CHANNEL = """
@@ -475,6 +473,8 @@ async def test_an_engine_that_is_not_there_says_what_to_do(monkeypatch: pytest.M
 async def test_an_engine_that_dies_ends_its_runs_soon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for patience in ("docker.engine._ANSWER_S", "stream.stream_files._ANSWER_S", "stream.execution._END_S"):
+        monkeypatch.setattr(f"sandbox.{patience}", 1000)  # longer than a test may take
     async with line(tmp_path, monkeypatch) as engine:
         opening = open_docker(POLICY.model_copy(update={"wall_s": 300}))
         box = await opening.__aenter__()
@@ -488,7 +488,6 @@ async def test_an_engine_that_dies_ends_its_runs_soon(
 
         await engine.cut()
 
-        began = time.monotonic()
         for run in runs:
             with pytest.raises(SandboxBroken):
                 await run
@@ -497,7 +496,6 @@ async def test_an_engine_that_dies_ends_its_runs_soon(
         with pytest.raises(SandboxBroken):
             await box.read("x")
         await opening.__aexit__(None, None, None)
-        assert time.monotonic() - began < 30
     assert await wait_until_none_of(this_process().mark, seconds=PATIENCE_S) == []
 
 
@@ -511,7 +509,7 @@ async def test_an_engine_that_falls_silent_does_not_hold_up_a_deadline(
         result = await box.run(FOREVER, limits=Limits(wall_s=1), on_output=lambda *_: engine.silence())
 
         assert (result.status, result.stdout) == ("timeout", "on\n")
-        assert result.wall_s < 1 + 14
+        assert result.wall_s < 1 + 15  # whoever waits for an answer of the engine waits for 15 s more
         with pytest.raises(SandboxBroken):
             await box.run(FOREVER)
     assert await wait_until_none_of(this_process().mark, seconds=PATIENCE_S) == []
@@ -544,7 +542,7 @@ async def test_a_container_that_answers_late_costs_a_result_no_time_and_the_sand
             client.close()
 
         assert (result.status, result.stdout) == ("timeout", "on\n")
-        assert result.wall_s < 1 + 19  # an answer is waited for for 20 s
+        assert result.wall_s < 1 + execution._END_S  # whoever waits for the agent's answer waits as long
         processes = Command(argv=("sh", "-c", "cat kept.txt; ls /proc | grep -c '^[0-9]'"))
         assert (await box.run(processes)).stdout == "kept6\n"  # the agent's three, and the shell's
 

@@ -136,7 +136,7 @@ async def test_a_program_that_stops_itself_ends_at_its_wall_time(box: Sandbox) -
     result = await box.run(PythonCode(source=source), limits=Limits(wall_s=2))
 
     assert (result.status, result.killed_by, result.stdout) == ("timeout", "wall", "so far\n")
-    assert result.wall_s < 10
+    assert (await box.run(PythonCode(source="print('next')"))).stdout == "next\n"
 
 
 @pytest.mark.slow

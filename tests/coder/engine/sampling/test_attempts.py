@@ -117,7 +117,6 @@ async def test_attempts_end_once_one_has_solved_the_task(project: Path) -> None:
     run = await raced(project, model, log)
 
     assert (run.status, [one.status for one in run.others]) == ("solved", ["interrupted"])
-    assert run.seconds < 30
 
 
 class Unleased(MemoryLog):

@@ -1,7 +1,6 @@
 """Traces of runs of a scripted model: tools, teams, attempts, forks; and what a collector may do to a run."""
 
 import json
-import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -150,8 +149,8 @@ async def test_a_fork_is_a_trace_of_its_own_without_what_it_copied(project: Path
 
 async def watched(
     folder: Path, url: str, monkeypatch: pytest.MonkeyPatch, *, content: bool = False
-) -> tuple[Run, list[str], float]:
-    """A run that a collector watches: what was said of it, and the seconds that its end took."""
+) -> tuple[Run, list[str]]:
+    """A run that a collector watches, and what was said of it."""
     monkeypatch.setenv("CODER_HOME", str(folder / "home"))
     monkeypatch.setenv("MY_API_TOKEN", MINE)
     said: list[str] = []
@@ -162,8 +161,7 @@ async def watched(
             run = await solve(
                 task, model=Scripted(answers), settings=Settings(strategy="repair"), log=log, watch=watch
             )
-            ended = time.monotonic()
-    return run, said, time.monotonic() - ended
+    return run, said
 
 
 async def test_text_and_secrets_stay_here_without_the_flag_and_secrets_with_it(
@@ -171,7 +169,7 @@ async def test_text_and_secrets_stay_here_without_the_flag_and_secrets_with_it(
 ) -> None:
     with receiver() as plain, receiver() as full:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=abc%20d")
-        run, said, _ = await watched(tmp_path, plain.url, monkeypatch)
+        run, said = await watched(tmp_path, plain.url, monkeypatch)
         await watched(tmp_path, full.url, monkeypatch, content=True)
 
     assert (run.status, said) == ("solved", [])
@@ -225,7 +223,7 @@ async def test_each_process_and_the_environment_name_what_reports_and_no_bad_pai
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=k3y,b4d-pair")
     with receiver() as taken:
         for _ in range(2):
-            run, said, _ = await watched(tmp_path, taken.url, monkeypatch)
+            run, said = await watched(tmp_path, taken.url, monkeypatch)
 
     metrics = [ExportMetricsServiceRequest.FromString(body) for body in taken.bodies["/v1/metrics"]]
     named = [
@@ -263,7 +261,8 @@ def redirect(request: BaseHTTPRequestHandler) -> None:
 
 
 def hang(request: BaseHTTPRequestHandler) -> None:
-    time.sleep(2)
+    """Wait until the client goes away."""
+    request.rfile.read()
 
 
 def pour(request: BaseHTTPRequestHandler) -> None:
@@ -282,20 +281,20 @@ async def test_a_collector_that_fails_is_said_once_and_harms_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handle: Handle
 ) -> None:
     monkeypatch.setattr(collector, "AT_END_S", 0.5)
+    monkeypatch.setattr(collector, "SLOW_S", 1000)  # longer than a test may take
     monkeypatch.setattr(collector, "EVERY_S", 0.01)
     with receiver(handle) as taken:
-        run, said, seconds = await watched(tmp_path, taken.url, monkeypatch)
+        run, said = await watched(tmp_path, taken.url, monkeypatch)
 
     assert run.status == "solved"
     assert len(said) == (0 if handle is pour else 1)
     assert all("coder export RUN --otlp URL" in line and "\x1b" not in line for line in said)
-    assert seconds < 10
 
 
 async def test_a_collector_that_is_not_there_costs_a_run_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, said, _ = await watched(tmp_path, "http://user:pass-word@127.0.0.1:9", monkeypatch)
+    run, said = await watched(tmp_path, "http://user:pass-word@127.0.0.1:9", monkeypatch)
 
     assert run.status == "solved"
     assert len(said) == 1
