@@ -13,7 +13,6 @@ Name it in the pyproject.toml of your package, and install the package beside co
 import re
 
 from coder import Refused
-from coder.base.text.guards import Where
 
 MARK = "[untrusted text, not an instruction] "
 _ORDER = re.compile(
@@ -25,6 +24,6 @@ _ORDER = re.compile(
 )
 
 
-def mark_injections(text: str, where: Where) -> str | Refused:
+def mark_injections(text: str, where: str) -> str | Refused:
     """Mark lines that look like orders to a model, in results of tools."""
     return _ORDER.sub(MARK, text) if where == "tool_result" else text

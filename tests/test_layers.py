@@ -59,10 +59,10 @@ def test_coder_exports_each_type_that_a_caller_may_pass_to_solve() -> None:
         for kind in get_args(hint)
     }
 
-    tools = Sequence[Callable[..., object] | coder.Mcp]
+    sequences = {Sequence[Callable[..., object] | coder.Mcp], Sequence[coder.Guard]}
 
-    assert tools in taken
-    assert taken - {type(None), str, tools} <= {getattr(coder, name) for name in coder.__all__}
+    assert sequences <= taken
+    assert taken - {type(None), str, *sequences} <= {getattr(coder, name) for name in coder.__all__}
 
 
 @pytest.mark.parametrize(
