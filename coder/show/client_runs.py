@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -33,11 +33,11 @@ from coder.run.events import Event
 from coder.run.model_choice import asked_again, open_models
 from coder.run.questions import Decision
 from coder.run.run import Run
-from coder.run.settings import Approved
 from coder.run.state import State
 from coder.run.task import Task
 from coder.run.watch import Watch
 from coder.show.failure import single
+from coder.show.run_choices import RunChoices, choose
 from coder.store import open_log
 from coder.store.run_list import resolve
 from sandbox import SandboxError
@@ -136,12 +136,12 @@ class Runs:
         self,
         task: Task,
         client: ClientWatch,
-        approve: Sequence[Approved],
+        choices: RunChoices,
         *,
         run: str | None = None,
         request: str | None = None,
     ) -> Run:
-        """Work on a task. Only given tests decide, as a client can't judge new ones.
+        """Work on a task.
 
         Args:
             run: the id of the new run, which any server below this folder may continue.
@@ -149,25 +149,23 @@ class Runs:
         """
         check_text(task.model_dump(mode="json"))
         check_names(test.path for test in task.test_files)
-        loaded = load({"require": "tests"}, workspace=task.workspace)
-        settings = loaded.config.settings()
-        approved_topics = tuple(dict.fromkeys((*settings.approve, *approve)))
+        chosen = choose(choices, task.workspace)
         origin = {"served": self._root if run else None, "client": self.client, "request": request}
-        update = {"approve": approved_topics, **plugs_of_user(), **origin}
-        settings = with_rules(settings.model_copy(update=update), rules_of_user())
-        for note in loaded.notes:
+        update = {**plugs_of_user(), **origin}
+        settings = with_rules(chosen.settings.model_copy(update=update), rules_of_user())
+        for note in chosen.loaded.notes:
             client.note(note)
         opening = open_models(
-            loaded.config.models(),
+            chosen.models,
             settings,
             note=client.note,
-            book=loaded.book,
-            must_know_price=loaded.cost_was_asked,
+            book=chosen.loaded.book,
+            must_know_price=chosen.must_know_price,
         )
 
-        options_of_run = Options(settings=settings, run_id=run)
+        options_of_run = Options(settings=settings, run_id=run, team=chosen.team, stop=chosen.stop)
         return await self._run_watched(
-            loaded, opening, client, lambda options: solve(task, **(options | options_of_run))
+            chosen.loaded, opening, client, lambda options: solve(task, **(options | options_of_run))
         )
 
     async def answer(self, prefix: str, decision: Decision, client: ClientWatch, *, question_id: str) -> Run:

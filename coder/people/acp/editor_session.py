@@ -18,7 +18,6 @@ from coder.engine.requests import state_of
 from coder.models.model import Image
 from coder.people.acp.client_servers import servers_of
 from coder.people.acp.client_watch import ClientWatch
-from coder.people.acp.known_models import known_models
 from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.subject import require_sight, root_of
 from coder.people.chat.transcript import steps_of
@@ -37,6 +36,7 @@ from coder.run.state import State
 from coder.run.task import Task
 from coder.show import render
 from coder.show.flags import check_backend
+from coder.show.known_models import known_models
 from coder.store import open_log
 
 StopReason = Literal["end_turn", "max_tokens", "max_turn_requests", "cancelled"]

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from pydantic import ValidationError
 
 from coder.base.errors import CoderError, MachineError, Refused, UsageError, own_command
-from coder.base.text.sanitize import suggest_nearest, visible
-from coder.config.layers import Loaded, load, read_toml
+from coder.base.text.sanitize import visible
+from coder.config.layers import Loaded, load
 from coder.config.task_file import options_of
 from coder.engine.agent import solve
 from coder.engine.options import Options
@@ -22,9 +21,7 @@ from coder.people.cli.run_settings import new_settings
 from coder.run.model_choice import open_models
 from coder.run.reducer import fold_all
 from coder.run.run import Run, summarize
-from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from coder.run.termination import Stop
 from coder.show import render
 from coder.show.failure import exit_code_of, report, single
 from coder.show.flags import check_backend, given_flags
@@ -37,7 +34,6 @@ from coder.store import open_log
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
-    from coder.engine.teams.spec import TeamSpec
     from coder.show.traces.collector import Collector
 
 
@@ -71,8 +67,11 @@ async def solve_task(task: Task, loaded: Loaded, args: Mapping[str, Any], screen
     settings = new_settings(loaded.config, args)
     options = Options(tools=load_tools(args, loaded), watch=screen)
     if args["team"] is not None:
+        from coder.engine.teams.named_team import for_team, load_team  # imported late: few runs have a team
+
         options["team"], options["stop"] = load_team(args["team"], loaded)
-        settings = _team_settings(settings, args)
+        drops = tuple(name for name in ("strategy", "samples") if args[name] is None)
+        settings = for_team(settings, drops=drops)
     await _check_workspace(task.workspace, screen, yes=args["yes"])
     if args["install"] or args["install_with"] is not None:
         from coder.people.cli.installing import with_install  # imported late: few tasks install packages
@@ -94,51 +93,6 @@ async def solve_task(task: Task, loaded: Loaded, args: Mapping[str, Any], screen
         async with open_model as model:
             options |= Options(settings=settings, model=model, log=log)
             return await solve(task, **options)
-
-
-def _team_settings(settings: Settings, args: Mapping[str, Any]) -> Settings:
-    """Return settings without the configured strategy and samples, which don't apply to teams."""
-    default_names = {name for name in ("strategy", "samples") if args[name] is None}
-    names = settings.budget.model_fields_set - default_names
-    budget = Budget(**{name: limit for name, limit in settings.budget if name in names})
-    strategy = None if "strategy" in default_names else settings.strategy
-    return settings.model_copy(update={"strategy": strategy, "budget": budget})
-
-
-def load_team(name: str, loaded: Loaded) -> "tuple[TeamSpec, Stop | None]":
-    """Load the team of --team and its stop, from a TOML file or `[teams.NAME]` in the user's file.
-
-    Raises:
-        UsageError: no such team, or the value is no team.
-    """
-    from coder.engine.teams.spec import team_of
-    from coder.run.conditions import condition_of
-
-    if name in loaded.teams:
-        spec, source = loaded.teams[name], f"[teams.{name}]"
-    elif Path(name).suffix == ".toml" and Path(name).exists():
-        spec, source = read_toml(Path(name)), name
-    else:
-        hint = suggest_nearest(name, loaded.teams)
-        raise UsageError(f"--team {name}: no file *.toml, and no such team{hint}")
-    values = dict(spec) if isinstance(spec, dict) else {}
-    stop = values.pop("stop", None)
-    try:
-        return team_of(values), condition_of(str(stop)) if stop is not None else None
-    except (ValueError, UsageError) as error:
-        raise UsageError(f"--team {source}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    rows = error.errors()
-    # pydantic first reports that a team is no Member, which is not the error.
-    relevant = (row for row in rows if row["type"] != "extra_forbidden" or row["loc"][-1] != "team")
-    first_error = next(relevant, rows[0])
-    location = ".".join(str(part) for part in first_error["loc"] if not str(part).startswith("function-"))
-    message = first_error["msg"].removeprefix("Value error, ")
-    return f"{location}: {message}" if location else message
 
 
 def load_tools(args: Mapping[str, Any], loaded: Loaded) -> "Sequence[Callable[..., object] | Mcp]":

@@ -44,7 +44,8 @@ def serve(
 ) -> None:
     """Serve runs to programs and browsers over HTTP: begin, follow, answer, stop and resume them.
 
-    Models, limits and sandbox are those of your configuration; a client can change none of them.
+    Models, teams, limits and sandbox are those of your configuration; a client picks among your models and
+    teams, and may lower limits.
     """
     check_served_root(root, "serve")
     if reports is not None:

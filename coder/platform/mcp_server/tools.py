@@ -19,6 +19,7 @@ from coder.run.run import Run
 from coder.run.settings import Approved
 from coder.show.client_runs import Runs
 from coder.show.failure import report, single
+from coder.show.run_choices import RunChoices
 from sandbox import SandboxError
 
 T = TypeVar("T")
@@ -91,7 +92,7 @@ class Tools:
                 checks=tuple(checks or ()),
                 read=tuple(files or ()),
             )
-            return await self._runs.solve(task, client, approve or ())
+            return await self._runs.solve(task, client, RunChoices(approve=tuple(approve or ())))
 
         return await self._run(ctx, begin)
 
@@ -106,7 +107,7 @@ class Tools:
         async def begin(client: McpClientWatch) -> Run:
             if not (folder := self._runs.below(path)).is_dir():
                 raise UsageError(f"{path!r} is no folder. Name the one that the command runs in.")
-            return await self._runs.solve(mending_task(command, folder), client, ())
+            return await self._runs.solve(mending_task(command, folder), client, RunChoices())
 
         return await self._run(ctx, begin)
 

@@ -30,24 +30,22 @@ from coder.run.events import Event
 from coder.run.open_question import open_question
 from coder.run.questions import Decision, this_person
 from coder.run.run import summarize
-from coder.run.settings import Approved, option
 from coder.run.state import State
 from coder.run.task import Task
 from coder.show.client_runs import Runs
+from coder.show.run_choices import RunChoices
 from coder.store import new_run_id
 
 Reads = Annotated[Caller, Depends(require_scope("read"))]
 Works = Annotated[Caller, Depends(require_scope("run"))]
 Approves = Annotated[Caller, Depends(require_scope("approve"))]
+_CHOICES = {*RunChoices.model_fields}
 SSE, DIFF = "text/event-stream", "text/x-diff"
 Seq = Annotated[int, Query(ge=0, le=2**53, description="Number of the last event that is known.")]
 
 
-class NewRun(Task, frozen=True):
-    """A task; its workspace lies below the folder of the token."""
-
-    approve: tuple[Approved, ...] = option("approve")
-    """Steps that wait for approval, besides those of the server's configuration; `plan` makes a plan."""
+class NewRun(Task, RunChoices, frozen=True):
+    """A task, and choices for its run; the workspace lies below the folder of the token."""
 
 
 def document(value: BaseModel | list[Any] | dict[str, Any], status: int = 200, **headers: str) -> Response:
@@ -97,7 +95,8 @@ async def begin_run(serving: Serving, caller: Caller, new_run: NewRun, key: str 
     pair = json.dumps([caller.name, key]).encode()
     run = f"run_{hashlib.sha256(pair).hexdigest()[:24]}" if key else new_run_id()
     request = hashlib.sha256(new_run.model_dump_json().encode()).hexdigest() if key else None
-    runs, task = runs_of(serving, caller), Task.model_validate(new_run.model_dump(exclude={"approve"}))
+    runs, task = runs_of(serving, caller), Task.model_validate(new_run.model_dump(exclude=_CHOICES))
+    choices = RunChoices.model_validate(new_run.model_dump(include=_CHOICES))
     if task.workspace is not None:
         task = task.model_copy(update={"workspace": runs.below(str(task.workspace))})
 
@@ -106,7 +105,7 @@ async def begin_run(serving: Serving, caller: Caller, new_run: NewRun, key: str 
             if run not in serving.live:
                 serving.require_free()
             await serving.start(
-                run, lambda live: runs.solve(task, live, new_run.approve, run=run, request=request)
+                run, lambda live: runs.solve(task, live, choices, run=run, request=request)
             ).begin()
             first_events = await serving.log.read(run, limit=1)
         return first_events[0]

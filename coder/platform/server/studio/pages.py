@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Header
-from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from markupsafe import Markup
-from pydantic import BaseModel
 
 from coder.base.text.sanitize import count_of, one_line
-from coder.config.task_file import split_command
 from coder.platform.server.problems import Problem
-from coder.platform.server.run_routes import SSE, NewRun, Reads, Seq, Works, begin_run, check_access
+from coder.platform.server.run_routes import SSE, Reads, Seq, check_access
 from coder.platform.server.serving import Caller, Serving
 from coder.platform.server.studio.rendering import PageRoute, fragment, page
 from coder.platform.server.studio.run_view import MAX_ENTRIES, RunView, part_of
+from coder.platform.server.studio.task_form import add_task_form
 from coder.run.run import summarize
-from coder.run.settings import Approved
 from coder.run.verdict_words import join_names
 
 _LISTED_RUNS, _LISTED_REPORTS = 50, 500
@@ -31,16 +29,6 @@ _REPORT_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 """Content security policy of reports."""
-
-
-class NewTask(BaseModel, frozen=True, extra="forbid"):
-    """The fields of the form for a new task."""
-
-    prompt: str
-    folder: str = ""
-    test: str = ""
-    asks: bool = False
-    plans: bool = False
 
 
 def routes(serving: Serving) -> APIRouter:
@@ -63,21 +51,7 @@ def routes(serving: Serving) -> APIRouter:
     async def login() -> Response:
         return page("login", "Enter")
 
-    @router.get("/new")
-    async def new(caller: Works) -> Response:
-        return page("new", "New task")
-
-    @router.post("/studio/new")
-    async def begin(form: NewTask, caller: Works) -> Response:
-        approvals: dict[Approved, bool] = {"plan": form.plans, "landing": form.asks}
-        new = NewRun(
-            prompt=form.prompt,
-            workspace=Path(form.folder) if form.folder else None,
-            test_command=split_command(form.test or None),
-            approve=tuple(kind for kind, is_asked in approvals.items() if is_asked),
-        )
-        return JSONResponse({"run_id": await begin_run(serving, caller, new)})
-
+    add_task_form(router, serving)
     _add_run(router, serving)
     _add_reports(router, serving.reports)
     return router

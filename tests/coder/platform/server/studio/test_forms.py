@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.coder.people.cli.test_solve import ADD, TASK, code
 from tests.coder.platform.server.served import Server, configure
 from tests.coder.platform.server.studio.conftest import Window
 from tests.coder.platform.server.studio.hostile_run import hostile_run
+from tests.coder.platform.server.studio.keys import press_until
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,7 +33,7 @@ async def begin(studio: Server, window: Window, folder: str) -> Path:
     (made := studio.root / folder).mkdir()
     (made / "test_solution.py").write_text(TEST)
     await window.open("/new")
-    await window.page.get_by_label("Task").fill(TASK)
+    await window.page.get_by_label("Task", exact=True).fill(TASK)
     await window.page.get_by_label("Folder").fill(folder)
     await window.page.get_by_label("Test command").fill("python -m pytest -q")
     await window.page.get_by_role("button", name="Begin").click()
@@ -51,10 +52,10 @@ async def test_a_task_is_planned_first_where_that_is_ticked(studio: Server, wind
         configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="act")
         (studio.root / "planned").mkdir()
         await window.open("/new")
-        await window.page.get_by_label("Task").fill(TASK)
+        await window.page.get_by_label("Task", exact=True).fill(TASK)
         await window.page.get_by_label("Folder").fill("planned")
-        await window.page.get_by_label("Ask before files").uncheck()
-        await window.page.get_by_label("Plan first").check()
+        await window.page.get_by_label("files are written").uncheck()
+        await window.page.get_by_label("plans first").check()
         await window.page.get_by_role("button", name="Begin").click()
         await expect(window.page.locator("#ask")).to_contain_text("planner asks")
         await expect(window.page.locator("#ask")).to_contain_text("1. Write add.")
@@ -81,15 +82,6 @@ async def test_a_task_begun_in_the_page_is_watched_refused_with_a_reason_and_app
     assert (folder / "solution.py").read_text() == OTHER
     assert "by sum, please" in str(endpoint.requests[1])
     await expect(window.page.get_by_role("button")).to_have_count(0)
-
-
-async def press_until(page: Page, id: str) -> None:
-    """Move on by Tab to the element of this id."""
-    for _ in range(60):
-        await page.keyboard.press("Tab")
-        if await page.evaluate("document.activeElement.id") == id:
-            return
-    raise AssertionError(f"Tab does not reach #{id}")
 
 
 @pytest.mark.slow
@@ -125,7 +117,7 @@ async def test_a_run_is_stopped_and_resumed(studio: Server, window: Window) -> N
 
 async def test_what_can_not_be_done_is_said_beside_the_button(studio: Server, window: Window) -> None:
     await window.open("/new")
-    await window.page.get_by_label("Task").fill(TASK)
+    await window.page.get_by_label("Task", exact=True).fill(TASK)
     await window.page.get_by_label("Folder").fill("../elsewhere")
     await window.page.get_by_role("button", name="Begin").click()
 
