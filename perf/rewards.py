@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from benchmarks.rewards.service import open_service
+from benchmarks.rewards.judging import open_judging
 from benchmarks.suite import Case, FunctionCase
 from benchmarks.suites.load import load_suite
 
@@ -76,7 +76,7 @@ async def measure(suite: str, count: int, rounds: int, slow_s: float) -> None:
     loaded = load_suite(suite)
     cases = [case for case in loaded.cases if isinstance(case, FunctionCase)]
     rates: dict[str, list[float]] = {"plain": [], "ours": [], "ours, 5 % loops": []}
-    async with open_service(loaded) as service:
+    async with open_judging(loaded, processes=1) as service:
 
         async def ours(asked: Answers) -> list[bool]:
             return [one.reward == 1.0 for one in await service.judge(asked, slow_s=slow_s)]

@@ -1,6 +1,5 @@
 """`coder bench grade`: score existing answers."""
 
-import functools
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from benchmarks.runner.bench_session import BenchSession, digests, load_first_st
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
-from benchmarks.runner.runner import SampleJob
+from benchmarks.runner.sample_job import SampleJob
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.load import load_suite
@@ -99,7 +98,7 @@ class Scoring:
     def work(self, session: BenchSession, log: SqliteLog, *, quiet: bool) -> tuple[Report, str]:
         """Judge the remaining samples; return the report and why it ended. Raises UsageError."""
         progress = SampleProgress(self._stock.samples, quiet=quiet)
-        work = session.work(log, self._started(), lambda _: self._jobs(), progress)
+        work = session.work(log, self._started(), self._jobs(), progress)
         outcome = until_interrupted(work, session)
         count = len(outcome[0].verdicts)
         if count != self._stock.samples:  # read twice: it may have changed in between
@@ -127,8 +126,8 @@ class Scoring:
         for sample in read_samples(self._samples, (case.id for case in self.whole.cases)):
             if (case := cases.get(sample.id)) is None:
                 continue
-            attempt = functools.partial(_attempt, case, sample, exact=self._exact)
-            yield SampleJob(case, sample.sample, attempt, keeps_text=False)
+            answer = _answer(case, sample, exact=self._exact)
+            yield SampleJob(case, sample.sample, answer, keeps_text=False)
 
 
 def _text(first_start: BenchStarted, name: str) -> str | None:
@@ -137,7 +136,7 @@ def _text(first_start: BenchStarted, name: str) -> str | None:
     return None if value is None else str(value)
 
 
-async def _attempt(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
+def _answer(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
     if isinstance(case, RepositoryCase) != (sample.form == "patch"):
         raise UsageError(f"{sample.where}: a {sample.form} can't answer {case.id!r}, which is a {case.kind}.")
     if isinstance(case, FunctionCase):

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from benchmarks.runner.bench_session import BenchSession, digests, load_first_st
 from benchmarks.runner.case_attempt import CaseAttempt, visible_part
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
-from benchmarks.runner.runner import SampleJob
+from benchmarks.runner.sample_job import Answering, SampleJob
 from benchmarks.runner.solving import ModelSolver
 from benchmarks.suite import Case, HarborCase
 from benchmarks.suites.load import load_suite
@@ -201,13 +202,15 @@ class _Plan:
         for case, sample in self.selection.attempts(self.suite):
             yield baseline_job(self.baseline, case, sample)
 
-    def jobs(self, solver: ModelSolver, judge: Judge) -> Iterator[SampleJob]:
+    def jobs(self) -> Iterator[SampleJob]:
         """Yield a job for each sample."""
         for case, sample in self.selection.attempts(self.suite):
-            yield self._job(solver, judge, case, sample)
+            yield SampleJob(case, sample)
 
-    def _job(self, solver: ModelSolver, judge: Judge, case: Case, sample: int) -> SampleJob:
-        async def attempt() -> CaseAttempt:
+    def answering(self, solver: ModelSolver, judge: Judge) -> Answering:
+        """Return what answers a sample by a model."""
+
+        async def answer(case: Case, sample: int) -> CaseAttempt:
             seed = self.selection.seed_of(case.id, sample)
             if isinstance(case, HarborCase):
                 from benchmarks.runner.acting import act_and_judge  # imported late: few suites act
@@ -219,7 +222,7 @@ class _Plan:
                 return CaseAttempt(error=str(error))
             return await solver(visible_case, sample=sample, seed=seed)
 
-        return SampleJob(case, sample, attempt)
+        return answer
 
 
 async def _work(
@@ -232,9 +235,11 @@ async def _work(
 ) -> tuple[Report, str]:
     if opening is None:
         started = plan.started(plan.baseline)
-        return await session.work(log, started, lambda _: plan.baseline_jobs(), progress, answers)
+        return await session.work(log, started, plan.baseline_jobs(), progress, answers=answers)
     async with opening as model:
         budgeted_model = model if session.purse is None else BudgetedModel(model, session.purse)
         solver = ModelSolver(budgeted_model, plan.settings, log=log)
         started = plan.started(model.name)
-        return await session.work(log, started, lambda judge: plan.jobs(solver, judge), progress, answers)
+        return await session.work(
+            log, started, plan.jobs(), progress, answering=partial(plan.answering, solver), answers=answers
+        )

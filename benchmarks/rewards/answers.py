@@ -4,6 +4,8 @@ import ast
 import re
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from benchmarks.suite import Case, FunctionCase, ScriptCase
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.samples import Sample
@@ -20,13 +22,15 @@ class JudgedAnswer(Value):
 
     verdict: Outcome
     strength: Strength
+    number: int = Field(default=0, exclude=True)
+    """Number of the answer in its request."""
     reward: float | None
     """1.0 for a pass, else 0.0 or the share of passed tests; None if the machine couldn't judge."""
-    tests_passed: int | None
-    tests: int | None
+    tests_passed: int | None = None
+    tests: int | None = None
     """Number of tests; None unless tests were counted."""
-    cpu_s: float
-    detail: str
+    cpu_s: float = 0.0
+    detail: str = ""
 
 
 def extract_answer_code(case: Case, text: str) -> str:

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from benchmarks.rewards.processes import JudgingProcesses, open_judging
-from benchmarks.rewards.service import JudgingService
+from benchmarks.rewards.judging import Judging, open_judging
 from benchmarks.suite import Case, Suite
 from benchmarks.suites.load import load_suite
 from coder.base.errors import MachineError, UsageError
@@ -40,7 +39,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
     ) -> None:
         """Load a suite by its name, file or folder. Raises UsageError.
 
-        `partial` and `slow_s` are passed to `JudgingService.judge`, `options` to `open_judging`.
+        `partial` and `slow_s` are passed to `Judging.judge`, `options` to `open_judging`.
         """
         self.__name__ = "coder_tests_passed" if partial else "coder_passed"
         self.suite = suite if isinstance(suite, Suite) else load_suite(suite)
@@ -55,7 +54,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
 
     def _begin(self) -> None:
         self._process, self._lock, self._opened = os.getpid(), threading.Lock(), contextlib.AsyncExitStack()
-        self._service: JudgingService | JudgingProcesses | None = None
+        self._service: Judging | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return functools.partial(Rewarder, self.suite, **self._judging_options, **self._options), ()
@@ -126,7 +125,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
             self._inherited = self.__dict__.copy()  # kept: what is collected would end the parent's processes
             self._begin()
 
-    def _open(self) -> JudgingService | JudgingProcesses:
+    def _open(self) -> Judging:
         self._leave_parent()
         with self._lock:
             if self._service is None:

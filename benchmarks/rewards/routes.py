@@ -16,8 +16,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, Field
 
 from benchmarks.rewards.answers import JudgedAnswer, extract_answer_code
-from benchmarks.rewards.processes import JudgingProcesses, open_judging
-from benchmarks.rewards.service import JudgingService
+from benchmarks.rewards.judging import Judging, open_judging
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.load import load_suite, suite_names
 from coder.base.errors import UsageError
@@ -69,10 +68,10 @@ class _Judging:
     def __init__(self, serving: Serving) -> None:
         self._settings, self._lock = serving.loaded.config.settings(), asyncio.Lock()
         self.opened = AsyncExitStack()
-        self._service: JudgingService | JudgingProcesses | None = None
+        self._service: Judging | None = None
         self._waiting = Counter[str]()
 
-    async def service(self) -> JudgingService | JudgingProcesses:
+    async def service(self) -> Judging:
         """Return the service, which the first request opens."""
         async with self._lock:
             if self._service is None:

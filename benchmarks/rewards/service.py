@@ -5,7 +5,8 @@ Verdicts are the judge's own (`benchmarks.judge`).
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.judge.judge import Judge, open_judge
@@ -21,60 +22,75 @@ _MAX_CASES = 4096
 """Remember at most this many cases."""
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerJob:
+    """Text of a model to judge; the case's id identifies the case."""
+
+    number: int
+    case: Case
+    text: str
+    partial: bool = False
+    """Count passed tests, and reward a failed answer by their share."""
+    slow_s: float | None = None
+    """CPU limit, if below the limit of the case; at least four times the time of the case's own answer."""
+    max_tries: int = 3
+
+    @property
+    def key(self) -> str:
+        """Number of the answer in its request."""
+        return str(self.number)
+
+    @property
+    def group(self) -> str:
+        """Id of the case: what is found out of it holds for all answers."""
+        return self.case.id
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramJob:
+    """Program to run in a fresh workspace; once only, since it may have effects of which we know nothing."""
+
+    program: Program
+    limits: Limits
+    stdin: bytes
+    group: str
+    key: str = "program"
+    max_tries: int = 1
+
+
 class JudgingService:
-    """Judges answers of models in training. Create it with `open_service`."""
+    """Judges answers of models in training: a worker. Create it with `open_service`."""
 
     def __init__(self, judge: Judge, slots: int) -> None:
-        self._judge, self.slots = judge, slots
+        self._judge = judge
         self._programs = asyncio.Semaphore(max(1, slots // 2))
         self._tests: dict[str, Sequence[Case]] = {}
         """Single tests to count, by case."""
 
-    @property
-    def usual_s(self) -> float:
-        """Average wall seconds of an answer."""
-        return self._judge.tries.usual_s
-
-    async def judge(
-        self, answers: Sequence[tuple[Case, str]], *, partial: bool = False, slow_s: float | None = None
-    ) -> list[JudgedAnswer]:
-        """Judge texts of models, and return results in their order; the id identifies a case.
-
-        `partial`: count passed tests, and reward failed answers by their share. `slow_s`: CPU limit of an
-        answer, if below the limit of its case; at least four times the time of the case's own answer.
-        """
+    async def do(self, job: "AnswerJob | ProgramJob", on_slow: Callable[[], None]) -> JudgedAnswer | Result:
+        """Judge a model's text, or run a program beside the answers. Raises SandboxBroken: for a program."""
+        if isinstance(job, ProgramJob):
+            async with self._programs:
+                sandbox = (await self._judge.sandboxes()).candidate
+                return await sandbox.run(job.program, limits=job.limits, stdin=job.stdin, fresh=True)
         if len(self._tests) > _MAX_CASES:
             self._tests.clear()
             self._judge.forget()
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._judge_answer(case, text, partial, slow_s))
-                    for case, text in answers
-                ]
-        except BaseExceptionGroup as errors:  # all answers need the same sandboxes: the first error suffices
-            raise errors.exceptions[0] from None
-        return [task.result() for task in tasks]
+        return await self._judge_answer(job, on_slow)
 
-    async def run(self, program: Program, limits: Limits, stdin: bytes) -> Result:
-        """Run one program beside the answers, in a fresh workspace. Raises SandboxBroken."""
-        async with self._programs:
-            sandbox = (await self._judge.sandboxes()).candidate
-            return await sandbox.run(program, limits=limits, stdin=stdin, fresh=True)
-
-    async def _judge_answer(self, case: Case, text: str, partial: bool, slow_s: float | None) -> JudgedAnswer:
-        code = extract_answer_code(case, text)
-        if slow_s is not None:
+    async def _judge_answer(self, job: "AnswerJob", on_slow: Callable[[], None]) -> JudgedAnswer:
+        case, code = job.case, extract_answer_code(job.case, job.text)
+        if job.slow_s is not None:
             min_s = self._judge.tries.first_s(case, (await self._judge.plan(case)).own_s)
-            case = case.model_copy(update={"timeout_s": min(case.timeout_s, max(slow_s, min_s))})
-        verdict = await self._judge.judge(case, code)
+            case = case.model_copy(update={"timeout_s": min(case.timeout_s, max(job.slow_s, min_s))})
+        verdict = await self._judge.judge(case, code, on_slow=on_slow)
         passed, tests = None, None
         reward = None if verdict.verdict == "infrastructure" else float(verdict.verdict == "passed")
-        if partial and reward is not None:
+        if job.partial and reward is not None:
             passed, tests = await self._count(case, code, verdict)
             reward = passed / tests
         fields = verdict.model_dump(include={"verdict", "strength", "cpu_s", "detail"})
-        return JudgedAnswer(**fields, reward=reward, tests_passed=passed, tests=tests)
+        return JudgedAnswer(**fields, number=job.number, reward=reward, tests_passed=passed, tests=tests)
 
     async def _count(self, case: Case, code: str, verdict: Verdict) -> tuple[int, int]:
         """Return the numbers of passed and of all tests; all count as one if the case's own answer fails."""

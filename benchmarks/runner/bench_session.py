@@ -16,7 +16,8 @@ from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.report import Report, Times, differing_digests
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted, RunLog
-from benchmarks.runner.runner import SampleJob, run_jobs
+from benchmarks.runner.runner import run_jobs
+from benchmarks.runner.sample_job import Answering, SampleJob, on_this_machine
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.written import replacing
@@ -64,11 +65,18 @@ class BenchSession:
         self,
         log: SqliteLog,
         started: BenchStarted,
-        jobs: Callable[[Judge], Iterable[SampleJob]],
+        jobs: Iterable[SampleJob],
         progress: SampleProgress,
+        *,
+        answering: Callable[[Judge], Answering] | None = None,
         answers: Path | None = None,
     ) -> tuple[Report, str]:
-        """Do the remaining jobs; return the report of all judged samples, and why the run ended."""
+        """Do the remaining jobs; return the report of all judged samples, and why the run ended.
+
+        Args:
+            answering: answers samples that have no answer yet.
+            answers: file that the answers are written to.
+        """
         began = time.time()
         async with AsyncExitStack() as stack:
             token = await stack.enter_async_context(log.lease(self.run))
@@ -84,11 +92,12 @@ class BenchSession:
             stack.callback(progress.stop)
             progress.begin(record)
             judge = await stack.enter_async_context(judge_for(self.suite, self.settings))
+            workers = self.workers or default_workers(started.model)
+            opening = on_this_machine(judge, workers, answering and answering(judge))
             reason = await run_jobs(
-                jobs(judge),
-                judge,
+                jobs,
+                await stack.enter_async_context(opening),
                 record,
-                workers=self.workers or default_workers(started.model),
                 max_cost_usd=float(self.purse.usd) if self.purse is not None else None,
                 on_judged=progress.count,
             )

@@ -1,38 +1,26 @@
-"""Run a benchmark: attempt, judge and log samples concurrently; a run can be resumed."""
+"""Run a benchmark: have an executor attempt and judge samples, and log them; a run can be resumed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing
 from typing import NoReturn
 
-from benchmarks.judge.judge import Judge
+from benchmarks.executors.executor import Executor
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, RunLog
-from benchmarks.suite import Case
-from benchmarks.verdict import Evidence
+from benchmarks.runner.sample_job import SampleJob, SampleOutcome
 from coder.base.errors import MachineError, ModelError
 
 MAX_FAILURES = 5
 """Number of consecutive failed attempts (model or machine) that end the run; it can be resumed."""
 
 
-@dataclass(frozen=True, slots=True)
-class SampleJob:
-    """Sample to attempt and judge."""
-
-    case: Case
-    sample: int
-    attempt: Callable[[], Awaitable[CaseAttempt]]
-    keeps_text: bool = True
-    """Whether the log stores the answer, because no other file has the answer."""
-
-
 async def run_jobs(
     jobs: Iterable[SampleJob],
-    judge: Judge,
+    executor: Executor[SampleJob, SampleOutcome],
     log: RunLog,
     *,
-    workers: int,
     max_cost_usd: float | None = None,
     on_judged: Callable[[BenchJudged], None] = lambda judged: None,
 ) -> str:
@@ -44,89 +32,99 @@ async def run_jobs(
     Raises:
         ModelError, MachineError: too many attempts in a row failed, or all of them did.
     """
-    done = {(verdict.id, verdict.sample) for verdict in log.verdicts}
-    pending = (job for job in jobs if (job.case.id, job.sample) not in done)
-    failures: list[
-        tuple[SampleJob, CaseAttempt]
-    ] = []  # judged as empty answers once another attempt succeeds
-    reason, has_answer = "done", bool(done)
-
-    async def work() -> None:
-        nonlocal reason, has_answer
-        for job in pending:  # the iterator is shared: each worker takes the next job
-            if max_cost_usd is not None and sum(usage.cost_usd or 0.0 for usage in log.usage) >= max_cost_usd:
-                reason = "cost"
-                return
-            attempt = await job.attempt()
-            if attempt.unpaid:
-                reason = "cost"
-                return
-            if not attempt.exit_code:
-                has_answer = True
-                slow = asyncio.Event()
-                judge_task = group.create_task(judge_attempts((job, attempt), on_slow=slow.set))
-                slow_task = asyncio.ensure_future(slow.wait())
-                await asyncio.wait([judge_task, slow_task], return_when=asyncio.FIRST_COMPLETED)
-                slow_task.cancel()  # what takes long is judged beside the next answers
-                continue
-            failures.append((job, attempt))
-            if len(failures) >= MAX_FAILURES:
-                _raise_fault(attempt, f"{MAX_FAILURES} attempts in a row failed. The last one: ")
-
-    async def judge_attempts(
-        *attempts: tuple[SampleJob, CaseAttempt], on_slow: Callable[[], None] = lambda: None
-    ) -> None:
-        due_attempts = [*failures, *attempts]
-        failures.clear()
-        for job, attempt in due_attempts:
-            judged = await _judge_attempt(job, attempt, judge, on_slow)
-            await log.judge(judged)
-            on_judged(judged)
-
+    run = _Run(jobs, log, max_cost_usd, on_judged)
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(work())
-        if not has_answer:
-            _require_answer(failures)
-        await judge_attempts()
-    except BaseExceptionGroup as errors:  # all workers do the same: the first error suffices
-        raise errors.exceptions[0] from None
+        await run.take(executor, run.pending())
+        if not run.has_answer:
+            _require_answer([outcome.attempt for outcome in run.failures])
+        run.accept_failures()
+        await run.take(executor, run.due_jobs())
     finally:
         await asyncio.shield(log.flush())
-    return reason
+    return run.reason
 
 
-def _require_answer(failures: list[tuple[SampleJob, CaseAttempt]]) -> None:
+class _Run:
+    """Jobs and outcomes of one start."""
+
+    def __init__(
+        self,
+        jobs: Iterable[SampleJob],
+        log: RunLog,
+        max_cost_usd: float | None,
+        on_judged: Callable[[BenchJudged], None],
+    ) -> None:
+        self._jobs, self._log, self._max_cost_usd, self._on_judged = jobs, log, max_cost_usd, on_judged
+        self._done = {(verdict.id, verdict.sample) for verdict in log.verdicts}
+        self.reason, self.has_answer = "done", bool(self._done)
+        self.failures: list[SampleOutcome] = []
+        """Failed attempts in a row; judged as empty answers once another attempt succeeds."""
+        self._due: deque[SampleJob] = deque()
+
+    def pending(self) -> Iterator[SampleJob]:
+        """Yield jobs that aren't in the log, until the cost is spent."""
+        for job in self._jobs:
+            if (job.case.id, job.sample) in self._done:
+                continue
+            yield from self.due_jobs()
+            if self._is_spent():
+                self.reason = "cost"
+            if self.reason == "cost":
+                return
+            yield job
+
+    def due_jobs(self) -> Iterator[SampleJob]:
+        """Yield jobs that judge failed attempts as empty answers."""
+        while self._due:
+            yield self._due.popleft()
+
+    def accept_failures(self) -> None:
+        """Have the failed attempts judged as empty answers."""
+        for outcome in self.failures:
+            attempt = outcome.attempt.model_copy(update={"exit_code": 0})
+            self._due.append(SampleJob(case=outcome.case, sample=outcome.sample, answer=attempt))
+        self.failures.clear()
+
+    async def take(self, executor: Executor[SampleJob, SampleOutcome], jobs: Iterator[SampleJob]) -> None:
+        """Log the outcomes of jobs. Raises ModelError, MachineError: too many failed in a row."""
+        async with aclosing(executor.map(jobs)) as outcomes:
+            async for outcome in outcomes:
+                await self._take(outcome)
+
+    async def _take(self, outcome: SampleOutcome) -> None:
+        attempt = outcome.attempt
+        if attempt.unpaid:
+            self.reason = "cost"
+        elif outcome.verdict is None:
+            self.failures.append(outcome)
+            if len(self.failures) >= MAX_FAILURES:
+                _raise_fault(attempt, f"{MAX_FAILURES} attempts in a row failed. The last one: ")
+        else:
+            self.has_answer = True
+            self.accept_failures()
+            judged = BenchJudged(
+                verdict=outcome.verdict,
+                usage=attempt.usage,
+                run_id=attempt.run_id,
+                text=attempt.text if outcome.keeps_text else None,
+                evidence=outcome.evidence,
+            )
+            await self._log.judge(judged)
+            self._on_judged(judged)
+
+    def _is_spent(self) -> bool:
+        if self._max_cost_usd is None:
+            return False
+        return sum(usage.cost_usd or 0.0 for usage in self._log.usage) >= self._max_cost_usd
+
+
+def _require_answer(failures: list[CaseAttempt]) -> None:
     """Raise an error if the model gave no answer at all, because there is no score then."""
     if failures:
         summary = f"All {len(failures)} attempts failed. The last one: " if len(failures) > 1 else ""
-        _raise_fault(failures[-1][1], summary)
+        _raise_fault(failures[-1], summary)
 
 
 def _raise_fault(attempt: CaseAttempt, text: str) -> NoReturn:
     kind = ModelError if attempt.exit_code == ModelError.exit_code else MachineError
     raise kind(f"{text}{attempt.error}")
-
-
-async def _judge_attempt(
-    job: SampleJob, attempt: CaseAttempt, judge: Judge, on_slow: Callable[[], None]
-) -> BenchJudged:
-    evidence: list[Evidence] = []
-    verdict = await judge.judge(
-        job.case,
-        attempt.text,
-        sample=job.sample,
-        on_slow=on_slow,
-        judged=attempt.judged,
-        on_evidence=evidence.append,
-    )
-    if attempt.error is not None:
-        verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
-    return BenchJudged(
-        verdict=verdict,
-        usage=attempt.usage,
-        run_id=attempt.run_id,
-        text=attempt.text if job.keeps_text else None,
-        evidence=evidence[-1],
-    )

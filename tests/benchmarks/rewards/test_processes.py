@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 import pytest
 
-from benchmarks.rewards.processes import JudgingProcesses, _answer, _receive, open_judging
-from benchmarks.rewards.service import JudgingService
+from benchmarks.executors.processes import _receive, answer_job
+from benchmarks.rewards.judging import Judging, open_judging
+from benchmarks.rewards.service import AnswerJob
 from benchmarks.suite import Suite
 from coder.base.errors import MachineError, MissingExtra
 from sandbox import Limits, PythonCode
@@ -28,14 +29,13 @@ CASES = tuple(
     for n in range(6)
 )
 SUITE = Suite(name="sums", version="1", cases=CASES)
-MARK = "benchmarks.rewards.processes import serve"
+MARK = "benchmarks.executors.processes import serve"
 LIMITS = Limits(wall_s=20)
 
 
 @pytest.fixture
-async def judging() -> AsyncIterator[JudgingProcesses]:
+async def judging() -> AsyncIterator[Judging]:
     async with open_judging(SUITE, processes=2) as opened:
-        assert isinstance(opened, JudgingProcesses)
         yield opened
 
 
@@ -51,7 +51,7 @@ def _parent(pid: int) -> int:
 
 @pytest.mark.slow
 async def test_several_processes_give_the_verdicts_of_one_in_the_order_of_the_answers(
-    judging: JudgingProcesses,
+    judging: Judging,
 ) -> None:
     wrong = "def f(x):\n    return -x\n"
     asked = [(one, text) for one in CASES for text in (str(one.canonical_solution), wrong, "no code")]
@@ -69,7 +69,7 @@ async def test_several_processes_give_the_verdicts_of_one_in_the_order_of_the_an
 
 @pytest.mark.slow
 async def test_the_answers_of_a_process_that_is_killed_are_judged_by_another(
-    judging: JudgingProcesses,
+    judging: Judging,
 ) -> None:
     right = [(one, str(one.canonical_solution)) for one in CASES]
     await judging.judge(right)
@@ -96,10 +96,8 @@ async def test_an_error_that_cannot_be_sent_is_told_in_its_words() -> None:
     """MissingExtra is made of two words and keeps one: no other process can make it again."""
     owner = asyncio.StreamReader()
 
-    class Service:
-        usual_s = 0.01
-
-        async def judge(self) -> None:
+    class Lacking:
+        async def do(self, job: AnswerJob, on_slow: Callable[[], None]) -> None:
             raise MissingExtra("jinja2", "report")
 
     class Writer:
@@ -109,12 +107,10 @@ async def test_an_error_that_cannot_be_sent_is_told_in_its_words() -> None:
         async def drain(self) -> None:
             pass
 
-    await _answer(
-        cast("JudgingService", Service()), cast("asyncio.StreamWriter", Writer()), 1, "judge", (), {}
-    )
-    number, _, result, error = await _receive(owner)
+    await answer_job(Lacking(), cast("asyncio.StreamWriter", Writer()), 1, AnswerJob(7, CASES[0], "x"))
+    number, key, result, error = await _receive(owner)
 
-    assert (number, result, type(error)) == (1, None, MachineError)
+    assert (number, key, result, type(error)) == (1, "7", None, MachineError)
     assert "MissingExtra: jinja2 isn't installed." in str(error)
 
 
@@ -122,7 +118,7 @@ async def test_an_error_that_cannot_be_sent_is_told_in_its_words() -> None:
 def test_no_process_outlives_an_owner_that_is_killed() -> None:
     script = (
         "import asyncio\n"
-        "from benchmarks.rewards.processes import open_judging\n"
+        "from benchmarks.rewards.judging import open_judging\n"
         "from tests.benchmarks.rewards.test_processes import CASES, SUITE\n"
         "async def main():\n"
         "    async with open_judging(SUITE, processes=2) as judging:\n"

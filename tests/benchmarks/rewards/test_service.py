@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from benchmarks.rewards.service import JudgingService, open_service
+from benchmarks.rewards.judging import Judging, open_judging
 from tests.benchmarks.rewards.conftest import DOUBLE, SUITE
 
 RIGHT = "    return 2 * n\n"
@@ -27,14 +27,14 @@ HOSTILE = {
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def service() -> AsyncIterator[JudgingService]:
-    async with open_service(SUITE) as service:
+async def service() -> AsyncIterator[Judging]:
+    async with open_judging(SUITE, processes=1) as service:
         yield service
 
 
 @pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="module")
-async def test_hostile_answers_get_nothing_and_keep_no_other_from_its_reward(service: JudgingService) -> None:
+async def test_hostile_answers_get_nothing_and_keep_no_other_from_its_reward(service: Judging) -> None:
     hostile = [(DOUBLE, text) for text in HOSTILE.values()]
 
     judged = await service.judge([*hostile, *[(DOUBLE, f"{RIGHT}# {i}") for i in range(40)]], slow_s=0.3)
@@ -46,7 +46,7 @@ async def test_hostile_answers_get_nothing_and_keep_no_other_from_its_reward(ser
 
 @pytest.mark.slow
 async def test_an_honest_answer_that_takes_long_passes() -> None:
-    async with open_service(SUITE) as service:
+    async with open_judging(SUITE, processes=1) as service:
         (judged,) = await service.judge([(DOUBLE, BUSY + RIGHT)])
 
     assert (judged.verdict, judged.reward) == ("passed", 1.0)
@@ -55,7 +55,7 @@ async def test_an_honest_answer_that_takes_long_passes() -> None:
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_pass_has_all_tests_and_a_failure_is_not_counted_unless_asked(
-    service: JudgingService,
+    service: Judging,
 ) -> None:
     answers = [(DOUBLE, RIGHT), (DOUBLE, "    return 2\n")]
 
@@ -77,7 +77,7 @@ async def test_a_pass_has_all_tests_and_a_failure_is_not_counted_unless_asked(
 async def test_a_case_whose_own_answer_takes_long_is_judged_as_others() -> None:
     slow = DOUBLE.model_copy(update={"id": "slow", "canonical_solution": BUSY + RIGHT})
 
-    async with open_service(SUITE) as service:
+    async with open_judging(SUITE, processes=1) as service:
         judged = await service.judge([(slow, RIGHT), (slow, "    return n\n"), (slow, BUSY + RIGHT)])
 
     assert [one.verdict for one in judged] == ["passed", "failed", "passed"]
@@ -87,7 +87,7 @@ async def test_a_case_whose_own_answer_takes_long_is_judged_as_others() -> None:
 async def test_honest_slow_answers_pass_also_after_and_among_endless_loops() -> None:
     quick = DOUBLE.model_copy(update={"id": "quick", "timeout_s": 0.5})
 
-    async with open_service(SUITE) as service:
+    async with open_judging(SUITE, processes=1) as service:
         loops = await service.judge([(quick, f"{HOSTILE['loops']}# {i}") for i in range(2)])
         asked = [(quick, HOSTILE["loops"]), *[(DOUBLE, f"{BUSY}{RIGHT}# {i}") for i in range(2)]]
         judged = await service.judge(asked)
@@ -99,7 +99,7 @@ async def test_honest_slow_answers_pass_also_after_and_among_endless_loops() -> 
 
 @pytest.mark.slow
 async def test_endless_loops_leave_slots_to_the_others() -> None:
-    async with open_service(SUITE) as service:
+    async with open_judging(SUITE, processes=1) as service:
         loops = asyncio.create_task(service.judge([(DOUBLE, f"{HOSTILE['loops']}# {i}") for i in range(12)]))
         (right,) = await service.judge([(DOUBLE, RIGHT)])
         (after,) = await service.judge([(DOUBLE, f"{RIGHT}# after")])
@@ -114,7 +114,7 @@ async def test_an_answer_has_as_long_as_asked_but_four_times_the_own_answer_of_i
     slow = DOUBLE.model_copy(update={"id": "slow", "canonical_solution": BUSY + RIGHT})
     loop = HOSTILE["loops"]
 
-    async with open_service(SUITE) as service:
+    async with open_judging(SUITE, processes=1) as service:
         judged = await service.judge(
             [(DOUBLE, loop), (DOUBLE, BUSY + RIGHT), (slow, BUSY + RIGHT)], slow_s=0.1
         )
@@ -129,7 +129,7 @@ async def test_an_answer_has_as_long_as_asked_but_four_times_the_own_answer_of_i
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_parts_are_counted_in_one_life_of_the_answer(service: JudgingService) -> None:
+async def test_parts_are_counted_in_one_life_of_the_answer(service: Judging) -> None:
     once = "    double.n = getattr(double, 'n', 0) + 1\n    return 2 * n if double.n == 1 else 0\n"
 
     (judged,) = await service.judge([(DOUBLE, once)], partial=True)

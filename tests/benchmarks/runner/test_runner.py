@@ -9,9 +9,10 @@ from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.report import SampleUsage
 from benchmarks.runner.case_attempt import CaseAttempt, Solver, VisibleCase, visible_part
 from benchmarks.runner.runlog import BenchStarted, RunLog
-from benchmarks.runner.runner import MAX_FAILURES, SampleJob, run_jobs
+from benchmarks.runner.runner import MAX_FAILURES, run_jobs
+from benchmarks.runner.sample_job import Answering, SampleJob, on_this_machine
 from benchmarks.runner.solving import ModelSolver
-from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
+from benchmarks.suite import Case, FunctionCase, RepositoryCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.patch import apply_patch
 from benchmarks.suites.selection import Selection
 from coder.base.errors import MachineError, ModelError
@@ -67,16 +68,18 @@ def answering(text: Callable[[VisibleCase], str], *, cost: float = 0.0) -> Solve
     return solver
 
 
-def jobs(solver: Solver, *, samples: int = 1, seen: list[str] | None = None) -> Iterator[SampleJob]:
+def jobs(samples: int = 1) -> Iterator[SampleJob]:
     for case, sample in Selection(samples=samples, filter="f/*").attempts(SUITE):
+        yield SampleJob(case, sample)
 
-        async def attempt(case: object = case, sample: int = sample) -> CaseAttempt:
-            assert isinstance(case, FunctionCase)
-            if seen is not None:
-                seen.append(f"{case.id} {sample}")
-            return await solver(visible_part(case), sample=sample, seed=0)
 
-        yield SampleJob(case, sample, attempt)
+def by(solver: Solver, seen: list[str] | None = None) -> Answering:
+    async def answer(case: Case, sample: int) -> CaseAttempt:
+        if seen is not None:
+            seen.append(f"{case.id} {sample}")
+        return await solver(visible_part(case), sample=sample, seed=0)
+
+    return answer
 
 
 async def begun(log: MemoryLog, run: str, token: int) -> RunLog:
@@ -90,7 +93,8 @@ async def test_every_sample_is_answered_judged_and_written_down(judge: Judge) ->
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
 
-        reason = await run_jobs(jobs(answering(right), samples=2), judge, record, workers=3)
+        async with on_this_machine(judge, 3, by(answering(right))) as executor:
+            reason = await run_jobs(jobs(samples=2), executor, record)
         again = RunLog("bench_1", log, token=token)
         await again.load()
 
@@ -111,12 +115,14 @@ async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
 
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
-        with pytest.raises(MachineError, match="the disk is full"):
-            await run_jobs(jobs(breaks, seen=first), judge, record, workers=1)
+        async with on_this_machine(judge, 1, by(breaks, first)) as executor:
+            with pytest.raises(MachineError, match="the disk is full"):
+                await run_jobs(jobs(), executor, record)
     async with log.lease("bench_1") as token:
         record = RunLog("bench_1", log, token=token)
         await record.load()
-        await run_jobs(jobs(answering(right), seen=second), judge, record, workers=1)
+        async with on_this_machine(judge, 1, by(answering(right), second)) as executor:
+            await run_jobs(jobs(), executor, record)
 
     assert (first, second) == ([f"f/{i} 0" for i in range(4)], [f"f/{i} 0" for i in range(3, 6)])
     assert [one.id for one in record.verdicts] == [f"f/{i}" for i in range(6)]
@@ -127,9 +133,8 @@ async def test_no_attempt_begins_once_the_cost_is_spent(judge: Judge) -> None:
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
 
-        reason = await run_jobs(
-            jobs(answering(right, cost=0.4), seen=seen), judge, record, workers=1, max_cost_usd=1.0
-        )
+        async with on_this_machine(judge, 1, by(answering(right, cost=0.4), seen)) as executor:
+            reason = await run_jobs(jobs(), executor, record, max_cost_usd=1.0)
 
     assert (reason, len(seen)) == ("cost", 3)
 
@@ -144,10 +149,11 @@ async def test_a_model_that_fails_again_and_again_ends_the_run_and_costs_no_case
 
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
-        with pytest.raises(
-            ModelError, match=f"{MAX_FAILURES} attempts in a row failed. The last one: no such key"
-        ):
-            await run_jobs(jobs(dead), judge, record, workers=2)
+        async with on_this_machine(judge, 2, by(dead)) as executor:
+            with pytest.raises(
+                ModelError, match=f"{MAX_FAILURES} attempts in a row failed. The last one: no such key"
+            ):
+                await run_jobs(jobs(), executor, record)
 
     assert record.verdicts == []
 
@@ -162,7 +168,8 @@ async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge
 
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
-        await run_jobs(jobs(once), judge, record, workers=1)
+        async with on_this_machine(judge, 1, by(once)) as executor:
+            await run_jobs(jobs(), executor, record)
 
     found = {one.id: one for one in record.verdicts}
     assert (found["f/2"].verdict, found["f/2"].detail) == ("error", "no answer: refused")

@@ -1,0 +1,243 @@
+"""Spread jobs over nodes: lookahead, affinity, and another node for the jobs of a lost one."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Generic, Self
+from zlib import crc32
+
+from benchmarks.executors.executor import J, Node, NodeLost, NodeTally, O, Worker
+from coder.base.errors import MachineError
+
+_LOOKAHEAD = 4
+"""Look this many times all nodes' room ahead for jobs whose usual node is free."""
+
+
+class InProcess(Generic[J, O]):
+    """Node that is a worker of this process."""
+
+    name = "local"
+    batch = 1
+
+    def __init__(self, worker: Worker[J, O], room: int) -> None:
+        self._worker, self.room = worker, room
+
+    async def work(self, jobs: Sequence[J], on_slow: Callable[[str], None]) -> AsyncIterator[tuple[str, O]]:
+        """Yield key and outcome of the jobs, one after another."""
+        for job in jobs:
+            yield job.key, await self._worker.do(job, lambda key=job.key: on_slow(key))  # type: ignore[misc]
+
+    async def is_back(self) -> bool:
+        """Return True: this process can't be lost."""
+        return True
+
+    async def close(self) -> None:
+        """Do nothing: the worker is its opener's."""
+
+
+class Pool(Generic[J, O]):
+    """Executor over nodes, as `async with`. Any number of `map` run at once and share the nodes' room."""
+
+    def __init__(self, nodes: Sequence[Node[J, O]], give_up: Callable[[J, NodeLost], O]) -> None:
+        """Take nodes, and what to yield for a job under which its last node was lost, or raise."""
+        self.nodes, self.give_up = nodes, give_up
+        self.rooms = [asyncio.Semaphore(node.room) for node in nodes]
+        self.is_up = [asyncio.Event() for _ in nodes]
+        for event in self.is_up:
+            event.set()
+        self._tallies = [NodeTally(name=node.name) for node in nodes]
+        self._returns: dict[int, asyncio.Task[None]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        returns = [*self._returns.values()]
+        for task in returns:
+            task.cancel()
+        await asyncio.gather(*returns, return_exceptions=True)
+        await asyncio.gather(*(node.close() for node in self.nodes))
+
+    @property
+    def tallies(self) -> Sequence[NodeTally]:
+        """What each node has done so far."""
+        return self._tallies
+
+    @property
+    def room(self) -> int:
+        """Maximum number of jobs in flight."""
+        return sum(node.room for node in self.nodes)
+
+    def map(self, jobs: Iterable[J]) -> AsyncGenerator[O, None]:
+        """Yield the outcome of each job once (see `Executor.map`)."""
+        return _Mapping(self, jobs).outcomes()
+
+    def count(self, at: int, *, done: int = 0, lost: int = 0, retried: int = 0) -> None:
+        """Add to a node's tally."""
+        tally = self._tallies[at]
+        self._tallies[at] = tally.model_copy(
+            update={
+                "done": tally.done + done,
+                "lost": tally.lost + lost,
+                "retried": tally.retried + retried,
+            }
+        )
+
+    def is_gone(self, at: int) -> bool:
+        """Whether a node is given up."""
+        return self._tallies[at].is_gone
+
+    def is_free(self, at: int) -> bool:
+        """Whether a node would take a job now."""
+        return self.is_up[at].is_set() and not self.is_gone(at) and not self.rooms[at].locked()
+
+    def lose(self, at: int) -> None:
+        """Give a node no jobs until it is back."""
+        if at not in self._returns and not self.is_gone(at):
+            self.count(at, lost=1)
+            self.is_up[at].clear()
+            self._returns[at] = asyncio.create_task(self._wait_for(at))
+
+    async def _wait_for(self, at: int) -> None:
+        try:
+            if not await self.nodes[at].is_back():
+                self._tallies[at] = self._tallies[at].model_copy(update={"is_gone": True})
+        finally:
+            del self._returns[at]
+            self.is_up[at].set()  # who waits looks whether it is gone
+
+
+class _Mapping(Generic[J, O]):
+    """One `map`: its jobs, queued by node or in flight, and their outcomes."""
+
+    def __init__(self, pool: Pool[J, O], jobs: Iterable[J]) -> None:
+        self._pool, self._source, self._is_exhausted = pool, iter(jobs), False
+        self._queues: list[deque[J]] = [deque() for _ in pool.nodes]
+        self._orphans: deque[J] = deque()
+        """Jobs of lost nodes."""
+        self._losses: Counter[str] = Counter()
+        self._in_flight: dict[str, int] = {}
+        """Node by key, while the job or its unread outcome takes room there."""
+        self._unsettled = 0
+        self._ended: asyncio.Queue[tuple[str, O] | None] = asyncio.Queue()
+        self._changed = asyncio.Event()
+        self._feeds: list[asyncio.Task[None]] = []
+
+    async def outcomes(self) -> AsyncGenerator[O, None]:
+        """Yield outcomes as jobs end; at the end of the iterator nothing is in flight."""
+        running = asyncio.create_task(self._run())
+        running.add_done_callback(lambda _: self._ended.put_nowait(None))
+        try:
+            while (item := await self._ended.get()) is not None:
+                self._leave(item[0])
+                yield item[1]
+            try:
+                await running
+            except BaseExceptionGroup as errors:  # all nodes do the same: the first error suffices
+                raise errors.exceptions[0] from None
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            for key in [*self._in_flight]:
+                self._leave(key)
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            self._feeds = [group.create_task(self._feed(at, group)) for at in range(len(self._pool.nodes))]
+        if self._unsettled or not self._is_exhausted:
+            names = ", ".join(node.name for node in self._pool.nodes)
+            raise MachineError(f"No worker is left of {names}: all were lost, and none came back.")
+
+    async def _feed(self, at: int, group: asyncio.TaskGroup) -> None:
+        """Give a node jobs until there are none."""
+        room = self._pool.rooms[at]
+        while True:
+            await self._pool.is_up[at].wait()
+            if self._pool.is_gone(at):
+                return
+            changed = self._changed
+            if room.locked() and self._queues[at]:
+                self._wake()  # others may take what waits here
+            await room.acquire()
+            jobs = list[J]()
+            while (
+                self._pool.is_up[at].is_set()
+                and len(jobs) < self._pool.nodes[at].batch
+                and (job := self._next(at)) is not None
+            ):
+                jobs.append(job)
+                self._in_flight[job.key] = at
+                if room.locked():
+                    break
+                await room.acquire()  # it doesn't wait
+            else:
+                room.release()
+            if jobs:
+                group.create_task(self._call(at, jobs))
+            elif self._pool.is_up[at].is_set():
+                await changed.wait()
+
+    def _next(self, at: int) -> J | None:
+        if self._orphans:
+            return self._orphans.popleft()
+        queues, lookahead = self._queues, _LOOKAHEAD * self._pool.room
+        while not queues[at] and not self._is_exhausted and sum(map(len, queues)) < lookahead:
+            job = next(self._source, None)
+            if job is None:
+                self._is_exhausted = True
+                self._end_if_done()
+            else:
+                self._unsettled += 1
+                queues[crc32(job.group.encode()) % len(queues)].append(job)
+        if queues[at]:
+            return queues[at].popleft()
+        busy = (queue for owner, queue in enumerate(queues) if not self._pool.is_free(owner))
+        queue = max(busy, key=len, default=None)
+        return queue.popleft() if queue else None
+
+    async def _call(self, at: int, jobs: Sequence[J]) -> None:
+        open_jobs, node = {job.key: job for job in jobs}, self._pool.nodes[at]
+        try:
+            async for key, outcome in node.work(jobs, self._leave):
+                if open_jobs.pop(key, None) is not None:  # counted once, even if a node says it twice
+                    self._pool.count(at, done=1)
+                    self._settle(key, outcome)
+            if open_jobs:
+                raise NodeLost(f"{node.name} left {len(open_jobs)} jobs unanswered.")
+        except NodeLost as error:
+            self._pool.lose(at)
+            for job in open_jobs.values():
+                self._repeat(at, job, error)
+
+    def _repeat(self, at: int, job: J, error: NodeLost) -> None:
+        self._losses[job.key] += 1
+        if self._losses[job.key] >= job.max_tries:
+            self._settle(job.key, self._pool.give_up(job, error))
+            return
+        self._pool.count(at, retried=1)
+        self._leave(job.key)
+        self._orphans.append(job)
+        self._wake()
+
+    def _settle(self, key: str, outcome: O) -> None:
+        self._losses.pop(key, None)
+        self._unsettled -= 1
+        self._ended.put_nowait((key, outcome))
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        if self._is_exhausted and not self._unsettled:
+            for feed in self._feeds:  # it may wait for a room, a lost node or more jobs
+                feed.cancel()
+
+    def _leave(self, key: str) -> None:
+        """Leave the room of a job's node to others."""
+        if (at := self._in_flight.pop(key, None)) is not None:
+            self._pool.rooms[at].release()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

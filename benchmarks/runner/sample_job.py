@@ -1,0 +1,105 @@
+"""Define the job of a benchmark, a sample to answer and judge, and the worker that does it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from benchmarks.executors.executor import NodeLost
+from benchmarks.executors.pool import InProcess, Pool
+from benchmarks.judge.judge import Judge
+from benchmarks.runner.case_attempt import CaseAttempt
+from benchmarks.suite import Case
+from benchmarks.verdict import Evidence, Verdict
+
+SamplePool = Pool["SampleJob", "SampleOutcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleJob:
+    """Sample to answer, if there is no answer yet, and to judge."""
+
+    case: Case
+    sample: int
+    answer: CaseAttempt | None = None
+    """None: the worker answers."""
+    keeps_text: bool = True
+    """Whether the log stores the answer, because no other file has the answer."""
+    max_tries: int = 3
+
+    @property
+    def key(self) -> str:
+        """Case and number of the sample."""
+        return f"{self.case.id}\0{self.sample}"
+
+    @property
+    def group(self) -> str:
+        """Id of the case: what is found out of it holds for all samples."""
+        return self.case.id
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOutcome:
+    """What became of a sample."""
+
+    case: Case
+    sample: int
+    attempt: CaseAttempt
+    verdict: Verdict | None
+    """None if the attempt failed, or wasn't made since it couldn't be paid."""
+    evidence: Evidence = field(default_factory=Evidence)
+    keeps_text: bool = True
+
+
+Answering = Callable[[Case, int], Awaitable[CaseAttempt]]
+"""Answers a sample of a case."""
+
+
+class BenchWorker:
+    """Worker that answers and judges samples."""
+
+    def __init__(self, judge: Judge, answering: Answering | None = None) -> None:
+        self._judge, self._answering = judge, answering
+
+    async def do(self, job: SampleJob, on_slow: Callable[[], None]) -> SampleOutcome:
+        """Answer and judge a sample; a failed attempt is returned without a verdict."""
+        attempt = job.answer
+        if attempt is None:
+            assert self._answering is not None
+            attempt = await self._answering(job.case, job.sample)
+            if attempt.unpaid or attempt.exit_code:
+                return SampleOutcome(job.case, job.sample, attempt, None)
+        evidence: list[Evidence] = []
+        verdict = await self._judge.judge(
+            job.case,
+            attempt.text,
+            sample=job.sample,
+            on_slow=on_slow,
+            judged=attempt.judged,
+            on_evidence=evidence.append,
+        )
+        if attempt.error is not None:
+            verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
+        return SampleOutcome(job.case, job.sample, attempt, verdict, evidence[-1], job.keeps_text)
+
+
+@asynccontextmanager
+async def on_this_machine(
+    judge: Judge, workers: int, answering: Answering | None = None
+) -> AsyncIterator[SamplePool]:
+    """Open the executor that answers and judges samples in this process, `workers` at once."""
+    async with Pool([InProcess(BenchWorker(judge, answering), workers)], give_up) as pool:
+        yield pool
+
+
+def give_up(job: SampleJob, error: NodeLost) -> SampleOutcome:
+    """Return the outcome of a sample under which one node after another was lost: the machine's fault."""
+    verdict = Verdict(
+        id=job.case.id,
+        sample=job.sample,
+        verdict="infrastructure",
+        strength="weaker",
+        detail=str(error)[:500],
+    )
+    return SampleOutcome(
+        job.case, job.sample, job.answer or CaseAttempt(), verdict, keeps_text=job.keeps_text
+    )
