@@ -28,7 +28,7 @@ async def open_environment(
 ) -> AsyncIterator[Workbench]:
     """Open the sandboxes of a run for these files, and check that the run's tests can run in them.
 
-    Raises UsageError: a guard can't be loaded.
+    Raises UsageError: a guard can't be loaded, or documents don't exist.
     """
     policy, opener = policy_for(task, settings, files)
     redactor = redactor_for(files, shown_files(task.workspace, settings.show))
@@ -40,11 +40,18 @@ async def open_environment(
             from coder.tools.mcp_client import serving  # imported late: few runs have servers
 
             required_tools, optional_tools = await stack.enter_async_context(serving(required_tools, watch))
+        documents = None
+        if settings.docs:
+            from coder.context.documents import Documents  # imported late: few runs have documents
+
+            documents = Documents(settings.docs)
+            stack.callback(documents.close)
         workbench = Workbench(
             policy,
             sandbox or opener,
             redactor=redactor,
             guards=guards_for(options.get("guards")),
+            documents=documents,
             backend=settings.sandbox if sandbox is None else None,
             on_output=watch.output if watch is not None else None,
             ask_host=_asker(settings, watch),

@@ -18,6 +18,7 @@ from sandbox.contract import OnOutput
 from sandbox.policy import AskHost
 
 if TYPE_CHECKING:
+    from coder.context.documents import Documents
     from coder.context.survey import Survey
     from coder.environment.asked_hosts import AskedHosts
     from coder.environment.session_tree import SessionTree, Tree
@@ -41,6 +42,7 @@ class Workbench:
         *,
         redactor: Redactor,
         guards: Guards | None = None,
+        documents: Documents | None = None,
         backend: str | None = None,
         on_output: OnOutput | None = None,
         ask_host: AskHost | None = None,
@@ -52,6 +54,8 @@ class Workbench:
         self.redactor = redactor
         self.guards = guards or Guards()
         """Guards of the user, which check each text after the redactor."""
+        self.documents = documents
+        """Documents that the model may search; None if the user named none."""
         self.on_output = on_output
         self.tools = tools
         """Functions of the caller and MCP servers that a model may call (`tools.registry.tools_of`)."""

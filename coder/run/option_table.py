@@ -148,6 +148,7 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
         ),
         "show": Option(Words, "Ignored path to copy into the sandbox. Repeatable.", "PATH", default=()),
         "add_dir": Option(Words, "Another folder for programs to read. Repeatable.", "DIR", default=()),
+        "docs": Option(Words, "Documents that the model may search. Repeatable.", "PATH", default=()),
         "python": Option(File, "The interpreter that programs get.", "FILE"),
         "kernel": Option(Choice, "Run code as cells of a Jupyter kernel.", default=False),
     },

@@ -119,6 +119,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Ignored paths of the workspace that programs need; the log doesn't contain them."""
     add_dir: tuple[Path, ...] = option("add_dir")
     """Other folders that programs may read; relative ones are made absolute."""
+    docs: tuple[Path, ...] = option("docs")
+    """Files and folders of documents that the model may search; relative ones are made absolute."""
     skills: tuple[Skill, ...] = Field(default=(), exclude_if=not_)
     """The user's own skills; those of the repository are among its files."""
     rules: Rules | None = Field(default=None, exclude_if=lambda rules: rules is None)
@@ -206,7 +208,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
             max_tokens=min(limits, default=None),
         )
 
-    @field_validator("add_dir")
+    @field_validator("add_dir", "docs")
     @classmethod
     def _are_absolute(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(Path(os.path.abspath(folder)) for folder in folders)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from coder.context.documents import Documents
 from coder.engine import agent
 from coder.models.model import Model
 from coder.models.recorded import Recorded
@@ -104,3 +105,16 @@ async def test_a_task_that_was_shown_is_solved_again_from_its_recording(task: Pa
     assert_mended(run, again, facts)
     assert (shown.status, shown.patch) == ("solved", run.patch)
     assert first.git("diff", "--stat", "--", *facts["gold_paths"]) == ""
+
+
+async def test_the_statement_of_a_task_finds_the_file_to_mend(task: Path, tmp_path: Path) -> None:
+    facts = json.loads((task / "task.json").read_text())
+    repository = checked_out(task, tmp_path / "work")
+
+    documents = Documents([repository.top])
+    chunks = await documents.search(facts["problem_statement"], count=200)
+    documents.close()
+
+    names = dict.fromkeys(chunk.path.removeprefix("work/") for chunk in chunks)
+    sources = [name for name in names if name.endswith(".py") and "test" not in name]
+    assert set(facts["gold_paths"]) <= set(sources[:4])

@@ -99,11 +99,11 @@ def _done_tool(state: State) -> ToolSpec:
 
 async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:
     """Return the user's tools that a role may call, and the registry of all its tools."""
-    settings, skills = turn.state.settings, _skill_tools(turn.state)
+    settings, readers = turn.state.settings, [*_skill_tools(turn.state), *_lookup(turn)]
     if role.plans:
-        return (), Registry(only_looks=True, more=skills)
+        return (), Registry(only_looks=True, more=readers)
     if settings.subagent is not None:
-        more = [*skills, *web_tools(turn)]
+        more = [*readers, *web_tools(turn)]
         return (), Registry(only_looks=not settings.subagent.writes, plan=False, more=more)
     user_tools = await tools_of((*turn.bench.tools, *turn.bench.optional_tools))
     governed = [_governed(tool, settings.rules) for tool in user_tools]
@@ -111,13 +111,22 @@ async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:
     user_tools = [tool for tool in user_tools if role.tools is None or tool.spec.name in role.tools]
     web = web_tools(turn) if role.tools is None or "web_fetch" in role.tools else []
     shows_plan = settings.asks or settings.chat
-    return user_tools, Registry(user_tools, kernel=settings.kernel, plan=shows_plan, more=[*skills, *web])
+    return user_tools, Registry(user_tools, kernel=settings.kernel, plan=shows_plan, more=[*readers, *web])
 
 
 def _governed(tool: Tool, rules: Rules | None) -> Tool | None:
     """Return a tool as the user's rules have it; None if they deny it."""
     by_rules = getattr(tool, "governed", None)
     return tool if rules is None or by_rules is None else by_rules(rules)
+
+
+def _lookup(turn: Turn) -> list[Tool]:
+    """Return the tool that searches the user's documents; empty if the user named none."""
+    if turn.bench.documents is None:
+        return []
+    from coder.tools.lookup_tool import LookupTool
+
+    return [LookupTool(turn.bench.documents)]
 
 
 def _skill_tools(state: State) -> list[Tool]:

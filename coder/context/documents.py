@@ -1,0 +1,145 @@
+"""Documents that the user names for a run, in an index that is searched by words (SQLite FTS5, BM25)."""
+
+import asyncio
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from coder.base.errors import UsageError
+from coder.context.definition_facts import DefinitionFacts, facts_of
+from coder.context.document_chunks import (
+    Chunk,
+    chunks_by_definition,
+    chunks_by_heading,
+    chunks_by_paragraph,
+)
+from coder.context.secrecy import is_secret
+from coder.source.languages import language_of
+
+MAX_FILES, MAX_BYTES = 20_000, 64 << 20
+"""Limits of all documents together."""
+_MAX_FILE = 1 << 20
+"""A larger file is data, and left out."""
+_MARKUP = (".md", ".markdown", ".rst", ".mdx")
+_WORD = re.compile(r"\w+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+"""Part of an identifier such as `parseHTTPHeader`."""
+_TABLE = (
+    "CREATE VIRTUAL TABLE chunks USING fts5("
+    "path UNINDEXED, line UNINDEXED, title, text, title_parts, text_parts, tokenize = 'porter unicode61')"
+)
+_BEST = (
+    "SELECT path, line, title, text FROM chunks WHERE chunks MATCH ? "
+    "ORDER BY bm25(chunks, 0.0, 0.0, 3.0, 1.0, 3.0, 1.0), path, line LIMIT ?"
+)
+"""Words of a title count three times."""
+
+
+class Documents:
+    """Files and folders of documents; the index is built at the first search, in memory."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        """Take files and folders. Raises UsageError: one doesn't exist."""
+        for root in roots:
+            if not root.exists():
+                raise UsageError(f"There are no documents at {root}. Name a file or a folder: --docs PATH")
+        self._roots = tuple(roots)
+        self._index: sqlite3.Connection | None = None
+        self._lock = asyncio.Lock()
+
+    async def search(self, query: str, *, count: int) -> list[Chunk]:
+        """Return up to `count` chunks that share words with a query, the best first.
+
+        Raises UsageError: the documents are too large, or can't be read.
+        """
+        async with self._lock:
+            if self._index is None:
+                self._index = await _build(self._roots)
+            return await asyncio.to_thread(_search, self._index, query, count)
+
+    def close(self) -> None:
+        """Forget the index."""
+        if self._index is not None:
+            self._index.close()
+
+
+async def _build(roots: Sequence[Path]) -> sqlite3.Connection:
+    texts = await asyncio.to_thread(lambda: dict(_read(roots)))
+    code = {path: text for path, text in texts.items() if language_of(path) is not None}
+    facts = await facts_of(code, cache=None) if code else {}
+    return await asyncio.to_thread(_filled, texts, facts)
+
+
+def _filled(texts: Mapping[str, str], facts: Mapping[str, DefinitionFacts]) -> sqlite3.Connection:
+    """Return an index of these documents."""
+    index = sqlite3.connect(":memory:", check_same_thread=False)
+    index.execute(_TABLE)
+    for path, text in texts.items():
+        rows = [
+            (chunk.path, chunk.line, chunk.title, chunk.text, _parts(chunk.title), _parts(chunk.text))
+            for chunk in _chunks(path, text, facts.get(path))
+        ]
+        index.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)", rows)
+    return index
+
+
+def _chunks(path: str, text: str, facts: DefinitionFacts | None) -> list[Chunk]:
+    if path.endswith(_MARKUP):
+        return chunks_by_heading(path, text)
+    if facts is not None:
+        return chunks_by_definition(path, text, list(facts.definitions()))
+    return chunks_by_paragraph(path, text)
+
+
+def _search(index: sqlite3.Connection, query: str, count: int) -> list[Chunk]:
+    words = {word for text in _WORD.findall(query) for word in (text, *_PART.findall(text)) if len(word) > 1}
+    if not words:
+        return []
+    rows = index.execute(_BEST, (" OR ".join(f'"{word}"' for word in sorted(words)), count))
+    return [Chunk(*row) for row in rows.fetchall()]
+
+
+def _parts(text: str) -> str:
+    """Return the parts of the identifiers that have several, as a query may name one part."""
+    split = [_PART.findall(identifier) for identifier in sorted(set(_WORD.findall(text)))]
+    return " ".join(part for parts in split if len(parts) > 1 for part in parts)
+
+
+def _read(roots: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """Yield name and text of each document. Links aren't followed; keys and binary files are left out.
+
+    Raises UsageError: they are too many, too large, or can't be read.
+    """
+    files, size = 0, 0
+    for root in roots:
+        for path in _files(root):
+            name = path.relative_to(root.parent).as_posix()
+            try:
+                if path.stat().st_size > _MAX_FILE:
+                    continue
+                content = path.read_bytes()
+            except OSError as error:
+                raise UsageError(f"The document {path} can't be read: {error.strerror}") from error
+            files, size = files + 1, size + len(content)
+            if files > MAX_FILES or size > MAX_BYTES:
+                raise UsageError(
+                    f"The documents are more than {MAX_FILES:,} files or {MAX_BYTES >> 20} MiB. "
+                    "Name a smaller folder: --docs PATH"
+                )
+            if b"\0" not in content:
+                yield name, content.decode("utf-8", "replace")
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Yield a file, or the regular files of a folder in the order of their paths, without hidden ones."""
+    if root.is_file():
+        yield root
+        return
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not name.startswith(".") and not is_secret(name) and path.is_file() and not path.is_symlink():
+                yield path
