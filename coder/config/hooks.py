@@ -1,4 +1,4 @@
-"""Hooks in the form of Claude Code: commands before and after calls of tools, and at the end of a run.
+"""Hooks in the form of Claude Code: commands around sessions, messages, calls of tools and ends of turns.
 
 A hook reads JSON on stdin; exit code 2 blocks the call, and its stderr is for the model.
 Protocol: https://code.claude.com/docs/en/hooks
@@ -17,7 +17,9 @@ from coder.base.text.sanitize import one_line
 from coder.config.strict_yaml import read_json
 from coder.run.extensions import Hook
 
-EVENTS = ("PreToolUse", "PostToolUse", "Stop")
+EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")
+_WITHOUT_MATCHER = ("UserPromptSubmit", "Stop")
+"""Events whose hooks always run, whatever their matcher says."""
 REPOSITORY_FILES = (".agents/hooks.json", ".claude/settings.json")
 MAX_BYTES = 1 << 20
 MAX_HOOKS = 50
@@ -110,13 +112,20 @@ def _hooks_or_reason(content: str | None) -> tuple[tuple[Hook, ...], str]:
         return (), one_line(str(error), width=300)
 
 
-def covers(hook: Hook, tool: str) -> bool:
-    """Whether a hook is for a tool: its matcher is a regular expression of the name."""
+def runs_inside(hook: Hook) -> bool:
+    """Whether a repository's hook of this event is run; at the end of a session its sandbox is closed."""
+    return hook.event != "SessionEnd"
+
+
+def covers(hook: Hook, subject: str) -> bool:
+    """Whether a hook is for a tool, or a kind of start or end: its matcher is an expression of the name."""
     if hook.matcher in ("", "*"):
         return True
+    if hook.event in _WITHOUT_MATCHER:
+        return True
     if not _SIMPLE.fullmatch(hook.matcher):
-        return re.fullmatch(hook.matcher, tool) is not None
-    return any(re.fullmatch(_expression(part), tool) for part in hook.matcher.split("|"))
+        return re.fullmatch(hook.matcher, subject) is not None
+    return any(re.fullmatch(_expression(part), subject) for part in hook.matcher.split("|"))
 
 
 def _checked(matcher: str, *, is_own: bool) -> str:

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from typing import Unpack
 
 from coder.base.text.guards import guards_for
-from coder.engine.open_run import log_of, open_environment, open_journal, with_place
+from coder.engine.open_run import log_of, open_environment, open_hooks, open_journal, with_place
 from coder.engine.options import Options
 from coder.engine.teams.strategies import choose_strategy
 from coder.engine.teams.team_settings import with_roles
@@ -28,7 +28,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         UsageError: the task is invalid; no model was called.
         SandboxError: no sandbox can be opened here. A model was called only if such a sandbox opened before.
         LogDamaged, LogNewer, MachineError: the log can't be used.
-        Refused: a guard refused the prompt; no model was called, and nothing is logged.
+        Refused: a guard or a hook refused the prompt; no model was called, and nothing is logged.
     """
     settings = options.get("settings") or Settings()
     if task.workspace is not None:  # a resume may happen in another folder
@@ -40,6 +40,10 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         settings = with_place(task, settings, options)
         require_committable(task, settings)
         snapshot = read_workspace(task, lands=settings.lands)
+        run = options.get("run_id") or new_run_id()
+        folder = str(snapshot.root) if snapshot.root is not None else None
+        hooks = await open_hooks(stack, settings.hooks, run, options)
+        context = await hooks.submit(task.prompt, folder) if hooks is not None else ""
         target = find_target(task, snapshot.files)
         environment = open_environment(task, settings, snapshot.files, options, target=target)
         workbench = await stack.enter_async_context(environment)
@@ -51,9 +55,15 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         settings = settings.model_copy(update=logged_models(asked_of(settings)))
         team, stop = options.get("team"), options.get("stop")
         settings = await choose_strategy(settings, task, model, workbench, team=team, stop=stop)
-        journal = await open_journal(stack, options.get("run_id") or new_run_id(), log, options)
+        journal = await open_journal(stack, run, log, options)
         run_started = started(
-            snapshot, task, settings, model=model.name, target=target, sandbox=workbench.opened
+            snapshot,
+            task,
+            settings,
+            model=model.name,
+            target=target,
+            sandbox=workbench.opened,
+            context=workbench.redactor.redact(context),
         )
         await journal.append(run_started)
         journal.hold(snapshot.files)

@@ -78,6 +78,7 @@ class AttemptRuns:
             model=parent.model,
             target=attempt.target,
             sandbox=bench.opened,
+            context="" if attempt.settings.subagent is not None else parent.inputs.context,
         )
         baseline = parent.progress.baseline
         if attempt.settings.subagent is not None:

@@ -13,12 +13,14 @@ from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import Task
-from coder.run.watch import Permitting, Unwatched, Watch
+from coder.run.watch import Permitting, Unwatched, Watch, note_of
 from coder.store import EventLog, open_log
 from coder.verify.preflight import prepare
 from coder.workspace.overlay import shown_files
 
 if TYPE_CHECKING:
+    from coder.engine.session_hooks import SessionHooks
+    from coder.run.extensions import Hook
     from sandbox.policy import AskHost
 
 
@@ -88,6 +90,24 @@ async def open_journal(
     token = await stack.enter_async_context(log.lease(run))
     watch = options.get("watch") or Unwatched()
     return Journal(run, log, token=token, watch=watch, attempts=attempts)
+
+
+async def open_hooks(
+    stack: AsyncExitStack,
+    hooks: tuple["Hook", ...],
+    run: str,
+    options: Options,
+    *,
+    is_resumed: bool = False,
+) -> "SessionHooks | None":
+    """Return the user's hooks of a session, whose end runs theirs; None if there are none."""
+    if not hooks:
+        return None
+    from coder.engine.session_hooks import SessionHooks  # imported late: few runs have hooks
+
+    session_hooks = SessionHooks(hooks, run, note=note_of(options.get("watch")), is_resumed=is_resumed)
+    stack.push_async_callback(session_hooks.end)
+    return session_hooks
 
 
 def with_place(task: Task, settings: Settings, options: Options) -> Settings:

@@ -6,7 +6,7 @@ from typing import Unpack
 
 from coder.base.errors import UsageError, own_command
 from coder.base.text.guards import guards_for
-from coder.engine.open_run import log_of, open_environment, open_journal, with_place
+from coder.engine.open_run import log_of, open_environment, open_hooks, open_journal, with_place
 from coder.engine.options import Options
 from coder.engine.teams.strategies import check_tools, choose_strategy, named_limits, strategy_of
 from coder.engine.teams.team_settings import OWN_STOP, with_roles, with_stop, with_team
@@ -134,6 +134,9 @@ async def _go_on(
         raise UsageError(
             "The stop of this run was given from Python. Give it again: coder.resume(run, stop=…)"
         )
+    hooks = await open_hooks(stack, settings.hooks, state.run, options, is_resumed=True)
+    if hooks is not None:  # the dialogue goes on, so what they say isn't added to it
+        await hooks.start(state.root)
     settings = with_roles(settings, team)
     if team is not None:
         settings = with_team(settings, team, options.get("stop"), acts=bool(state.dialogue.callers))

@@ -36,6 +36,7 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
         assert log is not None
         return AttemptRuns(journal, log, model, bench, _for_subagents(choices), work)
 
+    bench.has_run_stop_hooks = False
     run = await run_until_stopped(
         journal,
         model,
@@ -45,10 +46,11 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
         land=deliver,
         children=children if log is not None else None,
     )
-    if journal.state.settings.hooks and journal.state.progress.parent is None:
+    is_main = journal.state.progress.parent is None
+    if journal.state.settings.hooks and is_main and not bench.has_run_stop_hooks:
         from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks
 
-        await HookRuns.of(journal.state).stop()
+        await HookRuns.of(journal.state).objection_to_stop(None, is_repeated=False)
     return run
 
 

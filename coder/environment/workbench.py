@@ -88,6 +88,8 @@ class Workbench:
         """The run's changes when the session began to open; None after its first use."""
         self.known_to: set[str] = set()
         """Participants whose dialogues have made a call in the open session."""
+        self.has_run_stop_hooks = False
+        """Whether the hooks of the end have run since the model was last asked."""
         self._has_sessions: bool | None = None
         self._opening: dict[str, asyncio.Task[object]] = {}
         self.verify_lock = asyncio.Lock()

@@ -16,7 +16,7 @@ class Hook(BaseModel, frozen=True, extra="forbid"):
 
     event: str
     matcher: str = ""
-    """Names of tools; empty: every tool."""
+    """Names of tools, or kinds of starts and ends; empty: all."""
     command: str
     timeout: float
     """In seconds."""

@@ -46,9 +46,19 @@ def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
 
 
 def started(
-    read: Snapshot, task: Task, settings: Settings, *, model: str, target: Target, sandbox: str = ""
+    read: Snapshot,
+    task: Task,
+    settings: Settings,
+    *,
+    model: str,
+    target: Target,
+    sandbox: str = "",
+    context: str = "",
 ) -> RunStarted:
-    """Return the first event of a run on these files, in which the task has this target."""
+    """Return the first event of a run on these files, in which the task has this target.
+
+    `context` is what the user's hooks add to the task.
+    """
     is_stored = is_small(read.files)
     return RunStarted(
         task=task,
@@ -60,6 +70,7 @@ def started(
         listing="" if is_stored else listing(read.files),
         notes=(*read.notes, *_broken_hooks(read.files)),
         sandbox=sandbox,
+        context=context,
     )
 
 

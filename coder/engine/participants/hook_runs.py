@@ -1,32 +1,26 @@
-"""HookRuns: run the hooks of the user on the host, and those of the repository in the sandbox."""
+"""HookRuns: hooks around a model's calls, at the end of its turn, and a repository's for a message."""
 
-import asyncio
-import json
-import os
-import signal
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from coder.base.text.sanitize import one_line, terminal_text
 from coder.config.hooks import covers, hooks_of_repository
-from coder.models.model import ToolCall
+from coder.engine.participants.hook_commands import (
+    MAX_OUTPUT,
+    HookAnswer,
+    hook_document,
+    run_in_sandbox,
+    run_on_host,
+)
+from coder.engine.prompting.task_parts import hook_notes
+from coder.engine.turn.turn import Turn
+from coder.models.model import ChatMessage, ToolCall
+from coder.run.event_types import ToolAnswered
 from coder.run.extensions import Hook
 from coder.run.state import State
-from sandbox import Session
+from sandbox import SandboxBroken, Session
 
-_BLOCKS = 2
-"""Exit code with which a hook blocks a call."""
-MAX_OUTPUT = 10_000
 _NAMES = {"bash": "Bash", "edit": "Edit", "python": "NotebookEdit", "web_fetch": "WebFetch", "skill": "Skill"}
 """Claude's names of our tools."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    exit_code: int | None
-    stdout: str
-    stderr: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,107 +37,118 @@ class HookRuns:
         texts = {path: file.text for path, file in state.files.items() if path.endswith(".json")}
         return cls(state, state.settings.hooks, hooks_of_repository(texts))
 
+    def has(self, *events: str) -> bool:
+        """Whether there are hooks of one of these events."""
+        return any(hook.event in events for hook in (*self.own, *self.of_repository))
+
     async def refusal(self, call: ToolCall, session: Session) -> str | None:
         """Run the hooks before a call; return the text for the model if one blocks it."""
-        for reason in await self._run("PreToolUse", call, session, None):
-            return f"[A hook blocked this call: {reason}]"
+        for answer in await self._around("PreToolUse", call, session, None):
+            if answer.objection is not None:
+                return f"[A hook blocked this call: {answer.objection}]"
         return None
 
     async def remarks(self, call: ToolCall, result: str, session: Session) -> list[str]:
         """Run the hooks after a call; return what they have to say to the model."""
-        return [
-            f"[A hook says: {reason}]" for reason in await self._run("PostToolUse", call, session, result)
-        ]
+        answers = await self._around("PostToolUse", call, session, result)
+        remarks = [answer.objection or answer.context for answer in answers]
+        return [f"[A hook says: {remark}]" for remark in remarks if remark]
 
-    async def stop(self) -> None:
-        """Run the user's hooks at the end of a run."""
-        for hook in self.own:
-            if hook.event == "Stop":
-                await self._on_host(hook, self._document("Stop"))
+    async def objection_to_stop(self, session: Session | None, *, is_repeated: bool) -> str | None:
+        """Run the hooks at the end of the model's work; return the text for the model if it must go on.
 
-    async def _run(self, event: str, call: ToolCall, session: Session, result: str | None) -> list[str]:
-        """Run the hooks of an event that are for this call; return the reasons of those that object."""
-        name, arguments = _NAMES.get(call.name, call.name), _arguments(call, session.root)
-        reasons = []
+        Args:
+            session: where a repository's hooks run; None: they don't.
+            is_repeated: whether the model goes on since such a hook has blocked its end.
+        """
+        for answer in await self._run("Stop", "", session, {"stop_hook_active": is_repeated}):
+            if answer.objection is not None:
+                return f"[A hook of the end says that the work isn't done: {answer.objection}]"
+        return None
+
+    async def context_of_repository(self, session: Session, *, is_first: bool) -> str:
+        """Run the repository's hooks for a message; return what they add to it.
+
+        They can't block a message: the user has sent it.
+
+        Args:
+            is_first: whether it is the first message of a run, at which a session starts.
+        """
+        hooks = HookRuns(self.state, (), self.of_repository)
+        answers: list[HookAnswer] = []
+        if is_first:
+            answers += await hooks._run("SessionStart", "startup", session, {"source": "startup"})
+        prompt = {"prompt": self.state.task.prompt[:MAX_OUTPUT]}
+        answers += await hooks._run("UserPromptSubmit", "", session, prompt)
+        return "\n".join(answer.context for answer in answers if answer.context)
+
+    async def _around(
+        self, event: str, call: ToolCall, session: Session, result: str | None
+    ) -> list[HookAnswer]:
+        """Run the hooks of an event that are for this call."""
+        more: dict[str, Any] = {
+            "tool_name": _NAMES.get(call.name, call.name),
+            "tool_input": _arguments(call, session.root),
+        }
+        more |= {} if result is None else {"tool_response": {"output": result[:MAX_OUTPUT]}}
+        return await self._run(event, more["tool_name"], session, more)
+
+    async def _run(
+        self, event: str, subject: str, session: Session | None, more: dict[str, Any]
+    ) -> list[HookAnswer]:
+        """Run the hooks of an event; of several before a call or an end, the first objection counts."""
+        answers: list[HookAnswer] = []
+        state = self.state
         own = [(hook, True) for hook in self.own]
         for hook, is_own in (*own, *((hook, False) for hook in self.of_repository)):
-            if hook.event != event or not covers(hook, name):
+            if hook.event != event or not covers(hook, subject):
                 continue
-            more: dict[str, Any] = {"tool_name": name, "tool_input": arguments}
-            more |= {} if result is None else {"tool_response": {"output": result[:MAX_OUTPUT]}}
-            document = self._document(event, root=None if is_own else session.root, **more)
-            ended = await (self._on_host(hook, document) if is_own else _in_sandbox(hook, document, session))
-            if (reason := _objection(ended)) is not None:
-                reasons.append(one_line(reason, width=MAX_OUTPUT))
-                if event == "PreToolUse":
-                    break
-        return reasons
-
-    def _document(self, event: str, *, root: str | None = None, **more: Any) -> bytes:  # noqa: ANN401 - JSON
-        """Return the JSON that a hook reads."""
-        document = {
-            "session_id": self.state.run,
-            "transcript_path": "",
-            "cwd": root or self.state.root or os.getcwd(),
-            "hook_event_name": event,
-            **more,
-        }
-        return json.dumps(document).encode()
-
-    async def _on_host(self, hook: Hook, document: bytes) -> _Ended:
-        folder = self.state.root
-        process = await asyncio.create_subprocess_shell(
-            hook.command,  # the user's own configuration
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=folder,
-            env={**os.environ, "CLAUDE_PROJECT_DIR": folder or os.getcwd()},
-            start_new_session=True,
-        )
-        try:
-            async with asyncio.timeout(hook.timeout):
-                stdout, stderr = await process.communicate(document)
-        except TimeoutError:
-            return _Ended(None, "", "")
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-        return _Ended(process.returncode, _text(stdout), _text(stderr))
+            if is_own:
+                document = hook_document(state.run, event, state.root, **more)
+                answers.append(await run_on_host(hook, document, state.root))
+            elif session is not None:
+                document = hook_document(state.run, event, session.root, **more)
+                answers.append(await run_in_sandbox(hook, document, session))
+            else:
+                continue
+            if answers[-1].objection is not None and event in ("PreToolUse", "Stop"):
+                break
+        return answers
 
 
-async def _in_sandbox(hook: Hook, document: bytes, session: Session) -> _Ended:
-    errors = "/tmp/.hook-stderr"
-    result = await session.sh(
-        f"( {hook.command}\n) 2>{errors}",
-        stdin=document,
-        wall_s=hook.timeout,
-        environment={"CLAUDE_PROJECT_DIR": session.root},
-    )
-    stderr = await session.sh(f"cat {errors}; rm -f {errors}") if result.exit_code == _BLOCKS else None
-    return _Ended(result.exit_code, result.output, stderr.output if stderr is not None else "")
-
-
-def _objection(ended: _Ended) -> str | None:
-    """Return why a hook objects: by exit code 2, or by JSON on stdout; None if it doesn't."""
-    if ended.exit_code == _BLOCKS:
-        return ended.stderr.strip() or "no reason given"
-    if ended.exit_code != 0 or not ended.stdout.lstrip().startswith("{"):
-        return None
+async def with_context(turn: Turn, message: ChatMessage, *, is_first: bool) -> ChatMessage:
+    """Return the user's message with what the repository's hooks add to it."""
+    hooks = HookRuns.of(turn.state)
+    if not HookRuns(turn.state, (), hooks.of_repository).has("SessionStart", "UserPromptSubmit"):
+        return message
+    session_tree = await turn.bench.session(turn.state)
     try:
-        answer = json.loads(ended.stdout)
-    except (ValueError, RecursionError):
+        context = await hooks.context_of_repository(session_tree.session, is_first=is_first)
+    except SandboxBroken:  # the next call opens another session
+        return message
+    notes = hook_notes(turn.bench.redactor.redact(context))
+    return message.model_copy(update={"content": "\n\n".join([message.content, *notes])})
+
+
+async def objection_to_end(turn: Turn, hooks: HookRuns, *, is_repeated: bool) -> str | None:
+    """Run the hooks at the end of a turn; return the text for the model if it must go on.
+
+    What a repository's hook changes in the session is logged, as it belongs to the work.
+    """
+    if not HookRuns(turn.state, (), hooks.of_repository).has("Stop"):
+        return await hooks.objection_to_stop(None, is_repeated=is_repeated)
+    session_tree = await turn.bench.session(turn.state)
+    try:
+        objection = await hooks.objection_to_stop(session_tree.session, is_repeated=is_repeated)
+        changes, left_out = await session_tree.changes()
+    except SandboxBroken:
         return None
-    special = answer.get("hookSpecificOutput")
-    special = special if isinstance(special, dict) else {}
-    if special.get("permissionDecision") == "deny":
-        return str(special.get("permissionDecisionReason") or "no reason given")
-    if answer.get("decision") == "block" or answer.get("continue") is False:
-        return str(answer.get("reason") or answer.get("stopReason") or "no reason given")
-    context = special.get("additionalContext")
-    return context if isinstance(context, str) and special.get("hookEventName") == "PostToolUse" else None
+    if changes:
+        calls = turn.state.spend.calls
+        await turn.journal.append(
+            ToolAnswered(call=calls, id="", name="edits", text="", changes=changes, left_out=left_out)
+        )
+    return objection
 
 
 def _arguments(call: ToolCall, root: str) -> dict[str, Any]:
@@ -156,7 +161,3 @@ def _arguments(call: ToolCall, root: str) -> dict[str, Any]:
     if call.name == "edit" and isinstance(path, str):
         arguments["file_path"] = path if path.startswith("/") else f"{root}/{path}"
     return arguments
-
-
-def _text(content: bytes) -> str:
-    return terminal_text(content[:MAX_OUTPUT].decode("utf-8", "replace"))

@@ -7,7 +7,7 @@ from coder.base.prompts import prompt
 from coder.engine.participants.allowed_hosts import web_tools
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
-from coder.engine.participants.workplace import Workplace
+from coder.engine.participants.workplace import Workplace, hooks_of
 from coder.engine.prompting.files_shown import latest_plan, survey_of
 from coder.engine.prompting.first_request import first_request
 from coder.engine.prompting.next_request import format_outcome, next_request, verdict_words
@@ -49,6 +49,7 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
         first_messages[0] = first_messages[0].model_copy(
             update={"content": f"{first_messages[0].content}\n{role.brief}".strip()}
         )
+        first_messages[-1] = await _with_hooks(turn, role, first_messages[-1], is_first=not state.steps)
     if not role.plans:
         turn.bench.open_session_early(turn.state)
     # In a chat the answer itself asks, unless the user can answer while the model works.
@@ -61,7 +62,7 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
     dialogue = DialogueTurn(turn, form, first_messages, endings=names, plans=role.plans)
     workplace = Workplace(turn, tools)
     if turn.state.dialogue.unread is not None:
-        await _tell_task(turn, dialogue, workplace)
+        await _tell_task(turn, role, dialogue, workplace)
     if turn.state.dialogue.is_untold:
         await _tell_fork(turn.state, dialogue, workplace)
     else:
@@ -181,7 +182,7 @@ async def _tell_verdict(
         dialogue.say(report)
 
 
-async def _tell_task(turn: Turn, dialogue: DialogueTurn, workplace: Workplace) -> None:
+async def _tell_task(turn: Turn, role: Role, dialogue: DialogueTurn, workplace: Workplace) -> None:
     """Report the outcome of the previous message, then add the new message."""
     calls = dialogue.open_calls()
     for settled_call in calls:
@@ -189,7 +190,18 @@ async def _tell_task(turn: Turn, dialogue: DialogueTurn, workplace: Workplace) -
         dialogue.add(
             await workplace.tell(settled_call.call, _NOT_WANTED if is_refused else format_outcome(turn.state))
         )
-    dialogue.add(next_request(turn.state, context=turn.abilities.context, is_reported=bool(calls)))
+    request = next_request(turn.state, context=turn.abilities.context, is_reported=bool(calls))
+    dialogue.add(await _with_hooks(turn, role, request, is_first=False))
+
+
+async def _with_hooks(turn: Turn, role: Role, message: ChatMessage, *, is_first: bool) -> ChatMessage:
+    """Return the user's message with what the repository's hooks add to it."""
+    state = turn.state
+    if role.plans or state.settings.subagent is not None or hooks_of(state) is None:
+        return message
+    from coder.engine.participants.hook_runs import with_context  # imported late: few runs have hooks
+
+    return await with_context(turn, message, is_first=is_first)
 
 
 async def _tell_fork(state: State, dialogue: DialogueTurn, workplace: Workplace) -> None:

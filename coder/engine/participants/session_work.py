@@ -13,7 +13,7 @@ from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
 from coder.engine.participants.session_dialogue import in_session
 from coder.engine.participants.submission import code_message, has_new_tree
-from coder.engine.participants.workplace import Workplace
+from coder.engine.participants.workplace import Workplace, hooks_of
 from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
@@ -29,6 +29,8 @@ from coder.workspace.overlay import to_ends
 if TYPE_CHECKING:
     from coder.engine.participants.delegating import Delegating
 
+MAX_STOP_BLOCKS = 8
+"""Times in one turn that hooks can have the model go on; its next end counts."""
 MAX_NUDGES = 2
 """Answers in a row without a call or a changed file that get a reply; one more ends the turn."""
 _DONE_LINE = re.compile(r"^[^\w\n]*DONE[^\w\n]*$", re.MULTILINE)
@@ -82,6 +84,8 @@ class SessionWork:
         self._delegating: Delegating | None = None
         self._nudges = 0
         """Answers in a row without a call or a change."""
+        self._stop_blocks = 0
+        """Times that a hook has blocked the end of this turn."""
 
     @classmethod
     async def begin(cls, turn: Turn, role: Role) -> Self:
@@ -107,6 +111,7 @@ class SessionWork:
 
     async def ask(self) -> None:
         """Ask the model for the next answer."""
+        self._turn.bench.has_run_stop_hooks = False
         if await self.talk.ask(self._turn.state.settings.sampling()):
             self._nudges = 0
 
@@ -114,7 +119,7 @@ class SessionWork:
         """Return the turn's message or a follow-up request. None: the answer was text with a call."""
         reply = await self._reply()
         if not isinstance(reply, str):
-            return reply
+            return await self._ended(reply) if isinstance(reply, CodeMessage | ReplyMessage) else reply
         if self._nudges == MAX_NUDGES:
             return self._code(self.talk.words or "")
         self._nudges += 1
@@ -169,7 +174,7 @@ class SessionWork:
                 words, receiver = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
                 return HandoffMessage(author=self._role.name, text=words, to=receiver)
             if call.name == DONE.name:
-                return self._done(call)
+                return await self._ended(self._done(call))
             if call.name == ASK.name:
                 question = read_arguments(call.parsed(), Ask, name=call.name)
                 return QuestionMessage(
@@ -178,6 +183,25 @@ class SessionWork:
         except ValueError as error:
             return f"error: {error}"
         return None
+
+    async def _ended(self, message: Message) -> Message | str:
+        """Run the hooks of the end; return the message that ends the turn, or why the model must go on."""
+        state = self._turn.state
+        hooks = hooks_of(state)
+        if hooks is None or not hooks.has("Stop") or state.progress.parent is not None:
+            return message
+        self._turn.bench.has_run_stop_hooks = True
+        if self._stop_blocks == MAX_STOP_BLOCKS:
+            return message
+        from coder.engine.participants.hook_runs import objection_to_end  # imported late, as its hooks
+
+        objection = await objection_to_end(self._turn, hooks, is_repeated=self._stop_blocks > 0)
+        if objection is not None:
+            self._stop_blocks += 1
+            return self._turn.bench.redactor.redact(objection)
+        if isinstance(message, CodeMessage) and self._turn.state is not state:  # a hook has changed files
+            return self._code(message.text, check=message.check)
+        return message
 
     def _done(self, call: ToolCall) -> Message:
         """Return the message of a call of `done`. Raises ValueError: its arguments don't fit."""

@@ -144,7 +144,7 @@ class Workplace:
             state = self._turn.state
             return max(1.0, state.spend.budget.timeout - state.spend.seconds)
 
-        hooks = _hooks_of(self._turn.state)
+        hooks = hooks_of(self._turn.state)
         if hooks is not None and (refusal := await hooks.refusal(call, session_tree.session)) is not None:
             changes, left_out = await session_tree.changes()
             return ToolResult(bench.redactor.redact(refusal), failed=True), changes, left_out
@@ -233,7 +233,7 @@ class Workplace:
         )
 
 
-def _hooks_of(state: State) -> "HookRuns | None":
+def hooks_of(state: State) -> "HookRuns | None":
     """Return the hooks of a run; None if there are none."""
     if not state.settings.hooks and not any(path in state.files for path in _HOOK_FILES):
         return None

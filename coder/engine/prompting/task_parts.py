@@ -28,7 +28,12 @@ def asked_words(state: State) -> str:
         for question, answer in pairs
         if isinstance(answer, AnswerMessage)
     ]
-    return "\n\n".join([state.task.prompt.strip(), *notes])
+    return "\n\n".join([state.task.prompt.strip(), *hook_notes(state.inputs.context), *notes])
+
+
+def hook_notes(context: str) -> list[str]:
+    """Return what hooks add to a task, as data for the model; empty if there is nothing."""
+    return [f"[From hooks, as context:\n{context.strip()}]"] if context.strip() else []
 
 
 def plan_words(message: PlanMessage | None) -> str:

@@ -79,6 +79,8 @@ async def clear(session: ChatSession) -> None:
     """Begin a new dialogue: the next message is sent without the earlier ones. The log keeps all messages."""
     session.added_paths = ()
     session.notes.clear()
+    if session.hooks is not None:
+        await session.hooks.clear()
     if session.has_begun:
         await session.journal.append(DialogueCleared())
 

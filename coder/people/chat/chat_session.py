@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from glob import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coder.base.errors import UsageError
 from coder.base.text.guards import guards_for
@@ -55,6 +56,9 @@ from coder.workspace.read import read_workspace, restore, started
 from coder.workspace.take_back import left_to_undo, take_back, take_back_commit
 from coder.workspace.unsaved import overlaid, unsaved_files
 
+if TYPE_CHECKING:
+    from coder.engine.session_hooks import SessionHooks
+
 CUT_OFF = ("interrupted", "limit", "error")
 """Statuses of a step that can continue."""
 
@@ -80,6 +84,8 @@ class ChatSession:
     """The session's sandboxes, to be closed with the session."""
     notes: list[str] = field(default_factory=list)
     """Notes that are prepended to the next message."""
+    hooks: "SessionHooks | None" = None
+    """The user's hooks; None if there are none."""
     folder_paths: list[str] = field(default_factory=list)
     """The folder's paths at the first Tab, until a message reads them again."""
 
@@ -114,7 +120,9 @@ class ChatSession:
     ) -> Run:
         """Work on one message until the step ends.
 
-        Raises UsageError: the message is too long; Refused: a guard refused it.
+        Raises:
+            UsageError: the message is too long.
+            Refused: a guard or a hook of the user refuses it.
 
         Args:
             plans: whether to plan this message first, even outside of plan mode.
@@ -130,6 +138,7 @@ class ChatSession:
             raise UsageError(
                 f"A message may have {MAX_PROMPT:,} characters, and this one has {len(prompt):,}."
             )
+        context = await self.hooks.submit(prompt, str(self.root)) if self.hooks is not None else ""
         task = self.task.model_copy(update={"prompt": prompt, "pictures": (*attached, *pictures)})
         require_committable(task, self.settings)
         snapshot = read_workspace(task, lands=self.settings.lands)
@@ -139,7 +148,8 @@ class ChatSession:
         async with self.environment(task, self.settings, files, target=target) as bench:
             message_settings = self.settings.model_copy(update={"plan": True}) if plans else self.settings
             settings = self._step_settings(message_settings, task, sessions=await bench.has_sessions())
-            await self._begin(task, settings, snapshot, unsaved, target)
+            context = bench.redactor.redact(context)
+            await self._begin(task, settings, snapshot, unsaved, target, context)
             self.notes.clear()
             self.journal.hold(files)
             return await self._work_step(bench)
@@ -265,16 +275,19 @@ class ChatSession:
         read: Snapshot,
         unsaved: Mapping[str, StoredFile],
         target: Target,
+        context: str,
     ) -> None:
         """Log a message: the first one begins the run, a later one begins a step of it."""
         if not self.has_begun:
-            first_event = started(read, task, settings, model=self.model.name, target=target)
+            first_event = started(read, task, settings, model=self.model.name, target=target, context=context)
             # Of a large folder the log has a listing: the contents of these are nowhere else.
             edits = [FilesChanged(files=dict(unsaved), target=target)] if unsaved else []
             await self.journal.append(first_event, *edits)
             self.has_begun = True
             return
-        step = StepStarted(task=task, settings=settings, model=self.model.name, target=target)
+        step = StepStarted(
+            task=task, settings=settings, model=self.model.name, target=target, context=context
+        )
         present = replace(read, files=overlaid(read.files, unsaved))
         await self.journal.append(step, *events_before(self.journal.state, present, task, target))
 

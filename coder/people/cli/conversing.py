@@ -15,6 +15,7 @@ from coder.config.layers import Loaded, load
 from coder.config.mcp_servers import mcp_named
 from coder.config.schema import checked, flag
 from coder.config.task_file import split_command
+from coder.engine.open_run import open_hooks
 from coder.engine.options import Options
 from coder.engine.requests import latest_run, state_of
 from coder.models.model import Model
@@ -183,10 +184,11 @@ async def open_session(
             task = task.model_copy(update={"workspace": task.workspace.absolute()})
         settings = settings.model_copy(update={"chat": True})
         session = ChatSession(journal, log, task, settings, model, has_begun=is_resumed)
-        try:
+        async with AsyncExitStack() as stack:
+            options = Options(watch=watch)
+            session.hooks = await open_hooks(stack, settings.hooks, run, options, is_resumed=is_resumed)
+            stack.push_async_callback(session.kept_environment.close)
             yield session
-        finally:
-            await session.kept_environment.close()
 
 
 def _with_flags(task: Task, flags: Task) -> Task:

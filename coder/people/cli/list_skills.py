@@ -10,7 +10,7 @@ import typer
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config import approved_files
-from coder.config.hooks import REPOSITORY_FILES, broken_files, hooks_of_repository
+from coder.config.hooks import REPOSITORY_FILES, broken_files, hooks_of_repository, runs_inside
 from coder.config.layers import hooks_of_user, rules_of_user
 from coder.config.permission_rules import unenforced
 from coder.config.plug_places import REPOSITORY_FOLDERS
@@ -116,7 +116,7 @@ def _hooks(snapshot: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[Re
     rows = [(hook.event, hook.command, "your settings", "on this machine") for hook in hooks_of_user()]
     for path in texts:
         hooks = hooks_of_repository({path: texts[path]})
-        rows += [(hook.event, hook.command, path, "in the sandbox") for hook in hooks if hook.event != "Stop"]
+        rows += [(hook.event, hook.command, path, "in the sandbox") for hook in hooks if runs_inside(hook)]
     return rows, [Refusal(path, reason) for path, reason in broken_files(texts).items()]
 
 

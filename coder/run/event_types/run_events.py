@@ -62,6 +62,8 @@ class RunStarted(Body, type="run.started"):
     """The backend in which programs run, if it was open already."""
     parent: Parent | None = Field(default=None, exclude_if=not_)
     """The run for which this attempt is made; None if the run is no attempt."""
+    context: str = Field(default="", exclude_if=not_)
+    """What the user's hooks add to the task."""
 
 
 class RunResumed(Body, type="run.resumed"):
@@ -99,6 +101,8 @@ class StepStarted(Body, type="step.started"):
     model: str
     target: Target | None = Field(default=None, exclude_if=not_)
     """The file and names that the new task is about."""
+    context: str = Field(default="", exclude_if=not_)
+    """What the user's hooks add to the task."""
 
 
 class QuestionAsked(Question, Body, type="question.asked"):

@@ -26,6 +26,8 @@ class Inputs:
     """The folder to which the paths are relative."""
     target: Target | None = None
     """The file and names that the task is about; None before a run has begun."""
+    context: str = ""
+    """What the user's hooks add to the task."""
 
 
 class Before(Protocol):
@@ -43,12 +45,13 @@ class Before(Protocol):
 def begin(body: event_types.RunStarted) -> Inputs:
     """Return the inputs of a run at its first event."""
     files = body.files or listed(body.listing)
-    return Inputs(files=files, root=body.root, target=_target(body.target, body.task, files))
+    target = _target(body.target, body.task, files)
+    return Inputs(files=files, root=body.root, target=target, context=body.context)
 
 
 def at_next_step(inputs: Inputs, body: event_types.StepStarted) -> Inputs:
     """Return the inputs with the target of a further task, whose tests haven't been run yet."""
-    return replace(inputs, target=_target(body.target, body.task, inputs.files))
+    return replace(inputs, target=_target(body.target, body.task, inputs.files), context=body.context)
 
 
 def hold(inputs: Inputs, files: Mapping[str, StoredFile], state: Before) -> Inputs:

@@ -1,0 +1,141 @@
+"""Run hooks, the user's on the host and a repository's in the sandbox, and read their answers.
+
+Protocol: https://code.claude.com/docs/en/hooks
+"""
+
+import asyncio
+import json
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from coder.base.text.sanitize import one_line, terminal_text
+from coder.run.extensions import Hook
+from sandbox import Session
+
+BLOCKS = 2
+"""Exit code with which a hook blocks."""
+MAX_OUTPUT = 10_000
+_CONTEXT_FROM_STDOUT = ("UserPromptSubmit", "SessionStart")
+"""Events whose hooks give context by plain text on stdout."""
+_GOES_ON_BY_STOP = ("Stop", "SessionEnd")
+"""Events at whose hooks `continue: false` changes nothing, as the model stops anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookAnswer:
+    """What a hook has answered."""
+
+    objection: str | None = None
+    """Why it blocks; None: it doesn't."""
+    context: str = ""
+    """Its text for the model."""
+    message: str = ""
+    """Its text for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    exit_code: int | None
+    stdout: str
+    stderr: str
+
+
+def hook_document(run: str, event: str, cwd: str | None, **more: Any) -> bytes:  # noqa: ANN401 - JSON
+    """Return the JSON that a hook reads."""
+    document = {
+        "session_id": run,
+        "transcript_path": "",
+        "cwd": cwd or os.getcwd(),
+        "hook_event_name": event,
+        **more,
+    }
+    return json.dumps(document).encode()
+
+
+async def run_on_host(
+    hook: Hook, document: bytes, folder: str | None, *, most_s: float | None = None
+) -> HookAnswer:
+    """Run a hook of the user's settings in a folder of this machine; one that takes too long is killed."""
+    process = await asyncio.create_subprocess_shell(
+        hook.command,  # the user's own configuration
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=folder,
+        env={**os.environ, "CLAUDE_PROJECT_DIR": folder or os.getcwd()},
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(min(hook.timeout, most_s or hook.timeout)):
+            stdout, stderr = await process.communicate(document)
+    except TimeoutError:
+        return HookAnswer()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    return _read(_Ended(process.returncode, _text(stdout), _text(stderr)), hook.event)
+
+
+async def run_in_sandbox(hook: Hook, document: bytes, session: Session) -> HookAnswer:
+    """Run a hook of a repository in the session."""
+    errors = "/tmp/.hook-stderr"
+    result = await session.sh(
+        f"( {hook.command}\n) 2>{errors}",
+        stdin=document,
+        wall_s=hook.timeout,
+        environment={"CLAUDE_PROJECT_DIR": session.root},
+    )
+    stderr = await session.sh(f"cat {errors}; rm -f {errors}") if result.exit_code == BLOCKS else None
+    ended = _Ended(result.exit_code, result.output, stderr.output if stderr is not None else "")
+    return _read(ended, hook.event)
+
+
+def _read(ended: _Ended, event: str) -> HookAnswer:
+    """Return a hook's answer: exit code 2, JSON on stdout, or for some events plain text on stdout."""
+    if ended.exit_code == BLOCKS:
+        return HookAnswer(objection=_reason(ended.stderr))
+    if ended.exit_code != 0:
+        return HookAnswer()
+    answer = _json(ended.stdout)
+    if answer is None:
+        return HookAnswer(context=_shortened(ended.stdout) if event in _CONTEXT_FROM_STDOUT else "")
+    special = answer.get("hookSpecificOutput")
+    special = special if isinstance(special, dict) else {}
+    message = one_line(str(answer.get("systemMessage") or ""), width=MAX_OUTPUT)
+    if special.get("permissionDecision") == "deny":
+        return HookAnswer(_reason(special.get("permissionDecisionReason")), message=message)
+    if answer.get("decision") == "block":
+        return HookAnswer(_reason(answer.get("reason")), message=message)
+    if answer.get("continue") is False and event not in _GOES_ON_BY_STOP:
+        return HookAnswer(_reason(answer.get("stopReason")), message=message)
+    context = special.get("additionalContext")
+    if not isinstance(context, str) or special.get("hookEventName") != event:
+        context = ""
+    return HookAnswer(context=_shortened(context), message=message)
+
+
+def _json(text: str) -> dict[str, Any] | None:
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _reason(text: object) -> str:
+    return one_line(str(text or ""), width=MAX_OUTPUT).strip() or "no reason given"
+
+
+def _shortened(text: str) -> str:
+    return text.strip()[:MAX_OUTPUT]
+
+
+def _text(content: bytes) -> str:
+    return terminal_text(content[:MAX_OUTPUT].decode("utf-8", "replace"))

@@ -1,0 +1,156 @@
+"""Hooks of sessions, messages and ends: what they add, what they block, and where they run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.coder.people.cli.console import Console, Finished
+from tests.coder.people.cli.test_hooks import CHECK, home
+from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, says
+
+RIGHT = "def total():\n    return 3\n"
+
+
+def add_hooks(folder: Path, **commands: str) -> None:
+    path = folder / ".claude/settings.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, Any] = {
+        event: [{"matcher": "", "hooks": [{"type": "command", "command": command}]}]
+        for event, command in commands.items()
+    }
+    path.write_text(json.dumps({"hooks": rows}))
+
+
+def solve(console: Console, folder: Path, endpoint: FaultyEndpoint) -> Finished:
+    flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
+    return console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+
+
+def requests_of(endpoint: FaultyEndpoint) -> list[str]:
+    return [json.dumps(request.body["messages"]) for request in endpoint.requests]
+
+
+@pytest.mark.slow
+def test_hooks_of_the_start_and_of_a_message_add_context_and_the_one_of_the_end_runs(
+    console: Console, folder: Path
+) -> None:
+    log = home(console) / "seen.jsonl"
+    answer = {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": "Ticket 77."}}
+    add_hooks(
+        home(console),
+        SessionStart=f"cat >>{log}; echo >>{log}; echo Branch main is frozen.",
+        UserPromptSubmit=f"cat >>{log}; echo >>{log}; echo '{json.dumps(answer)}'",
+        SessionEnd=f"cat >>{log}; echo >>{log}",
+    )
+    add_hooks(folder, SessionStart="echo Use two spaces; touch $HOME/theirs")
+    script = calls("edit", path="total.py", new=RIGHT), calls("done", summary="Done.")
+    with faulty_endpoint(*script) as endpoint:
+        done = solve(console, folder, endpoint)
+
+    assert done.code == 0, done.err
+    first = requests_of(endpoint)[0]
+    assert all(text in first for text in ("Branch main is frozen.", "Ticket 77.", "Use two spaces"))
+    seen = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(each["hook_event_name"], each["cwd"]) for each in seen] == [
+        ("SessionStart", str(folder)),
+        ("UserPromptSubmit", str(folder)),
+        ("SessionEnd", str(folder)),
+    ]
+    assert (seen[0]["source"], seen[1]["prompt"], seen[2]["reason"]) == (
+        "startup",
+        "Write total.py.",
+        "other",
+    )
+    assert not (home(console) / "theirs").exists()
+
+
+@pytest.mark.slow
+def test_a_message_that_a_hook_blocks_reaches_no_model_and_no_log(console: Console, folder: Path) -> None:
+    add_hooks(home(console), UserPromptSubmit="echo It names a customer. >&2; exit 2")
+    with faulty_endpoint(says("Hello.")) as endpoint:
+        done = solve(console, folder, endpoint)
+
+    assert done.code == 7
+    assert "A hook of yours blocked this message, and no model was called: It names a customer." in done.err
+    assert not any("Write total.py." in request for request in requests_of(endpoint))
+    assert "Write total.py." not in console.run("ls").out
+
+
+@pytest.mark.slow
+def test_the_hook_of_a_repository_cannot_block_a_message(console: Console, folder: Path) -> None:
+    add_hooks(folder, UserPromptSubmit="echo no >&2; exit 2")
+    script = calls("edit", path="total.py", new=RIGHT), calls("done", summary="Done.")
+    with faulty_endpoint(*script) as endpoint:
+        done = solve(console, folder, endpoint)
+
+    assert done.code == 0, done.err
+
+
+@pytest.mark.slow
+def test_a_hook_of_the_end_has_the_model_go_on_until_it_is_content(console: Console, folder: Path) -> None:
+    check = "grep -qs CHANGED notes.txt || { echo Write CHANGED into notes.txt. >&2; exit 2; }"
+    add_hooks(folder, Stop=check)
+    script = (
+        calls("edit", path="total.py", new=RIGHT),
+        calls("done", summary="Done."),
+        calls("edit", path="notes.txt", new="CHANGED\n"),
+        calls("done", summary="Done."),
+    )
+    with faulty_endpoint(*script) as endpoint:
+        done = solve(console, folder, endpoint)
+
+    assert done.code == 0, done.err
+    assert "work isn't done: Write CHANGED into notes.txt." in requests_of(endpoint)[2]
+    assert (folder / "notes.txt").read_text() == "CHANGED\n"
+
+
+@pytest.mark.slow
+def test_a_hook_of_the_end_that_is_never_content_ends_the_run_after_eight_times(
+    console: Console, folder: Path
+) -> None:
+    log = home(console) / "active.jsonl"
+    add_hooks(home(console), Stop=f"cat >>{log}; echo >>{log}; echo Go on. >&2; exit 2")
+    edits = [calls("edit", path=f"note{number}.txt", new="x") for number in range(9)]
+    script = [calls("edit", path="total.py", new=RIGHT)]
+    for edit in edits:
+        script += [calls("done", summary="Done."), edit]
+    with faulty_endpoint(*script) as endpoint:
+        done = solve(console, folder, endpoint)
+
+    assert done.code == 0, done.err
+    active = [json.loads(line)["stop_hook_active"] for line in log.read_text().splitlines()]
+    assert active == [False, *[True] * 7]
+
+
+@pytest.mark.slow
+def test_what_a_hook_of_the_end_formats_belongs_to_the_work(console: Console, folder: Path) -> None:
+    add_hooks(folder, Stop="sed -i \"s/'/\\\"/g\" total.py")
+    script = (
+        calls("edit", path="total.py", new=f"NAME = 'x'\n\n\n{RIGHT}"),
+        calls("done", summary="Done."),
+    )
+    with faulty_endpoint(*script) as endpoint:
+        done = solve(console, folder, endpoint)
+
+    assert done.code == 0, done.err
+    assert (folder / "total.py").read_text() == f'NAME = "x"\n\n\n{RIGHT}'
+
+
+@pytest.mark.slow
+def test_a_resumed_conversation_starts_as_resumed_and_one_hook_of_the_start_counts_for_all_messages(
+    console: Console, folder: Path
+) -> None:
+    log = home(console) / "sources.jsonl"
+    add_hooks(home(console), SessionStart=f"cat >>{log}; echo >>{log}", UserPromptSubmit="echo Ticket 77.")
+    with faulty_endpoint(says("Hello."), says("Again."), says("Well.")) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy")
+        first = console.run("chat", str(folder), *flags, stdin=b"Who are you?\nAnd now?\n")
+        run = json.loads(log.read_text().splitlines()[0])["session_id"]
+        second = console.run("chat", "--resume", run, stdin=b"Go on?\n")
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert [json.loads(line)["source"] for line in log.read_text().splitlines()] == ["startup", "resume"]
+    latest = endpoint.requests[-1].body["messages"][-1]["content"]
+    assert "Ticket 77." in latest
