@@ -277,12 +277,12 @@ def rules_of_user() -> "Rules | None":
 
 
 def with_rules(settings: Settings, rules: "Rules | None") -> Settings:
-    """Return settings with these rules, and without hosts that they deny."""
+    """Return settings with these rules, and without hosts that they deny or ask about."""
     if rules is None:
         return settings if settings.rules is None else settings.model_copy(update={"rules": None})
-    from coder.config.permission_rules import without_denied
+    from coder.config.permission_rules import without_restricted
 
-    network = without_denied(rules, settings.network)
+    network = without_restricted(rules, settings.network)
     return settings.model_copy(update={"rules": rules, "network": network})
 
 

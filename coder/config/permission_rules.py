@@ -92,8 +92,10 @@ def parse_rule(text: str) -> Rule:
 def unenforced(rules: Rules) -> list[str]:
     """Return those rules that restrict something which nothing here enforces."""
     known = (*_EDITS, "WebFetch", "Bash")
-    rows = (*rules.deny, *rules.ask)
-    return [row for row in rows if not parse_rule(row).tool.startswith(("mcp__", *known))]
+    rows = [
+        row for row in (*rules.deny, *rules.ask) if not parse_rule(row).tool.startswith(("mcp__", *known))
+    ]
+    return [row for row in rows if row in rules.ask or parse_rule(row).tool != "Read"]
 
 
 def of_tool(rules: Rules | None, server: str, tool: str) -> Verdict | None:
@@ -143,6 +145,30 @@ def of_edit(rules: Rules | None, path: str, root: Path) -> Verdict | None:
     return _verdict(rules, covers)
 
 
+def unread_globs(rules: Rules | None) -> tuple[str, ...]:
+    """Return the globs of files that the rules deny to be read: `Read(GLOB)`; `**` for all."""
+    denied = map(parse_rule, rules.deny if rules is not None else ())
+    return tuple(dict.fromkeys(rule.specifier or "**" for rule in denied if rule.tool == "Read"))
+
+
+def is_unread(path: str, globs: Sequence[str], root: Path) -> bool:
+    """Whether one of the globs of `unread_globs` covers a path, which is relative to `root`."""
+    return any(_matches(glob, path, root, re.IGNORECASE) for glob in globs)
+
+
+def hides_part_of(folder: Path, globs: Sequence[str]) -> bool:
+    """Whether one of the absolute globs of `unread_globs` covers another folder, or a file in it."""
+    for glob in globs:
+        if not glob.startswith(("//", "~/")):
+            continue
+        place = glob[1:] if glob.startswith("//") else f"{Path.home()}/{glob[2:]}"
+        literal = re.split(r"[*?]", place, maxsplit=1)[0]
+        start = Path(literal if literal == place else literal.rpartition("/")[0] or "/")
+        if start.is_relative_to(folder) or _matches(glob, ".", folder, re.IGNORECASE):
+            return True
+    return False
+
+
 def of_command(rules: Rules | None, command: Sequence[str]) -> Verdict | None:
     """Return what the rules say of a command on this machine: `Bash(git push *)`, `Bash(git push:*)`."""
     words = " ".join(command)
@@ -153,20 +179,22 @@ def of_command(rules: Rules | None, command: Sequence[str]) -> Verdict | None:
     return _verdict(rules, covers)
 
 
-def without_denied(rules: Rules | None, hosts: Iterable[str]) -> tuple[str, ...]:
-    """Return those entries of `--network` that cover no denied host."""
-    return tuple(entry for entry in hosts if not _is_denied(rules, entry))
+def without_restricted(rules: Rules | None, hosts: Iterable[str]) -> tuple[str, ...]:
+    """Return those entries of `--network` that cover no host which the rules deny, or ask about."""
+    return tuple(entry for entry in hosts if not _is_restricted(rules, entry))
 
 
-def _is_denied(rules: Rules | None, entry: str) -> bool:
-    """Whether an entry names a denied host, or is a pattern that covers one."""
+def _is_restricted(rules: Rules | None, entry: str) -> bool:
+    """Whether an entry names a host that is denied or asked about, or is a pattern that covers one."""
     host = entry.rsplit(":", 1)[0] if entry.count(":") == 1 else entry
     if not host.startswith("*."):
-        return of_host(rules, host) == "deny"
-    denied = [parse_rule(row) for row in (rules.deny if rules is not None else ())]
-    domains = [rule.specifier.removeprefix("domain:") for rule in denied if rule.tool == "WebFetch"]
+        return of_host(rules, host) in ("deny", "ask")
+    rows = (*rules.deny, *rules.ask) if rules is not None else ()
+    domains = [
+        rule.specifier.removeprefix("domain:") for rule in map(parse_rule, rows) if rule.tool == "WebFetch"
+    ]
     is_covered = any(f".{domain.removeprefix('*.')}".endswith(host[1:]) for domain in domains)
-    return is_covered or of_host(rules, f"x{host[1:]}") == "deny"
+    return is_covered or of_host(rules, f"x{host[1:]}") in ("deny", "ask")
 
 
 def _verdict(rules: Rules | None, covers: Callable[[Rule, Verdict], bool]) -> Verdict | None:

@@ -18,7 +18,7 @@ from coder.run.task import Task
 from coder.run.watch import note_of
 from coder.store import new_run_id
 from coder.workspace.deliver import require_committable
-from coder.workspace.read import read_workspace, started
+from coder.workspace.read import read_workspace, started, with_unread
 
 
 async def solve(task: Task, **options: Unpack[Options]) -> Run:
@@ -38,6 +38,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
         settings = with_place(task, settings, options)
+        task = with_unread(task, settings)
         require_committable(task, settings)
         snapshot = read_workspace(task, lands=settings.lands)
         run = options.get("run_id") or new_run_id()

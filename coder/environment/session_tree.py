@@ -195,7 +195,9 @@ async def open_in_folder(
     tree = state.dialogue.session.tree
     present = {path: file for path, file in {**state.files, **tree}.items() if file is not None}
     if not state.settings.judged_elsewhere:
-        snapshot = await asyncio.to_thread(take_snapshot, Path(state.root or ""), read=state.task.read)
+        snapshot = await asyncio.to_thread(
+            take_snapshot, Path(state.root or ""), read=state.task.read, unread=state.task.unread
+        )
         present = dict(snapshot.files)
     session_tree.continue_from(present, tree)
     if policy.kernel:

@@ -44,6 +44,8 @@ class Task(BaseModel, frozen=True, extra="forbid"):
     """Pictures for the model in addition to the prompt."""
     read: tuple[str, ...] = ()
     """Globs of workspace files that are shown even if git ignores them, and never written."""
+    unread: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """Globs of workspace files that the user's rules keep from models and programs."""
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=not_)
     """JSON Schema of the value that the run returns; None: the run returns changed files alone."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Literal
 
 from coder.base.text.sanitize import as_bytes, as_text
 from coder.run.attempts import best_code, decisive_outcome, is_green, suite_passed
@@ -25,6 +26,10 @@ from coder.workspace.started_files import started_files
 _BINARY = re.compile(
     r"^index \w+\.\.\w+\nGIT binary patch\nliteral (\d+)\n(?:[A-Za-z]\S+\n)*\n", re.MULTILINE
 )
+_RULED = {
+    "deny": "your rules deny edits of it (permissions.deny)",
+    "ask": "your rules ask about edits of it (permissions.ask)",
+}
 _TITLE = (
     "Left out without your word (given tests, what decides what passes, or what may run by itself later):"
 )
@@ -80,6 +85,7 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
             if reason is not None:
                 reasons[path] = reason
         reasons = started_files(root, files, _texts_before(state, files)) | reasons
+    reasons = _files_ruled(state, files, "ask") | reasons
     reasons = {path: reason for path, reason in reasons.items() if not _is_yes_to(path, state.settings.allow)}
     replaced = {path: f"{new} takes its place" for path, new in _replaced(state, files, reasons).items()}
     return reasons | replaced | denied_files(state, files)
@@ -87,14 +93,18 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
 
 def denied_files(state: State, files: Iterable[str]) -> dict[str, str]:
     """Return the files of a change that the user's rules deny, which no yes overrides."""
+    return _files_ruled(state, files, "deny")
+
+
+def _files_ruled(state: State, files: Iterable[str], verdict: Literal["deny", "ask"]) -> dict[str, str]:
+    """Return the files of a change of which the user's rules say this, with the reason."""
     rules = state.settings.rules
     if rules is None or state.root is None:
         return {}
     from coder.config.permission_rules import of_edit  # imported late: few users have rules
 
     root = Path(state.root)
-    reason = "your rules deny edits of it (permissions.deny)"
-    return {path: reason for path in files if of_edit(rules, path, root) == "deny"}
+    return {path: _RULED[verdict] for path in files if of_edit(rules, path, root) == verdict}
 
 
 def _replaced(state: State, files: Mapping[str, str | None], risks: Mapping[str, str]) -> dict[str, str]:

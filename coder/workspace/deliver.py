@@ -47,6 +47,11 @@ def require_committable(task: Task, settings: Settings) -> None:
         return
     if task.workspace is None:
         raise UsageError("A commit needs the folder of a git repository: name it as PATH.")
+    if settings.rules is not None:
+        from coder.config.permission_rules import of_command  # imported late: few users have rules
+
+        if of_command(settings.rules, ("git", "commit")) == "deny":
+            raise UsageError("No commit can be made: your rules deny git commit (permissions.deny).")
     from coder.workspace.git.commit import NoCommit, check_possible
 
     try:

@@ -5,7 +5,7 @@ aren't followed, and omissions are noted. A run may only overwrite files of the 
 """
 
 import stat
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.stored_file import StoredFile
+from coder.run.verdict_words import join_names
 from coder.workspace.git.found import find_repository
 from coder.workspace.walk import FolderReader, generated, select_written
 
@@ -49,6 +50,7 @@ def take_snapshot(
     path: Path,
     *,
     read: Sequence[str] = (),
+    unread: Sequence[str] = (),
     max_files: int | None = None,
     max_bytes: int | None = None,
     max_file_bytes: int = MAX_FILE_BYTES,
@@ -57,6 +59,7 @@ def take_snapshot(
 
     Args:
         read: globs of files to read even if git ignores them.
+        unread: globs of files that the user's rules deny to be read, as they are written there.
         max_files: None: MAX_FILES, or MAX_LISTED_FILES in a repository.
         max_bytes: None: MAX_BYTES, or MAX_LISTED_BYTES in a repository.
 
@@ -70,10 +73,16 @@ def take_snapshot(
             listing, notes = _listing(path)
             max_files = max_files or (MAX_FILES if listing is None else MAX_LISTED_FILES)
             max_bytes = max_bytes or (MAX_BYTES if listing is None else MAX_LISTED_BYTES)
-            reader = FolderReader(path, max_files, max_bytes, max_file_bytes, notes=notes)
+            is_denied = _denier(unread, path)
+            reader = FolderReader(path, max_files, max_bytes, max_file_bytes, is_denied, notes=notes)
             _read_folder(reader, listing, read)
+            if reader.denied_paths:
+                names = join_names(reader.denied_paths)
+                reader.notes.append(f"{names}: left out, your rules deny reading (permissions.deny)")
             return Snapshot(path, dict(sorted(reader.files.items())), tuple(reader.notes))
         if path.exists():
+            if (is_denied := _denier(unread, path.parent)) is not None and is_denied(path.name):
+                raise UsageError(f"Your rules deny reading {path} (permissions.deny).")
             reader = FolderReader(path, 1, max_bytes or MAX_BYTES, max_file_bytes)
             with open_folder(path.parent) as folder:
                 content, status = read_regular(folder, path.name, limit=max_file_bytes)
@@ -87,6 +96,15 @@ def take_snapshot(
         raise UsageError(f"There is no folder {path.parent}. Make it with: mkdir -p {path.parent}")
     note = f"{path.name}: doesn't exist yet, so nothing is read"  # the path may have a typing error
     return Snapshot(path.parent, {}, (note,), path.name) if path.suffix else Snapshot(path, {}, (note,))
+
+
+def _denier(globs: Sequence[str], root: Path) -> Callable[[str], bool] | None:
+    """Return the function that says whether the user's rules deny to read a path; None without rules."""
+    if not globs:
+        return None
+    from coder.config.permission_rules import is_unread  # imported late: few users have rules
+
+    return lambda path: is_unread(path, globs, root)
 
 
 def _read_folder(reader: FolderReader, listing: "Listing | None", globs: Sequence[str]) -> None:

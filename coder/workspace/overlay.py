@@ -4,6 +4,7 @@ A link to another file of the folder is a copy that follows the file, because a 
 answer writes to a link, the link's target is written.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -64,6 +65,19 @@ def place_in(root: Path, path: str) -> Path:
     if not place.exists():
         raise UsageError(f"--show: there is no {path} in {root}.")
     return place
+
+
+def require_readable(root: Path, show: Sequence[str], unread: Sequence[str]) -> None:
+    """Raise UsageError if `--show` names files that the user's rules deny to be read."""
+    from coder.config.permission_rules import is_unread  # imported late: few users have rules
+
+    for path in show:
+        place = place_in(root, path)
+        below = (Path(folder) / name for folder, _, names in os.walk(place) for name in names)
+        for file in (place, *below):
+            relative = file.relative_to(root.resolve()).as_posix()
+            if is_unread(relative, unread, root):
+                raise UsageError(f"--show {path}: your rules deny reading {relative} (permissions.deny).")
 
 
 def ignored_files(state: State) -> dict[str, bytes]:

@@ -30,11 +30,35 @@ _HOOK_FILES = (".agents/hooks.json", ".claude/settings.json")
 """Files of a repository that may name hooks."""
 
 
+def with_unread(task: Task, settings: Settings) -> Task:
+    """Return the task without the files that the user's rules deny to be read.
+
+    Raises:
+        UsageError: a flag shows such files to programs.
+    """
+    if settings.rules is None:
+        return task if not task.unread else task.model_copy(update={"unread": ()})
+    from coder.config.permission_rules import (
+        hides_part_of,
+        unread_globs,
+    )  # imported late: few users have rules
+
+    task = task.model_copy(update={"unread": unread_globs(settings.rules)})
+    for folder in settings.add_dir:
+        if hides_part_of(folder.resolve(), task.unread):
+            raise UsageError(f"--add-dir {folder}: your rules deny reading files of it (permissions.deny).")
+    if settings.show and task.workspace is not None:
+        from coder.workspace.overlay import require_readable
+
+        require_readable(task.workspace, settings.show, task.unread)
+    return task
+
+
 def read_workspace(task: Task, *, lands: bool = True) -> Snapshot:
     """Read the task's workspace, if any; with `lands`, check that files can be written into it."""
     if task.workspace is None:
         return Snapshot(None, {})
-    snapshot = take_snapshot(task.workspace, read=task.read)
+    snapshot = take_snapshot(task.workspace, read=task.read, unread=task.unread)
     root = snapshot.root
     assert root is not None
     if lands:
@@ -127,7 +151,8 @@ def restore(state: State, unsaved: Mapping[str, StoredFile] = MappingProxyType({
     listed = {path: file for path, file in state.files.items() if file.is_listed}
     if not listed or state.root is None:
         return Restored(state.files, state.target)
-    present = {**take_snapshot(Path(state.root), read=state.task.read).files, **unsaved}
+    task = state.task
+    present = {**take_snapshot(Path(state.root), read=task.read, unread=task.unread).files, **unsaved}
     unchanged = {
         p: present[p] for p, file in listed.items() if p in present and file.digest == present[p].digest
     }

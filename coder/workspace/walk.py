@@ -4,7 +4,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -33,6 +33,10 @@ class FolderReader:
     max_bytes: int
     max_file_bytes: int
     """A larger file is omitted with a note, since no model reads it and it would fill the sandbox's disk."""
+    is_denied: Callable[[str], bool] | None = None
+    """Whether the user's rules deny that a file is read."""
+    denied_paths: list[str] = field(default_factory=list)
+    """Files that were left out by the rules."""
     files: dict[str, StoredFile] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     total_bytes: int = 0
@@ -104,6 +108,9 @@ class FolderReader:
 
     def _try(self, folder: int, name: str, path: str) -> None:
         """Read one file of an open folder, or note why it is omitted."""
+        if self.is_denied is not None and self.is_denied(path):
+            self.denied_paths.append(path)
+            return
         try:
             path.encode()
             content, status = read_regular(folder, name, limit=self.max_file_bytes)
@@ -123,6 +130,9 @@ class FolderReader:
             self._leave_out(link, NotRegular())
             return
         for path, target_path in targets.items():
+            if self.is_denied is not None and self.is_denied(path):
+                self.denied_paths.append(path)
+                continue
             source = self.files[target_path]
             self.take(path, source.content, source.mode)
             self.files[path] = source.model_copy(update={"link": source.link or target_path})

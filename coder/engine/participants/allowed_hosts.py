@@ -56,7 +56,9 @@ def _may_fetch(turn: Turn, host: str, port: int) -> bool:
     verdict = _verdict(turn, host)
     if verdict is not None and verdict != "ask":
         return verdict == "allow"
-    is_listed = any(entry.covers(host, port) for entry in parse_hosts(turn.state.settings.network))
+    is_listed = verdict is None and any(
+        entry.covers(host, port) for entry in parse_hosts(turn.state.settings.network)
+    )
     return is_listed or ("network", format_host(host, port)) in turn.state.questions.granted
 
 

@@ -44,6 +44,7 @@ from coder.show.interrupt import run_until_interrupted
 from coder.show.screen import Screen
 from coder.show.signals import keep_terminal_modes
 from coder.store import EventLog, data_folder, new_run_id, open_log
+from coder.workspace.read import with_unread
 
 
 class Conversation:
@@ -182,7 +183,7 @@ async def open_session(
             raise UsageError(f"{run} has no folder to talk about. Name one: {own_command()} chat PATH")
         if not is_resumed and task.workspace is not None:
             task = task.model_copy(update={"workspace": task.workspace.absolute()})
-        settings = settings.model_copy(update={"chat": True})
+        task, settings = with_unread(task, settings), settings.model_copy(update={"chat": True})
         session = ChatSession(journal, log, task, settings, model, has_begun=is_resumed)
         async with AsyncExitStack() as stack:
             options = Options(watch=watch)

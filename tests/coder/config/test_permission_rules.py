@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from coder.base.errors import UsageError
 from coder.config.layers import rules_of_user, with_rules
 from coder.config.permission_rules import (
+    hides_part_of,
+    is_unread,
     of_command,
     of_edit,
     of_host,
@@ -17,6 +19,7 @@ from coder.config.permission_rules import (
     parse_rule,
     read_rules,
     unenforced,
+    unread_globs,
 )
 from coder.run.extensions import Rules
 from coder.run.settings import Settings
@@ -126,17 +129,31 @@ def test_commands_of_this_machine(row: str, covered: list[str], not_covered: lis
     assert {of_command(rules, line.split()) for line in not_covered} == {None}
 
 
-def test_hosts_of_network_lose_what_is_denied() -> None:
-    rules = Rules(deny=("WebFetch(domain:a.example.com)",))
+@pytest.mark.parametrize("verdict", ["deny", "ask"])
+def test_hosts_of_network_lose_what_is_denied_or_asked_about(verdict: str) -> None:
+    rules = Rules.model_validate({verdict: ("WebFetch(domain:a.example.com)",)})
     settings = Settings(network=("pypi.org", "a.example.com", "*.example.com", "*.other.com"))
 
     assert with_rules(settings, rules).network == ("pypi.org", "*.other.com")
 
 
-def test_rules_that_nothing_here_enforces_are_named() -> None:
-    rules = Rules(allow=("Read(x)",), deny=("Read(./.env)", "Edit(x)"), ask=("Task(x)",))
+def test_files_that_are_not_read_are_found_by_globs_in_the_folder_and_outside_of_it(tmp_path: Path) -> None:
+    rules = Rules(deny=("Read(./.env)", "Read(*.pem)", "Read(~/keys/**)", "Edit(x)"), allow=("Read(.env)",))
+    globs = unread_globs(rules)
 
-    assert unenforced(rules) == ["Read(./.env)", "Task(x)"]
+    assert globs == ("./.env", "*.pem", "~/keys/**")
+    assert [is_unread(path, globs, ROOT) for path in (".env", ".ENV", "a/b.pem")] == [True] * 3
+    assert [is_unread(path, globs, ROOT) for path in ("a/.env", "pem", "x")] == [False] * 3
+    assert unread_globs(Rules(deny=("Read",))) == ("**",)
+    assert hides_part_of(Path.home(), globs)
+    assert hides_part_of(Path.home() / "keys" / "old", globs)
+    assert not hides_part_of(tmp_path, globs)
+
+
+def test_rules_that_nothing_here_enforces_are_named() -> None:
+    rules = Rules(allow=("Read(x)",), deny=("Read(./.env)", "Edit(x)"), ask=("Task(x)", "Read(y)"))
+
+    assert unenforced(rules) == ["Task(x)", "Read(y)"]
 
 
 def test_both_files_of_the_user_are_read_and_a_broken_one_ends_the_start(

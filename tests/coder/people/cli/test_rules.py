@@ -54,3 +54,58 @@ def test_tools_of_a_server_are_denied_or_called_without_a_question(
     assert {"shop_say", "shop_pay"} & offered == names
     if "shop_pay" in names:
         assert ("did not allow" in endpoint.requests[1].body["messages"][-1]["content"]) == is_asked, done.err
+
+
+@pytest.mark.slow
+def test_a_file_that_the_rules_ask_about_lands_only_if_a_flag_or_an_answer_names_it(
+    console: Console, folder: Path
+) -> None:
+    rules(console, ask=["Edit(docs/**)"], allow=["Edit"])
+    with faulty_endpoint(calls("bash", command=WORK), calls("done", summary="Done.")) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
+        held = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+        was_there = (folder / "docs").exists()
+        run = json.loads(console.run("ls", "--json").out)[0]["run_id"]
+        console.run("resume", run, "--allow", "docs/a.md", "-y", cwd=folder)
+
+    assert held.code != 0
+    assert "left out until you allow it: docs/a.md" in held.err
+    assert (folder / "total.py").exists()
+    assert not was_there
+    assert (folder / "docs/a.md").read_text() == "1\n"
+
+
+@pytest.mark.slow
+def test_a_file_that_the_rules_deny_to_be_read_is_in_no_request_and_not_in_the_sandbox(
+    console: Console, folder: Path
+) -> None:
+    rules(console, deny=["Read(./.env)", "Read(*.pem)"])
+    (folder / ".env").write_text("PASSWORD=tangerine\n")
+    (folder / "keys").mkdir()
+    (folder / "keys/a.pem").write_text("tangerine\n")
+    look = "cat .env keys/a.pem; grep -r tang[e]rine . | head; echo 'def total(): return 3' > total.py"
+    with faulty_endpoint(calls("bash", command=look), calls("done", summary="Done.")) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y", "--read", ".env")
+        done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+        shown = console.run("solve", "Write total.py.", ".", *CHECK, *flags, "--show", "keys", cwd=folder)
+
+    assert done.code == 0, done.err
+    assert "No such file" in endpoint.requests[1].body["messages"][-1]["content"]
+    assert not any("tangerine" in json.dumps(request.body) for request in endpoint.requests)
+    assert ".env, keys/a.pem: left out, your rules deny reading (permissions.deny)" in done.err
+    assert (shown.code, "your rules deny reading keys/a.pem" in shown.err) == (2, True)
+    assert (folder / ".env").read_text() == "PASSWORD=tangerine\n"
+
+
+@pytest.mark.slow
+def test_a_commit_that_the_rules_deny_is_refused_before_a_model_is_called(
+    console: Console, folder: Path
+) -> None:
+    rules(console, deny=["Bash(git commit *)"])
+    with faulty_endpoint(says("Done.")) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "--commit")
+        done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+
+    assert done.code == 2
+    assert "your rules deny git commit" in done.err
+    assert not endpoint.requests

@@ -126,7 +126,7 @@ def test_a_hook_of_the_end_that_is_never_content_ends_the_run_after_eight_times(
 
 @pytest.mark.slow
 def test_what_a_hook_of_the_end_formats_belongs_to_the_work(console: Console, folder: Path) -> None:
-    add_hooks(folder, Stop="sed -i \"s/'/\\\"/g\" total.py")
+    add_hooks(folder, Stop='sed -i "s/\'/\\"/g" total.py')
     script = (
         calls("edit", path="total.py", new=f"NAME = 'x'\n\n\n{RIGHT}"),
         calls("done", summary="Done."),
