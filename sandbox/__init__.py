@@ -3,26 +3,25 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sandbox.contract import Running, Sandbox, Session, Started
-from sandbox.errors import (
-    BackendMissing,
-    CalleeEnded,
-    CallFailed,
-    FileRefused,
-    PolicyUnmet,
-    SandboxBroken,
-    SandboxError,
-)
-from sandbox.interpreter.interpreter import Interpreter, find_interpreter
-from sandbox.open import open_sandbox, open_sandbox_sync
-from sandbox.policy import Capability, Limits, Policy, session_policy
-from sandbox.program import Command, Program, PythonCode
-from sandbox.result import Artifact, Change, Changes, CommandResult, Entry, LeftOut, Result, StillRunning
-
 if TYPE_CHECKING:
+    from sandbox.contract import Running, Sandbox, Session, Started
+    from sandbox.errors import (
+        BackendMissing,
+        CalleeEnded,
+        CallFailed,
+        FileRefused,
+        PolicyUnmet,
+        SandboxBroken,
+        SandboxError,
+    )
     from sandbox.host.confine import confine
+    from sandbox.interpreter.interpreter import Interpreter, find_interpreter
     from sandbox.kernel import Kernel, open_kernel
+    from sandbox.open import open_sandbox, open_sandbox_sync
+    from sandbox.policy import Capability, Limits, Policy, session_policy
     from sandbox.probe import BackendReport, probe_backends
+    from sandbox.program import Command, Program, PythonCode
+    from sandbox.result import Artifact, Change, Changes, CommandResult, Entry, LeftOut, Result, StillRunning
     from sandbox.verdicts.call import call, open_function
     from sandbox.verdicts.check import Assertion, Check, CheckReport, Example, TestFile, check
     from sandbox.verdicts.run_report import CheckResult, Crossing
@@ -75,20 +74,46 @@ __all__ = [
     "session_policy",
 ]
 
-_CHECKS = ("Assertion", "Check", "CheckReport", "Example", "TestFile", "check")
 _HOMES = {
-    **dict.fromkeys(("call", "open_function"), "sandbox.verdicts.call"),
-    "CheckResult": "sandbox.verdicts.run_report",
-    "Crossing": "sandbox.verdicts.run_report",
-    **dict.fromkeys(_CHECKS, "sandbox.verdicts.check"),
-    **dict.fromkeys(("Kernel", "open_kernel"), "sandbox.kernel"),
-    **dict.fromkeys(("BackendReport", "probe_backends"), "sandbox.probe"),
-    "confine": "sandbox.host.confine",
+    "sandbox.contract": ("Running", "Sandbox", "Session", "Started"),
+    "sandbox.errors": (
+        "BackendMissing",
+        "CalleeEnded",
+        "CallFailed",
+        "FileRefused",
+        "PolicyUnmet",
+        "SandboxBroken",
+        "SandboxError",
+    ),
+    "sandbox.host.confine": ("confine",),
+    "sandbox.interpreter.interpreter": ("Interpreter", "find_interpreter"),
+    "sandbox.kernel": ("Kernel", "open_kernel"),
+    "sandbox.open": ("open_sandbox", "open_sandbox_sync"),
+    "sandbox.policy": ("Capability", "Limits", "Policy", "session_policy"),
+    "sandbox.probe": ("BackendReport", "probe_backends"),
+    "sandbox.program": ("Command", "Program", "PythonCode"),
+    "sandbox.result": (
+        "Artifact",
+        "Change",
+        "Changes",
+        "CommandResult",
+        "Entry",
+        "LeftOut",
+        "Result",
+        "StillRunning",
+    ),
+    "sandbox.verdicts.call": ("call", "open_function"),
+    "sandbox.verdicts.check": ("Assertion", "Check", "CheckReport", "Example", "TestFile", "check"),
+    "sandbox.verdicts.run_report": ("CheckResult", "Crossing"),
 }
 
 
 def __getattr__(name: str) -> object:
-    """Load rarely used names when first used (PEP 562). Raises AttributeError."""
-    if name not in _HOMES:
+    """Load a public name when it is first used (PEP 562): a command that opens no sandbox loads nothing here.
+
+    Raises AttributeError.
+    """
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(home), name)

@@ -9,12 +9,13 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, ParamSpec, Self, TypeVar, Unpack
 
 from sandbox.contract import CommandOptions, Sandbox, Session, Started
 from sandbox.errors import BackendMissing, PolicyUnmet
 from sandbox.files.workspace_files import WorkspaceFiles
+from sandbox.interpreter.plugins import find_plugins
 from sandbox.policy import Policy
 from sandbox.program import Program
 from sandbox.supervisor.surroundings import is_container
@@ -230,10 +231,9 @@ def automatic_steps() -> tuple[str, ...]:
     return (*STEPS, INSIDE) if is_container(os.environ) else STEPS
 
 
-@functools.cache
 def _installed() -> Mapping[str, EntryPoint]:
-    """Return the installed backends by name. Cached: the lookup takes 5 ms."""
-    return {point.name: point for point in entry_points(group=GROUP)}
+    """Return the installed backends by name."""
+    return {point.name: point for point in find_plugins(GROUP)}
 
 
 def _load(point: EntryPoint, **place: str) -> Opener:

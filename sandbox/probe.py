@@ -2,9 +2,9 @@
 
 import warnings
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 
 from sandbox.errors import BackendMissing, SandboxError
+from sandbox.interpreter.plugins import find_plugins
 from sandbox.open import GROUP, automatic_steps, find_backend
 from sandbox.policy import Capability, Policy
 from sandbox.program import PythonCode
@@ -31,7 +31,7 @@ class BackendReport:
 
 async def probe_backends(policy: Policy | None = None) -> list[BackendReport]:
     """Open each installed backend with this policy or the default, and report on it; about 0.2 s each."""
-    names = sorted({"bubblewrap", *(point.name for point in entry_points(group=GROUP))})
+    names = sorted({"bubblewrap", *(point.name for point in find_plugins(GROUP))})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the programs only print our own line
         return [await _probe(name, policy or Policy()) for name in names]

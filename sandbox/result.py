@@ -12,7 +12,7 @@ KilledBy = Literal["wall", "cpu", "memory", "output", "disk", "cancel"]
 class Value(BaseModel):
     """Data that doesn't change; an unknown field is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Artifact(Value):

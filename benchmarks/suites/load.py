@@ -5,7 +5,7 @@ have `archive`, a tar file beside the suite, in place of `files`.
 """
 
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import yaml
@@ -20,6 +20,7 @@ from benchmarks.suites.evalplus import FIELDS, evalplus_case
 from benchmarks.suites.records import Record, make, open_unpacked, parse_json, read_document, read_json_lines
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import suggest_nearest
+from sandbox.interpreter.plugins import find_plugins
 
 GROUP = "benchmarks.suites"
 """Entry point group of functions without arguments that return a Suite."""
@@ -56,7 +57,7 @@ def load_suite(name_or_path: str | Path) -> Suite:
 
 def suite_names() -> dict[str, EntryPoint]:
     """Return the entry points of available suites by name, including suites of other packages."""
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+    return {entry.name: entry for entry in find_plugins(GROUP)}
 
 
 def read_suite(path: Path, *, name: str | None = None, version: str = "1") -> Suite:

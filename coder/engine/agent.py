@@ -56,6 +56,10 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         settings = settings.model_copy(update=logged_models(asked_of(settings)))
         team, stop = options.get("team"), options.get("stop")
         settings = await choose_strategy(settings, task, model, workbench, team=team, stop=stop)
+        if settings.strategy == "act":
+            from coder.environment.python_line import look_at_python  # imported late: only models with tools
+
+            look_at_python(workbench, snapshot.files)
         journal = await open_journal(stack, run, log, options)
         run_started = started(
             snapshot,

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 
 from coder.base.errors import CoderError, FolderError, MachineError
@@ -31,6 +33,10 @@ from sandbox import SandboxError
 
 if TYPE_CHECKING:
     from coder.engine.turn.child_runs import AttemptRuns
+
+
+_FIRST_TURN = "coder.engine.participants.session_work"
+"""Module of a model's turn with tools."""
 
 
 class Team(Protocol):
@@ -131,6 +137,8 @@ async def run_until_stopped(
             if journal.state.task.test_command is not None:
                 from coder.verify.baseline import pending_baseline
 
+                if journal.state.settings.strategy == "act":  # the first turn's imports, while the tests run
+                    Thread(target=import_module, args=[_FIRST_TURN], daemon=True).start()
                 baseline = await stack.enter_async_context(pending_baseline(journal, bench))
             await advance(
                 journal,

@@ -1,5 +1,9 @@
-"""Describe the sandbox's Python and its packages in one line, for the prompt."""
+"""Look at the sandbox's Python once: its version and packages, and whether it has pytest.
 
+A program in the sandbox prints that while the run does other things.
+"""
+
+import asyncio
 from collections.abc import Collection
 from itertools import accumulate
 
@@ -12,21 +16,48 @@ _PACKAGES_CHARACTERS, _LINE_CHARACTERS = 500, 1_000
 _USUAL_PACKAGES = {"pip", "setuptools", "wheel", "pluggy", "iniconfig", "packaging"}
 """Packages that come with an environment or with pytest, and say nothing about the project."""
 _SOURCE = """\
-import os, sys
+import importlib.util, os, sys
 end = ".dist-info"
 names = {n[: -len(end)] for p in sys.path if os.path.isdir(p) for n in os.listdir(p) if n.endswith(end)}
-print(sys.version.split()[0], *sorted(names, key=str.lower), sep="\\n")
+has_pytest = importlib.util.find_spec("pytest") is not None
+print(has_pytest, sys.version.split()[0], *sorted(names, key=str.lower), sep="\\n")
 """
+
+
+def look_at_python(bench: Workbench, files: Collection[str]) -> None:
+    """Begin to look at the sandbox's Python, unless that is done or the project has none."""
+    if _has_python(files) and (bench.python is None or _has_failed(bench.python)):
+        bench.python = asyncio.create_task(_look(bench))
+        bench.python.add_done_callback(_has_failed)  # who waits for it is told the error
 
 
 async def python_line(bench: Workbench, files: Collection[str]) -> str:
     """Return the version of the sandbox's Python and its packages; empty for a project without Python."""
-    if files and not any(path.endswith(".py") for path in files):
-        return ""
-    if bench.python_line is None:
-        result = await (await bench.candidate()).run(PythonCode(source=_SOURCE))
-        bench.python_line = _format_line(result.stdout.splitlines()) if result.ok else ""
-    return bench.python_line
+    return _format_line((await _lines(bench, files))[1:])
+
+
+async def has_pytest(bench: Workbench) -> bool:
+    """Return whether the sandbox's Python can import pytest."""
+    return (await _lines(bench, ()))[:1] == ["True"]
+
+
+def _has_python(files: Collection[str]) -> bool:
+    return not files or any(path.endswith(".py") for path in files)
+
+
+def _has_failed(looking: "asyncio.Task[list[str]]") -> bool:
+    return looking.done() and (looking.cancelled() or looking.exception() is not None)
+
+
+async def _lines(bench: Workbench, files: Collection[str]) -> list[str]:
+    look_at_python(bench, files)
+    return await asyncio.shield(bench.python) if bench.python is not None and _has_python(files) else []
+
+
+async def _look(bench: Workbench) -> list[str]:
+    """Return whether there is pytest, the version, and the packages, a line each; empty if it doesn't run."""
+    result = await (await bench.candidate()).run(PythonCode(source=_SOURCE))
+    return result.stdout.splitlines() if result.ok else []
 
 
 def _format_line(lines: list[str]) -> str:

@@ -63,8 +63,8 @@ class Workbench:
         """Further tools, which strategies without tools ignore."""
         self.survey: tuple[Mapping[str, StoredFile], str, Survey] | None = None
         """The survey of the repository, with the files and the prompt that it was made for."""
-        self.python_line: str | None = None
-        """Description of the sandbox's Python, cached."""
+        self.python: asyncio.Task[list[str]] | None = None
+        """Look at the sandbox's Python (see python_line.py); None before it begins."""
         self.read_only = ""
         """Names of installed folders that are read-only in the session, as no layer covers them."""
         self._open = open_sandbox
@@ -110,9 +110,10 @@ class Workbench:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for task in self._opening.values():
-            task.cancel()
-            await asyncio.wait([task])
+        for task in (*self._opening.values(), self.python):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         # A session in place that ends by an error leaves nothing running.
         await _await_all(stack.__aexit__(kind, error, trace) for stack in self._stacks.values())
 

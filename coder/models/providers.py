@@ -9,13 +9,13 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
-from importlib.metadata import entry_points
 from importlib.resources import files
 from typing import NamedTuple
 
 from coder.base.errors import UsageError
 from coder.models.endpoint import Dialect, Endpoint, is_address, without_credentials
 from coder.models.model import Usage
+from sandbox.interpreter.plugins import find_plugins
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -102,7 +102,7 @@ def built_in() -> tuple[Provider, ...]:
 def providers() -> tuple[Provider, ...]:
     """Return the built-in providers, then other packages' providers with new names."""
     rows = {provider.name: provider for provider in built_in()}
-    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+    for entry in sorted(find_plugins(ENTRY_POINTS), key=lambda entry: entry.name):
         loaded: Provider | Sequence[Provider] = entry.load()
         for provider in [loaded] if isinstance(loaded, Provider) else loaded:
             rows.setdefault(provider.name, provider)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from threading import Thread
 
 from pydantic import BaseModel
@@ -16,6 +17,8 @@ from coder.models.find_model import OWN_KEY, USUAL_KEY, ModelChoice, resolve
 from coder.models.model import Model
 from coder.models.wrapper import RoleModels, Router
 
+_WITH_FIRST_CALL = ("coder.models.http_bounds", "httpcore2")
+"""Modules that the first call of an endpoint imports, some of them by the client."""
 ATTEMPTS_BEFORE_ANOTHER = 2
 """Number of requests to a model that has a fallback."""
 
@@ -165,8 +168,10 @@ def _model(choice: ModelChoice, patience: Patience) -> Model:
 
 
 def warm(roles: Roles) -> None:
-    """Import the clients for the first calls in a thread. Raises MissingExtra: one isn't installed."""
+    """Import all that the first calls need, in a thread. Raises MissingExtra: a client isn't installed."""
     apis = {choice.endpoint.api if choice.endpoint is not None else "chat" for choice in roles.all}
     for api in apis:
         require_client(api)
-    Thread(target=lambda: [import_client(api) for api in apis], daemon=True).start()
+    Thread(
+        target=lambda: [*map(import_client, apis), *map(import_module, _WITH_FIRST_CALL)], daemon=True
+    ).start()

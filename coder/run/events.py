@@ -41,7 +41,7 @@ class Draft(BaseModel, frozen=True, extra="forbid"):
 class Body(BaseModel):
     """The typed content of an event."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     type: ClassVar[str]
     version: ClassVar[int] = 1

@@ -127,7 +127,7 @@ class Continuation(BaseModel, frozen=True, extra="forbid"):
 class _Message(BaseModel):
     """Fields that all messages have."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     author: str
     text: str = ""

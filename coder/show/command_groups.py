@@ -5,7 +5,7 @@ An entry point names a function with typer's annotations, or a `typer.Typer` for
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, ClassVar, cast
 
 import typer
@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from coder.show.flags import FLAGS, HELP_ALL, MANY_OPTIONS
+from sandbox.interpreter.plugins import find_plugins
 
 GROUP = "coder.commands"
 SUMMARIES = {
@@ -108,7 +109,7 @@ class Commands(TyperGroup):
     @cached_property
     def entries(self) -> dict[str, EntryPoint]:
         """Entry points of all commands, by name."""
-        return {entry.name: entry for entry in entry_points(group=GROUP)}
+        return {entry.name: entry for entry in find_plugins(GROUP)}
 
     def list_commands(self, ctx: object) -> list[str]:
         """Return our own commands first, then those of other packages by name."""

@@ -76,7 +76,7 @@ async def _take(
     bench: Workbench, state: State, first: "asyncio.Future[BaselineTaken]", *, acts: bool
 ) -> BaselineTaken:
     if acts:
-        await python_line(bench, state.files)  # by the same sandbox, which the tests may keep busy for long
+        await python_line(bench, state.files)  # else its program would wait for the tests, or disturb them
     return await take_baseline(bench, state, first)
 
 

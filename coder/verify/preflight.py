@@ -16,7 +16,7 @@ from coder.source.manifests import are_declared
 from coder.source.python_names import imported_modules, parse_source
 from coder.source.shell import format_command
 from coder.verify.finding import Finding
-from sandbox import Command, PythonCode, Sandbox
+from sandbox import Command, Sandbox
 
 _USAGE, _NO_TESTS = 4, 5
 """Exit codes of pytest; unittest shares the last one."""
@@ -61,9 +61,9 @@ async def prepare(
 
         await require_kernel(await bench.candidate(), bench.policy)
     if task.test_command:
-        await _check_command(await bench.candidate(), task, files, is_empty=target.writes_tests)
+        await _check_command(bench, task, files, is_empty=target.writes_tests)
     if any("pytest" in imported_modules(test.text) for test in task.test_files):
-        await _require_pytest(await bench.candidate())
+        await _require_pytest(bench)
 
 
 def _require_effect(check: str) -> None:
@@ -76,12 +76,12 @@ def _require_effect(check: str) -> None:
 
 
 async def _check_command(
-    sandbox: Sandbox, task: Task, files: Mapping[str, StoredFile], *, is_empty: bool
+    bench: Workbench, task: Task, files: Mapping[str, StoredFile], *, is_empty: bool
 ) -> None:
     assert task.test_command is not None
     argv = split_assignments(task.test_command)[1]
     if uses_pytest(argv):
-        await _require_pytest(sandbox)
+        await _require_pytest(bench)
         if not (files or is_empty or any(is_test(test.path) for test in task.test_files)):
             raise UsageError(
                 f"The test command {' '.join(argv)!r} has no tests to run: {task.workspace or 'the task'} "
@@ -91,7 +91,7 @@ async def _check_command(
         return
     script = _script(argv)
     if script is None:
-        await _check_program(sandbox, argv[0], files)
+        await _check_program(await bench.candidate(), argv[0], files)
         return
     paths = {*files, *(test.path for test in task.test_files)}
     if script != "-m" and script.removeprefix("./") not in paths and not is_empty:
@@ -118,9 +118,10 @@ async def _check_program(sandbox: Sandbox, name: str, files: Mapping[str, Stored
         )
 
 
-async def _require_pytest(sandbox: Sandbox) -> None:
-    code = "import sys, importlib.util; sys.exit(importlib.util.find_spec('pytest') is None)"
-    if not (await sandbox.run(PythonCode(source=code))).ok:
+async def _require_pytest(bench: Workbench) -> None:
+    from coder.environment.python_line import has_pytest  # imported late: many commands aren't pytest
+
+    if not await has_pytest(bench):
         raise UsageError(
             "The tests need pytest, and the task's interpreter has none. Have it installed: --install, or "
             "install it into a virtual environment beside the code (python3 -m venv .venv && "

@@ -1,1 +1,1 @@
-"""Find the Python of programs, and its packages, by reading files. Read interpreter."""
+"""Find the Python of programs, its packages and our plugins, by reading files. Read interpreter."""

@@ -6,10 +6,10 @@ packages offer guards by the entry-point group `coder.guards`.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Literal
 
 from coder.base.errors import Refused, UsageError
+from sandbox.interpreter.plugins import find_plugins
 
 GROUP = "coder.guards"
 
@@ -62,7 +62,7 @@ def installed_guards() -> Mapping[str, Guard]:
     Raises UsageError: one can't be loaded, so that no text crosses unchecked.
     """
     guards: dict[str, Guard] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in sorted(find_plugins(GROUP), key=lambda entry: entry.name):
         try:
             guard = entry.load()
         except Exception as error:  # a package of other people may raise anything

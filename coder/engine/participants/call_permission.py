@@ -1,13 +1,18 @@
 """Ask the user whether a call of a tool may be made, or made again after an interruption."""
 
+import json
+
 from coder.base.errors import UsageError, own_command
+from coder.base.text.sanitize import visible
 from coder.engine.turn.turn import Turn
 from coder.models.model import ToolCall
 from coder.run.questions import Decision, Question, question_id
 from coder.run.state import State
-from coder.tools.call_words import MAX_SHOWN, call_words
 from coder.tools.registry import Registry
 
+MAX_SHOWN = 100_000
+"""A call with more characters of arguments can't be allowed, because nobody reads them."""
+_INDENT = "    "
 _DEFAULT_YES = Decision(decision="yes", how="default")
 
 
@@ -73,3 +78,25 @@ class CallPermission:
 def call_key(state: State, call: ToolCall) -> str:
     """Return a key that identifies a call in its turn, as models may repeat ids."""
     return f"{call.id} {state.spend.calls} {call.name} {call.arguments}"
+
+
+def call_words(call: ToolCall) -> str:
+    """Return name and arguments of a call: strings as lines, other values as JSON.
+
+    Control characters, invisible ones and those that change the direction of text are shown as code points.
+    """
+    try:
+        arguments = call.parsed()
+    except ValueError:
+        return f"{call.name}\n{_INDENT}{visible(call.arguments)}"
+    if not arguments:
+        return f"{call.name}()"
+    return "\n".join([call.name, *(_argument(name, value) for name, value in arguments.items())])
+
+
+def _argument(name: str, value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    lines = visible(text).split("\n")
+    if len(lines) == 1:
+        return f"{_INDENT}{visible(name)}: {lines[0]}"
+    return "\n".join([f"{_INDENT}{visible(name)}:", *(f"{_INDENT}{_INDENT}{line}" for line in lines)])

@@ -5,12 +5,12 @@ The engine only knows this protocol; the module behind it is loaded for such mod
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Protocol, cast
 
 from coder.engine.participants.participant import Participant
 from coder.run.event_types import Draw
 from coder.run.state import State
+from sandbox.interpreter.plugins import find_plugins
 
 
 class Completion(Protocol):
@@ -29,5 +29,5 @@ class Completion(Protocol):
 @cache
 def completion() -> Completion:
     """Return the installed implementation."""
-    (entry,) = entry_points(group="coder.strategies", name="completion")
+    (entry,) = (entry for entry in find_plugins("coder.strategies") if entry.name == "completion")
     return cast(Completion, entry.load()())

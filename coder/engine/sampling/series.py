@@ -2,10 +2,10 @@
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 from coder.engine.sampling.attempt import settings_of
 from coder.engine.sampling.candidate import RankedCandidate, candidates_of, lines_of, only_repeats
-from coder.engine.sampling.completion import completion
 from coder.engine.sampling.conclusion import conclude, find_stuck
 from coder.engine.sampling.picker import ENOUGH, find_agreement
 from coder.engine.turn.child_runs import Attempt, AttemptRuns, end_of
@@ -23,6 +23,9 @@ from coder.run.message import Message
 from coder.run.state import State
 from coder.run.termination import Reason
 from coder.store.run_list import attempt_id
+
+if TYPE_CHECKING:
+    from coder.engine.sampling.completion import Completion
 
 MAX_CONCURRENT = 8
 """Number of concurrent attempts."""
@@ -92,13 +95,24 @@ class Series:
             case "repair":
                 return 1
             case "best-of-n":
-                return 1 if self._completes() else ENOUGH if self._count < ENOUGH else MAX_CONCURRENT
+                return (
+                    1
+                    if self._completion() is not None
+                    else ENOUGH
+                    if self._count < ENOUGH
+                    else MAX_CONCURRENT
+                )
             case _:
                 return MAX_CONCURRENT
 
-    def _completes(self) -> bool:
+    def _completion(self) -> "Completion | None":
+        """Return what draws beginnings of answers; None for a model or a task without them."""
         state = self._journal.state
-        return self._compares and continues_text(state.model) and completion().can_complete(state)
+        if not (self._compares and continues_text(state.model)):
+            return None
+        from coder.engine.sampling.completion import completion  # imported late: few models continue a text
+
+        return completion() if completion().can_complete(state) else None
 
     def _may_begin(self) -> bool:
         """Return whether one more attempt is needed, and the limits allow a call for it."""
@@ -138,8 +152,8 @@ class Series:
         if is_new:
             await self._journal.append(AttemptStarted(attempt=number, run=run))
         draw = None
-        if is_new and self._completes():
-            draw = completion().draw(
+        if is_new and (completion := self._completion()) is not None:
+            draw = completion.draw(
                 state, [self._states[finished_number] for finished_number in sorted(self._states)]
             )
         attempt = Attempt(

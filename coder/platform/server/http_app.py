@@ -5,7 +5,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +27,7 @@ from coder.platform.server.connections import HttpConnection
 from coder.platform.server.problems import REFUSALS, answer_problems
 from coder.platform.server.serving import Serving, require_scope
 from coder.platform.server.take_over import take_over
+from sandbox.interpreter.plugins import find_plugins
 
 GROUP = "coder.routes"
 """Entry point group: each entry takes a Serving and returns an APIRouter."""
@@ -66,7 +67,7 @@ def make_app(
     _add_entrance(app, access)
     bearer = [Depends(HTTPBearer(auto_error=False, description="A token of the server's file."))]
     app.include_router(run_routes.routes(serving), dependencies=bearer)
-    for entry in entry_points(group=GROUP):
+    for entry in find_plugins(GROUP):
         app.include_router(entry.load()(serving), dependencies=bearer)
     if mcp.apps:
         app.router.routes.append(Route("/mcp", mcp))

@@ -81,7 +81,7 @@ def test_what_has_passed_passes_unchanged(text: str, where: Where) -> None:
 
 
 class Entry:
-    """An entry point, as `importlib.metadata` returns it."""
+    """An entry point, as `find_plugins` returns it."""
 
     def __init__(self, name: str, load: Callable[[], object]) -> None:
         self.name, self.value, self.load = name, f"package:{name}", load
@@ -90,7 +90,7 @@ class Entry:
 @pytest.fixture
 def entries(monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
     installed: list[Entry] = []
-    monkeypatch.setattr(guards_module, "entry_points", lambda group: installed)
+    monkeypatch.setattr(guards_module, "find_plugins", lambda group: installed)
     installed_guards.cache_clear()
     return installed
 

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.engine.participants.call_permission import call_words
 from coder.models.model import ToolCall
-from coder.tools.call_words import call_words
 
 
 def words(**arguments: object) -> str:
