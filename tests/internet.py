@@ -11,6 +11,14 @@ from urllib.parse import urlsplit
 from sandbox.network.outside_lookup import Outside
 
 PUBLIC = "93.184.216.34"
+FETCH = """
+import urllib.error, urllib.request
+try:
+    print(urllib.request.urlopen({url!r}, timeout=10).read().decode())
+except urllib.error.HTTPError as error:
+    print(error.code, error.reason)
+"""
+"""A program that prints what an address answers."""
 
 
 @contextmanager
@@ -57,3 +65,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+
+
+class Greeting(Handler):
+    """Greets whoever comes, by host and path."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.answer(f"hello {self.headers['Host']}{self.path}".encode())

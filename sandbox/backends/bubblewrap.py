@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sandbox.errors import BackendMissing, FileRefused, NamespacesRefused, PolicyUnmet, SandboxBroken
-from sandbox.host.capabilities import LAYER_FROM, Build, capabilities_of, require_kept
+from sandbox.host.capabilities import (
+    LAYER_FROM,
+    Build,
+    capabilities_of,
+    network_of,
+    proxy_variables,
+    require_kept,
+)
 from sandbox.host.disk_watch import DiskBounds
 from sandbox.host.served_sandbox import ServedSandbox
 from sandbox.host.server import Server, start_server
@@ -102,12 +109,7 @@ async def _opened(
     server = await start_server(policy, builder, without=without, landlock=landlock, root=root)
     close = server.close
     try:
-        network = None
-        if policy.has_proxy and walls == "two":
-            from sandbox.network.proxy import Network
-
-            hosts = () if policy.network == "none" else policy.network
-            network = Network(hosts, outside=outside, without=without, ask=policy.ask_host)
+        network = network_of(policy, outside=outside, without=without) if walls == "two" else None
         build = _build(server, policy, walls, without, network)
         if walls == "two" and "layer" not in without:
             build = replace(build, layer_from=layer_from)
@@ -154,15 +156,9 @@ def image_cache() -> Path:
 def _build(
     server: Server, policy: Policy, walls: Walls, without: frozenset[str], network: "Network | None"
 ) -> Build:
-    hosts = [] if policy.network == "none" else [*policy.network]
-    hosts += ["hosts that the caller is asked about"] if network is not None and policy.ask_host else []
-    capabilities = capabilities_of(server, policy, hosts, one_wall=walls == "one")
+    capabilities = capabilities_of(server, policy, one_wall=walls == "one")
     require_kept(policy, capabilities)
-    told: dict[str, str] = {}
-    if network is not None:
-        from sandbox.network.proxy import proxy_variables
-
-        told = proxy_variables()
+    told = proxy_variables() if network is not None else {}
     build = Build(
         "bubblewrap",
         capabilities,

@@ -83,7 +83,7 @@ async def open_in_container(
         SandboxBroken: it could not be started for another reason.
     """
     require_container(inside)
-    refuse_network(policy, NAME)
+    refuse_network(policy, NAME, "nothing here could hold them to the proxy")
     refuse_folders(policy, NAME)
     slot = _take_slot() if policy.in_place is None else Slot(os.geteuid(), ())
     features = await asyncio.to_thread(try_features, slot.uid)

@@ -11,16 +11,19 @@ import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import BackendMissing
-from sandbox.host.capabilities import as_capabilities, refuse_folders, refuse_network, require_kept
+from sandbox.host.capabilities import as_capabilities, network_of, reaching, refuse_folders, require_kept
 from sandbox.policy import Capability, Policy
 from sandbox.stream.booting import BOOT, CODE, SHARED, TEMPORARY, WORKSPACE, agent_settings
 from sandbox.stream.holder import Holder, boot_agent
 from sandbox.stream.link import Link
 from sandbox.stream.process_stream import start_process
 from sandbox.stream.stream_sandbox import StreamSandbox
+
+if TYPE_CHECKING:
+    from sandbox.network.outside_lookup import Outside
 
 COMMAND = "CODER_SSH"
 _OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4")
@@ -34,10 +37,15 @@ _NEEDS = (
     "The host needs bubblewrap that may make user namespaces, and Python 3.8 or newer as /usr/bin/python3."
 )
 _SHARED_MB = 64
+_ETC = ("ld.so.cache", "alternatives")
 
 
 def open_ssh(
-    policy: Policy, *, host: str = "", without: frozenset[str] = frozenset()
+    policy: Policy,
+    *,
+    host: str = "",
+    without: frozenset[str] = frozenset(),
+    outside: "Outside | None" = None,
 ) -> AbstractAsyncContextManager[StreamSandbox]:
     """Open a sandbox on a host for as long as the block lasts.
 
@@ -48,18 +56,20 @@ def open_ssh(
     """
     if not _HOST.fullmatch(host):
         raise ValueError(f"{host!r} is no host: name it, such as --sandbox ssh:user@host.")
-    return _open(policy, host, without)
+    return _open(policy, host, without, outside)
 
 
 @contextlib.asynccontextmanager
-async def _open(policy: Policy, host: str, without: frozenset[str]) -> AsyncIterator[StreamSandbox]:
-    refuse_network(policy, "ssh")
+async def _open(
+    policy: Policy, host: str, without: frozenset[str], outside: "Outside | None"
+) -> AsyncIterator[StreamSandbox]:
     refuse_folders(policy, "ssh")
 
     open_one = partial(open_agent, policy, host, without)
     first = await open_one()
-    kept = capabilities(first.facts)
-    sandbox = StreamSandbox("ssh", None, policy, kept, first, open_one)
+    kept = capabilities(first.facts, policy)
+    network = network_of(policy, outside=outside, without=without)
+    sandbox = StreamSandbox("ssh", None, policy, kept, first, open_one, network=network)
     try:
         require_kept(policy, kept)
         yield sandbox
@@ -101,7 +111,11 @@ def remote_command(policy: Policy) -> tuple[str, ...]:
         ),
         *("--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"),
         *(word for name in links for word in ("--symlink", f"usr/{name}", f"/{name}")),
-        *(word for path in ("ld.so.cache", "alternatives") for word in _shown(f"/etc/{path}")),
+        *(
+            word
+            for path in _ETC + (("ssl/certs",) if policy.has_proxy else ())
+            for word in _shown(f"/etc/{path}")
+        ),
         *(word for folder, room in rooms for word in ("--size", room, "--tmpfs", folder)),
         *("--remount-ro", "/", "--chdir", "/", "--", "/usr/bin/python3", "-I", "-S", "-c", BOOT),
     )
@@ -111,7 +125,7 @@ def _shown(path: str) -> tuple[str, str, str]:
     return "--ro-bind-try", path, path
 
 
-def capabilities(facts: Mapping[str, Any]) -> tuple[Capability, ...]:
+def capabilities(facts: Mapping[str, Any], policy: Policy) -> tuple[Capability, ...]:
     """The guarantees on a host, with their mechanisms."""
     landlock = f" and Landlock (ABI {facts['landlock']})" if facts["landlock"] >= 2 else ""
     kept = {
@@ -122,7 +136,7 @@ def capabilities(facts: Mapping[str, Any]) -> tuple[Capability, ...]:
         "output": "the host reads a bounded part and ends a flood",
         "disk": "tmpfs with a size",
         "files": None,
-        "network": "a network namespace with loopback only",
+        "network": reaching("a network namespace with loopback only", policy),
         "host files": f"a root of its own by bubblewrap{landlock}",
         "environment": "a clean one",
         "other runs": f"one bubblewrap for each fresh run; others one after the other{landlock}",

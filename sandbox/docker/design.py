@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sandbox.docker.boot import ContainerRecipe, memory
 from sandbox.errors import PolicyUnmet, SandboxBroken
-from sandbox.host.capabilities import as_capabilities
+from sandbox.host.capabilities import as_capabilities, reaching
 from sandbox.policy import Capability
 
 _PAGE = 1 << 16
@@ -103,7 +103,7 @@ def capabilities_of(facts: ContainerFacts, recipe: ContainerRecipe) -> tuple[Cap
         "output": "the host reads a bounded part and ends a flood",
         "disk": "tmpfs with a size",
         "files": "tmpfs with a number of inodes" if recipe.counts_files else None,
-        "network": "a network namespace with loopback only",
+        "network": reaching("a network namespace with loopback only", recipe.policy),
         "host files": f"the image's root, read-only, in a mount namespace{second}",
         "environment": "what the image has, replaced by a clean one",
         "other runs": f"{apart}{second}",

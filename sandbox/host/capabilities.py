@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from sandbox.errors import PolicyUnmet
 from sandbox.host.disk_watch import DiskBounds
+from sandbox.inner.walls.places import EGRESS
 from sandbox.policy import OTHER_SANDBOXES, Capability, Policy
 
 if TYPE_CHECKING:
     from sandbox.host.server import Server
+    from sandbox.network.outside_lookup import Outside
     from sandbox.network.proxy import Network
 
+_URL = "http://{}:{}".format(*EGRESS)
 _DEVICES = ", devices mounted read-only"
 _CLOSES_FILES = 3
 """The first ABI of Landlock that stops a program from emptying the files of its own user."""
@@ -66,11 +69,39 @@ def require_kept(policy: Policy, capabilities: Sequence[Capability], *, works_in
         raise PolicyUnmet(f"The policy is strict, and {'; '.join(said)}. Open it without `strict`.")
 
 
-def refuse_network(policy: Policy, backend: str) -> None:
-    """Refuse an allow-list on a backend without a proxy. Raises PolicyUnmet."""
+def network_of(policy: Policy, *, outside: "Outside | None", without: frozenset[str]) -> "Network | None":
+    """The hosts that a policy lets programs reach; None for none."""
+    if not policy.has_proxy:
+        return None
+    from sandbox.network.proxy import Network
+
+    hosts = () if policy.network == "none" else policy.network
+    return Network(hosts, outside=outside, without=without, ask=policy.ask_host)
+
+
+def proxy_variables() -> dict[str, str]:
+    """Return the environment variables that name the proxy."""
+    lower_case = {"http_proxy": _URL, "https_proxy": _URL, "no_proxy": "localhost,127.0.0.1,::1"}
+    return lower_case | {name.upper(): value for name, value in lower_case.items()}
+
+
+def reaching(mechanism: str, policy: Policy) -> str:
+    """The mechanism of the guarantee on the network, with the hosts that the proxy lets programs reach."""
+    hosts = [] if policy.network == "none" else [*policy.network]
+    hosts += ["hosts that the caller is asked about"] if policy.ask_host else []
+    return (
+        f"{mechanism}; a proxy of the host's to public addresses of {', '.join(hosts)}"
+        if hosts
+        else mechanism
+    )
+
+
+def refuse_network(policy: Policy, backend: str, why: str) -> None:
+    """Refuse an allow-list on a backend that can't bound programs to a proxy. Raises PolicyUnmet."""
     if policy.network != "none":
         raise PolicyUnmet(
-            f"The backend {backend} has no network for programs. An allow-list of hosts needs bubblewrap."
+            f"The backend {backend} has no network for programs, as {why}. "
+            "Use --sandbox bubblewrap, docker or ssh:HOST for an allow-list of hosts."
         )
 
 
@@ -88,12 +119,10 @@ def as_capabilities(kept: Mapping[str, str | None], sampled: Collection[str]) ->
     )
 
 
-def capabilities_of(
-    server: "Server", policy: Policy, hosts: Sequence[str], *, one_wall: bool
-) -> tuple[Capability, ...]:
+def capabilities_of(server: "Server", policy: Policy, *, one_wall: bool) -> tuple[Capability, ...]:
     """The guarantees of the bubblewrap backend, with the mechanism of each on this machine.
 
-    `hosts` are reachable through the proxy; with `one_wall` each run has its own bubblewrap.
+    With `one_wall` each run has its own bubblewrap, and no proxy.
     """
     cgroup = f"cgroup v{server.groups.version}" if server.groups else None
     second = f" and Landlock (ABI {server.landlock})" if server.landlock >= 2 else ""
@@ -108,7 +137,7 @@ def capabilities_of(
         "output": "the host reads a bounded part and ends a flood",
         "disk": "tmpfs with a size",
         "files": "tmpfs with a number of inodes",
-        "network": "a network namespace per run without any route",
+        "network": reaching("a network namespace per run without any route", policy),
         "host files": f"mount namespace of bubblewrap{second}",
         "environment": "empty environment at the server's start",
         "other runs": f"{parted}{_DEVICES}",
@@ -130,10 +159,6 @@ def capabilities_of(
         kept["files"] = "sampled every 50 ms"
         kept["host files"] = (
             f"{kept['host files']}; the mount table shows where the interpreter and the workspace are"
-        )
-    if hosts:
-        kept["network"] = (
-            f"{kept['network']}; a proxy of the host's to public addresses of {', '.join(hosts)}"
         )
     if policy.cpus is not None:
         kept |= with_processors(counted=server.counts_processors)

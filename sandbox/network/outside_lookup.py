@@ -40,7 +40,8 @@ async def resolve(name: str, port: int) -> list[str]:
 async def connect(address: str, port: int) -> socket.socket:
     """Connect to an address, never to a name. Raises OSError if that fails."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    connection.setblocking(False)
     try:
         await asyncio.get_running_loop().sock_connect(connection, (address, port))
     except BaseException:

@@ -1,18 +1,18 @@
 """Proxy of one run, which is its only network access and connects to allowed hosts only.
 
-It listens on a socket in the run's network namespace, received before the program began. It resolves a name
-once, and connects to the address that it verified.
+Its door is a socket in the run's network namespace, received before the program began, or an agent that takes
+the programs' connections. It resolves a name once, and connects to the address that it verified.
 """
 
 import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
-from sandbox.inner.walls.places import EGRESS
 from sandbox.network.allowed_hosts import find_refusal, find_unreachable_reason, parse_hosts
+from sandbox.network.doors import Door, End, SocketDoor, SocketEnd
 from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy_request import BadRequest, ProxyRequest, find_end, parse_request
 
@@ -20,9 +20,7 @@ AT_ONCE, IN_A_SECOND = 64, 200
 """Maximum connections of a run: concurrent, and accepted within a second; further ones wait."""
 _HEAD_S, _CONNECT_S, _IDLE_S = 10.0, 20.0, 60.0
 _RETRY_S = 0.1
-_CHUNK = 1 << 16
 _BAD, _FORBIDDEN, _UNREACHABLE = 400, 403, 502
-_URL = "http://{}:{}".format(*EGRESS)
 _log = logging.getLogger("sandbox.network")
 
 
@@ -52,7 +50,11 @@ class Network:
 
     def open(self, listener: int) -> "NetworkProxy":
         """Serve on a listening socket, which closes with the proxy."""
-        return NetworkProxy(socket.socket(fileno=listener), self)
+        return self.serve(SocketDoor(socket.socket(fileno=listener)))
+
+    def serve(self, door: Door) -> "NetworkProxy":
+        """Serve at a door, which closes with the proxy."""
+        return NetworkProxy(door, self)
 
     async def close(self) -> None:
         """Wait until the connections of closed proxies end."""
@@ -105,19 +107,12 @@ class Network:
         return await self._outside.connect(usable[-1], port)
 
 
-def proxy_variables() -> dict[str, str]:
-    """Return the environment variables that name the proxy."""
-    lower_case = {"http_proxy": _URL, "https_proxy": _URL, "no_proxy": "localhost,127.0.0.1,::1"}
-    return lower_case | {name.upper(): value for name, value in lower_case.items()}
-
-
 class NetworkProxy:
     """Proxy server of one run."""
 
-    def __init__(self, listener: socket.socket, network: Network) -> None:
+    def __init__(self, door: Door, network: Network) -> None:
         self._loop = asyncio.get_running_loop()
-        self._listener, self._network = listener, network
-        self._listener.setblocking(False)
+        self._door, self._network = door, network
         self._open: set[asyncio.Task[None]] = set()
         self._second_start, self._accepted_count = self._loop.time(), 0
         self._listening = self._closed = False
@@ -127,9 +122,17 @@ class NetworkProxy:
         """Close all connections, and accept no more. Idempotent."""
         self._closed = True
         self._stop()
-        self._listener.close()
+        self._door.close()
         for task in self._open:
             task.cancel()
+
+    def cut(self) -> None:
+        """Close all connections, also those that wait."""
+        for task in self._open:
+            task.cancel()
+        with suppress(OSError):  # none waits any more
+            while True:
+                self._door.accept().close()
 
     def _listen(self) -> None:
         now = self._loop.time()
@@ -138,26 +141,25 @@ class NetworkProxy:
         if self._closed or self._listening or len(self._open) >= AT_ONCE:
             return
         if self._accepted_count < IN_A_SECOND:
-            self._loop.add_reader(self._listener, self._accept)
+            self._door.watch(self._accept)
             self._listening = True
         else:
             self._loop.call_at(self._second_start + 1, self._listen)
 
     def _stop(self) -> None:
         if self._listening:
-            self._loop.remove_reader(self._listener)
+            self._door.watch(None)
             self._listening = False
 
     def _accept(self) -> None:
         try:
-            inside, _ = self._listener.accept()
+            inside = self._door.accept()
         except (BlockingIOError, ConnectionAbortedError):  # closed by the client already
             return
         except OSError:  # out of descriptors
             self._stop()
             self._loop.call_later(_RETRY_S, self._listen)
             return
-        inside.setblocking(False)
         self._accepted_count += 1
         task = self._network.start_task(self._serve(inside))
         self._open.add(task)
@@ -170,8 +172,8 @@ class NetworkProxy:
         self._open.discard(task)
         self._listen()
 
-    async def _serve(self, inside: socket.socket) -> None:
-        with inside:
+    async def _serve(self, inside: End) -> None:
+        with closing(inside):
             try:
                 request, rest = await self._read_request(inside)
                 outside = await self._network.connect(request)
@@ -181,17 +183,17 @@ class NetworkProxy:
                 return
             except OSError:  # the program hung up
                 return
-            with outside:
+            with closing(SocketEnd(outside)) as there:
                 _log.info("connected: %s:%d", request.host, request.port)
-                await self._join(inside, outside, request, rest)
+                await self._join(inside, there, request, rest)
 
-    async def _read_request(self, inside: socket.socket) -> tuple[ProxyRequest, bytes]:
+    async def _read_request(self, inside: End) -> tuple[ProxyRequest, bytes]:
         """Read a request; return it and the bytes after its head. Raises RequestRefused."""
         received = b""
         try:
             async with asyncio.timeout(_HEAD_S):
                 while (end := find_end(received)) < 0:
-                    piece = await self._loop.sock_recv(inside, _CHUNK)
+                    piece = await inside.receive()
                     if not piece:
                         raise ConnectionResetError
                     received += piece
@@ -201,7 +203,7 @@ class NetworkProxy:
         except TimeoutError as error:
             raise RequestRefused(_BAD, f"no request came within {_HEAD_S:.0f} s") from error
 
-    async def _answer(self, inside: socket.socket, code: int, reason: str) -> None:
+    async def _answer(self, inside: End, code: int, reason: str) -> None:
         """Send the reason in the status line, which clients show, and in the body."""
         reason_bytes = reason.encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
         headers = b"Content-Type: text/plain\r\nContent-Length: %d\r\nConnection: close" % (
@@ -210,30 +212,28 @@ class NetworkProxy:
         answer = b"HTTP/1.1 %d %b\r\n%b\r\n\r\n%b\n" % (code, reason_bytes, headers, reason_bytes)
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(_HEAD_S):
-                await self._loop.sock_sendall(inside, answer)
-                inside.shutdown(socket.SHUT_WR)
+                await inside.send(answer)
+                inside.finish()
                 # If the socket were closed at once, a reset could overtake the answer.
-                await self._loop.sock_recv(inside, _CHUNK)
+                await inside.receive()
 
-    async def _join(
-        self, inside: socket.socket, outside: socket.socket, request: ProxyRequest, rest: bytes
-    ) -> None:
+    async def _join(self, inside: End, outside: End, request: ProxyRequest, rest: bytes) -> None:
         """Pass bytes both ways until both ends are closed or idle."""
         try:
             async with asyncio.timeout(_IDLE_S) as idle, asyncio.TaskGroup() as both_ways:
                 if request.head:
-                    await self._loop.sock_sendall(outside, request.head)
+                    await outside.send(request.head)
                 else:
-                    await self._loop.sock_sendall(inside, b"HTTP/1.1 200 Connection established\r\n\r\n")
-                await self._loop.sock_sendall(outside, rest)
+                    await inside.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                await outside.send(rest)
                 both_ways.create_task(self._pass_on(inside, outside, idle))
                 both_ways.create_task(self._pass_on(outside, inside, idle))
         except* OSError as errors:  # one end closed, or both were idle
             _log.debug("cut off: %s:%d: %s", request.host, request.port, errors.exceptions[0])
 
-    async def _pass_on(self, source: socket.socket, target: socket.socket, idle: asyncio.Timeout) -> None:
-        while piece := await self._loop.sock_recv(source, _CHUNK):
+    async def _pass_on(self, source: End, target: End, idle: asyncio.Timeout) -> None:
+        while piece := await source.receive():
             idle.reschedule(self._loop.time() + _IDLE_S)
-            await self._loop.sock_sendall(target, piece)
+            await target.send(piece)
             await asyncio.sleep(0)  # both calls may return at once; let timers run
-        target.shutdown(socket.SHUT_WR)
+        target.finish()

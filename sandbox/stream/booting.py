@@ -82,6 +82,7 @@ def agent_settings(
         "disk_bytes": policy.disk_mb << 20,
         **{"shared_memory_bytes": 0, "files": 0, "processors": None, "attached": (), "layered": ()},
         "open_files": policy.open_files,
+        "egress": policy.has_proxy,
         "without": sorted(without),
         "tidy": [] if "tidy" in without else [TEMPORARY, SHARED],
     }

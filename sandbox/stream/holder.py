@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import BackendMissing, SandboxBroken
 from sandbox.host.limits import RunLimits
 from sandbox.stream.booting import boot_content
 from sandbox.stream.chores import to_the_end
+from sandbox.stream.connections import StreamDoor
 from sandbox.stream.link import Link
+
+if TYPE_CHECKING:
+    from sandbox.network.proxy import Network, NetworkProxy
 
 _BOOT_S = 60.0
 
@@ -37,9 +41,22 @@ class Holder:
     """Whether it bounds memory and processes of all programs together; else the kernel bounds each one."""
     session_environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of a session's commands that replace the usual ones."""
+    proxy: "NetworkProxy | None" = None
+    """Connects its programs to allowed hosts."""
+
+    def serve(self, network: "Network") -> None:
+        """Connect its programs to allowed hosts from now on."""
+        self.proxy = network.serve(StreamDoor(self.link))
+
+    def cut(self) -> None:
+        """Close all connections of programs to hosts."""
+        if self.proxy is not None:
+            self.proxy.cut()
 
     async def remove(self) -> None:
         """End and remove it. Idempotent; never raises for a lost engine."""
+        if self.proxy is not None:
+            self.proxy.close()
         await close(self.link, self.release)
 
 

@@ -20,7 +20,7 @@ _LAST_WORDS = 4096
 _LATE = 3 * WINDOW + (1 << 16)
 """Bytes that an agent may have sent for a number before it hears that nobody reads them."""
 _MOST_OPENED = 64
-"""Connections of programs at a time; an agent that opens more is broken."""
+"""Connections of programs at one door at a time; an agent that opens more is broken."""
 Take = Callable[[bytes], int | None]
 """Takes a piece of a stream; the number of bytes consumed at once, None for all."""
 
@@ -95,6 +95,11 @@ class Conversation:
         if at_end:
             await self.link.send(frames.pack(frames.END, self.number, stream))
 
+    def finish(self, stream: int) -> None:
+        """End a stream that everything is sent of."""
+        if not self.over:
+            self.link.say(frames.pack(frames.END, self.number, stream))
+
     def close(self) -> None:
         """Take nothing any more. Idempotent."""
         self.over = True
@@ -147,9 +152,9 @@ class Link:
         """Bytes that may still come for forgotten numbers."""
         self._unanswered = 0
         """Beats since the agent's last frame. Time alone would blame the agent for a busy event loop."""
-        self.on_opened: Callable[[Conversation], None] | None = None
-        """Called with each connection of a program, once something listens."""
-        self._opened: set[int] = set()
+        self.doors: dict[str, Callable[[Conversation], None]] = {}
+        """Called with each connection of a program, by its door, once something listens there."""
+        self._opened: dict[int, str] = {}
         self.broken: SandboxBroken | None = None
         """Why nothing goes on."""
 
@@ -173,7 +178,7 @@ class Link:
         """Ignore what still comes for a number: what was granted, and reports."""
         if self._conversations.pop(number, None) is not None:
             self._late_bytes += _LATE
-        self._opened.discard(number)
+        self._opened.pop(number, None)
 
     async def send(self, frame: bytes) -> None:
         """Send frames; wait while the agent takes nothing. Raises SandboxBroken."""
@@ -249,7 +254,7 @@ class Link:
         elif number == 0 and kind == frames.NEWS:
             self._hear_of_all(as_news(payload))
         elif number & OPENED_BY_AGENT and kind == frames.NEWS:
-            self._open(number)
+            self._open(number, as_news(payload).get("door"))
         else:
             self._ignore(number, len(payload))
 
@@ -267,12 +272,14 @@ class Link:
         ):
             raise FrameError("frames come that nobody asked for")
 
-    def _open(self, number: int) -> None:
-        if self.on_opened is None or len(self._opened) >= _MOST_OPENED:
+    def _open(self, number: int, door: object) -> None:
+        if door not in self.doors or list(self._opened.values()).count(door) >= _MOST_OPENED:
             raise FrameError("connections are opened that nobody asked for")
-        self._opened.add(number)
-        conversation = self._conversations[number] = Conversation(self, number, lambda news: None)
-        self.on_opened(conversation)
+        self._opened[number] = door
+        # The only report that follows: its program has closed it.
+        conversation = Conversation(self, number, lambda news: conversation.has_ended())
+        self._conversations[number] = conversation
+        self.doors[door](conversation)
 
     def _cut(self) -> None:
         self._stop_beating()
@@ -310,6 +317,17 @@ class Reader:
         self._content += piece
         self._came.set()
         return 0
+
+    async def some(self) -> bytes:
+        """Some bytes, none at the end; a cancelled read consumes nothing."""
+        ended = self._conversation.ended(self._stream)
+        while not self._content and not ended.is_set():
+            self._came.clear()
+            await first_of(self._came, ended)
+        taken = bytes(self._content)
+        self._content.clear()
+        self._conversation.consume(self._stream, len(taken))
+        return taken
 
     async def exactly(self, size: int) -> bytes | None:
         """The next bytes, None if the stream ends before; a cancelled read consumes nothing."""

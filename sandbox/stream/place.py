@@ -118,6 +118,8 @@ class Place:
     def _forget(self, work: object) -> None:
         self._at_work.pop(work, None)
         self._started.discard(work)
+        if self.is_idle:  # its programs are dead, whatever the other ends still send
+            self.holder.cut()
 
     async def _renew(self) -> StreamSessionLink:
         raise SandboxBroken("The session is over, and its workspace with it.") from self.holder.link.broken

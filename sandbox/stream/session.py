@@ -18,14 +18,14 @@ from sandbox.files.resolve_beneath import as_text
 from sandbox.files.tree_changes import MAX_FILE, State, TreeChanges
 from sandbox.files.tree_walk import WalkedEntry
 from sandbox.host.agent_link import words_of
-from sandbox.host.call_server import Connection, Pace
 from sandbox.host.command_run import PACE_S, CommandEnd, CommandRun, HowToEnd
 from sandbox.host.limits import RunLimits
 from sandbox.host.session_opening import ENVIRONMENT
 from sandbox.inner.process.wire import HEADER, Places
-from sandbox.inner.stream.frames import LINE, STDERR, STDIN, STDOUT
+from sandbox.inner.stream.frames import LINE, STDERR, STDOUT
 from sandbox.program import Program
 from sandbox.result import Changes, KilledBy, StillRunning
+from sandbox.stream.connections import StreamListener
 from sandbox.stream.execution import Ended, StreamProgram, feed
 from sandbox.stream.link import Conversation, Link, Reader
 from sandbox.stream.stream_files import StreamFiles
@@ -138,7 +138,7 @@ class StreamSessionLink:
         finally:
             conversation.close()
 
-    async def listen(self, module: str) -> "StreamListener":
+    async def listen(self, module: str) -> StreamListener:
         """Listen to programs, which connect by a module of this name."""
         source = f"{INNER_INSIDE}/process/tools_module.py"
         try:
@@ -224,61 +224,6 @@ class StreamSessionLink:
         """End the session; the results of its commands name the reason."""
         for run in self._runs.values():
             run.killed_by = run.killed_by or reason
-
-
-class StreamListener:
-    """Takes connections that an agent reports.
-
-    One that waits for its turn counts among those that the agent holds, so programs wait, too.
-    """
-
-    def __init__(self, link: Link) -> None:
-        self._link, self._pace = link, Pace()
-
-    def begin(self, take: Callable[[Connection], None]) -> None:
-        """Give each connection to `take` from now on."""
-        self._take = take
-        self._link.on_opened = self._open
-
-    def hurry(self) -> None:
-        """Take the next connections at once."""
-        self._pace.hurry()
-
-    def close(self) -> None:
-        """Cut off every further connection."""
-        self._take = _cut_off
-
-    def _open(self, conversation: Conversation) -> None:
-        connection, loop = StreamConnection(conversation), asyncio.get_running_loop()
-        wait_s = self._pace.count(loop.time())
-        if wait_s > 0:
-            loop.call_later(wait_s, lambda: self._take(connection))
-        else:
-            self._take(connection)
-
-
-def _cut_off(connection: Connection) -> None:
-    connection.close()
-
-
-class StreamConnection:
-    """A connection of a program to the host."""
-
-    def __init__(self, conversation: Conversation) -> None:
-        self._conversation, self._reader = conversation, Reader(conversation, STDOUT)
-
-    async def exactly(self, size: int) -> bytes | None:
-        """The next bytes, None at the end."""
-        return await self._reader.exactly(size)
-
-    async def send(self, content: bytes) -> None:
-        """Send everything."""
-        await self._conversation.send(STDIN, content)
-
-    def close(self) -> None:
-        """Cut it off."""
-        self._conversation.say({"do": "drop"})
-        self._conversation.close()
 
 
 class StreamWorkspace:

@@ -5,9 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sandbox.contract import OnOutput, Running, Session
 from sandbox.files.workspace_files import WithFiles
+from sandbox.host.capabilities import proxy_variables
 from sandbox.host.limits import Jobs, resolve
 from sandbox.host.session import LiveSession
 from sandbox.policy import Capability, Limits, Policy
@@ -18,6 +20,9 @@ from sandbox.stream.holder import Holder
 from sandbox.stream.place import Place, rlimits_of, run_fresh
 from sandbox.stream.spares import Spares
 from sandbox.stream.stream_files import StreamFiles
+
+if TYPE_CHECKING:
+    from sandbox.network.proxy import Network
 
 
 class StreamSandbox(WithFiles):
@@ -31,18 +36,22 @@ class StreamSandbox(WithFiles):
         capabilities: Sequence[Capability],
         first: Holder,
         open_one: Callable[[], Awaitable[Holder]],
+        *,
+        network: "Network | None" = None,
     ) -> None:
-        """`first` is unused."""
+        """`first` is unused; `network`: hosts that programs may reach."""
         self.backend, self.image = backend, image
         self._policy, self._capabilities = policy, capabilities
         self._chores = Chores()
         self._usual = resolve(policy, None)
         self._turn, self._settling = asyncio.Lock(), asyncio.Lock()
+        self._network = network
         self._spares = Spares(open_one, first, self._chores)
         self._lasting: Place | None = None
         self._laid: Mapping[str, str] | None = None
         """SHA-256 by path of the lasting workspace's files, while unused since `lay`."""
-        self._environment = {**first.environment, **policy.environment}
+        told = proxy_variables() if network is not None else {}
+        self._environment = {**first.environment, **told, **policy.environment}
         self._jobs = Jobs(self._environment, partial(rlimits_of, counted=first.counted))
         self._closing: asyncio.Task[None] | None = None
 
@@ -129,6 +138,8 @@ class StreamSandbox(WithFiles):
                 self._chores.start(self._lasting.holder.remove())
             await self._spares.close()
         await self._chores.finish()
+        if self._network is not None:
+            await self._network.close()
 
     @contextlib.asynccontextmanager
     async def _filing(self) -> AsyncIterator[StreamFiles]:
@@ -159,6 +170,8 @@ class StreamSandbox(WithFiles):
 
     def _place_of(self, holder: Holder, *, once: bool = False) -> Place:
         """`once`: its first program gives it back."""
+        if self._network is not None:
+            holder.serve(self._network)
         back = (lambda: self._spares.give_back(holder)) if once else None
         return Place(holder, self._policy, self._usual, self._chores, on_idle=back)
 

@@ -19,33 +19,40 @@ from typing import Any
 
 from sandbox.inner.process import wire
 from sandbox.inner.stream import frames
-from sandbox.inner.stream.frames import OF_FILES, OPENED_BY_AGENT, FrameError, Splitter
+from sandbox.inner.stream.connections import Connections
+from sandbox.inner.stream.frames import NETWORK, OF_FILES, TOOLS, FrameError, Splitter
 from sandbox.inner.stream.pipes import Sink, Source, Watched
 from sandbox.inner.stream.programs import Programs
 
 _STDIN, _STDOUT = 0, 1
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _PIECE = 1 << 18
-_MOST_CONNECTIONS = 64
-"""At a time; further ones wait in the kernel's queue."""
 
 
 class Agent:
     """Serves one host."""
 
     def __init__(
-        self, settings: dict[str, Any], maker: socket.socket, filer: socket.socket, own: Sequence[int]
+        self,
+        settings: dict[str, Any],
+        maker: socket.socket,
+        filer: socket.socket,
+        own: Sequence[int],
+        egress: socket.socket | None,
     ) -> None:
-        """`maker`: to the process that makes children; `filer`: to the one that serves files; `own`: all."""
+        """`maker`: to the process that makes children; `filer`: to the one that serves files; `own`: all.
+
+        `egress`: listens to programs that connect to the proxy.
+        """
         self._lease_s: float = settings["lease_s"]
         self._ends_with_input = "lifeline" not in settings["without"]
         self._watched, self._splitter = Watched(), Splitter()
         self._unsent: deque[bytes] = deque()
         self._filer, self._for_filer = filer, deque[bytes]()
         self._programs = Programs(settings, self._watched, maker, self.send, own)
-        self._listener: socket.socket | None = None
-        self._connections: dict[int, tuple[Sink, Source]] = {}
-        self._opened = OPENED_BY_AGENT
+        self._connections = Connections(self._watched, self.send)
+        if egress is not None:
+            self._connections.listen(NETWORK, egress)
         self._heard = time.monotonic()
         for descriptor in (_STDIN, _STDOUT, filer.fileno()):
             os.set_blocking(descriptor, False)
@@ -122,23 +129,20 @@ class Agent:
                 self._report(number, {"is": "left", "left": self._programs.look(program)})
 
     def _drop(self, number: int, of: int) -> None:
-        connection = self._connections.pop(number, None)
-        if connection is None:
+        if not self._connections.drop(number):
             self._programs.drop(of, number)
-            return
-        for end in connection:
-            end.close()
-        self._watch_listener()
 
     def _sink_of(self, number: int, stream: int) -> Sink | None:
-        if number in self._connections:
-            return self._connections[number][0]
+        connection = self._connections.get(number)
+        if connection is not None:
+            return connection.sink
         program = self._programs.get(number)
         return program.sinks.get(stream) if program is not None else None
 
     def _source_of(self, number: int, stream: int) -> Source | None:
-        if number in self._connections:
-            return self._connections[number][1]
+        connection = self._connections.get(number)
+        if connection is not None:
+            return connection.source
         program = self._programs.get(number)
         return program.sources.get(stream) if program is not None else None
 
@@ -158,29 +162,8 @@ class Agent:
         except OSError:  # programs have filled the disk, or put something in its place
             self._report(number, {"is": "deaf"})
             return
-        listener.setblocking(False)
-        self._listener = listener
-        self._watch_listener()
+        self._connections.listen(TOOLS, listener)
         self._report(number, {"is": "listening"})
-
-    def _watch_listener(self) -> None:
-        if self._listener is not None:
-            has_room = len(self._connections) < _MOST_CONNECTIONS
-            self._watched.watch(self._listener.fileno(), _READ, self._accept if has_room else None)
-
-    def _accept(self) -> None:
-        assert self._listener is not None
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:
-            return
-        self._opened += 1
-        number, descriptor = self._opened, connection.detach()
-        sink = Sink(self._watched, os.dup(descriptor), (number, frames.STDIN), self.send)
-        source = Source(self._watched, descriptor, (number, frames.STDOUT), self.send)
-        self._connections[number] = sink, source
-        self._watch_listener()
-        self._report(number, {"is": "opened"})
 
     def _pass_to_filer(self, frame: bytes) -> None:
         self._for_filer.append(frame)
@@ -218,8 +201,14 @@ def _write_some(descriptor: int, pieces: deque[bytes]) -> deque[bytes]:
     return pieces
 
 
-def start(settings: dict[str, Any], maker: socket.socket, filer: socket.socket, own: Sequence[int]) -> None:
+def start(
+    settings: dict[str, Any],
+    maker: socket.socket,
+    filer: socket.socket,
+    own: Sequence[int],
+    egress: socket.socket | None,
+) -> None:
     """Serve the host on standard input and output. Never returns."""
     with suppress(KeyboardInterrupt):
-        Agent(settings, maker, filer, own).serve()
+        Agent(settings, maker, filer, own, egress).serve()
     os._exit(0)

@@ -11,9 +11,12 @@ from typing import Any
 from sandbox.inner.process.accounting import machine
 from sandbox.inner.stream import agent, filing, frames, maker
 from sandbox.inner.walls import landlock
+from sandbox.inner.walls.places import EGRESS
 from sandbox.inner.walls.syscalls import CAP_CHOWN, PR_SET_DUMPABLE, checked, drop_capability, prctl
 
 _STDOUT = 1
+_WAITING = 64
+"""Connections to the proxy that the kernel keeps until the agent takes them."""
 
 
 def main(settings: dict[str, Any]) -> int:
@@ -22,8 +25,8 @@ def main(settings: dict[str, Any]) -> int:
     Args:
         settings: `lease_s`; `folders`, the bounded ones, the workspace first; `commands`, where to put
             Python's names; `uid` of programs, None for this process's; `without`, disabled mechanisms;
-            `tidy`, folders to empty before a program that is alone; `rules` and others, as
-            `admission.walls_of` takes them.
+            `tidy`, folders to empty before a program that is alone; `egress`, whether programs may
+            connect to the proxy; `rules` and others, as `admission.walls_of` takes them.
     """
     facts = machine(settings["folders"])
     facts["path"] = f"{_name_commands(settings['commands'])}:{os.environ.get('PATH', os.defpath)}"
@@ -51,8 +54,10 @@ def main(settings: dict[str, Any]) -> int:
         _close_standard_streams()
         filing.main(theirs, settings)
     theirs.close()
+    # After the forks: the other processes, and so the programs, don't hold it.
+    egress = socket.create_server(EGRESS, backlog=_WAITING) if settings["egress"] else None
     os.write(_STDOUT, frames.pack(frames.NEWS, 0, 0, json.dumps({"is": "up", **facts}).encode()))
-    agent.start(settings, to_maker, ours, own)
+    agent.start(settings, to_maker, ours, own, egress)
     return 0
 
 

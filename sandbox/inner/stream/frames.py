@@ -20,6 +20,8 @@ CALL, NEWS, DATA, END, CREDIT, BEAT = range(1, 7)
 """Kinds: a request and a report as JSON, bytes of a stream, its end, granted bytes (u32), a sign of life."""
 STDIN, STDOUT, STDERR, LINE, JOB = range(5)
 """Streams. LINE is the duplex channel of a trusted entry, JOB tells a child what to run."""
+TOOLS, NETWORK = "tools", "network"
+"""Doors: what programs connect to for the tools of a session, and for the proxy."""
 _STREAM_BITS = 3
 MAX_NUMBER = (1 << 32 - _STREAM_BITS) - 1
 OPENED_BY_AGENT, OF_FILES = 1 << 28, 1 << 27

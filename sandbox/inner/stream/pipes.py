@@ -113,8 +113,20 @@ class Sink:
         self._waiting: deque[bytes] = deque()
         self._window = Window()
         self._at_end = self._broken = False
+        self.on_closed: Callable[[], None] = lambda: None
+        """Called once it takes no more, at its end or before."""
         if descriptor >= 0:
             self.open(descriptor)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has the whole stream, and is still writing it."""
+        return self._at_end and not self._broken
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole stream is written."""
+        return self._at_end and not self._waiting
 
     def open(self, descriptor: int) -> None:
         """Write into this descriptor from now on."""
@@ -135,11 +147,13 @@ class Sink:
 
     def close(self) -> None:
         """Close the descriptor now, and drop what follows. Idempotent."""
-        self._broken = True
+        was_open, self._broken = not self._broken, True
         if self._descriptor >= 0:
             self._watched.forget(self._descriptor)
             _close(self._descriptor)
             self._descriptor = -1
+        if was_open:
+            self.on_closed()
 
     def _go_on(self) -> None:
         if self._broken:
@@ -157,7 +171,7 @@ class Sink:
         except BlockingIOError:
             return
         except OSError:  # nobody reads it any more
-            self.close()
+            self.close()  # before the rest is dropped: it isn't complete
             self._drop()
             return
         if size < len(piece):

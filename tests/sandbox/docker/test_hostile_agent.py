@@ -41,6 +41,16 @@ _DEEDS = {
         "import itertools\nfor n in itertools.count(1):\n"
         " send(2, (1 << 28 | n) << 3, json.dumps({'is': 'opened'}).encode())"
     ),
+    "it opens connections to the network without end": (
+        "import itertools\nfor n in itertools.count(1):\n"
+        " send(2, (1 << 28 | n) << 3, json.dumps({'is': 'opened', 'door': 'network'}).encode())"
+    ),
+    "it speaks on a connection that it has closed": (
+        "one = (1 << 28 | 1) << 3\n"
+        "send(2, one, json.dumps({'is': 'opened', 'door': 'network'}).encode())\n"
+        "send(2, one, json.dumps({'is': 'closed'}).encode())\n"
+        "while True: send(3, one | 1, bytes(65536))"
+    ),
     "it grants more than there is": "while True:\n for n in range(64): send(5, n, b'\\xff' * 4)",
     "it refuses with a long reason": (
         "while True:\n for n in range(9):\n"
@@ -82,9 +92,10 @@ async def test_a_hostile_agent_costs_the_host_little_and_ends_in_an_error(
         monkeypatch.setattr(f"sandbox.stream.{place}", 3.0)
     monkeypatch.setattr("sandbox.stream.link._BEAT_S", 0.5)
     monkeypatch.setattr("sandbox.stream.stream_files._ANSWER_S", 5.0)
+    policy = POLICY.model_copy(update={"wall_s": 5, "network": ("example.org",)})
     before = _resident_mb()
     async with asyncio.timeout(60):
-        async with open_docker(POLICY.model_copy(update={"wall_s": 5})) as box:
+        async with open_docker(policy) as box:
             with pytest.raises(SandboxError):
                 await use(box)
 

@@ -20,10 +20,12 @@ from sandbox import PythonCode, SandboxBroken
 from sandbox.docker.open_docker import open_docker
 from tests.disk_turn import writing_much
 from tests.docker_engine import IMAGE, POLICY, require_docker
+from tests.internet import FETCH, Greeting, internet
 from tests.processes import processes_with, wait_until
 
 ROOMY = POLICY.model_copy(update={"wall_s": 60})
 _START_S = 60.0
+NAMED_URL, OTHER_URL = "http://example.org/", "http://evil.example/"
 
 
 _RUNTIME = f"""\
@@ -103,26 +105,31 @@ def _serving(command: list[str], url: str, place: Path) -> Iterator["subprocess.
 
 
 async def check_uses() -> None:
-    """Use what a model acts with: runs, files, a session and its changes, calls of programs, an entry."""
+    """Use what a model acts with: runs, files, a session, calls of programs, an entry, allowed hosts."""
 
     async def answer(request: bytes) -> bytes:
         name, arguments = json.loads(request)
         return json.dumps({"value": 2 * arguments["x"] if name else [["double", ["x"]]]}).encode()
 
-    async with open_docker(ROOMY) as box:
-        fresh = await box.run(PythonCode(source="print(open('a').read())"), fresh=True, files={"a": b"1"})
-        await box.write("given", b"2")
-        async with box.session() as session:
-            await session.serve(answer)
-            command = await session.sh("cat given; echo 3 > made")
-            called = await session.python("import tools; print(tools.double(x=21))")
-            (change,) = (await session.changes()).changes
-        entry = await box.start("process.echo", {"prefix": "4"})
-        await entry.send(b"x")
-        echoed = await entry.receive()
-        await entry.finish()
+    policy = ROOMY.model_copy(update={"network": ("example.org",)})
+    with internet(Greeting) as outside:
+        async with open_docker(policy, outside=outside) as box:
+            fresh = await box.run(PythonCode(source="print(open('a').read())"), fresh=True, files={"a": b"1"})
+            await box.write("given", b"2")
+            async with box.session() as session:
+                await session.serve(answer)
+                command = await session.sh("cat given; echo 3 > made")
+                called = await session.python("import tools; print(tools.double(x=21))")
+                reached = [await session.python(FETCH.format(url=url)) for url in (NAMED_URL, OTHER_URL)]
+                (change,) = (await session.changes()).changes
+            entry = await box.start("process.echo", {"prefix": "4"})
+            await entry.send(b"x")
+            echoed = await entry.receive()
+            await entry.finish()
 
     assert (fresh.stdout, command.output, called.output) == ("1\n", "2", "42\n")
+    assert reached[0].output == "hello example.org/\n"
+    assert reached[1].output.startswith("403 evil.example:80 is not among the hosts")
     assert (change.path, change.content, echoed) == ("made", b"3\n", b"4x")
 
 

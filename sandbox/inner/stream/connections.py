@@ -1,0 +1,102 @@
+"""Connections of programs to the host, each a number of the agent's: to tools, and to the proxy's door."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.inner.stream import frames
+from sandbox.inner.stream.frames import OPENED_BY_AGENT
+from sandbox.inner.stream.pipes import Sink, Source, Watched
+
+_MOST = 64
+"""At a door at a time; further ones wait in the kernel's queue."""
+
+
+class Connection:
+    """One connection of a program."""
+
+    def __init__(self, door: str, sink: Sink, source: Source) -> None:
+        """`sink` takes the host's bytes, `source` sends the program's."""
+        self.door, self.sink, self.source = door, sink, source
+        self.is_dropped = False
+
+
+class Connections:
+    """Takes connections at each door, and moves their bytes."""
+
+    def __init__(self, watched: Watched, send: Callable[[bytes], None]) -> None:
+        self._watched, self._send = watched, send
+        self._listeners: dict[str, socket.socket] = {}
+        self._open: dict[int, Connection] = {}
+        self._last = OPENED_BY_AGENT
+
+    def listen(self, door: str, listener: socket.socket) -> None:
+        """Take connections at a door from now on, instead of by an earlier listener."""
+        earlier = self._listeners.pop(door, None)
+        if earlier is not None:
+            self._watched.forget(earlier.fileno())
+            earlier.close()
+        listener.setblocking(False)
+        self._listeners[door] = listener
+        self._watch(door)
+
+    def get(self, number: int) -> Connection | None:
+        """The connection of a number, until it is closed."""
+        return self._open.get(number)
+
+    def drop(self, number: int) -> bool:
+        """Close a connection once the host's bytes are written; False if there is none of this number.
+
+        What it has not the end of isn't written.
+        """
+        connection = self._open.get(number)
+        if connection is None:
+            return False
+        connection.is_dropped = True
+        connection.source.close()
+        if connection.sink.is_ending:
+            return True
+        connection.sink.close()
+        self._forget(number)
+        return True
+
+    def _forget(self, number: int) -> None:
+        connection = self._open.pop(number, None)
+        if connection is not None:
+            self._watch(connection.door)
+
+    def _watch(self, door: str) -> None:
+        has_room = sum(each.door == door for each in self._open.values()) < _MOST
+        take = (lambda: self._accept(door)) if has_room else None
+        self._watched.watch(self._listeners[door].fileno(), selectors.EVENT_READ, take)
+
+    def _accept(self, door: str) -> None:
+        try:
+            accepted, _ = self._listeners[door].accept()
+        except OSError:  # it was closed meanwhile
+            return
+        self._last += 1
+        number, descriptor = self._last, accepted.detach()
+        sink = Sink(self._watched, os.dup(descriptor), (number, frames.STDIN), self._send)
+        source = Source(self._watched, descriptor, (number, frames.STDOUT), self._send)
+        sink.on_closed = lambda: self._sink_closed(number)
+        self._open[number] = Connection(door, sink, source)
+        self._watch(door)
+        self._report(number, {"is": "opened", "door": door})
+
+    def _sink_closed(self, number: int) -> None:
+        """Forget a dropped connection. Report one that its program has closed: nothing of it follows."""
+        connection = self._open[number]
+        if connection.is_dropped:
+            self._forget(number)
+        elif not connection.sink.is_complete:
+            connection.source.close()
+            self._report(number, {"is": "closed"})
+
+    def _report(self, number: int, news: dict[str, Any]) -> None:
+        self._send(frames.pack(frames.NEWS, number, 0, json.dumps(news).encode()))

@@ -1,0 +1,86 @@
+"""Where a proxy takes connections of programs, and the ends of a connection: sockets of this machine here."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+_CHUNK = 1 << 16
+
+
+class End(Protocol):
+    """One end of a connection."""
+
+    async def receive(self) -> bytes:
+        """Some bytes, none at the end. Raises OSError: it is cut off."""
+
+    async def send(self, content: bytes) -> None:
+        """Send everything. Raises OSError: it is cut off."""
+
+    def finish(self) -> None:
+        """Send no more; the other direction stays open. Raises OSError: it is cut off."""
+
+    def close(self) -> None:
+        """Close both directions. Idempotent."""
+
+
+class Door(Protocol):
+    """Where programs connect to the proxy of one run."""
+
+    def watch(self, on_waiting: Callable[[], None] | None) -> None:
+        """Call back while a connection waits; None ends that."""
+
+    def accept(self) -> End:
+        """The next connection. Raises OSError; BlockingIOError, ConnectionAbortedError: none waits."""
+
+    def close(self) -> None:
+        """Take no more connections."""
+
+
+class SocketEnd:
+    """An end that is a socket of this machine."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        """`connection`: not blocking."""
+        self._socket, self._loop = connection, asyncio.get_running_loop()
+
+    async def receive(self) -> bytes:
+        """Some bytes, none at the end."""
+        return await self._loop.sock_recv(self._socket, _CHUNK)
+
+    async def send(self, content: bytes) -> None:
+        """Send everything."""
+        await self._loop.sock_sendall(self._socket, content)
+
+    def finish(self) -> None:
+        """Send no more."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close both directions."""
+        self._socket.close()
+
+
+class SocketDoor:
+    """A listening socket, which closes with the door."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener, self._loop = listener, asyncio.get_running_loop()
+        self._listener.setblocking(False)
+
+    def watch(self, on_waiting: Callable[[], None] | None) -> None:
+        """Call back while a connection waits."""
+        if on_waiting is None:
+            self._loop.remove_reader(self._listener)
+        else:
+            self._loop.add_reader(self._listener, on_waiting)
+
+    def accept(self) -> SocketEnd:
+        """The next connection."""
+        connection, _ = self._listener.accept()
+        connection.setblocking(False)
+        return SocketEnd(connection)
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._listener.close()
