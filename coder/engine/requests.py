@@ -52,6 +52,8 @@ class ListedRun(BaseModel, frozen=True):
     """Text of the open question."""
     origin: str | None = None
     """The run and step that this run was forked from."""
+    match: str | None = None
+    """Words around what a search has found in the run; None without a search."""
     landed: tuple[str, ...] = ()
     """Paths written by all messages of a conversation, without those that were undone."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from coder.base.errors import own_command
+from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import one_line
 from coder.engine.requests import ListedRun, list_run
 from coder.show.flags import Json, option
@@ -28,6 +28,7 @@ _COLUMNS = (
     Column("model", rank=6),
     Column("origin", rank=7),
 )
+_MATCH = Column("match", min_width=20)
 _WAITING_COLUMNS = tuple(column for column in _COLUMNS if column.name in ("run", "started", "folder"))
 
 
@@ -35,22 +36,28 @@ def ls(
     waiting: Annotated[
         bool, option("--waiting", "Only runs that wait for an answer, with their questions.")
     ] = False,
+    search: Annotated[
+        str | None, option("--search", "Only runs that contain all these words, the best first.", "WORDS")
+    ] = None,
     limit: Annotated[int, option("--limit -n", "The newest N; 0 is all.", "N", min=0)] = DEFAULT_LIMIT,
     json: Json = False,
 ) -> None:
     """List the runs, newest first."""
-    rows = asyncio.run(_read_rows(limit, waiting=waiting))
+    if waiting and search is not None:
+        raise UsageError("--waiting and --search exclude each other.")
+    rows = asyncio.run(
+        _read_rows(limit, waiting=waiting) if search is None else _found_rows(search, limit or None)
+    )
     if json:
         typer.echo(f"[{', '.join(row.model_dump_json() for row in rows)}]")
         return
-    print_blocks([_waiting_table(rows) if waiting else TextTable(_COLUMNS, [_cells(row) for row in rows])])
+    columns = (*_COLUMNS, _MATCH) if search is not None else _COLUMNS
+    print_blocks([_waiting_table(rows) if waiting else TextTable(columns, [_cells(row) for row in rows])])
     if not rows:
-        hint = (
-            "No run waits for an answer."
-            if waiting
-            else f'No runs yet. Start one with: {own_command()} solve "…"'
-        )
-        typer.echo(hint, err=True)
+        hint = f'No runs yet. Start one with: {own_command()} solve "…"'
+        if search is not None:
+            hint = f"No run contains all of these words: {one_line(search, width=60)}"
+        typer.echo("No run waits for an answer." if waiting else hint, err=True)
 
 
 async def _read_rows(limit: int, *, waiting: bool) -> list[ListedRun]:
@@ -58,6 +65,18 @@ async def _read_rows(limit: int, *, waiting: bool) -> list[ListedRun]:
         summaries = await log.runs(limit=None if waiting else limit or None)
         rows = [await _row(log, summary) for summary in summaries]
     return [row for row in rows if row.question is not None][: limit or None] if waiting else rows
+
+
+async def _found_rows(words: str, limit: int | None) -> list[ListedRun]:
+    """Return the runs that contain these words, each with the words around a match."""
+    from coder.show.run_search import search_runs  # imported late, as most calls search nothing
+
+    with open_log() as log:
+        matches = await search_runs(log, words, limit=limit)
+        return [
+            (await _row(log, summary)).model_copy(update={"match": one_line(excerpt, width=120)})
+            for summary, excerpt in matches
+        ]
 
 
 async def _row(log: EventLog, summary: RunSummary) -> ListedRun:
@@ -107,4 +126,5 @@ def _cells(row: ListedRun) -> tuple[str, ...]:
         money(row.cost),
         one_line(row.model or "", width=28),
         f"({row.origin})" if row.origin else "",
+        *([row.match] if row.match is not None else []),
     )

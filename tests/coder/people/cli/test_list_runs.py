@@ -1,0 +1,41 @@
+"""`coder ls --search` lists the runs that contain words."""
+
+import json
+
+from tests.coder.people.cli.console import Console
+from tests.faulty_endpoint import faulty_endpoint, says
+
+ADD = "```python\ndef add(a, b):\n    return a + b\n```\n"
+
+
+def solve(console: Console, prompt: str) -> None:
+    with faulty_endpoint(says(ADD)) as endpoint:
+        check = ("--check", "assert add(2, 3) == 5")
+        console.run("solve", prompt, *check, "--base-url", endpoint.url, "-m", "toy")
+
+
+def test_runs_are_found_by_words_of_their_task_and_shown_with_the_match(console: Console) -> None:
+    solve(console, "Write add(a, b) for the warehouse.")
+    solve(console, "Write add(a, b) for the museum.")
+
+    rows = json.loads(console.run("ls", "--search", "museums", "--json").out)
+    table = console.run("ls", "--search", "museums").out
+
+    assert [row["task"] for row in rows] == ["Write add(a, b) for the museum."]
+    assert "for the museum" in rows[0]["match"]
+    assert rows[0]["run_id"] in table
+    assert "warehouse" not in table
+
+
+def test_words_that_no_run_contains_are_named(console: Console) -> None:
+    done = console.run("ls", "--search", "zebra")
+
+    assert (done.code, done.out) == (0, "")
+    assert done.err.strip() == "No run contains all of these words: zebra"
+
+
+def test_waiting_runs_are_not_searched(console: Console) -> None:
+    done = console.run("ls", "--search", "zebra", "--waiting")
+
+    assert done.code == 2
+    assert "--waiting and --search exclude each other." in done.err
