@@ -12,6 +12,8 @@ from coder.base.errors import UsageError, own_command
 from coder.base.fs.private_folder import data_folder
 from coder.base.fs.safe_open import open_folder, read_regular
 from coder.config.permissions import Permissions
+from coder.config.plug_places import reason_of
+from coder.config.plugins import SERVER_FILES, Plugin, digest_of, plugins_of_repository
 
 NAMES = (".mcp.json",)
 """Paths of such files."""
@@ -22,17 +24,15 @@ _SHOWN_DIGITS = 32
 
 @dataclass(frozen=True, slots=True)
 class ProgramFile:
-    """One file that names programs."""
+    """One file that names programs, or a plugin that has such a file."""
 
     path: str
     """Relative to the folder."""
     content: bytes
+    """Content of the file that names programs."""
+    digest: str
+    """SHA-256 of the content in hex; of a plugin, of all its files."""
     allowed: bool
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the content in hex."""
-        return hashlib.sha256(self.content).hexdigest()
 
     @property
     def reason(self) -> str:
@@ -57,9 +57,25 @@ def program_file(folder: Path, path: str) -> ProgramFile | None:
         raise UsageError(f"{path} is ignored: {error.strerror or 'links are not followed'}") from error
     if len(content) > MAX_BYTES:
         raise UsageError(f"{path} is ignored: more than {MAX_BYTES:,} bytes")
-    file = ProgramFile(path, content, allowed=False)
-    allowed = file.digest in Permissions(data_folder(os.environ), folder).allowed.files
-    return ProgramFile(path, content, allowed)
+    digest = hashlib.sha256(content).hexdigest()
+    return ProgramFile(path, content, digest, _is_allowed(folder, digest))
+
+
+def _is_allowed(folder: Path, digest: str) -> bool:
+    return digest in Permissions(data_folder(os.environ), folder).allowed.files
+
+
+def _program_file_of(plugin: Plugin, folder: Path) -> ProgramFile | None:
+    """Return the file of a plugin that names programs; None if it names none. Raises UsageError."""
+    path = "/".join(plugin.place.parts)
+    try:
+        text = plugin.read(*SERVER_FILES)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is ignored: {reason_of(error)}") from error
+    if text is None:
+        return None
+    digest = digest_of(folder, plugin.place.parts)
+    return ProgramFile(path, text.encode(), digest, _is_allowed(folder, digest))
 
 
 def program_files(folder: Path) -> tuple[list[ProgramFile], list[str]]:
@@ -68,6 +84,13 @@ def program_files(folder: Path) -> tuple[list[ProgramFile], list[str]]:
     for path in NAMES:
         try:
             file = program_file(folder, path)
+        except UsageError as error:
+            notes.append(str(error))
+        else:
+            files += [file] if file is not None else []
+    for plugin in plugins_of_repository(folder)[0]:
+        try:
+            file = _program_file_of(plugin, folder)
         except UsageError as error:
             notes.append(str(error))
         else:

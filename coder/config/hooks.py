@@ -15,12 +15,11 @@ from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import one_line
 from coder.config.strict_yaml import read_json
-from coder.run.extensions import Hook
+from coder.run.extensions import Hook, hook_files
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")
 _WITHOUT_MATCHER = ("UserPromptSubmit", "Stop")
 """Events whose hooks always run, whatever their matcher says."""
-REPOSITORY_FILES = (".agents/hooks.json", ".claude/settings.json")
 MAX_BYTES = 1 << 20
 MAX_HOOKS = 50
 _SIMPLE = re.compile(r"[\w|.*^$ -]{0,500}", re.ASCII)
@@ -90,15 +89,15 @@ def hooks_of_files(files: Iterable[Path]) -> tuple[Hook, ...]:
 def hooks_of_repository(texts: Mapping[str, str | None]) -> tuple[Hook, ...]:
     """Return the hooks among a repository's files, which run in the sandbox; none of a broken file."""
     hooks: list[Hook] = []
-    for path in REPOSITORY_FILES:
-        if path in texts:
-            hooks += _hooks_or_reason(texts[path])[0]
+    for path in hook_files(texts):
+        plugin = path.removesuffix("/hooks/hooks.json") if path.count("/") == 4 else ""
+        hooks += [hook.model_copy(update={"plugin": plugin}) for hook in _hooks_or_reason(texts[path])[0]]
     return tuple(hooks)
 
 
 def broken_files(texts: Mapping[str, str | None]) -> dict[str, str]:
     """Return the files of a repository whose hooks can't be read, by path, with the reason."""
-    reasons = {path: _hooks_or_reason(texts[path])[1] for path in REPOSITORY_FILES if path in texts}
+    reasons = {path: _hooks_or_reason(texts[path])[1] for path in hook_files(texts)}
     return {path: f"its hooks can't be read: {reason}" for path, reason in reasons.items() if reason}
 
 

@@ -54,7 +54,7 @@ class Loaded:
     book: UserModels
     """Models in the user's file; no other layer can set them."""
     servers: tuple["Mcp", ...]
-    """MCP servers in the user's file, and those of the repository's `.mcp.json` if the user allows it."""
+    """MCP servers of the user's file and plugins, and of the repository's files that the user allows."""
     teams: Mapping[str, object]
     """Teams in the user's file, by name."""
     origins: Mapping[str, str]
@@ -84,7 +84,7 @@ def load(
     values = read_toml(file)
     book = _take_models(values, file)
     servers = _servers(values.pop("mcp", {}), file)
-    repository_servers, server_notes = _repository_servers(workspace, servers)
+    repository_servers, server_notes = _servers_of_files(workspace, servers)
     teams = values.pop(TEAMS, {})
     file_values, notes = _split_known(values, str(file))
     config = checked(file_values, lambda key: f"{file}: {key}")
@@ -119,16 +119,20 @@ def _servers(tables: object, user_file: Path) -> tuple["Mcp", ...]:
     return mcp_of_tables(tables, str(user_file))
 
 
-def _repository_servers(
+def _servers_of_files(
     workspace: Path | None, servers: Sequence["Mcp"]
 ) -> tuple[Sequence["Mcp"], Sequence[str]]:
-    """Return the servers of the workspace's `.mcp.json`, and notes."""
+    """Return the servers of the user's plugins, of the workspace's `.mcp.json` and plugins, and notes."""
     folder = workspace if workspace is None or workspace.is_dir() else workspace.parent
-    if folder is None or not os.path.lexists(folder / ".mcp.json"):
+    names = (".mcp.json", ".agents/plugins", ".claude/plugins")
+    if folder is not None and not any(os.path.lexists(folder / name) for name in names):
+        folder = None
+    if folder is None and not plug_folders("plugins"):
         return (), ()
-    from coder.config.mcp_files import servers_of_repository  # imported late: few repositories have one
+    from coder.config.mcp_files import servers_of_files  # imported late: few users and repositories have one
 
-    return servers_of_repository(folder.resolve(), taken=[server.name for server in servers])
+    taken = [server.name for server in servers]
+    return servers_of_files(folder.resolve() if folder is not None else None, taken=taken)
 
 
 def _take_models(values: dict[str, object], user_file: Path) -> UserModels:
@@ -231,7 +235,7 @@ def usual_user_file() -> Path:
 
 def skills_of_user() -> tuple["Skill", ...]:
     """Return the skills in the user's folders (`coder.config.skills`)."""
-    if not plug_folders("skills"):
+    if not (plug_folders("skills") or plug_folders("plugins")):
         return ()
     from coder.config.skills import own_skills  # imported late: few users have any
 
@@ -240,7 +244,7 @@ def skills_of_user() -> tuple["Skill", ...]:
 
 def subagents_of_user() -> tuple["Subagent", ...]:
     """Return the subagents in the user's folders (`coder.config.subagents`)."""
-    if not plug_folders("agents"):
+    if not (plug_folders("agents") or plug_folders("plugins")):
         return ()
     from coder.config.subagents import own_subagents  # imported late: few users have any
 
@@ -260,11 +264,16 @@ def _settings_files() -> list[Path]:
 
 def hooks_of_user() -> tuple["Hook", ...]:
     """Return the hooks of the user's settings files (`coder.config.hooks`)."""
-    if not (files := _settings_files()):
-        return ()
-    from coder.config.hooks import hooks_of_files  # imported late: few users have any
+    hooks: tuple[Hook, ...] = ()
+    if files := _settings_files():
+        from coder.config.hooks import hooks_of_files  # imported late: few users have any
 
-    return hooks_of_files(files)
+        hooks = hooks_of_files(files)
+    if plug_folders("plugins"):
+        from coder.config.plugins import hooks_of_plugins
+
+        hooks += hooks_of_plugins()
+    return hooks
 
 
 def rules_of_user() -> "Rules | None":

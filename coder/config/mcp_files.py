@@ -8,8 +8,10 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from coder.base.errors import UsageError
-from coder.config.approved_files import program_file
+from coder.config.approved_files import program_files
 from coder.config.mcp_servers import GivenServer, Mcp, free_name
+from coder.config.plug_places import reason_of
+from coder.config.plugins import SERVER_FILES, own_plugins
 from coder.config.strict_yaml import read_json
 
 FILE_NAME = ".mcp.json"
@@ -29,58 +31,93 @@ class _File(BaseModel, frozen=True, extra="ignore"):
     servers: dict[str, _Server] = Field({}, alias="mcpServers")
 
 
-def servers_of_repository(folder: Path, *, taken: Collection[str]) -> tuple[tuple[Mcp, ...], list[str]]:
-    """Return the servers that the folder's `.mcp.json` names if the user allows its content, and notes.
+def servers_of_files(folder: Path | None, *, taken: Collection[str]) -> tuple[tuple[Mcp, ...], list[str]]:
+    """Return the servers of the user's plugins and of a repository's files that the user allows, and notes.
 
     Args:
+        folder: the repository, whose `.mcp.json` and plugins name servers.
         taken: names of other servers.
     """
+    servers: list[Mcp] = []
+    notes: list[str] = []
+
+    def add(content: bytes, start_folder: Path | None, source: str, root: Path | None = None) -> None:
+        names = [*taken, *(server.name for server in servers)]
+        more, more_notes = read_servers(content, start_folder, taken=names, source=source, root=root)
+        servers.extend(more)
+        notes.extend(more_notes)
+
+    files = program_files(folder) if folder is not None else ([], [])
+    notes += files[1]
     try:
-        file = program_file(folder, FILE_NAME)
-        if file is None:
-            return (), []
-        if not file.allowed:
-            return (), [f"{FILE_NAME} is ignored: {file.reason}"]
-        return read_servers(file.content, folder, taken=taken)
+        for plugin in own_plugins()[0]:
+            if (text := plugin.read(*SERVER_FILES)) is not None:
+                add(text.encode(), None, plugin.place.shown(SERVER_FILES[0]), plugin.folder)
+        for file in files[0]:
+            if not file.allowed:
+                notes.append(f"{file.path} is ignored: {file.reason}")
+            else:
+                root = folder / file.path if folder is not None and file.path != FILE_NAME else None
+                add(file.content, folder, file.path, root)
+    except (OSError, ValueError) as error:
+        notes.append(f"the MCP servers of a plugin are ignored: {reason_of(error)}")
     except UsageError as error:
-        return (), [str(error)]
+        notes.append(str(error))
+    return tuple(servers), notes
 
 
 def read_servers(
-    content: bytes, folder: Path, *, taken: Collection[str] = (), environ: Mapping[str, str] = os.environ
+    content: bytes,
+    folder: Path | None,
+    *,
+    taken: Collection[str] = (),
+    environ: Mapping[str, str] = os.environ,
+    source: str = FILE_NAME,
+    root: Path | None = None,
 ) -> tuple[tuple[Mcp, ...], list[str]]:
     """Return the servers that a `.mcp.json` names, and a note for each that can't be used.
 
     Values hold `${NAME}` and `${NAME:-DEFAULT}`, which are filled in from this process.
 
+    Args:
+        folder: where the programs start; None: in the folder of this process.
+        source: path of the file for notes.
+        root: the folder of the plugin that the file belongs to.
+
     Raises:
         UsageError: the file can't be read.
     """
+    own_variables = {"CLAUDE_PLUGIN_ROOT": str(root)} if root is not None else {}
+    environ = {**environ, **own_variables}
     try:
         named = _File.model_validate(read_json(content.decode())).servers
     except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise UsageError(f"{FILE_NAME} is ignored: {reason}") from error
+        raise UsageError(f"{source} is ignored: {reason}") from error
     servers: list[Mcp] = []
     notes = []
     for name, server in named.items():
         names = [*taken, *(each.name for each in servers)]
         if server.type not in ("", "stdio", "http"):
-            notes.append(f"{FILE_NAME}: the server {name!r} is ignored: only stdio and http are supported")
+            notes.append(f"{source}: the server {name!r} is ignored: only stdio and http are supported")
             continue
         try:
-            servers.append(_server(free_name(name, names), server, folder, environ))
+            servers.append(_server(free_name(name, names), server, folder, environ, own_variables))
         except ValidationError as error:
             reason = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
-            notes.append(f"{FILE_NAME}: the server {name!r} is ignored: {reason}")
+            notes.append(f"{source}: the server {name!r} is ignored: {reason}")
         except LookupError as error:
-            notes.append(
-                f"{FILE_NAME}: the server {name!r} is ignored: the variable {error.args[0]} isn't set"
-            )
+            notes.append(f"{source}: the server {name!r} is ignored: the variable {error.args[0]} isn't set")
     return tuple(servers), notes
 
 
-def _server(name: str, server: _Server, folder: Path, environ: Mapping[str, str]) -> GivenServer:
+def _server(
+    name: str,
+    server: _Server,
+    folder: Path | None,
+    environ: Mapping[str, str],
+    own_variables: Mapping[str, str],
+) -> GivenServer:
     def filled(text: str) -> str:
         return _VARIABLE.sub(lambda match: _value(match, environ), text)
 
@@ -88,7 +125,7 @@ def _server(name: str, server: _Server, folder: Path, environ: Mapping[str, str]
         headers = {key: filled(value) for key, value in server.headers.items()}
         names = {key: f"${{{key}}}" for key in headers}
         return GivenServer(name, url=filled(server.url), headers=names, values=headers, required=False)
-    values = {key: filled(value) for key, value in server.env.items()}
+    values = {**own_variables, **{key: filled(value) for key, value in server.env.items()}}
     command = (server.command, *server.args) if server.command else ()
     return GivenServer(
         name,

@@ -1,16 +1,28 @@
 """Places of files for agents: the user's folders, then those of a repository, where no link is followed."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from coder.base.fs.private_folder import plug_folders
-from coder.base.fs.safe_open import open_below, open_folder, read_regular
+from coder.base.fs.safe_open import NotRegular, open_below, open_folder, read_regular
+from coder.base.text.sanitize import one_line
 
 REPOSITORY_FOLDERS = (".agents", ".claude")
+_PLUGIN = re.compile(r"\.(?:agents|claude)/plugins/([a-z0-9-]{1,64})/")
+"""The beginning of the paths of a repository's plugin."""
 MAX_BYTES = 256 << 10
 _MAX_FILES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that can't be used."""
+
+    path: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,25 @@ def places(kind: str, workspace: Path | None) -> list[Place]:
     if workspace is None:
         return own
     return [*own, *(Place(workspace, (folder, kind)) for folder in REPOSITORY_FOLDERS)]
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return why a file can't be used, on one line."""
+    if isinstance(error, NotRegular | NotADirectoryError):
+        return "not a regular file (links are not followed)"
+    return one_line(error.strerror or "" if isinstance(error, OSError) else str(error), width=300)
+
+
+def is_of_plugin(path: str, kind: str) -> bool:
+    """Whether a repository's path is in a plugin's folder of a kind of files."""
+    match = _PLUGIN.match(path)
+    return match is not None and path.startswith(f"{kind}/", match.end())
+
+
+def plugin_prefix(path: str) -> str:
+    """Return what the names of a repository's plugin begin with, by the path of a file of it."""
+    match = _PLUGIN.match(path)
+    return f"{match[1]}:" if match is not None else ""
 
 
 def _walk(folder: int, prefix: str, suffix: str, depth: int) -> Iterator[str]:

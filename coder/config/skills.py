@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.base.fs.private_folder import plug_folders
-from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
+from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import one_line
 from coder.config.frontmatter import read_frontmatter
+from coder.config.plug_places import Refusal, is_of_plugin, plugin_prefix, reason_of
+from coder.config.plugins import own_plugins
 from coder.run.extensions import Skill
 
 FILE_NAME = "SKILL.md"
@@ -24,14 +26,6 @@ MAX_BYTES = 256 << 10
 MAX_DESCRIPTION = 1_024
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MAX_NAME = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A file that can't be used."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +70,23 @@ def skills_of_repository(texts: Mapping[str, str | None]) -> SkillList:
     paths = [
         path
         for path in texts
-        if path.endswith(f"/{FILE_NAME}") and path.startswith(FOLDERS) and path.count("/") == depth
+        if path.endswith(f"/{FILE_NAME}")
+        and (
+            (path.startswith(FOLDERS) and path.count("/") == depth)
+            or (is_of_plugin(path, "skills") and path.count("/") == depth + 2)
+        )
     ]
     return _joined((path, texts[path]) for path in sorted(paths))
 
 
 def own_skills() -> SkillList:
-    """Return the skills in the user's folders; a skill's folder may be a link, its SKILL.md may not."""
+    """Return the skills of the user's folders and plugins; a folder may be a link, its SKILL.md may not."""
     skills = SkillList()
-    for folder in plug_folders("skills"):
+    plugins = [(plugin.folder / "skills", f"{plugin.name}:") for plugin in own_plugins()[0]]
+    for folder, prefix in (*((folder, "") for folder in plug_folders("skills")), *plugins):
         refusals, texts = [], []
+        if not folder.is_dir():
+            continue
         for name in sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()):
             path = folder / name / FILE_NAME
             try:
@@ -94,15 +95,8 @@ def own_skills() -> SkillList:
                 continue
             except (OSError, ValueError) as error:
                 refusals.append(Refusal(str(path), reason_of(error)))
-        skills += SkillList((), tuple(refusals)) + _joined(texts)
+        skills += SkillList((), tuple(refusals)) + _joined(texts, prefix)
     return skills
-
-
-def reason_of(error: OSError | ValueError) -> str:
-    """Return why a file can't be used, on one line."""
-    if isinstance(error, NotRegular | NotADirectoryError):
-        return "not a regular file (links are not followed)"
-    return one_line(error.strerror or "" if isinstance(error, OSError) else str(error), width=300)
 
 
 def _read(path: Path) -> str | None:
@@ -116,13 +110,15 @@ def _read(path: Path) -> str | None:
         return None
 
 
-def _joined(files: Iterable[tuple[str, str | None]]) -> SkillList:
+def _joined(files: Iterable[tuple[str, str | None]], prefix: str = "") -> SkillList:
     skills = SkillList()
     for path, text in files:
         try:
             if text is None or len(text) > MAX_BYTES:
                 raise ValueError("not UTF-8" if text is None else f"more than {MAX_BYTES:,} characters")
-            skills += SkillList((read_skill(text, path),))
+            skill = read_skill(text, path)
+            name = f"{prefix or plugin_prefix(path)}{skill.name}"
+            skills += SkillList((skill.model_copy(update={"name": name}),))
         except ValueError as error:
             skills += SkillList((), (Refusal(path, str(error)),))
     return skills
@@ -130,4 +126,4 @@ def _joined(files: Iterable[tuple[str, str | None]]) -> SkillList:
 
 def is_of_skills(path: str) -> bool:
     """Whether a repository's file belongs to a skill, so that a model reads it only with that skill."""
-    return path.startswith(tuple(f"{folder}/" for folder in FOLDERS))
+    return path.startswith(tuple(f"{folder}/" for folder in FOLDERS)) or is_of_plugin(path, "skills")

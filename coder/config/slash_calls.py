@@ -6,17 +6,18 @@ Nothing in such a file is executed here: Claude's !`COMMAND` stays text, which a
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config.frontmatter import read_frontmatter
-from coder.config.plug_places import Place, places
-from coder.config.skills import FILE_NAME, reason_of
+from coder.config.plug_places import Place, places, reason_of
+from coder.config.plugins import own_plugins, plugins_of_repository
+from coder.config.skills import FILE_NAME
 
-_NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}", re.ASCII)
-_CALL = re.compile(r"/([A-Za-z0-9][\w-]{0,63})(?:\s+(.*))?", re.DOTALL | re.ASCII)
+_NAME = re.compile(r"(?:[a-z0-9-]{1,64}:)?[A-Za-z0-9][\w-]{0,63}", re.ASCII)
+_CALL = re.compile(rf"/({_NAME.pattern})(?:\s+(.*))?", re.DOTALL | re.ASCII)
 _PLACE = re.compile(r"\$(?:ARGUMENTS(?:\[(\d{1,2})\])?|(\d))")
 _RUNS = re.compile(r"!`[^`\n]+`")
 _NOT_RUN = "\n\n[No command between !` and ` was run. Run those whose output you need, in the sandbox.]"
@@ -109,10 +110,19 @@ def with_arguments(body: str, arguments: str) -> str:
 
 
 def _calls(kind: str, workspace: Path | None) -> Iterator[SlashCall]:
-    for place in places(kind, workspace):
-        for path in place.names() if kind == "commands" else place.names(FILE_NAME, depth=1):
-            *folders, file = path.split("/")
-            if kind == "commands":
-                yield SlashCall(file.removesuffix(".md"), place, path)
-            elif len(folders) == 1 and file == FILE_NAME:
-                yield SlashCall(folders[0], place, path)
+    yield from (call for place in places(kind, workspace) for call in _calls_of(kind, place))
+    plugins = own_plugins()[0] + (plugins_of_repository(workspace)[0] if workspace is not None else [])
+    for plugin in plugins:
+        place = Place(plugin.place.root, (*plugin.place.parts, kind))
+        place = place if plugin.place.parts else Place(plugin.folder / kind)
+        for call in _calls_of(kind, place):
+            yield replace(call, name=f"{plugin.name}:{call.name}")
+
+
+def _calls_of(kind: str, place: Place) -> Iterator[SlashCall]:
+    for path in place.names() if kind == "commands" else place.names(FILE_NAME, depth=1):
+        *folders, file = path.split("/")
+        if kind == "commands":
+            yield SlashCall(file.removesuffix(".md"), place, path)
+        elif len(folders) == 1 and file == FILE_NAME:
+            yield SlashCall(folders[0], place, path)

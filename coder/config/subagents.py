@@ -11,8 +11,16 @@ from pathlib import Path
 from coder.base.fs.private_folder import plug_folders
 from coder.base.text.sanitize import one_line
 from coder.config.frontmatter import read_frontmatter
-from coder.config.plug_places import MAX_BYTES, REPOSITORY_FOLDERS, Place
-from coder.config.skills import Refusal, reason_of
+from coder.config.plug_places import (
+    MAX_BYTES,
+    REPOSITORY_FOLDERS,
+    Place,
+    Refusal,
+    is_of_plugin,
+    plugin_prefix,
+    reason_of,
+)
+from coder.config.plugins import own_plugins
 from coder.run.extensions import Subagent
 
 MAX_SUBAGENTS = 50
@@ -67,7 +75,10 @@ def read_subagent(text: str, path: str) -> Subagent:
 def is_subagent_file(path: str) -> bool:
     """Whether a repository's file is in a folder of subagents."""
     folder, _, name = path.rpartition("/")
-    return name.endswith(".md") and folder in {f"{parent}/agents" for parent in REPOSITORY_FOLDERS}
+    is_in_plugin = is_of_plugin(path, "agents") and path.count("/") == 4
+    return name.endswith(".md") and (
+        is_in_plugin or folder in {f"{parent}/agents" for parent in REPOSITORY_FOLDERS}
+    )
 
 
 def subagents_of_repository(texts: Mapping[str, str | None]) -> SubagentList:
@@ -76,16 +87,17 @@ def subagents_of_repository(texts: Mapping[str, str | None]) -> SubagentList:
 
 
 def own_subagents() -> SubagentList:
-    """Return the subagents in the user's folders; no link is followed."""
+    """Return the subagents of the user's folders and plugins; no link is followed."""
     subagents = SubagentList()
-    for folder in plug_folders("agents"):
+    plugins = [(plugin.folder / "agents", f"{plugin.name}:") for plugin in own_plugins()[0]]
+    for folder, prefix in (*((folder, "") for folder in plug_folders("agents")), *plugins):
         place, refusals, texts = Place(folder), [], []
         for name in place.names(depth=0):
             try:
                 texts.append((place.shown(name), place.read(name)))
             except (OSError, ValueError) as error:
                 refusals.append(Refusal(place.shown(name), reason_of(error)))
-        subagents += SubagentList((), tuple(refusals)) + _joined(texts)
+        subagents += SubagentList((), tuple(refusals)) + _joined(texts, prefix)
     return subagents
 
 
@@ -95,13 +107,15 @@ def read_own(path: str) -> Subagent:
     return read_subagent(Place(file.parent).read(file.name), path)
 
 
-def _joined(files: Iterable[tuple[str, str | None]]) -> SubagentList:
+def _joined(files: Iterable[tuple[str, str | None]], prefix: str = "") -> SubagentList:
     subagents = SubagentList()
     for path, text in files:
         try:
             if text is None or len(text) > MAX_BYTES:
                 raise ValueError("not UTF-8" if text is None else f"more than {MAX_BYTES:,} characters")
-            listed = read_subagent(text, path).model_copy(update={"prompt": ""})
+            listed = read_subagent(text, path)
+            name = f"{prefix or plugin_prefix(path)}{listed.name}"
+            listed = listed.model_copy(update={"name": name, "prompt": ""})
             subagents += SubagentList((listed,))
         except ValueError as error:
             subagents += SubagentList((), (Refusal(path, str(error)),))

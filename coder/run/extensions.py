@@ -1,6 +1,13 @@
 """What a user's settings files add to a run: rules of permission, hooks, skills and subagents."""
 
-from pydantic import BaseModel
+from collections.abc import Iterable
+from operator import not_
+
+from pydantic import BaseModel, Field
+
+_HOOK_FILES = (".agents/hooks.json", ".claude/settings.json")
+"""Files of a repository that may name hooks, beside those of its plugins."""
+_PLUGIN_HOOKS = "/hooks/hooks.json"
 
 
 class Rules(BaseModel, frozen=True, extra="forbid"):
@@ -20,6 +27,8 @@ class Hook(BaseModel, frozen=True, extra="forbid"):
     command: str
     timeout: float
     """In seconds."""
+    plugin: str = Field(default="", exclude_if=not_)
+    """The folder of its plugin: absolute if it is the user's own, else relative to the workspace."""
 
 
 class Skill(BaseModel, frozen=True, extra="forbid"):
@@ -56,3 +65,12 @@ class Subagent(BaseModel, frozen=True, extra="forbid"):
     def is_own(self) -> bool:
         """Whether it is the user's own, and not the repository's."""
         return self.path.startswith("/")
+
+
+def hook_files(paths: Iterable[str]) -> list[str]:
+    """Return the files of a repository that may name hooks, its own before those of its plugins."""
+    places = tuple(f"{folder}/plugins/" for folder in (".agents", ".claude"))
+    paths = list(paths)
+    own_paths = [path for path in paths if path in _HOOK_FILES]
+    in_plugins = [path for path in paths if path.endswith(_PLUGIN_HOOKS) and path.startswith(places)]
+    return sorted(own_paths) + sorted(path for path in in_plugins if path.count("/") == 4)

@@ -191,7 +191,9 @@ class Runs:
         if not self.may_continue(state):
             explanation = f"{state.run} was not started by a server, so it has settings of its own."
             raise UsageError(f"{explanation}\nIts owner can go on: {own_command()} resume {state.run}")
-        loaded = load()
+        loaded = load(workspace=state.task.workspace)
+        for line in loaded.notes:
+            client.note(line)
         opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
         return await self._run_watched(loaded, opening, client, lambda options: resume(state.run, **options))
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from coder.base.errors import FolderError, UsageError
 from coder.run.attempts import best_code
 from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken
+from coder.run.extensions import hook_files
 from coder.run.find_target import find_target
 from coder.run.settings import Settings
 from coder.run.state import State
@@ -25,9 +26,6 @@ from coder.workspace.landing import check_root
 MAX_STORED_FILES = 200
 MAX_STORED_BYTES = 256 << 10
 """The log stores the files of a folder up to these limits, and a listing of a larger folder."""
-
-_HOOK_FILES = (".agents/hooks.json", ".claude/settings.json")
-"""Files of a repository that may name hooks."""
 
 
 def with_unread(task: Task, settings: Settings) -> Task:
@@ -100,7 +98,7 @@ def started(
 
 def _broken_hooks(files: Mapping[str, StoredFile]) -> tuple[str, ...]:
     """Return a note for each file of the repository whose hooks can't be read."""
-    texts = {path: files[path].text for path in _HOOK_FILES if path in files}
+    texts = {path: files[path].text for path in hook_files(files)}
     if not texts:
         return ()
     from coder.config.hooks import broken_files  # imported late: few repositories have hooks

@@ -65,7 +65,11 @@ async def run_on_host(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=folder,
-        env={**os.environ, "CLAUDE_PROJECT_DIR": folder or os.getcwd()},
+        env={
+            **os.environ,
+            "CLAUDE_PROJECT_DIR": folder or os.getcwd(),
+            **({"CLAUDE_PLUGIN_ROOT": hook.plugin} if hook.plugin else {}),
+        },
         start_new_session=True,
     )
     try:
@@ -88,7 +92,10 @@ async def run_in_sandbox(hook: Hook, document: bytes, session: Session) -> HookA
         f"( {hook.command}\n) 2>{errors}",
         stdin=document,
         wall_s=hook.timeout,
-        environment={"CLAUDE_PROJECT_DIR": session.root},
+        environment={
+            "CLAUDE_PROJECT_DIR": session.root,
+            **({"CLAUDE_PLUGIN_ROOT": f"{session.root}/{hook.plugin}"} if hook.plugin else {}),
+        },
     )
     stderr = await session.sh(f"cat {errors}; rm -f {errors}") if result.exit_code == BLOCKS else None
     ended = _Ended(result.exit_code, result.output, stderr.output if stderr is not None else "")

@@ -11,6 +11,7 @@ from coder.engine.prompting.task_parts import late_baseline
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import ToolAnswered, ToolCalled
+from coder.run.extensions import hook_files
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.verdict_words import join_names
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from coder.engine.participants.hook_runs import HookRuns
     from coder.environment.session_tree import SessionTree, Tree
 
-_HOOK_FILES = (".agents/hooks.json", ".claude/settings.json")
-"""Files of a repository that may name hooks."""
 _CODE_TOOLS = ("bash", "python")
 """Tools whose programs may call the user's tools."""
 
@@ -235,7 +234,7 @@ class Workplace:
 
 def hooks_of(state: State) -> "HookRuns | None":
     """Return the hooks of a run; None if there are none."""
-    if not state.settings.hooks and not any(path in state.files for path in _HOOK_FILES):
+    if not state.settings.hooks and not hook_files(state.files):
         return None
     from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks
 

@@ -68,10 +68,11 @@ class Conversation:
             if args["latest"] and args["resume"] is None:
                 folder = _absolute(args["path"] or Path())
                 args["resume"], args["path"] = await latest_run(log, folder, chats=True), None
-            loaded, task = self._load(), self._task()
+            self._require_folder()
             state = None
             if args["resume"] is not None:
                 state = await state_of(log, await log.resolve(args["resume"]))
+            loaded, task = self._load(state), self._task()
             settings, switchable = self._configure(state, loaded)
             stack.push_async_callback(switchable.close)
             model = await switchable.open()
@@ -95,14 +96,18 @@ class Conversation:
             finally:
                 self.final_state, self.error = session.state, repl.error
 
-    def _load(self) -> Loaded:
+    def _require_folder(self) -> None:
+        """Raise UsageError: there is no such folder, or a resumed conversation has one of its own."""
         folder, is_resumed = self._args["path"], self._args["resume"] is not None
         if is_resumed and folder is not None:
             raise UsageError("--resume works in the folder of its run: leave PATH out.")
         folder = folder or Path()
         if not is_resumed and not folder.exists():
             raise UsageError(f"There is no {folder}. Make it, or name another one: {own_command()} chat PATH")
-        loaded = load(self._flags, workspace=None if is_resumed else folder)
+
+    def _load(self, state: State | None) -> Loaded:
+        folder = self._args["path"] or Path()
+        loaded = load(self._flags, workspace=folder if state is None else state.task.workspace)
         check_backend(loaded.config.options.sandbox, self._flags)
         for note in loaded.notes:
             self._screen.note(note)

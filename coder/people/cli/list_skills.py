@@ -10,21 +10,21 @@ import typer
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config import approved_files
-from coder.config.hooks import REPOSITORY_FILES, broken_files, hooks_of_repository, runs_inside
+from coder.config.hooks import broken_files, hooks_of_repository, runs_inside
 from coder.config.layers import hooks_of_user, rules_of_user
 from coder.config.permission_rules import unenforced
-from coder.config.plug_places import REPOSITORY_FOLDERS
+from coder.config.plug_places import REPOSITORY_FOLDERS, Refusal, reason_of
+from coder.config.plugins import own_plugins, plugins_of_repository
 from coder.config.skills import (
     FILE_NAME,
     FOLDERS,
-    Refusal,
     SkillList,
     own_skills,
-    reason_of,
     skills_of_repository,
 )
 from coder.config.slash_calls import slash_calls
 from coder.config.subagents import SubagentList, own_subagents, subagents_of_repository
+from coder.run.extensions import hook_files
 from coder.show.chat_commands import COMMANDS
 from coder.show.flags import Json
 from coder.show.tables import Column, TextTable, print_blocks
@@ -41,7 +41,7 @@ def skills(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List skills, subagents, commands and hooks of yours and of a folder, and what was refused and why."""
+    """List skills, subagents, commands, hooks and plugins, yours and a folder's, and what was refused."""
     folder = path or Path()
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}. Name a folder, or none for this one.")
@@ -54,7 +54,9 @@ def skills(
     subagents = own_subagents() + _subagents_of_folder(snapshot)
     commands, refusals = _commands(folder)
     files, notes = approved_files.program_files(folder.resolve())
+    plugins, plugin_refusals = _plugins(folder)
     refusals = [
+        *plugin_refusals,
         *found.refusals,
         *subagents.refusals,
         *refusals,
@@ -70,6 +72,7 @@ def skills(
         document = {
             "skills": [skill.model_dump() for skill in found.skills],
             "subagents": [agent.model_dump(exclude={"prompt"}) for agent in subagents.subagents],
+            "plugins": [dict(zip(("name", "description", "path"), row, strict=True)) for row in plugins],
             "commands": [dict(zip(("name", "description", "path"), row, strict=True)) for row in commands],
             "hooks": [dict(zip(("event", "command", "path", "runs"), row, strict=True)) for row in hooks],
             "allowed": allowed_paths,
@@ -85,6 +88,8 @@ def skills(
     else:
         where = f"{FOLDERS[0]}/NAME/{FILE_NAME} here or in your home folder"
         typer.echo(f"  · there are no skills: write {where}", err=True)
+    for name, description, place in plugins:
+        typer.echo(f"  · plugin {name} of {place}{f': {description}' if description else ''}", err=True)
     for event, command, place, runs in hooks:
         typer.echo(f"  · {event} of {place} runs {runs}: {one_line(command, width=200)}", err=True)
     for allowed_path in allowed_paths:
@@ -112,12 +117,23 @@ def _left_out(snapshot: Snapshot, folders: tuple[str, ...]) -> tuple[Refusal, ..
 
 def _hooks(snapshot: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[Refusal]]:
     """Return event, command, file and place of each hook, and the files whose hooks can't be read."""
-    texts = {path: snapshot.files[path].text for path in REPOSITORY_FILES if path in snapshot.files}
-    rows = [(hook.event, hook.command, "your settings", "on this machine") for hook in hooks_of_user()]
+    texts = {path: snapshot.files[path].text for path in hook_files(snapshot.files)}
+    rows = [
+        (hook.event, hook.command, hook.plugin or "your settings", "on this machine")
+        for hook in hooks_of_user()
+    ]
     for path in texts:
         hooks = hooks_of_repository({path: texts[path]})
         rows += [(hook.event, hook.command, path, "in the sandbox") for hook in hooks if runs_inside(hook)]
     return rows, [Refusal(path, reason) for path, reason in broken_files(texts).items()]
+
+
+def _plugins(folder: Path) -> tuple[list[tuple[str, str, str]], list[Refusal]]:
+    """Return name, description and folder of each plugin, and those that can't be used."""
+    own, own_refusals = own_plugins()
+    others, other_refusals = plugins_of_repository(folder)
+    plugins = [(each.name, each.description, each.place.shown("").rstrip("/")) for each in (*own, *others)]
+    return plugins, [*own_refusals, *other_refusals]
 
 
 def _commands(folder: Path) -> tuple[list[tuple[str, str, str]], Iterable[Refusal]]:

@@ -69,7 +69,9 @@ async def with_state(
     """Continue from a state with its settings, limits and model, changed by flags."""
     screen.watch_model(state.model, has_folder=state.task.workspace is not None)
     screen.watch_settings(state.settings)
-    settings, loaded = changed_settings(state, flags, args), load()
+    settings, loaded = changed_settings(state, flags, args), load(workspace=state.task.workspace)
+    for note in loaded.notes:
+        screen.note(note)
     opening = open_models(
         models_of_resume(flags, state),
         settings,

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from coder.base.errors import Busy, CoderError, LeaseHeld, ModelError, TooLate, UsageError
+from coder.base.errors import Busy, CoderError, LeaseHeld, ModelError, Refused, TooLate, UsageError
 from coder.show.failure import report, single
 from sandbox.errors import SandboxError
 
@@ -46,6 +46,7 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (TooLate, 409, "What was asked for has happened already.", "Look at the run: GET /runs/{run}."),
     (LeaseHeld, 409, "One process at a time works on a run.", "Wait for its end, or POST /runs/{run}/stop."),
     (UsageError, 422, "The request can't be carried out as it is.", "Change it as the text says."),
+    (Refused, 422, "A hook or a guard of this server's operator refuses it.", "Change it as the text says."),
     (ModelError, 502, "The model of this server failed.", _OPERATOR_ADVICE),
     (SandboxError, 503, "The sandbox of this server failed.", _OPERATOR_ADVICE),
     (Busy, 429, "The server works on no more at once.", "Send it again after Retry-After."),

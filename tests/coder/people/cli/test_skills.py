@@ -169,3 +169,27 @@ def test_hooks_are_listed_with_where_they_run_and_a_broken_file_is_named(
     ]
     refused = {one["path"]: one["reason"] for one in document["refused"]}
     assert refused[".claude/settings.json"].startswith("its hooks can't be read: ")
+
+
+@pytest.mark.slow
+def test_a_resumed_conversation_has_the_servers_of_a_file_that_is_allowed_until_it_changes(
+    console: Console, folder: Path
+) -> None:
+    server = {"command": sys.executable, "args": [str(ROUGH)]}
+    (folder / ".mcp.json").write_text(json.dumps({"mcpServers": {"shop": server}}))
+    listed = console.run("skills", cwd=folder)
+    console.run("skills", "--allow", listed.err.partition("--allow ")[2].split()[0], cwd=folder)
+    with faulty_endpoint(says("Hello.")) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "act")
+        console.run("chat", ".", *flags, stdin=b"Hello?\n", cwd=folder)
+        run = json.loads(console.run("ls", "--json").out)[0]["run_id"]
+        console.run("chat", "--resume", run, stdin=b"How many?\n")
+        (folder / ".mcp.json").write_text(json.dumps({"mcpServers": {"shop": {**server, "env": {"A": "1"}}}}))
+        changed = console.run("chat", "--resume", run, stdin=b"And now?\n")
+
+    offered = [
+        "shop_say" in [tool["function"]["name"] for tool in request.body["tools"]]
+        for request in endpoint.requests
+    ]
+    assert offered == [True, True, False], changed.err
+    assert ".mcp.json is ignored: it starts programs on this machine" in changed.err

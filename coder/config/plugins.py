@@ -1,0 +1,179 @@
+"""Plugins in the form of Claude Code: folders with plugin.json, skills, commands, agents, hooks, .mcp.json.
+
+The user's own are in their folders of plugins, such as `~/.agents/plugins/NAME`, and may do what the user's
+files may. A repository's are in `.agents/plugins/NAME` and `.claude/plugins/NAME`: their texts are used as
+those of the repository, their hooks run in the sandbox, and their MCP servers start once the user has allowed
+the content of the whole folder, since a server may be any file in it.
+
+Protocol: https://code.claude.com/docs/en/plugins-reference
+"""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from coder.base.errors import UsageError
+from coder.base.fs.private_folder import plug_folders
+from coder.base.fs.safe_open import open_below, open_folder, read_regular
+from coder.base.text.sanitize import one_line
+from coder.config.hooks import read_hooks
+from coder.config.plug_places import REPOSITORY_FOLDERS, Place, Refusal, reason_of
+from coder.config.strict_yaml import read_json
+from coder.run.extensions import Hook
+
+MANIFESTS = (".claude-plugin/plugin.json", "plugin.json")
+SERVER_FILES = (".mcp.json", "mcp.json")
+HOOKS_FILE = "hooks/hooks.json"
+MAX_FILES, MAX_BYTES, MAX_DEPTH = 2_000, 16 << 20, 12
+"""Limits of a repository's plugin that starts programs."""
+_MAX_PLUGINS = 100
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_MAX_NAME = 64
+
+
+class _Manifest(BaseModel, frozen=True, extra="ignore"):
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A plugin that can be used."""
+
+    name: str
+    description: str
+    place: Place
+    """Its folder."""
+
+    @property
+    def folder(self) -> Path:
+        """Its folder on this machine."""
+        return self.place.root.joinpath(*self.place.parts)
+
+    def read(self, *paths: str) -> str | None:
+        """Return the text of the first of these files that is there; None if none is.
+
+        Raises ValueError, OSError: it can't be used.
+        """
+        for path in paths:
+            try:
+                return self.place.read(path)
+            except FileNotFoundError:
+                continue
+        return None
+
+
+def own_plugins() -> tuple[list[Plugin], list[Refusal]]:
+    """Return the user's plugins, whose folders may be links, and those that can't be used."""
+    places = [
+        Place(folder / name)
+        for folder in plug_folders("plugins")
+        for name in sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    ]
+    return _usable(places)
+
+
+def plugins_of_repository(folder: Path) -> tuple[list[Plugin], list[Refusal]]:
+    """Return the plugins of a repository, where no link is followed, and those that can't be used."""
+    places = []
+    for parent in REPOSITORY_FOLDERS:
+        try:
+            with open_folder(folder, (parent, "plugins")) as plugins, os.scandir(plugins) as entries:
+                names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        except OSError:
+            continue
+        places += [Place(folder, (parent, "plugins", name)) for name in names]
+    return _usable(places)
+
+
+def hooks_of_plugins() -> tuple[Hook, ...]:
+    """Return the hooks of the user's plugins. Raises UsageError: those of one can't be read."""
+    hooks: list[Hook] = []
+    for plugin in own_plugins()[0]:
+        try:
+            text = plugin.read(HOOKS_FILE)
+            own_hooks = read_hooks(text, is_own=True) if text is not None else ()
+        except (OSError, ValueError) as error:
+            path = plugin.place.shown(HOOKS_FILE)
+            raise UsageError(f"{path}: hooks can't be read: {reason_of(error)}") from error
+        hooks += [hook.model_copy(update={"plugin": str(plugin.folder)}) for hook in own_hooks]
+    return tuple(hooks)
+
+
+def digest_of(folder: Path, parts: tuple[str, ...]) -> str:
+    """Return a SHA-256 of all files of a plugin in a repository, with their paths and execution bits.
+
+    Raises UsageError: it holds a link or too much, or can't be read.
+    """
+    total, lines = 0, []
+    path = "/".join(parts)
+    try:
+        with open_folder(folder, parts) as plugin:
+            for name, mode, content in _files(plugin, "", MAX_DEPTH):
+                total += len(content)
+                lines.append(f"{hashlib.sha256(content).hexdigest()} {mode & 0o111:o} {name!r}\n")
+                if total > MAX_BYTES or len(lines) > MAX_FILES:
+                    raise ValueError(f"more than {MAX_FILES:,} files or {MAX_BYTES:,} bytes")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is ignored: {reason_of(error)}") from error
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _files(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, int, bytes]]:
+    with os.scandir(folder) as entries:
+        kinds = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    if len(kinds) > MAX_FILES:
+        raise ValueError(f"more than {MAX_FILES:,} files")
+    for name, is_folder in kinds:
+        if not is_folder:
+            content, status = read_regular(folder, name, limit=MAX_BYTES)
+            yield prefix + name, stat.S_IMODE(status.st_mode), content
+            continue
+        if depth == 0:
+            raise ValueError(f"more than {MAX_DEPTH} folders deep")
+        child = open_below(folder, name)
+        try:
+            yield from _files(child, f"{prefix}{name}/", depth - 1)
+        finally:
+            os.close(child)
+
+
+def _usable(places: Iterable[Place]) -> tuple[list[Plugin], list[Refusal]]:
+    by_name: dict[str, Plugin] = {}
+    refusals: list[Refusal] = []
+    for place in places:
+        path = place.shown("").rstrip("/")
+        try:
+            plugin = _plugin(place, path.rpartition("/")[2])
+            if plugin.name in by_name:
+                raise ValueError(f"{by_name[plugin.name].place.shown('').rstrip('/')} has the same name")
+            if len(by_name) == _MAX_PLUGINS:
+                raise ValueError(f"more than {_MAX_PLUGINS} plugins")
+            by_name[plugin.name] = plugin
+        except (OSError, ValueError) as error:
+            refusals.append(Refusal(path, reason_of(error)))
+    return list(by_name.values()), refusals
+
+
+def _plugin(place: Place, name: str) -> Plugin:
+    """Return a plugin by its folder. Raises ValueError, OSError: it is none."""
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
+        raise ValueError(f"the name {one_line(name)!r} isn't a-z, 0-9 and single -, at most {_MAX_NAME}")
+    text = Plugin(name, "", place).read(*MANIFESTS)
+    if text is None:
+        raise ValueError(f"it has no {MANIFESTS[0]}")
+    try:
+        manifest = _Manifest.model_validate(read_json(text))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"]) from error
+    if manifest.name != name:
+        raise ValueError(f"plugin.json names it {one_line(manifest.name)!r}, unlike its folder")
+    return Plugin(name, one_line(manifest.description, width=300), place)

@@ -1,0 +1,216 @@
+"""Plugins: what is one, what a repository's may do before and after it is allowed, and hostile ones."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder.base.errors import UsageError
+from coder.config.approved_files import allow, program_files
+from coder.config.hooks import hooks_of_repository
+from coder.config.layers import hooks_of_user, load, skills_of_user, subagents_of_user
+from coder.config.plugins import MAX_DEPTH, digest_of, own_plugins, plugins_of_repository
+from coder.config.skills import skills_of_repository
+from coder.config.slash_calls import message_of
+from coder.config.subagents import subagents_of_repository
+
+SERVER = {"command": "python", "args": ["${CLAUDE_PLUGIN_ROOT}/server.py"]}
+PARTS = (".agents", "plugins", "shop")
+
+
+def make_plugin(folder: Path, name: str = "shop", *, manifest: str = ".claude-plugin/plugin.json") -> Path:
+    """Write a plugin with one of each kind of file, and return its folder."""
+    texts = {
+        manifest: json.dumps({"name": name, "description": "Sells.", "version": "1.0.0"}),
+        "skills/price/SKILL.md": "---\nname: price\ndescription: Knows prices.\n---\nTea is 3.\n",
+        "commands/sell.md": "Sell $ARGUMENTS.\n",
+        "agents/clerk.md": "---\nname: clerk\ndescription: Serves.\n---\nBe kind.\n",
+        "hooks/hooks.json": json.dumps(
+            {"hooks": {"PreToolUse": [{"hooks": [{"command": "$CLAUDE_PLUGIN_ROOT/look.sh"}]}]}}
+        ),
+        ".mcp.json": json.dumps({"mcpServers": {"till": SERVER}}),
+        "server.py": "print()\n",
+    }
+    for path, text in texts.items():
+        place = folder / name / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    return folder / name
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/.config"))
+    monkeypatch.setenv("CODER_HOME", str(tmp_path / "data"))
+    (tmp_path / "home/.agents/plugins").mkdir(parents=True)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, home: Path) -> Path:
+    (tmp_path / "work/.agents/plugins").mkdir(parents=True)
+    return tmp_path / "work"
+
+
+@pytest.mark.parametrize("manifest", [".claude-plugin/plugin.json", "plugin.json"])
+def test_all_parts_of_a_plugin_of_the_user_are_used(home: Path, manifest: str) -> None:
+    root = make_plugin(home / ".agents/plugins", manifest=manifest)
+
+    loaded = load()
+
+    assert [(plugin.name, plugin.description) for plugin in own_plugins()[0]] == [("shop", "Sells.")]
+    assert [skill.name for skill in skills_of_user()] == ["shop:price"]
+    assert [agent.name for agent in subagents_of_user()] == ["shop:clerk"]
+    assert [(hook.command, hook.plugin) for hook in hooks_of_user()] == [
+        ("$CLAUDE_PLUGIN_ROOT/look.sh", str(root))
+    ]
+    (server,) = loaded.servers
+    assert (server.name, server.command) == ("till", ("python", f"{root}/server.py"))
+    assert server.variables() == {"CLAUDE_PLUGIN_ROOT": str(root)}
+    message = message_of("/shop:sell tea", None)
+    assert message is not None
+    assert (message.text, message.is_own) == ("Sell tea.", True)
+
+
+def test_texts_of_a_repositorys_plugin_are_used_and_its_hooks_belong_to_the_sandbox(folder: Path) -> None:
+    make_plugin(folder / ".agents/plugins")
+    texts = {
+        path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()
+    }
+
+    (skill,) = skills_of_repository(texts).skills
+    (agent,) = subagents_of_repository(texts).subagents
+    (hook,) = hooks_of_repository(texts)
+    message = message_of("/shop:sell tea", folder)
+
+    assert (skill.name, agent.name, skill.is_own, agent.is_own) == ("shop:price", "shop:clerk", False, False)
+    assert hook.plugin == ".agents/plugins/shop"
+    assert message is not None
+    assert not message.is_own
+    assert hooks_of_user() == ()
+
+
+def change_server(plugin: Path) -> None:
+    (plugin / "server.py").write_text("import os\n")
+
+
+def add_file(plugin: Path) -> None:
+    (plugin / "json.py").write_text("")
+
+
+def make_executable(plugin: Path) -> None:
+    (plugin / "server.py").chmod(0o755)
+
+
+@pytest.mark.parametrize("change", [change_server, add_file, make_executable])
+def test_servers_of_a_repositorys_plugin_start_once_allowed_until_any_of_its_files_changes(
+    folder: Path, change: Callable[[Path], None]
+) -> None:
+    plugin = make_plugin(folder / ".agents/plugins")
+    before = load(workspace=folder)
+    ((file,), _) = program_files(folder)
+
+    allow(folder, file.digest[:32])
+    allowed = load(workspace=folder)
+    change(plugin)
+    changed = load(workspace=folder)
+
+    assert [len(loaded.servers) for loaded in (before, allowed, changed)] == [0, 1, 0]
+    assert f"skills --allow {file.digest[:32]}" in before.notes[-1]
+    assert allowed.servers[0].command == ("python", f"{plugin}/server.py")
+
+
+def link_file(plugin: Path) -> None:
+    (plugin / "passwd").symlink_to("/etc/passwd")
+
+
+def link_folder(plugin: Path) -> None:
+    (plugin / "lib").symlink_to("/usr/lib")
+
+
+def make_pipe(plugin: Path) -> None:
+    os.mkfifo(plugin / "pipe")
+
+
+def nest(plugin: Path) -> None:
+    plugin.joinpath(*["x"] * (MAX_DEPTH + 2)).mkdir(parents=True)
+
+
+def fill(plugin: Path) -> None:
+    with (plugin / "large").open("wb") as file:
+        file.truncate(17 << 20)
+
+
+@pytest.mark.parametrize("change", [link_file, link_folder, make_pipe, nest, fill])
+def test_a_plugin_whose_content_can_not_be_named_is_never_allowed(
+    folder: Path, change: Callable[[Path], None]
+) -> None:
+    change(make_plugin(folder / ".agents/plugins"))
+
+    files, notes = program_files(folder)
+
+    assert files == []
+    assert notes[0].startswith(".agents/plugins/shop is ignored: ")
+    assert load(workspace=folder).servers == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "manifest", "reason"),
+    [
+        ("shop", '{"name": "other"}', "plugin.json names it 'other', unlike its folder"),
+        ("shop", '{"name": 3}', "should be a valid string"),
+        ("shop", '{"name": "shop", "name": "x"}', "name"),
+        ("shop", "[" * 100_000, "nested too deeply"),
+        ("shop", "no", "Expecting value"),
+        ("Shop", '{"name": "Shop"}', "isn't a-z"),
+    ],
+    ids=["renamed", "number", "twice", "deep", "text", "upper"],
+)
+def test_a_folder_that_is_no_plugin_is_refused_with_the_reason(
+    folder: Path, name: str, manifest: str, reason: str
+) -> None:
+    (make_plugin(folder / ".agents/plugins", name) / ".claude-plugin/plugin.json").write_text(manifest)
+
+    plugins, refusals = plugins_of_repository(folder)
+
+    assert plugins == []
+    assert refusals[0].path == f".agents/plugins/{name}"
+    assert reason in refusals[0].reason
+
+
+def test_a_repositorys_plugin_that_is_a_link_is_none_and_one_of_the_user_may_be(
+    folder: Path, home: Path, tmp_path: Path
+) -> None:
+    plugin = make_plugin(tmp_path / "elsewhere")
+    for place in (folder, home):
+        (place / ".agents/plugins/shop").symlink_to(plugin)
+
+    assert plugins_of_repository(folder) == ([], [])
+    assert [each.name for each in own_plugins()[0]] == ["shop"]
+
+
+def test_hooks_of_a_plugin_of_the_user_that_can_not_be_read_end_the_command(home: Path) -> None:
+    (make_plugin(home / ".agents/plugins") / "hooks/hooks.json").write_text("{")
+
+    with pytest.raises(UsageError, match="hooks can't be read"):
+        hooks_of_user()
+
+
+@given(files=st.dictionaries(st.sampled_from(["a", "b", "c/d"]), st.binary(max_size=8), min_size=2))
+def test_a_digest_tells_files_with_other_names_or_contents_apart(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
+) -> None:
+    digests = set()
+    for version in (files, {**files, min(files): files[min(files)] + b"x"}, dict([*files.items()][1:])):
+        folder = tmp_path_factory.mktemp("digest")
+        for path, content in version.items():
+            (folder.joinpath(*PARTS) / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder.joinpath(*PARTS) / path).write_bytes(content)
+        digests.add(digest_of(folder, PARTS))
+
+    assert len(digests) == 3
