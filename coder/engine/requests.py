@@ -44,7 +44,7 @@ class ListedRun(BaseModel, frozen=True):
     task: str = ""
     folder: str | None = None
     """Absolute path of the run's folder; None if the run has no folder or can't be read."""
-    kind: Literal["task", "chat"] = "task"
+    kind: Literal["task", "chat", "flow"] = "task"
     model: str | None = None
     cost: float | None = None
     """US dollars; None if the price is unknown."""
@@ -206,7 +206,7 @@ async def list_run(log: EventLog, summary: RunSummary) -> ListedRun:
         started=first_event.time,
         task=next((line for line in task.prompt.splitlines() if line.strip()), ""),
         folder=state.root,
-        kind="chat" if state.settings.chat else "task",
+        kind="flow" if state.flow is not None else "chat" if state.settings.chat else "task",
         model=state.model,
         cost=float(state.spend.cost_usd) if state.spend.cost_known else None,
         question=state.questions.open.text if state.questions.open is not None else None,

@@ -53,6 +53,8 @@ async def resume(
                 f"{run} is attempt {parent.attempt} of {parent.run}. Go on with that: "
                 f"{own_command()} resume {parent.run}"
             )
+        if state.flow is not None:
+            raise UsageError(f"{run} is a flow: coder.flows.resume_flow continues it.")
         if answer is not None:
             await journal.append(answered(state, answer))
         return await _go_on(stack, journal, (), budget, options)

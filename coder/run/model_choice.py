@@ -120,4 +120,4 @@ def asked_again(state: State) -> Asked:
     keeps_name = model_name is not None and (
         settings.base_url or model_name.startswith("local/") or "@http" in model_name
     )
-    return asked_of(settings if keeps_name else settings.model_copy(update={"model": state.model}))
+    return asked_of(settings if keeps_name else settings.model_copy(update={"model": state.model or None}))

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, JsonValue, field_serializer
+from pydantic import BaseModel, Field, JsonValue, field_serializer
 
 from coder.base.text.sanitize import is_binary
 from coder.run.attempts import best_code, decisive_outcome, find_answer_of
@@ -14,6 +14,7 @@ from coder.run.state import State
 
 EXIT_CODES: dict[Status, int] = {
     "solved": 0,
+    "finished": 0,
     "unsolved": 1,
     "limit": 3,
     "stuck": 6,
@@ -110,9 +111,11 @@ class Run(BaseModel, frozen=True):
     question: Question | None = None
     """The question that the run waits for."""
     answer: JsonValue = None
-    """The value that fits the task's `answer_schema`; null without one."""
+    """The value that fits the task's `answer_schema`, or the output of a flow; null without one."""
     answer_problem: str | None = None
     """Why there is no answer; empty if there is one; null if the task has no `answer_schema`."""
+    flow: str | None = Field(default=None, exclude_if=lambda flow: flow is None)
+    """The function of a flow, as MODULE:FUNCTION."""
     error: str | None
     exit_code: int
     others: tuple[Other, ...] = ()
@@ -141,6 +144,8 @@ def summarize(state: State) -> Run:
     outcome = decisive_outcome(state)
     failed_outcome = outcome if outcome is not None and stopped.status != "solved" else None
     answer, answer_problem = find_answer_of(state)
+    if state.flow is not None:
+        answer = state.flow.output
     return Run(
         run_id=state.run,
         status=stopped.status,
@@ -181,6 +186,7 @@ def summarize(state: State) -> Run:
         question=_question(state) if stopped.status == "waiting" else None,
         answer=answer,
         answer_problem=answer_problem,
+        flow=state.flow.flow if state.flow is not None else None,
         error=stopped.error,
         exit_code=stopped.exit_code,
         others=_others(state),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from coder.run.message import CodeMessage, Message, Outcome, outcome_in
 from coder.run.records.dialogue import Dialogue
@@ -17,6 +18,9 @@ from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import Task
+
+if TYPE_CHECKING:
+    from coder.run.records.flow import FlowRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class State:
     dialogue: Dialogue = field(default_factory=Dialogue)
     landing: Landing = field(default_factory=Landing)
     questions: Questions = field(default_factory=Questions)
+    flow: FlowRecord | None = None
+    """The steps, if the run is a flow."""
 
     @property
     def files(self) -> Mapping[str, StoredFile]:

@@ -21,6 +21,7 @@ SUMMARIES = {
     "fix": "Make a failing command pass, such as the tests of this folder.",
     "issue": "Answer an issue or a review of GitHub or GitLab with a pull request.",
     "chat": "Chat about a folder: each message is a task, and you approve each change.",
+    "flow": "Run a workflow of yours, whose steps are recorded, or list such runs.",
     "run": "Run one program in a sandbox, with no model.",
     "ls": "List the runs.",
     "show": "Show each turn of a run: prompt, answer, tool calls, code, output.",

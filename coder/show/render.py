@@ -13,7 +13,13 @@ from coder.show.advice import left_out, next_steps
 from coder.verify.finding import last_line
 from coder.workspace.diff import diff_stat
 
-SIGNS: dict[str, str] = {"solved": "✓", "unverified": "?", "waiting": "?", "interrupted": "!"}
+SIGNS: dict[str, str] = {
+    "solved": "✓",
+    "finished": "✓",
+    "unverified": "?",
+    "waiting": "?",
+    "interrupted": "!",
+}
 FAILED_SIGN = "✗"
 _PATCHED = re.compile(r"\*{3} (?:Update|Add|Delete) File: (.+?)\\n")  # in a call's arguments, JSON
 _MAX_OTHERS = 3
@@ -52,6 +58,8 @@ def progress(body: event_types.Body) -> str | None:
             return f"  {'!' if reason else '✓'} {one_line(path)}{reason}"
         case event_types.QuestionAnswered(how="approve" | "mcp" | "library"):
             return f"  · {one_line(body.who) or 'a program'} answered: {one_line(body.answer_text)}"
+        case event_types.RunResumed() if not body.model:
+            return "  · continues"
         case event_types.RunResumed():
             return f"  · continues: {who_answers(body)}"
         case event_types.RunOrigin():
@@ -61,6 +69,8 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.AttemptEnded(delegation=event_types.Delegation() as delegation):
             cost = money(float(body.cost_usd) if body.cost_known else None)
             return f"  · {delegation.subagent} has ended: {count_of(body.calls, 'call')}, {cost}"
+        case event_types.FlowStepEnded():
+            return _step_line(body)
         case event_types.AttemptChosen() if body.attempt:
             return f"  · attempt {body.attempt} is chosen: {one_line(body.text)}"
         case _:
@@ -71,6 +81,14 @@ def who_answers(body: event_types.RunStarted | event_types.RunResumed) -> str:
     """Return the answering model, and the sandbox if it is open."""
     sandbox = f"; programs run in {body.sandbox}" if body.sandbox else ""
     return f"{one_line(body.model)} answers{sandbox}"
+
+
+def _step_line(body: event_types.FlowStepEnded) -> str | None:
+    """Format the line of a flow's step; a step that takes no time, such as flow.now, has none."""
+    name = f"{body.position}  {one_line(body.name, width=80)}"
+    if body.error is not None:
+        return f"  {FAILED_SIGN} {name}: {one_line(f'{body.error.type}: {body.error.message}')}"
+    return f"  ✓ {name}  [{body.seconds:.1f} s]" if body.seconds else None
 
 
 def _message_line(body: event_types.Spoken) -> str | None:

@@ -116,6 +116,16 @@ class Transcript:
                 ]
             case event_types.AttemptStarted():
                 return f"{_run_name(body)}  {body.run}", []
+            case event_types.FlowStarted():
+                return f"flow {body.flow}", [TranscriptPart("input", _json_text(body.input), format="json")]
+            case event_types.FlowStepStarted():
+                return f"flow step {body.position}  {body.verb}  {body.name}", []
+            case event_types.FlowStepSpawned():
+                return f"flow step {body.position}  {body.run}", []
+            case event_types.FlowStepEnded():
+                return _flow_step(body)
+            case event_types.FlowEnded():
+                return "", [TranscriptPart("output", _json_text(body.output), format="json")]
             case event_types.AttemptEnded():
                 return f"{_run_name(body)}  {body.status}  {body.reason}", []
             case event_types.StepStarted():
@@ -223,6 +233,20 @@ class Transcript:
         yield TranscriptPart("left out", "\n".join(body.left_out))
 
 
+def _flow_step(body: event_types.FlowStepEnded) -> tuple[str, list[TranscriptPart]]:
+    """Return the heading and parts of a flow's step that has ended."""
+    heading = f"flow step {body.position}  {body.name}  {body.seconds:.1f} s"
+    if (error := body.error) is not None:
+        problem = TranscriptPart("failed", f"{error.type}: {error.message}")
+        return heading, [problem, TranscriptPart("raised at", error.trace, format="python")]
+    return heading, [TranscriptPart("gave", _json_text(body.value), format="json")]
+
+
+def _json_text(value: object) -> str:
+    """Format a value of a flow; None is empty."""
+    return "" if value is None else dumps(value, indent=2, ensure_ascii=False)
+
+
 def _run_name(body: event_types.AttemptStarted | event_types.AttemptEnded) -> str:
     """Return the name of an attempt or a subagent."""
     return f"attempt {body.attempt}" if body.delegation is None else f"subagent {body.delegation.subagent}"
@@ -237,7 +261,9 @@ async def read_events(log: EventStore, run: str, *, attempts: bool = True) -> li
     events: list[Event] = []
     for event in await log.read(run):
         events.append(event)
-        if attempts and event.type == event_types.AttemptStarted.type:
+        if attempts and event.type == event_types.FlowStepSpawned.type:
+            events += await read_events(log, event.body["run"])
+        elif attempts and event.type == event_types.AttemptStarted.type:
             events += await log.read(event.body["run"])
     return events
 

@@ -92,12 +92,14 @@ class Screen:
             self._tell(line)
         match body:
             case event_types.RunStarted():
-                if not body.settings.chat and not self._model:  # once for concurrent runs
+                if not body.settings.chat and not self._model and body.model:  # once for concurrent runs
                     self.note(render.who_answers(body))
                 self.watch_model(body.model, has_folder=body.task.workspace is not None)
                 self.watch_settings(body.settings)
                 self._terminal.doing = "running the tests as they are" if body.task.test_command else ""
                 self._tell_left_out(body.notes)
+            case event_types.FlowStepStarted():
+                self._terminal.doing = f"step {body.position}: {one_line(body.name, width=50)}"
             case event_types.CallIntended():
                 self._terminal.doing = f"{self._model} is writing (call {body.call})"
             case event_types.StepStarted() | event_types.RunResumed():

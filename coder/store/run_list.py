@@ -65,8 +65,13 @@ def delegation_id(run: str, number: int) -> str:
     return f"{run}{ATTEMPT_SEPARATOR}d{number}"
 
 
+def step_run_id(run: str, position: str) -> str:
+    """Return the id of the run of a flow's step; lists only contain the flow."""
+    return f"{run}{ATTEMPT_SEPARATOR}s{position.replace('.', '-')}"
+
+
 def is_attempt(run: str) -> bool:
-    """Whether an id belongs to an attempt, or to a subagent's run."""
+    """Whether an id belongs to an attempt, or to the run of a subagent or of a flow's step."""
     return ATTEMPT_SEPARATOR in run
 
 

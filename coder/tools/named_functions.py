@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import suggest_nearest
@@ -17,7 +18,7 @@ def functions_named(names: Iterable[str]) -> tuple[Callable[..., object], ...]:
     Raises:
         UsageError: a function is missing or can't be a tool.
     """
-    functions = tuple(map(_function, names))
+    functions = tuple(import_named(name, called="--tool") for name in names)
     require_functions(functions, called="--tool")
     return functions
 
@@ -30,24 +31,34 @@ def require_functions(functions: Iterable[Callable[..., object]], *, called: str
         raise UsageError(f"{called}: {error}") from error
 
 
-def _function(name: str) -> Callable[..., object]:
+def import_named(name: str, *, called: str, folder: Path | None = None) -> Callable[..., object]:
+    """Import a function, MODULE:FUNCTION.
+
+    Args:
+        called: what names the function, for messages, such as `--tool`.
+        folder: where the module is looked up before what is installed; None: the current folder.
+
+    Raises:
+        UsageError: there is no such function.
+    """
     module_name, colon, function_name = name.partition(":")
     if not (colon and module_name and function_name):
-        raise UsageError(f"--tool {name} names no function. Write MODULE:FUNCTION")
-    sys.path.insert(0, os.getcwd())
+        raise UsageError(f"{called} {name} names no function. Write MODULE:FUNCTION")
+    place = str(folder) if folder is not None else os.getcwd()
+    sys.path.insert(0, place)
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(
-            f"--tool {name}: the module can't be imported: {reason}. "
+            f"{called} {name}: the module can't be imported: {reason}. "
             "It is looked up in the current folder, then among what is installed, by its name without .py"
         ) from error
     finally:
-        sys.path.remove(os.getcwd())
+        sys.path.remove(place)
     function: object = getattr(module, function_name, None)
     if not callable(function):
         raise UsageError(
-            f"--tool {name}: the module has no such function{suggest_nearest(function_name, vars(module))}"
+            f"{called} {name}: the module has no such function{suggest_nearest(function_name, vars(module))}"
         )
     return function

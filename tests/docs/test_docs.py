@@ -68,10 +68,10 @@ def test_the_table_of_options_is_that_of_this_version() -> None:
 
 
 def test_the_reference_has_every_exit_code_and_status() -> None:
-    table = dict(re.findall(r"^\| (\d+) \| `(\w+)` \|", REFERENCE, flags=re.MULTILINE))
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", REFERENCE, flags=re.MULTILINE)
 
     for status, code in EXIT_CODES.items():
-        assert table[str(code)] == status
+        assert (str(code), status) in rows
     for status in get_args(Status):
         assert status in REFERENCE
 

@@ -12,8 +12,7 @@ from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import one_line, visible
 from coder.engine.requests import answer as answer_run
 from coder.engine.requests import state_of, when_free
-from coder.engine.resume import resume as resume_run
-from coder.people.cli.resume import go_on, with_state
+from coder.people.cli.resume import go_on, resume_of, with_state
 from coder.people.cli.show_run import RunId
 from coder.run.attempts import best_code
 from coder.run.open_question import open_question
@@ -61,8 +60,8 @@ async def _approve(prefix: str, *, args: Mapping[str, Any], screen: Screen, **op
     await _answer(prefix, args)
     with open_log() as log:
         run = await log.resolve(prefix)
-        resume = partial(resume_run, run, log=log)
         state = await state_of(log, run)
+        resume = partial(resume_of(state), run, log=log)
         return await when_free(lambda: with_state(state, resume, args=args, screen=screen, **options))
 
 

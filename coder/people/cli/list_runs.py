@@ -92,7 +92,7 @@ def _waiting_table(rows: list[ListedRun]) -> TextTable:
     cells, lines = [], []
     for row in rows:
         question, answer = one_line(row.question or "", width=120), f"{own_command()} approve"
-        cells.append((row.run_id, _ago(row), _short(row.folder), question))
+        cells.append((row.run_id, ago(row), _short(row.folder), question))
         lines += [*TextTable(_COLUMNS, [_cells(row)]).lines, f"  ? {question}  {answer} {row.run_id}"]
     columns = (
         *_WAITING_COLUMNS,
@@ -111,7 +111,8 @@ def _short(folder: str | None) -> str:
     return text if len(text) <= _FOLDER_CHARACTERS else f"…{text[-_FOLDER_CHARACTERS + 1 :]}"
 
 
-def _ago(row: ListedRun) -> str:
+def ago(row: ListedRun) -> str:
+    """Return how long ago a run began; empty if it can't be read."""
     return f"{age(row.started)} ago" if row.started else ""
 
 
@@ -119,7 +120,7 @@ def _cells(row: ListedRun) -> tuple[str, ...]:
     return (
         row.run_id,
         row.status,
-        _ago(row),
+        ago(row),
         row.kind,
         _short(row.folder),
         one_line(row.task, width=60),

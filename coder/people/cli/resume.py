@@ -1,5 +1,6 @@
 """`coder resume`: continue a run that stopped, with its limits or raised ones."""
 
+import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, NoReturn
@@ -54,8 +55,17 @@ async def _resume(prefix: str, *, flags: Config, args: Mapping[str, Any], screen
         run = await resolve_run(log, prefix)
         state = await state_of(log, run)
         _require_standing(state, allow=args["allow"])
-        continue_run = partial(resume_run, run, answer=args["answer"], log=log)
+        continue_run = partial(resume_of(state), run, answer=args["answer"], log=log)
         return await with_state(state, continue_run, flags=flags, args=args, screen=screen)
+
+
+def resume_of(state: State) -> Callable[..., Awaitable[Run]]:
+    """Return the function that resumes a run, which may be a flow."""
+    if state.flow is None:
+        return resume_run
+    from coder.flows.drive import resume_flow  # imported late: few runs are flows
+
+    return resume_flow
 
 
 async def with_state(
@@ -72,7 +82,8 @@ async def with_state(
     settings, loaded = changed_settings(state, flags, args), load(workspace=state.task.workspace)
     for note in loaded.notes:
         screen.note(note)
-    opening = open_models(
+    opening = partial(
+        open_models,
         models_of_resume(flags, state),
         settings,
         note=screen.note,
@@ -81,14 +92,15 @@ async def with_state(
         must_know_price=must_know_price(flags, state),
         shows_pictures=bool(state.task.pictures),
     )
-    async with opening as model:
-        return await continue_run(
-            model=model,
-            budget=flags.budget(named_limits(state.settings, state.spend.budget)),
-            settings=settings,
-            tools=load_tools(args, loaded),
-            watch=screen,
-        )
+    budget = flags.budget(named_limits(state.settings, state.spend.budget))
+    tools = load_tools(args, loaded)
+    if state.flow is not None:
+        if (folder := state.task.workspace) is not None and folder.is_dir():
+            os.chdir(folder)  # the user's steps may name files as at the flow's start
+        settings = settings.model_copy(update={"budget": budget})
+        return await continue_run(open_model=opening, settings=settings, tools=tools, watch=screen)
+    async with opening() as model:
+        return await continue_run(model=model, budget=budget, settings=settings, tools=tools, watch=screen)
 
 
 def _require_standing(state: State, *, allow: Sequence[str]) -> None:

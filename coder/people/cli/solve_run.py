@@ -195,10 +195,14 @@ def _fields_so_far(run_id: str | None) -> dict[str, object]:
 
 
 def _stdout_text(run: Run, screen: Screen) -> str:
-    """Return the text for stdout: the answer by a schema, or the patch unless it was shown.
+    """Return the text for stdout: the output of a flow, the answer by a schema, or the patch unless it was
+    shown.
 
     Without a folder and a schema, it is the code.
     """
+    if run.flow is not None:
+        has_output = run.status == "finished" and run.answer is not None
+        return f"{json.dumps(run.answer, indent=2, ensure_ascii=False)}\n" if has_output else ""
     if run.answer_problem is not None:
         return "" if run.answer_problem else f"{json.dumps(run.answer, indent=2, ensure_ascii=False)}\n"
     if screen.has_folder:

@@ -1,16 +1,20 @@
-"""Events about attempts at a task, in the log of the run for which they are made."""
+"""Events about attempts at a task, in the log of the run for which they are made, and steps of a flow."""
 
 from decimal import Decimal
 from operator import not_
+from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from coder.base.usage import Usage
 from coder.run.event_types.run_events import BudgetReached, Status
-from coder.run.events import Body
+from coder.run.events import Body, Draft
 from coder.run.message import LeftOut, Verified
 
 _SUMS = ("calls", "tool_calls", "cost_usd", "seconds", "test_seconds")
+
+Verb = Literal["step", "solve", "check", "ask", "now", "random"]
+"""The methods of `coder.flows.Flow` that record a step."""
 
 
 class Delegation(BaseModel, frozen=True, extra="forbid"):
@@ -79,3 +83,76 @@ class AttemptChosen(Body, type="attempt.chosen"):
     """The reason for the status."""
     left_out: dict[str, LeftOut] = Field(default_factory=dict, exclude_if=not_)
     """Files of the attempt's session that can't be taken over, by path, with the reason."""
+
+
+class FlowStarted(Body, type="flow.started"):
+    """The run is a flow."""
+
+    flow: str
+    """The function, as MODULE:FUNCTION."""
+    input: JsonValue = None
+    digest: str
+    """SHA-256 (hex) of the input."""
+
+
+class FlowStepStarted(Body, type="flow.step.started", durable=False):
+    """A step began, or begins again after it was cut off or has failed."""
+
+    position: str
+    """Number of the step in its sequence, from 1; a branch of step 3 has steps such as 3.0.1."""
+    verb: Verb
+    name: str
+    digest: str
+    """SHA-256 (hex) of the input."""
+    effect: bool = Field(default=False, exclude_if=not_)
+    """Whether the step changes something outside, so that a person decides on a second start."""
+
+    def draft(self) -> Draft:
+        """Return this body as an event without a number; that of an effect is durable."""
+        return super().draft().model_copy(update={"durable": self.effect})
+
+
+class FlowStepSpawned(Body, type="flow.step.spawned"):
+    """A step begins a run."""
+
+    position: str
+    run: str
+
+
+class StepError(BaseModel, frozen=True, extra="forbid"):
+    """Why a step failed."""
+
+    type: str
+    """Name of the exception's class."""
+    message: str
+    trace: str = Field(default="", exclude_if=not_)
+    """The traceback, redacted."""
+    exit_code: int = 1
+
+
+class StepSpent(BaseModel, frozen=True, extra="forbid"):
+    """What the run of a step used."""
+
+    calls: int
+    usage: Usage
+    cost_usd: Decimal | None
+    """None: a price is unknown."""
+
+
+class FlowStepEnded(Body, type="flow.step.ended"):
+    """A step ended, with a value or an error, which every resume takes from here."""
+
+    position: str
+    name: str
+    value: JsonValue = None
+    error: StepError | None = Field(default=None, exclude_if=not_)
+    seconds: float = 0.0
+    spent: StepSpent | None = Field(default=None, exclude_if=not_)
+
+
+class FlowEnded(Body, type="flow.ended"):
+    """The flow's function ended."""
+
+    output: JsonValue = None
+    failed: str = Field(default="", exclude_if=not_)
+    """Position of the step whose failure ended the flow, and which a resume repeats; empty if none did."""

@@ -17,9 +17,18 @@ from coder.run.task import Task
 Limit = Literal["calls", "tokens", "cost", "call", "time", "shared", "answer"]
 """`shared`: the budget of several runs together; `answer`: tokens of one answer."""
 Status = Literal[
-    "solved", "unsolved", "unverified", "limit", "stuck", "refused", "waiting", "error", "interrupted"
+    "solved",
+    "unsolved",
+    "unverified",
+    "limit",
+    "stuck",
+    "refused",
+    "waiting",
+    "error",
+    "interrupted",
+    "finished",
 ]
-"""`waiting`: the run waits for the user's answer to the question in `reason`."""
+"""`finished`: the function of a flow has returned; `waiting`: for an answer to the question in `reason`."""
 
 
 class Draw(BaseModel, frozen=True, extra="forbid"):

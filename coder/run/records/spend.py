@@ -99,6 +99,14 @@ def _add_attempt(spend: Spend, body: event_types.AttemptEnded, state: object) ->
     )
 
 
+def _add_step(spend: Spend, body: event_types.FlowStepEnded, state: object) -> Spend:
+    """Add the usage of the run that a step of a flow began."""
+    if body.spent is None:
+        return spend
+    used = Used(usage=body.spent.usage, cost_usd=body.spent.cost_usd)
+    return replace(_add_usage(spend, used), calls=spend.calls + body.spent.calls)
+
+
 def _add_usage(spend: Spend, used: event_types.CallAnswered | Used | None) -> Spend:
     """Add the usage of a paid answer, complete or not."""
     if used is None:
@@ -126,4 +134,5 @@ HANDLERS: Handlers = {
     event_types.BudgetReached: _exhaust,
     event_types.AttemptEnded: _add_attempt,
     event_types.RunResumed: _resume,
+    event_types.FlowStepEnded: _add_step,
 }
