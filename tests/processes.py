@@ -26,3 +26,15 @@ def wait_until(true: Callable[[], bool], *, timeout_s: float = 60) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def below(root: int) -> list[int]:
+    """Processes that descend from one, deepest last."""
+    pids = [root]
+    for pid in pids:
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except OSError:  # it has ended
+            continue
+        pids += map(int, children)
+    return pids[1:]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import BackendMissing, Command, Policy, PolicyUnmet, PythonCode, SandboxBroken, open_sandbox
-from tests.processes import processes_with, wait_until
+from tests.processes import below, processes_with, wait_until
 from tests.ssh_host import HOST, ssh_host
 
 BACKEND = f"ssh:{HOST}"
@@ -83,7 +83,7 @@ async def test_a_command_whose_connection_is_cut_says_that_its_state_is_lost() -
         async with open_sandbox(ROOMY, backend=BACKEND) as box, box.session() as session:
             command = asyncio.ensure_future(session.sh("sleep 1000", wall_s=1000))
             await session.sh("true")
-            for pid in _below(server.pid):
+            for pid in below(server.pid):
                 with suppress(ProcessLookupError):  # its parent's end was its own
                     os.kill(pid, signal.SIGKILL)
 
@@ -128,12 +128,3 @@ async def test_what_a_host_does_not_keep_is_refused(host: None, lacking: dict[st
 
 def _parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def _below(root: int) -> list[int]:
-    """Processes that descend from one, deepest last."""
-    found = [root]
-    for pid in found:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        found += map(int, children)
-    return found[1:]

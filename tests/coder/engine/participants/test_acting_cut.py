@@ -1,5 +1,6 @@
 """A run of a model that works in a session is cut after each of its events, and goes on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from coder.models.scripted import Scripted
 from coder.run.events import Draft, Event
 from coder.run.reducer import fold_all
-from coder.run.settings import Budget
+from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.docker_engine import IMAGE, require_docker
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
+from tests.ssh_host import HOST, ssh_host
 
 from .test_acting import DONE, RIGHT, SETTINGS, WRONG, bash, call, project
 
@@ -70,3 +73,37 @@ async def test_a_run_cut_after_any_event_ends_as_it_would_have(project: Path) ->
         assert len(rest.requests) == len(ANSWERS) - answered, where
         results = [m.tool_call_id for m in state.dialogue.messages if m.role == "tool"]
         assert len(results) == len(set(results)), where
+
+
+@pytest.fixture(params=["docker", "ssh"])
+def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Settings of a backend behind a byte stream."""
+    if request.param == "ssh":
+        with ssh_host():
+            yield SETTINGS.model_copy(update={"sandbox": f"ssh:{HOST}"})
+    else:
+        yield SETTINGS.model_copy(update={"sandbox": "docker", "image": IMAGE})
+
+
+@pytest.mark.slow
+async def test_a_run_behind_a_stream_that_is_cut_goes_on_where_it_was(
+    project: Path, settings: Settings
+) -> None:
+    if settings.sandbox == "docker":
+        await require_docker()
+    whole = MemoryLog()
+    task = Task(prompt="Mend add.", workspace=project, test_command=TEST)
+    first = await solve(task, model=Scripted(ANSWERS), settings=settings, log=whole)
+    events = await whole.read(first.run_id)
+    second = [n for n, event in enumerate(events) if event.type == "model.answered"][1]
+    (project / "calc.py").write_text(WRONG)
+    (project / "log.txt").unlink()
+    log = await cut_log(events[: second + 1], first.run_id)
+    rest = Scripted(ANSWERS[2:])
+
+    run = await resume(first.run_id, model=rest, log=log)
+
+    assert (first.status, run.status) == ("solved", "solved")
+    assert (project / "calc.py").read_text() == RIGHT
+    assert (project / "log.txt").read_text() == "1\n22\n"
+    assert len(rest.requests) == 2

@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +15,21 @@ import pytest
 from coder.models.model import Answer, ChatMessage
 from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
-from coder.run.settings import Budget
+from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.docker_engine import IMAGE, require_docker
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
+from tests.processes import below, processes_with
+from tests.ssh_host import HOST, ssh_host
 
 from .test_acting import DONE, EDIT, RIGHT, SETTINGS, TEST, WRONG, bash, call, project, told, worked
 
 pytestmark = KEPT
 
 __all__ = ["project"]
+CHECK = ("python3", "-c", "from calc import add; assert add(1, 2) == 3")
+"""Not pytest, which a host behind ssh may lack."""
 MEND = "sed -i 's/a - b/a + b/' calc.py"
 LEFT_RUNNING = f"sleep 86400.{os.getpid()}"
 
@@ -134,12 +141,16 @@ async def test_orders_in_a_file_are_data(project: Path, in_text: bool) -> None:
     assert (state.spend.budget.max_calls, len(model.requests), state.dialogue.session.tree) == (2, 2, {})
 
 
-class _KillsContainer(Scripted):
-    """Before its second answer the container in which a command has left something running is killed."""
+class _Kills(Scripted):
+    """Before its second answer that is killed in which a command has left something running."""
+
+    def __init__(self, kill: Callable[[], None], *args: Any) -> None:
+        super().__init__(*args)
+        self._kill = kill
 
     async def answer(self, messages: Sequence[ChatMessage], **given: Any) -> Answer:
         if len(self.requests) == 1:
-            await asyncio.to_thread(_kill_container)
+            await asyncio.to_thread(self._kill)
         return await super().answer(messages, **given)
 
 
@@ -150,13 +161,38 @@ def _kill_container() -> None:
     subprocess.run(("docker", "kill", *ours), check=True, capture_output=True)
 
 
+def _kill_connection(server: int) -> None:
+    """Kill what a host's server has started for the session in which a command has left something running."""
+    running = set(processes_with(LEFT_RUNNING.split()[1]))
+    for pid in below(server):
+        if running & set(below(pid)):
+            with suppress(ProcessLookupError):  # its parent's end was its own
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(params=["docker", "ssh"])
+def lost(request: pytest.FixtureRequest) -> Iterator[tuple[Settings, Callable[[], None]]]:
+    """Settings of a backend, and what kills what its session works in."""
+    if request.param == "ssh":
+        with ssh_host() as server:
+            yield (
+                SETTINGS.model_copy(update={"sandbox": f"ssh:{HOST}"}),
+                partial(_kill_connection, server.pid),
+            )
+    else:
+        yield SETTINGS.model_copy(update={"sandbox": "docker", "image": IMAGE}), _kill_container
+
+
 @pytest.mark.slow
-async def test_a_session_whose_container_is_killed_is_opened_anew_on_its_files(project: Path) -> None:
-    await require_docker()
-    settings = SETTINGS.model_copy(update={"sandbox": "docker", "image": IMAGE})
+async def test_a_session_whose_container_or_connection_is_killed_is_opened_anew_on_its_files(
+    project: Path, lost: tuple[Settings, Callable[[], None]]
+) -> None:
+    settings, kill = lost
+    if settings.sandbox == "docker":
+        await require_docker()
     work = bash(f"{MEND}; touch /tmp/mark; {LEFT_RUNNING} &")
-    model = _KillsContainer([work, bash("grep + calc.py; ls /tmp/mark"), DONE])
-    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+    model = _Kills(kill, [work, bash("grep + calc.py; ls /tmp/mark"), DONE])
+    task = Task(prompt="Mend add.", workspace=project, test_command=CHECK)
 
     run = await solve(task, model=model, settings=settings, log=MemoryLog())
 
