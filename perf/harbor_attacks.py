@@ -39,12 +39,34 @@ def judged_by_harbor(
         for name, row in rows.items():
             write_task(Path(folder, "tasks", name), row.task, solve=row.script)
         (override := Path(folder, "override.yaml")).write_text(_WITHOUT_NETWORK)
-        more = {} if docker_config is None else {"DOCKER_CONFIG": str(docker_config)}
+        verdicts, printed = run_oracle(
+            Path(folder, "tasks"), python, docker_config=docker_config, at_once=at_once, override=override
+        )
+    if missing := sorted({*rows} - {*verdicts}):
+        raise RuntimeError(f"Harbor has no result for {missing}:\n{printed}")
+    return verdicts
+
+
+def run_oracle(
+    tasks: Path,
+    python: Path,
+    *,
+    docker_config: Path | None = None,
+    at_once: int = 2,
+    override: Path | None = None,
+) -> tuple[dict[str, str], str]:
+    """Run Harbor's agent `oracle` on a folder of tasks; return its verdicts by name, and what it prints.
+
+    Args:
+        override: a file of Compose for the agent's containers.
+    """
+    more = {} if docker_config is None else {"DOCKER_CONFIG": str(docker_config)}
+    with tempfile.TemporaryDirectory() as folder:
         ended = subprocess.run(
             [
-                *(python.parent / "harbor", "run", "-p", f"{folder}/tasks", "-a", "oracle", "--yes"),
+                *(python.parent / "harbor", "run", "-p", tasks, "-a", "oracle", "--yes"),
                 *("-o", f"{folder}/jobs", "--job-name", "attacks", "-n", str(at_once)),
-                *("--extra-docker-compose", override),
+                *(() if override is None else ("--extra-docker-compose", override)),
             ],
             env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "HARBOR_TELEMETRY": "off", **more},
             capture_output=True, text=True, timeout=_LONGEST_S, check=False,
@@ -55,9 +77,7 @@ def judged_by_harbor(
             rewards = (result.get("verifier_result") or {}).get("rewards") or {}
             outcome = ("passed" if rewards.get("reward") == 1 else "failed") if rewards else "error"
             verdicts[Path(result["task_name"]).name] = outcome
-    if missing := sorted({*rows} - {*verdicts}):
-        raise RuntimeError(f"Harbor has no result for {missing}:\n{ended.stdout}\n{ended.stderr}")
-    return verdicts
+    return verdicts, f"{ended.stdout}\n{ended.stderr}"
 
 
 async def judged_by_us(engine: Engine, rows: Mapping[str, Attack]) -> dict[str, str]:

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.harbor.applying import apply_changes, read_files
+from benchmarks.harbor.archive_reader import ChangedPath
 from benchmarks.harbor.carried import DividedChanges, divide
-from benchmarks.harbor.changes import ChangedPath, ContainerChanges, read_folders
-from benchmarks.harbor.container import HarborContainer, open_container
+from benchmarks.harbor.changes import ContainerChanges, read_folders
+from benchmarks.harbor.container import HarborContainer
 from benchmarks.harbor.history import find_in_history
+from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.patch import write_patch
 from benchmarks.harbor.recipe import HarborRecipe
 from benchmarks.harbor.twin import FORMS, OwnWork, apply_twin, own_work, within_own_work
@@ -32,6 +34,7 @@ async def judge_apart(
     verifier: Verifier,
     changes: ContainerChanges,
     *,
+    agent_recipe: HarborRecipe | None = None,
     oracle_needs_deciding: bool = False,
     own: OwnWork | None = None,
     is_solution: bool = False,
@@ -39,6 +42,7 @@ async def judge_apart(
     """Judge an agent's changes in fresh containers.
 
     Args:
+        agent_recipe: of the agent's container, where it isn't `recipe`.
         oracle_needs_deciding: whether the task's own solution passes only with changes of programs, libraries
             or startup files; otherwise an answer that passes only with them is `suspicious`.
         own: what the task's own solution changes. An answer that passes with results withheld in these places
@@ -48,7 +52,7 @@ async def judge_apart(
     Raises:
         SandboxBroken: the engine failed, or the changes could not be applied.
     """
-    judging = _Judging(engine, recipe, verifier, changes)
+    judging = _Judging(engine, recipe, verifier, changes, agent_recipe or recipe)
     judged, chosen = await judging.passes(own, oracle_needs_deciding=oracle_needs_deciding)
     if judged.outcome == "passed" and is_solution:
         judged = await judging.with_own_work(judged, chosen)
@@ -69,6 +73,7 @@ class _Judging:
     recipe: HarborRecipe
     verifier: Verifier
     changes: ContainerChanges
+    agent_recipe: HarborRecipe
     patch: str = ""
 
     async def passes(self, own: OwnWork | None, *, oracle_needs_deciding: bool) -> tuple[Judged, _Changes]:
@@ -95,10 +100,10 @@ class _Judging:
     async def with_own_work(self, judged: Judged, chosen: _Changes) -> Judged:
         """Find what the solution's work is, and the form of twin for which the tests fail."""
         inside = [change for change in chosen if change.path not in {item.path for item in judged.outside}]
-        own = own_work(inside)
+        own = own_work(inside, self.changes.unchanged)
         if not own.paths:
-            own = own_work(chosen)
-        async with open_container(self.engine, self.recipe) as container:
+            own = own_work(chosen, self.changes.unchanged)
+        async with open_container(self.engine, self.agent_recipe) as container:
             in_history = await find_in_history(container, self.changes, own.files)
         own = own.model_copy(update={"in_history": in_history})
         for form in FORMS:
@@ -128,7 +133,7 @@ class _Judging:
             return judged, work
         wider: Strength = "apart-work"
         least = within_own_work(work, own)
-        if len(least) < len(work):
+        if {change.path for change in work} - {change.path for change in least} - self.changes.unchanged:
             async with open_container(self.engine, self.recipe) as container:
                 narrow = await self._tests_in(container, least)
             if narrow.outcome != "passed":

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import IO
 
-from benchmarks.harbor.changes import ChangedPath, ContainerChanges, spool, without_names
+from benchmarks.harbor.archive_reader import ChangedPath, without_names
+from benchmarks.harbor.changes import ContainerChanges, spool
 from benchmarks.harbor.container import HarborContainer
 from sandbox.errors import SandboxBroken
 
 _DELETED_AT_ONCE = 200
 _DELETION_S = 120.0
+_EMPTY = 'for folder; do [ ! -d "$folder" ] || rm -rf -- "$folder"/* "$folder"/.[!.]* "$folder"/..?*; done'
 File = tuple[tarfile.TarInfo, bytes | None]
 """A file with its content; None if it is too large, or no regular file."""
 
@@ -19,8 +21,10 @@ async def apply_changes(
     container: HarborContainer, changes: ContainerChanges, chosen: Sequence[ChangedPath]
 ) -> None:
     """Apply chosen changes to a running container of the same image. Raises SandboxBroken."""
+    if changes.emptied:
+        await _empty(container, changes.emptied)
     await remove_paths(container, [change.path for change in chosen if change.kind == "deleted"])
-    wanted = {change.path for change in chosen if change.kind != "deleted"}
+    wanted = {*changes.unchanged, *(change.path for change in chosen if change.kind != "deleted")}
     if not wanted:
         return
     with spool() as file:
@@ -35,6 +39,12 @@ async def remove_paths(container: HarborContainer, paths: Sequence[str]) -> None
         ended = await container.run(["rm", "-rf", "--", *batch], timeout_s=_DELETION_S, user="0")
         if ended.exit_code != 0:
             raise SandboxBroken("Files could not be removed from a fresh container of the image.")
+
+
+async def _empty(container: HarborContainer, folders: Sequence[str]) -> None:
+    ended = await container.run(["sh", "-c", _EMPTY, "sh", *folders], timeout_s=_DELETION_S, user="0")
+    if ended.exit_code != 0:
+        raise SandboxBroken("Folders of artifacts could not be emptied in the verifier's container.")
 
 
 def read_files(changes: ContainerChanges, paths: Iterable[str], *, max_bytes: int) -> dict[str, File]:

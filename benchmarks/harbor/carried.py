@@ -4,7 +4,8 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from benchmarks.harbor.changes import ChangedPath, ContainerChanges, lies_within
+from benchmarks.harbor.archive_reader import ChangedPath, lies_within
+from benchmarks.harbor.changes import ContainerChanges
 from sandbox.result import Value
 
 Role = Literal["executable", "library", "loader", "profile", "startup", "setuid"]

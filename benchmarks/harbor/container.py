@@ -1,7 +1,6 @@
 """Run one container of a Harbor task: start programs, freeze or stop all processes."""
 
 import asyncio
-import secrets
 import shlex
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -9,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.harbor.container_files import ContainerFiles
-from benchmarks.harbor.health import wait_until_healthy
 from benchmarks.harbor.recipe import HarborRecipe, create
 from sandbox.docker.engine import Engine, EngineRefused
 from sandbox.docker.polling import poll
@@ -47,7 +45,7 @@ class Exit(Value):
 
 
 class HarborContainer(ContainerFiles):
-    """A container of a task. Made by `open_container`."""
+    """A container of a task. Made by `opening.open_container`."""
 
     def __init__(self, engine: Engine, recipe: HarborRecipe, name: str) -> None:
         super().__init__(engine, name)
@@ -219,22 +217,3 @@ class HarborContainer(ContainerFiles):
         """Remove it with its volumes."""
         with suppress(SandboxBroken):
             await self.engine.remove(self.name)
-
-
-@asynccontextmanager
-async def open_container(engine: Engine, recipe: HarborRecipe) -> AsyncIterator[HarborContainer]:
-    """Open a container of a task once it is healthy; afterwards nothing of it remains.
-
-    Raises:
-        UsageError: its health check fails.
-        ContainerEnded: it doesn't start, or ends by itself.
-        SandboxBroken: the engine failed.
-    """
-    container = HarborContainer(engine, recipe, f"coder-harbor-{secrets.token_hex(6)}")
-    try:
-        await container.start()
-        if recipe.healthcheck is not None:
-            await wait_until_healthy(container.run, recipe.healthcheck)
-        yield container
-    finally:
-        await to_the_end(container.remove())

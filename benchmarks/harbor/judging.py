@@ -10,10 +10,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from benchmarks.harbor.container import ContainerEnded, HarborContainer, open_container
+from benchmarks.harbor.container import ContainerEnded, HarborContainer
 from benchmarks.harbor.image import folder_digest
 from benchmarks.harbor.mode import HarborMode, StepMode
-from benchmarks.harbor.resolving import agent_timeout_s, expand, image_of, recipe_for, user_of
+from benchmarks.harbor.opening import open_container
+from benchmarks.harbor.resolving import (
+    agent_timeout_s,
+    expand,
+    image_of,
+    recipe_for,
+    user_of,
+    verifier_recipe,
+)
+from benchmarks.harbor.schema import MAIN_SERVICE
 from benchmarks.harbor.step import HarborStep
 from benchmarks.harbor.stepping import judge_steps
 from benchmarks.harbor.task import HarborTask, read_task
@@ -34,6 +43,9 @@ async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
         task = read_task(folder)
         _require_supported(task)
         if (solution := solution_answer(task)) is None:
+            for step in task.steps:
+                if step.verifier.mode == "separate":
+                    await verifier_recipe(engine, task, step)
             async with _agent_container(engine, task) as container:
                 await container.run(["true"], timeout_s=_PROBE_S)
             reason = "without a solution of its own, nothing says whether its tests pass apart"
@@ -50,7 +62,10 @@ async def find_harbor_mode(engine: Engine, folder: Path) -> HarborMode:
                 ),
                 reason=", ".join(map(str, apart.outside)),
             )
-        if any(step.agent.network != step.verifier.network for step in task.steps):
+        beside = [step for step in task.steps if step.verifier.mode == "shared"]
+        if not beside:
+            return HarborMode(how="broken", reason=f"its own solution fails: {apart.detail}")
+        if any(step.agent.network != step.verifier.network for step in beside):
             reason = f"its own solution fails apart ({apart.detail}), and its tests have another network"
             return HarborMode(how="broken", reason=f"{reason} than its agent: they can't run beside it")
         shared = await judge_harbor(engine, folder, solution, HarborMode(how="shared"))
@@ -131,16 +146,19 @@ def solution_answer(task: HarborTask) -> str | None:
 def _require_supported(task: HarborTask) -> None:
     """Raise UsageError if the task needs what isn't supported."""
     steps = task.steps
-    networks = {step.agent.network.mode for step in steps} | {step.verifier.network.mode for step in steps}
+    environments = [task.table.environment, *(step.verifier.environment for step in steps)]
     lacking = {
-        'a network limited to hosts (network_mode = "allowlist")': "allowlist" in networks,
         "steps whose agents have different networks": len({step.agent.network for step in steps}) > 1,
-        "a verifier with an environment of its own": any(
-            not step.verifier.test_folders or step.verifier.environment not in (None, task.table.environment)
-            for step in steps
+        "commands that collect from services": any(
+            command.service != MAIN_SERVICE for step in steps for command in step.verifier.collect
         ),
-        "commands that collect from services": any(step.verifier.collect for step in steps),
-        "GPUs": bool(task.table.environment.gpus),
+        "artifacts of services": any(
+            artifact.service not in (None, MAIN_SERVICE) for step in steps for artifact in step.artifacts
+        ),
+        "the artifact /, which is everything,": any(
+            artifact.source.strip("/") == "" for step in steps for artifact in step.artifacts
+        ),
+        "GPUs": any(environment is not None and environment.gpus for environment in environments),
     }
     if names := [name for name, is_needed in lacking.items() if is_needed]:
         raise UsageError(f"{task.folder} needs {' and '.join(names)}, which isn't supported.")
@@ -151,7 +169,7 @@ async def _agent_container(
     engine: Engine, task: HarborTask, *, has_agent: bool = False
 ) -> AsyncIterator[HarborContainer]:
     """Open the container that an agent works in."""
-    recipe = recipe_for(task, await image_of(engine, task), task.steps[0].agent.network.mode)
+    recipe = recipe_for(task.table.environment, await image_of(engine, task), task.steps[0].agent.network)
     async with open_container(engine, recipe.model_copy(update={"has_agent": has_agent})) as container:
         yield container
 

@@ -6,7 +6,8 @@ The earlier contents come from a fresh container of the image. Files that are bi
 import asyncio
 
 from benchmarks.harbor.applying import read_files
-from benchmarks.harbor.changes import ChangedPath, ContainerChanges
+from benchmarks.harbor.archive_reader import ChangedPath
+from benchmarks.harbor.changes import ContainerChanges
 from benchmarks.harbor.container import HarborContainer
 from coder.workspace.diff import unified_diff
 

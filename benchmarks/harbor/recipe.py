@@ -6,8 +6,8 @@ from pydantic import Field
 
 from benchmarks.harbor.allowed_hosts import NetworkMode
 from benchmarks.harbor.environment_table import HealthcheckTable
-from coder.base.errors import UsageError
 from sandbox.docker.labels import CREATED, labels
+from sandbox.host.capabilities import proxy_variables
 from sandbox.result import Value
 from sandbox.stream.booting import CODE
 
@@ -20,6 +20,8 @@ class HarborRecipe(Value):
 
     image: str
     network: NetworkMode = "public"
+    hosts: tuple[str, ...] = ()
+    """Hosts of the mode `allowlist`, which has loopback and a proxy to them."""
     environment: dict[str, str] = Field(default_factory=dict)
     user: str | None = None
     """User of programs; None for the image's."""
@@ -35,12 +37,10 @@ class HarborRecipe(Value):
 
 
 def create(api: "APIClient", recipe: HarborRecipe, name: str) -> None:
-    """Create a container whose program only waits. Raises UsageError: a network that can't be enforced."""
-    if recipe.network == "allowlist":
-        raise UsageError('A network limited to hosts (network_mode = "allowlist") isn\'t supported.')
+    """Create a container whose program only waits."""
     memory = None if recipe.memory_mb is None else recipe.memory_mb << 20
     host_config = api.create_host_config(
-        network_mode="none" if recipe.network == "no-network" else "default",
+        network_mode="default" if recipe.network == "public" else "none",
         mem_limit=memory,
         memswap_limit=memory,
         nano_cpus=None if recipe.cpus is None else int(recipe.cpus * 1e9),
@@ -51,7 +51,7 @@ def create(api: "APIClient", recipe: HarborRecipe, name: str) -> None:
         recipe.image,
         ["sh", "-c", "while :; do sleep 3600; done"],
         name=name,
-        environment=recipe.environment,
+        environment={**(proxy_variables() if recipe.hosts else {}), **recipe.environment},
         user=recipe.user,
         working_dir=recipe.workdir,
         # Without a time: while it is stopped and read, nobody takes it for one never started.

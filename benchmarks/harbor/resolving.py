@@ -3,8 +3,11 @@
 import re
 from collections.abc import Mapping
 
-from benchmarks.harbor.allowed_hosts import NetworkMode
+from benchmarks.harbor.allowed_hosts import NetworkPolicy
+from benchmarks.harbor.artifacts import artifact_paths
+from benchmarks.harbor.environment_table import EnvironmentTable
 from benchmarks.harbor.image import task_image
+from benchmarks.harbor.limited_network import check_hosts
 from benchmarks.harbor.recipe import HarborRecipe
 from benchmarks.harbor.step import HarborStep
 from benchmarks.harbor.task import HarborTask
@@ -28,12 +31,26 @@ async def image_of(engine: Engine, task: HarborTask) -> str:
     )
 
 
-def recipe_for(task: HarborTask, image: str, network: NetworkMode) -> HarborRecipe:
-    """Return what a container of the task's environment is made of. Raises UsageError."""
-    environment = task.table.environment
+async def verifier_recipe(engine: Engine, task: HarborTask, step: HarborStep) -> HarborRecipe:
+    """Return what a verifier's own container is made of. Raises UsageError, ImageNotBuilt."""
+    verifier = step.verifier
+    assert verifier.environment is not None
+    image = await task_image(
+        engine,
+        verifier.build_folder or task.folder / "environment",
+        docker_image=verifier.docker_image,
+        timeout_s=verifier.environment.build_timeout_sec,
+    )
+    return recipe_for(verifier.environment, image, verifier.network)
+
+
+def recipe_for(environment: EnvironmentTable, image: str, network: NetworkPolicy) -> HarborRecipe:
+    """Return what a container of an environment is made of. Raises UsageError."""
+    check_hosts(network.hosts)
     return HarborRecipe(
         image=image,
-        network=network,
+        network=network.mode,
+        hosts=network.hosts,
         environment=expand(environment.env),
         workdir=environment.workdir,
         cpus=environment.cpus,
@@ -49,7 +66,7 @@ def verifier_for(step: HarborStep) -> Verifier:
         timeout_s=step.verifier.timeout_s,
         environment=expand(step.verifier.env),
         user=user_of(step.verifier.user),
-        artifacts=tuple(artifact.source for artifact in step.artifacts if artifact.source.startswith("/")),
+        artifacts=artifact_paths(step.artifacts),
     )
 
 

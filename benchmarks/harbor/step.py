@@ -38,8 +38,10 @@ class VerifierPhase(Value):
     """What the author asks for: the tests in the agent's container, or in one of their own."""
     environment: EnvironmentTable | None
     """Container of the mode `separate`."""
+    docker_image: str | None
+    """Image of that container."""
     build_folder: Path | None
-    """Folder with the build files of that container."""
+    """Folder with the build files of that image, if none is named."""
     test_folders: tuple[Path, ...]
     """Folders that are copied to `TESTS`, later ones over earlier ones; none if the image holds the tests."""
     collect: tuple[CollectTable, ...]
@@ -110,10 +112,10 @@ def _agent_phase(table: TaskTable, step: StepTable | None) -> AgentPhase:
 def _verifier_phase(root: Path, folder: Path, table: TaskTable, step: StepTable | None) -> VerifierPhase:
     own = step.verifier if step else table.verifier
     mode = own.mode or table.verifier.mode or "shared"
-    environment, build_folder, holds_tests = None, None, False
+    environment, docker_image, build_folder, holds_tests = None, None, None, False
     if mode == "separate":
         environment = own.environment or table.verifier.environment or table.environment
-        build_folder, holds_tests = _find_verifier(root, folder, table, step)
+        docker_image, build_folder, holds_tests = _find_verifier(root, folder, table, step)
     tests = [path for path in dict.fromkeys((root / "tests", folder / "tests")) if path.is_dir()]
     if not holds_tests and not any((path / "test.sh").is_file() for path in tests):
         raise UsageError(
@@ -127,6 +129,7 @@ def _verifier_phase(root: Path, folder: Path, table: TaskTable, step: StepTable 
         network=own.network or table.verifier.network or (environment or table.environment).network,
         mode=mode,
         environment=environment,
+        docker_image=docker_image,
         build_folder=build_folder,
         test_folders=() if holds_tests else tuple(tests),
         collect=(*table.verifier.collect, *(own.collect if step else ())),
@@ -135,17 +138,17 @@ def _verifier_phase(root: Path, folder: Path, table: TaskTable, step: StepTable 
 
 def _find_verifier(
     root: Path, folder: Path, table: TaskTable, step: StepTable | None
-) -> tuple[Path | None, bool]:
-    """Return the build folder of a verifier's own container, and whether its image holds the tests."""
+) -> tuple[str | None, Path | None, bool]:
+    """Return image or build folder of a verifier's own container, and whether that image holds the tests."""
     candidates = [(table.verifier.environment, root / "tests")]
     if step:
         candidates.insert(0, (step.verifier.environment, folder / "tests"))
     for environment, tests in candidates:
         if environment is not None and environment.docker_image:
-            return None, True
+            return environment.docker_image, None, True
         if has_build_file(tests):
-            return tests, True
-    return find_environment(root, table.environment), False
+            return None, tests, True
+    return table.environment.docker_image, find_environment(root, table.environment), False
 
 
 def find_environment(root: Path, table: EnvironmentTable) -> Path | None:

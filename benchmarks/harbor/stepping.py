@@ -5,14 +5,23 @@ last step they end.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from benchmarks.harbor.apart import judge_apart
-from benchmarks.harbor.changes import ChangesTooLarge, read_changes
+from benchmarks.harbor.archive_reader import MAX_BYTES, ChangesTooLarge
+from benchmarks.harbor.artifacts import read_artifacts, run_collecting
+from benchmarks.harbor.changes import read_changes
 from benchmarks.harbor.combining import combine, falls_short
 from benchmarks.harbor.container import ContainerEnded, HarborContainer
 from benchmarks.harbor.health import wait_until_healthy
 from benchmarks.harbor.mode import HarborMode, StepMode
-from benchmarks.harbor.resolving import agent_timeout_s, recipe_for, user_of, verifier_for
+from benchmarks.harbor.resolving import (
+    agent_timeout_s,
+    recipe_for,
+    user_of,
+    verifier_for,
+    verifier_recipe,
+)
 from benchmarks.harbor.step import HarborStep
 from benchmarks.harbor.task import HarborTask
 from benchmarks.harbor.verifier import Judged, judge_shared, put_files
@@ -93,23 +102,28 @@ async def _judge(
 ) -> Judged:
     """Judge what an agent has left in its container, as the task's mode says."""
     verifier = verifier_for(step)
-    if mode.how == "shared":
+    await run_collecting(container, step.verifier.collect)
+    is_separate = step.verifier.mode == "separate"
+    if mode.how == "shared" and not is_separate:
         judged = await judge_shared(container, verifier, ends_container=is_last)
         if not is_last and judged.outcome != "timeout":
             await container.run(["sh", "-c", _CLEAN], timeout_s=_CLEAN_S, user="0")
         return judged
-    recipe = recipe_for(task, container.recipe.image, step.verifier.network.mode)
+    usual = recipe_for(task.table.environment, container.recipe.image, step.verifier.network)
+    recipe = await verifier_recipe(container.engine, task, step) if is_separate else usual
     storage_mb = task.table.environment.storage_mb
-    limit = {} if storage_mb is None else {"max_bytes": storage_mb << 20}
+    max_bytes = MAX_BYTES if storage_mb is None else storage_mb << 20
+    read = partial(read_artifacts, declared=step.artifacts) if is_separate else read_changes
     if is_last:
         await container.stop()
     try:
-        async with container.frozen(), read_changes(container, **limit) as changes:
+        async with container.frozen(), read(container, max_bytes=max_bytes) as changes:
             return await judge_apart(
                 container.engine,
                 recipe,
                 verifier,
                 changes,
+                agent_recipe=usual,
                 oracle_needs_deciding=own.needs_deciding,
                 own=own.own,
                 is_solution=mode.is_solution,

@@ -10,7 +10,8 @@ from collections.abc import Set as AbstractSet
 from typing import IO, Literal
 
 from benchmarks.harbor.applying import File, apply_changes, file_of, read_files, remove_paths
-from benchmarks.harbor.changes import ChangedPath, ContainerChanges
+from benchmarks.harbor.archive_reader import ChangedPath
+from benchmarks.harbor.changes import ContainerChanges
 from benchmarks.harbor.container import HarborContainer
 from benchmarks.harbor.container_files import tar_of
 from benchmarks.harbor.spoiling import MAX_BYTES, spoil
@@ -40,8 +41,9 @@ class OwnWork(Value):
         return self.files | self.deleted
 
 
-def own_work(changes: Sequence[ChangedPath]) -> OwnWork:
+def own_work(changes: Sequence[ChangedPath], unchanged: AbstractSet[str] = frozenset()) -> OwnWork:
     """Return what changes of the task's own solution say of the places of its work, without a form."""
+    changes = [change for change in changes if change.path not in unchanged]
     folders = [change for change in changes if change.type == "folder" and change.kind == "added"]
     leaves = frozenset(change.path for change in folders) - {*_parents(changes)}
     files = (change.path for change in changes if change.type not in (None, "folder"))
@@ -73,7 +75,8 @@ async def apply_twin(
     withheld, spoils = own.paths, own.form == "spoiled"
     files = await _own_files(container, changes, chosen, own)
     if not files and own.files:
-        withheld |= {change.path for change in chosen if change.type not in (None, "folder")}
+        others = {change.path for change in chosen if change.type not in (None, "folder")}
+        withheld |= others - changes.unchanged
         files, spoils = _of_answer(changes, chosen, withheld), True
     spoiled = _spoiled(files) if spoils else {}
     await remove_paths(container, sorted(own.files - {*spoiled}))

@@ -18,6 +18,8 @@ from coder.base.text.sanitize import printable
 from sandbox.result import Value
 
 _MAX_OUTPUT = 64 << 10
+_READY = "rm -rf /logs/verifier; chmod +x /tests/test.sh"
+_READY_S = 60.0
 _LOGS = ("logs", "logs/agent", "logs/verifier", "logs/artifacts")
 
 
@@ -26,7 +28,7 @@ class Verifier:
     """Tests of a task, and how they run."""
 
     tests: tuple[Path, ...]
-    """Folders with `test.sh`, which become /tests, later ones over earlier ones."""
+    """Folders with `test.sh`, which become /tests, later ones over earlier ones; none if the image has it."""
     timeout_s: float
     environment: dict[str, str] = field(default_factory=dict)
     user: str | None = None
@@ -81,9 +83,11 @@ async def run_tests(
         ends_container: whether all its processes end before the reward is read.
     """
     timeout_s, started = timeout_s or verifier.timeout_s, time.monotonic()
-    for folder in verifier.tests:
-        await put_folder(container, folder, "tests")
     try:
+        if not verifier.tests:
+            await container.run(["sh", "-c", _READY], timeout_s=_READY_S, user="0")
+        for folder in verifier.tests or (None,):
+            await put_folder(container, folder, "tests")
         ended = await container.run(
             ["/tests/test.sh"],
             timeout_s=timeout_s,

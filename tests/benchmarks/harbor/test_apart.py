@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.harbor.apart import judge_apart
 from benchmarks.harbor.changes import no_changes, read_changes
-from benchmarks.harbor.container import open_container
+from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.verifier import Judged, judge_shared
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import make_task, recipe_of, verifier_of

@@ -4,8 +4,10 @@ import pytest
 
 import benchmarks.harbor.changes as changes_module
 from benchmarks.harbor.applying import apply_changes
-from benchmarks.harbor.changes import ChangedPath, ChangesTooLarge, read_changes
-from benchmarks.harbor.container import HarborContainer, open_container
+from benchmarks.harbor.archive_reader import ChangedPath, ChangesTooLarge
+from benchmarks.harbor.changes import read_changes
+from benchmarks.harbor.container import HarborContainer
+from benchmarks.harbor.opening import open_container
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import recipe_of
 

@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.harbor.changes import read_changes
-from benchmarks.harbor.container import open_container
 from benchmarks.harbor.history import find_in_history
+from benchmarks.harbor.opening import open_container
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import DOCKERFILE, PROCESS, make_task, recipe_of
 from tests.coder.people.cli.console import Console

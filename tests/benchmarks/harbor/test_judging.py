@@ -54,11 +54,12 @@ async def test_a_task_whose_solution_writes_files_is_judged_apart(engine: Engine
 @pytest.mark.parametrize(
     ("toml", "reason"),
     [
-        ("[verifier.environment]\nmemory_mb = 64\n", "a verifier with an environment of its own"),
-        ("[[verifier.collect]]\ncommand = 'true'\n", "commands that collect from services"),
+        ("[verifier.environment]\ngpus = 1\n", "GPUs"),
+        ("[[verifier.collect]]\ncommand = 'true'\nservice = 'db'\n", "commands that collect from services"),
     ],
+    ids=["GPUs", "services"],
 )
-async def test_what_a_verifier_has_for_itself_is_refused_by_name(
+async def test_what_a_verifier_needs_and_is_not_here_is_refused_by_name(
     engine: Engine, tmp_path: Path, toml: str, reason: str
 ) -> None:
     mode = await find_harbor_mode(engine, make_task(tmp_path, toml=toml))

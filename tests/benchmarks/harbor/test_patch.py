@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.harbor.changes import read_changes
-from benchmarks.harbor.container import open_container
+from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.patch import MAX_CHARACTERS, MAX_FILE_BYTES, write_patch
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import recipe_of

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from benchmarks.harbor.container import open_container
 from benchmarks.harbor.judging import find_harbor_mode, judge_harbor, solution_answer
+from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.task import read_task
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import make_task, recipe_of

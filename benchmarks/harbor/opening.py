@@ -1,0 +1,41 @@
+"""Open a container of a task: started, with the network that the task says, and healthy."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from benchmarks.harbor.container import HarborContainer
+from benchmarks.harbor.health import wait_until_healthy
+from benchmarks.harbor.limited_network import limited_network
+from benchmarks.harbor.recipe import HarborRecipe
+from sandbox.docker.engine import Engine
+from sandbox.network.outside_lookup import Outside
+from sandbox.stream.chores import to_the_end
+
+
+@asynccontextmanager
+async def open_container(
+    engine: Engine, recipe: HarborRecipe, *, outside: Outside | None = None
+) -> AsyncIterator[HarborContainer]:
+    """Open a container of a task once it is healthy; afterwards nothing of it remains.
+
+    Args:
+        outside: the way to allowed hosts; None for this machine's.
+
+    Raises:
+        UsageError: its health check fails.
+        BackendMissing: the engine has no image of sandboxes, which a network limited to hosts needs.
+        ContainerEnded: it doesn't start, or ends by itself.
+        SandboxBroken: the engine failed.
+    """
+    container = HarborContainer(engine, recipe, f"coder-harbor-{secrets.token_hex(6)}")
+    try:
+        async with AsyncExitStack() as opened:
+            await container.start()
+            if recipe.network == "allowlist" and recipe.hosts:
+                await opened.enter_async_context(limited_network(container, outside))
+            if recipe.healthcheck is not None:
+                await wait_until_healthy(container.run, recipe.healthcheck)
+            yield container
+    finally:
+        await to_the_end(container.remove())
