@@ -9,8 +9,10 @@ from typing import IO, Literal
 from sandbox.errors import SandboxBroken
 from sandbox.result import Value
 
-NEVER_CARRIED = ("/tests", "/logs/verifier", "/logs/agent", "/solution", "/proc", "/sys", "/dev")
-"""Folders of the verifier and of the engine: whatever an agent wrote there is dropped."""
+NEVER_CARRIED = ("/tests", "/logs", "/solution", "/proc", "/sys", "/dev")
+"""Folders of the verifier and of the engine: what an agent wrote there is dropped, but for artifacts."""
+PUBLISHED = "/logs/artifacts"
+"""Folder that is an artifact of each task."""
 MAX_BYTES = 4 << 30
 MAX_FILES = 200_000
 _CHUNK = 1 << 20
@@ -55,6 +57,11 @@ class ChangedPath(Value):
 def lies_within(path: str, folders: Iterable[str]) -> bool:
     """Whether a path is one of the folders or below one."""
     return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in folders)
+
+
+def is_carried(path: str, never: Iterable[str] = NEVER_CARRIED) -> bool:
+    """Whether a path is outside of the folders that are never carried, or an artifact below `PUBLISHED`."""
+    return path.startswith(f"{PUBLISHED}/") or not lies_within(path, never)
 
 
 def parents(path: str) -> Iterator[str]:
@@ -109,7 +116,7 @@ class ArchiveReader:
         return read
 
     def _take(self, source: tarfile.TarFile, entry: tarfile.TarInfo, path: str, parent: str) -> None:
-        if path == "/" or path in self.items or lies_within(path, self._never):
+        if path == "/" or path in self.items or not is_carried(path, self._never):
             return
         if any(self.items[folder].type != "folder" for folder in parents(path) if folder in self.items):
             self.left_out.add(path)  # it would be written through a link

@@ -11,13 +11,11 @@ import tarfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from benchmarks.harbor.archive_reader import MAX_BYTES, ArchiveReader, parents
+from benchmarks.harbor.archive_reader import MAX_BYTES, PUBLISHED, ArchiveReader, parents
 from benchmarks.harbor.changes import ContainerChanges, listed_kinds, spool
 from benchmarks.harbor.container import ContainerEnded, HarborContainer
 from benchmarks.harbor.schema import ArtifactTable, CollectTable
 
-PUBLISHED = "/logs/artifacts"
-"""Folder that is an artifact of each task."""
 _NEVER = ("/tests", "/logs/verifier", "/solution", "/proc", "/sys", "/dev")
 _RIGHTS, _OF_ALL = 0o1777, 0o777
 

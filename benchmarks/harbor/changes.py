@@ -20,11 +20,10 @@ from benchmarks.harbor.archive_reader import (
     MAX_BYTES,
     MAX_FILES,
     MODIFIED,
-    NEVER_CARRIED,
     ArchiveReader,
     ChangedPath,
     ChangesTooLarge,
-    lies_within,
+    is_carried,
     parents,
 )
 from benchmarks.harbor.container import HarborContainer
@@ -81,7 +80,7 @@ async def read_changes(
         SandboxBroken: the engine failed.
     """
     listed = await listed_kinds(container)
-    kinds = {path: kind for path, kind in listed.items() if not lies_within(path, NEVER_CARRIED)}
+    kinds = {path: kind for path, kind in listed.items() if is_carried(path)}
     if container.recipe.has_agent:
         _forget_agent(kinds)
     if len(kinds) > MAX_FILES:

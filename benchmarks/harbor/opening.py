@@ -1,10 +1,13 @@
 """Open a container of a task: started, with the network that the task says, and healthy."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from benchmarks.harbor.archive_reader import MAX_BYTES
 from benchmarks.harbor.container import HarborContainer
+from benchmarks.harbor.disk_watch import watch_disk
 from benchmarks.harbor.health import wait_until_healthy
 from benchmarks.harbor.limited_network import limited_network
 from benchmarks.harbor.recipe import HarborRecipe
@@ -36,6 +39,14 @@ async def open_container(
                 await opened.enter_async_context(limited_network(container, outside))
             if recipe.healthcheck is not None:
                 await wait_until_healthy(container.run, recipe.healthcheck)
+            most_bytes = MAX_BYTES if recipe.storage_mb is None else recipe.storage_mb << 20
+            watching = asyncio.create_task(watch_disk(container, most_bytes))
+            opened.push_async_callback(_cancel, watching)
             yield container
     finally:
         await to_the_end(container.remove())
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])

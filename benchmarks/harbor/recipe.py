@@ -29,6 +29,8 @@ class HarborRecipe(Value):
     """Work folder; None for the image's."""
     cpus: float | None = None
     memory_mb: int | None = None
+    storage_mb: int | None = None
+    """Limit of what programs write; None for a usual one."""
     processes: int | None = 4096
     healthcheck: HealthcheckTable | None = None
     """Says when the container is ready for programs."""

@@ -55,6 +55,7 @@ def recipe_for(environment: EnvironmentTable, image: str, network: NetworkPolicy
         workdir=environment.workdir,
         cpus=environment.cpus,
         memory_mb=environment.memory_mb,
+        storage_mb=environment.storage_mb,
         healthcheck=environment.healthcheck,
     )
 
