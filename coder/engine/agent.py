@@ -51,7 +51,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         settings = with_roles(settings, options.get("team"))
         if (model := options.get("model")) is None:
             note = note_of(options.get("watch"))
-            opening = open_models(asked_of(settings), settings, note=note, shows_pictures=bool(task.pictures))
+            opening = open_models(asked_of(settings), settings, note=note, pictures=task.pictures)
             model = await stack.enter_async_context(opening)
         settings = settings.model_copy(update=logged_models(asked_of(settings)))
         team, stop = options.get("team"), options.get("stop")

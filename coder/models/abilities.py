@@ -41,6 +41,8 @@ class ModelFacts(BaseModel, frozen=True, extra="forbid"):
     """Tokens of an answer, reasoning included."""
     sees: bool | None = None
     """Whether it accepts pictures."""
+    reads_pdf: bool | None = None
+    """Whether it accepts PDFs."""
 
 
 class Abilities(ModelFacts, frozen=True):

@@ -95,7 +95,10 @@ def _user_parts(message: ChatMessage) -> list[JsonObject]:
     parts = [_text(message.content)] if message.content.strip() else []  # empty texts are refused
     for image in message.images:
         source: JsonObject = {"type": "base64", "media_type": image.media_type, "data": image.base64}
-        parts.append({"type": "image", "source": source})
+        if image.is_pdf:
+            parts.append({"type": "document", "source": source, "title": image.name})
+        else:
+            parts.append({"type": "image", "source": source})
     if message.tool_call_id is None:
         return parts
     return [{"type": "tool_result", "tool_use_id": _id(message.tool_call_id), "content": [*parts]}]

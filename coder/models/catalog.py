@@ -46,6 +46,10 @@ def _is_said(value: object) -> bool:
     return value is True or (isinstance(value, list) and "image" in value)
 
 
+def _has_pdf(value: object) -> bool:
+    return value is True or (isinstance(value, list) and "pdf" in value)
+
+
 _Count = Annotated[int | None, Field(gt=0, strict=True), WrapValidator(_if_valid)]
 _Usd = Annotated[Decimal | None, Field(ge=0, allow_inf_nan=False), WrapValidator(_if_valid)]
 _Flag = Annotated[bool, BeforeValidator(_is_said)]
@@ -71,6 +75,9 @@ class Listed(BaseModel, frozen=True, validate_by_name=True):
     temperature: Annotated[bool | None, Field(strict=True), WrapValidator(_if_valid)] = None
     """Whether it accepts sampling parameters such as temperature and seed; None: not listed."""
     images: _Flag = Field(default=False, validation_alias=AliasPath("modalities", "input"))
+    pdf: Annotated[bool, BeforeValidator(_has_pdf)] = Field(
+        default=False, validation_alias=AliasPath("modalities", "input")
+    )
 
     @property
     def price(self) -> Price | None:

@@ -50,7 +50,11 @@ class ChatModel(Closing):
         """The model's abilities as the catalogue lists them."""
         endpoint = self._endpoint
         return Abilities(
-            context=endpoint.context, tools=endpoint.tools, max_output=self._max_output, sees=endpoint.sees
+            context=endpoint.context,
+            tools=endpoint.tools,
+            max_output=self._max_output,
+            sees=endpoint.sees,
+            reads_pdf=endpoint.reads_pdf,
         )
 
     async def close(self) -> None:

@@ -148,6 +148,7 @@ def _with_settings(endpoint: Endpoint, book: UserModels, provider: Provider | No
     listed = book.catalog().model(provider, endpoint.model) if provider and not provider.is_local else None
     if listed is not None:
         fields |= {"listed_price": listed.price, "context": listed.context, "sees": listed.images}
+        fields["reads_pdf"] = listed.pdf
         fields |= {"tools": listed.tools, "max_output": listed.max_output, "reasons": listed.reasoning}
         fields |= {"takes_sampling": listed.temperature}
     return ModelChoice(name=endpoint.name, endpoint=endpoint.model_copy(update=fields))

@@ -46,14 +46,21 @@ class ToolCall(BaseModel, frozen=True, extra="forbid"):
 
 
 class Image(BaseModel, frozen=True, extra="forbid"):
-    """A picture for the model."""
+    """A picture, or the pages of a PDF, for the model."""
 
-    media_type: Literal["image/png", "image/jpeg", "image/gif", "image/webp"]
+    media_type: Literal["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"]
     base64: str = Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$")
+    name: str = Field(default="", exclude_if=not_)
+    """Name of the file; only PDFs have one."""
+
+    @property
+    def is_pdf(self) -> bool:
+        """Whether these are the pages of a PDF."""
+        return self.media_type == "application/pdf"
 
     @property
     def url(self) -> str:
-        """The picture as a `data:` URL."""
+        """The content as a `data:` URL."""
         return f"data:{self.media_type};base64,{self.base64}"
 
 

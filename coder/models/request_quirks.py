@@ -7,7 +7,7 @@ from typing import Any
 
 from coder.models.abilities import MIN_REQUESTED
 from coder.models.endpoint import Api, Endpoint
-from coder.models.model import ChatMessage, Form, Sampling
+from coder.models.model import ChatMessage, Form, Image, Sampling
 from coder.models.tokens import input_tokens
 from coder.models.wire_format import chat_messages, function_of, move_pictures, response_input
 
@@ -118,12 +118,17 @@ class RequestQuirks:
 
     def _adapted(self, message: ChatMessage) -> ChatMessage:
         """Return the message without another model's opaque data, or pictures that this model can't see."""
-        sees = self._endpoint.sees
-        if message.images and (sees is False or (sees is None and message.role == "tool")):
-            return message.model_copy(update={"images": ()})
+        images = tuple(image for image in message.images if self._takes(image, message.role))
+        if images != message.images:
+            return message.model_copy(update={"images": images})
         if message.opaque is None or message.opaque.source == self.source:
             return message
         return message.model_copy(update={"opaque": None})
+
+    def _takes(self, image: Image, role: str) -> bool:
+        """Return whether a picture is sent; of a tool's result, only if the model is known to see it."""
+        takes = self._endpoint.reads_pdf if image.is_pdf else self._endpoint.sees
+        return takes is True or (takes is None and role != "tool")
 
     def learn(self, refusal: str, body: dict[str, Any]) -> bool:
         """Drop a refused parameter from later bodies; return whether the refusal named one that was sent."""

@@ -1,7 +1,7 @@
 """Choose and open the models of a run: the main model, fallbacks, and models of single roles."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from threading import Thread
@@ -14,7 +14,7 @@ from coder.models.catalog import UserModels
 from coder.models.connection import import_client, require_client
 from coder.models.endpoint import Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, ModelChoice, resolve
-from coder.models.model import Model
+from coder.models.model import Image, Model
 from coder.models.wrapper import RoleModels, Router
 
 _WITH_FIRST_CALL = ("coder.models.http_bounds", "httpcore2")
@@ -87,17 +87,24 @@ def _keep_keys_apart(choices: list[ModelChoice]) -> list[ModelChoice]:
     return choices
 
 
-def check_vision(roles: Roles) -> None:
-    """Raise an error if a model is known not to see pictures, before any call.
+def check_vision(roles: Roles, pictures: Sequence[Image]) -> None:
+    """Raise an error if a model is known not to take these pictures or PDFs, before any call.
 
     Raises:
         UsageError: the message names the model.
     """
+    has_pdf, has_pictures = (any(image.is_pdf is kind for image in pictures) for kind in (True, False))
     for choice in roles.all:
-        if choice.name == f"local/{EMBEDDED}" or (choice.endpoint and choice.endpoint.sees is False):
+        is_embedded, endpoint = choice.name == f"local/{EMBEDDED}", choice.endpoint
+        if has_pictures and (is_embedded or (endpoint and endpoint.sees is False)):
             raise UsageError(
                 f"{choice.name} can't see pictures. Leave out --picture, or name a model that does. "
                 f"List them with: {own_command()} models --images"
+            )
+        if has_pdf and (is_embedded or (endpoint and endpoint.reads_pdf is False)):
+            raise UsageError(
+                f"{choice.name} can't read PDFs. Leave out --picture, or name a model that does. "
+                f"List them with: {own_command()} models --pdf"
             )
 
 

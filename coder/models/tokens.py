@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil
 
-from coder.models.model import ChatMessage, Form, Usage
+from coder.models.model import ChatMessage, Form, Image, Usage
 
 # A cautious estimate: English has about four characters per token, code about three. Digits, punctuation,
 # capitals and characters of a long word such as a hash may be a token each; other scripts have up to two
@@ -19,6 +19,8 @@ _PER_MESSAGE = 8
 _PER_REQUEST = 24
 """Tokens that a chat template adds, such as a default system prompt."""
 _PER_IMAGE = 2000
+_PDF_LETTERS_PER_TOKEN = 70
+"""Letters of base64 for each token of a PDF: about 2,000 tokens for a page of 100 KB."""
 """Tokens that the most expensive provider counts for a picture of common size."""
 MIN_SHORTENED = 400
 """Messages with fewer characters aren't shortened."""
@@ -37,14 +39,17 @@ def input_tokens(messages: Sequence[ChatMessage], form: Form | None = None) -> i
     texts += [call.arguments + call.name for message in messages for call in message.tool_calls]
     if form is not None:
         texts.append(form.model_dump_json())
-    images = sum(len(message.images) for message in messages)
+    images = sum(picture_tokens(image) for message in messages for image in message.images)
     opaque_characters = sum(
         len(text) for message in messages if message.opaque for _, text in message.opaque.items
     )
-    other_tokens = (
-        _PER_MESSAGE * len(messages) + _PER_IMAGE * images + ceil(opaque_characters * _TOKENS_PER_LETTER)
-    )
+    other_tokens = _PER_MESSAGE * len(messages) + images + ceil(opaque_characters * _TOKENS_PER_LETTER)
     return _PER_REQUEST + sum(map(_tokens, texts)) + other_tokens
+
+
+def picture_tokens(image: Image) -> int:
+    """Return an estimate of the tokens of a picture, or of a PDF by its size, as its pages aren't counted."""
+    return max(_PER_IMAGE, len(image.base64) // _PDF_LETTERS_PER_TOKEN) if image.is_pdf else _PER_IMAGE
 
 
 @lru_cache(maxsize=4096)  # each request counts the whole dialogue again

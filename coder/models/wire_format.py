@@ -74,7 +74,10 @@ def _chat_message(message: ChatMessage, *, mark: bool = False) -> JsonObject:
         if mark:
             text["cache_control"] = {"type": "ephemeral"}
         pictures: list[JsonValue] = [
-            {"type": "image_url", "image_url": {"url": image.url}} for image in message.images
+            {"type": "file", "file": {"filename": image.name, "file_data": image.url}}
+            if image.is_pdf
+            else {"type": "image_url", "image_url": {"url": image.url}}
+            for image in message.images
         ]
         fields["content"] = [text, *pictures]
     if message.tool_calls:
@@ -96,7 +99,10 @@ def _response_items(message: ChatMessage) -> list[JsonObject]:
     elif message.role != "assistant":
         parts: list[JsonValue] = [{"type": "input_text", "text": message.content}]
         parts += [
-            {"type": "input_image", "detail": "auto", "image_url": image.url} for image in message.images
+            {"type": "input_file", "filename": image.name, "file_data": image.url}
+            if image.is_pdf
+            else {"type": "input_image", "detail": "auto", "image_url": image.url}
+            for image in message.images
         ]
         items.append({"role": message.role, "content": parts})
     calls: list[JsonObject] = [

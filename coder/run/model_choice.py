@@ -1,7 +1,7 @@
 """Open the models that a run's settings name, and the same models at a resume."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from coder.base.errors import UsageError
 from coder.base.usage import Price
 from coder.models.catalog import UserModels
-from coder.models.model import Model
+from coder.models.model import Image, Model
 from coder.models.roles import Asked, check_vision, open_roles, resolve_roles, warm
 from coder.run.settings import ROLES, Settings
 from coder.run.state import State
@@ -43,7 +43,7 @@ async def open_models(
     book: UserModels | None = None,
     record: Path | None = None,
     must_know_price: bool = False,
-    shows_pictures: bool = False,
+    pictures: Sequence[Image] = (),
 ) -> AsyncIterator[Model]:
     """Open the named models, or choose an available one if none is named; they close with the context.
 
@@ -53,7 +53,7 @@ async def open_models(
         book: models in the user's configuration.
         record: write each call to this file.
         must_know_price: raise an error if the price is unknown, because a cost limit must be kept.
-        shows_pictures: every model must accept pictures.
+        pictures: every model must take these pictures and PDFs.
 
     Raises:
         UsageError: a name, price or file can't be used, or the price is unknown despite a cost limit.
@@ -62,7 +62,7 @@ async def open_models(
     async with AsyncExitStack() as stack:
         if settings.replay is None:
             model = await stack.enter_async_context(
-                await _resolve_and_open(wanted, settings, price, book, note, shows_pictures)
+                await _resolve_and_open(wanted, settings, price, book, note, pictures)
             )
         elif record is None:
             from coder.models.recorded import Recorded
@@ -88,7 +88,7 @@ async def _resolve_and_open(
     price: Price | None,
     book: UserModels | None,
     note: Callable[[str], None],
-    shows_pictures: bool,
+    pictures: Sequence[Image],
 ) -> AbstractAsyncContextManager[Model]:
     roles = await resolve_roles(wanted, environ=os.environ, book=book)
     warm(roles)
@@ -97,8 +97,7 @@ async def _resolve_and_open(
             note(f"{choice.name}: {text}")
         if settings.effort and (choice.endpoint is None or choice.endpoint.reasons is False):
             note(f"{choice.name}: it has no reasoning, so that --effort changes nothing")
-    if shows_pictures:
-        check_vision(roles)
+    check_vision(roles, pictures)
     if price is not None:
         endpoint = roles.main.endpoint and roles.main.endpoint.model_copy(update={"price": price})
         main = roles.main.model_copy(update={"endpoint": endpoint, "price": price})

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 
 from coder.context.quoting import tokens
 from coder.models.model import ChatMessage
+from coder.models.tokens import picture_tokens
 
 _DEFAULT_TOKENS = 128_000
 """Tokens of an unknown context."""
 _FULL_SHARE, _FOLDED_SHARE = 0.8, 0.4
 """Shares of the context: a dialogue above the first is folded down to the second."""
 _KEPT_RESULTS = 5
-_PICTURE_TOKENS = 2000
-"""Tokens of one picture."""
 _SHORT_CHARACTERS = 300
 """Longest result in characters that isn't shortened."""
 
@@ -85,5 +84,5 @@ def _shorten_result(message: ChatMessage) -> ChatMessage:
 
 def _size(dialogue: Sequence[ChatMessage]) -> int:
     calls = [call.arguments for message in dialogue for call in message.tool_calls]
-    pictures = _PICTURE_TOKENS * sum(len(message.images) for message in dialogue)
+    pictures = sum(picture_tokens(image) for message in dialogue for image in message.images)
     return pictures + sum(tokens(text) for text in [*calls, *(message.content for message in dialogue)])

@@ -117,11 +117,10 @@ class EditorSession:
     async def prompt(self, text: str, pictures: tuple[Image, ...] = ()) -> StopReason:
         """Work on one message.
 
-        Raises UsageError: the latest one isn't done, or the model sees no pictures.
+        Raises UsageError: the latest one isn't done, or the model can't take the pictures.
         """
         self._require_rest()
-        if pictures:
-            require_sight(self.chat.model, "Choose another model, or leave the picture out.")
+        require_sight(self.chat.model, pictures, "Choose another model, or leave the picture out.")
         if text.strip() == "/undo":
             note = await self.chat.undo()
             self.watch.say(printable(note or "The latest change is undone."))

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from coder.base.errors import UsageError
-from coder.config.image_files import MAX_BYTES, MAX_PICTURES, picture_of
+from coder.config.image_files import MAX_BYTES, MAX_PDF_BYTES, MAX_PICTURES, picture_of
 from coder.context.quoting import fenced
 from coder.models.model import Image
 
@@ -16,7 +16,7 @@ from coder.models.model import Image
 def text_of(blocks: Sequence[Any], root: Path) -> str:
     """Return the text of a message. A linked file of the folder becomes a mention, an attached one is quoted.
 
-    Raises UsageError: a block is neither text, nor a text file, nor a picture.
+    Raises UsageError: a block is neither text, nor a text file, nor a picture or PDF.
     """
     parts = []
     for block in blocks:
@@ -25,37 +25,47 @@ def text_of(blocks: Sequence[Any], root: Path) -> str:
                 parts.append(block.text)
             case "image":
                 pass  # see pictures_of
+            case "resource" if _is_pdf(block):
+                parts.append(_mention(block.resource.uri, root).removeprefix("@"))
             case "resource_link":
                 parts.append(_mention(block.uri, root))
             case "resource" if hasattr(block.resource, "text"):
                 parts.append(f"\n\n{_mention(block.resource.uri, root)}:\n{fenced(block.resource.text)}\n")
             case kind:
                 raise UsageError(
-                    f"A message may hold text, text files and pictures, and this one holds: {kind}"
+                    f"A message may hold text, text files, pictures and PDFs, and this one holds: {kind}"
                 )
     return " ".join(parts)
 
 
 def pictures_of(blocks: Sequence[Any]) -> tuple[Image, ...]:
-    """Return the pictures of a message; what they are is read from their content, not from the block's type.
+    """Return the pictures and PDFs of a message; their content says what they are, not the block's type.
 
     Raises UsageError: too many, one too large, or none that models can read.
     """
-    data = [block.data for block in blocks if block.type == "image"]
+    data = [(block.data, "") for block in blocks if block.type == "image"]
+    data += [(block.resource.blob, Path(block.resource.uri).name) for block in blocks if _is_pdf(block)]
     if len(data) > MAX_PICTURES:
         raise UsageError(f"{len(data)} pictures are too many: at most {MAX_PICTURES} are shown.")
-    return tuple(map(_picture, data))
+    return tuple(_picture(content, name) for content, name in data)
 
 
-def _picture(data: str) -> Image:
+def _is_pdf(block: Any) -> bool:  # noqa: ANN401 - a block of the protocol
+    resource = getattr(block, "resource", None)
+    return hasattr(resource, "blob") and getattr(resource, "mime_type", None) == "application/pdf"
+
+
+def _picture(data: str, name: str) -> Image:
     try:
         content = b64decode(data, validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters beyond ASCII
         raise UsageError("The data of a picture isn't base64.") from None
-    if len(content) > MAX_BYTES:
-        raise UsageError(f"A picture may have {MAX_BYTES:,} bytes, and this one has {len(content):,}.")
-    if (picture := picture_of(content)) is None:
-        raise UsageError("An image block is no picture that models see. They see PNG, JPEG, GIF and WebP.")
+    picture = picture_of(content, name or "document.pdf")
+    limit = MAX_PDF_BYTES if picture is not None and picture.is_pdf else MAX_BYTES
+    if len(content) > limit:
+        raise UsageError(f"A picture may have {limit:,} bytes, and this one has {len(content):,}.")
+    if picture is None:
+        raise UsageError("A block is no picture that models see. They see PNG, JPEG, GIF, WebP and PDF.")
     return picture
 
 

@@ -17,7 +17,7 @@ from coder.workspace.folder import Snapshot
 from coder.workspace.read import changed_since
 from coder.workspace.rebase import joined_tree
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")
 
 _MAX_IN_EDITOR = 100
 """Number of files that an editor is asked about at once."""
@@ -44,27 +44,30 @@ def find_paths(name: str, root: Path, read: Iterable[str]) -> list[str]:
 
 
 def find_mentions(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[Image, ...]]:
-    """Return the names and the pictures that follow an @ in a message.
+    """Return the names of files, and the pictures and PDFs, that follow an @ in a message.
 
-    Raises UsageError: the model can't see pictures.
+    Raises UsageError: the model can't take them.
     """
     words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
     names = [name for name in words if name and exists(root / name)]
     pictures = [name for name in names if Path(name).suffix.lower() in _PICTURES and (root / name).is_file()]
     if not pictures:
         return names, ()
-    require_sight(model, f"Name {pictures[0]} without the @, or another model: /model NAME")
     from coder.config.image_files import read_pictures
 
-    return [name for name in names if name not in pictures], read_pictures(
-        tuple(root / name for name in pictures)
-    )
+    images = read_pictures(tuple(root / name for name in pictures))
+    for name, image in zip(pictures, images, strict=True):
+        require_sight(model, [image], f"Name {name} without the @, or another model: /model NAME")
+    return [name for name in names if name not in pictures], images
 
 
-def require_sight(model: Model, next_step: str) -> None:
-    """Raise UsageError if the model can't see pictures."""
-    if abilities_of(model).sees is False:
-        raise UsageError(f"{model.name} sees no pictures. {next_step}")
+def require_sight(model: Model, pictures: Iterable[Image], next_step: str) -> None:
+    """Raise UsageError if the model can't see pictures or read PDFs that these contain."""
+    abilities = abilities_of(model)
+    for image in pictures:
+        if (abilities.reads_pdf if image.is_pdf else abilities.sees) is False:
+            verb = "reads no PDFs" if image.is_pdf else "sees no pictures"
+            raise UsageError(f"{model.name} {verb}. {next_step}")
 
 
 def paths_in_editor(

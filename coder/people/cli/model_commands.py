@@ -61,6 +61,7 @@ def list_models(
     tools: Annotated[bool, option("--tools", "That call tools.")] = False,
     reasoning: Annotated[bool, option("--reasoning", "That reason first.")] = False,
     images: Annotated[bool, option("--images", "That see pictures.")] = False,
+    pdf: Annotated[bool, option("--pdf", "That read PDFs.")] = False,
     json: Json = False,
 ) -> None:
     """List the models that can be named, with context, prices and abilities."""
@@ -75,6 +76,7 @@ def list_models(
         and (row.tools or not tools)
         and (row.reasoning or not reasoning)
         and (row.images or not images)
+        and (row.pdf or not pdf)
     ]
     if json:
         typer.echo(json_format.dumps([row.model_dump() for row in rows], indent=2, default=float))
@@ -152,7 +154,7 @@ def _cells(row: ListedModel) -> tuple[str, ...]:
         _short(row.context),
         _usd(row.input_usd),
         _usd(row.output_usd),
-        " ".join(name for name in ("tools", "reasoning", "images") if getattr(row, name)),
+        " ".join(name for name in ("tools", "reasoning", "images", "pdf") if getattr(row, name)),
     )
 
 

@@ -90,7 +90,7 @@ async def with_state(
         book=loaded.book,
         record=args["record"],
         must_know_price=must_know_price(flags, state),
-        shows_pictures=bool(state.task.pictures),
+        pictures=state.task.pictures,
     )
     budget = flags.budget(named_limits(state.settings, state.spend.budget))
     tools = load_tools(args, loaded)

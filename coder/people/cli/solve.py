@@ -24,7 +24,7 @@ def solve(
     ] = None,
     check: Annotated[list[str] | None, option("--check", '"assert f(2) == 4". Repeatable.', "CODE")] = None,
     picture: Annotated[
-        list[Path] | None, option("--picture", "Show the model a picture. Repeatable.", "FILE")
+        list[Path] | None, option("--picture", "Show the model a picture or a PDF. Repeatable.", "FILE")
     ] = None,
 ) -> None:
     """Write code for a task, run it in a sandbox, and stop when the tests pass.

@@ -87,7 +87,7 @@ async def solve_task(task: Task, loaded: Loaded, args: Mapping[str, Any], screen
         book=loaded.book,
         record=args["record"],
         must_know_price=loaded.cost_was_asked,
-        shows_pictures=bool(task.pictures),
+        pictures=task.pictures,
     )
     with open_log() as log:
         async with open_model as model:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
-from coder.config.image_files import MAX_BYTES, read_pictures
+from coder.config.image_files import MAX_BYTES, MAX_PDF_BYTES, picture_of, read_pictures
 from coder.config.task_file import read_task
 from coder.models.catalog import FILE, UserModels
 from coder.models.roles import Asked, check_vision, resolve_roles
@@ -15,6 +15,7 @@ from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+PDF = b"%PDF-1.7\n%" + b"\xe2" * 20
 CODE = "```python\ndef add(a, b):\n    return a + b\n```\n"
 
 
@@ -25,6 +26,7 @@ CODE = "```python\ndef add(a, b):\n    return a + b\n```\n"
         (b"\xff\xd8\xff\xe0 and more", "image/jpeg"),
         (b"GIF89a and more", "image/gif"),
         (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        (PDF, "application/pdf"),
     ],
 )
 def test_a_picture_is_known_by_its_content_whatever_its_name(
@@ -45,9 +47,10 @@ def test_a_picture_is_known_by_its_content_whatever_its_name(
         (b"<svg/>", "is no picture that models see. They see PNG"),
         (b"", "is no picture"),
         (PNG + bytes(MAX_BYTES), "is larger than 5 MiB"),
+        (PDF + bytes(MAX_PDF_BYTES), "is larger than 20 MiB"),
         (None, "can't be read: No such file"),
     ],
-    ids=["SVG", "empty", "large", "missing"],
+    ids=["SVG", "empty", "large picture", "large PDF", "missing"],
 )
 def test_what_is_no_picture_is_refused_by_name(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "shot.png"
@@ -84,16 +87,61 @@ def test_the_model_sees_the_pictures_of_the_command_line_in_every_call(tmp_path:
     assert all(part[1] == {"type": "image_url", "image_url": {"url": url}} for part in parts)
 
 
+def test_a_pdf_may_be_larger_than_a_picture_and_has_its_name(tmp_path: Path) -> None:
+    (tmp_path / "spec.pdf").write_bytes(PDF + bytes(MAX_BYTES))
+
+    (document,) = read_pictures((tmp_path / "spec.pdf",))
+
+    assert (document.is_pdf, document.name) == (True, "spec.pdf")
+
+
+def test_a_pdf_goes_to_the_model_as_a_file(tmp_path: Path) -> None:
+    (tmp_path / "spec.pdf").write_bytes(PDF)
+
+    with faulty_endpoint(says(CODE)) as server:
+        done = Console(tmp_path).run(
+            "solve", "Write add(a, b) as in the document.", "--picture", "spec.pdf",
+            "--check", "assert add(2, 3) == 5", "--base-url", server.url, "-m", "toy", "--no-plan", "-q",
+        )  # fmt: skip
+
+    url = f"data:application/pdf;base64,{base64.b64encode(PDF).decode()}"
+    (request,) = server.requests
+    assert done.code == 0, done.err
+    assert request.body["messages"][1]["content"][1] == {
+        "type": "file", "file": {"filename": "spec.pdf", "file_data": url},
+    }  # fmt: skip
+
+
+async def test_a_model_that_reads_no_pdf_is_refused_by_name_before_the_call(tmp_path: Path) -> None:
+    inputs = {"sees": ["text", "image"], "reads": ["text", "pdf"]}
+    models = {name: {"modalities": {"input": kinds}} for name, kinds in inputs.items()}
+    (tmp_path / FILE).write_text(json.dumps({"providers": {"groq": {"models": models}}}))
+    book = UserModels(cache=tmp_path)
+    document = picture_of(PDF, "spec.pdf")
+    assert document is not None
+
+    async def chosen(name: str) -> None:
+        asked = Asked.model_validate({"model": name})
+        check_vision(await resolve_roles(asked, environ={"GROQ_API_KEY": "x"}, book=book), [document])
+
+    with pytest.raises(UsageError, match="groq/sees can't read PDFs"):
+        await chosen("groq/sees")
+    for name in ("groq/reads", "groq/unlisted"):
+        await chosen(name)
+
+
 async def test_a_model_that_sees_none_is_refused_before_the_call_where_the_catalogue_knows(
     tmp_path: Path,
 ) -> None:
+    (tmp_path / "shot.png").write_bytes(PNG)
     models = {"blind": {}, "sees": {"modalities": {"input": ["text", "image"]}}}
     (tmp_path / FILE).write_text(json.dumps({"providers": {"groq": {"models": models}}}))
     book, environ = UserModels(cache=tmp_path), {"GROQ_API_KEY": "x"}
 
     async def chosen(**named: object) -> None:
         asked = Asked.model_validate({"model": "groq/sees", **named})
-        check_vision(await resolve_roles(asked, environ=environ, book=book))
+        pictures = read_pictures((tmp_path / "shot.png",))
+        check_vision(await resolve_roles(asked, environ=environ, book=book), pictures)
 
     for named in (
         {"model": "groq/blind"},

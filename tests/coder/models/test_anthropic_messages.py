@@ -77,6 +77,19 @@ async def test_words_come_as_they_are_written_and_are_counted_with_the_cache() -
     assert answer.cost_usd == Decimal("0.00076")
 
 
+async def test_a_pdf_is_a_document_with_its_name() -> None:
+    document = Image(media_type="application/pdf", base64="aGk=", name="spec.pdf")
+    talk = [ChatMessage(role="user", content="What is it?", images=(document,))]
+
+    with faulty_endpoint(message(HELLO)) as server:
+        async with ChatModel(claude(server, model="claude-toy"), patience=QUICK) as model:
+            await model.answer(talk, sampling=Sampling())
+
+    part = server.requests[0].body["messages"][0]["content"][1]
+    source = {"type": "base64", "media_type": "application/pdf", "data": "aGk="}
+    assert (part["type"], part["title"], part["source"]) == ("document", "spec.pdf", source)
+
+
 async def test_the_request_is_of_anthropics_form() -> None:
     picture = Image(media_type="image/png", base64="aGk=")
     talk = (

@@ -182,6 +182,35 @@ async def test_a_picture_is_sent_beside_the_words() -> None:
     ]
 
 
+PDF = Image(media_type="application/pdf", base64="aGk=", name="spec.pdf")
+PDF_URL = "data:application/pdf;base64,aGk="
+
+
+async def test_a_pdf_is_sent_as_a_file_with_its_name() -> None:
+    with faulty_endpoint(says("a manual")) as server:
+        async with ChatModel(endpoint_of(server)) as model:
+            await model.answer(
+                [ChatMessage(role="user", content="What is it?", images=(PDF,))], sampling=Sampling()
+            )
+
+    assert server.requests[0].body["messages"][0]["content"][1] == {
+        "type": "file",
+        "file": {"filename": "spec.pdf", "file_data": PDF_URL},
+    }
+
+
+@pytest.mark.parametrize(("reads_pdf", "count"), [(True, 1), (None, 1), (False, 0)])
+async def test_a_pdf_stays_out_of_a_request_to_a_model_that_is_known_to_read_none(
+    reads_pdf: bool | None, count: int
+) -> None:
+    talk = [ChatMessage(role="user", content="What is it?", images=(PDF,))]
+    with faulty_endpoint(says("a manual")) as server:
+        async with ChatModel(endpoint_of(server, reads_pdf=reads_pdf)) as model:
+            await model.answer(talk, sampling=Sampling())
+
+    assert str(server.requests[0].body).count(PDF_URL) == count
+
+
 CALL = {"type": "function_call", "call_id": "c0", "name": "add", "arguments": "{}"}
 COUNTED = {
     "input_tokens": 9,

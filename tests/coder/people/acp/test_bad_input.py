@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acp import RequestError, image_block, text_block
+from acp import RequestError, embedded_blob_resource, image_block, resource_block, text_block
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ from coder.base.errors import UsageError
 from coder.config.image_files import MAX_BYTES
 from coder.people.acp.prompt_blocks import pictures_of, text_of
 from coder.run.task import MAX_PROMPT
-from tests.coder.config.test_image_files import PNG
+from tests.coder.config.test_image_files import PDF, PNG
 from tests.coder.people.acp.editor import editing
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
@@ -48,6 +48,20 @@ async def test_a_model_sees_the_pictures_of_a_message(console: Console, project:
     assert capabilities.prompt_capabilities.image
     assert code is None
     assert f"data:image/png;base64,{SHOT}" in str(endpoint.requests[0].body["messages"])
+
+
+@pytest.mark.slow
+async def test_a_model_reads_the_pdf_that_an_editor_attaches(console: Console, project: Path) -> None:
+    content = base64.b64encode(PDF).decode()
+    blob = embedded_blob_resource("file:///tmp/spec.pdf", content, mime_type="application/pdf")
+    with faulty_endpoint(says("A manual.")) as endpoint:
+        async with editing(console, endpoint) as editor:
+            session = await editor.open(project)
+            code = await send(editor, session, text_block("What is this?"), resource_block(blob))
+
+    assert code is None
+    assert "'filename': 'spec.pdf'" in str(endpoint.requests[0].body["messages"])
+    assert content in str(endpoint.requests[0].body["messages"])
 
 
 @pytest.mark.slow

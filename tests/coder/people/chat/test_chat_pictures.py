@@ -14,7 +14,7 @@ from coder.people.chat.chat_session import ChatSession
 from coder.people.cli.conversing import open_session
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from tests.coder.config.test_image_files import PNG
+from tests.coder.config.test_image_files import PDF, PNG
 from tests.coder.people.chat.test_chat_session import Person
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import error, faulty_endpoint, says
@@ -54,6 +54,26 @@ async def test_a_model_that_is_known_to_see_none_is_not_asked(folder: Path) -> N
 
     with pytest.raises(UsageError, match=r"sees no pictures\. Name shot\.png without the @"):
         await said(folder, "what is in @shot.png?", model=model)
+
+    assert model.requests == []
+
+
+async def test_a_pdf_is_shown_with_its_message(folder: Path) -> None:
+    (folder / "spec.pdf").write_bytes(PDF)
+    model = Scripted(["It's a manual."])
+
+    await said(folder, "what is in @spec.pdf?", model=model)
+
+    (document,) = model.requests[0].messages[-1].images
+    assert (document.is_pdf, document.name) == (True, "spec.pdf")
+
+
+async def test_a_model_that_is_known_to_read_no_pdf_is_not_asked(folder: Path) -> None:
+    (folder / "spec.pdf").write_bytes(PDF)
+    model = Scripted(["A manual."], abilities=Abilities(sees=True, reads_pdf=False))
+
+    with pytest.raises(UsageError, match=r"reads no PDFs\. Name spec\.pdf without the @"):
+        await said(folder, "what is in @spec.pdf?", model=model)
 
     assert model.requests == []
 
