@@ -188,14 +188,47 @@ class Runs:
 
         Raises UsageError: only the operator may continue it.
         """
-        if not self.may_continue(state):
-            explanation = f"{state.run} was not started by a server, so it has settings of its own."
-            raise UsageError(f"{explanation}\nIts owner can go on: {own_command()} resume {state.run}")
+        self._require_own(state)
         loaded = load(workspace=state.task.workspace)
         for line in loaded.notes:
             client.note(line)
         opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
         return await self._run_watched(loaded, opening, client, lambda options: resume(state.run, **options))
+
+    async def reply(self, state: State, text: str, client: ClientWatch) -> Run:
+        """Work on a further message to a run that has stopped; a person approves each change.
+
+        Raises UsageError: only the operator may continue the run, or it has no folder to talk about.
+        """
+        self._require_own(state)
+        loaded = load(workspace=state.task.workspace)
+        for line in loaded.notes:
+            client.note(line)
+        opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
+
+        async def say(options: Options) -> Run:
+            from coder.engine.chat.opening import (
+                as_conversation,
+                open_session,
+            )  # imported late: few runs talk
+
+            log, model = options["log"], options["model"]
+            assert log is not None  # _run_watched gives both
+            assert model is not None
+            settings = as_conversation(state.settings, state)
+            conversation = open_session(
+                log, state.task, settings=settings, model=model, watch=client, run=state.run
+            )
+            async with conversation as chat:
+                chat.tools = loaded.servers
+                return await chat.say(text)
+
+        return await self._run_watched(loaded, opening, client, say)
+
+    def _require_own(self, state: State) -> None:
+        if not self.may_continue(state):
+            explanation = f"{state.run} was not started by a server, so it has settings of its own."
+            raise UsageError(f"{explanation}\nIts owner can go on: {own_command()} resume {state.run}")
 
     async def status(self, prefix: str) -> Run:
         """Return the result of a run so far."""

@@ -14,14 +14,14 @@ from coder.config.mcp_servers import Mcp
 from coder.config.schema import checked, flag
 from coder.config.slash_calls import message_of, slash_calls
 from coder.config.task_file import split_command
+from coder.engine.chat.chat_session import ChatSession
+from coder.engine.chat.opening import open_session
+from coder.engine.chat.subject import require_sight, root_of
+from coder.engine.chat.transcript import steps_of
 from coder.engine.requests import state_of
 from coder.models.model import Image
 from coder.people.acp.client_servers import servers_of
 from coder.people.acp.client_watch import ClientWatch
-from coder.people.chat.chat_session import ChatSession
-from coder.people.chat.subject import require_sight, root_of
-from coder.people.chat.transcript import steps_of
-from coder.people.cli.conversing import open_session
 from coder.people.cli.run_settings import (
     changed_conversation,
     models_of_resume,

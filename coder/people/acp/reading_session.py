@@ -8,11 +8,11 @@ from typing import Any
 
 from coder.base.errors import CoderError, LeaseHeld, UsageError
 from coder.base.text.sanitize import one_line, printable
+from coder.engine.chat.subject import root_of
+from coder.engine.chat.transcript import steps_of
 from coder.engine.requests import state_of
 from coder.people.acp.client_watch import ClientWatch
 from coder.people.acp.editor_session import repeat_steps, words_at_end
-from coder.people.chat.subject import root_of
-from coder.people.chat.transcript import steps_of
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.reducer import fold

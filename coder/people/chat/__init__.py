@@ -1,1 +1,1 @@
-"""A conversation about a folder: each message is a step of one run that the log holds. Read chat_session."""
+"""A conversation on a terminal: lines, completion, words as they arrive. Read chat_terminal."""

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import terminal_text
 from coder.context.quoting import fenced
+from coder.engine.chat.chat_session import ChatSession
 from coder.engine.prompting.folding import folded
 from coder.models.model import ChatMessage, Form
 from coder.models.tokens import input_tokens
-from coder.people.chat.chat_session import ChatSession
 from coder.run.event_types import BaselineTaken, CallIntended, ContextFolded, DialogueCleared, parse
 from coder.run.find_target import find_target
 from coder.run.records.inputs import Inputs

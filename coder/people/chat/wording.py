@@ -8,11 +8,11 @@ from coder.base.prompts import prompt
 from coder.base.text.guards import guards_for
 from coder.base.text.sanitize import one_line, printable
 from coder.context.quoting import fenced
+from coder.engine.chat.chat_session import ChatSession
+from coder.engine.chat.transcript import steps_of
 from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls
 from coder.environment.run_policy import redactor_for
 from coder.models.model import ChatMessage
-from coder.people.chat.chat_session import ChatSession
-from coder.people.chat.transcript import steps_of
 from coder.run.message import HUMAN
 from coder.run.state import State
 from coder.tools.shortened import shortened

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,12 @@ from coder.config.layers import Loaded, load
 from coder.config.mcp_servers import mcp_named
 from coder.config.schema import checked, flag
 from coder.config.task_file import split_command
-from coder.engine.open_run import open_hooks
+from coder.engine.chat.chat_session import ChatSession
+from coder.engine.chat.opening import open_session
+from coder.engine.chat.transcript import document
 from coder.engine.options import Options
 from coder.engine.requests import latest_run, state_of
-from coder.models.model import Model
-from coder.people.chat.chat_session import ChatSession
 from coder.people.chat.chat_terminal import open_reader
-from coder.people.chat.transcript import document
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.repl import Repl
 from coder.people.cli.run_settings import (
@@ -32,19 +31,16 @@ from coder.people.cli.run_settings import (
 )
 from coder.people.cli.solve_run import require_one_form, traced_to_collector
 from coder.people.cli.switchable_model import SwitchableModel
-from coder.run.journal import Journal
 from coder.run.model_choice import open_models
 from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
-from coder.run.watch import Watch
 from coder.show.failure import report, single
 from coder.show.flags import check_backend, given_flags
 from coder.show.interrupt import run_until_interrupted
 from coder.show.screen import Screen
 from coder.show.signals import keep_terminal_modes
-from coder.store import EventLog, data_folder, new_run_id, open_log
-from coder.workspace.read import with_unread
+from coder.store import data_folder, open_log
 
 
 class Conversation:
@@ -167,34 +163,6 @@ def talk(context: typer.Context) -> int:
     if args["json"]:
         print(document(conversation.final_state, exit_code=exit_code, error=error or conversation.error))
     return exit_code
-
-
-@asynccontextmanager
-async def open_session(
-    log: EventLog, task: Task, *, settings: Settings, model: Model, watch: Watch, run: str | None = None
-) -> AsyncIterator[ChatSession]:
-    """Open a conversation about a folder, or one that continues a run.
-
-    A new conversation is logged with its first message.
-
-    Raises:
-        UsageError: the log holds no such run, or the run has no folder.
-        LeaseHeld: another process works on the run.
-    """
-    is_resumed, run = run is not None, run or new_run_id()
-    async with log.lease(run) as token:
-        journal = Journal(run, log, token=token, watch=watch)
-        if is_resumed and (await journal.load()).task.workspace is None:
-            raise UsageError(f"{run} has no folder to talk about. Name one: {own_command()} chat PATH")
-        if not is_resumed and task.workspace is not None:
-            task = task.model_copy(update={"workspace": task.workspace.absolute()})
-        task, settings = with_unread(task, settings), settings.model_copy(update={"chat": True})
-        session = ChatSession(journal, log, task, settings, model, has_begun=is_resumed)
-        async with AsyncExitStack() as stack:
-            options = Options(watch=watch)
-            session.hooks = await open_hooks(stack, settings.hooks, run, options, is_resumed=is_resumed)
-            stack.push_async_callback(session.kept_environment.close)
-            yield session
 
 
 def _with_flags(task: Task, flags: Task) -> Task:

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from coder.base.errors import UsageError, own_command
 from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import count_of, one_line, visible
-from coder.people.chat.chat_session import ChatSession
-from coder.people.chat.transcript import standing_landings
+from coder.engine.chat.chat_session import ChatSession
+from coder.engine.chat.transcript import standing_landings
 from coder.people.chat.wording import clean_message, latest_words, write_message
 from coder.people.cli.editor import edit_files
 from coder.people.cli.host_programs import (

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from coder.base.errors import CoderError, own_command
 from coder.base.text.sanitize import count_of, one_line, printable
-from coder.people.chat.chat_session import ChatSession
-from coder.people.chat.subject import missing_files
-from coder.people.chat.transcript import run_of_message
+from coder.engine.chat.chat_session import ChatSession
+from coder.engine.chat.subject import missing_files
+from coder.engine.chat.transcript import run_of_message
 from coder.people.cli.chat_observer import NO_QUESTION, ChatObserver
 from coder.people.cli.session_commands import SessionCommands, SwitchModel
 from coder.run.conversation import answer_in_words

@@ -7,11 +7,11 @@ from typing import Any
 
 from coder.config.layers import plugs_of_user, rules_of_user, with_rules
 from coder.config.schema import Config, answering_fields
+from coder.engine.chat.opening import as_conversation, with_conversation_limits
 from coder.engine.teams.strategies import named_limits
 from coder.models.roles import Asked
 from coder.run.model_choice import asked_again
-from coder.run.option_table import OF_A_CONVERSATION
-from coder.run.settings import Budget, Settings
+from coder.run.settings import Settings
 from coder.run.state import State
 
 
@@ -28,7 +28,7 @@ def new_settings(config: Config, args: Mapping[str, Any]) -> Settings:
 def new_conversation(config: Config, args: Mapping[str, Any]) -> Settings:
     """Return the settings of a new conversation."""
     settings = new_settings(config, args)
-    return _with_conversation_limits(settings, user_limits=settings.budget.model_fields_set)
+    return with_conversation_limits(settings, user_limits=settings.budget.model_fields_set)
 
 
 def changed_settings(state: State, flags: Config, args: Mapping[str, Any]) -> Settings:
@@ -48,11 +48,7 @@ def changed_settings(state: State, flags: Config, args: Mapping[str, Any]) -> Se
 def changed_conversation(state: State, flags: Config, args: Mapping[str, Any]) -> Settings:
     """Return the settings of a resumed conversation, or of one about the result of another run."""
     settings = changed_settings(state, flags, args).model_copy(update={"plan": flags.value("plan")})
-    if not settings.chat:  # the log doesn't say which limits were set
-        set_limits = {
-            name for name in OF_A_CONVERSATION if getattr(state.spend.budget, name) != getattr(Budget(), name)
-        }
-        settings = _with_conversation_limits(settings, user_limits=set_limits)
+    settings = as_conversation(settings, state)
     return settings.model_copy(update={"budget": flags.budget(settings.budget)})
 
 
@@ -94,10 +90,3 @@ def _delivery_updates(args: Mapping[str, Any], settings: Settings) -> dict[str, 
     if args["commit"]:
         return updates | {"apply": True, "commit": True, "branch": None}
     return updates if args.get("apply") is None else updates | {"apply": args["apply"], "branch": None}
-
-
-def _with_conversation_limits(settings: Settings, *, user_limits: set[str]) -> Settings:
-    """Return settings with the limits of a conversation, except for limits in `user_limits`, which the
-    user set."""
-    limits = {name: limit for name, limit in OF_A_CONVERSATION.items() if name not in user_limits}
-    return settings.model_copy(update={"budget": settings.budget.model_copy(update=limits)})

@@ -9,10 +9,10 @@ from coder.base.errors import UsageError
 from coder.base.text.sanitize import count_of, one_line, printable
 from coder.config.permissions import Permissions, ProjectPermissions
 from coder.config.task_file import split_command
+from coder.engine.chat.chat_session import ChatSession
 from coder.models.abilities import abilities_of
 from coder.models.model import Effort, Model
 from coder.people.chat.between_messages import clear, compact, context_parts, run_command, run_tests
-from coder.people.chat.chat_session import ChatSession
 from coder.people.cli.chat_observer import ChatObserver
 from coder.people.cli.cost_table import cost_blocks
 from coder.people.cli.host_commands import HostCommands

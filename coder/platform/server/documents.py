@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from coder.run.run import Run
+from coder.run.task import MAX_PROMPT
 
 
 class ServedRun(Run, frozen=True):
@@ -24,6 +25,12 @@ class QuestionAnswer(BaseModel, frozen=True, extra="forbid"):
     words: str = ""
     files: dict[str, str | None] | None = None
     """The client's version of the change, which is tried instead, whatever the decision is."""
+
+
+class RunMessage(BaseModel, frozen=True, extra="forbid"):
+    """A message to a run: its model reads it while it works, or works on it next."""
+
+    text: str = Field(min_length=1, max_length=MAX_PROMPT)
 
 
 class NewProgram(BaseModel, frozen=True, extra="forbid"):

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from coder.base.errors import UsageError
-from coder.platform.server import run_routes, studio
+from coder.platform.server import run_acts, run_routes, studio
 from coder.platform.server.access import COOKIE, AccessMiddleware
 from coder.platform.server.bearer_tokens import SCOPES, Caller
 from coder.platform.server.connections import HttpConnection
@@ -107,7 +107,7 @@ class _Mcp:
         # AccessMiddleware has checked Host and Origin.
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         for caller in callers:
-            server = server_of(run_routes.runs_of(serving, caller))
+            server = server_of(run_acts.runs_of(serving, caller))
             self.apps[caller] = server.streamable_http_app(transport_security=security)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from coder.engine.chat.chat_session import ChatSession
+from coder.engine.chat.opening import open_session
 from coder.models.scripted import Scripted
-from coder.people.chat.chat_session import ChatSession
-from coder.people.cli.conversing import open_session
 from coder.run.events import Draft, Event
 from coder.run.questions import Decision
 from coder.run.run import Run

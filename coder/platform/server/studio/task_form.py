@@ -12,7 +12,8 @@ from pydantic import BaseModel, model_validator
 from coder.config.layers import load
 from coder.config.task_file import split_command
 from coder.engine.teams.named_team import team_names
-from coder.platform.server.run_routes import NewRun, Works, begin_run
+from coder.platform.server.run_acts import NewRun, begin_run
+from coder.platform.server.run_routes import Works
 from coder.platform.server.serving import Serving
 from coder.platform.server.studio.rendering import page
 from coder.run.settings import Approved

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from coder.engine.chat.opening import open_session
 from coder.models.abilities import Abilities
 from coder.models.model import Image, ToolCall
 from coder.models.scripted import Scripted
-from coder.people.cli.conversing import open_session
 from coder.run.run import Run
 from coder.run.settings import Budget
 from coder.run.task import Task

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from coder.engine.chat.opening import open_session
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
-from coder.people.cli.conversing import open_session
 from coder.run.questions import Decision, Question
 from coder.run.settings import Budget, EditFormat, Settings
 from coder.run.task import Task

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
+from coder.engine.chat.chat_session import ChatSession
+from coder.engine.chat.opening import open_session
 from coder.engine.resume import fork
 from coder.models.model import Answer, ToolCall
 from coder.models.scripted import Scripted
 from coder.people.chat.between_messages import compact, run_command
-from coder.people.chat.chat_session import ChatSession
-from coder.people.cli.conversing import open_session
 from coder.run.questions import Decision
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
+from coder.engine.chat.chat_session import ChatSession
+from coder.engine.chat.opening import open_session
 from coder.models.abilities import Abilities
 from coder.models.model import Image
 from coder.models.scripted import Scripted
-from coder.people.chat.chat_session import ChatSession
-from coder.people.cli.conversing import open_session
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.coder.config.test_image_files import PDF, PNG

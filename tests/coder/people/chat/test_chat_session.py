@@ -8,11 +8,11 @@ from typing import Literal
 import pytest
 
 from coder.base.errors import UsageError
+from coder.engine.chat.chat_session import ChatSession
+from coder.engine.chat.opening import open_session
 from coder.engine.resume import resume
 from coder.models.model import Model
 from coder.models.scripted import Scripted
-from coder.people.chat.chat_session import ChatSession
-from coder.people.cli.conversing import open_session
 from coder.run.event_types import StepStarted, parse
 from coder.run.events import Event
 from coder.run.questions import Decision, Question

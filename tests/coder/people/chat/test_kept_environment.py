@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coder import Settings, Task
-from coder.people.chat.kept_environment import KeptEnvironment
+from coder.engine.chat.kept_environment import KeptEnvironment
 from coder.run.find_target import find_target
 from coder.workspace.read import read_workspace
 from sandbox import Policy, Sandbox, open_sandbox

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from coder.engine.chat.chat_session import ChatSession
+from coder.engine.chat.opening import open_session
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
-from coder.people.chat.chat_session import ChatSession
-from coder.people.cli.conversing import open_session
 from coder.run.questions import Decision
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.people.chat.subject import missing_files
+from coder.engine.chat.subject import missing_files
 from coder.show.chat_commands import is_lone_answer
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_chat import chat

@@ -18,7 +18,8 @@ from tests.faulty_endpoint import faulty_endpoint, says
 
 NEEDED_BY_OTHERS = (
     "anthropic", "doctest", "yaml", "tree_sitter", "genai_prices",
-    "rich", "docker", "jupyter_client", "coder.people.chat", "coder.context.survey", "coder.context.repo_map",
+    "rich", "docker", "jupyter_client", "coder.people.chat", "coder.engine.chat",
+    "coder.context.survey", "coder.context.repo_map",
     "coder.engine.sampling",
     "coder.people.cli.chat", "coder.people.install.building", "benchmarks",
 )  # fmt: skip

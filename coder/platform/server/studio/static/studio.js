@@ -6,7 +6,8 @@ function merge(html, select = "body > *") {
   const focused = document.activeElement?.id;
   for (const found of new DOMParser().parseFromString(html, "text/html").querySelectorAll(select)) {
     const here = document.getElementById(found.id);
-    if (!here) list?.append(found);
+    if (!here && found.tagName === "LI") list?.append(found);
+    else if (!here) continue;
     else if (!found.dataset.key || found.dataset.key !== here.dataset.key) here.replaceWith(found);
   }
   if (focused) document.getElementById(focused)?.focus();
@@ -71,9 +72,17 @@ document.addEventListener("submit", async (event) => {
     const said = text ? JSON.parse(text) : {};
     if (!response.ok) form.querySelector("[role=alert]").textContent = `${said.what} ${said.next}`;
     else if (form.dataset.next) location.assign(form.dataset.next + (said.run_id ?? ""));
+    else {
+      form.reset();
+      merge(await (await load(location.href)).text(), "main > [id]:not(#log)");
+    }
   } catch (error) {
     form.querySelector("[role=alert]").textContent = `The server did not answer: ${error.message}`;
   } finally {
     button.disabled = false;
   }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form?.querySelector("button").click();
 });

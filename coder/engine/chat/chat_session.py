@@ -14,6 +14,16 @@ from typing import TYPE_CHECKING
 from coder.base.errors import UsageError
 from coder.base.text.guards import guards_for
 from coder.config.mcp_servers import Mcp
+from coder.engine.chat.kept_environment import KeptEnvironment
+from coder.engine.chat.subject import (
+    events_before,
+    find_mentions,
+    find_paths,
+    paths_in_editor,
+    root_of,
+    subject_sentence,
+)
+from coder.engine.chat.transcript import patch_of_conversation
 from coder.engine.options import Options
 from coder.engine.participants.submission import untried_work
 from coder.engine.teams.strategies import apply_strategy
@@ -22,16 +32,6 @@ from coder.environment.run_policy import OpenSandbox
 from coder.environment.workbench import Workbench
 from coder.models.abilities import abilities_of
 from coder.models.model import Image, Model
-from coder.people.chat.kept_environment import KeptEnvironment
-from coder.people.chat.subject import (
-    events_before,
-    find_mentions,
-    find_paths,
-    paths_in_editor,
-    root_of,
-    subject_sentence,
-)
-from coder.people.chat.transcript import patch_of_conversation
 from coder.run.conversation import unwritten
 from coder.run.costs import Costs, costs_of
 from coder.run.event_types import (

@@ -1,0 +1,55 @@
+"""Messages to a run: read by its model while it works, or worked on when it has stopped."""
+
+from collections.abc import Awaitable, Callable
+
+from coder.base.errors import UsageError
+from coder.engine.requests import check_text, state_of
+from coder.platform.server.problems import Problem
+from coder.platform.server.run_rows import in_thread
+from coder.platform.server.serving import Live, Serving
+from coder.run.run import Run
+from coder.run.state import State
+from coder.show.client_runs import Runs
+
+
+def with_messages(
+    serving: Serving, runs: Runs, work: Callable[[Live], Awaitable[Run]]
+) -> Callable[[Live], Awaitable[Run]]:
+    """Return work that goes on with the messages that came too late for the model to read them.
+
+    Those to a run that waits, or was stopped, are read when it goes on.
+    """
+
+    async def whole_work(live: Live) -> Run:
+        result = await work(live)
+        while result.status not in ("waiting", "interrupted") and (messages := live.typed()):
+            state = await in_thread(state_of(serving.log, result.run_id))
+            result = await runs.reply(state, "\n".join(messages), live)
+        return result
+
+    return whole_work
+
+
+async def send_message(serving: Serving, runs: Runs, state: State, text: str) -> None:
+    """Give a message to the model of a working run, or work on it if the run has stopped.
+
+    Raises:
+        Problem: another process works on the run, or the run waits for an answer.
+        UsageError: the message can't be worked on.
+    """
+    check_text(text)
+    run, stopped = state.run, state.progress.stopped
+    if stopped is None:
+        if run not in serving.live:
+            reason = "Another process works on it, and reads its own terminal."
+            raise Problem(409, f"{run} can't be told anything here.", reason, "Wait until it has stopped.")
+        serving.unread[run].append(text)
+        return
+    if stopped.status == "waiting" and state.questions.open is not None:
+        raise Problem(409, f"{run} waits for an answer.", "It has asked something.", "Answer it first.")
+    if state.task.workspace is None:
+        raise UsageError(f"{run} has no folder to talk about. Begin a task with a folder.")
+    await serving.wait_until_ended(run)
+    serving.require_free()
+    work = with_messages(serving, runs, lambda live: runs.reply(state, text, live))
+    await serving.start(run, work).begin()
