@@ -1,5 +1,6 @@
 """Routes of runs: list, show and follow runs; begin, answer, stop and resume a run; run a program."""
 
+import asyncio
 import json
 from typing import Annotated, Any
 
@@ -25,16 +26,18 @@ from coder.platform.server.run_acts import (
     visible_state,
     who_of,
 )
+from coder.platform.server.run_bundle import bundle
 from coder.platform.server.run_messages import send_message
 from coder.platform.server.run_rows import in_thread
 from coder.platform.server.serving import Serving, require_scope
 from coder.run.events import Event
 from coder.run.run import summarize
+from coder.show.run_transcript import read_events
 
 Reads = Annotated[Caller, Depends(require_scope("read"))]
 Works = Annotated[Caller, Depends(require_scope("run"))]
 Approves = Annotated[Caller, Depends(require_scope("approve"))]
-SSE, DIFF = "text/event-stream", "text/x-diff"
+SSE, DIFF, ZIP = "text/event-stream", "text/x-diff", "application/zip"
 Seq = Annotated[int, Query(ge=0, le=2**53, description="Number of the last event that is known.")]
 
 
@@ -114,6 +117,16 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
         """Return the patch that the run has written, or would write, for `git apply`."""
         text = patch_of(await visible_state(serving, caller, run))
         return Response(text.encode("utf-8", "surrogateescape"), media_type=DIFF)
+
+    @router.get("/runs/{run}/bundle", response_class=Response, responses={200: {"content": {ZIP: {}}}})
+    async def whole(run: str, caller: Reads) -> Response:
+        """Return all of a run as a ZIP: document, patch, trajectory (ATIF) and events."""
+        await check_access(serving, caller, run)
+        events = await serving.log.read(run)
+        with_attempts = await read_events(serving.log, run)
+        content = await asyncio.to_thread(bundle, run, events, with_attempts)
+        headers = {"Content-Disposition": f'attachment; filename="{run}.zip"'}
+        return Response(content, headers=headers, media_type=ZIP)
 
 
 def _add_acts(router: APIRouter, serving: Serving) -> None:

@@ -1,21 +1,24 @@
 """The pages of the studio: the list of runs, and reports. `run_page.py` has the page of a run."""
 
 from pathlib import Path
+from typing import Annotated, get_args
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from coder.base.text.sanitize import count_of, one_line
+from coder.engine.requests import ListedRun
 from coder.platform.server.problems import Problem
 from coder.platform.server.run_routes import Reads
 from coder.platform.server.serving import Serving
 from coder.platform.server.studio.rendering import PageRoute, page
 from coder.platform.server.studio.run_page import add_run_pages
 from coder.platform.server.studio.task_form import add_task_form
+from coder.run.event_types import Status
 from coder.run.verdict_words import join_names
 
-_LISTED_RUNS, _LISTED_REPORTS = 50, 500
-"""Number of runs, and of reports, in a list."""
+_LISTED_RUNS, _LISTED_REPORTS, _SEARCHED_RUNS = 50, 500, 1000
+"""Number of runs, and of reports, in a list; number of runs that a search reads."""
 _REPORT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -28,16 +31,31 @@ def routes(serving: Serving) -> APIRouter:
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
     @router.get("/")
-    async def runs(caller: Reads) -> Response:
-        rows = await serving.rows.newest(caller, _LISTED_RUNS)
+    async def runs(
+        caller: Reads,
+        q: str = "",
+        status: str = "",
+        n: Annotated[int, Query(ge=1, le=_SEARCHED_RUNS)] = _LISTED_RUNS,
+    ) -> Response:
+        is_filtered = bool(q or status)
+        rows = await serving.rows.newest(caller, _SEARCHED_RUNS if is_filtered else n + 1)
+        matching = [row for row in rows if matches(row, q) and status in ("", row.status)]
         outside = await serving.rows.outside(caller, _LISTED_RUNS)
         note = ""
         if outside:
             folders = one_line(join_names([*dict.fromkeys(outside)]), width=300)
             hidden_runs = count_of(len(outside), "run")
             note = f"Not shown, as they are outside of {caller.root} (--root): {hidden_runs} in {folders}."
-        ordered = sorted(rows, key=lambda row: row.question is None)
-        return page("runs", "Runs", rows=ordered, note=note)
+        return page(
+            "runs",
+            "Runs",
+            rows=sorted(matching[:n], key=lambda row: row.question is None),
+            note=note,
+            q=q,
+            picked=status,
+            statuses=(*get_args(Status), "unfinished"),
+            more=n + _LISTED_RUNS if len(matching) > n else 0,
+        )
 
     @router.get("/login")
     async def login() -> Response:
@@ -47,6 +65,13 @@ def routes(serving: Serving) -> APIRouter:
     add_run_pages(router, serving)
     _add_reports(router, serving.reports)
     return router
+
+
+def matches(row: ListedRun, query: str) -> bool:
+    """Return whether each word of a query is in a run's task, folder, model, id or question."""
+    fields = (row.task, row.folder, row.model, row.run_id, row.question)
+    text = "\n".join(filter(None, fields)).casefold()
+    return all(word in text for word in query.casefold().split())
 
 
 def _add_reports(router: APIRouter, folder: Path | None) -> None:

@@ -14,7 +14,7 @@ from coder.platform.server.run_acts import check_access, runs_of
 from coder.platform.server.run_routes import SSE, Reads, Seq
 from coder.platform.server.serving import Caller, Serving
 from coder.platform.server.studio.rendering import fragment, page
-from coder.platform.server.studio.run_view import MAX_ENTRIES, RunView, part_of
+from coder.platform.server.studio.run_view import MAX_ENTRIES, RunView, landing_words, part_of
 from coder.run.run import summarize
 
 _CACHED_VIEWS = 16
@@ -71,7 +71,7 @@ def _status_html(serving: Serving, view: RunView, caller: Caller) -> tuple[str, 
     question_id, question = view.question or ("", None)
     is_live = state.progress.stopped is None
     scopes = caller.scopes
-    now = fragment("now", summarize(state), question_id, question, is_live, scopes)
+    now = fragment("now", summarize(state), question_id, question, is_live, scopes, landing_words(state))
     if is_live:
         mode = "steer" if view.run in serving.live else ""
     else:

@@ -9,6 +9,7 @@ from coder.run.events import Event
 from coder.run.open_question import open_question
 from coder.run.questions import Question
 from coder.run.state import State
+from coder.run.verdict_words import join_names
 from coder.show.run_transcript import Transcript, TranscriptEntry, replaced_files
 from coder.store import EventLog
 
@@ -86,3 +87,17 @@ def _entries(transcript: Transcript, events: Sequence[Event], first_seq: int) ->
             transcript.skip(event)
         elif (entry := transcript.entry(event)) is not None:
             yield entry
+
+
+def landing_words(state: State) -> str:
+    """Return what the log says of a run's change: written, undone, kept as a patch, or not; or nothing."""
+    landing = state.landing
+    if landing.standing:
+        return f"written: {join_names(landing.standing)}"
+    if landing.taken_back or landing.undone:
+        return "undone"
+    if landing.refused is not None or landing.declined:
+        return "not written"
+    if landing.planned is not None:
+        return "is being written"
+    return "kept as a patch" if landing.proposed is not None else ""

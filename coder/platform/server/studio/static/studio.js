@@ -59,8 +59,9 @@ if (document.querySelector("#runs")) setInterval(look, 2000);
 
 // A form's fields go as JSON to the address that a program would use, too.
 document.addEventListener("submit", async (event) => {
-  event.preventDefault();
   const form = event.target;
+  if (form.method === "get") return;
+  event.preventDefault();
   const button = event.submitter;
   const fields = new FormData(form, button);
   button.disabled = true;

@@ -82,7 +82,7 @@ async def test_a_message_that_comes_too_late_for_the_model_is_worked_on_next(
 ) -> None:
     slow = replace(says(code(ADD)), pause_s=1.0)
     with faulty_endpoint(slow, says(code(OTHER))) as endpoint:
-        configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="one-shot")
+        configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="repair")
         await begin(studio, window, "late")
         await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 1)
         await send(window, "Use sum instead.")
