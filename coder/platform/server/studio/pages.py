@@ -19,7 +19,7 @@ from coder.run.verdict_words import join_names
 
 _LISTED_RUNS, _LISTED_REPORTS, _SEARCHED_RUNS = 50, 500, 1000
 """Number of runs, and of reports, in a list; number of runs that a search reads."""
-_REPORT_POLICY = (
+REPORT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
@@ -79,21 +79,21 @@ def _add_reports(router: APIRouter, folder: Path | None) -> None:
 
     @router.get("/reports")
     async def reports(caller: Reads, name: str = "") -> Response:
-        names = _reports(folder)
+        names = files_below(folder, "*.html")
         return page("reports", name or "Reports", names=names, shown=name if name in names else "")
 
     @router.get("/reports/page")
     async def report(caller: Reads, name: str) -> Response:
-        if (file := _reports(folder).get(name)) is None:
+        if (file := files_below(folder, "*.html").get(name)) is None:
             raise Problem(404, f"There is no report {name!r}.", "It isn't below the folder.", "See: /reports")
-        return HTMLResponse(file.read_bytes(), headers={"Content-Security-Policy": _REPORT_POLICY})
+        return HTMLResponse(file.read_bytes(), headers={"Content-Security-Policy": REPORT_POLICY})
 
 
-def _reports(folder: Path | None) -> dict[str, Path]:
-    """Return reports by name, without links out of the folder."""
+def files_below(folder: Path | None, pattern: str) -> dict[str, Path]:
+    """Return the files of a name pattern by their path below a folder, without links out of it."""
     if folder is None:
         return {}
-    files = sorted(folder.rglob("*.html"))[:_LISTED_REPORTS]
+    files = sorted(folder.rglob(pattern))[:_LISTED_REPORTS]
     return {
         name: file
         for file in files

@@ -11,6 +11,7 @@ from benchmarks.reports.page import page
 from tests.benchmarks.reports.reports_made import report_of
 from tests.coder.platform.server.served import Server, started
 from tests.coder.platform.server.studio.conftest import Window
+from tests.coder.platform.server.studio.keys import press_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 EVIL = """<p id=done></p><img src="//HOST/i.png"><link rel=stylesheet href="//HOST/a.css"><script>
@@ -35,6 +36,11 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = home / "reports"
     (folder / "today").mkdir(parents=True)
     (folder / "today" / "small.html").write_text(page([report_of({"a/1": "p", "a/2": "f"})]))
+    for number, letters in enumerate(("pf", "pp"), 1):
+        cases = {f"a/{case}": letter for case, letter in enumerate(letters)}
+        report = report_of(cases, model=f"model-{number}", cost=0.01 * number)
+        (folder / f"{number}.json").write_text(report.model_dump_json())
+    (folder / "no-report.json").write_text("{}")
     (home / "secret.html").write_text("secret")
     (folder / os.fsdecode(b"\xff.html")).write_text("")
     (folder / "link.html").symlink_to(home / "secret.html")
@@ -50,6 +56,24 @@ async def test_a_report_is_listed_and_works_in_its_frame(window: Window) -> None
 
     await expect(report.get_by_role("heading", name="small 1")).to_be_visible()
     assert await window.page.get_by_role("link", name="link.html").count() == 0
+
+
+async def test_reports_of_several_models_are_compared_side_by_side_by_keys(window: Window) -> None:
+    page = window.page
+    await window.open("/compare")
+    await expect(page.locator(".trend circle")).to_have_count(2)
+    for name in ("1.json", "2.json"):
+        while await page.evaluate("document.activeElement.value") != name:
+            await page.keyboard.press("Tab")
+        await page.keyboard.press("Space")
+    await press_until(page, "compare")
+    await page.keyboard.press("Enter")
+    comparison = page.frame_locator("iframe")
+
+    await expect(comparison.locator("body")).to_contain_text("model-1")
+    await expect(comparison.locator("body")).to_contain_text("+50.0 points")
+    await expect(comparison.locator("body")).to_contain_text("Cost against score")
+    await expect(page.get_by_text("no-report.json")).to_have_count(0)
 
 
 async def test_a_page_that_is_no_report_reads_nothing_of_ours_and_reaches_no_host(
