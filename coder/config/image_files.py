@@ -5,7 +5,7 @@ from pathlib import Path
 
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
-from coder.models.model import Image
+from coder.models.answer_parts import Image
 
 MAX_BYTES = 5 << 20
 """Maximum bytes of one picture, as the strictest provider accepts."""

@@ -16,7 +16,7 @@ from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import suggest_nearest
 from coder.config.layers import TaskOptions
-from coder.models.model import Image
+from coder.models.answer_parts import Image
 from coder.run.task import MAX_PROMPT, Task, TestSource
 from coder.source.shell import command_words
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from coder.base.errors import CoderError, FolderError, MachineError
 from coder.engine.participants.executor import Executor
-from coder.engine.participants.participant import Participant, Together
+from coder.engine.participants.participant import Participant
 from coder.engine.participants.submission import LastTree, has_new_tree
 from coder.engine.turn.logged_calls import BudgetSpent
 from coder.engine.turn.turn import Turn, hear_requests, limited
@@ -22,10 +22,11 @@ from coder.run.event_types import (
     Spoken,
 )
 from coder.run.journal import Journal
-from coder.run.message import HUMAN, AnswerMessage, HandoffMessage, Message, QuestionMessage
+from coder.run.message import HUMAN, AnswerMessage, Message, QuestionMessage
 from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
+from coder.run.team_message import HandoffMessage
 from coder.run.termination import Reason, Stop, asked_to_stop, reason_to_end
 from coder.workspace.deliver import with_written
 from coder.workspace.run_end import ended, should_land
@@ -86,8 +87,7 @@ def decide(state: State, team: Team, stop: Stop) -> Command:
     if reason is None and isinstance(message, HandoffMessage) and message.to == HUMAN:
         return AskUser()
     if (participant := speaker(state, team, reason)) is not None:
-        participants = participant.parts if isinstance(participant, Together) else (participant,)
-        return Speak(tuple(part.name for part in participants))
+        return Speak(tuple(part.name for part in _parts_of(participant)))
     assert reason is not None
     return Land() if should_land(state, reason) else Finish(reason)
 
@@ -221,17 +221,20 @@ async def _ask_user(journal: Journal) -> None:
 async def _speak(journal: Journal, team: Team, stop: Stop, turn: Callable[[str], Turn]) -> None:
     participant = speaker(journal.state, team, reason_to_end(journal.state, stop))
     assert participant is not None
-    if isinstance(participant, Together):
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(_message(journal, part, turn)) for part in participant.parts]
-        except BaseExceptionGroup as errors:  # a participant's error is raised as if it spoke alone
-            raise errors.exceptions[0] from None
-        messages = [task.result() for task in tasks]
+    turns = [_message(journal, part, turn) for part in _parts_of(participant)]
+    if len(turns) == 1:
+        messages = [await turns[0]]
     else:
-        messages = [await _message(journal, participant, turn)]
+        from coder.engine.participants.together import take_turns  # imported late: most speak alone
+
+        messages = await take_turns(turns)
     if spoken := [Spoken(message=message) for message in messages if message is not None]:
         await journal.append(*spoken)
+
+
+def _parts_of(participant: Participant) -> tuple[Participant, ...]:
+    """Return the participants whose turns are taken: one, or those of `Together`."""
+    return getattr(participant, "concurrent", (participant,))
 
 
 async def _message(journal: Journal, participant: Participant, turn: Callable[[str], Turn]) -> Message | None:

@@ -8,7 +8,7 @@ from coder.base.text.guards import guards_for
 from coder.engine.options import Options, check_known
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
-from coder.run.journal import Attempts, Journal
+from coder.run.journal import Journal, SharedLimits
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
@@ -84,7 +84,7 @@ def log_of(stack: AsyncExitStack, options: Options) -> EventLog:
 
 
 async def open_journal(
-    stack: AsyncExitStack, run: str, log: EventLog, options: Options, attempts: Attempts | None = None
+    stack: AsyncExitStack, run: str, log: EventLog, options: Options, attempts: SharedLimits | None = None
 ) -> Journal:
     """Open the journal of a run, under a lease. Raises LeaseHeld: another process works on the run."""
     token = await stack.enter_async_context(log.lease(run))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import nlargest
 
-from coder.models.model import Alternative
+from coder.models.answer_parts import Alternative
 
 MAX_ALTERNATIVES = 8
 """Keep at most this many alternatives of one answer; no strategy calls for more."""

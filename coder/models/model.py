@@ -9,9 +9,9 @@ from typing import Literal, Protocol, Required, Self, TypedDict
 
 from pydantic import BaseModel, Field, JsonValue
 
-from coder.base.text.redact import quotes_secret
 from coder.base.usage import Usage as Usage
 from coder.base.usage import Used as Used
+from coder.models.answer_parts import Alternative, Image, Opaque, Retry, Switch
 
 JsonObject = dict[str, JsonValue]
 Effort = Literal["low", "medium", "high"]
@@ -43,38 +43,6 @@ class ToolCall(BaseModel, frozen=True, extra="forbid"):
         if not isinstance(value, dict):
             raise ValueError(f"The arguments of {self.name} are no JSON object.")
         return value
-
-
-class Image(BaseModel, frozen=True, extra="forbid"):
-    """A picture, or the pages of a PDF, for the model."""
-
-    media_type: Literal["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"]
-    base64: str = Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$")
-    name: str = Field(default="", exclude_if=not_)
-    """Name of the file; only PDFs have one."""
-
-    @property
-    def is_pdf(self) -> bool:
-        """Whether these are the pages of a PDF."""
-        return self.media_type == "application/pdf"
-
-    @property
-    def url(self) -> str:
-        """The content as a `data:` URL."""
-        return f"data:{self.media_type};base64,{self.base64}"
-
-
-class Opaque(BaseModel, frozen=True, extra="forbid"):
-    """Data that a model requires back verbatim, such as encrypted reasoning; we don't interpret it."""
-
-    source: str
-    """API, provider and model of the answer; the data is sent only to them."""
-    items: tuple[tuple[int, str], ...]
-    """Place and JSON of each item. Place 0 is before the answer's text, n is before the n-th call."""
-
-    def unless_secret(self, redact: Callable[[str], str]) -> "Opaque | None":
-        """Return this data, or None if it quotes a secret, because no part can be removed."""
-        return None if any(quotes_secret(text, redact) for _, text in self.items) else self
 
 
 class ChatMessage(BaseModel, frozen=True, extra="forbid"):
@@ -123,14 +91,6 @@ class Sampling(BaseModel, frozen=True, extra="forbid"):
     effort: Effort | None = Field(default=None, exclude_if=not_)
 
 
-class Alternative(BaseModel, frozen=True, extra="forbid"):
-    """Another beginning of an answer."""
-
-    text: str
-    logprob: float
-    """Natural logarithm of the probability of the whole text, at most 0."""
-
-
 class Answer(BaseModel, frozen=True, extra="forbid"):
     """A model's answer to one request."""
 
@@ -163,30 +123,6 @@ class Answer(BaseModel, frozen=True, extra="forbid"):
         redacted_fields["alternatives"] = tuple(alternatives)
         redacted_fields["opaque"] = self.opaque.unless_secret(redact) if self.opaque else None
         return self.model_copy(update=redacted_fields)
-
-
-class _Event(BaseModel, frozen=True, extra="forbid"):
-    """An event before an answer; it is shown on screen and logged."""
-
-    lost: Used | None = Field(default=None, exclude_if=not_)
-    """Usage of the incomplete answer; None if nothing was received."""
-
-
-class Retry(_Event, frozen=True):
-    """A request will be repeated."""
-
-    attempt: int
-    wait_s: float
-    reason: str
-
-
-class Switch(_Event, frozen=True):
-    """Another model will be called instead."""
-
-    model: str
-    """Name (`provider/model`) of the model that did not answer."""
-    next: str
-    reason: str
 
 
 OnRetry = Callable[[Retry | Switch], Awaitable[None]]

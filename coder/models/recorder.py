@@ -10,7 +10,8 @@ from coder.base.errors import ModelAuthError, ModelError, UsageError
 from coder.base.text.redact import Redactor
 from coder.base.usage import MILLION
 from coder.models.abilities import abilities_of, reserved
-from coder.models.model import Answer, Asking, ChatMessage, Model, Retry, Sampling, Switch
+from coder.models.answer_parts import Retry, Switch
+from coder.models.model import Answer, Asking, ChatMessage, Model, Sampling
 from coder.models.recording import (
     Failure,
     Header,

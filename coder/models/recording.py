@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from coder.base.errors import UsageError
 from coder.models.abilities import ModelFacts
-from coder.models.model import Answer, ChatMessage, Form, Retry, Sampling, Switch, Used
+from coder.models.answer_parts import Retry, Switch
+from coder.models.model import Answer, ChatMessage, Form, Sampling, Used
 
 Redact = Callable[[str], str]
 Line = TypeVar("Line", bound=BaseModel)

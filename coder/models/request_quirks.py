@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coder.models.abilities import MIN_REQUESTED
+from coder.models.answer_parts import Image
 from coder.models.endpoint import Api, Endpoint
-from coder.models.model import ChatMessage, Form, Image, Sampling
+from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import input_tokens
 from coder.models.wire_format import chat_messages, function_of, move_pictures, response_input
 

@@ -14,8 +14,9 @@ from weakref import WeakKeyDictionary
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
 from tenacity.wait import wait_base
 
+from coder.models.answer_parts import Retry
 from coder.models.endpoint import Endpoint, Patience, RateLimits
-from coder.models.model import OnRetry, Retry, Used
+from coder.models.model import OnRetry, Used
 
 T = TypeVar("T")
 LONGEST_WAIT_S = 8.0

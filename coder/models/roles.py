@@ -10,11 +10,12 @@ from pydantic import BaseModel
 
 from coder.base.errors import UsageError, own_command
 from coder.models.abilities import EMBEDDED
+from coder.models.answer_parts import Image
 from coder.models.catalog import UserModels
 from coder.models.connection import import_client, require_client
 from coder.models.endpoint import Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, ModelChoice, resolve
-from coder.models.model import Image, Model
+from coder.models.model import Model
 from coder.models.wrapper import RoleModels, Router
 
 _WITH_FIRST_CALL = ("coder.models.http_bounds", "httpcore2")

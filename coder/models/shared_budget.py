@@ -9,7 +9,8 @@ from coder.base.errors import ModelError, SharedBudgetEmpty
 from coder.base.usage import Used
 from coder.models.abilities import MIN_ANSWER, affordable_tokens
 from coder.models.abilities import reserved as reserved_tokens
-from coder.models.model import Answer, Asking, ChatMessage, Model, Retry, Switch
+from coder.models.answer_parts import Retry, Switch
+from coder.models.model import Answer, Asking, ChatMessage, Model
 from coder.models.tokens import input_tokens
 from coder.models.wrapper import Wrapper
 

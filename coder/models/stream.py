@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal, cast
 from pydantic import JsonValue
 
 from coder.base.text.sanitize import join_surrogates
-from coder.models.model import Alternative, Opaque, ToolCall, Usage
+from coder.models.answer_parts import Alternative, Opaque
+from coder.models.model import ToolCall, Usage
 from coder.models.retries import Passing
 from coder.models.tokens import field, rows, usage_of, word
 

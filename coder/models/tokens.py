@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil
 
-from coder.models.model import ChatMessage, Form, Image, Usage
+from coder.models.answer_parts import Image
+from coder.models.model import ChatMessage, Form, Usage
 
 # A cautious estimate: English has about four characters per token, code about three. Digits, punctuation,
 # capitals and characters of a long word such as a hash may be a token each; other scripts have up to two

@@ -7,7 +7,8 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from coder.models.model import ChatMessage, Image, JsonObject, ToolSpec
+from coder.models.answer_parts import Image
+from coder.models.model import ChatMessage, JsonObject, ToolSpec
 
 _PICTURES_NOTE = "The pictures of the results above, in their order:"
 

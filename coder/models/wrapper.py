@@ -8,7 +8,8 @@ from typing import Literal, Protocol, Unpack, runtime_checkable
 
 from coder.base.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
 from coder.models.abilities import Abilities, abilities_of
-from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Switch, Used
+from coder.models.answer_parts import Switch
+from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Used
 
 
 @runtime_checkable

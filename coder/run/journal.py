@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from coder.base.errors import LogNewer, UsageError, own_command
 from coder.run.event_types import (
@@ -22,41 +23,21 @@ from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
 
 
-class Attempts:
-    """The running attempts of one run, which share its limits."""
+class SharedLimits(Protocol):
+    """Runs that share the limits of one run (see shared_limits.py)."""
 
-    def __init__(self, parent: "Journal") -> None:
-        self.parent = parent
-        self.running: dict[int, Journal] = {}
-        """Journals of running attempts, by number."""
-        parent.children = self
+    parent: "Journal"
+    running: dict[int, "Journal"]
 
     def others(self, journal: "Journal") -> list[Spend | AttemptEnded]:
-        """Return the usage of the other attempts."""
-        used: dict[int, Spend | AttemptEnded] = {}
-        for attempt in self.parent.state.progress.attempts:
-            if isinstance(attempt, AttemptEnded):
-                used[attempt.attempt] = attempt
-        for number, running in self.running.items():
-            used[number] = running.used
-        own_number = next((number for number, attempt in self.running.items() if attempt is journal), 0)
-        return [spend for number, spend in used.items() if number != own_number]
-
-
-class Delegations(Attempts):
-    """The running subagents of one run, which share its limits with the run itself."""
-
-    def others(self, journal: "Journal") -> list[Spend | AttemptEnded]:
-        """Return the usage of the run, which includes ended subagents, and of the other running ones."""
-        siblings = [running.used for running in self.running.values() if running is not journal]
-        return [self.parent.spend, *siblings]
+        """Return the usage of all but this one."""
 
 
 class Journal:
     """A run's log under a lease, with the state after the last event."""
 
     def __init__(
-        self, run: str, log: EventStore, *, token: int, watch: Watch, attempts: Attempts | None = None
+        self, run: str, log: EventStore, *, token: int, watch: Watch, attempts: SharedLimits | None = None
     ) -> None:
         """Write under the lease with this token; `attempts` are the parallel attempts of the same run."""
         self.run = run
@@ -68,7 +49,7 @@ class Journal:
         self.limits: list[asyncio.Timeout] = []
         """Timeouts that a request to stop the run lets expire."""
         self._attempts = attempts
-        self.children: Attempts | None = None
+        self.children: SharedLimits | None = None
         """The attempts or subagents that run for this run."""
         self.intending: asyncio.Lock = attempts.parent.intending if attempts is not None else asyncio.Lock()
         """Held from numbering a call until its intent is logged, because calls may be made in parallel."""

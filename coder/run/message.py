@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from operator import not_
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from coder.models.model import Alternative
+from coder.models.answer_parts import Alternative
+from coder.run.team_message import ChoiceMessage, HandoffMessage, LedgerMessage, MessageBase, WordsMessage
 
 Verified = Literal["tests", "checks", "examples", "reproduced", "added", "self", "none"]
 """What decided, strongest first: given tests, given checks, the task's examples; `reproduced`: new tests or
@@ -81,22 +82,6 @@ class Outcome(BaseModel, frozen=True, extra="forbid"):
     seconds: float = 0.0
 
 
-class Step(BaseModel, frozen=True, extra="ignore"):
-    """One step of an orchestrator's plan."""
-
-    member: str
-    do: str = ""
-
-
-class Ledger(BaseModel, frozen=True, extra="ignore"):
-    """An orchestrator's facts and plan."""
-
-    facts: str = ""
-    steps: tuple[Step, ...] = ()
-    satisfied: bool = False
-    """Whether the orchestrator considers the task done; a run ends as `unverified` by that."""
-
-
 class AnswerChanges(BaseModel, frozen=True, extra="forbid"):
     """Changes of an answer: texts by relative path; None is a removed file. Surrogates encode bytes."""
 
@@ -124,24 +109,13 @@ class Continuation(BaseModel, frozen=True, extra="forbid"):
     """Other beginnings of the answer that the model found likely, the likeliest first."""
 
 
-class _Message(BaseModel):
-    """Fields that all messages have."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    author: str
-    text: str = ""
-    within: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """The nested teams of the author, outermost first."""
-
-
-class PlanMessage(_Message):
+class PlanMessage(MessageBase):
     """A plan: the steps of the task in `text`."""
 
     kind: Literal["plan"] = "plan"
 
 
-class CodeMessage(_Message):
+class CodeMessage(MessageBase):
     """An answer that changes files, or was meant to, and is tried."""
 
     kind: Literal["code"] = "code"
@@ -159,20 +133,20 @@ class CodeMessage(_Message):
         return bool(self.changes.files or (self.changes.test_edits and not self.changes.problem))
 
 
-class OutcomeMessage(_Message):
+class OutcomeMessage(MessageBase):
     """The result of running the latest code; by the user, a rejection of the change."""
 
     kind: Literal["outcome"] = "outcome"
     outcome: Outcome
 
 
-class ReplyMessage(_Message):
+class ReplyMessage(MessageBase):
     """An answer in words only, in a conversation."""
 
     kind: Literal["reply"] = "reply"
 
 
-class QuestionMessage(_Message):
+class QuestionMessage(MessageBase):
     """A question of the model to the user."""
 
     kind: Literal["question"] = "question"
@@ -180,37 +154,10 @@ class QuestionMessage(_Message):
     """Answers to choose from."""
 
 
-class AnswerMessage(_Message):
+class AnswerMessage(MessageBase):
     """The user's answer to a question."""
 
     kind: Literal["answer"] = "answer"
-
-
-class WordsMessage(_Message):
-    """A message of a team's member."""
-
-    kind: Literal["words"] = "words"
-
-
-class ChoiceMessage(_Message):
-    """The choice of who speaks next in a team."""
-
-    kind: Literal["choice"] = "choice"
-    to: str
-
-
-class HandoffMessage(_Message):
-    """A message with which a member hands over to another one, or to the user."""
-
-    kind: Literal["handoff"] = "handoff"
-    to: str
-
-
-class LedgerMessage(_Message):
-    """An orchestrator's plan."""
-
-    kind: Literal["ledger"] = "ledger"
-    ledger: Ledger
 
 
 Message = Annotated[

@@ -8,8 +8,9 @@ from typing import Any
 
 from coder.base.errors import UsageError
 from coder.base.usage import Price
+from coder.models.answer_parts import Image
 from coder.models.catalog import UserModels
-from coder.models.model import Image, Model
+from coder.models.model import Model
 from coder.models.roles import Asked, check_vision, open_roles, resolve_roles, warm
 from coder.run.settings import ROLES, Settings
 from coder.run.state import State

@@ -4,9 +4,10 @@ from typing import Literal
 
 from coder.base.errors import TooLate, UsageError, own_command
 from coder.run.event_types import QuestionAnswered
-from coder.run.message import HandoffMessage, QuestionMessage
+from coder.run.message import QuestionMessage
 from coder.run.questions import Decision, Question, question_id
 from coder.run.state import State
+from coder.run.team_message import HandoffMessage
 
 
 def open_question(state: State) -> tuple[str, Question]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
 
-from coder.models.model import Image
+from coder.models.answer_parts import Image
 
 MAX_PROMPT = 256 * 1024
 """Maximum characters of a prompt; no present model reads more."""

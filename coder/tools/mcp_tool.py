@@ -14,7 +14,8 @@ from coder.base.json_schema import Check, check_by, describe_error, has_remote_r
 from coder.base.text.sanitize import printable
 from coder.config.image_files import MAX_BYTES, picture_of
 from coder.config.mcp_servers import Mcp
-from coder.models.model import Image, JsonObject, ToolSpec
+from coder.models.answer_parts import Image
+from coder.models.model import JsonObject, ToolSpec
 from coder.run.extensions import Rules
 from coder.tools.python_tool import is_png
 from coder.tools.tool import Desk, ToolResult, prepare_text

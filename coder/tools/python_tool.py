@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from pydantic import Field
 
-from coder.models.model import Image, JsonObject, ToolSpec
+from coder.models.answer_parts import Image
+from coder.models.model import JsonObject, ToolSpec
 from coder.tools.bash import DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S, MIN_TIME_S, command_result
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
 from sandbox import BackendMissing

@@ -14,7 +14,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
 
 from coder.base.text.sanitize import terminal_text
-from coder.models.model import Image, JsonObject, ToolSpec
+from coder.models.answer_parts import Image
+from coder.models.model import JsonObject, ToolSpec
 from coder.tools.shortened import shortened
 from sandbox import Session
 

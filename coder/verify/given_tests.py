@@ -47,6 +47,24 @@ def unreported_tests(state: State, code: CodeMessage, outcome: Outcome) -> tuple
     return tuple(path for path in tests if path.endswith(".py") and not was_run(path, test_names))
 
 
+def needs_judgement(state: State, code: CodeMessage, outcome: Outcome) -> bool:
+    """Return whether a change's edits of given tests must be run, as they or the verdict are open."""
+    is_open = failing_edited_tests(state, code, outcome) or unreported_tests(state, code, outcome)
+    return bool(is_open) or not code.changes.files
+
+
+def limit_strength(outcome: Outcome, unclear: Sequence[str]) -> Outcome:
+    """Limit a success to strength `inside`, as changed files may be part of the tests; a note names them."""
+    note = f"only the tests use these changed files, which may be a part of them: {join_names(unclear)}"
+    return outcome.model_copy(
+        update={
+            "test_support": tuple(unclear),
+            "strength": "inside" if outcome.strength == "outside" else outcome.strength,
+            "note": " ".join(filter(None, (outcome.note, note))),
+        }
+    )
+
+
 async def judge_edits(verification: Verification, code: CodeMessage, outcome: Outcome) -> Outcome:
     """Return the outcome of a change, with the result of the suite that includes its edits of given tests."""
     if outcome.passed and code.changes.files:

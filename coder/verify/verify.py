@@ -5,15 +5,13 @@ A test command shares its process with the code under test, so its strength is `
 where candidate and checker share one container.
 """
 
-import ast
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coder.run.examples import find_examples
-from coder.run.message import CheckLine, Outcome, Verified
+from coder.run.message import Outcome, Verified
 from coder.run.state import State
-from coder.source.python_names import parse_source
 from coder.verify.finding import (
     NOTHING_RAN,
     Finding,
@@ -24,13 +22,11 @@ from coder.verify.finding import (
     shorten,
 )
 from coder.verify.verification import Verification
-from sandbox import Assertion, Check, Command, Result, TestFile
+from sandbox import Assertion, Check, Result, TestFile
 from sandbox.policy import keeps_apart
 
 _OUTPUT_CHARACTERS = 4000
 _SHARED_NOTE = "It was decided in the container in which the code ran."
-_NEEDS_INPUT = "EOFError: EOF when reading a line"
-_KERNEL_NEEDS_INPUT = "StdinNotImplementedError: "
 
 
 async def verify(verification: Verification, files: Mapping[str, bytes]) -> tuple[Outcome, Result]:
@@ -82,7 +78,11 @@ async def _findings(verification: Verification, files: Mapping[str, bytes]) -> l
     """
     findings: list[Finding] = []
     checks_by_kind, command = _checks_by_kind(verification.state), verification.state.task.test_command
-    cell_finding = await _run_cells(verification, files)
+    cell_finding = None
+    if verification.state.settings.kernel:
+        from coder.verify.run_alone import run_as_cells  # imported late: few runs have a kernel
+
+        cell_finding = await run_as_cells(verification, files)
     if cell_finding is not None and not cell_finding.passed:
         return [cell_finding]
     if cell_finding is not None and (checks_by_kind or command):
@@ -100,7 +100,13 @@ async def _findings(verification: Verification, files: Mapping[str, bytes]) -> l
     for verified, checks in checks_by_kind.items():
         if checks and all(finding.passed for finding in findings):
             findings.append(await _run_checks(verification, files, verified=verified, checks=checks))
-    return findings or [cell_finding or await _run_code(verification, files)]
+    if findings:
+        return findings
+    if cell_finding is not None:
+        return [cell_finding]
+    from coder.verify.run_alone import run_code  # imported late: most tasks have checks
+
+    return [await run_code(verification, files)]
 
 
 def _checks_by_kind(state: State) -> dict[Verified, Sequence[Check]]:
@@ -127,59 +133,3 @@ async def _run_checks(
     )  # a cancelled process has no result
     is_late = not report.passed and report.candidate.wall_s >= seconds
     return Finding(verified, report.passed, lines_of(report), result, report.note, is_late=is_late)
-
-
-async def _run_cells(verification: Verification, files: Mapping[str, bytes]) -> Finding | None:
-    """Run the code as cells, if a kernel was asked for."""
-    settings, target = verification.state.settings, verification.target
-    if not settings.kernel or not target.path.endswith(".py") or target.path not in files:
-        return None
-    if (
-        settings.may_act and verification.state.task.test_command
-    ):  # the code may be a module instead of a script
-        return None
-    from coder.environment.script_cells import cells_of
-    from sandbox.kernel.kernel import run_cells
-
-    source = files[target.path]
-    cells = cells_of(source.decode("utf-8", "replace"))
-    result = await run_cells(
-        await verification.bench.candidate(), cells, on_output=verification.bench.on_output
-    )
-    waited = result.status == "error" and _KERNEL_NEEDS_INPUT in result.stderr[-500:]
-    return _finding_of_code(f"{target.path} as cells", source, result, waited=waited)
-
-
-async def _run_code(verification: Verification, files: Mapping[str, bytes]) -> Finding:
-    """Run the code, with its own checks, if there are no other checks."""
-    target = verification.target
-    sandbox = await verification.bench.candidate()
-    if not target.path.endswith(".py") or target.path not in files:
-        return Finding("none", True, strength="none")
-    result = await sandbox.run(
-        Command(argv=("python3", target.path)),
-        limits=verification.limits(verification.state.settings.program_timeout),
-        on_output=verification.bench.on_output,
-    )
-    waited = result.status == "error" and result.stderr.rstrip().endswith(_NEEDS_INPUT)
-    return _finding_of_code(f"python3 {target.path}", files[target.path], result, waited=waited)
-
-
-def _finding_of_code(name: str, source: bytes, result: Result, *, waited: bool) -> Finding:
-    """Return the finding of code that was run by itself.
-
-    Args:
-        waited: whether the code ended because it asked for input.
-    """
-    passed = result.ok or waited
-    if waited:
-        result = result.model_copy(update={"stderr": ""})
-    line = CheckLine(name=name, passed=passed, message="" if passed else result.stderr)
-    verified: Verified = "self" if _checks_itself(source) and not waited else "none"
-    return Finding(verified, passed, (line,), result, strength="none")
-
-
-def _checks_itself(source: bytes) -> bool:
-    """Return whether a file asserts something when it runs."""
-    tree = parse_source(source.decode("utf-8-sig", "replace"))
-    return tree is not None and any(isinstance(node, ast.Assert) for node in ast.walk(tree))

@@ -31,7 +31,8 @@ from coder.engine.work import work
 from coder.environment.run_policy import OpenSandbox
 from coder.environment.workbench import Workbench
 from coder.models.abilities import abilities_of
-from coder.models.model import Image, Model
+from coder.models.answer_parts import Image
+from coder.models.model import Model
 from coder.run.conversation import unwritten
 from coder.run.costs import Costs, costs_of
 from coder.run.event_types import (

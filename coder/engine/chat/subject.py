@@ -7,7 +7,8 @@ from pathlib import Path
 
 from coder.base.errors import UsageError
 from coder.models.abilities import abilities_of
-from coder.models.model import Image, Model
+from coder.models.answer_parts import Image
+from coder.models.model import Model
 from coder.run.event_types import Body
 from coder.run.state import State
 from coder.run.stored_file import StoredFile

@@ -22,7 +22,7 @@ class AnswerWork(SessionWork):
             problem = find_problem(self._schema, value)
         except ValueError as error:
             value, rest, problem = None, text, f"it holds no JSON ({error})"
-        edits = await self._edit(rest)
+        edits = await self._answer_text().make_edits(rest)
         if edits is not None and edits.problem is not None and not edits.empty:
             return edits.problem
         if self.talk.speaks_text():

@@ -23,10 +23,10 @@ from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import AttemptEnded, AttemptStarted, Delegation, Parent, ToolCalled
 from coder.run.extensions import Subagent
 from coder.run.find_target import find_target
-from coder.run.journal import Delegations
 from coder.run.message import ReplyMessage
 from coder.run.records.spend import Spend
 from coder.run.settings import Budget, Settings
+from coder.run.shared_limits import Delegations
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task

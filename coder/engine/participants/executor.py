@@ -10,8 +10,6 @@ from coder.engine.turn.turn import Turn
 from coder.run.event_types import ProgramFinished, ProgramStarted
 from coder.run.message import Cause, CodeMessage, Outcome, OutcomeMessage
 from coder.run.state import State
-from coder.run.target import Target
-from coder.run.verdict_words import join_names
 from coder.verify.verification import Verification
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files
@@ -62,26 +60,22 @@ class Executor:
                     outcome, end_fields["tried"] = await gather_evidence(verification, code, outcome)
             outcome = with_unreported(state, code, outcome)
         if code.changes.test_edits and state.task.test_command is not None:
-            outcome = await self._as_edited(turn, verification, code, outcome)
+            from coder.verify.given_tests import judge_edits, needs_judgement
+
+            if needs_judgement(state, code, outcome):
+                edited = workspace_files(state, code.changes.files, test_edits=code.changes.test_edits)
+                async with _logged(turn, "edited tests", edited):
+                    outcome = await judge_edits(verification, code, outcome)
         if outcome.passed and code.changes.test_edits and not code.changes.files and not outcome.unshown:
             unshown = {"verified": "none", "unshown": "it changes given tests alone"}
             outcome = outcome.model_copy(update=unshown)
-        return _with_left_out(_with_unclear(outcome, code, verification.target), code)
+        if outcome.passed and (
+            unclear := [path for path in code.changes.files if state.target.is_unclear(path)]
+        ):
+            from coder.verify.given_tests import limit_strength  # imported late: few files are unclear
 
-    async def _as_edited(
-        self, turn: Turn, verification: Verification, code: CodeMessage, outcome: Outcome
-    ) -> Outcome:
-        """Return the outcome, with the outcome of the test suite as the answer edits given tests."""
-        from coder.verify.given_tests import failing_edited_tests, judge_edits, unreported_tests
-
-        is_open = failing_edited_tests(verification.state, code, outcome) or unreported_tests(
-            verification.state, code, outcome
-        )
-        if not is_open and code.changes.files:
-            return outcome
-        files = workspace_files(verification.state, code.changes.files, test_edits=code.changes.test_edits)
-        async with _logged(turn, "edited tests", files):
-            return await judge_edits(verification, code, outcome)
+            outcome = limit_strength(outcome, unclear)
+        return _with_left_out(outcome, code)
 
 
 @asynccontextmanager
@@ -99,21 +93,6 @@ async def _logged(turn: Turn, purpose: str, files: dict[str, bytes]) -> AsyncIte
     hashes_after = _logged_hashes(await (await turn.bench.candidate()).manifest(), turn.state)
     seconds = {"seconds": time.monotonic() - start_time}
     await turn.journal.append(ProgramFinished(what=purpose, after=hashes_after, **(seconds | end_fields)))
-
-
-def _with_unclear(outcome: Outcome, code: CodeMessage, target: Target) -> Outcome:
-    """Limit a success to strength `inside` if changed files may be part of the tests; a note names them."""
-    unclear_paths = [path for path in code.changes.files if target.is_unclear(path)] if outcome.passed else []
-    if not unclear_paths:
-        return outcome
-    note = f"only the tests use these changed files, which may be a part of them: {join_names(unclear_paths)}"
-    return outcome.model_copy(
-        update={
-            "test_support": tuple(unclear_paths),
-            "strength": "inside" if outcome.strength == "outside" else outcome.strength,
-            "note": " ".join(filter(None, (outcome.note, note))),
-        }
-    )
 
 
 def _with_left_out(outcome: Outcome, code: CodeMessage) -> Outcome:

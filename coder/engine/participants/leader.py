@@ -17,7 +17,7 @@ from coder.engine.turn.turn import Turn
 from coder.engine.turn.whole_answer import ask_whole_answer
 from coder.models.model import ChatMessage, Form, JsonObject, ToolSpec
 from coder.run.event_types import CallAnswered
-from coder.run.message import ChoiceMessage, Ledger, LedgerMessage
+from coder.run.team_message import ChoiceMessage, Ledger, LedgerMessage
 
 _CHOICE_TOKENS, _LEDGER_TOKENS = 300, 1_200
 

@@ -19,7 +19,8 @@ from coder.engine.prompting.thread import thread_words
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, JsonObject, ToolSpec
 from coder.run.attempts import code_to_repair
-from coder.run.message import HUMAN, CodeMessage, HandoffMessage, Message, QuestionMessage, WordsMessage
+from coder.run.message import HUMAN, CodeMessage, Message, QuestionMessage
+from coder.run.team_message import HandoffMessage, WordsMessage
 
 BUILT_IN = ("coder", "planner", "executor")
 """Built-in members, which take no brief."""

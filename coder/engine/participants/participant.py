@@ -1,6 +1,5 @@
 """Participant: the protocol of those that take turns in a run."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from coder.engine.turn.turn import Turn
@@ -22,19 +21,3 @@ class Participant(Protocol):
             ModelError: the model failed, also after retries.
             SandboxError: the sandbox itself failed.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """Participants that speak concurrently: the loop takes their turns (`loop.speak`)."""
-
-    parts: tuple[Participant, ...]
-
-    @property
-    def name(self) -> str:
-        """The names of the participants, joined."""
-        return " + ".join(part.name for part in self.parts)
-
-    async def speak(self, turn: Turn) -> Message:
-        """Raise TypeError: the loop takes the participants' turns instead."""
-        raise TypeError("several participants take no single turn")

@@ -18,7 +18,8 @@ from coder.engine.participants.session_work import carry_out, say_typed
 from coder.engine.participants.workplace import Workplace
 from coder.engine.turn.turn import Turn
 from coder.models.model import ToolCall
-from coder.run.message import Message, QuestionMessage, ReplyMessage, WordsMessage
+from coder.run.message import Message, QuestionMessage, ReplyMessage
+from coder.run.team_message import WordsMessage
 from coder.run.termination import is_repeating
 from coder.tools.plan_tool import HAND_IN, HandIn
 from coder.tools.registry import ASK, Ask

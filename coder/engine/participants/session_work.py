@@ -1,40 +1,32 @@
 """SessionWork: a turn of a Coder with tools, whose edits change the files of the run's session."""
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from coder.base.prompts import prompt
-from coder.edits.answer import read_answer
-from coder.edits.edit import Answered
-from coder.edits.replies import asks, is_reply
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
 from coder.engine.participants.session_dialogue import in_session
-from coder.engine.participants.submission import code_message, has_new_tree
+from coder.engine.participants.submission import code_message
 from coder.engine.participants.workplace import Workplace, hooks_of
 from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
-from coder.run.message import CodeMessage, HandoffMessage, Message, QuestionMessage, ReplyMessage
+from coder.run.message import CodeMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.state import State
+from coder.run.team_message import HandoffMessage
 from coder.run.termination import is_repeating
 from coder.run.watch import Listening
 from coder.tools.registry import ASK, DONE, Ask, Done
 from coder.tools.tool import read_arguments
-from coder.workspace.consent import is_protected
-from coder.workspace.overlay import to_ends
 
 if TYPE_CHECKING:
+    from coder.engine.participants.answer_text import AnswerText
     from coder.engine.participants.delegating import Delegating
 
 MAX_STOP_BLOCKS = 8
 """Times in one turn that hooks can have the model go on; its next end counts."""
 MAX_NUDGES = 2
 """Answers in a row without a call or a changed file that get a reply; one more ends the turn."""
-_DONE_LINE = re.compile(r"^[^\w\n]*DONE[^\w\n]*$", re.MULTILINE)
-"""The line with which a model without native tool calls ends its work."""
 
 
 async def carry_out(
@@ -126,44 +118,12 @@ class SessionWork:
         return reply
 
     async def _reply(self) -> Message | str | None:
-        turn, text = self._turn, self.talk.words or ""
-        edits = await self._edit(text)
-        if edits is None:
-            return ReplyMessage(author=self._role.name, text=text)
-        if edits.problem is not None and not edits.empty:
-            return edits.problem  # it quotes the nearest lines; the model can read more
-        code = self._code(text)
-        if edits.files or edits.apart:
-            return code
-        if self.talk.speaks_text():
-            await self.talk.to_text()
-            return None if self.talk.open_calls() else prompt("act-text")
-        if code.changes.texts and (_DONE_LINE.search(text) or not code.repeats):
-            return code
-        if asks(text) and turn.state.settings.asks:
-            return QuestionMessage(author=self._role.name, text=text)
-        return prompt("stands" if code.changes.texts else "nudge")
+        return await self._answer_text().read()
 
-    async def _edit(self, text: str) -> Answered | None:
-        """Make the fitting edits in an answer's text; return None for plain words in a chat or a team."""
-        state = self._turn.state
-        files = {path: stored.text for path, stored in state.worked.items()}
-        is_protected_path = partial(is_protected, state=state, target=self._target)
-        edits = read_answer(
-            text,
-            files,
-            default=self._target.path,
-            expected=self._target.names,
-            ignored=is_protected_path,
-            in_part=True,
-        )
-        is_talk = state.settings.chat or self._role.is_member
-        if is_talk and is_reply(state.task.prompt, edits, text) and not has_new_tree(state):
-            return None
-        if edits.files or (edits.fits and edits.apart):
-            new_texts = {**to_ends(edits.files, state.files), **to_ends(edits.apart, state.files)}
-            await self._place.write(new_texts)
-        return edits
+    def _answer_text(self) -> "AnswerText":
+        from coder.engine.participants.answer_text import AnswerText  # imported late: most answers are calls
+
+        return AnswerText(self._turn, self._role, self.talk, self._place)
 
     async def _end(self, call: ToolCall) -> Message | str | None:
         """Return the message of a call that ends the turn, or a text on its error; None for other calls."""

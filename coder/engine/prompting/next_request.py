@@ -15,7 +15,6 @@ from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import Target
 from coder.run.verdict_words import join_names, why_unverified
-from coder.verify.time_limits import EXTRA_TEST_S, max_test_s
 from coder.workspace.diff import unified_diff
 from coder.workspace.proposal import is_same
 
@@ -65,6 +64,8 @@ def verdict_words(state: State) -> str | None:
     left_out_paths = ", ".join(map(shown_path, [*code.changes.test_edits, *code.changes.left_out]))
     is_noted = left_out_paths and not state.settings.in_place
     note = f"\nLeft out, as it decides what passes: {left_out_paths}." if is_noted else ""
+    from coder.verify.time_limits import EXTRA_TEST_S, max_test_s  # imported late: most changes are shown
+
     reason, most_s = why_unverified(state, outcome), f"{max_test_s(state):g}"
     return prompt("not-shown").format(why=reason, left=note, more_s=EXTRA_TEST_S, most_s=most_s)
 

@@ -4,15 +4,9 @@ from collections.abc import Sequence
 
 from coder.context.quoting import shortened, shown_path
 from coder.run.conversation import is_rejection
-from coder.run.message import (
-    ChoiceMessage,
-    CodeMessage,
-    LedgerMessage,
-    Message,
-    OutcomeMessage,
-    QuestionMessage,
-)
+from coder.run.message import CodeMessage, Message, OutcomeMessage, QuestionMessage
 from coder.run.state import State
+from coder.run.team_message import ChoiceMessage, LedgerMessage
 
 _MAX_CHARACTERS = 8_000
 """Longest quote of one message in characters."""

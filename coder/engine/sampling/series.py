@@ -18,8 +18,8 @@ from coder.run.event_types import (
     AttemptStarted,
     Parent,
 )
-from coder.run.journal import Attempts
 from coder.run.message import Message
+from coder.run.shared_limits import Attempts
 from coder.run.state import State
 from coder.run.termination import Reason
 from coder.store.run_list import attempt_id

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from coder.run.event_types import AttemptEnded, Delegation, Parent
-from coder.run.journal import Attempts
 from coder.run.message import Message
 from coder.run.questions import Decision
 from coder.run.settings import Settings
+from coder.run.shared_limits import Attempts
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target

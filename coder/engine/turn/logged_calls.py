@@ -12,7 +12,8 @@ from coder.base.text.guards import Guards
 from coder.base.text.redact import Redactor
 from coder.base.usage import Used
 from coder.models.abilities import answer_limit, reserved
-from coder.models.model import Answer, ChatMessage, Form, Model, Retry, Sampling, Switch
+from coder.models.answer_parts import Retry, Switch
+from coder.models.model import Answer, ChatMessage, Form, Model, Sampling
 from coder.models.tokens import input_tokens
 from coder.run.budget import is_spent_on_reasoning, over_budget, room_for_answer, spent_budget
 from coder.run.event_types import (

@@ -19,7 +19,7 @@ from coder.engine.chat.opening import open_session
 from coder.engine.chat.subject import require_sight, root_of
 from coder.engine.chat.transcript import steps_of
 from coder.engine.requests import state_of
-from coder.models.model import Image
+from coder.models.answer_parts import Image
 from coder.people.acp.client_servers import servers_of
 from coder.people.acp.client_watch import ClientWatch
 from coder.people.cli.run_settings import (

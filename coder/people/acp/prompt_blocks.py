@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from coder.base.errors import UsageError
 from coder.config.image_files import MAX_BYTES, MAX_PDF_BYTES, MAX_PICTURES, picture_of
 from coder.context.quoting import fenced
-from coder.models.model import Image
+from coder.models.answer_parts import Image
 
 
 def text_of(blocks: Sequence[Any], root: Path) -> str:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from coder.models.model import Alternative, ChatMessage, Form, Image, Opaque, Sampling, ToolCall, Usage, Used
+from coder.models.answer_parts import Alternative, Image, Opaque
+from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage, Used
 from coder.run.events import Body
 from coder.run.message import CheckLine, Message
 from coder.run.stored_file import StoredFile

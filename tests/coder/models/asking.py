@@ -2,9 +2,10 @@
 
 from pydantic import SecretStr
 
+from coder.models.answer_parts import Retry
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint, Patience
-from coder.models.model import Answer, ChatMessage, Retry, Sampling
+from coder.models.model import Answer, ChatMessage, Sampling
 from tests.faulty_endpoint import FaultyEndpoint
 
 QUESTION = (ChatMessage(role="user", content="Say hello."),)

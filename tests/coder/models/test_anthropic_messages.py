@@ -11,11 +11,12 @@ from pydantic import SecretStr
 
 from coder.base.errors import ModelAuthError, ModelUnavailable, RateLimited
 from coder.base.usage import Price, Usage
+from coder.models.answer_parts import Image, Opaque
 from coder.models.anthropic_messages import MessageReader
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Endpoint
 from coder.models.find_model import resolve
-from coder.models.model import Answer, ChatMessage, Effort, Form, Image, Opaque, Sampling, ToolCall, ToolSpec
+from coder.models.model import Answer, ChatMessage, Effort, Form, Sampling, ToolCall, ToolSpec
 from coder.models.retries import Passing
 from coder.models.stream import Unfinished
 from tests.coder.models.asking import KEY, QUESTION, QUICK, Retries, ask, endpoint_of

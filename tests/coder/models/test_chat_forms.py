@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.base.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
+from coder.models.answer_parts import Image
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
-from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec
+from coder.models.model import ChatMessage, Form, Sampling, ToolCall, ToolSpec
 from coder.models.responses import take_event
 from coder.models.retries import Passing
 from coder.models.stream import MAX_ANSWER, Unfinished

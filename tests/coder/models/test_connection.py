@@ -15,10 +15,11 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from coder.base.errors import MissingExtra, ModelError, ModelUnavailable
+from coder.models.answer_parts import Image
 from coder.models.chat_completions import ChatModel
 from coder.models.connection import import_client
 from coder.models.http_bounds import MAX_LINE
-from coder.models.model import ChatMessage, Form, Image, Sampling, ToolCall, ToolSpec
+from coder.models.model import ChatMessage, Form, Sampling, ToolCall, ToolSpec
 from coder.models.responses import take_event
 from coder.models.stream import Unfinished
 from tests.coder.models.asking import KEY, QUICK, ask, endpoint_of

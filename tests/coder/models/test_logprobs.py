@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.models.answer_parts import Alternative
 from coder.models.logprobs import MAX_ALTERNATIVES, Hesitations
-from coder.models.model import Alternative, Answer, Sampling
+from coder.models.model import Answer, Sampling
 from tests.coder.models.asking import KEY, ask
 from tests.faulty_endpoint import error, faulty_endpoint, says, streams
 

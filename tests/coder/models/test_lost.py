@@ -7,9 +7,10 @@ import pytest
 
 from coder.base.errors import ModelUnavailable
 from coder.base.usage import Price, Usage
+from coder.models.answer_parts import Switch
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
-from coder.models.model import Sampling, Switch
+from coder.models.model import Sampling
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.wrapper import Router

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.base.text.redact import Redactor
+from coder.models.answer_parts import Opaque
 from coder.models.chat_completions import ChatModel
-from coder.models.model import Answer, ChatMessage, Form, Opaque, Sampling, ToolSpec
+from coder.models.model import Answer, ChatMessage, Form, Sampling, ToolSpec
 from coder.models.recorder import Recorder
 from coder.models.recording import read_recording
 from coder.models.stream import Unfinished

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from coder.models.answer_parts import Image
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Api
-from coder.models.model import ChatMessage, Image, Sampling, ToolCall
+from coder.models.model import ChatMessage, Sampling, ToolCall
 from tests.coder.models.asking import QUESTION, QUICK, endpoint_of
 from tests.coder.models.test_chat_forms import responds
 from tests.faulty_endpoint import Reply, faulty_endpoint, message, says

@@ -6,8 +6,9 @@ import pytest
 
 from coder.base.errors import ModelError, UsageError
 from coder.base.text.redact import Redactor
+from coder.models.answer_parts import Alternative
 from coder.models.chat_completions import ChatModel
-from coder.models.model import Alternative, Answer, ChatMessage, Model, Sampling
+from coder.models.model import Answer, ChatMessage, Model, Sampling
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.scripted import Scripted

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.models.answer_parts import Retry
 from coder.models.endpoint import Patience
-from coder.models.model import Retry
 from coder.models.retries import Passing, SilenceClock, retry_after_s, retry_passing
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

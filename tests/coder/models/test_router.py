@@ -7,10 +7,11 @@ import pytest
 
 from coder.base.errors import ContextTooLong, ModelAuthError, ModelError, ModelUnavailable
 from coder.base.usage import Price
+from coder.models.answer_parts import Retry, Switch
 from coder.models.catalog import UserModels
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import Patience
-from coder.models.model import Answer, Model, Retry, Sampling, Switch
+from coder.models.model import Answer, Model, Sampling
 from coder.models.recorder import Recorder
 from coder.models.roles import Asked, open_roles, resolve_roles
 from coder.models.scripted import Scripted

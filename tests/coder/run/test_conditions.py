@@ -12,8 +12,9 @@ import pytest
 from coder.models.model import ChatMessage, ToolCall, Usage
 from coder.run.conditions import asked_to_stop, called, handed_to, messages, said, seconds, spoke, tokens
 from coder.run.event_types import StopRequested
-from coder.run.message import HandoffMessage, Message, WordsMessage
+from coder.run.message import Message
 from coder.run.state import State
+from coder.run.team_message import HandoffMessage, WordsMessage
 from coder.run.termination import Reason, Stop
 from tests.coder.states import started, state_of
 

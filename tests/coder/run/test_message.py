@@ -9,21 +9,17 @@ from coder.run.event_types import Spoken, parse
 from coder.run.message import (
     AnswerChanges,
     AnswerMessage,
-    ChoiceMessage,
     CodeMessage,
     Continuation,
-    HandoffMessage,
-    Ledger,
-    LedgerMessage,
     Message,
     Outcome,
     OutcomeMessage,
     PlanMessage,
     QuestionMessage,
     ReplyMessage,
-    WordsMessage,
     outcomes_in,
 )
+from coder.run.team_message import ChoiceMessage, HandoffMessage, Ledger, LedgerMessage, WordsMessage
 from tests.coder.states import events
 
 KINDS: tuple[type[BaseModel], ...] = get_args(get_args(Message)[0])

@@ -7,7 +7,8 @@ import pytest
 
 from coder.engine.chat.opening import open_session
 from coder.models.abilities import Abilities
-from coder.models.model import Image, ToolCall
+from coder.models.answer_parts import Image
+from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget

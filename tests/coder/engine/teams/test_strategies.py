@@ -8,7 +8,8 @@ import pytest
 from coder.base.errors import UsageError
 from coder.engine.teams.strategies import apply_strategy, strategy_for
 from coder.models.abilities import Abilities, continues_text, parameters_of
-from coder.models.model import Alternative, Answer, ChatMessage
+from coder.models.answer_parts import Alternative
+from coder.models.model import Answer, ChatMessage
 from coder.models.scripted import Scripted
 from coder.models.wrapper import RoleModels
 from coder.run.events import Draft, Event

@@ -10,7 +10,7 @@ from coder.base.errors import UsageError
 from coder.engine.chat.chat_session import ChatSession
 from coder.engine.chat.opening import open_session
 from coder.models.abilities import Abilities
-from coder.models.model import Image
+from coder.models.answer_parts import Image
 from coder.models.scripted import Scripted
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task

@@ -1,0 +1,71 @@
+"""AnswerText: the text of an answer without calls, in a turn by tools: edits, a question, or words alone."""
+
+import re
+from dataclasses import dataclass
+from functools import partial
+
+from coder.base.prompts import prompt
+from coder.edits.answer import read_answer
+from coder.edits.edit import Answered
+from coder.edits.replies import asks, is_reply
+from coder.engine.participants.dialogue import DialogueTurn
+from coder.engine.participants.role import Role
+from coder.engine.participants.submission import code_message, has_new_tree
+from coder.engine.participants.workplace import Workplace
+from coder.engine.prompting.task_parts import current_target
+from coder.engine.turn.turn import Turn
+from coder.run.message import Message, QuestionMessage, ReplyMessage
+from coder.workspace.consent import is_protected
+from coder.workspace.overlay import to_ends
+
+_DONE_LINE = re.compile(r"^[^\w\n]*DONE[^\w\n]*$", re.MULTILINE)
+"""The line with which a model without native tool calls ends its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    """The words of a dialogue's last answer, which calls no tool."""
+
+    turn: Turn
+    role: Role
+    dialogue: DialogueTurn
+    workplace: Workplace
+
+    async def read(self) -> Message | str | None:
+        """Make the edits; return the turn's message or a follow-up request. None: the text was a call."""
+        turn, text = self.turn, self.dialogue.words or ""
+        edits = await self.make_edits(text)
+        if edits is None:
+            return ReplyMessage(author=self.role.name, text=text)
+        if edits.problem is not None and not edits.empty:
+            return edits.problem  # it quotes the nearest lines; the model can read more
+        code = code_message(turn.state, current_target(turn.state), text, author=self.role.name)
+        if edits.files or edits.apart:
+            return code
+        if self.dialogue.speaks_text():
+            await self.dialogue.to_text()
+            return None if self.dialogue.open_calls() else prompt("act-text")
+        if code.changes.texts and (_DONE_LINE.search(text) or not code.repeats):
+            return code
+        if asks(text) and turn.state.settings.asks:
+            return QuestionMessage(author=self.role.name, text=text)
+        return prompt("stands" if code.changes.texts else "nudge")
+
+    async def make_edits(self, text: str) -> Answered | None:
+        """Make the fitting edits of a text; return None for plain words in a chat or a team."""
+        state, target = self.turn.state, current_target(self.turn.state)
+        edits = read_answer(
+            text,
+            {path: stored.text for path, stored in state.worked.items()},
+            default=target.path,
+            expected=target.names,
+            ignored=partial(is_protected, state=state, target=target),
+            in_part=True,
+        )
+        is_talk = state.settings.chat or self.role.is_member
+        if is_talk and is_reply(state.task.prompt, edits, text) and not has_new_tree(state):
+            return None
+        if edits.files or (edits.fits and edits.apart):
+            new_texts = {**to_ends(edits.files, state.files), **to_ends(edits.apart, state.files)}
+            await self.workplace.write(new_texts)
+        return edits

@@ -1,0 +1,60 @@
+"""Messages of teams, and the fields that all messages have."""
+
+from operator import not_
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class MessageBase(BaseModel):
+    """Fields that all messages have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    author: str
+    text: str = ""
+    within: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """The nested teams of the author, outermost first."""
+
+
+class Step(BaseModel, frozen=True, extra="ignore"):
+    """One step of an orchestrator's plan."""
+
+    member: str
+    do: str = ""
+
+
+class Ledger(BaseModel, frozen=True, extra="ignore"):
+    """An orchestrator's facts and plan."""
+
+    facts: str = ""
+    steps: tuple[Step, ...] = ()
+    satisfied: bool = False
+    """Whether the orchestrator considers the task done; a run ends as `unverified` by that."""
+
+
+class WordsMessage(MessageBase):
+    """A message of a team's member."""
+
+    kind: Literal["words"] = "words"
+
+
+class ChoiceMessage(MessageBase):
+    """The choice of who speaks next in a team."""
+
+    kind: Literal["choice"] = "choice"
+    to: str
+
+
+class HandoffMessage(MessageBase):
+    """A message with which a member hands over to another one, or to the user."""
+
+    kind: Literal["handoff"] = "handoff"
+    to: str
+
+
+class LedgerMessage(MessageBase):
+    """An orchestrator's plan."""
+
+    kind: Literal["ledger"] = "ledger"
+    ledger: Ledger
