@@ -78,31 +78,15 @@ class RecordedSteps:
                     return given.value
         await self.journal.append(step)
         began = time.monotonic()
-
-        def seconds() -> float:
-            return round(time.monotonic() - began, 6)
-
         try:
             outcome = await work()
         except (MachineError, FlowEnds):
             raise  # not the step's fault: a resume repeats it
         except Exception as error:  # whatever the user's function raises is the step's outcome
             problem = _described(error)
-            await self.journal.append(
-                FlowStepEnded(
-                    position=step.position, name=step.name, error=problem, seconds=time.monotonic() - began
-                )
-            )
+            await self.journal.append(_ended(step, error=problem, began=began))
             raise self._failure(step, problem) from error
-        await self.journal.append(
-            FlowStepEnded(
-                position=step.position,
-                name=step.name,
-                value=outcome.value,
-                seconds=seconds(),
-                spent=outcome.spent,
-            )
-        )
+        await self.journal.append(_ended(step, outcome, began=began))
         return outcome.value
 
     async def take(self, step: FlowStepStarted, value: JsonValue) -> JsonValue:
@@ -112,7 +96,7 @@ class RecordedSteps:
         if recorded is not None:
             require_same(recorded.started, step)
             return recorded.value
-        await self.journal.append(step, FlowStepEnded(position=step.position, name=step.name, value=value))
+        await self.journal.append(step, _ended(step, Outcome(value)))
         return value
 
     async def ask(self, question: Question, key: str) -> Decision:
@@ -154,7 +138,7 @@ class RecordedSteps:
                 break
             value = _value_of(decision.answer_text)
             if not (note := accepts(value)):
-                await self.journal.append(FlowStepEnded(position=step.position, name=step.name, value=value))
+                await self.journal.append(_ended(step, Outcome(value)))
                 return Outcome(value)
         return None
 
@@ -172,6 +156,25 @@ def require_same(recorded: FlowStepStarted, step: FlowStepStarted) -> None:
 
 def _called(step: FlowStepStarted) -> str:
     return f"`{step.name}`" if step.verb == step.name else f"{step.verb} `{step.name}`"
+
+
+def _ended(
+    step: FlowStepStarted,
+    outcome: Outcome | None = None,
+    *,
+    error: StepError | None = None,
+    began: float | None = None,
+) -> FlowStepEnded:
+    """Return the event that ends a step; `began`: the monotonic time of its start, None if it took none."""
+    return FlowStepEnded(
+        position=step.position,
+        name=step.name,
+        value=outcome.value if outcome is not None else None,
+        error=error,
+        seconds=round(time.monotonic() - began, 6) if began is not None else 0.0,
+        spent=outcome.spent if outcome is not None else None,
+        effect=step.effect,
+    )
 
 
 def _value_of(text: str) -> JsonValue:

@@ -139,7 +139,7 @@ class StepSpent(BaseModel, frozen=True, extra="forbid"):
     """None: a price is unknown."""
 
 
-class FlowStepEnded(Body, type="flow.step.ended"):
+class FlowStepEnded(Body, type="flow.step.ended", durable=False):
     """A step ended, with a value or an error, which every resume takes from here."""
 
     position: str
@@ -148,6 +148,12 @@ class FlowStepEnded(Body, type="flow.step.ended"):
     error: StepError | None = Field(default=None, exclude_if=not_)
     seconds: float = 0.0
     spent: StepSpent | None = Field(default=None, exclude_if=not_)
+    effect: bool = Field(default=False, exclude_if=not_)
+    """Whether the step has changed something outside."""
+
+    def draft(self) -> Draft:
+        """Return this body as an event without a number; that of an effect or of a run is durable."""
+        return super().draft().model_copy(update={"durable": self.effect or self.spent is not None})
 
 
 class FlowEnded(Body, type="flow.ended"):
