@@ -11,6 +11,10 @@ from coder.show.flags import check_backend, given_flags, option
 
 Suite = Annotated[str | None, typer.Argument(metavar="SUITE", help="A suite's name, file or folder.")]
 Judges = Annotated[Count, option("--workers -w", "Samples judged in parallel.", "N", min=1)]
+Workers = Annotated[
+    Text, option("--workers -w", "Samples in parallel, or addresses of `coder serve`.", "N|URL,…")
+]
+WorkerTokens = Annotated[File, option("--worker-tokens", "File with a line `URL TOKEN` a worker.", "FILE")]
 Resume = Annotated[Text, option("--resume", "Continue an interrupted run.", "RUN")]
 Out = Annotated[File, option("--out -o", "Write the report as JSON.", "FILE")]
 IncludeWeaker = Annotated[

@@ -16,6 +16,7 @@ from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.sample_job import SampleJob
+from benchmarks.runner.spreading import parse_workers
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.load import load_suite
@@ -37,7 +38,8 @@ def grade(
     samples: Annotated[
         File, option("--samples", "The answers: samples.jsonl, a folder or predictions.", "FILE")
     ] = None,
-    workers: bench_options.Judges = None,
+    workers: bench_options.Workers = None,
+    worker_tokens: bench_options.WorkerTokens = None,
     exact: Annotated[bool, option("--exact", "Use answers unchanged; extract no code from chat.")] = False,
     resume: bench_options.Resume = None,
     out: bench_options.Out = None,
@@ -54,6 +56,7 @@ def grade(
     0 graded, 2 an unusable suite or samples, 5 samples that this machine could not judge.
     """
     settings = bench_options.judging_settings(context)
+    spread = parse_workers(workers, worker_tokens)
     as_json = context.params["json"]
     pages = context.params["pages"]
     if pages is not None:
@@ -72,7 +75,7 @@ def grade(
             raise UsageError("Give a SUITE and --samples FILE, or --resume RUN.")
         scoring = Scoring(suite, samples, exact=exact, filter=filter, slice=slice)
         session = BenchSession(
-            scoring.suite, settings, workers, include_weaker=include_weaker, command="grade", resume=resume
+            scoring.suite, settings, spread, include_weaker=include_weaker, command="grade", resume=resume
         )
         report, reason = scoring.work(session, log, quiet=as_json or context.params["quiet"])
     try:

@@ -23,6 +23,7 @@ from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.sample_job import Answering, SampleJob
 from benchmarks.runner.solving import ModelSolver
+from benchmarks.runner.spreading import parse_workers
 from benchmarks.suite import Case, HarborCase
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.repotasks import with_base_tree
@@ -34,7 +35,7 @@ from coder.models.catalog import UserModels
 from coder.models.model import Model
 from coder.models.shared_budget import BudgetedModel, SharedBudget
 from coder.run.model_choice import open_models
-from coder.run.option_table import Count, File, Number, Text
+from coder.run.option_table import File, Number, Text
 from coder.show.flags import check_backend, given_flags, option, takes
 from coder.show.screen import Screen
 from coder.store import SqliteLog
@@ -58,7 +59,8 @@ def run(
     max_cost: Annotated[
         Number, option("--max-cost", "Cost of all samples; the run ends before it costs more.", "USD")
     ] = None,
-    workers: Annotated[Count, option("--workers -w", "Samples in parallel.", "N", min=1)] = None,
+    workers: bench_options.Workers = None,
+    worker_tokens: bench_options.WorkerTokens = None,
     filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
     slice: Annotated[Text, option("--slice", "Only this range of the chosen cases.", "FROM:TO")] = None,
     shuffle: Annotated[bool, option("--shuffle", "Take the cases in random order, by --seed.")] = False,
@@ -150,7 +152,7 @@ def _session(plan: "_Plan", parameters: Mapping[str, Any], resume: str | None) -
     return BenchSession(
         plan.chosen,
         plan.settings,
-        parameters["workers"],
+        parse_workers(parameters["workers"], parameters["worker_tokens"]),
         purse=SharedBudget(Decimal(str(max_cost))) if max_cost is not None else None,
         independent=one_shot,
         greedy=from_one_start and not plan.settings.temperature,

@@ -42,6 +42,8 @@ class Pool(Generic[J, O]):
     def __init__(self, nodes: Sequence[Node[J, O]], give_up: Callable[[J, NodeLost], O]) -> None:
         """Take nodes, and what to yield for a job under which its last node was lost, or raise."""
         self.nodes, self.give_up = nodes, give_up
+        self.level: str | None = None
+        """Mechanism that isolates candidates on all nodes; None if the opener of the worker knows it."""
         self.rooms = [asyncio.Semaphore(node.room) for node in nodes]
         self.is_up = [asyncio.Event() for _ in nodes]
         for event in self.is_up:

@@ -2,18 +2,31 @@
 
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from benchmarks.executors.executor import Node, NodeLost
+from benchmarks.executors.facts import WorkerFacts
 from benchmarks.executors.pool import InProcess, Pool
 from benchmarks.executors.processes import ProcessNode
+from benchmarks.executors.wire import WireJob, WireLine, require_wire_case
 from benchmarks.rewards.answers import JudgedAnswer
-from benchmarks.rewards.service import AnswerJob, ProgramJob, open_service
+from benchmarks.rewards.service import (
+    AnswerJob,
+    ProbeJob,
+    ProgramJob,
+    ServiceJob,
+    ServiceOutcome,
+    open_service,
+)
 from benchmarks.runner.bench_session import default_workers
-from benchmarks.suite import Case, Suite
+from benchmarks.runner.sample_job import SampleJob, give_up
+from benchmarks.runner.spreading import open_fleet
+from benchmarks.suite import Case, FunctionCase, ScriptCase, Suite
+from coder.base.errors import UsageError
 from sandbox import Limits, Program, Result
 
 CORES_PER_PROCESS = 4
@@ -22,7 +35,7 @@ _ROOM = 1 << 20
 """Jobs in flight per node: a service has its own slots, which slow answers leave."""
 _AVERAGED = 32
 """Number of answers in the moving average of their time."""
-RewardPool = Pool[AnswerJob | ProgramJob, JudgedAnswer | Result]
+RewardPool = Pool[ServiceJob, ServiceOutcome]
 
 
 class Judging:
@@ -52,12 +65,23 @@ class Judging:
 
     async def run(self, program: Program, limits: Limits, stdin: bytes) -> Result:
         """Run one program beside the answers, in a fresh workspace. Raises SandboxBroken, NodeLost."""
-        job = ProgramJob(program, limits, stdin, group=str(next(self._numbers)))
+        result = await self._do(ProgramJob(program, limits, stdin, group=str(next(self._numbers))))
+        assert isinstance(result, Result)
+        return result
+
+    async def facts(self) -> WorkerFacts:
+        """State what this worker is. Raises BackendMissing, SandboxBroken: its sandbox fails its probe."""
+        facts = await self._do(ProbeJob())
+        assert isinstance(facts, WorkerFacts)
+        return facts.model_copy(update={"slots": self.slots})
+
+    def map(self, jobs: Iterable[ServiceJob]) -> AsyncGenerator[ServiceOutcome, None]:
+        """Yield the outcome of each job, as they end."""
+        return self._pool.map(jobs)
+
+    async def _do(self, job: ServiceJob) -> ServiceOutcome:
         async with aclosing(self._pool.map([job])) as outcomes:
-            async for outcome in outcomes:
-                assert isinstance(outcome, Result)
-                return outcome
-        raise AssertionError("a map yields an outcome for each job")
+            return await anext(outcomes)
 
 
 def processes_here() -> int:
@@ -70,6 +94,8 @@ async def open_judging(
     suite: Suite,
     *,
     processes: int | None = None,
+    workers: Sequence[str] = (),
+    worker_tokens: Path | None = None,
     **judging: Any,  # noqa: ANN401
 ) -> AsyncIterator[Judging]:
     """Open nodes that judge answers. Raises BackendMissing (several processes: later).
@@ -77,10 +103,16 @@ async def open_judging(
     Args:
         suite: suite whose cases set the longest limits; other cases may be judged, too.
         processes: number of processes; None takes as many as the machine can keep busy.
+        workers: addresses of `coder serve` that judge instead of this machine; they alone get the cases.
+        worker_tokens: file with a line `ADDRESS TOKEN` for each worker.
         judging: options of `open_judge`.
     """
     async with AsyncExitStack() as stack:
-        nodes: list[Node[AnswerJob | ProgramJob, JudgedAnswer | Result]] = []
+        if workers:
+            pool = await open_fleet(stack, workers, worker_tokens, AnswerWire(), _give_up)
+            yield Judging(pool)
+            return
+        nodes: list[Node[ServiceJob, ServiceOutcome]] = []
         if (count := processes or processes_here()) == 1:
             service = await stack.enter_async_context(open_service(suite, **judging))
             nodes.append(InProcess(service, _ROOM))
@@ -90,9 +122,27 @@ async def open_judging(
         yield Judging(await stack.enter_async_context(Pool(nodes, _give_up)))
 
 
-def _give_up(job: AnswerJob | ProgramJob, error: NodeLost) -> JudgedAnswer:
-    """Return what a lost node makes of an answer: the machine's fault. Raises NodeLost for a program."""
-    if isinstance(job, ProgramJob):
+class AnswerWire:
+    """Translates answers for workers over HTTP."""
+
+    def encode(self, job: ServiceJob) -> tuple[FunctionCase | ScriptCase, WireJob]:
+        """Return the case, and the job without it. Raises UsageError: a worker can't do it."""
+        if not isinstance(job, AnswerJob):
+            raise UsageError("Workers of `workers` judge answers only; programs run on this machine.")
+        wire_job = WireJob(kind="answer", key=job.key, text=job.text, partial=job.partial, slow_s=job.slow_s)
+        return require_wire_case(job.case), wire_job
+
+    def decode(self, job: ServiceJob, line: WireLine) -> ServiceOutcome:
+        """Return the result of an answer."""
+        assert isinstance(job, AnswerJob)
+        return JudgedAnswer.model_validate({**(line.answer or {}), "number": job.number})
+
+
+def _give_up(job: ServiceJob, error: NodeLost) -> ServiceOutcome:
+    """Return what lost nodes make of an answer: the machine's fault. Raises NodeLost for other jobs."""
+    if isinstance(job, SampleJob):
+        return give_up(job, error)
+    if not isinstance(job, AnswerJob):
         raise error
     return JudgedAnswer(
         number=job.number, verdict="infrastructure", strength="weaker", reward=None, detail=str(error)

@@ -15,8 +15,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, Field
 
+from benchmarks.executors.wire import MAX_CPU_S
 from benchmarks.rewards.answers import JudgedAnswer, extract_answer_code
 from benchmarks.rewards.judging import Judging, open_judging
+from benchmarks.rewards.worker_routes import add_worker_routes
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.load import load_suite, suite_names
 from coder.base.errors import UsageError
@@ -25,9 +27,7 @@ from coder.platform.server.problems import Problem
 from coder.platform.server.serving import Serving, require_scope
 from sandbox import Command, Limits, Program, PythonCode, Result
 
-_MAX_CPU_S = 30.0
-"""Maximum CPU seconds of an answer; longer limits are reduced to this."""
-_LONGEST = ScriptCase(id="longest", prompt="", timeout_s=_MAX_CPU_S, runs=(ScriptRun(stdout=""),))
+_LONGEST = ScriptCase(id="longest", prompt="", timeout_s=MAX_CPU_S, runs=(ScriptRun(stdout=""),))
 _MAX_WAITING = 4096
 """Maximum number of waiting answers, and of waiting programs; a single request may have more."""
 _load = functools.cache(load_suite)
@@ -87,7 +87,7 @@ class _Judging:
     async def judge(self, case: Case, answers: list[str], **how: Any) -> list[JudgedAnswer]:  # noqa: ANN401
         """Judge answers to a case. Raises Problem: too many answers wait."""
         key = hashlib.sha256(case.model_dump_json().encode()).hexdigest()  # ids of suites may be alike
-        update = {"id": key, "timeout_s": min(case.timeout_s, _MAX_CPU_S), "wall_s": None}
+        update = {"id": key, "timeout_s": min(case.timeout_s, MAX_CPU_S), "wall_s": None}
         request = [(case.model_copy(update=update), answer) for answer in answers]
         service = await self.service()
         with self._room("answers", len(request), service.usual_s / service.slots):
@@ -98,7 +98,7 @@ class _Judging:
 
     async def run(self, program: Program, request: RunCode) -> Result:
         """Run a program. Raises Problem: too many programs wait."""
-        seconds = min(request.run_timeout, _MAX_CPU_S)
+        seconds = min(request.run_timeout, MAX_CPU_S)
         max_mb = self._settings.memory
         memory_mb = max(16, min(request.memory_limit_MB, max_mb)) if request.memory_limit_MB > 0 else max_mb
         limits = Limits(cpu_s=seconds, wall_s=seconds, memory_mb=memory_mb)
@@ -179,6 +179,7 @@ def routes(serving: Serving) -> APIRouter:
         code = extract_answer_code(case, request.completion)
         return {"id": request.id, "accepted": passed, "extracted_code": code, "tests": tests}
 
+    add_worker_routes(router, judging.service)
     return router
 
 

@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.executors.facts import WorkerFacts, installed_version
+from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.rewards.answers import JudgedAnswer, extract_answer_code, split_tests
 from benchmarks.runner.bench_session import default_workers
+from benchmarks.runner.sample_job import BenchWorker, SampleJob, SampleOutcome
 from benchmarks.suite import Case, Suite
 from benchmarks.verdict import Verdict
 from sandbox import Limits, Program, Result
@@ -58,24 +61,51 @@ class ProgramJob:
     max_tries: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeJob:
+    """Request for what the worker is, once its sandbox has passed its probe."""
+
+    key: str = "probe"
+    group: str = ""
+    max_tries: int = 2
+
+
+ServiceJob = AnswerJob | ProgramJob | SampleJob | ProbeJob
+ServiceOutcome = JudgedAnswer | Result | SampleOutcome | WorkerFacts
+
+
 class JudgingService:
     """Judges answers of models in training: a worker. Create it with `open_service`."""
 
     def __init__(self, judge: Judge, slots: int) -> None:
-        self._judge = judge
+        self._judge, self._slots, self._bench = judge, slots, BenchWorker(judge)
         self._programs = asyncio.Semaphore(max(1, slots // 2))
+        self._ids = set[str]()
         self._tests: dict[str, Sequence[Case]] = {}
         """Single tests to count, by case."""
 
-    async def do(self, job: "AnswerJob | ProgramJob", on_slow: Callable[[], None]) -> JudgedAnswer | Result:
-        """Judge a model's text, or run a program beside the answers. Raises SandboxBroken: for a program."""
+    async def do(self, job: ServiceJob, on_slow: Callable[[], None]) -> ServiceOutcome:
+        """Do a job: judge an answer or sample, run a program beside them, or state facts.
+
+        Raises:
+            BackendMissing, SandboxBroken: the sandbox doesn't open, or fails a program.
+        """
+        if isinstance(job, ProbeJob):
+            level = (await self._judge.sandboxes()).candidate.backend
+            return WorkerFacts(
+                version=installed_version(), judge=judge_digest(), level=level, slots=self._slots
+            )
         if isinstance(job, ProgramJob):
             async with self._programs:
                 sandbox = (await self._judge.sandboxes()).candidate
                 return await sandbox.run(job.program, limits=job.limits, stdin=job.stdin, fresh=True)
-        if len(self._tests) > _MAX_CASES:
+        self._ids.add(job.case.id)
+        if len(self._ids) > _MAX_CASES:
+            self._ids.clear()
             self._tests.clear()
             self._judge.forget()
+        if isinstance(job, SampleJob):
+            return await self._bench.do(job, on_slow)
         return await self._judge_answer(job, on_slow)
 
     async def _judge_answer(self, job: "AnswerJob", on_slow: Callable[[], None]) -> JudgedAnswer:

@@ -17,7 +17,8 @@ from benchmarks.report import Report, Times, differing_digests
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.runner import run_jobs
-from benchmarks.runner.sample_job import Answering, SampleJob, on_this_machine
+from benchmarks.runner.sample_job import Answering, SampleJob
+from benchmarks.runner.spreading import Spread, open_executor
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.written import replacing
@@ -41,8 +42,8 @@ class BenchSession:
 
     suite: Suite
     settings: Settings
-    workers: int | None
-    """Number of concurrent samples; None chooses by machine and model."""
+    spread: Spread
+    """Where samples are done."""
     purse: SharedBudget | None = None
     """Budget of all attempts, over all starts of the run."""
     independent: bool = True
@@ -92,11 +93,12 @@ class BenchSession:
             stack.callback(progress.stop)
             progress.begin(record)
             judge = await stack.enter_async_context(judge_for(self.suite, self.settings))
-            workers = self.workers or default_workers(started.model)
-            opening = on_this_machine(judge, workers, answering and answering(judge))
+            workers = self.spread.workers or default_workers(started.model)
+            opening = open_executor(self.spread, judge, workers, answering and answering(judge))
+            executor = await stack.enter_async_context(opening)
             reason = await run_jobs(
                 jobs,
-                await stack.enter_async_context(opening),
+                executor,
                 record,
                 max_cost_usd=float(self.purse.usd) if self.purse is not None else None,
                 on_judged=progress.count,
@@ -105,10 +107,12 @@ class BenchSession:
             progress.end()
             if answers is not None:
                 await write_answers(answers, self.suite, record)
-            report = self._report(record, started, judge, began=began)
+            report = self._report(record, started, judge, executor.level, began=began)
         return report, reason
 
-    def _report(self, record: RunLog, started: BenchStarted, judge: Judge, *, began: float) -> Report:
+    def _report(
+        self, record: RunLog, started: BenchStarted, judge: Judge, level: str | None, *, began: float
+    ) -> Report:
         assert record.started is not None
         command = record.started.parameters.get("command")  # of the first start
         digests_of_run = {name: value for name, value in started.digests.items() if name != "suite"}
@@ -118,7 +122,7 @@ class BenchSession:
             digests=digests_of_run | ({"image": image} if (image := judge.places.image) is not None else {}),
             model=started.model,
             command=None if command is None else str(command),
-            isolation=judge.places.isolation,
+            isolation=level or judge.places.isolation,
             usage=sorted(record.usage, key=lambda usage: (usage.id, usage.sample)),
             times=Times(
                 started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),

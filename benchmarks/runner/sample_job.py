@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from benchmarks.executors.executor import NodeLost
 from benchmarks.executors.pool import InProcess, Pool
+from benchmarks.executors.wire import WireJob, WireLine, require_wire_case
 from benchmarks.judge.judge import Judge
 from benchmarks.runner.case_attempt import CaseAttempt
-from benchmarks.suite import Case
+from benchmarks.suite import Case, FunctionCase, ScriptCase
 from benchmarks.verdict import Evidence, Verdict
 
 SamplePool = Pool["SampleJob", "SampleOutcome"]
@@ -77,9 +78,14 @@ class BenchWorker:
             judged=attempt.judged,
             on_evidence=evidence.append,
         )
-        if attempt.error is not None:
-            verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
-        return SampleOutcome(job.case, job.sample, attempt, verdict, evidence[-1], job.keeps_text)
+        return outcome_of(job, attempt, verdict, evidence[-1])
+
+
+def outcome_of(job: SampleJob, attempt: CaseAttempt, verdict: Verdict, evidence: Evidence) -> SampleOutcome:
+    """Return the outcome of a judged attempt; a failed attempt's reason is its detail."""
+    if attempt.error is not None:
+        verdict = verdict.model_copy(update={"detail": f"no answer: {attempt.error}"[:500]})
+    return SampleOutcome(job.case, job.sample, attempt, verdict, evidence, job.keeps_text)
 
 
 @asynccontextmanager
@@ -103,3 +109,19 @@ def give_up(job: SampleJob, error: NodeLost) -> SampleOutcome:
     return SampleOutcome(
         job.case, job.sample, job.answer or CaseAttempt(), verdict, keeps_text=job.keeps_text
     )
+
+
+class SampleWire:
+    """Translates samples that have an answer for workers over HTTP."""
+
+    def encode(self, job: SampleJob) -> tuple[FunctionCase | ScriptCase, WireJob]:
+        """Return the case, and the job without it. Raises UsageError: a worker can't judge the case."""
+        case = require_wire_case(job.case)
+        assert job.answer is not None
+        return case, WireJob(kind="sample", key=job.key, text=job.answer.text)
+
+    def decode(self, job: SampleJob, line: WireLine) -> SampleOutcome:
+        """Return the outcome of a sample."""
+        assert line.verdict is not None
+        verdict = line.verdict.model_copy(update={"id": job.case.id, "sample": job.sample})
+        return outcome_of(job, job.answer or CaseAttempt(), verdict, line.evidence)

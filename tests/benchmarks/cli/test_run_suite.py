@@ -14,6 +14,7 @@ import pytest
 from benchmarks.cli.grade_command import Scoring
 from benchmarks.runner.bench_session import BenchSession
 from benchmarks.runner.runner import MAX_FAILURES
+from benchmarks.runner.spreading import Spread
 from coder.base.errors import UsageError
 from coder.run.settings import Settings
 from coder.store import SqliteLog
@@ -264,7 +265,7 @@ def test_a_samples_file_that_loses_lines_while_it_is_graded_is_no_score(tmp_path
     lines = [json.dumps({"task_id": one["id"], "completion": one["canonical_solution"]}) for one in CASES]
     samples.write_text("\n".join(lines) + "\n")
     scoring = Scoring(str(suite), samples, exact=False)
-    session = BenchSession(scoring.suite, Settings(), 1)
+    session = BenchSession(scoring.suite, Settings(), Spread(workers=1))
     samples.write_text("\n".join(lines[:2]) + "\n")
 
     with (

@@ -48,7 +48,7 @@ def configure(home: Path, **values: object) -> None:
 def started(home: Path, *arguments: str, root: Path | None = None, **environ: str) -> Iterator[Server]:
     """A server that is ended at the end of the block, if it hasn't ended."""
     console, root = Console(home), root or home / "root"
-    root.mkdir(exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)
     command = ("serve", "--root", str(root), "--port", "0", *arguments)
     process, stderr = forked(command, console.environ | environ, said=home / "said")
     lines: list[str] = []

@@ -1,0 +1,190 @@
+"""Node that is a `coder serve` on another machine.
+
+A worker streams a line for each outcome, and an empty one every few seconds: silence means that it is lost.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Generic
+
+import httpx2
+from pydantic import ValidationError
+
+from benchmarks.executors.executor import J, NodeLost, O
+from benchmarks.executors.facts import WorkerFacts, installed_version
+from benchmarks.executors.wire import (
+    HEARTBEAT_S,
+    Wire,
+    WireJob,
+    WireLine,
+    WireRequest,
+    digest_of,
+    sendable_text,
+)
+from benchmarks.suite import FunctionCase, ScriptCase
+from coder.base.errors import MachineError, UsageError
+
+_SILENCE_S = 4 * HEARTBEAT_S
+_CONNECT_S = 5.0
+_MAX_BODY = 6 << 20
+"""Maximum bytes of a request, below the 8 MiB that a server takes."""
+_PATIENCE_S, _PAUSE_S = 60.0, 1.0
+"""A lost worker may come back within this time; ask it this often."""
+_ROOM = 128
+"""Jobs in flight per worker: slow answers leave the worker's slots, not this room."""
+_MAX_SENDS = 3
+"""Send a case at most this often: a worker keeps the cases of 4096 jobs at least."""
+_BUSY = frozenset({429, 502, 503, 504})
+
+
+class HttpNode(Generic[J, O]):
+    """Worker at an address; its token and the cases go nowhere else: redirects aren't followed."""
+
+    batch = 16
+    room = _ROOM
+
+    def __init__(
+        self,
+        address: str,
+        token: str | None,
+        wire: Wire[J, O],
+        *,
+        judge: str,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
+        self.name, self._wire, self._judge, self._patience_s = address, wire, judge, patience_s
+        self._client = httpx2.AsyncClient(
+            base_url=address,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=httpx2.Timeout(_SILENCE_S, connect=_CONNECT_S),
+            limits=httpx2.Limits(max_connections=None),
+            trust_env=False,
+        )
+        self._sent = set[str]()
+        """Digests of cases that the worker has."""
+        self._digests: dict[str, tuple[FunctionCase | ScriptCase, str]] = {}
+        """Case and digest by id."""
+        self.facts: WorkerFacts | None = None
+
+    async def open(self) -> WorkerFacts:
+        """Ask the worker what it is; it probes its sandbox first. Raises NodeLost, UsageError."""
+        try:
+            response = await self._client.get("/worker", timeout=httpx2.Timeout(60, connect=_CONNECT_S))
+        except httpx2.TransportError as error:
+            raise NodeLost(
+                f"{self.name} can't be reached: {type(error).__name__} {error}".rstrip()
+            ) from error
+        self._check(response.status_code, response.text)
+        try:
+            self.facts = WorkerFacts.model_validate_json(response.content)
+        except ValidationError as error:
+            raise UsageError(
+                f"{self.name} is no worker: `coder serve` of this version answers there."
+            ) from error
+        return self.facts
+
+    async def work(self, jobs: Sequence[J], on_slow: Callable[[str], None]) -> AsyncIterator[tuple[str, O]]:
+        """Yield key and outcome of each job, as they end. Raises NodeLost, UsageError."""
+        for request, by_key in self._requests(jobs):
+            remaining = by_key
+            for _ in range(_MAX_SENDS):
+                missing = set[str]()
+                async for line in self._stream(request):
+                    if line.missing:
+                        missing.add(line.missing)
+                    elif (job := remaining.pop(line.key, None)) is not None:
+                        yield line.key, self._wire.decode(job, line)
+                if remaining and not missing:
+                    raise NodeLost(f"{self.name} ended its answer early.")
+                if not remaining:
+                    break
+                self._sent -= missing
+                ((request, remaining),) = self._requests([*remaining.values()])
+            else:
+                raise MachineError(f"{self.name} doesn't keep the cases that it was sent.")
+
+    async def is_back(self) -> bool:
+        """Ask a lost worker until it answers again; False after `patience_s`, or if it is another one now."""
+        facts, self._sent = self.facts, set()
+        try:
+            async with asyncio.timeout(self._patience_s):
+                while True:
+                    try:
+                        return await self.open() == facts
+                    except NodeLost:
+                        await asyncio.sleep(_PAUSE_S)
+        except (TimeoutError, UsageError):
+            return False
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def _requests(self, jobs: Sequence[J]) -> list[tuple[WireRequest, dict[str, J]]]:
+        """Return jobs in requests that a server takes, each with the cases that the worker lacks."""
+        requests = list[tuple[WireRequest, dict[str, J]]]()
+        wire_jobs, by_key = list[WireJob](), dict[str, J]()
+        cases, size = dict[str, FunctionCase | ScriptCase](), 0
+        for job in jobs:
+            case, wire_job = self._encode(job)
+            digest = wire_job.case
+            more = len(wire_job.text.encode()) + 256
+            if digest not in self._sent:
+                more += len(case.model_dump_json())
+            if more > _MAX_BODY:
+                raise UsageError(
+                    f"{case.id} and its answer have {more:,} bytes; a worker takes {_MAX_BODY:,}."
+                )
+            if wire_jobs and size + more > _MAX_BODY:
+                request = WireRequest(judge=self._judge, cases=cases, jobs=tuple(wire_jobs))
+                requests.append((request, by_key))
+                wire_jobs, cases, size, by_key = [], {}, 0, {}
+            if digest not in self._sent:
+                self._sent.add(digest)
+                cases[digest] = case
+            wire_jobs.append(wire_job)
+            by_key[job.key] = job
+            size += more
+        requests.append((WireRequest(judge=self._judge, cases=cases, jobs=tuple(wire_jobs)), by_key))
+        return requests
+
+    def _encode(self, job: J) -> tuple[FunctionCase | ScriptCase, WireJob]:
+        case, wire_job = self._wire.encode(job)
+        cached_case, digest = self._digests.get(case.id, (None, ""))
+        if cached_case is not case:
+            digest = digest_of(case)
+            self._digests[case.id] = case, digest
+        return case, wire_job.model_copy(update={"case": digest, "text": sendable_text(wire_job.text)})
+
+    async def _stream(self, request: WireRequest) -> AsyncIterator[WireLine]:
+        content = request.model_dump_json(by_alias=True).encode()
+        headers = {"Content-Type": "application/json"}
+        try:
+            async with self._client.stream("POST", "/jobs", content=content, headers=headers) as response:
+                if response.status_code != 200:
+                    self._check(response.status_code, (await response.aread()).decode(errors="replace"))
+                async for text in response.aiter_lines():
+                    if text:
+                        yield WireLine.model_validate_json(text)
+        except (httpx2.TransportError, httpx2.StreamError, ValidationError) as error:
+            raise NodeLost(f"{self.name} is lost: {_text(error)}") from error
+
+    def _check(self, status: int, text: str) -> None:
+        if status == 200:
+            return
+        if status in _BUSY:
+            raise NodeLost(f"{self.name} can't work now ({status}): {text[:300]}")
+        if status in (401, 403):
+            raise UsageError(
+                f"{self.name} refuses this driver's token ({status}). Name one with the scope `run` in the "
+                "file of --worker-tokens."
+            )
+        if status == 404:
+            raise UsageError(
+                f"{self.name} is no worker. Start `coder serve` of version {installed_version()} there."
+            )
+        raise MachineError(f"{self.name} refuses jobs ({status}): {text[:500]}")
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__} {error}".rstrip()

@@ -1,0 +1,90 @@
+"""Define the documents that a driver and a worker of `coder serve` exchange: POST /jobs, GET /worker."""
+
+import hashlib
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import Field
+
+from benchmarks.executors.executor import J_contra, O_co
+from benchmarks.suite import FunctionCase, HarborCase, RepositoryCase, ScriptCase
+from benchmarks.verdict import Evidence, Verdict
+from coder.base.errors import UsageError
+from sandbox.result import Value
+
+MAX_CPU_S = 30.0
+"""Maximum CPU seconds of a case that a worker judges."""
+MAX_JOBS = 512
+HEARTBEAT_S = 5.0
+"""A worker sends an empty line at the latest after this time, in seconds."""
+WireCase = Annotated[FunctionCase | ScriptCase, Field(discriminator="kind")]
+
+
+class WireJob(Value):
+    """Answer to judge: a sample of a benchmark, or an answer to reward."""
+
+    kind: Literal["sample", "answer"]
+    key: str
+    case: str = ""
+    """Digest of the case (`digest_of`), which is sent once to each worker."""
+    text: str
+    sample: int = 0
+    partial: bool = False
+    slow_s: Annotated[float | None, Field(gt=0)] = None
+
+
+class WireRequest(Value):
+    """Jobs, and the cases that the worker may not have."""
+
+    judge: str
+    """Digest of the driver's judge; a worker with another one refuses."""
+    cases: dict[str, WireCase] = Field(default_factory=dict)
+    jobs: Annotated[tuple[WireJob, ...], Field(min_length=1, max_length=MAX_JOBS)]
+
+
+class WireLine(Value):
+    """Line of a worker's answer: an outcome, or a case that it lacks. Empty lines keep the connection."""
+
+    key: str = ""
+    verdict: Verdict | None = None
+    """Verdict on a sample."""
+    evidence: Evidence = Evidence()
+    answer: dict[str, Any] | None = None
+    """Result of an answer (`JudgedAnswer`)."""
+    missing: str = ""
+    """Digest of a case to send again, with its jobs."""
+
+
+class Wire(Protocol[J_contra, O_co]):
+    """Translates jobs and outcomes of one kind."""
+
+    def encode(self, job: J_contra) -> tuple[FunctionCase | ScriptCase, WireJob]:
+        """Return the case, and the job without it. Raises UsageError: a worker can't do it."""
+
+    def decode(self, job: J_contra, line: WireLine) -> O_co:
+        """Return the outcome of a job."""
+
+
+def digest_of(case: FunctionCase | ScriptCase) -> str:
+    """Return the SHA-256 (hex) of a case, as it is sent."""
+    return hashlib.sha256(case.model_dump_json(by_alias=True).encode()).hexdigest()
+
+
+def require_wire_case(case: object) -> FunctionCase | ScriptCase:
+    """Return a case that a worker can judge. Raises UsageError for other kinds, and for long ones."""
+    assert isinstance(case, FunctionCase | ScriptCase | RepositoryCase | HarborCase)
+    if isinstance(case, RepositoryCase | HarborCase):
+        raise UsageError(
+            f"{case.id} is a {case.kind}; workers of --workers judge functions and scripts.\n"
+            "Spread it with --ray, or with --shard and `coder bench merge`."
+        )
+    if case.timeout_s > MAX_CPU_S:
+        raise UsageError(
+            f"{case.id} has {case.timeout_s:g} CPU seconds, and a worker at most {MAX_CPU_S:g}.\n"
+            "Spread it with --ray, or with --shard and `coder bench merge`."
+        )
+    return case
+
+
+def sendable_text(text: str) -> str:
+    """Return a text with lone surrogates replaced, which JSON in UTF-8 can't have."""
+    return text.encode(errors="replace").decode()

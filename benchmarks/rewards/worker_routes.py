@@ -1,0 +1,108 @@
+"""Routes by which `coder serve` is a worker of a driver on another machine: `GET /worker`, `POST /jobs`."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from benchmarks.executors.facts import WorkerFacts
+from benchmarks.executors.wire import HEARTBEAT_S, MAX_CPU_S, WireJob, WireLine, WireRequest, digest_of
+from benchmarks.judge.digest import judge_digest
+from benchmarks.rewards.answers import JudgedAnswer
+from benchmarks.rewards.judging import Judging
+from benchmarks.rewards.service import AnswerJob
+from benchmarks.runner.case_attempt import CaseAttempt
+from benchmarks.runner.sample_job import SampleJob, SampleOutcome
+from benchmarks.suite import FunctionCase, ScriptCase
+from coder.engine.requests import check_text
+from coder.platform.server.problems import Problem
+
+_MAX_CASES = 4096
+"""Keep at most this many cases of drivers."""
+
+
+class WorkerCases:
+    """Cases that drivers have sent, by digest; the least recently used ones are forgotten."""
+
+    def __init__(self) -> None:
+        self._cases: OrderedDict[str, FunctionCase | ScriptCase] = OrderedDict()
+
+    def add(self, case: FunctionCase | ScriptCase) -> None:
+        """Keep a case. Raises Problem: it may take longer than a worker allows."""
+        if case.timeout_s > MAX_CPU_S:
+            detail = f"{case.id} has {case.timeout_s:g} CPU seconds, and a worker at most {MAX_CPU_S:g}."
+            raise Problem(422, "The case is too long.", detail, "Judge it on the driver's machine.")
+        self._cases[digest_of(case)] = case
+        while len(self._cases) > _MAX_CASES:
+            self._cases.popitem(last=False)
+
+    def get(self, digest: str) -> FunctionCase | ScriptCase | None:
+        """Return a case under its digest as id, since ids of suites may be alike; None if it is unknown."""
+        if (case := self._cases.get(digest)) is None:
+            return None
+        self._cases.move_to_end(digest)
+        return case.model_copy(update={"id": digest})
+
+
+def add_worker_routes(router: APIRouter, judging: Callable[[], Awaitable[Judging]]) -> None:
+    """Add the routes of a worker; `judging` opens its service with the first request."""
+    cases = WorkerCases()
+
+    @router.get("/worker")
+    async def worker() -> WorkerFacts:
+        """Say which judge and sandbox this worker has; the sandbox is probed first."""
+        return await (await judging()).facts()
+
+    @router.post("/jobs", response_class=StreamingResponse)
+    async def do_jobs(request: WireRequest) -> StreamingResponse:
+        """Judge answers for a driver; a line of JSON for each, as they end, and empty ones between."""
+        if request.judge != judge_digest():
+            detail = f"Its digest is {judge_digest()[:12]}, and the driver's {request.judge[:12]}."
+            raise Problem(409, "This worker has another judge.", detail, "Install the same version on both.")
+        for case in request.cases.values():
+            check_text(case.model_dump())
+            cases.add(case)
+        service = await judging()
+        return StreamingResponse(_lines(service, request.jobs, cases), media_type="application/x-ndjson")
+
+
+async def _lines(service: Judging, wire_jobs: Sequence[WireJob], cases: WorkerCases) -> AsyncIterator[str]:
+    jobs = list[SampleJob | AnswerJob]()
+    keys = dict[str, str]()
+    for number, wire_job in enumerate(wire_jobs):
+        if (case := cases.get(wire_job.case)) is None:
+            yield WireLine(missing=wire_job.case).model_dump_json(exclude_defaults=True) + "\n"
+            continue
+        if wire_job.kind == "sample":
+            job: SampleJob | AnswerJob = SampleJob(
+                case, number, CaseAttempt(text=wire_job.text), keeps_text=False
+            )
+        else:
+            job = AnswerJob(number, case, wire_job.text, wire_job.partial, wire_job.slow_s)
+        keys[str(number)] = wire_job.key
+        jobs.append(job)
+    async with aclosing(service.map(jobs)) as outcomes:
+        pending = asyncio.ensure_future(anext(outcomes, None))
+        try:
+            while True:
+                done, _ = await asyncio.wait([pending], timeout=HEARTBEAT_S)
+                if not done:
+                    yield "\n"
+                    continue
+                if (outcome := pending.result()) is None:
+                    return
+                yield _line(outcome, keys).model_dump_json(exclude_defaults=True) + "\n"
+                pending = asyncio.ensure_future(anext(outcomes, None))
+        finally:
+            pending.cancel()
+            await asyncio.gather(pending, return_exceptions=True)
+
+
+def _line(outcome: object, keys: dict[str, str]) -> WireLine:
+    if isinstance(outcome, SampleOutcome):
+        return WireLine(key=keys[str(outcome.sample)], verdict=outcome.verdict, evidence=outcome.evidence)
+    assert isinstance(outcome, JudgedAnswer)
+    return WireLine(key=keys[str(outcome.number)], answer=outcome.model_dump(mode="json"))

@@ -1,0 +1,163 @@
+"""Spread the samples of a benchmark: in this process, or over a fleet of `coder serve`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.executors.executor import J, Node, NodeLost, O
+from benchmarks.executors.facts import check_facts
+from benchmarks.executors.http_node import HttpNode
+from benchmarks.executors.pool import Pool
+from benchmarks.executors.wire import Wire
+from benchmarks.judge.digest import judge_digest
+from benchmarks.judge.judge import Judge
+from benchmarks.runner.case_attempt import CaseAttempt
+from benchmarks.runner.sample_job import (
+    Answering,
+    SampleJob,
+    SampleOutcome,
+    SamplePool,
+    SampleWire,
+    give_up,
+    on_this_machine,
+)
+from coder.base.errors import UsageError
+from sandbox.result import Value
+
+
+class Spread(Value):
+    """Where samples are done."""
+
+    workers: int | None = None
+    """Number of concurrent samples on this machine; None chooses by machine and model."""
+    addresses: tuple[str, ...] = ()
+    """Workers of a fleet; they alone get hidden tests."""
+    tokens: Path | None = None
+    """File with a line `ADDRESS TOKEN` for each worker."""
+
+
+def parse_workers(text: str | None, tokens: Path | None) -> Spread:
+    """Return where samples are done: a number, or addresses with commas between. Raises UsageError."""
+    if text is None:
+        return Spread()
+    if text.isdecimal() and int(text) > 0:
+        return Spread(workers=int(text))
+    addresses = tuple(address.strip().rstrip("/") for address in text.split(",") if address.strip())
+    for address in addresses:
+        try:
+            url = urlsplit(address)
+            is_address = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address or url.username is not None or len({*addresses}) < len(addresses):
+            raise UsageError(
+                f"--workers {text!r} is neither a number nor different addresses such as "
+                "http://a:8765,https://b.\nTokens belong in a file: --worker-tokens FILE"
+            )
+    if not addresses:
+        raise UsageError(f"--workers {text!r} names no worker. Give a number or addresses.")
+    return Spread(addresses=addresses, tokens=tokens)
+
+
+def load_tokens(path: Path | None) -> dict[str, str]:
+    """Return the token of each worker. Raises UsageError: the file can't be read, or a line is wrong."""
+    if path is None:
+        return {}
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--worker-tokens: {path} can't be read: {error}") from error
+    tokens = dict[str, str]()
+    for number, line in enumerate(lines, 1):
+        if not (words := line.split()) or words[0].startswith("#"):
+            continue
+        if len(words) != 2:
+            raise UsageError(f"{path}, line {number}: it has to be an address and its token.")
+        tokens[words[0].rstrip("/")] = words[1]
+    return tokens
+
+
+async def open_fleet(
+    stack: AsyncExitStack,
+    addresses: Sequence[str],
+    tokens: Path | None,
+    wire: Wire[J, O],
+    give_up: Callable[[J, NodeLost], O],
+    around: Callable[[HttpNode[J, O]], Node[J, O]] | None = None,
+) -> Pool[J, O]:
+    """Open a pool of workers, all of this version, this judge and one level of isolation.
+
+    Raises:
+        NodeLost: a worker can't be reached, or its sandbox fails its probe.
+        UsageError: a worker has another version, judge, level or token.
+    """
+    token_by_address = load_tokens(tokens)
+    nodes = [
+        HttpNode(address, token_by_address.get(address), wire, judge=judge_digest()) for address in addresses
+    ]
+    for node in nodes:
+        stack.push_async_callback(node.close)
+    facts = await asyncio.gather(*(node.open() for node in nodes))
+    level = check_facts([*zip(addresses, facts, strict=True)], judge=judge_digest())
+    pool = Pool[J, O]([around(node) if around else node for node in nodes], give_up)
+    pool.level = level
+    return await stack.enter_async_context(pool)
+
+
+class AnsweringHere:
+    """Node that answers samples in this process, and has its worker judge them."""
+
+    batch = 1
+
+    def __init__(
+        self,
+        node: HttpNode[SampleJob, SampleOutcome],
+        answering: Answering,
+        attempts: dict[str, CaseAttempt],
+    ) -> None:
+        """Take a worker, and the attempts that aren't judged yet, by key: paid ones aren't made twice."""
+        assert node.facts is not None
+        self._node, self._answering, self._attempts = node, answering, attempts
+        self.name, self.room = node.name, node.facts.slots
+
+    async def work(
+        self, jobs: Sequence[SampleJob], on_slow: Callable[[str], None]
+    ) -> AsyncIterator[tuple[str, SampleOutcome]]:
+        """Yield key and outcome of samples, one after another. Raises NodeLost, UsageError."""
+        for job in jobs:
+            answered_job = job
+            if job.answer is None:
+                if (attempt := self._attempts.get(job.key)) is None:
+                    attempt = await self._answering(job.case, job.sample)
+                if attempt.unpaid or attempt.exit_code:
+                    yield job.key, SampleOutcome(job.case, job.sample, attempt, None)
+                    continue
+                self._attempts[job.key] = attempt
+                answered_job = SampleJob(job.case, job.sample, attempt)
+            async for item in self._node.work([answered_job], on_slow):
+                self._attempts.pop(job.key, None)
+                yield item
+
+    async def is_back(self) -> bool:
+        """Ask a lost worker until it answers again, or is given up."""
+        return await self._node.is_back()
+
+    async def close(self) -> None:
+        """Close the worker's connections."""
+        await self._node.close()
+
+
+@asynccontextmanager
+async def open_executor(
+    spread: Spread, judge: Judge, workers: int, answering: Answering | None
+) -> AsyncIterator[SamplePool]:
+    """Open the executor of a benchmark's samples. Raises NodeLost, UsageError (see `open_fleet`)."""
+    async with AsyncExitStack() as stack:
+        if not spread.addresses:
+            yield await stack.enter_async_context(on_this_machine(judge, workers, answering))
+            return
+        attempts = dict[str, CaseAttempt]()
+        around = None if answering is None else lambda node: AnsweringHere(node, answering, attempts)
+        yield await open_fleet(stack, spread.addresses, spread.tokens, SampleWire(), give_up, around)
