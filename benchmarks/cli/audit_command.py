@@ -10,10 +10,11 @@ import typer
 
 from benchmarks.cli import bench_options
 from benchmarks.cli.exposure import Exposure, count_exposures, exposures_of
+from benchmarks.executors.pool import default_workers
 from benchmarks.harbor.mode import HarborMode
 from benchmarks.judge.judge import Judge
 from benchmarks.reports.inert import line
-from benchmarks.runner.bench_session import default_workers, judge_for
+from benchmarks.runner.judge_for import judge_for
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.suite import Case, RepositoryCase, Suite
 from benchmarks.suites.load import load_suite

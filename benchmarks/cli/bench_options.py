@@ -14,7 +14,6 @@ Judges = Annotated[Count, option("--workers -w", "Samples judged in parallel.", 
 Workers = Annotated[
     Text, option("--workers -w", "Samples in parallel, or addresses of `coder serve`.", "N|URL,…")
 ]
-WorkerTokens = Annotated[File, option("--worker-tokens", "File with a line `URL TOKEN` a worker.", "FILE")]
 Resume = Annotated[Text, option("--resume", "Continue an interrupted run.", "RUN")]
 Out = Annotated[File, option("--out -o", "Write the report as JSON.", "FILE")]
 IncludeWeaker = Annotated[
@@ -27,6 +26,8 @@ ASKING = (
     "strong_model repairs max_calls temperature top_p seed"
 )
 """Flags of the model, its calls and budget."""
+SPREADING = "worker_tokens ray"
+"""Flags of samples on other machines, beside --workers."""
 JUDGING = "sandbox image python memory json quiet"
 """Flags of judging."""
 

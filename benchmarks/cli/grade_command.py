@@ -16,7 +16,7 @@ from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.sample_job import SampleJob
-from benchmarks.runner.spreading import parse_workers
+from benchmarks.runner.spreading import parse_spread
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.load import load_suite
@@ -31,7 +31,7 @@ from coder.show.flags import option, takes
 from coder.store import SqliteLog
 
 
-@takes(bench_options.JUDGING, "pages")
+@takes(bench_options.JUDGING, bench_options.SPREADING, "pages")
 def grade(
     context: typer.Context,
     suite: bench_options.Suite = None,
@@ -39,7 +39,6 @@ def grade(
         File, option("--samples", "The answers: samples.jsonl, a folder or predictions.", "FILE")
     ] = None,
     workers: bench_options.Workers = None,
-    worker_tokens: bench_options.WorkerTokens = None,
     exact: Annotated[bool, option("--exact", "Use answers unchanged; extract no code from chat.")] = False,
     resume: bench_options.Resume = None,
     out: bench_options.Out = None,
@@ -56,7 +55,7 @@ def grade(
     0 graded, 2 an unusable suite or samples, 5 samples that this machine could not judge.
     """
     settings = bench_options.judging_settings(context)
-    spread = parse_workers(workers, worker_tokens)
+    spread = parse_spread(workers, context.params["worker_tokens"], context.params["ray"])
     as_json = context.params["json"]
     pages = context.params["pages"]
     if pages is not None:

@@ -30,6 +30,8 @@ def restored_flags(parameters: Mapping[str, Any], first_start: BenchStarted) -> 
     first_values = {name: first_start.parameters.get(name) for name in _RESUMED_FLAGS}
     unset = [name for name in _RESUMED_FLAGS if parameters[name] is None or parameters[name] is False]
     restored = {name: first_values[name] for name in unset if first_values[name] is not None}
+    if parameters["ray"] is not None:
+        restored.pop("workers", None)  # another start may have other machines
     if "workers" in restored:
         restored["workers"] = str(restored["workers"])  # older logs have a number
     replay = {"replay": Path(str(restored["replay"]))} if "replay" in restored else {}

@@ -1,8 +1,6 @@
 """`coder bench run`: have a model answer the cases of a suite, and judge the answers."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -11,40 +9,27 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli import bench_options
-from benchmarks.cli.bench_endings import command_line, name_or_path, show, until_interrupted
-from benchmarks.cli.resumed_flags import restored_config, restored_flags, restored_selection, run_parameters
+from benchmarks.cli.bench_endings import show, until_interrupted
+from benchmarks.cli.resumed_flags import restored_config, restored_flags, restored_selection
+from benchmarks.cli.run_plan import ModelOpening, Plan, open_answering_worker, open_model
 from benchmarks.cli.sample_pages import require_pages, write_pages
-from benchmarks.judge.judge import Judge
 from benchmarks.report import Report
-from benchmarks.runner.baselines import Baseline, baseline_job
-from benchmarks.runner.bench_session import BenchSession, digests, load_first_start, open_log
-from benchmarks.runner.case_attempt import CaseAttempt, visible_part
+from benchmarks.runner.baselines import Baseline
+from benchmarks.runner.bench_session import BenchSession, load_first_start, open_log
 from benchmarks.runner.progress import SampleProgress
-from benchmarks.runner.runlog import BenchStarted
-from benchmarks.runner.sample_job import Answering, SampleJob
 from benchmarks.runner.solving import ModelSolver
-from benchmarks.runner.spreading import parse_workers
-from benchmarks.suite import Case, HarborCase
-from benchmarks.suites.load import load_suite
-from benchmarks.suites.repotasks import with_base_tree
+from benchmarks.runner.spreading import parse_spread
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
 from coder.base.errors import UsageError, own_command
 from coder.config.layers import load
-from coder.config.schema import Config
-from coder.models.catalog import UserModels
-from coder.models.model import Model
 from coder.models.shared_budget import BudgetedModel, SharedBudget
-from coder.run.model_choice import open_models
 from coder.run.option_table import File, Number, Text
 from coder.show.flags import check_backend, given_flags, option, takes
 from coder.show.screen import Screen
 from coder.store import SqliteLog
-from sandbox.errors import SandboxError
-
-_Opening = AbstractAsyncContextManager[Model]
 
 
-@takes(bench_options.ASKING, bench_options.JUDGING, "pages")
+@takes(bench_options.ASKING, bench_options.JUDGING, bench_options.SPREADING, "pages")
 def run(
     context: typer.Context,
     suite: bench_options.Suite = None,
@@ -60,7 +45,6 @@ def run(
         Number, option("--max-cost", "Cost of all samples; the run ends before it costs more.", "USD")
     ] = None,
     workers: bench_options.Workers = None,
-    worker_tokens: bench_options.WorkerTokens = None,
     filter: Annotated[Text, option("--filter", "Only cases whose id matches.", "GLOB")] = None,
     slice: Annotated[Text, option("--slice", "Only this range of the chosen cases.", "FROM:TO")] = None,
     shuffle: Annotated[bool, option("--shuffle", "Take the cases in random order, by --seed.")] = False,
@@ -98,10 +82,10 @@ def run(
         if suite is None:
             raise UsageError(f"Give a SUITE, or --resume RUN. See them with: {own_command()} bench list")
         check_backend(config.settings().sandbox, flags)
-        plan = _Plan(suite, selection, config, parameters)
+        plan = Plan(suite, selection, config, parameters)
         opening = None
         if parameters["agent"] is None:
-            opening = _opening(config, layers.book, parameters, Screen(quiet=quiet, yes=True))
+            opening = open_model(config, layers.book, parameters, Screen(quiet=quiet, yes=True))
         session = _session(plan, parameters, resume)
         progress = SampleProgress(plan.attempts, quiet=quiet)
         if session.greedy and selection.samples > 1 and not quiet:
@@ -132,27 +116,20 @@ def _selection(parameters: Mapping[str, Any]) -> Selection:
     )
 
 
-def _opening(config: Config, book: UserModels, parameters: Mapping[str, Any], screen: Screen) -> _Opening:
-    settings = config.settings(replay=parameters["replay"]).model_copy(update={"price": parameters["price"]})
-    return open_models(
-        config.models(),
-        settings,
-        note=screen.note,
-        book=book,
-        record=parameters["record"],
-        must_know_price=parameters["max_cost"] is not None,
-    )
-
-
-def _session(plan: "_Plan", parameters: Mapping[str, Any], resume: str | None) -> BenchSession:
+def _session(plan: Plan, parameters: Mapping[str, Any], resume: str | None) -> BenchSession:
     max_cost = parameters["max_cost"]
+    if max_cost is not None and parameters["ray"] is not None:
+        raise UsageError(
+            "--max-cost is kept by the process that calls the model, and with --ray these are several.\n"
+            "Leave one of them out, or judge elsewhere with: --workers"
+        )
     one_shot = parameters["one_shot"] or plan.settings.strategy == "one-shot"
     # Restarts within a sample are drawn at random, whatever the temperature of the first try.
     from_one_start = one_shot or plan.settings.budget.samples == 1
     return BenchSession(
         plan.chosen,
         plan.settings,
-        parse_workers(parameters["workers"], parameters["worker_tokens"]),
+        parse_spread(parameters["workers"], parameters["worker_tokens"], parameters["ray"]),
         purse=SharedBudget(Decimal(str(max_cost))) if max_cost is not None else None,
         independent=one_shot,
         greedy=from_one_start and not plan.settings.temperature,
@@ -161,87 +138,28 @@ def _session(plan: "_Plan", parameters: Mapping[str, Any], resume: str | None) -
     )
 
 
-class _Plan:
-    """Suite, selection and settings of a run, from which its jobs are made."""
-
-    def __init__(
-        self, suite: str, selection: Selection, config: Config, parameters: Mapping[str, Any]
-    ) -> None:
-        self._suite_name, self.suite = suite, load_suite(suite)
-        self.chosen = selection.within(self.suite)
-        self.selection, self._config, self._parameters = selection, config, parameters
-        settings = config.settings()
-        if parameters["one_shot"]:
-            one_call = {"samples": 1, "repairs": 0, "max_calls": 1}
-            settings = settings.model_copy(update={"budget": settings.budget.model_copy(update=one_call)})
-        self.settings = settings
-
-    @property
-    def attempts(self) -> int:
-        """Number of samples to draw, over all selected cases."""
-        return self.selection.samples * len(self.selection.cases(self.suite))
-
-    def started(self, model: str) -> BenchStarted:
-        """Return the run's first event."""
-        settings = self.settings.model_dump_json(exclude={"seed", "model_timeout"})
-        shared_selection = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
-        parameters = f"{model}\n{settings}\n{shared_selection}\n{self._parameters['one_shot']}"
-        return BenchStarted(
-            suite=name_or_path(self._suite_name),
-            model=model,
-            digests=digests(self.chosen, {"parameters": hashlib.sha256(parameters.encode()).hexdigest()}),
-            parameters=run_parameters(self._config, self.selection, self._parameters)
-            | {"command": command_line()},
-        )
-
-    @property
-    def baseline(self) -> Baseline:
-        """Baseline that answers in place of a model."""
-        return Baseline(self._parameters["agent"])
-
-    def baseline_jobs(self) -> Iterator[SampleJob]:
-        """Yield a job for each sample, answered without a model."""
-        for case, sample in self.selection.attempts(self.suite):
-            yield baseline_job(self.baseline, case, sample)
-
-    def jobs(self) -> Iterator[SampleJob]:
-        """Yield a job for each sample."""
-        for case, sample in self.selection.attempts(self.suite):
-            yield SampleJob(case, sample)
-
-    def answering(self, solver: ModelSolver, judge: Judge) -> Answering:
-        """Return what answers a sample by a model."""
-
-        async def answer(case: Case, sample: int) -> CaseAttempt:
-            seed = self.selection.seed_of(case.id, sample)
-            if isinstance(case, HarborCase):
-                from benchmarks.runner.acting import act_and_judge  # imported late: few suites act
-
-                return await act_and_judge(solver, judge, case, sample=sample, seed=seed)
-            try:
-                visible_case = visible_part(await with_base_tree(case))
-            except SandboxError as error:  # the judge meets the same error and reports it for the case
-                return CaseAttempt(error=str(error))
-            return await solver(visible_case, sample=sample, seed=seed)
-
-        return answer
-
-
 async def _work(
-    plan: _Plan,
+    plan: Plan,
     session: BenchSession,
     log: SqliteLog,
-    opening: _Opening | None,
+    opening: ModelOpening | None,
     progress: SampleProgress,
     answers: Path | None,
 ) -> tuple[Report, str]:
     if opening is None:
         started = plan.started(plan.baseline)
         return await session.work(log, started, plan.baseline_jobs(), progress, answers=answers)
+    worker_opening = partial(open_answering_worker, plan) if session.spread.ray is not None else None
     async with opening as model:
         budgeted_model = model if session.purse is None else BudgetedModel(model, session.purse)
         solver = ModelSolver(budgeted_model, plan.settings, log=log)
         started = plan.started(model.name)
         return await session.work(
-            log, started, plan.jobs(), progress, answering=partial(plan.answering, solver), answers=answers
+            log,
+            started,
+            plan.jobs(),
+            progress,
+            answering=partial(plan.answering, solver),
+            opening=worker_opening,
+            answers=answers,
         )

@@ -1,1 +1,1 @@
-"""Do jobs on several nodes: processes of this machine or others. Read executor, then pool."""
+"""Do jobs on several nodes: processes of this machine or others. Read executor, pool."""

@@ -1,6 +1,7 @@
 """State what a worker is: only workers of one version, judge and level of isolation share a run."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Annotated
 
@@ -20,6 +21,15 @@ class WorkerFacts(Value):
     """Mechanism that isolates candidates there."""
     slots: Annotated[int, Field(ge=1)]
     """Number of answers that it judges at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeJob:
+    """Job that asks a worker for its facts."""
+
+    key: str = "probe"
+    group: str = ""
+    max_tries: int = 2
 
 
 def installed_version() -> str:

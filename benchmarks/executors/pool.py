@@ -1,6 +1,7 @@
 """Spread jobs over nodes: lookahead, affinity, and another node for the jobs of a lost one."""
 
 import asyncio
+import os
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from types import TracebackType
@@ -243,3 +244,10 @@ class _Mapping(Generic[J, O]):
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def default_workers(model: str | None = None) -> int:
+    """Return the default number of concurrent samples; two for a local model, which answers one at a time."""
+    if model is not None and model.startswith("local/"):
+        return 2
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4

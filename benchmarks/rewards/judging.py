@@ -9,22 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.executors.executor import Node, NodeLost
-from benchmarks.executors.facts import WorkerFacts
-from benchmarks.executors.pool import InProcess, Pool
+from benchmarks.executors.facts import ProbeJob, WorkerFacts
+from benchmarks.executors.pool import InProcess, Pool, default_workers
 from benchmarks.executors.processes import ProcessNode
 from benchmarks.executors.wire import WireJob, WireLine, require_wire_case
 from benchmarks.rewards.answers import JudgedAnswer
 from benchmarks.rewards.service import (
     AnswerJob,
-    ProbeJob,
     ProgramJob,
     ServiceJob,
     ServiceOutcome,
     open_service,
 )
-from benchmarks.runner.bench_session import default_workers
 from benchmarks.runner.sample_job import SampleJob, give_up
-from benchmarks.runner.spreading import open_fleet
+from benchmarks.runner.spreading import open_cluster, open_fleet
 from benchmarks.suite import Case, FunctionCase, ScriptCase, Suite
 from coder.base.errors import UsageError
 from sandbox import Limits, Program, Result
@@ -96,6 +94,7 @@ async def open_judging(
     processes: int | None = None,
     workers: Sequence[str] = (),
     worker_tokens: Path | None = None,
+    ray: bool | str = False,
     **judging: Any,  # noqa: ANN401
 ) -> AsyncIterator[Judging]:
     """Open nodes that judge answers. Raises BackendMissing (several processes: later).
@@ -105,11 +104,18 @@ async def open_judging(
         processes: number of processes; None takes as many as the machine can keep busy.
         workers: addresses of `coder serve` that judge instead of this machine; they alone get the cases.
         worker_tokens: file with a line `ADDRESS TOKEN` for each worker.
+        ray: address of a Ray cluster that judges; True: the one that this process is connected to, or one
+            on this machine.
         judging: options of `open_judge`.
     """
     async with AsyncExitStack() as stack:
         if workers:
             pool = await open_fleet(stack, workers, worker_tokens, AnswerWire(), _give_up)
+            yield Judging(pool)
+            return
+        if ray:
+            address = ray if isinstance(ray, str) else "local"
+            pool = await open_cluster(stack, address, partial(open_service, suite, **judging), _give_up)
             yield Judging(pool)
             return
         nodes: list[Node[ServiceJob, ServiceOutcome]] = []

@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.executors.facts import WorkerFacts, installed_version
-from benchmarks.judge.digest import judge_digest
+from benchmarks.executors.facts import ProbeJob, WorkerFacts
+from benchmarks.executors.pool import default_workers
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.rewards.answers import JudgedAnswer, extract_answer_code, split_tests
-from benchmarks.runner.bench_session import default_workers
 from benchmarks.runner.sample_job import BenchWorker, SampleJob, SampleOutcome
 from benchmarks.suite import Case, Suite
 from benchmarks.verdict import Verdict
@@ -61,15 +60,6 @@ class ProgramJob:
     max_tries: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeJob:
-    """Request for what the worker is, once its sandbox has passed its probe."""
-
-    key: str = "probe"
-    group: str = ""
-    max_tries: int = 2
-
-
 ServiceJob = AnswerJob | ProgramJob | SampleJob | ProbeJob
 ServiceOutcome = JudgedAnswer | Result | SampleOutcome | WorkerFacts
 
@@ -78,7 +68,7 @@ class JudgingService:
     """Judges answers of models in training: a worker. Create it with `open_service`."""
 
     def __init__(self, judge: Judge, slots: int) -> None:
-        self._judge, self._slots, self._bench = judge, slots, BenchWorker(judge)
+        self._judge, self._bench = judge, BenchWorker(judge)
         self._programs = asyncio.Semaphore(max(1, slots // 2))
         self._ids = set[str]()
         self._tests: dict[str, Sequence[Case]] = {}
@@ -91,10 +81,7 @@ class JudgingService:
             BackendMissing, SandboxBroken: the sandbox doesn't open, or fails a program.
         """
         if isinstance(job, ProbeJob):
-            level = (await self._judge.sandboxes()).candidate.backend
-            return WorkerFacts(
-                version=installed_version(), judge=judge_digest(), level=level, slots=self._slots
-            )
+            return await self._bench.do(job, on_slow)
         if isinstance(job, ProgramJob):
             async with self._programs:
                 sandbox = (await self._judge.sandboxes()).candidate

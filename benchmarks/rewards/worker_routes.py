@@ -17,8 +17,8 @@ from benchmarks.rewards.service import AnswerJob
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.sample_job import SampleJob, SampleOutcome
 from benchmarks.suite import FunctionCase, ScriptCase
+from coder.base.errors import UsageError
 from coder.engine.requests import check_text
-from coder.platform.server.problems import Problem
 
 _MAX_CASES = 4096
 """Keep at most this many cases of drivers."""
@@ -31,10 +31,11 @@ class WorkerCases:
         self._cases: OrderedDict[str, FunctionCase | ScriptCase] = OrderedDict()
 
     def add(self, case: FunctionCase | ScriptCase) -> None:
-        """Keep a case. Raises Problem: it may take longer than a worker allows."""
+        """Keep a case. Raises UsageError: it may take longer than a worker allows."""
         if case.timeout_s > MAX_CPU_S:
-            detail = f"{case.id} has {case.timeout_s:g} CPU seconds, and a worker at most {MAX_CPU_S:g}."
-            raise Problem(422, "The case is too long.", detail, "Judge it on the driver's machine.")
+            raise UsageError(
+                f"{case.id} has {case.timeout_s:g} CPU seconds, and a worker takes at most {MAX_CPU_S:g}."
+            )
         self._cases[digest_of(case)] = case
         while len(self._cases) > _MAX_CASES:
             self._cases.popitem(last=False)
@@ -60,8 +61,10 @@ def add_worker_routes(router: APIRouter, judging: Callable[[], Awaitable[Judging
     async def do_jobs(request: WireRequest) -> StreamingResponse:
         """Judge answers for a driver; a line of JSON for each, as they end, and empty ones between."""
         if request.judge != judge_digest():
-            detail = f"Its digest is {judge_digest()[:12]}, and the driver's {request.judge[:12]}."
-            raise Problem(409, "This worker has another judge.", detail, "Install the same version on both.")
+            raise UsageError(
+                f"This worker's judge is {judge_digest()[:12]}, and the driver's {request.judge[:12]}. "
+                "Install the same version on both."
+            )
         for case in request.cases.values():
             check_text(case.model_dump())
             cases.add(case)

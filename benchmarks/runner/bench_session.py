@@ -3,17 +3,20 @@
 import asyncio
 import json
 import os
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
+from benchmarks.executors.executor import Opening
+from benchmarks.executors.pool import default_workers
 from benchmarks.judge.digest import judge_digest
-from benchmarks.judge.judge import Judge, open_judge
+from benchmarks.judge.judge import Judge
 from benchmarks.report import Report, Times, differing_digests
+from benchmarks.runner.judge_for import judge_for, open_bench_worker
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.runner import run_jobs
@@ -23,7 +26,6 @@ from benchmarks.stats.scoring import make_report
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.written import replacing
 from coder.base.errors import UsageError, own_command
-from coder.base.text.sanitize import count_of
 from coder.models.shared_budget import SharedBudget
 from coder.run.settings import Settings
 from coder.store import SqliteLog, data_folder, new_run_id
@@ -70,12 +72,14 @@ class BenchSession:
         progress: SampleProgress,
         *,
         answering: Callable[[Judge], Answering] | None = None,
+        opening: Opening | None = None,
         answers: Path | None = None,
     ) -> tuple[Report, str]:
         """Do the remaining jobs; return the report of all judged samples, and why the run ended.
 
         Args:
-            answering: answers samples that have no answer yet.
+            answering: answers samples that have no answer yet, in this process.
+            opening: opens a worker on other machines of a cluster; None: one that only judges.
             answers: file that the answers are written to.
         """
         began = time.time()
@@ -94,8 +98,15 @@ class BenchSession:
             progress.begin(record)
             judge = await stack.enter_async_context(judge_for(self.suite, self.settings))
             workers = self.spread.workers or default_workers(started.model)
-            opening = open_executor(self.spread, judge, workers, answering and answering(judge))
-            executor = await stack.enter_async_context(opening)
+            executor = await stack.enter_async_context(
+                open_executor(
+                    self.spread,
+                    judge,
+                    workers,
+                    answering and answering(judge),
+                    opening or partial(open_bench_worker, self.suite, self.settings),
+                )
+            )
             reason = await run_jobs(
                 jobs,
                 executor,
@@ -132,33 +143,6 @@ class BenchSession:
             greedy=self.greedy,
             count_weaker=self.include_weaker,
         )
-
-
-@asynccontextmanager
-async def judge_for(suite: Suite, settings: Settings) -> AsyncIterator[Judge]:
-    """Open a judge according to the settings; print missing packages to stderr."""
-    async with open_judge(
-        suite,
-        backend=settings.sandbox,
-        python=settings.python,
-        memory_mb=settings.memory,
-        image=settings.image,
-        cache=data_folder(os.environ) / "bench" / "modes",
-    ) as judge:
-        if missing := await judge.lacking(suite):
-            packages = ", ".join(f"{name} (for {count_of(count, 'case')})" for name, count in missing.items())
-            message = (
-                f"The interpreter that runs the tests lacks {packages}. Install it, or name another: --python"
-            )
-            print(message, file=sys.stderr, flush=True)
-        yield judge
-
-
-def default_workers(model: str | None = None) -> int:
-    """Return the default number of concurrent samples; two for a local model, which answers one at a time."""
-    if model is not None and model.startswith("local/"):
-        return 2
-    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
 
 
 def load_first_start(log: SqliteLog, run: str, *, command: str) -> BenchStarted:

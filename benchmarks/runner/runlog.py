@@ -1,8 +1,9 @@
 """Define the events of a benchmark (start, verdicts, end), from which its report is computed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
+from benchmarks.executors.executor import NodeTally
 from benchmarks.report import SampleUsage
 from benchmarks.verdict import Evidence, Verdict
 from coder.base.errors import UsageError, own_command
@@ -54,6 +55,14 @@ class BenchEnded(_Body):
     type = "bench.ended"
 
     reason: str
+
+
+class BenchNodes(_Body):
+    """Event: what the nodes of this start have done so far; written every few seconds."""
+
+    type = "bench.nodes"
+
+    nodes: tuple[NodeTally, ...]
 
 
 class RunLog:
@@ -109,6 +118,11 @@ class RunLog:
         self._pending.append(judged.draft())
         if judged.usage is not None or len(self._pending) >= FLUSH_AT:  # paid calls are written at once
             await self.flush()
+
+    async def tally(self, nodes: Sequence[NodeTally]) -> None:
+        """Log what the nodes have done, with all verdicts until now."""
+        self._pending.append(BenchNodes(nodes=tuple(nodes)).draft())
+        await self.flush()
 
     async def end(self, reason: str) -> None:
         """Write the event that the run ended, with the reason."""

@@ -1,6 +1,7 @@
 """Run a benchmark: have an executor attempt and judge samples, and log them; a run can be resumed."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing
@@ -14,6 +15,9 @@ from coder.base.errors import MachineError, ModelError
 
 MAX_FAILURES = 5
 """Number of consecutive failed attempts (model or machine) that end the run; it can be resumed."""
+
+TALLY_S = 5.0
+"""Log what several nodes have done this often, in seconds."""
 
 
 async def run_jobs(
@@ -38,7 +42,8 @@ async def run_jobs(
         if not run.has_answer:
             _require_answer([outcome.attempt for outcome in run.failures])
         run.accept_failures()
-        await run.take(executor, run.due_jobs())
+        if run.has_due:
+            await run.take(executor, run.due_jobs())
     finally:
         await asyncio.shield(log.flush())
     return run.reason
@@ -78,6 +83,11 @@ class _Run:
         while self._due:
             yield self._due.popleft()
 
+    @property
+    def has_due(self) -> bool:
+        """Whether failed attempts are to be judged."""
+        return bool(self._due)
+
     def accept_failures(self) -> None:
         """Have the failed attempts judged as empty answers."""
         for outcome in self.failures:
@@ -87,9 +97,15 @@ class _Run:
 
     async def take(self, executor: Executor[SampleJob, SampleOutcome], jobs: Iterator[SampleJob]) -> None:
         """Log the outcomes of jobs. Raises ModelError, MachineError: too many failed in a row."""
+        tallied_at = time.monotonic()
         async with aclosing(executor.map(jobs)) as outcomes:
             async for outcome in outcomes:
                 await self._take(outcome)
+                if len(executor.tallies) > 1 and time.monotonic() > tallied_at + TALLY_S:
+                    tallied_at = time.monotonic()
+                    await self._log.tally(executor.tallies)
+        if len(executor.tallies) > 1:
+            await self._log.tally(executor.tallies)
 
     async def _take(self, outcome: SampleOutcome) -> None:
         attempt = outcome.attempt

@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import overload
 
 from benchmarks.executors.executor import NodeLost
-from benchmarks.executors.pool import InProcess, Pool
+from benchmarks.executors.facts import ProbeJob, WorkerFacts, installed_version
+from benchmarks.executors.pool import InProcess, Pool, default_workers
 from benchmarks.executors.wire import WireJob, WireLine, require_wire_case
+from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.suite import Case, FunctionCase, ScriptCase
@@ -61,8 +64,23 @@ class BenchWorker:
     def __init__(self, judge: Judge, answering: Answering | None = None) -> None:
         self._judge, self._answering = judge, answering
 
-    async def do(self, job: SampleJob, on_slow: Callable[[], None]) -> SampleOutcome:
-        """Answer and judge a sample; a failed attempt is returned without a verdict."""
+    @overload
+    async def do(self, job: SampleJob, on_slow: Callable[[], None]) -> SampleOutcome: ...
+
+    @overload
+    async def do(self, job: ProbeJob, on_slow: Callable[[], None]) -> WorkerFacts: ...
+
+    async def do(self, job: SampleJob | ProbeJob, on_slow: Callable[[], None]) -> SampleOutcome | WorkerFacts:
+        """Answer and judge a sample; a failed attempt is returned without a verdict. Or state facts.
+
+        Raises:
+            BackendMissing, SandboxBroken: the sandbox doesn't open, or fails its probe.
+        """
+        if isinstance(job, ProbeJob):
+            level = (await self._judge.sandboxes()).candidate.backend
+            return WorkerFacts(
+                version=installed_version(), judge=judge_digest(), level=level, slots=default_workers()
+            )
         attempt = job.answer
         if attempt is None:
             assert self._answering is not None

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from benchmarks.executors.executor import J, Node, NodeLost, O
-from benchmarks.executors.facts import check_facts
+from benchmarks.executors.executor import J, Node, NodeLost, O, Opening
+from benchmarks.executors.facts import ProbeJob, WorkerFacts, check_facts
 from benchmarks.executors.http_node import HttpNode
 from benchmarks.executors.pool import Pool
 from benchmarks.executors.wire import Wire
@@ -23,8 +24,12 @@ from benchmarks.runner.sample_job import (
     give_up,
     on_this_machine,
 )
-from coder.base.errors import UsageError
+from coder.base.errors import MachineError, UsageError
+from sandbox.errors import SandboxError
 from sandbox.result import Value
+
+if TYPE_CHECKING:
+    from benchmarks.executors.ray_nodes import RayNode
 
 
 class Spread(Value):
@@ -36,10 +41,22 @@ class Spread(Value):
     """Workers of a fleet; they alone get hidden tests."""
     tokens: Path | None = None
     """File with a line `ADDRESS TOKEN` for each worker."""
+    ray: str | None = None
+    """Address of a Ray cluster, or `local`."""
 
 
-def parse_workers(text: str | None, tokens: Path | None) -> Spread:
-    """Return where samples are done: a number, or addresses with commas between. Raises UsageError."""
+def parse_spread(text: str | None, tokens: Path | None, ray: str | None) -> Spread:
+    """Return where samples are done. Raises UsageError.
+
+    Args:
+        text: value of --workers: a number, or addresses with commas between.
+        tokens: value of --worker-tokens.
+        ray: value of --ray.
+    """
+    if ray is not None:
+        if text is not None:
+            raise UsageError("--workers and --ray exclude each other: a cluster knows its machines.")
+        return Spread(ray=ray)
     if text is None:
         return Spread()
     if text.isdecimal() and int(text) > 0:
@@ -106,6 +123,53 @@ async def open_fleet(
     return await stack.enter_async_context(pool)
 
 
+async def open_cluster(
+    stack: AsyncExitStack,
+    address: str,
+    opening: Opening,
+    give_up: Callable[[J, NodeLost], O],
+    *,
+    is_judging: bool = True,
+) -> Pool[J, O]:
+    """Open a pool of a Ray cluster's actors, all of this version, this judge and one level of isolation.
+
+    Args:
+        address: `local` or a cluster's.
+        opening: opens the worker of an actor.
+        is_judging: whether jobs are short; else each is sent alone, to a free slot.
+
+    Raises:
+        MachineError: the cluster or an actor doesn't answer, or a sandbox fails its probe.
+        UsageError: no machine judges, or one has another version, judge or level.
+    """
+    from benchmarks.executors.ray_nodes import RayNode, check_answers, open_ray, start_actors
+
+    units = await stack.enter_async_context(open_ray(address))
+    actors = start_actors(opening, units)
+    names = await check_answers(actors)
+    nodes = [RayNode[Any, Any](actor, name) for actor, name in zip(actors, names, strict=True)]
+    for node in nodes:
+        stack.push_async_callback(node.close)
+    facts = await asyncio.gather(*(_probe(node) for node in nodes))
+    if not is_judging:
+        for node, one in zip(nodes, facts, strict=True):
+            node.batch, node.room = 1, one.slots
+    pool = Pool[J, O](nodes, give_up)
+    pool.level = check_facts([*zip(names, facts, strict=True)], judge=judge_digest())
+    return await stack.enter_async_context(pool)
+
+
+async def _probe(node: "RayNode[Any, Any]") -> WorkerFacts:
+    """Return a node's facts. Raises MachineError: its sandbox fails its probe."""
+    try:
+        async for _, facts in node.work([ProbeJob()], lambda _: None):
+            assert isinstance(facts, WorkerFacts)
+            return facts
+    except SandboxError as error:
+        raise MachineError(f"{node.name} can't judge: {error}") from error
+    raise MachineError(f"{node.name} doesn't state what it is.")
+
+
 class AnsweringHere:
     """Node that answers samples in this process, and has its worker judge them."""
 
@@ -151,10 +215,23 @@ class AnsweringHere:
 
 @asynccontextmanager
 async def open_executor(
-    spread: Spread, judge: Judge, workers: int, answering: Answering | None
+    spread: Spread, judge: Judge, workers: int, answering: Answering | None, opening: Opening
 ) -> AsyncIterator[SamplePool]:
-    """Open the executor of a benchmark's samples. Raises NodeLost, UsageError (see `open_fleet`)."""
+    """Open the executor of a benchmark's samples.
+
+    Args:
+        workers: number of concurrent samples on this machine.
+        answering: answers samples in this process, if they have no answer yet.
+        opening: opens the worker of a cluster's actor, which answers and judges.
+
+    Raises:
+        MachineError, UsageError: nodes can't be used (see `open_fleet`, `open_cluster`).
+    """
     async with AsyncExitStack() as stack:
+        if spread.ray is not None:
+            is_judging = answering is None
+            yield await open_cluster(stack, spread.ray, opening, give_up, is_judging=is_judging)
+            return
         if not spread.addresses:
             yield await stack.enter_async_context(on_this_machine(judge, workers, answering))
             return

@@ -35,7 +35,10 @@ _CALL_FLAGS: dict[str, dict[str, Flag]] = {
         "tool": Flag(Words, "A function of yours that the model may call. Repeatable.", "MODULE:FUNCTION"),
         "mcp": Flag(Words, "An MCP server with tools for the model. Repeatable.", "NAME=CMD|URL"),
     },
-    "Limits": {},
+    "Limits": {
+        "worker_tokens": Flag(File, "With --workers URL: a file with a line `URL TOKEN` for each.", "FILE"),
+        "ray": Flag(Text, "Spread samples over the machines of a Ray cluster.", "local|ADDRESS"),
+    },
     "Output": {
         "json": Flag(bool, "Print one JSON document on stdout.", common=True),
         "jsonl": Flag(bool, "Print every event as a line of JSON, as it happens."),
@@ -51,7 +54,8 @@ FLAGS: dict[str, dict[str, Flag]] = {
 }
 """All flags by the heading of the help that lists them: the options of a run, and the flags above."""
 _FLAGS_BY_NAME = {name: flag for flags in FLAGS.values() for name, flag in flags.items()}
-TASK_FLAGS = " ".join(name for name in _FLAGS_BY_NAME if name not in ("test", "answer_schema", "pages"))
+_OTHER_FLAGS = ("test", "answer_schema", "pages", "worker_tokens", "ray")
+TASK_FLAGS = " ".join(name for name in _FLAGS_BY_NAME if name not in _OTHER_FLAGS)
 """Flags of every command that works on a task to its end."""
 RESUME_FLAGS = " ".join(
     name for name in TASK_FLAGS.split() if name not in ("read", "kernel", "install", "install_with", "team")

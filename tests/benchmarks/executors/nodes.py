@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.executors.executor import NodeLost
 
@@ -62,3 +64,16 @@ class Doubling:
 
 def give_up(job: Number, error: NodeLost) -> int:
     return -1
+
+
+class Waits:
+    """Worker whose jobs wait, as for a model."""
+
+    async def do(self, job: Any, on_slow: Callable[[], None]) -> int:
+        await asyncio.sleep(0.5)
+        return 2 * int(job.key)
+
+
+@asynccontextmanager
+async def waiting() -> AsyncIterator[Waits]:
+    yield Waits()

@@ -1,0 +1,121 @@
+"""Plan a run of `coder bench run`: suite, selection, settings and model, also on a cluster's machines."""
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from benchmarks.cli.bench_endings import command_line, name_or_path
+from benchmarks.cli.resumed_flags import run_parameters
+from benchmarks.judge.judge import Judge
+from benchmarks.runner.baselines import Baseline, baseline_job
+from benchmarks.runner.bench_session import digests, open_log
+from benchmarks.runner.case_attempt import CaseAttempt, visible_part
+from benchmarks.runner.judge_for import judge_for
+from benchmarks.runner.runlog import BenchStarted
+from benchmarks.runner.sample_job import Answering, BenchWorker, SampleJob
+from benchmarks.runner.solving import ModelSolver
+from benchmarks.suite import Case, HarborCase
+from benchmarks.suites.load import load_suite
+from benchmarks.suites.repotasks import with_base_tree
+from benchmarks.suites.selection import Selection
+from coder.config.layers import load
+from coder.config.schema import Config
+from coder.models.catalog import UserModels
+from coder.models.model import Model
+from coder.run.model_choice import open_models
+from coder.show.screen import Screen
+from sandbox.errors import SandboxError
+
+ModelOpening = AbstractAsyncContextManager[Model]
+
+
+def open_model(
+    config: Config, book: UserModels, parameters: Mapping[str, Any], screen: Screen
+) -> ModelOpening:
+    """Open the model of a run. Raises UsageError: its price is unknown, and a cost limit must be kept."""
+    settings = config.settings(replay=parameters["replay"]).model_copy(update={"price": parameters["price"]})
+    return open_models(
+        config.models(),
+        settings,
+        note=screen.note,
+        book=book,
+        record=parameters["record"],
+        must_know_price=parameters["max_cost"] is not None,
+    )
+
+
+class Plan:
+    """Suite, selection and settings of a run, from which its jobs are made."""
+
+    def __init__(
+        self, suite: str, selection: Selection, config: Config, parameters: Mapping[str, Any]
+    ) -> None:
+        self._suite_name, self.suite = suite, load_suite(suite)
+        self.chosen = selection.within(self.suite)
+        self.selection, self.config, self.parameters = selection, config, parameters
+        settings = config.settings()
+        if parameters["one_shot"]:
+            one_call = {"samples": 1, "repairs": 0, "max_calls": 1}
+            settings = settings.model_copy(update={"budget": settings.budget.model_copy(update=one_call)})
+        self.settings = settings
+
+    @property
+    def attempts(self) -> int:
+        """Number of samples to draw, over all selected cases."""
+        return self.selection.samples * len(self.selection.cases(self.suite))
+
+    def started(self, model: str) -> BenchStarted:
+        """Return the run's first event."""
+        settings = self.settings.model_dump_json(exclude={"seed", "model_timeout"})
+        shared_selection = self.selection.model_dump_json(exclude={"shard"})  # so that shards can be merged
+        parameters = f"{model}\n{settings}\n{shared_selection}\n{self.parameters['one_shot']}"
+        return BenchStarted(
+            suite=name_or_path(self._suite_name),
+            model=model,
+            digests=digests(self.chosen, {"parameters": hashlib.sha256(parameters.encode()).hexdigest()}),
+            parameters=run_parameters(self.config, self.selection, self.parameters)
+            | {"command": command_line()},
+        )
+
+    @property
+    def baseline(self) -> Baseline:
+        """Baseline that answers in place of a model."""
+        return Baseline(self.parameters["agent"])
+
+    def baseline_jobs(self) -> Iterator[SampleJob]:
+        """Yield a job for each sample, answered without a model."""
+        for case, sample in self.selection.attempts(self.suite):
+            yield baseline_job(self.baseline, case, sample)
+
+    def jobs(self) -> Iterator[SampleJob]:
+        """Yield a job for each sample."""
+        for case, sample in self.selection.attempts(self.suite):
+            yield SampleJob(case, sample)
+
+    def answering(self, solver: ModelSolver, judge: Judge) -> Answering:
+        """Return what answers a sample by a model."""
+
+        async def answer(case: Case, sample: int) -> CaseAttempt:
+            seed = self.selection.seed_of(case.id, sample)
+            if isinstance(case, HarborCase):
+                from benchmarks.runner.acting import act_and_judge  # imported late: few suites act
+
+                return await act_and_judge(solver, judge, case, sample=sample, seed=seed)
+            try:
+                visible_case = visible_part(await with_base_tree(case))
+            except SandboxError as error:  # the judge meets the same error and reports it for the case
+                return CaseAttempt(error=str(error))
+            return await solver(visible_case, sample=sample, seed=seed)
+
+        return answer
+
+
+@asynccontextmanager
+async def open_answering_worker(plan: Plan) -> AsyncIterator[BenchWorker]:
+    """Open a worker that answers and judges samples, on a machine of a cluster, with that machine's keys."""
+    opening = open_model(plan.config, load().book, plan.parameters, Screen(quiet=True, yes=True))
+    with open_log() as log:
+        async with opening as model, judge_for(plan.chosen, plan.settings) as judge:
+            solver = ModelSolver(model, plan.settings, log=log)
+            yield BenchWorker(judge, plan.answering(solver, judge))
