@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import Request
 
@@ -15,6 +15,7 @@ from coder.platform.server.bearer_tokens import Scope
 from coder.platform.server.event_stream import EventStreams
 from coder.platform.server.problems import Problem, server_ends
 from coder.platform.server.run_rows import RunRows
+from coder.run.event_types import Spoken, ToolAnswered, ToolCalled
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.watch import Watch
@@ -22,6 +23,8 @@ from coder.show.client_runs import ClientWatch
 from coder.show.failure import report
 from coder.store import EventLog
 
+_PRINTED = 16_384
+"""Characters kept of a running program's output."""
 _SAVE_S = 10.0
 """Seconds for the runs of this process to save themselves."""
 
@@ -37,6 +40,12 @@ class Live(ClientWatch):
         """
         self.has_begun, self.task = asyncio.Event(), asyncio.Future[Any]()
         self._wake, self._unread = wake, unread
+        self.printed = ""
+        """The end of what the running program has printed."""
+
+    def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
+        """Keep the end of a program's output."""
+        self.printed = (self.printed + data.decode("utf-8", "replace"))[-_PRINTED:]
 
     def typed(self) -> list[str]:
         """Return the messages to the run since the last call (`Listening`)."""
@@ -47,6 +56,8 @@ class Live(ClientWatch):
     def event(self, event: Event) -> None:
         """Wake the readers of the run."""
         super().event(event)
+        if event.type in (ToolCalled.type, ToolAnswered.type, Spoken.type):
+            self.printed = ""  # the log has the output of an ended program
         self.has_begun.set()
         self._wake(event.run)
 

@@ -12,6 +12,7 @@ from coder.platform.server.problems import Problem
 from coder.platform.server.run_routes import Reads
 from coder.platform.server.serving import Serving
 from coder.platform.server.studio.rendering import PageRoute, page
+from coder.platform.server.studio.run_details import add_run_details
 from coder.platform.server.studio.run_page import add_run_pages
 from coder.platform.server.studio.task_form import add_task_form
 from coder.run.event_types import Status
@@ -63,6 +64,7 @@ def routes(serving: Serving) -> APIRouter:
 
     add_task_form(router, serving)
     add_run_pages(router, serving)
+    add_run_details(router, serving)
     _add_reports(router, serving.reports)
     return router
 

@@ -46,6 +46,7 @@ def add_run_pages(router: APIRouter, serving: Serving) -> None:
             run=run,
             now=Markup(now),
             talk=Markup(talk),
+            sees_output="run" in caller.scopes,
             seq=view.seq,
             entries=await part_of(serving.log, run, first_seq, last_seq) if is_part else view.entries,
             is_whole=bool(only),

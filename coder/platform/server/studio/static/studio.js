@@ -37,6 +37,26 @@ function follow(list) {
   };
 }
 
+// What the running program prints; the log has it when the program has ended.
+function watchOutput(box) {
+  const source = new EventSource(box.dataset.output);
+  const show = (text) => {
+    box.textContent = text;
+    box.hidden = !text;
+    box.scrollTop = box.scrollHeight;
+  };
+  source.onmessage = (event) => show(JSON.parse(event.data));
+  source.addEventListener("end", () => {
+    source.close();
+    show("");
+    setTimeout(watchOutput, 2000, box);
+  });
+  source.onerror = () => {
+    show("");
+    if (source.readyState === EventSource.CLOSED) setTimeout(watchOutput, 2000, box);
+  };
+}
+
 // A page; who is no longer signed in is led to where one does.
 async function load(url) {
   const response = await fetch(url, { headers: { Accept: "text/html" } });
@@ -55,6 +75,8 @@ async function look() {
 
 const list = document.querySelector("#log[data-stream]");
 if (list) follow(list);
+const box = document.querySelector("#output");
+if (box) watchOutput(box);
 if (document.querySelector("#runs")) setInterval(look, 2000);
 
 // A form's fields go as JSON to the address that a program would use, too.
