@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from benchmarks.harbor.container import HarborContainer
+from benchmarks.harbor.skills_listing import skills_text
 from sandbox.contract import Sandbox, Session
 from sandbox.docker.attached_stream import attach
 from sandbox.docker.engine import plain_socket
@@ -134,6 +135,10 @@ class TaskPlace:
                 await self.close()
                 self._sandbox = await self._start()
         yield self._sandbox
+
+    async def skills_text(self, folder: str) -> str:
+        """Return a list of the skills in a folder, for a prompt. Raises SandboxBroken."""
+        return await skills_text(self._container, folder)
 
     async def has_ended(self) -> bool:
         """Whether the container has ended, by its own program or by what was done in it."""

@@ -8,6 +8,7 @@ from benchmarks.harbor.judging import judge_acting
 from benchmarks.harbor.mode import HarborMode
 from benchmarks.harbor.resolving import agent_timeout_s
 from benchmarks.harbor.step import HarborStep
+from benchmarks.harbor.task import read_task
 from benchmarks.harbor.task_agent import TaskPlace
 from benchmarks.harbor.verifier import Judged
 from benchmarks.judge.judge import Judge
@@ -31,6 +32,7 @@ async def act_and_judge(
         return CaseAttempt()
     assert isinstance(plan.mode, HarborMode)
     attempt = CaseAttempt()
+    skills_dir = read_task(case.folder).table.environment.skills_dir
 
     async def act(step: HarborStep, place: TaskPlace) -> bool:
         nonlocal attempt
@@ -46,9 +48,11 @@ async def act_and_judge(
             "caches": False,
             "kernel": False,
         }
+        skills = await place.skills_text(skills_dir) if skills_dir else ""
+        prompt = f"{step.instruction.rstrip()}\n\n{skills}\n" if skills else step.instruction
         with tempfile.TemporaryDirectory(prefix="coder-bench-") as folder:
             run = await solve(
-                Task(prompt=step.instruction, workspace=Path(folder)),
+                Task(prompt=prompt, workspace=Path(folder)),
                 settings=solver.settings.model_copy(update=own),
                 model=solver.model,
                 log=solver.log,

@@ -9,7 +9,7 @@ import docker
 import pytest
 import pytest_asyncio
 
-from benchmarks.harbor.image import task_image
+from benchmarks.harbor.image import REPOSITORY, folder_digest, task_image
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.conftest import remove_image
 from tests.benchmarks.harbor.tasks_made import DOCKERFILE, PROCESS, make_task
@@ -147,3 +147,25 @@ async def test_a_killed_run_leaves_no_container_and_its_case_is_attempted_again(
     again = endpoint.requests[2].body["messages"][-1]["content"]
     assert "given.txt" in again
     assert "begun" not in again
+
+
+async def test_a_model_is_told_of_the_skills_in_the_image_of_its_task(engine: Engine, tmp_path: Path) -> None:
+    copies = f"{DOCKERFILE}COPY skills /opt/skills\n"
+    task = make_task(tmp_path / "tasks/one", dockerfile=copies, toml='skills_dir = "/opt/skills"\n')
+    texts = {
+        "answers": "---\nname: answers\ndescription: How to answer.\n---\nWrite 42.\n",
+        "hidden": "---\nname: hidden\ndescription: No.\ndisable-model-invocation: true\n---\n",
+        "broken": "no front matter\n",
+    }
+    for name, text in texts.items():
+        (task / "environment/skills" / name).mkdir(parents=True)
+        (task / "environment/skills" / name / "SKILL.md").write_text(text)
+
+    with faulty_endpoint(bash("cat /opt/skills/answers/SKILL.md; echo 42 > answer.txt"), DONE) as endpoint:
+        done = await run(tmp_path, *asked(endpoint, "harbor:tasks"))
+    await remove_image(engine, f"{REPOSITORY}:{folder_digest(task / 'environment')[:32]}")
+
+    prompt = endpoint.requests[0].body["messages"][1]["content"]
+    assert json.loads(done.out)["outcomes"] == {"passed": 1}, done.err
+    assert "- answers: How to answer. (/opt/skills/answers/SKILL.md)" in prompt
+    assert not [name for name in ("hidden", "broken") if name in prompt]
