@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -37,6 +37,8 @@ class Policy(Value):
     `registries`, those of the usual package indexes."""
     ask_host: AskHost | None = Field(default=None, exclude=True)
     """Called for hosts that `network` doesn't name; never called on backends without a proxy."""
+    masks: Any = Field(default=None, exclude=True, repr=False)
+    """`sandbox.network.masked_exchange.Masks`: secrets that the proxy puts into requests to their hosts."""
     memory_mb: int = Field(default=512, ge=16, le=1 << 20)
     processes: int = Field(default=128, ge=1, le=1 << 16)
     wall_s: float = Field(default=10.0, gt=0, le=86_400)

@@ -292,7 +292,8 @@ def with_rules(settings: Settings, rules: "Rules | None") -> Settings:
     from coder.config.permission_rules import without_restricted
 
     network = without_restricted(rules, settings.network)
-    return settings.model_copy(update={"rules": rules, "network": network})
+    secret = tuple(each for each in settings.secret if without_restricted(rules, (each.partition("@")[2],)))
+    return settings.model_copy(update={"rules": rules, "network": network, "secret": secret})
 
 
 def read_toml(path: Path) -> dict[str, object]:

@@ -33,9 +33,15 @@ async def open_environment(
     Raises UsageError: a guard can't be loaded, or documents don't exist.
     """
     policy, opener = policy_for(task, settings, files)
-    redactor = redactor_for(files, shown_files(task.workspace, settings.show))
     sandbox, watch = options.get("sandbox"), options.get("watch")
     async with AsyncExitStack() as stack:
+        secrets: tuple[str, ...] = ()
+        requested_policy = policy
+        if settings.secret:
+            from coder.environment.masked_secrets import masking  # imported late: few runs have secrets
+
+            policy, secrets = stack.enter_context(masking(policy, settings.secret))
+        redactor = redactor_for(files, shown_files(task.workspace, settings.show), secrets)
         required_tools: Sequence[object] = options.get("tools") or ()
         optional_tools: Sequence[object] = ()
         if not all(map(callable, required_tools)):
@@ -61,6 +67,7 @@ async def open_environment(
             tools=required_tools,
             optional_tools=optional_tools,
         )
+        workbench.requested_policy, workbench.secrets = requested_policy, secrets
         await stack.enter_async_context(workbench)
         has_team = options.get("team") is not None or settings.team is not None
         await prepare(workbench, task, files, target=target, early=not has_team)

@@ -3,7 +3,7 @@
 import ast
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from math import ceil
 from pathlib import Path
@@ -192,12 +192,14 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
     )
 
 
-def redactor_for(files: Mapping[str, StoredFile], overlay: Mapping[str, bytes]) -> Redactor:
-    """Return a redactor of the secrets in the environment and in `.env` files."""
+def redactor_for(
+    files: Mapping[str, StoredFile], overlay: Mapping[str, bytes], secrets: Sequence[str] = ()
+) -> Redactor:
+    """Return a redactor of the secrets in the environment and in `.env` files, and of further ones."""
     texts = {path: stored.text for path, stored in files.items() if stored.text is not None}
     texts |= {path: content[: 1 << 20].decode("utf-8", "replace") for path, content in overlay.items()}
     if not texts:
-        return Redactor.from_environment()
+        return Redactor.from_environment(secrets=secrets)
     from coder.context.secrecy import secrets_in
 
-    return Redactor.from_environment(secrets=secrets_in(texts))
+    return Redactor.from_environment(secrets=(*secrets, *secrets_in(texts)))

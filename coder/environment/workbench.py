@@ -50,7 +50,9 @@ class Workbench:
         tools: Sequence[object] = (),
         optional_tools: Sequence[object] = (),
     ) -> None:
-        self.policy = policy
+        self.policy = self.requested_policy = policy
+        self.secrets: tuple[str, ...] = ()
+        """Values of the secrets that `policy` adds to the requested policy as placeholders."""
         self.redactor = redactor
         self.guards = guards or Guards()
         """Guards of the user, which check each text after the redactor."""

@@ -146,6 +146,12 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
             common=True,
             commas=True,
         ),
+        "secret": Option(
+            Words,
+            "Your variable for one host; programs see a placeholder. Repeatable.",
+            "NAME@HOST",
+            default=(),
+        ),
         "show": Option(Words, "Ignored path to copy into the sandbox. Repeatable.", "PATH", default=()),
         "add_dir": Option(Words, "Another folder for programs to read. Repeatable.", "DIR", default=()),
         "docs": Option(Words, "Documents that the model may search. Repeatable.", "PATH", default=()),

@@ -115,6 +115,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     runtime: str | None = option("runtime")
     network: tuple[str, ...] = option("network")
     """Hosts that programs may reach, `HOST`, `HOST:PORT`, `*.NAME`, or `registries`."""
+    secret: tuple[str, ...] = option("secret")
+    """`NAME@HOST`: variables of the user's whose values only requests to that host hold, and no program."""
     show: tuple[str, ...] = option("show")
     """Ignored paths of the workspace that programs need; the log doesn't contain them."""
     add_dir: tuple[Path, ...] = option("add_dir")

@@ -76,7 +76,7 @@ def network_of(policy: Policy, *, outside: "Outside | None", without: frozenset[
     from sandbox.network.proxy import Network
 
     hosts = () if policy.network == "none" else policy.network
-    return Network(hosts, outside=outside, without=without, ask=policy.ask_host)
+    return Network(hosts, outside=outside, without=without, ask=policy.ask_host, masks=policy.masks)
 
 
 def proxy_variables() -> dict[str, str]:

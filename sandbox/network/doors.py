@@ -61,6 +61,36 @@ class SocketEnd:
         self._socket.close()
 
 
+class WatchedEnd:
+    """An end that sets the timer of an idle connection again with each piece."""
+
+    def __init__(self, end: End, idle: asyncio.Timeout, idle_s: float, *, first: bytes = b"") -> None:
+        """`first`: bytes that were received already."""
+        self._end, self._idle, self._idle_s = end, idle, idle_s
+        self._first = first
+
+    async def receive(self) -> bytes:
+        """Some bytes, none at the end."""
+        first, self._first = self._first, b""
+        received = first or await self._end.receive()
+        self._idle.reschedule(asyncio.get_running_loop().time() + self._idle_s)
+        return received
+
+    async def send(self, content: bytes) -> None:
+        """Send everything."""
+        await self._end.send(content)
+        self._idle.reschedule(asyncio.get_running_loop().time() + self._idle_s)
+        await asyncio.sleep(0)  # both calls may return at once; let timers run
+
+    def finish(self) -> None:
+        """Send no more."""
+        self._end.finish()
+
+    def close(self) -> None:
+        """Close both directions."""
+        self._end.close()
+
+
 class SocketDoor:
     """A listening socket, which closes with the door."""
 

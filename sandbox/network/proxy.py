@@ -9,12 +9,15 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import closing, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.network.allowed_hosts import find_refusal, find_unreachable_reason, parse_hosts
-from sandbox.network.doors import Door, End, SocketDoor, SocketEnd
+from sandbox.network.doors import Door, End, SocketDoor, SocketEnd, WatchedEnd
 from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy_request import BadRequest, ProxyRequest, find_end, parse_request
+
+if TYPE_CHECKING:
+    from sandbox.network.masked_exchange import Masks
 
 AT_ONCE, IN_A_SECOND = 64, 200
 """Maximum connections of a run: concurrent, and accepted within a second; further ones wait."""
@@ -42,9 +45,10 @@ class Network:
         outside: Outside | None,
         without: frozenset[str],
         ask: Callable[[str, int], Awaitable[bool]] | None = None,
+        masks: "Masks | None" = None,
     ) -> None:
-        """`ask` decides on unlisted hosts, which must have a public address, too."""
-        self._ask = ask
+        """`ask` decides on unlisted hosts, which must have a public address, too; `masks` has secrets."""
+        self._ask, self.masks = ask, masks
         self._hosts, self._outside, self._without = parse_hosts(hosts), outside or Outside(), without
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -185,7 +189,11 @@ class NetworkProxy:
                 return
             with closing(SocketEnd(outside)) as there:
                 _log.info("connected: %s:%d", request.host, request.port)
-                await self._join(inside, there, request, rest)
+                masks = self._network.masks
+                if masks is not None and not request.head and masks.covers(request.host, request.port):
+                    await self._carry_masked(masks, inside, there, request, rest)
+                else:
+                    await self._join(inside, there, request, rest)
 
     async def _read_request(self, inside: End) -> tuple[ProxyRequest, bytes]:
         """Read a request; return it and the bytes after its head. Raises RequestRefused."""
@@ -216,6 +224,19 @@ class NetworkProxy:
                 inside.finish()
                 # If the socket were closed at once, a reset could overtake the answer.
                 await inside.receive()
+
+    async def _carry_masked(
+        self, masks: "Masks", inside: End, outside: End, request: ProxyRequest, rest: bytes
+    ) -> None:
+        """Carry requests with secrets until one end is closed or both are idle."""
+        try:
+            async with asyncio.timeout(_IDLE_S) as idle:
+                watched = WatchedEnd(inside, idle, _IDLE_S, first=rest)
+                there = WatchedEnd(outside, idle, _IDLE_S)
+                await inside.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                await masks.carry(watched, there, request.host, request.port)
+        except OSError as error:  # TimeoutError and ssl.SSLError are, too
+            _log.info("cut off: %s:%d: %s", request.host, request.port, type(error).__name__)
 
     async def _join(self, inside: End, outside: End, request: ProxyRequest, rest: bytes) -> None:
         """Pass bytes both ways until both ends are closed or idle."""

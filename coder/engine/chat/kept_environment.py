@@ -79,10 +79,11 @@ class KeptEnvironment:
         target: Target,
     ) -> Workbench:
         bench = self._bench
-        if bench is not None and _without_file_limits(bench.policy) == _without_file_limits(
+        if bench is not None and _without_file_limits(bench.requested_policy) == _without_file_limits(
             policy_for(task, settings, files)[0]
         ):
-            bench.redactor = redactor_for(files, shown_files(task.workspace, settings.show))
+            shown = shown_files(task.workspace, settings.show)
+            bench.redactor = redactor_for(files, shown, bench.secrets)
             if self._checked_command != task.test_command:
                 await prepare(bench, task, files, target=target)
         else:

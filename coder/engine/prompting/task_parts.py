@@ -123,10 +123,19 @@ def _calls_and_time(budget: Budget) -> str:
 
 
 def readable_note(state: State) -> str:
-    """Return a note on further files that programs may read."""
+    """Return a note on further files that programs may read, and on secrets that they may send."""
     folders = [f"`/opt/shown/{name}` (the folder {name})" for name in state.settings.beside]
     paths = [*map(shown_path, state.settings.show), *folders]
-    return f"Programs may read, and not change: {', '.join(paths)}." if paths else ""
+    readable = [f"Programs may read, and not change: {', '.join(paths)}."] if paths else []
+    secrets = [
+        f"`{name}` for {host}" for name, _, host in (row.partition("@") for row in state.settings.secret)
+    ]
+    if secrets:
+        readable.append(
+            f"Variables with a placeholder of a secret: {', '.join(secrets)}. Send it in a header field by "
+            "HTTPS: the real value takes its place in requests to that host alone."
+        )
+    return "\n".join(readable)
 
 
 def file_request(target: Target) -> str:

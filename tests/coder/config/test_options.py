@@ -30,7 +30,7 @@ OF_A_RUN = {
 """Fields that no option sets: a run, a strategy or a command does."""
 TEXTS = {
     "base_url": "https://example.com/v1", "sandbox": "bubblewrap", "network": "example.org",
-    "approve": "landing", "add_dir": "/srv", "docs": "/srv", "price": "1,2",
+    "approve": "landing", "add_dir": "/srv", "docs": "/srv", "secret": "API_KEY@example.org", "price": "1,2",
 }  # fmt: skip
 BOUNDED = [(name, -1.0) for name in KEYS if OPTIONS[name].ge is not None or OPTIONS[name].gt is not None]
 BOUNDED += [(name, bound + 1) for name in KEYS if (bound := OPTIONS[name].le) is not None]
