@@ -7,7 +7,6 @@ from typing import Any
 
 from coder.config.layers import plugs_of_user, rules_of_user, with_rules
 from coder.config.schema import Config, answering_fields
-from coder.engine.chat.opening import as_conversation, with_conversation_limits
 from coder.engine.teams.strategies import named_limits
 from coder.models.roles import Asked
 from coder.run.model_choice import asked_again
@@ -27,6 +26,8 @@ def new_settings(config: Config, args: Mapping[str, Any]) -> Settings:
 
 def new_conversation(config: Config, args: Mapping[str, Any]) -> Settings:
     """Return the settings of a new conversation."""
+    from coder.engine.chat.opening import with_conversation_limits  # imported late: most runs aren't one
+
     settings = new_settings(config, args)
     return with_conversation_limits(settings, user_limits=settings.budget.model_fields_set)
 
@@ -47,6 +48,8 @@ def changed_settings(state: State, flags: Config, args: Mapping[str, Any]) -> Se
 
 def changed_conversation(state: State, flags: Config, args: Mapping[str, Any]) -> Settings:
     """Return the settings of a resumed conversation, or of one about the result of another run."""
+    from coder.engine.chat.opening import as_conversation
+
     settings = changed_settings(state, flags, args).model_copy(update={"plan": flags.value("plan")})
     settings = as_conversation(settings, state)
     return settings.model_copy(update={"budget": flags.budget(settings.budget)})
