@@ -25,7 +25,7 @@ from coder.run.model_choice import asked_of, open_models
 from coder.run.open_question import open_question
 from coder.run.questions import Question
 from coder.run.run import Run, summarize
-from coder.run.settings import Settings
+from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.run.watch import note_of
 from coder.store import EventLog
@@ -73,7 +73,10 @@ class Children:
     @property
     def settings(self) -> Settings:
         """The settings of the flow, which hold for its runs and checks."""
-        return self._steps.journal.state.settings
+        settings = self._steps.journal.state.settings
+        # The log has every limit; a strategy has defaults of its own for those that weren't set.
+        limits = {name: limit for name, limit in settings.budget if limit != getattr(Budget(), name)}
+        return settings.model_copy(update={"budget": Budget(**limits)})
 
     @property
     def sandbox(self) -> OpenSandbox | None:
@@ -99,6 +102,20 @@ class Children:
         digest = digest_of([task.model_dump(mode="json"), to_jsonable_python(dict(changes))])
         return Solving(digest, lambda position: self._work(position, task, settings))
 
+    def landing(self, child: str, branch: str | None) -> Solving:
+        """Return the work of landing a run's change, which a run that has landed doesn't repeat."""
+
+        async def land(position: str) -> Outcome:
+            state = await state_of(self._log, child)
+            run = summarize(state)
+            if not run.landed and run.commit is None:
+                update = {"apply": True, "branch": branch}
+                options = await self._options_for(state.settings.model_copy(update=update))
+                run = await self._answered(child, await resume(child, **options), options)
+            return Outcome(to_json(TypeAdapter(Run), run, "flow.land"))
+
+        return Solving(digest_of([child, branch]), land)
+
     async def _work(self, position: str, task: Task, settings: Settings) -> Outcome:
         """Begin or continue the run of a step. Raises RunFailed: the run has ended by an error."""
         journal = self._steps.journal
@@ -106,16 +123,8 @@ class Children:
         if child is None:
             child = step_run_id(journal.run, position)
             await journal.append(FlowStepSpawned(position=position, run=child))
-        options = cast(Options, {**self._options, "log": self._log, "settings": settings})
-        options["model"] = await self._open()
-        run = await self._continue(child, task, options)
-        while run.status == "waiting":
-            identity, asked = open_question(await state_of(self._log, child))
-            question = Question(**asked.model_dump(exclude={"id"}))
-            answer = await self._steps.ask(question, f"{child} {identity}")
-            run = await resume(child, answer=answer, **options)
-        if run.status == "error":
-            raise RunFailed(run)
+        options = await self._options_for(settings)
+        run = await self._answered(child, await self._continue(child, task, options), options)
         spent = StepSpent(
             calls=run.calls,
             usage=Usage(
@@ -127,6 +136,22 @@ class Children:
             cost_usd=None if run.cost is None else Decimal(str(run.cost)),
         )
         return Outcome(to_json(TypeAdapter(Run), run, "flow.solve"), spent)
+
+    async def _options_for(self, settings: Settings) -> Options:
+        options = cast(Options, {**self._options, "log": self._log, "settings": settings})
+        options["model"] = await self._open()
+        return options
+
+    async def _answered(self, child: str, run: Run, options: Options) -> Run:
+        """Ask the questions that a run waits with, and return its end. Raises RunFailed."""
+        while run.status == "waiting":
+            identity, asked = open_question(await state_of(self._log, child))
+            question = Question(**asked.model_dump(exclude={"id"}))
+            answer = await self._steps.ask(question, f"{child} {identity}")
+            run = await resume(child, answer=answer, **options)
+        if run.status == "error":
+            raise RunFailed(run)
+        return run
 
     async def _continue(self, child: str, task: Task, options: Options) -> Run:
         if not await self._log.read(child, limit=1):

@@ -5,18 +5,17 @@ import inspect
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple, overload
 
 from pydantic import JsonValue
 
-from coder.base.errors import UsageError
 from coder.flows.checks import Check, run_check
-from coder.flows.children import Children
-from coder.flows.errors import FlowEnds
-from coder.flows.positions import branch, inside_step, next_position
+from coder.flows.children import Children, Solving
+from coder.flows.positions import branch, inside_step, next_position, together
 from coder.flows.recorded_steps import Outcome, RecordedSteps, Work
-from coder.flows.values import Adapter, Signature, digest_of, from_json, signature_of, to_json
+from coder.flows.values import Adapter, Signature, digest_of, from_json, problem_of, signature_of, to_json
 from coder.run.event_types import FlowStepStarted, Verb
 from coder.run.questions import Decision, Question
 from coder.run.run import Run
@@ -104,7 +103,7 @@ class Flow:
             async with slots:
                 return await self._call(f"{position}.{index}", name, function, (item,))
 
-        return self._together([call(index, item) for index, item in enumerate(items)])
+        return together([call(index, item) for index, item in enumerate(items)])
 
     async def parallel(self, *branches: Awaitable[T]) -> list[T]:
         """Carry out branches at the same time: steps, or coroutines with steps of their own.
@@ -117,7 +116,7 @@ class Flow:
             with branch(f"{position}.{index}."):
                 return await awaitable
 
-        return await self._together([carry_out(index, awaitable) for index, awaitable in enumerate(branches)])
+        return await together([carry_out(index, awaitable) for index, awaitable in enumerate(branches)])
 
     async def solve(
         self, task: Task, *, name: str = "solve", test: str | Sequence[str] | None = None, **settings: object
@@ -135,12 +134,14 @@ class Flow:
             StepFailed: the run has ended by an error, such as that of a model's endpoint.
             UsageError: the task or a setting is invalid.
         """
-        work = self._children.solving(task, test, settings)
-        adapter, what = Adapter(Run), "flow.solve"
-        position = next_position(what)
-        value = await self._record(position, "solve", name, work.digest, lambda: work.run(position), adapter)
-        run: Run = from_json(adapter, value, what)
-        return run
+        return await self._run("solve", name, self._children.solving(task, test, settings))
+
+    async def land(self, run: Run, *, branch: str | None = None) -> Run:
+        """Write the change of a solved run with `apply=False` into its folder, or commit it to a new branch.
+
+        Raises StepFailed: the run couldn't be continued.
+        """
+        return await self._run("land", branch or "land", self._children.landing(run.run_id, branch))
 
     async def check(self, command: str, *, folder: Path | None = None) -> Check:
         """Run a shell command on a copy of the folder, in the sandbox; the check is true if it exits with 0.
@@ -194,6 +195,12 @@ class Flow:
         """Return a random number, at least 0 and below 1; a resume returns the same."""
         return await self._take("random", random.random)
 
+    async def _run(self, verb: Verb, name: str, work: Solving) -> Run:
+        position, adapter = next_position(f"flow.{verb}"), Adapter(Run)
+        value = await self._record(position, verb, name, work.digest, lambda: work.run(position), adapter)
+        run: Run = from_json(adapter, value, f"flow.{verb}")
+        return run
+
     async def _take(self, verb: Verb, make: Callable[[], float]) -> float:
         step = FlowStepStarted(position=next_position(f"flow.{verb}"), verb=verb, name=verb, digest="")
         value = await self._steps.take(step, make())
@@ -236,27 +243,5 @@ class Flow:
         *,
         effect: bool = False,
     ) -> JsonValue:
-        def problem_of(value: JsonValue) -> str:
-            try:
-                from_json(adapter, value, "The value")
-            except UsageError as error:
-                return str(error)
-            return ""
-
         step = FlowStepStarted(position=position, verb=verb, name=name, digest=digest, effect=effect)
-        return await self._steps.carry_out(step, work, problem_of)
-
-    async def _together(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        """Await all; raise what ends the flow, else the first failure in order, each time the same."""
-        outcomes = await asyncio.gather(*work, return_exceptions=True)
-        errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        for error in sorted(errors, key=_urgency):
-            raise error
-        return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
-
-
-def _urgency(error: BaseException) -> int:
-    """Return the rank of an error of a branch: a difference, a question, another error."""
-    if isinstance(error, FlowEnds):
-        return 0 if isinstance(error.cause, UsageError) else 1
-    return 2 if isinstance(error, Exception) else 0
+        return await self._steps.carry_out(step, work, partial(problem_of, adapter))

@@ -1,12 +1,17 @@
 """Positions of steps: the same in every execution of the same flow, also in parallel branches."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from collections.abc import Sequence as Items
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from coder.base.errors import UsageError
+from coder.flows.errors import FlowEnds
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -59,3 +64,19 @@ def inside_step(name: str) -> Iterator[None]:
         yield
     finally:
         _current_step.reset(token)
+
+
+async def together(work: Items[Coroutine[Any, Any, T]]) -> list[T]:
+    """Await all; raise what ends the flow, else the first failure in order, each time the same."""
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    for error in sorted(errors, key=_urgency):
+        raise error
+    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
+
+
+def _urgency(error: BaseException) -> int:
+    """Return the rank of an error of a branch: a difference, a question, another error."""
+    if isinstance(error, FlowEnds):
+        return 0 if isinstance(error.cause, UsageError) else 1
+    return 2 if isinstance(error, Exception) else 0

@@ -83,6 +83,15 @@ def from_json(adapter: Adapter, value: JsonValue, what: str) -> Any:  # noqa: AN
         raise UsageError(f"{what} doesn't fit its annotation: {_first_line(error)}") from error
 
 
+def problem_of(adapter: Adapter, value: JsonValue) -> str:
+    """Return why JSON doesn't stand for a value of this type; empty if it does."""
+    try:
+        from_json(adapter, value, "The value")
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
 def digest_of(value: object) -> str:
     """Return the SHA-256 (hex) of a plain value; equal mappings and sets have equal digests."""
     text = json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"))

@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from coder.flows.fix_issue import Fixed, Issue
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 
@@ -16,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/how-to/write-a-flow.md").read_text()
 FLOW, FROM_PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (COMMAND,) = re.findall(r"```sh\ncoder (.*?)\n```", PAGE)
+(ISSUE,) = re.findall(r"echo '(.*?)' > issue.json", PAGE)
 MENDED = says("```python\n# calc.py\ndef add(a, b):\n    return a + b\n```")
 
 
@@ -57,3 +60,8 @@ def test_the_flow_of_the_page_waits_and_finishes(shop: Path, tmp_path: Path) -> 
     assert "Open the pull request?" in waiting.err
     assert (finished.code, json.loads(finished.out)) == (0, {"title": "add", "solved": True}), finished.err
     assert "a + b" in (shop / "calc.py").read_text()
+
+
+def test_the_issue_of_the_page_is_an_input_of_the_flow() -> None:
+    assert Issue.model_validate_json(ISSUE).branch == "coder/issue-1"
+    assert all(f"`{outcome}`" in PAGE for outcome in get_args(Fixed.model_fields["outcome"].annotation))

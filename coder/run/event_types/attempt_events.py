@@ -13,7 +13,7 @@ from coder.run.message import LeftOut, Verified
 
 _SUMS = ("calls", "tool_calls", "cost_usd", "seconds", "test_seconds")
 
-Verb = Literal["step", "solve", "check", "ask", "now", "random"]
+Verb = Literal["step", "solve", "land", "check", "ask", "now", "random"]
 """The methods of `coder.flows.Flow` that record a step."""
 
 
