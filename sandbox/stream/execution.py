@@ -77,8 +77,7 @@ class StreamProgram:
         }
         bare = job["kind"] in ("command", "script")
         request = {**usual, **options, "bare": bare, "size": len(content)}
-        await self.conversation.call({"do": "start", **request})
-        await self.conversation.send(JOB, content, at_end=True)
+        await self.conversation.call({"do": "start", **request}, stream=JOB, content=content)
 
     async def drop(self) -> bool:
         """End it, and wait until all its processes are dead; False where the agent doesn't say so in time."""

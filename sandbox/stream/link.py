@@ -56,9 +56,23 @@ class Conversation:
         self._granted = asyncio.Event()
         self.over = False
 
-    async def call(self, request: Mapping[str, object]) -> None:
-        """Send a request about this number. Raises SandboxBroken, FrameError: it is too large."""
-        await self.link.send(frames.pack(frames.CALL, self.number, 0, json.dumps(request).encode()))
+    async def call(
+        self, request: Mapping[str, object], *, stream: int = 0, content: bytes | None = None
+    ) -> None:
+        """Send a request about this number, and the whole content of a stream, unless that is None.
+
+        Raises SandboxBroken, FrameError: the request is too large.
+        """
+        frame = frames.pack(frames.CALL, self.number, 0, json.dumps(request).encode())
+        if content is None or len(content) > frames.MAX_PAYLOAD:
+            await self.link.send(frame)
+            if content is not None:
+                await self.send(stream, content, at_end=True)
+            return
+        self._credit[stream] = WINDOW - len(content)
+        end = frames.pack(frames.END, self.number, stream)
+        # In one piece: each wakes every process on the way to the agent.
+        await self.link.send(frame + frames.pack_data(self.number, stream, content) + end)
 
     def say(self, request: Mapping[str, object]) -> None:
         """Send a short request without waiting, or drop it at the end."""

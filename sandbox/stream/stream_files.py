@@ -159,9 +159,10 @@ class StreamFiles:
             conversation = answers.conversation
             with_content = request["do"] in ("write", "append", "keep", "collect", "hash")
             try:
-                await conversation.call({**request, "with_content": with_content})
-                if with_content:
-                    await conversation.send(STDIN, content, at_end=True)
+                whole = content if with_content else None
+                await conversation.call(
+                    {**request, "with_content": with_content}, stream=STDIN, content=whole
+                )
                 self.written += len(content) if request["do"] in ("write", "append") else 0
                 yield answers
             except FileRefused:

@@ -48,6 +48,8 @@ class Agent:
         self._ends_with_input = "lifeline" not in settings["without"]
         self._watched, self._splitter = Watched(), Splitter()
         self._unsent: deque[bytes] = deque()
+        self._is_blocked = False
+        """Whether the host takes nothing more at the moment."""
         self._filer, self._for_filer = filer, deque[bytes]()
         self._programs = Programs(settings, self._watched, maker, self.send, own)
         self._connections = Connections(self._watched, self.send)
@@ -65,17 +67,19 @@ class Agent:
         """Serve until the host is gone. Never returns."""
         while time.monotonic() - self._heard < self._lease_s:
             self._watched.wait(self._lease_s / 4)
+            if self._unsent and not self._is_blocked:
+                self._write()
         os._exit(0)
 
     def send(self, frame: bytes) -> None:
         """Send a frame to the host. What is unsent is bounded by what the host has granted."""
         self._unsent.append(frame)
-        self._watched.watch(_STDOUT, _WRITE, self._write)
 
     def _write(self) -> None:
         self._unsent = _write_some(_STDOUT, self._unsent)
-        if not self._unsent:
-            self._watched.watch(_STDOUT, _WRITE, None)
+        self._is_blocked = bool(self._unsent)
+        self._watched.watch(_STDOUT, _WRITE, self._write if self._is_blocked else None)
+        if not self._is_blocked:
             self._programs.order_spare()
 
     def _read(self) -> None:

@@ -156,32 +156,28 @@ class Sink:
             self.on_closed()
 
     def _go_on(self) -> None:
+        """Write what goes without waiting, and the rest once the descriptor is ready."""
+        while self._waiting and self._descriptor >= 0:
+            piece = self._waiting[0]
+            try:
+                size = os.write(self._descriptor, piece)
+            except BlockingIOError:
+                self._watched.watch(self._descriptor, selectors.EVENT_WRITE, self._go_on)
+                return
+            except OSError:  # nobody reads it any more
+                self.close()  # before the rest is dropped: it isn't complete
+                break
+            if size < len(piece):
+                self._waiting[0] = piece[size:]
+            else:
+                self._waiting.popleft()
+            self._consume(size)
         if self._broken:
             self._drop()
         elif self._descriptor >= 0:
-            if self._waiting:
-                self._watched.watch(self._descriptor, selectors.EVENT_WRITE, self._write)
-            elif self._at_end:
-                self.close()
-
-    def _write(self) -> None:
-        piece = self._waiting[0]
-        try:
-            size = os.write(self._descriptor, piece)
-        except BlockingIOError:
-            return
-        except OSError:  # nobody reads it any more
-            self.close()  # before the rest is dropped: it isn't complete
-            self._drop()
-            return
-        if size < len(piece):
-            self._waiting[0] = piece[size:]
-        else:
-            self._waiting.popleft()
-        self._consume(size)
-        if not self._waiting:
             self._watched.watch(self._descriptor, selectors.EVENT_WRITE, None)
-            self._go_on()
+            if self._at_end:
+                self.close()
 
     def _drop(self) -> None:
         size = sum(map(len, self._waiting))
