@@ -6,9 +6,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from benchmarks.stats.paired import bootstrap_test, difference_interval, holm, mcnemar, sign_flip
 from benchmarks.stats.scores import quantile, wilson_interval
@@ -18,7 +18,7 @@ EXACT = 1e-9
 
 @given(st.integers(0, 300), st.integers(1, 300))
 def test_mcnemar_is_scipys_binomial_test(lost: int, gained: int) -> None:
-    expected = stats.binomtest(lost, lost + gained, 0.5).pvalue
+    expected = scipy.stats.binomtest(lost, lost + gained, 0.5).pvalue
 
     assert mcnemar(lost, gained) == pytest.approx(expected, abs=EXACT)
 
@@ -34,7 +34,7 @@ def test_a_sign_flip_of_single_samples_is_mcnemar(signs: list[int]) -> None:
 @given(st.lists(st.integers(-5, 5), min_size=2, max_size=9))
 def test_a_sign_flip_is_scipys_permutation_of_signs(steps: list[int]) -> None:
     # Whole numbers, which scipy adds up without a rounding that parts equal sums.
-    expected = stats.permutation_test(
+    expected = scipy.stats.permutation_test(
         (np.array(steps),), np.sum, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
     ).pvalue
 
@@ -44,7 +44,7 @@ def test_a_sign_flip_is_scipys_permutation_of_signs(steps: list[int]) -> None:
 def test_a_sign_flip_of_many_cases_is_near_the_normal_one() -> None:
     differences = [Fraction(i % 7 - 3 + (i % 10 == 0), 7 * 11 * 13) for i in range(3000)]
     values = [float(one) for one in differences]
-    expected = 2 * stats.norm.sf(abs(sum(values)) / np.sqrt(np.sum(np.square(values))))
+    expected = 2 * scipy.stats.norm.sf(abs(sum(values)) / np.sqrt(np.sum(np.square(values))))
 
     assert sign_flip(differences) == pytest.approx(expected, abs=0.01)
 
@@ -69,7 +69,7 @@ def test_holm_is_the_closed_test_of_bonferronis(p_values: list[float]) -> None:
 @given(st.integers(1, 2000), st.data(), st.sampled_from([0.9, 0.95, 0.99]))
 def test_the_interval_is_scipys_wilson(cases: int, data: st.DataObject, confidence: float) -> None:
     passed = data.draw(st.integers(0, cases))
-    expected = stats.binomtest(passed, cases).proportion_ci(confidence, method="wilson")
+    expected = scipy.stats.binomtest(passed, cases).proportion_ci(confidence, method="wilson")
 
     assert wilson_interval(passed, cases, confidence=confidence) == pytest.approx(tuple(expected), abs=EXACT)
 
@@ -81,7 +81,7 @@ def test_quantiles_are_numpys(values: list[float], share: float) -> None:
 
 def test_the_bootstrap_is_near_scipys() -> None:
     values = [(i * 7 % 11) / 10 for i in range(120)]
-    expected = stats.bootstrap((values,), np.mean, method="percentile", rng=0).confidence_interval
+    expected = scipy.stats.bootstrap((values,), np.mean, method="percentile", rng=0).confidence_interval
 
     assert difference_interval(values) == pytest.approx((expected.low, expected.high), abs=0.01)
 
@@ -89,7 +89,7 @@ def test_the_bootstrap_is_near_scipys() -> None:
 def test_the_bootstraps_p_value_is_near_the_t_tests() -> None:
     values = [(i * 7 % 11) / 10 - 0.42 for i in range(120)]
 
-    assert bootstrap_test(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.02)
+    assert bootstrap_test(values) == pytest.approx(scipy.stats.ttest_1samp(values, 0).pvalue, abs=0.02)
 
 
 @pytest.mark.parametrize("cases", [1, 3, 6])

@@ -1,9 +1,9 @@
 """Reports: the denominator is all cases, and what can't be known is null."""
 
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from benchmarks.report import Report, SampleUsage
 from benchmarks.reports.figures import facts, scores
@@ -132,7 +132,7 @@ def test_several_samples_a_case_that_all_end_alike_leave_an_interval_that_is_no_
 ) -> None:
     made = report(*(verdict(case, outcome, i) for case in "abcd" for i in range(5)))
 
-    expected = stats.binomtest(passed, 4).proportion_ci(0.95, method="wilson")
+    expected = scipy.stats.binomtest(passed, 4).proportion_ci(0.95, method="wilson")
     assert made.interval == pytest.approx(tuple(expected), abs=1e-9)
     assert made.interval_method == "wilson"
 
@@ -146,7 +146,7 @@ def test_the_interval_is_wilsons_over_cases_by_the_shares_of_their_samples(
 
     lower, upper = score_interval(counts)
 
-    z, cases = stats.norm.ppf(0.975), len(counts)
+    z, cases = scipy.stats.norm.ppf(0.975), len(counts)
     for bound in (lower, upper):  # Wilson 1927: where the share is z standard errors of the bound away
         away = (share / cases - bound) ** 2
         assert away == pytest.approx(z**2 * bound * (1 - bound) / cases, abs=1e-9)
