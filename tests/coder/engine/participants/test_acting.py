@@ -28,7 +28,17 @@ pytestmark = KEPT
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"
-TEST = "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
+TEST = """import unittest
+
+from calc import add
+
+
+class Calc(unittest.TestCase):
+    def test_add(self):
+        self.assertEqual(add(1, 2), 3)
+"""
+UNITTEST = ("python", "-m", "unittest", "-q")
+"""Starts in half the time that pytest takes, for tests of everything around it."""
 EDIT = "calc.py\n```\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```\n"
 SETTINGS = Settings(strategy="act")
 
@@ -58,7 +68,7 @@ async def worked(
     log: MemoryLog | None = None,
 ) -> tuple[Run, Scripted]:
     model = Scripted(answers)
-    task = Task(prompt="Mend add.", workspace=folder, test_command=("python", "-m", "pytest", "-q"))
+    task = Task(prompt="Mend add.", workspace=folder, test_command=UNITTEST)
     return await solve(task, model=model, settings=settings, log=log or MemoryLog()), model
 
 
@@ -161,7 +171,7 @@ async def test_a_model_works_in_a_container_and_the_verdict_comes_from_another_o
     run, model = await worked(project, look, fix, DONE, settings=settings)
 
     assert told(model, 2).startswith("/.dockerenv\nOn branch ")
-    assert "assert -1 == 3" in told(model, 2)
+    assert "-1 != 3" in told(model, 2)
     assert (run.status, run.verified) == ("solved", "tests")
     assert (project / "calc.py").read_text() == RIGHT
 
@@ -235,7 +245,7 @@ class Toolless(Scripted):
 @pytest.mark.slow
 async def test_an_endpoint_that_refuses_tools_is_spoken_to_in_text(project: Path) -> None:
     model = Toolless(["```bash\nsed -i 's/a - b/a + b/' calc.py; cat calc.py\n```", "DONE"])
-    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+    task = Task(prompt="Mend add.", workspace=project, test_command=UNITTEST)
 
     run = await solve(task, model=model, settings=SETTINGS, log=MemoryLog())
 
@@ -296,7 +306,7 @@ async def test_a_dialogue_that_outgrows_its_context_is_folded_in_one_step(projec
     long = [bash(f"seq {start} 3000") for start in range(8)]
     model = Scripted([*long, EDIT], abilities=Abilities(context=24_000))
     log = MemoryLog()
-    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+    task = Task(prompt="Mend add.", workspace=project, test_command=UNITTEST)
 
     run = await solve(task, model=model, settings=SETTINGS, log=log)
 
@@ -379,7 +389,7 @@ async def test_a_run_goes_on_where_a_file_of_its_own_has_become_a_folder(project
     assert "inner" in told(model, 2)
 
 
-GREEN = "from calc import add\n\n\ndef test_add():\n    assert add(0, 0) == 0\n"
+GREEN = TEST.replace("add(1, 2), 3", "add(0, 0), 0")
 CHECK = "python -c 'from calc import add; assert add(1, 2) == 3'"
 
 
@@ -463,7 +473,7 @@ async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
         return 1.5
 
     model, log = Scripted([[call("price", item="pear")], EDIT]), MemoryLog()
-    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+    task = Task(prompt="Mend add.", workspace=project, test_command=UNITTEST)
 
     run = await solve(task, model=model, settings=SETTINGS, log=log, tools=[price])
 
@@ -513,7 +523,7 @@ async def test_an_endpoint_without_tools_goes_on_in_text_with_what_another_began
     model = Toolless([bash("ls"), EDIT], after=1)
 
     run = await solve(
-        Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q")),
+        Task(prompt="Mend add.", workspace=project, test_command=UNITTEST),
         model=model, settings=SETTINGS, log=MemoryLog(),
     )  # fmt: skip
 
@@ -528,7 +538,7 @@ async def test_a_server_that_leaves_out_half_of_the_first_request_is_told_from_o
     usage = Usage(input_tokens=read, output_tokens=3)
     model = Scripted([Answer(text=EDIT, model="toy", usage=usage)])
     words = "Mend add. " + "Name things by what they are.\n" * 600
-    task = Task(prompt=words, workspace=project, test_command=("python", "-m", "pytest", "-q"))
+    task = Task(prompt=words, workspace=project, test_command=UNITTEST)
 
     run = await solve(task, model=model, settings=SETTINGS, log=MemoryLog())
 

@@ -13,7 +13,16 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget
 from coder.run.task import Task
-from tests.coder.engine.participants.test_acting import EDIT, SETTINGS, TEST, WRONG, bash, call, told
+from tests.coder.engine.participants.test_acting import (
+    EDIT,
+    SETTINGS,
+    TEST,
+    UNITTEST,
+    WRONG,
+    bash,
+    call,
+    told,
+)
 from tests.coder.people.chat.test_chat_session import Person
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
@@ -42,7 +51,7 @@ def shows(content: bytes, *, times: int = 1) -> list[ToolCall]:
 
 
 def task(folder: Path) -> Task:
-    return Task(prompt="Mend add.", workspace=folder, test_command=("python", "-m", "pytest", "-q"))
+    return Task(prompt="Mend add.", workspace=folder, test_command=UNITTEST)
 
 
 async def worked(

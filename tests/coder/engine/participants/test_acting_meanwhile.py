@@ -16,7 +16,7 @@ from coder.run.task import Task
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
-from .test_acting import DONE, SETTINGS, TEST, WRONG, bash, told
+from .test_acting import DONE, SETTINGS, TEST, UNITTEST, WRONG, bash, told
 from .test_acting_cut import cut_log
 
 pytestmark = KEPT
@@ -50,7 +50,7 @@ async def edited(
     project: Path, *answers: list[ToolCall], at: int, text: str, log: MemoryLog
 ) -> tuple[Run, Scripted]:
     model = _Edited(answers, at=at, file=project / "calc.py", text=text)
-    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+    task = Task(prompt="Mend add.", workspace=project, test_command=UNITTEST)
     return await solve(task, model=model, settings=SETTINGS, log=log), model
 
 

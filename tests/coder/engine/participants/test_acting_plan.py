@@ -9,7 +9,17 @@ from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget
 from coder.run.task import Task
-from tests.coder.engine.participants.test_acting import EDIT, SETTINGS, TEST, WRONG, bash, call, told, worked
+from tests.coder.engine.participants.test_acting import (
+    EDIT,
+    SETTINGS,
+    TEST,
+    UNITTEST,
+    WRONG,
+    bash,
+    call,
+    told,
+    worked,
+)
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
@@ -55,7 +65,7 @@ async def test_a_fold_that_cuts_the_plan_tells_it_once(project: Path) -> None:
     long = [bash(f"seq {start} 3000") for start in range(12)]
     model = Scripted([*plans, *long, EDIT], abilities=Abilities(context=24_000))
     log = MemoryLog()
-    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+    task = Task(prompt="Mend add.", workspace=project, test_command=UNITTEST)
 
     run = await solve(task, model=model, settings=SETTINGS, log=log)
 

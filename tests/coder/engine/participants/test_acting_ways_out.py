@@ -11,7 +11,9 @@ from tests.memory_log import MemoryLog
 from .test_acting import DONE, EDIT, bash, call, project, told, worked
 
 __all__ = ["project"]
-OTHER = "def test_other():\n    assert False\n"
+OTHER = (
+    "import unittest\n\n\nclass Other(unittest.TestCase):\n    def test_other(self):\n        self.fail()\n"
+)
 HALF = bash("sed -i 's/a - b/a * b/' calc.py")
 
 

@@ -17,7 +17,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.show.run_transcript import Transcript, read_events
-from tests.coder.engine.participants.test_acting import DONE, RIGHT, bash, call, project
+from tests.coder.engine.participants.test_acting import DONE, RIGHT, UNITTEST, bash, call, project
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
@@ -66,7 +66,7 @@ def folder(project: Path) -> Path:
 
 
 async def worked(folder: Path, model: Scripted, log: MemoryLog, settings: Settings = SETTINGS) -> Run:
-    task = Task(prompt="Mend add.", workspace=folder, test_command=("python", "-m", "pytest", "-q"))
+    task = Task(prompt="Mend add.", workspace=folder, test_command=UNITTEST)
     return await solve(task, model=model, settings=settings, log=log)
 
 

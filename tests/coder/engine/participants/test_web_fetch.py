@@ -13,7 +13,7 @@ from sandbox.network import proxy
 from tests.internet import Handler, internet
 from tests.memory_log import MemoryLog
 
-from .test_acting import DONE, EDIT, SETTINGS, Scripted, call, project, told, worked
+from .test_acting import DONE, EDIT, SETTINGS, UNITTEST, Scripted, call, project, told, worked
 
 __all__ = ["project"]
 URL = "http://a.example/doc?for=add"
@@ -84,7 +84,7 @@ async def test_without_a_network_there_is_no_such_tool(project: Path) -> None:
 async def asked(project: Path, person: Person, *answers: object) -> Scripted:
     """The model after a run in which a person decides on hosts."""
     model = Scripted(answers)  # type: ignore[arg-type]
-    task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
+    task = Task(prompt="Mend add.", workspace=project, test_command=UNITTEST)
     settings = SETTINGS.model_copy(update={"approve": ("network",)})
     await solve(task, model=model, settings=settings, log=MemoryLog(), watch=person)
     return model
