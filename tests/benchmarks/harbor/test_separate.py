@@ -97,6 +97,15 @@ async def test_commands_collect_state_of_living_processes_before_they_end(
     assert (mode.how, mode.strength) == ("apart", "apart"), mode.reason
 
 
+async def test_collected_files_reach_tests_that_are_judged_apart_too(engine: Engine, tmp_path: Path) -> None:
+    collects = '[[verifier.collect]]\ncommand = "cp /app/answer.txt /logs/artifacts/copy.txt"\n'
+    test = "#!/bin/bash\ngrep -cx 42 /logs/artifacts/copy.txt > /logs/verifier/reward.txt\n"
+
+    mode = await find_harbor_mode(engine, make_task(tmp_path, test=test, toml=collects))
+
+    assert (mode.how, mode.strength) == ("apart", "apart"), mode.reason
+
+
 async def test_a_link_in_an_artifact_leads_nothing_into_the_tests(engine: Engine, tmp_path: Path) -> None:
     task = write_separate(tmp_path, artifacts='"/app/out", "/app/out/sub/test.sh"')
     mode = await find_harbor_mode(engine, task)

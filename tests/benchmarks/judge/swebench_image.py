@@ -3,7 +3,9 @@
 import io
 import json
 import tarfile
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.swebench import swebench_case
@@ -71,30 +73,32 @@ def build(tag: str) -> None:
     build_from(tag, _DOCKERFILE, testbed | {f"site/{path}": text for path, text in SITE.items()})
 
 
-def build_from(tag: str, dockerfile: str, files: Mapping[str, str]) -> None:
-    """Build an image of files, without a network."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for path, text in {**files, "Dockerfile": dockerfile}.items():
-            entry = tarfile.TarInfo(path)
-            entry.size, entry.mode = len(text.encode()), 0o644
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    packed.seek(0)
-    client = open_build_client()
-    try:
-        steps = client.api.build(
-            fileobj=packed,
-            custom_context=True,
-            tag=tag,
-            network_mode="none",
-            rm=True,
-            forcerm=True,
-            decode=True,
-        )
-        said = [str(step) for step in steps]
-        assert client.images.get(tag), said
-    finally:
-        client.close()
+def build_from(tag: str, dockerfile: str, files: Mapping[str, str], folders: Mapping[str, Path] = {}) -> None:
+    """Build an image of files, and of folders of this machine, without a network."""
+    with tempfile.SpooledTemporaryFile(8 << 20) as packed:
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for name, folder in folders.items():
+                archive.add(folder, name)
+            for path, text in {**files, "Dockerfile": dockerfile}.items():
+                entry = tarfile.TarInfo(path)
+                entry.size, entry.mode = len(text.encode()), 0o644
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        packed.seek(0)
+        client = open_build_client()
+        try:
+            steps = client.api.build(
+                fileobj=packed,
+                custom_context=True,
+                tag=tag,
+                network_mode="none",
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            said = [str(step) for step in steps]
+            assert client.images.get(tag), said
+        finally:
+            client.close()
 
 
 def remove(tag: str) -> None:
