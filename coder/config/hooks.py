@@ -14,12 +14,15 @@ from pydantic import BaseModel, Field, ValidationError
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import one_line
+from coder.config.plug_places import reason_of
+from coder.config.plugins import own_plugins, without_refused
 from coder.config.strict_yaml import read_json
 from coder.run.extensions import Hook, hook_files
 
 EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")
 _WITHOUT_MATCHER = ("UserPromptSubmit", "Stop")
 """Events whose hooks always run, whatever their matcher says."""
+_PLUGIN_FILE = "hooks/hooks.json"
 MAX_BYTES = 1 << 20
 MAX_HOOKS = 50
 _SIMPLE = re.compile(r"[\w|.*^$ -]{0,500}", re.ASCII)
@@ -86,9 +89,24 @@ def hooks_of_files(files: Iterable[Path]) -> tuple[Hook, ...]:
     return tuple(hooks)
 
 
+def hooks_of_plugins() -> tuple[Hook, ...]:
+    """Return the hooks of the user's plugins. Raises UsageError: those of one can't be read."""
+    hooks: list[Hook] = []
+    for plugin in own_plugins()[0]:
+        try:
+            text = plugin.read(_PLUGIN_FILE)
+            own_hooks = read_hooks(text, is_own=True) if text is not None else ()
+        except (OSError, ValueError) as error:
+            path = plugin.place.shown(_PLUGIN_FILE)
+            raise UsageError(f"{path}: hooks can't be read: {reason_of(error)}") from error
+        hooks += [hook.model_copy(update={"plugin": str(plugin.folder)}) for hook in own_hooks]
+    return tuple(hooks)
+
+
 def hooks_of_repository(texts: Mapping[str, str | None]) -> tuple[Hook, ...]:
     """Return the hooks among a repository's files, which run in the sandbox; none of a broken file."""
     hooks: list[Hook] = []
+    texts = without_refused(texts)
     for path in hook_files(texts):
         plugin = path.removesuffix("/hooks/hooks.json") if path.count("/") == 4 else ""
         hooks += [hook.model_copy(update={"plugin": plugin}) for hook in _hooks_or_reason(texts[path])[0]]
@@ -97,6 +115,7 @@ def hooks_of_repository(texts: Mapping[str, str | None]) -> tuple[Hook, ...]:
 
 def broken_files(texts: Mapping[str, str | None]) -> dict[str, str]:
     """Return the files of a repository whose hooks can't be read, by path, with the reason."""
+    texts = without_refused(texts)
     reasons = {path: _hooks_or_reason(texts[path])[1] for path in hook_files(texts)}
     return {path: f"its hooks can't be read: {reason}" for path, reason in reasons.items() if reason}
 

@@ -270,7 +270,7 @@ def hooks_of_user() -> tuple["Hook", ...]:
 
         hooks = hooks_of_files(files)
     if plug_folders("plugins"):
-        from coder.config.plugins import hooks_of_plugins
+        from coder.config.hooks import hooks_of_plugins
 
         hooks += hooks_of_plugins()
     return hooks

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from coder.base.text.sanitize import one_line
 REPOSITORY_FOLDERS = (".agents", ".claude")
 _PLUGIN = re.compile(r"\.(?:agents|claude)/plugins/([a-z0-9-]{1,64})/")
 """The beginning of the paths of a repository's plugin."""
+MANIFESTS = (".claude-plugin/plugin.json", "plugin.json")
+"""Files that make a folder a plugin; the first one counts."""
 MAX_BYTES = 256 << 10
 _MAX_FILES = 500
 
@@ -93,6 +95,18 @@ def is_of_plugin(path: str, kind: str) -> bool:
     """Whether a repository's path is in a plugin's folder of a kind of files."""
     match = _PLUGIN.match(path)
     return match is not None and path.startswith(f"{kind}/", match.end())
+
+
+def manifests_in(paths: Iterable[str]) -> list[str]:
+    """Return the files `plugin.json` of a repository's plugins, in the order in which they are looked for."""
+    matches = ((path, _PLUGIN.match(path)) for path in paths if path.endswith("plugin.json"))
+    return sorted(path for path, match in matches if match and path[match.end() :] in MANIFESTS)
+
+
+def plugin_folder(path: str) -> str | None:
+    """Return the folder of a repository's plugin that a path is in, with a slash; None for other paths."""
+    match = _PLUGIN.match(path)
+    return match[0] if match is not None else None
 
 
 def plugin_prefix(path: str) -> str:

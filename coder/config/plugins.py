@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +22,18 @@ from coder.base.errors import UsageError
 from coder.base.fs.private_folder import plug_folders
 from coder.base.fs.safe_open import open_below, open_folder, read_regular
 from coder.base.text.sanitize import one_line
-from coder.config.hooks import read_hooks
-from coder.config.plug_places import REPOSITORY_FOLDERS, Place, Refusal, reason_of
+from coder.config.plug_places import (
+    MANIFESTS,
+    REPOSITORY_FOLDERS,
+    Place,
+    Refusal,
+    manifests_in,
+    plugin_folder,
+    reason_of,
+)
 from coder.config.strict_yaml import read_json
-from coder.run.extensions import Hook
 
-MANIFESTS = (".claude-plugin/plugin.json", "plugin.json")
 SERVER_FILES = (".mcp.json", "mcp.json")
-HOOKS_FILE = "hooks/hooks.json"
 MAX_FILES, MAX_BYTES, MAX_DEPTH = 2_000, 16 << 20, 12
 """Limits of a repository's plugin that starts programs."""
 _MAX_PLUGINS = 100
@@ -92,18 +96,21 @@ def plugins_of_repository(folder: Path) -> tuple[list[Plugin], list[Refusal]]:
     return _usable(places)
 
 
-def hooks_of_plugins() -> tuple[Hook, ...]:
-    """Return the hooks of the user's plugins. Raises UsageError: those of one can't be read."""
-    hooks: list[Hook] = []
-    for plugin in own_plugins()[0]:
+def without_refused(texts: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return texts of a repository without files of folders that are no plugins, by the manifests in them."""
+    manifests: dict[str, str] = {}
+    for path in manifests_in(texts):
+        manifests.setdefault(plugin_folder(path) or "", path)
+    folders: dict[str, str] = {}
+    for folder, path in manifests.items():
+        name = folder.split("/")[2]
         try:
-            text = plugin.read(HOOKS_FILE)
-            own_hooks = read_hooks(text, is_own=True) if text is not None else ()
-        except (OSError, ValueError) as error:
-            path = plugin.place.shown(HOOKS_FILE)
-            raise UsageError(f"{path}: hooks can't be read: {reason_of(error)}") from error
-        hooks += [hook.model_copy(update={"plugin": str(plugin.folder)}) for hook in own_hooks]
-    return tuple(hooks)
+            _check_manifest(texts[path] or "", name)
+        except ValueError:
+            continue
+        folders.setdefault(name, folder)
+    usable = {None, *folders.values()}
+    return {path: text for path, text in texts.items() if plugin_folder(path) in usable}
 
 
 def digest_of(folder: Path, parts: tuple[str, ...]) -> str:
@@ -168,12 +175,17 @@ def _plugin(place: Place, name: str) -> Plugin:
     text = Plugin(name, "", place).read(*MANIFESTS)
     if text is None:
         raise ValueError(f"it has no {MANIFESTS[0]}")
+    return Plugin(name, one_line(_check_manifest(text, name).description, width=300), place)
+
+
+def _check_manifest(text: str, name: str) -> _Manifest:
+    """Return the manifest of a plugin of this name. Raises ValueError: it is none."""
     try:
         manifest = _Manifest.model_validate(read_json(text))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     except ValidationError as error:
         raise ValueError(error.errors()[0]["msg"]) from error
-    if manifest.name != name:
+    if manifest.name != name or not _NAME.fullmatch(name):
         raise ValueError(f"plugin.json names it {one_line(manifest.name)!r}, unlike its folder")
-    return Plugin(name, one_line(manifest.description, width=300), place)
+    return manifest

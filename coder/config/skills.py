@@ -15,7 +15,7 @@ from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import one_line
 from coder.config.frontmatter import read_frontmatter
 from coder.config.plug_places import Refusal, is_of_plugin, plugin_prefix, reason_of
-from coder.config.plugins import own_plugins
+from coder.config.plugins import own_plugins, without_refused
 from coder.run.extensions import Skill
 
 FILE_NAME = "SKILL.md"
@@ -66,6 +66,7 @@ def read_skill(text: str, path: str) -> Skill:
 
 def skills_of_repository(texts: Mapping[str, str | None]) -> SkillList:
     """Return the skills among the files of a repository; None is the text of a file that isn't UTF-8."""
+    texts = without_refused(texts)
     depth = FOLDERS[0].count("/") + 2
     paths = [
         path

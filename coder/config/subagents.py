@@ -20,7 +20,7 @@ from coder.config.plug_places import (
     plugin_prefix,
     reason_of,
 )
-from coder.config.plugins import own_plugins
+from coder.config.plugins import own_plugins, without_refused
 from coder.run.extensions import Subagent
 
 MAX_SUBAGENTS = 50
@@ -83,6 +83,7 @@ def is_subagent_file(path: str) -> bool:
 
 def subagents_of_repository(texts: Mapping[str, str | None]) -> SubagentList:
     """Return the subagents among the files of a repository; None is the text of a file that isn't UTF-8."""
+    texts = without_refused(texts)
     return _joined((path, texts[path]) for path in sorted(filter(is_subagent_file, texts)))
 
 

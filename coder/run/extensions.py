@@ -67,6 +67,14 @@ class Subagent(BaseModel, frozen=True, extra="forbid"):
         return self.path.startswith("/")
 
 
+def with_manifests(paths: Iterable[str], files: Iterable[str]) -> list[str]:
+    """Return these paths of a repository, with the manifests of its plugins if some are in plugins."""
+    paths = list(paths)
+    if not any("/plugins/" in path for path in paths):
+        return paths
+    return [*paths, *(path for path in files if path.endswith("plugin.json") and "/plugins/" in path)]
+
+
 def hook_files(paths: Iterable[str]) -> list[str]:
     """Return the files of a repository that may name hooks, its own before those of its plugins."""
     places = tuple(f"{folder}/plugins/" for folder in (".agents", ".claude"))

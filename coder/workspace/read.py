@@ -13,7 +13,7 @@ from types import MappingProxyType
 from coder.base.errors import FolderError, UsageError
 from coder.run.attempts import best_code
 from coder.run.event_types import Body, FilesChanged, RunStarted, Spoken
-from coder.run.extensions import hook_files
+from coder.run.extensions import hook_files, with_manifests
 from coder.run.find_target import find_target
 from coder.run.settings import Settings
 from coder.run.state import State
@@ -98,7 +98,7 @@ def started(
 
 def _broken_hooks(files: Mapping[str, StoredFile]) -> tuple[str, ...]:
     """Return a note for each file of the repository whose hooks can't be read."""
-    texts = {path: files[path].text for path in hook_files(files)}
+    texts = {path: files[path].text for path in with_manifests(hook_files(files), files)}
     if not texts:
         return ()
     from coder.config.hooks import broken_files  # imported late: few repositories have hooks

@@ -21,7 +21,7 @@ from coder.engine.turn.child_runs import Attempt, AttemptRuns, end_of
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import AttemptEnded, AttemptStarted, Delegation, Parent, ToolCalled
-from coder.run.extensions import Subagent
+from coder.run.extensions import Subagent, with_manifests
 from coder.run.find_target import find_target
 from coder.run.message import ReplyMessage
 from coder.run.records.spend import Spend
@@ -48,7 +48,8 @@ def subagents_of(state: State) -> tuple[Subagent, ...]:
     """Return the user's own subagents, then those of the repository; a subagent has none."""
     if state.settings.subagent is not None or state.settings.in_place:
         return ()
-    texts = {path: file.text for path, file in state.files.items() if is_subagent_file(path)}
+    paths = with_manifests(filter(is_subagent_file, state.files), state.files)
+    texts = {path: state.files[path].text for path in paths}
     return (SubagentList(state.settings.subagents) + subagents_of_repository(texts)).subagents
 
 

@@ -15,7 +15,7 @@ from coder.engine.prompting.task_parts import hook_notes
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import ToolAnswered
-from coder.run.extensions import Hook, hook_files
+from coder.run.extensions import Hook, hook_files, with_manifests
 from coder.run.state import State
 from sandbox import SandboxBroken, Session
 
@@ -34,7 +34,9 @@ class HookRuns:
     @classmethod
     def of(cls, state: State) -> "HookRuns":
         """Return the hooks of the user's settings and of the files that the run read."""
-        texts = {path: state.files[path].text for path in hook_files(state.files)}
+        texts = {
+            path: state.files[path].text for path in with_manifests(hook_files(state.files), state.files)
+        }
         return cls(state, state.settings.hooks, hooks_of_repository(texts))
 
     def has(self, *events: str) -> bool:

@@ -4,7 +4,7 @@ from coder.base.prompts import prompt
 from coder.base.text.sanitize import count_of
 from coder.config.skills import SkillList, skills_of_repository
 from coder.context.quoting import shown_path
-from coder.run.extensions import Skill
+from coder.run.extensions import Skill, with_manifests
 from coder.run.state import State
 
 MAX_CHARACTERS = 8_000
@@ -13,9 +13,10 @@ MAX_CHARACTERS = 8_000
 
 def skills_of(state: State) -> tuple[Skill, ...]:
     """Return the user's own skills, then those of the repository."""
-    texts = {path: file.text for path, file in state.files.items() if path.endswith("/SKILL.md")}
-    if not texts:
+    paths = [path for path in state.files if path.endswith("/SKILL.md")]
+    if not paths:
         return state.settings.skills
+    texts = {path: state.files[path].text for path in with_manifests(paths, state.files)}
     return (SkillList(state.settings.skills) + skills_of_repository(texts)).skills
 
 

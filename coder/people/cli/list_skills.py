@@ -13,8 +13,8 @@ from coder.config import approved_files
 from coder.config.hooks import broken_files, hooks_of_repository, runs_inside
 from coder.config.layers import hooks_of_user, rules_of_user
 from coder.config.permission_rules import unenforced
-from coder.config.plug_places import REPOSITORY_FOLDERS, Refusal, reason_of
-from coder.config.plugins import own_plugins, plugins_of_repository
+from coder.config.plug_places import REPOSITORY_FOLDERS, Refusal, manifests_in, reason_of
+from coder.config.plugins import own_plugins, plugins_of_repository, without_refused
 from coder.config.skills import (
     FILE_NAME,
     FOLDERS,
@@ -24,7 +24,7 @@ from coder.config.skills import (
 )
 from coder.config.slash_calls import slash_calls
 from coder.config.subagents import SubagentList, own_subagents, subagents_of_repository
-from coder.run.extensions import hook_files
+from coder.run.extensions import hook_files, with_manifests
 from coder.show.chat_commands import COMMANDS
 from coder.show.flags import Json
 from coder.show.tables import Column, TextTable, print_blocks
@@ -117,13 +117,15 @@ def _left_out(snapshot: Snapshot, folders: tuple[str, ...]) -> tuple[Refusal, ..
 
 def _hooks(snapshot: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[Refusal]]:
     """Return event, command, file and place of each hook, and the files whose hooks can't be read."""
-    texts = {path: snapshot.files[path].text for path in hook_files(snapshot.files)}
+    paths = with_manifests(hook_files(snapshot.files), snapshot.files)
+    texts = without_refused({path: snapshot.files[path].text for path in paths})
     rows = [
         (hook.event, hook.command, hook.plugin or "your settings", "on this machine")
         for hook in hooks_of_user()
     ]
-    for path in texts:
-        hooks = hooks_of_repository({path: texts[path]})
+    manifests = {path: texts[path] for path in manifests_in(texts)}
+    for path in hook_files(texts):
+        hooks = hooks_of_repository({**manifests, path: texts[path]})
         rows += [(hook.event, hook.command, path, "in the sandbox") for hook in hooks if runs_inside(hook)]
     return rows, [Refusal(path, reason) for path, reason in broken_files(texts).items()]
 

@@ -95,6 +95,21 @@ def test_texts_of_a_repositorys_plugin_are_used_and_its_hooks_belong_to_the_sand
     assert hooks_of_user() == ()
 
 
+@pytest.mark.parametrize("manifest", [None, "{}", '{"name": "other"}'], ids=["none", "empty", "renamed"])
+def test_nothing_of_a_folder_that_is_no_plugin_is_used(folder: Path, manifest: str | None) -> None:
+    path = make_plugin(folder / ".agents/plugins") / ".claude-plugin/plugin.json"
+    path.unlink() if manifest is None else path.write_text(manifest)
+    texts = {
+        file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*") if file.is_file()
+    }
+
+    assert skills_of_repository(texts).skills == ()
+    assert subagents_of_repository(texts).subagents == ()
+    assert hooks_of_repository(texts) == ()
+    assert message_of("/shop:sell tea", folder) is None
+    assert program_files(folder) == ([], [])
+
+
 def change_server(plugin: Path) -> None:
     (plugin / "server.py").write_text("import os\n")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.coder.config.test_plugins import make_plugin
 from tests.coder.people.cli.console import Console
 from tests.coder.tools.test_mcp_client import ROUGH
 from tests.faulty_endpoint import calls, faulty_endpoint, says
@@ -193,3 +194,31 @@ def test_a_resumed_conversation_has_the_servers_of_a_file_that_is_allowed_until_
     ]
     assert offered == [True, True, False], changed.err
     assert ".mcp.json is ignored: it starts programs on this machine" in changed.err
+
+
+def test_plugins_are_listed_with_their_parts_and_a_repositorys_server_waits_for_a_word(
+    console: Console, folder: Path
+) -> None:
+    make_plugin(home(console) / ".agents/plugins", "store")
+    make_plugin(folder / ".agents/plugins")
+    (make_plugin(folder / ".claude/plugins", "fake") / ".claude-plugin/plugin.json").write_text("{}")
+
+    document = json.loads(console.run("skills", "--json", cwd=folder).out)
+    shown = console.run("skills", cwd=folder)
+
+    refused = {row["path"]: row["reason"] for row in document["refused"]}
+    own = str(home(console) / ".agents/plugins/store")
+    assert [(row["name"], row["path"]) for row in document["plugins"]] == [
+        ("store", own),
+        ("shop", ".agents/plugins/shop"),
+    ]
+    assert {"store:price", "shop:price"} <= {row["name"] for row in document["skills"]}
+    assert {"store:clerk", "shop:clerk"} <= {row["name"] for row in document["subagents"]}
+    assert {"store:sell", "shop:sell"} <= {row["name"] for row in document["commands"]}
+    assert {(row["path"], row["runs"]) for row in document["hooks"]} == {
+        (own, "on this machine"),
+        (".agents/plugins/shop/hooks/hooks.json", "in the sandbox"),
+    }
+    assert "skills --allow " in refused[".agents/plugins/shop"]
+    assert "Field required" in refused[".claude/plugins/fake"]
+    assert "  · plugin shop of .agents/plugins/shop: Sells." in shown.err
