@@ -15,6 +15,7 @@ from coder.platform.server.studio.rendering import PageRoute, page
 from coder.platform.server.studio.run_details import add_run_details
 from coder.platform.server.studio.run_page import add_run_pages
 from coder.platform.server.studio.task_form import add_task_form
+from coder.platform.server.studio.team_pages import add_team_pages
 from coder.run.event_types import Status
 from coder.run.verdict_words import join_names
 
@@ -65,6 +66,7 @@ def routes(serving: Serving) -> APIRouter:
     add_task_form(router, serving)
     add_run_pages(router, serving)
     add_run_details(router, serving)
+    add_team_pages(router)
     _add_reports(router, serving.reports)
     return router
 

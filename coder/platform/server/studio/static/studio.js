@@ -94,7 +94,7 @@ document.addEventListener("submit", async (event) => {
     const text = await response.text();
     const said = text ? JSON.parse(text) : {};
     if (!response.ok) form.querySelector("[role=alert]").textContent = `${said.what} ${said.next}`;
-    else if (form.dataset.next) location.assign(form.dataset.next + (said.run_id ?? ""));
+    else if (form.dataset.next) location.assign(form.dataset.next + (said[form.dataset.value ?? "run_id"] ?? ""));
     else {
       form.reset();
       merge(await (await load(location.href)).text(), "main > [id]:not(#log)");

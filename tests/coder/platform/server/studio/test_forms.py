@@ -132,7 +132,8 @@ async def test_axe_finds_nothing_serious(studio: Server, window: Window, scheme:
     await studio.append(run, hostile_run())
     await window.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
 
-    for path in ("/", f"/studio/{run}", "/new", "/reports", "/login"):
+    pages = ("/", "/new", "/teams", "/reports", "/compare", "/login")
+    for path in (*pages, *(f"/studio/{run}{part}" for part in ("", "/trace", "/files"))):
         await window.open(path)
         found = (await Axe().run(window.page)).response["violations"]
         assert [(one["id"], one["nodes"]) for one in found if one["impact"] in ("serious", "critical")] == []
