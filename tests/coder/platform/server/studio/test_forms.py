@@ -126,9 +126,13 @@ async def test_what_can_not_be_done_is_said_beside_the_button(studio: Server, wi
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_serious(studio: Server, window: Window, scheme: str) -> None:
-    run = f"run_axe_{scheme}"
+async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
+    studio: Server, window: Window, scheme: str, width: int
+) -> None:
+    run = f"run_axe_{scheme}_{width}"
+    await window.page.set_viewport_size({"width": width, "height": 900})
     await studio.append(run, hostile_run())
     await window.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
 
@@ -137,3 +141,4 @@ async def test_axe_finds_nothing_serious(studio: Server, window: Window, scheme:
         await window.open(path)
         found = (await Axe().run(window.page)).response["violations"]
         assert [(one["id"], one["nodes"]) for one in found if one["impact"] in ("serious", "critical")] == []
+        assert await window.page.evaluate("document.documentElement.scrollWidth") <= width, path

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from benchmarks.reports.page import page
 from coder.engine.agent import solve
 from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
@@ -20,6 +19,15 @@ from tests.coder.platform.server.studio.conftest import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PAGE = Path(__file__).parents[5] / "docs/how-to/watch-in-a-browser.md"
+SHOTS = (
+    ("run", "/studio/{run}", "light", 1280, 900),
+    ("new", "/new", "dark", 1280, 800),
+    ("trace", "/studio/{run}/trace", "dark", 390, 700),
+    ("phone", "/studio/{run}", "light", 390, 844),
+    ("compare", "/compare?name=small.json&name=other.json", "light", 1280, 720),
+)
+"""Name, address, color scheme, and size in pixels of each picture."""
+MAX_BYTES = 80_000
 TEST = "from shop import total\n\n\ndef test_tax_is_added():\n    assert total([10, 20], tax=0.5) == 45\n"
 
 
@@ -30,9 +38,10 @@ def call(name: str, **arguments: str) -> list[ToolCall]:
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Server]:
     """A server that shows a report."""
-    cases = {f"small/{number}": "pf"[number % 7 == 3] for number in range(40)}
-    report = report_of(cases, model="local/qwen3-coder")
-    (tmp_path / "small.html").write_text(page([report]))
+    for name, model, count in (("small", "local/qwen3-coder", 7), ("other", "local/devstral", 5)):
+        cases = {f"small/{number}": "pf"[number % count == 3] for number in range(40)}
+        report = report_of(cases, model=model, cost=0.002 * count)
+        (tmp_path / f"{name}.json").write_text(report.model_dump_json())
     with started(tmp_path, "--reports", str(tmp_path)) as running:
         yield running
 
@@ -64,19 +73,21 @@ async def test_each_picture_is_on_the_page() -> None:
 
     pictures = {picture.name for picture in PAGE.parent.glob("studio-*.png")}
 
-    assert pictures == {"studio-run.png", "studio-report.png"}
+    assert pictures == {f"studio-{name}.png" for name, *_ in SHOTS}
     assert all(f"({picture})" in text for picture in pictures)
+    assert all((PAGE.parent / picture).stat().st_size <= MAX_BYTES for picture in pictures)
 
 
 @pytest.mark.slow
 async def test_the_pictures_are_made(studio: Server, window: Window, tmp_path: Path) -> None:
     place = PAGE.parent if "CODER_PICTURES" in os.environ else tmp_path
     run = await waiting_run(studio)
-    await window.page.set_viewport_size({"width": 900, "height": 1000})
 
-    await window.open(f"/studio/{run}")
-    await expect(window.page.get_by_role("button", name="Approve")).to_be_visible()
-    await window.page.screenshot(path=place / "studio-run.png")
-    await window.open("/reports?name=small.html")
-    await window.page.frame_locator("iframe").locator("#list").wait_for()
-    await window.page.screenshot(path=place / "studio-report.png")
+    for name, path, scheme, width, height in SHOTS:
+        await window.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        await window.page.set_viewport_size({"width": width, "height": height})
+        await window.open(path.format(run=run))
+        await expect(window.page.locator("h1")).to_be_visible()
+        if "name=small" in path:
+            await window.page.frame_locator("iframe").locator("#list").wait_for()
+        await window.page.screenshot(path=place / f"studio-{name}.png")
