@@ -176,8 +176,10 @@ class Runs:
 
     def may_continue(self, state: State) -> bool:
         """Return whether a run has a server's settings, not settings that its operator chose for this run
-        alone.
+        alone. A flow is its owner's program, which no server runs.
         """
+        if state.flow is not None:
+            return False
         backend = state.settings.sandbox
         if backend == _WEAK_BACKEND and backend != load().config.settings().sandbox:
             return False

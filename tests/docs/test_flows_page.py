@@ -10,9 +10,14 @@ from typing import get_args
 
 import pytest
 
+from coder import Settings, Task
+from coder.flows import Flow, resume_flow, run_flow
 from coder.flows.fix_issue import Fixed, Issue
+from coder.models.scripted import Scripted
 from tests.coder.people.cli.console import Console
+from tests.docs.test_coming_from import PAGE as COMING_FROM
 from tests.faulty_endpoint import faulty_endpoint, says
+from tests.memory_log import MemoryLog
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/how-to/write-a-flow.md").read_text()
@@ -65,3 +70,31 @@ def test_the_flow_of_the_page_waits_and_finishes(shop: Path, tmp_path: Path) -> 
 def test_the_issue_of_the_page_is_an_input_of_the_flow() -> None:
     assert Issue.model_validate_json(ISSUE).branch == "coder/issue-1"
     assert all(f"`{outcome}`" in PAGE for outcome in get_args(Fixed.model_fields["outcome"].annotation))
+
+
+def price(count: int) -> int:
+    return 3 * count
+
+
+@pytest.mark.slow
+async def test_every_word_for_a_builder_of_others_runs(tmp_path: Path) -> None:
+    words = re.findall(r"`await (flow\..*?)`(?:;| \|)", COMING_FROM.partition("## Workflows")[2])
+    mended = "```python\ndef add(a, b):\n    return a + b\n```"
+
+    async def order(flow: Flow, count: int) -> int:
+        outcomes = [await eval(word, {"flow": flow, "price": price, "Task": Task}) for word in words]
+        assert outcomes[:3] == [6, [3, 6], [3, 6, 9]]
+        assert (outcomes[3].agrees, outcomes[4].files) == (
+            True,
+            {"solution.py": "def add(a, b):\n    return a + b\n"},
+        )
+        return count
+
+    log, model = MemoryLog(), Scripted([mended])
+    waiting = await run_flow(order, 1, log=log, folder=tmp_path, model=model)
+    finished = await resume_flow(
+        waiting.run_id, order, answer="yes", log=log, model=model, settings=Settings(strategy="repair")
+    )
+
+    assert len(words) == 5
+    assert (finished.status, finished.answer) == ("finished", 1), finished.error

@@ -25,10 +25,21 @@ from coder.run.message import HUMAN
 
 SCOPE = InstrumentationScope("coder", version("coder-agent"), "https://opentelemetry.io/schemas/1.41.0")
 OPERATIONS = {"run": "invoke_workflow", "turn": "invoke_agent", "model": "chat"}
-OPERATIONS |= {"tool": "execute_tool", "code": "execute_tool"}
-KEYS = {"model": "call", "tool": "id", "code": "id", "program": "what", "question": "id"}
+OPERATIONS |= {"tool": "execute_tool", "code": "execute_tool", "flow.step": "execute_step"}
+KEYS = {
+    "model": "call",
+    "tool": "id",
+    "code": "id",
+    "program": "what",
+    "question": "id",
+    "flow.step": "position",
+}
 NAMES = {"model": "participant", "tool": "name", "code": "name", "program": "what", "question": "about"}
-BEGIN_VERBS, END_VERBS = ("requested", "called", "started", "asked"), ("answered", "failed", "finished")
+NAMES |= {"flow.step": "name"}
+BEGIN_VERBS, END_VERBS = (
+    ("requested", "called", "started", "asked"),
+    ("answered", "failed", "finished", "ended"),
+)
 """Verbs of event types that begin and end spans; the word before is the kind of the span."""
 ATTRIBUTES = {"participant": "gen_ai.agent.name", "model": "gen_ai.response.model", "error": "error.type"}
 ATTRIBUTES |= {"name": "gen_ai.tool.name", "exit_code": "process.exit.code", "status": "coder.status"}
@@ -114,7 +125,7 @@ class Trace:
                 | of.ModelCallFailed(call=call, lost=Used(usage=used))
             ):
                 self._used[call] = self._used.get(call, Usage()) + used
-        kind, _, verb = body.type.partition(".")
+        kind, _, verb = body.type.rpartition(".")
         key, attributes = getattr(body, KEYS.get(kind, "type")), self._attributes(body, kind)
         if kind in KEYS and verb in BEGIN_VERBS:
             self._begin(kind, key, getattr(body, NAMES[kind]), self._parent(body), attributes)
@@ -184,6 +195,8 @@ class Trace:
         """Return the attributes of an event for a span of this kind."""
         fields, text = dict(body), {"text": TEXT_ATTRIBUTES.get(kind, "gen_ai.tool.call.result")}
         names = ATTRIBUTES | CONTENT_ATTRIBUTES | text if self._content else ATTRIBUTES
+        if isinstance(body, of.FlowStepEnded) and body.error is not None:
+            fields["error"] = body.error.type
         if isinstance(body, of.CallAnswered):
             fields["text"] = (ChatMessage(role="assistant", content=body.text),)
         return {name: fields[field] for field, name in names.items() if fields.get(field) is not None}

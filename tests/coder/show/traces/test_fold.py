@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as any_of
 from opentelemetry.sdk.trace import ReadableSpan
 
+from coder.flows import Flow, run_flow
 from coder.run.costs import costs_of
 from coder.run.events import Event
 from coder.show.traces.fold import Trace
+from tests.memory_log import MemoryLog
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 LOGS = sorted(
@@ -90,3 +92,29 @@ def test_any_prefix_folds_and_in_two_parts_it_folds_to_the_same(path: Path, cut:
     parts = [*trace.take(prefix[:middle]), *trace.take(prefix[middle:]), *trace.cut()]
 
     assert [span.to_json() for span in parts] == [span.to_json() for span in spans_of(prefix)]
+
+
+async def test_each_step_of_a_flow_is_one_span_below_its_run(tmp_path: Path) -> None:
+    def double(number: int) -> int:
+        return 2 * number
+
+    def fail(number: int) -> int:
+        raise LookupError(number)
+
+    async def steps(flow: Flow) -> int:
+        await flow.map("double", double, [1, 2])
+        return await flow.step("fail", fail, 1)
+
+    log = MemoryLog()
+    run = await run_flow(steps, None, log=log, folder=tmp_path)
+
+    *step_spans, root = spans_of(await log.read(run.run_id))
+
+    assert [span.name for span in step_spans] == [
+        "execute_step double",
+        "execute_step double",
+        "execute_step fail",
+    ]
+    assert all(span.parent == root.context for span in step_spans)
+    assert step_spans[-1].attributes is not None
+    assert step_spans[-1].attributes["error.type"] == "LookupError"
