@@ -4,23 +4,22 @@ Nothing is installed there: `ssh HOST` starts bubblewrap with an agent as pid 1,
 connection, and ends with it. CODER_SSH may hold another command than `ssh`, with its options.
 """
 
-import contextlib
 import os
 import re
 import shlex
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import BackendMissing
-from sandbox.host.capabilities import as_capabilities, network_of, reaching, refuse_folders, require_kept
+from sandbox.host.capabilities import as_capabilities, reaching, refuse_folders
 from sandbox.policy import Capability, Policy
 from sandbox.stream.booting import BOOT, CODE, SHARED, TEMPORARY, WORKSPACE, agent_settings
 from sandbox.stream.holder import Holder, boot_agent
 from sandbox.stream.link import Link
 from sandbox.stream.process_stream import start_process
-from sandbox.stream.stream_sandbox import StreamSandbox
+from sandbox.stream.stream_sandbox import StreamSandbox, open_places
 
 if TYPE_CHECKING:
     from sandbox.network.outside_lookup import Outside
@@ -47,7 +46,7 @@ def open_ssh(
     without: frozenset[str] = frozenset(),
     outside: "Outside | None" = None,
 ) -> AbstractAsyncContextManager[StreamSandbox]:
-    """Open a sandbox on a host for as long as the block lasts.
+    """Open a sandbox on a host for as long as the block lasts; other arguments as `open_bubblewrap`.
 
     Raises:
         BackendMissing: the host can't be reached, or lacks bubblewrap, namespaces or Python.
@@ -56,25 +55,9 @@ def open_ssh(
     """
     if not _HOST.fullmatch(host):
         raise ValueError(f"{host!r} is no host: name it, such as --sandbox ssh:user@host.")
-    return _open(policy, host, without, outside)
-
-
-@contextlib.asynccontextmanager
-async def _open(
-    policy: Policy, host: str, without: frozenset[str], outside: "Outside | None"
-) -> AsyncIterator[StreamSandbox]:
     refuse_folders(policy, "ssh")
-
-    open_one = partial(open_agent, policy, host, without)
-    first = await open_one()
-    kept = capabilities(first.facts, policy)
-    network = network_of(policy, outside=outside, without=without)
-    sandbox = StreamSandbox("ssh", None, policy, kept, first, open_one, network=network)
-    try:
-        require_kept(policy, kept)
-        yield sandbox
-    finally:
-        await sandbox.close()
+    open_one, kept_by = partial(open_agent, policy, host, without), partial(capabilities, policy)
+    return open_places("ssh", None, policy, open_one, kept_by, without=without, outside=outside)
 
 
 async def open_agent(policy: Policy, host: str, without: frozenset[str]) -> Holder:
@@ -125,7 +108,7 @@ def _shown(path: str) -> tuple[str, str, str]:
     return "--ro-bind-try", path, path
 
 
-def capabilities(facts: Mapping[str, Any], policy: Policy) -> tuple[Capability, ...]:
+def capabilities(policy: Policy, facts: Mapping[str, Any]) -> tuple[Capability, ...]:
     """The guarantees on a host, with their mechanisms."""
     landlock = f" and Landlock (ABI {facts['landlock']})" if facts["landlock"] >= 2 else ""
     kept = {

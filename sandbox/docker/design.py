@@ -89,8 +89,9 @@ def check(said: Mapping[str, Any], recipe: ContainerRecipe) -> ContainerFacts:
     return facts
 
 
-def capabilities_of(facts: ContainerFacts, recipe: ContainerRecipe) -> tuple[Capability, ...]:
-    """The guarantees of the Docker backend, with their mechanisms."""
+def capabilities_of(recipe: ContainerRecipe, said: Mapping[str, Any]) -> tuple[Capability, ...]:
+    """The guarantees of the Docker backend, with their mechanisms, by an agent's report."""
+    facts = facts_of(said)
     second = f" and Landlock (ABI {facts.landlock})" if facts.landlock >= 2 else ""
     cgroup = f"the container's cgroup (v{facts.cgroup})"
     apart = "a container of its own for a fresh run; in the lasting workspace one after the other"

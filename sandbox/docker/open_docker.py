@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from sandbox.docker.boot import ContainerRecipe
 from sandbox.docker.container import open_container
-from sandbox.docker.design import capabilities_of, facts_of
+from sandbox.docker.design import capabilities_of
 from sandbox.docker.engine import connect, find_image
 from sandbox.docker.labels import OWNER, keeper, labels
-from sandbox.host.capabilities import network_of, require_kept
 from sandbox.policy import Policy
-from sandbox.stream.stream_sandbox import StreamSandbox
+from sandbox.stream.stream_sandbox import StreamSandbox, open_places
 
 if TYPE_CHECKING:
     from sandbox.network.outside_lookup import Outside
@@ -43,15 +42,10 @@ async def open_docker(
         recipe = ContainerRecipe(policy, image, tuple(volumes), labels(), without, landlock, counts_files)
         kept = contextlib.nullcontext() if "keeper" in without else keeper(recipe.labels[OWNER])
         with kept:
-            open_one = partial(open_container, engine, recipe)
-            first = await open_one()
-            capabilities = capabilities_of(facts_of(first.facts), recipe)
-            network = network_of(policy, outside=outside, without=without)
-            sandbox = StreamSandbox("docker", image, policy, capabilities, first, open_one, network=network)
-            try:
-                require_kept(policy, capabilities)
+            open_one, kept_by = partial(open_container, engine, recipe), partial(capabilities_of, recipe)
+            async with open_places(
+                "docker", image, policy, open_one, kept_by, without=without, outside=outside
+            ) as sandbox:
                 yield sandbox
-            finally:
-                await sandbox.close()
     finally:
         engine.close()

@@ -5,11 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.contract import OnOutput, Running, Session
 from sandbox.files.workspace_files import WithFiles
-from sandbox.host.capabilities import proxy_variables
+from sandbox.host.capabilities import network_of, proxy_variables, require_kept
 from sandbox.host.limits import Jobs, resolve
 from sandbox.host.session import LiveSession
 from sandbox.policy import Capability, Limits, Policy
@@ -22,7 +22,38 @@ from sandbox.stream.spares import Spares
 from sandbox.stream.stream_files import StreamFiles
 
 if TYPE_CHECKING:
+    from sandbox.network.outside_lookup import Outside
     from sandbox.network.proxy import Network
+
+
+@contextlib.asynccontextmanager
+async def open_places(
+    backend: str,
+    image: str | None,
+    policy: Policy,
+    open_one: Callable[[], Awaitable[Holder]],
+    capabilities_of: Callable[[Mapping[str, Any]], Sequence[Capability]],
+    *,
+    without: frozenset[str],
+    outside: "Outside | None",
+) -> AsyncIterator["StreamSandbox"]:
+    """Open a sandbox of one backend for as long as the block lasts.
+
+    Args:
+        capabilities_of: the guarantees of a place by what its agent reported.
+        without, outside: as `open_bubblewrap` takes them.
+
+    Raises PolicyUnmet; and whatever `open_one` raises.
+    """
+    first = await open_one()
+    capabilities = capabilities_of(first.facts)
+    network = network_of(policy, outside=outside, without=without)
+    sandbox = StreamSandbox(backend, image, policy, capabilities, first, open_one, network=network)
+    try:
+        require_kept(policy, capabilities)
+        yield sandbox
+    finally:
+        await sandbox.close()
 
 
 class StreamSandbox(WithFiles):

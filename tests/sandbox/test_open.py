@@ -202,7 +202,7 @@ async def test_a_backend_that_does_not_meet_the_policy_lets_the_next_one_try(
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     policy = Policy(network=("example.org",))
 
-    with pytest.raises(PolicyUnmet, match=r"Hosts can be allowed .*\nNor can docker be used"):
+    with pytest.raises(PolicyUnmet, match=r"(?s)Hosts can be allowed .*\nNor can docker be used"):
         async with open_sandbox(policy):
             pass
 
