@@ -12,9 +12,11 @@ from coder.environment.masked_secrets import masking, parse_secret
 from coder.run.extensions import Rules
 from coder.run.settings import Settings
 from coder.run.task import Task
-from sandbox import Policy
+from sandbox import Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.docker.open_docker import open_docker
 from tests.coder.engine.participants.test_acting import DONE, bash
+from tests.docker_engine import IMAGE, require_docker
 from tests.kept_sandboxes import solve
 from tests.memory_log import MemoryLog
 from tests.sandbox.network.test_masking import HOST, tls_server
@@ -58,6 +60,25 @@ async def test_a_program_calls_the_host_and_neither_it_nor_the_model_nor_the_log
     assert any("masked-shop_login-" in text for text in told)
     assert any(f"Variables with a placeholder of a secret: `SHOP_LOGIN` for {HOST}" in text for text in told)
     assert not any(VALUE in text for text in (*told, *events, run.model_dump_json()))
+
+
+@pytest.mark.slow
+async def test_a_program_in_dockers_container_calls_the_host_with_a_placeholder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await require_docker()
+    code = PythonCode(source=CALL.partition("\n")[2].rpartition("END")[0])
+    async with tls_server(HOST) as (outside, requests, authority):
+        (tmp_path / "upstream.pem").write_text(authority)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "upstream.pem"))
+        entries = (f"SHOP_LOGIN@{HOST}",)
+        with masking(Policy(image=IMAGE), entries, {"SHOP_LOGIN": VALUE}) as (policy, _):
+            async with open_docker(policy, outside=outside) as sandbox:
+                result = await sandbox.run(code)
+
+    assert any(f"Bearer {VALUE}".encode() in head for head in requests), result.stderr
+    assert "masked-shop_login-" in result.stdout
+    assert VALUE not in result.stdout + result.stderr
 
 
 def test_the_policy_of_programs_has_placeholders_and_the_certificate_of_its_run(tmp_path: Path) -> None:
