@@ -28,7 +28,8 @@ _GATHER_S = 0.02
 """An actor sends what ended within this time together, in seconds."""
 _PATIENCE_S = 60.0
 """A lost actor may come back within this time, in seconds."""
-_OPEN_S = 120.0
+_OPEN_S = 45.0
+"""An actor that doesn't answer within this time isn't used, in seconds."""
 
 
 class RayWorker:
@@ -185,13 +186,29 @@ def start_actors(opening: Opening, count: int) -> list[Any]:
     return [actor_class.remote(content) for _ in range(count)]
 
 
-async def check_answers(actors: Sequence[Any]) -> list[str]:
-    """Return a name for each actor. Raises MachineError: an actor doesn't start."""
-    from ray.exceptions import RayError
+async def answering_actors(actors: Sequence[Any]) -> list[tuple[Any, str]]:
+    """Return actors that answer, each with a name; end others, such as those of a machine lost just now.
 
-    try:
-        async with asyncio.timeout(_OPEN_S):
-            places = await asyncio.gather(*(actor.place.remote() for actor in actors))
-    except (TimeoutError, RayError) as error:
-        raise MachineError(f"Ray's actors don't start: {type(error).__name__}. See: ray status") from error
-    return [f"ray {node[:8]}/{pid}" for pid, node in places]
+    Raises:
+        MachineError: no actor answers.
+    """
+    import ray
+
+    tasks = [asyncio.ensure_future(_place(actor)) for actor in actors]
+    await asyncio.wait(tasks, timeout=_OPEN_S)
+    answering = list[tuple[Any, str]]()
+    for actor, task in zip(actors, tasks, strict=True):
+        if task.done() and task.exception() is None:
+            pid, node = task.result()
+            answering.append((actor, f"ray {node[:8]}/{pid}"))
+        else:
+            task.cancel()
+            ray.kill(actor)
+    if not answering:
+        raise MachineError(f"None of Ray's {len(actors)} actors answers. See what it waits for: ray status")
+    return answering
+
+
+async def _place(actor: Any) -> tuple[int, str]:  # noqa: ANN401
+    place: tuple[int, str] = await actor.place.remote()
+    return place

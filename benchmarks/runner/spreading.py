@@ -142,12 +142,12 @@ async def open_cluster(
         MachineError: the cluster or an actor doesn't answer, or a sandbox fails its probe.
         UsageError: no machine judges, or one has another version, judge or level.
     """
-    from benchmarks.executors.ray_nodes import RayNode, check_answers, open_ray, start_actors
+    from benchmarks.executors.ray_nodes import RayNode, answering_actors, open_ray, start_actors
 
     units = await stack.enter_async_context(open_ray(address))
-    actors = start_actors(opening, units)
-    names = await check_answers(actors)
-    nodes = [RayNode[Any, Any](actor, name) for actor, name in zip(actors, names, strict=True)]
+    actors = await answering_actors(start_actors(opening, units))
+    names = [name for _, name in actors]
+    nodes = [RayNode[Any, Any](actor, name) for actor, name in actors]
     for node in nodes:
         stack.push_async_callback(node.close)
     facts = await asyncio.gather(*(_probe(node) for node in nodes))

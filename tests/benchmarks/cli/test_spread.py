@@ -1,13 +1,17 @@
 """`coder bench grade --workers URLS` and `coder bench status`, as a shell sees them."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.runner.runlog import RunLog
+from coder.store import SqliteLog
 from tests.coder.people.cli.console import Console
 from tests.coder.platform.server.served import started
+from tests.processes import wait_until
 
 CASES = [
     {
@@ -60,6 +64,48 @@ def test_a_fleet_grades_as_this_machine_does_and_status_tells_each_workers_part(
     assert {node["name"] for node in status["nodes"]} == {first.url, second.url}
     assert sum(node["done"] for node in status["nodes"]) == 12
     assert first.url in shown
+
+
+@pytest.mark.slow
+def test_a_driver_killed_in_the_middle_goes_on_and_repeats_no_verdict_of_its_log(
+    console: Console, tmp_path: Path
+) -> None:
+    lines = [
+        {"task_id": case["id"], "completion": f"{case['canonical_solution']}# {number}\n"}
+        for number in range(40)
+        for case in CASES
+    ]
+    (tmp_path / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with started(tmp_path / "a") as first, started(tmp_path / "b") as second:
+        fleet = ("--workers", f"{first.url},{second.url}")
+        grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--no-results", "--json")
+        driver = console.start(*grade, *fleet)
+        log = tmp_path / "data" / "bench"
+        assert wait_until(lambda: bool(judged(log)))
+        driver.kill()
+        driver.wait()
+        ((run, before),) = judged(log).items()
+        console.run("bench", "grade", "--resume", run, "--no-results", "--json", *fleet)
+    (after,) = judged(log).values()
+
+    assert 0 < len(before) < len(lines)
+    assert after[: len(before)] == before
+    assert len(after) == len({*after}) == len(lines)
+
+
+def judged(folder: Path) -> dict[str, list[tuple[str, int]]]:
+    """Case and sample of each verdict in the log, in its order, by run."""
+
+    async def read() -> dict[str, list[tuple[str, int]]]:
+        by_run: dict[str, list[tuple[str, int]]] = {}
+        with SqliteLog(folder) as log:
+            for summary in await log.runs():
+                record = RunLog(summary.run, log, token=0)
+                async for _, one in record.samples():
+                    by_run.setdefault(summary.run, []).append((one.verdict.id, one.verdict.sample))
+        return by_run
+
+    return asyncio.run(read())
 
 
 def test_status_of_a_run_that_is_not_there_is_an_error(console: Console) -> None:
