@@ -1,5 +1,6 @@
 """Choose and open the models of a run: the main model, fallbacks, and models of single roles."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -176,10 +177,16 @@ def _model(choice: ModelChoice, patience: Patience) -> Model:
 
 
 def warm(roles: Roles) -> None:
-    """Import all that the first calls need, in a thread. Raises MissingExtra: a client isn't installed."""
+    """Import all that the first calls need, in a thread that starts when the event loop first waits.
+
+    Before, the import would hold up what the run does to open its sandbox.
+
+    Raises MissingExtra: a client isn't installed.
+    """
     apis = {choice.endpoint.api if choice.endpoint is not None else "chat" for choice in roles.all}
     for api in apis:
         require_client(api)
-    Thread(
+    thread = Thread(
         target=lambda: [*map(import_client, apis), *map(import_module, _WITH_FIRST_CALL)], daemon=True
-    ).start()
+    )
+    asyncio.get_running_loop().call_later(0, thread.start)
