@@ -180,7 +180,7 @@ async def test_the_patch_of_a_row_passes_and_its_base_fails(
         assert nothing.verdict == "failed", nothing.detail
 
 
-def test_the_rows_lie_where_their_data_sets_have_them() -> None:
+async def test_the_rows_lie_where_their_data_sets_have_them() -> None:
     trees = {name: {case.tree for case in cases} for name, cases in ROWS.items()}
 
     assert trees == {
