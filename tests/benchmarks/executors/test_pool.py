@@ -55,6 +55,21 @@ async def test_the_jobs_of_a_node_that_stays_away_are_done_by_the_others() -> No
     assert len(lost.done) + len(steady.done) == 200, "what had been answered before the loss isn't repeated"
 
 
+async def test_an_outcome_that_a_node_says_twice_is_counted_once() -> None:
+    class Repeats(Doubling):
+        async def work(
+            self, jobs: Sequence[Number], on_slow: Callable[[str], None]
+        ) -> AsyncIterator[tuple[str, int]]:
+            for job in jobs:
+                yield job.key, 2 * job.value
+                yield job.key, 2 * job.value
+
+    async with Pool([Repeats("a")], give_up) as pool:
+        doubled = await outcomes(pool, 20)
+
+    assert sorted(doubled) == [2 * value for value in range(20)]
+
+
 async def test_a_map_ends_with_an_error_once_all_nodes_are_gone() -> None:
     async with Pool([Doubling("a", lost_in={1}, returns=0)], give_up) as pool:
         with pytest.raises(MachineError, match="No worker is left of a"):
