@@ -3,13 +3,11 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
-
-import anyio
+from typing import Any
 
 from coder.base.errors import Busy, CoderError, UsageError, own_command
 from coder.config.layers import Loaded, load, plugs_of_user, rules_of_user, with_rules
@@ -29,46 +27,23 @@ from coder.engine.requests import (
 from coder.engine.resume import resume
 from coder.environment.invocation import Invocation, make_job, run_job
 from coder.models.model import Model
-from coder.run.events import Event
 from coder.run.model_choice import asked_again, open_models
 from coder.run.questions import Decision
 from coder.run.run import Run
 from coder.run.state import State
 from coder.run.task import Task
 from coder.run.watch import Watch
+from coder.show.client_watch import ClientWatch, in_own_task
 from coder.show.failure import single
 from coder.show.run_choices import RunChoices, choose
 from coder.store import open_log
 from coder.store.run_list import resolve
 from sandbox import SandboxError
 
-T = TypeVar("T")
 _WEAK_BACKEND = "container"
 """The backend with the fewest guarantees."""
 _DISK_MB = 256
 """Disk of one program, as in `coder run`."""
-
-
-class ClientWatch(Watch):
-    """Watch of a run that a client requested."""
-
-    run_id: str | None = None
-    """Id of the watched run, once it has begun."""
-    also: Watch | None = None
-    """Another watch that receives each event."""
-
-    def event(self, event: Event) -> None:
-        """Receive an event of the run."""
-        self.run_id = event.run  # of concurrent runs, any
-        if self.also is not None:
-            self.also.event(event)
-
-    def note(self, text: str) -> None:
-        """Receive a line of text."""
-
-    def telling(self) -> AbstractAsyncContextManager[None]:
-        """Return a context during which events are passed to the client."""
-        return nullcontext()
 
 
 class Runs:
@@ -291,18 +266,3 @@ class Runs:
                     file=sys.stderr,
                 )
             raise
-
-
-async def in_own_task(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Return the result of work in a task that is cancelled once, and waited for.
-
-    A cancelled scope of anyio cancels each `await` in it again, so cleanup could not wait for anything.
-    """
-    task = asyncio.create_task(work())
-    try:
-        await asyncio.wait([task])
-    finally:
-        task.cancel()  # has no effect once the task has ended
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([task])
-    return task.result()

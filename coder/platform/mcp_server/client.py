@@ -16,7 +16,7 @@ from coder.base.text.sanitize import one_line, printable, visible
 from coder.run.event_types import ToolCalled, parse
 from coder.run.events import Event
 from coder.run.questions import Decision, Question, Waits
-from coder.show import client_runs
+from coder.show import client_watch
 from coder.show.render import progress, tool_call
 
 _FORM_CHARACTERS = 8_000
@@ -24,7 +24,7 @@ _FORM_CHARACTERS = 8_000
 _ELSEWHERE = "answer in the terminal, by coder approve, or in the browser"
 
 
-class McpClientWatch(client_runs.ClientWatch):
+class McpClientWatch(client_watch.ClientWatch):
     """Watch and Decider of one MCP request."""
 
     def __init__(self, context: Context[Any, Any], token: str | None = None) -> None:

@@ -19,7 +19,7 @@ from coder.run.event_types import Spoken, ToolAnswered, ToolCalled
 from coder.run.events import Event
 from coder.run.run import Run
 from coder.run.watch import Watch
-from coder.show.client_runs import ClientWatch
+from coder.show.client_watch import ClientWatch
 from coder.show.failure import report
 from coder.store import EventLog
 
