@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field, JsonValue, field_serializer
+from pydantic import BaseModel, JsonValue, field_serializer
 
 from coder.base.text.sanitize import is_binary
 from coder.run.attempts import best_code, decisive_outcome, find_answer_of
@@ -114,8 +114,8 @@ class Run(BaseModel, frozen=True):
     """The value that fits the task's `answer_schema`, or the output of a flow; null without one."""
     answer_problem: str | None = None
     """Why there is no answer; empty if there is one; null if the task has no `answer_schema`."""
-    flow: str | None = Field(default=None, exclude_if=lambda flow: flow is None)
-    """The function of a flow, as MODULE:FUNCTION."""
+    flow: str | None = None
+    """The function of a flow, as MODULE:FUNCTION; None for any other run."""
     error: str | None
     exit_code: int
     others: tuple[Other, ...] = ()

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 ROWS = [line.split() for line in (ROOT / "tests/books.txt").read_text().splitlines() if line[0] != "#"]
 TESTS = {book: [word for word in words if not word.startswith("--")] for book, *words in ROWS}
 IGNORED = {book: [word.partition("=")[2] for word in words if word.startswith("--")] for book, *words in ROWS}
-SHARED = {"tests/docs", "tests"}
-"""Tests of the whole: pages, layers, tiers."""
+SHARED = {"tests/deploy", "tests/docs", "tests"}
+"""Tests of the whole: manifests, pages, layers, tiers."""
 
 
 def books_of(test: str) -> list[str]:

@@ -57,7 +57,7 @@ def test_the_lines_for_others_run(tmp_path: Path) -> None:
 def test_what_hosts_it_names_what_there_is() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     server, dockerfile = services["server"], (ROOT / "Dockerfile").read_text()
-    (extras,) = re.findall(r"/src\[(.*?)\]", dockerfile)
+    (extras,) = re.findall(r"^ARG EXTRAS=(.*)$", dockerfile, re.MULTILINE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
     assert {word for word in server["command"] if word.startswith("--")} <= flags("serve")
