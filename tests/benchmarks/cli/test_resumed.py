@@ -17,6 +17,7 @@ from coder.config.schema import Config, checked, flag
 NOTHING: dict[str, Any] = {
     "one_shot": False,
     "workers": None,
+    "ray": None,
     "price": None,
     "replay": None,
     "max_cost": None,
@@ -26,7 +27,8 @@ NOTHING: dict[str, Any] = {
 FLAGS = some.fixed_dictionaries(
     {
         "one_shot": some.booleans(),
-        "workers": some.none() | some.integers(1, 64),
+        "workers": some.none() | some.sampled_from(["4", "http://a:8765,https://b"]),
+        "ray": some.none(),
         "price": some.none() | some.just("0.25,2.00"),
         "replay": some.none() | some.just(Path("/recorded.jsonl")),
         "max_cost": some.none() | some.floats(0.01, 100),
@@ -68,11 +70,12 @@ def test_what_a_run_was_asked_for_comes_back_from_its_log(
 
 
 def test_what_is_said_again_holds() -> None:
-    flags = {**NOTHING, "max_cost": 1.0, "workers": 1}
+    flags = {**NOTHING, "max_cost": 1.0, "workers": "1"}
     before = started(checked({"max_calls": 8, "temperature": 0.5}, flag), Selection(), flags)
 
     assert restored_flags({**NOTHING, "max_cost": 2.0}, before) == {**flags, "max_cost": 2.0}
     assert restored_flags({**NOTHING, "max_cost": 0.0}, before)["max_cost"] == 0.0
+    assert restored_flags({**NOTHING, "ray": "local"}, before)["workers"] is None
     assert restored_config({"max_calls": 9}, before) == checked({"max_calls": 9, "temperature": 0.5}, flag)
 
 
