@@ -42,13 +42,15 @@ def masking(
         from sandbox.network.masking import MaskedSecret
     except ImportError as error:
         raise MissingExtra("What masks secrets", "secrets") from error
-    masked = []
+    masked, hosts = [], []
     for entry in entries:
         name, host, port = parse_secret(entry)
         if not environ.get(name):
             raise UsageError(
                 f"--secret {entry}: the variable {name} isn't set. Set it, or leave the flag out."
             )
+        address = entry.partition("@")[2]
+        hosts.append(address if port else f"{address}:{_HTTPS}")  # not port 80, where nothing is masked
         placeholder = f"masked-{name.lower()}-{secrets.token_hex(8)}"
         try:
             masked.append(MaskedSecret(name, host, port or _HTTPS, placeholder, environ[name]))
@@ -63,7 +65,6 @@ def masking(
         (Path(folder) / _FILE).write_text(f"{_roots()}\n{masks.authority}")
         place = f"/opt/shown/{_FOLDER}/{_FILE}"
         variables = {secret.name: secret.placeholder for secret in masked} | dict.fromkeys(_VARIABLES, place)
-        hosts = [entry.partition("@")[2] for entry in entries]
         update = {
             "masks": masks,
             "network": (*(() if policy.network == "none" else policy.network), *hosts),

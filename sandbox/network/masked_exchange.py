@@ -15,6 +15,7 @@ from sandbox.network.masking import (
     MaskedSecret,
     encoded_credentials,
     forms_of,
+    may_carry,
     secrets_of,
     with_secrets,
 )
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import h11
 
 _MAX_HEAD = 64 << 10
+_MAX_CREDENTIALS = 2
+"""Fields of a request with a secret in `Basic` credentials; further ones keep their placeholders."""
 _DROPPED = {
     *(
         b"upgrade",
@@ -34,7 +37,7 @@ _DROPPED = {
         b"proxy-connection",
         b"proxy-authorization",
     ),
-    b"accept-encoding",  # a compressed answer can't be masked
+    *(b"accept-encoding", b"accept-charset"),  # a compressed answer can't be masked, nor one in UTF-16
     *(b"range", b"if-range"),  # nor can parts of a secret
 }
 _MISDIRECTED, _BAD_GATEWAY = 421, 502
@@ -82,7 +85,8 @@ class _Exchange:
         self._inside, self._outside, self._secrets = inside, outside, secrets
         self._server = h11.Connection(h11.SERVER, _MAX_HEAD)
         self._client = h11.Connection(h11.CLIENT, _MAX_HEAD)
-        self._mask = Mask(forms_of(secrets))
+        self._forms = forms_of(secrets)
+        self._mask = Mask(self._forms)
 
     async def next(self) -> bool:
         """Carry one request and its answer; return whether another may follow."""
@@ -125,13 +129,19 @@ class _Exchange:
     def _headers(self, request: "h11.Request") -> list[tuple[bytes, bytes]]:
         """Return the header fields with secrets; the mask learns of credentials that hold one encoded."""
         fields = [(b"accept-encoding", b"identity")]
+        credentials: dict[bytes, bytes] = {}
+        is_chunked = any(name == b"transfer-encoding" for name, _ in request.headers)
         for name, value in request.headers.raw_items():
-            if name.lower() in _DROPPED:
-                continue
-            filled = value if name.lower() == b"host" else with_secrets(value, self._secrets)
+            if name.lower() in _DROPPED or (is_chunked and name.lower() == b"content-length"):
+                continue  # with both, a host could take the body for another request
+            filled = with_secrets(value, self._secrets) if may_carry(name) else value
             if filled != value and (encoded := encoded_credentials(filled)) is not None:
-                self._mask = self._mask.add(encoded, value.partition(b" ")[2].strip())
+                if len(credentials) == _MAX_CREDENTIALS:
+                    filled = value
+                else:
+                    credentials[encoded] = value.partition(b" ")[2].strip()
             fields.append((name, filled))
+        self._mask = Mask({**self._forms, **credentials})
         return fields
 
     async def _answer(self, *, is_head: bool) -> bool:

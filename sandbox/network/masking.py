@@ -6,15 +6,22 @@ placeholders in header fields, forwards over TLS that it verifies, and masks the
 
 import base64
 import binascii
+import html
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 MIN_LENGTH = 8
 """Characters; a shorter secret would be masked where it is only a word."""
 _VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+_MAX_BASIC = 4096
+"""Bytes of `Basic` credentials that may hold a placeholder, as the mask must know them."""
+_CARRIER = re.compile(rb"auth|key|token|secret|passw|cookie|credential|session")
+_KEPT = re.compile(rb"-meta-|^idempotency-|^content-|^surrogate-")
+"""Header fields that hosts keep and give to others, such as the owner of a bucket."""
+_HELD_STEP = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,8 @@ def with_secrets(value: bytes, secrets: Iterable[MaskedSecret]) -> bytes:
     """Return a header field's value with secrets for placeholders, also within `Basic` credentials."""
     scheme, _, credentials = value.partition(b" ")
     if scheme.lower() == b"basic":
+        if len(credentials) > _MAX_BASIC:
+            return value
         try:
             plain = base64.b64decode(credentials.strip(), validate=True)
         except binascii.Error:
@@ -49,6 +58,12 @@ def with_secrets(value: bytes, secrets: Iterable[MaskedSecret]) -> bytes:
         filled = _filled(plain, secrets)
         return value if filled == plain else scheme + b" " + base64.b64encode(filled)
     return _filled(value, secrets)
+
+
+def may_carry(name: bytes) -> bool:
+    """Whether a header field is for credentials, so that a host doesn't show it to others."""
+    lower = name.lower()
+    return _CARRIER.search(lower) is not None and _KEPT.search(lower) is None
 
 
 def encoded_credentials(value: bytes) -> bytes | None:
@@ -68,14 +83,21 @@ def forms_of(secrets: Iterable[MaskedSecret]) -> dict[bytes, bytes]:
     forms: dict[bytes, bytes] = {}
     for secret in secrets:
         value, placeholder = secret.value, secret.placeholder.encode()
+        quoted, as_json = quote(value, safe=""), json.dumps(value)[1:-1]
         written = (
-            value,
-            quote(value, safe=""),
-            json.dumps(value)[1:-1],
-            base64.b64encode(value.encode()).decode().rstrip("="),
+            *(value, quoted, re.sub("%..", lambda match: match[0].lower(), quoted)),
+            *(as_json, as_json.replace("/", "\\/"), html.escape(value), *_in_base64(value)),
         )
         forms |= {form.encode(): placeholder for form in written}
     return forms
+
+
+def _in_base64(value: str) -> Iterator[str]:
+    """Yield what Base64 of a text has of a value in it, whatever stands before and behind the value."""
+    for before, start in enumerate((0, 2, 3)):
+        end = (before + len(value)) * 8 // 6
+        text = base64.b64encode(b"\0" * before + value.encode()).decode()[start:end]
+        yield from (text, text.replace("+", "-").replace("/", "_"), quote(text, safe=""))
 
 
 class Mask:
@@ -85,40 +107,40 @@ class Mask:
         self._forms = dict(forms)
         longest_first = sorted(self._forms, key=len, reverse=True)
         self._pattern = re.compile(b"|".join(map(re.escape, longest_first)))
-        self._longest = len(longest_first[0])
+        self._most_held = -(-len(longest_first[0]) // _HELD_STEP) * _HELD_STEP
         self._pending = b""
-
-    def add(self, form: bytes, replacement: bytes) -> "Mask":
-        """Return a new mask that also replaces another form."""
-        return Mask({**self._forms, form: replacement})
 
     def whole(self, content: bytes) -> bytes:
         """Return content that isn't in chunks, masked."""
         return self._pattern.sub(lambda match: self._forms[match[0]], content)
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take a chunk; return what is certain by now, masked."""
+        """Take a chunk; return what is certain by now, masked.
+
+        The end, which may begin a form, is held back, whatever it is: a program could have a host answer with
+        its guesses, and learn a secret byte by byte from what alone is held. No form has a line break.
+        """
         content = self._pending + chunk
+        line = len(content) - content.rfind(b"\n") - 1
+        if line == len(content) <= 2 * self._most_held:  # else each byte would have as many searched again
+            self._pending = content
+            return b""
+        cut = len(content) - min(line, self._most_held)
         parts, end = [], 0
         for match in self._pattern.finditer(content):
+            if match.start() >= cut:
+                break
             parts += [content[end : match.start()], self._forms[match[0]]]
             end = match.end()
-        cut = len(content) - self._held(content[end:])
+        cut = max(cut, end)
         parts.append(content[end:cut])
         self._pending = content[cut:]
         return b"".join(parts)
 
     def flush(self) -> bytes:
-        """Return the rest at the end of the content."""
+        """Return the rest at the end of the content, masked."""
         rest, self._pending = self._pending, b""
-        return rest
-
-    def _held(self, tail: bytes) -> int:
-        """Return how many bytes at the end may begin a form."""
-        for length in range(min(self._longest - 1, len(tail)), 0, -1):
-            if any(form.startswith(tail[-length:]) for form in self._forms):
-                return length
-        return 0
+        return self.whole(rest)
 
 
 def secrets_of(secrets: Sequence[MaskedSecret], host: str, port: int) -> tuple[MaskedSecret, ...]:

@@ -132,8 +132,9 @@ def readable_note(state: State) -> str:
     ]
     if secrets:
         readable.append(
-            f"Variables with a placeholder of a secret: {', '.join(secrets)}. Send it in a header field by "
-            "HTTPS: the real value takes its place in requests to that host alone."
+            f"Variables with a placeholder of a secret: {', '.join(secrets)}. Send it by HTTPS in a "
+            "header field for credentials, such as Authorization or X-API-Key: its value takes its place "
+            "in requests to that host alone."
         )
     return "\n".join(readable)
 

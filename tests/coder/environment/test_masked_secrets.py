@@ -87,7 +87,7 @@ def test_the_policy_of_programs_has_placeholders_and_the_certificate_of_its_run(
         text = bundle.read_text()
 
     assert values == (VALUE,)
-    assert policy.network == ("pypi.org", "api.example.org")
+    assert policy.network == ("pypi.org", "api.example.org:443")
     assert policy.environment["KEY"].startswith("masked-key-")
     assert policy.environment["SSL_CERT_FILE"] == "/opt/shown/certificates/bundle.pem"
     assert policy.masks.authority in text

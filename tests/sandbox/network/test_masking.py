@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sandbox import Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.network.authority import issue
-from sandbox.network.masked_exchange import Masks
-from sandbox.network.masking import Mask, MaskedSecret, forms_of, with_secrets
+from sandbox.network.masked_exchange import Masks, _Exchange
+from sandbox.network.masking import Mask, MaskedSecret, forms_of, may_carry, with_secrets
 from sandbox.network.outside_lookup import Outside
 from tests.internet import PUBLIC
 
@@ -177,6 +177,72 @@ def test_an_answer_in_any_pieces_is_masked_as_the_whole_answer_is(pieces: list[s
 
     assert masked == mask.whole(content)
     assert VALUE.encode() not in masked
+
+
+@pytest.mark.parametrize("length", range(1, len(VALUE)))
+def test_what_is_held_back_tells_nothing_of_the_secret(length: int) -> None:
+    """A program that has a host answer with guesses sees the same pieces for right and wrong ones."""
+
+    def pieces(end: str) -> list[int]:
+        mask = Mask(forms_of([SECRET]))
+        return [len(mask.feed(f"line\n{'x' * 600}{end}".encode())), len(mask.flush())]
+
+    assert pieces(VALUE[:length]) == pieces("~" * length)
+
+
+@pytest.mark.parametrize("before", ["", "x", "xy", "xyz", "me:"])
+@pytest.mark.parametrize("after", ["", "!", "!!"])
+@pytest.mark.parametrize("value", [VALUE, "a-token-of-20-bytes!", "a-token-of-21-bytes!!"])
+def test_a_secret_within_base64_is_masked(before: str, after: str, value: str) -> None:
+    secret = MaskedSecret("API_KEY", HOST, 443, PLACEHOLDER, value)
+    encoded = base64.b64encode(f"{before}{value}{after}".encode())
+
+    assert PLACEHOLDER.encode() in Mask(forms_of([secret])).whole(encoded)
+
+
+@pytest.mark.parametrize("form", ['sk-live\\/\\"42\\"+', "sk-live%2f%2242%22%2b", "sk-live/&quot;42&quot;+"])
+def test_a_secret_as_other_languages_write_it_is_masked(form: str) -> None:
+    assert Mask(forms_of([SECRET])).whole(form.encode()) == PLACEHOLDER.encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [(b"Authorization", True), (b"X-API-Key", True), (b"PRIVATE-TOKEN", True), (b"Cookie", True),
+     (b"User-Agent", False), (b"Referer", False), (b"x-amz-meta-token", False), (b"Content-Type", False)],
+)  # fmt: skip
+def test_a_secret_is_put_into_fields_for_credentials_only(name: bytes, *, expected: bool) -> None:
+    assert may_carry(name) is expected
+
+
+class _Wire:
+    """An end that has received something, and keeps what is sent."""
+
+    def __init__(self, received: bytes) -> None:
+        self.received, self.sent = received, b""
+
+    async def receive(self) -> bytes:
+        received, self.received = self.received, b""
+        return received
+
+    async def send(self, content: bytes) -> None:
+        self.sent += content
+
+    def finish(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+
+async def test_a_body_has_one_framing_so_that_no_host_takes_it_for_a_request() -> None:
+    head = f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+    inside = _Wire(head.encode() + b"5\r\nhello\r\n0\r\n\r\n")
+    outside = _Wire(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    assert await _Exchange(inside, outside, (SECRET,)).next()
+
+    assert b"chunked" in outside.sent
+    assert b"content-length" not in outside.sent.lower()
 
 
 @given(st.binary(max_size=60))
