@@ -13,7 +13,7 @@ from coder.base.fs.private_folder import data_folder
 from coder.base.fs.safe_open import open_folder, read_regular
 from coder.config.permissions import Permissions
 from coder.config.plug_places import reason_of
-from coder.config.plugins import SERVER_FILES, Plugin, digest_of, plugins_of_repository
+from coder.config.plugins import SERVER_FILES, Plugin, digest_and_servers, plugins_of_repository
 
 NAMES = (".mcp.json",)
 """Paths of such files."""
@@ -74,8 +74,8 @@ def _program_file_of(plugin: Plugin, folder: Path) -> ProgramFile | None:
         raise UsageError(f"{path} is ignored: {reason_of(error)}") from error
     if text is None:
         return None
-    digest = digest_of(folder, plugin.place.parts)
-    return ProgramFile(path, text.encode(), digest, _is_allowed(folder, digest))
+    digest, content = digest_and_servers(folder, plugin.place.parts)  # the text may have changed since
+    return ProgramFile(path, content, digest, _is_allowed(folder, digest))
 
 
 def program_files(folder: Path) -> tuple[list[ProgramFile], list[str]]:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
@@ -41,10 +42,12 @@ def servers_of_files(folder: Path | None, *, taken: Collection[str]) -> tuple[tu
     servers: list[Mcp] = []
     notes: list[str] = []
 
-    def add(content: bytes, start_folder: Path | None, source: str, root: Path | None = None) -> None:
+    def add(
+        content: bytes, start_folder: Path | None, source: str, root: Path | None = None, digest: str = ""
+    ) -> None:
         names = [*taken, *(server.name for server in servers)]
         more, more_notes = read_servers(content, start_folder, taken=names, source=source, root=root)
-        servers.extend(more)
+        servers.extend(replace(server, plugin=source, digest=digest) if digest else server for server in more)
         notes.extend(more_notes)
 
     files = program_files(folder) if folder is not None else ([], [])
@@ -58,7 +61,7 @@ def servers_of_files(folder: Path | None, *, taken: Collection[str]) -> tuple[tu
                 notes.append(f"{file.path} is ignored: {file.reason}")
             else:
                 root = folder / file.path if folder is not None and file.path != FILE_NAME else None
-                add(file.content, folder, file.path, root)
+                add(file.content, folder, file.path, root, file.digest if root is not None else "")
     except (OSError, ValueError) as error:
         notes.append(f"the MCP servers of a plugin are ignored: {reason_of(error)}")
     except UsageError as error:
@@ -74,7 +77,7 @@ def read_servers(
     environ: Mapping[str, str] = os.environ,
     source: str = FILE_NAME,
     root: Path | None = None,
-) -> tuple[tuple[Mcp, ...], list[str]]:
+) -> tuple[tuple[GivenServer, ...], list[str]]:
     """Return the servers that a `.mcp.json` names, and a note for each that can't be used.
 
     Values hold `${NAME}` and `${NAME:-DEFAULT}`, which are filled in from this process.
@@ -94,7 +97,7 @@ def read_servers(
     except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise UsageError(f"{source} is ignored: {reason}") from error
-    servers: list[Mcp] = []
+    servers: list[GivenServer] = []
     notes = []
     for name, server in named.items():
         names = [*taken, *(each.name for each in servers)]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from coder.base.errors import UsageError
+from coder.base.errors import UsageError, own_command
 
 _NAME_CHARACTERS = 32
 _URL = re.compile(r"https?://[^\s/]")
@@ -63,6 +63,9 @@ class Mcp:
         """The folder in which the program starts; None: that of this process."""
         return None
 
+    def require_allowed(self) -> None:
+        """Raise UsageError: its files have changed since the user allowed them."""
+
     def variables(self) -> dict[str, str]:
         """Return the values of the variables in `env`. Raises UsageError: one isn't set."""
         return {name: self._filled(f"${{{name}}}") for name in self.env}
@@ -86,6 +89,16 @@ class GivenServer(Mcp):
 
     values: Mapping[str, str] = Field(default_factory=dict, repr=False)
     folder: Path | None = None
+    plugin: str = ""
+    """Path of its repository's plugin in the folder, whose content has been allowed by `digest`."""
+    digest: str = ""
+
+    def require_allowed(self) -> None:
+        """Raise UsageError: its files have changed since the user allowed them."""
+        from coder.config.plugins import digest_of  # imported late: few servers are of a plugin
+
+        if self.digest and self.folder and digest_of(self.folder, (*self.plugin.split("/"),)) != self.digest:
+            raise UsageError(f"{self.plugin} has changed since you allowed it. See: {own_command()} skills")
 
     @property
     def start_folder(self) -> Path | None:

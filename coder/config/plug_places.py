@@ -13,6 +13,8 @@ from coder.base.text.sanitize import one_line
 REPOSITORY_FOLDERS = (".agents", ".claude")
 _PLUGIN = re.compile(r"\.(?:agents|claude)/plugins/([a-z0-9-]{1,64})/")
 """The beginning of the paths of a repository's plugin."""
+_PLUGIN_FOLDER = re.compile(r"\.(?:agents|claude)/plugins/[^/]+/")
+"""The same for any name, also of a folder that is no plugin."""
 MANIFESTS = (".claude-plugin/plugin.json", "plugin.json")
 """Files that make a folder a plugin; the first one counts."""
 MAX_BYTES = 256 << 10
@@ -105,7 +107,7 @@ def manifests_in(paths: Iterable[str]) -> list[str]:
 
 def plugin_folder(path: str) -> str | None:
     """Return the folder of a repository's plugin that a path is in, with a slash; None for other paths."""
-    match = _PLUGIN.match(path)
+    match = _PLUGIN_FOLDER.match(path)
     return match[0] if match is not None else None
 
 

@@ -118,18 +118,30 @@ def digest_of(folder: Path, parts: tuple[str, ...]) -> str:
 
     Raises UsageError: it holds a link or too much, or can't be read.
     """
+    return digest_and_servers(folder, parts)[0]
+
+
+def digest_and_servers(folder: Path, parts: tuple[str, ...]) -> tuple[str, bytes]:
+    """Return the digest of a plugin, and the file that names its servers as it is in that digest.
+
+    Raises UsageError: as `digest_of`.
+    """
     total, lines = 0, []
+    named: dict[str, bytes] = {}
     path = "/".join(parts)
     try:
         with open_folder(folder, parts) as plugin:
             for name, mode, content in _files(plugin, "", MAX_DEPTH):
                 total += len(content)
+                if name in SERVER_FILES:
+                    named[name] = content
                 lines.append(f"{hashlib.sha256(content).hexdigest()} {mode & 0o111:o} {name!r}\n")
                 if total > MAX_BYTES or len(lines) > MAX_FILES:
                     raise ValueError(f"more than {MAX_FILES:,} files or {MAX_BYTES:,} bytes")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} is ignored: {reason_of(error)}") from error
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    content = next((named[name] for name in SERVER_FILES if name in named), b"")
+    return hashlib.sha256("".join(lines).encode()).hexdigest(), content
 
 
 def _files(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, int, bytes]]:

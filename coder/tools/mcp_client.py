@@ -132,6 +132,7 @@ class McpServer:
         from coder.tools.mcp_transport import http_streams, program_streams
 
         about = self.about
+        await asyncio.to_thread(about.require_allowed)  # a run may have changed them since
         logging.getLogger("mcp").addHandler(_SILENT_HANDLER)
         errors, settings = bytearray(), {**about.variables(), **about.filled_headers()}
         words = [word for value in settings.values() for word in (value, value.rpartition(" ")[2])]

@@ -13,7 +13,8 @@ from coder.base.errors import UsageError
 from coder.config.approved_files import allow, program_files
 from coder.config.hooks import hooks_of_repository
 from coder.config.layers import hooks_of_user, load, skills_of_user, subagents_of_user
-from coder.config.plugins import MAX_DEPTH, digest_of, own_plugins, plugins_of_repository
+from coder.config.plug_places import Place
+from coder.config.plugins import MAX_DEPTH, Plugin, digest_of, own_plugins, plugins_of_repository
 from coder.config.skills import skills_of_repository
 from coder.config.slash_calls import message_of
 from coder.config.subagents import subagents_of_repository
@@ -77,6 +78,12 @@ def test_all_parts_of_a_plugin_of_the_user_are_used(home: Path, manifest: str) -
     assert (message.text, message.is_own) == ("Sell tea.", True)
 
 
+def test_no_hook_of_a_folder_whose_name_no_plugin_may_have_is_used(folder: Path) -> None:
+    path = make_plugin(folder / ".agents/plugins") / "hooks/hooks.json"
+
+    assert hooks_of_repository({".agents/plugins/Shop_1/hooks/hooks.json": path.read_text()}) == ()
+
+
 def test_texts_of_a_repositorys_plugin_are_used_and_its_hooks_belong_to_the_sandbox(folder: Path) -> None:
     make_plugin(folder / ".agents/plugins")
     texts = {
@@ -138,6 +145,21 @@ def test_servers_of_a_repositorys_plugin_start_once_allowed_until_any_of_its_fil
     assert [len(loaded.servers) for loaded in (before, allowed, changed)] == [0, 1, 0]
     assert f"skills --allow {file.digest[:32]}" in before.notes[-1]
     assert allowed.servers[0].command == ("python", f"{plugin}/server.py")
+    with pytest.raises(UsageError, match=r"\.agents/plugins/shop has changed since you allowed it"):
+        allowed.servers[0].require_allowed()
+
+
+def test_a_servers_command_is_the_one_of_the_digest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that changes between two reads names what it names in the content that the user allowed."""
+    plugin = make_plugin(folder / ".agents/plugins")
+    ((file,), _) = program_files(folder)
+    monkeypatch.setattr(Plugin, "read", lambda self, *paths: '{"mcpServers": {"x": {"command": "evil"}}}')
+    monkeypatch.setattr("coder.config.approved_files.plugins_of_repository", lambda _: ([place], []))
+    place = Plugin("shop", "", Place(folder, PARTS))
+
+    ((read,), _) = program_files(folder)
+
+    assert (read.content, read.digest) == ((plugin / ".mcp.json").read_bytes(), file.digest)
 
 
 def link_file(plugin: Path) -> None:
