@@ -253,7 +253,7 @@ class Link:
         try:
             for kind, number, stream, payload in self._splitter.feed(content):
                 self._take(kind, number, stream, payload)
-        except (FrameError, ValueError, KeyError, TypeError) as error:
+        except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
             self._hear_words(f"It broke the protocol: {error}.".encode())
             self._cut()
 

@@ -17,7 +17,7 @@ from sandbox.host.host_workspace import (
     PROGRAMS,
     known_files,
 )
-from sandbox.inner.stream.frames import STDIN, STDOUT
+from sandbox.inner.stream.frames import STDIN, STDOUT, FrameError
 from sandbox.result import Artifact, Entry
 from sandbox.stream.link import Link, Reader
 
@@ -38,8 +38,13 @@ class Answers:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.conversation = link.converse(self._news.put_nowait, of_files=True)
+        self.conversation = link.converse(self._hear, of_files=True)
         self._reader = Reader(self.conversation, STDOUT)
+
+    def _hear(self, news: dict[str, Any]) -> None:
+        if self._news.qsize() > MAX_ARTIFACTS and self._link.broken is None:
+            raise FrameError("more answers come than anything asks for")
+        self._news.put_nowait(news)
 
     async def next(self, *, most: int) -> tuple[dict[str, Any], bytes]:
         """Report and bytes of the next answer. Raises FileRefused: the call was refused; SandboxBroken."""

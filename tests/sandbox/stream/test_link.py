@@ -243,6 +243,29 @@ async def test_an_answer_that_is_larger_than_was_asked_for_is_refused_before_it_
         await asyncio.wait_for(reading, 60)
 
 
+async def test_answers_that_nobody_reads_do_not_fill_the_memory_of_the_host() -> None:
+    wire, link, ends = await linked()
+    reading = asyncio.ensure_future(StreamFiles(link, most_bytes=1 << 16, most_files=4).read("a", limit=100))
+    await asyncio.sleep(0)
+
+    for _ in range(2000):
+        wire.on_data(news(1 | OF_FILES, {"is": "read", "size": 9}))
+
+    with pytest.raises(SandboxBroken, match="more answers come than anything asks for"):
+        await reading
+    assert len(ends) == 1
+
+
+@pytest.mark.parametrize("payload", [b"[" * 60_000, b'{"is": "started", "pid": Infinity, "kept": 0}'])
+async def test_a_report_that_python_can_not_read_breaks_the_link(payload: bytes) -> None:
+    wire, link, ends = await linked()
+    program = StreamProgram(link)
+
+    wire.on_data(frames.pack(NEWS, program.conversation.number, 0, payload))
+
+    assert len(ends) == 1
+
+
 async def test_a_call_that_is_cancelled_is_dropped_and_the_next_one_is_served() -> None:
     wire, link, _ = await linked()
     files = StreamFiles(link, most_bytes=1, most_files=1)
