@@ -9,6 +9,7 @@ from coder.platform.server.run_rows import in_thread
 from coder.platform.server.serving import Live, Serving
 from coder.run.run import Run
 from coder.run.state import State
+from coder.run.task import MAX_PROMPT
 from coder.show.client_runs import Runs
 
 
@@ -34,7 +35,7 @@ async def send_message(serving: Serving, runs: Runs, state: State, text: str) ->
     """Give a message to the model of a working run, or work on it if the run has stopped.
 
     Raises:
-        Problem: another process works on the run, or the run waits for an answer.
+        Problem: another process works on the run, the run waits for an answer, or has too much to read.
         UsageError: the message can't be worked on.
     """
     check_text(text)
@@ -43,6 +44,9 @@ async def send_message(serving: Serving, runs: Runs, state: State, text: str) ->
         if run not in serving.live:
             reason = "Another process works on it, and reads its own terminal."
             raise Problem(409, f"{run} can't be told anything here.", reason, "Wait until it has stopped.")
+        if sum(map(len, serving.unread[run])) + len(text) > MAX_PROMPT:
+            reason = f"Its model has up to {MAX_PROMPT >> 10} KiB to read."
+            raise Problem(429, f"{run} takes no more now.", reason, "Send it later.", Retry_After="5")
         serving.unread[run].append(text)
         return
     if stopped.status == "waiting" and state.questions.open is not None:
