@@ -197,7 +197,7 @@ class Runs:
                 log, state.task, settings=settings, model=model, watch=client, run=state.run
             )
             async with conversation as chat:
-                chat.tools = loaded.servers
+                chat.tools, chat.is_confined = loaded.servers, True
                 return await chat.say(text)
 
         return await self._run_watched(loaded, opening, client, say)

@@ -79,6 +79,8 @@ class ChatSession:
     """MCP servers that the model may call."""
     added_paths: tuple[str, ...] = ()
     """Paths that the user has added for the model."""
+    is_confined: bool = False
+    """Whether messages name files of the folder alone, as their writer may read no others of this machine."""
     has_begun: bool = False
     """Whether the log holds the run."""
     kept_environment: KeptEnvironment = field(default_factory=KeptEnvironment)
@@ -132,7 +134,9 @@ class ChatSession:
         """
         await self.kept_environment.ready()
         text = guards_for().check(text, "prompt")
-        names, pictures = find_mentions(typed or text, self.root, model=self.model)
+        names, pictures = find_mentions(
+            typed or text, self.root, model=self.model, is_confined=self.is_confined
+        )
         paths = self.add(names, is_permanent=False) if names else ()
         prompt = "\n\n".join([*self.notes, text + subject_sentence((*self.added_paths, *paths))])
         if len(prompt) > MAX_PROMPT:

@@ -44,12 +44,19 @@ def find_paths(name: str, root: Path, read: Iterable[str]) -> list[str]:
     ]
 
 
-def find_mentions(text: str, root: Path, *, model: Model) -> tuple[list[str], tuple[Image, ...]]:
+def find_mentions(
+    text: str, root: Path, *, model: Model, is_confined: bool = False
+) -> tuple[list[str], tuple[Image, ...]]:
     """Return the names of files, and the pictures and PDFs, that follow an @ in a message.
+
+    Args:
+        is_confined: whether names of files outside of the folder stay words, also by links.
 
     Raises UsageError: the model can't take them.
     """
     words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
+    if is_confined:
+        words = [name for name in words if _is_inside(root, name)]
     names = [name for name in words if name and exists(root / name)]
     pictures = [name for name in names if Path(name).suffix.lower() in _PICTURES and (root / name).is_file()]
     if not pictures:
@@ -60,6 +67,13 @@ def find_mentions(text: str, root: Path, *, model: Model) -> tuple[list[str], tu
     for name, image in zip(pictures, images, strict=True):
         require_sight(model, [image], f"Name {name} without the @, or another model: /model NAME")
     return [name for name in names if name not in pictures], images
+
+
+def _is_inside(root: Path, name: str) -> bool:
+    try:
+        return (root / name).resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
+        return False
 
 
 def require_sight(model: Model, pictures: Iterable[Image], next_step: str) -> None:

@@ -48,6 +48,26 @@ async def test_a_task_is_worked_on_and_followed_to_its_end(
     assert "+    return a + b" in (await client.get(f"/runs/{run}/patch")).text
 
 
+@pytest.mark.parametrize("name", ["../salaries.pdf", "{outside}/salaries.pdf", "link.pdf"])
+async def test_a_message_shows_no_file_outside_of_the_runs_folder(
+    server: Server, client: httpx2.AsyncClient, endpoint: FaultyEndpoint, name: str
+) -> None:
+    (folder := server.root / "project").mkdir()
+    (secret := server.root / "salaries.pdf").write_bytes(b"%PDF-1.4 of others")
+    (folder / "link.pdf").symlink_to(secret)
+    task = {"prompt": TASK, "workspace": "project", "checks": CHECKS}
+    run = (await client.post("/runs", json=task)).json()["run_id"]
+    await ended(client, run)
+    text = f"What is in @{name.format(outside=server.root)} ?"
+
+    said = await client.post(f"/runs/{run}/messages", json={"text": text})
+    await ended(client, run)
+
+    assert said.status_code == 202, said.text
+    assert text.split()[-2] in (events := (await client.get(f"/runs/{run}/events")).text)
+    assert "JVBERi0" not in events
+
+
 async def test_the_same_key_gives_the_same_run_also_twice_at_once_and_after_a_restart(
     server: Server, client: httpx2.AsyncClient, endpoint: FaultyEndpoint
 ) -> None:
