@@ -21,14 +21,17 @@ from coder.base.errors import UsageError
 from coder.engine.requests import check_text
 
 _MAX_CASES = 4096
-"""Keep at most this many cases of drivers."""
+_MAX_BYTES = 256 << 20
+"""Keep at most this many cases of drivers, and so many bytes of them as JSON."""
 
 
 class WorkerCases:
     """Cases that drivers have sent, by digest; the least recently used ones are forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = _MAX_BYTES) -> None:
         self._cases: OrderedDict[str, FunctionCase | ScriptCase] = OrderedDict()
+        self._sizes: dict[str, int] = {}
+        self._most_bytes = most_bytes
 
     def add(self, case: FunctionCase | ScriptCase) -> None:
         """Keep a case. Raises UsageError: it may take longer than a worker allows."""
@@ -36,9 +39,10 @@ class WorkerCases:
             raise UsageError(
                 f"{case.id} has {case.timeout_s:g} CPU seconds, and a worker takes at most {MAX_CPU_S:g}."
             )
-        self._cases[digest_of(case)] = case
-        while len(self._cases) > _MAX_CASES:
-            self._cases.popitem(last=False)
+        digest = digest_of(case)
+        self._cases[digest], self._sizes[digest] = case, len(case.model_dump_json(by_alias=True))
+        while len(self._cases) > _MAX_CASES or sum(self._sizes.values()) > self._most_bytes:
+            del self._sizes[self._cases.popitem(last=False)[0]]
 
     def get(self, digest: str) -> FunctionCase | ScriptCase | None:
         """Return a case under its digest as id, since ids of suites may be alike; None if it is unknown."""

@@ -128,7 +128,7 @@ async def with_context(turn: Turn, message: ChatMessage, *, is_first: bool) -> C
         context = await hooks.context_of_repository(session_tree.session, is_first=is_first)
     except SandboxBroken:  # the next call opens another session
         return message
-    notes = hook_notes(turn.bench.redactor.redact(context))
+    notes = hook_notes(turn.bench.redactor.redact(context), of_repository=True)
     return message.model_copy(update={"content": "\n\n".join([message.content, *notes])})
 
 

@@ -31,9 +31,10 @@ def asked_words(state: State) -> str:
     return "\n\n".join([state.task.prompt.strip(), *hook_notes(state.inputs.context), *notes])
 
 
-def hook_notes(context: str) -> list[str]:
+def hook_notes(context: str, *, of_repository: bool = False) -> list[str]:
     """Return what hooks add to a task, as data for the model; empty if there is nothing."""
-    return [f"[From hooks, as context:\n{context.strip()}]"] if context.strip() else []
+    source = "hooks of the repository, which the user hasn't written" if of_repository else "hooks"
+    return [f"[From {source}, as context:\n{context.strip()}]"] if context.strip() else []
 
 
 def plan_words(message: PlanMessage | None) -> str:

@@ -52,6 +52,7 @@ def test_hooks_of_the_start_and_of_a_message_add_context_and_the_one_of_the_end_
     assert done.code == 0, done.err
     first = requests_of(endpoint)[0]
     assert all(text in first for text in ("Branch main is frozen.", "Ticket 77.", "Use two spaces"))
+    assert "[From hooks of the repository, which the user hasn't written, as context:\\nUse two" in first
     seen = [json.loads(line) for line in log.read_text().splitlines()]
     assert [(each["hook_event_name"], each["cwd"]) for each in seen] == [
         ("SessionStart", str(folder)),
