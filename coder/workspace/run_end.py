@@ -9,6 +9,7 @@ from coder.run.state import State
 from coder.run.termination import Reason, nothing_to_mend
 from coder.run.verdict_words import join_names
 from coder.workspace.consent import is_accepted, is_contradicted
+from coder.workspace.proposal import held_in
 
 
 def should_land(state: State, reason: Reason) -> bool:
@@ -32,9 +33,10 @@ def should_land(state: State, reason: Reason) -> bool:
 
 
 def may_extend(state: State) -> bool:
-    """Whether the user has allowed files that the landing left out."""
+    """Whether the user has allowed files that the landing left out, and no rule holds them still."""
     planned = state.landing.planned
-    return planned is not None and not {*planned.held}.isdisjoint(state.settings.allow)
+    allowed = {*planned.held}.intersection(state.settings.allow) if planned is not None else set()
+    return bool(allowed) and not allowed <= held_in(state).keys()
 
 
 def ended(state: State, reason: Reason) -> RunStopped:

@@ -33,6 +33,24 @@ def test_a_denied_file_does_not_land_even_if_a_flag_allows_it(console: Console, 
 
 
 @pytest.mark.slow
+def test_a_resume_that_allows_a_denied_file_ends_without_it(console: Console, folder: Path) -> None:
+    rules(console, deny=["Edit(calc.py)"])
+    (folder / "calc.py").write_text("def add(a, b):\n    return a - b\n")
+    edit = says("calc.py\n```python\ndef add(a, b):\n    return a + b\n```\n")
+    check = ("--check", "from calc import add; assert add(1, 2) == 3")
+    with faulty_endpoint(edit) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "repair")
+        done = console.run("solve", "Mend add.", ".", *check, "-y", "--json", *model, cwd=folder)
+    run = json.loads(done.out)["run_id"]
+
+    resumed = console.run("resume", run, "--allow", "calc.py", "-y", cwd=folder)
+
+    assert "This is a bug" not in resumed.err
+    assert "calc.py" in resumed.err
+    assert "a - b" in (folder / "calc.py").read_text()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("permissions", "names", "is_asked"),
     [
