@@ -29,7 +29,7 @@ _TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool
 MakeCall = Callable[[], Awaitable[ToolResult]]
 _REQUEST = TypeAdapter(tuple[str, JsonObject])
 Guard = Callable[[Tool, JsonObject, MakeCall], Awaitable[ToolResult]]
-"""Function that makes a call with effects if the call is permitted."""
+"""Function that makes a call if it is permitted."""
 
 
 class Stopwatch:
@@ -100,7 +100,7 @@ class ProgramRequests:
                 raise ValueError(f"{name} was cut off: the program's calls took too long.") from error
 
         with self.clock.running():
-            result = await (self._guard(tool, arguments, make) if tool.effect else make())
+            result = await self._guard(tool, arguments, make)
         return _content(result, self._desk)
 
     def _help(self, arguments: JsonObject) -> bytes:

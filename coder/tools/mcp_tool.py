@@ -58,6 +58,11 @@ class McpTool:
         """Whether the user allows its calls, which have effects, in advance."""
         return self.effect and not self.asks
 
+    @property
+    def mcp_name(self) -> str:
+        """The name `mcp__SERVER__TOOL`, by which the user's rules and hooks know it."""
+        return f"mcp__{self.server}__{self._name}" if self.server else ""
+
     def governed(self, rules: Rules | None) -> "McpTool | None":
         """Return the tool as the user's rules have it: with or without a question; None: they deny it."""
         if rules is None:

@@ -112,6 +112,10 @@ class Registry:
         """Whether a person must allow each call with effects, even without `approve`."""
         return getattr(self._tools.get(name), "asks", False)
 
+    def mcp_name(self, name: str) -> str:
+        """Return the name `mcp__SERVER__TOOL` of a tool; empty if no MCP server has it."""
+        return str(getattr(self._tools.get(name), "mcp_name", ""))
+
     def page(self, call: ToolCall) -> "Address | None":
         """Return the address of the page that a call gets; None for any other call."""
         tool = self._tools.get(call.name)

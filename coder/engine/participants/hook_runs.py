@@ -1,5 +1,6 @@
 """HookRuns: hooks around a model's calls, at the end of its turn, and a repository's for a message."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,14 @@ from coder.run.extensions import Hook, hook_files, with_manifests
 from coder.run.state import State
 from sandbox import SandboxBroken, Session
 
-_NAMES = {"bash": "Bash", "edit": "Edit", "python": "NotebookEdit", "web_fetch": "WebFetch", "skill": "Skill"}
-"""Claude's names of our tools."""
+_NAMES = {
+    "bash": ("Bash",),
+    "edit": ("Edit", "Write", "MultiEdit"),
+    "python": ("NotebookEdit",),
+    "web_fetch": ("WebFetch",),
+    "skill": ("Skill",),
+}
+"""Claude's names of our tools; a matcher may use any of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +50,27 @@ class HookRuns:
         """Whether there are hooks of one of these events."""
         return any(hook.event in events for hook in (*self.own, *self.of_repository))
 
-    async def refusal(self, call: ToolCall, session: Session) -> str | None:
-        """Run the hooks before a call; return the text for the model if one blocks it."""
-        for answer in await self._around("PreToolUse", call, session, None):
+    @property
+    def of_user(self) -> "HookRuns":
+        """The user's own hooks alone, which run on this machine."""
+        return HookRuns(self.state, self.own, ())
+
+    async def refusal(self, call: ToolCall, session: Session, *, mcp_name: str = "") -> str | None:
+        """Run the hooks before a call; return the text for the model if one blocks it.
+
+        Args:
+            mcp_name: `mcp__SERVER__TOOL` for a tool of an MCP server, by which a matcher may name it.
+        """
+        for answer in await self._around("PreToolUse", call, session, None, mcp_name):
             if answer.objection is not None:
                 return f"[A hook blocked this call: {answer.objection}]"
         return None
 
-    async def remarks(self, call: ToolCall, result: str, session: Session) -> list[str]:
+    async def remarks(
+        self, call: ToolCall, result: str, session: Session, *, mcp_name: str = ""
+    ) -> list[str]:
         """Run the hooks after a call; return what they have to say to the model."""
-        answers = await self._around("PostToolUse", call, session, result)
+        answers = await self._around("PostToolUse", call, session, result, mcp_name)
         remarks = [answer.objection or answer.context for answer in answers]
         return [f"[A hook says: {remark}]" for remark in remarks if remark]
 
@@ -63,7 +81,7 @@ class HookRuns:
             session: where a repository's hooks run; None: they don't.
             is_repeated: whether the model goes on since such a hook has blocked its end.
         """
-        for answer in await self._run("Stop", "", session, {"stop_hook_active": is_repeated}):
+        for answer in await self._run("Stop", ("",), session, {"stop_hook_active": is_repeated}):
             if answer.objection is not None:
                 return f"[A hook of the end says that the work isn't done: {answer.objection}]"
         return None
@@ -79,32 +97,36 @@ class HookRuns:
         hooks = HookRuns(self.state, (), self.of_repository)
         answers: list[HookAnswer] = []
         if is_first:
-            answers += await hooks._run("SessionStart", "startup", session, {"source": "startup"})
+            answers += await hooks._run("SessionStart", ("startup",), session, {"source": "startup"})
         prompt = {"prompt": self.state.task.prompt[:MAX_OUTPUT]}
-        answers += await hooks._run("UserPromptSubmit", "", session, prompt)
+        answers += await hooks._run("UserPromptSubmit", ("",), session, prompt)
         return "\n".join(answer.context for answer in answers if answer.context)
 
     async def _around(
-        self, event: str, call: ToolCall, session: Session, result: str | None
+        self, event: str, call: ToolCall, session: Session, result: str | None, mcp_name: str
     ) -> list[HookAnswer]:
         """Run the hooks of an event that are for this call."""
-        more: dict[str, Any] = {
-            "tool_name": _NAMES.get(call.name, call.name),
-            "tool_input": _arguments(call, session.root),
-        }
+        names = (mcp_name, call.name) if mcp_name else _NAMES.get(call.name, (call.name,))
+        more: dict[str, Any] = {"tool_input": _arguments(call, session.root)}
         more |= {} if result is None else {"tool_response": {"output": result[:MAX_OUTPUT]}}
-        return await self._run(event, more["tool_name"], session, more)
+        return await self._run(event, names, session, more)
 
     async def _run(
-        self, event: str, subject: str, session: Session | None, more: dict[str, Any]
+        self, event: str, subjects: Sequence[str], session: Session | None, more: dict[str, Any]
     ) -> list[HookAnswer]:
-        """Run the hooks of an event; of several before a call or an end, the first objection counts."""
+        """Run the hooks of an event; of several before a call or an end, the first objection counts.
+
+        A hook is told the first of the subjects that its matcher covers, as the name of the tool.
+        """
         answers: list[HookAnswer] = []
         state = self.state
         own = [(hook, True) for hook in self.own]
         for hook, is_own in (*own, *((hook, False) for hook in self.of_repository)):
-            if hook.event != event or not covers(hook, subject):
+            subject = next((name for name in subjects if covers(hook, name)), None)
+            if hook.event != event or subject is None:
                 continue
+            if "tool_input" in more:
+                more = {**more, "tool_name": subject}
             if is_own:
                 document = hook_document(state.run, event, state.root, **more)
                 answers.append(await run_on_host(hook, document, state.root))

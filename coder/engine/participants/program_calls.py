@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from coder.base.text.sanitize import terminal_text
 from coder.engine.turn.turn import Turn
@@ -11,6 +13,9 @@ from coder.run.event_types import CodeAnswered, CodeCalled
 from coder.tools.code_mode import MakeCall, ProgramRequests, module_for
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Tool, ToolResult
+
+if TYPE_CHECKING:
+    from coder.engine.participants.hook_runs import HookRuns
 
 _LOGGED_CHARACTERS = 2_000
 """Characters of arguments and results in the log."""
@@ -21,8 +26,18 @@ Refusal = Callable[[ToolCall, str], Awaitable[str | None]]
 class ProgramCalls:
     """One tool call of the model, and the calls that its programs make."""
 
-    def __init__(self, turn: Turn, tools: Registry, call: ToolCall, refused: Refusal) -> None:
+    def __init__(
+        self,
+        turn: Turn,
+        tools: Registry,
+        call: ToolCall,
+        refused: Refusal,
+        *,
+        hooks: "HookRuns | None" = None,
+    ) -> None:
+        """Serve the programs of a call; `hooks`: the user's own, which may block their calls, too."""
         self._turn, self._tools, self._call, self._refused = turn, tools, call, refused
+        self._hooks = hooks
         self._effects = asyncio.Lock()
         """Calls with effects run one at a time, so that an interruption cuts off at most one."""
         self._limit = asyncio.timeout(None)
@@ -33,7 +48,7 @@ class ProgramCalls:
 
         Raises Waits: a person must answer first.
         """
-        program = ProgramRequests(self._tools.own, desk, self._guarded)
+        program = ProgramRequests(self._tools.own, desk, partial(self._guarded, desk))
 
         async def answer(request: bytes) -> bytes:
             try:
@@ -60,10 +75,20 @@ class ProgramCalls:
             raise self._failure
         return result
 
-    async def _guarded(self, tool: Tool, arguments: JsonObject, make_call: MakeCall) -> ToolResult:
+    async def _guarded(
+        self, desk: Desk, tool: Tool, arguments: JsonObject, make_call: MakeCall
+    ) -> ToolResult:
+        """Make a call that hooks let pass; one with effects is permitted and logged, too."""
         redact, journal = self._turn.bench.redactor.redact, self._turn.journal
         arguments_text = redact(json.dumps(arguments, ensure_ascii=False))
         call = ToolCall(id=self._call.id, name=tool.spec.name, arguments=arguments_text)
+        if self._hooks is not None:
+            mcp_name = self._tools.mcp_name(call.name)
+            objection = await self._hooks.refusal(call, desk.session, mcp_name=mcp_name)
+            if objection is not None:
+                raise ValueError(objection)
+        if not tool.effect:
+            return await make_call()
         call_event = CodeCalled(id=call.id, name=call.name, arguments=arguments_text[:_LOGGED_CHARACTERS])
         async with self._effects:
             earlier_effects = self._turn.state.dialogue.session.effects  # repeated calls need distinct keys

@@ -144,7 +144,9 @@ class Workplace:
             return max(1.0, state.spend.budget.timeout - state.spend.seconds)
 
         hooks = hooks_of(self._turn.state)
-        if hooks is not None and (refusal := await hooks.refusal(call, session_tree.session)) is not None:
+        mcp_name = self._tools.mcp_name(call.name)
+        refusal = await hooks.refusal(call, session_tree.session, mcp_name=mcp_name) if hooks else None
+        if refusal is not None:
             changes, left_out = await session_tree.changes()
             return ToolResult(bench.redactor.redact(refusal), failed=True), changes, left_out
         redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
@@ -156,9 +158,10 @@ class Workplace:
                 ProgramCalls,  # most runs have no tools of their own
             )
 
-            result = await ProgramCalls(self._turn, self._tools, call, self.permission.refusal).carry_out(
-                desk
+            program_calls = ProgramCalls(
+                self._turn, self._tools, call, self.permission.refusal, hooks=hooks.of_user if hooks else None
             )
+            result = await program_calls.carry_out(desk)
             is_killed = result.exit_code is None and not result.running
             if is_killed or self._turn.state.dialogue.session.open_effect is not None:
                 from coder.engine.participants.call_notes import program_effects
@@ -167,7 +170,7 @@ class Workplace:
         else:
             result = await self._tools.answer(call, desk)
         if hooks is not None:
-            remarks = await hooks.remarks(call, result.text, session_tree.session)
+            remarks = await hooks.remarks(call, result.text, session_tree.session, mcp_name=mcp_name)
             result = replace(result, text="\n".join([result.text, *remarks]))
         changes, left_out = await session_tree.changes()
         if not self._tools.has_effect(call.name) and (host_notes := await ask_about_hosts(self._turn)):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.coder.people.cli.console import Console
+from tests.coder.tools.test_mcp_client import ROUGH
 from tests.faulty_endpoint import calls, faulty_endpoint, says
 
 CHECK = ("--check", "from total import total; assert total() == 3")
@@ -78,6 +79,44 @@ def test_a_hook_of_the_user_blocks_a_path_and_its_reason_is_for_the_model(
     assert told.startswith("[A hook blocked this call: settings.lock is generated]")
     assert not (folder / "settings.lock").exists()
     assert (folder / "total.py").exists()
+
+
+SHOP = """python3 -c 'import tools; print(tools.shop_say(text="tea"))' 2>&1
+echo 'def total(): return 3' > total.py"""
+"""A program that calls a tool of a server, and work."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("matcher", ["mcp__shop__.*", "shop_.*"])
+def test_a_hook_of_the_user_blocks_a_servers_tool_for_the_model_and_its_programs_alike(
+    console: Console, folder: Path, matcher: str
+) -> None:
+    hooks(home(console), "PreToolUse", "echo no shop >&2; exit 2", matcher)
+    requests = (calls("shop_say", text="tea"), calls("bash", command=SHOP), calls("done", summary="Done."))
+    with faulty_endpoint(*requests) as endpoint:
+        server = ("--mcp", f"shop={sys.executable} {ROUGH}")
+        flags = (*server, "--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
+        done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+
+    contents = [request.body["messages"][-1]["content"] for request in endpoint.requests]
+    assert contents[1].startswith("[A hook blocked this call: no shop]"), done.err
+    assert "[A hook blocked this call: no shop]" in contents[2]
+
+
+@pytest.mark.slow
+def test_a_hook_for_write_sees_an_edit_that_makes_a_file(console: Console, folder: Path) -> None:
+    hooks(home(console), "PreToolUse", "echo no files >&2; exit 2", "Write")
+    requests = (
+        calls("edit", path="other.py", new="x = 1\n"),
+        calls("bash", command="echo 'def total(): return 3' > total.py"),
+        calls("done", summary="Done."),
+    )
+    with faulty_endpoint(*requests) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
+        console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+
+    assert endpoint.requests[1].body["messages"][-1]["content"].startswith("[A hook blocked this call: no")
+    assert not (folder / "other.py").exists()
 
 
 @pytest.mark.slow
