@@ -32,6 +32,8 @@ def restored_flags(parameters: Mapping[str, Any], first_start: BenchStarted) -> 
     restored = {name: first_values[name] for name in unset if first_values[name] is not None}
     if parameters["ray"] is not None:
         restored.pop("workers", None)  # another start may have other machines
+    if "workers" in restored:
+        restored["workers"] = str(restored["workers"])  # the logs that golden tests keep have a number
     replay = {"replay": Path(str(restored["replay"]))} if "replay" in restored else {}
     return {**parameters, **restored, **replay}
 
