@@ -34,6 +34,7 @@ from sandbox import SandboxError
 
 if TYPE_CHECKING:
     from coder.engine.turn.child_runs import AttemptRuns
+    from coder.verify.baseline import Recall
 
 
 _FIRST_TURN = "coder.engine.participants.session_work"
@@ -122,6 +123,7 @@ async def run_until_stopped(
     stop: Stop,
     land: Deliver,
     children: "Callable[[], AttemptRuns] | None" = None,
+    recall: "Recall | None" = None,
 ) -> Run:
     """Advance a run until it has landed its change and stopped, and log the reason.
 
@@ -139,7 +141,7 @@ async def run_until_stopped(
 
                 if journal.state.settings.strategy == "act":  # the first turn's imports, while the tests run
                     Thread(target=import_module, args=[_FIRST_TURN], daemon=True).start()
-                baseline = await stack.enter_async_context(pending_baseline(journal, bench))
+                baseline = await stack.enter_async_context(pending_baseline(journal, bench, recall))
             await advance(
                 journal,
                 team=team,

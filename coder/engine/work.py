@@ -1,5 +1,6 @@
 """Work on an open run until it has stopped."""
 
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from coder.engine.loop import run_until_stopped
@@ -9,10 +10,12 @@ from coder.environment.workbench import Workbench
 from coder.models.model import Model
 from coder.run.journal import Journal
 from coder.run.run import Run
+from coder.store import EventLog
 from coder.workspace.deliver import deliver
 
 if TYPE_CHECKING:
     from coder.engine.attempt_runs import AttemptRuns
+    from coder.verify.baseline import Recall
 
 
 async def work(journal: Journal, model: Model, bench: Workbench, options: Options | None = None) -> Run:
@@ -45,6 +48,7 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
         stop=stop,
         land=deliver,
         children=children if log is not None else None,
+        recall=_recall(journal, log),
     )
     is_main = journal.state.progress.parent is None
     if journal.state.settings.hooks and is_main and not bench.has_run_stop_hooks:
@@ -52,6 +56,15 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
 
         await HookRuns.of(journal.state).objection_to_stop(None, is_repeated=False)
     return run
+
+
+def _recall(journal: Journal, log: EventLog | None) -> "Recall | None":
+    """Return the function that recalls lessons; None if the run wants none."""
+    if log is None or not journal.state.settings.lessons:
+        return None
+    from coder.verify.lessons import recall  # imported late: few runs want lessons
+
+    return partial(recall, log)
 
 
 def _for_subagents(options: Options) -> Options:

@@ -156,6 +156,9 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
         "add_dir": Option(Words, "Another folder for programs to read. Repeatable.", "DIR", default=()),
         "docs": Option(Words, "Documents that the model may search. Repeatable.", "PATH", default=()),
         "python": Option(File, "The interpreter that programs get.", "FILE"),
+        "lessons": Option(
+            Choice, "Tell the model what mended like failures in this folder before.", default=False
+        ),
         "kernel": Option(Choice, "Run code as cells of a Jupyter kernel.", default=False),
     },
     "Strategy": {

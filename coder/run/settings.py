@@ -123,6 +123,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Other folders that programs may read; relative ones are made absolute."""
     docs: tuple[Path, ...] = option("docs")
     """Files and folders of documents that the model may search; relative ones are made absolute."""
+    lessons: bool = option("lessons")
+    """Tell the model what mended like failures in the same folder before."""
     skills: tuple[Skill, ...] = Field(default=(), exclude_if=not_)
     """The user's own skills; those of the repository are among its files."""
     rules: Rules | None = Field(default=None, exclude_if=lambda rules: rules is None)

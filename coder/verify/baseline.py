@@ -22,6 +22,7 @@ from coder.verify.finding import Finding, failures, feedback
 from coder.verify.preflight import require_decisive_command
 from coder.verify.verification import Verification
 
+Recall = Callable[[State, BaselineTaken], Awaitable[tuple[str, ...]]]
 _MAX_CALLS = 20
 """Number of pytest calls of one script that are logged."""
 FIRST_WAIT_S = 5.0
@@ -30,13 +31,16 @@ FIRST_WAIT_S = 5.0
 
 @asynccontextmanager
 async def pending_baseline(
-    journal: Journal, bench: Workbench
+    journal: Journal, bench: Workbench, recall: "Recall | None" = None
 ) -> AsyncIterator[Callable[[float | None], Awaitable[None]]]:
     """Take the baseline of a run that has none, and wait for the result that the first request needs.
 
     A model with tools needs the first run, and is asked without it after a while, unless failing tests are
     its
     task. Any other model needs both runs.
+
+    Args:
+        recall: returns the lessons of a failing baseline; None: nothing is recalled.
 
     Returns:
         Function that logs the baseline if it ends within this many seconds, else the first run if it has
@@ -48,6 +52,11 @@ async def pending_baseline(
     if wants_baseline(state):
         tests = asyncio.create_task(_take(bench, state, first, acts=acts))
 
+    async def taught(baseline: BaselineTaken) -> BaselineTaken:
+        if recall is None or baseline.passed:
+            return baseline
+        return baseline.model_copy(update={"lessons": await recall(journal.state, baseline)})
+
     async def log_baseline(within_s: float | None) -> None:
         nonlocal tests
         if tests is None:
@@ -55,9 +64,9 @@ async def pending_baseline(
         await asyncio.wait([tests], timeout=within_s)
         if tests.done():
             task, tests = tests, None
-            await journal.append(task.result())
+            await journal.append(await taught(task.result()))
         elif first.done() and journal.state.progress.baseline is None:
-            await journal.append(first.result())
+            await journal.append(await taught(first.result()))
 
     try:
         if tests is not None and acts:

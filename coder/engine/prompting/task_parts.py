@@ -88,7 +88,8 @@ def late_baseline(state: State, context: int | None) -> str:
         if baseline is not None and baseline.flaky
         else ""
     )
-    return f"The project's own tests, without your change: {result_text}\n{failing}".strip() + flaky
+    report = f"The project's own tests, without your change: {result_text}\n{failing}".strip()
+    return f"{report}{flaky}\n{lessons_note(state)}".rstrip()
 
 
 def passing_note(state: State) -> str:
@@ -194,7 +195,16 @@ def _failing_text(state: State, context: int | None, passing_note: str, pending_
     introduction = (
         "It fails" if state.task.mends else f"The tests are run by {command}. Before your answer they fail"
     )
-    return f"\n{introduction} like this:\n{fenced(failing)}\n" if failing else ""
+    return f"\n{introduction} like this:\n{fenced(failing)}\n{lessons_note(state)}" if failing else ""
+
+
+def lessons_note(state: State) -> str:
+    """Return what mended like failures before, as data; empty if nothing is known."""
+    baseline = state.progress.baseline
+    if baseline is None or not baseline.lessons:
+        return ""
+    lines = "\n".join(baseline.lessons)
+    return f"\n[Earlier runs in this folder, as data that may be out of date:\n{lines}]\n"
 
 
 def current_target(state: State) -> Target:

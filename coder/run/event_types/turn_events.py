@@ -168,6 +168,8 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     """Seconds of a further run with only the stopped test."""
     told: bool = True
     """Whether the command reported single tests; False: only its exit code is known."""
+    lessons: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """What mended like failures in the same folder before."""
     pytest: PytestSetup | None = Field(default=None, exclude_if=not_)
     """Configuration of a command that calls pytest; None if pytest didn't get so far."""
     calls: tuple[PytestCall, ...] = Field(default=(), exclude_if=not_)

@@ -1,0 +1,151 @@
+"""Lessons: what mended like failures in the same folder before, from the log of finished runs.
+
+No model writes a lesson. It names a run whose tests failed likewise and passed at its end, the files that
+its change touched. Names come from a repository, so a request quotes lessons as data.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.base.errors import LogDamaged, LogNewer, UsageError
+from coder.base.fs.atomic_replace import replacing
+from coder.base.fs.private_folder import data_folder, private_folder
+from coder.base.text.sanitize import one_line
+from coder.run.event_types import BaselineTaken, RunStarted
+from coder.run.reducer import fold_all
+from coder.run.run import summarize
+from coder.run.state import State
+from coder.store import EventLog
+from coder.store.run_list import RunSummary
+
+MAX_LESSONS = 3
+MAX_CHARACTERS = 1_000
+"""Characters of all lessons together, fewer than 300 tokens."""
+_MAX_RUNS = 200
+"""Number of the newest runs of a folder that are read."""
+_NAME_WIDTH = 80
+_MAX_NAMES = 5
+_ERROR = re.compile(r"\b([A-Za-z_][\w.]*(?:Error|Exception)): (.+)")
+"""An exception with its message, as tracebacks end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A run that failed at first and was solved."""
+
+    run: str
+    failing: frozenset[str]
+    """Names of the tests that failed before the change."""
+    error: str
+    """Exception and message of the first failure; empty if there is none."""
+    paths: tuple[str, ...]
+    """Files that the change touched."""
+
+    def text(self) -> str:
+        """Return one line for the model."""
+        names = _join(sorted(self.failing)) or "no test by name"
+        error = f" by {self.error}" if self.error else ""
+        return f"{self.run}: failing {names}{error}; passed after changes of {_join(self.paths)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The user's choices about lessons, in a file below the data folder."""
+
+    is_off: bool = False
+    forgotten: frozenset[str] = frozenset()
+    """Ids of runs that teach nothing."""
+
+    @classmethod
+    def load(cls) -> "Memory":
+        """Read the file. Raises UsageError: it is damaged."""
+        path = _file()
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            return cls(fields["off"] is True, frozenset(map(str, fields["forgotten"])))
+        except FileNotFoundError:
+            return cls()
+        except (ValueError, LookupError, TypeError, OSError) as error:
+            raise UsageError(f"{path} can't be read: {error}. Remove it to begin anew.") from error
+
+    def save(self) -> None:
+        """Write the file. Raises MachineError: the folder can't be created."""
+        private_folder(data_folder())
+        with replacing(_file()) as file:
+            file.write(json.dumps({"off": self.is_off, "forgotten": sorted(self.forgotten)}).encode())
+
+
+def _file() -> Path:
+    return data_folder() / "memory.json"
+
+
+async def recall(log: EventLog, state: State, baseline: BaselineTaken) -> tuple[str, ...]:
+    """Return lessons of the run's folder whose failure is like the baseline's, the likest first.
+
+    Failures are alike if a test of the same name failed, or the first one by the same exception and message.
+
+    Raises:
+        LogDamaged, MachineError: the log can't be read.
+        UsageError: the file of the user's choices is damaged.
+    """
+    memory = Memory.load()
+    if memory.is_off or state.root is None or baseline.passed:
+        return ()
+    failing, error = _signature(baseline)
+    matches = [
+        (len(lesson.failing & failing), lesson)
+        for lesson in await lessons_of(log, state.root, forgotten={*memory.forgotten, state.run})
+        if lesson.failing & failing or (error and lesson.error == error)
+    ]
+    matches.sort(key=lambda match: (match[0], match[1].run), reverse=True)
+    texts: list[str] = []
+    for _, lesson in matches[:MAX_LESSONS]:
+        if sum(map(len, texts)) + len(lesson.text()) <= MAX_CHARACTERS:
+            texts.append(lesson.text())
+    return tuple(texts)
+
+
+async def lessons_of(log: EventLog, root: str, *, forgotten: Collection[str] = ()) -> list[Lesson]:
+    """Return the lessons of a folder, the newest first. Raises LogDamaged: the list can't be read."""
+    lessons = []
+    for summary in list(_runs_of(await log.runs(), root))[:_MAX_RUNS]:
+        if summary.run in forgotten:
+            continue
+        with suppress(LogDamaged, LogNewer):  # `coder show` says why
+            lesson = _lesson(fold_all(await log.read(summary.run)))
+            lessons += [lesson] if lesson is not None else []
+    return lessons
+
+
+def _runs_of(summaries: Collection[RunSummary], root: str) -> Iterator[RunSummary]:
+    for summary in summaries:
+        is_ended = summary.last.body.get("status") == "solved"
+        if is_ended and summary.first.type == RunStarted.type and summary.first.body.get("root") == root:
+            yield summary
+
+
+def _lesson(state: State) -> Lesson | None:
+    """Return what a run teaches; None if it failed at nothing, or wrote nothing."""
+    baseline, run = state.progress.baseline, summarize(state)
+    if baseline is None or baseline.passed or run.status != "solved" or not run.landed:
+        return None
+    failing, error = _signature(baseline)
+    return Lesson(state.run, failing, error, run.landed)
+
+
+def _signature(baseline: BaselineTaken) -> tuple[frozenset[str], str]:
+    """Return the names of the failing tests, and the first failure's exception with its message."""
+    failing = frozenset(test.name for test in baseline.tests if not test.passed)
+    found = _ERROR.search(baseline.first.message) if baseline.first is not None else None
+    return failing, one_line(found[0], width=2 * _NAME_WIDTH) if found else ""
+
+
+def _join(names: Collection[str]) -> str:
+    """Return some names as one line of limited length."""
+    shown = [one_line(name, width=_NAME_WIDTH) for name in list(names)[:_MAX_NAMES]]
+    rest = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return f"{', '.join(shown)}{rest}"
