@@ -21,6 +21,22 @@ except urllib.error.HTTPError as error:
 """A program that prints what an address answers."""
 
 
+def outside_to(server: tuple[str, int]) -> Outside:
+    """The way out to a server on this machine, which every name leads to."""
+
+    async def resolve(name: str, port: int) -> list[str]:
+        return [PUBLIC]
+
+    async def connect(address: str, port: int) -> socket.socket:
+        assert address == PUBLIC
+        made = socket.socket()
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, server)
+        return made
+
+    return Outside(resolve, connect)
+
+
 @contextmanager
 def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
     """The URL of a server on this machine whose requests this answers."""
@@ -36,20 +52,8 @@ def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
 @contextmanager
 def internet(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[Outside]:
     """The way out to a server whose requests this answers."""
-
-    async def resolve(name: str, port: int) -> list[str]:
-        return [PUBLIC]
-
-    async def connect(address: str, port: int) -> socket.socket:
-        assert address == PUBLIC
-        made = socket.socket()
-        made.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", served_port))
-        return made
-
     with serving(handler) as url:
-        served_port = urlsplit(url).port
-        yield Outside(resolve, connect)
+        yield outside_to(("127.0.0.1", urlsplit(url).port or 0))
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

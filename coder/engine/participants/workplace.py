@@ -122,7 +122,7 @@ class Workplace:
         return await self._logged(answer_event)
 
     def _checked(self, result: ToolResult) -> ToolResult:
-        """Return a result as the guards let it pass; of a refused one, the reason."""
+        """Return what the guards make of a result; a refused one becomes the reason."""
         try:
             return replace(result, text=self._turn.bench.guards.check(result.text, "tool_result"))
         except Refused as refusal:

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ from sandbox.network.authority import issue
 from sandbox.network.masked_exchange import Masks, _Exchange
 from sandbox.network.masking import Mask, MaskedSecret, forms_of, may_carry, with_secrets
 from sandbox.network.outside_lookup import Outside
-from tests.internet import PUBLIC
+from tests.internet import outside_to
 
 HOST, OTHER = "api.example.org", "other.example.org"
 VALUE, PLACEHOLDER = 'sk-live/"42"+', "masked-api-key-0123456789abcdef"
@@ -73,17 +72,7 @@ async def tls_server(*hosts: str) -> AsyncIterator[tuple[Outside, list[bytes], s
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=contexts[hosts[0]])
-
-    async def resolve(name: str, port: int) -> list[str]:
-        return [PUBLIC]
-
-    async def connect(address: str, port: int) -> socket.socket:
-        made = socket.socket()
-        made.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(made, server.sockets[0].getsockname())
-        return made
-
-    yield Outside(resolve, connect), requests, authority
+    yield outside_to(server.sockets[0].getsockname()), requests, authority
     server.close()
 
 

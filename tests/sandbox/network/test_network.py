@@ -17,7 +17,7 @@ from sandbox.docker.open_docker import open_docker
 from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy import AT_ONCE
 from tests.docker_engine import IMAGE, require_docker
-from tests.internet import FETCH, PUBLIC, Greeting, internet
+from tests.internet import FETCH, PUBLIC, Greeting, internet, outside_to
 from tests.ordinary_user import run_as_ordinary_user
 from tests.ssh_host import HOST, ssh_host
 
@@ -67,17 +67,7 @@ async def served(
 ) -> AsyncIterator[Outside]:
     """An internet that is one server of ours on this machine."""
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-
-    async def resolve(name: str, port: int) -> list[str]:
-        return [PUBLIC]
-
-    async def connect(address: str, port: int) -> socket.socket:
-        made = socket.socket()
-        made.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(made, server.sockets[0].getsockname())
-        return made
-
-    yield Outside(resolve, connect)
+    yield outside_to(server.sockets[0].getsockname())
     server.close()
 
 
