@@ -1,12 +1,13 @@
 """Decide what a run does next with a pure function from state to command, and carry the commands out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from threading import Thread
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from coder.base.errors import CoderError, FolderError, MachineError
 from coder.engine.participants.executor import Executor
@@ -16,11 +17,7 @@ from coder.engine.turn.logged_calls import BudgetSpent
 from coder.engine.turn.turn import Turn, hear_requests, limited
 from coder.environment.workbench import Workbench
 from coder.models.model import Model
-from coder.run.event_types import (
-    BudgetReached,
-    RunStopped,
-    Spoken,
-)
+from coder.run.event_types import BudgetReached, RunStopped, Spoken
 from coder.run.journal import Journal
 from coder.run.message import HUMAN, AnswerMessage, Message, QuestionMessage
 from coder.run.questions import Waits
@@ -28,7 +25,7 @@ from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
 from coder.run.team_message import HandoffMessage
 from coder.run.termination import Reason, Stop, asked_to_stop, reason_to_end
-from coder.workspace.deliver import with_written
+from coder.workspace.deliver import deliver, with_written
 from coder.workspace.run_end import ended, should_land
 from sandbox import SandboxError
 
@@ -52,7 +49,7 @@ class Team(Protocol):
 class Speak:
     """Let a participant take its turn, or several concurrently; messages are logged in the order listed."""
 
-    participants: tuple[str, ...]
+    participants: tuple[Participant, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +70,6 @@ class Finish:
 
 
 Command = Speak | AskUser | Land | Finish
-Deliver = Callable[[Journal], Awaitable[None]]
-"""Function that asks for approval of a run's change, and writes or proposes it."""
 
 
 def decide(state: State, team: Team, stop: Stop) -> Command:
@@ -88,7 +83,7 @@ def decide(state: State, team: Team, stop: Stop) -> Command:
     if reason is None and isinstance(message, HandoffMessage) and message.to == HUMAN:
         return AskUser()
     if (participant := speaker(state, team, reason)) is not None:
-        return Speak(tuple(part.name for part in _parts_of(participant)))
+        return Speak(getattr(participant, "concurrent", (participant,)))  # those of `Together`
     assert reason is not None
     return Land() if should_land(state, reason) else Finish(reason)
 
@@ -121,11 +116,10 @@ async def run_until_stopped(
     *,
     team: Team,
     stop: Stop,
-    land: Deliver,
     children: "Callable[[], AttemptRuns] | None" = None,
     recall: "Recall | None" = None,
 ) -> Run:
-    """Advance a run until it has landed its change and stopped, and log the reason.
+    """Carry out commands until a run has landed its change and stopped, and log the reason.
 
     Raises:
         CancelledError: the run was cancelled; the log says that it was interrupted.
@@ -142,15 +136,19 @@ async def run_until_stopped(
                 if journal.state.settings.strategy == "act":  # the first turn's imports, while the tests run
                     Thread(target=import_module, args=[_FIRST_TURN], daemon=True).start()
                 baseline = await stack.enter_async_context(pending_baseline(journal, bench, recall))
-            await advance(
-                journal,
-                team=team,
-                stop=stop,
-                turn=lambda name: Turn(
-                    name, journal=journal, model=model, bench=bench, baseline=baseline, children=children
-                ),
-                land=land,
+            turn = partial(
+                Turn, journal=journal, model=model, bench=bench, baseline=baseline, children=children
             )
+            while journal.state.progress.stopped is None:
+                match decide(journal.state, team, stop):
+                    case Speak(participants):
+                        await _speak(journal, [_take_turn(one, turn(one.name)) for one in participants])
+                    case AskUser():
+                        await _until_stop(_ask_user, journal)
+                    case Land():
+                        await _until_stop(deliver, journal)
+                    case Finish(reason):
+                        await journal.append(ended(journal.state, reason))
     except asyncio.CancelledError:
         await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
         raise
@@ -176,28 +174,7 @@ def _failed(error: Exception, exit_code: int) -> RunStopped:
     return RunStopped(status="error", reason=str(error), exit_code=exit_code, error=str(error))
 
 
-async def advance(
-    journal: Journal,
-    *,
-    team: Team,
-    stop: Stop,
-    turn: Callable[[str], Turn],
-    land: Deliver,
-) -> None:
-    """Carry out commands until the run has stopped. Raises ModelError, SandboxError, MachineError."""
-    while journal.state.progress.stopped is None:
-        match decide(journal.state, team, stop):
-            case Speak():
-                await _speak(journal, team, stop, turn)
-            case AskUser():
-                await _carry_out(_ask_user, journal)
-            case Land():
-                await _carry_out(land, journal)
-            case Finish(reason):
-                await journal.append(ended(journal.state, reason))
-
-
-async def _carry_out(step: Deliver, journal: Journal) -> None:
+async def _until_stop(step: Callable[[Journal], Awaitable[None]], journal: Journal) -> None:
     """Carry out a step in which a person may be asked; a request to stop the run ends the step."""
     state_before = journal.state
     try:
@@ -220,10 +197,8 @@ async def _ask_user(journal: Journal) -> None:
     await journal.append(Spoken(message=message))
 
 
-async def _speak(journal: Journal, team: Team, stop: Stop, turn: Callable[[str], Turn]) -> None:
-    participant = speaker(journal.state, team, reason_to_end(journal.state, stop))
-    assert participant is not None
-    turns = [_message(journal, part, turn) for part in _parts_of(participant)]
+async def _speak(journal: Journal, turns: Sequence[Coroutine[Any, Any, Message | None]]) -> None:
+    """Take turns, and log their messages."""
     if len(turns) == 1:
         messages = [await turns[0]]
     else:
@@ -234,40 +209,29 @@ async def _speak(journal: Journal, team: Team, stop: Stop, turn: Callable[[str],
         await journal.append(*spoken)
 
 
-def _parts_of(participant: Participant) -> tuple[Participant, ...]:
-    """Return the participants whose turns are taken: one, or those of `Together`."""
-    return getattr(participant, "concurrent", (participant,))
-
-
-async def _message(journal: Journal, participant: Participant, turn: Callable[[str], Turn]) -> Message | None:
+async def _take_turn(participant: Participant, turn: Turn) -> Message | None:
     """Return a participant's message; None if a limit has ended its turn."""
-    participant_turn = turn(participant.name)
-    budget = journal.state.spend.budget.timeout
+    journal, budget = turn.journal, turn.state.spend.budget.timeout
     try:
-        if journal.state.awaits_execution:
+        runs_long_tests = False
+        if turn.state.awaits_execution:
             async with limited(journal, None):
-                await participant_turn.baseline()
-        seconds_left = max(0.0, budget - journal.state.spend.seconds)
-        is_unlimited = getattr(participant, "keeps_time", False) or _runs_long_tests(journal.state)
-        async with limited(journal, None if is_unlimited else seconds_left) as participant_turn.limit:
-            message = await participant.speak(participant_turn)
-        if await participant_turn.has_nothing_to_mend(message):
+                await turn.baseline()
+            tests = turn.state.progress.baseline
+            runs_long_tests = tests is not None and tests.is_long  # they have time limits of their own
+        is_unlimited = runs_long_tests or getattr(participant, "keeps_time", False)
+        seconds_left = None if is_unlimited else max(0.0, budget - turn.state.spend.seconds)
+        async with limited(journal, seconds_left) as turn.limit:
+            message = await participant.speak(turn)
+        if await turn.has_nothing_to_mend(message):
             return None
     except BudgetSpent:
         return None
     except TimeoutError:
-        if journal.state.progress.stop_requested is not None:
-            return None
-        text = f"the time limit of {budget:g} s was reached"
-        await journal.append(BudgetReached(limit="time", text=text))
+        if journal.state.progress.stop_requested is None:
+            text = f"the time limit of {budget:g} s was reached"
+            await journal.append(BudgetReached(limit="time", text=text))
         return None
-    finally:
-        participant_turn.limit = None
     previous = journal.state.last
     node_path = getattr(participant, "within", previous.within if previous is not None else ())
     return message.model_copy(update={"within": node_path}) if node_path and message is not None else message
-
-
-def _runs_long_tests(state: State) -> bool:
-    """Return whether long tests run next, which have time limits of their own."""
-    return state.awaits_execution and state.progress.baseline is not None and state.progress.baseline.is_long

@@ -11,7 +11,6 @@ from coder.models.model import Model
 from coder.run.journal import Journal
 from coder.run.run import Run
 from coder.store import EventLog
-from coder.workspace.deliver import deliver
 
 if TYPE_CHECKING:
     from coder.engine.attempt_runs import AttemptRuns
@@ -46,7 +45,6 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
         bench,
         team=team,
         stop=stop,
-        land=deliver,
         children=children if log is not None else None,
         recall=_recall(journal, log),
     )

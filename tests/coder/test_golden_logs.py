@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from coder.base.errors import LogNewer
-from coder.engine.loop import Finish, decide
+from coder.engine.loop import Command, Finish, Speak, decide
 from coder.engine.teams.coding_team import CodingTeam
 from coder.engine.turn.logged_calls import request_key
 from coder.people.cli.app import run as coder
@@ -347,8 +347,13 @@ def test_a_run_of_a_release_cut_at_any_event_is_decided_the_same(version: str) -
     commands = [decide(fold_all(events[:cut]), team, stop) for cut in range(1, len(events) + 1)]
     again = [decide(fold_all(events[:cut]), team, stop) for cut in range(1, len(events) + 1)]
 
-    assert commands == again
+    assert list(map(described, commands)) == list(map(described, again))
     assert isinstance(commands[-1], Finish)
+
+
+def described(command: Command) -> object:
+    """Return a command in which participants are named, as they are made anew for each command."""
+    return [one.name for one in command.participants] if isinstance(command, Speak) else command
 
 
 async def test_a_run_with_an_event_of_a_newer_version_is_not_gone_on_with() -> None:
