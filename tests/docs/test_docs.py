@@ -13,11 +13,12 @@ from coder.engine.teams.strategies import apply_strategy
 from coder.people.cli.app import app
 from coder.people.cli.run_program import FAILED, OUT_OF_MEMORY, TIMEOUT, TOO_MUCH_OUTPUT
 from coder.run.event_types import Status
+from coder.run.option_table import KEYS, OPTIONS
 from coder.run.run import EXIT_CODES, Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from sandbox import Result
-from tests.docs.option_table_make import page_with_table
+from tools.option_table import MARKER, on_page_markdown
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -62,9 +63,19 @@ def flags(command: str, of_group: str = "") -> set[str]:
     return {option for parameter in found.params for option in parameter.opts} | {"--help"}
 
 
-def test_the_table_of_options_is_that_of_this_version() -> None:
-    assert page_with_table(REFERENCE) == REFERENCE, "python -m tests.docs.option_table_make"
-    assert REFERENCE.count("\n- `max_calls` ↓ N, ≥1, ≤100,000 (8; 100 with act; ") == 1
+def test_the_site_puts_the_table_of_this_versions_options_into_the_reference() -> None:
+    page = on_page_markdown(REFERENCE)
+
+    assert REFERENCE.count(MARKER) == 1
+    names = re.findall(r"^- `(\w+)`(?: ↓)? .+: .+$", page.partition("## Configuration")[2], re.MULTILINE)
+    assert (*names,) == KEYS
+    assert page.count("\n- `max_calls` ↓ N, ≥1, ≤100,000 (8; 100 with act; ") == 1
+
+
+def test_the_reference_names_the_options_that_a_repository_may_lower() -> None:
+    (named,) = re.findall(r"may only\s+lower(.*?),\s+below what", REFERENCE, flags=re.DOTALL)
+
+    assert re.findall(r"`(\w+)`", named) == [name for name in KEYS if OPTIONS[name].lowers]
 
 
 def test_the_reference_has_every_exit_code_and_status() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from coder.run.option_table import KEYS
+
 ROOT = Path(__file__).parents[2]
 DECISIONS = ROOT / "docs/decisions"
 
@@ -54,6 +56,13 @@ def test_every_page_is_on_the_site_and_in_its_navigation(site: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_site_lists_the_options_of_this_version(site: Path) -> None:
+    page = (site / "reference/command-line/index.html").read_text()
+
+    assert [name for name in KEYS if f"<li><code>{name}</code> " not in page.replace("<p>", "")] == []
+
+
+@pytest.mark.slow
 def test_a_page_of_the_site_loads_nothing_from_another_host(site: Path) -> None:
     for page in site.glob("**/*.html"):
         loaded = re.findall(r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=\"([^\"]+)", page.read_text())
@@ -64,7 +73,8 @@ def test_a_page_of_the_site_loads_nothing_from_another_host(site: Path) -> None:
 def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/index.md").write_text("# Start\n\n[gone](gone.md) [part](#gone)\n")
-    (tmp_path / "mkdocs.yml").write_text((ROOT / "mkdocs.yml").read_text())
+    config = (ROOT / "mkdocs.yml").read_text().replace("[tools/", f"[{ROOT}/tools/")
+    (tmp_path / "mkdocs.yml").write_text(config)
 
     built = _build(tmp_path / "mkdocs.yml", tmp_path / "site")
 

@@ -19,8 +19,8 @@ from coder.run.option_table import KEYS, LOWERED, OPTIONS, Choice, Count, File, 
 from coder.run.settings import Budget, Settings
 from coder.show.flags import FLAGS, given_flags
 from tests.coder.people.cli.console import Console
-from tests.docs.option_table_make import words_of
 from tests.faulty_endpoint import faulty_endpoint, says
+from tools.option_table import words_of
 
 FIELDS = Settings.model_fields | Budget.model_fields
 OF_A_RUN = {

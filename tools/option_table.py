@@ -1,20 +1,17 @@
-"""Write the table of options into the reference: `python -m tests.docs.option_table_make`."""
+"""Write the table of options into the site's page of the command line: a hook of mkdocs."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from coder.run.option_table import KEYS, OPTIONS, Choice, Option, Words
 from coder.run.settings import Budget, Settings
 
-PAGE = Path(__file__).parents[2] / "docs/reference/command-line.md"
-BEGIN, END = "<!-- options: python -m tests.docs.option_table_make -->\n", "<!-- end of options -->\n"
+MARKER = "<!-- The site has the table of options here. -->\n"
 
 
-def page_with_table(text: str) -> str:
-    """The page with the options of this version between its markers."""
-    before, _, rest = text.partition(BEGIN)
-    return before + BEGIN + "\n".join(lines()) + "\n" + END + rest.partition(END)[2]
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Replace the marker by the options of this version."""
+    return markdown.replace(MARKER, "\n".join(lines()) + "\n")
 
 
 def lines() -> Iterator[str]:
@@ -44,11 +41,7 @@ def value_of(name: str, option: Option) -> str:
     return ", ".join([kind.replace("|", ", "), *bounds])
 
 
-def words_of(annotation: Any) -> list[str]:
+def words_of(annotation: object) -> list[str]:
     """The words of a Literal in a type."""
     parts = get_args(annotation)
     return [word for part in parts for word in ([part] if isinstance(part, str) else words_of(part))]
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page_with_table(PAGE.read_text()))
