@@ -42,6 +42,8 @@ class FunctionCase(_Case):
     """Answer that completes the prompt, or a whole module."""
     setup: str = ""
     """Imports and helpers that precede both the answer and the tests."""
+    header: str = ""
+    """Imports that precede the answer alone."""
     visible: tuple[str, ...] = ()
     """Assertions that a solver sees."""
     stateful: bool = False
@@ -64,6 +66,11 @@ class ScriptCase(_Case):
     """Hidden runs; a solver sees only the runs in `visible`."""
     visible: tuple[ScriptRun, ...] = ()
     canonical_solution: str | None = None
+    header: str = ""
+    """Imports that precede the answer."""
+    compare: Literal["lines", "numbers"] = "lines"
+    """How output is compared: by lines, up to trailing blanks; with numbers, also by the values of lines of
+    numbers, so that `1.0` is `1`, and up to blanks on both sides."""
 
 
 Runner = Literal["pytest", "django", "sympy", "go", "cargo", "other"]

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from benchmarks.judge.decoys import called_name
 from benchmarks.judge.digest import judge_digest
-from benchmarks.suite import FunctionCase
+from benchmarks.suite import FunctionCase, ScriptCase
 from benchmarks.verdict import Strength
 from benchmarks.written import write_text
 from coder.source.python_names import defined_names, parse_source
@@ -114,9 +114,10 @@ def canonical_module(case: FunctionCase) -> str | None:
     return with_setup(case, case.prompt + case.canonical_solution)
 
 
-def with_setup(case: FunctionCase, module: str) -> str:
-    """Return a module with the case's imports and helpers for both sides before it."""
-    return f"{case.setup.rstrip()}\n\n\n{module}" if case.setup.strip() else module
+def with_setup(case: FunctionCase | ScriptCase, module: str) -> str:
+    """Return a module with the case's imports and helpers before it."""
+    setup = case.setup if isinstance(case, FunctionCase) else ""
+    return "\n\n\n".join([*(text.rstrip() for text in (case.header, setup) if text.strip()), module])
 
 
 def prelude(case: FunctionCase) -> str:

