@@ -4,6 +4,7 @@ from pydantic import JsonValue
 
 from coder.base.prompts import prompt
 from coder.edits.replies import asks
+from coder.engine.participants.answer_text import AnswerText
 from coder.engine.participants.session_work import SessionWork
 from coder.models.model import ToolCall
 from coder.run.answer import answer_text, find_problem, split_answer
@@ -22,7 +23,7 @@ class AnswerWork(SessionWork):
             problem = find_problem(self._schema, value)
         except ValueError as error:
             value, rest, problem = None, text, f"it holds no JSON ({error})"
-        edits = await self._answer_text().make_edits(rest)
+        edits = await AnswerText(self._turn, self._role, self.talk, self._place).make_edits(rest)
         if edits is not None and edits.problem is not None and not edits.empty:
             return edits.problem
         if self.talk.speaks_text():

@@ -1,10 +1,8 @@
 """PlanningWork: a turn of the Planner by commands, in a copy of the session that is discarded."""
 
 import re
-from typing import Self
 
 from coder.base.prompts import prompt
-from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.plan_approval import (
     ANOTHER_PLAN,
     ask_approval,
@@ -12,15 +10,10 @@ from coder.engine.participants.plan_approval import (
     plan_message,
     refused_plan_message,
 )
-from coder.engine.participants.role import Role
-from coder.engine.participants.session_dialogue import in_session
-from coder.engine.participants.session_work import carry_out, say_typed
-from coder.engine.participants.workplace import Workplace
-from coder.engine.turn.turn import Turn
+from coder.engine.participants.session_work import SessionWork
 from coder.models.model import ToolCall
 from coder.run.message import Message, QuestionMessage, ReplyMessage
 from coder.run.team_message import WordsMessage
-from coder.run.termination import is_repeating
 from coder.tools.plan_tool import HAND_IN, HandIn
 from coder.tools.registry import ASK, Ask
 from coder.tools.tool import read_arguments
@@ -31,30 +24,14 @@ _PLAN_LINE = re.compile(r"^[^\w\n]*PLAN[^\w\n]*$", re.MULTILINE)
 """The line with which a model without native tool calls begins its plan."""
 
 
-class PlanningWork:
+class PlanningWork(SessionWork):
     """Planning by commands until the model hands in a plan; edits in its answers change no file."""
 
-    def __init__(self, turn: Turn, role: Role, dialogue: DialogueTurn, workplace: Workplace) -> None:
-        """Continue a dialogue; `workplace` carries out its commands."""
-        self.talk = dialogue
-        self._turn, self._role, self._place = turn, role, workplace
-        self._nudges = 0
-
-    @classmethod
-    async def begin(cls, turn: Turn, role: Role) -> Self:
-        """Return the work of a turn, once its model knows what happened since its last turn."""
-        return cls(turn, role, *await in_session(turn, role))
-
-    async def carry_out_calls(self) -> Message | None:
-        """Carry out the calls of the last answer; return the message of a call that ends the turn."""
-        message = await carry_out(self.talk, self._place, self._end)
-        if message is not None or is_repeating(self._turn.state):
-            return message or WordsMessage(author=self._role.name)
-        say_typed(self._turn, self.talk)
-        return None
+    def _give_up(self) -> Message:
+        return WordsMessage(author=self._role.name)
 
     async def ask(self) -> None:
-        """Ask the model for the next answer."""
+        """Ask the model for the next answer; calls don't allow further answers without a call."""
         await self.talk.ask(self._turn.state.settings.sampling())
 
     async def read(self) -> Message | str | None:

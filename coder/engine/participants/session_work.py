@@ -1,6 +1,6 @@
 """SessionWork: a turn of a Coder with tools, whose edits change the files of the run's session."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from coder.engine.participants.dialogue import DialogueTurn
@@ -12,7 +12,6 @@ from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.message import CodeMessage, Message, QuestionMessage, ReplyMessage
-from coder.run.state import State
 from coder.run.team_message import HandoffMessage
 from coder.run.termination import is_repeating
 from coder.run.watch import Listening
@@ -20,7 +19,6 @@ from coder.tools.registry import ASK, DONE, Ask, Done
 from coder.tools.tool import read_arguments
 
 if TYPE_CHECKING:
-    from coder.engine.participants.answer_text import AnswerText
     from coder.engine.participants.delegating import Delegating
 
 MAX_STOP_BLOCKS = 8
@@ -29,44 +27,11 @@ MAX_NUDGES = 2
 """Answers in a row without a call or a changed file that get a reply; one more ends the turn."""
 
 
-async def carry_out(
-    dialogue: DialogueTurn,
-    workplace: Workplace,
-    end_turn: Callable[[ToolCall], Awaitable[Message | str | None]],
-    delegate: Callable[[ToolCall, Sequence[ToolCall]], Awaitable[ChatMessage]] | None = None,
-) -> Message | None:
-    """Carry out the open calls of a dialogue, in order.
-
-    Args:
-        end_turn: returns the message of a call that ends the turn, a text on its error, or None.
-        delegate: returns the result of a call of `delegate`; the calls behind it may run concurrently.
-    """
-    calls = dialogue.open_calls()
-    for index, settled_call in enumerate(calls):
-        workplace.permission.require_tool(settled_call.call)
-        ending = settled_call.problem or await end_turn(settled_call.call)
-        if ending is not None and not isinstance(ending, str):
-            return ending
-        if ending:
-            dialogue.add(await workplace.tell(settled_call.call, ending, is_failure=True))
-        else:
-            following = [later.call for later in calls[index + 1 :] if not later.problem]
-            if delegate is not None and settled_call.call.name == "delegate":
-                dialogue.add(await delegate(settled_call.call, following))
-            else:
-                dialogue.add(await workplace.carry_out(settled_call.call))
-    return None
-
-
-def say_typed(turn: Turn, dialogue: DialogueTurn) -> None:
-    """Add the lines that the user has typed meanwhile to the dialogue."""
-    watch = turn.journal.watch
-    if isinstance(watch, Listening) and (typed := "\n".join(watch.typed())):
-        dialogue.say(typed)
-
-
 class SessionWork:
-    """Work of a turn by tools: the dialogue grows, and edits change the session's files."""
+    """Work of a turn by tools: the dialogue grows, and edits change the session's files.
+
+    Roles with other endings are subclasses: they read calls and answers that may end a turn in other ways.
+    """
 
     def __init__(self, turn: Turn, role: Role, dialogue: DialogueTurn, workplace: Workplace) -> None:
         """Continue a dialogue; `workplace` carries out its tool calls."""
@@ -85,12 +50,36 @@ class SessionWork:
         return cls(turn, role, *await in_session(turn, role))
 
     async def carry_out_calls(self) -> Message | None:
-        """Carry out the calls of the last answer; return the message of a call that ends the turn."""
-        message = await carry_out(self.talk, self._place, self._end, self._delegate)
-        if message is not None or is_repeating(self._turn.state):
-            return message or self._code("")
-        say_typed(self._turn, self.talk)
+        """Carry out the calls of the last answer, in order; return the message of one that ends the turn.
+
+        The lines that the user has typed meanwhile come behind the results.
+        """
+        calls = self.talk.open_calls()
+        for index, settled_call in enumerate(calls):
+            call = settled_call.call
+            self._place.permission.require_tool(call)
+            ending = settled_call.problem or await self._end(call)
+            if ending is not None and not isinstance(ending, str):
+                return ending
+            if ending:
+                result = await self._place.tell(call, ending, is_failure=True)
+            elif call.name == "delegate":
+                result = await self._delegate(
+                    call, [later.call for later in calls[index + 1 :] if not later.problem]
+                )
+            else:
+                result = await self._place.carry_out(call)
+            self.talk.add(result)
+        if is_repeating(self._turn.state):
+            return self._give_up()
+        watch = self._turn.journal.watch
+        if isinstance(watch, Listening) and (typed := "\n".join(watch.typed())):
+            self.talk.say(typed)
         return None
+
+    def _give_up(self) -> Message:
+        """Return the message of a turn whose model makes the same call again and again."""
+        return self._code("")
 
     async def _delegate(self, call: ToolCall, following: Sequence[ToolCall]) -> ChatMessage:
         """Return the result of a subagent; the calls directly behind `call` may be of others."""
@@ -118,17 +107,16 @@ class SessionWork:
         return reply
 
     async def _reply(self) -> Message | str | None:
-        return await self._answer_text().read()
-
-    def _answer_text(self) -> "AnswerText":
         from coder.engine.participants.answer_text import AnswerText  # imported late: most answers are calls
 
-        return AnswerText(self._turn, self._role, self.talk, self._place)
+        return await AnswerText(self._turn, self._role, self.talk, self._place).read()
 
     async def _end(self, call: ToolCall) -> Message | str | None:
         """Return the message of a call that ends the turn, or a text on its error; None for other calls."""
-        if refusal_text := _reason_to_skip(self._turn.state, call):
-            return refusal_text
+        if call.name == DONE.name and (failed_tool := self._turn.state.dialogue.failed_tool):
+            return (
+                f"Not carried out: a call of `{failed_tool}` before it failed. Read its result, then go on."
+            )
         try:
             if call.name in [spec.name for spec in self._role.endings]:
                 words, receiver = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
@@ -170,11 +158,3 @@ class SessionWork:
 
     def _code(self, text: str, *, check: str = "") -> CodeMessage:
         return code_message(self._turn.state, self._target, text, author=self._role.name, check=check)
-
-
-def _reason_to_skip(state: State, call: ToolCall) -> str:
-    """Return why `done` isn't carried out after a failed call; empty if no call failed."""
-    failed_tool = state.dialogue.failed_tool
-    if call.name != DONE.name or not failed_tool:
-        return ""
-    return f"Not carried out: a call of `{failed_tool}` before it failed. Read its result, then go on."
