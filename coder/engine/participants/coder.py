@@ -4,9 +4,7 @@ from typing import Protocol
 
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import CODER, Role
-from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
-from coder.run.attempts import code_to_repair
 from coder.run.message import Message
 
 
@@ -47,7 +45,6 @@ class Coder:
     """Works on the task in one turn of a dialogue: by tools, or by edits in its answers."""
 
     name = CODER
-    within: tuple[str, ...] = ()
 
     def __init__(self, role: Role | None = None, *, acts: bool | None = False) -> None:
         """Take a role.
@@ -60,28 +57,25 @@ class Coder:
 
     async def speak(self, turn: Turn) -> Message:
         """Ask the model, carry out its calls and read its answers until one ends the turn."""
-        return await converse(await self._work(turn))
-
-    async def _work(self, turn: Turn) -> Work:
-        acts = self._acts
+        acts, state = self._acts, turn.state
         if acts is None:
-            has_begun = bool(turn.state.dialogue.messages_of(self._role.dialogue))
+            has_begun = bool(state.dialogue.messages_of(self._role.dialogue))
             acts = has_begun or (turn.can_act and await turn.bench.has_sessions())
-        if acts:
-            from coder.engine.participants.session_work import (
-                SessionWork,
-            )  # imported late: many models have no tools
+        work: Work  # each imported late, as a run needs only one of them
+        if not acts:
+            from coder.engine.participants.text_work import TextWork
 
-            if turn.state.settings.subagent is not None:
-                from coder.engine.participants.subagent_work import SubagentWork
+            work = await TextWork.begin(turn, self._role)
+        elif state.settings.subagent is not None:
+            from coder.engine.participants.subagent_work import SubagentWork
 
-                return await SubagentWork.begin(turn, self._role)
-            if turn.state.task.answer_schema is not None:
-                from coder.engine.participants.answer_work import AnswerWork
+            work = await SubagentWork.begin(turn, self._role)
+        elif state.task.answer_schema is not None:
+            from coder.engine.participants.answer_work import AnswerWork
 
-                return await AnswerWork.begin(turn, self._role)
-            return await SessionWork.begin(turn, self._role)
-        from coder.engine.participants.text_work import TextWork, text_request
+            work = await AnswerWork.begin(turn, self._role)
+        else:
+            from coder.engine.participants.session_work import SessionWork
 
-        view = await text_request(turn, current_target(turn.state), code_to_repair(turn.state))
-        return TextWork(turn, self._role.name, view)
+            work = await SessionWork.begin(turn, self._role)
+        return await converse(work)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Self
 
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.edits.replies import asks, is_reply
 from coder.engine.participants.dialogue import DialogueTurn
+from coder.engine.participants.role import Role
 from coder.engine.prompting.files_shown import survey_of, texts_of
 from coder.engine.prompting.first_request import first_request
 from coder.engine.prompting.next_request import again_words, misfit, repair_request
@@ -52,6 +54,17 @@ class TextWork:
         self._previous = ""
         """The previous answer of this turn."""
 
+    @classmethod
+    async def begin(cls, turn: Turn, role: Role) -> Self:
+        """Return the work of a turn whose dialogue holds the task, the last answer and its outcome."""
+        state, context = turn.state, turn.abilities.context
+        target, repaired = current_target(state), code_to_repair(state)
+        form, survey = edit_format(state, target), await survey_of(turn)
+        view = first_request(state, target, survey, form=form, context=context)
+        if repaired is not None:
+            view += repair_request(state, target, repaired, form)
+        return cls(turn, role.name, view)
+
     async def carry_out_calls(self) -> Message | None:
         """Return None: without tools, no call ends a turn."""
         return None
@@ -91,14 +104,6 @@ class TextWork:
         if is_question:
             return QuestionMessage(author=self._author, text=text)
         return answer_message(edits, state, self._target, repaired, author=self._author, text=text)
-
-
-async def text_request(turn: Turn, target: Target, repaired: CodeMessage | None) -> list[ChatMessage]:
-    """Return the first messages of a dialogue without tools: the task, the last answer and its outcome."""
-    state, context = turn.state, turn.abilities.context
-    form, survey = edit_format(state, target), await survey_of(turn)
-    messages = first_request(state, target, survey, form=form, context=context)
-    return messages + (repair_request(state, target, repaired, form) if repaired is not None else [])
 
 
 def read_edits(text: str, state: State, target: Target, repaired_code: CodeMessage | None) -> Answered:
