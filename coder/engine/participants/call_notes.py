@@ -1,8 +1,11 @@
 """Notes in the results of calls: what an interrupted call, a new session or a program's calls mean."""
 
+from collections.abc import Sequence
+
 from coder.base.text.sanitize import one_line
 from coder.models.model import ToolCall
 from coder.run.state import State
+from coder.run.verdict_words import join_names
 
 _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
@@ -20,7 +23,7 @@ _CUT_OFF_IN_PLACE = (
     "[This call was cut off when the run stopped. It was not made again; what it changed is kept.]"
 )
 BROKEN = "[The session broke down in this call, which was not made again.]"
-READ_ONLY = (
+_READ_ONLY = (
     "read-only here, as this machine lays no overlay: {}. Install elsewhere: npm install --prefix /tmp/node, "
     "with NODE_PATH=/tmp/node/node_modules"
 )
@@ -28,7 +31,25 @@ _SHOWN_CHARACTERS, _SHOWN_CALLS = 200, 20
 """Characters shown of a call by a program, and number of calls shown."""
 
 
-def restarted_words(state: State) -> str:
+def with_notes(
+    text: str, state: State, left_out: Sequence[str], read_only: str, *, is_restarted: bool
+) -> str:
+    """Return the text of a result with what the model must know of its session.
+
+    Args:
+        left_out: changed files that the run doesn't take over, each with the reason.
+        read_only: folders that programs can't write; empty if the model knows.
+        is_restarted: whether the call was made in another session than the one before.
+    """
+    if left_out and state.dialogue.session.original is None:
+        fate = "not in the patch of the run" if state.settings.in_place else "left out, lands nowhere"
+        text = f"{text}\n[{fate}: {join_names(left_out)}]"
+    if read_only:
+        text = f"{text}\n[{_READ_ONLY.format(read_only)}]"
+    return f"{_restarted_words(state)}{text}" if is_restarted else text
+
+
+def _restarted_words(state: State) -> str:
     """Return what a new session lacks."""
     if state.dialogue.session.original is not None:
         return _NEW_COPY

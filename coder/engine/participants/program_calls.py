@@ -3,10 +3,12 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from coder.base.text.sanitize import terminal_text
+from coder.engine.participants.call_notes import program_effects
 from coder.engine.turn.turn import Turn
 from coder.models.model import JsonObject, ToolCall
 from coder.run.event_types import CodeAnswered, CodeCalled
@@ -44,7 +46,7 @@ class ProgramCalls:
         self._failure: Exception | None = None
 
     async def carry_out(self, desk: Desk) -> ToolResult:
-        """Carry out the model's call while its programs may call tools.
+        """Carry out the model's call while its programs may call tools; a killed one's result names these.
 
         Raises Waits: a person must answer first.
         """
@@ -73,6 +75,9 @@ class ProgramCalls:
                 raise
         if self._failure is not None:
             raise self._failure
+        is_killed = result.exit_code is None and not result.running
+        if is_killed or self._turn.state.dialogue.session.open_effect is not None:
+            return replace(result, text=f"{result.text}{program_effects(self._turn.state, self._call)}")
         return result
 
     async def _guarded(

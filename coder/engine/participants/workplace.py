@@ -1,6 +1,6 @@
 """Workplace: carries out a model's calls in the run's session, and logs their results and changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ from coder.run.event_types import ToolAnswered, ToolCalled
 from coder.run.extensions import hook_files
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
-from coder.run.verdict_words import join_names
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, ToolResult
 from coder.workspace.proposal import text_file
@@ -32,99 +31,68 @@ class Workplace:
     """The tools of one turn, and the session that they work in, which opens at the first call."""
 
     def __init__(self, turn: Turn, tools: Registry) -> None:
-        self._turn = turn
-        self._tools = tools
+        self._turn, self._tools = turn, tools
         self.permission = CallPermission(turn, tools)
         """Asks the user about calls."""
 
-    @property
-    def _is_on_copy(self) -> bool:
-        """Whether the session is a copy, whose changes are discarded."""
-        return self._turn.state.dialogue.session.original is not None
-
     async def _session(self, *, anew: bool = False) -> "SessionTree":
+        """Return the run's session, or the copy of it whose changes are discarded."""
         bench, state = self._turn.bench, self._turn.state
-        return await (bench.copy_session if self._is_on_copy else bench.session)(state, anew=anew)
+        is_on_copy = state.dialogue.session.original is not None
+        return await (bench.copy_session if is_on_copy else bench.session)(state, anew=anew)
 
     async def carry_out(self, call: ToolCall) -> ChatMessage:
         """Call a tool and return its result; an interrupted call is not made again."""
         turn, state = self._turn, self._turn.state
-        has_effect = self._tools.has_effect(call.name)
-        open_tool = state.dialogue.session.open_tool
+        has_effect, open_tool = self._tools.has_effect(call.name), state.dialogue.session.open_tool
         is_cut_off = open_tool is not None and open_tool.id == call.id
         if is_cut_off and not (has_effect and await self.permission.is_made_again(call)):
-            from coder.engine.participants.call_notes import cut_off_words, program_effects
+            from coder.engine.participants.call_notes import cut_off_words
 
-            words = cut_off_words(state)
-            return await self.tell(
-                call,
-                f"{words}{program_effects(state, call)}{open_allowed_hosts(self._turn)}",
-                is_failure=True,
-                changes=await self._changes_in_place(),
-            )
-        if not is_cut_off and has_effect and (refusal := await self.permission.refusal(call)) is not None:
+            return await self._tell_lost(call, cut_off_words(state), open_allowed_hosts(turn))
+        if not is_cut_off and (refusal := await self._refusal(call)) is not None:
             return await self.tell(call, refusal, is_failure=True)
-        if not is_cut_off and (page := self._tools.page(call)) is not None:
-            refusal = await refuse_page(turn, page, key=call_key(turn.state, call))
-            if refusal is not None:
-                return await self.tell(call, refusal, is_failure=True)
-        open_allowed_hosts(self._turn)
+        open_allowed_hosts(turn)
         await turn.baseline(0)
         await self._session()
         is_new = state.dialogue.participant not in turn.bench.known_to
         is_restarted = is_new and any(message.role == "tool" for message in state.dialogue.messages)
-        redact = turn.bench.redactor.redact
-        arguments = redact(call.arguments)
+        arguments, calls = turn.bench.redactor.redact(call.arguments), state.spend.calls
         await turn.journal.append(
-            ToolCalled(
-                call=state.spend.calls, id=call.id, name=call.name, arguments=arguments, effect=has_effect
-            )
+            ToolCalled(call=calls, id=call.id, name=call.name, arguments=arguments, effect=has_effect)
         )
         try:
             result, changes, left_out = await self._make(call)
         except SandboxBroken:  # the call has left nothing
             from coder.engine.participants.call_notes import BROKEN, program_effects
 
-            effects = program_effects(turn.state, call)
-            if effects or state.settings.in_place:
-                own = await self._changes_in_place(anew=True)
-                return await self.tell(call, f"{BROKEN}{effects}", is_failure=True, changes=own)
+            if state.settings.in_place or program_effects(turn.state, call):
+                return await self._tell_lost(call, BROKEN, anew=True)
             is_restarted = True
             result, changes, left_out = await self._make(call, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
-        result = self._checked(replace(result, text=redact(result.text)))
-        text = result.text
+        result = self._checked(result)
         new_lines = [line for line in left_out if line not in _left_out_lines(state)]
-        if new_lines and not self._is_on_copy:
-            fate = "not in the patch of the run" if state.settings.in_place else "left out, lands nowhere"
-            text = f"{text}\n[{fate}: {join_names(new_lines)}]"
-        if is_new and turn.bench.read_only:
-            from coder.engine.participants.call_notes import READ_ONLY
+        read_only = turn.bench.read_only if is_new else ""
+        if new_lines or read_only or is_restarted:
+            from coder.engine.participants.call_notes import with_notes
 
-            text = f"{text}\n[{READ_ONLY.format(turn.bench.read_only)}]"
-        if is_restarted:
-            from coder.engine.participants.call_notes import restarted_words
+            text = with_notes(result.text, turn.state, new_lines, read_only, is_restarted=is_restarted)
+            result = replace(result, text=text)
+        return await self._log(call, result, changes, left_out)
 
-            text = f"{restarted_words(turn.state)}{text}"
-        answer_event = ToolAnswered(
-            call=state.spend.calls,
-            id=call.id,
-            name=call.name,
-            text=text,
-            exit_code=result.exit_code,
-            seconds=result.seconds,
-            failed=result.failed,
-            running=result.running,
-            images=result.images,
-            changes=changes,
-            left_out=left_out,
-        )
-        return await self._logged(answer_event)
+    async def _refusal(self, call: ToolCall) -> str | None:
+        """Return a text for the model if the user refuses a call, or the page that it gets."""
+        if self._tools.has_effect(call.name) and (refusal := await self.permission.refusal(call)) is not None:
+            return refusal
+        page = self._tools.page(call)
+        return await refuse_page(self._turn, page, key=call_key(self._turn.state, call)) if page else None
 
     def _checked(self, result: ToolResult) -> ToolResult:
-        """Return what the guards make of a result; a refused one becomes the reason."""
+        """Return a result without secrets, as the guards let it pass; a refused one becomes the reason."""
+        bench = self._turn.bench
         try:
-            return replace(result, text=self._turn.bench.guards.check(result.text, "tool_result"))
+            return replace(result, text=bench.guards.check(bench.redactor.redact(result.text), "tool_result"))
         except Refused as refusal:
             return replace(result, text=f"[{refusal}]", images=(), failed=True)
 
@@ -154,19 +122,11 @@ class Workplace:
             session_tree.session, seconds_left, redact, on_output, kernel=session_tree.kernel, sees=sees
         )
         if self._tools.own and call.name in _CODE_TOOLS:
-            from coder.engine.participants.program_calls import (
-                ProgramCalls,  # most runs have no tools of their own
-            )
+            from coder.engine.participants.program_calls import ProgramCalls  # most runs have no own tools
 
-            program_calls = ProgramCalls(
-                self._turn, self._tools, call, self.permission.refusal, hooks=hooks.of_user if hooks else None
-            )
-            result = await program_calls.carry_out(desk)
-            is_killed = result.exit_code is None and not result.running
-            if is_killed or self._turn.state.dialogue.session.open_effect is not None:
-                from coder.engine.participants.call_notes import program_effects
-
-                result = replace(result, text=f"{result.text}{program_effects(self._turn.state, call)}")
+            of_user = hooks.of_user if hooks else None
+            programs = ProgramCalls(self._turn, self._tools, call, self.permission.refusal, hooks=of_user)
+            result = await programs.carry_out(desk)
         else:
             result = await self._tools.answer(call, desk)
         if hooks is not None:
@@ -177,11 +137,17 @@ class Workplace:
             result = replace(result, text="\n".join([result.text, *host_notes]))
         return result, changes, left_out
 
-    async def _changes_in_place(self, *, anew: bool = False) -> "Tree":
-        """Return the changes of a call without a result; empty for a run on a copy, which loses them."""
-        if not self._turn.state.settings.in_place:
-            return {}
-        return (await (await self._session(anew=anew)).changes())[0]
+    async def _tell_lost(
+        self, call: ToolCall, reason: str, hosts: str = "", *, anew: bool = False
+    ) -> ChatMessage:
+        """Answer a call whose result was lost; in place, what it changed is kept."""
+        from coder.engine.participants.call_notes import program_effects
+
+        text = f"{reason}{program_effects(self._turn.state, call)}{hosts}"
+        changes: Tree = {}
+        if self._turn.state.settings.in_place:
+            changes, _ = await (await self._session(anew=anew)).changes()
+        return await self.tell(call, text, is_failure=True, changes=changes)
 
     async def tell(
         self,
@@ -193,20 +159,8 @@ class Workplace:
         seconds: float = 0.0,
     ) -> ChatMessage:
         """Answer a call without making it; `is_failure` says whether that is an error."""
-        state = self._turn.state
-        lines = _left_out_lines(state)
-        return await self._logged(
-            ToolAnswered(
-                call=state.spend.calls,
-                id=call.id,
-                name=call.name,
-                text=text,
-                seconds=seconds,
-                failed=is_failure,
-                changes=dict(changes or {}),
-                left_out=lines,
-            )
-        )
+        result = ToolResult(text, seconds=seconds, failed=is_failure)
+        return await self._log(call, result, changes or {}, _left_out_lines(self._turn.state))
 
     async def write(self, files: Mapping[str, str | None]) -> None:
         """Write the edits that an answer's text holds."""
@@ -224,15 +178,29 @@ class Workplace:
         """Write files of a subagent, or of an answer's text, into the session."""
         await (await self._turn.bench.session(self._turn.state)).write(changes)
 
-    async def _logged(self, answer_event: ToolAnswered) -> ChatMessage:
-        turn = self._turn
+    async def _log(
+        self, call: ToolCall, result: ToolResult, changes: "Tree", left_out: Sequence[str]
+    ) -> ChatMessage:
+        turn, text = self._turn, result.text
         if turn.state.dialogue.owes_baseline:
             report = turn.bench.redactor.redact(late_baseline(turn.state, turn.abilities.context))
-            answer_event = answer_event.model_copy(update={"text": f"{answer_event.text}\n[{report}]"})
-        await turn.journal.append(answer_event)
-        return ChatMessage(
-            role="tool", content=answer_event.text, images=answer_event.images, tool_call_id=answer_event.id
+            text = f"{text}\n[{report}]"
+        await turn.journal.append(
+            ToolAnswered(
+                call=turn.state.spend.calls,
+                id=call.id,
+                name=call.name,
+                text=text,
+                exit_code=result.exit_code,
+                seconds=result.seconds,
+                failed=result.failed,
+                running=result.running,
+                images=result.images,
+                changes=dict(changes),
+                left_out=tuple(left_out),
+            )
         )
+        return ChatMessage(role="tool", content=text, images=result.images, tool_call_id=call.id)
 
 
 def hooks_of(state: State) -> "HookRuns | None":
