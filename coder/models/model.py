@@ -110,19 +110,24 @@ class Answer(BaseModel, frozen=True, extra="forbid"):
 
     def redacted(self, redact: Callable[[str], str]) -> "Answer":
         """Return the answer without secrets; opaque data that quotes a secret is dropped."""
-        text = redact(self.text)
+        calls = tuple(call.redacted(redact) for call in self.tool_calls)
+        return self.rewritten(redact).model_copy(update={"model": redact(self.model), "tool_calls": calls})
+
+    def rewritten(self, rewrite: Callable[[str], str]) -> "Answer":
+        """Return the answer with each text of the model rewritten; opaque data that would change is dropped.
+
+        An alternative is dropped if it begins with text that has changed, as it may end in its middle.
+        """
+        text = rewrite(self.text)
+        calls = [call.model_copy(update={"arguments": rewrite(call.arguments)}) for call in self.tool_calls]
         alternatives = [
-            alternative.model_copy(update={"text": redact(alternative.text)})
+            alternative.model_copy(update={"text": rewrite(alternative.text)})
             for alternative in self.alternatives
-            # An alternative that begins with more of the answer may end in the middle of a secret.
-            if text.startswith(commonprefix([self.text, alternative.text]))  # noqa: RUF071 - these are no paths
+            if text.startswith(commonprefix([self.text, alternative.text]))  # noqa: RUF071 - no paths
         ]
-        redacted_fields: dict[str, object] = {"text": text, "model": redact(self.model)}
-        redacted_fields["reasoning"] = redact(self.reasoning)
-        redacted_fields["tool_calls"] = tuple(call.redacted(redact) for call in self.tool_calls)
-        redacted_fields["alternatives"] = tuple(alternatives)
-        redacted_fields["opaque"] = self.opaque.unless_secret(redact) if self.opaque else None
-        return self.model_copy(update=redacted_fields)
+        opaque = self.opaque.unless_secret(rewrite) if self.opaque else None
+        texts = {"text": text, "reasoning": rewrite(self.reasoning), "tool_calls": tuple(calls)}
+        return self.model_copy(update={**texts, "alternatives": tuple(alternatives), "opaque": opaque})
 
 
 OnRetry = Callable[[Retry | Switch], Awaitable[None]]

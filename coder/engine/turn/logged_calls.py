@@ -5,6 +5,7 @@ A request whose answer is in the log already makes no call.
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from itertools import takewhile
 
 from coder.base.errors import ModelError, Refused, SharedBudgetEmpty
@@ -117,8 +118,7 @@ class LoggedCalls:
     async def _call_model(self, model: Model, intent: CallIntended, request: Sequence[ChatMessage]) -> Answer:
         stream = self._redactor.stream()
 
-        def on_token(text: str) -> None:
-            token = stream.feed(text)
+        def show(token: str) -> None:
             if token and not self._guards:  # a guard sees whole answers, and nobody sees one before it
                 self._journal.watch.token(token)
 
@@ -131,30 +131,27 @@ class LoggedCalls:
         form = {"form": intent.form} if intent.form is not None else {}
         try:
             return await model.answer(
-                request, sampling=intent.sampling, on_token=on_token, on_retry=on_retry, **form
+                request,
+                sampling=intent.sampling,
+                on_token=lambda text: show(stream.feed(text)),
+                on_retry=on_retry,
+                **form,
             )
         except SharedBudgetEmpty as error:
             raise await self._ended(intent, BudgetReached(limit="shared", text=str(error))) from error
         except ModelError as error:
-            failure = ModelCallFailed(
-                call=intent.call, error=type(error).__name__, message=str(error), lost=error.lost
-            )
-            await self._journal.append(failure)
+            await self._journal.append(_failure(intent, error, error.lost))
             raise
         finally:
-            if (token := stream.finish()) and not self._guards:
-                self._journal.watch.token(token)
+            show(stream.finish())
 
     async def _guarded(self, intent: CallIntended, answer: Answer) -> Answer:
-        """Return an answer as the guards let it pass. Raises Refused; the log has the reason."""
+        """Return an answer as the guards let it pass, and show it. Raises Refused; the log has the reason."""
         try:
-            guarded = _as_guarded(answer, self._guards)
+            guarded = answer.rewritten(partial(self._guards.check, where="answer"))
         except Refused as refusal:
             lost = Used(usage=answer.usage, cost_usd=answer.cost_usd)
-            failure = ModelCallFailed(
-                call=intent.call, error=Refused.__name__, message=str(refusal), lost=lost
-            )
-            await self._journal.append(failure)
+            await self._journal.append(_failure(intent, refusal, lost))
             raise
         if guarded.text:
             self._journal.watch.token(guarded.text)
@@ -162,9 +159,9 @@ class LoggedCalls:
 
     async def _ended(self, intent: CallIntended, limit_event: BudgetReached) -> BudgetSpent:
         """Log the end of an intended call at a limit, which frees the reserved tokens."""
-        failure = ModelCallFailed(call=intent.call, error=BudgetSpent.__name__, message=limit_event.text)
-        await self._journal.append(failure, limit_event)
-        return BudgetSpent(limit_event.text)
+        error = BudgetSpent(limit_event.text)
+        await self._journal.append(_failure(intent, error), limit_event)
+        return error
 
     def guarded(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
         """Return the messages with secrets redacted, as the guards let them pass; each text is checked once.
@@ -182,23 +179,8 @@ class LoggedCalls:
         return clean
 
 
-def _as_guarded(answer: Answer, guards: Guards) -> Answer:
-    """Return an answer with what the guards made of its text, reasoning and calls. Raises Refused."""
-
-    def check(text: str) -> str:
-        return guards.check(text, "answer")
-
-    text = check(answer.text)
-    calls = [call.model_copy(update={"arguments": check(call.arguments)}) for call in answer.tool_calls]
-    guarded_fields: dict[str, object] = {
-        "text": text,
-        "reasoning": check(answer.reasoning),
-        "tool_calls": tuple(calls),
-        # Other beginnings of an answer that has changed begin nothing.
-        "alternatives": answer.alternatives if text == answer.text else (),
-        "opaque": answer.opaque.unless_secret(check) if answer.opaque else None,
-    }
-    return answer.model_copy(update=guarded_fields)
+def _failure(intent: CallIntended, error: Exception, lost: Used | None = None) -> ModelCallFailed:
+    return ModelCallFailed(call=intent.call, error=type(error).__name__, message=str(error), lost=lost)
 
 
 def _kept(dialogue: Sequence[ChatMessage], request: Sequence[ChatMessage]) -> int:

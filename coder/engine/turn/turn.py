@@ -138,11 +138,7 @@ class Turn:
         request = self.calls.guarded(messages)
         answer = await self.calls.call(self.model, request, sampling, form, in_dialogue=in_dialogue)
         max_tokens = self.state.settings.max_answer_tokens
-        if (
-            is_spent_on_reasoning(answer)
-            and sampling.max_tokens is not None
-            and sampling.max_tokens != max_tokens
-        ):
+        if is_spent_on_reasoning(answer) and sampling.max_tokens not in (None, max_tokens):
             full_sampling = sampling.model_copy(update={"max_tokens": max_tokens})
             answer = await self.calls.call(self.model, request, full_sampling, form, in_dialogue=in_dialogue)
         if is_spent_on_reasoning(answer):
