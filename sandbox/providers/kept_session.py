@@ -1,0 +1,202 @@
+"""A sandbox whose one session stays open between calls; its commands have two output streams."""
+
+import asyncio
+import errno
+import itertools
+import os
+import shlex
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from sandbox.contract import Session
+from sandbox.errors import FileRefused, SandboxBroken
+from sandbox.open import open_sandbox
+from sandbox.policy import Policy, session_policy
+from sandbox.program import Command
+from sandbox.result import CommandResult
+
+LONGEST_S = 86_400.0
+"""Wall time of a command without a limit of its own."""
+CANNOT_EXECUTE = 126
+"""Exit code of a shell if it may not execute the program."""
+_OUTPUT_BYTES = 16 << 20
+_PIECE = 8 << 20
+"""Bytes of a file that one command reads; less than a session keeps of its output."""
+_FILE_S = 120.0
+_LONGEST_SCRIPT = 100_000
+_TAKE_ERRORS = 'if [ -f "$1" ]; then head -c "$2" -- "$1"; fi; rm -f -- "$1"'
+_FAULTS = {2: errno.ENOENT, 13: errno.EACCES, 21: errno.EISDIR, 28: errno.ENOSPC}
+"""Error by exit code of the scripts below."""
+_READ = """
+if [ -d "$1" ]; then exit 21; elif [ ! -e "$1" ]; then exit 2; elif [ ! -r "$1" ]; then exit 13; fi
+exec 2> /dev/null
+tail -c "+$2" -- "$1" | head -c "$3"
+"""
+_WRITE = """
+exec 2> /dev/null
+if [ -d "$1" ]; then exit 21; fi
+mkdir -p -- "$(dirname -- "$1")" || exit 13
+(: > "$1") || exit 13
+cat > "$1" || exit 28
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended, and the bytes of its two streams, each at most as many as were asked for."""
+
+    exit_code: int
+    """Its own, or 128 and the number of the signal that ended it, as shells say it."""
+    stdout: bytes
+    stderr: bytes
+    too_long: bool
+    """A stream had more bytes than were asked for."""
+
+
+class KeptSession:
+    """A sandbox and its session, opened and closed by calls from any task of one event loop."""
+
+    def __init__(self, policy: Policy | None = None, *, backend: str = "auto") -> None:
+        """`policy`: by default `session_policy()`; its limits of output and of wall time are raised."""
+        limits = {"output_bytes": _OUTPUT_BYTES, "wall_s": LONGEST_S}
+        self._policy = (policy or session_policy()).model_copy(update=limits)
+        self._backend = backend
+        self._numbers = itertools.count(1)
+        self._end = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session. Raises SandboxBroken: it isn't open."""
+        if self._session is None:
+            raise SandboxBroken("The sandbox isn't open.")
+        return self._session
+
+    async def open(self) -> Self:
+        """Open it. Raises as `open_sandbox` and `Sandbox.session` do; a cancelled call leaves nothing."""
+        is_open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._keeper = asyncio.create_task(self._keep(is_open))
+        try:
+            await asyncio.wait({is_open, self._keeper}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+            raise
+        if not is_open.done():
+            self._keeper.result()
+        return self
+
+    async def close(self) -> None:
+        """End its processes and remove its files. Idempotent."""
+        self._end.set()
+        if self._keeper is not None:
+            await asyncio.shield(asyncio.wait({self._keeper}))
+
+    async def _keep(self, is_open: "asyncio.Future[None]") -> None:
+        async with open_sandbox(self._policy, backend=self._backend) as box, box.session() as session:
+            self._session = session
+            is_open.set_result(None)
+            try:
+                await self._end.wait()
+            finally:
+                self._session = None
+
+    async def execute(
+        self,
+        words: Sequence[str],
+        *,
+        cwd: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        wall_s: float | None = None,
+        most_bytes: int = _OUTPUT_BYTES // 2,
+    ) -> Ended:
+        """Run a program, found on its own PATH.
+
+        Args:
+            words: its name and arguments.
+            cwd: an absolute path, or one below the workspace, which is the default.
+            environment: overrides variables.
+            stdin: its standard input.
+            wall_s: its deadline, at which it and what it started are killed.
+            most_bytes: of each stream that are returned; of stdout at most 16 MiB.
+
+        Raises:
+            TimeoutError: the deadline has passed.
+            SandboxBroken: the sandbox isn't open, or stopped working.
+        """
+        errors = f"/tmp/.stderr-{next(self._numbers)}"
+        enter = f"cd -- {shlex.quote(cwd)} && " if cwd is not None else ""
+        script = f"exec 2> {errors}; {enter}exec {shlex.join(words)}"
+        if len(script.encode("utf-8", "surrogateescape")) > _LONGEST_SCRIPT:
+            script = await self._leave_script(script)
+        command = Command(argv=("/bin/sh", "-c", script), environment=dict(environment or {}))
+        result = await self.session.run(command, stdin=stdin, wall_s=wall_s or LONGEST_S)
+        stderr = await self._run(_TAKE_ERRORS, errors, str(most_bytes + 1))
+        if result.killed_by == "wall":
+            raise TimeoutError(f"{words[0]} didn't end within {wall_s:g} s")
+        too_long = result.truncated or max(result.output_bytes, stderr.output_bytes) > most_bytes
+        return Ended(
+            exit_code=result.exit_code if result.exit_code is not None else 128 + _signal_of(result),
+            stdout=result.raw_output[:most_bytes],
+            stderr=stderr.raw_output[:most_bytes],
+            too_long=too_long,
+        )
+
+    async def read(self, path: str, *, most_bytes: int) -> bytes:
+        """Read a file that the session's programs may read, and one byte more than `most_bytes` at most.
+
+        Args:
+            path: absolute, or below the workspace.
+            most_bytes: a longer file's content has one byte more.
+
+        Raises:
+            OSError: as `open` has it, such as FileNotFoundError, IsADirectoryError or PermissionError.
+            TimeoutError: it took two minutes.
+            SandboxBroken: the sandbox isn't open, or stopped working.
+        """
+        content = b""
+        while (room := most_bytes + 1 - len(content)) > 0:
+            wanted = min(room, _PIECE)
+            piece = (await self._file(_READ, path, str(len(content) + 1), str(wanted))).raw_output
+            content += piece
+            if len(piece) < wanted:
+                break
+        return content
+
+    async def write(self, path: str, content: bytes) -> None:
+        """Write a file as the session's programs could, with missing folders. Raises what `read` raises."""
+        await self._file(_WRITE, path, stdin=content)
+
+    async def _leave_script(self, script: str) -> str:
+        """Leave a script that is too long for an argument in a file; return one that reads it."""
+        path = f"/tmp/.script-{next(self._numbers)}"
+        await self.write(path, f"rm -f -- {path}; {script}\n".encode("utf-8", "surrogateescape"))
+        return f". {path}"
+
+    async def _file(self, script: str, path: str, *arguments: str, stdin: bytes = b"") -> CommandResult:
+        full_path = os.path.join(self.session.root, path)
+        if "\0" in path:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        result = await self._run(script, full_path, *arguments, stdin=stdin)
+        if result.killed_by == "wall":
+            raise TimeoutError(f"{path} could not be read or written within {_FILE_S:g} s")
+        if (fault := _FAULTS.get(result.exit_code or 0)) is not None:
+            raise OSError(fault, os.strerror(fault), path)
+        if not result.ok:
+            raise SandboxBroken(f"{path} could not be read or written: {result.status}.")
+        return result
+
+    async def _run(self, script: str, *arguments: str, stdin: bytes = b"") -> CommandResult:
+        command = Command(argv=("/bin/sh", "-c", script, "sh", *arguments))
+        try:
+            return await self.session.run(command, stdin=stdin, wall_s=_FILE_S)
+        except FileRefused as error:
+            raise SandboxBroken(str(error)) from error
+
+
+def _signal_of(result: CommandResult) -> int:
+    return result.signal if result.signal is not None else signal.SIGKILL
