@@ -1,4 +1,8 @@
-"""Children isolated in advance, so that a run costs little more than its program; each is lent once."""
+"""Children isolated in advance, so that a run costs little more than its program; each is lent once.
+
+Most sandboxes have one run, so one child is made at first; from the second run on, as many wait as were lent
+at once.
+"""
 
 import asyncio
 import os
@@ -26,7 +30,8 @@ class Pool:
         self._idle: deque[Child] = deque()
         self._coming: set[Child] = set()
         self._waiting: deque[asyncio.Future[Child]] = deque()
-        self._size = max(1, min(len(os.sched_getaffinity(0)), 4))
+        self._size, self._most = 1, max(1, min(len(os.sched_getaffinity(0)), 4))
+        self._lends = 0
         self._broken: SandboxBroken | None = None
         self._alive: set[Child] = set()
         self.lent: set[Child] = set()
@@ -63,8 +68,10 @@ class Pool:
         if child is None:
             child = await self._wait(limits)
         self.lent.add(child)
+        self._lends += 1
+        self._size = min(self._most, max(self._size, len(self.lent)))
         if not self._idle:
-            self.fill()
+            self._fill_again()
         return child
 
     async def lend_session(self, limits: RunLimits) -> Child:
@@ -78,7 +85,11 @@ class Pool:
     def give_back(self, child: Child) -> None:
         """Record the end of a child's run, and replace the child."""
         self.lent.discard(child)
-        self.fill()
+        self._fill_again()
+
+    def _fill_again(self) -> None:
+        if self._lends > 1:
+            self.fill()
 
     def siblings_of(self, child: Child) -> int:
         """Number of tasks of the other children that aren't ending: the kernel counts them as a run's."""
@@ -170,7 +181,7 @@ class Pool:
                 continue
             works = child in self._idle and count_processes(child.reaper) > _AT_REST
             if (works and child in self._restless) or self._holds_too_much(child.reaper):
-                self._size = 0
+                self._size = self._most = 0
                 if child in self._idle:
                     self._idle.remove(child)
                 child.discard()

@@ -3,8 +3,11 @@
 Run as `python -I -S -c … DESCRIPTOR MARK` with an empty package `sandbox`, which imports faster. EOF on the
 lifeline pipe means that the owner is dead: the keeper ends the sandbox, removes its cgroups and exits.
 The wall is built under a separate uid. Under root the needed folders are bind-mounted privately for it, as
-the interpreter may be in a home folder of mode 700.
+the interpreter may be in a home folder of mode 700. Each start of a sandbox pays for what this imports:
+neither `typing` nor `contextlib` is there.
 """
+
+from __future__ import annotations
 
 import marshal
 import os
@@ -13,7 +16,6 @@ import signal
 import struct
 import sys
 import time
-from typing import Any
 
 from sandbox.inner.process.descendants import become_subreaper, children_of, send
 from sandbox.inner.walls.syscalls import (
@@ -28,6 +30,10 @@ from sandbox.inner.walls.syscalls import (
     mount,
     unshare,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _AT_FDCWD, _AT_EMPTY_PATH, _MOVE_MOUNT_F_EMPTY_PATH, _MOUNT_ATTR_IDMAP = -100, 0x1000, 4, 0x00100000

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from acp.schema import (
 )
 
 from tests.coder.people.cli.console import CODER, Console
+from tests.coder.people.cli.start_for_others import command_for_others
 from tests.faulty_endpoint import FaultyEndpoint
 
 
@@ -136,19 +138,21 @@ async def spawned(
 ) -> AsyncIterator[Editor]:
     """Start the agent of an editor, and initialize it."""
     flags = ("--base-url", endpoint.url, "-m", "toy") if endpoint is not None else ()
-    command = (str(CODER), "acp", *flags, *more_flags)
-    started = spawn_agent_process(
-        editor,  # type: ignore[arg-type]  # it has the methods that are called
-        *command,
-        env=console.environ,
-        cwd=console.home,
-        use_unstable_protocol=True,
-        transport_kwargs={"stderr": None},
-    )
-    async with started as (editor.agent, process):
-        editor.pid = process.pid
-        editor.initialized = await editor.agent.initialize(
-            protocol_version=version, client_capabilities=capabilities
+    words = ("acp", *flags, *more_flags)
+    pid: Future[int] = Future()
+    with command_for_others(CODER, *words, environ=console.environ, cwd=console.home, pid=pid) as command:
+        started = spawn_agent_process(
+            editor,  # type: ignore[arg-type]  # it has the methods that are called
+            *command,
+            env=console.environ,
+            cwd=console.home,
+            use_unstable_protocol=True,
+            transport_kwargs={"stderr": None},
         )
-        assert editor.initialized.protocol_version == 1
-        yield editor
+        async with started as (editor.agent, _):
+            editor.pid = await asyncio.wrap_future(pid)
+            editor.initialized = await editor.agent.initialize(
+                protocol_version=version, client_capabilities=capabilities
+            )
+            assert editor.initialized.protocol_version == 1
+            yield editor

@@ -10,6 +10,7 @@ import struct
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -19,14 +20,22 @@ _NUMBER = struct.Struct("<i")
 
 @contextmanager
 def command_for_others(
-    coder: Path, *arguments: str, environ: Mapping[str, str], cwd: Path
+    coder: Path,
+    *arguments: str,
+    environ: Mapping[str, str],
+    cwd: Path,
+    pid: "Future[int] | None" = None,
 ) -> Iterator[list[str]]:
-    """What to start once within the block, with three streams, in place of `coder` with these arguments."""
+    """What to start once within the block, with three streams, in place of `coder` with these arguments.
+
+    `pid` gets the id of the forked process, which isn't that of the process that was started.
+    """
     name = f"coder-test-{uuid.uuid4().hex}"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(f"\0{name}")
         listening.listen()
-        Thread(target=_fork, args=(listening.dup(), coder, arguments, environ, cwd), daemon=True).start()
+        given = (listening.dup(), coder, arguments, environ, cwd, pid)
+        Thread(target=_fork, args=given, daemon=True).start()
         try:
             yield [sys.executable, "-I", "-S", __file__, name]
         finally:
@@ -34,7 +43,12 @@ def command_for_others(
 
 
 def _fork(
-    listening: socket.socket, coder: Path, arguments: tuple[str, ...], environ: Mapping[str, str], cwd: Path
+    listening: socket.socket,
+    coder: Path,
+    arguments: tuple[str, ...],
+    environ: Mapping[str, str],
+    cwd: Path,
+    pid: "Future[int] | None",
 ) -> None:
     from tests.coder.people.cli.warm_start import warm_start  # the program doesn't need it
 
@@ -48,6 +62,8 @@ def _fork(
         forked = warm_start(coder).fork(*arguments, environ=environ, cwd=cwd, streams=streams)
         for stream in streams:
             os.close(stream)
+        if pid is not None:
+            pid.set_result(forked.pid)
         line.sendall(_NUMBER.pack(forked.pid))
         code = forked.wait()
         try:
