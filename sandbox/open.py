@@ -43,14 +43,16 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
     Raises:
         BackendMissing: no backend works on this machine; the message names the command that helps.
         PolicyUnmet: the policy is strict and a guarantee has no mechanism here, it is in place and the
-            backend isn't `container`, or its image is an archive that can't be used, or not by the backend.
+            backend isn't `container`, its image is an archive that can't be used, or the backend can't do it.
         ValueError: there is no backend of that name, or the policy's interpreter can't be used.
     """
     policy = policy or Policy()
     if policy.in_place is not None:
         backend = _backend_in_place(backend)
     if policy.has_archive:
-        backend = _backend_of_archive(backend)
+        backend = _bubblewrap_for(backend, "unpack an image's archive")
+    if policy.at_root:
+        backend = _bubblewrap_for(backend, "show folders at the root")
     async with find_backend(backend)(policy) as sandbox:
         yield sandbox
 
@@ -219,10 +221,10 @@ def _backend_in_place(name: str) -> str:
     return INSIDE
 
 
-def _backend_of_archive(name: str) -> str:
-    """Return the backend that unpacks an image's archive. Raises PolicyUnmet: another one is named."""
+def _bubblewrap_for(name: str, what: str) -> str:
+    """Return the backend that alone can do something. Raises PolicyUnmet: another one is named."""
     if name not in ("auto", "bubblewrap"):
-        raise PolicyUnmet(f"The backend {name} can't unpack an image's archive; bubblewrap can.")
+        raise PolicyUnmet(f"The backend {name} can't {what}; bubblewrap can.")
     return "bubblewrap"
 
 

@@ -11,6 +11,10 @@ from pydantic import Field, field_validator
 from sandbox.program import Environment
 from sandbox.result import Value
 
+OWN_NAMES = frozenset(
+    "bin boot dev etc lib lib32 lib64 libx32 opt proc run sbin sys tmp usr var w".split()  # noqa: SIM905
+)
+"""Names at the root of a sandbox that aren't the workspace's."""
 AskHost = Callable[[str, int], Awaitable[bool]]
 """Decides whether programs may reach a host at a port."""
 
@@ -68,6 +72,8 @@ class Policy(Value):
     layered: tuple[str, ...] = ()
     """Shown folders that a session may write to, in a layer that ends with it: places of `folders`, names of
     `beside`, and `/opt/venv`, the interpreter's virtual environment."""
+    at_root: tuple[str, ...] = ()
+    """Folders of the workspace that programs find at the root, too: `logs` is `/logs`. For bubblewrap."""
     python: Path | None = None
     """The programs' interpreter; None is the base interpreter of the running one."""
     in_place: Path | None = None
@@ -99,6 +105,14 @@ class Policy(Value):
             if list(folders.values()).count(folder) > 1:
                 raise ValueError(f"{str(folder)!r} is shown at two places")
         return folders
+
+    @field_validator("at_root")
+    @classmethod
+    def _check_at_root(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(r"[\w-][\w.-]*", name, re.ASCII) or name in OWN_NAMES:
+                raise ValueError(f"/{name} is no plain name, or the sandbox's own")
+        return names
 
     @field_validator("in_place")
     @classmethod

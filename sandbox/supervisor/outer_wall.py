@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.inner.walls.places import ATTACHED, COMMANDS, SHOWN, VENV
+from sandbox.inner.walls.places import ATTACHED, COMMANDS, SHOWN, VENV, WORKSPACE
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.policy import Policy
 from sandbox.supervisor.owner import this_process
@@ -119,7 +119,7 @@ def two_walls(plan: SandboxPlan) -> Specification:
     files = {target: memory_file(content) for target, content in contents.items()}
     job = {
         "bwrap": shutil.which("bwrap"),
-        "before": [*WALL, *plan.environment, *system_links(plan.system), *link_words(plan.system.etc_links)],
+        "before": [*WALL, *plan.environment, *system_links(plan), *link_words(plan.system.etc_links)],
         "folders": shown_folders(plan),
         "layered": layered_places(policy),
         "after": [
@@ -209,11 +209,12 @@ def library_path(interpreter: Interpreter) -> dict[str, str]:
     return {"LD_LIBRARY_PATH": str(shown_libraries)}
 
 
-def system_links(system: System) -> list[str]:
+def system_links(plan: SandboxPlan) -> list[str]:
     """Build bubblewrap's arguments for `/bin`, `/lib` and other top folders of the system."""
-    if system.image is not None:
-        return link_words(system.links)
-    words = ["--ro-bind", "/usr", "/usr"]
+    own_links = link_words({f"/{name}": f"{WORKSPACE}/{name}" for name in plan.policy.at_root})
+    if plan.system.image is not None:
+        return [*own_links, *link_words(plan.system.links)]
+    words = [*own_links, "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/", name)
         if path.is_symlink():

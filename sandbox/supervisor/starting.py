@@ -98,7 +98,7 @@ def one_wall(plan: SandboxPlan) -> Specification:
             *_CONFINING_CAPABILITIES,
             "--as-pid-1",
             *plan.environment,
-            *system_links(plan.system),
+            *system_links(plan),
             "--dir",
             "/var",
         ),

@@ -238,3 +238,24 @@ def test_what_is_raised_within_the_door_that_waits_comes_out_and_its_thread_ends
         pass
 
     assert threading.active_count() == before
+
+
+async def test_folders_of_the_workspace_are_shown_at_the_root_where_the_policy_names_them() -> None:
+    script = (
+        "import os; open('/logs/a', 'w').write('1'); print(os.path.realpath('/logs'), os.listdir('/logs'))"
+    )
+    async with open_sandbox(Policy(at_root=("logs", "tests"))) as box, box.session() as session:
+        await session.make_folder("logs")
+
+        result = await session.python(script)
+
+        assert result.output == "/w/logs ['a']\n"
+        assert await session.read("logs/a") == b"1"
+
+
+async def test_folders_at_the_root_have_no_name_of_the_systems_and_need_bubblewrap() -> None:
+    with pytest.raises(ValueError, match="/usr"):
+        Policy(at_root=("usr",))
+    with pytest.raises(PolicyUnmet, match="at the root"):
+        async with open_sandbox(Policy(at_root=("logs",)), backend="docker"):
+            pass

@@ -10,6 +10,8 @@ from tests.ordinary_user import REPOSITORY
 from tests.wheel_user import User
 
 PROJECT = REPOSITORY / "tools/coder_sandbox"
+TOOLS = ("harbor", "inspect")
+"""Extras of other tools, which have the sandbox as a part."""
 SCRIPT = """
 import importlib.util
 from sandbox import PythonCode
@@ -28,8 +30,12 @@ def test_its_backends_and_requirements_are_those_of_the_whole() -> None:
 
     assert own["entry-points"]["sandbox.backends"] == whole["project"]["entry-points"]["sandbox.backends"]
     assert own["dependencies"] == groups["verdicts"]
-    extras = [need for extra in own["optional-dependencies"].values() for need in extra]
-    assert {*own["dependencies"], *extras} == {*groups["sandbox"]}
+    extras = own["optional-dependencies"]
+    of_tools = {name: needs for name, needs in extras.items() if name in TOOLS}
+    own_needs = [need for name, needs in extras.items() if name not in TOOLS for need in needs]
+    assert {*own["dependencies"], *own_needs} == {*groups["sandbox"]}
+    assert of_tools == {name: whole["project"]["optional-dependencies"][name] for name in TOOLS}
+    assert own["entry-points"]["inspect_ai"] == whole["project"]["entry-points"]["inspect_ai"]
 
 
 @pytest.mark.foreign
