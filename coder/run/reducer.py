@@ -1,7 +1,7 @@
 """Fold a run's events into its state. The functions are pure, so that a resume gets the same state."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from coder.run import event_types
 from coder.run.events import Event
@@ -11,9 +11,6 @@ from coder.run.records.progress import Progress
 from coder.run.records.record import Handlers
 from coder.run.records.spend import Spend
 from coder.run.state import State, replace
-
-if TYPE_CHECKING:
-    from coder.run.records.flow import FlowRecord
 
 _RECORDS: Mapping[str, Handlers] = {
     "inputs": inputs.HANDLERS,
@@ -98,17 +95,11 @@ def _apply(state: State, body: event_types.Body) -> State:
             from coder.run.next_step import mark_undone
 
             changes["steps"] = mark_undone(state.steps, body.step - 1)
-        case event_types.FlowStarted() | event_types.FlowEnded() | event_types.FlowStepSpawned():
-            changes["flow"] = _next_flow(state, body)
-        case event_types.FlowStepStarted() | event_types.FlowStepEnded():
-            changes["flow"] = _next_flow(state, body)
+        case _ if body.type.startswith("flow."):
+            from coder.run.records.flow import next_flow  # imported late: few runs are flows
+
+            changes["flow"] = next_flow(state.flow, body)
     return replace(state, **changes)
-
-
-def _next_flow(state: State, body: event_types.Body) -> "FlowRecord | None":
-    from coder.run.records.flow import next_flow  # imported late: few runs are flows
-
-    return next_flow(state.flow, body)
 
 
 def _waited_for_human(state: State, body: event_types.Body | None) -> bool:

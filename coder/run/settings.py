@@ -22,8 +22,6 @@ Approved = Literal["landing", "tools", "plan", "network"]
 """What a person must approve: files or a commit, calls of tools with effects, the plan, network hosts."""
 
 EditFormat = Literal["whole", "search-replace"]
-"""The form in which the model must write changes of files."""
-
 
 ROLES = {"planner_model": "planner", "coder_model": "coder", "strong_model": EXPERT}
 """The participant whose model an option names."""
@@ -62,15 +60,13 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """Options of a run."""
+    """Options of a run. Those that a user can set are described in the option table; docstrings add to it."""
 
     budget: Budget = Budget()
     model: str | None = option("model")
     """The user's name of the model; weights as an absolute path. A resume uses the same model."""
     base_url: str | None = option("base_url")
-    """The endpoint's address, if the user named one."""
     fallback: tuple[str, ...] = option("fallback")
-    """Models to call in this order if the previous one can't answer."""
     planner_model: str | None = option("planner_model")
     coder_model: str | None = option("coder_model")
     strong_model: str | None = option("strong_model")
@@ -79,7 +75,6 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     replay: Path | None = option("replay")
     """Absolute path of a recording that answers instead of a model."""
     price: str | None = option("price")
-    """`IN,OUT` in US dollars per million tokens, if the user gave a price."""
     strategy: StrategyChoice | None = option("strategy")
     """The strategy; in a run's first event, the selected one. None for a team."""
     team: str | dict[str, Any] | None = None
@@ -95,7 +90,6 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     top_p: float | None = option("top_p")
     seed: int = option("seed")
     effort: Effort | None = option("effort")
-    """How much the model reasons; None: the model's default."""
     max_answer_tokens: int | None = option("max_answer_tokens")
     """Maximum tokens of an answer, reasoning included; None: the model's limit or the budget."""
     model_timeout: float = option("model_timeout")
@@ -103,7 +97,6 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     program_timeout: float = option("program_timeout")
     test_timeout: float = option("test_timeout")
     memory: int = option("memory")
-    """In MiB."""
     processes: int = option("processes")
     cpus: float | None = option("cpus")
     """Processors that a program may keep busy; None: all."""
@@ -111,7 +104,6 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     in_place: bool = option("in_place")
     """The model works in the user's folder itself, with the rights of this process; nothing lands."""
     image: str | None = option("image")
-    """The image of the Docker backend."""
     runtime: str | None = option("runtime")
     network: tuple[str, ...] = option("network")
     """Hosts that programs may reach, `HOST`, `HOST:PORT`, `*.NAME`, or `registries`."""
@@ -124,51 +116,43 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     docs: tuple[Path, ...] = option("docs")
     """Files and folders of documents that the model may search; relative ones are made absolute."""
     lessons: bool = option("lessons")
-    """Tell the model what mended like failures in the same folder before."""
     skills: tuple[Skill, ...] = Field(default=(), exclude_if=not_)
     """The user's own skills; those of the repository are among its files."""
-    rules: Rules | None = Field(default=None, exclude_if=lambda rules: rules is None)
+    rules: Rules | None = Field(default=None, exclude_if=not_)
     """Rules of the user's settings files."""
     hooks: tuple[Hook, ...] = Field(default=(), exclude_if=not_)
     """Hooks of the user's settings files; those of the repository are among its files."""
     subagents: tuple[Subagent, ...] = Field(default=(), exclude_if=not_)
     """The user's own subagents; those of the repository are among its files."""
-    subagent: Subagent | None = Field(default=None, exclude_if=lambda subagent: subagent is None)
+    subagent: Subagent | None = Field(default=None, exclude_if=not_)
     """The subagent that does the run's task for another run."""
     caches: bool = True
     """Whether programs can use the caches of this machine's package installers."""
     python: Path | None = option("python")
-    judged_elsewhere: bool = Field(default=False, exclude_if=lambda is_set: not is_set)
+    judged_elsewhere: bool = Field(default=False, exclude_if=not_)
     """The run ends as the model hands in its work: nothing is run or landed here, as somebody else judges."""
     installed: Path | None = None
     """Cache folder with dependencies that were installed for the run: an interpreter, or Node's modules."""
     kernel: bool = option("kernel")
-    """Run code as cells of a Jupyter kernel."""
     keep: bool = option("keep")
-    """Write the best files even if the task was not solved."""
     accept_unverified: bool = option("accept_unverified")
-    """Treat code that nothing could check as solved: write it, and exit with 0."""
     require: Literal["tests"] | None = option("require")
-    """`tests`: only given tests show that a task is done, not the answer's own tests or check."""
     apply: bool = option("apply")
-    """Write the solution into the user's folder; False: only show it."""
     chat: bool = False
     """A conversation: more messages follow, words alone are an answer, and the user confirms each change."""
     ask_tool: bool = Field(default=False, exclude_if=not_)
     """Whether a conversation's model gets the tool `ask`: its user can answer while it works."""
     commit: bool = option("commit")
-    """Commit the written files if the task is solved."""
     branch: str | None = option("branch")
-    """Commit on this new branch, and leave the folder unchanged."""
     asks: bool = True
     """Whether a model's question ends the run as `waiting`; False: it is told that nobody answers."""
     approve: tuple[Approved, ...] = option("approve")
     """What a person must approve; if nobody is at the terminal, the run ends as `waiting`."""
     served: Path | None = None
     """Folder of the server's client for whom the run began; another server may take the run over."""
-    client: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    client: str | None = Field(default=None, exclude_if=not_)
     """Name of the token with which a server's client requested the run."""
-    request: str | None = Field(default=None, exclude_if=lambda digest: digest is None)
+    request: str | None = Field(default=None, exclude_if=not_)
     """SHA-256 of the request with an Idempotency-Key that began the run."""
     allow: tuple[str, ...] = option("allow")
     """Paths of files that may later run by themselves (.envrc, workflows, …), allowed by the user."""

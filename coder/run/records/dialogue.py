@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from coder.models.model import ChatMessage
 from coder.run import event_types
 from coder.run.records import session
-from coder.run.records.progress import Progress
+from coder.run.records.before import Before
 from coder.run.records.record import Handlers, replace
 from coder.run.records.session import SessionRecord
-from coder.run.records.spend import Spend
 from coder.run.stored_file import StoredFile
 
 
@@ -101,25 +99,14 @@ def _at_next_step(dialogue: Dialogue, files: Mapping[str, StoredFile]) -> Dialog
     return replace(dialogue, unread=unread, failed_tool="", owes_baseline=False)
 
 
-class _Before(Protocol):
-    """The state before an event, with the parts that handlers read."""
-
-    @property
-    def spend(self) -> Spend: ...
-    @property
-    def steps(self) -> Sequence[object]: ...
-    @property
-    def progress(self) -> Progress: ...
-
-
-def _begin_request(dialogue: Dialogue, body: event_types.CallIntended, state: _Before) -> Dialogue:
+def _begin_request(dialogue: Dialogue, body: event_types.CallIntended, state: Before) -> Dialogue:
     if not body.in_dialogue:
         return dialogue
     messages = (*dialogue.messages[: body.kept], *body.messages)
     return replace(dialogue, messages=messages, unread=None, is_untold=False, is_text=body.form is None)
 
 
-def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: _Before) -> Dialogue:
+def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: Before) -> Dialogue:
     if body.tool_calls:
         dialogue = replace(dialogue, callers=dialogue.callers | {body.model})
     request = state.spend.open_calls.get(body.call)
@@ -129,7 +116,7 @@ def _add_answer(dialogue: Dialogue, body: event_types.CallAnswered, state: _Befo
     return replace(dialogue, messages=(*dialogue.messages, answer), failed_tool="")
 
 
-def _drop_pictures(dialogue: Dialogue, body: event_types.ModelCallFailed, state: _Before) -> Dialogue:
+def _drop_pictures(dialogue: Dialogue, body: event_types.ModelCallFailed, state: Before) -> Dialogue:
     """Remove the last pictures from a refused dialogue, because they may be the reason."""
     messages = dialogue.messages
     last = max((index for index, message in enumerate(messages) if message.images), default=None)
@@ -139,11 +126,11 @@ def _drop_pictures(dialogue: Dialogue, body: event_types.ModelCallFailed, state:
     return replace(dialogue, messages=(*messages[:last], stripped, *messages[last + 1 :]))
 
 
-def _fold_context(dialogue: Dialogue, body: event_types.ContextFolded, state: _Before) -> Dialogue:
+def _fold_context(dialogue: Dialogue, body: event_types.ContextFolded, state: Before) -> Dialogue:
     return replace(dialogue, messages=body.messages, is_text=dialogue.is_text or body.in_text)
 
 
-def _add_result(dialogue: Dialogue, body: event_types.ToolAnswered, state: _Before) -> Dialogue:
+def _add_result(dialogue: Dialogue, body: event_types.ToolAnswered, state: Before) -> Dialogue:
     call = dialogue.session.open_tool
     if call is not None and body.name == "plan":
         from coder.run.plan import plan_of
@@ -158,23 +145,23 @@ def _add_result(dialogue: Dialogue, body: event_types.ToolAnswered, state: _Befo
     return replace(dialogue, messages=(*dialogue.messages, result), owes_baseline=False)
 
 
-def _owe_baseline(dialogue: Dialogue, body: event_types.BaselineTaken, state: _Before) -> Dialogue:
+def _owe_baseline(dialogue: Dialogue, body: event_types.BaselineTaken, state: Before) -> Dialogue:
     if not dialogue.messages or dialogue.unread is not None:
         return replace(dialogue, owes_baseline=False)
     return replace(dialogue, owes_baseline=dialogue.owes_baseline or not _is_same(state, body))
 
 
-def _is_same(state: _Before, body: event_types.BaselineTaken) -> bool:
+def _is_same(state: Before, body: event_types.BaselineTaken) -> bool:
     """Whether the second run of the tests ended as the first one, which the dialogue holds."""
     first = state.progress.baseline
     return first is not None and (first.tests, first.failures) == (body.tests, body.failures)
 
 
-def _take(dialogue: Dialogue, body: event_types.DialogueTaken, state: _Before) -> Dialogue:
+def _take(dialogue: Dialogue, body: event_types.DialogueTaken, state: Before) -> Dialogue:
     return dialogue.of(body.participant)
 
 
-def _clear(dialogue: Dialogue, body: event_types.DialogueCleared, state: _Before) -> Dialogue:
+def _clear(dialogue: Dialogue, body: event_types.DialogueCleared, state: Before) -> Dialogue:
     cleared = len(state.steps) + 1
     return replace(dialogue, messages=(), others={}, plan="", cleared_steps=cleared)
 
@@ -191,7 +178,7 @@ HANDLERS: Handlers = {
 }
 
 
-def handle(dialogue: Dialogue, body: event_types.Body, state: _Before) -> Dialogue:
+def handle(dialogue: Dialogue, body: event_types.Body, state: Before) -> Dialogue:
     """Return the dialogue, with its session, after an event."""
     kind, old_session = type(body), dialogue.session
     if (handler := HANDLERS.get(kind)) is not None:

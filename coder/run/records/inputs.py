@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from coder.run import event_types
 from coder.run.find_target import find_target, with_ownership
 from coder.run.ownership import Openers
-from coder.run.records.progress import Progress
+from coder.run.records.before import Before
 from coder.run.records.record import Handlers, replace
 from coder.run.stored_file import StoredFile, listed
 from coder.run.target import Target
@@ -28,18 +27,6 @@ class Inputs:
     """The file and names that the task is about; None before a run has begun."""
     context: str = ""
     """What the user's hooks add to the task."""
-
-
-class Before(Protocol):
-    """The state before an event, with the parts that handlers read."""
-
-    @property
-    def task(self) -> Task:
-        """The latest task."""
-
-    @property
-    def progress(self) -> Progress:
-        """The progress, with the baseline."""
 
 
 def begin(body: event_types.RunStarted) -> Inputs:

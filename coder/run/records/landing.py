@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from coder.run import event_types
 from coder.run.message import HUMAN, CodeMessage, OutcomeMessage
-from coder.run.records.progress import Progress
-from coder.run.records.questions import Questions
-from coder.run.records.record import Handlers, replace
+from coder.run.records.before import Before
+from coder.run.records.record import Handlers, keep, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,36 +47,21 @@ class Landing:
         return frozenset(change.path for change in changes)
 
 
-class _Before(Protocol):
-    """The state before an event, with the parts that handlers read."""
-
-    @property
-    def progress(self) -> Progress: ...
-    @property
-    def questions(self) -> Questions: ...
-    @property
-    def steps(self) -> Sequence[object]: ...
-
-
-def _propose(landing: Landing, body: event_types.PatchProposed, state: _Before) -> Landing:
-    return replace(landing, proposed=body)
-
-
-def _drop_proposal(landing: Landing, body: event_types.Spoken, state: _Before) -> Landing:
+def _drop_proposal(landing: Landing, body: event_types.Spoken, state: Before) -> Landing:
     """Drop the proposal if the user wants another change."""
     is_wish = body.message.author == HUMAN and isinstance(body.message, OutcomeMessage | CodeMessage)
     return replace(landing, proposed=None, offered=False) if is_wish else landing
 
 
-def _plan(landing: Landing, body: event_types.LandingPlanned, state: _Before) -> Landing:
+def _plan(landing: Landing, body: event_types.LandingPlanned, state: Before) -> Landing:
     return replace(landing, planned=body, written=(), undone=(), refused=None, taken_back=False)
 
 
-def _write(landing: Landing, body: event_types.FileLanded, state: _Before) -> Landing:
+def _write(landing: Landing, body: event_types.FileLanded, state: Before) -> Landing:
     return replace(landing, written=(*landing.written, body.path))
 
 
-def _undo_file(landing: Landing, body: event_types.FileUndone, state: _Before) -> Landing:
+def _undo_file(landing: Landing, body: event_types.FileUndone, state: Before) -> Landing:
     if body.left:
         return landing
     if state.progress.stopped is None:  # a running run undoes a landing that could not be finished
@@ -88,45 +70,39 @@ def _undo_file(landing: Landing, body: event_types.FileUndone, state: _Before) -
     return replace(landing, undone=(*landing.undone, body.path))
 
 
-def _take_back(landing: Landing, body: event_types.LandingUndone, state: _Before) -> Landing:
+def _take_back(landing: Landing, body: event_types.LandingUndone, state: Before) -> Landing:
     return replace(landing, taken_back=True) if body.step > len(state.steps) else landing
 
 
-def _commit(
-    landing: Landing, body: event_types.CommitMade | event_types.CommitRefused, state: _Before
-) -> Landing:
-    return replace(landing, committed=body)
-
-
-def _refuse(landing: Landing, body: event_types.LandingRefused, state: _Before) -> Landing:
+def _refuse(landing: Landing, body: event_types.LandingRefused, state: Before) -> Landing:
     return replace(landing, refused=body, declined=landing.declined or body.by_human)
 
 
-def _hear_answer(landing: Landing, body: event_types.QuestionAnswered, state: _Before) -> Landing:
+def _hear_answer(landing: Landing, body: event_types.QuestionAnswered, state: Before) -> Landing:
     question = state.questions.open
     is_no = question is not None and question.about == "landing" and not body.agrees
     return replace(landing, declined=True) if is_no else landing
 
 
-def _begin_anew(landing: Landing, body: event_types.FilesChanged, state: _Before) -> Landing:
+def _begin_anew(landing: Landing, body: event_types.FilesChanged, state: Before) -> Landing:
     return replace(landing, proposed=None, planned=None, written=())
 
 
-def _resume(landing: Landing, body: event_types.RunResumed, state: _Before) -> Landing:
+def _resume(landing: Landing, body: event_types.RunResumed, state: Before) -> Landing:
     committed = landing.committed if isinstance(landing.committed, event_types.CommitMade) else None
     offered = body.offers or (landing.offered and landing.refused is None)
     return replace(landing, refused=None, committed=committed, offered=offered)
 
 
 HANDLERS: Handlers = {
-    event_types.PatchProposed: _propose,
+    event_types.PatchProposed: keep("proposed"),
     event_types.Spoken: _drop_proposal,
     event_types.LandingPlanned: _plan,
     event_types.FileLanded: _write,
     event_types.FileUndone: _undo_file,
     event_types.LandingUndone: _take_back,
-    event_types.CommitMade: _commit,
-    event_types.CommitRefused: _commit,
+    event_types.CommitMade: keep("committed"),
+    event_types.CommitRefused: keep("committed"),
     event_types.LandingRefused: _refuse,
     event_types.QuestionAnswered: _hear_answer,
     event_types.FilesChanged: _begin_anew,

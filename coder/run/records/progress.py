@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from coder.run import event_types
 from coder.run.message import Message, OutcomeMessage
-from coder.run.records.record import Handlers, replace
-from coder.run.records.spend import Spend
+from coder.run.records.record import Handlers, keep, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +37,17 @@ class Progress:
     stopped: event_types.RunStopped | None = None
 
 
-class _Before(Protocol):
-    """The state before an event, with the parts that handlers read."""
-
-    @property
-    def spend(self) -> Spend: ...
-
-
-def _add_message(progress: Progress, body: event_types.Spoken, state: _Before) -> Progress:
+def _add_message(progress: Progress, body: event_types.Spoken, state: object) -> Progress:
     return replace(progress, messages=(*progress.messages, body.message), pending=())
 
 
-def _add_answer(progress: Progress, body: event_types.CallAnswered, state: _Before) -> Progress:
+def _add_answer(progress: Progress, body: event_types.CallAnswered, state: object) -> Progress:
     has_content = body.text.strip() or body.tool_calls
     empty_answers = 0 if has_content else progress.empty_answers + 1
     return replace(progress, empty_answers=empty_answers, pending=(*progress.pending, body))
 
 
-def _set_baseline(progress: Progress, body: event_types.BaselineTaken, state: _Before) -> Progress:
-    return replace(progress, baseline=body)
-
-
-def _request_stop(progress: Progress, body: event_types.StopRequested, state: _Before) -> Progress:
-    return replace(progress, stop_requested=body)
-
-
-def _stop(progress: Progress, body: event_types.RunStopped, state: _Before) -> Progress:
-    return replace(progress, stopped=body)
-
-
-def _resume(progress: Progress, body: event_types.RunResumed, state: _Before) -> Progress:
+def _resume(progress: Progress, body: event_types.RunResumed, state: object) -> Progress:
     stopped = progress.stopped
     is_open = stopped is not None and stopped.status in ("limit", "unsolved", "stuck", "error")
     choice = None if is_open else progress.choice  # because further attempts may be better
@@ -76,7 +55,7 @@ def _resume(progress: Progress, body: event_types.RunResumed, state: _Before) ->
 
 
 def _update_attempt(
-    progress: Progress, body: event_types.AttemptStarted | event_types.AttemptEnded, state: _Before
+    progress: Progress, body: event_types.AttemptStarted | event_types.AttemptEnded, state: object
 ) -> Progress:
     if body.delegation is not None:
         return progress  # the session has it
@@ -87,11 +66,7 @@ def _update_attempt(
     return replace(progress, attempts=(*progress.attempts[:index], body, *progress.attempts[index + 1 :]))
 
 
-def _choose(progress: Progress, body: event_types.AttemptChosen, state: _Before) -> Progress:
-    return replace(progress, choice=body)
-
-
-def _forget_outcomes(progress: Progress, body: event_types.FilesChanged, state: _Before) -> Progress:
+def _forget_outcomes(progress: Progress, body: event_types.FilesChanged, state: object) -> Progress:
     """Forget the outcomes of earlier answers, which were about other files."""
     forgotten = {"passed": False, "checks": (), "contradicts": ()}
     messages = tuple(
@@ -108,10 +83,10 @@ HANDLERS: Handlers = {
     event_types.CallAnswered: _add_answer,
     event_types.AttemptStarted: _update_attempt,
     event_types.AttemptEnded: _update_attempt,
-    event_types.AttemptChosen: _choose,
-    event_types.BaselineTaken: _set_baseline,
-    event_types.StopRequested: _request_stop,
-    event_types.RunStopped: _stop,
+    event_types.AttemptChosen: keep("choice"),
+    event_types.BaselineTaken: keep("baseline"),
+    event_types.StopRequested: keep("stop_requested"),
+    event_types.RunStopped: keep("stopped"),
     event_types.RunResumed: _resume,
     event_types.FilesChanged: _forget_outcomes,
 }

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from coder.run import event_types
 from coder.run.records.progress import Progress
-from coder.run.records.record import Handlers, replace
+from coder.run.records.record import Handlers, keep, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,6 @@ class _Before(Protocol):
 
     @property
     def progress(self) -> Progress: ...
-
-
-def _ask(questions: Questions, body: event_types.QuestionAsked, state: _Before) -> Questions:
-    return replace(questions, open=body)
 
 
 def _answer(questions: Questions, body: event_types.QuestionAnswered, state: _Before) -> Questions:
@@ -54,7 +50,7 @@ def _resume(questions: Questions, body: event_types.RunResumed, state: _Before) 
 
 
 HANDLERS: Handlers = {
-    event_types.QuestionAsked: _ask,
+    event_types.QuestionAsked: keep("open"),
     event_types.QuestionAnswered: _answer,
     event_types.Spoken: _close,
     event_types.StopRequested: _close,

@@ -12,6 +12,12 @@ Handlers = Mapping[type[event_types.Body], Callable[..., Any]]
 """Handlers by event type: functions of the record, the event's body and the state before the event, that
 return the record after the event."""
 
+
+def keep(field: str) -> Callable[[Any, event_types.Body, object], Any]:
+    """Return a handler that keeps the event in a field of the record."""
+    return lambda record, body, state: replace(record, **{field: body})
+
+
 if TYPE_CHECKING:  # so that its arguments are checked
     from dataclasses import replace as replace
 else:

@@ -9,7 +9,7 @@ from typing import cast
 
 from coder.run import event_types
 from coder.run.message import LeftOut
-from coder.run.records.record import Handlers, replace
+from coder.run.records.record import Handlers, keep, replace
 from coder.run.stored_file import StoredFile
 
 _DURATION = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
@@ -48,10 +48,6 @@ def _take(session: SessionRecord, body: event_types.DialogueTaken, state: object
     """Copy the session for a dialogue on a copy, or return the original session for any other dialogue."""
     base = session.original or session
     return SessionRecord(tree=base.tree, left_out=base.left_out, original=base) if body.on_copy else base
-
-
-def _begin_tool(session: SessionRecord, body: event_types.ToolCalled, state: object) -> SessionRecord:
-    return replace(session, open_tool=body)
 
 
 def _update_delegation(
@@ -119,7 +115,7 @@ HANDLERS: Handlers = {
     event_types.DialogueTaken: _take,
     event_types.AttemptStarted: _update_delegation,
     event_types.AttemptEnded: _update_delegation,
-    event_types.ToolCalled: _begin_tool,
+    event_types.ToolCalled: keep("open_tool"),
     event_types.ToolAnswered: _end_tool,
     event_types.CodeCalled: _begin_effect,
     event_types.CodeAnswered: _end_effect,

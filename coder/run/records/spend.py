@@ -9,7 +9,7 @@ from decimal import Decimal
 from coder.base.usage import Usage
 from coder.models.model import Used
 from coder.run import event_types
-from coder.run.records.record import Handlers, replace
+from coder.run.records.record import Handlers, keep, replace
 from coder.run.settings import Budget
 
 
@@ -82,10 +82,6 @@ def _count_tool_call(spend: Spend, body: event_types.ToolCalled, state: object) 
     return replace(spend, tool_calls=spend.tool_calls + 1)
 
 
-def _exhaust(spend: Spend, body: event_types.BudgetReached, state: object) -> Spend:
-    return replace(spend, exhausted=body)
-
-
 def _resume(spend: Spend, body: event_types.RunResumed, state: object) -> Spend:
     return replace(spend, budget=body.budget, exhausted=None)
 
@@ -131,7 +127,7 @@ HANDLERS: Handlers = {
     event_types.CallSwitched: _lose,
     event_types.ModelCallFailed: _fail,
     event_types.ToolCalled: _count_tool_call,
-    event_types.BudgetReached: _exhaust,
+    event_types.BudgetReached: keep("exhausted"),
     event_types.AttemptEnded: _add_attempt,
     event_types.RunResumed: _resume,
     event_types.FlowStepEnded: _add_step,
