@@ -12,15 +12,7 @@ from dataclasses import replace
 from coder.run.examples import find_examples
 from coder.run.message import Outcome, Verified
 from coder.run.state import State
-from coder.verify.finding import (
-    NOTHING_RAN,
-    Finding,
-    cause_of,
-    feedback,
-    gist,
-    lines_of,
-    shorten,
-)
+from coder.verify.finding import NOTHING_RAN, Finding, cause_of, feedback, gist, lines_of, shorten
 from coder.verify.verification import Verification
 from sandbox import Assertion, Check, Result, TestFile
 from sandbox.policy import keeps_apart
@@ -36,31 +28,29 @@ async def verify(verification: Verification, files: Mapping[str, bytes]) -> tupl
     findings = await _findings(verification, files)
     if not keeps_apart((await verification.bench.candidate()).capabilities()):
         findings = [_limit_strength(finding) for finding in findings]
-    lines = tuple(line for finding in findings for line in finding.lines)
-    failed_finding = next((finding for finding in findings if not finding.passed), None)
-    deciding_findings = [finding for finding in findings if finding.verified != "none"] or findings
-    strengths = {finding.strength for finding in deciding_findings}
-    cause, lacks = (
-        cause_of(failed_finding, [*state.files, *files, target.path]) if failed_finding else (None, ())
-    )
-    result = (failed_finding or findings[-1]).result
+    failed = next((finding for finding in findings if not finding.passed), None)
+    deciding = [finding for finding in findings if finding.verified != "none"] or findings
+    strengths = {finding.strength for finding in deciding}
+    result = (failed or findings[-1]).result
     outcome = Outcome(
-        passed=failed_finding is None,
-        verified=(failed_finding or deciding_findings[0]).verified,
+        passed=failed is None,
+        verified=(failed or deciding[0]).verified,
         strength=next((strength for strength in ("none", "inside") if strength in strengths), "outside"),
-        checks=lines,
-        feedback=feedback(failed_finding.lines, result, note=failed_finding.note, stop=failed_finding.stop)
-        if failed_finding
-        else "",
-        gist=gist(result, note=failed_finding.note, stop=failed_finding.stop) if failed_finding else "",
-        note="" if failed_finding else " ".join(finding.note for finding in findings if finding.note),
-        cause="own_tests" if failed_finding is None and target.writes_tests else cause,
-        lacks=lacks,
+        checks=tuple(line for finding in findings for line in finding.lines),
         stdout=shorten(result.stdout, _OUTPUT_CHARACTERS),
         stderr=shorten(result.stderr, _OUTPUT_CHARACTERS),
         seconds=time.monotonic() - start_time,
     )
-    return outcome, result
+    remarks: dict[str, object]
+    if failed is None:
+        note = " ".join(finding.note for finding in findings if finding.note)
+        remarks = {"note": note, "cause": "own_tests" if target.writes_tests else None}
+    else:
+        cause, lacks = cause_of(failed, [*state.files, *files, target.path])
+        feedback_text = feedback(failed.lines, result, note=failed.note, stop=failed.stop)
+        gist_text = gist(result, note=failed.note, stop=failed.stop)
+        remarks = {"cause": cause, "lacks": lacks, "feedback": feedback_text, "gist": gist_text}
+    return outcome.model_copy(update=remarks), result
 
 
 def _limit_strength(finding: Finding) -> Finding:
@@ -78,35 +68,31 @@ async def _findings(verification: Verification, files: Mapping[str, bytes]) -> l
     """
     findings: list[Finding] = []
     checks_by_kind, command = _checks_by_kind(verification.state), verification.state.task.test_command
-    cell_finding = None
     if verification.state.settings.kernel:
         from coder.verify.run_alone import run_as_cells  # imported late: few runs have a kernel
 
         cell_finding = await run_as_cells(verification, files)
-    if cell_finding is not None and not cell_finding.passed:
-        return [cell_finding]
-    if cell_finding is not None and (checks_by_kind or command):
-        await verification.lay(files)  # the tests need the answer's files, not those that the cells left
+        if cell_finding is not None and not (cell_finding.passed and (checks_by_kind or command)):
+            return [cell_finding]
+        if cell_finding is not None:
+            await verification.lay(files)  # the tests need the answer's files, not those that the cells left
     if command:
         from coder.verify.regressions import was_run
         from coder.verify.test_command_verifier import verify_by_command
 
         findings.append(await verify_by_command(verification, files))
-        test_names = [
-            line.name for line in findings[0].lines if not findings[0].is_cut
-        ]  # a file may have run in part
+        # If the time limit cut the command off, a file may have run in part.
+        test_names = [line.name for line in findings[0].lines if not findings[0].is_cut]
         tests = [check for check in checks_by_kind.get("tests", ()) if not was_run(check.name, test_names)]
         checks_by_kind = {**checks_by_kind, "tests": tests}
     for verified, checks in checks_by_kind.items():
         if checks and all(finding.passed for finding in findings):
             findings.append(await _run_checks(verification, files, verified=verified, checks=checks))
-    if findings:
-        return findings
-    if cell_finding is not None:
-        return [cell_finding]
-    from coder.verify.run_alone import run_code  # imported late: most tasks have checks
+    if not findings:
+        from coder.verify.run_alone import run_code  # imported late: most tasks have checks
 
-    return [await run_code(verification, files)]
+        findings.append(await run_code(verification, files))
+    return findings
 
 
 def _checks_by_kind(state: State) -> dict[Verified, Sequence[Check]]:
@@ -128,8 +114,7 @@ async def _run_checks(
     settings = verification.state.settings
     seconds = settings.test_timeout if verified == "tests" else settings.program_timeout
     report = await verification.run_checks(files, checks, seconds)
-    result = (
-        report.candidate if report.candidate.killed_by != "cancel" else NOTHING_RAN
-    )  # a cancelled process has no result
+    is_cancelled = report.candidate.killed_by == "cancel"
+    result = NOTHING_RAN if is_cancelled else report.candidate
     is_late = not report.passed and report.candidate.wall_s >= seconds
     return Finding(verified, report.passed, lines_of(report), result, report.note, is_late=is_late)

@@ -66,33 +66,27 @@ class DialogueTurn:
 
     def open_calls(self) -> list[Settled]:
         """Return the calls of the last answer that have no result, in order and settled."""
-        answer_index = max(
-            (index for index, message in enumerate(self._messages) if message.role == "assistant"),
-            default=None,
-        )
-        if answer_index is None:
+        indices = reversed(range(len(self._messages)))
+        last = next((index for index in indices if self._messages[index].role == "assistant"), None)
+        if last is None:
             return []
-        earlier_ids = {call.id for message in self._messages[:answer_index] for call in message.tool_calls}
+        answer, results = self._messages[last], self._messages[last + 1 :]
         pending_answers = self._turn.state.progress.pending
         is_cut_off = bool(pending_answers) and pending_answers[-1].finish == "length"
         if self._is_text:
-            call = (
-                text_call(self._messages[answer_index].content, cut_off=is_cut_off)
-                if self._messages[answer_index:][1:] == []
-                else None
-            )
-            return [call] if call is not None else []
+            only_call = text_call(answer.content, cut_off=is_cut_off) if not results else None
+            return [only_call] if only_call is not None else []
+        earlier_ids = {call.id for message in self._messages[:last] for call in message.tool_calls}
         calls = settled(
-            self._messages[answer_index].tool_calls,
+            answer.tool_calls,
             self._names,
             cut_off=is_cut_off,
             earlier_ids=earlier_ids,
             endings=self._endings,
         )
-        self._messages[answer_index] = self._messages[answer_index].model_copy(
-            update={"tool_calls": tuple(settled_call.call for settled_call in calls)}
-        )
-        answered_ids = {message.tool_call_id for message in self._messages[answer_index + 1 :]}
+        valid_calls = tuple(settled_call.call for settled_call in calls)
+        self._messages[last] = answer.model_copy(update={"tool_calls": valid_calls})
+        answered_ids = {message.tool_call_id for message in results}
         return [settled_call for settled_call in calls if settled_call.call.id not in answered_ids]
 
     def add(self, message: ChatMessage) -> None:
@@ -118,13 +112,13 @@ class DialogueTurn:
         window = self._turn.abilities.context
         if is_too_long(self._messages, window):
             await self._fold(window)
-        for folds_left in reversed(range(_MAX_FOLDS)):
+        for _ in range(_MAX_FOLDS - 1):
             try:
                 return await self._ask_with_tools(sampling)
             except ContextTooLong:
-                if not folds_left or not await self._fold(None):
+                if not await self._fold(None):
                     raise
-        raise AssertionError("a loop that always returns or raises")
+        return await self._ask_with_tools(sampling)
 
     def speaks_text(self) -> bool:
         """Return whether the last answer shows that its model can't call tools natively."""
@@ -144,10 +138,8 @@ class DialogueTurn:
     async def _ask_with_tools(self, sampling: Sampling) -> bool:
         try:
             answer = await self._answer(sampling)
-        except ContextTooLong:
-            raise
-        except ModelRefused:
-            if self._is_text:
+        except ModelRefused as error:
+            if self._is_text or isinstance(error, ContextTooLong):
                 raise
             await self.to_text()
             answer = await self._answer(sampling)
@@ -169,12 +161,10 @@ class DialogueTurn:
 
     async def _fold(self, window: int | None) -> bool:
         """Fold the dialogue, or cut it if `window` is None. Return False if nothing can be left out."""
-        shorter: list[ChatMessage] | None = folded(
-            self._messages, window, plan=self._turn.state.dialogue.plan
-        )
+        shorter = folded(self._messages, window, plan=self._turn.state.dialogue.plan)
         if shorter == self._messages:
-            shorter = shorten_longest(self._messages) if window is None else None
-        if shorter is None:
+            shorter = (shorten_longest(shorter) if window is None else None) or []
+        if not shorter:
             return False
         self._messages = shorter
         await self._turn.journal.append(ContextFolded(messages=tuple(shorter)))

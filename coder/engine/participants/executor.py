@@ -8,7 +8,7 @@ from typing import Any
 from coder.context.quoting import shown_path
 from coder.engine.turn.turn import Turn
 from coder.run.event_types import ProgramFinished, ProgramStarted
-from coder.run.message import Cause, CodeMessage, Outcome, OutcomeMessage
+from coder.run.message import CodeMessage, Outcome, OutcomeMessage
 from coder.run.state import State
 from coder.verify.verification import Verification
 from coder.verify.verify import verify
@@ -36,14 +36,7 @@ class Executor:
             failure = Outcome(passed=False, verified="none", feedback=code.changes.problem)
             outcome = _with_left_out(failure, code)
         else:
-            first_line = next((line.strip() for line in code.text.splitlines() if line.strip()), "")
-            note = f"it says: {first_line[:_SHOWN_CHARACTERS]}" if first_line else ""
-            feedback_without_code = (
-                "No file was changed." if state.dialogue.messages else "The answer held no code."
-            )
-            feedback = feedback_without_code if first_line else "The answer was empty."
-            cause: Cause | None = "no_code" if first_line else None
-            outcome = Outcome(passed=False, verified="none", feedback=feedback, note=note, cause=cause)
+            outcome = _without_change(state, code)
         return OutcomeMessage(author=self.name, outcome=outcome)
 
     async def _verify(self, turn: Turn, verification: Verification, code: CodeMessage) -> Outcome:
@@ -69,9 +62,8 @@ class Executor:
         if outcome.passed and code.changes.test_edits and not code.changes.files and not outcome.unshown:
             unshown = {"verified": "none", "unshown": "it changes given tests alone"}
             outcome = outcome.model_copy(update=unshown)
-        if outcome.passed and (
-            unclear := [path for path in code.changes.files if state.target.is_unclear(path)]
-        ):
+        unclear = [path for path in code.changes.files if state.target.is_unclear(path)]
+        if outcome.passed and unclear:
             from coder.verify.given_tests import limit_strength  # imported late: few files are unclear
 
             outcome = limit_strength(outcome, unclear)
@@ -95,14 +87,23 @@ async def _logged(turn: Turn, purpose: str, files: dict[str, bytes]) -> AsyncIte
     await turn.journal.append(ProgramFinished(what=purpose, after=hashes_after, **(seconds | end_fields)))
 
 
+def _without_change(state: State, code: CodeMessage) -> Outcome:
+    """Return the outcome of an answer that changes no file."""
+    first_line = next(filter(None, map(str.strip, code.text.splitlines())), "")
+    if not first_line:
+        return Outcome(passed=False, verified="none", feedback="The answer was empty.")
+    feedback = "No file was changed." if state.dialogue.messages else "The answer held no code."
+    note = f"it says: {first_line[:_SHOWN_CHARACTERS]}"
+    return Outcome(passed=False, verified="none", feedback=feedback, note=note, cause="no_code")
+
+
 def _with_left_out(outcome: Outcome, code: CodeMessage) -> Outcome:
     """Return the outcome; the feedback of a failure names the changes that were left out."""
     left_out_paths = [*code.changes.test_edits, *code.changes.left_out]
     if outcome.passed or not left_out_paths:
         return outcome
-    note = (
-        f"Left out of your answer, as no answer may change it: {', '.join(map(shown_path, left_out_paths))}."
-    )
+    paths = ", ".join(map(shown_path, left_out_paths))
+    note = f"Left out of your answer, as no answer may change it: {paths}."
     return outcome.model_copy(update={"feedback": f"{outcome.feedback}\n{note}"})
 
 
