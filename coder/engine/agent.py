@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from typing import Unpack
 
 from coder.base.text.guards import guards_for
-from coder.engine.open_run import log_of, open_environment, open_hooks, open_journal, with_place
+from coder.engine.open_run import log_of, open_environment, open_journal
 from coder.engine.options import Options
 from coder.engine.teams.strategies import choose_strategy
 from coder.engine.teams.team_settings import with_roles
@@ -37,14 +37,20 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
     task = task.model_copy(update={"prompt": prompt})
     async with AsyncExitStack() as stack:
         log = options["log"] = log_of(stack, options)
-        settings = with_place(task, settings, options)
+        if settings.in_place and options.get("sandbox") is None:  # a caller's sandbox knows its own place
+            from coder.environment.in_place import require_in_place
+
+            settings = require_in_place(task, settings)
         task = with_unread(task, settings)
         require_committable(task, settings)
         snapshot = read_workspace(task, lands=settings.lands)
         run = options.get("run_id") or new_run_id()
-        folder = str(snapshot.root) if snapshot.root is not None else None
-        hooks = await open_hooks(stack, settings.hooks, run, options)
-        context = await hooks.submit(task.prompt, folder) if hooks is not None else ""
+        context = ""
+        if settings.hooks:
+            from coder.engine.session_hooks import open_hooks  # imported late: few runs have hooks
+
+            folder = str(snapshot.root) if snapshot.root is not None else None
+            context = await open_hooks(stack, settings.hooks, run, options).submit(task.prompt, folder)
         target = find_target(task, snapshot.files)
         environment = open_environment(task, settings, snapshot.files, options, target=target)
         workbench = await stack.enter_async_context(environment)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
 
 from coder.base.text.guards import guards_for
 from coder.engine.options import Options, check_known
@@ -13,15 +12,10 @@ from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import Task
-from coder.run.watch import Permitting, Unwatched, Watch, note_of
+from coder.run.watch import Permitting, Unwatched
 from coder.store import EventLog, open_log
 from coder.verify.preflight import prepare
 from coder.workspace.overlay import shown_files
-
-if TYPE_CHECKING:
-    from coder.engine.session_hooks import SessionHooks
-    from coder.run.extensions import Hook
-    from sandbox.policy import AskHost
 
 
 @asynccontextmanager
@@ -54,6 +48,11 @@ async def open_environment(
 
             documents = Documents(settings.docs)
             stack.callback(documents.close)
+        ask_host = watch.ask_host if isinstance(watch, Permitting) else None
+        if ask_host is not None and settings.rules is not None:
+            from coder.environment.asked_hosts import governed  # imported late: few users have rules
+
+            ask_host = governed(settings.rules, ask_host)
         workbench = Workbench(
             policy,
             sandbox or opener,
@@ -62,7 +61,7 @@ async def open_environment(
             documents=documents,
             backend=settings.sandbox if sandbox is None else None,
             on_output=watch.output if watch is not None else None,
-            ask_host=_asker(settings, watch),
+            ask_host=ask_host,
             waits_for_hosts="network" in settings.approve,
             tools=required_tools,
             optional_tools=optional_tools,
@@ -72,16 +71,6 @@ async def open_environment(
         has_team = options.get("team") is not None or settings.team is not None
         await prepare(workbench, task, files, target=target, early=not has_team)
         yield workbench
-
-
-def _asker(settings: Settings, watch: Watch | None) -> "AskHost | None":
-    """Return the function that asks a person about a host, unless the user's rules deny it."""
-    ask_host = watch.ask_host if isinstance(watch, Permitting) else None
-    if ask_host is None or settings.rules is None:
-        return ask_host
-    from coder.environment.asked_hosts import governed  # imported late: few users have rules
-
-    return governed(settings.rules, ask_host)
 
 
 def log_of(stack: AsyncExitStack, options: Options) -> EventLog:
@@ -97,33 +86,3 @@ async def open_journal(
     token = await stack.enter_async_context(log.lease(run))
     watch = options.get("watch") or Unwatched()
     return Journal(run, log, token=token, watch=watch, attempts=attempts)
-
-
-async def open_hooks(
-    stack: AsyncExitStack,
-    hooks: tuple["Hook", ...],
-    run: str,
-    options: Options,
-    *,
-    is_resumed: bool = False,
-) -> "SessionHooks | None":
-    """Return the user's hooks of a session, whose end runs theirs; None if there are none."""
-    if not hooks:
-        return None
-    from coder.engine.session_hooks import SessionHooks  # imported late: few runs have hooks
-
-    session_hooks = SessionHooks(hooks, run, note=note_of(options.get("watch")), is_resumed=is_resumed)
-    stack.push_async_callback(session_hooks.end)
-    return session_hooks
-
-
-def with_place(task: Task, settings: Settings, options: Options) -> Settings:
-    """Return the settings of a run that may work in place; a caller's sandbox knows its own place.
-
-    Raises UsageError.
-    """
-    if not settings.in_place or options.get("sandbox") is not None:
-        return settings
-    from coder.environment.in_place import require_in_place
-
-    return require_in_place(task, settings)

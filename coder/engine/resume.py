@@ -6,11 +6,12 @@ from typing import Unpack
 
 from coder.base.errors import UsageError, own_command
 from coder.base.text.guards import guards_for
-from coder.engine.open_run import log_of, open_environment, open_hooks, open_journal, with_place
+from coder.engine.open_run import log_of, open_environment, open_journal
 from coder.engine.options import Options
 from coder.engine.teams.strategies import check_tools, choose_strategy, named_limits, strategy_of
 from coder.engine.teams.team_settings import OWN_STOP, with_roles, with_stop, with_team
 from coder.engine.work import work
+from coder.environment.in_place import require_in_place
 from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
 from coder.run.forks import forked, spoken_words
@@ -136,9 +137,10 @@ async def _go_on(
         raise UsageError(
             "The stop of this run was given from Python. Give it again: coder.resume(run, stop=…)"
         )
-    hooks = await open_hooks(stack, settings.hooks, state.run, options, is_resumed=True)
-    if hooks is not None:  # the dialogue goes on, so what they say isn't added to it
-        await hooks.start(state.root)
+    if settings.hooks:  # the dialogue goes on, so what they say isn't added to it
+        from coder.engine.session_hooks import open_hooks  # imported late: few runs have hooks
+
+        await open_hooks(stack, settings.hooks, state.run, options, is_resumed=True).start(state.root)
     settings = with_roles(settings, team)
     if team is not None:
         settings = with_team(settings, team, options.get("stop"), acts=bool(state.dialogue.callers))
@@ -146,7 +148,8 @@ async def _go_on(
         settings = with_stop(settings, options.get("stop"))
     if copied and not settings.may_act:
         raise UsageError(f"A fork continues a dialogue; --strategy {settings.strategy} has none: use act.")
-    settings = with_place(state.task, settings, options)
+    if settings.in_place and options.get("sandbox") is None:
+        settings = require_in_place(state.task, settings)
     restored = restore(state)
     environment = open_environment(state.task, settings, restored.files, options, target=restored.target)
     workbench = await stack.enter_async_context(environment)

@@ -5,11 +5,14 @@ repository's hooks for a message run in the sandbox (`participants/hook_runs.py`
 """
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 from coder.base.errors import Refused
 from coder.config.hooks import covers
+from coder.engine.options import Options
 from coder.engine.participants.hook_commands import HookAnswer, hook_document, run_on_host
 from coder.run.extensions import Hook
+from coder.run.watch import note_of
 
 _END_S = 10.0
 """Longest time of a hook at the end of a session, in seconds: the user waits for the prompt of the shell."""
@@ -81,3 +84,12 @@ class SessionHooks:
 
 def _joined(answers: list[HookAnswer]) -> str:
     return "\n".join(answer.context for answer in answers if answer.context)
+
+
+def open_hooks(
+    stack: AsyncExitStack, hooks: tuple[Hook, ...], run: str, options: Options, *, is_resumed: bool = False
+) -> SessionHooks:
+    """Return the user's hooks of a session; as the stack closes, those of its end run."""
+    session_hooks = SessionHooks(hooks, run, note=note_of(options.get("watch")), is_resumed=is_resumed)
+    stack.push_async_callback(session_hooks.end)
+    return session_hooks

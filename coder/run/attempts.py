@@ -8,13 +8,7 @@ from itertools import pairwise
 from pydantic import JsonValue
 
 from coder.run.conversation import before_talk, is_rejection, since_rejection
-from coder.run.message import (
-    CodeMessage,
-    Outcome,
-    ReplyMessage,
-    outcome_in,
-    outcomes_in,
-)
+from coder.run.message import CodeMessage, Outcome, ReplyMessage, outcome_in, outcomes_in
 from coder.run.state import State
 
 ATTEMPTS = "attempts"
@@ -55,11 +49,9 @@ def digest(text: str) -> str:
 
 def tried(state: State) -> list[tuple[CodeMessage, Outcome]]:
     """Return every code that was run, with its outcome, since the user's last rejection."""
-    messages = since_rejection(state)
-    pairs = pairwise(messages)
     return [
         (code, outcome)
-        for code, next_message in pairs
+        for code, next_message in pairwise(since_rejection(state))
         if isinstance(code, CodeMessage)
         and code.is_change
         and (outcome := outcome_in(next_message)) is not None
@@ -80,16 +72,14 @@ def decisive_outcome(state: State) -> Outcome | None:
 
 def best_code(state: State) -> CodeMessage | None:
     """Return the latest of the best codes; passing counts first, then the number of passed checks."""
-    best_pair: tuple[tuple[bool, bool, int], CodeMessage] | None = None
-    for code, outcome in tried(state):
-        passed = sum(line.passed for line in outcome.checks)
-        rank = (outcome.passed, bool(outcome.contradicts), passed)
-        if best_pair is None or rank >= best_pair[0]:
-            best_pair = (rank, code)
-    if best_pair is not None:
-        return best_pair[1]
+    if pairs := tried(state):
+        return max(reversed(pairs), key=lambda pair: _rank(pair[1]))[0]
     codes = (code for code in reversed(since_rejection(state)) if isinstance(code, CodeMessage))
     return next((code for code in codes if code.is_change and not code.repeats), None)
+
+
+def _rank(outcome: Outcome) -> tuple[bool, bool, int]:
+    return outcome.passed, bool(outcome.contradicts), sum(line.passed for line in outcome.checks)
 
 
 def _identity(message: CodeMessage) -> str:
@@ -141,11 +131,6 @@ def find_answer_of(state: State) -> tuple[JsonValue, str | None]:
 
 def waits_for_word(state: State) -> bool:
     """Whether a change was tried and now waits for the user's decision."""
-    question_state = before_talk(state)
-    if (
-        question_state.last is None
-        or isinstance(question_state.last, ReplyMessage)
-        or is_rejection(question_state.last)
-    ):
-        return False
-    return not question_state.awaits_execution and bool(tried(question_state))
+    state = before_talk(state)
+    is_talk = state.last is None or isinstance(state.last, ReplyMessage) or is_rejection(state.last)
+    return not is_talk and not state.awaits_execution and bool(tried(state))

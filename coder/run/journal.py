@@ -6,13 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from coder.base.errors import LogNewer, UsageError, own_command
-from coder.run.event_types import (
-    AttemptEnded,
-    Body,
-    QuestionAnswered,
-    QuestionAsked,
-    is_newer,
-)
+from coder.run.event_types import AttemptEnded, Body, QuestionAnswered, QuestionAsked, is_newer
 from coder.run.events import Draft, Event, EventStore
 from coder.run.questions import Decider, Decision, Question, Waits, question_id
 from coder.run.records.inputs import hold

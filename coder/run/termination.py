@@ -120,12 +120,12 @@ def verdict(state: State, outcome: Outcome) -> Reason:
 @Stop
 def contradicts_tests(state: State) -> Reason | None:
     """Stop if a change only fails given tests that it edits, because then the user must decide."""
-    return contradiction(state.outcome) if state.outcome is not None else None
+    return contradiction(state.outcome)
 
 
-def contradiction(outcome: Outcome) -> Reason | None:
+def contradiction(outcome: Outcome | None) -> Reason | None:
     """Return the reason to end if the change fails only given tests that it edits."""
-    if not outcome.contradicts:
+    if outcome is None or not outcome.contradicts:
         return None
     return Reason("unverified", f"contradicts given tests: {join_names(outcome.contradicts)}")
 
@@ -140,10 +140,9 @@ def is_repeating(state: State) -> bool:
 @Stop
 def going_round(state: State) -> Reason | None:
     """Stop if the model repeats a call with the same result; its changes are tried first."""
-    last_message = state.last
-    if last_message is None or not is_repeating(state):
-        return None
-    if isinstance(last_message, CodeMessage) and not last_message.repeats and last_message.changes.texts:
+    latest = state.last
+    is_change = isinstance(latest, CodeMessage) and not latest.repeats and bool(latest.changes.texts)
+    if latest is None or is_change or not is_repeating(state):
         return None
     return Reason("stuck", f"the model made the same call {SAME_RESULTS} times, with the same result")
 
@@ -179,8 +178,8 @@ def budget_reached(state: State) -> Reason | None:
         return Reason("limit", state.spend.exhausted.text)
     if state.spend.seconds >= state.spend.budget.timeout:
         return Reason("limit", f"the time limit of {state.spend.budget.timeout:g} s was reached")
-    is_unread = bool(state.progress.pending)
-    if state.awaits_execution or state.spend.calls < state.spend.budget.max_calls or is_unread:
+    has_calls_left = state.spend.calls < state.spend.budget.max_calls
+    if state.awaits_execution or has_calls_left or state.progress.pending:
         return None
     return Reason("limit", state.spend.budget.calls_reached)
 

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from coder.base.errors import UsageError, own_command
 from coder.engine.chat.chat_session import ChatSession
-from coder.engine.open_run import open_hooks
 from coder.engine.options import Options
 from coder.models.model import Model
 from coder.run.journal import Journal
@@ -41,7 +40,10 @@ async def open_session(
         session = ChatSession(journal, log, task, settings, model, has_begun=is_resumed)
         async with AsyncExitStack() as stack:
             options = Options(watch=watch)
-            session.hooks = await open_hooks(stack, settings.hooks, run, options, is_resumed=is_resumed)
+            if settings.hooks:
+                from coder.engine.session_hooks import open_hooks  # imported late: few users have hooks
+
+                session.hooks = open_hooks(stack, settings.hooks, run, options, is_resumed=is_resumed)
             stack.push_async_callback(session.kept_environment.close)
             yield session
 

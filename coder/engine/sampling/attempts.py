@@ -54,7 +54,7 @@ def _rule(state: State) -> Reason | None:
         return None  # the chosen attempt continues
     if outcome is not None and outcome.passed:
         return verdict(state, outcome)
-    if outcome is not None and (reason := contradiction(outcome)) is not None:
+    if (reason := contradiction(outcome)) is not None:
         return reason
     if choice.status in ("solved", "unverified"):  # the outcome is of a person's version, or of changed files
         return Reason("unsolved", "the change does not pass")

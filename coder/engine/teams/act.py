@@ -41,7 +41,7 @@ def given_up(state: State) -> Reason | None:
     outcome = next(iter(outcomes_in(reversed(state.progress.messages))), None)
     if outcome is not None and outcome.passed:
         return Reason("unverified", why_unverified(state, outcome))
-    if outcome is not None and (reason := contradiction(outcome)) is not None:
+    if (reason := contradiction(outcome)) is not None:
         return reason
     explanation = (
         f", and says: {one_line(latest.text, width=_EXPLANATION_CHARACTERS)}" if latest.text.strip() else ""
@@ -63,7 +63,7 @@ def _passed(state: State) -> Reason | None:
 @Stop
 def _contradicts(state: State) -> Reason | None:
     """End if only given tests fail that the change edits; the model is told once, then the user decides."""
-    reason = contradiction(state.outcome) if state.outcome is not None else None
+    reason = contradiction(state.outcome)
     if reason is None:
         return None
     outcomes = outcomes_in(state.progress.messages)
