@@ -129,16 +129,14 @@ async def run_until_stopped(
         async with AsyncExitStack() as stack:
             requests = asyncio.create_task(hear_requests(journal))
             stack.callback(requests.cancel)
-            baseline = None
+            turn = partial(Turn, journal=journal, model=model, bench=bench, children=children)
             if journal.state.task.test_command is not None:
                 from coder.verify.baseline import pending_baseline
 
                 if journal.state.settings.strategy == "act":  # the first turn's imports, while the tests run
                     Thread(target=import_module, args=[_FIRST_TURN], daemon=True).start()
                 baseline = await stack.enter_async_context(pending_baseline(journal, bench, recall))
-            turn = partial(
-                Turn, journal=journal, model=model, bench=bench, baseline=baseline, children=children
-            )
+                turn = partial(turn, baseline=baseline)
             while journal.state.progress.stopped is None:
                 match decide(journal.state, team, stop):
                     case Speak(participants):
@@ -155,22 +153,22 @@ async def run_until_stopped(
     except Waits as question:
         stopped = RunStopped(status="waiting", reason=str(question), exit_code=EXIT_CODES["waiting"])
         await journal.append(stopped)
-    except FolderError as error:
-        failure = with_written(error, journal.state)
-        try:
-            await journal.append(_failed(failure, failure.exit_code))
-        except MachineError:  # the same disk may hold the log
-            raise failure from error
     except MachineError as error:
         # The log itself may have failed; its events are enough to resume from.
-        raise with_written(error, journal.state) from error
+        failure = with_written(error, journal.state)
+        if not isinstance(error, FolderError):
+            raise failure from error
+        try:
+            await journal.append(_failed(failure))
+        except MachineError:  # the same disk may hold the log
+            raise failure from error
     except (CoderError, SandboxError) as error:
-        exit_code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
-        await journal.append(_failed(error, exit_code))
+        await journal.append(_failed(error))
     return summarize(journal.state)
 
 
-def _failed(error: Exception, exit_code: int) -> RunStopped:
+def _failed(error: CoderError | SandboxError) -> RunStopped:
+    exit_code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
     return RunStopped(status="error", reason=str(error), exit_code=exit_code, error=str(error))
 
 
@@ -216,7 +214,7 @@ async def _take_turn(participant: Participant, turn: Turn) -> Message | None:
         runs_long_tests = False
         if turn.state.awaits_execution:
             async with limited(journal, None):
-                await turn.baseline()
+                await turn.baseline(None)
             tests = turn.state.progress.baseline
             runs_long_tests = tests is not None and tests.is_long  # they have time limits of their own
         is_unlimited = runs_long_tests or getattr(participant, "keeps_time", False)

@@ -58,11 +58,6 @@ def tried(state: State) -> list[tuple[CodeMessage, Outcome]]:
     ]
 
 
-def outcome_of(state: State, code: CodeMessage) -> Outcome | None:
-    """Return the outcome of a change; None if it wasn't tried."""
-    return next((outcome for tried_code, outcome in reversed(tried(state)) if tried_code is code), None)
-
-
 def decisive_outcome(state: State) -> Outcome | None:
     """Return the latest outcome that passed, or else the latest; rejected changes don't count."""
     messages = since_rejection(before_talk(state))
@@ -101,20 +96,6 @@ def shows_done(state: State, outcome: Outcome) -> bool:
     return is_tested or (outcome.verified == "reproduced" and state.settings.require is None)
 
 
-def is_green(state: State) -> bool:
-    """Whether given tests or checks have passed, for the latest code or the best."""
-    best = best_code(state)
-    outcomes = [state.outcome, *(outcome for code, outcome in tried(state) if code is best)]
-    return any(outcome is not None and outcome.passed and shows_done(state, outcome) for outcome in outcomes)
-
-
-def suite_passed(state: State) -> bool:
-    """Whether the tests of the test command passed, even if they don't test the task."""
-    outcome, baseline = decisive_outcome(state), state.progress.baseline
-    has_tests = state.task.test_command is not None and (baseline is None or baseline.told)
-    return has_tests and outcome is not None and outcome.passed
-
-
 def find_answer_of(state: State) -> tuple[JsonValue, str | None]:
     """Return the answer of a task with a schema, and why there is none: empty if there is one.
 
@@ -127,10 +108,3 @@ def find_answer_of(state: State) -> tuple[JsonValue, str | None]:
     is_reply = isinstance(state.last, ReplyMessage)
     message = state.last if is_reply else best_code(state) or next(reversed(state.codes), None)
     return find_answer(state.task.answer_schema, message.text if message is not None else "")
-
-
-def waits_for_word(state: State) -> bool:
-    """Whether a change was tried and now waits for the user's decision."""
-    state = before_talk(state)
-    is_talk = state.last is None or isinstance(state.last, ReplyMessage) or is_rejection(state.last)
-    return not is_talk and not state.awaits_execution and bool(tried(state))

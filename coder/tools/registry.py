@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -16,7 +15,6 @@ from coder.tools.protocol import unknown
 from coder.tools.tool import (
     Arguments,
     Desk,
-    Fetches,
     Tool,
     ToolResult,
     ToolServer,
@@ -24,9 +22,6 @@ from coder.tools.tool import (
     spec_of,
     tool_of,
 )
-
-if TYPE_CHECKING:
-    from coder.tools.web_address import Address
 
 MAX_SCHEMAS = 16_000
 """If the user's tools have more characters of schemas, they are available only to programs."""
@@ -101,34 +96,17 @@ class Registry:
         omitted = self.own if size > MAX_SCHEMAS else ()
         return tuple(tool.spec for tool in self._tools.values() if tool not in omitted)
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._tools
+    def find(self, name: str) -> Tool | None:
+        """Return the tool of this name; None if there is none."""
+        return self._tools.get(name)
 
     def has_effect(self, name: str) -> bool:
         """Whether the tool of this name changes something outside of the sandbox."""
         return name in self._tools and self._tools[name].effect
 
-    def asks(self, name: str) -> bool:
-        """Whether a person must allow each call with effects, even without `approve`."""
-        return getattr(self._tools.get(name), "asks", False)
-
     def mcp_name(self, name: str) -> str:
         """Return the name `mcp__SERVER__TOOL` of a tool; empty if no MCP server has it."""
         return str(getattr(self._tools.get(name), "mcp_name", ""))
-
-    def page(self, call: ToolCall) -> "Address | None":
-        """Return the address of the page that a call gets; None for any other call."""
-        tool = self._tools.get(call.name)
-        if not isinstance(tool, Fetches):
-            return None
-        try:
-            return tool.address(call.parsed())
-        except ValueError:
-            return None  # the call itself says why
-
-    def allows(self, name: str) -> bool:
-        """Whether the user allows the calls of a tool with effects in advance."""
-        return getattr(self._tools.get(name), "allowed", False)
 
     async def answer(self, call: ToolCall, desk: Desk) -> ToolResult:
         """Execute a call; an error becomes the text of the result."""

@@ -4,12 +4,11 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from coder.run.attempts import is_green, suite_passed
 from coder.run.event_types import CommitMade, CommitRefused
 from coder.run.journal import Journal
 from coder.run.state import State
 from coder.workspace.commit_message import commit_message
-from coder.workspace.consent import is_to_be_committed
+from coder.workspace.consent import is_green, is_to_be_committed, suite_passed
 from coder.workspace.git.commit import CommittedFile, NoCommit, commit
 from coder.workspace.proposal import contents_of, intended
 

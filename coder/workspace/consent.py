@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from coder.base.text.sanitize import as_bytes, as_text
-from coder.run.attempts import best_code, decisive_outcome, is_green, suite_passed
+from coder.run.attempts import best_code, decisive_outcome, shows_done, tried
 from coder.run.command_inputs import MODULES, TOOL_FILES
 from coder.run.message import HUMAN, AnswerChanges, CodeMessage, Outcome, OutcomeMessage
 from coder.run.questions import Decision
@@ -203,3 +203,17 @@ def in_parts(patch: str, tests: str) -> str:
     """Return a change for display: first the code, then the separated edits."""
     text = f"{patch}\n{_TITLE}\n\n{tests}" if tests else patch
     return _BINARY.sub(r"binary, \1 bytes\n", text)
+
+
+def is_green(state: State) -> bool:
+    """Whether given tests or checks have passed, for the latest code or the best."""
+    best = best_code(state)
+    outcomes = [state.outcome, *(outcome for code, outcome in tried(state) if code is best)]
+    return any(outcome is not None and outcome.passed and shows_done(state, outcome) for outcome in outcomes)
+
+
+def suite_passed(state: State) -> bool:
+    """Whether the tests of the test command passed, even if they don't test the task."""
+    outcome, baseline = decisive_outcome(state), state.progress.baseline
+    has_tests = state.task.test_command is not None and (baseline is None or baseline.told)
+    return has_tests and outcome is not None and outcome.passed

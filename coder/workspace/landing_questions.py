@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from coder.run.attempts import best_code, decisive_outcome, is_green, shows_done
+from coder.run.attempts import best_code, decisive_outcome, shows_done
 from coder.run.journal import Journal
 from coder.run.message import HUMAN
 from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import contradiction
 from coder.run.verdict_words import why_unverified
-from coder.workspace.consent import files_to_edit, is_accepted, is_contradicted
+from coder.workspace.consent import files_to_edit, is_accepted, is_contradicted, is_green
 
 NOBODY = Decision(decision="", how="default")
 """The decision if nobody can be asked."""

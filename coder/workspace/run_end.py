@@ -1,9 +1,10 @@
 """End a run: decide whether its result is written first, and make the final event."""
 
 from coder.base.errors import Refused, UsageError
-from coder.run.attempts import best_code, decisive_outcome, waits_for_word
+from coder.run.attempts import best_code, decisive_outcome, tried
+from coder.run.conversation import before_talk, is_rejection
 from coder.run.event_types import CommitRefused, RunStopped, Status
-from coder.run.message import Verified
+from coder.run.message import ReplyMessage, Verified
 from coder.run.run import EXIT_CODES
 from coder.run.state import State
 from coder.run.termination import Reason, nothing_to_mend
@@ -21,7 +22,7 @@ def should_land(state: State, reason: Reason) -> bool:
         state.settings.keep and not is_contradicted(state)
     )  # without its test edits, the change would break tests
     is_offered = reason.status == "unverified" and not (is_wanted or state.settings.chat)
-    if not (waits_for_word(state) if state.settings.chat else is_wanted or is_offered):
+    if not (_waits_for_word(state) if state.settings.chat else is_wanted or is_offered):
         return False
     landing, planned = state.landing, state.landing.planned
     if state.settings.lands and (planned is not None or not is_offered):
@@ -30,6 +31,13 @@ def should_land(state: State, reason: Reason) -> bool:
     else:
         is_delivered = landing.proposed is not None
     return not is_delivered or (is_solved and state.settings.commits and landing.committed is None)
+
+
+def _waits_for_word(state: State) -> bool:
+    """Whether a change was tried and now waits for the user's decision."""
+    state = before_talk(state)
+    is_talk = state.last is None or isinstance(state.last, ReplyMessage) or is_rejection(state.last)
+    return not is_talk and not state.awaits_execution and bool(tried(state))
 
 
 def may_extend(state: State) -> bool:

@@ -1,13 +1,10 @@
 """Hosts that a session's programs and `web_fetch` may reach, as a person allows them between two calls."""
 
-from typing import TYPE_CHECKING
-
+from coder.engine.participants.call_permission import call_key
 from coder.engine.turn.turn import Turn
+from coder.models.model import ToolCall
 from coder.run.questions import Question
-from coder.tools.tool import Tool
-
-if TYPE_CHECKING:
-    from coder.tools.web_address import Address
+from coder.tools.tool import Fetches, Tool
 
 
 def web_tools(turn: Turn) -> list[Tool]:
@@ -23,10 +20,14 @@ def web_tools(turn: Turn) -> list[Tool]:
     return [WebFetch(lambda host, port: _may_fetch(turn, host, port))]
 
 
-async def refuse_page(turn: Turn, address: "Address", *, key: str) -> str | None:
+async def refuse_page(turn: Turn, tool: Fetches, call: ToolCall) -> str | None:
     """Ask the user about a page whose host isn't allowed yet; return a text for the model if it stays so."""
     from coder.environment.asked_hosts import format_host
 
+    try:
+        address = tool.address(call.parsed())
+    except ValueError:
+        return None  # the call itself says why
     if _may_fetch(turn, address.host, address.port):
         return None
     host = format_host(address.host, address.port)
@@ -42,7 +43,7 @@ async def refuse_page(turn: Turn, address: "Address", *, key: str) -> str | None
         subject=host,
         by=turn.participant,
     )
-    answer = await turn.question(question, key=key)
+    answer = await turn.question(question, key=call_key(turn.state, call))
     if answer.agrees:
         return None
     return f"[The user does not let {host} be reached.{f' {answer.words}' if answer.words else ''}]"

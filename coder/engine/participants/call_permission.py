@@ -28,7 +28,7 @@ class CallPermission:
         state = self._turn.state
         identity = question_id(state.run, len(state.progress.messages), call_key(state, call))
         is_open = state.questions.open is not None and state.questions.open.id == identity
-        if call.name not in self._tools and (is_open or identity in state.questions.answers):
+        if self._tools.find(call.name) is None and (is_open or identity in state.questions.answers):
             raise UsageError(
                 f"A call of {call.name} waits for its tool, which isn't given. "
                 f"Give it again: {own_command()} resume {state.run} with the --mcp or --tool that the run had"
@@ -38,13 +38,13 @@ class CallPermission:
         """Return a text for the model if the user refuses a call with effects."""
         call_text = f"Call {self._shown(call)}"
         asks_for_all = "tools" in self._turn.state.settings.approve
-        if self._tools.allows(call.name) and not asks_for_all:
+        tool = self._tools.find(call.name)
+        if getattr(tool, "allowed", False) and not asks_for_all:  # the user allows it in advance
             return None
-        is_asked = self._tools.asks(call.name) or asks_for_all
-        if is_asked and len(call_text) > MAX_SHOWN:
+        asks = getattr(tool, "asks", False)  # a person must allow each call, even without `approve`
+        if (asks or asks_for_all) and len(call_text) > MAX_SHOWN:
             return f"[Not made: a person is shown {MAX_SHOWN:,} characters of a call, and it is longer.]"
         question = self._question(call, call_text, options=("yes", "always", "no"))
-        asks = self._tools.asks(call.name)
         default = None if asks else _DEFAULT_YES
         answer = await self._turn.question(
             question, key=key or call_key(self._turn.state, call), otherwise=default

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from coder.base.errors import Refused
 from coder.engine.participants.allowed_hosts import ask_about_hosts, open_allowed_hosts, refuse_page
-from coder.engine.participants.call_permission import CallPermission, call_key
+from coder.engine.participants.call_permission import CallPermission
 from coder.engine.prompting.task_parts import late_baseline
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
@@ -15,7 +15,7 @@ from coder.run.extensions import hook_files
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.tools.registry import Registry
-from coder.tools.tool import Desk, ToolResult
+from coder.tools.tool import Desk, Fetches, ToolResult
 from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
 
@@ -85,8 +85,8 @@ class Workplace:
         """Return a text for the model if the user refuses a call, or the page that it gets."""
         if self._tools.has_effect(call.name) and (refusal := await self.permission.refusal(call)) is not None:
             return refusal
-        page = self._tools.page(call)
-        return await refuse_page(self._turn, page, key=call_key(self._turn.state, call)) if page else None
+        tool = self._tools.find(call.name)
+        return await refuse_page(self._turn, tool, call) if isinstance(tool, Fetches) else None
 
     def _checked(self, result: ToolResult) -> ToolResult:
         """Return a result without secrets, as the guards let it pass; a refused one becomes the reason."""

@@ -33,7 +33,7 @@ class Drawing:
         Raises:
             Waits: an attempt asks a question that nobody answers now.
         """
-        await turn.baseline()
+        await turn.baseline(None)
         if nothing_to_mend(turn.state) is not None:
             return None
         series = Series(self.runs, turn)

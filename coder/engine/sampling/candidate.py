@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from coder.run.attempts import best_code, outcome_of
+from coder.run.attempts import best_code, tried
 from coder.run.message import CodeMessage, Outcome, Verified
 from coder.run.state import State
 from coder.workspace.diff import count_lines
@@ -50,7 +50,8 @@ def candidates_of(states: Mapping[int, State]) -> list[RankedCandidate]:
     repeated_files = [state.codes[-1].changes.files for state in states.values() if only_repeats(state)]
     for number, state in sorted(states.items()):
         code = best_code(state)
-        outcome = outcome_of(state, code) if code is not None else None
+        outcomes = [outcome for tried_code, outcome in reversed(tried(state)) if tried_code is code]
+        outcome = outcomes[0] if outcomes else None
         if code is not None and outcome is not None:
             votes = 1 + sum(code.changes.files == files for files in repeated_files)
             lines = lines_of(state) if state.files else 0

@@ -28,6 +28,15 @@ _POLL_S = 0.2
 """Seconds between two checks for a request to stop."""
 
 
+Baseline = Callable[[float | None], Awaitable[None]]
+"""Function that waits until the state holds how the tests end before the work: at most so many seconds, or
+without a limit. Raises UsageError: the test command gives no verdict."""
+
+
+async def _no_baseline(within_s: float | None) -> None:
+    """Return at once, as the run has no test command."""
+
+
 class Turn:
     """One participant's turn, from its start to its message."""
 
@@ -38,13 +47,12 @@ class Turn:
         journal: Journal,
         model: Model,
         bench: Workbench,
-        baseline: Callable[[float | None], Awaitable[None]] | None = None,
+        baseline: Baseline = _no_baseline,
         children: "Callable[[], AttemptRuns] | None" = None,
     ) -> None:
         """Begin a turn.
 
         Args:
-            baseline: waits up to so many seconds for the state of the tests before the work.
             children: makes the runs of subagents; None: no task can be delegated.
         """
         self.children = children
@@ -53,21 +61,9 @@ class Turn:
         self.journal = journal
         self.limit: asyncio.Timeout | None = None
         """Timer that ends the turn when the run's time is up; paused while a person is asked."""
-        self._baseline = baseline
+        self.baseline = baseline
         self.model = model_for(model, participant)
         self.calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor, guards=bench.guards)
-
-    async def baseline(self, within_s: float | None = None) -> None:
-        """Wait until the state holds the run's baseline, if the run has one.
-
-        Args:
-            within_s: longest wait in seconds; None waits without a limit, and 0 doesn't wait.
-
-        Raises:
-            UsageError: the test command gives no verdict.
-        """
-        if self._baseline is not None:
-            await self._baseline(within_s)
 
     async def has_nothing_to_mend(self, message: Message | None) -> bool:
         """Wait for the second run of the tests beside which this turn was taken, unless it ends in a reply.
@@ -79,7 +75,7 @@ class Turn:
         if baseline is None or not baseline.is_preliminary or isinstance(message, ReplyMessage):
             return False
         async with limited(self.journal, None):
-            await self.baseline()
+            await self.baseline(None)
         return nothing_to_mend(self.state) is not None
 
     async def question(
