@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from operator import not_
 from os.path import commonprefix
-from typing import Literal, Protocol, Required, Self, TypedDict
+from typing import Literal, Protocol, Required, Self, TypedDict, Unpack
 
 from pydantic import BaseModel, Field, JsonValue
 
@@ -135,7 +135,7 @@ OnRetry = Callable[[Retry | Switch], Awaitable[None]]
 
 
 class Asking(TypedDict, total=False):
-    """Keyword arguments of `Model.answer`, as wrappers pass them on."""
+    """Keyword arguments of `Model.answer`."""
 
     sampling: Required[Sampling]
     form: Form | None
@@ -163,15 +163,7 @@ class Model(Protocol):
     def name(self) -> str:
         """`provider/model`, as shown in events and on screen."""
 
-    async def answer(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        sampling: Sampling,
-        form: Form | None = None,
-        on_token: Callable[[str], None] | None = None,
-        on_retry: OnRetry | None = None,
-    ) -> Answer:
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Answer one conversation.
 
         Raises:

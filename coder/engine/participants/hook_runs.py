@@ -20,6 +20,8 @@ from coder.run.extensions import Hook, hook_files, with_manifests
 from coder.run.state import State
 from sandbox import SandboxBroken, Session
 
+MAX_STOP_BLOCKS = 8
+"""Times in one turn that hooks can have the model go on; its next end counts."""
 _NAMES = {
     "bash": ("Bash",),
     "edit": ("Edit", "Write", "MultiEdit"),
@@ -154,11 +156,24 @@ async def with_context(turn: Turn, message: ChatMessage, *, is_first: bool) -> C
     return message.model_copy(update={"content": "\n\n".join([message.content, *notes])})
 
 
-async def objection_to_end(turn: Turn, hooks: HookRuns, *, is_repeated: bool) -> str | None:
+async def objection_to_end(turn: Turn, hooks: HookRuns, *, earlier: int) -> str | None:
     """Run the hooks at the end of a turn; return the text for the model if it must go on.
 
     What a repository's hook changes in the session is logged, as it belongs to the work.
+
+    Args:
+        earlier: objections to earlier ends of this turn.
     """
+    if not hooks.has("Stop"):
+        return None
+    turn.bench.has_run_stop_hooks = True
+    if earlier == MAX_STOP_BLOCKS:
+        return None
+    objection = await _objection(turn, hooks, is_repeated=earlier > 0)
+    return turn.bench.redactor.redact(objection) if objection is not None else None
+
+
+async def _objection(turn: Turn, hooks: HookRuns, *, is_repeated: bool) -> str | None:
     if not HookRuns(turn.state, (), hooks.of_repository).has("Stop"):
         return await hooks.objection_to_stop(None, is_repeated=is_repeated)
     session_tree = await turn.bench.session(turn.state)

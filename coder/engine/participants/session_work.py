@@ -21,8 +21,6 @@ from coder.tools.tool import read_arguments
 if TYPE_CHECKING:
     from coder.engine.participants.delegating import Delegating
 
-MAX_STOP_BLOCKS = 8
-"""Times in one turn that hooks can have the model go on; its next end counts."""
 MAX_NUDGES = 2
 """Answers in a row without a call or a changed file that get a reply; one more ends the turn."""
 
@@ -136,17 +134,14 @@ class SessionWork:
         """Run the hooks of the end; return the message that ends the turn, or why the model must go on."""
         state = self._turn.state
         hooks = hooks_of(state)
-        if hooks is None or not hooks.has("Stop") or state.progress.parent is not None:
-            return message
-        self._turn.bench.has_run_stop_hooks = True
-        if self._stop_blocks == MAX_STOP_BLOCKS:
+        if hooks is None or state.progress.parent is not None:
             return message
         from coder.engine.participants.hook_runs import objection_to_end  # imported late, as its hooks
 
-        objection = await objection_to_end(self._turn, hooks, is_repeated=self._stop_blocks > 0)
+        objection = await objection_to_end(self._turn, hooks, earlier=self._stop_blocks)
         if objection is not None:
             self._stop_blocks += 1
-            return self._turn.bench.redactor.redact(objection)
+            return objection
         if isinstance(message, CodeMessage) and self._turn.state is not state:  # a hook has changed files
             return self._code(message.text, check=message.check)
         return message

@@ -44,11 +44,11 @@ def request_key(messages: Sequence[ChatMessage], sampling: Sampling, form: Form 
 class LoggedCalls:
     """The model calls of one turn."""
 
-    def __init__(self, participant: str, *, journal: Journal, redactor: Redactor, guards: Guards) -> None:
-        self._participant = participant
-        self._journal = journal
-        self._redactor = redactor
-        self._guards = guards
+    def __init__(
+        self, model: Model, participant: str, journal: Journal, redactor: Redactor, guards: Guards
+    ) -> None:
+        self._model, self._participant, self._journal = model, participant, journal
+        self._redactor, self._guards = redactor, guards
         self._clean: dict[str, str] = {}
         self.stored = [*journal.state.progress.pending]
         """Logged answers of an interrupted turn."""
@@ -57,7 +57,6 @@ class LoggedCalls:
 
     async def call(
         self,
-        model: Model,
         request: list[ChatMessage],
         sampling: Sampling,
         form: Form | None = None,
@@ -70,7 +69,7 @@ class LoggedCalls:
             BudgetSpent: the call would exceed a limit.
             Refused: a guard refused the answer.
         """
-        key = request_key(request, sampling, form)
+        model, key = self._model, request_key(request, sampling, form)
         if (stored := self._take_stored(key)) is not None:
             return stored
         tokens_in = input_tokens(request, form)
@@ -98,7 +97,7 @@ class LoggedCalls:
                 await self._journal.append(exceeded)
                 raise BudgetSpent(exceeded.text)
             await self._journal.append(intent)
-        answer = await self._call_model(model, intent, request)
+        answer = await self._call_model(intent, request)
         answer = answer.redacted(self._redactor.redact)
         if self._guards:
             answer = await self._guarded(intent, answer)
@@ -115,7 +114,7 @@ class LoggedCalls:
         # A last answer without room for text has ended the run; the limit may be higher now.
         return None if is_last and is_spent_on_reasoning(answer) else answer
 
-    async def _call_model(self, model: Model, intent: CallIntended, request: Sequence[ChatMessage]) -> Answer:
+    async def _call_model(self, intent: CallIntended, request: Sequence[ChatMessage]) -> Answer:
         stream = self._redactor.stream()
 
         def show(token: str) -> None:
@@ -130,7 +129,7 @@ class LoggedCalls:
 
         form = {"form": intent.form} if intent.form is not None else {}
         try:
-            return await model.answer(
+            return await self._model.answer(
                 request,
                 sampling=intent.sampling,
                 on_token=lambda text: show(stream.feed(text)),

@@ -63,7 +63,7 @@ class Turn:
         """Timer that ends the turn when the run's time is up; paused while a person is asked."""
         self.baseline = baseline
         self.model = model_for(model, participant)
-        self.calls = LoggedCalls(participant, journal=journal, redactor=bench.redactor, guards=bench.guards)
+        self.calls = LoggedCalls(self.model, participant, journal, bench.redactor, bench.guards)
 
     async def has_nothing_to_mend(self, message: Message | None) -> bool:
         """Wait for the second run of the tests beside which this turn was taken, unless it ends in a reply.
@@ -132,11 +132,11 @@ class Turn:
             ModelError: the model failed, also after retries.
         """
         request = self.calls.guarded(messages)
-        answer = await self.calls.call(self.model, request, sampling, form, in_dialogue=in_dialogue)
+        answer = await self.calls.call(request, sampling, form, in_dialogue=in_dialogue)
         max_tokens = self.state.settings.max_answer_tokens
         if is_spent_on_reasoning(answer) and sampling.max_tokens not in (None, max_tokens):
             full_sampling = sampling.model_copy(update={"max_tokens": max_tokens})
-            answer = await self.calls.call(self.model, request, full_sampling, form, in_dialogue=in_dialogue)
+            answer = await self.calls.call(request, full_sampling, form, in_dialogue=in_dialogue)
         if is_spent_on_reasoning(answer):
             limit_event = no_room(
                 answer, self.state.spend.budget, bound_by=self.calls.bound_by, own=self.abilities.max_output

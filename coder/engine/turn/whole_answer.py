@@ -52,7 +52,7 @@ async def _whole_answer(turn: Turn, request: list[ChatMessage], sampling: Sampli
             ChatMessage(role="assistant", content=text),
             ChatMessage(role="user", content=prompt("continue").strip()),
         ]
-        answer = await turn.calls.call(turn.model, messages, sampling)
+        answer = await turn.calls.call(messages, sampling)
         text += answer.text
     return text
 

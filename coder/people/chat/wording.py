@@ -53,10 +53,10 @@ async def write_message(
         *parts,
         *([f"The user wants of the message: {wish}"] if wish else []),
     ]
-    calls = LoggedCalls(AUTHOR, journal=session.journal, redactor=redactor, guards=guards_for())
+    calls = LoggedCalls(session.model, AUTHOR, session.journal, redactor, guards_for())
     try:
         messages = calls.guarded([ChatMessage(role="user", content="\n\n".join(sections))])
-        answer = await calls.call(session.model, messages, session.settings.sampling(most=_MAX_TOKENS))
+        answer = await calls.call(messages, session.settings.sampling(most=_MAX_TOKENS))
     except (ModelError, Refused, BudgetSpent):
         return None
     text = answer.text.strip()
