@@ -19,7 +19,7 @@ from coder.environment.workbench import Workbench
 from coder.models.model import Model
 from coder.run.event_types import BudgetReached, RunStopped, Spoken
 from coder.run.journal import Journal
-from coder.run.message import HUMAN, AnswerMessage, Message, QuestionMessage
+from coder.run.message import HUMAN, Message, QuestionMessage
 from coder.run.questions import Waits
 from coder.run.run import EXIT_CODES, Run, summarize
 from coder.run.state import State
@@ -142,7 +142,9 @@ async def run_until_stopped(
                     case Speak(participants):
                         await _speak(journal, [_take_turn(one, turn(one.name)) for one in participants])
                     case AskUser():
-                        await _until_stop(_ask_user, journal)
+                        from coder.run.open_question import ask_user  # imported late: most runs ask nothing
+
+                        await _until_stop(ask_user, journal)
                     case Land():
                         await _until_stop(deliver, journal)
                     case Finish(reason):
@@ -182,17 +184,6 @@ async def _until_stop(step: Callable[[Journal], Awaitable[None]], journal: Journ
         if journal.state.progress.stop_requested is None:
             raise
     assert journal.state is not state_before  # else the loop would repeat this command for ever
-
-
-async def _ask_user(journal: Journal) -> None:
-    """Put a member's question to the user and log the answer as the next message."""
-    from coder.run.open_question import asked_by  # imported late: most runs ask nothing
-
-    question = journal.state.last
-    assert isinstance(question, QuestionMessage | HandoffMessage)
-    answer = await journal.ask(asked_by(question))
-    message = AnswerMessage(author=HUMAN, text=answer.answer_text, within=question.within)
-    await journal.append(Spoken(message=message))
 
 
 async def _speak(journal: Journal, turns: Sequence[Coroutine[Any, Any, Message | None]]) -> None:

@@ -1,10 +1,11 @@
-"""The open question of a run, and the event that answers it."""
+"""The questions of a run's models to the user, and the events that answer them."""
 
 from typing import Literal
 
 from coder.base.errors import TooLate, UsageError, own_command
-from coder.run.event_types import QuestionAnswered
-from coder.run.message import QuestionMessage
+from coder.run.event_types import QuestionAnswered, Spoken
+from coder.run.journal import Journal
+from coder.run.message import HUMAN, AnswerMessage, QuestionMessage
 from coder.run.questions import Decision, Question, question_id
 from coder.run.state import State
 from coder.run.team_message import HandoffMessage
@@ -49,3 +50,12 @@ def asked_by(message: QuestionMessage | HandoffMessage) -> Question:
     options = message.options if isinstance(message, QuestionMessage) else ()
     kind: Literal["choose", "text"] = "choose" if options else "text"
     return Question(kind=kind, about="task", text=message.text, options=options, by=message.author)
+
+
+async def ask_user(journal: Journal) -> None:
+    """Put the latest message, a member's question, to the user and log the answer as the next message."""
+    message = journal.state.last
+    assert isinstance(message, QuestionMessage | HandoffMessage)
+    answer = await journal.ask(asked_by(message))
+    reply = AnswerMessage(author=HUMAN, text=answer.answer_text, within=message.within)
+    await journal.append(Spoken(message=reply))

@@ -42,6 +42,25 @@ class CodingTeam:
         is_expert = self.expert_after is not None and has_failed(state, self.expert_after)
         return Coder(Role(name=EXPERT) if is_expert else Role(), acts=self.acts)
 
+    def stop(self) -> Stop:
+        """Return the stop condition. A failure that the second model takes over ends no run."""
+        return Stop(self._reason)
+
+    def _reason(self, state: State) -> Reason | None:
+        acts = self.acts
+        if acts is None:  # by tools if a dialogue with tools has begun
+            acts = bool(state.dialogue.messages_of(CODER)) or not state.codes
+        if acts:
+            from coder.engine.teams.act import act_stop  # loaded when a model acts
+
+            reason = act_stop()(state)
+        else:
+            reason = default_stop()(state)
+        if self.expert_after is None or reason is None or reason.status not in ("unsolved", "stuck"):
+            return reason
+        is_before_expert = all(code.author != EXPERT for code in state.codes)
+        return None if is_before_expert and has_failed(state, self.expert_after) else reason
+
     def _awaits_plan(self, state: State) -> bool:
         """Return whether to plan first; with tools, the Coder plans itself unless the user wants a plan."""
         is_named = state.settings.plan is True or "plan" in state.settings.approve
@@ -54,28 +73,3 @@ def has_failed(state: State, times: int) -> bool:
     repeated_count = sum(code.repeats for code in state.codes)
     is_idle = any(not code.is_change and not code.repeats for code in state.codes)
     return failed_count + repeated_count >= times or (is_idle and bool(state.dialogue.messages_of(CODER)))
-
-
-def coding_stop(acts: bool | None, expert_after: int | None) -> Stop:
-    """Return the stop condition of the coding team. A failure that the second model takes over ends no run.
-
-    Args:
-        acts: as in CodingTeam; None: by tools if a dialogue with tools has begun.
-        expert_after: as in CodingTeam.
-    """
-
-    def rule(state: State) -> Reason | None:
-        if (bool(state.dialogue.messages_of(CODER)) or not state.codes) if acts is None else acts:
-            from coder.engine.teams.act import act_stop  # loaded when a model acts
-
-            reason = act_stop()(state)
-        else:
-            reason = default_stop()(state)
-        if expert_after is None or reason is None or reason.status not in ("unsolved", "stuck"):
-            return reason
-        expert_is_next = has_failed(state, expert_after) and all(
-            code.author != EXPERT for code in state.codes
-        )
-        return None if expert_is_next else reason
-
-    return Stop(rule)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from coder.base.errors import UsageError
 from coder.engine.loop import Team
-from coder.engine.teams.coding_team import CodingTeam, coding_stop
+from coder.engine.teams.coding_team import CodingTeam
 from coder.engine.teams.team_settings import OWN_STOP, check_team, has_open_acts, with_stop, with_team
 from coder.models.abilities import Abilities, abilities_of, continues_text, takes_tools
 from coder.models.model import Model
@@ -26,26 +26,14 @@ _UNKNOWN_ABILITIES = Abilities()
 class Strategy:
     """How a named strategy works: its tools, its attempts, its models."""
 
-    acts: bool | None = False
-    """Whether the Coder has tools; None: it does if its model can use them."""
-    completes: bool = False
-    """Whether a small model continues the beginning of an answer."""
-    expert_after: int | None = None
-    """Failed outcomes after which the model of the role `expert` continues."""
+    team: CodingTeam
+    """The Coder with or without tools, and the model that continues for it."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Limits that apply if the user names none."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Limits that override the user's."""
     is_all_attempts: bool = False
     """Whether each call is an attempt, unless the user names the number of attempts."""
-
-    def team(self) -> CodingTeam:
-        """Return the team of the strategy."""
-        return CodingTeam(acts=self.acts, completes=self.completes, expert_after=self.expert_after)
-
-    def stop(self) -> Stop:
-        """Return the stop of the strategy."""
-        return coding_stop(self.acts, self.expert_after)
 
     def limit(self, budget: Budget) -> Budget:
         """Return the limits of a run for which the user named `budget`."""
@@ -54,11 +42,11 @@ class Strategy:
 
 
 STRATEGIES: dict[StrategyName, Strategy] = {
-    "act": Strategy(acts=True, defaults=MANY_STEPS),
-    "repair": Strategy(),
-    "one-shot": Strategy(completes=True, limits={"samples": 1, "repairs": 0, "max_calls": 1}),
-    "best-of-n": Strategy(completes=True, limits={"repairs": 0}, is_all_attempts=True),
-    "escalate": Strategy(acts=None, expert_after=2, defaults=MANY_STEPS),
+    "act": Strategy(CodingTeam(acts=True), defaults=MANY_STEPS),
+    "repair": Strategy(CodingTeam()),
+    "one-shot": Strategy(CodingTeam(completes=True), limits={"samples": 1, "repairs": 0, "max_calls": 1}),
+    "best-of-n": Strategy(CodingTeam(completes=True), limits={"repairs": 0}, is_all_attempts=True),
+    "escalate": Strategy(CodingTeam(acts=None, expert_after=2), defaults=MANY_STEPS),
 }
 
 
@@ -196,7 +184,7 @@ def team_and_stop(settings: Settings, team: Team | None, stop: Stop | None) -> t
         from coder.run.conditions import condition_of
 
         stop = condition_of(settings.stop)
-    return team or strategy.team(), stop or strategy.stop()
+    return team or strategy.team, stop or strategy.team.stop()
 
 
 def strategy_of(settings: Settings) -> Strategy:
