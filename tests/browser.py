@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 
@@ -19,6 +20,15 @@ async def chromium() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for the tests of a worker, as its start takes longer than most of them; each has a context
+    of its own and runs on the session's loop.
+    """
+    async with chromium() as launched:
+        yield launched
 
 
 def listen(page: Page, is_own: Callable[[str], bool]) -> list[str]:

@@ -4,15 +4,24 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+import pytest_asyncio
+from playwright.async_api import Browser, Page
 
-from tests.browser import chromium, listen
+from tests.browser import browser as browser
+from tests.browser import listen
 
 
-@pytest.fixture
-async def browser_page() -> AsyncIterator[Page]:
-    async with chromium() as browser:
-        yield await browser.new_page()
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test with a page runs on the browser's loop."""
+    if "browser_page" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser_page(browser: Browser) -> AsyncIterator[Page]:
+    page = await browser.new_page()
+    yield page
+    await page.context.close()
 
 
 async def opened(page: Page, html: str, folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""One server and one browser for the tests of a file; each test has a window of its own."""
+"""One server for the tests of a file, one browser for those of a worker; each test has its own window."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser import chromium, listen
+from tests.browser import browser as browser
+from tests.browser import listen
 from tests.coder.platform.server.served import Server, configure, started
 
 expect.set_options(timeout=60_000)  # a machine may do much else
@@ -23,12 +24,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as launched:
-        yield launched
-
-
 @dataclass(frozen=True, slots=True)
 class Window:
     """A window of the browser, and what it should not have said: messages, dialogs, requests elsewhere."""
@@ -42,7 +37,7 @@ class Window:
         await self.page.goto(self.url + path)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def window(studio: Server, browser: Browser) -> AsyncIterator[Window]:
     """A window without a past; at the end, it has said nothing."""
     context = await browser.new_context(viewport={"width": 1280, "height": 900})

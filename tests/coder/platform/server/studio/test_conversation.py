@@ -18,7 +18,7 @@ from tests.coder.platform.server.studio.test_forms import OTHER, TEST, ends
 from tests.coder.states import started
 from tests.faulty_endpoint import calls, faulty_endpoint, says
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 
 async def begin(studio: Server, window: Window, folder: str) -> Path:

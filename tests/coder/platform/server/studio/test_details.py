@@ -20,7 +20,7 @@ from tests.coder.platform.server.studio.long_run import long_run
 from tests.coder.states import started
 from tests.faulty_endpoint import calls, faulty_endpoint, hangs
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def changed_run() -> list[Body]:

@@ -8,7 +8,7 @@ from tests.coder.platform.server.studio.hostile_run import hostile_run
 from tests.coder.platform.server.studio.long_run import long_run
 from tests.coder.platform.server.test_events import SOLVED
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from tests.coder.platform.server.studio.hostile_run import hostile_run
 from tests.coder.platform.server.studio.keys import press_until
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 TEST = "from solution import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
 OTHER = "def add(a, b):\n    return sum((a, b))\n"
 

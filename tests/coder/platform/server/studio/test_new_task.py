@@ -13,7 +13,7 @@ from tests.coder.platform.server.studio.keys import press_until, type_into
 from tests.coder.platform.server.studio.test_forms import TEST
 from tests.faulty_endpoint import faulty_endpoint, says
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 TABLES = """
 [aliases]
 quick = "other"

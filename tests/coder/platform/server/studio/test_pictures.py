@@ -17,7 +17,7 @@ from tests.benchmarks.reports.reports_made import report_of
 from tests.coder.platform.server.served import Server, started
 from tests.coder.platform.server.studio.conftest import Window
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 PAGE = Path(__file__).parents[5] / "docs/how-to/watch-in-a-browser.md"
 SHOTS = (
     ("run", "/studio/{run}", "light", 1280, 900),

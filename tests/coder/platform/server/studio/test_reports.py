@@ -13,7 +13,7 @@ from tests.coder.platform.server.served import Server, started
 from tests.coder.platform.server.studio.conftest import Window
 from tests.coder.platform.server.studio.keys import press_until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 EVIL = """<p id=done></p><img src="//HOST/i.png"><link rel=stylesheet href="//HOST/a.css"><script>
 const tried = async (act) => { try { return String(await act()) || "no"; } catch { return "no"; } };
 Promise.all([

@@ -19,7 +19,7 @@ from tests.coder.platform.server.studio.long_run import long_run
 from tests.coder.platform.server.studio.watching import seen_s, watch
 from tests.coder.states import call, started
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 SOLVED = RunStopped(status="solved", reason="it passes", exit_code=0)
 PATCH = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+x = {}\n"
 DIRECTIONS = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200e\u200f\x1b\x00"

@@ -15,7 +15,7 @@ from tests.coder.platform.server.studio.conftest import Window
 from tests.coder.platform.server.studio.keys import press_until
 from tests.coder.states import started
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 SOLVED = RunStopped(status="solved", reason="it passes", verified="tests", exit_code=0)
 STUCK = RunStopped(status="stuck", reason="it repeats itself", exit_code=1)
 PATCH = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"

@@ -13,7 +13,7 @@ from tests.coder.platform.server.served import Server
 from tests.coder.platform.server.studio.conftest import Window
 from tests.coder.platform.server.studio.keys import press_until, type_into
 
-asynchronous = pytest.mark.asyncio(loop_scope="module")
+asynchronous = pytest.mark.asyncio(loop_scope="session")
 
 
 @asynchronous
