@@ -16,7 +16,7 @@ from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.sample_job import SampleJob
-from benchmarks.runner.spreading import parse_spread
+from benchmarks.runner.spread import parse_spread
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.extract import program_of
 from benchmarks.suites.load import load_suite

@@ -19,30 +19,42 @@ from benchmarks.suite import Case, HarborCase
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.repotasks import with_base_tree
 from benchmarks.suites.selection import Selection
-from coder.config.layers import load
 from coder.config.schema import Config
 from coder.models.catalog import UserModels
 from coder.models.model import Model
-from coder.run.model_choice import open_models
+from coder.models.roles import Roles
+from coder.models.shared_budget import BudgetedModel
+from coder.run.model_choice import choose_roles, open_models
+from coder.run.settings import Settings
 from coder.show.screen import Screen
 from sandbox.errors import SandboxError
 
 ModelOpening = AbstractAsyncContextManager[Model]
 
 
-def open_model(
+async def choose_models(
     config: Config, book: UserModels, parameters: Mapping[str, Any], screen: Screen
-) -> ModelOpening:
+) -> Roles | None:
+    """Choose the models of a run, with their keys; None if a recording answers. Raises UsageError."""
+    settings = _model_settings(config, parameters)
+    if settings.replay is not None:
+        return None
+    return await choose_roles(config.models(), settings, note=screen.note, book=book)
+
+
+def open_model(config: Config, parameters: Mapping[str, Any], roles: Roles | None) -> ModelOpening:
     """Open the model of a run. Raises UsageError: its price is unknown, and a cost limit must be kept."""
-    settings = config.settings(replay=parameters["replay"]).model_copy(update={"price": parameters["price"]})
     return open_models(
         config.models(),
-        settings,
-        note=screen.note,
-        book=book,
+        _model_settings(config, parameters),
         record=parameters["record"],
         must_know_price=parameters["max_cost"] is not None,
+        roles=roles,
     )
+
+
+def _model_settings(config: Config, parameters: Mapping[str, Any]) -> Settings:
+    return config.settings(replay=parameters["replay"]).model_copy(update={"price": parameters["price"]})
 
 
 class Plan:
@@ -112,10 +124,23 @@ class Plan:
 
 
 @asynccontextmanager
-async def open_answering_worker(plan: Plan) -> AsyncIterator[BenchWorker]:
-    """Open a worker that answers and judges samples, on a machine of a cluster, with that machine's keys."""
-    opening = open_model(plan.config, load().book, plan.parameters, Screen(quiet=True, yes=True))
+async def open_answering_worker(
+    plan: Plan, roles: Roles | None, budget: str | None
+) -> AsyncIterator[BenchWorker]:
+    """Open a worker that answers and judges samples, on a machine of a cluster.
+
+    Args:
+        roles: the driver's models, with its keys; None: a recording answers.
+        budget: name of the actor that holds the budget of all workers.
+    """
     with open_log() as log:
-        async with opening as model, judge_for(plan.chosen, plan.settings) as judge:
+        async with (
+            open_model(plan.config, plan.parameters, roles) as model,
+            judge_for(plan.chosen, plan.settings) as judge,
+        ):
+            if budget is not None:
+                from benchmarks.executors.ray_budget import RayPurse
+
+                model = BudgetedModel(model, RayPurse(budget))
             solver = ModelSolver(model, plan.settings, log=log)
             yield BenchWorker(judge, plan.answering(solver, judge))

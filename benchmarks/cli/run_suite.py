@@ -1,6 +1,6 @@
 """`coder bench run`: have a model answer the cases of a suite, and judge the answers."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -11,17 +11,18 @@ import typer
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import show, until_interrupted
 from benchmarks.cli.resumed_flags import restored_config, restored_flags, restored_selection
-from benchmarks.cli.run_plan import ModelOpening, Plan, open_answering_worker, open_model
+from benchmarks.cli.run_plan import Plan, choose_models, open_answering_worker, open_model
 from benchmarks.cli.sample_pages import require_pages, write_pages
 from benchmarks.report import Report
 from benchmarks.runner.baselines import Baseline
 from benchmarks.runner.bench_session import BenchSession, load_first_start, open_log
 from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.solving import ModelSolver
-from benchmarks.runner.spreading import parse_spread
+from benchmarks.runner.spread import parse_spread
 from benchmarks.suites.selection import Selection, parse_shard, parse_slice
 from coder.base.errors import UsageError, own_command
 from coder.config.layers import load
+from coder.models.roles import Roles
 from coder.models.shared_budget import BudgetedModel, SharedBudget
 from coder.run.option_table import File, Number, Text
 from coder.show.flags import check_backend, given_flags, option, takes
@@ -83,14 +84,16 @@ def run(
             raise UsageError(f"Give a SUITE, or --resume RUN. See them with: {own_command()} bench list")
         check_backend(config.settings().sandbox, flags)
         plan = Plan(suite, selection, config, parameters)
-        opening = None
-        if parameters["agent"] is None:
-            opening = open_model(config, layers.book, parameters, Screen(quiet=quiet, yes=True))
         session = _session(plan, parameters, resume)
         progress = SampleProgress(plan.attempts, quiet=quiet)
         if session.greedy and selection.samples > 1 and not quiet:
             typer.echo(_GREEDY_NOTE, err=True)
-        work = _work(plan, session, log, opening, progress, answers)
+        if parameters["agent"] is None:
+            roles = choose_models(config, layers.book, parameters, Screen(quiet=quiet, yes=True))
+            work = _model_work(plan, session, log, roles, progress, answers)
+        else:
+            started, jobs = plan.started(plan.baseline), plan.baseline_jobs()
+            work = session.work(log, started, jobs, progress, answers=answers)
         report, reason = until_interrupted(work, session)
     try:
         if pages is not None:
@@ -118,11 +121,8 @@ def _selection(parameters: Mapping[str, Any]) -> Selection:
 
 def _session(plan: Plan, parameters: Mapping[str, Any], resume: str | None) -> BenchSession:
     max_cost = parameters["max_cost"]
-    if max_cost is not None and parameters["ray"] is not None:
-        raise UsageError(
-            "--max-cost is kept by the process that calls the model, and with --ray these are several.\n"
-            "Leave one of them out, or judge elsewhere with: --workers"
-        )
+    if parameters["record"] is not None and parameters["ray"] is not None:
+        raise UsageError("--record writes the calls of this process, and with --ray others call the model.")
     one_shot = parameters["one_shot"] or plan.settings.strategy == "one-shot"
     # Restarts within a sample are drawn at random, whatever the temperature of the first try.
     from_one_start = one_shot or plan.settings.budget.samples == 1
@@ -138,19 +138,20 @@ def _session(plan: Plan, parameters: Mapping[str, Any], resume: str | None) -> B
     )
 
 
-async def _work(
+async def _model_work(
     plan: Plan,
     session: BenchSession,
     log: SqliteLog,
-    opening: ModelOpening | None,
+    choosing: Awaitable[Roles | None],
     progress: SampleProgress,
     answers: Path | None,
 ) -> tuple[Report, str]:
-    if opening is None:
-        started = plan.started(plan.baseline)
-        return await session.work(log, started, plan.baseline_jobs(), progress, answers=answers)
-    worker_opening = partial(open_answering_worker, plan) if session.spread.ray is not None else None
-    async with opening as model:
+    roles = await choosing
+    opening = None
+    if session.spread.ray is not None:
+        budget = session.run if session.purse is not None else None
+        opening = partial(open_answering_worker, plan, roles, budget)
+    async with open_model(plan.config, plan.parameters, roles) as model:
         budgeted_model = model if session.purse is None else BudgetedModel(model, session.purse)
         solver = ModelSolver(budgeted_model, plan.settings, log=log)
         started = plan.started(model.name)
@@ -160,6 +161,6 @@ async def _work(
             plan.jobs(),
             progress,
             answering=partial(plan.answering, solver),
-            opening=worker_opening,
+            opening=opening,
             answers=answers,
         )

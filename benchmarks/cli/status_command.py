@@ -9,11 +9,12 @@ import typer
 
 from benchmarks.executors.executor import NodeTally
 from benchmarks.runner.bench_session import open_log
+from benchmarks.runner.node_rates import node_table
 from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchNodes, BenchStarted
 from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import count_of
 from coder.show import flags
-from coder.show.tables import Column, TextTable, print_blocks
+from coder.show.tables import print_blocks
 from coder.store import SqliteLog
 from sandbox.result import Value
 
@@ -60,16 +61,7 @@ def status(
         f"{count_of(run_status.judged, 'sample')}, {run_status.passed:,} passed, {run_status.rate:.1f}/s"
     )
     if run_status.nodes:
-        columns = [Column("node", width=30, is_whole=True)]
-        columns += [Column(name, width=8, is_number=True) for name in ("done", "lost", "retried")]
-        rows = [
-            (
-                tally.name + (" (gone)" if tally.is_gone else ""),
-                *map(str, (tally.done, tally.lost, tally.retried)),
-            )
-            for tally in run_status.nodes
-        ]
-        print_blocks([TextTable(columns, rows)])
+        print_blocks([node_table(run_status.nodes)])
 
 
 async def read_status(log: SqliteLog, run: str) -> RunStatus:

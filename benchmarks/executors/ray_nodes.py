@@ -40,11 +40,12 @@ class RayWorker:
         self._opened, self._lock = AsyncExitStack(), asyncio.Lock()
         self._worker: Any = None
 
-    async def place(self) -> tuple[int, str]:
-        """Return the process id and the node's id."""
+    async def place(self) -> tuple[int, str, str]:
+        """Return the process id, and the ids of machine and actor."""
         import ray
 
-        return os.getpid(), ray.get_runtime_context().get_node_id()
+        context = ray.get_runtime_context()
+        return os.getpid(), context.get_node_id(), context.get_actor_id()
 
     async def work(self, jobs: Sequence[Any]) -> AsyncIterator[list[tuple[str, Any, Exception | None]]]:
         """Yield key, outcome and error of jobs, some at a time; neither of both: the job is slow."""
@@ -79,9 +80,11 @@ class RayWorker:
 class RayNode(Generic[J, O]):
     """An actor, as its driver sees it."""
 
-    def __init__(self, actor: Any, name: str, *, room: int = _ROOM, batch: int = BATCH) -> None:  # noqa: ANN401
-        self.actor, self.name, self.room, self.batch = actor, name, room, batch
-        self.patience_s = _PATIENCE_S
+    def __init__(self, actor: Any, name: str, *, id: str = "") -> None:  # noqa: ANN401
+        """Take an actor, a name to show, and the actor's id, by which it reserves a run's budget."""
+        self.actor, self.name, self.id = actor, name, id
+        self.room, self.batch, self.patience_s = _ROOM, BATCH, _PATIENCE_S
+        self.on_lost: Callable[[], None] = lambda: None
 
     async def work(self, jobs: Sequence[J], on_slow: Callable[[str], None]) -> AsyncIterator[tuple[str, O]]:
         """Yield key and outcome of each job, as they end. Raises NodeLost; what the worker raises, too."""
@@ -98,6 +101,7 @@ class RayNode(Generic[J, O]):
                     else:
                         yield key, outcome
         except RayError as error:
+            self.on_lost()
             raise NodeLost(f"{self.name} is lost: {type(error).__name__}") from error
 
     async def is_back(self) -> bool:
@@ -186,8 +190,8 @@ def start_actors(opening: Opening, count: int) -> list[Any]:
     return [actor_class.remote(content) for _ in range(count)]
 
 
-async def answering_actors(actors: Sequence[Any]) -> list[tuple[Any, str]]:
-    """Return actors that answer, each with a name; end others, such as those of a machine lost just now.
+async def answering_nodes(actors: Sequence[Any]) -> list[RayNode[Any, Any]]:
+    """Return nodes of actors that answer; end others, such as those of a machine lost just now.
 
     Raises:
         MachineError: no actor answers.
@@ -196,11 +200,11 @@ async def answering_actors(actors: Sequence[Any]) -> list[tuple[Any, str]]:
 
     tasks = [asyncio.ensure_future(_place(actor)) for actor in actors]
     await asyncio.wait(tasks, timeout=_OPEN_S)
-    answering = list[tuple[Any, str]]()
+    answering = list[RayNode[Any, Any]]()
     for actor, task in zip(actors, tasks, strict=True):
         if task.done() and task.exception() is None:
-            pid, node = task.result()
-            answering.append((actor, f"ray {node[:8]}/{pid}"))
+            pid, machine, actor_id = task.result()
+            answering.append(RayNode(actor, f"ray {machine[:8]}/{pid}", id=actor_id))
         else:
             task.cancel()
             ray.kill(actor)
@@ -209,6 +213,6 @@ async def answering_actors(actors: Sequence[Any]) -> list[tuple[Any, str]]:
     return answering
 
 
-async def _place(actor: Any) -> tuple[int, str]:  # noqa: ANN401
-    place: tuple[int, str] = await actor.place.remote()
+async def _place(actor: Any) -> tuple[int, str, str]:  # noqa: ANN401
+    place: tuple[int, str, str] = await actor.place.remote()
     return place

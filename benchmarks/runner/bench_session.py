@@ -21,7 +21,8 @@ from benchmarks.runner.progress import SampleProgress
 from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.runner import run_jobs
 from benchmarks.runner.sample_job import Answering, SampleJob
-from benchmarks.runner.spreading import Spread, open_executor
+from benchmarks.runner.spread import Spread
+from benchmarks.runner.spreading import open_executor
 from benchmarks.stats.scoring import make_report
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.written import replacing
@@ -105,8 +106,10 @@ class BenchSession:
                     workers,
                     answering and answering(judge),
                     opening or partial(open_bench_worker, self.suite, self.settings),
+                    (self.run, self.purse) if self.purse is not None else None,
                 )
             )
+            progress.show_nodes(lambda: executor.tallies)
             reason = await run_jobs(
                 jobs,
                 executor,

@@ -2,11 +2,15 @@
 
 import sys
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from benchmarks.executors.executor import NodeTally
+from benchmarks.runner.node_rates import NodeRates
 from benchmarks.runner.runlog import BenchJudged, RunLog
 from coder.base.text.sanitize import count_of
 from coder.show.styling import is_styled, progress_bar
+from coder.show.tables import draw_table
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -24,6 +28,7 @@ class SampleProgress:
         self._bar: Bar | None = None
         """Progress bar on a terminal; None elsewhere."""
         self.cost_usd = 0.0
+        self._nodes: NodeRates | None = None
 
     def begin(self, log: RunLog) -> None:
         """Print the run's id, which a resume needs; samples in the log count as done."""
@@ -39,8 +44,22 @@ class SampleProgress:
     def start(self) -> None:
         """Show the bar on a terminal."""
         if is_styled(self._out) and not self._quiet:
-            self._bar = progress_bar(self._out, "", total=self._total, done=self.done)
+            nodes = self._nodes
+            below = (lambda: draw_table(nodes.table())) if nodes is not None else None
+            # A lost node has to be seen while no sample ends.
+            self._bar = progress_bar(
+                self._out, "", total=self._total, done=self.done, ticks=nodes is not None, below=below
+            )
             self._bar.start()
+
+    def show_nodes(self, tallies: Callable[[], Sequence[NodeTally]]) -> None:
+        """Show what each node does, if there are several: rows below the bar, or a part of each line."""
+        if len(tallies()) < 2:
+            return
+        self._nodes = NodeRates(tallies)
+        if self._bar is not None:
+            self.stop()
+            self.start()
 
     def count(self, judged: BenchJudged) -> None:
         """Count another sample."""
@@ -68,6 +87,8 @@ class SampleProgress:
             return
         time_left = _time((self._total - self.done) / max(self.rate, 1e-9))
         self._write(f"{self.done:,}/{self._total:,}  {facts}  {time_left} left\n")
+        if self._nodes is not None:
+            self._write(f"  {self._nodes.line()}\n")
 
     @property
     def rate(self) -> float:

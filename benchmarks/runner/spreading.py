@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from benchmarks.executors.executor import J, Node, NodeLost, O, Opening
 from benchmarks.executors.facts import ProbeJob, WorkerFacts, check_facts
@@ -24,76 +24,13 @@ from benchmarks.runner.sample_job import (
     give_up,
     on_this_machine,
 )
-from coder.base.errors import MachineError, UsageError
+from benchmarks.runner.spread import Spread, load_tokens
+from coder.base.errors import MachineError
+from coder.models.shared_budget import SharedBudget
 from sandbox.errors import SandboxError
-from sandbox.result import Value
 
 if TYPE_CHECKING:
     from benchmarks.executors.ray_nodes import RayNode
-
-
-class Spread(Value):
-    """Where samples are done."""
-
-    workers: int | None = None
-    """Number of concurrent samples on this machine; None chooses by machine and model."""
-    addresses: tuple[str, ...] = ()
-    """Workers of a fleet; they alone get hidden tests."""
-    tokens: Path | None = None
-    """File with a line `ADDRESS TOKEN` for each worker."""
-    ray: str | None = None
-    """Address of a Ray cluster, or `local`."""
-
-
-def parse_spread(text: str | None, tokens: Path | None, ray: str | None) -> Spread:
-    """Return where samples are done. Raises UsageError.
-
-    Args:
-        text: value of --workers: a number, or addresses with commas between.
-        tokens: value of --worker-tokens.
-        ray: value of --ray.
-    """
-    if ray is not None:
-        if text is not None:
-            raise UsageError("--workers and --ray exclude each other: a cluster knows its machines.")
-        return Spread(ray=ray)
-    if text is None:
-        return Spread()
-    if text.isdecimal() and int(text) > 0:
-        return Spread(workers=int(text))
-    addresses = tuple(address.strip().rstrip("/") for address in text.split(",") if address.strip())
-    for address in addresses:
-        try:
-            url = urlsplit(address)
-            is_address = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-        except ValueError:
-            is_address = False
-        if not is_address or url.username is not None or len({*addresses}) < len(addresses):
-            raise UsageError(
-                f"--workers {text!r} is neither a number nor different addresses such as "
-                "http://a:8765,https://b.\nTokens belong in a file: --worker-tokens FILE"
-            )
-    if not addresses:
-        raise UsageError(f"--workers {text!r} names no worker. Give a number or addresses.")
-    return Spread(addresses=addresses, tokens=tokens)
-
-
-def load_tokens(path: Path | None) -> dict[str, str]:
-    """Return the token of each worker. Raises UsageError: the file can't be read, or a line is wrong."""
-    if path is None:
-        return {}
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--worker-tokens: {path} can't be read: {error}") from error
-    tokens = dict[str, str]()
-    for number, line in enumerate(lines, 1):
-        if not (words := line.split()) or words[0].startswith("#"):
-            continue
-        if len(words) != 2:
-            raise UsageError(f"{path}, line {number}: it has to be an address and its token.")
-        tokens[words[0].rstrip("/")] = words[1]
-    return tokens
 
 
 async def open_fleet(
@@ -130,6 +67,7 @@ async def open_cluster(
     give_up: Callable[[J, NodeLost], O],
     *,
     is_judging: bool = True,
+    budget: tuple[str, SharedBudget] | None = None,
 ) -> Pool[J, O]:
     """Open a pool of a Ray cluster's actors, all of this version, this judge and one level of isolation.
 
@@ -137,26 +75,39 @@ async def open_cluster(
         address: `local` or a cluster's.
         opening: opens the worker of an actor.
         is_judging: whether jobs are short; else each is sent alone, to a free slot.
+        budget: what workers may spend together, and the name by which they find it (`RayPurse`).
 
     Raises:
         MachineError: the cluster or an actor doesn't answer, or a sandbox fails its probe.
         UsageError: no machine judges, or one has another version, judge or level.
     """
-    from benchmarks.executors.ray_nodes import RayNode, answering_actors, open_ray, start_actors
+    from benchmarks.executors.ray_nodes import answering_nodes, open_ray, start_actors
 
     units = await stack.enter_async_context(open_ray(address))
-    actors = await answering_actors(start_actors(opening, units))
-    names = [name for _, name in actors]
-    nodes = [RayNode[Any, Any](actor, name) for actor, name in actors]
+    purse = _start_budget(stack, *budget) if budget is not None else None
+    nodes = await answering_nodes(start_actors(opening, units))
     for node in nodes:
         stack.push_async_callback(node.close)
+        if purse is not None:
+            node.on_lost = partial(purse.forfeit.remote, node.id)
     facts = await asyncio.gather(*(_probe(node) for node in nodes))
     if not is_judging:
         for node, one in zip(nodes, facts, strict=True):
             node.batch, node.room = 1, one.slots
     pool = Pool[J, O](nodes, give_up)
-    pool.level = check_facts([*zip(names, facts, strict=True)], judge=judge_digest())
+    named_facts = [(node.name, one) for node, one in zip(nodes, facts, strict=True)]
+    pool.level = check_facts(named_facts, judge=judge_digest())
     return await stack.enter_async_context(pool)
+
+
+def _start_budget(stack: AsyncExitStack, name: str, budget: SharedBudget) -> Any:  # noqa: ANN401
+    import ray
+
+    from benchmarks.executors.ray_budget import start_budget
+
+    actor = start_budget(name, budget)
+    stack.callback(ray.kill, actor)
+    return actor
 
 
 async def _probe(node: "RayNode[Any, Any]") -> WorkerFacts:
@@ -215,7 +166,12 @@ class AnsweringHere:
 
 @asynccontextmanager
 async def open_executor(
-    spread: Spread, judge: Judge, workers: int, answering: Answering | None, opening: Opening
+    spread: Spread,
+    judge: Judge,
+    workers: int,
+    answering: Answering | None,
+    opening: Opening,
+    budget: tuple[str, SharedBudget] | None = None,
 ) -> AsyncIterator[SamplePool]:
     """Open the executor of a benchmark's samples.
 
@@ -223,6 +179,7 @@ async def open_executor(
         workers: number of concurrent samples on this machine.
         answering: answers samples in this process, if they have no answer yet.
         opening: opens the worker of a cluster's actor, which answers and judges.
+        budget: what a cluster's workers may spend together, with its name.
 
     Raises:
         MachineError, UsageError: nodes can't be used (see `open_fleet`, `open_cluster`).
@@ -230,7 +187,9 @@ async def open_executor(
     async with AsyncExitStack() as stack:
         if spread.ray is not None:
             is_judging = answering is None
-            yield await open_cluster(stack, spread.ray, opening, give_up, is_judging=is_judging)
+            yield await open_cluster(
+                stack, spread.ray, opening, give_up, is_judging=is_judging, budget=budget
+            )
             return
         if not spread.addresses:
             yield await stack.enter_async_context(on_this_machine(judge, workers, answering))

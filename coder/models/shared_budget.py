@@ -1,9 +1,10 @@
 """SharedBudget: a limit on the cost of several runs together. Each call reserves its cost first."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Unpack
+from typing import Protocol, Unpack
 
 from coder.base.errors import ModelError, SharedBudgetEmpty
 from coder.base.usage import Used
@@ -18,49 +19,98 @@ SHARES = 4
 """A call may reserve this fraction (1/SHARES) of the free amount, so that others can run meanwhile."""
 
 
-class SharedBudget:
-    """US dollars for several runs in one event loop. A reservation counts as spent until its call ends."""
+class Purse(Protocol):
+    """Protocol: a limit on the cost of several runs, in this process or another one."""
 
-    def __init__(self, usd: Decimal, *, spent: Decimal = Decimal(0)) -> None:
-        """Set the limit and the amount already spent."""
-        self.usd = usd
-        self.spent = spent
-        self._reserved = Decimal(0)
-        self._waiting: list[asyncio.Future[None]] = []
+    async def free(self) -> Decimal:
+        """Return the amount neither spent nor reserved, in US dollars."""
 
-    @property
-    def free(self) -> Decimal:
-        """Amount neither spent nor reserved."""
-        return self.usd - self.spent - self._reserved
-
-    async def reserve(self, usd: Decimal) -> None:
+    async def reserve(self, usd: Decimal) -> int:
         """Reserve an amount for one call; wait while other calls may return parts of their reservations.
+
+        Returns:
+            The number of the reservation.
 
         Raises:
             SharedBudgetEmpty: the amount won't become available.
         """
-        while self.spent + self._reserved + usd > self.usd:
-            if self.spent + usd > self.usd:
-                raise self._empty()
-            release: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(release)
-            await release
-        self._reserved += usd
 
-    def lose(self, usd: Decimal) -> None:
+    async def lose(self, usd: Decimal) -> None:
         """Count the cost of a failed attempt of a call that is repeated.
 
         Raises:
             SharedBudgetEmpty: the reservations exceed the remaining amount.
         """
+
+    def settle(self, number: int, used: Decimal) -> None:
+        """Replace the reservation of an ended call by its actual cost."""
+
+
+class SharedBudget:
+    """Purse in this event loop. A reservation counts as spent until its call ends."""
+
+    def __init__(self, usd: Decimal, *, spent: Decimal = Decimal(0)) -> None:
+        """Set the limit and the amount already spent."""
+        self.usd = usd
+        self.spent = spent
+        self._reservations: dict[int, tuple[str, Decimal]] = {}
+        """Owner and amount of each open reservation."""
+        self._forfeits: dict[int, Decimal] = {}
+        self._numbers = itertools.count(1)
+        self._waiting: list[asyncio.Future[None]] = []
+
+    @property
+    def _reserved(self) -> Decimal:
+        return sum((usd for _, usd in self._reservations.values()), Decimal(0))
+
+    async def free(self) -> Decimal:
+        """Return the amount neither spent nor reserved, in US dollars."""
+        return self.usd - self.spent - self._reserved
+
+    def try_reserve(self, usd: Decimal, owner: str = "") -> int | None:
+        """Reserve an amount; return the reservation's number, or None if calls in flight may make room.
+
+        Raises:
+            SharedBudgetEmpty: the amount won't become available.
+        """
+        if self.spent + usd > self.usd:
+            raise self._empty()
+        if self.spent + self._reserved + usd > self.usd:
+            return None
+        number = next(self._numbers)
+        self._reservations[number] = (owner, usd)
+        return number
+
+    async def reserve(self, usd: Decimal) -> int:
+        """Reserve an amount for one call (see `Purse.reserve`)."""
+        while (number := self.try_reserve(usd)) is None:
+            release: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(release)
+            await release
+        return number
+
+    async def lose(self, usd: Decimal) -> None:
+        """Count the cost of a failed attempt of a call that is repeated (see `Purse.lose`)."""
         self.spent += usd
         if self.spent + self._reserved > self.usd:
             raise self._empty()
 
-    def settle(self, reserved: Decimal, used: Decimal) -> None:
+    def settle(self, number: int, used: Decimal) -> None:
         """Replace the reservation of an ended call by its actual cost."""
-        self._reserved -= reserved
+        self.spent -= self._forfeits.pop(number, Decimal(0))
+        self._reservations.pop(number, None)
         self.spent += used
+        self._release()
+
+    def forfeit(self, owner: str) -> None:
+        """Count all reservations of a lost owner as spent; one that settles later still gives back."""
+        for number in [number for number, row in self._reservations.items() if row[0] == owner]:
+            _, usd = self._reservations.pop(number)
+            self._forfeits[number] = usd
+            self.spent += usd
+        self._release()
+
+    def _release(self) -> None:
         waiting, self._waiting = self._waiting, []
         for release in waiting:
             if not release.done():
@@ -75,7 +125,7 @@ class SharedBudget:
 class BudgetedModel(Wrapper):
     """A model whose calls are paid from a shared budget; a call of unknown cost costs its reservation."""
 
-    def __init__(self, model: Model, purse: SharedBudget) -> None:
+    def __init__(self, model: Model, purse: Purse) -> None:
         """Take a model with a known price."""
         super().__init__(model)
         self._purse = purse
@@ -88,7 +138,8 @@ class BudgetedModel(Wrapper):
         """
         sampling, on_retry = asking["sampling"], asking.get("on_retry")
         tokens_in, max_output = input_tokens(messages, asking.get("form")), reserved_tokens(self, sampling)
-        affordable_output = affordable_tokens(self.price, tokens_in, max_output, self._purse.free / SHARES)
+        free = await self._purse.free()
+        affordable_output = affordable_tokens(self.price, tokens_in, max_output, free / SHARES)
         if affordable_output < max_output:
             max_output = min(max_output, max(affordable_output, MIN_ANSWER))
             asking["sampling"] = sampling.model_copy(update={"room": max_output})
@@ -97,13 +148,13 @@ class BudgetedModel(Wrapper):
             raise SharedBudgetEmpty(
                 f"the price of {self.name} is unknown, and a limit is set on the cost of all runs"
             )
-        await self._purse.reserve(reserved)
+        number = await self._purse.reserve(reserved)
         used = reserved  # an interrupted call may cost the whole reservation
 
         async def tell(event: Retry | Switch) -> None:
             if on_retry is not None:
                 await on_retry(event)
-            self._purse.lose(_cost(event.lost))
+            await self._purse.lose(_cost(event.lost))
 
         asking["on_retry"] = tell
         try:
@@ -116,7 +167,7 @@ class BudgetedModel(Wrapper):
             used = Decimal(0)
             raise
         finally:
-            self._purse.settle(reserved, used)
+            self._purse.settle(number, used)
         return answer
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from coder.base.usage import Price
 from coder.models.answer_parts import Image
 from coder.models.catalog import UserModels
 from coder.models.model import Model
-from coder.models.roles import Asked, check_vision, open_roles, resolve_roles, warm
+from coder.models.roles import Asked, Roles, check_vision, open_roles, resolve_roles, warm
 from coder.run.settings import ROLES, Settings
 from coder.run.state import State
 
@@ -45,6 +45,7 @@ async def open_models(
     record: Path | None = None,
     must_know_price: bool = False,
     pictures: Sequence[Image] = (),
+    roles: Roles | None = None,
 ) -> AsyncIterator[Model]:
     """Open the named models, or choose an available one if none is named; they close with the context.
 
@@ -55,20 +56,19 @@ async def open_models(
         record: write each call to this file.
         must_know_price: raise an error if the price is unknown, because a cost limit must be kept.
         pictures: every model must take these pictures and PDFs.
+        roles: models that `choose_roles` has chosen, on this machine or another one; None: choose now.
 
     Raises:
         UsageError: a name, price or file can't be used, or the price is unknown despite a cost limit.
     """
-    price = _price(settings.price) if settings.price is not None else None
     async with AsyncExitStack() as stack:
         if settings.replay is None:
-            model = await stack.enter_async_context(
-                await _resolve_and_open(wanted, settings, price, book, note, pictures)
-            )
+            roles = roles or await choose_roles(wanted, settings, note=note, book=book, pictures=pictures)
+            model = await stack.enter_async_context(open_roles(roles, silence_s=settings.model_timeout))
         elif record is None:
             from coder.models.recorded import Recorded
 
-            model = Recorded(settings.replay, price=price)
+            model = Recorded(settings.replay, price=_price(settings.price))
         else:
             raise UsageError("--record and --replay exclude each other: a replay makes no call.")
         if must_know_price and model.price(1, 1) is None:
@@ -83,14 +83,16 @@ async def open_models(
         yield model
 
 
-async def _resolve_and_open(
+async def choose_roles(
     wanted: Asked,
     settings: Settings,
-    price: Price | None,
-    book: UserModels | None,
-    note: Callable[[str], None],
-    pictures: Sequence[Image],
-) -> AbstractAsyncContextManager[Model]:
+    *,
+    note: Callable[[str], None] = lambda text: None,
+    book: UserModels | None = None,
+    pictures: Sequence[Image] = (),
+) -> Roles:
+    """Choose the named models before any call, with their keys; arguments and errors of `open_models`."""
+    price = _price(settings.price)
     roles = await resolve_roles(wanted, environ=os.environ, book=book)
     warm(roles)
     for choice in roles.all:
@@ -103,10 +105,12 @@ async def _resolve_and_open(
         endpoint = roles.main.endpoint and roles.main.endpoint.model_copy(update={"price": price})
         main = roles.main.model_copy(update={"endpoint": endpoint, "price": price})
         roles = roles.model_copy(update={"main": main})
-    return open_roles(roles, silence_s=settings.model_timeout)
+    return roles
 
 
-def _price(text: str) -> Price:
+def _price(text: str | None) -> Price | None:
+    if text is None:
+        return None
     try:
         input_price, output_price = text.split(",")
         return Price.model_validate({"input": input_price.strip(), "output": output_price.strip()})

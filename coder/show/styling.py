@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, TextIO
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.live import Live
     from rich.progress import Progress
     from rich.text import Text
@@ -149,6 +149,7 @@ def progress_bar(
     done: int = 0,
     unit: Literal["steps", "bytes"] = "steps",
     ticks: bool = False,
+    below: "Callable[[], RenderableType] | None" = None,
 ) -> "Progress":
     """Return a bar for one task: the number of steps done, a description, and the time left.
 
@@ -160,6 +161,7 @@ def progress_bar(
         done: number of steps done before.
         unit: what is counted.
         ticks: draw by a thread, for work that blocks this one; else the bar is drawn on request.
+        below: returns what is drawn below the bar, each time.
     """
     from rich import progress
     from rich.table import Column
@@ -175,7 +177,14 @@ def progress_bar(
         else [progress.MofNCompleteColumn()]
     )
     description_column = Column(no_wrap=True, overflow="ellipsis")
-    bar = progress.Progress(
+
+    class Bar(progress.Progress):
+        def get_renderables(self) -> Iterator["RenderableType"]:
+            yield from super().get_renderables()
+            if below is not None:
+                yield below()
+
+    bar = Bar(
         progress.BarColumn(bar_width=24),
         *counts,
         progress.TextColumn("{task.description}", markup=False, table_column=description_column),

@@ -144,7 +144,7 @@ def print_blocks(blocks: Iterable[Block], stream: TextIO | None = None) -> None:
         elif block.rows:
             console = open_console(stream)
             console.print(
-                _draw_table(
+                draw_table(
                     block.fitted(console.width, filled=False), is_below=isinstance(previous, TextTable)
                 )
             )
@@ -178,7 +178,8 @@ def _draw_text(source: HighlightedText) -> "Text":
     return Text("\n").join([Text(f"  {source.title}", "bold"), *indented])
 
 
-def _draw_table(table: TextTable, *, is_below: bool) -> "Padding":
+def draw_table(table: TextTable, *, is_below: bool = False) -> "Padding":
+    """Return the table as rich draws it, with a line above if another one is there."""
     from rich import box
     from rich.padding import Padding
     from rich.table import Table as Drawn

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.cli.grade_command import Scoring
 from benchmarks.runner.bench_session import BenchSession
 from benchmarks.runner.runner import MAX_FAILURES
-from benchmarks.runner.spreading import Spread
+from benchmarks.runner.spread import Spread
 from coder.base.errors import UsageError
 from coder.run.settings import Settings
 from coder.store import SqliteLog

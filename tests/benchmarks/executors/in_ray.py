@@ -20,7 +20,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from benchmarks.executors.pool import Pool
-from benchmarks.executors.ray_nodes import RayNode, answering_actors, start_actors
+from benchmarks.executors.ray_nodes import answering_nodes, start_actors
 from benchmarks.rewards.judge_actor import JudgeActor
 from benchmarks.rewards.rewarder import Rewarder
 from benchmarks.runner.judge_for import open_bench_worker
@@ -102,10 +102,11 @@ async def efficiency(cluster: Cluster) -> dict[str, Any]:
     seconds: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(2):
         for count in seconds:
-            actors = await answering_actors(start_actors(waiting, count))
-            assert len(actors) == count
-            nodes = [RayNode[Number, int](one, name, room=8, batch=1) for one, name in actors]
-            async with Pool(nodes, number_given_up) as pool:
+            nodes = await answering_nodes(start_actors(waiting, count))
+            assert len(nodes) == count
+            for node in nodes:
+                node.room, node.batch = 8, 1
+            async with Pool[Number, int](nodes, number_given_up) as pool:
                 await outcomes(pool, 8 * count)  # the worker opens
                 began = time.monotonic()
                 await outcomes(pool, 48 * count)

@@ -16,7 +16,8 @@ from benchmarks.executors.facts import WorkerFacts, check_facts
 from benchmarks.judge.digest import judge_digest
 from benchmarks.rewards.rewarder import Rewarder
 from benchmarks.runner.sample_job import SamplePool, SampleWire, give_up
-from benchmarks.runner.spreading import load_tokens, open_fleet, parse_spread
+from benchmarks.runner.spread import load_tokens, parse_spread
+from benchmarks.runner.spreading import open_fleet
 from coder.base.errors import MachineError, UsageError
 from coder.platform.server.bearer_tokens import new_token as make_token
 from tests.benchmarks.executors.answers import CASES, SUITE, answers, local_verdicts, verdicts

@@ -85,6 +85,33 @@ async def test_what_breaks_off_is_spent_and_ends_the_tries_when_nothing_is_left(
     assert (len(server.requests), purse.spent) == (1, Decimal("0.002"))
 
 
+async def test_what_a_lost_owner_reserved_is_spent_and_a_late_settlement_corrects_it() -> None:
+    purse = SharedBudget(3 * CENT)
+    lost, kept = purse.try_reserve(CENT, "lost"), purse.try_reserve(CENT, "kept")
+    assert lost is not None
+    assert kept is not None
+
+    purse.forfeit("lost")
+    after_loss = (purse.spent, await purse.free())
+    purse.settle(lost, CENT / 4)
+    purse.settle(kept, CENT / 2)
+
+    assert after_loss == (CENT, CENT)
+    assert purse.spent == CENT * 3 / 4
+
+
+async def test_a_forfeit_ends_the_wait_of_calls_that_can_be_paid_no_more() -> None:
+    purse = SharedBudget(CENT)
+    purse.try_reserve(CENT, "lost")
+    waiting = asyncio.create_task(purse.reserve(CENT))
+    await asyncio.sleep(0)
+
+    purse.forfeit("lost")
+
+    with pytest.raises(SharedBudgetEmpty):
+        await waiting
+
+
 async def test_a_model_without_a_price_is_not_asked() -> None:
     with faulty_endpoint(FIVE) as server:
         async with ChatModel(endpoint_of(server)) as model:
