@@ -1,6 +1,7 @@
 """Verdicts a second on this machine and on a fleet of one and two `coder serve`; the driver's memory.
 
-Run: python -m perf.spread [--answers 400] [--jobs 10000]. Workers are servers on loopback, so that all share
+Run: python -m perf.spread [--answers 400] [--jobs 10000], or [--alone 30000] for the driver's memory.
+Workers are servers on loopback, so that all share
 the processors of this machine: two of them show what the spreading costs, not what a second machine gives.
 Aims: a fleet costs at most a tenth of this machine's rate; the driver's memory is flat after the first tenth.
 """
@@ -14,18 +15,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from benchmarks.executors.pool import InProcess, Pool
 from benchmarks.judge.judge import open_judge
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
 from benchmarks.runner.runner import run_jobs
-from benchmarks.runner.sample_job import SampleJob, SamplePool, SampleWire, give_up, on_this_machine
+from benchmarks.runner.sample_job import (
+    SampleJob,
+    SampleOutcome,
+    SamplePool,
+    SampleWire,
+    give_up,
+    on_this_machine,
+)
 from benchmarks.runner.spreading import open_fleet
 from benchmarks.suite import FunctionCase, Suite
 from benchmarks.suites.load import load_suite
+from benchmarks.verdict import Verdict
 from coder.store import SqliteLog
 
 
@@ -88,10 +98,28 @@ async def run(
             began, cpu = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
             await run_jobs(jobs(suite, count, salt), pool, record, on_judged=on_judged)
             seconds, used = time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF)
-    assert len({(one.id, one.sample) for one in record.verdicts}) == count
-    assert {one.verdict for one in record.verdicts} == {"passed"}
+            verdicts, _ = await record.results()
+            memory.append(resident_mb())
+    assert len({(one.id, one.sample) for one in verdicts}) == count
+    assert {one.verdict for one in verdicts} == {"passed"}
     cpu_s = used.ru_utime + used.ru_stime - cpu.ru_utime - cpu.ru_stime
     return count / seconds, 1000 * cpu_s / count, memory, size_of(folder) // count
+
+
+class Passes:
+    """Worker by whom every answer passes at once."""
+
+    async def do(self, job: SampleJob, on_slow: Callable[[], None]) -> SampleOutcome:
+        """Return a passed verdict."""
+        verdict = Verdict(id=job.case.id, sample=job.sample, verdict="passed", strength="strong")
+        return SampleOutcome(job.case, job.sample, CaseAttempt(), verdict)
+
+
+async def driver_memory(suite: Suite, count: int, folder: Path) -> list[float]:
+    """MB of this process at each tenth of verdicts that cost nothing to judge, then with all of them."""
+    async with Pool([InProcess(Passes(), 4)], give_up) as pool:
+        _, _, memory, _ = await run(pool, suite, count, "free", [], folder)
+    return memory[1:]
 
 
 def size_of(folder: Path) -> int:
@@ -109,8 +137,13 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--answers", type=int, default=400)
     parser.add_argument("--jobs", type=int, default=10_000)
+    parser.add_argument("--alone", type=int, default=0, help="only the driver, with this many verdicts")
     options = parser.parse_args()
     suite = load_suite("starter")
+    if options.alone:
+        with tempfile.TemporaryDirectory() as top:
+            print(*(f"{mb:.1f}" for mb in await driver_memory(suite, options.alone, Path(top))))
+        return
     with (
         server() as (first, first_pid),
         server() as (second, second_pid),

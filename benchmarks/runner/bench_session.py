@@ -93,7 +93,7 @@ class BenchSession:
             else:
                 await record.begin(started)
             if self.purse is not None:
-                self.purse.spent = Decimal(str(sum(usage.cost_usd or 0.0 for usage in record.usage)))
+                self.purse.spent = Decimal(str(record.cost_usd))
             self.logged = True
             stack.callback(progress.stop)
             progress.begin(record)
@@ -121,23 +121,24 @@ class BenchSession:
             progress.end()
             if answers is not None:
                 await write_answers(answers, self.suite, record)
-            report = self._report(record, started, judge, executor.level, began=began)
+            report = await self._report(record, started, judge, executor.level, began=began)
         return report, reason
 
-    def _report(
+    async def _report(
         self, record: RunLog, started: BenchStarted, judge: Judge, level: str | None, *, began: float
     ) -> Report:
         assert record.started is not None
         command = record.started.parameters.get("command")  # of the first start
+        verdicts, usage = await record.results()
         digests_of_run = {name: value for name, value in started.digests.items() if name != "suite"}
         return make_report(
             self.suite,
-            record.verdicts,
+            verdicts,
             digests=digests_of_run | ({"image": image} if (image := judge.places.image) is not None else {}),
             model=started.model,
             command=None if command is None else str(command),
             isolation=level or judge.places.isolation,
-            usage=sorted(record.usage, key=lambda usage: (usage.id, usage.sample)),
+            usage=sorted(usage, key=lambda one: (one.id, one.sample)),
             times=Times(
                 started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
                 seconds=round(time.time() - began, 3),

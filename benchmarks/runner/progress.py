@@ -32,9 +32,8 @@ class SampleProgress:
 
     def begin(self, log: RunLog) -> None:
         """Print the run's id, which a resume needs; samples in the log count as done."""
-        self._done_before = self.done = len(log.verdicts)
-        self.passed = sum(verdict.verdict == "passed" for verdict in log.verdicts)
-        self.cost_usd = sum(usage.cost_usd or 0.0 for usage in log.usage)
+        self._done_before = self.done = log.judged
+        self.passed, self.cost_usd = log.passed, log.cost_usd
         self._began = self._last_shown = time.monotonic()
         model_text = f" by {log.started.model}" if log.started is not None and log.started.model else ""
         done_text = f", {self.done:,} of them done before" if self.done else ""

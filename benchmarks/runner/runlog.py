@@ -68,7 +68,8 @@ class BenchNodes(_Body):
 class RunLog:
     """Reads and writes the events of one benchmark under a lease, in groups; call `flush` at the end.
 
-    Keeps in memory only what a report needs of each sample: there may be a hundred thousand samples.
+    Keeps counts in memory, and which samples an earlier start has judged, a bit each; what else is known of a
+    sample is read again for the report.
     """
 
     def __init__(self, run: str, log: EventStore, *, token: int) -> None:
@@ -77,9 +78,12 @@ class RunLog:
         self._seq = 0
         self._pending: list[Draft] = []
         self.started: BenchStarted | None = None
-        self.verdicts: list[Verdict] = []
-        self.usage: list[SampleUsage] = []
-        """Usage of the samples for which a model was called."""
+        self.judged = self.passed = 0
+        """Number of samples with a verdict, and of those that passed."""
+        self.cost_usd = 0.0
+        """Known cost of all samples."""
+        self._done: dict[str, bytearray] = {}
+        """Samples of earlier starts, by case: bit n of byte m stands for sample 8 m + n."""
 
     async def load(self) -> None:
         """Read earlier events. Raises UsageError if the run isn't a benchmark."""
@@ -90,7 +94,26 @@ class RunLog:
             )
         self.started = BenchStarted.model_validate(first[0].body)
         async for _, judged in self.samples():
-            self._remember(judged)
+            self._count(judged)
+            byte, bit = divmod(judged.verdict.sample, 8)
+            bits = self._done.setdefault(judged.verdict.id, bytearray())
+            bits.extend(bytes(max(0, byte + 1 - len(bits))))
+            bits[byte] |= 1 << bit
+
+    def is_done(self, case: str, sample: int) -> bool:
+        """Return whether an earlier start has judged a sample."""
+        bits, (byte, bit) = self._done.get(case, b""), divmod(sample, 8)
+        return byte < len(bits) and bool(bits[byte] & 1 << bit)
+
+    async def results(self) -> tuple[list[Verdict], list[SampleUsage]]:
+        """Return the logged verdicts, and the usage of the samples for which a model was called."""
+        await self.flush()
+        verdicts, usage = list[Verdict](), list[SampleUsage]()
+        async for _, judged in self.samples():
+            verdicts.append(judged.verdict)
+            if judged.usage is not None:
+                usage.append(judged.usage)
+        return verdicts, usage
 
     async def samples(self) -> AsyncIterator[tuple[int, BenchJudged]]:
         """Yield every logged sample, with its event's number."""
@@ -114,7 +137,7 @@ class RunLog:
 
     async def judge(self, judged: BenchJudged) -> None:
         """Log a judged sample; the next group at the latest writes the sample."""
-        self._remember(judged)
+        self._count(judged)
         self._pending.append(judged.draft())
         if judged.usage is not None or len(self._pending) >= FLUSH_AT:  # paid calls are written at once
             await self.flush()
@@ -135,10 +158,11 @@ class RunLog:
         if pending:
             await self._append(pending)
 
-    def _remember(self, judged: BenchJudged) -> None:
-        self.verdicts.append(judged.verdict)
+    def _count(self, judged: BenchJudged) -> None:
+        self.judged += 1
+        self.passed += judged.verdict.verdict == "passed"
         if judged.usage is not None:
-            self.usage.append(judged.usage)
+            self.cost_usd += judged.usage.cost_usd or 0.0
 
     async def _append(self, drafts: list[Draft]) -> None:
         events = await self._log.append(self.run, drafts, after=self._seq, token=self._token)

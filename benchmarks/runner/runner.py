@@ -60,8 +60,7 @@ class _Run:
         on_judged: Callable[[BenchJudged], None],
     ) -> None:
         self._jobs, self._log, self._max_cost_usd, self._on_judged = jobs, log, max_cost_usd, on_judged
-        self._done = {(verdict.id, verdict.sample) for verdict in log.verdicts}
-        self.reason, self.has_answer = "done", bool(self._done)
+        self.reason, self.has_answer = "done", bool(log.judged)
         self.failures: list[SampleOutcome] = []
         """Failed attempts in a row; judged as empty answers once another attempt succeeds."""
         self._due: deque[SampleJob] = deque()
@@ -69,7 +68,7 @@ class _Run:
     def pending(self) -> Iterator[SampleJob]:
         """Yield jobs that aren't in the log, until the cost is spent."""
         for job in self._jobs:
-            if (job.case.id, job.sample) in self._done:
+            if self._log.is_done(job.case.id, job.sample):
                 continue
             yield from self.due_jobs()
             if self._is_spent():
@@ -129,9 +128,7 @@ class _Run:
             self._on_judged(judged)
 
     def _is_spent(self) -> bool:
-        if self._max_cost_usd is None:
-            return False
-        return sum(usage.cost_usd or 0.0 for usage in self._log.usage) >= self._max_cost_usd
+        return self._max_cost_usd is not None and self._log.cost_usd >= self._max_cost_usd
 
 
 def _require_answer(failures: list[CaseAttempt]) -> None:

@@ -68,9 +68,9 @@ async def verdicts(
         await record.begin(BenchStarted(suite="s", digests={}, parameters={}))
         await run_jobs(answers(each), executor, record, on_judged=on_judged)
         again = RunLog("bench_1", log, token=token)
-        await again.load()
-    by_sample = {(one.id, one.sample): without_times(one) for one in again.verdicts}
-    assert len(by_sample) == len(again.verdicts), "a verdict is counted twice"
+        logged, _ = await again.results()
+    by_sample = {(one.id, one.sample): without_times(one) for one in logged}
+    assert len(by_sample) == len(logged), "a verdict is counted twice"
     return by_sample
 
 

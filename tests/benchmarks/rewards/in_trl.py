@@ -24,6 +24,29 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<eos>")
 
 
+def train(*functions: Any) -> dict[str, Any]:
+    """Take two steps with these reward functions; return their number, and the names of logged rewards."""
+    words = tokenizer()
+    shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(WORDS), pad_token_id=0, eos_token_id=1, **shape))
+    rows = [
+        {"prompt": DOUBLE.prompt, "task_id": "double"},
+        {"prompt": "def x():\n", "task_id": "unknown"},
+    ] * 2
+    with tempfile.TemporaryDirectory() as folder:
+        settings = GRPOConfig(
+            output_dir=folder, max_steps=2, num_generations=2, per_device_train_batch_size=4, report_to=[],
+            max_completion_length=8, use_cpu=True, save_strategy="no", disable_tqdm=True, bf16=False,
+        )  # fmt: skip
+        trainer = GRPOTrainer(
+            model, reward_funcs=[*functions], args=settings, train_dataset=Dataset.from_list(rows),
+            processing_class=words,
+        )  # fmt: skip
+        trainer.train()
+    named = [name for row in trainer.state.log_history for name in row if name.startswith("rewards/")]
+    return {"steps": trainer.state.global_step, "named": named}
+
+
 def main() -> None:
     rewarder, seen = Rewarder(SUITE), list[Any]()
 
@@ -33,25 +56,9 @@ def main() -> None:
         seen.append({"rewards": rewards, "told": told, "columns": sorted(columns)})
         return told
 
-    words = tokenizer()
-    shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(WORDS), pad_token_id=0, eos_token_id=1, **shape))
-    rows = [
-        {"prompt": DOUBLE.prompt, "task_id": "double"},
-        {"prompt": "def x():\n", "task_id": "unknown"},
-    ] * 2
-    with tempfile.TemporaryDirectory() as folder, rewarder:
-        settings = GRPOConfig(
-            output_dir=folder, max_steps=2, num_generations=2, per_device_train_batch_size=4, report_to=[],
-            max_completion_length=8, use_cpu=True, save_strategy="no", disable_tqdm=True, bf16=False,
-        )  # fmt: skip
-        trainer = GRPOTrainer(
-            model, reward_funcs=[rewarder, reward], args=settings, train_dataset=Dataset.from_list(rows),
-            processing_class=words,
-        )  # fmt: skip
-        trainer.train()
-    named = [name for row in trainer.state.log_history for name in row if name.startswith("rewards/")]
-    json.dump({"steps": trainer.state.global_step, "seen": seen, "named": named}, sys.stdout)
+    with rewarder:
+        trained = train(rewarder, reward)
+    json.dump({**trained, "seen": seen}, sys.stdout)
 
 
 if __name__ == "__main__":

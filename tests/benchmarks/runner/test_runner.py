@@ -96,13 +96,13 @@ async def test_every_sample_is_answered_judged_and_written_down(judge: Judge) ->
         async with on_this_machine(judge, 3, by(answering(right))) as executor:
             reason = await run_jobs(jobs(samples=2), executor, record)
         again = RunLog("bench_1", log, token=token)
-        await again.load()
+        verdicts, _ = await again.results()
 
     assert reason == "done"
-    assert {(one.id, one.sample) for one in again.verdicts} == {
+    assert {(one.id, one.sample) for one in verdicts} == {
         (f"f/{i}", sample) for i in range(6) for sample in range(2)
     }
-    assert {one.verdict for one in again.verdicts} == {"passed"}
+    assert {one.verdict for one in verdicts} == {"passed"}
 
 
 async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
@@ -125,7 +125,7 @@ async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
             await run_jobs(jobs(), executor, record)
 
     assert (first, second) == ([f"f/{i} 0" for i in range(4)], [f"f/{i} 0" for i in range(3, 6)])
-    assert [one.id for one in record.verdicts] == [f"f/{i}" for i in range(6)]
+    assert [one.id for one in (await record.results())[0]] == [f"f/{i}" for i in range(6)]
 
 
 async def test_no_attempt_begins_once_the_cost_is_spent(judge: Judge) -> None:
@@ -155,7 +155,7 @@ async def test_a_model_that_fails_again_and_again_ends_the_run_and_costs_no_case
             ):
                 await run_jobs(jobs(), executor, record)
 
-    assert record.verdicts == []
+    assert (record.judged, (await record.results())[0]) == (0, [])
 
 
 async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge) -> None:
@@ -171,7 +171,7 @@ async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge
         async with on_this_machine(judge, 1, by(once)) as executor:
             await run_jobs(jobs(), executor, record)
 
-    found = {one.id: one for one in record.verdicts}
+    found = {one.id: one for one in (await record.results())[0]}
     assert (found["f/2"].verdict, found["f/2"].detail) == ("error", "no answer: refused")
     assert len(found) == 6
 

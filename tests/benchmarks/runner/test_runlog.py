@@ -1,0 +1,69 @@
+"""The log of a benchmark: what a start keeps in memory, and what it reads again."""
+
+import asyncio
+import gc
+from collections.abc import Callable
+from weakref import ref
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.executors.pool import InProcess, Pool
+from benchmarks.runner.case_attempt import CaseAttempt
+from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
+from benchmarks.runner.runner import run_jobs
+from benchmarks.runner.sample_job import SampleJob, SampleOutcome, give_up
+from benchmarks.verdict import Verdict
+from tests.benchmarks.judge.cases import case
+from tests.memory_log import MemoryLog
+
+STARTED = BenchStarted(suite="s", digests={}, parameters={})
+
+
+def passed(id: str, sample: int) -> Verdict:
+    return Verdict(id=id, sample=sample, verdict="passed", strength="strong")
+
+
+class Passes:
+    """Worker by whom every answer passes."""
+
+    async def do(self, job: SampleJob, on_slow: Callable[[], None]) -> SampleOutcome:
+        return SampleOutcome(job.case, job.sample, CaseAttempt(), passed(job.case.id, job.sample))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 300)), unique=True, max_size=30))
+def test_a_log_that_is_read_again_knows_exactly_the_samples_that_it_has(done: list[tuple[str, int]]) -> None:
+    async def read_again() -> RunLog:
+        log = MemoryLog()
+        async with log.lease("bench_1") as token:
+            record = RunLog("bench_1", log, token=token)
+            await record.begin(STARTED)
+            for id, sample in done:
+                await record.judge(BenchJudged(verdict=passed(id, sample)))
+            await record.flush()
+            again = RunLog("bench_1", log, token=token)
+            await again.load()
+        return again
+
+    again = asyncio.run(read_again())
+
+    assert {(id, n) for id in "abc" for n in range(320) if again.is_done(id, n)} == {*done}
+    assert (again.judged, again.passed) == (len(done), len(done))
+
+
+async def test_a_run_keeps_no_verdict_in_memory_and_its_log_has_all() -> None:
+    log, kept = MemoryLog(), list[Callable[[], Verdict | None]]()
+    one = case("assert candidate(1) == 1", "def f(x):\n    return x\n", id="f")
+    jobs = (SampleJob(one, sample) for sample in range(300))
+
+    async with log.lease("bench_1") as token:
+        record = RunLog("bench_1", log, token=token)
+        await record.begin(STARTED)
+        async with Pool([InProcess(Passes(), 4)], give_up) as pool:
+            await run_jobs(jobs, pool, record, on_judged=lambda judged: kept.append(ref(judged.verdict)))
+        gc.collect()
+        in_memory = sum(verdict() is not None for verdict in kept)
+        verdicts, _ = await record.results()
+
+    assert (len(kept), in_memory) == (300, 0)
+    assert sorted(verdict.sample for verdict in verdicts) == [*range(300)]
