@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from coder.models.model import ChatMessage
 from coder.run import event_types
 from coder.run.records import session
-from coder.run.records.before import Before
 from coder.run.records.record import Handlers, replace
 from coder.run.records.session import SessionRecord
 from coder.run.stored_file import StoredFile
+
+if TYPE_CHECKING:
+    from coder.run.records.before import Before
 
 
 @dataclass(frozen=True, slots=True)

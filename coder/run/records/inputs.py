@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from coder.run import event_types
 from coder.run.find_target import find_target, with_ownership
 from coder.run.ownership import Openers
-from coder.run.records.before import Before
 from coder.run.records.record import Handlers, replace
 from coder.run.stored_file import StoredFile, listed
 from coder.run.target import Target
 from coder.run.task import Task
+
+if TYPE_CHECKING:
+    from coder.run.records.before import Before
 
 
 @dataclass(frozen=True, slots=True)

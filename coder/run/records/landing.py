@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from coder.run import event_types
 from coder.run.message import HUMAN, CodeMessage, OutcomeMessage
-from coder.run.records.before import Before
 from coder.run.records.record import Handlers, keep, replace
+
+if TYPE_CHECKING:
+    from coder.run.records.before import Before
 
 
 @dataclass(frozen=True, slots=True)
