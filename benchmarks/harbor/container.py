@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from benchmarks.harbor.compose.options import Wiring
 from benchmarks.harbor.container_files import ContainerFiles
 from benchmarks.harbor.recipe import HarborRecipe, create
 from sandbox.docker.engine import Engine, EngineRefused
@@ -47,9 +48,12 @@ class Exit(Value):
 class HarborContainer(ContainerFiles):
     """A container of a task. Made by `opening.open_container`."""
 
-    def __init__(self, engine: Engine, recipe: HarborRecipe, name: str) -> None:
+    def __init__(self, engine: Engine, recipe: HarborRecipe, name: str, wiring: Wiring | None = None) -> None:
+        """`wiring`: networks and volumes of a service of a task's project."""
         super().__init__(engine, name)
-        self.recipe = recipe
+        self.recipe, self._wiring = recipe, wiring
+        self.services: dict[str, HarborContainer] = {}
+        """Other services of the project by name, beside the main one."""
         self._config: dict[str, Any] = {}
 
     @property
@@ -73,21 +77,27 @@ class HarborContainer(ContainerFiles):
         """Mount points, whose content isn't part of the container's changes."""
         return tuple(sorted(str(mount["Destination"]) for mount in self._config.get("Mounts") or ()))
 
+    async def create(self) -> None:
+        """Create it, not started. Raises ContainerEnded, SandboxBroken."""
+        recipe, name, wiring = self.recipe, self.name, self._wiring
+        await self._of_image("make a task's container", lambda api: create(api, recipe, name, wiring))
+
     async def start(self) -> None:
-        """Create and start it; its program only waits. Raises ContainerEnded, SandboxBroken."""
-        recipe, name = self.recipe, self.name
-        await self.engine.ask("make a task's container", lambda api: create(api, recipe, name))
-        try:
-            await self.engine.ask("start a task's container", lambda api: api.start(self.name))
-        except EngineRefused as error:
-            if error.status in _NOT_STARTED:
-                raise ContainerEnded(f"The container of the task's image doesn't start: {error}") from error
-            raise
+        """Start it once it is created. Raises ContainerEnded, SandboxBroken."""
+        await self._of_image("start a task's container", lambda api: api.start(self.name))
         config = await self.engine.ask(
             "look at a task's container", lambda api: dict(api.inspect_container(self.name))
         )
         assert config is not None
         self._config = config
+
+    async def _of_image(self, what: str, act: "Callable[[APIClient], object]") -> None:
+        try:
+            await self.engine.ask(what, act)
+        except EngineRefused as error:
+            if error.status in _NOT_STARTED:
+                raise ContainerEnded(f"The container of the task's image doesn't start: {error}") from error
+            raise
 
     async def run(
         self,

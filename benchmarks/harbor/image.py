@@ -1,4 +1,4 @@
-"""Build the image of a Harbor task from its environment folder, or find the image that the task names."""
+"""Build an image of a Harbor task from a folder, or find the image that the task names."""
 
 import hashlib
 import os
@@ -6,22 +6,44 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine, EngineRefused
 from sandbox.errors import BackendMissing
+from sandbox.result import Value
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 REPOSITORY = "coder-harbor"
 """Repository of images built from environment folders; the tag is the folder's digest."""
-_COMPOSE = ("docker-compose.yaml", "docker-compose.yml", "compose.yaml", "compose.yml")
 _TAG_LENGTH = 32
 _KEPT_LINES = 20
 
 
 class ImageNotBuilt(BackendMissing):
     """The engine could not build the image of a task."""
+
+
+class ImageBuild(Value):
+    """What an image is built from."""
+
+    context: Path
+    dockerfile: str = "Dockerfile"
+    """Path within the context."""
+    args: dict[str, str] = Field(default_factory=dict)
+    target: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the context's content, and of options that aren't the usual ones."""
+        content = folder_digest(self.context)
+        usual = ImageBuild(context=self.context)
+        if self == usual:
+            return content
+        options = self.model_dump_json(exclude={"context"})
+        return hashlib.sha256(f"{content} {options}".encode()).hexdigest()
 
 
 async def task_image(
@@ -32,7 +54,7 @@ async def task_image(
     timeout_s: float,
     network_mode: str | None = None,
 ) -> str:
-    """Return the id of a task's image; build it if no image has the digest of its environment folder.
+    """Return the id of a task's image: the one that it names, or one built from its environment folder.
 
     Args:
         docker_image: image that the task names; it must be on the engine and is never pulled.
@@ -40,30 +62,38 @@ async def task_image(
         network_mode: network of the build's steps, as the engine names it; None for the engine's default.
 
     Raises:
-        UsageError: the environment needs docker-compose, or has no Dockerfile.
+        UsageError: the environment has no Dockerfile.
         ImageNotBuilt: a step failed or took too long, or the engine lacks the image.
     """
-    if compose := next((name for name in _COMPOSE if (environment / name).exists()), None):
-        raise UsageError(
-            f"{environment / compose}: environments of several services (docker-compose) aren't supported.\n"
-            "Give the task an environment of one container: environment/Dockerfile, or docker_image."
-        )
     if docker_image is not None:
-        if (image := await _find(engine, docker_image)) is None:
-            raise ImageNotBuilt(
-                f"The Docker engine has no image {docker_image!r}, and images are never pulled. "
-                f"Pull it with: docker pull {docker_image}",
-                fix=f"docker pull {docker_image}",
-            )
-        return image
+        return await named_image(engine, docker_image)
     if not (environment / "Dockerfile").is_file():
         raise UsageError(f"{environment} has no Dockerfile, and the task names no docker_image.")
-    tag = f"{REPOSITORY}:{folder_digest(environment)[:_TAG_LENGTH]}"
+    build = ImageBuild(context=environment)
+    return await built_image(engine, build, timeout_s=timeout_s, network_mode=network_mode)
+
+
+async def named_image(engine: Engine, name: str) -> str:
+    """Return the id of an image on the engine. Raises ImageNotBuilt: there is none."""
+    if (image := await _find(engine, name)) is None:
+        raise ImageNotBuilt(
+            f"The Docker engine has no image {name!r}, and images are never pulled. "
+            f"Pull it with: docker pull {name}",
+            fix=f"docker pull {name}",
+        )
+    return image
+
+
+async def built_image(
+    engine: Engine, build: ImageBuild, *, timeout_s: float, network_mode: str | None = None
+) -> str:
+    """Return the id of an image; build it if no image has its digest. Raises ImageNotBuilt."""
+    tag = f"{REPOSITORY}:{build.digest[:_TAG_LENGTH]}"
     if (image := await _find(engine, tag)) is not None:
         return image
-    await _build(engine, environment, tag, timeout_s=timeout_s, network_mode=network_mode)
+    await _build(engine, build, tag, timeout_s=timeout_s, network_mode=network_mode)
     if (image := await _find(engine, tag)) is None:
-        raise ImageNotBuilt(f"The Docker engine built {environment} and has no image {tag}.")
+        raise ImageNotBuilt(f"The Docker engine built {build.context} and has no image {tag}.")
     return image
 
 
@@ -91,7 +121,7 @@ async def _find(engine: Engine, name: str) -> str | None:
 
 
 async def _build(
-    engine: Engine, environment: Path, tag: str, *, timeout_s: float, network_mode: str | None
+    engine: Engine, build: ImageBuild, tag: str, *, timeout_s: float, network_mode: str | None
 ) -> None:
     def act(api: "APIClient") -> tuple[str | None, list[str]]:
         from urllib3.exceptions import TimeoutError as NoAnswer
@@ -99,7 +129,10 @@ async def _build(
         deadline, lines = time.monotonic() + timeout_s, list[str]()
         too_long = f"it took longer than {timeout_s:g} s"
         steps = api.build(
-            path=str(environment),
+            path=str(build.context),
+            dockerfile=build.dockerfile,
+            buildargs=dict(build.args) or None,
+            target=build.target,
             tag=tag,
             rm=True,
             forcerm=True,
@@ -122,7 +155,7 @@ async def _build(
     try:
         reason, lines = await engine.ask("build an image", act) or (None, [])
     except EngineRefused as error:  # a Dockerfile that can't be parsed
-        raise ImageNotBuilt(f"The image of {environment} was not built: {error}") from error
+        raise ImageNotBuilt(f"The image of {build.context} was not built: {error}") from error
     if reason is not None:
         output = "".join(lines).strip()
-        raise ImageNotBuilt(f"The image of {environment} was not built: {reason}\n{output}")
+        raise ImageNotBuilt(f"The image of {build.context} was not built: {reason}\n{output}")

@@ -15,10 +15,9 @@ from benchmarks.harbor.image import folder_digest
 from benchmarks.harbor.mode import HarborMode, StepMode
 from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.resolving import (
+    agent_recipe,
     agent_timeout_s,
     expand,
-    image_of,
-    recipe_for,
     user_of,
     verifier_recipe,
 )
@@ -169,7 +168,7 @@ async def _agent_container(
     engine: Engine, task: HarborTask, *, has_agent: bool = False
 ) -> AsyncIterator[HarborContainer]:
     """Open the container that an agent works in."""
-    recipe = recipe_for(task.table.environment, await image_of(engine, task), task.steps[0].agent.network)
+    recipe = await agent_recipe(engine, task)
     async with open_container(engine, recipe.model_copy(update={"has_agent": has_agent})) as container:
         yield container
 

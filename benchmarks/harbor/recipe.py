@@ -1,10 +1,13 @@
 """Say what a container of a Harbor task is made of, and create it on the engine."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from benchmarks.harbor.allowed_hosts import NetworkMode
+from benchmarks.harbor.compose.model import Project, Service
+from benchmarks.harbor.compose.options import Wiring, container_options, host_options
+from benchmarks.harbor.compose.reading import WAITS
 from benchmarks.harbor.environment_table import HealthcheckTable
 from sandbox.docker.labels import CREATED, labels
 from sandbox.host.capabilities import proxy_variables
@@ -13,6 +16,8 @@ from sandbox.stream.booting import CODE
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+_CODE_OPTIONS = "rw,nosuid,nodev,noexec,mode=1777,size=16m"
 
 
 class HarborRecipe(Value):
@@ -34,24 +39,37 @@ class HarborRecipe(Value):
     processes: int | None = 4096
     healthcheck: HealthcheckTable | None = None
     """Says when the container is ready for programs."""
+    service: Service | None = None
+    """What the task's Compose file says of this container, if there is one."""
+    project: Project | None = None
+    """All services, of which this container is `main`."""
     has_agent: bool = False
     """Whether our agent acts in it: its code lies in memory, at a folder that is no change of the task's."""
 
 
-def create(api: "APIClient", recipe: HarborRecipe, name: str) -> None:
-    """Create a container whose program only waits."""
+def create(api: "APIClient", recipe: HarborRecipe, name: str, wiring: Wiring | None = None) -> None:
+    """Create a container; its program only waits, unless the task's Compose file says otherwise.
+
+    Args:
+        wiring: networks and volumes of a project's service.
+    """
     memory = None if recipe.memory_mb is None else recipe.memory_mb << 20
-    host_config = api.create_host_config(
-        network_mode="default" if recipe.network == "public" else "none",
-        mem_limit=memory,
-        memswap_limit=memory,
-        nano_cpus=None if recipe.cpus is None else int(recipe.cpus * 1e9),
-        pids_limit=recipe.processes,
-        tmpfs={CODE: "rw,nosuid,nodev,noexec,mode=1777,size=16m"} if recipe.has_agent else None,
-    )
+    usual = {
+        "network_mode": "default" if recipe.network == "public" else "none",
+        "mem_limit": memory,
+        "memswap_limit": memory,
+        "nano_cpus": None if recipe.cpus is None else int(recipe.cpus * 1e9),
+        "pids_limit": recipe.processes,
+    }
+    own: dict[str, Any] = {}
+    options: dict[str, Any] = {"command": list(WAITS)}
+    if recipe.service is not None and wiring is not None:
+        own = host_options(recipe.service, wiring)
+        options = container_options(api, recipe.service, wiring)
+    tmpfs = {**own.pop("tmpfs", {}), **({CODE: _CODE_OPTIONS} if recipe.has_agent else {})}
+    host_config = api.create_host_config(**{**usual, **own}, tmpfs=tmpfs or None)
     api.create_container(
         recipe.image,
-        ["sh", "-c", "while :; do sleep 3600; done"],
         name=name,
         environment={**(proxy_variables() if recipe.hosts else {}), **recipe.environment},
         user=recipe.user,
@@ -60,4 +78,8 @@ def create(api: "APIClient", recipe: HarborRecipe, name: str) -> None:
         labels={name: value for name, value in labels().items() if name != CREATED},
         host_config=host_config,
         use_config_proxy=False,
+        **options,
     )
+    if wiring is not None:
+        for network in wiring.later_networks:
+            api.connect_container_to_network(name, network, aliases=list(wiring.networks[network]))

@@ -2,13 +2,20 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from benchmarks.harbor.allowed_hosts import NetworkPolicy
 from benchmarks.harbor.artifacts import artifact_paths
+from benchmarks.harbor.compose.images import service_images
+from benchmarks.harbor.compose.model import Project
+from benchmarks.harbor.compose.plugin import COMPOSE
+from benchmarks.harbor.compose.reading import read_compose
 from benchmarks.harbor.environment_table import EnvironmentTable
 from benchmarks.harbor.image import task_image
 from benchmarks.harbor.limited_network import check_hosts
 from benchmarks.harbor.recipe import HarborRecipe
+from benchmarks.harbor.schema import MAIN_SERVICE
+from benchmarks.harbor.services import environment_of, limits_of
 from benchmarks.harbor.step import HarborStep
 from benchmarks.harbor.task import HarborTask
 from benchmarks.harbor.verifier import Verifier
@@ -20,28 +27,58 @@ _LONGEST_S = 3600.0
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-async def image_of(engine: Engine, task: HarborTask) -> str:
-    """Return the id of the image of a task's environment. Raises UsageError, ImageNotBuilt."""
+async def agent_recipe(engine: Engine, task: HarborTask) -> HarborRecipe:
+    """Return what the container of a task's agent is made of. Raises UsageError, BackendMissing."""
     environment = task.table.environment
-    return await task_image(
-        engine,
-        task.build_folder or task.folder / "environment",
-        docker_image=environment.docker_image,
-        timeout_s=environment.build_timeout_sec,
+    folder = task.build_folder or task.folder / "environment"
+    return await _recipe_in(
+        engine, task, folder, environment, environment.docker_image, task.steps[0].agent.network
     )
 
 
 async def verifier_recipe(engine: Engine, task: HarborTask, step: HarborStep) -> HarborRecipe:
-    """Return what a verifier's own container is made of. Raises UsageError, ImageNotBuilt."""
+    """Return what a verifier's own container is made of. Raises UsageError, BackendMissing."""
     verifier = step.verifier
     assert verifier.environment is not None
-    image = await task_image(
-        engine,
-        verifier.build_folder or task.folder / "environment",
-        docker_image=verifier.docker_image,
-        timeout_s=verifier.environment.build_timeout_sec,
+    folder = verifier.build_folder or task.folder / "environment"
+    return await _recipe_in(
+        engine, task, folder, verifier.environment, verifier.docker_image, verifier.network
     )
-    return recipe_for(verifier.environment, image, verifier.network)
+
+
+async def _recipe_in(
+    engine: Engine,
+    task: HarborTask,
+    folder: Path,
+    environment: EnvironmentTable,
+    docker_image: str | None,
+    network: NetworkPolicy,
+) -> HarborRecipe:
+    """Return a recipe of an environment's folder, which has a Dockerfile or a Compose file."""
+    timeout_s = environment.build_timeout_sec
+    if not (folder / COMPOSE).exists():
+        image = await task_image(engine, folder, docker_image=docker_image, timeout_s=timeout_s)
+        return recipe_for(environment, image, network)
+    variables = expand(environment.env)
+    compose = await read_compose(folder, task.folder, variables, docker_image=docker_image)
+    images = await service_images(engine, compose, timeout_s=timeout_s)
+    main = compose.services[MAIN_SERVICE]
+    recipe = recipe_for(environment, images[MAIN_SERVICE], network)
+    own = {
+        "environment": {**environment_of(main), **recipe.environment},
+        "workdir": recipe.workdir or main.working_dir,
+        "user": main.user,
+        "service": main,
+        "project": Project(compose=compose, images=images),
+        **limits_of(main, cpus=recipe.cpus, memory_mb=recipe.memory_mb),
+    }
+    return recipe.model_copy(update=own)
+
+
+def with_network(recipe: HarborRecipe, network: NetworkPolicy) -> HarborRecipe:
+    """Return the recipe with another network, and without our agent. Raises UsageError."""
+    check_hosts(network.hosts)
+    return recipe.model_copy(update={"network": network.mode, "hosts": network.hosts, "has_agent": False})
 
 
 def recipe_for(environment: EnvironmentTable, image: str, network: NetworkPolicy) -> HarborRecipe:

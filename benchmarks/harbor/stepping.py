@@ -17,10 +17,10 @@ from benchmarks.harbor.health import wait_until_healthy
 from benchmarks.harbor.mode import HarborMode, StepMode
 from benchmarks.harbor.resolving import (
     agent_timeout_s,
-    recipe_for,
     user_of,
     verifier_for,
     verifier_recipe,
+    with_network,
 )
 from benchmarks.harbor.step import HarborStep
 from benchmarks.harbor.task import HarborTask
@@ -109,7 +109,7 @@ async def _judge(
         if not is_last and judged.outcome != "timeout":
             await container.run(["sh", "-c", _CLEAN], timeout_s=_CLEAN_S, user="0")
         return judged
-    usual = recipe_for(task.table.environment, container.recipe.image, step.verifier.network)
+    usual = with_network(container.recipe, step.verifier.network)
     recipe = await verifier_recipe(container.engine, task, step) if is_separate else usual
     storage_mb = task.table.environment.storage_mb
     max_bytes = MAX_BYTES if storage_mb is None else storage_mb << 20

@@ -122,11 +122,11 @@ async def put_folder(container: HarborContainer, folder: Path | None, name: str)
     await container.put(await asyncio.to_thread(_pack, folder, name))
 
 
-async def put_files(container: HarborContainer, folder: Path, target: str) -> None:
-    """Put the files of a folder into a folder of the container, which stays as it is."""
+async def put_files(container: HarborContainer, source: Path, target: str) -> None:
+    """Put a file, or the files of a folder, into the container; what else is there stays as it is."""
 
     def pack() -> IO[bytes]:
-        return tar_of(_entries(folder, target.strip("/")))
+        return tar_of(_entries(source, target.strip("/")))
 
     await container.put(await asyncio.to_thread(pack))
 
@@ -143,8 +143,9 @@ def _pack(folder: Path | None, name: str) -> IO[bytes]:
 def _entries(folder: Path, name: str) -> list[tuple[tarfile.TarInfo, bytes]]:
     entries = list[tuple[tarfile.TarInfo, bytes]]()
     with io.BytesIO() as buffer, tarfile.open(fileobj=buffer, mode="w") as blank:
-        for path in sorted(folder.rglob("*")):
-            entry = blank.gettarinfo(path, f"{name}/{path.relative_to(folder).as_posix()}".lstrip("/"))
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
+            place = "" if path == folder else path.relative_to(folder).as_posix()
+            entry = blank.gettarinfo(path, f"{name}/{place}".strip("/"))
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = ""
             if entry.islnk():

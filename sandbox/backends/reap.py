@@ -35,7 +35,7 @@ class Reaped:
 
     removed: list[str]
     not_seen: str | None
-    """Why containers were not searched; None where they were."""
+    """Why the engine was not searched; None where they were."""
 
 
 async def reap() -> Reaped:
@@ -46,12 +46,12 @@ async def reap() -> Reaped:
     """
     removed = await asyncio.to_thread(reap_leftovers)
     try:
-        from sandbox.docker.labels import reap_containers
+        from sandbox.docker.labels import reap_engine
 
-        containers = await reap_containers()
+        on_engine = await reap_engine()
     except BackendMissing as error:
         return Reaped(removed, not_seen=str(error))
-    return Reaped([*removed, *(f"container {name}" for name in containers)], not_seen=None)
+    return Reaped([*removed, *on_engine], not_seen=None)
 
 
 def reap_leftovers() -> list[str]:

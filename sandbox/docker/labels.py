@@ -1,4 +1,4 @@
-"""Label containers with their owner, and remove those of dead owners.
+"""Label containers, networks and volumes with their owner, and remove those of dead owners.
 
 A started container ends with its owner by itself. For one created and not yet started, a process beside each
 sandbox awaits the owner's death; `coder sandbox reap` removes what it misses.
@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sandbox.docker.engine import Engine, connect
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 OURS, OWNER, CREATED = (f"coder.sandbox{part}" for part in ("", ".owner", ".created"))
 """Labels: the marker, the owning process, and the time (seconds since 1970)."""
 _YOUNG_S = 2 * LEASE_S
+_OLD_S = 86_400
+"""Age at which networks and volumes of an owner that can't be looked for count as left."""
 _TRIES, _PAUSE_S = 6, 0.5
 """Seconds in which the engine may still create a container requested before the owner's death."""
 _KEEPER = """\
@@ -33,8 +35,8 @@ import os, sys
 while os.read(0, 1):
     pass
 sys.path[:] = sys.argv[2:]
-from sandbox.docker.labels import remove_containers_of
-remove_containers_of(sys.argv[1])
+from sandbox.docker.labels import remove_all_of
+remove_all_of(sys.argv[1])
 """
 
 
@@ -62,28 +64,60 @@ def keeper(owner: str) -> Iterator[None]:
         process.communicate()
 
 
-def remove_containers_of(owner: str) -> None:
-    """Remove a dead owner's containers, including ones created a moment later; for its keeper."""
+def remove_all_of(owner: str) -> None:
+    """Remove a dead owner's containers, networks and volumes, including ones created a moment later.
+
+    For its keeper.
+    """
 
     async def remove() -> None:
         with contextlib.closing(await connect()) as engine:
             for item in await list_containers(engine, f"{OWNER}={owner}"):
                 with contextlib.suppress(SandboxBroken):  # others can still be removed
                     await engine.remove(str(item["Id"]))
+            for place in await list_places(engine, f"{OWNER}={owner}"):
+                with contextlib.suppress(SandboxBroken):
+                    await _remove_place(engine, place)
 
     asyncio.run(repeat(remove, every_s=_PAUSE_S, times=_TRIES))
 
 
-async def reap_containers() -> list[str]:
-    """Remove containers of dead owners; their names."""
+async def reap_engine() -> list[str]:
+    """Remove containers, networks and volumes of dead owners; kind and name of each."""
     engine = await connect()
     try:
         left = [item for item in await list_containers(engine, OURS) if _is_left(item)]
         for item in left:
             await engine.remove(str(item["Id"]))
-        return [str(item["Names"][0]).lstrip("/") for item in left]
+        places = [place for place in await list_places(engine, OURS) if _is_place_left(place)]
+        for place in places:
+            await _remove_place(engine, place)
+        names = [f"container {str(item['Names'][0]).lstrip('/')}" for item in left]
+        return [*names, *(f"{place['Kind']} {place['Name']}" for place in places)]
     finally:
         engine.close()
+
+
+async def list_places(engine: Engine, label: str) -> list[dict[str, Any]]:
+    """Each network and volume with a label, and its kind. Raises SandboxBroken: the engine refused."""
+
+    def act(api: "APIClient") -> list[dict[str, Any]]:
+        chosen = {"label": label}
+        networks = [{**item, "Kind": "network"} for item in api.networks(filters=chosen)]
+        volumes = api.volumes(filters=chosen)["Volumes"] or ()
+        return [*networks, *({**item, "Kind": "volume"} for item in volumes)]
+
+    return await engine.ask("list networks and volumes", act) or []
+
+
+async def _remove_place(engine: Engine, place: dict[str, Any]) -> None:
+    def act(api: "APIClient") -> None:
+        remove: Callable[[str], None] = (
+            api.remove_network if place["Kind"] == "network" else api.remove_volume
+        )
+        remove(str(place["Name"]))
+
+    await engine.ask(f"remove a {place['Kind']}", act, missing_ok=True)
 
 
 async def list_containers(engine: Engine, label: str) -> list[dict[str, Any]]:
@@ -93,6 +127,13 @@ async def list_containers(engine: Engine, label: str) -> list[dict[str, Any]]:
         return list(api.containers(all=True, filters={"label": label}))
 
     return await engine.ask("list containers", act) or []
+
+
+def _is_place_left(place: dict[str, Any]) -> bool:
+    given = place["Labels"]
+    created = given.get(CREATED, "")
+    is_old = created.isdigit() and time.time() - int(created) > _OLD_S
+    return _is_certainly_dead(parse_owner(given.get(OWNER, ""))) or is_old
 
 
 def _is_left(item: dict[str, Any]) -> bool:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harbor.image import ImageNotBuilt, folder_digest, task_image
-from coder.base.errors import UsageError
+from benchmarks.harbor.image import ImageBuild, ImageNotBuilt, built_image, folder_digest, task_image
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.conftest import remove_image
 from tests.benchmarks.harbor.tasks_made import make_task
@@ -38,12 +37,19 @@ async def test_a_changed_file_or_mode_changes_the_digest(tmp_path: Path) -> None
     assert len(set(digests)) == 3
 
 
-async def test_docker_compose_is_refused_by_name(engine: Engine, tmp_path: Path) -> None:
-    environment = make_task(tmp_path) / "environment"
-    (environment / "docker-compose.yaml").write_text("services: {}\n")
+async def test_options_of_a_build_change_the_digest_and_reach_it(engine: Engine, tmp_path: Path) -> None:
+    dockerfile = f"FROM {IMAGE} AS one\nARG NAME\nRUN echo $NAME > /tmp/made\nFROM {IMAGE}\n"
+    environment = make_task(tmp_path, dockerfile=dockerfile) / "environment"
+    (environment / "Dockerfile").rename(environment / "Other")
+    build = ImageBuild(context=environment, dockerfile="Other", args={"NAME": "its name"}, target="one")
 
-    with pytest.raises(UsageError, match="docker-compose"):
-        await task_image(engine, environment, docker_image=None, timeout_s=60)
+    built = await built_image(engine, build, timeout_s=120, network_mode="none")
+    made = [layer["CreatedBy"] for layer in await engine.ask("look", lambda api: api.history(built)) or ()]
+    await remove_image(engine, built)
+
+    others = [build.model_copy(update=each) for each in ({"target": None}, {"args": {}})]
+    assert any("NAME=its name" in line for line in made)
+    assert len({each.digest for each in (build, *others)}) == 3
 
 
 async def test_a_failing_step_is_said_with_its_output(engine: Engine, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import docker
 import pytest
 
 from sandbox import BackendMissing, Command, Limits, Policy, PythonCode, SandboxBroken
-from sandbox.docker.labels import OWNER, labels, reap_containers, remove_containers_of
+from sandbox.docker.labels import OWNER, labels, reap_engine, remove_all_of
 from sandbox.docker.open_docker import open_docker
 from sandbox.inner.bridge.codec import encode
 from sandbox.stream import execution
@@ -584,7 +584,7 @@ async def test_an_owner_that_is_killed_before_its_container_starts_needs_the_kee
             left = await wait_until_none_of(mark, seconds=5 if without else PATIENCE_S)
 
         assert len(left) == (1 if without else 0)
-        assert {name.lstrip("/") for name in left} <= set(await reap_containers())
+        assert {f"container {name.lstrip('/')}" for name in left} <= set(await reap_engine())
         assert await containers(mark) == []
 
 
@@ -625,15 +625,42 @@ async def test_reaping_removes_what_a_dead_owner_left_and_nothing_else(box: Stre
     try:
         with turn_to_reap():
             made += [_create(labels() | {OWNER: owner}) for owner in (dead, elsewhere)]
-            reaped = await reap_containers()
+            reaped = await reap_engine()
 
-        assert made[0] in reaped
-        assert made[1] not in reaped
+        assert f"container {made[0]}" in reaped
+        assert f"container {made[1]}" not in reaped
         assert await containers(dead) == []
         assert len(await containers(elsewhere)) == 1
         assert (await box.run(PythonCode(source="print('alive')"))).stdout == "alive\n"
     finally:
         await remove_containers(made)
+
+
+async def test_networks_and_volumes_of_a_dead_owner_are_removed_with_its_containers() -> None:
+    me = this_process()
+    dead = dataclasses.replace(me, start_ticks=me.start_ticks + 1).mark
+    client = docker.from_env()
+    name = f"coder-test-{uuid.uuid4().hex[:8]}"
+
+    def make(owner: str) -> None:
+        client.networks.create(name, internal=True, labels=labels() | {OWNER: owner})
+        client.volumes.create(name, labels=labels() | {OWNER: owner})
+        client.containers.create(
+            IMAGE, ["true"], network=name, volumes=[f"{name}:/data"], labels=labels() | {OWNER: owner}
+        )
+
+    try:
+        with turn_to_reap():
+            make(dead)
+            reaped = await reap_engine()
+            make(dead)
+            await asyncio.to_thread(remove_all_of, dead)
+            left = [*client.networks.list(names=[name]), *client.volumes.list(filters={"name": name})]
+
+        assert {f"network {name}", f"volume {name}"} <= {*reaped}
+        assert left == []
+    finally:
+        client.close()
 
 
 @pytest.mark.slow
@@ -649,7 +676,7 @@ async def test_a_container_that_cannot_be_removed_does_not_keep_the_others_of_a_
         first = client.api.containers(all=True, filters={"label": f"{OWNER}={owner}"})[0]
         async with line(tmp_path, monkeypatch) as engine:
             engine.swallow(f"/{first['Id']}?".encode())
-            await asyncio.to_thread(remove_containers_of, owner)
+            await asyncio.to_thread(remove_all_of, owner)
 
         assert await containers(owner) == first["Names"]
     finally:
@@ -667,7 +694,7 @@ async def test_an_engine_that_is_away_when_an_owner_dies_is_asked_again(
     try:
         with monkeypatch.context() as away:
             away.setenv("DOCKER_HOST", f"unix://{socket}")
-            removing = asyncio.create_task(asyncio.to_thread(remove_containers_of, owner))
+            removing = asyncio.create_task(asyncio.to_thread(remove_all_of, owner))
             await asyncio.sleep(0.3)
             socket.symlink_to("/var/run/docker.sock")
             await removing
