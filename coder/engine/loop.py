@@ -34,10 +34,6 @@ if TYPE_CHECKING:
     from coder.verify.baseline import Recall
 
 
-_FIRST_TURN = "coder.engine.participants.session_work"
-"""Module of a model's turn with tools."""
-
-
 class Team(Protocol):
     """Protocol for a team: decides which participant speaks next."""
 
@@ -133,8 +129,9 @@ async def run_until_stopped(
             if journal.state.task.test_command is not None:
                 from coder.verify.baseline import pending_baseline
 
-                if journal.state.settings.strategy == "act":  # the first turn's imports, while the tests run
-                    Thread(target=import_module, args=[_FIRST_TURN], daemon=True).start()
+                if journal.state.settings.strategy == "act":  # load what the first turn needs meanwhile
+                    first_turn = "coder.engine.participants.session_work"
+                    Thread(target=import_module, args=[first_turn], daemon=True).start()
                 baseline = await stack.enter_async_context(pending_baseline(journal, bench, recall))
                 turn = partial(turn, baseline=baseline)
             while journal.state.progress.stopped is None:

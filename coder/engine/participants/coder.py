@@ -1,17 +1,22 @@
 """Coder: a dialogue with a model that calls tools in the run's session or writes edits in its answers."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import CODER, Role
 from coder.engine.turn.turn import Turn
 from coder.run.message import Message
+
+if TYPE_CHECKING:
+    from coder.engine.participants.dialogue import DialogueTurn
+    from coder.engine.participants.plain_dialogue import PlainDialogue
 
 
 class Work(Protocol):
     """Protocol for the part of a turn that depends on tools: where edits go, and how an answer is read."""
 
-    talk: DialogueTurn
+    @property
+    def talk(self) -> "DialogueTurn | PlainDialogue":
+        """The messages of the turn."""
 
     async def carry_out_calls(self) -> Message | None:
         """Carry out the calls of the last answer; return the message of a call that ends the turn."""

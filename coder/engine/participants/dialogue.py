@@ -1,9 +1,7 @@
-"""DialogueTurn: the messages between a run and its model, with native tool calls, in plain text or without
-tools.
+"""DialogueTurn: the messages between a run and its model, with native tool calls or in plain text.
 
-With tools the dialogue is logged and only grows, except for folds (`folding.py`). If an endpoint refuses
-tools, the dialogue continues in plain text, where one ```bash block is a call. Without tools, each turn
-begins with the task, the last answer and its outcome, which the state holds.
+The dialogue is logged and only grows, except for folds (`folding.py`). If an endpoint refuses tools, the
+dialogue continues in plain text, where one ```bash block is a call.
 """
 
 from collections.abc import Sequence
@@ -11,7 +9,6 @@ from collections.abc import Sequence
 from coder.base.errors import ContextTooLong, ModelError, ModelRefused
 from coder.engine.prompting.first_request import system_words
 from coder.engine.prompting.folding import folded, is_too_long
-from coder.engine.prompting.next_request import quoted
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import is_cut, shorten_longest
@@ -29,7 +26,7 @@ class DialogueTurn:
     def __init__(
         self,
         turn: Turn,
-        form: Form | None,
+        form: Form,
         first: list[ChatMessage],
         *,
         endings: Sequence[str] = (),
@@ -37,19 +34,14 @@ class DialogueTurn:
     ) -> None:
         """Continue the logged dialogue, or begin with the messages of `first`.
 
-        Without a form there are no tools: `first` is the whole dialogue, and the log doesn't keep it.
-
         Args:
             endings: names of further tools that end a turn.
             plans: whether this is the Planner's dialogue.
         """
-        state = turn.state
+        self._turn, self._form = turn, form
         self._endings, self._plans = endings, plans
-        self._turn = turn
-        self._form = form
-        self._names = [spec.name for spec in form.tools] if form is not None else []
-        self._messages = first if form is None else list(state.dialogue.messages) or first
-        self._is_text = form is not None and state.dialogue.is_text
+        self._messages = list(turn.state.dialogue.messages) or first
+        self._is_text = turn.state.dialogue.is_text
         if self._is_text:
             self._messages = as_text(self._messages)
 
@@ -79,7 +71,7 @@ class DialogueTurn:
         earlier_ids = {call.id for message in self._messages[:last] for call in message.tool_calls}
         calls = settled(
             answer.tool_calls,
-            self._names,
+            [spec.name for spec in self._form.tools],
             cut_off=is_cut_off,
             earlier_ids=earlier_ids,
             endings=self._endings,
@@ -96,19 +88,11 @@ class DialogueTurn:
             self._messages = as_text(self._messages)
 
     def say(self, words: str) -> None:
-        """Add a user message; without tools, the answer before it is replaced by its quoted form."""
-        if self._form is None and self.words is not None:
-            self._messages[-1] = ChatMessage(role="assistant", content=quoted(self.words))
+        """Add a user message."""
         self.add(ChatMessage(role="user", content=words))
 
     async def ask(self, sampling: Sampling) -> bool:
         """Ask for the next answer, and return whether it calls a tool."""
-        if self._form is None:
-            from coder.engine.turn.whole_answer import ask_whole_answer  # most models have tools
-
-            text = await ask_whole_answer(self._turn, self._messages, sampling=sampling)
-            self._messages.append(ChatMessage(role="assistant", content=text))
-            return False
         window = self._turn.abilities.context
         if is_too_long(self._messages, window):
             await self._fold(window)

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coder.base.prompts import prompt
 from coder.engine.participants.coder import Coder, converse
-from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.participant import Participant
+from coder.engine.participants.plain_dialogue import PlainDialogue
 from coder.engine.participants.planner import Planner
 from coder.engine.participants.role import Role
 from coder.engine.participants.text_work import MAX_REASKS, answer_message, misfit_words, read_edits
@@ -107,13 +107,13 @@ class Talking:
         request = "\n\n".join(filter(None, [task_text, thread_text, prompt("your-turn")]))
         system = ChatMessage(role="system", content=self.member.words(self.hands_to))
         view = [system, ChatMessage(role="user", content=request)]
-        return await converse(MemberWork(self, DialogueTurn(turn, None, view), turn))
+        return await converse(MemberWork(self, PlainDialogue(turn, view), turn))
 
 
 class MemberWork:
     """Work of a member without tools: words or edits; edits that don't fit are asked for again."""
 
-    def __init__(self, speaker: Talking, talk: DialogueTurn, turn: Turn) -> None:
+    def __init__(self, speaker: Talking, talk: PlainDialogue, turn: Turn) -> None:
         """Begin a turn of `speaker` with this dialogue."""
         self.talk = talk
         self._speaker, self._turn = speaker, turn

@@ -111,10 +111,8 @@ class SessionWork:
 
     async def _end(self, call: ToolCall) -> Message | str | None:
         """Return the message of a call that ends the turn, or a text on its error; None for other calls."""
-        if call.name == DONE.name and (failed_tool := self._turn.state.dialogue.failed_tool):
-            return (
-                f"Not carried out: a call of `{failed_tool}` before it failed. Read its result, then go on."
-            )
+        if call.name == DONE.name and (tool := self._turn.state.dialogue.failed_tool):
+            return f"Not carried out: a call of `{tool}` before it failed. Read its result, then go on."
         try:
             if call.name in [spec.name for spec in self._role.endings]:
                 words, receiver = str(call.parsed().get("words", "")), call.name.removeprefix("to_")
@@ -122,10 +120,8 @@ class SessionWork:
             if call.name == DONE.name:
                 return await self._ended(self._done(call))
             if call.name == ASK.name:
-                question = read_arguments(call.parsed(), Ask, name=call.name)
-                return QuestionMessage(
-                    author=self._role.name, text=question.question, options=tuple(question.options)
-                )
+                ask = read_arguments(call.parsed(), Ask, name=call.name)
+                return QuestionMessage(author=self._role.name, text=ask.question, options=ask.options)
         except ValueError as error:
             return f"error: {error}"
         return None

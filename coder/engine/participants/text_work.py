@@ -7,7 +7,7 @@ from typing import Self
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
 from coder.edits.replies import asks, is_reply
-from coder.engine.participants.dialogue import DialogueTurn
+from coder.engine.participants.plain_dialogue import PlainDialogue
 from coder.engine.participants.role import Role
 from coder.engine.prompting.files_shown import survey_of, texts_of
 from coder.engine.prompting.first_request import first_request
@@ -44,7 +44,7 @@ class TextWork:
 
     def __init__(self, turn: Turn, author: str, view: list[ChatMessage]) -> None:
         """Begin a dialogue with the messages of `view`."""
-        self.talk = DialogueTurn(turn, None, view)
+        self.talk = PlainDialogue(turn, view)
         self._turn, self._author = turn, author
         self._state = state = turn.state
         self._target, self._repaired = current_target(state), code_to_repair(state)

@@ -114,14 +114,13 @@ class Workplace:
         hooks = hooks_of(self._turn.state)
         mcp_name = self._tools.mcp_name(call.name)
         refusal = await hooks.refusal(call, session_tree.session, mcp_name=mcp_name) if hooks else None
-        if refusal is not None:
-            changes, left_out = await session_tree.changes()
-            return ToolResult(bench.redactor.redact(refusal), failed=True), changes, left_out
         redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
         desk = Desk(
             session_tree.session, seconds_left, redact, on_output, kernel=session_tree.kernel, sees=sees
         )
-        if self._tools.own and call.name in _CODE_TOOLS:
+        if refusal is not None:
+            result = ToolResult(redact(refusal), failed=True)
+        elif self._tools.own and call.name in _CODE_TOOLS:
             from coder.engine.participants.program_calls import ProgramCalls  # most runs have no own tools
 
             of_user = hooks.of_user if hooks else None
@@ -129,13 +128,13 @@ class Workplace:
             result = await programs.carry_out(desk)
         else:
             result = await self._tools.answer(call, desk)
-        if hooks is not None:
-            remarks = await hooks.remarks(call, result.text, session_tree.session, mcp_name=mcp_name)
-            result = replace(result, text="\n".join([result.text, *remarks]))
+        remarks = []
+        if hooks is not None and refusal is None:
+            remarks += await hooks.remarks(call, result.text, session_tree.session, mcp_name=mcp_name)
         changes, left_out = await session_tree.changes()
-        if not self._tools.has_effect(call.name) and (host_notes := await ask_about_hosts(self._turn)):
-            result = replace(result, text="\n".join([result.text, *host_notes]))
-        return result, changes, left_out
+        if not self._tools.has_effect(call.name):
+            remarks += await ask_about_hosts(self._turn)
+        return replace(result, text="\n".join([result.text, *remarks])), changes, left_out
 
     async def _tell_lost(
         self, call: ToolCall, reason: str, hosts: str = "", *, anew: bool = False
