@@ -73,8 +73,9 @@ class ScriptCase(_Case):
     numbers, so that `1.0` is `1`, and up to blanks on both sides."""
 
 
-Runner = Literal["pytest", "django", "sympy", "go", "cargo", "other"]
-"""Program that runs hidden tests. All but pytest are judged by their log; the log of `other` is unread."""
+Runner = Literal["pytest", "django", "sympy", "go", "cargo", "status", "other"]
+"""Program that runs hidden tests. All but pytest are judged by their log, `status` by the exit status of the
+commands; the log of `other` is unread."""
 
 
 class RepositoryCase(_Case):
@@ -94,7 +95,7 @@ class RepositoryCase(_Case):
     fail_to_pass: tuple[str, ...] = ()
     pass_to_pass: tuple[str, ...] = ()
     """Node ids as in pytest; names of tests in the log of another runner. If both fields are empty, a run of
-    the gold patch with pytest supplies them."""
+    the gold patch supplies them."""
     runner: Runner = "pytest"
     test_commands: tuple[str, ...] = ()
     """Shell commands that run the hidden tests in another runner; empty: the runner's usual ones."""
@@ -109,6 +110,10 @@ class RepositoryCase(_Case):
     """Docker image of the case; None: tests run with the suite's interpreter."""
     tree: str | None = None
     """Path of the base tree in the image, if the tree isn't in `files`."""
+    memory_mb: int | None = None
+    """Memory of the tests in MiB, if they need more than a Python program, as compilers do."""
+    shown: dict[str, Path] = Field(default_factory=dict, exclude=True)
+    """Folders of this machine that tests see, read-only, by path in the tree, such as `node_modules`."""
 
 
 class HarborCase(_Case):

@@ -64,6 +64,8 @@ missing_packages() {
             # Projects in other languages are mended with their own toolchains.
             ! is_needed languages || command -v node >/dev/null || printf ' nodejs'
             ! is_needed languages || command -v go >/dev/null || printf ' golang-go'
+            ! is_needed languages || command -v cargo >/dev/null || printf ' cargo'
+            ! is_needed languages || command -v cmake >/dev/null || printf ' cmake make g++'
         fi
     fi
 }

@@ -143,7 +143,7 @@ class CasePlans:
     async def _new_repository_mode(self, case: RepositoryCase) -> RepositoryMode:
         async with self._turns.shared():
             try:
-                if case.image is None:
+                if case.image is None and case.runner == "pytest":
                     pair = await self.places.pair()
                     return await find_repository_mode(pair.candidate, self.places.open, case)
                 async with self.places.of(case) as place:

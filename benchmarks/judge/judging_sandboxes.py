@@ -16,6 +16,7 @@ from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.suite import Case, HarborCase, RepositoryCase
 from benchmarks.suites.patch import PatchRefused, touched_paths
 from benchmarks.suites.repotasks import image_tree, lies_in_image, with_tree
+from coder.environment.toolchains import with_toolchains
 from sandbox import Policy, Sandbox, open_sandbox
 from sandbox.docker.engine import Engine, connect
 from sandbox.docker.labels import OWNER, keeper, labels
@@ -153,6 +154,12 @@ class Places:
         if case.image is not None:
             async with self._in_images, image_place(self._policy, case) as place:
                 yield place
+        elif case.runner != "pytest":
+            policy = with_toolchains(self._policy, (*case.files, *case.hidden_tests), caches=False)
+            memory_mb = max(policy.memory_mb, case.memory_mb or 0)
+            policy = policy.model_copy(update={"folders": case.shown, "memory_mb": memory_mb})
+            async with open_sandbox(policy, backend=self._backend) as sandbox:
+                yield Place(case, sandbox, None)
         else:
             async with self.shared() as pair:
                 yield Place(case, pair.candidate, self.open)

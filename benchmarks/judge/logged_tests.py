@@ -1,6 +1,7 @@
-"""Judge a patch by the log of a runner that isn't pytest, such as Django's and SymPy's.
+"""Judge a patch by the log or the exit status of a runner that isn't pytest, such as Django's and SymPy's.
 
-The runner is a program of the repository, and runs in one process with the code under test: a pass is `weak`.
+The runner runs in one process with the code under test: a pass is `weak`. Where a failing test can be added
+to the hidden tests, an answer with which they pass all the same is `suspicious`: it ends the tests early.
 """
 
 import shlex
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from benchmarks.judge.candidate_tree import Tree, base_tree, gold_tree
+from benchmarks.judge.failing_test import add_failing_test
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.runner_logs import TestOutcome, read_log
 from benchmarks.judge.verdicts import DraftVerdict, output_end
@@ -31,11 +33,13 @@ _PRELUDE = f"[ -d {_TESTBED} ] && PATH={_TESTBED}:$PATH"
 _CPU_ENDED = 128 + signal.SIGXCPU
 """Exit code of a shell whose last program reached the limit of CPU time."""
 _REASON = "the log of its own runner decides, and the code under test can write to it"
+_STATUS = "exit status"
+"""Name that stands for all tests whose exit status decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedRun:
-    """Outcomes in the log of one run."""
+    """Outcomes of the tests of one run."""
 
     outcomes: dict[str, TestOutcome]
     result: Result
@@ -60,9 +64,8 @@ def commands_of(case: RepositoryCase) -> tuple[str, ...]:
     """
     if case.test_commands:
         return case.test_commands
-    paths = [
-        path for path in sorted(case.hidden_tests) if PurePosixPath(path).suffix == _SUFFIXES[case.runner]
-    ]
+    suffix = _SUFFIXES.get(case.runner, "")
+    paths = [path for path in sorted(case.hidden_tests) if PurePosixPath(path).suffix == suffix]
     match case.runner:
         case "django":
             modules = " ".join(shlex.quote(name) for name in _django_modules(paths))
@@ -80,7 +83,7 @@ def commands_of(case: RepositoryCase) -> tuple[str, ...]:
     return ()
 
 
-_SUFFIXES = {"django": ".py", "sympy": ".py", "go": ".go", "cargo": ".rs", "pytest": ".py", "other": ""}
+_SUFFIXES = {"django": ".py", "sympy": ".py", "go": ".go", "cargo": ".rs"}
 
 
 def _django_modules(paths: list[str]) -> list[str]:
@@ -100,24 +103,45 @@ async def find_logged_mode(sandbox: Sandbox, case: RepositoryCase) -> Repository
     nodes = (*case.fail_to_pass, *case.pass_to_pass)
     if case.runner == "other":
         return _broken("its tests have a runner whose log isn't read here (give test_cmds and a log_parser)")
-    if not nodes:
-        return _broken("it names no tests that have to pass")
     if not commands_of(case):
         return _broken("its test patch has no tests that its runner could be given (give test_cmds)")
-    mode = RepositoryMode(how="plain", nodes=nodes, needed=case.fail_to_pass, reason=_REASON)
     if case.gold_patch is None:
-        return mode
+        nodes = nodes or ((_STATUS,) if case.runner == "status" else ())
+        if not nodes:
+            return _broken("it names no tests that have to pass")
+        return RepositoryMode(how="plain", nodes=nodes, needed=case.fail_to_pass, reason=_REASON)
     try:
         gold = gold_tree(case)
     except PatchRefused as error:
         return _broken(f"the case's own patch doesn't fit: {error}")
     run = await run_logged(sandbox, case, gold)
+    nodes = nodes or tuple(sorted(name for name, outcome in run.outcomes.items() if outcome == "passed"))
     if failure := run.failure(nodes):
         return _broken(f"the case's own patch fails: {failure}. {output_end(run.result)[-300:]}")
+    if not nodes:
+        return _broken(f"none of its tests passes with its own patch. {output_end(run.result)[-300:]}")
     base = await run_logged(sandbox, case, base_tree(case))
-    if not base.missing(case.fail_to_pass or nodes):
+    needed = case.fail_to_pass or tuple(base.missing(nodes))
+    if not base.missing(needed):
         return _broken("the base passes already, without any patch")
-    return mode
+    alarm = await _fails_where_it_should(sandbox, case, gold) is True
+    return RepositoryMode(how="plain", nodes=nodes, needed=needed, alarm=alarm, reason=_REASON)
+
+
+async def _fails_where_it_should(
+    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes]
+) -> bool | None:
+    """Return whether the tests fail once a test is added that fails; None if there is no such test."""
+    added = add_failing_test(case)
+    if added is None:
+        return None
+    failing_case, name = added
+    hidden_files = {path: text.encode() for path, text in failing_case.hidden_tests.items()}
+    run = await run_logged(sandbox, failing_case, {**tree, **hidden_files})
+    failed = any(
+        outcome == "failed" and (name in test or test == _STATUS) for test, outcome in run.outcomes.items()
+    )
+    return failed and not run.result.ok
 
 
 def _broken(reason: str) -> RepositoryMode:
@@ -137,6 +161,9 @@ async def judge_by_log(
             draft.outcome = "timeout"
     elif result.truncated:
         draft.outcome, draft.detail = "failed", f"its tests printed more than {_MAX_LOG:,} bytes"
+    elif mode.alarm and not await _fails_where_it_should(sandbox, case, tree.files):
+        draft.outcome = "suspicious"
+        draft.detail = "its tests pass also with a test that fails: the answer ends them, or writes their log"
     return draft
 
 
@@ -160,4 +187,6 @@ async def run_logged(sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, 
         fresh=True,
         files=tree,
     )
+    if runner == "status":
+        return LoggedRun({_STATUS: "passed" if result.ok else "failed"}, result)
     return LoggedRun(read_log(runner, result.stdout), result)

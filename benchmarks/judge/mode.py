@@ -181,6 +181,8 @@ class RepositoryMode(Value):
     """By file, test and variant: results of the case's own patch for other inputs (`consistent_twins.py`)."""
     tripped: frozenset[str] = frozenset()
     """Alarms that the case's own patch sets off; ignored for answers."""
+    alarm: bool = False
+    """Whether the tests of another runner fail with the case's own patch once a failing test is added."""
     reason: str = ""
 
     @property

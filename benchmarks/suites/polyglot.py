@@ -1,13 +1,16 @@
-"""Read Aider's polyglot folders with Exercism exercises; only Python exercises can be judged.
+"""Read Aider's polyglot folders with Exercism exercises in six languages.
 
-`python/exercises/practice/NAME/` holds the stub and the tests, `.docs/` the instructions, `.meta/` the roles
-of the files and an example solution, which is gold.
+`LANGUAGE/exercises/practice/NAME/` holds the stub and the tests, `.docs/` the instructions, `.meta/` the
+roles of the files and an example solution, which is gold. Tests run as in aider's benchmark, but offline:
+https://github.com/Aider-AI/aider, `benchmark/benchmark.py`.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.suite import RepositoryCase
+from benchmarks.suite import RepositoryCase, Runner
 from benchmarks.suites.records import make, read_document, read_json_object, strings
 from benchmarks.suites.repotasks import read_text
 from coder.base.errors import UsageError
@@ -16,32 +19,94 @@ from coder.workspace.diff import unified_diff
 CONFIG = Path(".meta", "config.json")
 PRACTICE = Path("exercises", "practice")
 _PROMPT_FILES = ("introduction.md", "introduction.append.md", "instructions.md", "instructions.append.md")
-_IGNORED_FOLDERS = {".meta", ".docs", "__pycache__", ".pytest_cache", ".approaches", ".articles"}
+_IGNORED_FOLDERS = {
+    *(".meta", ".docs", "__pycache__", ".pytest_cache", ".approaches", ".articles"),
+    *("node_modules", "target", "build", ".gradle"),
+}
 _TASK = """\
 Use the instructions above to change the supplied files: {files}.
 Keep the names of existing functions and classes: other code uses them. Only the standard library is there.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """How the exercises of a language are tested."""
+
+    runner: Runner = "status"
+    command: str = ""
+    """Shell command in the exercise's folder; {name} is the exercise's name."""
+    edit: Callable[[str], str] = str
+    """Enables the tests that Exercism skips."""
+    timeout_s: float = 180.0
+    memory_mb: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+_LANGUAGES = {
+    "python": _Language(runner="pytest", timeout_s=60.0),
+    "go": _Language(
+        runner="go",
+        command="go test -v ./...",
+        memory_mb=2048,
+        environment={"GOCACHE": "/tmp/go-cache", "GOPATH": "/tmp/go", "GOFLAGS": "-mod=mod"},
+    ),
+    "rust": _Language(
+        runner="cargo",
+        command="cargo test --offline --no-fail-fast -- --include-ignored",
+        memory_mb=2048,
+        environment={"CARGO_HOME": "/tmp/cargo"},
+    ),
+    "javascript": _Language(
+        command="node_modules/.bin/jest ./*",
+        edit=lambda text: re.sub(r"\bxtest\(", "test(", text),
+        memory_mb=2048,
+    ),
+    # CMakeLists.txt takes the exercise's name from its folder.
+    "cpp": _Language(
+        command="mkdir -p /tmp/{name} && cp -r ./* /tmp/{name} && cd /tmp/{name} && "
+        'cmake -S . -B build -DEXERCISM_RUN_ALL_TESTS=1 -G "Unix Makefiles" && make -C build',
+        memory_mb=2048,
+    ),
+    "java": _Language(
+        command="sh ./gradlew test --offline --no-daemon",
+        edit=lambda text: re.sub(r"@Disabled(\([^)]*\))?\s*\n", "", text),
+        memory_mb=4096,
+    ),
+}
+
+
+_NAMES = {
+    ".py": "python",
+    ".go": "go",
+    ".rs": "rust",
+    ".js": "javascript",
+    ".cpp": "cpp",
+    ".java": "java",
+}
+"""Languages by the suffix of test files."""
+
+
 def polyglot_cases(folder: Path) -> Iterator[RepositoryCase]:
-    """Yield the Python exercises of the benchmark's folder, of `python` or of a list. Raises UsageError."""
-    practice = next(
-        path for path in (folder / "python" / PRACTICE, folder / PRACTICE, folder) if path.is_dir()
-    )
-    exercises = sorted(path.parent.parent for path in practice.glob(f"*/{CONFIG}"))
-    if not exercises:
-        raise UsageError(
-            f"{folder} holds no exercises in Python (python/exercises/practice/NAME/.meta/config.json).\n"
-            "Exercises in other languages can't be judged here."
-        )
-    for exercise in exercises:
-        yield _case(exercise)
+    """Yield the exercises in a clone of the benchmark, in a language's folder, or in a folder of exercises.
+
+    Raises UsageError.
+    """
+    for practice in _practice_folders(folder):
+        for config in sorted(practice.glob(f"*/{CONFIG}")):
+            yield _case(config.parent.parent)
 
 
 def is_polyglot(folder: Path) -> bool:
     """Whether a folder has the benchmark's layout."""
-    places = (folder, folder / PRACTICE, *(path / PRACTICE for path in folder.iterdir() if path.is_dir()))
-    return any(next(place.glob(f"*/{CONFIG}"), None) is not None for place in places)
+    return bool(_practice_folders(folder))
+
+
+def _practice_folders(folder: Path) -> list[Path]:
+    """Return the folders that hold exercises: this one, that of a language, or those of all languages."""
+    languages = sorted(path for path in folder.iterdir() if path.is_dir())
+    places = [folder, folder / PRACTICE, *(path / PRACTICE for path in languages)]
+    return [place for place in places if next(place.glob(f"*/{CONFIG}"), None) is not None]
 
 
 def _case(exercise: Path) -> RepositoryCase:
@@ -52,20 +117,47 @@ def _case(exercise: Path) -> RepositoryCase:
     solution, tests, example = (strings(roles, role, where) for role in ("solution", "test", "example"))
     if not solution or not tests:
         raise UsageError(f"{where}: it names no solution or no test.")
+    language = _NAMES.get(Path(tests[0]).suffix)
+    if language is None:
+        raise UsageError(f"{where}: only exercises in {', '.join(_LANGUAGES)} can be judged.")
     base_files = {path: content for path, content in _files(exercise).items() if path not in tests}
     prompt_files = [exercise / ".docs" / name for name in _PROMPT_FILES]
     prompt = "\n\n".join(read_text(path) for path in prompt_files if path.exists())
+    how = _LANGUAGES[language]
     return make(
         RepositoryCase,
         where,
-        id=f"python/{exercise.name}",
+        id=f"{language}/{exercise.name}",
         prompt=f"{prompt}\n\n{_TASK.format(files=', '.join(solution))}",
-        timeout_s=60.0,
+        timeout_s=how.timeout_s,
+        memory_mb=how.memory_mb,
         files=base_files,
-        hidden_tests={path: read_text(exercise / path) for path in tests},
-        gold_patch=_gold(exercise, base_files, dict(zip(solution, example, strict=False))),
+        hidden_tests={path: how.edit(read_text(exercise / path)) for path in tests},
+        gold_patch=_gold(exercise, base_files, _examples(solution, example)),
         may_change=solution,
+        runner=how.runner,
+        test_commands=[how.command.format(name=exercise.name)] if how.command else [],
+        environment=dict(how.environment),
+        shown=_packages(exercise) if language == "javascript" else {},
     )
+
+
+def _packages(exercise: Path) -> dict[str, Path]:
+    """Return the nearest `node_modules` of an exercise, which `npm install` makes."""
+    folder = next((path for path in exercise.parents[:4] if (path / "node_modules").is_dir()), exercise)
+    return {"node_modules": folder / "node_modules"} if (folder / "node_modules").is_dir() else {}
+
+
+def _examples(solution: tuple[str, ...], example: tuple[str, ...]) -> dict[str, str]:
+    """Return example files by the solution files that they replace: by suffix, else by position."""
+    if len(solution) == len(example):
+        return dict(zip(solution, example, strict=True))
+    examples: dict[str, str] = {}
+    for path in solution:
+        place = next((name for name in example if Path(name).suffix == Path(path).suffix), None)
+        if place is not None and place not in examples.values():
+            examples[path] = place
+    return examples
 
 
 def _gold(exercise: Path, base_files: Mapping[str, bytes], examples: Mapping[str, str]) -> str | None:

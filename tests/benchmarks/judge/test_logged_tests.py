@@ -155,22 +155,23 @@ async def test_a_patch_can_not_replace_its_runner(judge: Judge) -> None:
     assert "tests/runtests.py" in verdict.detail
 
 
-async def test_a_forger_that_ends_the_process_passes_and_the_verdict_says_how_weak_it_is(
-    judge: Judge,
+@pytest.mark.parametrize("has_gold", [True, False])
+async def test_a_forger_that_ends_the_tests_is_suspicious_where_a_failing_test_is_known_to_fail(
+    judge: Judge, *, has_gold: bool
 ) -> None:
-    case = django()
+    case = django(id=f"forged {has_gold}", **({} if has_gold else {"gold_patch": None}))
     lines = "".join(f"{name} ... ok\\n" for name in (*case.fail_to_pass, *case.pass_to_pass))
     forged = {"django/text.py": f"import os, sys\nsys.stderr.write('{lines}')\nos._exit(0)\n"}
 
     verdict = await judge.judge(case, diff(DJANGO, forged))
 
-    assert (verdict.verdict, verdict.strength) == ("passed", "weak")
+    assert (verdict.verdict, verdict.strength) == ("suspicious" if has_gold else "passed", "weak")
 
 
 @pytest.mark.parametrize(
     ("case", "reason"),
     [
-        (django(id="no tests", fail_to_pass=(), pass_to_pass=()), "names no tests"),
+        (django(id="no tests", fail_to_pass=(), pass_to_pass=(), gold_patch=None), "names no tests"),
         (django(id="other", runner="other"), "isn't read here"),
         (django(id="wrong", gold_patch=diff(DJANGO, {"django/text.py": "slug = str\n"})), "own patch fails"),
         (django(id="done", fail_to_pass=("Letters are lower.",)), "base passes already"),

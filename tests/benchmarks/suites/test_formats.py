@@ -9,7 +9,6 @@ from benchmarks.judge.judge import open_judge
 from benchmarks.suite import FunctionCase, RepositoryCase, Suite
 from benchmarks.suites.evalplus import convert_inputs, evalplus_case
 from benchmarks.suites.load import load_suite
-from benchmarks.suites.patch import apply_patch
 from coder.base.errors import UsageError
 from sandbox import PythonCode, Sandbox
 
@@ -165,44 +164,6 @@ async def test_special_cases_of_mbpp_plus_are_decided_as_evalplus_does(
 )
 def test_types_that_json_lost_come_back(number: int, arguments: list[object], real: object) -> None:
     assert convert_inputs(number, [arguments]) == [real]
-
-
-def exercise(folder: Path) -> None:
-    practice = folder / "python" / "exercises" / "practice" / "leap"
-    for path, text in {
-        ".meta/config.json": json.dumps(
-            {"files": {"solution": ["leap.py"], "test": ["leap_test.py"], "example": [".meta/example.py"]}}
-        ),
-        ".meta/example.py": "def leap(year):\n    return year % 4 == 0\n",
-        ".docs/instructions.md": "Write `leap`.",
-        "leap.py": "def leap(year):\n    pass\n",
-        "leap_test.py": "from leap import leap\n\ndef test_leap():\n    assert leap(4)\n",
-    }.items():
-        (practice / path).parent.mkdir(parents=True, exist_ok=True)
-        (practice / path).write_text(text)
-
-
-@pytest.mark.parametrize("below", [".", "python", "python/exercises/practice"])
-def test_polyglot_exercises_hide_tests_and_example(tmp_path: Path, below: str) -> None:
-    exercise(tmp_path)
-
-    (case,) = load_suite(tmp_path / below).cases
-
-    assert isinstance(case, RepositoryCase)
-    assert case.id == "python/leap"
-    assert set(case.files) == {"leap.py"}
-    assert set(case.hidden_tests) == {"leap_test.py"}
-    assert case.may_change == ("leap.py",)
-    assert "Write `leap`." in case.prompt
-    assert b"year % 4" in apply_patch(case.files, case.gold_patch or "")["leap.py"]
-
-
-def test_polyglot_without_python_is_refused_in_words(tmp_path: Path) -> None:
-    exercise(tmp_path)
-    (tmp_path / "python").rename(tmp_path / "rust")
-
-    with pytest.raises(UsageError, match="no exercises in Python"):
-        load_suite(tmp_path)
 
 
 @pytest.mark.parametrize(

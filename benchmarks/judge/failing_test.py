@@ -1,0 +1,36 @@
+"""Add a failing test to the hidden tests of a runner: an answer that ends the tests early passes it, too."""
+
+import secrets
+from pathlib import PurePosixPath
+
+from benchmarks.suite import RepositoryCase
+
+_TEXTS = {
+    "django": "\n\nimport unittest\n\nclass {0}(unittest.TestCase):\n    def test_it(self): self.fail()\n",
+    "sympy": "\n\ndef test_{0}():\n    raise AssertionError\n",
+    ".go": "\nfunc Test{0}(t *testing.T) {{ t.FailNow() }}\n",
+    ".rs": '\n#[test]\nfn {0}() {{ panic!("{0}") }}\n',
+    ".js": "\ntest('{0}', () => {{ throw new Error('{0}'); }});\n",
+    ".cpp": '\nTEST_CASE("{0}") {{ REQUIRE(false); }}\n',
+    ".java": "\n    @org.junit.jupiter.api.Test\n    void {0}() {{ throw new AssertionError(); }}\n}}\n",
+}
+"""Source of a failing test whose name has {0}, by runner, or by the suffix of test files; in Java it precedes
+the last brace."""
+
+
+def add_failing_test(case: RepositoryCase) -> tuple[RepositoryCase, str] | None:
+    """Return the case with a failing test at the end of its last hidden test file, and a part of its name.
+
+    The name is new each time, so that no answer knows it. None if the files' language has no such test here.
+    """
+    texts = {path: _TEXTS.get(PurePosixPath(path).suffix) for path in sorted(case.hidden_tests)}
+    if case.runner in _TEXTS:
+        texts = {path: _TEXTS[case.runner] for path in texts if path.endswith(".py")}
+    path, failing_test = next(((path, text) for path, text in reversed(texts.items()) if text), ("", None))
+    if failing_test is None:
+        return None
+    name, text = f"Z{secrets.token_hex(8)}", case.hidden_tests[path]
+    if path.endswith(".java"):
+        text = text.rstrip().removesuffix("}")
+    hidden_tests = case.hidden_tests | {path: text + failing_test.format(name)}
+    return case.model_copy(update={"hidden_tests": hidden_tests}), name
