@@ -1,13 +1,16 @@
 """Tests that take long: a model that acts is asked meanwhile."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Unpack
 
 import pytest
 
 from coder.engine.agent import solve
 from coder.engine.prompting.task_parts import late_baseline
 from coder.engine.resume import resume
-from coder.models.model import ChatMessage, ToolCall
+from coder.models.model import Answer, Asking, ChatMessage, Model, ToolCall
 from coder.models.roles import RoleModels
 from coder.models.scripted import Scripted
 from coder.run.event_types import BaselineTaken, BaselineTest, ProgramFinished, ToolAnswered, parse
@@ -16,8 +19,8 @@ from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.run.termination import nothing_to_mend
-from coder.verify.baseline import FIRST_WAIT_S
-from tests.coder.engine.participants.test_acting import DONE, EDIT, RIGHT, TEST, WRONG, bash, told, worked
+from coder.verify import baseline
+from tests.coder.engine.participants.test_acting import DONE, EDIT, RIGHT, TEST, WRONG, bash, told
 from tests.coder.engine.participants.test_acting_cut import cut_log
 from tests.coder.engine.participants.test_planning import PLAN
 from tests.coder.states import call, code, events, outcome, started, state_of
@@ -31,70 +34,105 @@ LONG = BaselineTaken(
 )
 
 
+class LateTests:
+    """Tests that begin at a model's first answer, however fast the machine is, and the event of their end."""
+
+    def __init__(self) -> None:
+        self.may_begin, self.ended = asyncio.Event(), asyncio.Event()
+
+
+class Unhurried(Scripted):
+    """A model that is asked while tests are pending; its first answer comes before or after their end."""
+
+    def __init__(self, late: LateTests, *answers: str | list[ToolCall], waits: bool = True) -> None:
+        super().__init__(answers)
+        self._late, self._waits = late, waits
+
+    async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
+        answer = await super().answer(messages, **asking)
+        self._late.may_begin.set()
+        if self._waits:
+            await self._late.ended.wait()
+        return answer
+
+
 @pytest.fixture
-def slow_project(tmp_path: Path) -> Path:
+def late(monkeypatch: pytest.MonkeyPatch) -> LateTests:
+    late, take = LateTests(), baseline.take_baseline
+
+    async def take_late(*arguments: Any) -> BaselineTaken:
+        await late.may_begin.wait()
+        taken = await take(*arguments)
+        late.ended.set()
+        return taken
+
+    monkeypatch.setattr(baseline, "take_baseline", take_late)
+    monkeypatch.setattr(baseline, "FIRST_WAIT_S", 0.01)
+    return late
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "calc.py").write_text(WRONG)
-    late = f"import time\nif 'a - b' in open('calc.py').read():\n    time.sleep({FIRST_WAIT_S + 2})\n"
-    (tmp_path / "test_calc.py").write_text(late + TEST)
+    (tmp_path / "test_calc.py").write_text(TEST)
     return tmp_path
 
 
-@pytest.mark.slow
-async def test_a_model_that_acts_is_asked_before_the_tests_have_ended_and_told_by_a_later_result(
-    slow_project: Path,
-) -> None:
-    settings = Settings(strategy="act", python=only_pytest())
-    fix = bash("sed -i 's/a - b/a + b/' calc.py")
+async def acted(model: Model, folder: Path, *, plan: bool = False, mends: bool = False) -> Run:
+    settings = Settings(strategy="act", plan=plan, python=only_pytest())
+    task = Task(prompt="Mend it.", workspace=folder, test_command=("pytest", "-q"), mends=mends)
+    return await solve(task, model=model, settings=settings, log=MemoryLog())
 
-    run, model = await worked(slow_project, bash("sleep 6"), bash("true"), fix, DONE, settings=settings)
+
+async def test_a_model_that_acts_is_asked_before_the_tests_have_ended_and_told_by_a_later_result(
+    folder: Path, late: LateTests
+) -> None:
+    model = Unhurried(late, bash("true"), bash("true"), bash(FIX), DONE)
+
+    run = await acted(model, folder)
 
     assert "if you make calls, a later result says how they end" in told(model, 1)
-    assert ["-1 != 3" in told(model, request) for request in range(1, 5)] == [
-        False,
-        False,
-        True,
-        False,
-    ]
+    assert ["-1 != 3" in told(model, request) for request in range(1, 5)] == [False, True, False, False]
     assert run.verified == "tests"
 
 
-@pytest.mark.slow
-async def test_an_answer_that_comes_first_is_tried_once_the_tests_have_ended(slow_project: Path) -> None:
-    run, _ = await worked(slow_project, EDIT, settings=Settings(strategy="act", python=only_pytest()))
-
-    assert (run.verified, run.calls) == ("tests", 1)
-    assert (slow_project / "calc.py").read_text() == RIGHT
-
-
-@pytest.mark.slow
-async def test_a_planner_is_told_by_a_later_result_and_the_coder_by_its_first_message(
-    slow_project: Path,
+async def test_an_answer_that_comes_first_is_tried_once_the_tests_have_ended(
+    folder: Path, late: LateTests
 ) -> None:
-    settings = Settings(strategy="act", plan=True, python=only_pytest())
+    run = await acted(Unhurried(late, EDIT, waits=False), folder)
 
-    _, model = await worked(slow_project, bash("sleep 6"), bash("true"), PLAN, EDIT, settings=settings)
+    assert late.ended.is_set()
+    assert (run.verified, run.calls) == ("tests", 1)
+    assert (folder / "calc.py").read_text() == RIGHT
+
+
+async def test_a_planner_is_told_by_a_later_result_and_the_coder_by_its_first_message(
+    folder: Path, late: LateTests
+) -> None:
+    model = Unhurried(late, bash("true"), bash("true"), PLAN, EDIT)
+
+    await acted(model, folder, plan=True)
 
     assert "later result" in told(model, 1)
-    assert ["-1 != 3" in told(model, request) for request in (2, 3, 4)] == [False, True, True]
+    assert ["-1 != 3" in told(model, request) for request in (2, 3, 4)] == [True, False, True]
 
 
-@pytest.mark.slow
-async def test_a_planner_without_calls_is_promised_no_later_result(slow_project: Path) -> None:
-    settings = Settings(strategy="act", plan=True, python=only_pytest())
-    planner, coder = Scripted(["1. Mend calc.py."], name="local/small-1B"), Scripted([EDIT])
-    task = Task(prompt="Mend it.", workspace=slow_project, test_command=("pytest", "-q"))
-    model = RoleModels(coder, {"planner": planner})
+async def test_a_planner_without_calls_is_promised_no_later_result(folder: Path, late: LateTests) -> None:
+    planner = Scripted(["1. Mend calc.py."], name="local/small-1B")
+    coder = Unhurried(late, EDIT, waits=False)
 
-    await solve(task, model=model, settings=settings, log=MemoryLog())
+    await acted(RoleModels(coder, {"planner": planner}), folder, plan=True)
 
     assert ["later result" in told(one, 1) for one in (planner, coder)] == [False, True]
 
 
-@pytest.mark.slow
-async def test_a_task_that_is_to_make_tests_pass_begins_with_what_fails(slow_project: Path) -> None:
-    settings, model = Settings(strategy="act", python=only_pytest()), Scripted([EDIT])
-    task = Task(prompt="Mend it.", workspace=slow_project, test_command=("pytest", "-q"), mends=True)
-    run: Run = await solve(task, model=model, settings=settings, log=MemoryLog())
+async def test_a_task_that_is_to_make_tests_pass_begins_with_what_fails(
+    folder: Path, late: LateTests
+) -> None:
+    late.may_begin.set()
+    model = Scripted([EDIT])
+
+    run = await acted(model, folder, mends=True)
 
     assert "-1 != 3" in told(model, 1)
     assert run.verified == "tests"
