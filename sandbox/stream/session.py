@@ -114,8 +114,10 @@ class StreamSessionLink:
         """Have the agent `look` for processes of a command, `end` or `kill` them; False if it is dead."""
         if self.over:
             return False
+        patience_s = _PATIENCE_S if what == "look" else _END_S  # a fork bomb leaves the agent little time
+        request = {"do": what, "of": self._numbers[run.number], "answer": True}
         try:
-            news = await self._answer({"do": what, "of": self._numbers[run.number], "answer": True})
+            news = await self._answer(request, patience_s=patience_s)
         except (TimeoutError, SandboxBroken):
             self._link.end(SandboxBroken("The agent of a session doesn't answer."))
             return False

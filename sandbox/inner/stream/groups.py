@@ -76,11 +76,13 @@ class Groups:
     def kill(self, number: int) -> None:
         """Stop, then kill all processes of a program: a stopped one can't fork.
 
-        A process that the kernel doesn't end ends the container.
+        A process that the kernel doesn't end ends the container: one that neither runs nor waits to.
         """
         deadline = time.monotonic() + _STUCK_S
-        while self.members(number):
-            stop_all(lambda: self.members(number))
+        while states := self.members(number):
+            if "R" in states.values():
+                deadline = time.monotonic() + _STUCK_S
+            stop_all(lambda: self.members(number), clock=time.process_time)
             self.send(number, signal.SIGKILL)
             if time.monotonic() > deadline:
                 os._exit(1)
