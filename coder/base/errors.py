@@ -14,6 +14,7 @@ CoderError
 ├── SharedBudgetEmpty          3  several runs may spend no more together; the call was not made
 ├── MachineError        5  disk, data folder, log, sandbox
 │   ├── LogDamaged         the log can't be read
+│   │   └── BlobMissing        a content that an event refers to isn't in its place
 │   ├── LogNewer           written by a newer version
 │   ├── LeaseHeld          another process works on this run
 │   └── FolderError        the user's folder can't be read or written; the log can
@@ -123,6 +124,10 @@ class MachineError(CoderError):
 
 class LogDamaged(MachineError):
     """The event log can't be read."""
+
+
+class BlobMissing(LogDamaged):
+    """A content that an event refers to isn't in its place."""
 
 
 class LogNewer(MachineError):

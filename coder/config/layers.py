@@ -5,7 +5,6 @@ Between the variables and the flags, a repository's `[tool.coder]` and a task fi
 """
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 
 from coder.base.errors import UsageError
 from coder.base.fs.private_folder import cache_folder, config_folder, plug_folders
-from coder.base.fs.safe_open import read_named
+from coder.base.fs.toml_file import read_toml
 from coder.base.text.sanitize import suggest_nearest
 from coder.config.schema import Config, but_was, checked, flag, over, variable
 from coder.models.catalog import UserModels
@@ -31,6 +30,8 @@ BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables about models in the user's file; a repository can't set them."""
 TEAMS = "teams"
 """Table with teams by name in the user's file; a repository can't set it."""
+STORE = "store"
+"""Table with the places of runs in the user's file (`coder.store.places`); a repository can't set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def load(
     servers = _servers(values.pop("mcp", {}), file)
     repository_servers, server_notes = _servers_of_files(workspace, servers)
     teams = values.pop(TEAMS, {})
+    values.pop(STORE, None)
     file_values, notes = _split_known(values, str(file))
     config = checked(file_values, lambda key: f"{file}: {key}")
     variables, variable_notes = _variables(environ)
@@ -211,7 +213,7 @@ def _refusal(key: str, value: object, config: Config, by: str) -> str | None:
     if key == "network" and value == "none":
         return None
     if key not in LOWERED:
-        is_known = key in KEYS or key in ("api_key", "key", "mcp", *BOOK_TABLES, TEAMS)
+        is_known = key in KEYS or key in ("api_key", "key", "mcp", *BOOK_TABLES, TEAMS, STORE)
         return f"{by} can't set it" if is_known else f"it is unknown{suggest_nearest(key, LOWERED)}"
     if value is None:  # YAML and JSON can have keys without values
         return "it has no value"
@@ -223,9 +225,6 @@ def _refusal(key: str, value: object, config: Config, by: str) -> str | None:
     if limit is not None and lower > limit:
         return f"{lower} is above the limit of {limit}, which {by} can only lower"
     return None
-
-
-MAX_BYTES = 1 << 20
 
 
 def usual_user_file() -> Path:
@@ -294,19 +293,3 @@ def with_rules(settings: Settings, rules: "Rules | None") -> Settings:
     network = without_restricted(rules, settings.network)
     secret = tuple(each for each in settings.secret if without_restricted(rules, (each.partition("@")[2],)))
     return settings.model_copy(update={"rules": rules, "network": network, "secret": secret})
-
-
-def read_toml(path: Path) -> dict[str, object]:
-    """Read a TOML file; a missing one is empty. Raises UsageError: a line isn't TOML."""
-    try:
-        content = read_named(path, limit=MAX_BYTES)
-    except UsageError as error:
-        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
-            return {}
-        raise  # the unreadable file may contain a limit
-    try:
-        return tomllib.loads(content.decode())
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} isn't UTF-8: byte {error.start}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{path} isn't valid TOML: {error}") from error

@@ -6,7 +6,6 @@ The index is a cache: it is brought up to date by each search, and made anew if 
 import asyncio
 import contextlib
 import hashlib
-import os
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from coder.run.event_types import (
 )
 from coder.run.events import Event
 from coder.store.lease import EventLog
+from coder.store.places import usual_places
 from coder.store.run_list import RunSummary
 
 _VERSION = 1
@@ -66,7 +66,7 @@ async def search_runs(log: EventLog, words: str, *, limit: int | None = None) ->
 
 def _index_path() -> Path:
     """Return the index of the present log; each log has its own."""
-    name = os.environ.get("CODER_LOG", "")
+    name = usual_places().log
     digest = hashlib.sha256(name.encode()).hexdigest()[:12] if name else "own"
     return private_folder(facts_folder()) / f"runs-{digest}-{_VERSION}.sqlite"
 

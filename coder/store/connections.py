@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import Any, LiteralString
@@ -48,6 +48,13 @@ CREATE TABLE IF NOT EXISTS coder.blob (name text PRIMARY KEY, content bytea NOT 
 CREATE TABLE IF NOT EXISTS coder.format (version integer NOT NULL);
 INSERT INTO coder.format SELECT 1 WHERE NOT EXISTS (SELECT FROM coder.format);
 """
+_KEEP_BLOBS: LiteralString = "SELECT pg_advisory_xact_lock_shared(7221068)"
+_IDENTITY: LiteralString = """
+SELECT pg_advisory_xact_lock(7221067);
+CREATE TABLE IF NOT EXISTS coder.identity (id text NOT NULL);
+INSERT INTO coder.identity SELECT 'log-' || substr(md5(random()::text || clock_timestamp()::text), 1, 16)
+WHERE NOT EXISTS (SELECT FROM coder.identity);
+"""
 Rows = list[tuple[Any, ...]]
 
 
@@ -65,7 +72,9 @@ class Connections:
             parts = conninfo_to_dict(url)
         except psycopg.ProgrammingError:  # the error quotes the address with its password
             example = "postgresql://user:password@host/database"
-            raise UsageError(f"CODER_LOG is no address of Postgres, such as {example}") from None
+            raise UsageError(
+                f"CODER_LOG (log of [store]) is no address of Postgres, such as {example}"
+            ) from None
         self._url, self._redact = (
             make_conninfo(url, **_CONNECTION_OPTIONS),
             Redactor([str(parts.get("password", ""))]).redact,
@@ -92,12 +101,26 @@ class Connections:
         while self._free:
             self._free.pop().close()
 
-    def rows(self, statement: LiteralString, values: Mapping[str, object], *, more_s: float = 0) -> Rows:
+    def rows(
+        self,
+        statement: LiteralString,
+        values: Mapping[str, object],
+        *,
+        more_s: float = 0,
+        check: Callable[[], None] | None = None,
+    ) -> Rows:
         """Execute one statement in a transaction and return its rows.
 
         If the connection breaks, the statement may or may not have been executed: it is executed again on
-        another connection, and must allow for that. `more_s` is added to RETRY_S for a long statement. Raises
-        MachineError: the server refuses, is unavailable or doesn't answer.
+        another connection, and must allow for that.
+
+        Args:
+            more_s: added to RETRY_S for a long statement.
+            check: called in the transaction before the statement, while no blobs can be removed; what it
+                raises is raised.
+
+        Raises:
+            MachineError: the server refuses, is unavailable or doesn't answer.
         """
         time_limit_s = max(self._wait_s + more_s, _SHORT_RETRY_S)
         deadline = time.monotonic() + time_limit_s
@@ -107,7 +130,12 @@ class Connections:
                 self._translate_errors(),
                 self._connection(max(deadline - time.monotonic(), _SHORT_RETRY_S)) as connection,
             ):
-                return connection.execute(statement, values).fetchall()
+                if check is None:
+                    return connection.execute(statement, values).fetchall()
+                with connection.transaction():
+                    connection.execute(_KEEP_BLOBS)
+                    check()
+                    return connection.execute(statement, values).fetchall()
 
         policy = Retrying(
             retry=retry_if_exception(_is_away),
@@ -123,6 +151,14 @@ class Connections:
             raise
         self._wait_s = RETRY_S
         return rows
+
+    def identity(self) -> str:
+        """Return the id of this log, made when it is first needed. Raises MachineError."""
+        with self._translate_errors(), self._connection(RETRY_S) as connection:
+            if connection.execute("SELECT to_regclass('coder.identity')").fetchone() == (None,):
+                with connection.transaction():
+                    connection.execute(_IDENTITY)
+            return str(self.rows("SELECT id FROM coder.identity", {})[0][0])
 
     def damaged(self, what: str) -> LogDamaged:
         """Return the error for unreadable content."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from coder.base.errors import LogDamaged
 from coder.run.events import Event
+from coder.store.blobs import blob_name
 
 BLOB_BYTES = 64 * 1024
 """Strings with more UTF-8 bytes are stored separately."""
@@ -20,8 +21,12 @@ Place = list[str | int]
 """Keys and indices that lead to a string in a body."""
 
 
-def encode(body: dict[str, Any], store: Callable[[bytes], str]) -> tuple[str, str]:
-    """Return a body and the places of its blobs as JSON; `store` saves a blob. Raises ValueError."""
+def encode(body: dict[str, Any], contents: dict[str, bytes]) -> tuple[str, str]:
+    """Return a body and the places of its blobs as JSON. Raises ValueError.
+
+    Args:
+        contents: gets the contents of the blobs by name; the caller stores them before the body.
+    """
     text = json.dumps(body, allow_nan=False, separators=(",", ":"))
     if len(text) <= BLOB_BYTES:
         return text, "[]"
@@ -30,7 +35,8 @@ def encode(body: dict[str, Any], store: Callable[[bytes], str]) -> tuple[str, st
     for place, value in list(_strings(document, [])):
         content = value.encode("utf-8", "surrogatepass")
         if len(content) > BLOB_BYTES:
-            blobs.append((place, store(content)))
+            contents[name := blob_name(content)] = content
+            blobs.append((place, name))
             _put(document, place, "")
     return json.dumps(document, separators=(",", ":")), json.dumps(blobs, separators=(",", ":"))
 
@@ -46,6 +52,14 @@ def decode(body: str, blobs: str, load: Callable[[str], bytes]) -> dict[str, Any
     except (TypeError, KeyError, IndexError) as error:
         raise ValueError("a blob's place is not in the body") from error
     return document
+
+
+def names_in(blobs: str) -> set[str]:
+    """Return the names in an event's places of blobs. Raises ValueError: they can't be read."""
+    try:
+        return {name for _, name in json.loads(blobs)}
+    except (TypeError, RecursionError) as error:
+        raise ValueError("the places of blobs can't be read") from error
 
 
 def event_of(

@@ -6,21 +6,24 @@ ids `batch` (of the last append) and `claim` (of the lease) show whether it was 
 """
 
 import asyncio
-import hashlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import astuple
-from typing import Any, LiteralString, TypeVar
+from functools import partial
+from typing import Any, LiteralString
 
 from coder.base.errors import LeaseHeld, LogDamaged, MachineError, own_command
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
+from coder.store.blobs import Blobs, JoinedBlobs, append_with_blobs, require_stored
 from coder.store.connections import Connections, Rows
+from coder.store.in_thread import run_in_thread
 from coder.store.lease import LEASE_S, LeaseOwner
+from coder.store.places import open_place
 from coder.store.run_list import RunSummary, unreadable
+from coder.store.table_blobs import TableBlobs
 
-T = TypeVar("T")
 _APPEND = """
 WITH moved AS (
     UPDATE coder.run SET last = last + %(count)s, batch = %(batch)s,
@@ -87,10 +90,19 @@ _TAKE_STOP = "DELETE FROM coder.stop WHERE run = %(run)s AND token = %(token)s R
 class PostgresLog:
     """An EventLog in a database; it must be closed. Raises UsageError, LogNewer, LogDamaged, MachineError."""
 
-    def __init__(self, url: str, *, lease_s: float = LEASE_S) -> None:
-        """Open the log at an address `postgresql://user:password@host/database`."""
+    def __init__(self, url: str, *, blobs: str | None = None, lease_s: float = LEASE_S) -> None:
+        """Open the log at an address `postgresql://user:password@host/database`.
+
+        Args:
+            blobs: address of the place for blobs; None: a table of the database.
+        """
         self._server = Connections(url)
         self._lease_s = lease_s
+        self._has_own_blobs = blobs is None
+        self.blobs: Blobs = TableBlobs(self._server)
+        """Where this log keeps long contents."""
+        if blobs is not None:
+            self.blobs = JoinedBlobs(open_place(blobs, self._server.identity()), self.blobs)
 
     def __enter__(self) -> "PostgresLog":
         return self
@@ -103,7 +115,7 @@ class PostgresLog:
         """Hold a run during the block against all processes that use this database; yield the token."""
         values = {"run": run, "claim": uuid.uuid4().hex, "owner": [*map(str, astuple(LeaseOwner.current()))]}
         try:
-            token = await _run_in_thread(lambda: self._take(values))
+            token = await run_in_thread(lambda: self._take(values))
             heartbeat = asyncio.create_task(self._renew(run, token))
             try:
                 yield token
@@ -123,7 +135,7 @@ class PostgresLog:
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
         """Append events after number `after`, all or none, and return the numbered events (`EventStore`)."""
-        return await _run_in_thread(lambda: self._append(run, drafts, after, token))
+        return await run_in_thread(lambda: self._append(run, drafts, after, token))
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """Return events of a run with seq > `after`, in order, at most `limit`; empty if unknown."""
@@ -135,9 +147,9 @@ class PostgresLog:
             last_seq, event_rows = rows[0][0] if rows else 0, [row[1:] for row in rows if row[1] is not None]
             if not event_codec.are_complete([row[1] for row in event_rows], after, last_seq, limit):
                 raise self._server.damaged(f"events of {run} are missing")
-            return [self._event(row, self._blob) for row in event_rows]
+            return [self._event(row, self.blobs.get) for row in event_rows]
 
-        return await _run_in_thread(read)
+        return await run_in_thread(read)
 
     async def request_stop(self, run: str, who: str) -> None:
         """Request the holder of a run to stop it."""
@@ -154,7 +166,7 @@ class PostgresLog:
         def ends() -> list[Event]:
             return [self._try_event(row[0], row[1:]) for row in self._server.rows(_RUNS, {"limit": limit})]
 
-        events = iter(await _run_in_thread(ends))
+        events = iter(await run_in_thread(ends))
         return [RunSummary(first.run, first, last) for first, last in zip(events, events, strict=True)]
 
     async def resolve(self, prefix: str) -> str:
@@ -164,30 +176,32 @@ class PostgresLog:
             values = {"first": first, "last": last, "limit": limit}
             return [run for (run,) in self._server.rows(_IDS, values)]
 
-        return await _run_in_thread(lambda: run_list.resolve(prefix, between))
+        return await run_in_thread(lambda: run_list.resolve(prefix, between))
 
     def _append(self, run: str, drafts: Sequence[Draft], after: int, token: int) -> list[Event]:
-        blobs: dict[str, bytes] = {}
-
-        def put(content: bytes) -> str:
-            blobs[name := hashlib.sha256(content).hexdigest()] = content
-            return name
-
-        encoded = [event_codec.encode(draft.body, put) for draft in drafts]
-        names = sorted(blobs)  # sorted, so that two appends never deadlock
+        contents: dict[str, bytes] = {}
+        encoded = [event_codec.encode(draft.body, contents) for draft in drafts]
+        here, elsewhere = (contents, {}) if self._has_own_blobs else ({}, contents)
+        names = sorted(here)  # sorted, so that two appends never deadlock
         values = {
             "run": run, "after": after, "token": token, "count": len(drafts), "lease_s": self._lease_s,
-            "batch": uuid.uuid4().hex, "names": names, "contents": [blobs[name] for name in names],
+            "batch": uuid.uuid4().hex, "names": names, "contents": [here[name] for name in names],
             "types": [draft.type for draft in drafts], "versions": [draft.version for draft in drafts],
             "bodies": [body for body, _ in encoded], "blobs": [places for _, places in encoded],
         }  # fmt: skip
-        rows = self._server.rows(_APPEND, values, more_s=sum(map(len, blobs.values())) / 1e6)
-        rows = rows or self._server.rows(_APPENDED, values)
+
+        def insert() -> Rows:
+            check = partial(require_stored, self.blobs, elsewhere) if contents else None
+            return self._server.rows(
+                _APPEND, values, more_s=sum(map(len, here.values())) / 1e6, check=check
+            ) or self._server.rows(_APPENDED, values)
+
+        rows = append_with_blobs(self.blobs, elsewhere, insert)
         if drafts and not rows:
             raise LeaseHeld(
                 f"Another process has taken over {run}. See what it does with: {own_command()} show {run}"
             )
-        return [self._event(row, blobs.__getitem__) for row in sorted(rows)]
+        return [self._event(row, contents.__getitem__) for row in sorted(rows)]
 
     def _take(self, values: Mapping[str, object], dead: int = 0) -> int:
         values = {**values, "lease_s": self._lease_s}
@@ -206,10 +220,10 @@ class PostgresLog:
             await asyncio.sleep(self._lease_s / 3)
             with suppress(MachineError):  # the next append raises the same error to its caller
                 # A shorter wait than elsewhere, because it is repeated and a run's end waits for it.
-                is_held = bool(await _run_in_thread(lambda: self._server.rows(_RENEW, values, more_s=-10)))
+                is_held = bool(await run_in_thread(lambda: self._server.rows(_RENEW, values, more_s=-10)))
 
     async def _rows(self, statement: LiteralString, **values: object) -> Rows:
-        return await _run_in_thread(lambda: self._server.rows(statement, values))
+        return await run_in_thread(lambda: self._server.rows(statement, values))
 
     def _owner(self, run: str, columns: Sequence[object]) -> LeaseOwner:
         try:
@@ -217,27 +231,11 @@ class PostgresLog:
         except ValueError as error:
             raise self._server.damaged(f"the lease of {run} can't be read") from error
 
-    def _blob(self, name: str) -> bytes:
-        contents = self._server.rows("SELECT content FROM coder.blob WHERE name = %(name)s", {"name": name})
-        if not contents or hashlib.sha256(contents[0][0]).hexdigest() != name:
-            raise self._server.damaged(f"the content {name} is gone or was changed")
-        return bytes(contents[0][0])
-
     def _try_event(self, run: str, row: tuple[Any, ...]) -> Event:
         try:
-            return self._event(row, self._blob)
+            return self._event(row, self.blobs.get)
         except LogDamaged:
             return unreadable(run)
 
     def _event(self, row: tuple[Any, ...], blob: Callable[[str], bytes]) -> Event:
         return event_codec.event_of(row, blob, self._server.damaged)
-
-
-async def _run_in_thread(work: Callable[[], T]) -> T:
-    """Call a function in a thread; a cancelled caller waits for its end."""
-    task = asyncio.create_task(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

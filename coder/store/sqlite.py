@@ -1,28 +1,30 @@
 """The event log in one SQLite file: durable, private to its user, and intact after kill -9 at any moment.
 
 Calls run in the event loop's thread: an append takes 0.2 ms, and a cancelled caller knows whether its events
-were written.
+were written. Only if blobs are in a remote place, calls run in threads.
 """
 
-import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from coder.base.errors import LeaseHeld, LogDamaged, own_command
 from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import data_folder, private_folder, unwritable
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
+from coder.store.blobs import Blobs, FolderBlobs, JoinedBlobs, append_with_blobs, require_stored
 from coder.store.database import Database
+from coder.store.in_thread import run_in_thread
 from coder.store.lease import LEASE_S, hold_lease, holder_of
+from coder.store.places import open_place
 from coder.store.run_list import RunSummary, is_attempt, unreadable
 
+T = TypeVar("T")
 _COLUMNS = "run, seq, time, type, version, body, blobs"
 
 
@@ -30,12 +32,24 @@ class SqliteLog:
     """An EventLog in `folder`/events; it must be closed. Raises LogNewer, LogDamaged, MachineError."""
 
     def __init__(
-        self, folder: Path | None = None, *, clock: Callable[[], float] = time.time, lease_s: float = LEASE_S
+        self,
+        folder: Path | None = None,
+        *,
+        blobs: str | None = None,
+        clock: Callable[[], float] = time.time,
+        lease_s: float = LEASE_S,
     ) -> None:
-        """Open the log in a folder; None: the user's data folder."""
+        """Open the log in a folder; None: the user's data folder.
+
+        Args:
+            blobs: address of the place for blobs; None: beside the events.
+        """
         folder = folder or data_folder(os.environ)
         self._database = Database(private_folder(folder) / "events")
-        self._blobs = Blobs(folder / "events" / "blobs")
+        self.blobs: Blobs = FolderBlobs(folder / "events" / "blobs")
+        """Where this log keeps long contents."""
+        if blobs is not None:
+            self.blobs = JoinedBlobs(open_place(blobs, self._database.identity()), self.blobs)
         self._stops = folder / "events" / "stops"
         self._clock = clock
         self._lease_s = lease_s
@@ -67,22 +81,30 @@ class SqliteLog:
 
     async def append(self, run: str, drafts: Sequence[Draft], *, after: int, token: int) -> list[Event]:
         """Append events after number `after`, all or none, and return the numbered events (`EventStore`)."""
+        contents: dict[str, bytes] = {}
         now = self._clock()
         rows = [
-            (run, seq, now, draft.type, draft.version, *event_codec.encode(draft.body, self._blobs.put))
+            (run, seq, now, draft.type, draft.version, *event_codec.encode(draft.body, contents))
             for seq, draft in enumerate(drafts, start=after + 1)
         ]
-        with self._database.transaction(durable=any(draft.durable for draft in drafts)) as connection:
-            cursor = connection.execute(
-                "UPDATE run SET last = ?, expires = ? WHERE run = ? AND last = ? AND token = ?",
-                (after + len(rows), time.time() + self._lease_s, run, after, token),
-            )
-            if cursor.rowcount != 1:
-                raise LeaseHeld(
-                    f"Another process has taken over {run}. See what it does with: {own_command()} show {run}"
+        durable = any(draft.durable for draft in drafts)
+
+        def insert() -> None:
+            with self._database.transaction(durable=durable) as connection:
+                cursor = connection.execute(
+                    "UPDATE run SET last = ?, expires = ? WHERE run = ? AND last = ? AND token = ?",
+                    (after + len(rows), time.time() + self._lease_s, run, after, token),
                 )
-            connection.executemany(f"INSERT INTO event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-        return [self._event(row) for row in rows]
+                if cursor.rowcount != 1:
+                    raise LeaseHeld(
+                        f"Another process has taken over {run}. "
+                        f"See what it does with: {own_command()} show {run}"
+                    )
+                require_stored(self.blobs, contents)
+                connection.executemany(f"INSERT INTO event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+        await self._call(lambda: append_with_blobs(self.blobs, contents, insert))
+        return [self._event(row, contents.__getitem__) for row in rows]
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """Return events of a run with seq > `after`, in order, at most `limit`; empty if unknown."""
@@ -94,7 +116,7 @@ class SqliteLog:
             ).fetchall()
         if not event_codec.are_complete([row[1] for row in rows], after, last_seq or 0, limit):
             raise self._database.damaged(f"events of {run} are missing")
-        return [self._event(row) for row in rows]
+        return await self._call(lambda: [self._event(row, self.blobs.get) for row in rows])
 
     async def request_stop(self, run: str, who: str) -> None:
         """Request the holder of a run to stop it, by a file with the requester and the lease's token."""
@@ -132,10 +154,12 @@ class SqliteLog:
                 (run, *(connection.execute(select_event, (run, seq)).fetchone() for seq in (1, last)))
                 for run, last in latest_runs
             ]
-        return [
-            RunSummary(run, self._try_event(run, first), self._try_event(run, last))
-            for run, first, last in first_and_last
-        ]
+        return await self._call(
+            lambda: [
+                RunSummary(run, self._try_event(run, first), self._try_event(run, last))
+                for run, first, last in first_and_last
+            ]
+        )
 
     async def resolve(self, prefix: str) -> str:
         """Return the only run whose id starts with `prefix`."""
@@ -148,45 +172,15 @@ class SqliteLog:
         with self._database.reading() as connection:
             return [run for (run,) in connection.execute(query, (first, last, limit))]
 
+    async def _call(self, work: Callable[[], T]) -> T:
+        """Call a function that may read or store blobs."""
+        return await run_in_thread(work) if self.blobs.is_remote else work()
+
     def _try_event(self, run: str, row: tuple[Any, ...] | None) -> Event:
         try:
-            return self._event(row) if row is not None else unreadable(run)
+            return self._event(row, self.blobs.get) if row is not None else unreadable(run)
         except LogDamaged:
             return unreadable(run)
 
-    def _event(self, row: tuple[Any, ...]) -> Event:
-        return event_codec.event_of(row, self._blobs.get, self._database.damaged)
-
-
-class Blobs:
-    """A folder of long contents, created when the first one is stored."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def put(self, content: bytes) -> str:
-        """Store a content durably and return its name. Raises MachineError: it can't be written."""
-        name = hashlib.sha256(content).hexdigest()
-        path = self._folder / name
-        if path.is_file() and path.stat().st_size == len(content):
-            return name
-        private_folder(self._folder)
-        try:
-            with replacing(path) as file:
-                file.write(content)
-        except OSError as error:
-            raise unwritable(path, error.strerror or str(error)) from error
-        return name
-
-    def get(self, name: str) -> bytes:
-        """Read a content by its name. Raises LogDamaged: it is missing or doesn't match its name."""
-        path = self._folder / name
-        if not re.fullmatch("[0-9a-f]{64}", name):
-            raise LogDamaged(f"The event log names a blob {name!r}, which is no SHA-256.")
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise LogDamaged(f"A part of the event log can't be read: {path}: {error.strerror}.") from error
-        if hashlib.sha256(content).hexdigest() != name:
-            raise LogDamaged(f"A part of the event log was changed: {path} is not what its name says.")
-        return content
+    def _event(self, row: tuple[Any, ...], load: Callable[[str], bytes]) -> Event:
+        return event_codec.event_of(row, load, self._database.damaged)

@@ -1,7 +1,6 @@
 """`coder config`: show each setting, and the source of its value."""
 
 import json as json_format
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from coder.models.endpoint import for_log, name_for_log
 from coder.run.option_table import KEYS
 from coder.show.flags import Json
 from coder.show.tables import Column, TextTable, print_blocks
+from coder.store.places import usual_places
 
 _DEFAULT = "default"
 _COLUMNS = (Column("setting", width=17, is_whole=True), Column("value", width=24, wraps=True), Column("from"))
@@ -50,8 +50,11 @@ def config(
     )
     missing_note = "" if file.exists() else ", which isn't there"
     typer.echo(f"  · your file is {file}{missing_note}", err=True)
-    database = "the database of CODER_LOG" if os.environ.get("CODER_LOG") else str(data_folder())
-    typer.echo(f"  · runs are kept in {one_line(database)}", err=True)
+    places = usual_places()
+    log = "the database of CODER_LOG" if places.log else str(data_folder())
+    typer.echo(f"  · runs are kept in {one_line(log, width=200)}", err=True)
+    if places.blobs:
+        typer.echo(f"  · their long contents are kept in {one_line(places.blobs, width=200)}", err=True)
     for note in loaded.notes:
         typer.echo(f"  · {one_line(note, width=200)}", err=True)
 

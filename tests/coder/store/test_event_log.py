@@ -9,10 +9,12 @@ import pytest
 from coder.base.errors import LeaseHeld, UsageError
 from coder.run.events import Draft
 from coder.store import EventLog, SqliteLog
+from coder.store.blobs import blob_name
+from coder.store.event_codec import BLOB_BYTES
 from coder.store.postgres import PostgresLog
 from tests.memory_log import MemoryLog
 
-LOGS = ("memory", "sqlite", "postgres")
+LOGS = ("memory", "sqlite", "sqlite and folder", "postgres", "postgres and folder")
 
 HELLO = Draft(type="hello", body={"text": "hi"})
 
@@ -21,11 +23,14 @@ HELLO = Draft(type="hello", body={"text": "hi"})
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
     if request.param == "memory":
         yield MemoryLog()
-    elif request.param == "sqlite":
-        with SqliteLog(tmp_path) as log:
+        return
+    name, _, has_place = request.param.partition(" and ")
+    blobs = str(tmp_path / "place") if has_place else None
+    if name == "sqlite":
+        with SqliteLog(tmp_path, blobs=blobs) as log:
             yield log
     else:
-        with PostgresLog(request.getfixturevalue("postgres").database()) as log:
+        with PostgresLog(request.getfixturevalue("postgres").database(), blobs=blobs) as log:
             yield log
 
 
@@ -211,3 +216,21 @@ async def test_a_request_to_stop_reaches_the_holder_of_then_and_no_later_one(log
         assert await log.stop_requested("run_a", token=token) == "ann@there"
     async with log.lease("run_a") as token:
         assert await log.stop_requested("run_a", token=token) is None
+
+
+async def test_long_contents_come_back_and_are_where_the_log_keeps_them(log: EventLog) -> None:
+    if isinstance(log, MemoryLog):
+        pytest.skip("this log has no blobs")
+    assert isinstance(log, SqliteLog | PostgresLog)
+    long, longer = "é" * BLOB_BYTES, "x" * BLOB_BYTES * 3
+    draft = Draft(type="t", body={"a": long, "b": [longer, long], "c": "short"})
+
+    async with log.lease("run_a") as token:
+        (appended,) = await log.append("run_a", [draft], after=0, token=token)
+
+    names = {blob_name(text.encode()) for text in (long, longer)}
+    assert appended.body == draft.body
+    assert await log.read("run_a") == [appended]
+    assert (await log.runs())[0].first == appended
+    assert {blob.name for blob in log.blobs.entries()} == names
+    assert all(map(log.blobs.has, names))

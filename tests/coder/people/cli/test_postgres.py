@@ -23,7 +23,7 @@ from tests.less_python import run_without
 from tests.postgres import PASSWORD, Server
 from tests.processes import wait_until
 
-PAGE = (Path(__file__).parents[4] / "docs/how-to/use-postgres.md").read_text()
+PAGE = (Path(__file__).parents[4] / "docs/how-to/keep-runs.md").read_text()
 
 
 @pytest.fixture

@@ -1,0 +1,213 @@
+"""Blobs: long contents of events, stored once under their SHA-256, beside the log or in a place of their own.
+
+A log stores an event's blobs before the event. In the transaction of the event it asks whether they are still
+there, because `coder store clean` may have removed an equal one that no event referred to (ADR 0094).
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+from coder.base.errors import BlobMissing, LogDamaged, MachineError
+from coder.base.fs.atomic_replace import replacing
+from coder.base.fs.private_folder import private_folder, unwritable
+
+T = TypeVar("T")
+_NAME = re.compile("[0-9a-f]{64}")
+_TRIES = 3
+ELSEWHERE = "If it was stored in another place, set CODER_BLOBS to that."
+
+
+class BlobInfo(NamedTuple):
+    """One blob in a list."""
+
+    name: str
+    size: int
+    """In bytes."""
+    modified: float | None
+    """Seconds since the epoch when it was stored; None if the place doesn't know."""
+
+
+class Blobs(Protocol):
+    """A place of blobs. Functions block; those of a remote place are called in threads."""
+
+    is_remote: bool
+    """Whether a call may wait for a server."""
+
+    def put(self, content: bytes) -> str:
+        """Store a content durably and return its name. Raises MachineError: it can't be stored."""
+
+    def get(self, name: str) -> bytes:
+        """Read a content by its name.
+
+        Raises:
+            BlobMissing: it isn't there.
+            LogDamaged: it was cut off or changed.
+            MachineError: the place can't be read.
+        """
+
+    def has(self, name: str) -> bool:
+        """Whether a blob is there; its content isn't read. Raises MachineError: the place can't be read."""
+
+    def entries(self) -> Iterator[BlobInfo]:
+        """List all blobs, in no order. Raises MachineError: the place can't be read."""
+
+    def remove(self, names: Collection[str]) -> None:
+        """Remove blobs; those that aren't there are skipped. Raises MachineError."""
+
+
+def blob_name(content: bytes) -> str:
+    """Return the name of a content: its SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def is_blob_name(name: str) -> bool:
+    """Whether a text has the form of a blob's name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def check_name(name: str) -> None:
+    """Raise LogDamaged if an event names something that is no blob, such as a path."""
+    if not is_blob_name(name):
+        raise LogDamaged(f"The event log names a blob {name!r}, which is no SHA-256.")
+
+
+def check_content(name: str, content: bytes, place: object) -> bytes:
+    """Return the content of a blob. Raises LogDamaged: it doesn't match its name."""
+    if (digest := blob_name(content)) != name:
+        raise LogDamaged(
+            f"A part of the event log was changed: {place} is not what its name says "
+            f"({len(content)} bytes with SHA-256 {digest})."
+        )
+    return content
+
+
+class BlobsRemoved(Exception):
+    """A blob was removed after it was stored, before an event referred to it."""
+
+
+def require_stored(blobs: Blobs, names: Iterable[str]) -> None:
+    """Raise BlobsRemoved if a blob isn't there. Called in the transaction of the events that refer to it."""
+    if not all(map(blobs.has, names)):
+        raise BlobsRemoved
+
+
+def append_with_blobs(blobs: Blobs, contents: Mapping[str, bytes], append: Callable[[], T]) -> T:
+    """Store the blobs, then append the events that refer to them.
+
+    Args:
+        append: appends the events in a transaction that calls `require_stored`.
+
+    Raises:
+        MachineError: the blobs can't be stored, or are removed again and again.
+    """
+    for _ in range(_TRIES):
+        for content in contents.values():
+            blobs.put(content)
+        with suppress(BlobsRemoved):
+            return append()
+    raise MachineError(f"Contents of the event log were removed {_TRIES} times right after they were stored.")
+
+
+class FolderBlobs:
+    """A folder with a file for each blob, created when the first one is stored."""
+
+    is_remote = False
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, content: bytes) -> str:
+        """Store a content durably and return its name."""
+        name = blob_name(content)
+        path = self._folder / name
+        if path.is_file() and path.stat().st_size == len(content):
+            return name
+        private_folder(self._folder)
+        try:
+            with replacing(path) as file:
+                file.write(content)
+        except OSError as error:
+            raise unwritable(path, error.strerror or str(error)) from error
+        return name
+
+    def get(self, name: str) -> bytes:
+        """Read a content by its name."""
+        check_name(name)
+        path = self._folder / name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            problem = f"A part of the event log can't be read: {path}: {error.strerror}."
+            if isinstance(error, FileNotFoundError):
+                raise BlobMissing(f"{problem} {ELSEWHERE}") from error
+            raise LogDamaged(problem) from error
+        return check_content(name, content, path)
+
+    def has(self, name: str) -> bool:
+        """Whether a blob is there."""
+        return (self._folder / name).is_file()
+
+    def entries(self) -> Iterator[BlobInfo]:
+        """List all blobs."""
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:  # no blob was stored yet
+            return
+        except OSError as error:
+            raise MachineError(f"Can't list {self._folder}: {error.strerror}.") from error
+        for name in filter(is_blob_name, names):
+            with suppress(FileNotFoundError):  # removed meanwhile
+                status = (self._folder / name).stat()
+                yield BlobInfo(name, status.st_size, status.st_mtime)
+
+    def remove(self, names: Collection[str]) -> None:
+        """Remove blobs."""
+        for name in names:
+            path = self._folder / name
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(path, error.strerror or str(error)) from error
+
+
+class JoinedBlobs:
+    """A log's place of blobs, before the log's own one, whose older blobs stay readable."""
+
+    def __init__(self, place: Blobs, own: Blobs) -> None:
+        """Store in `place`; look in `own` for what isn't there."""
+        self.is_remote = place.is_remote or own.is_remote
+        self._place, self._own = place, own
+
+    def put(self, content: bytes) -> str:
+        """Store a content durably and return its name."""
+        return self._place.put(content)
+
+    def get(self, name: str) -> bytes:
+        """Read a content by its name."""
+        try:
+            return self._place.get(name)
+        except BlobMissing:
+            try:
+                return self._own.get(name)
+            except BlobMissing:
+                pass
+            raise  # names the place where it should be
+
+    def has(self, name: str) -> bool:
+        """Whether a blob is in either place."""
+        return self._place.has(name) or self._own.has(name)
+
+    def entries(self) -> Iterator[BlobInfo]:
+        """List the blobs of both places; one that is in both is listed twice."""
+        yield from self._place.entries()
+        yield from self._own.entries()
+
+    def remove(self, names: Collection[str]) -> None:
+        """Remove blobs from both places."""
+        self._place.remove(names)
+        self._own.remove(names)
