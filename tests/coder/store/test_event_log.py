@@ -218,9 +218,8 @@ async def test_a_request_to_stop_reaches_the_holder_of_then_and_no_later_one(log
         assert await log.stop_requested("run_a", token=token) is None
 
 
+@pytest.mark.parametrize("log", LOGS[1:], indirect=True)
 async def test_long_contents_come_back_and_are_where_the_log_keeps_them(log: EventLog) -> None:
-    if isinstance(log, MemoryLog):
-        pytest.skip("this log has no blobs")
     assert isinstance(log, SqliteLog | PostgresLog)
     long, longer = "é" * BLOB_BYTES, "x" * BLOB_BYTES * 3
     draft = Draft(type="t", body={"a": long, "b": [longer, long], "c": "short"})
