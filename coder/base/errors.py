@@ -16,6 +16,7 @@ CoderError
 │   ├── LogDamaged         the log can't be read
 │   │   └── BlobMissing        a content that an event refers to isn't in its place
 │   ├── LogNewer           written by a newer version
+│   ├── StoreRefused      10  the store of blobs refuses the key
 │   ├── LeaseHeld          another process works on this run
 │   └── FolderError        the user's folder can't be read or written; the log can
 ├── Busy                5  all workers of a server are taken
@@ -132,6 +133,12 @@ class BlobMissing(LogDamaged):
 
 class LogNewer(MachineError):
     """The event log was written by a newer version of coder."""
+
+
+class StoreRefused(MachineError):
+    """The store of blobs refuses the key, or there is no key."""
+
+    exit_code = 10
 
 
 class LeaseHeld(MachineError):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coder.base.errors import MissingExtra
 from coder.base.fs.private_folder import data_folder
@@ -11,11 +12,14 @@ from coder.store.places import Places, usual_places
 from coder.store.run_list import RunSummary, new_run_id
 from coder.store.sqlite import SqliteLog
 
+if TYPE_CHECKING:
+    from coder.store.postgres import PostgresLog
+
 __all__ = ["EventLog", "RunSummary", "SqliteLog", "data_folder", "new_run_id", "open_log"]
 
 
 @contextmanager
-def open_log(folder: Path | None = None) -> Iterator[EventLog]:
+def open_log(folder: Path | None = None) -> Iterator["SqliteLog | PostgresLog"]:
     """Open the event log for a block; None: the one of the settings, or in the user's folder.
 
     Raises:

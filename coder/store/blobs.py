@@ -189,6 +189,8 @@ class JoinedBlobs:
 
     def get(self, name: str) -> bytes:
         """Read a content by its name."""
+        if not self._own.is_remote and self._own.has(name):  # saves asking a remote place
+            return self._own.get(name)
         try:
             return self._place.get(name)
         except BlobMissing:

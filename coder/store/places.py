@@ -24,7 +24,7 @@ class Places(NamedTuple):
     log: str | None
     """`postgresql://…`; None: SQLite in the data folder."""
     blobs: str | None
-    """A folder; None: beside the log, for Postgres in the database."""
+    """A folder or `s3://…`; None: beside the log, for Postgres in the database."""
 
 
 def usual_places(environ: Mapping[str, str] = os.environ) -> Places:
@@ -56,9 +56,15 @@ def open_place(address: str, log: str) -> Blobs:
         log: the log's id. Each log has a folder of its own there, so that cleaning one harms no other.
 
     Raises:
-        UsageError: the address can't be used.
+        UsageError: the address can't be used, or the extra `s3` isn't installed.
     """
+    if address.startswith("s3://"):
+        from coder.store.object_blobs import ObjectBlobs  # imported only if it is used
+
+        return ObjectBlobs(address, log)
     folder = Path(address).expanduser()
     if "://" in address or not folder.is_absolute():
-        raise UsageError("CODER_BLOBS, or blobs of [store], must be an absolute path of a folder.")
+        raise UsageError(
+            "CODER_BLOBS, or blobs of [store], must be an absolute path of a folder, or s3://BUCKET/PREFIX."
+        )
     return FolderBlobs(folder / log)

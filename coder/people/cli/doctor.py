@@ -1,5 +1,6 @@
 """`coder doctor`: a line for each thing that `coder solve` needs, tested by using it."""
 
+import asyncio
 import json as json_format
 import os
 import platform
@@ -28,6 +29,7 @@ from coder.show.flags import Json
 from coder.show.interrupt import run_until_interrupted
 from coder.show.tables import Column, TextTable, print_blocks
 from coder.store import data_folder, open_log
+from coder.store.blobs import Blobs
 from sandbox import Policy, probe_backends
 
 MIN_FREE_MB = 100
@@ -177,8 +179,16 @@ async def _log_finding() -> DoctorFinding:
     try:
         with open_log() as log:
             newest = await log.runs(limit=1)
+            await asyncio.to_thread(_try_blobs, log.blobs)
     except CoderError as error:
         return DoctorFinding(name="log", works=False, text=str(error))
     return DoctorFinding(
         name="log", works=True, text=f"the newest run is {newest[0].run}" if newest else "no runs yet"
     )
+
+
+def _try_blobs(blobs: Blobs) -> None:
+    """Write, read and remove a blob. Raises CoderError: the place of blobs can't be used."""
+    name = blobs.put(b"coder doctor")
+    blobs.get(name)
+    blobs.remove([name])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from coder.base.errors import CoderError, MachineError, Refused, UsageError, own_command
+from coder.base.errors import CoderError, MachineError, Refused, StoreRefused, UsageError, own_command
 from coder.base.text.sanitize import visible
 from coder.config.layers import Loaded, load
 from coder.config.task_file import options_of
@@ -148,7 +148,7 @@ def carry_out(args: Mapping[str, Any], begin: Callable[[Screen], Coroutine[Any, 
     except Exception as error:  # noqa: BLE001 - --json prints a document in every case
         screen.clear()
         exit_code = exit_code_of(error)
-        if screen.run_id is not None and exit_code == MachineError.exit_code:
+        if screen.run_id is not None and exit_code in (MachineError.exit_code, StoreRefused.exit_code):
             screen.tell(f"  next     {own_command()} resume {screen.run_id}")
         report(error)  # last, so that stderr ends with the error
         if args["json"]:

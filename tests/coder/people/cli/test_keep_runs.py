@@ -8,7 +8,8 @@ import pytest
 from coder.store.event_codec import BLOB_BYTES
 from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
-from tests.faulty_endpoint import faulty_endpoint, says
+from tests.faulty_endpoint import faulty_endpoint, says, unused_port
+from tests.object_store import SECRET, ObjectStore, refusal
 
 LONG_ADD = f"{ADD}# {'é' * BLOB_BYTES}\n"
 
@@ -37,3 +38,51 @@ def test_a_run_with_long_contents_is_kept_in_a_folder_and_every_command_reads_it
     assert "A part of the event log can't be read" in without.err
     assert "set CODER_BLOBS" in without.err
     assert "Traceback" not in without.err
+
+
+@pytest.mark.slow
+def test_a_run_with_its_blobs_in_a_bucket_tells_nobody_the_key_of_the_store(
+    console: Console, object_store: ObjectStore
+) -> None:
+    environ = object_store.environ | {"CODER_BLOBS": object_store.place}
+    spying = f"import os\nassert not any('AWS' in name for name in os.environ)\n{LONG_ADD}"
+    with faulty_endpoint(says(code(spying))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "repair")
+        done = console.run("solve", TASK, *CHECK, *model, "--jsonl", "-v", **environ)
+    run = json.loads(done.out.splitlines()[0])["run"]
+    others = [
+        console.run(*command, **environ)
+        for command in (["show", run], ["show", run, "--json"], ["ls"], ["config"], ["doctor"])
+    ]
+
+    assert done.code == 0, done.err
+    assert object_store.keys()
+    written = b"".join(path.read_bytes() for path in console.home.rglob("*") if path.is_file())
+    texts = [done.out, done.err, written.decode(errors="replace")]
+    texts += [text for each in others for text in (each.out, each.err)]
+    for hidden in (SECRET, "AWS_SECRET", object_store.environ["AWS_ACCESS_KEY_ID"]):
+        assert not any(hidden in text for text in texts), hidden
+    assert f"their long contents are kept in {object_store.place}" in others[3].err
+
+
+@pytest.mark.slow
+def test_a_store_that_is_down_or_refuses_ends_the_run_with_its_events_kept(
+    console: Console, object_store: ObjectStore
+) -> None:
+    environ = object_store.environ | {"CODER_BLOBS": object_store.place}
+    down = environ | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{unused_port()}"}
+    with faulty_endpoint(says(code(LONG_ADD))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "repair")
+        failed = console.run("solve", TASK, *CHECK, *model, **down)
+        (listed,) = json.loads(console.run("ls", "--json", **down).out)
+        object_store.fault = refusal("403 Forbidden", "SignatureDoesNotMatch")
+        refused = console.run("solve", TASK, *CHECK, *model, **environ)
+        object_store.fault = lambda _: None
+        resumed = console.run("resume", listed["run_id"], **environ)
+
+    assert (failed.code, "Could not connect" in failed.err) == (5, True), failed.err
+    assert (refused.code, "refuses your key" in refused.err) == (10, True), refused.err
+    assert f"resume {listed['run_id']}" in failed.err
+    assert "coder resume" in refused.err
+    assert resumed.code == 0, resumed.err
+    assert "Traceback" not in failed.err + refused.err + resumed.err
