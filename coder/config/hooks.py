@@ -4,9 +4,9 @@ A hook reads JSON on stdin; exit code 2 blocks the call, and its stderr is for t
 Protocol: https://code.claude.com/docs/en/hooks
 """
 
-import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
@@ -29,10 +29,14 @@ _SIMPLE = re.compile(r"[\w|.*^$ -]{0,500}", re.ASCII)
 """Matchers of names, which are compared in linear time."""
 
 
+DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S = 600.0, 86_400.0
+"""Claude's default, and a bound for any file."""
+
+
 class _Command(BaseModel, frozen=True, extra="ignore"):
     type: str = "command"
     command: str = ""
-    timeout: float = Field(60, gt=0, le=600)
+    timeout: float = Field(DEFAULT_TIMEOUT_S, gt=0)
 
 
 class _Matcher(BaseModel, frozen=True, extra="ignore"):
@@ -42,10 +46,28 @@ class _Matcher(BaseModel, frozen=True, extra="ignore"):
 
 class _File(BaseModel, frozen=True, extra="ignore"):
     hooks: dict[str, tuple[_Matcher, ...]] = {}
+    disables_all: bool = Field(False, alias="disableAllHooks")
+
+
+@dataclass(frozen=True, slots=True)
+class HookFile:
+    """What a settings file says of hooks."""
+
+    hooks: tuple[Hook, ...]
+    ignored: tuple[str, ...]
+    """Rows that name an event or a kind that doesn't exist here, with the reason."""
+    disables_all: bool = False
+    """Whether it turns hooks off: of the user's, all; of a repository's, its own."""
 
 
 def read_hooks(content: str, *, is_own: bool = False) -> tuple[Hook, ...]:
-    """Return the hooks of a settings file that have an event and a kind which exist here.
+    """Return the hooks of a settings file, as `read_hook_file`; none if it turns hooks off."""
+    file = read_hook_file(content, is_own=is_own)
+    return () if file.disables_all else file.hooks
+
+
+def read_hook_file(content: str, *, is_own: bool = False) -> HookFile:
+    """Return the hooks of a settings file that have an event and a kind which exist here, and the others.
 
     Args:
         is_own: whether the file is the user's own, whose matchers may be any regular expressions.
@@ -58,35 +80,57 @@ def read_hooks(content: str, *, is_own: bool = False) -> tuple[Hook, ...]:
         raise ValueError("nested too deeply") from error
     except ValidationError as error:
         raise ValueError(error.errors()[0]["msg"]) from error
+    rows = [
+        (event, each, command)
+        for event, matchers in file.hooks.items()
+        for each in matchers
+        for command in each.hooks
+    ]
     hooks = [
         Hook(
             event=event,
             matcher=_checked(each.matcher, is_own=is_own),
             command=command.command,
-            timeout=command.timeout,
+            timeout=min(command.timeout, MAX_TIMEOUT_S),
         )
-        for event, matchers in file.hooks.items()
-        if event in EVENTS
-        for each in matchers
-        for command in each.hooks
-        if command.type == "command" and command.command.strip()
+        for event, each, command in rows
+        if not _reason_to_ignore(event, command)
     ]
     if len(hooks) > MAX_HOOKS:
         raise ValueError(f"more than {MAX_HOOKS} hooks")
-    return tuple(hooks)
+    reasons = (_reason_to_ignore(event, command) for event, _, command in rows)
+    return HookFile(tuple(hooks), tuple(dict.fromkeys(filter(None, reasons))), file.disables_all)
+
+
+def _reason_to_ignore(event: str, command: _Command) -> str:
+    """Return why a row of a settings file is no hook here; empty if it is one."""
+    if event not in EVENTS:
+        return f"hooks of {one_line(event, width=80)} don't run: there is no such event here"
+    if command.type != "command":
+        kind = one_line(command.type, width=80)
+        return f"a hook of {event} doesn't run: only the type command does, not {kind}"
+    return "" if command.command.strip() else f"a hook of {event} has no command"
 
 
 def hooks_of_files(files: Iterable[Path]) -> tuple[Hook, ...]:
     """Return the hooks of the user's settings files. Raises UsageError: a file can't be read."""
-    hooks: list[Hook] = []
+    return tuple(hook for _, file in own_hook_files(files) for hook in file.hooks)
+
+
+def are_turned_off(files: Iterable[Path]) -> bool:
+    """Whether one of the user's settings files turns off all hooks, by `disableAllHooks`."""
+    return any(file.disables_all for _, file in own_hook_files(files))
+
+
+def own_hook_files(files: Iterable[Path]) -> list[tuple[Path, HookFile]]:
+    """Return what the user's settings files say of hooks. Raises UsageError: one can't be read."""
+    rows = []
     for path in files:
-        if not os.path.lexists(path):
-            continue
         try:
-            hooks += read_hooks(read_named(path, limit=MAX_BYTES).decode(), is_own=True)
+            rows.append((path, read_hook_file(read_named(path, limit=MAX_BYTES).decode(), is_own=True)))
         except ValueError as error:
             raise UsageError(f"{path}: hooks can't be read: {error}") from error
-    return tuple(hooks)
+    return rows
 
 
 def hooks_of_plugins() -> tuple[Hook, ...]:
@@ -104,13 +148,13 @@ def hooks_of_plugins() -> tuple[Hook, ...]:
 
 
 def hooks_of_repository(texts: Mapping[str, str | None]) -> tuple[Hook, ...]:
-    """Return the hooks among a repository's files, which run in the sandbox; none of a broken file."""
+    """Return the hooks among a repository's files, which run in the sandbox; of a broken file none."""
     hooks: list[Hook] = []
     texts = without_refused(texts)
     for path in hook_files(texts):
         plugin = path.removesuffix("/hooks/hooks.json") if path.count("/") == 4 else ""
         hooks += [hook.model_copy(update={"plugin": plugin}) for hook in _hooks_or_reason(texts[path])[0]]
-    return tuple(hooks)
+    return tuple(hooks[:MAX_HOOKS])
 
 
 def broken_files(texts: Mapping[str, str | None]) -> dict[str, str]:
@@ -118,6 +162,20 @@ def broken_files(texts: Mapping[str, str | None]) -> dict[str, str]:
     texts = without_refused(texts)
     reasons = {path: _hooks_or_reason(texts[path])[1] for path in hook_files(texts)}
     return {path: f"its hooks can't be read: {reason}" for path, reason in reasons.items() if reason}
+
+
+def ignored_rows(texts: Mapping[str, str | None]) -> list[tuple[str, str]]:
+    """Return what is ignored in a repository's readable files of hooks: path and reason."""
+    rows = []
+    for path in hook_files(texts := without_refused(texts)):
+        try:
+            file = read_hook_file(texts[path] or "{}")
+        except ValueError:
+            continue
+        rows += [(path, reason) for reason in file.ignored]
+        if file.disables_all:
+            rows.append((path, "disableAllHooks turns off the hooks of this file, not yours"))
+    return rows
 
 
 def _hooks_or_reason(content: str | None) -> tuple[tuple[Hook, ...], str]:

@@ -17,14 +17,14 @@ from coder.base.errors import UsageError
 from coder.base.fs.private_folder import cache_folder, config_folder, plug_folders
 from coder.base.fs.toml_file import read_toml
 from coder.base.text.sanitize import suggest_nearest
+from coder.config.plugs import rules_for, with_rules
 from coder.config.schema import Config, but_was, checked, flag, over, variable
 from coder.models.catalog import UserModels
 from coder.run.option_table import KEYS, LOWERED
-from coder.run.settings import Settings
 
 if TYPE_CHECKING:
     from coder.config.mcp_servers import Mcp
-    from coder.run.extensions import Hook, Rules, Skill, Subagent
+    from coder.run.extensions import Rules
 
 BOOK_TABLES = ("aliases", "prices", "limits")
 """Tables about models in the user's file; a repository can't set them."""
@@ -60,6 +60,8 @@ class Loaded:
     """Teams in the user's file, by name."""
     origins: Mapping[str, str]
     """Sources of values by key, without keys that have their default."""
+    rules: "Rules | None" = None
+    """Rules of the user's settings files, with those of the repository's that narrow."""
 
 
 def load(
@@ -102,9 +104,13 @@ def load(
         **{key: "[tool.coder]" for key in KEYS if with_repository.value(key) != config.value(key)},
         **{key: flag(key) for key, value in flags.items() if value is not None},
     }
+    config_of_flags = over(with_task, flag_config)
+    rules, rule_notes = rules_for(workspace)
+    rule_notes += _dropped_hosts(rules, config_of_flags)
     return Loaded(
-        config=over(with_task, flag_config),
-        notes=(*notes, *variable_notes, *repository_notes, *task_notes, *server_notes),
+        config=config_of_flags,
+        rules=rules,
+        notes=(*notes, *variable_notes, *repository_notes, *task_notes, *server_notes, *rule_notes),
         cost_was_asked=not over(config, flag_config).names.isdisjoint(("max_cost", "max_call_cost")),
         book=book,
         servers=(*servers, *repository_servers),
@@ -232,64 +238,12 @@ def usual_user_file() -> Path:
     return config_folder() / "config.toml"
 
 
-def skills_of_user() -> tuple["Skill", ...]:
-    """Return the skills in the user's folders (`coder.config.skills`)."""
-    if not (plug_folders("skills") or plug_folders("plugins")):
-        return ()
-    from coder.config.skills import own_skills  # imported late: few users have any
-
-    return own_skills().skills
-
-
-def subagents_of_user() -> tuple["Subagent", ...]:
-    """Return the subagents in the user's folders (`coder.config.subagents`)."""
-    if not (plug_folders("agents") or plug_folders("plugins")):
-        return ()
-    from coder.config.subagents import own_subagents  # imported late: few users have any
-
-    return own_subagents().subagents
-
-
-def plugs_of_user() -> dict[str, object]:
-    """Return the settings that the user's files for agents give: skills, subagents and hooks."""
-    return {"skills": skills_of_user(), "subagents": subagents_of_user(), "hooks": hooks_of_user()}
-
-
-def _settings_files() -> list[Path]:
-    """Return the user's settings files in the form of Claude Code that exist."""
-    files = config_folder() / "settings.json", Path.home() / ".claude" / "settings.json"
-    return [path for path in files if os.path.lexists(path)]
-
-
-def hooks_of_user() -> tuple["Hook", ...]:
-    """Return the hooks of the user's settings files (`coder.config.hooks`)."""
-    hooks: tuple[Hook, ...] = ()
-    if files := _settings_files():
-        from coder.config.hooks import hooks_of_files  # imported late: few users have any
-
-        hooks = hooks_of_files(files)
-    if plug_folders("plugins"):
-        from coder.config.hooks import hooks_of_plugins
-
-        hooks += hooks_of_plugins()
-    return hooks
-
-
-def rules_of_user() -> "Rules | None":
-    """Return the rules of the user's settings files (`coder.config.permission_rules`)."""
-    if not (files := _settings_files()):
-        return None
-    from coder.config.permission_rules import read_rules  # imported late: few users have any
-
-    return read_rules(files)
-
-
-def with_rules(settings: Settings, rules: "Rules | None") -> Settings:
-    """Return settings with these rules, and without hosts that they deny or ask about."""
+def _dropped_hosts(rules: "Rules | None", config: Config) -> list[str]:
+    """Return notes on hosts of `--network` and `--secret` that the rules deny or ask about."""
     if rules is None:
-        return settings if settings.rules is None else settings.model_copy(update={"rules": None})
-    from coder.config.permission_rules import without_restricted
-
-    network = without_restricted(rules, settings.network)
-    secret = tuple(each for each in settings.secret if without_restricted(rules, (each.partition("@")[2],)))
-    return settings.model_copy(update={"rules": rules, "network": network, "secret": secret})
+        return []
+    settings = config.settings()
+    kept = with_rules(settings, rules)
+    dropped = [f"--network {each}" for each in settings.network if each not in kept.network]
+    dropped += [f"--secret {each}" for each in settings.secret if each not in kept.secret]
+    return [f"{each} has no effect: a rule of WebFetch denies its host, or asks about it" for each in dropped]

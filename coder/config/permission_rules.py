@@ -60,19 +60,29 @@ def read_rules(files: Iterable[Path]) -> Rules | None:
     return None if joined == Rules() else joined
 
 
+def read_permissions(content: str) -> Rules:
+    """Return all rows of a settings file, rules or not.
+
+    Raises ValueError, RecursionError: it can't be read.
+    """
+    permissions = _File.model_validate(read_json(content)).permissions
+    return Rules(allow=permissions.allow, ask=permissions.ask, deny=permissions.deny)
+
+
 def _read(path: Path) -> Rules:
     try:
-        permissions = _File.model_validate(read_json(read_named(path, limit=MAX_BYTES).decode())).permissions
+        permissions = read_permissions(read_named(path, limit=MAX_BYTES).decode())
         for row in (*permissions.ask, *permissions.deny):
             parse_rule(row)
     except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise UsageError(f"{path}: permissions can't be read: {reason}") from error
-    allow = tuple(row for row in permissions.allow if _is_rule(row))  # others allow nothing
+    allow = tuple(row for row in permissions.allow if is_rule(row))  # others allow nothing
     return Rules(allow=allow, ask=permissions.ask, deny=permissions.deny)
 
 
-def _is_rule(text: str) -> bool:
+def is_rule(text: str) -> bool:
+    """Whether a text is a rule."""
     try:
         parse_rule(text)
     except ValueError:
@@ -89,13 +99,29 @@ def parse_rule(text: str) -> Rule:
     return Rule(match[1], "" if match[2] in (None, "*") else match[2].strip())
 
 
-def unenforced(rules: Rules) -> list[str]:
-    """Return those rules that restrict something which nothing here enforces."""
-    known = (*_EDITS, "WebFetch", "Bash")
-    rows = [
-        row for row in (*rules.deny, *rules.ask) if not parse_rule(row).tool.startswith(("mcp__", *known))
-    ]
-    return [row for row in rows if row in rules.ask or parse_rule(row).tool != "Read"]
+_HOST_PROGRAMS = ("git", "gh", "glab")
+"""Programs that run on this machine, which is where rules of Bash count."""
+
+
+def unenforced(rules: Rules) -> dict[str, str]:
+    """Return those rules that restrict something which nothing here enforces, each with the reason."""
+    rows = [(row, "ask") for row in rules.ask] + [(row, "deny") for row in rules.deny]
+    reasons = {row: _reason_unenforced(parse_rule(row), verdict) for row, verdict in rows}
+    return {row: reason for row, reason in reasons.items() if reason}
+
+
+def _reason_unenforced(rule: Rule, verdict: str) -> str:
+    """Return why nothing enforces a rule that denies or asks; empty if it is enforced."""
+    if rule.tool.startswith("mcp__") or rule.tool in (*_EDITS, "WebFetch"):
+        return ""
+    if rule.tool == "Bash":
+        program = re.split(r"[\s:*]", rule.specifier, maxsplit=1)[0]
+        if not rule.specifier or program == "" or any(name.startswith(program) for name in _HOST_PROGRAMS):
+            return ""
+        return "commands in the sandbox need no permission; a rule of Bash governs your own git, gh and glab"
+    if rule.tool == "Read":
+        return "" if verdict == "deny" else "reading is never asked about; deny hides a file"
+    return f"there is no tool {rule.tool} here"
 
 
 def of_tool(rules: Rules | None, server: str, tool: str) -> Verdict | None:
@@ -108,10 +134,13 @@ def of_tool(rules: Rules | None, server: str, tool: str) -> Verdict | None:
     return _verdict(rules, covers)
 
 
-def of_host(rules: Rules | None, host: str) -> Verdict | None:
-    """Return what the rules say of a host: `WebFetch`, `WebFetch(domain:HOST)`.
+def of_host(rules: Rules | None, host: str, *, is_page: bool = False) -> Verdict | None:
+    """Return what the rules say of a host: `WebFetch(domain:HOST)`, and for pages `WebFetch`.
 
     A denied domain includes the hosts below it.
+
+    Args:
+        is_page: whether `web_fetch` gets a page of it, which is all that `WebFetch` alone is about.
     """
     name = host.lower().rstrip(".")
 
@@ -119,7 +148,9 @@ def of_host(rules: Rules | None, host: str) -> Verdict | None:
         if rule.tool != "WebFetch":
             return False
         domain = rule.specifier.removeprefix("domain:").strip().lower().rstrip(".")
-        if not rule.specifier or domain == "*":
+        if not rule.specifier:
+            return is_page
+        if domain == "*":
             return True
         is_below = name.endswith(f".{domain.removeprefix('*.')}")
         if domain.startswith("*."):
@@ -191,7 +222,9 @@ def _is_restricted(rules: Rules | None, entry: str) -> bool:
         return of_host(rules, host) in ("deny", "ask")
     rows = (*rules.deny, *rules.ask) if rules is not None else ()
     domains = [
-        rule.specifier.removeprefix("domain:") for rule in map(parse_rule, rows) if rule.tool == "WebFetch"
+        rule.specifier.removeprefix("domain:")
+        for rule in map(parse_rule, rows)
+        if rule.tool == "WebFetch" and rule.specifier
     ]
     is_covered = any(f".{domain.removeprefix('*.')}".endswith(host[1:]) for domain in domains)
     return is_covered or of_host(rules, f"x{host[1:]}") in ("deny", "ask")

@@ -11,7 +11,7 @@ from coder.base.errors import Refused
 from coder.config.hooks import covers
 from coder.engine.options import Options
 from coder.engine.participants.hook_commands import HookAnswer, hook_document, run_on_host
-from coder.run.extensions import Hook
+from coder.run.extensions import Hook, hook_failure
 from coder.run.watch import note_of
 
 _END_S = 10.0
@@ -77,6 +77,8 @@ class SessionHooks:
                 answers.append(await run_on_host(hook, document, self._folder, most_s=most_s))
                 if answers[-1].message:
                     self._note(answers[-1].message)
+                if answers[-1].problem:
+                    self._note(hook_failure(event, hook.command, answers[-1].problem))
                 if answers[-1].objection is not None and event == "UserPromptSubmit":
                     break
         return answers

@@ -53,7 +53,7 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
     if journal.state.settings.hooks and is_main and not bench.has_run_stop_hooks:
         from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks
 
-        await HookRuns.of(journal.state).objection_to_stop(None, is_repeated=False)
+        await HookRuns.of(journal, bench.redactor.redact).objection_to_stop(None, is_repeated=False)
     return run
 
 

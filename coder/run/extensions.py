@@ -5,7 +5,9 @@ from operator import not_
 
 from pydantic import BaseModel, Field
 
-_HOOK_FILES = (".agents/hooks.json", ".claude/settings.json")
+from coder.base.text.sanitize import one_line
+
+_HOOK_FILES = (".agents/hooks.json", ".claude/settings.json", ".claude/settings.local.json")
 """Files of a repository that may name hooks, beside those of its plugins."""
 _PLUGIN_HOOKS = "/hooks/hooks.json"
 
@@ -65,6 +67,11 @@ class Subagent(BaseModel, frozen=True, extra="forbid"):
     def is_own(self) -> bool:
         """Whether it is the user's own, and not the repository's."""
         return self.path.startswith("/")
+
+
+def hook_failure(event: str, command: str, reason: str) -> str:
+    """Return a line for a person on a hook that couldn't decide anything."""
+    return one_line(f"a hook of {event} has failed, and nothing waits for it: {command}: {reason}", width=400)
 
 
 def with_manifests(paths: Iterable[str], files: Iterable[str]) -> list[str]:

@@ -122,6 +122,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Rules of the user's settings files."""
     hooks: tuple[Hook, ...] = Field(default=(), exclude_if=not_)
     """Hooks of the user's settings files; those of the repository are among its files."""
+    no_hooks: bool = Field(default=False, exclude_if=not_)
+    """Whether the user's settings files turn off all hooks, also those of the repository."""
     subagents: tuple[Subagent, ...] = Field(default=(), exclude_if=not_)
     """The user's own subagents; those of the repository are among its files."""
     subagent: Subagent | None = Field(default=None, exclude_if=not_)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from coder.base.errors import Busy, CoderError, UsageError, own_command
-from coder.config.layers import Loaded, load, plugs_of_user, rules_of_user, with_rules
+from coder.config.layers import Loaded, load
+from coder.config.plugs import plugs_of_user, with_rules
 from coder.config.task_file import split_command
 from coder.engine.agent import solve
 from coder.engine.options import Options
@@ -127,7 +128,7 @@ class Runs:
         chosen = choose(choices, task.workspace)
         origin = {"served": self._root if run else None, "client": self.client, "request": request}
         update = {**plugs_of_user(), **origin}
-        settings = with_rules(chosen.settings.model_copy(update=update), rules_of_user())
+        settings = with_rules(chosen.settings.model_copy(update=update), chosen.loaded.rules)
         for note in chosen.loaded.notes:
             client.note(note)
         opening = open_models(

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from coder.base.text.sanitize import count_of, one_line, printable
 from coder.run import event_types
+from coder.run.extensions import hook_failure
 from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
 from coder.run.run import Other, Run
 from coder.show.advice import left_out, next_steps
@@ -69,6 +70,8 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.AttemptEnded(delegation=event_types.Delegation() as delegation):
             cost = money(float(body.cost_usd) if body.cost_known else None)
             return f"  · {delegation.subagent} has ended: {count_of(body.calls, 'call')}, {cost}"
+        case event_types.HookFailed():
+            return f"  ! {hook_failure(body.event, body.command, body.reason)}"
         case event_types.FlowStepEnded():
             return _step_line(body)
         case event_types.AttemptChosen() if body.attempt:

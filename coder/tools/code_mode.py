@@ -26,7 +26,7 @@ _REFUSAL_DELAY_S = 0.05
 """Delay before a call beyond a limit is refused, so that a loop of such calls costs nothing."""
 _MAX_SUMMARY = 160
 _TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list"}
-MakeCall = Callable[[], Awaitable[ToolResult]]
+MakeCall = Callable[[JsonObject], Awaitable[ToolResult]]
 _REQUEST = TypeAdapter(tuple[str, JsonObject])
 Guard = Callable[[Tool, JsonObject, MakeCall], Awaitable[ToolResult]]
 """Function that makes a call if it is permitted."""
@@ -90,10 +90,10 @@ class ProgramRequests:
         if tool is None:
             raise ValueError(unknown(name, self._tools))
 
-        async def make() -> ToolResult:
+        async def make(passed_arguments: JsonObject) -> ToolResult:
             try:
                 async with asyncio.timeout(SECONDS - self.clock.seconds) as limit:
-                    return await tool.call(arguments, self._desk)
+                    return await tool.call(passed_arguments, self._desk)
             except TimeoutError as error:
                 if not limit.expired():
                     raise

@@ -54,12 +54,8 @@ class EditTool:
         Raises:
             ValueError: an edit doesn't fit, or a file can't be written; the message is for the model.
         """
+        before, after, fitted_paths = await planned_edit(arguments, desk.session)
         try:
-            if (patch := _patch(arguments)) is not None:
-                before, after, fitted_paths = await _apply_patch(patch, desk.session)
-            else:
-                request = read_arguments(arguments, _EditArguments, name=SPEC.name)
-                before, after, fitted_paths = await _apply_edit(request, desk.session)
             await _write(before, after, desk.session)
         except FileRefused as error:
             raise ValueError(str(error)) from error
@@ -67,6 +63,19 @@ class EditTool:
 
 
 Texts = dict[str, str | None]
+
+
+async def planned_edit(arguments: JsonObject, session: Session) -> tuple[Texts, Texts, set[str]]:
+    """Return what a call would change: files before and after it, and the paths of fitted edits.
+
+    Raises ValueError: an edit doesn't fit; the message is for the model.
+    """
+    try:
+        if (patch := patch_of(arguments)) is not None:
+            return await _apply_patch(patch, session)
+        return await _apply_edit(read_arguments(arguments, _EditArguments, name=SPEC.name), session)
+    except FileRefused as error:
+        raise ValueError(str(error)) from error
 
 
 async def _apply_edit(request: _EditArguments, session: Session) -> tuple[Texts, Texts, set[str]]:
@@ -95,7 +104,7 @@ async def _apply_edit(request: _EditArguments, session: Session) -> tuple[Texts,
     return before, {path: after}, set() if is_verbatim else {path}
 
 
-def _patch(arguments: JsonObject) -> str | None:
+def patch_of(arguments: JsonObject) -> str | None:
     """Return the patch among the arguments, unless the call replaces text or writes a patch file."""
     old, path = arguments.get("old"), arguments.get("path")
     is_file = isinstance(path, str) and path.endswith(_PATCH_SUFFIXES)

@@ -27,6 +27,8 @@ class _Row(BaseModel, frozen=True):
     passed: StrictBool = False
     message: str = ""
     reached: StrictBool = False
+    exit_code: int | None = None
+    """Of a script that failed by it, and has printed why."""
     setup: PytestSetup | None = None
     program: ScriptProgram | None = None
     call: PytestCall | None = None
@@ -83,6 +85,8 @@ def _add_entry(entry: _Row, report: SignedReport, places: PrintedPlaces) -> None
     if entry.test is None:
         return
     line = _line(entry.test, entry.passed, printable(entry.message), places)
+    if entry.exit_code is not None and not entry.passed:
+        line = line.model_copy(update={"expected": "exit code 0", "actual": f"exit code {entry.exit_code}"})
     failed_before = line.name in report.lines and not report.lines[line.name].passed
     report.lines[line.name] = report.lines[line.name] if failed_before else line
     if entry.reached:

@@ -38,9 +38,8 @@ def outcome_without_proof(outcome: Outcome, run: Finding, names: tuple[str, ...]
 
 def first_failure(run: Finding) -> str:
     """Return the message of the first failure of a run."""
-    return (telling_line(run.failing[0].message) if run.failing else gist(run.result, stop=run.stop))[
-        :QUOTE_CHARACTERS
-    ]
+    message = run.failing[0].message if run.failing else ""
+    return (telling_line(message) if message else gist(run.result, stop=run.stop))[:QUOTE_CHARACTERS]
 
 
 def telling_line(message: str) -> str:

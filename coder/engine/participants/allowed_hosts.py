@@ -15,6 +15,8 @@ def web_tools(turn: Turn) -> list[Tool]:
     )
     if not (settings.network or turn.bench.asks_about_hosts or is_allowed):
         return []
+    if settings.rules is not None and "WebFetch" in settings.rules.deny:
+        return []
     from coder.tools.web_fetch import WebFetch  # most runs have no network
 
     return [WebFetch(lambda host, port: _may_fetch(turn, host, port))]
@@ -63,14 +65,14 @@ def _may_fetch(turn: Turn, host: str, port: int) -> bool:
     return is_listed or ("network", format_host(host, port)) in turn.state.questions.granted
 
 
-def _verdict(turn: Turn, host: str) -> str | None:
-    """Return what the user's rules say of a host."""
+def _verdict(turn: Turn, host: str, *, is_page: bool = True) -> str | None:
+    """Return what the user's rules say of a host; `is_page`: of a page of it."""
     rules = turn.state.settings.rules
     if rules is None:
         return None
     from coder.config.permission_rules import of_host  # imported late: few users have rules
 
-    return of_host(rules, host)
+    return of_host(rules, host, is_page=is_page)
 
 
 async def ask_about_hosts(turn: Turn) -> list[str]:
@@ -80,7 +82,7 @@ async def ask_about_hosts(turn: Turn) -> list[str]:
 
 
 async def _ask(turn: Turn, host: str) -> str:
-    if _verdict(turn, host.rsplit(":", 1)[0]) == "deny":
+    if _verdict(turn, host.rsplit(":", 1)[0], is_page=False) == "deny":
         return f"[The user's rules deny {host}.]"
     question = Question(
         kind="approve",

@@ -34,14 +34,21 @@ class CallPermission:
                 f"Give it again: {own_command()} resume {state.run} with the --mcp or --tool that the run had"
             )
 
-    async def refusal(self, call: ToolCall, key: str = "") -> str | None:
-        """Return a text for the model if the user refuses a call with effects."""
+    async def refusal(self, call: ToolCall, key: str = "", *, settled_by: str = "") -> str | None:
+        """Return a text for the model if the user refuses a call with effects.
+
+        Args:
+            settled_by: `person` if the user has allowed the call already; `hook` if a hook has, so that only
+                rules and settings ask about it.
+        """
         call_text = f"Call {self._shown(call)}"
         asks_for_all = "tools" in self._turn.state.settings.approve
         tool = self._tools.find(call.name)
+        asks = getattr(tool, "asks", False)  # a person must allow each call, even without `approve`
         if getattr(tool, "allowed", False) and not asks_for_all:  # the user allows it in advance
             return None
-        asks = getattr(tool, "asks", False)  # a person must allow each call, even without `approve`
+        if settled_by == "person" or (settled_by == "hook" and not (asks or asks_for_all)):
+            return None
         if (asks or asks_for_all) and len(call_text) > MAX_SHOWN:
             return f"[Not made: a person is shown {MAX_SHOWN:,} characters of a call, and it is longer.]"
         question = self._question(call, call_text, options=("yes", "always", "no"))

@@ -9,7 +9,7 @@ import os
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from coder.base.text.sanitize import one_line, terminal_text
 from coder.run.extensions import Hook
@@ -18,10 +18,20 @@ from sandbox import Session
 BLOCKS = 2
 """Exit code with which a hook blocks."""
 MAX_OUTPUT = 10_000
+_MAX_JSON = 1 << 20
+"""Longest answer in JSON, in bytes: the updated input of a call may be a whole file."""
+_MAX_REASON = 300
 _CONTEXT_FROM_STDOUT = ("UserPromptSubmit", "SessionStart")
 """Events whose hooks give context by plain text on stdout."""
 _GOES_ON_BY_STOP = ("Stop", "SessionEnd")
 """Events at whose hooks `continue: false` changes nothing, as the model stops anyway."""
+_DECISIONS: dict[str, Literal["allow", "ask"]] = {
+    "allow": "allow",
+    "approve": "allow",
+    "ask": "ask",
+    "defer": "ask",
+}
+"""Words of a hook before a call; `defer` leaves the call to a person who resumes the run, as `ask` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,14 @@ class HookAnswer:
     """Its text for the model."""
     message: str = ""
     """Its text for the user."""
+    decision: Literal["allow", "ask"] | None = None
+    """What it says of the permission of a call that it doesn't block."""
+    reason: str = ""
+    """Why a person is to be asked."""
+    updated_input: dict[str, Any] | None = None
+    """The arguments with which the call is to be made instead."""
+    problem: str = ""
+    """Why it has decided nothing: it couldn't be started, was stopped or failed; empty if it ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,7 @@ def hook_document(run: str, event: str, cwd: str | None, **more: Any) -> bytes: 
         "session_id": run,
         "transcript_path": "",
         "cwd": cwd or os.getcwd(),
+        "permission_mode": "default",
         "hook_event_name": event,
         **more,
     }
@@ -59,24 +78,28 @@ async def run_on_host(
     hook: Hook, document: bytes, folder: str | None, *, most_s: float | None = None
 ) -> HookAnswer:
     """Run a hook of the user's settings in a folder of this machine; one that takes too long is killed."""
-    process = await asyncio.create_subprocess_shell(
-        hook.command,  # the user's own configuration
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=folder,
-        env={
-            **os.environ,
-            "CLAUDE_PROJECT_DIR": folder or os.getcwd(),
-            **({"CLAUDE_PLUGIN_ROOT": hook.plugin} if hook.plugin else {}),
-        },
-        start_new_session=True,
-    )
+    limit_s = min(hook.timeout, most_s or hook.timeout)
     try:
-        async with asyncio.timeout(min(hook.timeout, most_s or hook.timeout)):
+        process = await asyncio.create_subprocess_shell(
+            hook.command,  # the user's own configuration
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=folder,
+            env={
+                **os.environ,
+                "CLAUDE_PROJECT_DIR": folder or os.getcwd(),
+                **({"CLAUDE_PLUGIN_ROOT": hook.plugin} if hook.plugin else {}),
+            },
+            start_new_session=True,
+        )
+    except OSError as error:
+        return HookAnswer(problem=f"it can't be started: {error.strerror or error}")
+    try:
+        async with asyncio.timeout(limit_s):
             stdout, stderr = await process.communicate(document)
     except TimeoutError:
-        return HookAnswer()
+        return HookAnswer(problem=_too_slow(limit_s))
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
@@ -85,21 +108,27 @@ async def run_on_host(
     return _read(_Ended(process.returncode, _text(stdout), _text(stderr)), hook.event)
 
 
-async def run_in_sandbox(hook: Hook, document: bytes, session: Session) -> HookAnswer:
-    """Run a hook of a repository in the session."""
+async def run_in_sandbox(hook: Hook, document: bytes, session: Session, *, most_s: float) -> HookAnswer:
+    """Run a hook of a repository in the session, for at most so many seconds."""
     errors = "/tmp/.hook-stderr"
+    limit_s = min(hook.timeout, most_s)
     result = await session.sh(
         f"( {hook.command}\n) 2>{errors}",
         stdin=document,
-        wall_s=hook.timeout,
+        wall_s=limit_s,
         environment={
             "CLAUDE_PROJECT_DIR": session.root,
             **({"CLAUDE_PLUGIN_ROOT": f"{session.root}/{hook.plugin}"} if hook.plugin else {}),
         },
     )
-    stderr = await session.sh(f"cat {errors}; rm -f {errors}") if result.exit_code == BLOCKS else None
-    ended = _Ended(result.exit_code, result.output, stderr.output if stderr is not None else "")
-    return _read(ended, hook.event)
+    if result.exit_code is None:
+        return HookAnswer(
+            problem=_too_slow(limit_s) if result.status == "timeout" else f"it ended: {result.status}"
+        )
+    stderr = ""
+    if result.exit_code != 0:
+        stderr = (await session.sh(f"head -c {MAX_OUTPUT} {errors}; rm -f {errors}")).output
+    return _read(_Ended(result.exit_code, result.output, stderr), hook.event)
 
 
 def _read(ended: _Ended, event: str) -> HookAnswer:
@@ -107,12 +136,13 @@ def _read(ended: _Ended, event: str) -> HookAnswer:
     if ended.exit_code == BLOCKS:
         return HookAnswer(objection=_reason(ended.stderr))
     if ended.exit_code != 0:
-        return HookAnswer()
+        words = next((line for line in ended.stderr.splitlines() if line.strip()), "")
+        return HookAnswer(problem=one_line(f"exit code {ended.exit_code} {words}".strip(), width=_MAX_REASON))
     answer = _json(ended.stdout)
     if answer is None:
         return HookAnswer(context=_shortened(ended.stdout) if event in _CONTEXT_FROM_STDOUT else "")
     special = answer.get("hookSpecificOutput")
-    special = special if isinstance(special, dict) else {}
+    special = special if isinstance(special, dict) and special.get("hookEventName", event) == event else {}
     message = one_line(str(answer.get("systemMessage") or ""), width=MAX_OUTPUT)
     if special.get("permissionDecision") == "deny":
         return HookAnswer(_reason(special.get("permissionDecisionReason")), message=message)
@@ -120,10 +150,14 @@ def _read(ended: _Ended, event: str) -> HookAnswer:
         return HookAnswer(_reason(answer.get("reason")), message=message)
     if answer.get("continue") is False and event not in _GOES_ON_BY_STOP:
         return HookAnswer(_reason(answer.get("stopReason")), message=message)
-    context = special.get("additionalContext")
-    if not isinstance(context, str) or special.get("hookEventName") != event:
-        context = ""
-    return HookAnswer(context=_shortened(context), message=message)
+    context, updated_input = special.get("additionalContext"), special.get("updatedInput")
+    return HookAnswer(
+        context=_shortened(context) if isinstance(context, str) and "hookEventName" in special else "",
+        message=message,
+        decision=_DECISIONS.get(str(special.get("permissionDecision") or answer.get("decision"))),
+        reason=_reason(special.get("permissionDecisionReason") or answer.get("reason")),
+        updated_input=updated_input if isinstance(updated_input, dict) else None,
+    )
 
 
 def _json(text: str) -> dict[str, Any] | None:
@@ -136,6 +170,10 @@ def _json(text: str) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
+def _too_slow(seconds: float) -> str:
+    return f"it was stopped after {seconds:g} s"
+
+
 def _reason(text: object) -> str:
     return one_line(str(text or ""), width=MAX_OUTPUT).strip() or "no reason given"
 
@@ -145,4 +183,4 @@ def _shortened(text: str) -> str:
 
 
 def _text(content: bytes) -> str:
-    return terminal_text(content[:MAX_OUTPUT].decode("utf-8", "replace"))
+    return terminal_text(content[:_MAX_JSON].decode("utf-8", "replace"))

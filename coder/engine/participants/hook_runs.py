@@ -1,7 +1,9 @@
-"""HookRuns: hooks around a model's calls, at the end of its turn, and a repository's for a message."""
+"""HookRuns: hooks around calls and edits, at the end of a model's turn, and a repository's for a message."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from coder.config.hooks import covers, hooks_of_repository
@@ -12,41 +14,64 @@ from coder.engine.participants.hook_commands import (
     run_in_sandbox,
     run_on_host,
 )
+from coder.engine.participants.hook_inputs import Subject
 from coder.engine.prompting.task_parts import hook_notes
 from coder.engine.turn.turn import Turn
-from coder.models.model import ChatMessage, ToolCall
-from coder.run.event_types import ToolAnswered
+from coder.models.model import ChatMessage
+from coder.run.event_types import HookFailed, ToolAnswered
 from coder.run.extensions import Hook, hook_files, with_manifests
+from coder.run.journal import Journal
 from coder.run.state import State
+from coder.run.watch import note_of
+from coder.tools.tool import ToolResult
 from sandbox import SandboxBroken, Session
 
 MAX_STOP_BLOCKS = 8
 """Times in one turn that hooks can have the model go on; its next end counts."""
-_NAMES = {
-    "bash": ("Bash",),
-    "edit": ("Edit", "Write", "MultiEdit"),
-    "python": ("NotebookEdit",),
-    "web_fetch": ("WebFetch",),
-    "skill": ("Skill",),
-}
-"""Claude's names of our tools; a matcher may use any of them."""
+REPOSITORY_S = 120.0
+"""Time of all hooks of a repository at one event, in seconds; those behind it don't run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the hooks before a call say together: the strictest decision counts."""
+
+    subject: Subject
+    """The call with what hooks have changed in it."""
+    refusal: str | None = None
+    """Why the call isn't made, for the model; None: it may be."""
+    asks: str | None = None
+    """Why a person is to be asked; None: no hook wants that."""
+    allows: bool = False
+    """Whether a hook of the user's own allows the call."""
+    remarks: tuple[str, ...] = ()
+    """What hooks add for the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class HookRuns:
     """The hooks of one run."""
 
-    state: State
+    journal: Journal
     own: tuple[Hook, ...]
     of_repository: tuple[Hook, ...]
+    redact: Callable[[str], str] = str
+    """Removes secrets from what is logged."""
 
     @classmethod
-    def of(cls, state: State) -> "HookRuns":
+    def of(cls, journal: Journal, redact: Callable[[str], str] = str) -> "HookRuns":
         """Return the hooks of the user's settings and of the files that the run read."""
+        state = journal.state
         texts = {
             path: state.files[path].text for path in with_manifests(hook_files(state.files), state.files)
         }
-        return cls(state, state.settings.hooks, hooks_of_repository(texts))
+        of_repository = () if state.settings.no_hooks else hooks_of_repository(texts)
+        return cls(journal, state.settings.hooks, of_repository, redact)
+
+    @property
+    def state(self) -> State:
+        """The run's current state."""
+        return self.journal.state
 
     def has(self, *events: str) -> bool:
         """Whether there are hooks of one of these events."""
@@ -55,26 +80,62 @@ class HookRuns:
     @property
     def of_user(self) -> "HookRuns":
         """The user's own hooks alone, which run on this machine."""
-        return HookRuns(self.state, self.own, ())
+        return HookRuns(self.journal, self.own, (), self.redact)
 
-    async def refusal(self, call: ToolCall, session: Session, *, mcp_name: str = "") -> str | None:
-        """Run the hooks before a call; return the text for the model if one blocks it.
+    @property
+    def of_files(self) -> "HookRuns":
+        """The repository's hooks alone, which run in the sandbox."""
+        return HookRuns(self.journal, (), self.of_repository, self.redact)
+
+    async def before(self, subject: Subject, session: Session | None, *, leaves: bool = False) -> Verdict:
+        """Run the hooks before a call or an edit, the repository's first.
+
+        Each is told the input as the earlier ones have changed it, so that the user's own see what will be
+        done. A repository's hook can't allow anything.
 
         Args:
-            mcp_name: `mcp__SERVER__TOOL` for a tool of an MCP server, by which a matcher may name it.
+            session: where a repository's hooks run; None: they don't.
+            leaves: whether the call reaches beyond the sandbox; a repository's hook can't change its input.
         """
-        for answer in await self._around("PreToolUse", call, session, None, mcp_name):
+        asks, allows, remarks = "", False, []
+        runs = _Batch(self, "PreToolUse", session)
+        for hook, is_own in runs.hooks(subject):
+            name, root = runs.name(hook, subject), runs.root(is_own)
+            more = {
+                "tool_name": name,
+                "tool_input": subject.input(name, root),
+                "tool_use_id": subject.call.id,
+            }
+            answer = await runs.answer(hook, is_own, more)
             if answer.objection is not None:
-                return f"[A hook blocked this call: {answer.objection}]"
-        return None
+                return Verdict(subject, f"[A hook blocked this call: {answer.objection}]")
+            if answer.context:
+                remarks.append(f"[A hook says: {answer.context}]")
+            if answer.updated_input is not None and (is_own or not leaves):
+                try:
+                    subject = subject.with_input(name, root, answer.updated_input)
+                except ValueError as error:
+                    return Verdict(subject, f"[Not made: {error}]")
+                remarks.append("[A hook has changed the input of this call before it was made.]")
+            asks = asks or (answer.reason if answer.decision == "ask" else "")
+            allows = allows or (is_own and answer.decision == "allow")
+        return Verdict(subject, None, asks or None, allows and not asks, tuple(remarks))
 
-    async def remarks(
-        self, call: ToolCall, result: str, session: Session, *, mcp_name: str = ""
-    ) -> list[str]:
-        """Run the hooks after a call; return what they have to say to the model."""
-        answers = await self._around("PostToolUse", call, session, result, mcp_name)
-        remarks = [answer.objection or answer.context for answer in answers]
-        return [f"[A hook says: {remark}]" for remark in remarks if remark]
+    async def remarks(self, subject: Subject, result: ToolResult, session: Session | None) -> list[str]:
+        """Run the hooks after a call or an edit; return what they have to say to the model."""
+        remarks = []
+        runs = _Batch(self, "PostToolUse", session)
+        for hook, is_own in runs.hooks(subject):
+            name, root = runs.name(hook, subject), runs.root(is_own)
+            more = {
+                "tool_name": name,
+                "tool_input": subject.input(name, root),
+                "tool_response": subject.response(result, root),
+                "tool_use_id": subject.call.id,
+            }
+            answer = await runs.answer(hook, is_own, more)
+            remarks += [f"[A hook says: {text}]" for text in (answer.objection or answer.context,) if text]
+        return remarks
 
     async def objection_to_stop(self, session: Session | None, *, is_repeated: bool) -> str | None:
         """Run the hooks at the end of the model's work; return the text for the model if it must go on.
@@ -83,7 +144,9 @@ class HookRuns:
             session: where a repository's hooks run; None: they don't.
             is_repeated: whether the model goes on since such a hook has blocked its end.
         """
-        for answer in await self._run("Stop", ("",), session, {"stop_hook_active": is_repeated}):
+        runs = _Batch(self, "Stop", session)
+        for hook, is_own in runs.hooks():
+            answer = await runs.answer(hook, is_own, {"stop_hook_active": is_repeated})
             if answer.objection is not None:
                 return f"[A hook of the end says that the work isn't done: {answer.objection}]"
         return None
@@ -96,56 +159,74 @@ class HookRuns:
         Args:
             is_first: whether it is the first message of a run, at which a session starts.
         """
-        hooks = HookRuns(self.state, (), self.of_repository)
         answers: list[HookAnswer] = []
-        if is_first:
-            answers += await hooks._run("SessionStart", ("startup",), session, {"source": "startup"})
         prompt = {"prompt": self.state.task.prompt[:MAX_OUTPUT]}
-        answers += await hooks._run("UserPromptSubmit", ("",), session, prompt)
+        for event, more in (("SessionStart", {"source": "startup"}), ("UserPromptSubmit", prompt)):
+            runs = _Batch(self.of_files, event, session)
+            if event == "SessionStart" and not is_first:
+                continue
+            for hook, is_own in runs.hooks(kind="startup"):
+                answers.append(await runs.answer(hook, is_own, more))
         return "\n".join(answer.context for answer in answers if answer.context)
 
-    async def _around(
-        self, event: str, call: ToolCall, session: Session, result: str | None, mcp_name: str
-    ) -> list[HookAnswer]:
-        """Run the hooks of an event that are for this call."""
-        names = (mcp_name, call.name) if mcp_name else _NAMES.get(call.name, (call.name,))
-        more: dict[str, Any] = {"tool_input": _arguments(call, session.root)}
-        more |= {} if result is None else {"tool_response": {"output": result[:MAX_OUTPUT]}}
-        return await self._run(event, names, session, more)
 
-    async def _run(
-        self, event: str, subjects: Sequence[str], session: Session | None, more: dict[str, Any]
-    ) -> list[HookAnswer]:
-        """Run the hooks of an event; of several before a call or an end, the first objection counts.
+class _Batch:
+    """The hooks of one event, with the time that those of the repository have left."""
 
-        A hook is told the first of the subjects that its matcher covers, as the name of the tool.
-        """
-        answers: list[HookAnswer] = []
-        state = self.state
-        own = [(hook, True) for hook in self.own]
-        for hook, is_own in (*own, *((hook, False) for hook in self.of_repository)):
-            subject = next((name for name in subjects if covers(hook, name)), None)
-            if hook.event != event or subject is None:
-                continue
-            if "tool_input" in more:
-                more = {**more, "tool_name": subject}
-            if is_own:
-                document = hook_document(state.run, event, state.root, **more)
-                answers.append(await run_on_host(hook, document, state.root))
-            elif session is not None:
-                document = hook_document(state.run, event, session.root, **more)
-                answers.append(await run_in_sandbox(hook, document, session))
-            else:
-                continue
-            if answers[-1].objection is not None and event in ("PreToolUse", "Stop"):
-                break
-        return answers
+    def __init__(self, runs: HookRuns, event: str, session: Session | None) -> None:
+        self._runs, self._event, self._session = runs, event, session
+        self._left_s = REPOSITORY_S
+        self._folder = runs.state.root
+
+    def hooks(self, subject: Subject | None = None, kind: str = "") -> Iterator[tuple[Hook, bool]]:
+        """Yield the hooks that cover a call, or a kind of start, each with whether it is the user's own."""
+        subjects: Sequence[str] = subject.names if subject is not None else (kind,)
+        of_repository = self._runs.of_repository if self._session is not None else ()
+        for hook, is_own in (
+            *((hook, False) for hook in of_repository),
+            *((hook, True) for hook in self._runs.own),
+        ):
+            if hook.event == self._event and any(covers(hook, name) for name in subjects):
+                yield hook, is_own
+
+    def name(self, hook: Hook, subject: Subject) -> str:
+        """Return the name of the tool for a hook: the first that its matcher covers."""
+        return next((name for name in subject.names if covers(hook, name)), subject.names[0])
+
+    def root(self, is_own: bool) -> str:
+        """Return the folder in which a hook runs."""
+        return self._session.root if self._session is not None and not is_own else self._folder or os.getcwd()
+
+    async def answer(self, hook: Hook, is_own: bool, more: dict[str, Any]) -> HookAnswer:
+        """Run a hook; log it if it couldn't run, and show the user what it says to them."""
+        document = hook_document(self._runs.state.run, self._event, self.root(is_own), **more)
+        if is_own or self._session is None:
+            answer = await run_on_host(hook, document, self._folder)
+        elif self._left_s <= 0:
+            answer = HookAnswer(problem=f"not run: the repository's hooks have used their {REPOSITORY_S:g} s")
+        else:
+            began = monotonic()
+            answer = await run_in_sandbox(hook, document, self._session, most_s=self._left_s)
+            self._left_s -= monotonic() - began
+        journal, redact = self._runs.journal, self._runs.redact
+        if answer.problem:
+            await journal.append(
+                HookFailed(
+                    event=self._event,
+                    command=redact(hook.command),
+                    reason=redact(answer.problem),
+                    of_repository=not is_own,
+                )
+            )
+        if answer.message:
+            note_of(journal.watch)(redact(answer.message))
+        return answer
 
 
 async def with_context(turn: Turn, message: ChatMessage, *, is_first: bool) -> ChatMessage:
     """Return the user's message with what the repository's hooks add to it."""
-    hooks = HookRuns.of(turn.state)
-    if not HookRuns(turn.state, (), hooks.of_repository).has("SessionStart", "UserPromptSubmit"):
+    hooks = HookRuns.of(turn.journal, turn.bench.redactor.redact)
+    if not hooks.of_files.has("SessionStart", "UserPromptSubmit"):
         return message
     session_tree = await turn.bench.session(turn.state)
     try:
@@ -174,7 +255,7 @@ async def objection_to_end(turn: Turn, hooks: HookRuns, *, earlier: int) -> str 
 
 
 async def _objection(turn: Turn, hooks: HookRuns, *, is_repeated: bool) -> str | None:
-    if not HookRuns(turn.state, (), hooks.of_repository).has("Stop"):
+    if not hooks.of_files.has("Stop"):
         return await hooks.objection_to_stop(None, is_repeated=is_repeated)
     session_tree = await turn.bench.session(turn.state)
     try:
@@ -188,15 +269,3 @@ async def _objection(turn: Turn, hooks: HookRuns, *, is_repeated: bool) -> str |
             ToolAnswered(call=calls, id="", name="edits", text="", changes=changes, left_out=left_out)
         )
     return objection
-
-
-def _arguments(call: ToolCall, root: str) -> dict[str, Any]:
-    """Return a call's arguments with the names that hooks for Claude Code read."""
-    try:
-        arguments = dict(call.parsed())
-    except ValueError:
-        return {}
-    path = arguments.get("path")
-    if call.name == "edit" and isinstance(path, str):
-        arguments["file_path"] = path if path.startswith("/") else f"{root}/{path}"
-    return arguments

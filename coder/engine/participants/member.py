@@ -139,7 +139,16 @@ class MemberWork:
             return misfit_words(self._turn, edits, repaired_code)
         if not (edits.files or edits.apart):
             return speaker.member.message_of(text, speaker.hands_to)
-        return answer_message(edits, state, target, repaired_code, author=speaker.name, text=text)
+        message = answer_message(edits, state, target, repaired_code, author=speaker.name, text=text)
+        if not self._turn.has_hooks:
+            return message
+        from coder.engine.participants.hooked_answer import through_hooks  # imported late: few have hooks
+
+        message, words = await through_hooks(self._turn, message)
+        if not words or not self._reasks:
+            return message
+        self._reasks -= 1
+        return words
 
 
 class Acting:

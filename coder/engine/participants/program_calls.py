@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from coder.base.text.sanitize import terminal_text
 from coder.engine.participants.call_notes import program_effects
@@ -17,12 +17,17 @@ from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Tool, ToolResult
 
 if TYPE_CHECKING:
-    from coder.engine.participants.hook_runs import HookRuns
+    from coder.engine.participants.hook_gate import HookGate, Passage
 
 _LOGGED_CHARACTERS = 2_000
 """Characters of arguments and results in the log."""
-Refusal = Callable[[ToolCall, str], Awaitable[str | None]]
-"""Function that returns a text for the program if the user refuses a call; its second argument is a key."""
+
+
+class Refusal(Protocol):
+    """Function that returns a text for the program if the user refuses a call; `key` tells calls apart."""
+
+    def __call__(self, call: ToolCall, key: str, *, settled_by: str) -> Awaitable[str | None]:
+        """Return the text; None: the call may be made."""
 
 
 class ProgramCalls:
@@ -35,11 +40,11 @@ class ProgramCalls:
         call: ToolCall,
         refused: Refusal,
         *,
-        hooks: "HookRuns | None" = None,
+        gate: "HookGate | None" = None,
     ) -> None:
-        """Serve the programs of a call; `hooks`: the user's own, which may block their calls, too."""
+        """Serve the programs of a call; `gate`: of the user's own hooks, which their calls pass, too."""
         self._turn, self._tools, self._call, self._refused = turn, tools, call, refused
-        self._hooks = hooks
+        self._gate = gate
         self._effects = asyncio.Lock()
         """Calls with effects run one at a time, so that an interruption cuts off at most one."""
         self._limit = asyncio.timeout(None)
@@ -87,13 +92,15 @@ class ProgramCalls:
         redact, journal = self._turn.bench.redactor.redact, self._turn.journal
         arguments_text = redact(json.dumps(arguments, ensure_ascii=False))
         call = ToolCall(id=self._call.id, name=tool.spec.name, arguments=arguments_text)
-        if self._hooks is not None:
-            mcp_name = self._tools.mcp_name(call.name)
-            objection = await self._hooks.refusal(call, desk.session, mcp_name=mcp_name)
-            if objection is not None:
-                raise ValueError(objection)
+        settled_by = ""
+        if self._gate is not None:
+            passage = await self._pass_gate(call, desk)
+            settled_by = passage.settled_by
+            if passage.call is not call:
+                call, arguments = passage.call, passage.call.parsed()
+                arguments_text = redact(call.arguments)
         if not tool.effect:
-            return await make_call()
+            return await make_call(arguments)
         call_event = CodeCalled(id=call.id, name=call.name, arguments=arguments_text[:_LOGGED_CHARACTERS])
         async with self._effects:
             earlier_effects = self._turn.state.dialogue.session.effects  # repeated calls need distinct keys
@@ -101,16 +108,26 @@ class ProgramCalls:
                 (effect.name, effect.arguments) == (call_event.name, call_event.arguments)
                 for effect in earlier_effects
             )
-            if refusal := await self._refused(call, f"{call.name} {arguments_text} {repeat_count}"):
+            key = f"{call.name} {arguments_text} {repeat_count}"
+            if refusal := await self._refused(call, key, settled_by=settled_by):
                 raise ValueError(refusal)
             await journal.append(call_event)
             try:
-                result = await make_call()
+                result = await make_call(arguments)
             except ValueError as error:
                 await journal.append(self._result_event(call, f"error: {error}"))
                 raise
             await journal.append(self._result_event(call, result.text))
             return result
+
+    async def _pass_gate(self, call: ToolCall, desk: Desk) -> "Passage":
+        """Return a call that the hooks let pass. Raises ValueError: one blocks it."""
+        assert self._gate is not None
+        mcp_name = self._tools.mcp_name(call.name)
+        passage = await self._gate.enter(call, desk.session, mcp_name=mcp_name, leaves=True)
+        if passage.refusal is not None:
+            raise ValueError(passage.refusal)
+        return passage
 
     def _result_event(self, call: ToolCall, text: str) -> CodeAnswered:
         excerpt = self._turn.bench.redactor.redact(terminal_text(text[: 2 * _LOGGED_CHARACTERS]))[

@@ -7,7 +7,7 @@ from coder.base.prompts import prompt
 from coder.engine.participants.allowed_hosts import web_tools
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
-from coder.engine.participants.workplace import Workplace, hooks_of
+from coder.engine.participants.workplace import Workplace
 from coder.engine.prompting.files_shown import latest_plan, survey_of
 from coder.engine.prompting.first_request import first_request
 from coder.engine.prompting.next_request import format_outcome, next_request, verdict_words
@@ -152,7 +152,7 @@ async def _take_over(state: State, workplace: Workplace) -> None:
     """Write the latest answer of a model without tools into the session of a model with tools."""
     code = state.codes[-1]
     if code.is_change and not state.dialogue.session.tree:
-        await workplace.write(code.changes.texts)
+        await workplace.put(code.changes.texts)
 
 
 async def _tell_verdict(
@@ -197,7 +197,7 @@ async def _tell_task(turn: Turn, role: Role, dialogue: DialogueTurn, workplace: 
 async def _with_hooks(turn: Turn, role: Role, message: ChatMessage, *, is_first: bool) -> ChatMessage:
     """Return the user's message with what the repository's hooks add to it."""
     state = turn.state
-    if role.plans or state.settings.subagent is not None or hooks_of(state) is None:
+    if role.plans or state.settings.subagent is not None or not turn.has_hooks:
         return message
     from coder.engine.participants.hook_runs import with_context  # imported late: few runs have hooks
 

@@ -7,7 +7,7 @@ from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
 from coder.engine.participants.session_dialogue import in_session
 from coder.engine.participants.submission import code_message
-from coder.engine.participants.workplace import Workplace, hooks_of
+from coder.engine.participants.workplace import Workplace
 from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
@@ -129,7 +129,11 @@ class SessionWork:
     async def _ended(self, message: Message) -> Message | str:
         """Run the hooks of the end; return the message that ends the turn, or why the model must go on."""
         state = self._turn.state
-        hooks = hooks_of(state)
+        if not self._turn.has_hooks:
+            return message
+        from coder.engine.participants.hook_gate import hooks_of  # imported late: few runs have hooks
+
+        hooks = hooks_of(self._turn)
         if hooks is None or state.progress.parent is not None:
             return message
         from coder.engine.participants.hook_runs import objection_to_end  # imported late, as its hooks

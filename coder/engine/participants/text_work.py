@@ -80,12 +80,25 @@ class TextWork:
         edits = read_edits(text, state, target, self._repaired)
         is_words = state.settings.chat and is_reply(state.task.prompt, edits, text)
         if is_words or self._is_final(edits, text) or _is_question(state, edits, text):
-            return self._message(edits, text)
+            message = self._message(edits, text)
+            return await self._hooked(message) if isinstance(message, CodeMessage) else message
         self._reasks["form" if edits.fits else "misfit"] -= 1
         self._previous = text
         if edits.fits:
             return again_words(edits, text, form=self._form, is_python=target.is_python)
         return misfit_words(self._turn, edits, self._repaired)
+
+    async def _hooked(self, message: CodeMessage) -> Message | str:
+        """Return an answer that has passed the hooks, or what they have to say."""
+        if not self._turn.has_hooks:
+            return message
+        from coder.engine.participants.hooked_answer import through_hooks  # imported late: few have hooks
+
+        message, words = await through_hooks(self._turn, message)
+        if not words or not self._reasks["misfit"]:
+            return message
+        self._reasks["misfit"] -= 1
+        return words
 
     def _is_final(self, edits: Answered, text: str) -> bool:
         """Return whether an answer can be verified, or asking again is pointless."""

@@ -11,7 +11,6 @@ from coder.engine.prompting.task_parts import late_baseline
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import ToolAnswered, ToolCalled
-from coder.run.extensions import hook_files
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.tools.registry import Registry
@@ -20,7 +19,7 @@ from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
 
 if TYPE_CHECKING:
-    from coder.engine.participants.hook_runs import HookRuns
+    from coder.engine.participants.hook_gate import HookGate, Passage
     from coder.environment.session_tree import SessionTree, Tree
 
 _CODE_TOOLS = ("bash", "python")
@@ -35,7 +34,7 @@ class Workplace:
         self.permission = CallPermission(turn, tools)
         """Asks the user about calls."""
 
-    async def _session(self, *, anew: bool = False) -> "SessionTree":
+    async def session_tree(self, *, anew: bool = False) -> "SessionTree":
         """Return the run's session, or the copy of it whose changes are discarded."""
         bench, state = self._turn.bench, self._turn.state
         is_on_copy = state.dialogue.session.original is not None
@@ -50,11 +49,17 @@ class Workplace:
             from coder.engine.participants.call_notes import cut_off_words
 
             return await self._tell_lost(call, cut_off_words(state), open_allowed_hosts(turn))
-        if not is_cut_off and (refusal := await self._refusal(call)) is not None:
-            return await self.tell(call, refusal, is_failure=True)
+        passage = await self._pass_gate(call)
+        if passage is not None and passage.refusal is not None:
+            changes = (await (await self.session_tree()).changes())[0]
+            refusal = turn.bench.redactor.redact(passage.refusal)
+            return await self.tell(call, refusal, is_failure=True, changes=changes)
+        call, settled_by = (passage.call, passage.settled_by) if passage is not None else (call, "")
+        if not is_cut_off and (refusal_text := await self._refusal(call, settled_by)) is not None:
+            return await self.tell(call, refusal_text, is_failure=True)
         open_allowed_hosts(turn)
         await turn.baseline(0)
-        await self._session()
+        await self.session_tree()
         is_new = state.dialogue.participant not in turn.bench.known_to
         is_restarted = is_new and any(message.role == "tool" for message in state.dialogue.messages)
         arguments, calls = turn.bench.redactor.redact(call.arguments), state.spend.calls
@@ -62,14 +67,14 @@ class Workplace:
             ToolCalled(call=calls, id=call.id, name=call.name, arguments=arguments, effect=has_effect)
         )
         try:
-            result, changes, left_out = await self._make(call)
+            result, changes, left_out = await self._make(call, passage)
         except SandboxBroken:  # the call has left nothing
             from coder.engine.participants.call_notes import BROKEN, program_effects
 
             if state.settings.in_place or program_effects(turn.state, call):
                 return await self._tell_lost(call, BROKEN, anew=True)
             is_restarted = True
-            result, changes, left_out = await self._make(call, anew=True)
+            result, changes, left_out = await self._make(call, passage, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
         result = self._checked(result)
         new_lines = [line for line in left_out if line not in _left_out_lines(state)]
@@ -81,10 +86,35 @@ class Workplace:
             result = replace(result, text=text)
         return await self._log(call, result, changes, left_out)
 
-    async def _refusal(self, call: ToolCall) -> str | None:
+    @property
+    def gate(self) -> "HookGate | None":
+        """The gate of hooks; None if no hook runs around calls."""
+        if not self._turn.has_hooks:
+            return None
+        from coder.engine.participants.hook_gate import gate_of  # imported late: few runs have hooks
+
+        return gate_of(self._turn)
+
+    async def _pass_gate(self, call: ToolCall) -> "Passage | None":
+        """Run the hooks before a call, in a new session if the open one breaks down. Raises Waits."""
+        if (gate := self.gate) is None:
+            return None
+        mcp_name = self._tools.mcp_name(call.name)
+        leaves = call.name in [tool.spec.name for tool in self._tools.own]
+        leaves = leaves or isinstance(self._tools.find(call.name), Fetches)
+        session = (await self.session_tree()).session
+        try:
+            return await gate.enter(call, session, mcp_name=mcp_name, leaves=leaves)
+        except SandboxBroken:
+            session = (await self.session_tree(anew=True)).session
+            return await gate.enter(call, session, mcp_name=mcp_name, leaves=leaves)
+
+    async def _refusal(self, call: ToolCall, settled_by: str) -> str | None:
         """Return a text for the model if the user refuses a call, or the page that it gets."""
-        if self._tools.has_effect(call.name) and (refusal := await self.permission.refusal(call)) is not None:
-            return refusal
+        if self._tools.has_effect(call.name):
+            refusal = await self.permission.refusal(call, settled_by=settled_by)
+            if refusal is not None:
+                return refusal
         tool = self._tools.find(call.name)
         return await refuse_page(self._turn, tool, call) if isinstance(tool, Fetches) else None
 
@@ -97,11 +127,11 @@ class Workplace:
             return replace(result, text=f"[{refusal}]", images=(), failed=True)
 
     async def _make(
-        self, call: ToolCall, *, anew: bool = False
+        self, call: ToolCall, passage: "Passage | None", *, anew: bool = False
     ) -> tuple[ToolResult, dict[str, StoredFile | None], tuple[str, ...]]:
         """Make a call. Return its result, changed files and files left out; `anew` opens a new session."""
-        session_tree = await self._session(anew=anew)
-        bench = self._turn.bench
+        session_tree = await self.session_tree(anew=anew)
+        bench, gate = self._turn.bench, self.gate
 
         def on_output(chunk: bytes) -> None:
             if bench.on_output is not None:
@@ -111,26 +141,21 @@ class Workplace:
             state = self._turn.state
             return max(1.0, state.spend.budget.timeout - state.spend.seconds)
 
-        hooks = hooks_of(self._turn.state)
-        mcp_name = self._tools.mcp_name(call.name)
-        refusal = await hooks.refusal(call, session_tree.session, mcp_name=mcp_name) if hooks else None
         redact, sees = bench.redactor.redact, self._turn.abilities.sees is True
         desk = Desk(
             session_tree.session, seconds_left, redact, on_output, kernel=session_tree.kernel, sees=sees
         )
-        if refusal is not None:
-            result = ToolResult(redact(refusal), failed=True)
-        elif self._tools.own and call.name in _CODE_TOOLS:
+        if self._tools.own and call.name in _CODE_TOOLS:
             from coder.engine.participants.program_calls import ProgramCalls  # most runs have no own tools
 
-            of_user = hooks.of_user if hooks else None
-            programs = ProgramCalls(self._turn, self._tools, call, self.permission.refusal, hooks=of_user)
+            of_user = gate.of_user if gate is not None else None
+            programs = ProgramCalls(self._turn, self._tools, call, self.permission.refusal, gate=of_user)
             result = await programs.carry_out(desk)
         else:
             result = await self._tools.answer(call, desk)
-        remarks = []
-        if hooks is not None and refusal is None:
-            remarks += await hooks.remarks(call, result.text, session_tree.session, mcp_name=mcp_name)
+        remarks: list[str] = []
+        if gate is not None and passage is not None:
+            remarks += await gate.leave(passage, result, session_tree.session)
         changes, left_out = await session_tree.changes()
         if not self._tools.has_effect(call.name):
             remarks += await ask_about_hosts(self._turn)
@@ -145,7 +170,7 @@ class Workplace:
         text = f"{reason}{program_effects(self._turn.state, call)}{hosts}"
         changes: Tree = {}
         if self._turn.state.settings.in_place:
-            changes, _ = await (await self._session(anew=anew)).changes()
+            changes, _ = await (await self.session_tree(anew=anew)).changes()
         return await self.tell(call, text, is_failure=True, changes=changes)
 
     async def tell(
@@ -161,8 +186,8 @@ class Workplace:
         result = ToolResult(text, seconds=seconds, failed=is_failure)
         return await self._log(call, result, changes or {}, _left_out_lines(self._turn.state))
 
-    async def write(self, files: Mapping[str, str | None]) -> None:
-        """Write the edits that an answer's text holds."""
+    async def put(self, files: Mapping[str, str | None]) -> None:
+        """Write texts that have passed the hooks."""
         state, bench = self._turn.state, self._turn.bench
         changes: dict[str, StoredFile | None] = {
             path: text_file(text, like=state.dialogue.session.tree.get(path) or state.files.get(path))
@@ -200,16 +225,6 @@ class Workplace:
             )
         )
         return ChatMessage(role="tool", content=text, images=result.images, tool_call_id=call.id)
-
-
-def hooks_of(state: State) -> "HookRuns | None":
-    """Return the hooks of a run; None if there are none."""
-    if not state.settings.hooks and not hook_files(state.files):
-        return None
-    from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks
-
-    hooks = HookRuns.of(state)
-    return hooks if hooks.own or hooks.of_repository else None
 
 
 def _left_out_lines(state: State) -> tuple[str, ...]:

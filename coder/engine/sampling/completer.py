@@ -72,13 +72,18 @@ class Completer:
             alternative.model_copy(update={"text": draw.begun + alternative.text})
             for alternative in answer.alternatives
         )
-        return CodeMessage(
+        message = CodeMessage(
             author=self.name,
             text=text,
             changes=AnswerChanges(files=files),
             continuation=Continuation(begun=draw.begun, alternatives=tuple(alternatives)),
             repeats=is_repeat(state, files, text),
         )
+        if not turn.has_hooks:
+            return message
+        from coder.engine.participants.hooked_answer import through_hooks  # imported late: few have hooks
+
+        return (await through_hooks(turn, message))[0]
 
 
 class TextCompletion:

@@ -15,6 +15,7 @@ from coder.models.model import ChatMessage, Form, Model, Sampling
 from coder.models.wrapper import model_for
 from coder.run.budget import is_spent_on_reasoning, no_room
 from coder.run.event_types import CallAnswered, StopRequested
+from coder.run.extensions import hook_files
 from coder.run.journal import Journal
 from coder.run.message import Message, ReplyMessage
 from coder.run.questions import Decision, Question
@@ -101,6 +102,12 @@ class Turn:
     def state(self) -> State:
         """The run's current state."""
         return self.journal.state
+
+    @property
+    def has_hooks(self) -> bool:
+        """Whether the user's settings or the run's files may hold hooks."""
+        settings = self.state.settings
+        return bool(settings.hooks or (not settings.no_hooks and hook_files(self.state.files)))
 
     @property
     def abilities(self) -> Abilities:

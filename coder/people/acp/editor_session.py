@@ -231,7 +231,7 @@ async def open_editor_session(
         loaded = load(flags, workspace=folder)
         check_backend(loaded.config.options.sandbox, flags)
         task = Task(prompt="-", workspace=folder, test_command=split_command(args["test"]))
-        settings, models = new_conversation(loaded.config, args), loaded.config.models()
+        settings, models = new_conversation(loaded, args), loaded.config.models()
         is_price_required = loaded.cost_was_asked
         if run is not None:
             if run != await log.resolve(run):

@@ -120,7 +120,7 @@ class Conversation:
         """
         models, is_price_required = loaded.config.models(), loaded.cost_was_asked
         if state is None:
-            settings = new_conversation(loaded.config, self._args)
+            settings = new_conversation(loaded, self._args)
         else:
             flags = checked(self._flags, flag)
             settings = changed_conversation(state, flags, self._args)

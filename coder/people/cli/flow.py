@@ -71,7 +71,7 @@ def run(
         flow = flow_named(name, Path.cwd())
         value = flow.read(_document(input))
         args = context.params
-        settings = new_settings(loaded.config, args)
+        settings = new_settings(loaded, args)
         asks = screen.asks or args["detach"] or bool(settings.approve)
         settings = settings.model_copy(update={"asks": settings.asks and asks})
         open_model = partial(

@@ -10,11 +10,11 @@ import typer
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config import approved_files
-from coder.config.hooks import broken_files, hooks_of_repository, runs_inside
-from coder.config.layers import hooks_of_user, rules_of_user
+from coder.config.hooks import broken_files, hooks_of_repository, ignored_rows, own_hook_files, runs_inside
 from coder.config.permission_rules import unenforced
 from coder.config.plug_places import REPOSITORY_FOLDERS, Refusal, manifests_in, reason_of
 from coder.config.plugins import own_plugins, plugins_of_repository, without_refused
+from coder.config.plugs import has_no_hooks, hooks_of_user, rules_for, settings_files
 from coder.config.skills import (
     FILE_NAME,
     FOLDERS,
@@ -63,8 +63,12 @@ def skills(
         *(Refusal(*note.split(" is ignored: ", 1)) for note in notes),
     ]
     refusals += [Refusal(file.path, file.reason) for file in files if not file.allowed]
-    if (rules := rules_of_user()) is not None:
-        refusals += [Refusal(row, "this rule of yours is not enforced here") for row in unenforced(rules)]
+    rules, rule_notes = rules_for(folder)
+    refusals += [Refusal(*note.split(": ", 1)) for note in rule_notes]
+    if rules is not None:
+        refusals += [
+            Refusal(row, f"this rule has no effect: {reason}") for row, reason in unenforced(rules).items()
+        ]
     hooks, broken = _hooks(snapshot)
     refusals += broken
     allowed_paths = [file.path for file in files if file.allowed]
@@ -116,9 +120,14 @@ def _left_out(snapshot: Snapshot, folders: tuple[str, ...]) -> tuple[Refusal, ..
 
 
 def _hooks(snapshot: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[Refusal]]:
-    """Return event, command, file and place of each hook, and the files whose hooks can't be read."""
+    """Return event, command, file and place of each hook, and what is no hook here, with the reason."""
     paths = with_manifests(hook_files(snapshot.files), snapshot.files)
     texts = without_refused({path: snapshot.files[path].text for path in paths})
+    own_files = own_hook_files(settings_files())
+    ignored = [Refusal(str(path), reason) for path, file in own_files for reason in file.ignored]
+    if has_no_hooks():
+        paths_of_reason = [str(path) for path, file in own_files if file.disables_all]
+        return [], [Refusal(path, "disableAllHooks turns off all hooks") for path in paths_of_reason]
     rows = [
         (hook.event, hook.command, hook.plugin or "your settings", "on this machine")
         for hook in hooks_of_user()
@@ -127,7 +136,8 @@ def _hooks(snapshot: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[Re
     for path in hook_files(texts):
         hooks = hooks_of_repository({**manifests, path: texts[path]})
         rows += [(hook.event, hook.command, path, "in the sandbox") for hook in hooks if runs_inside(hook)]
-    return rows, [Refusal(path, reason) for path, reason in broken_files(texts).items()]
+    of_files = (*broken_files(texts).items(), *ignored_rows(texts))
+    return rows, [*ignored, *(Refusal(path, reason) for path, reason in of_files)]
 
 
 def _plugins(folder: Path) -> tuple[list[tuple[str, str, str]], list[Refusal]]:

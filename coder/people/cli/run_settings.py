@@ -5,7 +5,8 @@ by flags.
 from collections.abc import Mapping
 from typing import Any
 
-from coder.config.layers import plugs_of_user, rules_of_user, with_rules
+from coder.config.layers import Loaded
+from coder.config.plugs import plugs_of_user, rules_for, with_rules
 from coder.config.schema import Config, answering_fields
 from coder.engine.teams.strategies import named_limits
 from coder.models.roles import Asked
@@ -14,21 +15,21 @@ from coder.run.settings import Settings
 from coder.run.state import State
 
 
-def new_settings(config: Config, args: Mapping[str, Any]) -> Settings:
+def new_settings(loaded: Loaded, args: Mapping[str, Any]) -> Settings:
     """Return the settings of a new run, from the configuration and the values of all flags."""
     flag_names = ("keep", "commit", "branch", "accept_unverified", "price")
     values = {name: args[name] for name in flag_names if name in args}
     values |= {"allow": tuple(args["allow"] or ()), "apply": args.get("apply") is not False}
     values |= plugs_of_user()
-    settings = config.settings(replay=args["replay"]).model_copy(update=values)
-    return with_rules(settings, rules_of_user())
+    settings = loaded.config.settings(replay=args["replay"]).model_copy(update=values)
+    return with_rules(settings, loaded.rules)
 
 
-def new_conversation(config: Config, args: Mapping[str, Any]) -> Settings:
+def new_conversation(loaded: Loaded, args: Mapping[str, Any]) -> Settings:
     """Return the settings of a new conversation."""
     from coder.engine.chat.opening import with_conversation_limits  # imported late: most runs aren't one
 
-    settings = new_settings(config, args)
+    settings = new_settings(loaded, args)
     return with_conversation_limits(settings, user_limits=settings.budget.model_fields_set)
 
 
@@ -43,7 +44,7 @@ def changed_settings(state: State, flags: Config, args: Mapping[str, Any]) -> Se
     if "strong_model" in flags.names and "strategy" not in flags.names:
         updates["strategy"] = "auto"
     settings = state.settings.model_copy(update=updates | _delivery_updates(args, state.settings))
-    return with_rules(settings, rules_of_user())
+    return with_rules(settings, rules_for(state.task.workspace)[0])
 
 
 def changed_conversation(state: State, flags: Config, args: Mapping[str, Any]) -> Settings:

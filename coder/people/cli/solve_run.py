@@ -64,7 +64,7 @@ def run_task(
 
 async def solve_task(task: Task, loaded: Loaded, args: Mapping[str, Any], screen: Screen) -> Run:
     """Work on a task with the values of all flags. Raises the errors of `solve`."""
-    settings = new_settings(loaded.config, args)
+    settings = new_settings(loaded, args)
     options = Options(tools=load_tools(args, loaded), watch=screen)
     if args["team"] is not None:
         from coder.engine.teams.named_team import for_team, load_team  # imported late: few runs have a team

@@ -265,6 +265,17 @@ class ToolAnswered(Body, type="tool.answered"):
     """Changed paths that can't be taken over, one line each with the reason."""
 
 
+class HookFailed(Body, type="hook.failed", durable=False):
+    """A hook couldn't be run, or ended with an error that blocks nothing; what it was to decide goes on."""
+
+    event: str
+    command: str
+    """Redacted."""
+    reason: str
+    """Redacted, on one line."""
+    of_repository: bool = Field(default=False, exclude_if=not_)
+
+
 class CodeCalled(Body, type="code.called"):
     """The model's program will call a tool with effects. A resume doesn't repeat the call."""
 

@@ -11,8 +11,9 @@ of the tests to run, empty for all, "brought": new files, "root": the workspace,
 before the work, or null, "proof": null, or the additions of a change and the seconds for one test, where
 the first failure in the code ends all tests, "trace": whether opened files are reported}.
 Rows are {"begin": 1}, {"setup": pytest's settings}, {"test": id, "passed": bool, "message": text, "reached":
-true if the code under test caused the failure} …, {"opened": openers by path} …, {"end": code}. In a
-script, whose report is never read, a failure that the exit code would hide makes it 1.
+true if the code under test caused the failure, "exit_code": of a script that failed by it} …, {"opened":
+openers by path} …, {"end": code}. In a script, whose report is never read, a failure that the exit code
+would hide makes it 1.
 """
 
 from __future__ import annotations
@@ -92,11 +93,24 @@ class RowReporter:
         self.write(end=1)
         os._exit(1)
 
-    def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
-        """Report one test's result; after many failures, messages are short."""
+    def test(
+        self,
+        name: object,
+        passed: bool,
+        message: str = "",
+        *,
+        reached: bool = False,
+        exit_code: int | None = None,
+    ) -> None:
+        """Report one test's result; after many failures, messages are short.
+
+        Args:
+            exit_code: with which a script has failed that says itself why, on stdout or stderr.
+        """
         self._failure_count += not passed
         max_characters = MESSAGE if self._failure_count <= _MAX_LONG_MESSAGES else _SHORT_CHARACTERS
-        extra_fields = {"reached": True} if reached else {}
+        extra_fields: dict[str, object] = {"reached": True} if reached else {}
+        extra_fields.update({} if exit_code is None else {"exit_code": exit_code})
         self.write(
             test=str(name)[:_MAX_NAME_CHARACTERS],
             passed=bool(passed),
@@ -118,10 +132,18 @@ class FailureReporter(RowReporter):
         if "setup" in row:
             self._tell(row["setup"])
 
-    def test(self, name: object, passed: bool, message: str = "", *, reached: bool = False) -> None:
+    def test(
+        self,
+        name: object,
+        passed: bool,
+        message: str = "",
+        *,
+        reached: bool = False,
+        exit_code: int | None = None,
+    ) -> None:
         """Record one test's result."""
         if not passed and not self.failed:
-            print(f"{name}: {message}", file=sys.stderr)
+            print(f"{name}: {message or f'exit code {exit_code}'}", file=sys.stderr)
         self.failed = self.failed or not passed
 
 
@@ -133,7 +155,7 @@ def run_file(report: RowReporter, args: list[str], ours: list[str]) -> int:
     try:
         runpy.run_path(args[0], run_name="__main__")
     except SystemExit as error:
-        exit_code = error.code if isinstance(error.code, int) else (0 if error.code is None else 1)
+        exit_code = int(error.code) if isinstance(error.code, int) else (0 if error.code is None else 1)
         frames = traceback.extract_tb(error.__traceback__)
         raised_in = _own_code(frames[-1].filename, ours) if frames else ""
         if exit_code == 0 and raised_in:
@@ -141,7 +163,7 @@ def run_file(report: RowReporter, args: list[str], ours: list[str]) -> int:
             return 1
         if exit_code and not isinstance(error.code, int):
             print(error.code, file=sys.stderr)
-        report.test(args[0], exit_code == 0, f"exit code {exit_code}")
+        report.test(args[0], exit_code == 0, exit_code=exit_code or None)
         return exit_code
     except BaseException:  # noqa: BLE001 - whatever the test raised is its result
         traceback.print_exc()

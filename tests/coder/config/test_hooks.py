@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.config.hooks import MAX_HOOKS, broken_files, covers, hooks_of_repository, read_hooks
+from coder.config.hooks import (
+    MAX_HOOKS,
+    broken_files,
+    covers,
+    hooks_of_repository,
+    ignored_rows,
+    read_hook_file,
+    read_hooks,
+)
 from coder.run.extensions import Hook
 
 
@@ -58,8 +66,34 @@ def test_too_many_hooks_and_a_limit_out_of_range_are_refused() -> None:
     rows = [{"hooks": [{"command": "x"}]}] * (MAX_HOOKS + 1)
     with pytest.raises(ValueError, match="more than 50 hooks"):
         read_hooks(json.dumps({"hooks": {"Stop": rows}}))
-    with pytest.raises(ValueError, match="less than or equal to 600"):
-        read_hooks(content(timeout=10_000))
+    with pytest.raises(ValueError, match="greater than 0"):
+        read_hooks(content(timeout=0))
+
+
+def test_a_hook_has_claudes_ten_minutes_and_may_have_more() -> None:
+    assert [read_hooks(content())[0].timeout, read_hooks(content(timeout=10_000))[0].timeout] == [600, 10_000]
+
+
+def test_events_and_kinds_that_do_not_exist_here_are_named() -> None:
+    assert read_hook_file(content("PreCompact")).ignored == (
+        "hooks of PreCompact don't run: there is no such event here",
+    )
+    assert "only the type command" in read_hook_file(content(type="prompt")).ignored[0]
+    assert ignored_rows({".agents/hooks.json": content("PreCompact")})[0][0] == ".agents/hooks.json"
+
+
+def test_a_file_can_turn_its_hooks_off() -> None:
+    off = json.dumps({**json.loads(content()), "disableAllHooks": True})
+
+    assert read_hooks(off) == ()
+    assert hooks_of_repository({".claude/settings.json": off, ".agents/hooks.json": content()}) != ()
+
+
+def test_a_repository_has_at_most_50_hooks_in_all_its_files() -> None:
+    row = {"hooks": [{"command": "x"}] * 40}
+    many = json.dumps({"hooks": {"Stop": [row]}})
+
+    assert len(hooks_of_repository({".claude/settings.json": many, ".agents/hooks.json": many})) == MAX_HOOKS
 
 
 @given(st.text(max_size=200))

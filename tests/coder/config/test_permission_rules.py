@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.base.errors import UsageError
-from coder.config.layers import rules_of_user, with_rules
+from coder.config.layers import load
 from coder.config.permission_rules import (
     hides_part_of,
     is_unread,
@@ -21,6 +22,8 @@ from coder.config.permission_rules import (
     unenforced,
     unread_globs,
 )
+from coder.config.plugs import rules_for, with_rules
+from coder.config.repository_settings import rules_of_repository
 from coder.run.extensions import Rules
 from coder.run.settings import Settings
 
@@ -153,7 +156,66 @@ def test_files_that_are_not_read_are_found_by_globs_in_the_folder_and_outside_of
 def test_rules_that_nothing_here_enforces_are_named() -> None:
     rules = Rules(allow=("Read(x)",), deny=("Read(./.env)", "Edit(x)"), ask=("Task(x)", "Read(y)"))
 
-    assert unenforced(rules) == ["Task(x)", "Read(y)"]
+    assert list(unenforced(rules)) == ["Task(x)", "Read(y)"]
+
+
+@pytest.mark.parametrize(
+    ("row", "is_enforced"),
+    [("Bash(curl:*)", False), ("Bash(git push:*)", True), ("Bash(gh *)", True), ("Bash(g*)", True)],
+)
+def test_a_rule_of_bash_that_governs_nothing_on_this_machine_is_named(row: str, is_enforced: bool) -> None:
+    assert (row not in unenforced(Rules(deny=(row,)))) == is_enforced
+
+
+@pytest.mark.parametrize("rules", [Rules(deny=("WebFetch",)), Rules(ask=("WebFetch",))], ids=["deny", "ask"])
+def test_a_rule_of_web_fetch_alone_leaves_the_hosts_of_programs(rules: Rules) -> None:
+    settings = Settings(network=("a.example.com", "*.b.example"), secret=("KEY@a.example.com",))
+
+    kept = with_rules(settings, rules)
+
+    assert (kept.network, kept.secret) == (settings.network, settings.secret)
+    assert of_host(rules, "a.example.com") is None
+    assert of_host(rules, "a.example.com", is_page=True) is not None
+
+
+def test_a_host_of_the_flags_that_a_rule_denies_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".claude").mkdir()
+    rules = {"permissions": {"deny": ["WebFetch(domain:a.example.com)"]}}
+    (tmp_path / ".claude/settings.json").write_text(json.dumps(rules))
+
+    notes = load({"network": ("a.example.com",)}, environ={}, user_file=tmp_path / "none.toml").notes
+
+    assert notes == (
+        "--network a.example.com has no effect: a rule of WebFetch denies its host, or asks about it",
+    )
+
+
+def test_a_repository_narrows_by_its_rules_and_what_it_allows_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / ".claude").mkdir()
+    rows = {"allow": ["Bash(npm run *)", "mcp__shop"], "deny": ["Edit(secrets/**)"], "ask": ["WebFetch"]}
+    (tmp_path / ".claude/settings.json").write_text(json.dumps({"permissions": rows}))
+    (tmp_path / ".claude/settings.local.json").write_text("[1]")
+
+    rules, notes = rules_of_repository(tmp_path)
+
+    assert rules == Rules(deny=("Edit(secrets/**)",), ask=("WebFetch",))
+    assert notes[0] == (
+        ".claude/settings.json: a repository can't allow anything, so these rules are ignored: "
+        "Bash(npm run *), mcp__shop"
+    )
+    assert notes[1].startswith(".claude/settings.local.json: its permissions are ignored: ")
+
+
+@given(st.text(max_size=200))
+def test_a_repositorys_settings_of_any_text_end_no_command(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        (path := Path(folder) / ".claude/settings.json").parent.mkdir()
+        path.write_text(text, "utf-8", "surrogatepass")
+
+        assert rules_of_repository(Path(folder))[0] == Rules()
 
 
 def test_both_files_of_the_user_are_read_and_a_broken_one_ends_the_start(
@@ -161,16 +223,16 @@ def test_both_files_of_the_user_are_read_and_a_broken_one_ends_the_start(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
-    assert rules_of_user() is None
+    assert rules_for(None)[0] is None
     for place, row in ((".claude", "Bash(git push *)"), (".config/coder", "mcp__docs")):
         (tmp_path / place).mkdir(parents=True)
         document = {"permissions": {"deny": [row], "defaultMode": "plan"}, "model": "x"}
         (tmp_path / place / "settings.json").write_text(json.dumps(document))
 
-    assert rules_of_user() == Rules(deny=("mcp__docs", "Bash(git push *)"))
+    assert rules_for(None)[0] == Rules(deny=("mcp__docs", "Bash(git push *)"))
     (tmp_path / ".claude/settings.json").write_text("{")
     with pytest.raises(UsageError, match="permissions can't be read"):
-        rules_of_user()
+        rules_for(None)[0]
 
 
 @pytest.mark.parametrize(("kind", "is_refused"), [("allow", False), ("ask", True), ("deny", True)])

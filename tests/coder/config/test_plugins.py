@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from coder.base.errors import UsageError
 from coder.config.approved_files import allow, program_files
 from coder.config.hooks import hooks_of_repository
-from coder.config.layers import hooks_of_user, load, skills_of_user, subagents_of_user
+from coder.config.layers import load
 from coder.config.plug_places import Place
 from coder.config.plugins import MAX_DEPTH, Plugin, digest_of, own_plugins, plugins_of_repository
+from coder.config.plugs import hooks_of_user, skills_of_user, subagents_of_user
 from coder.config.skills import skills_of_repository
 from coder.config.slash_calls import message_of
 from coder.config.subagents import subagents_of_repository

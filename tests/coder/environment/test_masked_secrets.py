@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coder.base.errors import UsageError
-from coder.config.layers import with_rules
+from coder.config.plugs import with_rules
 from coder.environment.masked_secrets import masking, parse_secret
 from coder.run.extensions import Rules
 from coder.run.settings import Settings

@@ -148,3 +148,20 @@ async def test_a_test_file_that_is_given_with_the_task_counts_though_it_passed_b
     ended = await solve(task, model=Scripted([MORE]), settings=PYTEST, log=MemoryLog())
 
     assert (ended.status, ended.verified) == ("solved", "tests")
+
+
+@pytest.mark.parametrize("ending", ["sys.exit(True)", "sys.exit('it is goodbye')"])
+async def test_what_a_failing_script_prints_is_told_with_its_exit_code(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "greeting.py").write_text("TEXT = 'goodbye'\n")
+    lines = ["import sys, greeting", "print('it is', greeting.TEXT, file=sys.stderr)"]
+    (tmp_path / "check.py").write_text("\n".join([*lines, f"if greeting.TEXT != 'hello': {ending}"]))
+    task = Task(prompt="Greet.", workspace=tmp_path, test_command=("python3", "check.py"), mends=True)
+    log, model = MemoryLog(), Scripted(["`greeting.py`\n```python\nTEXT = 'hello'\n```\n"])
+
+    ended = await solve(task, model=model, settings=PYTEST, log=log)
+
+    asked = "".join(message.content for message in model.requests[0].messages)
+    assert ended.status == "solved"
+    assert "exit code 1" in asked
+    assert "exit code True" not in asked
+    assert "it is goodbye" in asked

@@ -3,7 +3,7 @@
 import pytest
 
 from coder.run.message import CheckLine
-from coder.verify.finding import failures, feedback
+from coder.verify.finding import NOTHING_RAN, failures, feedback
 
 
 def test_addresses_of_objects_are_left_out_so_that_a_recording_can_answer() -> None:
@@ -69,3 +69,15 @@ def test_a_quoted_failure_has_ten_lines_before_the_one_that_failed_and_no_long_l
     assert "x" * 100 in said
     assert "x" * 201 not in said
     assert said.endswith("src/shop.py:50: NameError")
+
+
+def test_a_script_that_failed_by_its_exit_code_is_quoted_with_what_it_printed() -> None:
+    line = CheckLine(name="check.py", passed=False, expected="exit code 0", actual="exit code 1")
+
+    said = feedback(
+        [line], NOTHING_RAN.model_copy(update={"stderr": "add(2, 3) is 6\n", "stdout": "3 of 4\n"})
+    )
+
+    assert "expected: exit code 0\nactual: exit code 1" in said
+    assert "stderr:\nadd(2, 3) is 6" in said
+    assert "stdout:\n3 of 4" in said

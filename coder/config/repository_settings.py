@@ -1,0 +1,60 @@
+"""Rules of permission in a repository's `.claude/settings.json` and `settings.local.json`.
+
+They are the repository's, whoever wrote them: what they deny or ask about is obeyed, since it only narrows
+what the user's own settings say; what they allow is refused by name.
+"""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from coder.base.fs.safe_open import open_folder, read_regular
+from coder.base.text.sanitize import one_line
+from coder.config.permission_rules import MAX_BYTES, is_rule, read_permissions
+from coder.config.plug_places import reason_of
+from coder.run.extensions import Rules
+
+_FOLDER = ".claude"
+NAMES = ("settings.json", "settings.local.json")
+_MAX_ROWS = 200
+_SHOWN_ROWS = 5
+
+
+def rules_of_repository(folder: Path) -> tuple[Rules, list[str]]:
+    """Return the rules of a repository's files that narrow, and a note for each file with others."""
+    rules, notes = Rules(), []
+    for name in NAMES:
+        path = f"{_FOLDER}/{name}"
+        try:
+            rows, refused = _narrowing(folder, name)
+        except FileNotFoundError:
+            continue
+        except ValidationError as error:
+            notes.append(f"{path}: its permissions are ignored: {error.errors()[0]['msg']}")
+            continue
+        except (OSError, ValueError, RecursionError) as error:
+            reason = "nested too deeply" if isinstance(error, RecursionError) else reason_of(error)
+            notes.append(f"{path}: its permissions are ignored: {reason}")
+            continue
+        rules = Rules(ask=(*rules.ask, *rows.ask), deny=(*rules.deny, *rows.deny))
+        if refused:
+            more = f", and {len(refused) - _SHOWN_ROWS} more" if len(refused) > _SHOWN_ROWS else ""
+            shown = ", ".join(one_line(row, width=80) for row in refused[:_SHOWN_ROWS])
+            notes.append(
+                f"{path}: a repository can't allow anything, so these rules are ignored: {shown}{more}"
+            )
+    return rules, notes
+
+
+def _narrowing(folder: Path, name: str) -> tuple[Rules, list[str]]:
+    """Return the rules of a file that narrow, and the others. Raises OSError, ValueError, RecursionError."""
+    with open_folder(folder, (_FOLDER,)) as parent:
+        content, _ = read_regular(parent, name, limit=MAX_BYTES)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"more than {MAX_BYTES:,} bytes")
+    rows = read_permissions(content.decode())
+    if sum(map(len, (rows.allow, rows.ask, rows.deny))) > _MAX_ROWS:
+        raise ValueError(f"more than {_MAX_ROWS} rules")
+    narrowing = Rules(ask=tuple(filter(is_rule, rows.ask)), deny=tuple(filter(is_rule, rows.deny)))
+    broken = [row for row in (*rows.ask, *rows.deny) if not is_rule(row)]
+    return narrowing, [*rows.allow, *broken]
