@@ -110,6 +110,8 @@ class RepositoryCase(_Case):
     """Docker image of the case; None: tests run with the suite's interpreter."""
     tree: str | None = None
     """Path of the base tree in the image, if the tree isn't in `files`."""
+    completes: str | None = None
+    """File that answers in the form of completions continue."""
     memory_mb: int | None = None
     """Memory of the tests in MiB, if they need more than a Python program, as compilers do."""
     shown: dict[str, Path] = Field(default_factory=dict, exclude=True)

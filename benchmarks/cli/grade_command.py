@@ -18,7 +18,7 @@ from benchmarks.runner.runlog import BenchStarted
 from benchmarks.runner.sample_job import SampleJob
 from benchmarks.runner.spread import parse_spread
 from benchmarks.suite import Case, FunctionCase, RepositoryCase, Suite
-from benchmarks.suites.extract import program_of
+from benchmarks.suites.extract import completion_patch, program_of
 from benchmarks.suites.load import load_suite
 from benchmarks.suites.records import read_json_lines
 from benchmarks.suites.samples import Sample, read_samples, take_stock
@@ -128,7 +128,7 @@ class Scoring:
         for sample in read_samples(self._samples, (case.id for case in self.whole.cases)):
             if (case := cases.get(sample.id)) is None:
                 continue
-            answer = _answer(case, sample, exact=self._exact)
+            answer = answer_case(case, sample, exact=self._exact)
             yield SampleJob(case, sample.sample, answer, keeps_text=False)
 
 
@@ -138,7 +138,10 @@ def _text(first_start: BenchStarted, name: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _answer(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
+def answer_case(case: Case, sample: Sample, *, exact: bool) -> CaseAttempt:
+    """Return a sample as an attempt. Raises UsageError if its form doesn't fit the case."""
+    if isinstance(case, RepositoryCase) and case.completes is not None and sample.form != "patch":
+        return CaseAttempt(text=completion_patch(case, case.completes, sample))
     if isinstance(case, RepositoryCase) != (sample.form == "patch"):
         raise UsageError(f"{sample.where}: a {sample.form} can't answer {case.id!r}, which is a {case.kind}.")
     if isinstance(case, FunctionCase):

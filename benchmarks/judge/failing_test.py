@@ -10,7 +10,7 @@ _TEXTS = {
     "sympy": "\n\ndef test_{0}():\n    raise AssertionError\n",
     ".go": "\nfunc Test{0}(t *testing.T) {{ t.FailNow() }}\n",
     ".rs": '\n#[test]\nfn {0}() {{ panic!("{0}") }}\n',
-    ".js": "\ntest('{0}', () => {{ throw new Error('{0}'); }});\n",
+    ".js": "\nfunction {0}() {{ throw 0; }}\ntypeof jest === 'undefined' ? {0}() : test('{0}', {0});\n",
     ".cpp": '\nTEST_CASE("{0}") {{ REQUIRE(false); }}\n',
     ".java": "\n    @org.junit.jupiter.api.Test\n    void {0}() {{ throw new AssertionError(); }}\n}}\n",
 }

@@ -32,6 +32,8 @@ _TESTBED = "/opt/miniconda3/envs/testbed/bin"
 _PRELUDE = f"[ -d {_TESTBED} ] && PATH={_TESTBED}:$PATH"
 _CPU_ENDED = 128 + signal.SIGXCPU
 """Exit code of a shell whose last program reached the limit of CPU time."""
+_NOT_FOUND = 127
+"""Exit code of a shell that doesn't find a program."""
 _REASON = "the log of its own runner decides, and the code under test can write to it"
 _STATUS = "exit status"
 """Name that stands for all tests whose exit status decides."""
@@ -109,7 +111,12 @@ async def find_logged_mode(sandbox: Sandbox, case: RepositoryCase) -> Repository
         nodes = nodes or ((_STATUS,) if case.runner == "status" else ())
         if not nodes:
             return _broken("it names no tests that have to pass")
-        return RepositoryMode(how="plain", nodes=nodes, needed=case.fail_to_pass, reason=_REASON)
+        base = await run_logged(sandbox, case, base_tree(case)) if case.runner == "status" else None
+        if base is not None and base.result.exit_code in (_NOT_FOUND, 0):
+            problem = "a program is missing" if base.result.exit_code else "its tests pass already"
+            return _broken(f"{problem}. {output_end(base.result)[-300:]}")
+        alarm = base is not None  # a failing test ends such tests with another status than 0
+        return RepositoryMode(how="plain", nodes=nodes, needed=case.fail_to_pass, alarm=alarm, reason=_REASON)
     try:
         gold = gold_tree(case)
     except PatchRefused as error:
@@ -161,7 +168,7 @@ async def judge_by_log(
             draft.outcome = "timeout"
     elif result.truncated:
         draft.outcome, draft.detail = "failed", f"its tests printed more than {_MAX_LOG:,} bytes"
-    elif mode.alarm and not await _fails_where_it_should(sandbox, case, tree.files):
+    elif mode.alarm and await _fails_where_it_should(sandbox, case, tree.files) is False:
         draft.outcome = "suspicious"
         draft.detail = "its tests pass also with a test that fails: the answer ends them, or writes their log"
     return draft

@@ -9,10 +9,11 @@ import ast
 import textwrap
 from collections.abc import Iterator
 
-from benchmarks.suite import FunctionCase
+from benchmarks.suite import FunctionCase, RepositoryCase
 from benchmarks.suites.samples import Sample
 from coder.edits.code_blocks import find_blocks, whole_files
 from coder.source.python_names import defined_names, free_names, longest_start, parse_source
+from coder.workspace.diff import unified_diff
 
 MAX_CODE = 1 << 20
 """Maximum length of an answer that is searched for code; longer answers are taken unchanged."""
@@ -38,6 +39,13 @@ def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last:
         return program
     code = extract_code(sample.text, case.entry_point, prompt=case.prompt, last=last)
     return program if code is None else code
+
+
+def completion_patch(case: RepositoryCase, path: str, sample: Sample) -> str:
+    """Return the patch that continues a file of the case by a completion, or replaces it by a solution."""
+    before = case.files[path]
+    after = sample.text.encode() if sample.form == "solution" else before + sample.text.encode()
+    return unified_diff({path: before}, {path: after})
 
 
 def extract_code(answer: str, entry_point: str, *, prompt: str = "", last: bool = False) -> str | None:

@@ -15,7 +15,7 @@ from benchmarks.harbor.judging import solution_answer
 from benchmarks.harbor.source import holds_tasks, is_source, open_source, read_tasks
 from benchmarks.harbor.task import HarborTask
 from benchmarks.suite import Case, FunctionCase, HarborCase, RepositoryCase, ScriptCase, Suite
-from benchmarks.suites import livecodebench, polyglot, public_formats, repotasks, swebench
+from benchmarks.suites import livecodebench, multipl_e, polyglot, public_formats, repotasks, swebench
 from benchmarks.suites.evalplus import FIELDS, evalplus_case
 from benchmarks.suites.records import Record, make, open_unpacked, parse_json, read_document, read_json_lines
 from coder.base.errors import UsageError
@@ -29,6 +29,7 @@ _FORMATS: tuple[tuple[frozenset[str], Callable[[Record, str], Case]], ...] = (
     (FIELDS, evalplus_case),  # before HumanEval: its records have all of those fields
     (public_formats.HUMANEVAL, public_formats.humaneval_case),
     (public_formats.MBPP, public_formats.mbpp_case),
+    (multipl_e.FIELDS, multipl_e.multipl_e_case),
     (livecodebench.FIELDS, livecodebench.livecodebench_case),
     (swebench.SWEBENCH, swebench.swebench_case),
     (swebench.PRO, swebench.swebench_case),

