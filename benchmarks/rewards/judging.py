@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -61,9 +61,15 @@ class Judging:
         self.usual_s += (usual_s - self.usual_s) * len(jobs) / (len(jobs) + _AVERAGED)
         return [numbered[at] for at in range(len(jobs))]
 
-    async def run(self, program: Program, limits: Limits, stdin: bytes) -> Result:
-        """Run one program beside the answers, in a fresh workspace. Raises SandboxBroken, NodeLost."""
-        result = await self._do(ProgramJob(program, limits, stdin, group=str(next(self._numbers))))
+    async def run(self, program: Program, limits: Limits, stdin: bytes, files: Mapping[str, bytes]) -> Result:
+        """Run one program beside the answers, in a fresh workspace with these files.
+
+        Raises:
+            SandboxBroken, NodeLost: the sandbox, or what runs it, stopped working.
+            FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+        """
+        job = ProgramJob(program, limits, stdin, group=str(next(self._numbers)), files=files)
+        result = await self._do(job)
         assert isinstance(result, Result)
         return result
 

@@ -8,7 +8,7 @@ import functools
 import hashlib
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from benchmarks.executors.wire import MAX_CPU_S
 from benchmarks.rewards.answers import JudgedAnswer, extract_answer_code
 from benchmarks.rewards.judging import Judging, open_judging
+from benchmarks.rewards.programs import Programs, RunCode, RunCodeResponse, Text
 from benchmarks.rewards.worker_routes import add_worker_routes
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.load import load_suite, suite_names
@@ -25,13 +26,12 @@ from coder.base.errors import UsageError
 from coder.engine.requests import check_text
 from coder.platform.server.problems import Problem
 from coder.platform.server.serving import Serving, require_scope
-from sandbox import Command, Limits, Program, PythonCode, Result
+from sandbox import Limits, Program, Result
 
 _LONGEST = ScriptCase(id="longest", prompt="", timeout_s=MAX_CPU_S, runs=(ScriptRun(stdout=""),))
 _MAX_WAITING = 4096
 """Maximum number of waiting answers, and of waiting programs; a single request may have more."""
 _load = functools.cache(load_suite)
-Text = Annotated[str, Field(max_length=1 << 20)]
 
 
 class JudgeRequest(BaseModel, extra="forbid"):
@@ -42,18 +42,6 @@ class JudgeRequest(BaseModel, extra="forbid"):
     answers: list[Text] = Field(min_length=1, max_length=512)
     partial: bool = False
     slow_s: float | None = Field(default=None, gt=0)
-
-
-class RunCode(BaseModel):
-    """A program, as SandboxFusion takes it; no files are given or fetched."""
-
-    code: Text
-    language: str
-    run_timeout: float = Field(default=10, gt=0)
-    memory_limit_MB: int = -1
-    stdin: Text | None = None
-    files: dict[str, str | None] = Field(default={}, max_length=0)
-    fetch_files: list[str] = Field(default=[], max_length=0)
 
 
 class Submission(BaseModel):
@@ -96,15 +84,11 @@ class _Judging:
             except RecursionError as error:
                 raise UsageError("The case is nested too deeply to be read.") from error
 
-    async def run(self, program: Program, request: RunCode) -> Result:
+    async def run(self, program: Program, limits: Limits, stdin: bytes, files: Mapping[str, bytes]) -> Result:
         """Run a program. Raises Problem: too many programs wait."""
-        seconds = min(request.run_timeout, MAX_CPU_S)
-        max_mb = self._settings.memory
-        memory_mb = max(16, min(request.memory_limit_MB, max_mb)) if request.memory_limit_MB > 0 else max_mb
-        limits = Limits(cpu_s=seconds, wall_s=seconds, memory_mb=memory_mb)
         service = await self.service()
-        with self._room("programs", 1, seconds / service.slots):
-            return await service.run(program, limits, (request.stdin or "").encode())
+        with self._room("programs", 1, (limits.wall_s or 1.0) / service.slots):
+            return await service.run(program, limits, stdin, files)
 
     @contextmanager
     def _room(self, queue: str, count: int, usual_s: float) -> Iterator[None]:
@@ -133,6 +117,7 @@ async def _case(suite: str, case: str) -> Case:
 def routes(serving: Serving) -> APIRouter:
     """Return the router; each route needs the scope `run`."""
     judging = _Judging(serving)
+    programs = Programs(judging.run, max_mb=serving.loaded.config.settings().memory)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -149,25 +134,10 @@ def routes(serving: Serving) -> APIRouter:
         return await judging.judge(case, request.answers, partial=request.partial, slow_s=request.slow_s)
 
     @router.post("/run_code")
-    async def run_code(request: RunCode) -> dict[str, object]:
-        """Run a program in Python or bash, alone."""
-        check_text(request.code, request.stdin)
-        bash = Command(argv=("bash", "-c", request.code))
-        programs: dict[str, Program] = {"python": PythonCode(source=request.code), "bash": bash}
-        if request.language not in programs:
-            return _outcome(
-                "SandboxError", f"{request.language!r} isn't run here, but: {', '.join(programs)}."
-            )
-        run_result = await judging.run(programs[request.language], request)
-        is_late = run_result.killed_by in ("wall", "cpu")
-        result = {
-            "status": "TimeLimitExceeded" if is_late else "Finished",
-            "execution_time": run_result.wall_s,
-            "return_code": run_result.exit_code if run_result.signal is None else -run_result.signal,
-            "stdout": run_result.stdout,
-            "stderr": run_result.stderr,
-        }
-        return _outcome("Success" if run_result.ok else "Failed", "", result)
+    async def run_code(request: RunCode) -> RunCodeResponse:
+        """Run a program in an installed language, alone."""
+        check_text(request.code, request.stdin, *request.files, *request.fetch_files)
+        return await programs.run(request)
 
     @router.post("/submit")
     async def submit(request: Submission) -> dict[str, object]:
@@ -175,13 +145,10 @@ def routes(serving: Serving) -> APIRouter:
         case = await _case(request.dataset, str(request.id))
         (judged,) = await judging.judge(case, [request.completion])
         passed = judged.verdict == "passed"
-        tests = [{"passed": passed, "exec_info": _outcome("Success" if passed else "Failed", judged.detail)}]
+        outcome = RunCodeResponse(status="Success" if passed else "Failed", message=judged.detail)
+        tests = [{"passed": passed, "exec_info": outcome}]
         code = extract_answer_code(case, request.completion)
         return {"id": request.id, "accepted": passed, "extracted_code": code, "tests": tests}
 
     add_worker_routes(router, judging.service)
     return router
-
-
-def _outcome(status: str, message: str, result: object = None) -> dict[str, object]:
-    return {"status": status, "message": message, "compile_result": None, "run_result": result, "files": {}}

@@ -5,7 +5,7 @@ Verdicts are the judge's own (`benchmarks.judge`).
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,7 @@ class ProgramJob:
     limits: Limits
     stdin: bytes
     group: str
+    files: Mapping[str, bytes]
     key: str = "program"
     max_tries: int = 1
 
@@ -85,7 +86,9 @@ class JudgingService:
         if isinstance(job, ProgramJob):
             async with self._programs:
                 sandbox = (await self._judge.sandboxes()).candidate
-                return await sandbox.run(job.program, limits=job.limits, stdin=job.stdin, fresh=True)
+                return await sandbox.run(
+                    job.program, limits=job.limits, stdin=job.stdin, fresh=True, files=job.files
+                )
         self._ids.add(job.case.id)
         if len(self._ids) > _MAX_CASES:
             self._ids.clear()

@@ -1,5 +1,6 @@
 """The outer wall: bubblewrap's arguments, and the files of /etc that programs need."""
 
+import glob
 import marshal
 import os
 import shutil
@@ -30,8 +31,8 @@ WALL = (
 )
 _CERTIFICATES = "/etc/ssl/certs"
 """Shown to programs that may reach hosts."""
-_HOST_ETC = ("/etc/ld.so.cache", "/etc/alternatives")
-"""Parts of the host's /etc that only list libraries and commands of /usr."""
+_HOST_ETC = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/java-*-openjdk")
+"""Parts of the host's /etc that only list libraries and commands of /usr, or that its Java needs to start."""
 _SERVER_SOURCE = """\
 import sys
 sys.path.insert(0, "/opt/lib")
@@ -82,8 +83,8 @@ class SandboxPlan:
     def etc(self) -> list[str]:
         """Readable files and folders of the host's /etc."""
         of_system = () if self.system.image is not None else _HOST_ETC
-        paths = (*of_system, _CERTIFICATES) if self.policy.has_proxy else of_system
-        return [path for path in paths if os.path.exists(path)]
+        patterns = (*of_system, _CERTIFICATES) if self.policy.has_proxy else of_system
+        return [path for pattern in patterns for path in glob.glob(pattern)]
 
     @property
     def environment(self) -> list[str]:
