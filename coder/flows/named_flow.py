@@ -40,8 +40,11 @@ class FlowFunction:
 
     def read(self, document: JsonValue) -> Any:  # noqa: ANN401 - the input's type
         """Return the input that JSON stands for. Raises UsageError: it doesn't fit the annotation."""
-        adapter = self._input
-        return None if adapter is None else from_json(adapter, document, f"The input of {self.name}")
+        if (adapter := self._input) is None:
+            if document is not None:
+                raise UsageError(f"The flow {self.name} takes no input.")
+            return None
+        return from_json(adapter, document, f"The input of {self.name}")
 
     def digest(self, value: object) -> str:
         """Return the digest of an input."""

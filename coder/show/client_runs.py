@@ -31,6 +31,7 @@ from coder.models.model import Model
 from coder.run.model_choice import asked_again, open_models
 from coder.run.questions import Decision
 from coder.run.run import Run
+from coder.run.settings import Settings
 from coder.run.state import State
 from coder.run.task import Task
 from coder.run.watch import Watch
@@ -126,9 +127,7 @@ class Runs:
         check_text(task.model_dump(mode="json"))
         check_names(test.path for test in task.test_files)
         chosen = choose(choices, task.workspace)
-        origin = {"served": self._root if run else None, "client": self.client, "request": request}
-        update = {**plugs_of_user(), **origin}
-        settings = with_rules(chosen.settings.model_copy(update=update), chosen.loaded.rules)
+        settings = self.own_settings(chosen.settings, chosen.loaded, run=run, request=request)
         for note in chosen.loaded.notes:
             client.note(note)
         opening = open_models(
@@ -140,9 +139,16 @@ class Runs:
         )
 
         options_of_run = Options(settings=settings, run_id=run, team=chosen.team, stop=chosen.stop)
-        return await self._run_watched(
+        return await self.run_watched(
             chosen.loaded, opening, client, lambda options: solve(task, **(options | options_of_run))
         )
+
+    def own_settings(
+        self, settings: Settings, loaded: Loaded, *, run: str | None, request: str | None
+    ) -> Settings:
+        """Return the settings of a new run with what says who began it; arguments are those of `solve`."""
+        origin = {"served": self._root if run else None, "client": self.client, "request": request}
+        return with_rules(settings.model_copy(update={**plugs_of_user(), **origin}), loaded.rules)
 
     async def answer(self, prefix: str, decision: Decision, client: ClientWatch, *, question_id: str) -> Run:
         """Answer the question with this id, unless it is answered already, and continue the run."""
@@ -152,33 +158,37 @@ class Runs:
 
     def may_continue(self, state: State) -> bool:
         """Return whether a run has a server's settings, not settings that its operator chose for this run
-        alone. A flow is its owner's program, which no server runs.
+        alone.
         """
-        if state.flow is not None:
+        if not self.can_run(state):
             return False
         backend = state.settings.sandbox
         if backend == _WEAK_BACKEND and backend != load().config.settings().sandbox:
             return False
         return self.client is None or state.settings.served is not None or state.settings.client is not None
 
+    def can_run(self, state: State) -> bool:
+        """Return whether this is a run of a task: a flow is a program of its owner."""
+        return state.flow is None
+
     async def go_on(self, state: State, client: ClientWatch) -> Run:
         """Continue a run with its own settings and models.
 
         Raises UsageError: only the operator may continue it.
         """
-        self._require_own(state)
+        self.require_own(state)
         loaded = load(workspace=state.task.workspace)
         for line in loaded.notes:
             client.note(line)
         opening = open_models(asked_again(state), state.settings, note=client.note, book=loaded.book)
-        return await self._run_watched(loaded, opening, client, lambda options: resume(state.run, **options))
+        return await self.run_watched(loaded, opening, client, lambda options: resume(state.run, **options))
 
     async def reply(self, state: State, text: str, client: ClientWatch) -> Run:
         """Work on a further message to a run that has stopped; a person approves each change.
 
         Raises UsageError: only the operator may continue the run, or it has no folder to talk about.
         """
-        self._require_own(state)
+        self.require_own(state)
         loaded = load(workspace=state.task.workspace)
         for line in loaded.notes:
             client.note(line)
@@ -191,7 +201,7 @@ class Runs:
             )  # imported late: few runs talk
 
             log, model = options["log"], options["model"]
-            assert log is not None  # _run_watched gives both
+            assert log is not None  # run_watched gives both
             assert model is not None
             settings = as_conversation(state.settings, state)
             conversation = open_session(
@@ -201,9 +211,10 @@ class Runs:
                 chat.tools, chat.is_confined = loaded.servers, True
                 return await chat.say(text)
 
-        return await self._run_watched(loaded, opening, client, say)
+        return await self.run_watched(loaded, opening, client, say)
 
-    def _require_own(self, state: State) -> None:
+    def require_own(self, state: State) -> None:
+        """Raise UsageError: only the operator may continue the run."""
         if not self.may_continue(state):
             explanation = f"{state.run} was not started by a server, so it has settings of its own."
             raise UsageError(f"{explanation}\nIts owner can go on: {own_command()} resume {state.run}")
@@ -235,13 +246,18 @@ class Runs:
         if self._free.locked() and not self._waits:
             raise Busy("All workers of this server are busy.\nTry again later.")
 
-    async def _run_watched(
+    async def run_watched(
         self,
         loaded: Loaded,
-        opening: AbstractAsyncContextManager[Model],
+        opening: AbstractAsyncContextManager[Model | None],
         client: ClientWatch,
         run: Callable[[Options], Awaitable[Run]],
     ) -> Run:
+        """Carry out a run once a worker is free, with its events sent to the client.
+
+        Args:
+            opening: opens the run's model, or nothing for a flow, which opens its own when it needs it.
+        """
         client.also = self._traces
 
         async def work() -> Run:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from coder.base.errors import MissingExtra, UsageError
-from coder.platform.commands.serve import check_served_root, listen
+from coder.platform.commands.serve import Flows, check_served_root, listen
 from coder.show.flags import option
 
 
@@ -18,6 +18,7 @@ def mcp(
         int | None,
         option("--http", "Serve HTTP on this port of 127.0.0.1 (0: any).", "PORT", min=0, max=65535),
     ] = None,
+    flow: Flows = None,
     token_file: Annotated[
         Path | None,
         option("--token-file", "File with the token for --http (else a new one is printed).", "FILE"),
@@ -37,21 +38,22 @@ def mcp(
     if http is not None:
         from coder.platform.server.bearer_tokens import one_caller
 
-        listen(root, "127.0.0.1", http, [one_caller(token_file, root)], path="/mcp")
+        listen(root, "127.0.0.1", http, [one_caller(token_file, root)], path="/mcp", flows=flow or ())
         return
     from coder.config.layers import load
     from coder.platform.mcp_server.stdio import serve_stdio
     from coder.platform.mcp_server.tools import server_of
-    from coder.show.client_runs import Runs
+    from coder.platform.served_flows import FlowRuns, load_flows
     from coder.show.flags import check_backend
     from coder.show.interrupt import Interrupted, run_until_interrupted
     from coder.show.tracing import collecting
 
     check_backend(load().config.options.sandbox, {})
+    flows = load_flows(flow or (), root)
 
     async def work() -> None:
         async with collecting(None, partial(print, file=sys.stderr)) as traces:
-            await serve_stdio(server_of(Runs(root, traces=traces)))
+            await serve_stdio(server_of(FlowRuns(root, flows=flows, traces=traces)))
 
     with suppress(Interrupted):  # a signal is the usual end of a server
         run_until_interrupted(work())

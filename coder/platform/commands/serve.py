@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from coder.platform.server.bearer_tokens import Caller
 
 
+Flows = Annotated[
+    list[str] | None,
+    option("--flow", "A flow that clients may begin. Repeatable.", "MODULE:FUNCTION"),
+]
+
+
 def serve(
     host: Annotated[str, option("--host", "The address to listen on.", "ADDRESS")] = "127.0.0.1",
     port: Annotated[
@@ -35,6 +41,7 @@ def serve(
     reports: Annotated[
         Path | None, option("--reports", "Also serve the HTML reports in this folder.", "DIR")
     ] = None,
+    flow: Flows = None,
     new_token: Annotated[
         str | None, option("--new-token", "Add a token of this name to the file, print it and exit.", "NAME")
     ] = None,
@@ -67,7 +74,7 @@ def serve(
             f"{own_command()} serve --token-file FILE"
         )
     callers = read_tokens(token_file, root) if token_file is not None else []
-    listen(root, host, port, callers, names=name or (), workers=workers, reports=reports)
+    listen(root, host, port, callers, names=name or (), workers=workers, reports=reports, flows=flow or ())
 
 
 def listen(
@@ -80,17 +87,19 @@ def listen(
     workers: int | None = None,
     reports: Path | None = None,
     path: str = "",
+    flows: Sequence[str] = (),
 ) -> None:
     """Serve until a signal ends the process; `path` is printed after the address.
 
     Raises:
-        UsageError: FastAPI is missing, or the address can't be listened on.
+        UsageError: FastAPI is missing, the address can't be listened on, or a flow can't be imported.
     """
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         raise MissingExtra("FastAPI", "server")
     import asyncio
 
     from coder.config.layers import load
+    from coder.platform.served_flows import load_flows
     from coder.platform.server.http_app import serve_http
     from coder.platform.server.serving import Serving
     from coder.show.flags import check_backend
@@ -99,6 +108,7 @@ def listen(
     from coder.store import open_log
 
     loaded, root = load(), root.resolve()
+    served_flows = load_flows(flows, root)
     check_backend(loaded.config.options.sandbox, {})
     for note in loaded.notes:
         print(note, file=sys.stderr)
@@ -107,7 +117,9 @@ def listen(
         worker_slots = asyncio.Semaphore(workers or os.cpu_count() or 1)
         with open_log() as log:
             async with collecting(None, partial(print, file=sys.stderr)) as traces:
-                serving = Serving(log, root, loaded, worker_slots, reports=reports, traces=traces)
+                serving = Serving(
+                    log, root, loaded, worker_slots, reports=reports, traces=traces, flows=served_flows
+                )
                 await serve_http(serving, host, port, names=names, callers=callers, path=path)
 
     with suppress(Interrupted):  # a signal is the usual end of a server

@@ -1,5 +1,6 @@
 """The tools of `coder mcp`: the requests of clients, and the documents that they get."""
 
+import inspect
 import os
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
@@ -14,10 +15,10 @@ from pydantic import Field
 from coder.base.errors import CoderError, UsageError, own_command
 from coder.config.task_file import mending_task, read_task
 from coder.platform.mcp_server.client import McpClientWatch, form_of
+from coder.platform.served_flows import FlowRuns, input_type
 from coder.run.open_question import open_question
 from coder.run.run import Run
 from coder.run.settings import Approved
-from coder.show.client_runs import Runs
 from coder.show.failure import report, single
 from coder.show.run_choices import RunChoices
 from sandbox import SandboxError
@@ -33,8 +34,8 @@ INSTRUCTIONS = (
 )
 
 
-def server_of(runs: Runs) -> MCPServer[Any]:
-    """Return the MCP server of these runs."""
+def server_of(runs: FlowRuns) -> MCPServer[Any]:
+    """Return the MCP server of these runs. Raises UsageError: a flow has the name of another tool."""
     server: MCPServer[Any] = MCPServer(
         "coder",
         instructions=INSTRUCTIONS,
@@ -48,13 +49,17 @@ def server_of(runs: Runs) -> MCPServer[Any]:
     server.add_tool(tools.run_status, annotations=ToolAnnotations(read_only_hint=True))
     for tool in (tools.solve, tools.fix, tools.approve):
         server.add_tool(tool, annotations=writes)
+    for name in runs.flows.names:
+        if hasattr(Tools, name):
+            raise UsageError(f"--flow: {name} is a tool of coder itself. Give the function another name.")
+        server.add_tool(tools.flow_tool(name), annotations=writes)
     return server
 
 
 class Tools:
     """One method for each tool; clients see its signature and docstring."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: FlowRuns) -> None:
         self._runs = runs
 
     async def run_code(
@@ -110,6 +115,36 @@ class Tools:
             return await self._runs.solve(mending_task(command, folder), client, RunChoices())
 
         return await self._run(ctx, begin)
+
+    def flow_tool(self, name: str) -> Callable[..., Awaitable[Run | InputRequiredResult]]:
+        """Return the tool that begins a flow: a function with the annotation of the flow's input."""
+        flow = self._runs.flows.named(name)
+
+        async def begin_flow(ctx: Ctx, path: str = ".", **arguments: Any) -> Run | InputRequiredResult:  # noqa: ANN401
+            document = flow.written(arguments.get("input"))
+
+            async def begin(client: McpClientWatch) -> Run:
+                return await self._runs.begin_flow(name, document, path, client)
+
+            return await self._run(ctx, begin)
+
+        described = Annotated[str, Field(description="Folder that the flow works in.")]
+        annotations: dict[str, Any] = {"ctx": Ctx, "path": described, "return": Run | InputRequiredResult}
+        parameters = [
+            inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=Ctx),
+            inspect.Parameter("path", inspect.Parameter.KEYWORD_ONLY, annotation=described, default="."),
+        ]
+        if (annotation := input_type(flow)) is not None:
+            annotations["input"] = annotation
+            parameters.insert(
+                0, inspect.Parameter("input", inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+            )
+        begin_flow.__name__, begin_flow.__annotations__ = name, annotations
+        begin_flow.__doc__ = inspect.getdoc(flow.function) or f"Run the flow {flow.name}."
+        begin_flow.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            parameters, return_annotation=annotations["return"]
+        )
+        return begin_flow
 
     async def run_status(self, run: RunId) -> Run:
         """Return the result of a run so far, `running` or ended, and the question that it waits with."""

@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
+
+from pydantic import BaseModel, JsonValue
 
 from coder.base.errors import Busy
 from coder.engine.requests import (
@@ -12,18 +16,19 @@ from coder.engine.requests import (
     state_of,
     when_free,
 )
+from coder.platform.served_flows import FlowRuns
 from coder.platform.server.bearer_tokens import Caller
 from coder.platform.server.documents import QuestionAnswer
 from coder.platform.server.problems import Problem
 from coder.platform.server.run_messages import with_messages
 from coder.platform.server.run_rows import in_thread
-from coder.platform.server.serving import Serving
+from coder.platform.server.serving import Live, Serving
 from coder.run.events import Event
 from coder.run.open_question import open_question
 from coder.run.questions import Decision, this_person
+from coder.run.run import Run
 from coder.run.state import State
 from coder.run.task import Task
-from coder.show.client_runs import Runs
 from coder.show.run_choices import RunChoices
 from coder.store import new_run_id
 
@@ -47,32 +52,71 @@ async def visible_state(serving: Serving, caller: Caller, run: str) -> State:
     return await in_thread(state_of(serving.log, run))
 
 
+class NewFlow(BaseModel, frozen=True, extra="forbid"):
+    """The input of a flow, and the folder that it works in."""
+
+    input: JsonValue = None
+    """As the flow's type describes it: GET /flows."""
+    workspace: str = "."
+    """Folder below that of the token."""
+
+
 async def begin_run(serving: Serving, caller: Caller, new_run: NewRun, key: str | None = None) -> str:
     """Begin a run and return its id; a repeated key returns the id of the run that it began.
 
     Raises:
         Problem: no worker is free, or the key was used with another request.
     """
-    pair = json.dumps([caller.name, key]).encode()
-    run = f"run_{hashlib.sha256(pair).hexdigest()[:24]}" if key else new_run_id()
-    request = hashlib.sha256(new_run.model_dump_json().encode()).hexdigest() if key else None
     runs, task = runs_of(serving, caller), Task.model_validate(new_run.model_dump(exclude=_CHOICES))
     choices = RunChoices.model_validate(new_run.model_dump(include=_CHOICES))
     if task.workspace is not None:
         task = task.model_copy(update={"workspace": runs.below(str(task.workspace))})
 
+    def work(run: str, request: str | None) -> Callable[[Live], Awaitable[Run]]:
+        solve = partial(runs.solve, task, choices=choices, run=run, request=request)
+        return with_messages(serving, runs, lambda live: solve(client=live))
+
+    return await _begin(serving, caller, new_run.model_dump_json(), key, work)
+
+
+async def begin_flow(
+    serving: Serving, caller: Caller, name: str, new_flow: NewFlow, key: str | None = None
+) -> str:
+    """Begin a run of a flow and return its id; keys and errors are those of `begin_run`.
+
+    Raises:
+        Problem: the operator has named no such flow.
+        UsageError: the input doesn't fit the flow's type, or there is no such folder.
+    """
+    if name not in serving.flows.names:
+        raise Problem(
+            404, f"There is no flow {name!r}.", "The operator has named no such one.", "See: GET /flows."
+        )
+    runs = runs_of(serving, caller)
+
+    def work(run: str, request: str | None) -> Callable[[Live], Awaitable[Run]]:
+        begin = partial(runs.begin_flow, name, new_flow.input, new_flow.workspace, run=run, request=request)
+        return lambda live: begin(client=live)
+
+    return await _begin(serving, caller, f"flow {name} {new_flow.model_dump_json()}", key, work)
+
+
+async def _begin(
+    serving: Serving,
+    caller: Caller,
+    request_text: str,
+    key: str | None,
+    work: Callable[[str, str | None], Callable[[Live], Awaitable[Run]]],
+) -> str:
+    pair = json.dumps([caller.name, key]).encode()
+    run = f"run_{hashlib.sha256(pair).hexdigest()[:24]}" if key else new_run_id()
+    request = hashlib.sha256(request_text.encode()).hexdigest() if key else None
+
     async def first_event() -> Event:
         if not (first_events := await serving.log.read(run, limit=1)):
             if run not in serving.live:
                 serving.require_free()
-            await serving.start(
-                run,
-                with_messages(
-                    serving,
-                    runs,
-                    lambda live: runs.solve(task, live, choices, run=run, request=request),
-                ),
-            ).begin()
+            await serving.start(run, work(run, request)).begin()
             first_events = await serving.log.read(run, limit=1)
         return first_events[0]
 
@@ -83,9 +127,16 @@ async def begin_run(serving: Serving, caller: Caller, new_run: NewRun, key: str 
     return run
 
 
-def runs_of(serving: Serving, caller: Caller) -> Runs:
+def runs_of(serving: Serving, caller: Caller) -> FlowRuns:
     """Return the runs that a caller may begin and continue."""
-    return Runs(caller.root, serving.workers, client=caller.client, waits=False, traces=serving.traces)
+    return FlowRuns(
+        caller.root,
+        serving.workers,
+        flows=serving.flows,
+        client=caller.client,
+        waits=False,
+        traces=serving.traces,
+    )
 
 
 async def answer_run(serving: Serving, caller: Caller, run: str, body: QuestionAnswer) -> None:

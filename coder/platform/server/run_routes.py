@@ -14,11 +14,14 @@ from coder.engine.requests import (
     status_of,
     stop,
 )
+from coder.platform.served_flows import ListedFlow
 from coder.platform.server.bearer_tokens import Caller
 from coder.platform.server.documents import NewProgram, QuestionAnswer, RunMessage, ServedRun
 from coder.platform.server.run_acts import (
+    NewFlow,
     NewRun,
     answer_run,
+    begin_flow,
     begin_run,
     check_access,
     go_on,
@@ -81,6 +84,11 @@ def _add_looks(router: APIRouter, serving: Serving) -> None:
         rows = await serving.rows.newest(caller, limit)
         return document([row.model_dump(mode="json") for row in rows])
 
+    @router.get("/flows", response_model=list[ListedFlow])
+    async def list_flows(caller: Reads) -> Response:
+        """List the flows that may be begun, with the JSON Schema of input and output."""
+        return document([row.model_dump(mode="json") for row in serving.flows.listed()])
+
     @router.get("/runs/{run}", response_model=ServedRun)
     async def show(run: str, caller: Reads) -> Response:
         """Return the current document of a run."""
@@ -138,6 +146,17 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
     ) -> Response:
         """Begin a run; the same Idempotency-Key gives the same one."""
         run = await begin_run(serving, caller, new, idempotency_key)
+        return await served_run(serving, caller, run, 202)
+
+    @router.post("/flows/{name}", status_code=202, response_model=ServedRun)
+    async def begin_a_flow(
+        name: str,
+        new: NewFlow,
+        caller: Works,
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    ) -> Response:
+        """Begin a run of a flow that the operator has named; the same Idempotency-Key gives the same one."""
+        run = await begin_flow(serving, caller, name, new, idempotency_key)
         return await served_run(serving, caller, run, 202)
 
     @router.post("/runs/{run}/answers", status_code=202, response_model=ServedRun)

@@ -10,6 +10,7 @@ from fastapi import Request
 
 from coder.base.errors import Busy, CoderError, own_command
 from coder.config.layers import Loaded
+from coder.platform.served_flows import ServedFlows
 from coder.platform.server.bearer_tokens import Caller as Caller
 from coder.platform.server.bearer_tokens import Scope
 from coder.platform.server.event_stream import EventStreams
@@ -91,6 +92,8 @@ class Serving:
     """Folder of pages that the studio shows to callers with the scope `read`."""
     traces: Watch | None = None
     """A watch that receives the events of all runs in this process."""
+    flows: ServedFlows = field(default_factory=lambda: ServedFlows({}))
+    """Flows that clients may begin."""
     streams: EventStreams = field(init=False)
     rows: RunRows = field(init=False)
     is_closing: bool = False

@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from coder.base.errors import CoderError, LeaseHeld
+from coder.platform.served_flows import FlowRuns
 from coder.platform.server.run_rows import in_thread
 from coder.platform.server.serving import Serving
 from coder.run.event_types import RunResumed, RunStopped
 from coder.run.reducer import fold_all
 from coder.run.state import State
-from coder.show.client_runs import Runs
 from coder.show.failure import report
 from coder.store import EventLog, RunSummary
 
@@ -45,7 +45,9 @@ async def _try_to_continue(
             return
         state = await in_thread(_abandoned(serving.log, summary))
         if state is not None and not serving.is_closing:  # a closing server leaves runs to the next one
-            runs = Runs(Path(folder), serving.workers, traces=serving.traces)
+            runs = FlowRuns(Path(folder), serving.workers, flows=serving.flows, traces=serving.traces)
+            if not runs.can_run(state):
+                return
             await serving.start(summary.run, lambda live: runs.go_on(state, live)).begin()
     except LeaseHeld:  # another process works on the run
         return

@@ -9,6 +9,7 @@ from mcp import Client
 
 from coder.base.errors import UsageError
 from coder.platform.mcp_server.tools import server_of
+from coder.platform.served_flows import FlowRuns
 from coder.run.settings import Settings
 from coder.show import client_runs as runs
 from tests.coder.people.cli.test_solve import TASK
@@ -38,7 +39,7 @@ async def test_no_more_work_at_once_than_there_are_processors(
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr(runs, "run_job", run_job)
     monkeypatch.setattr("coder.platform.mcp_server.tools.report", lambda error: 5)
-    async with Client(server_of(runs.Runs(root))) as client:
+    async with Client(server_of(FlowRuns(root))) as client:
         called = await asyncio.gather(*(client.call_tool("run_code", {"code": "1"}) for _ in range(6)))
 
     assert (most, at_once) == (2, 0)
@@ -52,7 +53,7 @@ async def test_a_bug_is_named_and_its_words_are_not(
         raise ValueError("a secret of ours")
 
     monkeypatch.setattr(runs, "run_job", run_job)
-    async with Client(server_of(runs.Runs(root))) as client:
+    async with Client(server_of(FlowRuns(root))) as client:
         said = words(await client.call_tool("run_code", {"code": "1"}))
 
     assert "This is a bug in coder: ValueError." in said
@@ -78,7 +79,7 @@ async def test_a_request_sets_nothing_of_the_configuration(
     file = root / "home" / "coder" / "config.toml"
     file.parent.mkdir(parents=True)
     file.write_text('[mcp.docs]\ncommand = ["docs-server"]\n')
-    async with Client(server_of(runs.Runs(root))) as client:
+    async with Client(server_of(FlowRuns(root))) as client:
         await client.call_tool("solve", {"prompt": TASK, key: "http://evil.example", "approve": ["landing"]})
 
     settings = given["settings"]
@@ -90,7 +91,7 @@ async def test_a_request_sets_nothing_of_the_configuration(
 
 async def test_a_file_is_no_folder_to_fix(root: Path) -> None:
     (root / "file.py").write_text("")
-    async with Client(server_of(runs.Runs(root))) as client:
+    async with Client(server_of(FlowRuns(root))) as client:
         said = words(await client.call_tool("fix", {"path": "file.py", "command": "true"}))
 
     assert "is no folder" in said
@@ -110,7 +111,7 @@ async def test_a_program_has_as_long_as_asked_but_no_longer_than_the_user_allows
     file = root / "home" / "coder" / "config.toml"
     file.parent.mkdir(parents=True)
     file.write_text(configured)
-    async with Client(server_of(runs.Runs(root))) as client:
+    async with Client(server_of(FlowRuns(root))) as client:
         await client.call_tool("run_code", {"code": "1", "timeout_s": 60})
 
     assert given[0].program_timeout == most_s
@@ -118,7 +119,7 @@ async def test_a_program_has_as_long_as_asked_but_no_longer_than_the_user_allows
 
 @pytest.mark.parametrize("run", ["\ud800", "\0", "run_none"])
 async def test_an_id_that_no_log_can_hold_is_no_run(root: Path, run: str) -> None:
-    async with Client(server_of(runs.Runs(root))) as client:
+    async with Client(server_of(FlowRuns(root))) as client:
         said = words(await client.call_tool("run_status", {"run": run}))
 
     assert "bug" not in said
