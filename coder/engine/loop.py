@@ -1,13 +1,13 @@
 """Decide what a run does next with a pure function from state to command, and carry the commands out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from coder.base.errors import CoderError, FolderError, MachineError
 from coder.engine.participants.executor import Executor
@@ -137,7 +137,15 @@ async def run_until_stopped(
             while journal.state.progress.stopped is None:
                 match decide(journal.state, team, stop):
                     case Speak(participants):
-                        await _speak(journal, [_take_turn(one, turn(one.name)) for one in participants])
+                        turns = [_take_turn(one, turn(one.name)) for one in participants]
+                        if len(turns) == 1:
+                            messages = [await turns[0]]
+                        else:
+                            from coder.engine.participants.together import take_turns  # most speak alone
+
+                            messages = await take_turns(turns)
+                        if spoken := [Spoken(message=message) for message in messages if message]:
+                            await journal.append(*spoken)
                     case AskUser():
                         from coder.run.open_question import ask_user  # imported late: most runs ask nothing
 
@@ -181,18 +189,6 @@ async def _until_stop(step: Callable[[Journal], Awaitable[None]], journal: Journ
         if journal.state.progress.stop_requested is None:
             raise
     assert journal.state is not state_before  # else the loop would repeat this command for ever
-
-
-async def _speak(journal: Journal, turns: Sequence[Coroutine[Any, Any, Message | None]]) -> None:
-    """Take turns, and log their messages."""
-    if len(turns) == 1:
-        messages = [await turns[0]]
-    else:
-        from coder.engine.participants.together import take_turns  # imported late: most speak alone
-
-        messages = await take_turns(turns)
-    if spoken := [Spoken(message=message) for message in messages if message is not None]:
-        await journal.append(*spoken)
 
 
 async def _take_turn(participant: Participant, turn: Turn) -> Message | None:

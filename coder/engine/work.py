@@ -39,6 +39,9 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
         from coder.verify.lessons import recall as recall_from  # imported late: few runs want lessons
 
         recall = partial(recall_from, log)
+    # No person, team or tool of the user belongs to a subagent's run.
+    own_options = ("team", "stop", "tools", "watch", "settings", "run_id")
+    for_subagents = {name: option for name, option in choices.items() if name not in own_options}
     bench.has_run_stop_hooks = False
     run = await run_until_stopped(
         journal,
@@ -46,7 +49,7 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
         bench,
         team=team,
         stop=stop,
-        children=partial(runs, _for_subagents(choices)) if log is not None else None,
+        children=partial(runs, cast(Options, for_subagents)) if log is not None else None,
         recall=recall,
     )
     is_main = journal.state.progress.parent is None
@@ -55,9 +58,3 @@ async def work(journal: Journal, model: Model, bench: Workbench, options: Option
 
         await HookRuns.of(journal, bench.redactor.redact).objection_to_stop(None, is_repeated=False)
     return run
-
-
-def _for_subagents(options: Options) -> Options:
-    """Return the options for a subagent's run: no person, team or tool of the user belongs to it."""
-    own_options = ("team", "stop", "tools", "watch", "settings", "run_id")
-    return cast(Options, {name: option for name, option in options.items() if name not in own_options})

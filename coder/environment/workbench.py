@@ -60,7 +60,7 @@ class Workbench:
         """Documents that the model may search; None if the user named none."""
         self.on_output = on_output
         self.tools = tools
-        """Functions of the caller and MCP servers that a model may call (`tools.registry.tools_of`)."""
+        """Functions of the caller and MCP servers that a model may call (`tools.tool.tools_of`)."""
         self.optional_tools = optional_tools
         """Further tools, which strategies without tools ignore."""
         self.survey: tuple[Mapping[str, StoredFile], str, Survey] | None = None

@@ -50,6 +50,15 @@ class Alternative(BaseModel, frozen=True, extra="forbid"):
     """Natural logarithm of the probability of the whole text, at most 0."""
 
 
+class Continuation(BaseModel, frozen=True, extra="forbid"):
+    """How a model completed an answer that was begun for it."""
+
+    begun: str
+    """The beginning that the model was given to complete."""
+    alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
+    """Other beginnings of the answer that the model found likely, the likeliest first."""
+
+
 class _Event(BaseModel, frozen=True, extra="forbid"):
     """An event before an answer; it is shown on screen and logged."""
 

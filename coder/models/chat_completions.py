@@ -17,12 +17,13 @@ from coder.models.abilities import Abilities, model_limit, request_limit
 from coder.models.connection import EndpointConnection, StatusError
 from coder.models.endpoint import Endpoint, Patience, unknown_secrets
 from coder.models.exchange import Call, stream_answer
-from coder.models.model import Answer, Asking, ChatMessage, Closing, Usage, Used
+from coder.models.model import Answer, Asking, ChatMessage, Usage, Used
 from coder.models.providers import cost
 from coder.models.request_quirks import RequestQuirks
 from coder.models.retries import Passing, SilenceClock, lane_of, retry_passing
 from coder.models.stream import Unfinished
 from coder.models.tokens import estimated_usage, input_tokens
+from coder.models.wrapper import Closing
 
 
 class ChatModel(Closing):

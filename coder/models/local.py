@@ -23,7 +23,8 @@ from coder.base.usage import Price
 from coder.models.abilities import Abilities, answer_limit, model_limit
 from coder.models.chat_completions import ChatModel
 from coder.models.endpoint import LOCAL_PATIENCE, Endpoint, Patience, RateLimits
-from coder.models.model import Answer, Asking, ChatMessage, Closing, Usage
+from coder.models.model import Answer, Asking, ChatMessage, Usage
+from coder.models.wrapper import Closing
 
 EMBEDDED_CONTEXT = 4096
 """Context of the embedded model in tokens; recordings of it were made with this one."""

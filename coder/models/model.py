@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from operator import not_
 from os.path import commonprefix
-from typing import Literal, Protocol, Required, Self, TypedDict, Unpack
+from typing import Literal, Protocol, Required, TypedDict, Unpack
 
 from pydantic import BaseModel, Field, JsonValue
 
@@ -141,19 +141,6 @@ class Asking(TypedDict, total=False):
     form: Form | None
     on_token: Callable[[str], None] | None
     on_retry: OnRetry | None
-
-
-class Closing:
-    """Context manager that calls `close` at its end."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close connections; by default, there are none."""
 
 
 class Model(Protocol):

@@ -13,7 +13,7 @@ from coder.base.text.redact import Redactor
 from coder.base.text.sanitize import count_of
 from coder.base.usage import MILLION, Price
 from coder.models.abilities import Abilities, ModelFacts
-from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Usage, Used
+from coder.models.model import Answer, Asking, ChatMessage, Model, Usage, Used
 from coder.models.recording import (
     Failure,
     Header,
@@ -24,6 +24,7 @@ from coder.models.recording import (
     redact_request,
 )
 from coder.models.tokens import input_tokens
+from coder.models.wrapper import Closing
 
 T = TypeVar("T", Answer, Used | None)
 _TOOL_OF_ACTING = "bash"

@@ -7,9 +7,10 @@ from typing import Unpack
 from coder.base.errors import ModelError
 from coder.base.text.sanitize import count_of
 from coder.models.abilities import Abilities
-from coder.models.model import Answer, Asking, ChatMessage, Closing, ToolCall
+from coder.models.model import Answer, Asking, ChatMessage, ToolCall
 from coder.models.recording import RecordedRequest
 from coder.models.tokens import estimated_usage
+from coder.models.wrapper import Closing
 
 
 class Scripted(Closing):

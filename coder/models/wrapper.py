@@ -1,15 +1,15 @@
-"""Models that call other models. A Wrapper forwards everything that its subclass doesn't override."""
+"""Bases of models: Closing, and Wrapper, which forwards to another model all that it doesn't override."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
 from decimal import Decimal
 from time import monotonic
-from typing import Literal, Protocol, Unpack, runtime_checkable
+from typing import Literal, Protocol, Self, Unpack, runtime_checkable
 
 from coder.base.errors import ContextTooLong, ModelError, ModelUnavailable, RateLimited
 from coder.models.abilities import Abilities, abilities_of
 from coder.models.answer_parts import Switch
-from coder.models.model import Answer, Asking, ChatMessage, Closing, Model, Used
+from coder.models.model import Answer, Asking, ChatMessage, Model, Used
 
 
 @runtime_checkable
@@ -27,6 +27,19 @@ class HasRoles(Protocol):
 def model_for(model: Model, participant: str) -> Model:
     """Return the model that answers for a participant."""
     return (model.role(participant) if isinstance(model, HasRoles) else None) or model
+
+
+class Closing:
+    """Context manager that calls `close` at its end."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close connections; by default, there are none."""
 
 
 class Wrapper(Closing):

@@ -67,14 +67,15 @@ def decisive_outcome(state: State) -> Outcome | None:
 
 def best_code(state: State) -> CodeMessage | None:
     """Return the latest of the best codes; passing counts first, then the number of passed checks."""
+
+    def rank(pair: tuple[CodeMessage, Outcome]) -> tuple[bool, bool, int]:
+        outcome = pair[1]
+        return outcome.passed, bool(outcome.contradicts), sum(line.passed for line in outcome.checks)
+
     if pairs := tried(state):
-        return max(reversed(pairs), key=lambda pair: _rank(pair[1]))[0]
+        return max(reversed(pairs), key=rank)[0]
     codes = (code for code in reversed(since_rejection(state)) if isinstance(code, CodeMessage))
     return next((code for code in codes if code.is_change and not code.repeats), None)
-
-
-def _rank(outcome: Outcome) -> tuple[bool, bool, int]:
-    return outcome.passed, bool(outcome.contradicts), sum(line.passed for line in outcome.checks)
 
 
 def _identity(message: CodeMessage) -> str:

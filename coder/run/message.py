@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from coder.models.answer_parts import Alternative
+from coder.models.answer_parts import Continuation
 from coder.run.team_message import ChoiceMessage, HandoffMessage, LedgerMessage, MessageBase, WordsMessage
 
 Verified = Literal["tests", "checks", "examples", "reproduced", "added", "self", "none"]
@@ -98,15 +98,6 @@ class AnswerChanges(BaseModel, frozen=True, extra="forbid"):
     def texts(self) -> dict[str, str | None]:
         """Texts that may land, including those that need consent."""
         return {**self.files, **self.test_edits}
-
-
-class Continuation(BaseModel, frozen=True, extra="forbid"):
-    """How a model completed an answer that was begun for it."""
-
-    begun: str
-    """The beginning that the model was given to complete."""
-    alternatives: tuple[Alternative, ...] = Field(default=(), exclude_if=not_)
-    """Other beginnings of the answer that the model found likely, the likeliest first."""
 
 
 class PlanMessage(MessageBase):

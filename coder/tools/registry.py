@@ -1,6 +1,5 @@
-"""Registry: the tools offered to a model, by name; import of functions named by `--tool`."""
+"""Registry: the tools offered to a model, by name."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
@@ -12,16 +11,7 @@ from coder.tools.bash import Bash
 from coder.tools.edit_tool import EditTool
 from coder.tools.plan_tool import PlanTool
 from coder.tools.protocol import unknown
-from coder.tools.tool import (
-    Arguments,
-    Desk,
-    Tool,
-    ToolResult,
-    ToolServer,
-    prepare_text,
-    spec_of,
-    tool_of,
-)
+from coder.tools.tool import Arguments, Desk, Tool, ToolResult, prepare_text, spec_of
 
 MAX_SCHEMAS = 16_000
 """If the user's tools have more characters of schemas, they are available only to programs."""
@@ -119,16 +109,3 @@ class Registry:
         except ValueError as error:
             result = ToolResult(f"error: {prepare_text(str(error), desk) or 'the call failed.'}", failed=True)
         return replace(result, seconds=result.seconds or monotonic() - began)
-
-
-async def tools_of(items: Sequence[object]) -> list[Tool]:
-    """Make tools from functions, and list the servers' tools; the first tool of a name is used."""
-    tools: list[Tool] = [
-        tool_of(item, effect=getattr(item, "effect", True)) for item in items if callable(item)
-    ]
-    for server_tools in await asyncio.gather(
-        *(item.tools() for item in items if isinstance(item, ToolServer))
-    ):
-        names = {tool.spec.name for tool in tools}
-        tools += [tool for tool in server_tools if tool.spec.name not in names]
-    return tools

@@ -211,3 +211,16 @@ def tool_of(function: Callable[..., object], *, effect: bool = True) -> Function
         fields[parameter.name] = (hints[parameter.name], default)
     arguments = create_model(name, __base__=Arguments, **fields)
     return FunctionTool(spec_of(name, description, arguments), effect, function, arguments)
+
+
+async def tools_of(items: Sequence[object]) -> list[Tool]:
+    """Make tools from functions, and list the servers' tools; the first tool of a name is used."""
+    tools: list[Tool] = [
+        tool_of(item, effect=getattr(item, "effect", True)) for item in items if callable(item)
+    ]
+    for server_tools in await asyncio.gather(
+        *(item.tools() for item in items if isinstance(item, ToolServer))
+    ):
+        names = {tool.spec.name for tool in tools}
+        tools += [tool for tool in server_tools if tool.spec.name not in names]
+    return tools

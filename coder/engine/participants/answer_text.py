@@ -11,7 +11,7 @@ from coder.edits.edit import Answered
 from coder.edits.replies import asks, is_reply
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
-from coder.engine.participants.submission import code_message, has_new_tree
+from coder.engine.participants.submission import code_message, has_new_tree, write_edits
 from coder.engine.participants.workplace import Workplace
 from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
@@ -77,13 +77,13 @@ class AnswerText:
         """Write edits as far as hooks let them pass; return what the hooks have to say to the model."""
         turn, workplace = self.turn, self.workplace
         if (gate := workplace.gate) is None:
-            await workplace.put(files)
+            await write_edits(turn, files)
             return ""
         session_tree = await workplace.session_tree() if gate.hooks.of_repository else None
         session = session_tree.session if session_tree is not None else None
         before = {path: stored.text for path, stored in turn.state.worked.items()}
         passed = await gate.enter_texts(files, before, session)
-        await workplace.put(passed.texts)
+        await write_edits(turn, passed.texts)
         await gate.leave_texts(passed, session)
         if session_tree is not None and (changes := (await session_tree.changes())[0]):
             calls = turn.state.spend.calls

@@ -7,6 +7,7 @@ from coder.base.prompts import prompt
 from coder.engine.participants.allowed_hosts import web_tools
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
+from coder.engine.participants.submission import write_edits
 from coder.engine.participants.workplace import Workplace
 from coder.engine.prompting.files_shown import latest_plan, survey_of
 from coder.engine.prompting.first_request import first_request
@@ -20,8 +21,8 @@ from coder.run.extensions import Rules
 from coder.run.message import HUMAN, CodeMessage
 from coder.run.state import State
 from coder.tools.plan_tool import HAND_IN
-from coder.tools.registry import ASK, DONE, Registry, tools_of
-from coder.tools.tool import Tool
+from coder.tools.registry import ASK, DONE, Registry
+from coder.tools.tool import Tool, tools_of
 
 _NOT_WANTED = "[The user did not want this plan.]"
 _NOT_MADE = "[This call was not made: the user goes on from the results above.]"
@@ -68,7 +69,7 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
     else:
         is_begun = bool(turn.state.dialogue.messages) or role.is_member
         if takes_over := bool(state.codes) and not is_begun and not role.plans:
-            await _take_over(state, workplace)
+            await _take_over(turn)
         await _tell_verdict(turn.state, role, dialogue, workplace, takes_over=takes_over)
     return dialogue, workplace
 
@@ -148,11 +149,11 @@ def _without_repeat(state: State, role: Role) -> State:
     return state.with_messages(messages[:-1]) if is_repeat else state
 
 
-async def _take_over(state: State, workplace: Workplace) -> None:
+async def _take_over(turn: Turn) -> None:
     """Write the latest answer of a model without tools into the session of a model with tools."""
-    code = state.codes[-1]
-    if code.is_change and not state.dialogue.session.tree:
-        await workplace.put(code.changes.texts)
+    code = turn.state.codes[-1]
+    if code.is_change and not turn.state.dialogue.session.tree:
+        await write_edits(turn, code.changes.texts)
 
 
 async def _tell_verdict(

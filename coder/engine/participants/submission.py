@@ -1,11 +1,15 @@
-"""Turn the session's changes into a message of code."""
+"""Turn the session's changes into a message of code, and the edits of an answer into changes."""
+
+from collections.abc import Mapping
 
 from coder.engine.participants.role import CODER
 from coder.engine.turn.turn import Turn
+from coder.run.event_types import ToolAnswered
 from coder.run.message import CodeMessage
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.run.target import Target
-from coder.workspace.proposal import session_changes
+from coder.workspace.proposal import session_changes, text_file
 
 
 class LastTree:
@@ -45,3 +49,16 @@ def code_message(
     return CodeMessage(
         author=author, text=text, changes=changes, check=check, repeats=is_unchanged and not check
     )
+
+
+async def write_edits(turn: Turn, files: Mapping[str, str | None]) -> None:
+    """Write the edits that an answer's text holds into the session."""
+    state = turn.state
+    changes: dict[str, StoredFile | None] = {
+        path: text_file(text, like=state.dialogue.session.tree.get(path) or state.files.get(path))
+        for path, text in files.items()
+    }
+    if turn.bench.open_session is not None or state.settings.in_place:
+        await (await turn.bench.session(state)).write(changes)
+    event = ToolAnswered(call=state.spend.calls, id="", name="edits", text="", changes=changes)
+    await turn.journal.append(event)

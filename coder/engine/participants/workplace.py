@@ -1,6 +1,6 @@
 """Workplace: carries out a model's calls in the run's session, and logs their results and changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Fetches, ToolResult
-from coder.workspace.proposal import text_file
 from sandbox import SandboxBroken
 
 if TYPE_CHECKING:
@@ -185,18 +184,6 @@ class Workplace:
         """Answer a call without making it; `is_failure` says whether that is an error."""
         result = ToolResult(text, seconds=seconds, failed=is_failure)
         return await self._log(call, result, changes or {}, _left_out_lines(self._turn.state))
-
-    async def put(self, files: Mapping[str, str | None]) -> None:
-        """Write texts that have passed the hooks."""
-        state, bench = self._turn.state, self._turn.bench
-        changes: dict[str, StoredFile | None] = {
-            path: text_file(text, like=state.dialogue.session.tree.get(path) or state.files.get(path))
-            for path, text in files.items()
-        }
-        if bench.open_session is not None or state.settings.in_place:
-            await self.take_over(changes)
-        event = ToolAnswered(call=state.spend.calls, id="", name="edits", text="", changes=changes)
-        await self._turn.journal.append(event)
 
     async def take_over(self, changes: "Tree") -> None:
         """Write files of a subagent, or of an answer's text, into the session."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from coder.base.prompts import prompt
 from coder.engine.sampling.outline import ENDS, Outline, missing_function, outline, without_cut_statement
 from coder.engine.turn.turn import Turn
+from coder.models.answer_parts import Continuation
 from coder.models.model import ChatMessage, Sampling
 from coder.run.attempts import is_repeat
 from coder.run.event_types import Draw
 from coder.run.examples import find_examples
-from coder.run.message import AnswerChanges, CodeMessage, Continuation
+from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.state import State
 from coder.run.target import Target
 

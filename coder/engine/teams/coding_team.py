@@ -27,7 +27,9 @@ class CodingTeam:
 
     def next(self, state: State) -> "Participant":
         """Return the participant that speaks next."""
-        if self._awaits_plan(state):
+        is_wanted = state.settings.plan is True or "plan" in state.settings.approve
+        # With tools, the Coder plans itself unless the user wants a plan.
+        if not self.completes and (is_wanted or self.acts is False) and awaits_plan(state):
             from coder.engine.participants.planner import Planner  # imported late: most tasks have no plan
 
             return Planner(acts=self.acts is not False)
@@ -60,11 +62,6 @@ class CodingTeam:
             return reason
         is_before_expert = all(code.author != EXPERT for code in state.codes)
         return None if is_before_expert and has_failed(state, self.expert_after) else reason
-
-    def _awaits_plan(self, state: State) -> bool:
-        """Return whether to plan first; with tools, the Coder plans itself unless the user wants a plan."""
-        is_named = state.settings.plan is True or "plan" in state.settings.approve
-        return not self.completes and (is_named or self.acts is False) and awaits_plan(state)
 
 
 def has_failed(state: State, times: int) -> bool:

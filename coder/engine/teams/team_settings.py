@@ -35,7 +35,7 @@ async def check_team(settings: Settings, team: "TeamSpec", bench: "Workbench") -
     if "plan" in settings.approve and all(member.name != "planner" for member in team.leaves()):
         raise UsageError("--approve plan beside --team: the team has no member `planner`, who asks about it.")
     if tool_names := {tool for member in team.leaves() for tool in member.tools or ()}:
-        from coder.tools.registry import tools_of
+        from coder.tools.tool import tools_of
 
         available = {tool.spec.name for tool in await tools_of((*bench.tools, *bench.optional_tools))}
         if unknown := sorted(tool_names - available):
