@@ -3,7 +3,6 @@
 What is allowed is a SHA-256, so that a changed file is asked about again. The list is in the data folder.
 """
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,12 @@ from pathlib import Path
 from coder.base.errors import UsageError, own_command
 from coder.base.fs.private_folder import data_folder
 from coder.base.fs.safe_open import open_folder, read_regular
+from coder.config.named_files import digest_with_named_files
 from coder.config.permissions import Permissions
 from coder.config.plug_places import reason_of
 from coder.config.plugins import SERVER_FILES, Plugin, digest_and_servers, plugins_of_repository
+from coder.run.extensions import PROGRAM_FILES
 
-NAMES = (".mcp.json",)
-"""Paths of such files."""
 MAX_BYTES = 256 << 10
 _SHOWN_DIGITS = 32
 """Hexadecimal digits by which a person names a content; half of them would allow collisions."""
@@ -31,7 +30,7 @@ class ProgramFile:
     content: bytes
     """Content of the file that names programs."""
     digest: str
-    """SHA-256 of the content in hex; of a plugin, of all its files."""
+    """SHA-256 in hex of the content and of the files here that it names; of a plugin, of all its files."""
     allowed: bool
 
     @property
@@ -45,7 +44,7 @@ def program_file(folder: Path, path: str) -> ProgramFile | None:
     """Return a file of this folder; None if there is none.
 
     Raises:
-        UsageError: it is a link, too large, or can't be read.
+        UsageError: it is a link, too large, can't be read, or names too many files.
     """
     *parts, name = path.split("/")
     try:
@@ -57,7 +56,7 @@ def program_file(folder: Path, path: str) -> ProgramFile | None:
         raise UsageError(f"{path} is ignored: {error.strerror or 'links are not followed'}") from error
     if len(content) > MAX_BYTES:
         raise UsageError(f"{path} is ignored: more than {MAX_BYTES:,} bytes")
-    digest = hashlib.sha256(content).hexdigest()
+    digest = digest_with_named_files(folder, path, content)
     return ProgramFile(path, content, digest, _is_allowed(folder, digest))
 
 
@@ -81,7 +80,7 @@ def _program_file_of(plugin: Plugin, folder: Path) -> ProgramFile | None:
 def program_files(folder: Path) -> tuple[list[ProgramFile], list[str]]:
     """Return the files of this folder that start programs, and why others are ignored."""
     files, notes = [], []
-    for path in NAMES:
+    for path in PROGRAM_FILES:
         try:
             file = program_file(folder, path)
         except UsageError as error:

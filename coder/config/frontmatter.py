@@ -9,8 +9,10 @@ from coder.config.strict_yaml import read_yaml
 MAX_CHARACTERS = 16_384
 """Longest frontmatter; a longer one isn't read, since parsers of YAML are slow."""
 _FENCE = re.compile(r"\A\ufeff?---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_PLAIN_VALUE = re.compile(r"^([A-Za-z][\w-]*):[ \t]+([^\s\"'|>\[{&*!#%@`].*?)[ \t]*$", re.MULTILINE)
-"""A key with an unquoted value on its line."""
+_PLAIN_VALUE = re.compile(
+    r"^([A-Za-z][\w-]*):[ \t]+([^\s\"'|>\[{&*!#%@`].*?|\[[^\]\n]*\][ \t]*[^\s#].*?)[ \t]*$", re.MULTILINE
+)
+"""A key with an unquoted value on its line, also one with text behind brackets, as in `[a] [b]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class Frontmatter:
 def read_frontmatter(text: str) -> Frontmatter:
     """Split a file into fields and text; a file without frontmatter has no fields.
 
-    Many files that other agents accept aren't valid YAML, because a value holds `: ` without quotation marks.
-    Such values are read as text.
+    Many files that other agents accept aren't valid YAML, because a value holds `: ` without quotation marks,
+    or is a hint such as `[a] [b]`. Such values are read as text.
 
     Raises:
         ValueError: the frontmatter is too long, or isn't a mapping in YAML.

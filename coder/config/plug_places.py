@@ -9,8 +9,9 @@ from pathlib import Path
 from coder.base.fs.private_folder import plug_folders
 from coder.base.fs.safe_open import NotRegular, open_below, open_folder, read_regular
 from coder.base.text.sanitize import one_line
+from coder.run.extensions import AGENT_FOLDERS
 
-REPOSITORY_FOLDERS = (".agents", ".claude")
+REPOSITORY_FOLDERS = AGENT_FOLDERS
 _PLUGIN = re.compile(r"\.(?:agents|claude)/plugins/([a-z0-9-]{1,64})/")
 """The beginning of the paths of a repository's plugin."""
 _PLUGIN_FOLDER = re.compile(r"\.(?:agents|claude)/plugins/[^/]+/")

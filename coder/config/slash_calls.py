@@ -18,7 +18,7 @@ from coder.config.skills import FILE_NAME
 
 _NAME = re.compile(r"(?:[a-z0-9-]{1,64}:)?[A-Za-z0-9][\w-]{0,63}", re.ASCII)
 _CALL = re.compile(rf"/({_NAME.pattern})(?:\s+(.*))?", re.DOTALL | re.ASCII)
-_PLACE = re.compile(r"\$(?:ARGUMENTS(?:\[(\d{1,2})\])?|(\d))")
+_PLACE = re.compile(r"\$(?:ARGUMENTS(?:\[(\d{1,2})\])?|(\d{1,2})(?!\d))")
 _RUNS = re.compile(r"!`[^`\n]+`")
 _NOT_RUN = "\n\n[No command between !` and ` was run. Run those whose output you need, in the sandbox.]"
 _FILES = "\n\n[The files of this skill: call `skill` with its name, {name}.]"
@@ -87,7 +87,7 @@ def message_of(line: str, workspace: Path | None) -> Message | None:
 
 
 def with_arguments(body: str, arguments: str) -> str:
-    """Fill `$ARGUMENTS`, `$ARGUMENTS[N]` and `$N` in; without any of them, append the arguments."""
+    """Fill `$ARGUMENTS`, `$ARGUMENTS[N]` and `$N` in, counted from 0; without any, append the arguments."""
     try:
         words = shlex.split(arguments)
     except ValueError:  # an apostrophe
@@ -99,7 +99,7 @@ def with_arguments(body: str, arguments: str) -> str:
         if match[1] is None and match[2] is None:
             is_filled = True
             return arguments
-        index = int(match[1]) if match[1] is not None else int(match[2]) - 1
+        index = int(match[1] if match[1] is not None else match[2])
         if not 0 <= index < len(words):
             return match[0] if match[2] is not None else ""
         is_filled = True

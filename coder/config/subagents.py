@@ -67,9 +67,14 @@ def read_subagent(text: str, path: str) -> Subagent:
         raise ValueError("it has no instructions below the frontmatter")
     if len(body) > MAX_PROMPT:
         raise ValueError(f"its instructions have more than {MAX_PROMPT:,} characters")
-    tools = {tool.partition("(")[0].strip().lower() for tool in front.words("tools")}
-    writes = not tools.isdisjoint(_WRITING_TOOLS)
+    tools, denied = (_names(front.words(name)) for name in ("tools", "disallowedTools"))
+    tools = tools if front.fields.get("tools") is not None else _WRITING_TOOLS  # as Claude Code: it has all
+    writes = not tools.isdisjoint(_WRITING_TOOLS) and denied.isdisjoint({"edit", "write", "*"})
     return Subagent(name=name, description=description, path=path, writes=writes, prompt=body)
+
+
+def _names(tools: Iterable[str]) -> set[str]:
+    return {tool.partition("(")[0].strip().lower() for tool in tools}
 
 
 def is_subagent_file(path: str) -> bool:

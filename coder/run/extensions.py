@@ -7,6 +7,10 @@ from pydantic import BaseModel, Field
 
 from coder.base.text.sanitize import one_line
 
+AGENT_FOLDERS = (".agents", ".claude")
+"""Folders of a repository whose skills, commands, subagents, hooks and plugins are read."""
+PROGRAM_FILES = (".mcp.json",)
+"""Files of a repository that start programs on this machine once the user has allowed them."""
 _HOOK_FILES = (".agents/hooks.json", ".claude/settings.json", ".claude/settings.local.json")
 """Files of a repository that may name hooks, beside those of its plugins."""
 _PLUGIN_HOOKS = "/hooks/hooks.json"
@@ -84,7 +88,7 @@ def with_manifests(paths: Iterable[str], files: Iterable[str]) -> list[str]:
 
 def hook_files(paths: Iterable[str]) -> list[str]:
     """Return the files of a repository that may name hooks, its own before those of its plugins."""
-    places = tuple(f"{folder}/plugins/" for folder in (".agents", ".claude"))
+    places = tuple(f"{folder}/plugins/" for folder in AGENT_FOLDERS)
     paths = list(paths)
     own_paths = [path for path in paths if path in _HOOK_FILES]
     in_plugins = [path for path in paths if path.endswith(_PLUGIN_HOOKS) and path.startswith(places)]

@@ -203,7 +203,7 @@ class Runs:
             log, model = options["log"], options["model"]
             assert log is not None  # run_watched gives both
             assert model is not None
-            settings = as_conversation(state.settings, state)
+            settings = as_conversation(state.settings, state, user_limits=loaded.config.names)
             conversation = open_session(
                 log, state.task, settings=settings, model=model, watch=client, run=state.run
             )

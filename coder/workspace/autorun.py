@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from coder.base.fs.git_names import folded_name
+from coder.run.extensions import AGENT_FOLDERS, PROGRAM_FILES
 
 _FILES = {
     "direnv runs it when the folder is entered": [".envrc"],
@@ -26,7 +27,7 @@ _FILES = {
     ],
     "it can name programs that npm or yarn runs": [".yarnrc.yml", ".npmrc"],
     "its commands run when the folder is opened": [".devcontainer.json", ".gitpod.yml"],
-    "agents and editors start the programs that it names": [".aider.conf.yml", ".mcp.json"],
+    "agents and editors start the programs that it names": [".aider.conf.yml", *PROGRAM_FILES],
     "its hooks run at every commit": [
         ".pre-commit-config.yaml", "lefthook.yml", "lefthook.yaml", ".lefthook.yml", ".overcommit.yml",
     ],
@@ -53,7 +54,7 @@ _FOLDERS = {
     "cargo runs the programs that it names in its own place": [".cargo"],
     "mise runs its hooks when the folder is entered": [".mise", ".config/mise"],
     "programs and packages run from there": [".venv", "node_modules"],
-    "agents run its hooks": [".claude", ".gemini", ".codex", ".cursor"],
+    "agents run its hooks": [*AGENT_FOLDERS, ".gemini", ".codex", ".cursor"],
 }  # fmt: skip
 
 _AT_START = re.compile(r"(?:^|/)(?:site|user)customize(?:/|(?:\.[^/]*)?\.(?:py[cdw]?|so)$)")

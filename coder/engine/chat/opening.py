@@ -48,13 +48,17 @@ async def open_session(
             yield session
 
 
-def as_conversation(settings: Settings, state: State) -> Settings:
-    """Return the settings of a conversation about the result of a run; those of a conversation are kept."""
+def as_conversation(settings: Settings, state: State, *, user_limits: Collection[str] = ()) -> Settings:
+    """Return the settings of a conversation about the result of a run; those of a conversation are kept.
+
+    Args:
+        user_limits: limits that the configuration sets, which hold even where they equal a default.
+    """
     if settings.chat:
         return settings
     budget = state.spend.budget  # the log doesn't say which limits were set
-    set_limits = {name for name in OF_A_CONVERSATION if getattr(budget, name) != getattr(Budget(), name)}
-    return with_conversation_limits(settings, user_limits=set_limits)
+    differing = {name for name in OF_A_CONVERSATION if getattr(budget, name) != getattr(Budget(), name)}
+    return with_conversation_limits(settings, user_limits=differing | set(user_limits))
 
 
 def with_conversation_limits(settings: Settings, *, user_limits: Collection[str]) -> Settings:

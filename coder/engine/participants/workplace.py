@@ -60,7 +60,7 @@ class Workplace:
         await turn.baseline(0)
         await self.session_tree()
         is_new = state.dialogue.participant not in turn.bench.known_to
-        is_restarted = is_new and any(message.role == "tool" for message in state.dialogue.messages)
+        is_restarted = is_new and self._has_worked()
         arguments, calls = turn.bench.redactor.redact(call.arguments), state.spend.calls
         await turn.journal.append(
             ToolCalled(call=calls, id=call.id, name=call.name, arguments=arguments, effect=has_effect)
@@ -84,6 +84,13 @@ class Workplace:
             text = with_notes(result.text, turn.state, new_lines, read_only, is_restarted=is_restarted)
             result = replace(result, text=text)
         return await self._log(call, result, changes, left_out)
+
+    def _has_worked(self) -> bool:
+        """Whether the dialogue holds results of calls in a session; that of `delegate` is none."""
+        messages = self._turn.state.dialogue.messages
+        answered = {message.tool_call_id for message in messages if message.role == "tool"}
+        calls = (call for message in messages for call in message.tool_calls)
+        return any(call.id in answered and self._tools.find(call.name) is not None for call in calls)
 
     @property
     def gate(self) -> "HookGate | None":

@@ -73,3 +73,11 @@ def test_any_text_is_read_or_refused(yaml_text: str, body: str) -> None:
         front.text("name")
     except ValueError:
         return
+
+
+@pytest.mark.parametrize("hint", ["[a] [b]", "[issue] [--fast] ...", "[name]", "<a> [b]"])
+def test_a_hint_of_arguments_in_brackets_spoils_no_file(hint: str) -> None:
+    front = read_frontmatter(f"---\nargument-hint: {hint}\ndescription: Fixes.\n---\nBody\n")
+
+    assert front.text("description") == "Fixes."
+    assert front.body == "Body\n"

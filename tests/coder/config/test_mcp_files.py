@@ -11,6 +11,7 @@ from coder.base.errors import UsageError
 from coder.config.approved_files import allow, program_file
 from coder.config.layers import load
 from coder.config.mcp_files import read_servers
+from coder.config.named_files import digest_with_named_files
 
 PROGRAM = {"command": "python", "args": ["${HERE:-.}/server.py"], "env": {"KEY": "${SECRET}"}}
 
@@ -130,3 +131,41 @@ def test_any_file_is_read_or_refused(data: bytes) -> None:
         read_servers(data, Path("/"))
     except UsageError:
         return
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"command": "./tools/server.py"},
+        {"command": "python3", "args": ["${CLAUDE_PROJECT_DIR:-.}/tools/server.py"]},
+        {"command": "python3", "args": ["-m", "tools.server"]},
+        {"command": "sh", "args": ["-c", "exec python3 tools/server.py --port=1"]},
+        {"command": "uv", "args": ["run", "--directory=tools", "server"]},
+        {"command": "linked"},
+    ],
+    ids=["command", "variable", "module", "shell", "folder", "link"],
+)
+def test_a_change_of_a_script_that_the_file_names_asks_again(folder: Path, server: dict[str, object]) -> None:
+    (folder / "tools").mkdir()
+    (script := folder / "tools/server.py").write_text("print(1)")
+    (folder / "linked").symlink_to("tools/server.py")
+    (folder / ".mcp.json").write_bytes(content(shop=server))
+    before = program_file(folder, ".mcp.json")
+    assert before is not None
+
+    allowed = allow(folder, before.digest)
+    (folder / "other.py").write_text("print(3)")
+    same = program_file(folder, ".mcp.json")
+    script.write_text("print(2)")
+    changed = program_file(folder, ".mcp.json")
+
+    assert allowed.digest == before.digest
+    assert same is not None
+    assert same.allowed
+    assert changed is not None
+    assert not changed.allowed
+
+
+@given(st.binary(max_size=200))
+def test_a_file_of_any_content_has_a_digest(raw: bytes) -> None:
+    assert len(digest_with_named_files(Path("/nonexistent"), ".mcp.json", raw)) == 64

@@ -36,7 +36,7 @@ def text_of(line: str, folder: Path) -> str:
 
 
 def test_a_command_of_the_repository_is_filled_with_arguments(folder: Path) -> None:
-    write(folder / ".claude/commands/git/fix.md", "---\ndescription: Fixes.\n---\nFix $ARGUMENTS in $2.\n")
+    write(folder / ".claude/commands/git/fix.md", "---\ndescription: Fixes.\n---\nFix $ARGUMENTS in $1.\n")
 
     assert text_of('/fix "12 a" src', folder) == 'Fix "12 a" src in src.'
     assert slash_calls(folder)["fix"].description() == "Fixes."
@@ -50,10 +50,10 @@ def test_arguments_that_a_command_has_no_place_for_are_appended(folder: Path) ->
 
 
 def test_a_skill_is_called_by_its_folders_name(folder: Path) -> None:
-    write(folder / ".agents/skills/pdf/SKILL.md", "---\ndescription: Reads.\n---\nRead $0.")
+    write(folder / ".agents/skills/pdf/SKILL.md", "---\ndescription: Reads.\n---\nRead $9.")
 
     assert text_of("/pdf a.pdf", folder).startswith(
-        "Read $0.\n\nARGUMENTS: a.pdf\n\n[The files of this skill:"
+        "Read $9.\n\nARGUMENTS: a.pdf\n\n[The files of this skill:"
     )
 
 
@@ -123,3 +123,15 @@ def test_arguments_are_filled_in_once_and_never_read_again(before: str, argument
     body = f"{before.replace('$', '')} $ARGUMENTS"
 
     assert with_arguments(body, arguments) == f"{before.replace('$', '')} {arguments}"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("$0, then $1", "a b, then c"),
+        ("$ARGUMENTS[1] of $ARGUMENTS", "c of 'a b' c"),
+        ("$5 for $0", "$5 for a b"),
+    ],
+)
+def test_arguments_are_counted_from_0_as_in_claude_code(body: str, text: str) -> None:
+    assert with_arguments(body, "'a b' c") == text

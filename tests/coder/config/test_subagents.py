@@ -28,14 +28,16 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("tools", "writes"),
     [
-        ("", False),
+        ("", True),
+        ("disallowedTools: Write, Edit", False),
+        ("tools: []", False),
         ("tools: Read, Grep, Glob", False),
         ("tools: Read, Edit", True),
         ("tools: [Read, 'Bash(git *)']", True),
         ("tools: ['*']", True),
     ],
 )
-def test_only_a_file_that_names_a_writing_tool_makes_a_subagent_that_writes(tools: str, writes: bool) -> None:
+def test_a_subagent_writes_unless_its_file_names_other_tools_alone(tools: str, writes: bool) -> None:
     text = f"---\nname: looker\ndescription: Looks.\n{tools}\nmodel: sonnet\n---\nLook.\n"
 
     assert read_subagent(text, PATH).writes is writes

@@ -2,6 +2,7 @@
 
 import pytest
 
+from coder.run.extensions import AGENT_FOLDERS, PROGRAM_FILES, hook_files
 from coder.workspace.autorun import risky
 
 
@@ -20,6 +21,21 @@ from coder.workspace.autorun import risky
 )  # fmt: skip
 def test_a_file_that_runs_by_itself_has_a_reason(path: str) -> None:
     assert risky(path)
+
+
+@pytest.mark.parametrize("kind", ["skills/a/SKILL.md", "commands/a.md", "agents/a.md", "plugins/a/x.json"])
+@pytest.mark.parametrize("folder", AGENT_FOLDERS)
+def test_whatever_is_read_for_agents_has_a_reason(folder: str, kind: str) -> None:
+    assert risky(f"{folder}/{kind}")
+
+
+@pytest.mark.parametrize(
+    "path", [".agents/hooks.json", ".claude/settings.json", ".claude/settings.local.json"]
+)
+def test_a_file_of_hooks_and_one_that_starts_programs_have_a_reason(path: str) -> None:
+    assert hook_files([path]) == [path]
+    assert risky(path)
+    assert all(map(risky, PROGRAM_FILES))
 
 
 @pytest.mark.parametrize(

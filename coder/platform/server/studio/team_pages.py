@@ -76,7 +76,10 @@ def add_team_pages(router: APIRouter) -> None:
     @router.get("/teams")
     async def teams(caller: Reads, name: str = "") -> Response:
         loaded = load()
+        may_edit = caller.client is None and "run" in caller.scopes
         names, shown, problem, text = team_names(loaded), None, "", ""
+        if name and "run" not in caller.scopes:  # briefs are prompts of the operator's
+            raise Problem(403, "The token may not see teams.", "It lacks the scope run.", "Ask the operator.")
         is_file = bool(TEAM_NAME.fullmatch(name)) and name not in loaded.teams
         if name and is_file and (file := _file_of(name)).exists():
             text = printable(read_named(file, limit=_MAX_BYTES).decode("utf-8", "replace"))
@@ -94,7 +97,7 @@ def add_team_pages(router: APIRouter) -> None:
             text=text,
             problem=problem,
             is_configured=name in loaded.teams,
-            may_edit=caller.client is None and "run" in caller.scopes,
+            may_edit=may_edit,
             members=_flat_members(team),
             kind=team.kind if team is not None else "round-robin",
             stop=stop.text if stop is not None else "",

@@ -88,6 +88,8 @@ def test_a_name_or_a_page_of_another_origin_is_refused(
 @pytest.mark.parametrize(
     ("method", "path", "body", "token", "status"),
     [
+        ("GET", "/teams?name=pair", None, READ, 403),
+        ("GET", "/teams", None, READ, 200),
         ("POST", "/runs", {"prompt": "x"}, READ, 403),
         ("POST", "/runs/run_a/stop", None, READ, 403),
         ("POST", "/runs/run_a/resume", None, READ, 403),

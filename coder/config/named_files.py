@@ -1,0 +1,105 @@
+"""Digest of a file that starts programs, with the repository's files that it names, such as a script.
+
+A word that is a path in the repository counts, and one that is a module there (`-m tools.server`): files by
+their content, folders by all their files. What such a script imports or starts in turn is not covered.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from coder.base.errors import UsageError
+
+MAX_FILES, MAX_BYTES = 2_000, 16 << 20
+"""Limits of the files that are named."""
+_VARIABLE = re.compile(r"\$\{[^}]*\}|\$\w+")
+_BETWEEN = re.compile(r"[\s=;|&<>'\"()]+")
+_MODULE = re.compile(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+
+
+def digest_with_named_files(folder: Path, path: str, content: bytes) -> str:
+    """Return a SHA-256 in hex of a file's content and of the files of the folder that it names.
+
+    A file that names none has the digest of its content.
+
+    Raises UsageError: it names too much, or a file that can't be read.
+    """
+    digest, total = hashlib.sha256(content), 0
+    root = folder.resolve()
+    for count, file in enumerate(sorted(_named_files(root, content) - {root / path}), 1):
+        try:
+            total += file.stat().st_size
+            if count > MAX_FILES or total > MAX_BYTES:
+                raise UsageError(
+                    f"{path} is ignored: it names more than {MAX_FILES:,} files or {MAX_BYTES:,} bytes here"
+                )
+            mode, text = file.stat().st_mode & 0o111, file.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{path} is ignored: {file} can't be read: {error.strerror}") from error
+        name = str(file.relative_to(root))
+        digest.update(f"{name!r} {mode:o} {hashlib.sha256(text).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _named_files(root: Path, content: bytes) -> set[Path]:
+    files: set[Path] = set()
+    for word in _words(content):
+        for name in _paths(word):
+            try:
+                place = (root / name).resolve()
+                is_here = place != root and place.is_relative_to(root)
+                if is_here and place.is_file():
+                    files.add(place)
+                elif is_here and place.is_dir():
+                    files |= _files_below(place)
+            except (OSError, ValueError):  # too long, or with a NUL
+                continue
+    return files
+
+
+def _files_below(folder: Path) -> set[Path]:
+    """Return the regular files of a folder, one more than the limit at most; links aren't followed."""
+    files: set[Path] = set()
+    for parent, _, names in os.walk(folder):
+        paths = (Path(parent, name) for name in names)
+        files |= {path for path in paths if path.is_file() and not path.is_symlink()}
+        if len(files) > MAX_FILES:
+            break
+    return files
+
+
+def _words(content: bytes) -> Iterator[str]:
+    """Yield the words of all texts of a JSON document; none of a broken one, which starts nothing."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return
+    for text in _texts([document]):
+        yield text
+        yield from filter(None, _BETWEEN.split(text))
+
+
+def _texts(values: Iterable[object]) -> Iterator[str]:
+    stack = list(values)
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            stack += value.values()
+        elif isinstance(value, list):
+            stack += value
+
+
+def _paths(word: str) -> Iterator[str]:
+    """Yield what a word may name in the repository: a path, also behind a variable, or a module."""
+    plain = _VARIABLE.sub("", word)
+    for path in dict.fromkeys((word, plain, plain.lstrip("/"))):
+        if path:
+            yield path
+    if _MODULE.fullmatch(word):
+        yield word.replace(".", "/") + ".py"
+        yield word.replace(".", "/")
