@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.coder.people.cli.console import Console
+from tests.coder.platform.server.served import started
 from tests.faulty_endpoint import faulty_endpoint, says
 
 CASES = [
@@ -48,3 +49,21 @@ def test_a_limit_of_cost_holds_to_the_last_call_of_all_workers_and_more_goes_on(
     assert [len(report["verdicts"]) for report in (first, second)] == [2, 4]
     assert first["cost_usd"] == pytest.approx(0.0004)
     assert (more.code, len(server.requests)) == (0, 4)
+
+
+@pytest.mark.slow
+def test_a_limit_of_cost_holds_if_other_machines_judge(console: Console, tmp_path: Path) -> None:
+    words = ("--one-shot", "--price", "0,100", "--json", "-m", "toy", "--max-cost", "0.4099")
+
+    with (
+        faulty_endpoint(says("    return n", " + 0\n")) as model,
+        started(tmp_path / "a") as first,
+        started(tmp_path / "b") as second,
+    ):
+        fleet = ("--workers", f"{first.url},{second.url}")
+        limited = console.run("bench", "run", "suite.jsonl", "--base-url", model.url, *fleet, *words)
+
+    report = json.loads(limited.out)
+    assert (limited.code, len(model.requests), model.most_busy) == (3, 2, 1)
+    assert len(report["verdicts"]) == 2
+    assert report["cost_usd"] == pytest.approx(0.0004)
