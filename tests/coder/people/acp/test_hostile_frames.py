@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.coder.people.cli.console import CODER, Console
+from tests.coder.people.cli.start_for_others import command_for_others
 
 METHODS = (
     *("initialize", "authenticate", "session/new", "session/load", "session/resume", "session/list"),
@@ -129,8 +130,9 @@ def replies(server: "Popen[bytes]", sent: list[bytes], *, count: int) -> list[di
 @contextmanager
 def serving(console: Console, stderr: Path) -> Iterator["Popen[bytes]"]:
     """Start a server, and end it."""
-    command = (str(CODER), "acp", "--base-url", "http://127.0.0.1:9/v1", "-m", "toy")
-    with stderr.open("wb") as file:
+    words = ("acp", "--base-url", "http://127.0.0.1:9/v1", "-m", "toy")
+    forked = command_for_others(CODER, *words, environ=console.environ, cwd=console.home)
+    with stderr.open("wb") as file, forked as command:
         server = Popen(command, stdin=PIPE, stdout=PIPE, stderr=file, env=console.environ, cwd=console.home)
         try:
             yield server
