@@ -1,7 +1,6 @@
 """Children isolated in advance, so that a run costs little more than its program; each is lent once.
 
-Most sandboxes have one run, so one child is made at first; from the second run on, as many wait as were lent
-at once.
+Most sandboxes have one run, so one child is made at first; from the second run on, a few wait.
 """
 
 import asyncio
@@ -30,7 +29,7 @@ class Pool:
         self._idle: deque[Child] = deque()
         self._coming: set[Child] = set()
         self._waiting: deque[asyncio.Future[Child]] = deque()
-        self._size, self._most = 1, max(1, min(len(os.sched_getaffinity(0)), 4))
+        self._most = max(1, min(len(os.sched_getaffinity(0)), 4))
         self._lends = 0
         self._broken: SandboxBroken | None = None
         self._alive: set[Child] = set()
@@ -53,7 +52,8 @@ class Pool:
 
     def fill(self) -> None:
         """Request children until enough are ready or requested."""
-        missing = max(self._size, len(self._waiting)) - len(self._idle) - len(self._coming)
+        in_advance = min(self._most, 1) if self._lends < 2 else self._most
+        missing = max(in_advance, len(self._waiting)) - len(self._idle) - len(self._coming)
         try:
             for _ in range(missing if self._broken is None else 0):
                 self._coming.add(self._spawn(self._usual))
@@ -69,7 +69,6 @@ class Pool:
             child = await self._wait(limits)
         self.lent.add(child)
         self._lends += 1
-        self._size = min(self._most, max(self._size, len(self.lent)))
         if not self._idle:
             self._fill_again()
         return child
@@ -181,7 +180,7 @@ class Pool:
                 continue
             works = child in self._idle and count_processes(child.reaper) > _AT_REST
             if (works and child in self._restless) or self._holds_too_much(child.reaper):
-                self._size = self._most = 0
+                self._most = 0
                 if child in self._idle:
                     self._idle.remove(child)
                 child.discard()
