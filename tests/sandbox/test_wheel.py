@@ -10,7 +10,7 @@ from tests.ordinary_user import REPOSITORY
 from tests.wheel_user import User
 
 PROJECT = REPOSITORY / "tools/coder_sandbox"
-TOOLS = ("autogen", "harbor", "inspect", "smolagents")
+TOOLS = ("autogen", "harbor", "inspect", "smolagents", "verifiers")
 """Extras of other tools, which have the sandbox as a part."""
 SCRIPT = """
 import importlib.util
