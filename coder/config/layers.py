@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from coder.base.errors import UsageError
 from coder.base.fs.private_folder import cache_folder, config_folder, plug_folders
-from coder.base.fs.toml_file import read_toml
+from coder.base.fs.safe_open import read_toml
 from coder.base.text.sanitize import suggest_nearest
 from coder.config.plugs import rules_for, with_rules
 from coder.config.schema import Config, but_was, checked, flag, over, variable

@@ -40,6 +40,7 @@ SUMMARIES = {
     "doctor": "Say what works on this machine, and what to do about the rest.",
     "setup": "Install what is missing: bubblewrap, optional packages, the embedded model.",
     "config": "Show each setting, and where its value comes from.",
+    "store": "Move, check or clean the store of runs.",
     "memory": "List, forget or turn off what earlier runs teach later ones.",
     "skills": "List the skills and commands that a run may use, and what was refused.",
     "sandbox": "Inspect the sandbox, build its Docker image, clean up leftovers.",

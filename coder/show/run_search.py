@@ -26,8 +26,8 @@ from coder.run.event_types import (
     parse,
 )
 from coder.run.events import Event
+from coder.store import usual_places
 from coder.store.lease import EventLog
-from coder.store.places import usual_places
 from coder.store.run_list import RunSummary
 
 _VERSION = 1

@@ -1,21 +1,68 @@
 """Event logs: SQLite or Postgres; a lease for each run; blobs. Read sqlite, lease, blobs, postgres."""
 
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from coder.base.errors import MissingExtra
-from coder.base.fs.private_folder import data_folder
+from coder.base.errors import MissingExtra, UsageError
+from coder.base.fs.private_folder import config_folder, data_folder
+from coder.base.fs.safe_open import read_toml
 from coder.store.lease import EventLog
-from coder.store.places import Places, usual_places
 from coder.store.run_list import RunSummary, new_run_id
 from coder.store.sqlite import SqliteLog
 
 if TYPE_CHECKING:
     from coder.store.postgres import PostgresLog
 
-__all__ = ["EventLog", "RunSummary", "SqliteLog", "data_folder", "new_run_id", "open_log"]
+__all__ = [
+    "EventLog",
+    "RunSummary",
+    "SqliteLog",
+    "data_folder",
+    "new_run_id",
+    "open_log",
+    "open_store",
+    "usual_places",
+]
+
+
+TABLE = "store"
+"""Table of the user's file with the addresses `log` and `blobs`; a repository can't set it."""
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|[?&]password=")
+
+
+class Places(NamedTuple):
+    """Addresses of a log and of its blobs. They may contain passwords."""
+
+    log: str | None
+    """`postgresql://…`; None: SQLite in the data folder."""
+    blobs: str | None
+    """A folder or `s3://…`; None: beside the log, for Postgres in the database."""
+
+
+def usual_places(environ: Mapping[str, str] = os.environ) -> Places:
+    """Return the addresses in CODER_LOG and CODER_BLOBS, else in `[store]` of the user's file.
+
+    Raises:
+        UsageError: the file or its table can't be read.
+    """
+    file = config_folder() / "config.toml"
+    table = read_toml(file).get(TABLE, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{file}: {TABLE} is no table. Write [{TABLE}], and below it log or blobs.")
+    for key, value in table.items():
+        if key not in ("log", "blobs"):
+            raise UsageError(f"{file}: [{TABLE}] has an unknown key {key!r}. It may have log and blobs.")
+        if not isinstance(value, str):
+            raise UsageError(f"{file}: {key} of [{TABLE}] must be a text.")
+        if _PASSWORD.search(value):
+            keep = "Keep passwords in CODER_LOG, PGPASSWORD or ~/.pgpass."
+            raise UsageError(f"{file}: {key} of [{TABLE}] has a password. {keep}")
+    log, blobs = environ.get("CODER_LOG"), environ.get("CODER_BLOBS")
+    return Places(log or table.get("log") or None, blobs or table.get("blobs") or None)
 
 
 @contextmanager
@@ -27,13 +74,28 @@ def open_log(folder: Path | None = None) -> Iterator["SqliteLog | PostgresLog"]:
         LogNewer, LogDamaged, MachineError: the log can't be opened.
     """
     places = usual_places() if folder is None else Places(None, None)
-    if places.log is not None:
+    with open_store(places.log or folder, places.blobs) as log:
+        yield log
+
+
+@contextmanager
+def open_store(log: str | Path | None, blobs: str | None) -> Iterator["SqliteLog | PostgresLog"]:
+    """Open a log with a place of blobs for a block.
+
+    Args:
+        log: `postgresql://…` or a folder; None: the user's folder.
+        blobs: address of the place; None: the log's own.
+
+    Raises:
+        UsageError, LogNewer, LogDamaged, MachineError: see `open_log`.
+    """
+    if isinstance(log, str):
         try:
             from coder.store.postgres import PostgresLog  # imported only if it is used
         except ImportError as error:
             raise MissingExtra("psycopg, which CODER_LOG needs,", "postgres") from error
-        with PostgresLog(places.log, blobs=places.blobs) as server:
+        with PostgresLog(log, blobs=blobs) as server:
             yield server
         return
-    with SqliteLog(folder, blobs=places.blobs) as log:
-        yield log
+    with SqliteLog(log, blobs=blobs) as file:
+        yield file

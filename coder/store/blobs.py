@@ -1,24 +1,22 @@
 """Blobs: long contents of events, stored once under their SHA-256, beside the log or in a place of their own.
 
-A log stores an event's blobs before the event. In the transaction of the event it asks whether they are still
-there, because `coder store clean` may have removed an equal one that no event referred to (ADR 0094).
+A log stores an event's blobs before the event. In the transaction of the event it stores again what is gone,
+because `coder store clean` may have removed an equal one that no event referred to (ADR 0094).
 """
 
 import hashlib
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 from coder.base.errors import BlobMissing, LogDamaged, MachineError
 from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import private_folder, unwritable
 
-T = TypeVar("T")
 _NAME = re.compile("[0-9a-f]{64}")
-_TRIES = 3
 ELSEWHERE = "If it was stored in another place, set CODER_BLOBS to that."
 
 
@@ -86,31 +84,20 @@ def check_content(name: str, content: bytes, place: object) -> bytes:
     return content
 
 
-class BlobsRemoved(Exception):
-    """A blob was removed after it was stored, before an event referred to it."""
+def put_all(blobs: Blobs, contents: Iterable[bytes]) -> None:
+    """Store contents. Raises MachineError: one can't be stored."""
+    for content in contents:
+        blobs.put(content)
 
 
-def require_stored(blobs: Blobs, names: Iterable[str]) -> None:
-    """Raise BlobsRemoved if a blob isn't there. Called in the transaction of the events that refer to it."""
-    if not all(map(blobs.has, names)):
-        raise BlobsRemoved
+def put_missing(blobs: Blobs, contents: Mapping[str, bytes]) -> None:
+    """Store again what was removed since `put_all`. Called in the transaction of the events that refer to it.
 
-
-def append_with_blobs(blobs: Blobs, contents: Mapping[str, bytes], append: Callable[[], T]) -> T:
-    """Store the blobs, then append the events that refer to them.
-
-    Args:
-        append: appends the events in a transaction that calls `require_stored`.
-
-    Raises:
-        MachineError: the blobs can't be stored, or are removed again and again.
+    Raises MachineError: the place can't be read, or a content can't be stored.
     """
-    for _ in range(_TRIES):
-        for content in contents.values():
+    for name, content in contents.items():
+        if not blobs.has(name):
             blobs.put(content)
-        with suppress(BlobsRemoved):
-            return append()
-    raise MachineError(f"Contents of the event log were removed {_TRIES} times right after they were stored.")
 
 
 class FolderBlobs:

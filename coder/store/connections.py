@@ -19,6 +19,8 @@ SCHEMA = 1
 """Version of the tables, in coder.format."""
 RETRY_S = 15.0
 """A statement may take this long, including retries while the server is unavailable."""
+_LOCKED_S = 60.0
+"""A lock against appends is given up after this time."""
 _SHORT_RETRY_S = 1.0
 """RETRY_S after a failure, so that saving and cleaning up don't wait as long again."""
 _PAUSE_S = 0.05
@@ -151,6 +153,17 @@ class Connections:
             raise
         self._wait_s = RETRY_S
         return rows
+
+    @contextmanager
+    def keeping_appends_out(self) -> Iterator[Callable[[], bool]]:
+        """During the block, no event with blobs can be appended; yield whether this still holds.
+
+        Raises:
+            MachineError: the server can't be reached, or the block takes longer than a minute.
+        """
+        with self._translate_errors(), self._connection(_LOCKED_S) as connection, connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(7221068)")
+            yield lambda: not connection.closed and connection.broken is False
 
     def identity(self) -> str:
         """Return the id of this log, made when it is first needed. Raises MachineError."""

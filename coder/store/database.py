@@ -105,6 +105,9 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Read a consistent state of the file during the block, regardless of concurrent writes."""
         with self._lock, self._translate_errors():
+            if self._connection.in_transaction:  # of the same thread, within its transaction
+                yield self._connection
+                return
             self._connection.execute("BEGIN")
             try:
                 yield self._connection

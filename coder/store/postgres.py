@@ -16,12 +16,14 @@ from typing import Any, LiteralString
 from coder.base.errors import LeaseHeld, LogDamaged, MachineError, own_command
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
-from coder.store.blobs import Blobs, JoinedBlobs, append_with_blobs, require_stored
+from coder.store.blobs import Blobs, JoinedBlobs, put_all, put_missing
 from coder.store.connections import Connections, Rows
 from coder.store.in_thread import run_in_thread
 from coder.store.lease import LEASE_S, LeaseOwner
 from coder.store.places import open_place
+from coder.store.postgres_rows import PostgresRows
 from coder.store.run_list import RunSummary, unreadable
+from coder.store.stored_rows import StoredRows
 from coder.store.table_blobs import TableBlobs
 
 _APPEND = """
@@ -99,16 +101,23 @@ class PostgresLog:
         self._server = Connections(url)
         self._lease_s = lease_s
         self._has_own_blobs = blobs is None
-        self.blobs: Blobs = TableBlobs(self._server)
+        self.own_blobs: Blobs = TableBlobs(self._server)
+        self.blobs: Blobs = self.own_blobs
         """Where this log keeps long contents."""
+        self.rows: StoredRows = PostgresRows(self._server)
+        """Its events as they are stored."""
         if blobs is not None:
-            self.blobs = JoinedBlobs(open_place(blobs, self._server.identity()), self.blobs)
+            self.blobs = JoinedBlobs(open_place(blobs, self.identity()), self.own_blobs)
 
     def __enter__(self) -> "PostgresLog":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.close()
+
+    def identity(self) -> str:
+        """Return the log's id, made when it is first needed. Raises MachineError."""
+        return self._server.identity()
 
     @asynccontextmanager
     async def lease(self, run: str) -> AsyncIterator[int]:
@@ -190,13 +199,11 @@ class PostgresLog:
             "bodies": [body for body, _ in encoded], "blobs": [places for _, places in encoded],
         }  # fmt: skip
 
-        def insert() -> Rows:
-            check = partial(require_stored, self.blobs, elsewhere) if contents else None
-            return self._server.rows(
-                _APPEND, values, more_s=sum(map(len, here.values())) / 1e6, check=check
-            ) or self._server.rows(_APPENDED, values)
-
-        rows = append_with_blobs(self.blobs, elsewhere, insert)
+        put_all(self.blobs, elsewhere.values())
+        check = partial(put_missing, self.blobs, elsewhere) if contents else None
+        more_s = sum(map(len, here.values())) / 1e6
+        rows = self._server.rows(_APPEND, values, more_s=more_s, check=check)
+        rows = rows or self._server.rows(_APPENDED, values)
         if drafts and not rows:
             raise LeaseHeld(
                 f"Another process has taken over {run}. See what it does with: {own_command()} show {run}"

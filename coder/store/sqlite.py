@@ -10,19 +10,20 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from coder.base.errors import LeaseHeld, LogDamaged, own_command
 from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import data_folder, private_folder, unwritable
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
-from coder.store.blobs import Blobs, FolderBlobs, JoinedBlobs, append_with_blobs, require_stored
+from coder.store.blobs import Blobs, FolderBlobs, JoinedBlobs, put_all, put_missing
 from coder.store.database import Database
-from coder.store.in_thread import run_in_thread
 from coder.store.lease import LEASE_S, hold_lease, holder_of
-from coder.store.places import open_place
 from coder.store.run_list import RunSummary, is_attempt, unreadable
+
+if TYPE_CHECKING:
+    from coder.store.stored_rows import StoredRows
 
 T = TypeVar("T")
 _COLUMNS = "run, seq, time, type, version, body, blobs"
@@ -46,10 +47,13 @@ class SqliteLog:
         """
         folder = folder or data_folder(os.environ)
         self._database = Database(private_folder(folder) / "events")
-        self.blobs: Blobs = FolderBlobs(folder / "events" / "blobs")
+        self.own_blobs: Blobs = FolderBlobs(folder / "events" / "blobs")
+        self.blobs: Blobs = self.own_blobs
         """Where this log keeps long contents."""
         if blobs is not None:
-            self.blobs = JoinedBlobs(open_place(blobs, self._database.identity()), self.blobs)
+            from coder.store.places import open_place  # imported late: few users have a place
+
+            self.blobs = JoinedBlobs(open_place(blobs, self.identity()), self.own_blobs)
         self._stops = folder / "events" / "stops"
         self._clock = clock
         self._lease_s = lease_s
@@ -64,6 +68,17 @@ class SqliteLog:
     def path(self) -> Path:
         """The database file."""
         return self._database.path
+
+    @property
+    def rows(self) -> "StoredRows":
+        """The events as they are stored."""
+        from coder.store.stored_rows import SqliteRows  # imported late: few commands need it
+
+        return SqliteRows(self._database)
+
+    def identity(self) -> str:
+        """Return the log's id, made when it is first needed."""
+        return self._database.identity()
 
     def close(self) -> None:
         """Close the file. Idempotent."""
@@ -90,6 +105,7 @@ class SqliteLog:
         durable = any(draft.durable for draft in drafts)
 
         def insert() -> None:
+            put_all(self.blobs, contents.values())
             with self._database.transaction(durable=durable) as connection:
                 cursor = connection.execute(
                     "UPDATE run SET last = ?, expires = ? WHERE run = ? AND last = ? AND token = ?",
@@ -100,10 +116,10 @@ class SqliteLog:
                         f"Another process has taken over {run}. "
                         f"See what it does with: {own_command()} show {run}"
                     )
-                require_stored(self.blobs, contents)
+                put_missing(self.blobs, contents)
                 connection.executemany(f"INSERT INTO event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
-        await self._call(lambda: append_with_blobs(self.blobs, contents, insert))
+        await self._call(insert)
         return [self._event(row, contents.__getitem__) for row in rows]
 
     async def read(self, run: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
@@ -174,7 +190,11 @@ class SqliteLog:
 
     async def _call(self, work: Callable[[], T]) -> T:
         """Call a function that may read or store blobs."""
-        return await run_in_thread(work) if self.blobs.is_remote else work()
+        if not self.blobs.is_remote:
+            return work()
+        from coder.store.in_thread import run_in_thread
+
+        return await run_in_thread(work)
 
     def _try_event(self, run: str, row: tuple[Any, ...] | None) -> Event:
         try:

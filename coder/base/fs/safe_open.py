@@ -16,6 +16,9 @@ _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC",
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
+_MAX_TOML_BYTES = 1 << 20
+
+
 class NotRegular(OSError):
     """A link, folder, device, pipe or socket was found instead of a regular file."""
 
@@ -99,3 +102,21 @@ def read_named(path: Path, *, limit: int) -> bytes:
         size = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit:,} bytes"
         raise UsageError(f"{path} is larger than {size}.")
     return content
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """Read a TOML file of the user's; a missing one is empty. Raises UsageError: a line isn't TOML."""
+    import tomllib
+
+    try:
+        content = read_named(path, limit=_MAX_TOML_BYTES)
+    except UsageError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            return {}
+        raise  # the unreadable file may contain a limit
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} isn't UTF-8: byte {error.start}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{path} isn't valid TOML: {error}") from error

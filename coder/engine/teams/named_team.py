@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from coder.base.errors import UsageError
 from coder.base.fs.private_folder import config_folder
-from coder.base.fs.toml_file import read_toml
+from coder.base.fs.safe_open import read_toml
 from coder.base.text.sanitize import suggest_nearest
 from coder.config.layers import Loaded
 from coder.engine.teams.spec import TeamSpec, team_of

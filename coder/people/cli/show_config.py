@@ -15,7 +15,7 @@ from coder.models.endpoint import for_log, name_for_log
 from coder.run.option_table import KEYS
 from coder.show.flags import Json
 from coder.show.tables import Column, TextTable, print_blocks
-from coder.store.places import usual_places
+from coder.store import usual_places
 
 _DEFAULT = "default"
 _COLUMNS = (Column("setting", width=17, is_whole=True), Column("value", width=24, wraps=True), Column("from"))

@@ -86,3 +86,51 @@ def test_a_store_that_is_down_or_refuses_ends_the_run_with_its_events_kept(
     assert "coder resume" in refused.err
     assert resumed.code == 0, resumed.err
     assert "Traceback" not in failed.err + refused.err + resumed.err
+
+
+@pytest.mark.slow
+def test_runs_are_moved_checked_and_cleaned_by_commands(
+    console: Console, tmp_path: Path, object_store: ObjectStore
+) -> None:
+    home, place = console.home / "data", str(tmp_path / "place")
+    with faulty_endpoint(says(code(LONG_ADD))) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "repair")
+        done = console.run("solve", TASK, *CHECK, *model, "--json")
+    run = json.loads(done.out)["run_id"]
+    (home / "events/blobs" / ("0" * 64)).write_text("nobody's")
+    (blob, *_) = (path for path in (home / "events/blobs").iterdir() if path.name != "0" * 64)
+
+    planned = console.run("store", "clean", "--dry-run", "--older-than", "0", "--json")
+    young = console.run("store", "clean")
+    cleaned = console.run("store", "clean", "--older-than", "0")
+    moved = console.run("store", "move", str(home), str(home), "--to-blobs", place)
+    lost = console.run("store", "check")
+    checked = console.run("store", "check", "--json", CODER_BLOBS=place)
+    environ = {**object_store.environ, "CODER_BLOBS": object_store.place, "CODER_HOME": f"{tmp_path}/new"}
+    locations = (str(home), f"{tmp_path}/new", "--from-blobs", place, "--to-blobs", object_store.place)
+    away = console.run("store", "move", *locations, **object_store.environ)
+    shown = console.run("show", run, **environ)
+
+    assert [each["name"] for each in json.loads(planned.out)["removed"]] == ["0" * 64]
+    assert ("✓ 0 blobs removed" in young.err, "✓ 1 blob removed, 8 bytes" in cleaned.err) == (True, True)
+    assert (moved.code, "all verified" in moved.err) == (0, True), moved.err
+    assert (lost.code, run in lost.out, blob.name in lost.out) == (5, True, True), lost.err
+    assert (checked.code, json.loads(checked.out)["harmed"]) == (0, [])
+    assert away.code == 0, away.err
+    assert object_store.keys()
+    assert not [path for path in (tmp_path / "place").rglob("*") if path.is_file()]
+    assert "solved" in shown.out
+    assert run not in console.run("ls").out
+
+
+def test_a_move_that_cannot_begin_says_why(console: Console, tmp_path: Path) -> None:
+    nowhere = console.run("store", "move", str(tmp_path / "none"), str(tmp_path / "two"))
+    console.run("ls")
+    home = str(console.home / "data")
+    same = console.run("store", "move", home, home)
+    wrong = console.run("store", "move", home, "mysql://me:hunter2hunter@h/d")
+
+    assert (nowhere.code, "There is no log in" in nowhere.err) == (2, True)
+    assert (same.code, "FROM and TO are the same" in same.err) == (2, True)
+    assert (wrong.code, "hunter2" not in wrong.err) == (2, True), wrong.err
+    assert not (tmp_path / "none").exists()

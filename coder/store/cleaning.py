@@ -1,0 +1,130 @@
+"""Check that every blob that an event refers to is there, and remove blobs that none refers to."""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Protocol
+
+from coder.base.errors import LogDamaged
+from coder.store.blobs import BlobInfo, Blobs
+from coder.store.event_codec import names_in
+from coder.store.stored_rows import StoredRows
+
+GRACE_S = 24 * 3600.0
+"""Younger blobs stay: a run may be about to refer to one that it has just stored."""
+_BATCH = 50
+"""Blobs removed under one lock, so that appends wait for moments only."""
+_READERS = 8
+"""Blobs read side by side."""
+
+
+class Store(Protocol):
+    """A log with its blobs."""
+
+    blobs: Blobs
+
+    @property
+    def rows(self) -> StoredRows:
+        """The events as they are stored."""
+
+
+class Reference(NamedTuple):
+    """The first event that refers to a blob."""
+
+    run: str
+    seq: int
+
+
+class Harm(NamedTuple):
+    """A blob that a run refers to and can't be read."""
+
+    name: str
+    run: str
+    seq: int
+    problem: str
+
+
+class Checked(NamedTuple):
+    """Result of a check."""
+
+    blobs: int
+    harmed: list[Harm]
+
+
+def references(rows: StoredRows) -> dict[str, Reference]:
+    """Return each blob that events refer to, with the first of them. Raises LogDamaged: one can't be read."""
+    found: dict[str, Reference] = {}
+    for run, seq, places in rows.references():
+        try:
+            names = names_in(places)
+        except ValueError as error:
+            raise LogDamaged(f"Event {seq} of {run} has places of blobs that can't be read.") from error
+        for name in names:
+            found.setdefault(name, Reference(run, seq))
+    return found
+
+
+def check(store: Store) -> Checked:
+    """Read every blob that an event refers to, and compare it with its digest.
+
+    Raises:
+        LogDamaged: an event's references can't be read.
+        MachineError: the blobs can't be reached.
+    """
+    referred = references(store.rows)
+
+    def problem(name: str) -> str | None:
+        try:
+            store.blobs.get(name)
+        except LogDamaged as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(_READERS) as readers:
+        problems = zip(referred.items(), readers.map(problem, referred), strict=True)
+        harmed = [Harm(name, *event, words) for (name, event), words in problems if words is not None]
+    return Checked(len(referred), harmed)
+
+
+def unreferenced(store: Store, *, grace_s: float, now: float) -> list[BlobInfo]:
+    """Return the blobs that no event refers to and that were stored before the grace period."""
+    entries = list(store.blobs.entries())  # before the references, so that a newer blob isn't among them
+    referred = references(store.rows)
+    return [
+        entry
+        for entry in entries
+        if entry.name not in referred and (entry.modified is None or entry.modified <= now - grace_s)
+    ]
+
+
+def clean(
+    store: Store,
+    *,
+    grace_s: float = GRACE_S,
+    only: Collection[str] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Iterator[BlobInfo]:
+    """Remove the blobs that no event refers to, and yield each that was removed.
+
+    The references are read again under a lock that keeps appends out, and an append asks under that lock
+    whether its blobs are still there. So no blob is lost, even without a grace period.
+
+    Args:
+        only: remove none but these.
+
+    Raises:
+        LogDamaged: an event's references can't be read; nothing more is removed.
+        MachineError: the log or the blobs can't be reached.
+    """
+    candidates = unreferenced(store, grace_s=grace_s, now=clock())
+    if only is not None:
+        candidates = [entry for entry in candidates if entry.name in only]
+    for start in range(0, len(candidates), _BATCH):
+        removed = []
+        with store.rows.keeping_appends_out() as is_locked:
+            referred = references(store.rows)
+            for entry in candidates[start : start + _BATCH]:
+                if entry.name not in referred and is_locked():
+                    store.blobs.remove([entry.name])
+                    removed.append(entry)
+        yield from removed

@@ -1,0 +1,136 @@
+"""Move runs and their blobs to another store: copy, verify all, and only then remove from the source.
+
+Each step can be repeated, so that a move that was killed ends whole when it is started again.
+"""
+
+from collections.abc import Callable, Set
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from coder.base.errors import LeaseHeld, LogDamaged
+from coder.store.blobs import Blobs
+from coder.store.cleaning import Store, clean, references
+from coder.store.event_codec import names_in
+from coder.store.in_thread import run_in_thread
+from coder.store.lease import EventLog
+from coder.store.stored_rows import Row, StoredRows, digest
+
+
+class LeasedStore(Store, EventLog, Protocol):
+    """A log with its blobs and leases."""
+
+
+class Moved(NamedTuple):
+    """Result of a move."""
+
+    runs: int
+    """Runs that are in the target now, and verified."""
+    blobs: int
+    """Blobs that were read from the target and have their digest."""
+    left: list[str]
+    """Runs that are still in the source: they went on or began meanwhile."""
+
+
+Tell = Callable[[str, str, int, int], None]
+"""Is told what is done: verb, name, its number and how many there are."""
+
+
+async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: Tell) -> Moved:
+    """Move all runs and their blobs from one log to another.
+
+    Args:
+        keep: leave the source as it is.
+
+    Raises:
+        LeaseHeld: a process works on a run, which isn't moved; runs before it are in both logs.
+        LogDamaged: an event or a blob of the source is missing or changed, or the target has another run of
+            the same id. Nothing was removed.
+        MachineError: a log or its blobs can't be reached.
+    """
+    runs = source.rows.runs()
+    digests: dict[str, str] = {}
+    for number, run in enumerate(runs, 1):
+        tell("copy", run, number, len(runs))
+        async with source.lease(run):
+            digests[run] = await run_in_thread(partial(_copy_run, run, source, target))
+    names: set[str] = set()
+    for number, run in enumerate(runs, 1):
+        tell("verify", run, number, len(runs))
+        names |= await run_in_thread(partial(_verify_run, run, target, digests[run], names))
+    if keep:
+        return Moved(len(runs), len(names), [])
+    for number, run in enumerate(runs, 1):
+        tell("remove", run, number, len(runs))
+        with suppress(LeaseHeld):
+            async with source.lease(run):
+                if digest(source.rows.read(run)) == digests[run]:
+                    source.rows.remove(run)
+    moved = {entry.name for entry in target.blobs.entries()}
+    for blob in clean(source, grace_s=0.0, only=moved):
+        tell("remove", blob.name, 1, 1)
+    return Moved(len(runs), len(names), source.rows.runs())
+
+
+def move_blobs(rows: StoredRows, source: Blobs, target: Blobs, *, keep: bool, tell: Tell) -> Moved:
+    """Move the blobs of a log to another place; its events stay.
+
+    Raises:
+        LogDamaged: a blob is in neither place, or was changed. Nothing was removed.
+        MachineError: the log or a place can't be reached.
+    """
+    names = sorted(references(rows))
+    for number, name in enumerate(names, 1):
+        if not target.has(name):
+            tell("copy", name, number, len(names))
+            target.put(source.get(name))
+    for number, name in enumerate(names, 1):
+        tell("verify", name, number, len(names))
+        target.get(name)
+    for number, name in enumerate([] if keep else names, 1):
+        with rows.keeping_appends_out() as is_locked:
+            if is_locked() and target.has(name):
+                tell("remove", name, number, len(names))
+                source.remove([name])
+    return Moved(0, len(names), [])
+
+
+def _copy_run(run: str, source: Store, target: Store) -> str:
+    """Copy a run, unless the target has the same, and return the digest of its events."""
+    rows = source.rows.read(run)
+    present = target.rows.read(run)
+    if present and digest(present) != digest(rows[: len(present)]):
+        raise LogDamaged(f"The log to move to has another {run}. Nothing was removed. Move to an empty log.")
+    names = _names(rows)
+
+    def put_missing() -> None:
+        for name in names:
+            if not target.blobs.has(name):
+                target.blobs.put(source.blobs.get(name))
+
+    put_missing()
+    target.rows.write(run, rows, put_missing)
+    return digest(rows)
+
+
+def _verify_run(run: str, target: Store, expected: str, verified: Set[str]) -> set[str]:
+    """Compare a run with its source, and its blobs with their digests; return the blobs.
+
+    Raises LogDamaged: one was changed.
+    """
+    rows = target.rows.read(run)
+    if digest(rows) != expected:
+        raise LogDamaged(f"Events of {run} were changed on their way. Nothing was removed. Move again.")
+    names = _names(rows)
+    for name in names - verified:
+        target.blobs.get(name)
+    return names
+
+
+def _names(rows: list[Row]) -> set[str]:
+    try:
+        return {name for row in rows for name in names_in(row[6])}
+    except ValueError as error:
+        raise LogDamaged(
+            f"References to blobs of {rows[0][0]} can't be read. Nothing was removed."
+        ) from error
