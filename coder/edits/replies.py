@@ -21,6 +21,11 @@ def is_reply(request: str, edits: Answered, text: str) -> bool:
     return is_question(request) and edits.only_shows
 
 
+def may_be_answered_in_words(request: str, *, is_chat: bool, is_tested: bool) -> bool:
+    """Return whether words alone can answer a request: in a chat, or a question that nothing tests."""
+    return is_chat or (not is_tested and is_question(request))
+
+
 def asks(text: str) -> bool:
     """Return whether an answer asks the user something: one of its lines ends with a question mark."""
     return any(line.rstrip(_CLOSING_CHARACTERS).endswith(_QUESTION_MARKS) for line in text.splitlines())

@@ -6,6 +6,7 @@ from pydantic import BaseModel, JsonValue, field_serializer
 
 from coder.base.text.sanitize import is_binary
 from coder.run.attempts import best_code, decisive_outcome, find_answer_of
+from coder.run.conversation import answer_in_words
 from coder.run.event_types import AttemptEnded, CommitMade, CommitRefused, Limit, RunStopped, Status
 from coder.run.message import Cause, CheckLine, CodeMessage, LeftOut, Verified
 from coder.run.questions import Question
@@ -112,6 +113,8 @@ class Run(BaseModel, frozen=True):
     """The question that the run waits for."""
     answer: JsonValue = None
     """The value that fits the task's `answer_schema`, or the output of a flow; null without one."""
+    words: str = ""
+    """The answer in words to a question, if the run ended with one; untrusted."""
     answer_problem: str | None = None
     """Why there is no answer; empty if there is one; null if the task has no `answer_schema`."""
     flow: str | None = None
@@ -185,6 +188,7 @@ def summarize(state: State) -> Run:
         lacks=failed_outcome.lacks if failed_outcome is not None else (),
         question=_question(state) if stopped.status == "waiting" else None,
         answer=answer,
+        words=answer_in_words(state) or "",
         answer_problem=answer_problem,
         flow=state.flow.flow if state.flow is not None else None,
         error=stopped.error,

@@ -49,6 +49,12 @@ class Task(BaseModel, frozen=True, extra="forbid"):
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=not_)
     """JSON Schema of the value that the run returns; None: the run returns changed files alone."""
 
+    @property
+    def is_tested(self) -> bool:
+        """Whether something of the task decides that it is done, so that words alone are no answer."""
+        decides = (self.test_command, self.test_files, self.checks, self.answer_schema)
+        return any(decides)
+
     @field_validator("answer_schema")
     @classmethod
     def _require_usable(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:

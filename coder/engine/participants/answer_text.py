@@ -8,7 +8,7 @@ from functools import partial
 from coder.base.prompts import prompt
 from coder.edits.answer import read_answer
 from coder.edits.edit import Answered
-from coder.edits.replies import asks, is_reply
+from coder.edits.replies import asks, is_reply, may_be_answered_in_words
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
 from coder.engine.participants.submission import code_message, has_new_tree, write_edits
@@ -64,7 +64,9 @@ class AnswerText:
             ignored=partial(is_protected, state=state, target=target),
             in_part=True,
         )
-        is_talk = state.settings.chat or self.role.is_member
+        is_talk = self.role.is_member or may_be_answered_in_words(
+            state.task.prompt, is_chat=state.settings.chat, is_tested=state.task.is_tested
+        )
         if is_talk and is_reply(state.task.prompt, edits, text) and not has_new_tree(state):
             return None
         if edits.files or (edits.fits and edits.apart):
