@@ -39,15 +39,21 @@ def judged_by_harbor(
         for name, row in rows.items():
             write_task(Path(folder, "tasks", name), row.task, solve=row.script)
         (override := Path(folder, "override.yaml")).write_text(_WITHOUT_NETWORK)
-        verdicts, printed = run_oracle(
-            Path(folder, "tasks"), python, docker_config=docker_config, at_once=at_once, override=override
+        verdicts, printed = run_agent(
+            "oracle",
+            Path(folder, "tasks"),
+            python,
+            docker_config=docker_config,
+            at_once=at_once,
+            override=override,
         )
     if missing := sorted({*rows} - {*verdicts}):
         raise RuntimeError(f"Harbor has no result for {missing}:\n{printed}")
     return verdicts
 
 
-def run_oracle(
+def run_agent(
+    agent: str,
     tasks: Path,
     python: Path,
     *,
@@ -55,7 +61,7 @@ def run_oracle(
     at_once: int = 2,
     override: Path | None = None,
 ) -> tuple[dict[str, str], str]:
-    """Run Harbor's agent `oracle` on a folder of tasks; return its verdicts by name, and what it prints.
+    """Run an agent of Harbor on a folder of tasks; return its verdicts by name, and what it prints.
 
     Args:
         override: a file of Compose for the agent's containers.
@@ -64,7 +70,7 @@ def run_oracle(
     with tempfile.TemporaryDirectory() as folder:
         ended = subprocess.run(
             [
-                *(python.parent / "harbor", "run", "-p", tasks, "-a", "oracle", "--yes"),
+                *(python.parent / "harbor", "run", "-p", tasks, "-a", agent, "--yes"),
                 *("-o", f"{folder}/jobs", "--job-name", "attacks", "-n", str(at_once)),
                 *(() if override is None else ("--extra-docker-compose", override)),
             ],

@@ -12,7 +12,7 @@ from benchmarks.runner.baselines import Baseline, baseline_job
 from benchmarks.runner.bench_session import digests, open_log
 from benchmarks.runner.case_attempt import CaseAttempt, visible_part
 from benchmarks.runner.judge_for import judge_for
-from benchmarks.runner.runlog import BenchStarted
+from benchmarks.runner.runlog import BenchStarted, RunLog
 from benchmarks.runner.sample_job import Answering, BenchWorker, SampleJob
 from benchmarks.runner.solving import ModelSolver
 from benchmarks.suite import Case, HarborCase
@@ -105,15 +105,15 @@ class Plan:
         for case, sample in self.selection.attempts(self.suite):
             yield SampleJob(case, sample)
 
-    def answering(self, solver: ModelSolver, judge: Judge) -> Answering:
-        """Return what answers a sample by a model."""
+    def answering(self, solver: ModelSolver, judge: Judge, record: RunLog | None = None) -> Answering:
+        """Return what answers a sample by a model. Steps of tasks are kept in the record, if there is one."""
 
         async def answer(case: Case, sample: int) -> CaseAttempt:
             seed = self.selection.seed_of(case.id, sample)
             if isinstance(case, HarborCase):
                 from benchmarks.runner.acting import act_and_judge  # imported late: few suites act
 
-                return await act_and_judge(solver, judge, case, sample=sample, seed=seed)
+                return await act_and_judge(solver, judge, case, sample=sample, seed=seed, record=record)
             try:
                 visible_case = visible_part(await with_base_tree(case))
             except SandboxError as error:  # the judge meets the same error and reports it for the case

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from benchmarks.harbor.archive_reader import MAX_BYTES, PUBLISHED, ArchiveReader, parents
 from benchmarks.harbor.changes import ContainerChanges, listed_kinds, spool
 from benchmarks.harbor.container import ContainerEnded, HarborContainer
-from benchmarks.harbor.schema import ArtifactTable, CollectTable
+from benchmarks.harbor.schema import MAIN_SERVICE, ArtifactTable, CollectTable
 
 _NEVER = ("/tests", "/logs/verifier", "/solution", "/proc", "/sys", "/dev")
 _RIGHTS, _OF_ALL = 0o1777, 0o777
@@ -34,12 +34,16 @@ def artifact_paths(declared: Sequence[ArtifactTable]) -> tuple[str, ...]:
 
 
 async def run_collecting(container: HarborContainer, commands: Sequence[CollectTable]) -> None:
-    """Run commands that save state into files, in the agent's container. Raises SandboxBroken."""
+    """Run commands that save state into files, in the agent's container or a service.
+
+    Raises SandboxBroken: the engine failed.
+    """
     for command in commands:
         user = None if command.user is None else str(command.user)
+        service = container.services.get(command.service)
         with suppress(ContainerEnded):  # by what the answer left
-            await container.run(
-                ["bash", "-c", command.command],
+            await (service or container).run(
+                ["bash" if service is None else "sh", "-c", command.command],
                 timeout_s=command.timeout_sec,
                 user=user,
                 ends_container=False,
@@ -58,7 +62,7 @@ async def read_artifacts(
     """
     kinds = await listed_kinds(container)
     with spool() as file:
-        tops = list[str]()
+        tops, of_services = list[str](), set[str]()
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
             reader = ArchiveReader(kinds, archive, max_bytes=max_bytes, never=_NEVER, adjust=_adjust)
             for table in artifact_tables(declared):
@@ -66,10 +70,15 @@ async def read_artifacts(
                 read = reader.reader(
                     posixpath.dirname(top), whole=True, is_wanted=_filter(top, table.exclude)
                 )
-                await container.with_archive(top, read)
+                before = {*reader.items}
+                service = container.services.get(table.service or MAIN_SERVICE)
+                await (service or container).with_archive(top, read)
+                if service is not None:
+                    of_services |= {*reader.items} - before
         is_volume = _below(container.volumes)
         folders = tuple(top for top in tops if top in reader.items and reader.items[top].type == "folder")
-        unchanged = {path for path in reader.items if path not in kinds and not is_volume(path)}
+        as_in_image = {*reader.items} - of_services - {*kinds}
+        unchanged = {path for path in as_in_image if not is_volume(path)}
         yield ContainerChanges(
             tuple(reader.items.values()),
             file,

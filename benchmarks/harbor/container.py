@@ -77,6 +77,11 @@ class HarborContainer(ContainerFiles):
         """Mount points, whose content isn't part of the container's changes."""
         return tuple(sorted(str(mount["Destination"]) for mount in self._config.get("Mounts") or ()))
 
+    @property
+    def project_volumes(self) -> frozenset[str]:
+        """Names on the engine of the volumes that its services share."""
+        return frozenset(self._wiring.volumes.values()) if self._wiring is not None else frozenset()
+
     async def create(self) -> None:
         """Create it, not started. Raises ContainerEnded, SandboxBroken."""
         recipe, name, wiring = self.recipe, self.name, self._wiring

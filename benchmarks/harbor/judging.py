@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.harbor.container import ContainerEnded, HarborContainer
 from benchmarks.harbor.image import folder_digest
+from benchmarks.harbor.kept_steps import StepKeeping, restore_step
 from benchmarks.harbor.mode import HarborMode, StepMode
 from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.resolving import (
@@ -21,7 +22,6 @@ from benchmarks.harbor.resolving import (
     user_of,
     verifier_recipe,
 )
-from benchmarks.harbor.schema import MAIN_SERVICE
 from benchmarks.harbor.step import HarborStep
 from benchmarks.harbor.stepping import judge_steps
 from benchmarks.harbor.task import HarborTask, read_task
@@ -101,11 +101,14 @@ async def judge_acting(
     folder: Path,
     mode: HarborMode,
     act: Callable[[HarborStep, TaskPlace], Awaitable[bool]],
+    *,
+    keeping: StepKeeping | None = None,
 ) -> Judged | None:
     """Have a model act in the container of a task, and judge what it leaves there.
 
     Args:
         act: works on a step in sandboxes of the place, and returns whether what it leaves is to be judged.
+        keeping: keeps the ends of steps, and begins after those that are kept.
 
     Returns:
         None if there is nothing to judge.
@@ -119,6 +122,8 @@ async def judge_acting(
     task = read_task(folder)
     async with _agent_container(engine, task, has_agent=True) as container:
         await put_folder(container, None, "logs")
+        if keeping is not None and keeping.kept is not None:
+            await restore_step(container, keeping.kept, keeping.folder)
         await container.run(["true"], timeout_s=_PROBE_S)  # what ends it from now on is the answer's doing
 
         async def act_on(step: HarborStep) -> bool:
@@ -128,7 +133,7 @@ async def judge_acting(
             finally:
                 await place.close()
 
-        return await judge_steps(task, container, mode, act_on)
+        return await judge_steps(task, container, mode, act_on, keeping=keeping)
 
 
 def solution_answer(task: HarborTask) -> str | None:
@@ -148,12 +153,6 @@ def _require_supported(task: HarborTask) -> None:
     environments = [task.table.environment, *(step.verifier.environment for step in steps)]
     lacking = {
         "steps whose agents have different networks": len({step.agent.network for step in steps}) > 1,
-        "commands that collect from services": any(
-            command.service != MAIN_SERVICE for step in steps for command in step.verifier.collect
-        ),
-        "artifacts of services": any(
-            artifact.service not in (None, MAIN_SERVICE) for step in steps for artifact in step.artifacts
-        ),
         "the artifact /, which is everything,": any(
             artifact.source.strip("/") == "" for step in steps for artifact in step.artifacts
         ),

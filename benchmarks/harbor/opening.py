@@ -10,7 +10,7 @@ from benchmarks.harbor.compose.model import Project
 from benchmarks.harbor.compose.options import Wiring
 from benchmarks.harbor.compose.project import project_wiring
 from benchmarks.harbor.container import HarborContainer
-from benchmarks.harbor.disk_watch import watch_disk
+from benchmarks.harbor.disk_watch import watch_disk, watch_volumes
 from benchmarks.harbor.health import wait_until_healthy
 from benchmarks.harbor.limited_network import limited_network
 from benchmarks.harbor.recipe import HarborRecipe
@@ -48,9 +48,12 @@ async def open_container(
         if recipe.healthcheck is not None:
             await wait_until_healthy(container.run, recipe.healthcheck)
         most_bytes = MAX_BYTES if recipe.storage_mb is None else recipe.storage_mb << 20
-        for each in (container, *container.services.values()):
-            watching = asyncio.create_task(watch_disk(each, most_bytes))
-            opened.push_async_callback(_cancel, watching)
+        every = (container, *container.services.values())
+        watches = [watch_disk(each, most_bytes) for each in every]
+        if container.project_volumes:
+            watches.append(watch_volumes(every, container.project_volumes, most_bytes))
+        for watch in watches:
+            opened.push_async_callback(_cancel, asyncio.create_task(watch))
         yield container
 
 

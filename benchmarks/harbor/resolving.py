@@ -31,9 +31,22 @@ async def agent_recipe(engine: Engine, task: HarborTask) -> HarborRecipe:
     """Return what the container of a task's agent is made of. Raises UsageError, BackendMissing."""
     environment = task.table.environment
     folder = task.build_folder or task.folder / "environment"
-    return await _recipe_in(
+    recipe = await _recipe_in(
         engine, task, folder, environment, environment.docker_image, task.steps[0].agent.network
     )
+    services = {MAIN_SERVICE} if recipe.project is None else recipe.project.compose.services.keys()
+    if missing := sorted(_services_of(task) - services):
+        raise UsageError(
+            f"{task.folder} collects from services that it doesn't have: {', '.join(missing)}.\n"
+            f"Name services of environment/{COMPOSE}."
+        )
+    return recipe
+
+
+def _services_of(task: HarborTask) -> set[str]:
+    """Return the services that the task's artifacts and collecting commands name."""
+    collecting = {command.service for step in task.steps for command in step.verifier.collect}
+    return collecting | {table.service for step in task.steps for table in step.artifacts if table.service}
 
 
 async def verifier_recipe(engine: Engine, task: HarborTask, step: HarborStep) -> HarborRecipe:

@@ -14,6 +14,7 @@ from benchmarks.harbor.changes import read_changes
 from benchmarks.harbor.combining import combine, falls_short
 from benchmarks.harbor.container import ContainerEnded, HarborContainer
 from benchmarks.harbor.health import wait_until_healthy
+from benchmarks.harbor.kept_steps import StepKeeping, keep_step
 from benchmarks.harbor.mode import HarborMode, StepMode
 from benchmarks.harbor.resolving import (
     agent_timeout_s,
@@ -33,13 +34,20 @@ Act = Callable[[HarborStep], Awaitable[bool]]
 
 
 async def judge_steps(
-    task: HarborTask, container: HarborContainer, mode: HarborMode, act: Act
+    task: HarborTask,
+    container: HarborContainer,
+    mode: HarborMode,
+    act: Act,
+    *,
+    keeping: StepKeeping | None = None,
 ) -> Judged | None:
     """Have an answer act on each step, and judge what it leaves.
 
     Args:
         container: the agent's, running.
         act: acts on a step, and returns whether what it leaves is to be judged.
+        keeping: keeps what is left at the end of each step but the last. Steps that are kept already are not
+            acted on again, and the container has what they left.
 
     Returns:
         None if a step is not to be judged.
@@ -47,15 +55,16 @@ async def judge_steps(
     Raises:
         SandboxBroken: the engine failed.
     """
-    verdicts = list[Judged]()
-    for number, step in enumerate(task.steps):
+    verdicts = list(keeping.kept.verdicts) if keeping is not None and keeping.kept is not None else []
+    begun = len(verdicts)
+    for number, step in enumerate(task.steps[begun:], begun):
         is_last = number + 1 == len(task.steps)
         try:
             reason = await _prepare(container, step)
             if reason is None and not await act(step):
                 return None
         except ContainerEnded as error:
-            if number == 0:  # nobody has acted in it
+            if number == begun:  # nobody has acted in it
                 raise
             reason = str(error)
         if reason is not None:
@@ -65,6 +74,11 @@ async def judge_steps(
         verdicts.append(judged)
         if falls_short(step, judged):
             break
+        # A task that is judged beside living processes goes on with them alone.
+        if keeping is not None and not is_last and mode.how == "apart":
+            kept = await keep_step(container, tuple(verdicts), keeping.folder)
+            if kept is not None:
+                await keeping.keep(kept)
     return combine(task, verdicts)
 
 

@@ -72,7 +72,7 @@ class BenchSession:
         jobs: Iterable[SampleJob],
         progress: SampleProgress,
         *,
-        answering: Callable[[Judge], Answering] | None = None,
+        answering: Callable[[Judge, RunLog], Answering] | None = None,
         opening: Opening | None = None,
         answers: Path | None = None,
     ) -> tuple[Report, str]:
@@ -93,7 +93,7 @@ class BenchSession:
             else:
                 await record.begin(started)
             if self.purse is not None:
-                self.purse.spent = Decimal(str(record.cost_usd))
+                self.purse.spent = Decimal(str(record.cost_usd + record.kept_cost_usd))
             self.logged = True
             stack.callback(progress.stop)
             progress.begin(record)
@@ -104,7 +104,7 @@ class BenchSession:
                     self.spread,
                     judge,
                     workers,
-                    answering and answering(judge),
+                    answering and answering(judge, record),
                     opening or partial(open_bench_worker, self.suite, self.settings),
                     (self.run, self.purse) if self.purse is not None else None,
                 )

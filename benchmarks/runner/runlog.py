@@ -1,13 +1,15 @@
 """Define the events of a benchmark (start, verdicts, end), from which its report is computed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar
 
 from benchmarks.executors.executor import NodeTally
+from benchmarks.harbor.kept_steps import KeptSteps
 from benchmarks.report import SampleUsage
 from benchmarks.verdict import Evidence, Verdict
 from coder.base.errors import UsageError, own_command
-from coder.run.events import Draft, EventStore
+from coder.run.events import Draft, Event, EventStore
 from sandbox.result import Value
 
 FLUSH_AT = 64
@@ -49,6 +51,18 @@ class BenchJudged(_Body):
     evidence: Evidence = Evidence()
 
 
+class BenchStep(_Body):
+    """Event: a model has ended a step of a task, and what it left is kept."""
+
+    type = "bench.step"
+
+    id: str
+    sample: int
+    kept: KeptSteps
+    usage: SampleUsage | None = None
+    """Usage of all steps until then."""
+
+
 class BenchEnded(_Body):
     """Event: the run ended, because all samples were judged or a limit was reached."""
 
@@ -82,6 +96,9 @@ class RunLog:
         """Number of samples with a verdict, and of those that passed."""
         self.cost_usd = 0.0
         """Known cost of all samples."""
+        self.steps: dict[tuple[str, int], BenchStep] = {}
+        """Kept steps of samples that aren't judged, by case and sample."""
+        self._writing = asyncio.Lock()
         self._done: dict[str, bytearray] = {}
         """Samples of earlier starts, by case: bit n of byte m stands for sample 8 m + n."""
 
@@ -93,12 +110,23 @@ class RunLog:
                 f"{self.run} is no benchmark's run. See them with: {own_command()} bench list --runs"
             )
         self.started = BenchStarted.model_validate(first[0].body)
-        async for _, judged in self.samples():
+        async for event in self._events():
+            if event.type == BenchStep.type:
+                step = BenchStep.model_validate(event.body)
+                self.steps[step.id, step.sample] = step
+            if event.type != BenchJudged.type:
+                continue
+            judged = BenchJudged.model_validate(event.body)
             self._count(judged)
             byte, bit = divmod(judged.verdict.sample, 8)
             bits = self._done.setdefault(judged.verdict.id, bytearray())
             bits.extend(bytes(max(0, byte + 1 - len(bits))))
             bits[byte] |= 1 << bit
+
+    @property
+    def kept_cost_usd(self) -> float:
+        """Known cost of the kept steps of samples that aren't judged."""
+        return sum(step.usage.cost_usd or 0.0 for step in self.steps.values() if step.usage is not None)
 
     def is_done(self, case: str, sample: int) -> bool:
         """Return whether an earlier start has judged a sample."""
@@ -117,13 +145,17 @@ class RunLog:
 
     async def samples(self) -> AsyncIterator[tuple[int, BenchJudged]]:
         """Yield every logged sample, with its event's number."""
+        async for event in self._events():
+            if event.type == BenchJudged.type:
+                yield event.seq, BenchJudged.model_validate(event.body)
+
+    async def _events(self) -> AsyncIterator[Event]:
         seq = 0
         while events := await self._log.read(self.run, after=seq, limit=_PAGE):
             seq = events[-1].seq
             self._seq = max(self._seq, seq)
             for event in events:
-                if event.type == BenchJudged.type:
-                    yield event.seq, BenchJudged.model_validate(event.body)
+                yield event
 
     async def sample(self, seq: int) -> BenchJudged:
         """Return the sample whose event has this number."""
@@ -142,6 +174,12 @@ class RunLog:
         if judged.usage is not None or len(self._pending) >= FLUSH_AT:  # paid calls are written at once
             await self.flush()
 
+    async def keep(self, step: BenchStep) -> None:
+        """Log a kept step at once, as its calls are paid. Steps of samples under way come side by side."""
+        self.steps[step.id, step.sample] = step
+        self._pending.append(step.draft())
+        await self.flush()
+
     async def tally(self, nodes: Sequence[NodeTally]) -> None:
         """Log what the nodes have done, with all verdicts until now."""
         self._pending.append(BenchNodes(nodes=tuple(nodes)).draft())
@@ -154,11 +192,13 @@ class RunLog:
 
     async def flush(self) -> None:
         """Write pending events."""
-        pending, self._pending = self._pending, []
-        if pending:
-            await self._append(pending)
+        async with self._writing:
+            pending, self._pending = self._pending, []
+            if pending:
+                await self._append(pending)
 
     def _count(self, judged: BenchJudged) -> None:
+        self.steps.pop((judged.verdict.id, judged.verdict.sample), None)
         self.judged += 1
         self.passed += judged.verdict.verdict == "passed"
         if judged.usage is not None:

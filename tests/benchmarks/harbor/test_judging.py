@@ -55,7 +55,7 @@ async def test_a_task_whose_solution_writes_files_is_judged_apart(engine: Engine
     ("toml", "reason"),
     [
         ("[verifier.environment]\ngpus = 1\n", "GPUs"),
-        ("[[verifier.collect]]\ncommand = 'true'\nservice = 'db'\n", "commands that collect from services"),
+        ("[[verifier.collect]]\ncommand = 'true'\nservice = 'db'\n", "services that it doesn't have: db"),
     ],
     ids=["GPUs", "services"],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harbor.judging import find_harbor_mode
-from perf.harbor_attacks import run_oracle
+from perf.harbor_attacks import run_agent
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.test_separate import write_image, write_separate
 
@@ -41,7 +41,8 @@ if {"CODER_HARBOR_PYTHON", "CODER_DOCKER_CONFIG"} <= {*os.environ}:
 
         ours = {name: await find_harbor_mode(engine, task) for name, task in tasks.items()}
         theirs, printed = await asyncio.to_thread(
-            run_oracle,
+            run_agent,
+            "oracle",
             tmp_path / "tasks",
             Path(os.environ["CODER_HARBOR_PYTHON"]),
             docker_config=Path(os.environ["CODER_DOCKER_CONFIG"]),

@@ -13,9 +13,9 @@ from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.task import read_task
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import make_task, recipe_of
-from tests.benchmarks.harbor.test_acting import DONE, asked, bash, run
+from tests.benchmarks.harbor.test_acting import DONE, asked, bash, run, run_long
 from tests.coder.people.cli.console import Console
-from tests.faulty_endpoint import faulty_endpoint
+from tests.faulty_endpoint import FaultyEndpoint, faulty_endpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 LEAST = "min_reward = 1\n"
@@ -112,25 +112,64 @@ async def test_nothing_changes_in_a_frozen_container(engine: Engine, image: str)
     assert later[0] != later[1]
 
 
-async def test_a_model_is_given_each_step_and_begins_with_the_first_when_its_run_is_resumed(
+async def killed_at_the_second_step(tmp_path: Path, endpoint: FaultyEndpoint) -> str:
+    """Kill a run when its model works on the second step of a task, and return the run's name."""
+    make_steps(tmp_path / "tasks/one")
+    process = Console(tmp_path).start(*asked(endpoint, "harbor:tasks"), OPENAI_API_KEY="x")
+    await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 3, timeout_s=600)
+    process.kill()
+    process.communicate()
+    return (await run(tmp_path, "bench", "list", "--runs")).out.split()[0]
+
+
+def steps_in(endpoint: FaultyEndpoint) -> list[str]:
+    """First line of each request's instruction."""
+    return [request.body["messages"][1]["content"].splitlines()[0] for request in endpoint.requests]
+
+
+FIRST, SECOND = bash("cp input.txt one.txt; mkdir made; chmod 700 made; rm old.txt"), bash("echo 8 > two.txt")
+
+
+async def test_a_resumed_run_begins_at_the_step_where_it_stopped_with_the_files_of_those_before(
     engine: Engine, tmp_path: Path
 ) -> None:
-    make_steps(tmp_path / "tasks/one")
-    first, second = bash("cp input.txt one.txt"), bash("echo 8 > two.txt")
+    looks = bash("stat -c %a made; ls; test -e half || echo 8 > two.txt")
+    begins = bash("touch half; sleep 600")
 
-    with faulty_endpoint(first, DONE, bash("sleep 600"), first, DONE, second, DONE) as endpoint:
-        process = Console(tmp_path).start(*asked(endpoint, "harbor:tasks"), OPENAI_API_KEY="x")
-        await asyncio.to_thread(endpoint.wait_until, lambda it: len(it.requests) == 3, timeout_s=180)
-        process.kill()
-        process.communicate()
-        name = (await run(tmp_path, "bench", "list", "--runs")).out.split()[0]
-        done = await run(tmp_path, "bench", "run", "--resume", name, "--json")
+    with faulty_endpoint(FIRST, DONE, begins, looks, DONE) as endpoint:
+        name = await killed_at_the_second_step(tmp_path, endpoint)
+        kept = kept_files(tmp_path)
+        done = await run_long(tmp_path, "bench", "run", "--resume", name, "--json")
 
     assert done.code == 0, done.err
     report = json.loads(done.out)
     assert (report["outcomes"], report["usage"][0]["calls"]) == ({"passed": 1}, 4)
-    prompts = [request.body["messages"][1]["content"].splitlines()[0] for request in endpoint.requests]
-    assert prompts == [
+    assert steps_in(endpoint) == [*["Start something."] * 2, *["Find what you started."] * 3]
+    listed = endpoint.requests[4].body["messages"][-1]["content"].split()
+    assert "700" in listed
+    assert {"one.txt", "given.txt", "old.txt", "half"} & {*listed} == {"one.txt", "given.txt"}
+    assert (len(kept), kept_files(tmp_path)) == (1, [])
+
+
+@pytest.mark.parametrize("change", ["removed", "changed"])
+async def test_a_resumed_run_begins_at_the_first_step_where_the_kept_files_are_not_those_of_the_log(
+    engine: Engine, tmp_path: Path, change: str
+) -> None:
+    with faulty_endpoint(FIRST, DONE, bash("sleep 600"), FIRST, DONE, SECOND, DONE) as endpoint:
+        name = await killed_at_the_second_step(tmp_path, endpoint)
+        (kept,) = kept_files(tmp_path)
+        if change == "removed":
+            kept.unlink()
+        else:
+            kept.write_bytes(kept.read_bytes() + b"\0")
+        done = await run_long(tmp_path, "bench", "run", "--resume", name, "--json")
+
+    assert json.loads(done.out)["outcomes"] == {"passed": 1}, done.err
+    assert steps_in(endpoint) == [
         *["Start something."] * 2, "Find what you started.",
         *["Start something."] * 2, *["Find what you started."] * 2,
     ]  # fmt: skip
+
+
+def kept_files(home: Path) -> list[Path]:
+    return [path for path in home.rglob("bench/steps/*/*") if path.is_file()]

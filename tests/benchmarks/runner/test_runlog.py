@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.executors.pool import InProcess, Pool
+from benchmarks.harbor.kept_steps import KeptSteps
+from benchmarks.harbor.twin import OwnWork
+from benchmarks.harbor.verifier import Judged
+from benchmarks.report import SampleUsage
 from benchmarks.runner.case_attempt import CaseAttempt
-from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
+from benchmarks.runner.runlog import BenchJudged, BenchStarted, BenchStep, RunLog
 from benchmarks.runner.runner import run_jobs
 from benchmarks.runner.sample_job import SampleJob, SampleOutcome, give_up
 from benchmarks.verdict import Verdict
@@ -22,6 +26,14 @@ STARTED = BenchStarted(suite="s", digests={}, parameters={})
 
 def passed(id: str, sample: int) -> Verdict:
     return Verdict(id=id, sample=sample, verdict="passed", strength="strong")
+
+
+def step(id: str, sample: int, cost_usd: float) -> BenchStep:
+    judged = Judged(outcome="passed", strength="apart", own=OwnWork(files=frozenset({"/app/a"})))
+    usage = SampleUsage(
+        id=id, sample=sample, calls=1, input_tokens=1, output_tokens=1, cost_usd=cost_usd, seconds=1.0
+    )
+    return BenchStep(id=id, sample=sample, kept=KeptSteps(verdicts=(judged,), files="0" * 64), usage=usage)
 
 
 class Passes:
@@ -49,6 +61,24 @@ def test_a_log_that_is_read_again_knows_exactly_the_samples_that_it_has(done: li
 
     assert {(id, n) for id in "abc" for n in range(320) if again.is_done(id, n)} == {*done}
     assert (again.judged, again.passed) == (len(done), len(done))
+
+
+async def test_the_last_kept_step_of_each_sample_under_way_is_known_again_with_its_cost() -> None:
+    log = MemoryLog()
+
+    async with log.lease("bench_1") as token:
+        record = RunLog("bench_1", log, token=token)
+        await record.begin(STARTED)
+        await asyncio.gather(*(record.keep(step(id, 0, cost)) for id, cost in {"a": 1.0, "b": 2.0}.items()))
+        await record.keep(step("a", 0, 4.0))
+        await record.judge(BenchJudged(verdict=passed("b", 0)))
+        await record.flush()
+        again = RunLog("bench_1", log, token=token)
+        await again.load()
+
+    assert again.steps == record.steps == {("a", 0): step("a", 0, 4.0)}
+    assert again.kept_cost_usd == 4.0
+    assert (again.judged, again.cost_usd) == (1, 0.0)
 
 
 async def test_a_run_keeps_no_verdict_in_memory_and_its_log_has_all() -> None:

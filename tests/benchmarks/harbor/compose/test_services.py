@@ -12,7 +12,15 @@ from benchmarks.harbor.resolving import agent_recipe
 from benchmarks.harbor.task import read_task
 from sandbox.docker.engine import Engine
 from sandbox.docker.labels import OWNER, labels, list_containers, list_places
-from tests.benchmarks.harbor.compose.services_made import HAS_PLUGIN, SERVICES, make_services
+from sandbox.docker.polling import poll
+from tests.benchmarks.harbor.compose.services_made import (
+    HAS_PLUGIN,
+    SERVICES,
+    WRITE_TEST,
+    WRITES,
+    make_services,
+)
+from tests.docker_engine import IMAGE
 
 pytestmark = [pytest.mark.foreign, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 VOLUME = """\
@@ -117,3 +125,63 @@ if HAS_PLUGIN:
         assert mode.how == "broken"
         assert reason in mode.reason
         assert await left(engine) == []
+
+    async def test_state_that_is_collected_from_a_service_is_judged_apart(
+        engine: Engine, tmp_path: Path
+    ) -> None:
+        toml = """[verifier]
+environment_mode = "separate"
+[[verifier.collect]]
+service = "db"
+command = "cat /data/row > /dump.txt"
+[verifier.environment]
+network_mode = "no-network"
+"""
+        test = "#!/bin/bash\ngrep -cx made /dump.txt > /logs/verifier/reward.txt\n"
+        task = make_services(tmp_path, solve=WRITES, test=test, toml=toml)
+        declared = 'artifacts = [{source = "/dump.txt", service = "db"}]\n'
+        (task / "task.toml").write_text(declared + (task / "task.toml").read_text())
+        (task / "tests/Dockerfile").write_text(f"FROM {IMAGE}\nUSER root\nCOPY test.sh /tests/test.sh\n")
+
+        mode = await find_harbor_mode(engine, task)
+        nothing = await judge_harbor(engine, task, "", mode)
+        elsewhere = await judge_harbor(engine, task, "echo made > /dump.txt", mode)
+
+        assert (mode.how, mode.strength) == ("apart", "apart"), mode.reason
+        assert mode.own is not None
+        assert mode.own.files == {"/dump.txt"}
+        assert (nothing.outcome, elsewhere.outcome) == ("failed", "failed")
+
+    async def test_a_state_of_services_that_is_not_collected_is_judged_beside_them(
+        engine: Engine, tmp_path: Path
+    ) -> None:
+        mode = await find_harbor_mode(engine, make_services(tmp_path, solve=WRITES, test=WRITE_TEST))
+
+        assert (mode.how, mode.strength) == ("shared", "weak"), mode.reason
+
+    async def test_a_service_that_is_not_there_is_named(engine: Engine, tmp_path: Path) -> None:
+        toml = '[[verifier.collect]]\nservice = "cache"\ncommand = "true"\n'
+
+        mode = await find_harbor_mode(engine, make_services(tmp_path, toml=toml))
+
+        assert mode.how == "broken"
+        assert "services that it doesn't have: cache" in mode.reason
+
+    async def test_a_volume_that_is_filled_ends_the_containers_of_its_task(
+        engine: Engine, tmp_path: Path
+    ) -> None:
+        services = (
+            "services:\n  main: {volumes: ['rows:/rows']}\n"
+            "  db: {build: ./db, volumes: ['rows:/data/rows']}\nvolumes: {rows: {}}\n"
+        )
+        task = make_services(tmp_path, services=services, toml="storage_mb = 20\n")
+
+        async with open_container(engine, await agent_recipe(engine, read_task(task))) as main:
+            fills = ["dd", "if=/dev/zero", "of=/data/rows/full", "bs=1M", "count=40"]
+            await main.services["db"].run(fills, timeout_s=60, user="0")
+            ended = [
+                await poll(each.exit_code, lambda code: code is not None, every_s=0.2, times=300)
+                for each in (main, *main.services.values())
+            ]
+
+        assert ended == [137, 137]
