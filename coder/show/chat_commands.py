@@ -34,6 +34,8 @@ COMMANDS = {
     "quit": ("", "end; coder chat --resume RUN continues"),
 }
 """Arguments and descriptions by name, in the order of `/help`."""
+_OTHER_NAMES = {"exit": "quit"}
+"""Names that other agents have for a command, unless the user has a command of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def parse_line(line: str, calls: Collection[str] = ()) -> ChatCommand | str:
     if text.startswith("!"):
         return ChatCommand("!", text[1:].strip())
     name, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
+    name = name if name in calls else _OTHER_NAMES.get(name, name)
     if name not in COMMANDS and name not in calls:
         hint = suggest_nearest(name, [*COMMANDS, *calls]) or "."
         raise UsageError(f"There is no command /{name}{hint} See: /help")

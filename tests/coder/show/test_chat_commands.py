@@ -24,6 +24,11 @@ def test_a_message_may_begin_with_a_slash_that_is_doubled() -> None:
     assert parse_line("//etc is where it stands") == "/etc is where it stands"
 
 
+def test_exit_is_quit_unless_the_user_has_a_command_of_that_name() -> None:
+    assert parse_line("/exit") == ChatCommand("quit", "")
+    assert parse_line("/exit", ["exit"]) == ChatCommand("exit", "")
+
+
 def test_an_unknown_command_names_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"There is no command /tset; did you mean test\?"):
         parse_line("/tset")
