@@ -223,3 +223,11 @@ async def test_the_users_own_subagent_wins_and_its_file_is_read_at_the_call(
     await worked(folder, model, MemoryLog(), settings)
 
     assert "Look from afar." in model.by_task["alpha"].requests[0].messages[0].content
+
+
+async def test_the_first_call_after_a_subagent_is_not_said_to_be_in_a_new_session(folder: Path) -> None:
+    model = Scripts([[delegate("looker", "alpha")], bash("ls"), MEND, DONE], alpha=["Nothing."])
+
+    await worked(folder, model, MemoryLog())
+
+    assert "restarted" not in results(model.run, 2)[1]
