@@ -14,7 +14,7 @@ from coder.engine.work import work
 from coder.environment.in_place import require_in_place
 from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
-from coder.run.forks import forked, spoken_words
+from coder.run.forks import forked, spoken_words, with_hook_notes
 from coder.run.journal import Journal
 from coder.run.model_choice import asked_again, open_models
 from coder.run.open_question import answered
@@ -137,10 +137,15 @@ async def _go_on(
         raise UsageError(
             "The stop of this run was given from Python. Give it again: coder.resume(run, stop=…)"
         )
-    if settings.hooks:  # the dialogue goes on, so what they say isn't added to it
+    if settings.hooks:  # without a message, the dialogue goes on, so what they say isn't added to it
         from coder.engine.session_hooks import open_hooks  # imported late: few runs have hooks
 
-        await open_hooks(stack, settings.hooks, state.run, options, is_resumed=True).start(state.root)
+        session_hooks = open_hooks(stack, settings.hooks, state.run, options, is_resumed=True)
+        if copied and words:  # a new message of the user's, which a hook may block
+            context = await session_hooks.submit(words[-1].message.text, state.root)
+            words = with_hook_notes(words, context)
+        else:
+            await session_hooks.start(state.root)
     settings = with_roles(settings, team)
     if team is not None:
         settings = with_team(settings, team, options.get("stop"), acts=bool(state.dialogue.callers))

@@ -58,6 +58,15 @@ def spoken_words(state: State, words: str) -> tuple[Spoken, ...]:
     return (Spoken(message=message),)
 
 
+def with_hook_notes(words: tuple[Spoken, ...], context: str) -> tuple[Spoken, ...]:
+    """Return the user's words with what hooks add to the last of them."""
+    if not words or not context.strip():
+        return words
+    message = words[-1].message
+    text = f"{message.text}\n\n[From hooks, as context:\n{context.strip()}]"
+    return (*words[:-1], Spoken(message=message.model_copy(update={"text": text})))
+
+
 def state_of_fork(state: State, origin: RunOrigin) -> State:
     """Return a copy of a state for a fork: no conversation, and nothing spent or written."""
     progress, dialogue = state.progress, state.dialogue

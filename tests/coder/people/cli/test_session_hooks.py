@@ -28,6 +28,25 @@ def solve(console: Console, folder: Path, endpoint: FaultyEndpoint) -> Finished:
     return console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("blocks", [False, True], ids=["adds", "blocks"])
+def test_the_message_of_a_fork_passes_the_hooks_of_messages(
+    console: Console, folder: Path, blocks: bool
+) -> None:
+    script = calls("edit", path="total.py", new=RIGHT), calls("done", summary="Done.")
+    action = "{ echo no forks >&2; exit 2; }" if blocks else "echo Ticket 78."
+    command = f"if grep -q 'Go on'; then {action}; fi"
+    with faulty_endpoint(*script, calls("done", summary="Done.")) as endpoint:
+        add_hooks(home(console), UserPromptSubmit=command)
+        solve(console, folder, endpoint)
+        run = json.loads(console.run("ls", "--json", cwd=folder).out)[0]["run_id"]
+        forked = console.run("fork", run, "--step", "1", "--say", "Go on.", "--no-apply", cwd=folder)
+
+    assert ("no forks" in forked.err) == blocks
+    assert len(endpoint.requests) == (2 if blocks else 3)
+    assert blocks or "Ticket 78." in requests_of(endpoint)[-1]
+
+
 def requests_of(endpoint: FaultyEndpoint) -> list[str]:
     return [json.dumps(request.body["messages"]) for request in endpoint.requests]
 
