@@ -67,7 +67,7 @@ def test_every_key_reaches_the_settings_of_a_run(user_file: Path) -> None:
         'plan = true\nsandbox = "bubblewrap"\npython = "/usr/bin/python3"\nrepairs = 1\nmax_tokens = 9\n',
     )
 
-    settings = new_settings(loaded(user_file).config, {"keep": True, "allow": [".envrc"], "replay": None})
+    settings = new_settings(loaded(user_file), {"keep": True, "allow": [".envrc"], "replay": None})
 
     assert settings.budget.max_cost == Decimal("0.5")
     assert (settings.budget.timeout, settings.budget.repairs, settings.budget.max_tokens) == (60, 1, 9)

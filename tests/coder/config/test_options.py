@@ -24,8 +24,8 @@ from tools.option_table import words_of
 
 FIELDS = Settings.model_fields | Budget.model_fields
 OF_A_RUN = {
-    "budget", "members", "team", "stop", "skills", "subagents", "subagent", "rules", "hooks", "caches",
-    "installed", "chat", "ask_tool", "asks", "served", "client", "request", "judged_elsewhere",
+    "budget", "members", "team", "stop", "skills", "subagents", "subagent", "rules", "hooks", "no_hooks",
+    "caches", "installed", "chat", "ask_tool", "asks", "served", "client", "request", "judged_elsewhere",
 }  # fmt: skip
 """Fields that no option sets: a run, a strategy or a command does."""
 TEXTS = {
@@ -96,7 +96,7 @@ def test_an_option_of_one_call_is_set_by_its_flag_and_by_nothing_else(name: str,
     (file := tmp_path / "config.toml").write_text(f"{name} = true\n")
 
     loaded = load(environ={variable(name): "true"}, user_file=file)
-    settings = new_settings(loaded.config, params_with(*words).params)
+    settings = new_settings(loaded, params_with(*words).params)
 
     expected = {Choice: False, bool: True, Words: (text,), File: Path(text)}.get(kind, text)
     assert getattr(settings, name) == expected
