@@ -134,7 +134,7 @@ def unsolved(run: Run) -> str | None:
 
 def details(run: Run) -> list[str]:
     """Return the lines on how a run has ended, except its verdict."""
-    lines = printable(run.words).splitlines()
+    lines: list[str] = []
     if run.error is not None:
         lines += [f"  {one_line(line, width=1_000)}" for line in run.error.splitlines()[:3]]
     if run.status == "waiting":

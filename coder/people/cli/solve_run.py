@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from coder.base.errors import CoderError, MachineError, Refused, StoreRefused, UsageError, own_command
-from coder.base.text.sanitize import visible
+from coder.base.text.sanitize import printable, visible
 from coder.config.layers import Loaded, load
 from coder.config.task_file import options_of
 from coder.engine.agent import solve
@@ -195,8 +195,8 @@ def _fields_so_far(run_id: str | None) -> dict[str, object]:
 
 
 def _stdout_text(run: Run, screen: Screen) -> str:
-    """Return the text for stdout: the output of a flow, the answer by a schema, or the patch unless it was
-    shown.
+    """Return the text for stdout: the output of a flow, an answer by a schema or in words, or the patch
+    unless it was shown.
 
     Without a folder and a schema, it is the code.
     """
@@ -205,6 +205,8 @@ def _stdout_text(run: Run, screen: Screen) -> str:
         return f"{json.dumps(run.answer, indent=2, ensure_ascii=False)}\n" if has_output else ""
     if run.answer_problem is not None:
         return "" if run.answer_problem else f"{json.dumps(run.answer, indent=2, ensure_ascii=False)}\n"
+    if run.words:
+        return _with_newline(printable(run.words))
     if screen.has_folder:
         has_result = run.landed or run.status in ("solved", "unverified")
         patch = run.patch if has_result and not screen.showed_diff else ""
