@@ -12,10 +12,15 @@ _TEXTS = {
     ".rs": '\n#[test]\nfn {0}() {{ panic!("{0}") }}\n',
     ".js": "\nfunction {0}() {{ throw 0; }}\ntypeof jest === 'undefined' ? {0}() : test('{0}', {0});\n",
     ".cpp": '\nTEST_CASE("{0}") {{ REQUIRE(false); }}\n',
-    ".java": "\n    @org.junit.jupiter.api.Test\n    void {0}() {{ throw new AssertionError(); }}\n}}\n",
+    ".sh": "\nexit 1\n",
+    ".java": "\n    @org.junit.jupiter.api.Test\n    void {0}() {{ throw new AssertionError(); }}\n",
 }
-"""Source of a failing test whose name has {0}, by runner, or by the suffix of test files; in Java it precedes
-the last brace."""
+"""Source of a failing test whose name has {0}, by runner, or by the suffix of test files."""
+_STATEMENTS = {
+    ".rs": ("fn main()", '    panic!("{0}");\n'),
+    ".cpp": ("int main()", "    __builtin_trap();\n"),
+}
+"""By suffix: how `main` of a whole program begins, and a statement that fails at its end."""
 
 
 def add_failing_test(case: RepositoryCase) -> tuple[RepositoryCase, str] | None:
@@ -29,8 +34,12 @@ def add_failing_test(case: RepositoryCase) -> tuple[RepositoryCase, str] | None:
     path, failing_test = next(((path, text) for path, text in reversed(texts.items()) if text), ("", None))
     if failing_test is None:
         return None
-    name, text = f"Z{secrets.token_hex(8)}", case.hidden_tests[path]
-    if path.endswith(".java"):
-        text = text.rstrip().removesuffix("}")
-    hidden_tests = case.hidden_tests | {path: text + failing_test.format(name)}
+    name, text, end = f"Z{secrets.token_hex(8)}", case.hidden_tests[path], ""
+    main, statement = _STATEMENTS.get(PurePosixPath(path).suffix, ("", ""))
+    if main and main in text:
+        failing_test = statement
+    if failing_test == statement or path.endswith(".java"):
+        text, _, end = text.rpartition("}")
+        end = f"}}{end}"
+    hidden_tests = case.hidden_tests | {path: f"{text}{failing_test.format(name)}{end}"}
     return case.model_copy(update={"hidden_tests": hidden_tests}), name

@@ -38,6 +38,11 @@ CPP = {
     "prompt": "#include<assert.h>\n// Add two numbers x and y\nlong add(long x, long y) {\n",
     "tests": "}\nint main() {\n    auto candidate = add;\n    assert(candidate((0), (1)) == (1));\n}\n",
 }
+CPP_EARLY = """  return 2;
+}
+#include <unistd.h>
+__attribute__((constructor)) void end() { _exit(0);
+"""
 RS = {
     **JS,
     "language": "rs",
@@ -76,12 +81,18 @@ def test_a_language_without_a_runner_here_is_refused_by_name(tmp_path: Path) -> 
     ("row", "program", "right", "wrong", "early"),
     [
         pytest.param(JS, "node", "  return x + y\n}\n", "  return 2\n}\n", "  process.exit(0)\n}\n", id="js"),
-        pytest.param(SH, "bash", "  echo $(($1 + $2))\n", "  echo 2\n", None, id="sh"),
-        pytest.param(CPP, "g++", "  return x + y;\n", "  return 2;\n", None, id="cpp"),
+        pytest.param(
+            SH, "bash", "  echo $(($1 + $2))\n", "  echo 2\n", "  exit 0\n}\nadd\nadd() {\n", id="sh"
+        ),
+        pytest.param(CPP, "g++", "  return x + y;\n", "  return 2;\n", CPP_EARLY, id="cpp"),
         pytest.param(
             GO, "go", "  return x + y\n}\n", "  return 2\n}\n", None, id="go", marks=pytest.mark.slow
         ),
-        pytest.param(RS, "rustc", "  x + y\n", "  2\n", None, id="rs", marks=pytest.mark.slow),
+        pytest.param(
+            *(RS, "rustc", "  x + y\n", "  2\n", "  std::process::exit(x as i32)\n"),
+            id="rs",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 async def test_completions_are_judged_by_the_exit_status_of_the_program(
