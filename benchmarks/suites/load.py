@@ -126,13 +126,15 @@ def _case(record: Record, where: str, folder: Path) -> Case:
 def _repository(record: Record, where: str, folder: Path) -> RepositoryCase:
     fields = {name: value for name, value in record.items() if name not in ("files", "archive")}
     fields["kind"] = "repository"
+    if "shown" in record:
+        raise UsageError(f"{where}: a case of a file can't show folders of this machine (shown).")
     if isinstance(tests := record.get("hidden_tests"), dict):
         fields["hidden_tests"] = {repotasks.normalize_path(path, where): text for path, text in tests.items()}
     files, archive = record.get("files"), record.get("archive")
     if (files is None) == (archive is None):
         raise UsageError(f"{where}: a repository has either `files` or an `archive`.")
     if isinstance(archive, str):
-        tree = repotasks.read_archive(folder / archive)
+        tree = repotasks.read_archive(repotasks.path_inside(folder, archive, where))
         return make(RepositoryCase, where, **{**fields, "files": tree.files, "executable": tree.executable})
     if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
         raise UsageError(f"{where}: `files` has to be an object of texts by path, `archive` a path.")

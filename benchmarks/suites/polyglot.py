@@ -6,13 +6,14 @@ https://github.com/Aider-AI/aider, `benchmark/benchmark.py`.
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.suite import RepositoryCase, Runner
 from benchmarks.suites.records import make, read_document, read_json_object, strings
-from benchmarks.suites.repotasks import read_text
+from benchmarks.suites.repotasks import path_inside, read_text
 from coder.base.errors import UsageError
 from coder.workspace.diff import unified_diff
 
@@ -111,7 +112,7 @@ def _practice_folders(folder: Path) -> list[Path]:
 
 def _case(exercise: Path) -> RepositoryCase:
     where = str(exercise / CONFIG)
-    roles = read_json_object(exercise / CONFIG).get("files")
+    roles = read_json_object(path_inside(exercise, str(CONFIG), where)).get("files")
     if not isinstance(roles, dict):
         raise UsageError(f"{where}: it says of no file what it is for.")
     solution, tests, example = (strings(roles, role, where) for role in ("solution", "test", "example"))
@@ -121,7 +122,7 @@ def _case(exercise: Path) -> RepositoryCase:
     if language is None:
         raise UsageError(f"{where}: only exercises in {', '.join(_LANGUAGES)} can be judged.")
     base_files = {path: content for path, content in _files(exercise).items() if path not in tests}
-    prompt_files = [exercise / ".docs" / name for name in _PROMPT_FILES]
+    prompt_files = [path_inside(exercise, f".docs/{name}", where) for name in _PROMPT_FILES]
     prompt = "\n\n".join(read_text(path) for path in prompt_files if path.exists())
     how = _LANGUAGES[language]
     return make(
@@ -132,20 +133,24 @@ def _case(exercise: Path) -> RepositoryCase:
         timeout_s=how.timeout_s,
         memory_mb=how.memory_mb,
         files=base_files,
-        hidden_tests={path: how.edit(read_text(exercise / path)) for path in tests},
-        gold_patch=_gold(exercise, base_files, _examples(solution, example)),
+        hidden_tests={path: how.edit(read_text(path_inside(exercise, path, where))) for path in tests},
+        gold_patch=_gold(exercise, base_files, _examples(solution, example), where),
         may_change=solution,
         runner=how.runner,
-        test_commands=[how.command.format(name=exercise.name)] if how.command else [],
+        test_commands=[how.command.format(name=shlex.quote(exercise.name))] if how.command else [],
         environment=dict(how.environment),
         shown=_packages(exercise) if language == "javascript" else {},
     )
 
 
 def _packages(exercise: Path) -> dict[str, Path]:
-    """Return the nearest `node_modules` of an exercise, which `npm install` makes."""
-    folder = next((path for path in exercise.parents[:4] if (path / "node_modules").is_dir()), exercise)
-    return {"node_modules": folder / "node_modules"} if (folder / "node_modules").is_dir() else {}
+    """Return the nearest `node_modules` of an exercise, which `npm install` makes.
+
+    A link may lead to another `node_modules` only, since a clone of anybody's may bring a link along.
+    """
+    places = [folder / "node_modules" for folder in (exercise, *exercise.parents[:4])]
+    place = next((place for place in places if place.resolve().name == place.name and place.is_dir()), None)
+    return {} if place is None else {place.name: place.resolve()}
 
 
 def _examples(solution: tuple[str, ...], example: tuple[str, ...]) -> dict[str, str]:
@@ -160,10 +165,11 @@ def _examples(solution: tuple[str, ...], example: tuple[str, ...]) -> dict[str, 
     return examples
 
 
-def _gold(exercise: Path, base_files: Mapping[str, bytes], examples: Mapping[str, str]) -> str | None:
-    example_files = {
-        path: exercise / example for path, example in examples.items() if (exercise / example).is_file()
-    }
+def _gold(
+    exercise: Path, base_files: Mapping[str, bytes], examples: Mapping[str, str], where: str
+) -> str | None:
+    example_files = {path: path_inside(exercise, example, where) for path, example in examples.items()}
+    example_files = {path: example for path, example in example_files.items() if example.is_file()}
     if not example_files:
         return None
     gold_files = {path: read_document(example) for path, example in example_files.items()}

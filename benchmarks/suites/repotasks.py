@@ -97,6 +97,17 @@ def normalize_path(name: str, where: object) -> str:
     return "/".join(parts)
 
 
+def path_inside(folder: Path, name: str, where: object) -> Path:
+    """Return the path of a folder's file that a record names.
+
+    Raises UsageError if it leads out of the folder, also by a link: the record may be anybody's.
+    """
+    path = folder / normalize_path(name, where)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{where}: {name!r} is a link out of {folder}. Put a copy in its place.")
+    return path
+
+
 async def with_base_tree(case: Case) -> Case:
     """Return the case with its base tree, which is read from the image if needed."""
     if not isinstance(case, RepositoryCase) or not lies_in_image(case):

@@ -102,6 +102,14 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "an unknown kind": (json.dumps({**FUNCTION, "kind": "poem"}), "line 1: the kind 'poem'"),
     "cut off": (json.dumps(FUNCTION)[:-9], "line 1: not JSON.*cut off"),
     "no archive": ('{"id": "a", "prompt": "", "archive": "x.tar", "hidden_tests": {}}', "There is no file"),
+    "an archive elsewhere": (
+        '{"id": "a", "prompt": "", "archive": "../x.tar", "hidden_tests": {}}',
+        "leads out of the tree",
+    ),
+    "a folder of this machine": (
+        '{"id": "a", "prompt": "", "files": {}, "hidden_tests": {}, "shown": {"x": "/"}}',
+        "can't show folders of this machine",
+    ),
     "a damaged pack": (gzip.compress(json.dumps(FUNCTION).encode())[:-12], "cut off"),
 }
 

@@ -179,6 +179,38 @@ def test_an_exercise_in_another_language_is_refused_by_name(tmp_path: Path) -> N
         load_suite(tmp_path)
 
 
+@pytest.mark.parametrize("role", ["test", "example"])
+@pytest.mark.parametrize("is_link", [True, False], ids=["link", "path"])
+def test_an_exercise_that_names_a_file_outside_is_refused(tmp_path: Path, role: str, is_link: bool) -> None:
+    practice = write_exercise(tmp_path / "clone", "python", LEAP["python"][0])
+    (tmp_path / "key.py").write_text("secret")
+    path = "link.py" if is_link else "../../../../../key.py"
+    (practice / "link.py").symlink_to(tmp_path / "key.py")
+    roles = {"solution": ["leap.py"], "test": ["leap_test.py"], "example": [".meta/example.py"], role: [path]}
+    (practice / ".meta/config.json").write_text(json.dumps({"files": roles}))
+
+    with pytest.raises(UsageError, match=r"config\.json: .* (leads out of the tree|is a link out of)"):
+        load_suite(tmp_path / "clone")
+
+
+def test_instructions_that_are_a_link_out_of_the_exercise_are_refused(tmp_path: Path) -> None:
+    practice = write_exercise(tmp_path / "clone", "python", LEAP["python"][0])
+    (tmp_path / "key").write_text("secret")
+    (practice / ".docs/introduction.md").symlink_to(tmp_path / "key")
+
+    with pytest.raises(UsageError, match=r"introduction\.md' is a link out of"):
+        load_suite(tmp_path / "clone")
+
+
+@pytest.mark.parametrize(("target", "shown"), [("home", False), ("packages/node_modules", True)])
+def test_a_link_to_packages_leads_to_packages_only(tmp_path: Path, target: str, shown: bool) -> None:
+    practice = write_exercise(tmp_path / "clone", "javascript", LEAP["javascript"][0])
+    (tmp_path / target).mkdir(parents=True)
+    (practice / "node_modules").symlink_to(tmp_path / target)
+
+    assert read_case(tmp_path / "clone").shown == ({"node_modules": tmp_path / target} if shown else {})
+
+
 async def judge_three(case: RepositoryCase, folder: Path, cheat: str) -> list[str]:
     """Return the verdicts on the example, on a wrong answer, and on one that ends the tests early."""
     path = case.may_change[0] if case.may_change else ""
