@@ -87,7 +87,8 @@ class SessionCommands:
 
     async def _add(self, arguments: str) -> str:
         if not arguments:
-            return "\n".join(one_line(path, width=300) for path in self._session.added_paths)
+            paths = [one_line(path, width=300) for path in self._session.added_paths]
+            return "\n".join(paths) or "no file was added; name some: /add PATH …"
         for path in self._session.add(words_of(arguments)):
             self._screen.tell(f"  · {one_line(path)}")
         return ""
@@ -105,9 +106,12 @@ class SessionCommands:
         lines += [f"flaky: {', '.join(results.flaky)}"] if results.flaky else []
         return "\n".join([*lines, results.feedback]).rstrip()
 
-    async def _diff(self, arguments: str) -> None:
-        if patch := printable(self._session.diff().rstrip("\n")):
-            self._onlooker.show_diff(f"{patch}\n")
+    async def _diff(self, arguments: str) -> str:
+        patch = printable(self._session.diff().rstrip("\n"))
+        if not patch:
+            return "this conversation has changed nothing"
+        self._onlooker.show_diff(f"{patch}\n")
+        return ""
 
     async def _undo(self, arguments: str) -> None:
         note = await self._session.undo()  # the screen has printed each file

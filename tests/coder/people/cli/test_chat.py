@@ -172,6 +172,15 @@ def test_a_program_gets_every_event_as_it_happens_and_nothing_else(console: Cons
     assert "+    return a + b" in done.err  # what `/diff` says is no event
 
 
+def test_a_command_with_nothing_to_show_says_so(console: Console, project: Path) -> None:
+    with faulty_endpoint() as endpoint:
+        done = chat(console, endpoint, "/diff", "/add", cwd=project)
+
+    assert done.code == 0
+    assert "this conversation has changed nothing" in done.out + done.err
+    assert "no file was added; name some: /add PATH" in done.out + done.err
+
+
 def test_a_conversation_that_can_not_begin_gives_a_document_too(console: Console, project: Path) -> None:
     with faulty_endpoint() as endpoint:
         done = chat(console, endpoint, cwd=project, flags=("nowhere", "--json"))
