@@ -5,7 +5,7 @@ Protocol: https://code.claude.com/docs/en/hooks
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import one_line
+from coder.base.text.wildcards import Wild, matches
 from coder.config.plug_places import reason_of
 from coder.config.plugins import own_plugins, without_refused
 from coder.config.strict_yaml import read_json
@@ -201,7 +202,7 @@ def covers(hook: Hook, subject: str) -> bool:
         return True
     if not _SIMPLE.fullmatch(hook.matcher):
         return re.fullmatch(hook.matcher, subject) is not None
-    return any(re.fullmatch(_expression(part), subject) for part in hook.matcher.split("|"))
+    return any(matches(_parts(part), subject) for part in hook.matcher.split("|"))
 
 
 def _checked(matcher: str, *, is_own: bool) -> str:
@@ -220,7 +221,10 @@ def _checked(matcher: str, *, is_own: bool) -> str:
     return matcher
 
 
-def _expression(part: str) -> str:
-    """Return the expression of one name; `.*` and `*` stand for any text."""
-    pieces = re.split(r"\.?\*+", part.strip().removeprefix("^").removesuffix("$"))
-    return ".*".join(map(re.escape, pieces))
+def _parts(part: str) -> Iterator[Wild | str]:
+    """Yield the parts of one name; `.*` and `*` stand for any text."""
+    first, *others = re.split(r"\.?\*+", part.strip().removeprefix("^").removesuffix("$"))
+    yield first
+    for text in others:
+        yield Wild.ANY
+        yield text

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
+from coder.base.text.wildcards import Wild, matches
 from coder.config.strict_yaml import read_json
 from coder.run.extensions import Rules
 
@@ -170,8 +171,8 @@ def of_edit(rules: Rules | None, path: str, root: Path) -> Verdict | None:
     def covers(rule: Rule, verdict: Verdict) -> bool:
         if rule.tool not in _EDITS:
             return False
-        flags = re.IGNORECASE if verdict == "deny" else 0  # on some disks, both names are one file
-        return not rule.specifier or _matches(rule.specifier, path, root, flags)
+        folds = verdict == "deny"  # on some disks, both names are one file
+        return not rule.specifier or _covers(rule.specifier, path, root, folds=folds)
 
     return _verdict(rules, covers)
 
@@ -184,7 +185,7 @@ def unread_globs(rules: Rules | None) -> tuple[str, ...]:
 
 def is_unread(path: str, globs: Sequence[str], root: Path) -> bool:
     """Whether one of the globs of `unread_globs` covers a path, which is relative to `root`."""
-    return any(_matches(glob, path, root, re.IGNORECASE) for glob in globs)
+    return any(_covers(glob, path, root, folds=True) for glob in globs)
 
 
 def hides_part_of(folder: Path, globs: Sequence[str]) -> bool:
@@ -195,7 +196,7 @@ def hides_part_of(folder: Path, globs: Sequence[str]) -> bool:
         place = glob[1:] if glob.startswith("//") else f"{Path.home()}/{glob[2:]}"
         literal = re.split(r"[*?]", place, maxsplit=1)[0]
         start = Path(literal if literal == place else literal.rpartition("/")[0] or "/")
-        if start.is_relative_to(folder) or _matches(glob, ".", folder, re.IGNORECASE):
+        if start.is_relative_to(folder) or _covers(glob, ".", folder, folds=True):
             return True
     return False
 
@@ -247,30 +248,32 @@ def _verdict(rules: Rules | None, covers: Callable[[Rule, Verdict], bool]) -> Ve
 def _runs(specifier: str, words: str) -> bool:
     """Whether a pattern covers a command line; `*` stands for any text, ` *` at the end also for none."""
     pattern = specifier.removesuffix(":*") + " *" if specifier.endswith(":*") else specifier
-    text = ".*".join(re.escape(part) for part in pattern.split("*"))
-    if pattern.endswith(" *"):
-        text = re.escape(pattern[:-2]).replace(r"\*", ".*") + r"(?: .*)?"
-    return re.fullmatch(text, words, re.DOTALL) is not None
+    patterns = (pattern, pattern[:-2]) if pattern.endswith(" *") else (pattern,)
+    rows = ([part for text in each.split("*") for part in (Wild.ANY, text)][1:] for each in patterns)
+    return any(matches(parts, words) for parts in rows)
 
 
-def _matches(glob: str, path: str, root: Path, flags: int) -> bool:
+def _covers(glob: str, path: str, root: Path, *, folds: bool) -> bool:
     """Whether a glob covers a file or a folder above it.
 
     `//PATH` is absolute, `~/PATH` in the home folder, `/PATH` and `./PATH` in the run's folder; a name
     without a slash is found in any folder.
     """
+    above: tuple[Wild, ...] = ()
     if glob.startswith(("//", "~/")):
-        subject = str(root / path)
+        path = str(root / path)
         glob = glob[1:] if glob.startswith("//") else f"{Path.home()}/{glob[2:]}"
-        return re.fullmatch(_expression(glob) + r"(?:/.*)?", subject, flags | re.DOTALL) is not None
-    is_anchored = "/" in glob.rstrip("/")
-    glob = glob.removeprefix("./").strip("/") if is_anchored else glob.rstrip("/")
-    prefix = "" if is_anchored else r"(?:.*/)?"
-    return re.fullmatch(prefix + _expression(glob) + r"(?:/.*)?", path, flags | re.DOTALL) is not None
+    elif "/" in glob.rstrip("/"):
+        glob = glob.removeprefix("./").strip("/")
+    else:
+        above, glob = (Wild.FOLDERS,), glob.rstrip("/")
+    glob, path = (glob.casefold(), path.casefold()) if folds else (glob, path)
+    return matches((*above, *_parts(glob), Wild.BELOW), path)
 
 
-def _expression(glob: str) -> str:
-    """Return the regular expression of a glob: `**` crosses folders, `*` and `?` don't."""
-    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob)
-    meanings = {"**/": "(?:.*/)?", "/**": "(?:/.*)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(meanings.get(part) or re.escape(part) for part in parts)
+_WILD = {"**/": Wild.FOLDERS, "/**": Wild.BELOW, "**": Wild.ANY, "*": Wild.NAME, "?": Wild.ONE}
+
+
+def _parts(glob: str) -> list[Wild | str]:
+    """Return the parts of a glob: `**` crosses folders, `*` and `?` don't."""
+    return [_WILD.get(part) or part for part in re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob)]
