@@ -119,6 +119,8 @@ class HookGate:
             verdict = await self.hooks.before(edit, session)
             refusal, changed = verdict.refusal, verdict.subject
             assert isinstance(changed, HookedEdit)
+            if changed.path != path:  # which files an answer may change was decided before
+                refusal = refusal or f"Not made: a hook changed the path to {changed.path}."
             if refusal is None and verdict.asks is not None:
                 refusal = await self._ask(_shown_call(changed), verdict.asks)
             if refusal is not None:

@@ -132,6 +132,20 @@ def test_the_input_of_an_edit_in_text_is_updated_likewise(console: Console, fold
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["act", "repair"])
+def test_a_hook_moves_no_edit_in_text_to_a_file_that_decides(
+    console: Console, folder: Path, strategy: str
+) -> None:
+    output = {"hookEventName": "PreToolUse", "updatedInput": {"file_path": "conftest.py", "content": RIGHT}}
+    hooks(folder, "PreToolUse", f"echo '{json.dumps({'hookSpecificOutput': output})}'", "Write")
+    with faulty_endpoint(says(IN_TEXT), says(IN_TEXT)) as endpoint:
+        solve(console, folder, endpoint, "--strategy", strategy, "--max-calls", "2")
+
+    assert not (folder / "conftest.py").exists()
+    assert "a hook changed the path to conftest.py" in last_words(endpoint, 1)
+
+
+@pytest.mark.slow
 def test_a_hook_that_asks_has_the_run_wait_for_a_person_who_sees_the_updated_input(
     console: Console, folder: Path
 ) -> None:
