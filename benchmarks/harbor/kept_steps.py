@@ -12,6 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from benchmarks.harbor.applying import apply_changes
 from benchmarks.harbor.archive_reader import ChangedPath, ChangesTooLarge
@@ -29,7 +32,7 @@ class KeptSteps(Value):
     """Steps of a task that an agent has ended, and the digest of what it left after the last of them."""
 
     verdicts: tuple[Judged, ...]
-    files: str
+    files: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 (hex) of the kept files, which is their name."""
 
 

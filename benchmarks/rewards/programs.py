@@ -4,7 +4,6 @@ Requests and results: https://github.com/bytedance/SandboxFusion, `sandbox/serve
 """
 
 import base64
-import binascii
 import posixpath
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -103,7 +102,7 @@ class Programs:
         try:
             files = decode(request.files)
             return await self._steps(language, request, {**files, language.file: request.code.encode()})
-        except (FileRefused, binascii.Error) as error:
+        except (FileRefused, ValueError) as error:
             return _refuse(f"The files can't be used: {error}")
 
     async def _steps(self, language: Language, request: RunCode, files: dict[str, bytes]) -> RunCodeResponse:
@@ -146,7 +145,7 @@ class Programs:
 
 
 def decode(files: Mapping[str, str | None]) -> dict[str, bytes]:
-    """Return files by their normal paths. Raises binascii.Error: a content isn't base64."""
+    """Return files by their normal paths. Raises ValueError: a content isn't base64."""
     return {
         posixpath.normpath(path): base64.b64decode(content)
         for path, content in files.items()

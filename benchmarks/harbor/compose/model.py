@@ -14,6 +14,8 @@ from benchmarks.harbor.schema import MAIN_SERVICE
 from sandbox.result import Value
 
 MOST_SERVICES = 16
+MOST_PLACES = 16
+"""Maximum number of networks, and of volumes: an engine has addresses for about thirty networks."""
 
 
 class Build(Value):
@@ -171,8 +173,8 @@ class ComposeFile(Value):
 
     name: str = ""
     services: Annotated[dict[str, Service], Field(max_length=MOST_SERVICES)]
-    networks: dict[str, Network] = Field(default_factory=dict)
-    volumes: dict[str, Volume] = Field(default_factory=dict)
+    networks: dict[str, Network] = Field(default_factory=dict, max_length=MOST_PLACES)
+    volumes: dict[str, Volume] = Field(default_factory=dict, max_length=MOST_PLACES)
 
     @model_validator(mode="after")
     def _check_names(self) -> "ComposeFile":

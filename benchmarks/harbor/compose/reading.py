@@ -71,7 +71,7 @@ def _parse(path: Path, root: Path) -> dict[str, Any]:
         document = read_yaml(read_task_text(path, root))
         if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
             raise ValueError("there is no mapping 'services'")
-        _count(document)
+        _check_values(document)
     except (ValueError, RecursionError) as cause:
         raise UsageError(f"{path} is no Compose file: {printable(str(cause))[:300]}") from cause
     try:
@@ -84,8 +84,8 @@ def _parse(path: Path, root: Path) -> dict[str, Any]:
     return {key: value for key, value in document.items() if not str(key).startswith("x-")}
 
 
-def _count(document: object) -> None:
-    """Bound the values, as aliases can stand for very many. Raises ValueError."""
+def _check_values(document: object) -> None:
+    """Bound the values, as aliases can stand for very many, and refuse keys but text. Raises ValueError."""
     pending, count = [document], 0
     while pending:
         value = pending.pop()
@@ -93,6 +93,8 @@ def _count(document: object) -> None:
         if count > _MOST_VALUES:
             raise ValueError(f"it has more than {_MOST_VALUES:,} values")
         if isinstance(value, dict):
+            if other := next((key for key in value if not isinstance(key, str)), None):
+                raise ValueError(f"the key {other!r} is no text")
             pending.extend(value.values())
         elif isinstance(value, list):
             pending.extend(value)

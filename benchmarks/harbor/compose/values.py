@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|us|µs|ns|m|s)")
 _DURATION = re.compile(rf"(?:{_PART.pattern})+|0")
+_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 MAX_TMPFS = 1 << 30
 """Maximum size in bytes of a service's memory for files, such as /dev/shm."""
 USUAL_CAPABILITIES = frozenset(
@@ -53,6 +54,9 @@ def _check_tmpfs(entry: str) -> str:
     for option in filter(None, options.split(",")):
         if not re.fullmatch(r"size=\d+[kmg]?|mode=[0-7]+|uid=\d+|gid=\d+|r[ow]|no(suid|dev|exec)", option):
             raise ValueError(f"the option {option!r} isn't supported")
+        size = re.fullmatch(r"size=(\d+)([kmg]?)", option)
+        if size is not None and not 0 < int(size[1]) * _BYTES[size[2]] <= MAX_TMPFS:  # 0: no limit
+            raise ValueError(f"{option!r} isn't a size up to 1 GiB")
     return entry
 
 

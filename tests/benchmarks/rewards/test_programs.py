@@ -112,8 +112,8 @@ async def test_a_header_that_is_given_is_found_by_the_compiler(http: httpx2.Asyn
 
 @pytest.mark.parametrize(
     "files",
-    [{"../x": in_base64("x")}, {"/etc/x": in_base64("x")}, {"x": "abc"}],
-    ids=["above", "root", "no base64"],
+    [{"../x": in_base64("x")}, {"/etc/x": in_base64("x")}, {"x": "abc"}, {"x": "é"}],
+    ids=["above", "root", "no base64", "no ASCII"],
 )
 async def test_files_that_cannot_be_used_are_an_error_of_the_sandbox(
     http: httpx2.AsyncClient, files: dict[str, str]

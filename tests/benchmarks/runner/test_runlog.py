@@ -5,6 +5,7 @@ import gc
 from collections.abc import Callable
 from weakref import ref
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,12 @@ def step(id: str, sample: int, cost_usd: float) -> BenchStep:
         id=id, sample=sample, calls=1, input_tokens=1, output_tokens=1, cost_usd=cost_usd, seconds=1.0
     )
     return BenchStep(id=id, sample=sample, kept=KeptSteps(verdicts=(judged,), files="0" * 64), usage=usage)
+
+
+@pytest.mark.parametrize("files", ["../../.bashrc", "/etc/hosts", "0" * 64 + "\n"])
+def test_a_log_that_names_another_file_as_kept_is_refused(files: str) -> None:
+    with pytest.raises(ValueError, match="should match pattern"):
+        KeptSteps(verdicts=(), files=files)
 
 
 class Passes:

@@ -1,6 +1,7 @@
 """Compose files that ask for more than a task's services may have, each with the place that is named."""
 
 SERVICE = "services: {{main: {{}}, db: {{image: x, {}}}}}"
+_NETWORKS = ", ".join(f"n{number}" for number in range(20))
 HOSTILE: dict[str, tuple[str, str]] = {
     name: (SERVICE.format(text) if "services:" not in text else text, place)
     for name, (text, place) in {
@@ -47,6 +48,14 @@ HOSTILE: dict[str, tuple[str, str]] = {
         "volumes of a container": ("volumes_from: ['container:other']", "services.db.volumes_from"),
         "options of memory": ("tmpfs: ['/x:exec,suid']", "services.db.tmpfs.0"),
         "much memory": ("shm_size: 64g", "services.db.shm_size"),
+        "memory without a limit": ("tmpfs: ['/x:size=0']", "services.db.tmpfs.0"),
+        "much memory for files": ("tmpfs: ['/x:size=2000m']", "services.db.tmpfs.0"),
+        "many networks": (
+            f"services: {{main: {{networks: [{_NETWORKS}]}}}}\nnetworks: {{{_NETWORKS}}}",
+            "networks: Dictionary should have at most 16",
+        ),
+        "a date as a key": ("2001-01-01: x", "is no text"),
+        "bytes as a key": ("? !!binary aGk=\n: x\nservices: {main: {}}", "is no text"),
         "published port": ("ports: ['8080:80']", "services.db.ports"),
         "any published port": ("ports: ['80']", "services.db.ports"),
         "name of this machine": (
