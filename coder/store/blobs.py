@@ -112,8 +112,9 @@ class FolderBlobs:
         """Store a content durably and return its name."""
         name = blob_name(content)
         path = self._folder / name
-        if path.is_file() and path.stat().st_size == len(content):
-            return name
+        with suppress(OSError):  # it isn't there, or was removed meanwhile
+            if path.stat().st_size == len(content):
+                return name
         private_folder(self._folder)
         try:
             with replacing(path) as file:

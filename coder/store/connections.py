@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Timer
 from typing import Any, LiteralString
 
@@ -163,7 +164,7 @@ class Connections:
         """
         with self._translate_errors(), self._connection(_LOCKED_S) as connection, connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(7221068)")
-            yield lambda: not connection.closed and connection.broken is False
+            yield partial(_answers, connection)
 
     def identity(self) -> str:
         """Return the id of this log, made when it is first needed. Raises MachineError."""
@@ -212,6 +213,15 @@ def _is_away(error: BaseException) -> bool:
     if not isinstance(error, MachineError) or not isinstance(cause, psycopg.OperationalError):
         return False
     return (cause.sqlstate or "08").startswith(_PASSING_STATES)
+
+
+def _answers(connection: psycopg.Connection[tuple[Any, ...]]) -> bool:
+    """Return whether the server still holds a connection and its locks; only asking it tells."""
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.Error:
+        return False
+    return True
 
 
 def _break(connection: psycopg.Connection[tuple[Any, ...]]) -> None:

@@ -16,7 +16,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_expone
 
 from coder.base.errors import BlobMissing, CoderError, MachineError, MissingExtra, StoreRefused, UsageError
 from coder.base.text.redact import Redactor
-from coder.store.blobs import ELSEWHERE, BlobInfo, blob_name, check_content, check_name
+from coder.store.blobs import ELSEWHERE, BlobInfo, blob_name, check_content, check_name, is_blob_name
 
 SCHEME = "s3://"
 RETRY_S = 15.0
@@ -91,10 +91,12 @@ class ObjectBlobs:
         return is_there
 
     def entries(self) -> Iterator[BlobInfo]:
-        """List all blobs."""
+        """List all blobs; other objects are skipped."""
         found = self._call(methodcaller("find", self._root, detail=True), self._retry_s)
         for path, info in found.items():
-            yield BlobInfo(path.rpartition("/")[2], info["size"], info["LastModified"].timestamp())
+            name = path.removeprefix(f"{self._root}/")
+            if is_blob_name(name):
+                yield BlobInfo(name, info["size"], info["LastModified"].timestamp())
 
     def remove(self, names: Collection[str]) -> None:
         """Remove blobs."""

@@ -100,6 +100,21 @@ async def test_a_blob_that_an_event_refers_to_meanwhile_stays(log: Log) -> None:
     assert check(log) == (1, [])
 
 
+def test_a_lock_that_the_server_has_ended_keeps_nothing_out(postgres: Server) -> None:
+    import psycopg
+
+    url = postgres.database()
+    with PostgresLog(url) as log, log.rows.keeping_appends_out() as is_locked:
+        before = is_locked()
+        with psycopg.connect(url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+        assert (before, is_locked()) == (True, False)
+
+
 @pytest.mark.parametrize("harm", ["gone", "truncated"])
 async def test_a_check_names_the_run_the_event_and_the_digest(harm: str, tmp_path: Path) -> None:
     with SqliteLog(tmp_path) as log:
@@ -138,6 +153,7 @@ WRITES = st.lists(
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @settings(max_examples=25, deadline=None)
 @given(before=WRITES, meanwhile=WRITES, orphans=st.sets(st.integers(0, 9)))
 def test_no_reference_is_lost_while_others_write_and_clean_without_a_grace_period(

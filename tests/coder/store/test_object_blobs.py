@@ -41,6 +41,14 @@ async def write(log: SqliteLog | PostgresLog, *drafts: Draft, run: str = "run_a"
         return await log.append(run, drafts, after=after, token=token)
 
 
+def test_an_object_that_is_no_blob_is_not_listed(object_store: ObjectStore) -> None:
+    outer, inner = (ObjectBlobs(object_store.place, folder) for folder in ("log-b", "log-b/inner"))
+    name = outer.put(CONTENT)
+    inner.put(CONTENT + b"y")
+
+    assert [entry.name for entry in outer.entries()] == [name]
+
+
 def test_a_blob_is_an_object_named_by_its_digest_until_it_is_removed(
     blobs: ObjectBlobs, object_store: ObjectStore
 ) -> None:
