@@ -16,7 +16,9 @@ from coder.base.errors import UsageError
 MAX_FILES, MAX_BYTES = 2_000, 16 << 20
 """Limits of the files that are named."""
 _VARIABLE = re.compile(r"\$\{[^}]*\}|\$\w+")
-_BETWEEN = re.compile(r"[\s=;|&<>'\"()]+")
+_BETWEEN = re.compile(r"[\s=;|&<>'\"`(){}:,@]+")
+_OPTION = re.compile(r"-[A-Za-z]")
+"""Option whose value may follow at once, as in `-r./hook.js`."""
 _MODULE = re.compile(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 
@@ -79,7 +81,11 @@ def _words(content: bytes) -> Iterator[str]:
         return
     for text in _texts([document]):
         yield text
-        yield from filter(None, _BETWEEN.split(text))
+        for word in filter(None, _BETWEEN.split(text)):
+            yield word
+            yield word.lstrip("-")  # also the default of a variable, ${NAME:-PATH}
+            if _OPTION.match(word):
+                yield word[2:]
 
 
 def _texts(values: Iterable[object]) -> Iterator[str]:

@@ -142,8 +142,12 @@ def test_any_file_is_read_or_refused(data: bytes) -> None:
         {"command": "sh", "args": ["-c", "exec python3 tools/server.py --port=1"]},
         {"command": "uv", "args": ["run", "--directory=tools", "server"]},
         {"command": "linked"},
+        {"command": "node", "args": ["-r./tools/server.py"]},
+        {"command": "node", "args": ["--import", "file:./tools/server.py"]},
+        {"command": "python3", "args": ["-m", "uvicorn", "tools.server:app"]},
+        {"command": "python3", "args": ["${SERVER:-tools/server.py}"]},
     ],
-    ids=["command", "variable", "module", "shell", "folder", "link"],
+    ids=["command", "variable", "module", "shell", "folder", "link", "option", "url", "app", "default"],
 )
 def test_a_change_of_a_script_that_the_file_names_asks_again(folder: Path, server: dict[str, object]) -> None:
     (folder / "tools").mkdir()
