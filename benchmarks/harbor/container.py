@@ -78,9 +78,10 @@ class HarborContainer(ContainerFiles):
         return tuple(sorted(str(mount["Destination"]) for mount in self._config.get("Mounts") or ()))
 
     @property
-    def project_volumes(self) -> frozenset[str]:
-        """Names on the engine of the volumes that its services share."""
-        return frozenset(self._wiring.volumes.values()) if self._wiring is not None else frozenset()
+    def volume_names(self) -> frozenset[str]:
+        """Names on the engine of its volumes: of the project, its own without a name, and of the image."""
+        mounts = self._config.get("Mounts") or ()
+        return frozenset(str(mount["Name"]) for mount in mounts if mount["Type"] == "volume")
 
     async def create(self) -> None:
         """Create it, not started. Raises ContainerEnded, SandboxBroken."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from benchmarks.harbor.archive_reader import MAX_BYTES
@@ -10,7 +10,7 @@ from benchmarks.harbor.compose.model import Project
 from benchmarks.harbor.compose.options import Wiring
 from benchmarks.harbor.compose.project import project_wiring
 from benchmarks.harbor.container import HarborContainer
-from benchmarks.harbor.disk_watch import watch_disk, watch_volumes
+from benchmarks.harbor.disk_watch import watch_disk
 from benchmarks.harbor.health import wait_until_healthy
 from benchmarks.harbor.limited_network import limited_network
 from benchmarks.harbor.recipe import HarborRecipe
@@ -36,24 +36,23 @@ async def open_container(
         ContainerEnded: it doesn't start, or ends by itself.
         SandboxBroken: the engine failed.
     """
+    most_bytes = MAX_BYTES if recipe.storage_mb is None else recipe.storage_mb << 20
     async with AsyncExitStack() as opened:
+
+        def watch(started: HarborContainer) -> None:
+            opened.push_async_callback(_cancel, asyncio.create_task(watch_disk(started, most_bytes)))
+
         if recipe.project is None:
             container = await opened.enter_async_context(_container(engine, recipe))
             await container.create()
             await container.start()
+            watch(container)
         else:
-            container = await opened.enter_async_context(_project(engine, recipe, recipe.project))
+            container = await opened.enter_async_context(_project(engine, recipe, recipe.project, watch))
         if recipe.network == "allowlist" and recipe.hosts:
             await opened.enter_async_context(limited_network(container, outside))
         if recipe.healthcheck is not None:
             await wait_until_healthy(container.run, recipe.healthcheck)
-        most_bytes = MAX_BYTES if recipe.storage_mb is None else recipe.storage_mb << 20
-        every = (container, *container.services.values())
-        watches = [watch_disk(each, most_bytes) for each in every]
-        if container.project_volumes:
-            watches.append(watch_volumes(every, container.project_volumes, most_bytes))
-        for watch in watches:
-            opened.push_async_callback(_cancel, asyncio.create_task(watch))
         yield container
 
 
@@ -69,8 +68,10 @@ async def _container(
 
 
 @asynccontextmanager
-async def _project(engine: Engine, recipe: HarborRecipe, project: Project) -> AsyncIterator[HarborContainer]:
-    """Start all services of a project, and yield the main one."""
+async def _project(
+    engine: Engine, recipe: HarborRecipe, project: Project, watch: Callable[[HarborContainer], None]
+) -> AsyncIterator[HarborContainer]:
+    """Start all services of a project, each watched from then on, and yield the main one."""
     services = project.compose.services
     async with AsyncExitStack() as opened:
         wirings = await opened.enter_async_context(project_wiring(engine, project.compose, recipe.network))
@@ -84,7 +85,7 @@ async def _project(engine: Engine, recipe: HarborRecipe, project: Project) -> As
             )
             for name, service in services.items()
         }
-        await start_services(project.compose, containers)
+        await start_services(project.compose, containers, watch)
         main = containers.pop(MAIN_SERVICE)
         main.services = containers
         yield main

@@ -1,6 +1,6 @@
 """Start the services of a task in the order of their dependencies, and wait until they are ready."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,13 @@ def limits_of(service: Service, *, cpus: float | None, memory_mb: int | None) ->
     }
 
 
-async def start_services(compose: ComposeFile, containers: Mapping[str, HarborContainer]) -> None:
+async def start_services(
+    compose: ComposeFile, containers: Mapping[str, HarborContainer], watch: Callable[[HarborContainer], None]
+) -> None:
     """Start all containers, and return once those with a health check are healthy.
+
+    Args:
+        watch: is called with each container once it is started.
 
     Raises:
         ContainerEnded: one doesn't start, ends with an error, or stays unhealthy: a fault of the task.
@@ -67,6 +72,7 @@ async def start_services(compose: ComposeFile, containers: Mapping[str, HarborCo
             if mount.type == "bind":
                 await put_files(containers[name], Path(mount.source or ""), mount.target)
         await containers[name].start()
+        watch(containers[name])
     for name, container in containers.items():
         await _wait_until_ready(name, container)
 

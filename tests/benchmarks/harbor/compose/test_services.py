@@ -6,6 +6,7 @@ from typing import Any
 import docker
 import pytest
 
+from benchmarks.harbor.container import ContainerEnded
 from benchmarks.harbor.judging import find_harbor_mode, judge_harbor, solution_answer
 from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.resolving import agent_recipe
@@ -167,21 +168,42 @@ network_mode = "no-network"
         assert mode.how == "broken"
         assert "services that it doesn't have: cache" in mode.reason
 
-    async def test_a_volume_that_is_filled_ends_the_containers_of_its_task(
-        engine: Engine, tmp_path: Path
+    @pytest.mark.parametrize(
+        ("volume", "ended"),
+        [("rows:/data/rows", [137, 137]), ("/data/rows", [None, 137])],
+        ids=["named", "own"],
+    )
+    async def test_a_volume_that_is_filled_ends_the_containers_that_have_it(
+        engine: Engine, tmp_path: Path, volume: str, ended: list[int | None]
     ) -> None:
         services = (
             "services:\n  main: {volumes: ['rows:/rows']}\n"
-            "  db: {build: ./db, volumes: ['rows:/data/rows']}\nvolumes: {rows: {}}\n"
+            f"  db: {{build: ./db, volumes: ['{volume}']}}\nvolumes: {{rows: {{}}}}\n"
         )
         task = make_services(tmp_path, services=services, toml="storage_mb = 20\n")
 
         async with open_container(engine, await agent_recipe(engine, read_task(task))) as main:
-            fills = ["dd", "if=/dev/zero", "of=/data/rows/full", "bs=1M", "count=40"]
-            await main.services["db"].run(fills, timeout_s=60, user="0")
-            ended = [
-                await poll(each.exit_code, lambda code: code is not None, every_s=0.2, times=300)
-                for each in (main, *main.services.values())
+            db = main.services["db"]
+            await db.run(
+                ["dd", "if=/dev/zero", "of=/data/rows/full", "bs=1M", "count=40"], timeout_s=60, user="0"
+            )
+            codes = [
+                await poll(each.exit_code, lambda code: code is not None, every_s=0.2, times=times)
+                for each, times in ((db, 300), (main, 50))
             ]
 
-        assert ended == [137, 137]
+        assert codes[::-1] == ended
+
+    async def test_a_service_that_fills_its_disk_before_it_is_ready_is_ended(
+        engine: Engine, tmp_path: Path
+    ) -> None:
+        services = (
+            "services:\n  main: {}\n  db:\n    build: ./db\n"
+            "    command: [sh, -c, 'dd if=/dev/zero of=/full bs=1M count=40; sleep 1000']\n"
+            "    healthcheck: {test: 'false', interval: 1s, start_period: 1000s}\n"
+        )
+        task = make_services(tmp_path, services=services, toml="storage_mb = 20\n")
+
+        with pytest.raises(ContainerEnded, match="The service db of the task ended with exit code 137"):
+            async with open_container(engine, await agent_recipe(engine, read_task(task))):
+                pass
