@@ -24,6 +24,8 @@ _IGNORED_FOLDERS = {
     *(".meta", ".docs", "__pycache__", ".pytest_cache", ".approaches", ".articles"),
     *("node_modules", "target", "build", ".gradle"),
 }
+_MAX_BYTES = 64 << 20
+"""Maximum size in bytes of an exercise's files together."""
 _TASK = """\
 Use the instructions above to change the supplied files: {files}.
 Keep the names of existing functions and classes: other code uses them. Only the standard library is there.
@@ -177,9 +179,14 @@ def _gold(
 
 
 def _files(exercise: Path) -> dict[str, bytes]:
-    paths = sorted(path for path in exercise.rglob("*") if path.is_file() and not path.is_symlink())
-    return {
-        path.relative_to(exercise).as_posix(): read_document(path)
-        for path in paths
-        if not _IGNORED_FOLDERS & set(path.relative_to(exercise).parts)
+    """Return the exercise's files as they are, without links. Raises UsageError: they are too large."""
+    files = {
+        path.relative_to(exercise).as_posix(): path
+        for path in sorted(exercise.rglob("*"))
+        if path.is_file()
+        and not path.is_symlink()
+        and not _IGNORED_FOLDERS & set(path.relative_to(exercise).parts)
     }
+    if sum(path.stat().st_size for path in files.values()) > _MAX_BYTES:
+        raise UsageError(f"{exercise}: its files have more than {_MAX_BYTES >> 20} MiB.")
+    return {name: path.read_bytes() for name, path in files.items()}

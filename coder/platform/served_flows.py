@@ -61,6 +61,14 @@ class ServedFlows:
         """Return whether a flow, MODULE:FUNCTION, is named."""
         return any(flow.name == name for flow in self._flows.values())
 
+    def module_below(self, folder: Path) -> str | None:
+        """Return the name of a flow whose module lies in a folder; None if none does."""
+        files = {name: inspect.getsourcefile(flow.function) for name, flow in self._flows.items()}
+        return next(
+            (name for name, file in files.items() if file and Path(file).resolve().is_relative_to(folder)),
+            None,
+        )
+
     def listed(self) -> list[ListedFlow]:
         """Return what clients need to begin the flows."""
         rows = []

@@ -92,7 +92,8 @@ def listen(
     """Serve until a signal ends the process; `path` is printed after the address.
 
     Raises:
-        UsageError: FastAPI is missing, the address can't be listened on, or a flow can't be imported.
+        UsageError: FastAPI is missing, the address can't be listened on, or a flow can't be imported or lies
+            where a client's runs write.
     """
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         raise MissingExtra("FastAPI", "server")
@@ -109,6 +110,12 @@ def listen(
 
     loaded, root = load(), root.resolve()
     served_flows = load_flows(flows, root)
+    for caller in callers:
+        if caller.name and "run" in caller.scopes and (name := served_flows.module_below(caller.root)):
+            raise UsageError(
+                f"The token {caller.name!r} could change the module of the flow {name!r}, which runs in this "
+                f"server, as it lies in {caller.root}. Give the token another folder, or install the module."
+            )
     check_backend(loaded.config.options.sandbox, {})
     for note in loaded.notes:
         print(note, file=sys.stderr)

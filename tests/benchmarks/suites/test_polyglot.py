@@ -1,5 +1,6 @@
 """Aider's polyglot exercises: each language's own runner decides, apart from the answer's sandbox."""
 
+import gzip
 import json
 import os
 import shutil
@@ -191,6 +192,19 @@ def test_an_exercise_that_names_a_file_outside_is_refused(tmp_path: Path, role: 
 
     with pytest.raises(UsageError, match=r"config\.json: .* (leads out of the tree|is a link out of)"):
         load_suite(tmp_path / "clone")
+
+
+def test_packed_files_stay_packed_and_large_ones_are_refused(tmp_path: Path) -> None:
+    practice = write_exercise(tmp_path, "python", LEAP["python"][0])
+    (practice / "data.gz").write_bytes(packed := gzip.compress(b"x" * 1000))
+
+    files = read_case(tmp_path).files
+    with (practice / "large").open("wb") as large:
+        large.truncate(65 << 20)
+
+    assert files["data.gz"] == packed
+    with pytest.raises(UsageError, match="its files have more than 64 MiB"):
+        load_suite(tmp_path)
 
 
 def test_instructions_that_are_a_link_out_of_the_exercise_are_refused(tmp_path: Path) -> None:

@@ -87,11 +87,11 @@ async def test_what_is_not_named_or_does_not_fit_is_refused_and_leaves_no_run(tm
 @pytest.mark.slow
 async def test_a_flow_needs_the_scopes_of_any_other_run(tmp_path: Path) -> None:
     write_shop(root := tmp_path / "root")
-    tokens = {}
+    tokens, folder = {}, str(root / "project")
     file = tmp_path / "tokens.json"
     for scopes in ("read", "read,run", "read,run,approve"):
         words = ("--new-token", scopes.replace(",", "-"), "--scopes", scopes, "--token-file", str(file))
-        tokens[scopes] = Console(tmp_path).run("serve", *words, "--root", str(root)).out.strip()
+        tokens[scopes] = Console(tmp_path).run("serve", *words, "--root", folder).out.strip()
     order = {"input": {"number": 4}}
 
     with started(tmp_path, *NAMED, "--token-file", str(file), root=root) as server:
@@ -133,6 +133,17 @@ async def test_a_flow_is_stopped_resumed_and_taken_over_and_repeats_no_finished_
     assert resumed.status_code == 202, resumed.text
     assert finished["answer"] == 9
     assert doubled.read_text() == "x"
+
+
+def test_a_flow_that_a_client_could_change_is_refused_at_the_start(tmp_path: Path) -> None:
+    write_shop(root := tmp_path / "root")
+    file, place = str(tmp_path / "tokens.json"), ("--root", str(root))
+    Console(tmp_path).run("serve", "--new-token", "ana", "--scopes", "run", "--token-file", file, *place)
+
+    ended = Console(tmp_path).run("serve", *NAMED, "--token-file", file, *place, "--port", "0")
+
+    assert ended.code == 2
+    assert "The token 'ana' could change the module of the flow 'waits'" in ended.err
 
 
 def test_two_functions_of_one_name_are_refused_at_the_start(tmp_path: Path) -> None:
