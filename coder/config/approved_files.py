@@ -3,6 +3,7 @@
 What is allowed is a SHA-256, so that a changed file is asked about again. The list is in the data folder.
 """
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ class ProgramFile:
     content: bytes
     """Content of the file that names programs."""
     digest: str
-    """SHA-256 in hex of the content and of the files here that it names; of a plugin, of all its files."""
+    """SHA-256 in hex of the content and of the files here that it names, or of all files of a plugin, too."""
     allowed: bool
 
     @property
@@ -74,6 +75,9 @@ def _program_file_of(plugin: Plugin, folder: Path) -> ProgramFile | None:
     if text is None:
         return None
     digest, content = digest_and_servers(folder, plugin.place.parts)  # the text may have changed since
+    with_scripts = digest_with_named_files(folder, path, content)  # also those outside of the plugin
+    if with_scripts != hashlib.sha256(content).hexdigest():
+        digest = hashlib.sha256(f"{digest} {with_scripts}".encode()).hexdigest()
     return ProgramFile(path, content, digest, _is_allowed(folder, digest))
 
 

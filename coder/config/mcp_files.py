@@ -47,7 +47,7 @@ def servers_of_files(folder: Path | None, *, taken: Collection[str]) -> tuple[tu
     ) -> None:
         names = [*taken, *(server.name for server in servers)]
         more, more_notes = read_servers(content, start_folder, taken=names, source=source, root=root)
-        servers.extend(replace(server, plugin=source, digest=digest) if digest else server for server in more)
+        servers.extend(replace(server, file=source, digest=digest) if digest else server for server in more)
         notes.extend(more_notes)
 
     files = program_files(folder) if folder is not None else ([], [])
@@ -61,7 +61,7 @@ def servers_of_files(folder: Path | None, *, taken: Collection[str]) -> tuple[tu
                 notes.append(f"{file.path} is ignored: {file.reason}")
             else:
                 root = folder / file.path if folder is not None and file.path != FILE_NAME else None
-                add(file.content, folder, file.path, root, file.digest if root is not None else "")
+                add(file.content, folder, file.path, root, file.digest)
     except (OSError, ValueError) as error:
         notes.append(f"the MCP servers of a plugin are ignored: {reason_of(error)}")
     except UsageError as error:

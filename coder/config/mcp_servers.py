@@ -89,16 +89,22 @@ class GivenServer(Mcp):
 
     values: Mapping[str, str] = Field(default_factory=dict, repr=False)
     folder: Path | None = None
-    plugin: str = ""
-    """Path of its repository's plugin in the folder, whose content has been allowed by `digest`."""
+    file: str = ""
+    """Path of the repository's `.mcp.json` or plugin, whose content has been allowed by `digest`."""
     digest: str = ""
 
     def require_allowed(self) -> None:
         """Raise UsageError: its files have changed since the user allowed them."""
-        from coder.config.plugins import digest_of  # imported late: few servers are of a plugin
+        if not self.digest or self.folder is None:
+            return
+        from coder.config.approved_files import program_files  # imported late: few servers are a repository's
 
-        if self.digest and self.folder and digest_of(self.folder, (*self.plugin.split("/"),)) != self.digest:
-            raise UsageError(f"{self.plugin} has changed since you allowed it. See: {own_command()} skills")
+        files, _ = program_files(self.folder)
+        if (self.file, self.digest) not in [(file.path, file.digest) for file in files]:
+            raise UsageError(
+                f"{self.file} has changed since you allowed it, or a file of its programs. "
+                f"See: {own_command()} skills"
+            )
 
     @property
     def start_folder(self) -> Path | None:

@@ -113,18 +113,12 @@ def without_refused(texts: Mapping[str, str | None]) -> dict[str, str | None]:
     return {path: text for path, text in texts.items() if plugin_folder(path) in usable}
 
 
-def digest_of(folder: Path, parts: tuple[str, ...]) -> str:
-    """Return a SHA-256 of all files of a plugin in a repository, with their paths and execution bits.
+def digest_and_servers(folder: Path, parts: tuple[str, ...]) -> tuple[str, bytes]:
+    """Return a digest of a repository's plugin, and the file that names its servers as it is in that digest.
+
+    The digest is a SHA-256 of all files of the plugin, with their paths and execution bits.
 
     Raises UsageError: it holds a link or too much, or can't be read.
-    """
-    return digest_and_servers(folder, parts)[0]
-
-
-def digest_and_servers(folder: Path, parts: tuple[str, ...]) -> tuple[str, bytes]:
-    """Return the digest of a plugin, and the file that names its servers as it is in that digest.
-
-    Raises UsageError: as `digest_of`.
     """
     total, lines = 0, []
     named: dict[str, bytes] = {}

@@ -170,6 +170,21 @@ def test_a_change_of_a_script_that_the_file_names_asks_again(folder: Path, serve
     assert not changed.allowed
 
 
+def test_a_server_whose_script_has_changed_in_the_run_is_not_started_again(folder: Path) -> None:
+    (folder / ".mcp.json").write_bytes(content(shop={"command": "./server.sh"}))
+    (folder / "server.sh").write_text("exit 0")
+    before = program_file(folder, ".mcp.json")
+    assert before is not None
+    allow(folder, before.digest)
+    (server,) = load(workspace=folder).servers
+    server.require_allowed()
+
+    (folder / "server.sh").write_text("exit 1")
+
+    with pytest.raises(UsageError, match=r"\.mcp\.json has changed since you allowed it"):
+        server.require_allowed()
+
+
 @given(st.binary(max_size=200))
 def test_a_file_of_any_content_has_a_digest(raw: bytes) -> None:
     assert len(digest_with_named_files(Path("/nonexistent"), ".mcp.json", raw)) == 64

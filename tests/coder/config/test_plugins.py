@@ -14,7 +14,7 @@ from coder.config.approved_files import allow, program_files
 from coder.config.hooks import hooks_of_repository
 from coder.config.layers import load
 from coder.config.plug_places import Place
-from coder.config.plugins import MAX_DEPTH, Plugin, digest_of, own_plugins, plugins_of_repository
+from coder.config.plugins import MAX_DEPTH, Plugin, digest_and_servers, own_plugins, plugins_of_repository
 from coder.config.plugs import hooks_of_user, skills_of_user, subagents_of_user
 from coder.config.skills import skills_of_repository
 from coder.config.slash_calls import message_of
@@ -150,6 +150,21 @@ def test_servers_of_a_repositorys_plugin_start_once_allowed_until_any_of_its_fil
         allowed.servers[0].require_allowed()
 
 
+def test_a_script_outside_of_a_plugin_that_its_server_names_asks_again(folder: Path) -> None:
+    plugin = make_plugin(folder / ".agents/plugins")
+    (plugin / ".mcp.json").write_text(json.dumps({"mcpServers": {"till": {"command": "./till.sh"}}}))
+    (folder / "till.sh").write_text("exit 0")
+    ((file,), _) = program_files(folder)
+    allow(folder, file.digest)
+    allowed = load(workspace=folder)
+
+    (folder / "till.sh").write_text("exit 1")
+
+    assert [len(loaded.servers) for loaded in (allowed, load(workspace=folder))] == [1, 0]
+    with pytest.raises(UsageError, match="has changed since you allowed it"):
+        allowed.servers[0].require_allowed()
+
+
 def test_a_servers_command_is_the_one_of_the_digest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that changes between two reads names what it names in the content that the user allowed."""
     plugin = make_plugin(folder / ".agents/plugins")
@@ -249,6 +264,6 @@ def test_a_digest_tells_files_with_other_names_or_contents_apart(
         for path, content in version.items():
             (folder.joinpath(*PARTS) / path).parent.mkdir(parents=True, exist_ok=True)
             (folder.joinpath(*PARTS) / path).write_bytes(content)
-        digests.add(digest_of(folder, PARTS))
+        digests.add(digest_and_servers(folder, PARTS)[0])
 
     assert len(digests) == 3
