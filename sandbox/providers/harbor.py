@@ -5,6 +5,8 @@ A task runs in bubblewrap, without a daemon. Harbor imports this module into its
 """
 
 import asyncio
+import io
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -158,13 +160,17 @@ class Environment(BaseEnvironment):
         await asyncio.to_thread(_write, Path(target_path), content)
 
     async def download_dir(self, source_dir: str, target_dir: Path | str) -> None:
-        """Copy a folder out of the sandbox; links that lead out of it stay. Raises RuntimeError, OSError."""
+        """Copy a folder out of the sandbox; links that lead out of it stay.
+
+        Raises RuntimeError, and OSError: it has over 1 GiB.
+        """
         kept, packed = self._open(), "/tmp/.download.tar.gz"
         ended = await kept.execute(["sh", "-c", remote_pack_command(source_dir, packed)])
         if ended.exit_code != 0:
             raise RuntimeError(f"{source_dir} could not be read: {ended.stderr.decode('utf-8', 'replace')}")
-        extract_dir_from_bytes(await kept.read(packed, most_bytes=_MAX_BYTES), target_dir)
+        content = await kept.read(packed, most_bytes=_MAX_BYTES)
         await kept.execute(["rm", "-f", packed])
+        await asyncio.to_thread(unpack, content, target_dir)
 
     async def reset_dirs(self, *, remove_dirs: Any, create_dirs: Any, chmod_dirs: Any = None) -> ExecResult:  # noqa: ANN401
         """As Harbor's, at the places in the workspace that names at the root are links to."""
@@ -189,6 +195,20 @@ class Environment(BaseEnvironment):
         if self._kept is None:
             raise RuntimeError("The environment isn't started.")
         return self._kept
+
+
+def unpack(content: bytes, folder: Path | str) -> None:
+    """Unpack an archive that programs of a sandbox could have made. Raises OSError: it has over 1 GiB."""
+    size = 0
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            for member in archive:
+                size += member.size
+                if max(size, len(content)) > _MAX_BYTES:
+                    raise OSError("The files of the sandbox have over 1 GiB.")
+    except tarfile.TarError as error:
+        raise OSError(f"The files of the sandbox can't be unpacked: {error}") from error
+    extract_dir_from_bytes(content, folder)
 
 
 def _write(path: Path, content: bytes) -> None:

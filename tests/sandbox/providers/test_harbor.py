@@ -34,6 +34,25 @@ TASK = {
 }
 
 
+UNPACK = """
+import io, sys, tarfile
+from pathlib import Path
+from sandbox.providers import harbor
+
+harbor._MAX_BYTES = 10_000
+for name, size in (("small", 1000), ("large", 20_000)):
+    with tarfile.open(fileobj=(packed := io.BytesIO()), mode="w:gz") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = size
+        archive.addfile(member, io.BytesIO(bytes(size)))
+    try:
+        harbor.unpack(packed.getvalue(), sys.argv[1])
+        print("unpacked", Path(sys.argv[1], name).stat().st_size)
+    except OSError as error:
+        print(error)
+"""
+
+
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with coder-sandbox, for Harbor's Python."""
@@ -81,6 +100,16 @@ if "CODER_HARBOR_PYTHON" in os.environ:
         assert "unreachable" in (trial / "verifier/test-stdout.txt").read_text()
         assert [path.read_text() for path in trial.glob("artifacts/**/kept.txt")] == ["kept\n"]
         assert not processes_with("31564")
+
+    def test_an_archive_that_grows_too_large_is_not_unpacked(packages: Path, tmp_path: Path) -> None:
+        ended = subprocess.run(
+            [os.environ["CODER_HARBOR_PYTHON"], "-c", UNPACK, tmp_path],
+            env={**os.environ, "PYTHONPATH": str(packages)},
+            capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+
+        assert ended.stdout.splitlines() == ["unpacked 1000", "The files of the sandbox have over 1 GiB."]
+        assert [path.name for path in tmp_path.iterdir()] == ["small"]
 
     def test_an_agent_that_does_nothing_gets_no_reward(packages: Path, tmp_path: Path) -> None:
         result = result_of(*run_harbor(packages, tmp_path, "-a", "nop"))
