@@ -3,6 +3,7 @@
 import base64
 import json
 import pickle
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.judge.judge import open_judge
+from benchmarks.judge.script import are_equal_numbers
 from benchmarks.suite import FunctionCase, ScriptCase, Suite
 from benchmarks.suites.livecodebench import livecodebench_case
 from benchmarks.suites.load import load_suite
@@ -196,3 +198,16 @@ def test_private_tests_of_any_text_are_read_in_any_protocol(
 
     assert isinstance(case, ScriptCase)
     assert [(run.stdin, run.stdout) for run in case.runs[1:]] == pairs
+
+
+def test_a_line_of_very_many_numbers_takes_little_memory() -> None:
+    line = "12 " * 300_000
+    tracemalloc.start()
+    try:
+        is_equal = are_equal_numbers(line, "12")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert not is_equal
+    assert most < 4 * len(line)
