@@ -109,7 +109,8 @@ def _copy_run(run: str, source: Store, target: Store) -> str:
                 target.blobs.put(source.blobs.get(name))
 
     put_missing()
-    target.rows.write(run, rows, put_missing)
+    if len(present) < len(rows):  # else it was copied before, and may go on there already
+        target.rows.write(run, rows, put_missing)
     return digest(rows)
 
 

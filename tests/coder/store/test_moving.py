@@ -97,6 +97,30 @@ async def test_runs_and_blobs_are_in_the_target_as_they_were_and_gone_from_the_s
             await new.append("run_a", [SAME], after=3, token=token)
 
 
+async def test_a_run_that_goes_on_in_the_target_loses_no_event_to_a_second_move(tmp_path: Path) -> None:
+    def go_on(name: str) -> bool:
+        if not asked:
+            with SqliteLog(tmp_path / "two") as other:
+                asyncio.run(append(other))
+        asked.append(name)
+        return has(name)
+
+    async def append(log: SqliteLog) -> None:
+        async with log.lease("run_b") as token:
+            await log.append("run_b", [SAME], after=3, token=token)
+
+    asked = list[str]()
+    with SqliteLog(tmp_path / "one") as old, SqliteLog(tmp_path / "two") as new:
+        await fill(old)
+        await move(old, new, keep=True, tell=ignore)
+        has, new.blobs.has = new.blobs.has, go_on  # type: ignore[method-assign]
+
+        with pytest.raises(LogDamaged, match="run_b"):
+            await move(old, new, keep=False, tell=ignore)
+
+        assert (len(await new.read("run_b")), len(await old.read("run_b"))) == (4, 3)
+
+
 async def test_a_copy_leaves_the_source_as_it_is(tmp_path: Path) -> None:
     with SqliteLog(tmp_path / "one") as old, SqliteLog(tmp_path / "two") as new:
         await fill(old)
