@@ -2,8 +2,8 @@
 
 import asyncio
 import errno
-import itertools
 import os
+import secrets
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,6 @@ class KeptSession:
         limits = {"output_bytes": _OUTPUT_BYTES, "wall_s": LONGEST_S}
         self._policy = (policy or session_policy()).model_copy(update=limits)
         self._backend = backend
-        self._numbers = itertools.count(1)
         self._end = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._session: Session | None = None
@@ -128,7 +127,7 @@ class KeptSession:
             TimeoutError: the deadline has passed.
             SandboxBroken: the sandbox isn't open, or stopped working.
         """
-        errors = f"/tmp/.stderr-{next(self._numbers)}"
+        errors = f"/tmp/.stderr-{secrets.token_hex(8)}"  # programs can't have made a pipe there
         enter = f"cd -- {shlex.quote(cwd)} && " if cwd is not None else ""
         script = f"exec 2> {errors}; {enter}exec {shlex.join(words)}"
         if len(script.encode("utf-8", "surrogateescape")) > _LONGEST_SCRIPT:
@@ -173,7 +172,7 @@ class KeptSession:
 
     async def _leave_script(self, script: str) -> str:
         """Leave a script that is too long for an argument in a file; return one that reads it."""
-        path = f"/tmp/.script-{next(self._numbers)}"
+        path = f"/tmp/.script-{secrets.token_hex(8)}"
         await self.write(path, f"rm -f -- {path}; {script}\n".encode("utf-8", "surrogateescape"))
         return f". {path}"
 

@@ -146,3 +146,14 @@ async def test_a_cancelled_opening_leaves_no_sandbox() -> None:
 async def test_a_backend_that_there_isnt_is_named() -> None:
     with pytest.raises(ValueError, match="nowhere"):
         await KeptSession(backend="nowhere").open()
+
+
+async def test_a_pipe_that_a_program_has_left_for_later_commands_holds_none_up(kept: KeptSession) -> None:
+    await kept.execute(["sh", "-c", "for n in $(seq 300); do mkfifo /tmp/.stderr-$n /tmp/.script-$n; done"])
+
+    ended = await kept.execute(["sh", "-c", "echo bad >&2"], wall_s=10)
+    long = await kept.execute(["echo", *["x" * 1000] * 200], wall_s=10)
+    await kept.execute(["sh", "-c", "rm -f /tmp/.stderr-* /tmp/.script-*"])
+
+    assert (ended.exit_code, ended.stderr) == (0, b"bad\n")
+    assert (long.exit_code, len(long.stdout)) == (0, 200 * 1001)
