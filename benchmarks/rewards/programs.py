@@ -137,7 +137,10 @@ class Programs:
     async def _is_installed(self, tool: str) -> bool:
         if tool not in self._installed:
             find = Command(argv=("sh", "-c", 'command -v "$0"', tool))
-            self._installed[tool] = (await self._run(find, Limits(wall_s=10), b"", {})).ok
+            result = await self._run(find, Limits(wall_s=10), b"", {})
+            if result.killed_by is not None:  # a busy machine says nothing of the tool
+                return False
+            self._installed[tool] = result.ok
         return self._installed[tool]
 
     async def _languages(self) -> list[str]:

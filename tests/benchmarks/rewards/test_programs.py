@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from benchmarks.rewards.programs import LANGUAGES
+from benchmarks.rewards.programs import LANGUAGES, Programs, RunCode
+from sandbox import Result
 from tests.coder.platform.server.served import Server, started
 
 PRODUCT = {
@@ -122,3 +123,15 @@ async def test_files_that_cannot_be_used_are_an_error_of_the_sandbox(
 
     assert (ended["status"], ended["run_result"]) == ("SandboxError", None)
     assert "can't be used" in ended["message"]
+
+
+async def test_a_tool_that_a_busy_machine_was_too_slow_to_find_is_looked_for_again() -> None:
+    ends = [Result(status="timeout", exit_code=None, killed_by="wall")]
+
+    async def run(*_: object) -> Result:
+        return ends.pop() if ends else Result(status="ok", exit_code=0, stdout="1\n")
+
+    programs, request = Programs(run, max_mb=64), RunCode(code="print(1)", language="python")
+    first, second = [(await programs.run(request)).status for _ in range(2)]
+
+    assert (first, second) == ("SandboxError", "Success")
