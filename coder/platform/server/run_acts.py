@@ -76,7 +76,7 @@ async def begin_run(serving: Serving, caller: Caller, new_run: NewRun, key: str 
         solve = partial(runs.solve, task, choices=choices, run=run, request=request)
         return with_messages(serving, runs, lambda live: solve(client=live))
 
-    return await _begin(serving, caller, new_run.model_dump_json(), key, work)
+    return await _begin(serving, caller, _text_of(new_run), key, work)
 
 
 async def begin_flow(
@@ -98,7 +98,12 @@ async def begin_flow(
         begin = partial(runs.begin_flow, name, new_flow.input, new_flow.workspace, run=run, request=request)
         return lambda live: begin(client=live)
 
-    return await _begin(serving, caller, f"flow {name} {new_flow.model_dump_json()}", key, work)
+    return await _begin(serving, caller, f"flow {name} {_text_of(new_flow)}", key, work)
+
+
+def _text_of(document: BaseModel) -> str:
+    """Return a request as text, also one with half of a surrogate pair, which is refused later."""
+    return json.dumps(document.model_dump(mode="json"))
 
 
 async def _begin(

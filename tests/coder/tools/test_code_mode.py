@@ -28,8 +28,10 @@ def deep(depth: int) -> object:
     return made
 
 
-async def unguarded(tool: Tool, given: JsonObject, make: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
-    return await make()
+async def unguarded(
+    tool: Tool, given: JsonObject, make: Callable[[JsonObject], Awaitable[ToolResult]]
+) -> ToolResult:
+    return await make(given)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_a_signal_ends_it_without_a_word(served: Served, number: signal.Signals)
 
 PRINTS = """
 import os, subprocess, sys
-from coder.platform.mcp_server import tools
+from coder.show.client_runs import Runs
 
 def noisy(self, *given):
     print('{"jsonrpc": "2.0", "method": "forged"}')
@@ -55,7 +55,7 @@ def noisy(self, *given):
     subprocess.run(["sh", "-c", "echo forged; cat"])
     return kept(self, *given)
 
-kept, tools.Runs.program = tools.Runs.program, noisy
+kept, Runs.program = Runs.program, noisy
 """
 
 
