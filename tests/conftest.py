@@ -10,7 +10,8 @@ from sandbox import Sandbox, open_sandbox
 from tests.only_pytest import only_pytest
 
 pytest_plugins = [
-    f"tests.{name}" for name in ("no_skips", "tiers", "postgres", "object_store", "kept_sandboxes")
+    f"tests.{name}"
+    for name in ("no_skips", "failed_list", "tiers", "postgres", "object_store", "kept_sandboxes")
 ]
 
 # How long one example takes is up to whoever else uses the machine.
