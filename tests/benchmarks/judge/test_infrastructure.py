@@ -17,7 +17,7 @@ from tests.benchmarks.judge.cases import case
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-RIGHT = "import time\n\ndef f(n):\n    time.sleep(0.3)\n    return n * n\n"
+RIGHT = "import time\n\ndef f(n):\n    time.sleep(1.5)\n    return n * n\n"
 """Slow, so that its sandbox is sure to die before it has answered."""
 SQUARE = case("assert candidate(3) == 9", RIGHT)
 SUITE = Suite(name="small", version="1", cases=(SQUARE,))
