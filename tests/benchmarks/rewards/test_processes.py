@@ -57,7 +57,7 @@ async def test_several_processes_give_the_verdicts_of_one_in_the_order_of_the_an
     asked = [(one, text) for one in CASES for text in (str(one.canonical_solution), wrong, "no code")]
 
     several = await judging.judge(asked, partial=True)
-    ran = await judging.run(PythonCode(source="print(6 * 7)"), LIMITS, b"")
+    ran = await judging.run(PythonCode(source="print(6 * 7)"), LIMITS, b"", {})
     async with open_judging(SUITE, processes=1) as alone:
         one = await alone.judge(asked, partial=True)
 
@@ -73,7 +73,9 @@ async def test_the_answers_of_a_process_that_is_killed_are_judged_by_another(
 ) -> None:
     right = [(one, str(one.canonical_solution)) for one in CASES]
     await judging.judge(right)
-    sleeping = asyncio.create_task(judging.run(PythonCode(source="import time; time.sleep(60)"), LIMITS, b""))
+    sleeping = asyncio.create_task(
+        judging.run(PythonCode(source="import time; time.sleep(60)"), LIMITS, b"", {})
+    )
     await asyncio.sleep(0)
     for pid in children():
         os.kill(pid, signal.SIGKILL)
