@@ -1,8 +1,9 @@
 """Our sandbox as a runtime of verifiers' own tasks, in an environment of its own.
 
-Without it, which `.ci/run` makes, this test isn't there:
+Without it this test isn't there. `.ci/run` doesn't make it: beside TRL and Ray, an older verifiers is
+installed.
 
-pip install verifiers coder-agent        CODER_VERIFIERS_PYTHON=…/bin/python
+pip install verifiers==0.4.0 coder-agent        CODER_VERIFIERS_RUNTIME_PYTHON=…/bin/python
 """
 
 import json
@@ -14,11 +15,11 @@ import pytest
 
 pytestmark = [pytest.mark.foreign, pytest.mark.slow]
 
-if "CODER_VERIFIERS_PYTHON" in os.environ:
+if "CODER_VERIFIERS_RUNTIME_PYTHON" in os.environ:
 
     def test_a_task_prepares_runs_and_scores_answers_in_our_sandbox() -> None:
         ended = subprocess.run(
-            [os.environ["CODER_VERIFIERS_PYTHON"], Path(__file__).with_name("in_verifiers.py")],
+            [os.environ["CODER_VERIFIERS_RUNTIME_PYTHON"], Path(__file__).with_name("in_verifiers.py")],
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
