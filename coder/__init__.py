@@ -4,7 +4,7 @@ from coder import Task, solve_sync
 
 run = solve_sync(Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",)))
 
-docs/index.md names the files of its core in reading order. Read agent last.
+docs/architecture.md names the files of its core in reading order. Read agent last.
 """
 
 from importlib import import_module

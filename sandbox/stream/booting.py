@@ -1,4 +1,31 @@
-"""Code and settings that an agent is sent at its start."""
+"""Code and settings that an agent is sent at its start.
+
+The protocol between a host and an agent, version 1, whose codec is `sandbox.inner.stream.frames`:
+
+The host starts `python3 -I -S -c BOOT` with standard input and output as one duplex byte stream. Python 3.8
+or newer answers `hello VERSION MAJOR MINOR` and a newline. The host sends a u32 length (little-endian) and
+a marshalled table of the agent's files and settings. Then both ends send frames; the agent's first one
+reports limits, mounts and interfaces.
+
+A frame is a u32 length of the payload (at most 65,536), a u8 kind, a u32 channel (a number shifted by 3
+bits, and a stream in the low 3 bits), and the payload. Kinds: 1 a call of the host, a JSON object with
+`do`; 2 a report of the agent, a JSON object with `is`; 3 bytes of a stream; 4 its end; 5 a u32 that grants
+as many more bytes of the stream, at first 1,048,576; 6 a beat, which the agent answers. The calls, each on
+a number of its own:
+
+- `start` a program: `started` with `pid`, or `refused` with `why`; then `ended` with the wait status and
+  usage. Stream 4 has the job, 0 to 2 standard input, output and error
+- `look`, `end`, `kill`: `left`, the processes of a program; `end` sends SIGTERM, `kill` ends them
+- `drop`: `dropped`, once no process of a program is left
+- `listen`: `listening` or `deaf`; then `opened` for each connection of a program to its tools, or to
+  127.0.0.1:61080 where the policy allows hosts
+- `read write append list stat remove make_folder enter manifest keep collect walk fetch hash`: size and
+  content of files, or `refused` with a kind
+
+Either end closes the stream if the other breaks the protocol. An agent ends itself, and with it the
+container, at the end of its input and after 60 seconds without a frame; a host closes the stream after 60
+seconds without an answer to a beat. When the stream is cut, running programs end with an error.
+"""
 
 import marshal
 from pathlib import Path

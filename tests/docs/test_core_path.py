@@ -1,4 +1,4 @@
-"""The core that docs/index.md lists: its size, and the way from `solve` to the program of a `bash` call."""
+"""The core that docs/architecture.md lists: its size, and the way from `solve` to the program of a `bash` call."""
 
 import re
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from tools.count_frames import functions_to_bash
 
 ROOT = Path(__file__).parents[2]
-CORE = (ROOT / "docs/index.md").read_text().partition("## The core")[2].partition("\n## ")[0]
+CORE = (ROOT / "docs/architecture.md").read_text().partition("### coder\n")[2].partition("\n### ")[0]
 MOST_FUNCTIONS, MOST_FILES = 10, 7
 
 
-def test_the_index_says_how_many_lines_the_core_has() -> None:
+def test_the_page_says_how_many_lines_the_core_has() -> None:
     listed = set(re.findall(r"`(coder/[\w/]+\.py)`", CORE.partition("\n1. ")[2]))
     figures = re.search(r"about ([\d,]+) lines\s+with ([\d,]+) more in the records", CORE)
     assert figures is not None
@@ -24,7 +24,7 @@ def test_the_index_says_how_many_lines_the_core_has() -> None:
     assert abs(record_lines - of_records) <= 0.05 * record_lines, record_lines
 
 
-async def test_a_bash_call_is_a_few_functions_from_solve_all_in_files_of_the_index() -> None:
+async def test_a_bash_call_is_a_few_functions_from_solve_all_in_files_of_the_page() -> None:
     functions = await functions_to_bash()
 
     files = {path for path, _ in functions}

@@ -1,4 +1,4 @@
-"""Frames between a host and an agent over one duplex byte stream: docs/reference/agent-frames.md.
+"""Frames between a host and an agent over one duplex byte stream (protocol: `sandbox.stream.booting`).
 
 A frame is a u32 length of the payload (little-endian), a u8 kind and a u32 channel, then the payload. A
 channel is a number, of one program or call, and one of its eight streams. Standard library only, Python 3.8
