@@ -1,4 +1,4 @@
-"""The core that docs/architecture.md lists: its size, and the way from `solve` to the program of a `bash` call."""
+"""The core list of docs/architecture.md: its size, and the way from `solve` to the program of `bash`."""
 
 import re
 from pathlib import Path
