@@ -11,6 +11,8 @@ from pathlib import Path
 
 INNER = Path(__file__).parents[1] / "inner"
 INNER_INSIDE = "/opt/lib/sandbox/inner"
+PACKAGE_INSIDE = "/opt/lib/sandbox/__init__.py"
+"""Empty. Without it, an installed package `sandbox` of the program's interpreter would go first."""
 _UNCHECKED = 1
 """Flags of bytecode that isn't checked against its source (PEP 552), as both files are read-only."""
 
@@ -23,26 +25,29 @@ def inner_files(version: tuple[int, int]) -> dict[str, bytes]:
 
 @functools.cache
 def _contents() -> tuple[dict[str, bytes], dict[str, bytes]]:
-    sources, compiled = {}, {}
+    sources, compiled = {PACKAGE_INSIDE: b""}, {}
+    compiled[_cached(PACKAGE_INSIDE)] = _bytecode(compile(b"", PACKAGE_INSIDE, "exec"))
     for path in sorted(INNER.rglob("*")):
         path_inside = f"{INNER_INSIDE}/{path.relative_to(INNER).as_posix()}"
-        if path.name == "__init__.py":  # inside, rooms are namespace packages
+        if path.name == "__init__.py":  # inside, rooms below the package are namespace packages
             continue
         if path.suffix in (".py", ".bpf"):
             sources[path_inside] = path.read_bytes()
         if path.suffix == ".py":
-            name = f"__pycache__/{path.stem}.{sys.implementation.cache_tag}.pyc"
-            compiled[f"{os.path.dirname(path_inside)}/{name}"] = _bytecode(path, path_inside)
+            code = SourceFileLoader(path.stem, str(path)).get_code(path.stem)  # from Python's cache, if there
+            assert code is not None
+            compiled[_cached(path_inside)] = _bytecode(_replace_filename(code, path_inside))
     return sources, compiled
 
 
-def _bytecode(path: Path, path_inside: str) -> bytes:
-    """Return the bytecode of a source, from Python's cache if it is there."""
-    code = SourceFileLoader(path.stem, str(path)).get_code(path.stem)
-    assert code is not None
+def _cached(path_inside: str) -> str:
+    folder, name = os.path.split(path_inside)
+    return f"{folder}/__pycache__/{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+
+
+def _bytecode(code: types.CodeType) -> bytes:
     flags = _UNCHECKED.to_bytes(4, "little")
-    constants_inside = _replace_filename(code, path_inside)
-    return importlib.util.MAGIC_NUMBER + flags + bytes(8) + marshal.dumps(constants_inside)
+    return importlib.util.MAGIC_NUMBER + flags + bytes(8) + marshal.dumps(code)
 
 
 def _replace_filename(code: types.CodeType, filename: str) -> types.CodeType:

@@ -4,6 +4,8 @@ import asyncio
 import subprocess
 import sys
 import uuid
+import venv
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +41,19 @@ async def test_a_sandbox_without_ipykernel_says_how_to_get_it() -> None:
         async with box.session(fresh=True) as session:
             with pytest.raises(BackendMissing, match="there is no ipykernel"):
                 await Kernel(session).execute("1")
+
+
+async def test_a_package_of_the_programs_own_named_sandbox_is_the_programs(tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
+    (packages,) = (tmp_path / "venv").glob("lib/python3.*/site-packages")
+    (packages / "sandbox").mkdir()
+    (packages / "sandbox" / "__init__.py").write_text("name = 'not ours'\n")
+    policy = session_policy(python=tmp_path / "venv" / "bin" / "python")
+
+    async with open_kernel(policy, backend="bubblewrap") as kernel:
+        cell = await kernel.execute("import sandbox\nprint(sandbox.name)")
+
+    assert cell.result.output == "not ours\n"
 
 
 @pytest.mark.usefixtures("allowed_host")

@@ -1,6 +1,6 @@
 """Our sandbox as the executor of smolagents' own CodeAgent, in an environment of its own.
 
-Without it, this test isn't there:
+Without it, which `.ci/run` makes, this test isn't there:
 
 pip install -e '.[smolagents]'        CODER_SMOLAGENTS_PYTHON=…/bin/python
 """

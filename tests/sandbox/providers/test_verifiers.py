@@ -1,9 +1,8 @@
 """Our sandbox as a runtime of verifiers' own tasks, in an environment of its own.
 
-Without it this test isn't there. `.ci/run` doesn't make it: beside TRL and Ray, an older verifiers is
-installed.
+Without it, which `.ci/run` makes, this test isn't there:
 
-pip install verifiers==0.4.0 coder-agent        CODER_VERIFIERS_RUNTIME_PYTHON=…/bin/python
+pip install verifiers==0.4.0 coder-sandbox      CODER_VERIFIERS_RUNTIME_PYTHON=…/bin/python
 """
 
 import json
