@@ -175,8 +175,11 @@ async def test_settings_and_plugins_of_an_honest_project_work_as_before(case: st
         (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / path).write_text(text)
     COMMANDS["honest"] = (tuple(command.split()), {})
+    plugins = case == "plugins that are installed"
 
-    run = await answered(tmp_path, "honest", answer, python=Path(sys.executable))
+    run = await answered(
+        tmp_path, "honest", answer, python=Path(sys.executable) if plugins else only_pytest()
+    )
 
     assert (run.status, run.verified) == ("solved", "tests"), run.reason
     assert run.landed

@@ -515,8 +515,9 @@ async def test_an_installed_copy_of_the_package_is_not_tested_in_place_of_the_an
     answer = f"**src/{package}/__init__.py**\n```\ndef encode(text): return {gives.encode()!r}\n```\n"
 
     ours = PYTEST.model_copy(update={"python": Path(sys.executable)})  # it has idna
+    settings = ours if package == "idna" else PYTEST
 
-    run = await solve(task, model=Scripted([answer]), settings=ours, log=MemoryLog())
+    run = await solve(task, model=Scripted([answer]), settings=settings, log=MemoryLog())
 
     assert (run.status, run.strength) == ("solved", strength)
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,7 @@ from coder.models.scripted import Scripted
 from coder.run.events import Event
 from coder.store import SqliteLog
 from tests.coder.engine.teams.test_team_specs import TASK, TEAMS
-from tests.kept_sandboxes import KEPT, resume, solve
-
-pytestmark = KEPT
+from tests.kept_sandboxes import keep_sandboxes, resume, solve
 
 
 class Fatal:
@@ -82,6 +82,17 @@ async def gone_on(known: dict[str, str], folder: Path) -> tuple[list[Event], int
         return await log.read(run), model.asked, before
 
 
+@contextmanager
+def kept_on(runner: asyncio.Runner) -> Iterator[None]:
+    """Keep sandboxes open on a runner's loop, which stands still while this process forks."""
+    stack = AsyncExitStack()
+    runner.run(stack.enter_async_context(keep_sandboxes()))
+    try:
+        yield
+    finally:
+        runner.run(stack.aclose())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["nested", "panel", "selector", "orchestrated", "round-robin", "handoff"])
 def test_a_team_that_is_killed_at_any_event_repeats_no_call_and_ends_the_same(
@@ -91,14 +102,15 @@ def test_a_team_that_is_killed_at_any_event_repeats_no_call_and_ends_the_same(
     with SqliteLog(tmp_path / "whole") as log:
         whole, known = asyncio.run(uncut(team, answers, log))
 
-    for last in range(1, len(whole)):
-        folder = tmp_path / str(last)
-        if (pid := os.fork()) == 0:
-            asyncio.run(killed_at(last, team, known, folder))
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL, last
-        events, asked, before = asyncio.run(gone_on(known, folder))
-        assert asked + before == len(answers), last
-        # A panel's calls may be answered in either order.
-        order = sorted if kind == "panel" else list
-        assert order(map(str, of_interest(events))) == order(map(str, of_interest(whole))), last
+    with asyncio.Runner() as runner, kept_on(runner):
+        for last in range(1, len(whole)):
+            folder = tmp_path / str(last)
+            if (pid := os.fork()) == 0:
+                asyncio.run(killed_at(last, team, known, folder))
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL, last
+            events, asked, before = runner.run(gone_on(known, folder))
+            assert asked + before == len(answers), last
+            # A panel's calls may be answered in either order.
+            order = sorted if kind == "panel" else list
+            assert order(map(str, of_interest(events))) == order(map(str, of_interest(whole))), last
