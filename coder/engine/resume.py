@@ -137,15 +137,15 @@ async def _go_on(
         raise UsageError(
             "The stop of this run was given from Python. Give it again: coder.resume(run, stop=…)"
         )
-    if settings.hooks:  # without a message, the dialogue goes on, so what they say isn't added to it
+    context = ""
+    if settings.hooks:
         from coder.engine.session_hooks import open_hooks  # imported late: few runs have hooks
 
         session_hooks = open_hooks(stack, settings.hooks, state.run, options, is_resumed=True)
         if copied and words:  # a new message of the user's, which a hook may block
-            context = await session_hooks.submit(words[-1].message.text, state.root)
-            words = with_hook_notes(words, context)
+            words = with_hook_notes(words, await session_hooks.submit(words[-1].message.text, state.root))
         else:
-            await session_hooks.start(state.root)
+            context = await session_hooks.start(state.root)
     settings = with_roles(settings, team)
     if team is not None:
         settings = with_team(settings, team, options.get("stop"), acts=bool(state.dialogue.callers))
@@ -174,7 +174,13 @@ async def _go_on(
     check_tools(settings, workbench)
     new_settings = settings if settings != earlier_settings else None
     limits = budget or state.spend.budget
-    resumed = RunResumed(budget=limits, model=model.name, settings=new_settings, sandbox=workbench.opened)
+    resumed = RunResumed(
+        budget=limits,
+        model=model.name,
+        settings=new_settings,
+        sandbox=workbench.opened,
+        context=workbench.redactor.redact(context),
+    )
     events = (
         (*restored.happened, *words) if copied else (*words, *restored.happened)
     )  # a fork's messages come last

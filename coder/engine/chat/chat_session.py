@@ -191,10 +191,15 @@ class ChatSession:
         if code is not None:
             file_changes = [body for body in events if isinstance(body, FilesChanged)]
             events = (*file_changes, Spoken(message=code.model_copy(update={"repeats": False})))
+        context = await self.hooks.start(str(self.root)) if self.hooks is not None else ""
         environment = self.environment(state.task, settings, restored.files, target=restored.target)
         async with environment as bench:
             resume_event = RunResumed(
-                budget=settings.budget, model=self.model.name, settings=settings, offers=code is not None
+                budget=settings.budget,
+                model=self.model.name,
+                settings=settings,
+                offers=code is not None,
+                context=bench.redactor.redact(context),
             )
             await self.journal.append(resume_event, *events)
             self.journal.hold(restored.files)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from coder.base.errors import ContextTooLong, ModelError, ModelRefused
 from coder.engine.prompting.first_request import system_words
 from coder.engine.prompting.folding import folded, is_too_long
+from coder.engine.prompting.task_parts import hook_notes
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, Form, Sampling
 from coder.models.tokens import is_cut, shorten_longest
@@ -93,6 +94,7 @@ class DialogueTurn:
 
     async def ask(self, sampling: Sampling) -> bool:
         """Ask for the next answer, and return whether it calls a tool."""
+        self._tell_context()
         window = self._turn.abilities.context
         if is_too_long(self._messages, window):
             await self._fold(window)
@@ -103,6 +105,12 @@ class DialogueTurn:
                 if not await self._fold(None):
                     raise
         return await self._ask_with_tools(sampling)
+
+    def _tell_context(self) -> None:
+        """Say what hooks have said as the run was resumed, unless a message holds it."""
+        context = self._turn.state.inputs.untold_context
+        if context and not any(context in message.content for message in self._messages):
+            self.say("\n".join(hook_notes(context)))
 
     def speaks_text(self) -> bool:
         """Return whether the last answer shows that its model can't call tools natively."""

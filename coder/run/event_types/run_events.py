@@ -86,6 +86,8 @@ class RunResumed(Body, type="run.resumed"):
     """The backend in which programs run from now on, if it was open already."""
     offers: bool = Field(default=False, exclude_if=not_)
     """The user wants an earlier change: it is tried, and then proposed even if it fails."""
+    context: str = Field(default="", exclude_if=not_)
+    """What the user's hooks of the start say as the run is resumed."""
 
 
 class RunOrigin(Body, type="run.origin"):

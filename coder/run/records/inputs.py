@@ -30,6 +30,8 @@ class Inputs:
     """The file and names that the task is about; None before a run has begun."""
     context: str = ""
     """What the user's hooks add to the task."""
+    untold_context: str = ""
+    """The part of it that came as the run was resumed, and that no dialogue holds yet."""
 
 
 def begin(body: event_types.RunStarted) -> Inputs:
@@ -41,7 +43,8 @@ def begin(body: event_types.RunStarted) -> Inputs:
 
 def at_next_step(inputs: Inputs, body: event_types.StepStarted) -> Inputs:
     """Return the inputs with the target of a further task, whose tests haven't been run yet."""
-    return replace(inputs, target=_target(body.target, body.task, inputs.files), context=body.context)
+    target = _target(body.target, body.task, inputs.files)
+    return replace(inputs, target=target, context=body.context, untold_context="")
 
 
 def hold(inputs: Inputs, files: Mapping[str, StoredFile], state: Before) -> Inputs:
@@ -74,7 +77,21 @@ def _change(inputs: Inputs, body: event_types.FilesChanged, state: Before) -> In
     return replace(inputs, files=files, target=target)
 
 
+def _add_context(inputs: Inputs, body: event_types.RunResumed, state: Before) -> Inputs:
+    if not body.context:
+        return inputs
+    is_repeated = body.context in inputs.context
+    context = inputs.context if is_repeated else "\n".join(filter(None, [inputs.context, body.context]))
+    return replace(inputs, context=context, untold_context=body.context)
+
+
+def _tell_context(inputs: Inputs, body: event_types.CallIntended, state: Before) -> Inputs:
+    return replace(inputs, untold_context="") if body.in_dialogue and inputs.untold_context else inputs
+
+
 HANDLERS: Handlers = {
+    event_types.RunResumed: _add_context,
+    event_types.CallIntended: _tell_context,
     event_types.BaselineTaken: _add_openers,
     event_types.FilesChanged: _change,
 }

@@ -174,3 +174,19 @@ def test_a_resumed_conversation_starts_as_resumed_and_one_hook_of_the_start_coun
     assert [json.loads(line)["source"] for line in log.read_text().splitlines()] == ["startup", "resume"]
     latest = endpoint.requests[-1].body["messages"][-1]["content"]
     assert "Ticket 77." in latest
+
+
+@pytest.mark.slow
+def test_the_model_of_a_resumed_run_reads_once_what_a_hook_of_the_start_says(
+    console: Console, folder: Path
+) -> None:
+    add_hooks(home(console), SessionStart="grep -q '\"resume\"' && echo Branch main is frozen. || true")
+    edit = calls("edit", path="total.py", new=RIGHT)
+    with faulty_endpoint(calls("bash", command="ls"), edit, calls("done", summary="Done.")) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y", "--max-calls", "1")
+        first = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
+        second = console.run("resume", "--max-calls", "5", cwd=folder)
+
+    assert (first.code, second.code) == (3, 0), first.err + second.err  # 3: a limit
+    counts = [request.count("Branch main is frozen.") for request in requests_of(endpoint)]
+    assert counts == [0, 1, 1]
