@@ -114,6 +114,5 @@ def allow(folder: Path, digest: str) -> ProgramFile:
         )
     permissions = Permissions(data_folder(os.environ), folder)
     allowed = permissions.allowed
-    digests = tuple(dict.fromkeys((*allowed.files, file.digest)))
-    permissions.write(allowed.model_copy(update={"files": digests}))
+    permissions.write(allowed.model_copy(update={"files": allowed.files | {file.digest: file.path}}))
     return file

@@ -17,8 +17,8 @@ class ProjectPermissions(BaseModel, frozen=True, extra="forbid"):
 
     hosts: tuple[str, ...] = ()
     """Hosts that the model's programs may reach: `HOST`, or `HOST:PORT` for ports other than the web's."""
-    files: tuple[str, ...] = ()
-    """SHA-256 of files of the repository whose programs may start on this machine, such as `.mcp.json`."""
+    files: dict[str, str] = {}
+    """Paths by SHA-256 of files of the repository whose programs may start here, such as `.mcp.json`."""
     auto: bool = False
     """Whether verified changes are written without a question."""
 

@@ -46,6 +46,10 @@ class FlowFunction:
             return None
         return from_json(adapter, document, f"The input of {self.name}")
 
+    def input_schema(self) -> dict[str, JsonValue] | None:
+        """Return the JSON schema of its input; None if it takes none."""
+        return None if (adapter := self._input) is None else adapter.json_schema()
+
     def digest(self, value: object) -> str:
         """Return the digest of an input."""
         return digest_of(self.written(value))

@@ -14,7 +14,7 @@ from coder.base.fs.safe_open import read_named
 from coder.config.layers import load
 from coder.engine.requests import ListedRun, list_run
 from coder.flows.drive import run_flow
-from coder.flows.named_flow import flow_named
+from coder.flows.named_flow import FlowFunction, flow_named
 from coder.people.cli.list_runs import DEFAULT_LIMIT, ago
 from coder.people.cli.run_program import read_all
 from coder.people.cli.run_settings import new_settings
@@ -69,7 +69,7 @@ def run(
             screen.note(note)
         check_backend(loaded.config.options.sandbox, flags)
         flow = flow_named(name, Path.cwd())
-        value = flow.read(_document(input))
+        value = _read_input(flow, input)
         args = context.params
         settings = new_settings(loaded, args)
         asks = screen.asks or args["detach"] or bool(settings.approve)
@@ -118,10 +118,20 @@ async def _read_flows(log: EventLog, limit: int) -> list[ListedRun]:
     return rows
 
 
-def _document(path: Path | None) -> Any:  # noqa: ANN401 - any JSON
-    """Read a flow's input; None without a file. Raises UsageError: it can't be read, or isn't JSON."""
-    if path is None:
-        return None
+def _read_input(flow: FlowFunction, path: Path | None) -> Any:  # noqa: ANN401 - the input's type
+    """Read a flow's input. Raises UsageError: it can't be read, isn't JSON, or doesn't fit the flow."""
+    if path is not None:
+        return flow.read(_read_json(path))
+    try:
+        return flow.read(None)
+    except UsageError as error:
+        schema = json_format.dumps(flow.input_schema())
+        raise UsageError(
+            f"The flow {flow.name} takes an input. Name a file with --input, as JSON of this schema: {schema}"
+        ) from error
+
+
+def _read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON
     content = read_all() if str(path) == "-" else read_named(path, limit=_MAX_INPUT)
     try:
         return json_format.loads(content)

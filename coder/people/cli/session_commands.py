@@ -152,7 +152,10 @@ class SessionCommands:
         allowed = self._permissions.allowed
         lines = [f"{host}: programs may reach it, in this project" for host in allowed.hosts]
         lines += [f"{host}: programs may reach it, this time" for host in this_time - {*allowed.hosts}]
-        lines += [f"{digest[:32]}: a file with this content may start programs" for digest in allowed.files]
+        lines += [
+            f"{path}: may start programs while its digest is {digest[:32]}"
+            for digest, path in allowed.files.items()
+        ]
         lines += ["auto-apply is on, in this project"] if allowed.auto else []
         return "\n".join(sorted(lines)) or "nothing is allowed in advance: you are asked each time"
 

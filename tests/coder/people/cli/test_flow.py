@@ -67,6 +67,9 @@ def test_what_cannot_run_is_refused_before_a_step(console: Console, folder: Path
         return done.err
 
     assert "count: Field required" in refused("shop:buy", "--input", "order.json")
+    without = refused("shop:buy")
+    assert "Name a file with --input" in without
+    assert '"required": ["item", "count"]' in without
     assert "isn't JSON" in refused("shop:buy", "--input", "broken.json")
     assert "the parameter order has no annotation" in refused("shop:untyped")
     assert "isn't an async function" in refused("shop:price")

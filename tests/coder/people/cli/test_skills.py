@@ -131,7 +131,7 @@ def test_a_server_of_the_repository_starts_once_its_file_is_allowed(console: Con
     assert ".mcp.json is ignored: it starts programs on this machine" in before.err
     assert allowed.code == 0, allowed.err
     assert endpoint.requests[1].body["messages"][-1]["content"] == "three", after.err
-    assert f"{command}: a file with this content may start programs" in after.out
+    assert f".mcp.json: may start programs while its digest is {command}" in after.out
 
 
 def test_subagents_are_listed_and_a_link_among_them_is_refused(console: Console, folder: Path) -> None:
