@@ -1,6 +1,7 @@
-"""Routes of `coder serve`: judge answers, in our form and in SandboxFusion's (`/run_code`, `/submit`).
+"""Routes of `coder serve`: judge answers, in our form and in SandboxFusion's.
 
-SandboxFusion's requests and results: https://github.com/bytedance/SandboxFusion, `sandbox/server`.
+`/run_code`, `/run_jupyter` and `/submit` take and give what SandboxFusion's do:
+https://github.com/bytedance/SandboxFusion, `sandbox/server`.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from pydantic import BaseModel, Field
 from benchmarks.executors.wire import MAX_CPU_S
 from benchmarks.rewards.answers import JudgedAnswer, extract_answer_code
 from benchmarks.rewards.judging import Judging, open_judging
+from benchmarks.rewards.notebooks import Notebooks, RunJupyter, RunJupyterResponse
 from benchmarks.rewards.programs import Programs, RunCode, RunCodeResponse, Text
 from benchmarks.rewards.worker_routes import add_worker_routes
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
@@ -57,6 +59,7 @@ class _Judging:
         self._settings, self._lock = serving.loaded.config.settings(), asyncio.Lock()
         self.opened = AsyncExitStack()
         self._service: Judging | None = None
+        self._notebooks = Notebooks(self._settings, self.opened)
         self._waiting = Counter[str]()
 
     async def service(self) -> Judging:
@@ -89,6 +92,11 @@ class _Judging:
         service = await self.service()
         with self._room("programs", 1, (limits.wall_s or 1.0) / service.slots):
             return await service.run(program, limits, stdin, files)
+
+    async def run_notebook(self, request: RunJupyter) -> RunJupyterResponse:
+        """Run a notebook. Raises Problem: too many notebooks wait; SandboxBroken."""
+        with self._room("notebooks", 1, request.total_timeout):
+            return await self._notebooks.run(request)
 
     @contextmanager
     def _room(self, queue: str, count: int, usual_s: float) -> Iterator[None]:
@@ -138,6 +146,12 @@ def routes(serving: Serving) -> APIRouter:
         """Run a program in an installed language, alone."""
         check_text(request.code, request.stdin, *request.files, *request.fetch_files)
         return await programs.run(request)
+
+    @router.post("/run_jupyter")
+    async def run_jupyter(request: RunJupyter) -> RunJupyterResponse:
+        """Run the cells of a notebook in a kernel of their own."""
+        check_text(*request.cells, *request.files, *request.fetch_files)
+        return await judging.run_notebook(request)
 
     @router.post("/submit")
     async def submit(request: Submission) -> dict[str, object]:

@@ -12,7 +12,14 @@ from sandbox.inner.kernel.kernel_shown import exit_code
 from sandbox.inner.process.descendants import child_exit_descriptor
 
 if TYPE_CHECKING:
-    from sandbox.inner.kernel.kernel_shown import CellOutputs
+    from typing import Protocol
+
+    class Outputs(Protocol):
+        """Protocol for what takes the outputs of one cell."""
+
+        def show(self, kind: str, content: dict[str, Any]) -> None:
+            """Take one message of the kernel."""
+
 
 _KEY_BYTES = 32
 _OUTPUT_WAIT_MS = 1000
@@ -54,7 +61,7 @@ class Client:
         self._idle = True
         self._reply: dict[str, Any] | None = None
         self._replied = 0.0
-        self._shown: CellOutputs | None = None
+        self._shown: Outputs | None = None
         self.exit_code = 0
         """Exit code of the last cell."""
         self.leaves = False
@@ -74,7 +81,7 @@ class Client:
         """Stop watching a socket or descriptor."""
         self._poller.unregister(source)
 
-    def begin(self, code: str, outputs: CellOutputs | None) -> None:
+    def begin(self, code: str, outputs: Outputs | None) -> None:
         """Send a cell; call `step` until not `busy`. Without `outputs`, its outputs are dropped."""
         content = {
             "code": code,

@@ -35,7 +35,8 @@ OPERATIONS = (
         "GET /runs/{run}/events",
     ),
     *("GET /runs/{run}/patch", "POST /runs/{run}/answers", "POST /runs/{run}/stop"),
-    *("POST /runs/{run}/resume", "POST /run", "POST /judge", "POST /run_code", "POST /submit"),
+    *("POST /runs/{run}/resume", "POST /run", "POST /judge", "POST /run_code", "POST /run_jupyter"),
+    "POST /submit",
 )
 
 

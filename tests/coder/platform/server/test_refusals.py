@@ -183,6 +183,7 @@ async def test_a_task_with_a_field_that_can_not_be_used_is_refused_and_no_run_be
         ("/run", {"code": "1", "files": {"../x": ""}}),
         ("/run", {"code": "1", "files": {"/etc/x": ""}}),
         ("/run", {"code": "1", "files": {"a": "", "a/b": ""}}),
+        ("/run_jupyter", {"cells": ["1", "\ud800"]}),
         ("/run_code", {"code": "\ud800", "language": "python"}),
         ("/run_code", {"code": "1\0", "language": "bash"}),
         ("/run_code", {"code": "1", "language": "python", "stdin": "\ud800"}),

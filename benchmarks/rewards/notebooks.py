@@ -1,0 +1,109 @@
+"""Notebooks in the form of SandboxFusion's `/run_jupyter`: each request has a kernel of its own.
+
+Requests and results: https://github.com/bytedance/SandboxFusion, `sandbox/runners/types.py`.
+"""
+
+import asyncio
+import os
+from contextlib import AsyncExitStack
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from benchmarks.executors.wire import MAX_CPU_S
+from benchmarks.rewards.programs import CommandRunResult, Content, FileName, Text, decode, encode, result_of
+from coder.run.settings import Settings
+from sandbox import BackendMissing, FileRefused, Limits, Policy, Sandbox, open_sandbox
+from sandbox.kernel.kernel import require_kernel
+from sandbox.kernel.notebook import NotebookCell, run_notebook
+
+_ERRORS_BYTES = 64 << 10
+
+
+class RunJupyter(BaseModel):
+    """A notebook, as SandboxFusion takes it."""
+
+    cells: list[Text] = Field(max_length=256)
+    cell_timeout: float = Field(default=0, ge=0)
+    """Seconds for one cell; 0 is without a limit of its own."""
+    total_timeout: float = Field(default=45, gt=0)
+    kernel: Literal["python3"] = "python3"
+    files: dict[FileName, Content] = Field(default={}, max_length=256)
+    fetch_files: list[FileName] = Field(default=[], max_length=256)
+
+
+class CellRunResult(BaseModel):
+    """Outputs of a cell, as SandboxFusion has them."""
+
+    stdout: str
+    stderr: str
+    display: list[dict[str, Any]]
+    error: list[dict[str, Any]]
+
+
+class RunJupyterResponse(BaseModel):
+    """How a notebook ended, as SandboxFusion has it; an error of a cell is no failure."""
+
+    status: Literal["Success", "Failed", "SandboxError"]
+    message: str = ""
+    driver: CommandRunResult | None = None
+    """How the whole ended; its output is that of the kernel's client."""
+    cells: list[CellRunResult] = []
+    """The cells that have run."""
+    executor_pod_name: str | None = None
+    files: dict[str, str] = {}
+    """Content in base64 by the path that was asked for."""
+
+
+class Notebooks:
+    """Runs notebooks in one sandbox, which the first request opens."""
+
+    def __init__(self, settings: Settings, opened: AsyncExitStack) -> None:
+        """`opened` closes the sandbox."""
+        self._settings, self._opened = settings, opened
+        self._sandbox: Sandbox | None = None
+        self._lock = asyncio.Lock()
+        self._slots = asyncio.Semaphore(max(1, (os.cpu_count() or 1) // 2))
+
+    async def run(self, request: RunJupyter) -> RunJupyterResponse:
+        """Run a notebook. Raises SandboxBroken: the sandbox itself stopped working."""
+        seconds = min(request.total_timeout, MAX_CPU_S)
+        limits = Limits(cpu_s=seconds, wall_s=seconds, output_bytes=_ERRORS_BYTES)
+        try:
+            files = decode(request.files)
+            sandbox = await self._open()
+            async with self._slots:
+                result, cells = await run_notebook(
+                    sandbox, request.cells, cell_s=request.cell_timeout, limits=limits, files=files
+                )
+        except BackendMissing as error:
+            return RunJupyterResponse(status="SandboxError", message=str(error))
+        except (FileRefused, ValueError) as error:
+            return RunJupyterResponse(status="SandboxError", message=f"The files can't be used: {error}")
+        driver = result_of(result).model_copy(update={"stdout": ""})
+        if any(cell.is_late for cell in cells):
+            driver = driver.model_copy(update={"status": "TimeLimitExceeded", "return_code": None})
+        has_ended = driver.status == "Finished" and len(cells) == len(request.cells)
+        files |= {artifact.path: artifact.content for artifact in result.artifacts}
+        return RunJupyterResponse(
+            status="Success" if has_ended else "Failed",
+            driver=driver,
+            cells=[_shown(cell) for cell in cells],
+            files=encode(files, request.fetch_files),
+        )
+
+    async def _open(self) -> Sandbox:
+        """Return the sandbox. Raises BackendMissing: it has no kernel, or can't be opened here."""
+        async with self._lock:
+            if self._sandbox is None:
+                settings = self._settings
+                policy = Policy(python=settings.python, memory_mb=settings.memory, kernel=True)
+                opening = open_sandbox(policy, backend=settings.sandbox)
+                sandbox = await self._opened.enter_async_context(opening)
+                await require_kernel(sandbox, policy)
+                self._sandbox = sandbox
+            return self._sandbox
+
+
+def _shown(cell: NotebookCell) -> CellRunResult:
+    return CellRunResult(stdout=cell.stdout, stderr=cell.stderr, display=cell.display, error=cell.error)
