@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from coder.base.text.guards import Guard
     from coder.config.mcp_servers import Mcp
     from coder.engine.agent import solve, solve_sync
-    from coder.engine.loop import Team
     from coder.engine.options import Options
-    from coder.engine.participants.participant import Participant
+    from coder.engine.participants.participant import Participant, Team
     from coder.engine.requests import answer, stop
     from coder.engine.resume import fork, resume
     from coder.environment.run_policy import OpenSandbox

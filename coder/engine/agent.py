@@ -5,11 +5,11 @@ from contextlib import AsyncExitStack
 from typing import Unpack
 
 from coder.base.text.guards import guards_for
+from coder.engine.loop import run_until_stopped
 from coder.engine.open_run import log_of, open_environment, open_journal
 from coder.engine.options import Options
 from coder.engine.teams.strategies import choose_strategy
 from coder.engine.teams.team_settings import with_roles
-from coder.engine.work import work
 from coder.run.find_target import find_target
 from coder.run.model_choice import asked_of, logged_models, open_models
 from coder.run.run import Run
@@ -78,7 +78,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
         )
         await journal.append(run_started)
         journal.hold(snapshot.files)
-        return await work(journal, model, workbench, options)
+        return await run_until_stopped(journal, model, workbench, options)
 
 
 def solve_sync(task: Task, **options: Unpack[Options]) -> Run:

@@ -32,7 +32,7 @@ class AttemptRuns:
     bench: Workbench
     options: Options
     work: Callable[[Journal, Model, Workbench, Options], Awaitable[object]]
-    """Works on an open run until it has stopped: `work.work`."""
+    """Works on an open run until it has stopped: `loop.run_until_stopped`."""
 
     async def read(self, run: str) -> State | None:
         """Return the state of an attempt by the log; None if its log is empty."""

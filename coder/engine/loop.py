@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from threading import Thread
-from typing import TYPE_CHECKING, Protocol
 
 from coder.base.errors import CoderError, FolderError, MachineError
+from coder.engine.options import Options
 from coder.engine.participants.executor import Executor
-from coder.engine.participants.participant import Participant
+from coder.engine.participants.participant import Participant, Team
 from coder.engine.participants.submission import LastTree, has_new_tree
+from coder.engine.run_parts import run_end_hooks, run_parts
 from coder.engine.turn.logged_calls import BudgetSpent
 from coder.engine.turn.turn import Turn, hear_requests, limited
 from coder.environment.workbench import Workbench
@@ -28,17 +29,6 @@ from coder.run.termination import Reason, Stop, asked_to_stop, reason_to_end
 from coder.workspace.deliver import deliver, with_written
 from coder.workspace.run_end import ended, should_land
 from sandbox import SandboxError
-
-if TYPE_CHECKING:
-    from coder.engine.turn.child_runs import AttemptRuns
-    from coder.verify.baseline import Recall
-
-
-class Team(Protocol):
-    """Protocol for a team: decides which participant speaks next."""
-
-    def next(self, state: State) -> Participant:
-        """Return the participant that speaks in this state; equal states give equal participants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,36 +96,31 @@ def speaker(state: State, team: Team, reason: Reason | None) -> Participant | No
 
 
 async def run_until_stopped(
-    journal: Journal,
-    model: Model,
-    bench: Workbench,
-    *,
-    team: Team,
-    stop: Stop,
-    children: "Callable[[], AttemptRuns] | None" = None,
-    recall: "Recall | None" = None,
+    journal: Journal, model: Model, bench: Workbench, options: Options | None = None
 ) -> Run:
-    """Carry out commands until a run has landed its change and stopped, and log the reason.
+    """Carry out commands until an open run has landed its change and stopped, and log the reason.
 
     Raises:
         CancelledError: the run was cancelled; the log says that it was interrupted.
         MachineError: the log can't be written.
     """
+    parts = run_parts(journal, model, bench, options or Options(), run_until_stopped)
+    bench.has_run_stop_hooks = False
     try:
         async with AsyncExitStack() as stack:
             requests = asyncio.create_task(hear_requests(journal))
             stack.callback(requests.cancel)
-            turn = partial(Turn, journal=journal, model=model, bench=bench, children=children)
+            turn = partial(Turn, journal=journal, model=model, bench=bench, children=parts.children)
             if journal.state.task.test_command is not None:
                 from coder.verify.baseline import pending_baseline
 
                 if journal.state.settings.strategy == "act":  # load what the first turn needs meanwhile
                     first_turn = "coder.engine.participants.session_work"
                     Thread(target=import_module, args=[first_turn], daemon=True).start()
-                baseline = await stack.enter_async_context(pending_baseline(journal, bench, recall))
+                baseline = await stack.enter_async_context(pending_baseline(journal, bench, parts.recall))
                 turn = partial(turn, baseline=baseline)
             while journal.state.progress.stopped is None:
-                match decide(journal.state, team, stop):
+                match decide(journal.state, parts.team, parts.stop):
                     case Speak(participants):
                         turns = [_take_turn(one, turn(one.name)) for one in participants]
                         if len(turns) == 1:
@@ -171,6 +156,7 @@ async def run_until_stopped(
             raise failure from error
     except (CoderError, SandboxError) as error:
         await journal.append(_failed(error))
+    await run_end_hooks(journal, bench)
     return summarize(journal.state)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from coder.base.text.guards import Guard
-from coder.engine.loop import Team
+from coder.engine.participants.participant import Team
 from coder.environment.run_policy import OpenSandbox
 from coder.models.model import Model
 from coder.run.settings import Settings

@@ -6,11 +6,11 @@ from typing import Unpack
 
 from coder.base.errors import UsageError, own_command
 from coder.base.text.guards import guards_for
+from coder.engine.loop import run_until_stopped
 from coder.engine.open_run import log_of, open_environment, open_journal
 from coder.engine.options import Options
 from coder.engine.teams.strategies import check_tools, choose_strategy, named_limits, strategy_of
 from coder.engine.teams.team_settings import OWN_STOP, with_roles, with_stop, with_team
-from coder.engine.work import work
 from coder.environment.in_place import require_in_place
 from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
@@ -186,4 +186,4 @@ async def _go_on(
     )  # a fork's messages come last
     await journal.append(resumed, *events, copied=copied)
     journal.hold(restored.files)
-    return await work(journal, model, workbench, options)
+    return await run_until_stopped(journal, model, workbench, options)

@@ -7,7 +7,7 @@ from tools.count_frames import functions_to_bash
 
 ROOT = Path(__file__).parents[2]
 CORE = (ROOT / "docs/architecture.md").read_text().partition("### coder\n")[2].partition("\n### ")[0]
-MOST_FUNCTIONS, MOST_FILES = 10, 7
+MOST_FUNCTIONS, MOST_FILES = 8, 6
 
 
 def test_the_page_says_how_many_lines_the_core_has() -> None:

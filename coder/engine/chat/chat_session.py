@@ -24,10 +24,10 @@ from coder.engine.chat.subject import (
     subject_sentence,
 )
 from coder.engine.chat.transcript import patch_of_conversation
+from coder.engine.loop import run_until_stopped
 from coder.engine.options import Options
 from coder.engine.participants.submission import untried_work
 from coder.engine.teams.strategies import apply_strategy
-from coder.engine.work import work
 from coder.environment.run_policy import OpenSandbox
 from coder.environment.workbench import Workbench
 from coder.models.abilities import abilities_of
@@ -212,7 +212,9 @@ class ChatSession:
         return await unsaved_files(self.journal.watch, self.root, paths)
 
     async def _work_step(self, bench: Workbench) -> Run:
-        run = await work(self.journal, self.model, bench, Options(log=self.log, sandbox=self.sandbox))
+        run = await run_until_stopped(
+            self.journal, self.model, bench, Options(log=self.log, sandbox=self.sandbox)
+        )
         if run.status == "error":  # a sandbox may have failed: the next message opens new ones
             await self.kept_environment.close()
         return run

@@ -1,5 +1,6 @@
 """Coder: a dialogue with a model that calls tools in the run's session or writes edits in its answers."""
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 from coder.engine.participants.role import CODER, Role
@@ -31,22 +32,30 @@ class Work(Protocol):
         """
 
 
-async def converse(work: Work) -> Message:
-    """Continue a dialogue until a message ends the turn."""
-    while True:
-        if (message := await work.carry_out_calls()) is not None:
-            return message
-        if work.talk.words is None:
-            await work.ask()
-            continue
-        reply = await work.read()
-        if isinstance(reply, str):
-            work.talk.say(reply)
-        elif reply is not None:
-            return reply
+class Conversing(ABC):
+    """Base of participants whose turn is a dialogue with a model."""
+
+    @abstractmethod
+    async def begin(self, turn: Turn) -> Work:
+        """Begin a turn, or continue one that was cut off."""
+
+    async def speak(self, turn: Turn) -> Message:
+        """Ask the model, carry out its calls and read its answers until one ends the turn."""
+        work = await self.begin(turn)
+        while True:
+            if (message := await work.carry_out_calls()) is not None:
+                return message
+            if work.talk.words is None:
+                await work.ask()
+                continue
+            reply = await work.read()
+            if isinstance(reply, str):
+                work.talk.say(reply)
+            elif reply is not None:
+                return reply
 
 
-class Coder:
+class Coder(Conversing):
     """Works on the task in one turn of a dialogue: by tools, or by edits in its answers."""
 
     name = CODER
@@ -60,27 +69,25 @@ class Coder:
         self._role, self._acts = role or Role(), acts
         self.name, self.within = self._role.name, self._role.within
 
-    async def speak(self, turn: Turn) -> Message:
-        """Ask the model, carry out its calls and read its answers until one ends the turn."""
+    async def begin(self, turn: Turn) -> Work:
+        """Begin a turn with tools or without."""
         acts, state = self._acts, turn.state
         if acts is None:
             has_begun = bool(state.dialogue.messages_of(self._role.dialogue))
             acts = has_begun or (turn.can_act and await turn.bench.has_sessions())
-        work: Work  # each imported late, as a run needs only one of them
+        # Each is imported late, as a run needs only one of them.
         if not acts:
             from coder.engine.participants.text_work import TextWork
 
-            work = await TextWork.begin(turn, self._role)
-        elif state.settings.subagent is not None:
+            return await TextWork.begin(turn, self._role)
+        if state.settings.subagent is not None:
             from coder.engine.participants.subagent_work import SubagentWork
 
-            work = await SubagentWork.begin(turn, self._role)
-        elif state.task.answer_schema is not None:
+            return await SubagentWork.begin(turn, self._role)
+        if state.task.answer_schema is not None:
             from coder.engine.participants.answer_work import AnswerWork
 
-            work = await AnswerWork.begin(turn, self._role)
-        else:
-            from coder.engine.participants.session_work import SessionWork
+            return await AnswerWork.begin(turn, self._role)
+        from coder.engine.participants.session_work import SessionWork
 
-            work = await SessionWork.begin(turn, self._role)
-        return await converse(work)
+        return await SessionWork.begin(turn, self._role)

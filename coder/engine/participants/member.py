@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coder.base.prompts import prompt
-from coder.engine.participants.coder import Coder, converse
+from coder.engine.participants.coder import Coder, Conversing, Work
 from coder.engine.participants.participant import Participant
 from coder.engine.participants.plain_dialogue import PlainDialogue
 from coder.engine.participants.planner import Planner
@@ -82,7 +82,7 @@ class Member(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Talking:
+class Talking(Conversing):
     """A member that answers with words, or with edits, which are verified."""
 
     member: Member
@@ -95,10 +95,10 @@ class Talking:
         """The member's name."""
         return self.member.name
 
-    async def speak(self, turn: Turn) -> Message:
-        """Ask the member's model."""
+    async def begin(self, turn: Turn) -> Work:
+        """Begin a dialogue with the task, the thread and the member's words."""
         if self.name == Coder.name:
-            return await Coder().speak(turn)
+            return await Coder().begin(turn)
         state, target = turn.state, current_target(turn.state)
         task_text = task_words(
             state, target, await survey_of(turn), form="whole", context=turn.abilities.context
@@ -107,7 +107,7 @@ class Talking:
         request = "\n\n".join(filter(None, [task_text, thread_text, prompt("your-turn")]))
         system = ChatMessage(role="system", content=self.member.words(self.hands_to))
         view = [system, ChatMessage(role="user", content=request)]
-        return await converse(MemberWork(self, PlainDialogue(turn, view), turn))
+        return MemberWork(self, PlainDialogue(turn, view), turn)
 
 
 class MemberWork:

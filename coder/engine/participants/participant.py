@@ -1,9 +1,10 @@
-"""Participant: the protocol of those that take turns in a run."""
+"""Protocols for those that take turns in a run, and for what decides whose turn it is."""
 
 from typing import Protocol
 
 from coder.engine.turn.turn import Turn
 from coder.run.message import Message
+from coder.run.state import State
 
 
 class Participant(Protocol):
@@ -21,3 +22,10 @@ class Participant(Protocol):
             ModelError: the model failed, also after retries.
             SandboxError: the sandbox itself failed.
         """
+
+
+class Team(Protocol):
+    """Protocol for a team: decides which participant speaks next."""
+
+    def next(self, state: State) -> Participant:
+        """Return the participant that speaks in this state; equal states give equal participants."""

@@ -1,7 +1,7 @@
 """Planner: plans the steps of a task before the Coder's first turn, by commands or in one answer."""
 
 from coder.base.prompts import prompt
-from coder.engine.participants.coder import converse
+from coder.engine.participants.coder import Conversing, Work
 from coder.engine.participants.plan_approval import (
     ANOTHER_PLAN,
     ask_approval,
@@ -20,7 +20,7 @@ from coder.run.message import Message
 _PLAN_TOKENS = 600
 
 
-class Planner:
+class Planner(Conversing):
     """Plans in a read-only dialogue, or in one answer; the Coder's prompt quotes the plan."""
 
     name = PLANNER
@@ -39,15 +39,17 @@ class Planner:
         """Make a plan, and another one each time the user asks for it."""
         if not (self._acts and turn.can_act and await turn.bench.has_sessions()):
             return await _in_one_answer(turn)
-        from coder.engine.participants.planning_work import (
-            PlanningWork,
-        )  # imported late: many models have no tools
-
-        role = Role(self.name, self.within, is_member=self._is_member, plans=True)
         try:
-            return await converse(await PlanningWork.begin(turn, role))
+            return await super().speak(turn)
         finally:
             await turn.bench.close_copy()
+
+    async def begin(self, turn: Turn) -> Work:
+        """Begin a read-only dialogue."""
+        from coder.engine.participants.planning_work import PlanningWork  # imported late: not all models act
+
+        role = Role(self.name, self.within, is_member=self._is_member, plans=True)
+        return await PlanningWork.begin(turn, role)
 
 
 async def _in_one_answer(turn: Turn) -> Message:

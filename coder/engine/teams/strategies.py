@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from coder.base.errors import UsageError
-from coder.engine.loop import Team
+from coder.engine.participants.participant import Team
 from coder.engine.teams.coding_team import CodingTeam
 from coder.engine.teams.team_settings import OWN_STOP, check_team, has_open_acts, with_stop, with_team
 from coder.models.abilities import Abilities, abilities_of, continues_text, takes_tools

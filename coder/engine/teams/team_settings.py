@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coder.base.errors import UsageError
-from coder.engine.loop import Team
+from coder.engine.participants.participant import Team
 from coder.run.option_table import MANY_STEPS
 from coder.run.settings import Settings
 from coder.run.termination import Stop
