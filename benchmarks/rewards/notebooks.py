@@ -1,23 +1,20 @@
-"""Notebooks in the form of SandboxFusion's `/run_jupyter`: each request has a kernel of its own.
+"""Notebooks in the form of SandboxFusion's `/run_jupyter`: each has a sandbox and a kernel of its own.
 
 Requests and results: https://github.com/bytedance/SandboxFusion, `sandbox/runners/types.py`.
 """
 
 import asyncio
-import os
-from contextlib import AsyncExitStack
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from benchmarks.executors.pool import default_workers
 from benchmarks.executors.wire import MAX_CPU_S
 from benchmarks.rewards.programs import CommandRunResult, Content, FileName, Text, decode, encode, result_of
 from coder.run.settings import Settings
-from sandbox import BackendMissing, FileRefused, Limits, Policy, Sandbox, open_sandbox
+from sandbox import Limits, Policy, SandboxError, open_sandbox
 from sandbox.kernel.kernel import require_kernel
 from sandbox.kernel.notebook import NotebookCell, run_notebook
-
-_ERRORS_BYTES = 64 << 10
 
 
 class RunJupyter(BaseModel):
@@ -56,30 +53,29 @@ class RunJupyterResponse(BaseModel):
 
 
 class Notebooks:
-    """Runs notebooks in one sandbox, which the first request opens."""
+    """Runs notebooks side by side, each in a sandbox of its own."""
 
-    def __init__(self, settings: Settings, opened: AsyncExitStack) -> None:
-        """`opened` closes the sandbox."""
-        self._settings, self._opened = settings, opened
-        self._sandbox: Sandbox | None = None
-        self._lock = asyncio.Lock()
-        self._slots = asyncio.Semaphore(max(1, (os.cpu_count() or 1) // 2))
+    def __init__(self, settings: Settings) -> None:
+        """`settings` have the sandbox, the interpreter and the memory."""
+        self._backend = settings.sandbox
+        self._policy = Policy(python=settings.python, memory_mb=settings.memory, kernel=True)
+        self.slots = max(1, default_workers() // 2)
+        """Notebooks that run at once."""
+        self._free = asyncio.Semaphore(self.slots)
 
     async def run(self, request: RunJupyter) -> RunJupyterResponse:
-        """Run a notebook. Raises SandboxBroken: the sandbox itself stopped working."""
+        """Run a notebook."""
         seconds = min(request.total_timeout, MAX_CPU_S)
-        limits = Limits(cpu_s=seconds, wall_s=seconds, output_bytes=_ERRORS_BYTES)
+        limits = Limits(cpu_s=seconds, wall_s=seconds)
         try:
             files = decode(request.files)
-            sandbox = await self._open()
-            async with self._slots:
+            async with self._free, open_sandbox(self._policy, backend=self._backend) as sandbox:
+                await require_kernel(sandbox, self._policy)
                 result, cells = await run_notebook(
                     sandbox, request.cells, cell_s=request.cell_timeout, limits=limits, files=files
                 )
-        except BackendMissing as error:
-            return RunJupyterResponse(status="SandboxError", message=str(error))
-        except (FileRefused, ValueError) as error:
-            return RunJupyterResponse(status="SandboxError", message=f"The files can't be used: {error}")
+        except (SandboxError, ValueError) as error:
+            return RunJupyterResponse(status="SandboxError", message=f"The notebook can't be run: {error}")
         driver = result_of(result).model_copy(update={"stdout": ""})
         if any(cell.is_late for cell in cells):
             driver = driver.model_copy(update={"status": "TimeLimitExceeded", "return_code": None})
@@ -91,18 +87,6 @@ class Notebooks:
             cells=[_shown(cell) for cell in cells],
             files=encode(files, request.fetch_files),
         )
-
-    async def _open(self) -> Sandbox:
-        """Return the sandbox. Raises BackendMissing: it has no kernel, or can't be opened here."""
-        async with self._lock:
-            if self._sandbox is None:
-                settings = self._settings
-                policy = Policy(python=settings.python, memory_mb=settings.memory, kernel=True)
-                opening = open_sandbox(policy, backend=settings.sandbox)
-                sandbox = await self._opened.enter_async_context(opening)
-                await require_kernel(sandbox, policy)
-                self._sandbox = sandbox
-            return self._sandbox
 
 
 def _shown(cell: NotebookCell) -> CellRunResult:

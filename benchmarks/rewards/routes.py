@@ -59,7 +59,7 @@ class _Judging:
         self._settings, self._lock = serving.loaded.config.settings(), asyncio.Lock()
         self.opened = AsyncExitStack()
         self._service: Judging | None = None
-        self._notebooks = Notebooks(self._settings, self.opened)
+        self._notebooks = Notebooks(self._settings)
         self._waiting = Counter[str]()
 
     async def service(self) -> Judging:
@@ -94,8 +94,8 @@ class _Judging:
             return await service.run(program, limits, stdin, files)
 
     async def run_notebook(self, request: RunJupyter) -> RunJupyterResponse:
-        """Run a notebook. Raises Problem: too many notebooks wait; SandboxBroken."""
-        with self._room("notebooks", 1, request.total_timeout):
+        """Run a notebook. Raises Problem: too many notebooks wait."""
+        with self._room("notebooks", 1, request.total_timeout / self._notebooks.slots):
             return await self._notebooks.run(request)
 
     @contextmanager

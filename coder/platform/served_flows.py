@@ -73,13 +73,12 @@ class ServedFlows:
         """Return what clients need to begin the flows."""
         rows = []
         for name, flow in self._flows.items():
-            adapter = next(iter(flow.signature.parameters.values()), None)
             rows.append(
                 ListedFlow(
                     name=name,
                     flow=flow.name,
                     description=inspect.getdoc(flow.function) or "",
-                    input=None if adapter is None else adapter.json_schema(),
+                    input=flow.input_schema(),
                     output=flow.signature.result.json_schema(mode="serialization"),
                 )
             )

@@ -90,8 +90,9 @@ async def test_a_command_of_root_reads_the_environment_of_coder_only_with_all_ca
 
 async def test_a_command_writes_outside_of_the_folder_and_serves_while_the_session_lasts(place: Path) -> None:
     outside = place.with_name(f"{place.name}-outside")
+    tag = f"tag-{os.urandom(8).hex()}"
     served = (
-        f"echo 1 > {outside}; python3 -m http.server 0 > log 2>&1 & "
+        f"echo 1 > {outside}; mkdir {tag}; python3 -m http.server 0 --directory {tag} > log 2>&1 & "
         "until grep -qs 'port [0-9]' log; do sleep 0.05; done; grep -o 'port [0-9]*' log"
     )
     asks = 'python3 -c "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).status)"'
@@ -106,6 +107,7 @@ async def test_a_command_writes_outside_of_the_folder_and_serves_while_the_sessi
         assert outside.read_text() == "1\n"
     finally:
         outside.unlink(missing_ok=True)
+        end(processes_with(tag))  # in place, what a command left goes on
 
 
 async def test_the_folder_keeps_its_files_and_permissions_when_the_sandbox_closes(place: Path) -> None:

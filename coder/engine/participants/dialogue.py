@@ -108,7 +108,7 @@ class DialogueTurn:
 
     def _tell_context(self) -> None:
         """Say what hooks have said as the run was resumed, unless a message holds it."""
-        context = self._turn.state.inputs.untold_context
+        context = self._turn.state.inputs.resume_context
         if context and not any(context in message.content for message in self._messages):
             self.say("\n".join(hook_notes(context)))
 

@@ -30,7 +30,7 @@ class Inputs:
     """The file and names that the task is about; None before a run has begun."""
     context: str = ""
     """What the user's hooks add to the task."""
-    untold_context: str = ""
+    resume_context: str = ""
     """The part of it that came as the run was resumed, and that no dialogue holds yet."""
 
 
@@ -44,7 +44,7 @@ def begin(body: event_types.RunStarted) -> Inputs:
 def at_next_step(inputs: Inputs, body: event_types.StepStarted) -> Inputs:
     """Return the inputs with the target of a further task, whose tests haven't been run yet."""
     target = _target(body.target, body.task, inputs.files)
-    return replace(inputs, target=target, context=body.context, untold_context="")
+    return replace(inputs, target=target, context=body.context, resume_context="")
 
 
 def hold(inputs: Inputs, files: Mapping[str, StoredFile], state: Before) -> Inputs:
@@ -82,11 +82,11 @@ def _add_context(inputs: Inputs, body: event_types.RunResumed, state: Before) ->
         return inputs
     is_repeated = body.context in inputs.context
     context = inputs.context if is_repeated else "\n".join(filter(None, [inputs.context, body.context]))
-    return replace(inputs, context=context, untold_context=body.context)
+    return replace(inputs, context=context, resume_context=body.context)
 
 
 def _tell_context(inputs: Inputs, body: event_types.CallIntended, state: Before) -> Inputs:
-    return replace(inputs, untold_context="") if body.in_dialogue and inputs.untold_context else inputs
+    return replace(inputs, resume_context="") if body.in_dialogue and inputs.resume_context else inputs
 
 
 HANDLERS: Handlers = {

@@ -57,12 +57,15 @@ def run_notebook() -> None:
         outputs = NotebookOutputs()
         alarms: list[int] = []
 
-        def end(number: int, frame: object, alarms: list[int] = alarms) -> None:
-            if alarms:
-                client.kill()
-            else:
-                client.interrupt()
+        def end(
+            number: int, frame: object, alarms: list[int] = alarms, outputs: NotebookOutputs = outputs
+        ) -> None:
             alarms.append(number)
+            if len(alarms) == 1:
+                client.interrupt()
+            else:
+                _print(outputs, is_late=True)
+                client.kill()
 
         signal.signal(signal.SIGALRM, end)
         client.begin(source, outputs)
@@ -70,8 +73,12 @@ def run_notebook() -> None:
         while client.busy:
             client.step()
         signal.setitimer(signal.ITIMER_REAL, 0)
-        line = {**outputs.texts, "display": outputs.display, "error": outputs.error, "is_late": bool(alarms)}
-        print(json.dumps(line), flush=True)
+        _print(outputs, is_late=bool(alarms))
         if alarms or client.leaves:
             break
     os._exit(0)
+
+
+def _print(outputs: NotebookOutputs, *, is_late: bool) -> None:
+    line = {**outputs.texts, "display": outputs.display, "error": outputs.error, "is_late": is_late}
+    print(json.dumps(line), flush=True)

@@ -1,12 +1,14 @@
-"""A suite of three cases, and one rewarder for the tests of a module."""
+"""A suite of three cases; one rewarder, or one server, for the tests of a module."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+import httpx2
 import pytest
 
 from benchmarks.rewards.rewarder import Rewarder
 from benchmarks.suite import ScriptCase, ScriptRun, Suite
 from tests.benchmarks.judge.cases import case
+from tests.coder.platform.server.served import Server, started
 
 DOUBLE = case(
     "assert candidate(1) == 2\nassert candidate(2) == 4\nassert candidate(-3) == -6\nassert True",
@@ -36,3 +38,17 @@ def rewarder() -> Iterator[Rewarder]:
 def partial_rewarder() -> Iterator[Rewarder]:
     with Rewarder(SUITE, partial=True) as rewarder:
         yield rewarder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run `coder serve`, for the tests of a module."""
+    with started(tmp_path_factory.mktemp("served")) as running:
+        yield running
+
+
+@pytest.fixture
+async def http(server: Server) -> AsyncIterator[httpx2.AsyncClient]:
+    """Open a client of the server."""
+    async with httpx2.AsyncClient(base_url=server.url, timeout=120) as client:
+        yield client

@@ -1,27 +1,12 @@
 """Notebooks in SandboxFusion's form, from a real server."""
 
 import base64
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.coder.platform.server.served import Server, started
-
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with started(tmp_path_factory.mktemp("notebooks")) as running:
-        yield running
-
-
-@pytest.fixture
-async def http(server: Server) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=server.url, timeout=120) as http:
-        yield http
 
 
 async def run(http: httpx2.AsyncClient, *cells: str, **request: Any) -> dict[str, Any]:
@@ -76,6 +61,29 @@ async def test_a_cell_past_its_time_is_the_last_and_keeps_what_it_printed(http: 
     assert (notebook["status"], notebook["driver"]["status"]) == ("Failed", "TimeLimitExceeded")
     assert [cell["stdout"] for cell in notebook["cells"]] == ["1\n", "begun\n"]
     assert notebook["cells"][1]["error"][0]["ename"] == "KeyboardInterrupt"
+
+
+@pytest.mark.slow
+async def test_a_cell_that_ignores_its_interrupt_is_late_too(http: httpx2.AsyncClient) -> None:
+    stays = "try: time.sleep(60)\n    except KeyboardInterrupt: print('no', flush=True)"
+    stubborn = f"import time\nwhile True:\n    {stays}"
+
+    notebook = await run(http, "print(1)", stubborn, "print(2)", cell_timeout=1)
+
+    assert (notebook["status"], notebook["driver"]["status"]) == ("Failed", "TimeLimitExceeded")
+    assert [cell["stdout"] for cell in notebook["cells"]] == ["1\n", "no\n"]
+
+
+@pytest.mark.slow
+async def test_text_that_is_no_unicode_comes_back_as_far_as_it_can_be_read(http: httpx2.AsyncClient) -> None:
+    notebook = await run(
+        http, "print('a\\x00b')", "print('\\ud800')", "print('\\u2028|\\x85')", "float('nan')"
+    )
+
+    assert notebook["status"] == "Success"
+    first, _, third, fourth = notebook["cells"]  # the kernel drops half of a surrogate pair
+    assert (first["stdout"], third["stdout"]) == ("a\0b\n", "\u2028|\x85\n")
+    assert fourth["display"] == [{"text/plain": "nan"}]
 
 
 @pytest.mark.slow

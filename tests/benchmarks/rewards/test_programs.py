@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
@@ -11,7 +10,6 @@ import pytest
 
 from benchmarks.rewards.programs import LANGUAGES, Programs, RunCode
 from sandbox import Result
-from tests.coder.platform.server.served import Server, started
 
 PRODUCT = {
     "python": "a, b = input().split()\nprint(int(a) * int(b))",
@@ -27,18 +25,6 @@ PRODUCT = {
     " s.split_whitespace().map(|n| n.parse::<i32>().unwrap()).product::<i32>()); }",
 }
 FIELDS = {"status", "execution_time", "return_code", "stdout", "stderr"}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with started(tmp_path_factory.mktemp("programs")) as running:
-        yield running
-
-
-@pytest.fixture
-async def http(server: Server) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=server.url, timeout=120) as http:
-        yield http
 
 
 async def run(http: httpx2.AsyncClient, **request: Any) -> dict[str, Any]:

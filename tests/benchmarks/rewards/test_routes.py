@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,11 @@ from coder.platform.server.problems import answer_problems
 from coder.platform.server.serving import Serving
 from coder.store import SqliteLog
 from tests.benchmarks.rewards.conftest import DOUBLE, ECHO
-from tests.coder.platform.server.served import Server, started
+from tests.coder.platform.server.served import started
 
 STARTER = load_suite("starter").cases[0]
 FULL = "The queue is full."
 RIGHT, WRONG, LOOP = "    return 2 * n\n", "    return n\n", "    while True: pass\n"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with started(tmp_path_factory.mktemp("rewards")) as running:
-        yield running
-
-
-@pytest.fixture
-async def http(server: Server) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=server.url, timeout=60) as http:
-        yield http
 
 
 @pytest.mark.slow
