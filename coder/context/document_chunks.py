@@ -108,9 +108,9 @@ def _pieces(path: str, lines: Sequence[str], *, first: int, title: str) -> list[
                 blank = end
         if end < len(lines) and blank > begin:
             end = blank
-        text = "\n".join(lines[begin:end]).strip("\n")
-        if text.strip():
-            blank_lines = next(number for number, line in enumerate(lines[begin:end]) if line.strip())
-            chunks.append(Chunk(path, first + begin + blank_lines, title, text))
+        start = next((number for number in range(begin, end) if lines[number].strip()), end)
+        if start < end:
+            text = "\n".join(lines[start:end]).rstrip("\n")
+            chunks.append(Chunk(path, first + start, title, text))
         begin = end
     return chunks

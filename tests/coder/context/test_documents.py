@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coder.base.errors import UsageError
@@ -84,6 +84,8 @@ def test_a_method_is_titled_with_its_class() -> None:
 
 
 @given(LINES, KINDS, st.lists(st.integers(-2, 50), max_size=5))
+@example(["\x85", "0"], "paragraph", [])
+@example(["  ", "0"], "heading", [])
 def test_each_line_that_is_not_blank_is_in_one_chunk_at_its_place(
     lines: list[str], kind: str, places: list[int]
 ) -> None:
