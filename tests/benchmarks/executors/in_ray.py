@@ -28,7 +28,7 @@ from benchmarks.runner.sample_job import SamplePool, give_up
 from benchmarks.runner.spreading import open_cluster
 from coder.run.settings import Settings
 from tests.benchmarks.executors.answers import SUITE, answers, local_verdicts, verdicts
-from tests.benchmarks.executors.nodes import Number, waiting
+from tests.benchmarks.executors.nodes import AT_ONCE, Number, waiting
 from tests.benchmarks.executors.nodes import give_up as number_given_up
 from tests.benchmarks.executors.test_pool import outcomes
 
@@ -98,8 +98,12 @@ async def spread(cluster: Cluster) -> dict[str, Any]:
 
 
 async def efficiency(cluster: Cluster) -> dict[str, Any]:
-    """Seconds of samples that wait, on one node and on two with twice the samples; the best of two rounds."""
+    """Samples that wait, on one node and on two with twice the samples.
+
+    The most that each worker had at once, and the seconds; the best of two rounds.
+    """
     seconds: dict[int, list[float]] = {1: [], 2: []}
+    at_once: dict[int, list[int]] = {}
     for _ in range(2):
         for count in seconds:
             nodes = await answering_nodes(start_actors(waiting, count))
@@ -109,10 +113,15 @@ async def efficiency(cluster: Cluster) -> dict[str, Any]:
             async with Pool[Number, int](nodes, number_given_up) as pool:
                 await outcomes(pool, 8 * count)  # the worker opens
                 began = time.monotonic()
-                await outcomes(pool, 48 * count)
+                numbers = await outcomes(pool, 48 * count)
                 seconds[count].append(time.monotonic() - began)
+            workers = {number // AT_ONCE for number in numbers}
+            most = [
+                max(number % AT_ONCE for number in numbers if number // AT_ONCE == one) for one in workers
+            ]
+            at_once[count] = max(at_once.get(count, []), most)
     one, two = min(seconds[1]), min(seconds[2])
-    return {"one_s": one, "two_s": two, "efficiency": one / two}
+    return {"one_s": one, "two_s": two, "efficiency": one / two, "at_once": [at_once[1], at_once[2]]}
 
 
 def rewards() -> dict[str, Any]:

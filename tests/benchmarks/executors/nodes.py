@@ -1,12 +1,16 @@
 """Nodes of this process that get lost and come back as a test says."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.executors.executor import NodeLost
+
+AT_ONCE = 100
+"""More jobs than a worker has at once."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,17 @@ def give_up(job: Number, error: NodeLost) -> int:
 
 
 class Waits:
-    """Worker whose jobs wait, as for a model."""
+    """Worker whose jobs wait, as for a model; an outcome is its process and how many jobs it had then."""
+
+    def __init__(self) -> None:
+        self.at_once = 0
 
     async def do(self, job: Any, on_slow: Callable[[], None]) -> int:
+        self.at_once += 1
+        outcome = os.getpid() * AT_ONCE + self.at_once
         await asyncio.sleep(0.5)
-        return 2 * int(job.key)
+        self.at_once -= 1
+        return outcome
 
 
 @asynccontextmanager
