@@ -41,4 +41,4 @@ async def test_an_example_prints_what_stands_beside_it(example: str) -> None:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(EXAMPLES) == 9
+    assert len(EXAMPLES) == 8
