@@ -2,7 +2,8 @@
 
 import io
 import tarfile
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterable
 from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 from sandbox.docker.engine import Engine
@@ -15,6 +16,7 @@ T = TypeVar("T")
 _MISSING = 404
 _SLOW_S = 600
 _CHUNK = 1 << 20
+_SPOOLED_BYTES = 4 << 20
 
 
 class ContainerFiles:
@@ -76,9 +78,9 @@ class ContainerFiles:
         return await self.with_archive(path, read)
 
 
-def tar_of(entries: Sequence[tuple[tarfile.TarInfo, bytes]]) -> IO[bytes]:
-    """Return a tar archive in memory."""
-    packed = io.BytesIO()
+def tar_of(entries: Iterable[tuple[tarfile.TarInfo, bytes]]) -> IO[bytes]:
+    """Return a tar archive, a large one in a temporary file; the entries are taken one by one."""
+    packed = tempfile.SpooledTemporaryFile(_SPOOLED_BYTES)  # noqa: SIM115 - the caller closes it
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for entry, content in entries:
             entry.size = len(content)

@@ -4,7 +4,9 @@ import asyncio
 import io
 import tarfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -137,11 +139,10 @@ def _pack(folder: Path | None, name: str) -> IO[bytes]:
         return tar_of(entries)
     root = tarfile.TarInfo(name)
     root.type, root.mode = tarfile.DIRTYPE, 0o755
-    return tar_of([*entries, (root, b""), *_entries(folder, name)])
+    return tar_of(chain(entries, [(root, b"")], _entries(folder, name)))
 
 
-def _entries(folder: Path, name: str) -> list[tuple[tarfile.TarInfo, bytes]]:
-    entries = list[tuple[tarfile.TarInfo, bytes]]()
+def _entries(folder: Path, name: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     with io.BytesIO() as buffer, tarfile.open(fileobj=buffer, mode="w") as blank:
         for path in sorted(folder.rglob("*")) if folder.is_dir() else [folder]:
             place = "" if path == folder else path.relative_to(folder).as_posix()
@@ -152,8 +153,7 @@ def _entries(folder: Path, name: str) -> list[tuple[tarfile.TarInfo, bytes]]:
                 entry.type, entry.linkname = tarfile.REGTYPE, ""
             if path.suffix == ".sh":
                 entry.mode |= 0o755
-            entries.append((entry, path.read_bytes() if entry.isreg() else b""))
-    return entries
+            yield entry, path.read_bytes() if entry.isreg() else b""
 
 
 def _folder(path: str) -> tarfile.TarInfo:

@@ -113,7 +113,7 @@ class FolderBlobs:
         name = blob_name(content)
         path = self._folder / name
         with suppress(OSError):  # it isn't there, or was removed meanwhile
-            if path.stat().st_size == len(content):
+            if path.stat().st_size == len(content) and path.read_bytes() == content:
                 return name
         private_folder(self._folder)
         try:

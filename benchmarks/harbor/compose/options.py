@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.harbor.compose.model import Check, Mount, Service
+from benchmarks.harbor.compose.values import MAX_TMPFS
 from sandbox.result import Value
 
 if TYPE_CHECKING:
@@ -78,10 +79,13 @@ def _mount(mount: Mount, wiring: Wiring) -> dict[str, Any]:
 
 def _tmpfs(service: Service) -> dict[str, str]:
     places = dict(entry.partition(":")[::2] for entry in service.tmpfs)
+    for path, options in places.items():
+        if "size=" not in options:
+            places[path] = ",".join(filter(None, (options, f"size={MAX_TMPFS}")))
     for mount in service.volumes:
         if mount.type == "tmpfs":
             size = mount.tmpfs.size if mount.tmpfs is not None else None
-            places[mount.target] = f"size={size}" if size else ""
+            places[mount.target] = f"size={size or MAX_TMPFS}"
     return places
 
 

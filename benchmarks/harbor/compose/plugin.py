@@ -74,10 +74,16 @@ def find_plugin() -> str:
     """Return the path of Docker's compose plugin, as Docker's own client finds it. Raises BackendMissing."""
     docker, plugins = shutil.which("docker"), list[dict[str, Any]]()
     if docker is not None:
-        listed = subprocess.run(
-            [docker, "info", "--format", "{{json .ClientInfo.Plugins}}"],
-            capture_output=True, text=True, timeout=_PLUGIN_S, check=False,
-        ).stdout  # fmt: skip
+        try:
+            listed = subprocess.run(
+                [docker, "info", "--format", "{{json .ClientInfo.Plugins}}"],
+                capture_output=True, text=True, timeout=_PLUGIN_S, check=False,
+            ).stdout  # fmt: skip
+        except subprocess.TimeoutExpired as cause:
+            raise BackendMissing(
+                f"Docker's client didn't answer within {_PLUGIN_S:g} s. Ask whether its engine does.",
+                fix="docker info",
+            ) from cause
         plugins = [each for each in json.loads(listed.strip() or "null") or () if each["Name"] == "compose"]
     if not plugins:
         raise BackendMissing(

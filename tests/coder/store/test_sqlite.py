@@ -97,10 +97,15 @@ async def test_a_blob_that_is_gone_or_changed_is_a_damaged_log(
         await _read(tmp_path)
 
 
-async def test_a_blob_half_written_by_a_crash_is_written_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "harm", [lambda whole: whole[:100], lambda whole: b"?" + whole[1:]], ids=["half written", "changed"]
+)
+async def test_a_blob_that_a_crash_or_a_disk_has_damaged_is_written_anew(
+    tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
     await _written(tmp_path, Draft(type="t", body={"long": LONG}))
     (blob,) = (tmp_path / "events/blobs").iterdir()
-    blob.write_bytes(blob.read_bytes()[:100])
+    blob.write_bytes(harm(blob.read_bytes()))
 
     await _written(tmp_path, Draft(type="t", body={"long": LONG}), run="run_b")
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.harbor.compose import plugin
 from benchmarks.harbor.compose.checking import check_compose
-from benchmarks.harbor.compose.model import ComposeFile
+from benchmarks.harbor.compose.model import ComposeFile, Service
+from benchmarks.harbor.compose.options import Wiring, host_options
 from benchmarks.harbor.compose.reading import read_compose
 from benchmarks.harbor.compose.values import seconds_of
 from coder.base.errors import UsageError
@@ -91,6 +93,37 @@ async def test_without_the_plugin_a_task_of_several_services_is_refused_with_wha
         await read(tmp_path, "services: {main: {}}")
 
     assert refusal.value.fix == "apt-get install docker-compose-plugin"
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        {"tmpfs": ("/x",)},
+        {"tmpfs": ("/x:mode=1777",)},
+        {"volumes": ({"type": "tmpfs", "target": "/x"},)},
+        {"volumes": ({"type": "tmpfs", "target": "/x", "tmpfs": {"size": 0}},)},
+    ],
+    ids=["short", "options", "mount", "mount without a size"],
+)
+def test_files_in_memory_are_limited_where_the_file_sets_no_size(memory: dict[str, object]) -> None:
+    service = Service.model_validate({"image": "x", **memory})
+
+    options = host_options(service, Wiring(networks={}, volumes={}, is_closed=False))
+
+    assert f"size={1 << 30}" in options["tmpfs"]["/x"].split(",")
+
+
+def test_a_client_of_docker_that_never_answers_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = tmp_path / "docker"
+    client.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(plugin, "_PLUGIN_S", 0.1)
+
+    with pytest.raises(BackendMissing, match="didn't answer"):
+        plugin.find_plugin()
 
 
 if HAS_PLUGIN:

@@ -1,0 +1,26 @@
+"""What is put into a container is packed piece by piece."""
+
+import tarfile
+import tracemalloc
+from pathlib import Path
+
+from benchmarks.harbor.verifier import _pack
+
+MIB = 1 << 20
+
+
+def test_large_tests_of_a_task_are_packed_without_being_held_in_memory(tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}.bin").write_bytes(bytes([number]) * 8 * MIB)
+
+    tracemalloc.start()
+    try:
+        with _pack(tmp_path, "tests") as packed:
+            _, peak = tracemalloc.get_traced_memory()
+            with tarfile.open(fileobj=packed) as archive:
+                sizes = {entry.name: entry.size for entry in archive if entry.isreg()}
+    finally:
+        tracemalloc.stop()
+
+    assert sizes == {f"tests/{number}.bin": 8 * MIB for number in range(6)}
+    assert peak < 24 * MIB
