@@ -93,21 +93,47 @@ def name_of(function: Callable[..., object]) -> str:
     return f"{function.__module__}:{getattr(function, '__qualname__', type(function).__name__)}"
 
 
+def steps_in_code(function: Callable[..., object]) -> list[str]:
+    """Return the steps that a function's own code takes, in its order, each as verb and name.
+
+    Steps in loops, branches and functions that it calls aren't told apart, or aren't there.
+    """
+    steps = []
+    for call in _flow_calls(function):
+        name = call.args[0] if call.args else None
+        words = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else ""
+        steps.append(f"{call.func.attr} {words}".strip() if isinstance(call.func, ast.Attribute) else words)
+    return steps
+
+
 def _named_steps(function: Callable[..., object]) -> list[tuple[str, Callable[..., object]]]:
     """Return the steps that a function's own code names by global functions."""
+    steps = []
+    for call in _flow_calls(function):
+        match call:
+            case ast.Call(
+                func=ast.Attribute(attr=method),
+                args=[ast.Constant(value=str(name)), ast.Name(id=function_name), *_],
+            ) if method in _STEP_METHODS:
+                step = inspect.unwrap(function).__globals__.get(function_name)
+                if callable(step):
+                    steps.append((name, step))
+    return steps
+
+
+def _flow_calls(function: Callable[..., object]) -> list[ast.Call]:
+    """Return the calls of the flow's methods in a function's own code, in its order."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):  # no source, such as that of a function typed at a prompt
         return []
     flow_name = next(iter(inspect.signature(function).parameters))
-    steps = []
-    for call in ast.walk(tree):
-        match call:
-            case ast.Call(
-                func=ast.Attribute(value=ast.Name(id=owner), attr=method),
-                args=[ast.Constant(value=str(name)), ast.Name(id=function_name), *_],
-            ) if owner == flow_name and method in _STEP_METHODS:
-                step = inspect.unwrap(function).__globals__.get(function_name)
-                if callable(step):
-                    steps.append((name, step))
-    return steps
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == flow_name
+    ]
+    return sorted(calls, key=lambda call: (call.end_lineno or 0, call.end_col_offset or 0))

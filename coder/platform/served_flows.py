@@ -16,7 +16,7 @@ from coder.engine.options import Options
 from coder.engine.requests import check_text
 from coder.flows.children import OpenModel
 from coder.flows.drive import resume_flow, run_flow
-from coder.flows.named_flow import FlowFunction, flow_named
+from coder.flows.named_flow import FlowFunction, flow_named, steps_in_code
 from coder.run.model_choice import asked_of, open_models
 from coder.run.run import Run
 from coder.run.settings import Settings
@@ -37,6 +37,8 @@ class ListedFlow(BaseModel, frozen=True):
     input: dict[str, Any] | None
     """JSON Schema of the input; None: the flow takes none."""
     output: dict[str, Any]
+    steps: list[str]
+    """Verb and name of each step in the function's own code, in its order."""
 
 
 class ServedFlows:
@@ -80,6 +82,7 @@ class ServedFlows:
                     description=inspect.getdoc(flow.function) or "",
                     input=flow.input_schema(),
                     output=flow.signature.result.json_schema(mode="serialization"),
+                    steps=steps_in_code(flow.function),
                 )
             )
         return rows

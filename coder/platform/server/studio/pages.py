@@ -11,6 +11,7 @@ from coder.engine.requests import ListedRun
 from coder.platform.server.problems import Problem
 from coder.platform.server.run_routes import Reads
 from coder.platform.server.serving import Serving
+from coder.platform.server.studio.flow_pages import add_flow_pages
 from coder.platform.server.studio.rendering import PageRoute, page
 from coder.platform.server.studio.run_details import add_run_details
 from coder.platform.server.studio.run_page import add_run_pages
@@ -64,6 +65,7 @@ def routes(serving: Serving) -> APIRouter:
         return page("login", "Enter")
 
     add_task_form(router, serving)
+    add_flow_pages(router, serving)
     add_run_pages(router, serving)
     add_run_details(router, serving)
     add_team_pages(router)

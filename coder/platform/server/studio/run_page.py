@@ -72,7 +72,9 @@ def _status_html(serving: Serving, view: RunView, caller: Caller) -> tuple[str, 
     question_id, question = view.question or ("", None)
     is_live = state.progress.stopped is None
     scopes = caller.scopes
-    now = fragment("now", summarize(state), question_id, question, is_live, scopes, landing_words(state))
+    words, flow = landing_words(state), state.flow.flow if state.flow is not None else ""
+    flow_name = flow.rpartition(":")[2] if serving.flows.offers(flow) else ""
+    now = fragment("now", summarize(state), question_id, question, is_live, scopes, words, flow_name)
     if is_live:
         mode = "steer" if view.run in serving.live else ""
     else:

@@ -72,6 +72,13 @@ def _add(message: TraceNode, event: Event, body: event_types.Body, participants:
             title = f"{kind}  {body.status}"
             node = TraceNode(title, event.seq, body.seconds, body.usage, cost, run=body.run)
             latest.children.append(node)
+        case event_types.FlowStepEnded():
+            title = f"step {body.position}  {body.name}"
+            node = TraceNode(title, event.seq, body.seconds, failed=body.error is not None)
+            if (spent := body.spent) is not None:
+                node.usage = spent.usage
+                node.cost = float(spent.cost_usd) if spent.cost_usd is not None else None
+            message.children.append(node)
         case event_types.Spoken() | event_types.RunStopped():
             if line := progress(body):
                 message.children.append(TraceNode(line.strip(), event.seq))
