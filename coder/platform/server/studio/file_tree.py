@@ -26,7 +26,7 @@ class Folder:
 def marks_of(state: State) -> dict[str, str]:
     """Return the mark of each file by path."""
     marks = dict.fromkeys(state.files, "")
-    for path, text in _changes(state).items():
+    for path, text in changes_of(state).items():
         marks[path] = "-" if text is None else "~" if path in state.files else "+"
     return marks
 
@@ -48,7 +48,7 @@ def tree_of(marks: Mapping[str, str]) -> Folder:
 
 def content_of(state: State, path: str) -> str | None:
     """Return the text of a file as the run leaves it; None if the run has no such file, or no text of it."""
-    changes = _changes(state)
+    changes = changes_of(state)
     if path in changes:
         text = changes[path]
         return "(removed)" if text is None else readable_content(text)
@@ -56,6 +56,7 @@ def content_of(state: State, path: str) -> str | None:
     return file.text if file is not None else None
 
 
-def _changes(state: State) -> Mapping[str, str | None]:
+def changes_of(state: State) -> Mapping[str, str | None]:
+    """Return the files that a run's best code changes, by path; None: it removes the file."""
     code = best_code(state)
     return {**code.changes.files, **code.changes.test_edits} if code is not None else {}

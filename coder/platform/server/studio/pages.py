@@ -13,6 +13,7 @@ from coder.platform.server.run_routes import Reads
 from coder.platform.server.serving import Serving
 from coder.platform.server.studio.flow_pages import add_flow_pages
 from coder.platform.server.studio.rendering import PageRoute, page
+from coder.platform.server.studio.run_comparison import add_run_comparison
 from coder.platform.server.studio.run_details import add_run_details
 from coder.platform.server.studio.run_page import add_run_pages
 from coder.platform.server.studio.task_form import add_task_form
@@ -66,6 +67,7 @@ def routes(serving: Serving) -> APIRouter:
 
     add_task_form(router, serving)
     add_flow_pages(router, serving)
+    add_run_comparison(router, serving)
     add_run_pages(router, serving)
     add_run_details(router, serving)
     add_team_pages(router)

@@ -4,12 +4,14 @@
 function merge(html, select = "body > *") {
   const list = document.querySelector("#log");
   const focused = document.activeElement?.id;
+  const checked = [...document.querySelectorAll("#runs :checked")].map((box) => box.id);
   for (const found of new DOMParser().parseFromString(html, "text/html").querySelectorAll(select)) {
     const here = document.getElementById(found.id);
     if (!here && found.tagName === "LI") list?.append(found);
     else if (!here) continue;
     else if (!found.dataset.key || found.dataset.key !== here.dataset.key) here.replaceWith(found);
   }
+  for (const id of checked) document.getElementById(id)?.setAttribute("checked", "");
   if (focused) document.getElementById(focused)?.focus();
 }
 
