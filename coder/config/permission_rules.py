@@ -6,24 +6,17 @@ files that land, and the user's own git, gh and glab. Deny wins over ask, and as
 Protocol: https://code.claude.com/docs/en/permissions
 """
 
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeGuard
 
-from pydantic import BaseModel, ValidationError
-
-from coder.base.errors import UsageError
-from coder.base.fs.safe_open import read_named
 from coder.base.text.wildcards import Wild, matches
-from coder.config.strict_yaml import read_json
-from coder.run.extensions import Rules
+from coder.run.extensions import Rules, Ruling
 
 Verdict = Literal["deny", "ask", "allow"]
-MAX_BYTES = 1 << 20
 _RULE = re.compile(r"([A-Za-z][\w-]*|mcp__[\w.*-]+)(?:\((.*)\))?", re.DOTALL | re.ASCII)
 _EDITS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 
@@ -34,52 +27,6 @@ class Rule:
 
     tool: str
     specifier: str = ""
-
-
-class _Permissions(BaseModel, frozen=True, extra="ignore"):
-    allow: tuple[str, ...] = ()
-    ask: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-
-
-class _File(BaseModel, frozen=True, extra="ignore"):
-    permissions: _Permissions = _Permissions()
-
-
-def read_rules(files: Iterable[Path]) -> Rules | None:
-    """Return the rules of settings files, of which some may be missing; None without any rule.
-
-    Raises:
-        UsageError: a file can't be read, which may hold what the user denies.
-    """
-    rules = [_read(path) for path in files if os.path.lexists(path)]
-    joined = Rules(
-        allow=tuple(rule for each in rules for rule in each.allow),
-        ask=tuple(rule for each in rules for rule in each.ask),
-        deny=tuple(rule for each in rules for rule in each.deny),
-    )
-    return None if joined == Rules() else joined
-
-
-def read_permissions(content: str) -> Rules:
-    """Return all rows of a settings file, rules or not.
-
-    Raises ValueError, RecursionError: it can't be read.
-    """
-    permissions = _File.model_validate(read_json(content)).permissions
-    return Rules(allow=permissions.allow, ask=permissions.ask, deny=permissions.deny)
-
-
-def _read(path: Path) -> Rules:
-    try:
-        permissions = read_permissions(read_named(path, limit=MAX_BYTES).decode())
-        for row in (*permissions.ask, *permissions.deny):
-            parse_rule(row)
-    except (ValueError, RecursionError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise UsageError(f"{path}: permissions can't be read: {reason}") from error
-    allow = tuple(row for row in permissions.allow if is_rule(row))  # others allow nothing
-    return Rules(allow=allow, ask=permissions.ask, deny=permissions.deny)
 
 
 def is_rule(text: str) -> bool:
@@ -125,17 +72,17 @@ def _reason_unenforced(rule: Rule, verdict: str) -> str:
     return f"there is no tool {rule.tool} here"
 
 
-def of_tool(rules: Rules | None, server: str, tool: str) -> Verdict | None:
+def of_tool(rules: Rules | None, server: str, tool: str) -> Ruling | None:
     """Return what the rules say of a tool of an MCP server: `mcp__SERVER`, `mcp__SERVER__TOOL`."""
     name, whole = f"mcp__{server}__{tool}", (f"mcp__{server}", f"mcp__{server}__*")
 
     def covers(rule: Rule, verdict: Verdict) -> bool:
         return rule.tool == name or rule.tool in whole or (rule.tool == "mcp__*" and verdict != "allow")
 
-    return _verdict(rules, covers)
+    return _ruling(rules, covers)
 
 
-def of_host(rules: Rules | None, host: str, *, is_page: bool = False) -> Verdict | None:
+def of_host(rules: Rules | None, host: str, *, is_page: bool = False) -> Ruling | None:
     """Return what the rules say of a host: `WebFetch(domain:HOST)`, and for pages `WebFetch`.
 
     A denied domain includes the hosts below it.
@@ -158,10 +105,10 @@ def of_host(rules: Rules | None, host: str, *, is_page: bool = False) -> Verdict
             return is_below
         return name == domain or (verdict == "deny" and is_below)
 
-    return _verdict(rules, covers)
+    return _ruling(rules, covers)
 
 
-def of_edit(rules: Rules | None, path: str, root: Path) -> Verdict | None:
+def of_edit(rules: Rules | None, path: str, root: Path) -> Ruling | None:
     """Return what the rules say of a file that lands: `Edit(GLOB)`, with globs as in .gitignore.
 
     Args:
@@ -174,7 +121,7 @@ def of_edit(rules: Rules | None, path: str, root: Path) -> Verdict | None:
         folds = verdict == "deny"  # on some disks, both names are one file
         return not rule.specifier or _covers(rule.specifier, path, root, folds=folds)
 
-    return _verdict(rules, covers)
+    return _ruling(rules, covers)
 
 
 def unread_globs(rules: Rules | None) -> tuple[str, ...]:
@@ -183,9 +130,9 @@ def unread_globs(rules: Rules | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rule.specifier or "**" for rule in denied if rule.tool == "Read"))
 
 
-def is_unread(path: str, globs: Sequence[str], root: Path) -> bool:
-    """Whether one of the globs of `unread_globs` covers a path, which is relative to `root`."""
-    return any(_covers(glob, path, root, folds=True) for glob in globs)
+def unread_by(path: str, globs: Sequence[str], root: Path) -> str | None:
+    """Return the first of the globs of `unread_globs` that covers a path, which is relative to `root`."""
+    return next((glob for glob in globs if _covers(glob, path, root, folds=True)), None)
 
 
 def hides_part_of(folder: Path, globs: Sequence[str]) -> bool:
@@ -201,14 +148,14 @@ def hides_part_of(folder: Path, globs: Sequence[str]) -> bool:
     return False
 
 
-def of_command(rules: Rules | None, command: Sequence[str]) -> Verdict | None:
+def of_command(rules: Rules | None, command: Sequence[str]) -> Ruling | None:
     """Return what the rules say of a command on this machine: `Bash(git push *)`, `Bash(git push:*)`."""
     words = " ".join(command)
 
     def covers(rule: Rule, verdict: Verdict) -> bool:
         return rule.tool == "Bash" and (not rule.specifier or _runs(rule.specifier, words))
 
-    return _verdict(rules, covers)
+    return _ruling(rules, covers)
 
 
 def without_restricted(rules: Rules | None, hosts: Iterable[str]) -> tuple[str, ...]:
@@ -220,7 +167,7 @@ def _is_restricted(rules: Rules | None, entry: str) -> bool:
     """Whether an entry names a host that is denied or asked about, or is a pattern that covers one."""
     host = entry.rsplit(":", 1)[0] if entry.count(":") == 1 else entry
     if not host.startswith("*."):
-        return of_host(rules, host) in ("deny", "ask")
+        return restricts(of_host(rules, host))
     rows = (*rules.deny, *rules.ask) if rules is not None else ()
     domains = [
         rule.specifier.removeprefix("domain:")
@@ -228,21 +175,23 @@ def _is_restricted(rules: Rules | None, entry: str) -> bool:
         if rule.tool == "WebFetch" and rule.specifier
     ]
     is_covered = any(f".{domain.removeprefix('*.')}".endswith(host[1:]) for domain in domains)
-    return is_covered or of_host(rules, f"x{host[1:]}") in ("deny", "ask")
+    return is_covered or restricts(of_host(rules, f"x{host[1:]}"))
 
 
-def _verdict(rules: Rules | None, covers: Callable[[Rule, Verdict], bool]) -> Verdict | None:
-    if rules is None:
-        return None
-    verdicts: tuple[tuple[Verdict, tuple[str, ...]], ...] = (
-        ("deny", rules.deny),
-        ("ask", rules.ask),
-        ("allow", rules.allow),
-    )
-    for verdict, rows in verdicts:
-        if any(covers(parse_rule(row), verdict) for row in rows):
-            return verdict
-    return None
+def denies(ruling: Ruling | None) -> TypeGuard[Ruling]:
+    """Whether a rule denies something."""
+    return ruling is not None and ruling.verdict == "deny"
+
+
+def restricts(ruling: Ruling | None) -> TypeGuard[Ruling]:
+    """Whether a rule denies something, or asks about it."""
+    return ruling is not None and ruling.verdict != "allow"
+
+
+def _ruling(rules: Rules | None, covers: Callable[[Rule, Verdict], bool]) -> Ruling | None:
+    """Return what the first rule that covers something says, of those that deny, ask and allow."""
+    rulings = rules.rulings() if rules is not None else ()
+    return next((each for each in rulings if covers(parse_rule(each.rule), each.verdict)), None)
 
 
 def _runs(specifier: str, words: str) -> bool:

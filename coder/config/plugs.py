@@ -80,7 +80,7 @@ def rules_for(workspace: Path | None) -> tuple["Rules | None", list[str]]:
     """
     rules: Rules | None = None
     if files := settings_files():
-        from coder.config.permission_rules import read_rules  # imported late: few users have any
+        from coder.config.rule_files import read_rules  # imported late: few users have any
 
         rules = read_rules(files)
     folder = workspace if workspace is None or workspace.is_dir() else workspace.parent
@@ -92,11 +92,7 @@ def rules_for(workspace: Path | None) -> tuple["Rules | None", list[str]]:
     of_repository, notes = rules_of_repository(folder)
     if not (of_repository.ask or of_repository.deny):
         return rules, notes
-    allow, ask, deny = (rules.allow, rules.ask, rules.deny) if rules is not None else ((), (), ())
-    joined = of_repository.model_copy(
-        update={"allow": allow, "ask": (*ask, *of_repository.ask), "deny": (*deny, *of_repository.deny)}
-    )
-    return joined, notes
+    return rules + of_repository if rules is not None else of_repository, notes
 
 
 def with_rules(settings: Settings, rules: "Rules | None") -> Settings:

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import one_line
-from coder.config.permission_rules import MAX_BYTES, is_rule, read_permissions
+from coder.config.permission_rules import is_rule
 from coder.config.plug_places import reason_of
+from coder.config.rule_files import MAX_BYTES, read_permissions, rules_in
 from coder.run.extensions import Rules
 
 _FOLDER = ".claude"
@@ -36,7 +37,7 @@ def rules_of_repository(folder: Path) -> tuple[Rules, list[str]]:
             reason = "nested too deeply" if isinstance(error, RecursionError) else reason_of(error)
             notes.append(f"{path}: its permissions are ignored: {reason}")
             continue
-        rules = Rules(ask=(*rules.ask, *rows.ask), deny=(*rules.deny, *rows.deny))
+        rules += rules_in(path, rows)
         if refused:
             more = f", and {len(refused) - _SHOWN_ROWS} more" if len(refused) > _SHOWN_ROWS else ""
             shown = ", ".join(one_line(row, width=80) for row in refused[:_SHOWN_ROWS])

@@ -38,9 +38,9 @@ class AskedHosts:
 
 def governed(rules: Rules, ask_host: AskHost) -> AskHost:
     """Return a function that refuses hosts which the user's rules deny, and asks about others."""
-    from coder.config.permission_rules import of_host  # imported late: few users have rules
+    from coder.config.permission_rules import denies, of_host  # imported late: few users have rules
 
     async def may_reach(host: str, port: int) -> bool:
-        return of_host(rules, host) != "deny" and await ask_host(host, port)
+        return not denies(of_host(rules, host)) and await ask_host(host, port)
 
     return may_reach

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from operator import not_
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -22,6 +23,40 @@ class Rules(BaseModel, frozen=True, extra="forbid"):
     allow: tuple[str, ...] = ()
     ask: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    files: dict[str, str] = Field(default_factory=dict, exclude_if=not_)
+    """The file that each rule stands in, by `VERDICT RULE`: the user's own begins with `~/` or `/`."""
+
+    def rulings(self) -> list["Ruling"]:
+        """Return all rules with their files, those that win first."""
+        rows: list[tuple[Literal["deny", "ask", "allow"], str]] = [("deny", row) for row in self.deny]
+        rows += [("ask", row) for row in self.ask] + [("allow", row) for row in self.allow]
+        return [
+            Ruling(verdict=verdict, rule=row, file=self.files.get(f"{verdict} {row}", ""))
+            for verdict, row in rows
+        ]
+
+    def __add__(self, other: "Rules") -> "Rules":
+        """Return the rules of both; a rule that stands in several files is of the first."""
+        return Rules(
+            allow=(*self.allow, *other.allow),
+            ask=(*self.ask, *other.ask),
+            deny=(*self.deny, *other.deny),
+            files={**other.files, **self.files},
+        )
+
+
+class Ruling(BaseModel, frozen=True, extra="forbid"):
+    """What one rule says of a file, host, tool or command."""
+
+    verdict: Literal["deny", "ask", "allow"]
+    rule: str
+    file: str = Field(default="", exclude_if=not_)
+    """The file that the rule stands in."""
+
+    def __str__(self) -> str:
+        """Return the rule and its file on one line: `deny Edit(src/**) of ~/.claude/settings.json`."""
+        text = one_line(f"{self.verdict} {self.rule}", width=200)
+        return f"{text} of {one_line(self.file)}" if self.file else text
 
 
 class Hook(BaseModel, frozen=True, extra="forbid"):

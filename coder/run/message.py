@@ -20,7 +20,17 @@ Strength = Literal["outside", "inside", "none"]
 """outside: decided out of the code's reach; inside: tests and code shared a process."""
 
 LeftOut = Literal[
-    "held", "needs_allow", "decides", "too_large", "too_many", "link", "special", "name", "unreadable"
+    "held",
+    "denied",
+    "asked",
+    "needs_allow",
+    "decides",
+    "too_large",
+    "too_many",
+    "link",
+    "special",
+    "name",
+    "unreadable",
 ]
 """held: may run by itself later; `--allow PATH` lands it. needs_allow: a given test or another file that
 decides what passes; `--allow PATH` lands it. decides: such a file that the run doesn't keep, or a file to

@@ -8,6 +8,7 @@ from coder.base.text.sanitize import is_binary
 from coder.run.attempts import best_code, decisive_outcome, find_answer_of
 from coder.run.conversation import answer_in_words
 from coder.run.event_types import AttemptEnded, CommitMade, CommitRefused, Limit, RunStopped, Status
+from coder.run.extensions import Ruling
 from coder.run.message import Cause, CheckLine, CodeMessage, LeftOut, Verified
 from coder.run.questions import Question
 from coder.run.settings import Budget
@@ -83,6 +84,8 @@ class Run(BaseModel, frozen=True):
     """Changed files that only the tests use: part of the tests, or code under test."""
     left_out: dict[str, LeftOut] = {}
     """Changed files that were not written into the folder, by path, with the reason."""
+    ruled: dict[str, Ruling] = {}
+    """The rule of the user's that denies or asks about a file of `left_out`, by path."""
     test_patch: str = ""
     """Patch of the changes that `--allow` would write; `patch` doesn't include them."""
     landed: tuple[str, ...]
@@ -167,6 +170,7 @@ def summarize(state: State) -> Run:
         test_support=outcome.test_support if outcome is not None else (),
         test_patch=proposal.tests if proposal is not None else "",
         left_out=_left_out(state, last_code),
+        ruled=proposal.ruled if proposal is not None else {},
         landed=state.landing.standing,
         commit=commit.commit if isinstance(commit, CommitMade) else None,
         branch=commit.branch if isinstance(commit, CommitMade) else None,
@@ -240,7 +244,8 @@ def _left_out(state: State, last_code: CodeMessage | None) -> dict[str, LeftOut]
         reasons[path] = "decides"
     proposal = state.landing.planned or state.landing.proposed
     for path in proposal.held if proposal is not None else ():
-        reasons[path] = "held"
+        ruling = proposal.ruled.get(path) if proposal is not None else None
+        reasons[path] = "held" if ruling is None else "denied" if ruling.verdict == "deny" else "asked"
     landed = state.landing.standing
     return {path: reason for path, reason in sorted(reasons.items()) if path not in landed}
 

@@ -10,6 +10,8 @@ from coder.run.verdict_words import join_names
 
 _LEFT_OUT: dict[LeftOut, str] = {
     "held": "may run by itself later, so you decide: --allow PATH writes it",
+    "denied": "your rule denies it",
+    "asked": "your rule asks about it: --allow PATH writes it",
     "needs_allow": "given tests, or files that decide what passes; --allow PATH writes them",
     "decides": "decides what passes; to let it be changed, start with --allow PATH",
     "too_large": "larger than 10 MiB",
@@ -100,7 +102,7 @@ def _allow_flags(run: Run) -> str:
 
 def _allow_held_flags(run: Run) -> str:
     """Return the flags for files that may run by themselves later."""
-    paths = [path for path, reason in run.left_out.items() if reason == "held"]
+    paths = [path for path, reason in run.left_out.items() if reason in ("held", "asked")]
     return "".join(f" --allow {shlex.quote(path)}" for path in paths)
 
 
@@ -124,10 +126,11 @@ def _raised_limit_flag(run: Run) -> str:
 
 def left_out(run: Run) -> list[str]:
     """Return a line for each reason why changes of the answer didn't land."""
-    groups: dict[LeftOut, list[str]] = {}
+    groups: dict[tuple[LeftOut, str], list[str]] = {}
     for path, why in run.left_out.items():
-        groups.setdefault(why, []).append(path)
+        rule = f": {run.ruled[path]}" if path in run.ruled else ""
+        groups.setdefault((why, rule), []).append(path)
     words = _LEFT_OUT | (
         {"needs_allow": _LEFT_OUT["decides"]} if run.landed else {}
     )  # the change landed without these files
-    return [f"{join_names(paths)}: {words[why]}" for why, paths in groups.items()]
+    return [f"{join_names(paths)}: {words[why]}{rule}" for (why, rule), paths in groups.items()]

@@ -52,6 +52,8 @@ class McpTool:
     """Redacts values that the user passed to the server."""
     _check: Check
     server: str = ""
+    why_asked: str = ""
+    """The user's rule by which a person is asked about each call."""
 
     @property
     def allowed(self) -> bool:
@@ -69,11 +71,15 @@ class McpTool:
             return self
         from coder.config.permission_rules import of_tool  # imported late: few users have rules
 
-        verdict = of_tool(rules, self.server, self._name)
-        if verdict is None:
+        ruling = of_tool(rules, self.server, self._name)
+        if ruling is None:
             return self
-        is_asked = verdict == "ask"
-        return None if verdict == "deny" else replace(self, effect=self.effect or is_asked, asks=is_asked)
+        is_asked = ruling.verdict == "ask"
+        if ruling.verdict == "deny":
+            return None
+        return replace(
+            self, effect=self.effect or is_asked, asks=is_asked, why_asked=str(ruling) if is_asked else ""
+        )
 
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
         """Call the tool, if the arguments fit its schema."""

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
 
 from coder.base.text.sanitize import as_bytes, as_text
 from coder.run.attempts import best_code, decisive_outcome, shows_done, tried
 from coder.run.command_inputs import MODULES, TOOL_FILES
+from coder.run.extensions import Ruling
 from coder.run.message import HUMAN, AnswerChanges, CodeMessage, Outcome, OutcomeMessage
 from coder.run.questions import Decision
 from coder.run.state import State
@@ -26,10 +26,6 @@ from coder.workspace.started_files import started_files
 _BINARY = re.compile(
     r"^index \w+\.\.\w+\nGIT binary patch\nliteral (\d+)\n(?:[A-Za-z]\S+\n)*\n", re.MULTILINE
 )
-_RULED = {
-    "deny": "your rules deny edits of it (permissions.deny)",
-    "ask": "your rules ask about edits of it (permissions.ask)",
-}
 _TITLE = (
     "Left out without your word (given tests, what decides what passes, or what may run by itself later):"
 )
@@ -85,7 +81,11 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
             if reason is not None:
                 reasons[path] = reason
         reasons = started_files(root, files, _texts_before(state, files)) | reasons
-    reasons = _files_ruled(state, files, "ask") | reasons
+    for path, ruling in rulings_of(state, files).items():
+        if ruling.verdict == "ask":
+            reasons[path] = (
+                f"{reasons[path]}; your rule: {ruling}" if path in reasons else f"your rule: {ruling}"
+            )
     reasons = {path: reason for path, reason in reasons.items() if not _is_yes_to(path, state.settings.allow)}
     replaced = {path: f"{new} takes its place" for path, new in _replaced(state, files, reasons).items()}
     return reasons | replaced | denied_files(state, files)
@@ -93,18 +93,19 @@ def held_files(state: State, files: Mapping[str, str | None]) -> dict[str, str]:
 
 def denied_files(state: State, files: Iterable[str]) -> dict[str, str]:
     """Return the files of a change that the user's rules deny, which no yes overrides."""
-    return _files_ruled(state, files, "deny")
+    rulings = rulings_of(state, files).items()
+    return {path: f"your rule: {ruling}" for path, ruling in rulings if ruling.verdict == "deny"}
 
 
-def _files_ruled(state: State, files: Iterable[str], verdict: Literal["deny", "ask"]) -> dict[str, str]:
-    """Return the files of a change of which the user's rules say this, with the reason."""
+def rulings_of(state: State, files: Iterable[str]) -> dict[str, Ruling]:
+    """Return what the user's rules say of those files of a change that they deny or ask about."""
     rules = state.settings.rules
     if rules is None or state.root is None:
         return {}
-    from coder.config.permission_rules import of_edit  # imported late: few users have rules
+    from coder.config.permission_rules import of_edit, restricts  # imported late: few users have rules
 
-    root = Path(state.root)
-    return {path: _RULED[verdict] for path in files if of_edit(rules, path, root) == verdict}
+    rulings = {path: of_edit(rules, path, Path(state.root)) for path in files}
+    return {path: ruling for path, ruling in rulings.items() if restricts(ruling)}
 
 
 def _replaced(state: State, files: Mapping[str, str | None], risks: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """Deliver a run's files into the user's folder, onto a branch or onto the screen, and log it."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypedDict
 
 from coder.base.errors import MachineError, UsageError, own_command
 from coder.base.text.sanitize import count_of
@@ -14,6 +16,7 @@ from coder.run.event_types import (
     PatchProposed,
     Spoken,
 )
+from coder.run.extensions import Ruling
 from coder.run.journal import Journal
 from coder.run.message import HUMAN
 from coder.run.questions import Decision
@@ -22,7 +25,7 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from coder.run.watch import Editing
-from coder.workspace.consent import denied_files, in_parts, is_to_be_committed, objection
+from coder.workspace.consent import denied_files, in_parts, is_to_be_committed, objection, rulings_of
 from coder.workspace.landing import FileChanged, apply, is_made, undo
 from coder.workspace.landing import ForbiddenPath as PathRefused
 from coder.workspace.landing_questions import (
@@ -37,6 +40,11 @@ from coder.workspace.proposal import Contents, contents_of, held_in, intended, p
 from coder.workspace.read import require_replaceable
 
 
+class _Held(TypedDict):
+    held: tuple[str, ...]
+    ruled: dict[str, Ruling]
+
+
 def require_committable(task: Task, settings: Settings) -> None:
     """Check early that the run's final commit is possible, as far as that is known.
 
@@ -48,10 +56,10 @@ def require_committable(task: Task, settings: Settings) -> None:
     if task.workspace is None:
         raise UsageError("A commit needs the folder of a git repository: name it as PATH.")
     if settings.rules is not None:
-        from coder.config.permission_rules import of_command  # imported late: few users have rules
+        from coder.config.permission_rules import denies, of_command  # imported late: few users have rules
 
-        if of_command(settings.rules, ("git", "commit")) == "deny":
-            raise UsageError("No commit can be made: your rules deny git commit (permissions.deny).")
+        if denies(ruling := of_command(settings.rules, ("git", "commit"))):
+            raise UsageError(f"No commit can be made: your rule: {ruling}.")
     from coder.workspace.git.commit import NoCommit, check_possible
 
     try:
@@ -74,8 +82,8 @@ async def deliver(journal: Journal) -> None:
                 if not settings.in_place:
                     unsaved = await _unsaved(journal, contents)
                     intended(state, contents, unsaved)  # raises if it can't be written
-                tests, risks = patch_of(state, separate), tuple(held_in(state))
-                await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, held=risks))
+                tests, held = patch_of(state, separate), _held(state, held_in(state))
+                await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, **held))
             if not await _may_commit(journal):
                 return
         elif journal.state.landing.planned is not None or await _plan(journal):
@@ -129,7 +137,7 @@ async def _plan(journal: Journal) -> bool:
     diff = in_parts(patch, tests)
     decision = await ask_consent(journal, paths=paths, overwritten=overwritten, diff=diff)
     if decision is None:
-        await journal.append(PatchProposed(patch=patch, tests=tests, held=tuple(held_in(state))))
+        await journal.append(PatchProposed(patch=patch, tests=tests, **_held(state, held_in(state))))
         return False
     if not decision.agrees:
         await _refuse(journal, decision, PatchProposed(patch=patch, tests=tests))
@@ -155,9 +163,15 @@ async def _plan(journal: Journal) -> bool:
     )
     before = {change.path: state.files[change.path] for change in landing_plan.changes if change.before}
     await journal.append(
-        LandingPlanned(plan=landing_plan, patch=patch, tests=tests, before=before, held=tuple(risks))
+        LandingPlanned(plan=landing_plan, patch=patch, tests=tests, before=before, **_held(state, risks))
     )
     return True
+
+
+def _held(state: State, paths: Iterable[str]) -> _Held:
+    """Return the fields of an event on these files, which are left out."""
+    held = tuple(paths)
+    return {"held": held, "ruled": rulings_of(state, held)}
 
 
 async def _extend(journal: Journal) -> None:
@@ -175,9 +189,11 @@ async def _extend(journal: Journal) -> None:
     plan = added.model_copy(update={"changes": changes, "made": (*landing.plan.made, *added.made)})
     patch = patch_of(state, {**{change.path: contents[change.path] for change in changes}})
     before = {change.path: state.files[change.path] for change in changes if change.before}
-    remaining = tuple(path for path in landing.held if path not in allowed_contents)
+    remaining = [path for path in landing.held if path not in allowed_contents]
     await journal.append(
-        LandingPlanned(plan=plan, patch=patch, tests=patch_of(state, separate), before=before, held=remaining)
+        LandingPlanned(
+            plan=plan, patch=patch, tests=patch_of(state, separate), before=before, **_held(state, remaining)
+        )
     )
 
 

@@ -73,16 +73,18 @@ def take_snapshot(
             listing, notes = _listing(path)
             max_files = max_files or (MAX_FILES if listing is None else MAX_LISTED_FILES)
             max_bytes = max_bytes or (MAX_BYTES if listing is None else MAX_LISTED_BYTES)
-            is_denied = _denier(unread, path)
-            reader = FolderReader(path, max_files, max_bytes, max_file_bytes, is_denied, notes=notes)
+            denied_by = _denier(unread, path)
+            reader = FolderReader(path, max_files, max_bytes, max_file_bytes, denied_by, notes=notes)
             _read_folder(reader, listing, read)
             if reader.denied_paths:
-                names = join_names(reader.denied_paths)
-                reader.notes.append(f"{names}: left out, your rules deny reading (permissions.deny)")
+                names, globs = join_names([*reader.denied_paths]), dict.fromkeys(reader.denied_paths.values())
+                rules = ", ".join(f"deny Read({glob})" for glob in globs)
+                reader.notes.append(f"{names}: left out, your rules deny reading: {rules}")
             return Snapshot(path, dict(sorted(reader.files.items())), tuple(reader.notes))
         if path.exists():
-            if (is_denied := _denier(unread, path.parent)) is not None and is_denied(path.name):
-                raise UsageError(f"Your rules deny reading {path} (permissions.deny).")
+            denied_by = _denier(unread, path.parent)
+            if denied_by is not None and (glob := denied_by(path.name)) is not None:
+                raise UsageError(f"Your rules deny reading {path}: deny Read({glob}).")
             reader = FolderReader(path, 1, max_bytes or MAX_BYTES, max_file_bytes)
             with open_folder(path.parent) as folder:
                 content, status = read_regular(folder, path.name, limit=max_file_bytes)
@@ -98,13 +100,13 @@ def take_snapshot(
     return Snapshot(path.parent, {}, (note,), path.name) if path.suffix else Snapshot(path, {}, (note,))
 
 
-def _denier(globs: Sequence[str], root: Path) -> Callable[[str], bool] | None:
-    """Return the function that says whether the user's rules deny to read a path; None without rules."""
+def _denier(globs: Sequence[str], root: Path) -> Callable[[str], str | None] | None:
+    """Return the function that finds the user's rule which denies to read a path; None without rules."""
     if not globs:
         return None
-    from coder.config.permission_rules import is_unread  # imported late: few users have rules
+    from coder.config.permission_rules import unread_by  # imported late: few users have rules
 
-    return lambda path: is_unread(path, globs, root)
+    return lambda path: unread_by(path, globs, root)
 
 
 def _read_folder(reader: FolderReader, listing: "Listing | None", globs: Sequence[str]) -> None:

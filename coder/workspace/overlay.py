@@ -69,15 +69,15 @@ def place_in(root: Path, path: str) -> Path:
 
 def require_readable(root: Path, show: Sequence[str], unread: Sequence[str]) -> None:
     """Raise UsageError if `--show` names files that the user's rules deny to be read."""
-    from coder.config.permission_rules import is_unread  # imported late: few users have rules
+    from coder.config.permission_rules import unread_by  # imported late: few users have rules
 
     for path in show:
         place = place_in(root, path)
         below = (Path(folder) / name for folder, _, names in os.walk(place) for name in names)
         for file in (place, *below):
             relative = file.relative_to(root.resolve()).as_posix()
-            if is_unread(relative, unread, root):
-                raise UsageError(f"--show {path}: your rules deny reading {relative} (permissions.deny).")
+            if (glob := unread_by(relative, unread, root)) is not None:
+                raise UsageError(f"--show {path}: your rules deny reading {relative}: deny Read({glob}).")
 
 
 def ignored_files(state: State) -> dict[str, bytes]:

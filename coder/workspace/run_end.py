@@ -67,7 +67,11 @@ def ended(state: State, reason: Reason) -> RunStopped:
         )
     landing = state.landing.planned or state.landing.proposed
     if is_done and landing is not None and landing.held:
-        text = f"{reason.text}; left out until you allow it: {join_names(landing.held)}"
+        denied_paths = [path for path, ruling in landing.ruled.items() if ruling.verdict == "deny"]
+        held_paths = [path for path in landing.held if path not in denied_paths]
+        text = reason.text
+        text += f"; left out until you allow it: {join_names(held_paths)}" if held_paths else ""
+        text += f"; left out, as your rules deny it: {join_names(denied_paths)}" if denied_paths else ""
         return RunStopped(
             status="unverified", reason=text, verified=verified, exit_code=EXIT_CODES["unverified"]
         )

@@ -33,10 +33,10 @@ class FolderReader:
     max_bytes: int
     max_file_bytes: int
     """A larger file is omitted with a note, since no model reads it and it would fill the sandbox's disk."""
-    is_denied: Callable[[str], bool] | None = None
-    """Whether the user's rules deny that a file is read."""
-    denied_paths: list[str] = field(default_factory=list)
-    """Files that were left out by the rules."""
+    denied_by: Callable[[str], str | None] | None = None
+    """Returns the glob of the user's rule that denies that a file is read, if there is one."""
+    denied_paths: dict[str, str] = field(default_factory=dict)
+    """Files that were left out by the rules, with the glob."""
     files: dict[str, StoredFile] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     total_bytes: int = 0
@@ -108,8 +108,8 @@ class FolderReader:
 
     def _try(self, folder: int, name: str, path: str) -> None:
         """Read one file of an open folder, or note why it is omitted."""
-        if self.is_denied is not None and self.is_denied(path):
-            self.denied_paths.append(path)
+        if self.denied_by is not None and (glob := self.denied_by(path)) is not None:
+            self.denied_paths[path] = glob
             return
         try:
             path.encode()
@@ -130,8 +130,8 @@ class FolderReader:
             self._leave_out(link, NotRegular())
             return
         for path, target_path in targets.items():
-            if self.is_denied is not None and self.is_denied(path):
-                self.denied_paths.append(path)
+            if self.denied_by is not None and (glob := self.denied_by(path)) is not None:
+                self.denied_paths[path] = glob
                 continue
             source = self.files[target_path]
             self.take(path, source.content, source.mode)

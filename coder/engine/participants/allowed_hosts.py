@@ -3,6 +3,7 @@
 from coder.engine.participants.call_permission import call_key
 from coder.engine.turn.turn import Turn
 from coder.models.model import ToolCall
+from coder.run.extensions import Ruling
 from coder.run.questions import Question
 from coder.tools.tool import Fetches, Tool
 
@@ -33,8 +34,9 @@ async def refuse_page(turn: Turn, tool: Fetches, call: ToolCall) -> str | None:
     if _may_fetch(turn, address.host, address.port):
         return None
     host = format_host(address.host, address.port)
-    if _verdict(turn, address.host) == "deny":
-        return f"[The user's rules deny {host}.]"
+    ruling = _ruling(turn, address.host)
+    if ruling is not None and ruling.verdict == "deny":
+        return f"[The user's rule denies {host}: {ruling}]"
     if not turn.bench.asks_about_hosts:
         return f"[{host} is not among the hosts that the user allows.]"
     reach = "by pages and programs" if turn.bench.asked_hosts is not None else "by pages"
@@ -43,6 +45,7 @@ async def refuse_page(turn: Turn, tool: Fetches, call: ToolCall) -> str | None:
         about="network",
         text=f"Get {address.url}? A yes lets {host} be reached {reach} in this run.",
         subject=host,
+        note=f"your rule: {ruling}" if ruling is not None else "",
         by=turn.participant,
     )
     answer = await turn.question(question, key=call_key(turn.state, call))
@@ -56,16 +59,16 @@ def _may_fetch(turn: Turn, host: str, port: int) -> bool:
     from coder.environment.asked_hosts import format_host
     from sandbox.network.allowed_hosts import parse_hosts
 
-    verdict = _verdict(turn, host)
-    if verdict is not None and verdict != "ask":
-        return verdict == "allow"
-    is_listed = verdict is None and any(
+    ruling = _ruling(turn, host)
+    if ruling is not None and ruling.verdict != "ask":
+        return ruling.verdict == "allow"
+    is_listed = ruling is None and any(
         entry.covers(host, port) for entry in parse_hosts(turn.state.settings.network)
     )
     return is_listed or ("network", format_host(host, port)) in turn.state.questions.granted
 
 
-def _verdict(turn: Turn, host: str, *, is_page: bool = True) -> str | None:
+def _ruling(turn: Turn, host: str, *, is_page: bool = True) -> Ruling | None:
     """Return what the user's rules say of a host; `is_page`: of a page of it."""
     rules = turn.state.settings.rules
     if rules is None:
@@ -82,13 +85,15 @@ async def ask_about_hosts(turn: Turn) -> list[str]:
 
 
 async def _ask(turn: Turn, host: str) -> str:
-    if _verdict(turn, host.rsplit(":", 1)[0], is_page=False) == "deny":
-        return f"[The user's rules deny {host}.]"
+    ruling = _ruling(turn, host.rsplit(":", 1)[0], is_page=False)
+    if ruling is not None and ruling.verdict == "deny":
+        return f"[The user's rule denies {host}: {ruling}]"
     question = Question(
         kind="approve",
         about="network",
         text=f"Programs want to reach {host}. Let them?",
         subject=host,
+        note=f"your rule: {ruling}" if ruling is not None and ruling.verdict == "ask" else "",
         by=turn.participant,
     )
     answer = await turn.question(question, key=f"host {host} {turn.state.spend.tool_calls}")

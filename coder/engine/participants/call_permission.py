@@ -75,6 +75,9 @@ class CallPermission:
             text=words,
             options=options,
             subject=call.name if "always" in options else "",
+            note=f"your rule: {rule}"
+            if (rule := getattr(self._tools.find(call.name), "why_asked", ""))
+            else "",
             by=author,
         )
 

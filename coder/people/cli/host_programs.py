@@ -75,10 +75,10 @@ class HostPrograms:
     def _require_allowed(self, command: Sequence[str]) -> None:
         if self._rules is None:
             return
-        from coder.config.permission_rules import of_command  # imported late: few users have rules
+        from coder.config.permission_rules import denies, of_command  # imported late: few users have rules
 
-        if of_command(self._rules, command) == "deny":
-            raise UsageError(f"Your rules deny {on_one_line(shlex.join(command))} (permissions.deny).")
+        if denies(ruling := of_command(self._rules, command)):
+            raise UsageError(f"Your rule denies {on_one_line(shlex.join(command))}: {ruling}.")
 
 
 def _environment() -> dict[str, str]:

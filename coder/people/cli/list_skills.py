@@ -79,6 +79,7 @@ def skills(
             "plugins": [dict(zip(("name", "description", "path"), row, strict=True)) for row in plugins],
             "commands": [dict(zip(("name", "description", "path"), row, strict=True)) for row in commands],
             "hooks": [dict(zip(("event", "command", "path", "runs"), row, strict=True)) for row in hooks],
+            "rules": [ruling.model_dump() for ruling in rules.rulings()] if rules is not None else [],
             "allowed": allowed_paths,
             "refused": [{"path": refusal.path, "reason": refusal.reason} for refusal in refusals],
         }
@@ -96,6 +97,8 @@ def skills(
         typer.echo(f"  · plugin {name} of {place}{f': {description}' if description else ''}", err=True)
     for event, command, place, runs in hooks:
         typer.echo(f"  · {event} of {place} runs {runs}: {one_line(command, width=200)}", err=True)
+    for ruling in rules.rulings() if rules is not None else ():
+        typer.echo(f"  · rule {ruling}", err=True)
     for allowed_path in allowed_paths:
         typer.echo(f"  · {allowed_path} may start its programs", err=True)
     for refusal in refusals:

@@ -157,7 +157,10 @@ class SessionCommands:
             for digest, path in allowed.files.items()
         ]
         lines += ["auto-apply is on, in this project"] if allowed.auto else []
-        return "\n".join(sorted(lines)) or "nothing is allowed in advance: you are asked each time"
+        lines = sorted(lines) or ["nothing is allowed in advance: you are asked each time"]
+        rules = self._session.settings.rules
+        lines += [f"rule {ruling}" for ruling in rules.rulings()] if rules is not None else []
+        return "\n".join(lines)
 
     async def _show(self, arguments: str) -> str:
         """Return a call's line and its full result, by number from 1; by default the latest."""

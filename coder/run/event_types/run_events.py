@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from coder.run.events import Body
+from coder.run.extensions import Ruling
 from coder.run.message import Verified
 from coder.run.questions import Decision, Question
 from coder.run.settings import Budget, Settings
@@ -194,7 +195,9 @@ class PatchProposed(Body, type="patch.proposed"):
     tests: str = Field(default="", exclude_if=not_)
     """A separate patch with edits of given tests and with held files."""
     held: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Files that may later run by themselves, so they are left out until the user allows them."""
+    """Files that may later run by themselves, or that a rule holds: left out until the user allows them."""
+    ruled: dict[str, Ruling] = Field(default_factory=dict, exclude_if=not_)
+    """What the user's rules say of held files that they deny or ask about."""
 
 
 class LandingPlanned(Body, type="landing.planned"):
@@ -205,7 +208,9 @@ class LandingPlanned(Body, type="landing.planned"):
     tests: str = Field(default="", exclude_if=not_)
     """A separate patch with edits of given tests and with held files, which aren't written."""
     held: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Files that may later run by themselves, so they are left out until the user allows them."""
+    """Files that may later run by themselves, or that a rule holds: left out until the user allows them."""
+    ruled: dict[str, Ruling] = Field(default_factory=dict, exclude_if=not_)
+    """What the user's rules say of held files that they deny or ask about."""
     before: dict[str, StoredFile] = Field(default_factory=dict, exclude_if=not_)
     """Contents of the files that will be replaced or removed, for undo."""
 

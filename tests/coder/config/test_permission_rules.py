@@ -12,19 +12,19 @@ from coder.base.errors import UsageError
 from coder.config.layers import load
 from coder.config.permission_rules import (
     hides_part_of,
-    is_unread,
     of_command,
     of_edit,
     of_host,
     of_tool,
     parse_rule,
-    read_rules,
     unenforced,
+    unread_by,
     unread_globs,
 )
 from coder.config.plugs import rules_for, with_rules
 from coder.config.repository_settings import rules_of_repository
-from coder.run.extensions import Rules
+from coder.config.rule_files import read_rules
+from coder.run.extensions import Rules, Ruling
 from coder.run.settings import Settings
 
 ROOT = Path("/work/shop")
@@ -43,15 +43,19 @@ RULES = st.builds(
 )
 
 
+def verdict(ruling: Ruling | None) -> str | None:
+    return ruling.verdict if ruling is not None else None
+
+
 @given(RULES, WORDS, WORDS)
 def test_a_rule_that_denies_wins_over_any_others(rules: Rules, one: str, two: str) -> None:
     rows = (f"mcp__{one}__{two}", f"WebFetch(domain:{one}.example)", f"Edit({one}/**)", f"Bash({one} *)")
     denied = rules.model_copy(update={"deny": (*rules.deny, *rows)})
 
-    assert of_tool(denied, one, two) == "deny"
-    assert of_host(denied, f"{one}.example") == "deny"
-    assert of_edit(denied, f"{one}/x.py", ROOT) == "deny"
-    assert of_command(denied, [one, "x"]) == "deny"
+    assert verdict(of_tool(denied, one, two)) == "deny"
+    assert verdict(of_host(denied, f"{one}.example")) == "deny"
+    assert verdict(of_edit(denied, f"{one}/x.py", ROOT)) == "deny"
+    assert verdict(of_command(denied, [one, "x"])) == "deny"
 
 
 @given(RULES, WORDS, WORDS)
@@ -59,8 +63,8 @@ def test_without_its_rule_nothing_is_denied_and_ask_wins_over_allow(rules: Rules
     only_allowed = Rules(allow=rules.allow)
     asked = Rules(allow=rules.allow, ask=(f"mcp__{one}",))
 
-    assert of_tool(only_allowed, one, two) in (None, "allow")
-    assert of_tool(asked, one, two) == "ask"
+    assert verdict(of_tool(only_allowed, one, two)) in (None, "allow")
+    assert verdict(of_tool(asked, one, two)) == "ask"
 
 
 @given(st.text(max_size=60))
@@ -82,18 +86,18 @@ def test_any_text_is_a_rule_or_refused(text: str) -> None:
     ],
 )
 def test_tools_of_a_server(row: str, covered: tuple[str, str], not_covered: tuple[str, str]) -> None:
-    assert of_tool(Rules(allow=(row,)), *covered) == "allow"
+    assert verdict(of_tool(Rules(allow=(row,)), *covered)) == "allow"
     assert of_tool(Rules(allow=(row,)), *not_covered) is None
 
 
 def test_an_allowed_domain_is_one_host_and_a_denied_one_includes_those_below() -> None:
     row = "WebFetch(domain:Example.com)"
 
-    assert of_host(Rules(allow=(row,)), "example.com") == "allow"
+    assert verdict(of_host(Rules(allow=(row,)), "example.com")) == "allow"
     assert of_host(Rules(allow=(row,)), "evil.example.com") is None
     assert of_host(Rules(allow=(row,)), "notexample.com") is None
-    assert of_host(Rules(deny=(row,)), "EVIL.example.com.") == "deny"
-    assert of_host(Rules(allow=("WebFetch(domain:*.example.com)",)), "a.example.com") == "allow"
+    assert verdict(of_host(Rules(deny=(row,)), "EVIL.example.com.")) == "deny"
+    assert verdict(of_host(Rules(allow=("WebFetch(domain:*.example.com)",)), "a.example.com")) == "allow"
 
 
 @pytest.mark.parametrize(
@@ -112,8 +116,8 @@ def test_an_allowed_domain_is_one_host_and_a_denied_one_includes_those_below() -
 def test_paths_are_covered_as_in_gitignore(glob: str, covered: list[str], not_covered: list[str]) -> None:
     rules = Rules(deny=(f"Edit({glob})",))
 
-    assert [of_edit(rules, path, ROOT) for path in covered] == ["deny"] * len(covered)
-    assert [of_edit(rules, path, ROOT) for path in not_covered] == [None] * len(not_covered)
+    assert [verdict(of_edit(rules, path, ROOT)) for path in covered] == ["deny"] * len(covered)
+    assert [verdict(of_edit(rules, path, ROOT)) for path in not_covered] == [None] * len(not_covered)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +132,8 @@ def test_paths_are_covered_as_in_gitignore(glob: str, covered: list[str], not_co
 def test_commands_of_this_machine(row: str, covered: list[str], not_covered: list[str]) -> None:
     rules = Rules(deny=(f"Bash({row})",))
 
-    assert {of_command(rules, line.split()) for line in covered} == {"deny"}
-    assert {of_command(rules, line.split()) for line in not_covered} == {None}
+    assert {verdict(of_command(rules, line.split())) for line in covered} == {"deny"}
+    assert {verdict(of_command(rules, line.split())) for line in not_covered} == {None}
 
 
 @pytest.mark.parametrize("verdict", ["deny", "ask"])
@@ -145,8 +149,10 @@ def test_files_that_are_not_read_are_found_by_globs_in_the_folder_and_outside_of
     globs = unread_globs(rules)
 
     assert globs == ("./.env", "*.pem", "~/keys/**")
-    assert [is_unread(path, globs, ROOT) for path in (".env", ".ENV", "a/b.pem")] == [True] * 3
-    assert [is_unread(path, globs, ROOT) for path in ("a/.env", "pem", "x")] == [False] * 3
+    assert [unread_by(path, globs, ROOT) for path in (".env", ".ENV", "a/b.pem")] == ["./.env"] * 2 + [
+        "*.pem"
+    ]
+    assert [unread_by(path, globs, ROOT) for path in ("a/.env", "pem", "x")] == [None] * 3
     assert unread_globs(Rules(deny=("Read",))) == ("**",)
     assert hides_part_of(Path.home(), globs)
     assert hides_part_of(Path.home() / "keys" / "old", globs)
@@ -201,7 +207,8 @@ def test_a_repository_narrows_by_its_rules_and_what_it_allows_is_refused_by_name
 
     rules, notes = rules_of_repository(tmp_path)
 
-    assert rules == Rules(deny=("Edit(secrets/**)",), ask=("WebFetch",))
+    assert (rules.deny, rules.ask, rules.allow) == (("Edit(secrets/**)",), ("WebFetch",), ())
+    assert str(of_edit(rules, "secrets/a", ROOT)) == "deny Edit(secrets/**) of .claude/settings.json"
     assert notes[0] == (
         ".claude/settings.json: a repository can't allow anything, so these rules are ignored: "
         "Bash(npm run *), mcp__shop"
@@ -229,7 +236,12 @@ def test_both_files_of_the_user_are_read_and_a_broken_one_ends_the_start(
         document = {"permissions": {"deny": [row], "defaultMode": "plan"}, "model": "x"}
         (tmp_path / place / "settings.json").write_text(json.dumps(document))
 
-    assert rules_for(None)[0] == Rules(deny=("mcp__docs", "Bash(git push *)"))
+    rules = rules_for(None)[0]
+    assert rules is not None
+    assert [str(each) for each in rules.rulings()] == [
+        "deny mcp__docs of ~/.config/coder/settings.json",
+        "deny Bash(git push *) of ~/.claude/settings.json",
+    ]
     (tmp_path / ".claude/settings.json").write_text("{")
     with pytest.raises(UsageError, match="permissions can't be read"):
         rules_for(None)[0]
@@ -246,4 +258,6 @@ def test_a_row_that_is_no_rule_allows_nothing_and_is_refused_where_it_restricts(
         with pytest.raises(UsageError, match="is no rule"):
             read_rules([file])
     else:
-        assert read_rules([file]) == Rules(allow=("mcp__docs",))
+        rules = read_rules([file])
+        assert rules is not None
+        assert [(each.verdict, each.rule) for each in rules.rulings()] == [("allow", "mcp__docs")]

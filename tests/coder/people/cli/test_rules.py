@@ -29,7 +29,8 @@ def test_a_denied_file_does_not_land_even_if_a_flag_allows_it(console: Console, 
 
     assert (folder / "total.py").exists(), done.err
     assert not (folder / "docs").exists()
-    assert "docs/a.md" in done.err
+    assert "docs/a.md: your rule denies it: deny Edit(docs/**) of ~/.claude/settings.json" in done.err
+    assert "--allow docs/a.md" not in done.err  # no flag lifts a rule that denies
 
 
 @pytest.mark.slow
@@ -55,6 +56,7 @@ def test_a_resume_that_allows_a_denied_file_ends_without_it(console: Console, fo
     ("permissions", "names", "is_asked"),
     [
         ({}, {"shop_say", "shop_pay"}, True),
+        ({"ask": ["mcp__shop__pay"]}, {"shop_say", "shop_pay"}, True),
         ({"deny": ["mcp__shop__pay"]}, {"shop_say"}, False),
         ({"deny": ["mcp__shop"], "allow": ["mcp__shop__say"]}, set(), False),
         ({"allow": ["mcp__shop__pay"]}, {"shop_say", "shop_pay"}, False),
@@ -70,6 +72,7 @@ def test_tools_of_a_server_are_denied_or_called_without_a_question(
 
     offered = {tool["function"]["name"] for tool in endpoint.requests[0].body["tools"]}
     assert {"shop_say", "shop_pay"} & offered == names
+    assert ("your rule: ask mcp__shop__pay of ~/.claude/settings.json" in done.err) == ("ask" in permissions)
     if "shop_pay" in names:
         assert ("did not allow" in endpoint.requests[1].body["messages"][-1]["content"]) == is_asked, done.err
 
@@ -88,6 +91,8 @@ def test_a_file_that_the_rules_ask_about_lands_only_if_a_flag_or_an_answer_names
 
     assert held.code != 0
     assert "left out until you allow it: docs/a.md" in held.err
+    assert "docs/a.md: your rule asks about it: --allow PATH writes it" in held.err
+    assert ": ask Edit(docs/**) of ~/.claude/settings.json" in held.err
     assert (folder / "total.py").exists()
     assert not was_there
     assert (folder / "docs/a.md").read_text() == "1\n"
@@ -110,7 +115,9 @@ def test_a_file_that_the_rules_deny_to_be_read_is_in_no_request_and_not_in_the_s
     assert done.code == 0, done.err
     assert "No such file" in endpoint.requests[1].body["messages"][-1]["content"]
     assert not any("tangerine" in json.dumps(request.body) for request in endpoint.requests)
-    assert ".env, keys/a.pem: left out, your rules deny reading (permissions.deny)" in done.err
+    assert (
+        ".env, keys/a.pem: left out, your rules deny reading: deny Read(./.env), deny Read(*.pem)" in done.err
+    )
     assert (shown.code, "your rules deny reading keys/a.pem" in shown.err) == (2, True)
     assert (folder / ".env").read_text() == "PASSWORD=tangerine\n"
 
@@ -125,5 +132,23 @@ def test_a_commit_that_the_rules_deny_is_refused_before_a_model_is_called(
         done = console.run("solve", "Write total.py.", ".", *CHECK, *flags, cwd=folder)
 
     assert done.code == 2
-    assert "your rules deny git commit" in done.err
+    assert "your rule: deny Bash(git commit *) of ~/.claude/settings.json" in done.err
     assert not endpoint.requests
+
+
+@pytest.mark.slow
+def test_permissions_of_a_chat_and_the_list_of_skills_name_each_rule_and_its_file(
+    console: Console, folder: Path
+) -> None:
+    rules(console, deny=["Edit(docs/**)"], allow=["mcp__shop"])
+    (folder / ".claude").mkdir()
+    (folder / ".claude/settings.json").write_text(json.dumps({"permissions": {"ask": ["WebFetch"]}}))
+    with faulty_endpoint(says("Done.")) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy")
+        shown = console.run("chat", ".", *flags, stdin=b"/permissions\n", cwd=folder)
+    listed = console.run("skills", cwd=folder)
+
+    for text in (shown.out + shown.err, listed.err):
+        assert "rule deny Edit(docs/**) of ~/.claude/settings.json" in text
+        assert "rule ask WebFetch of .claude/settings.json" in text
+        assert "rule allow mcp__shop of ~/.claude/settings.json" in text
