@@ -104,6 +104,11 @@ def given_flags(context: typer.Context) -> dict[str, object]:
     return flags
 
 
+def collector_url(named: str | None = None) -> str | None:
+    """Return the address of a flag, else of CODER_OTLP, to which traces are sent; None: to nobody."""
+    return named or os.environ.get("CODER_OTLP") or None
+
+
 def _is_archive(image: object) -> bool:
     return isinstance(image, str) and image.endswith(".tar")
 

@@ -1,6 +1,5 @@
 """Send traces of the runs of a process to a collector, if the user names one."""
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -18,14 +17,14 @@ async def collecting(
     """Yield a watch that sends its events during the block; None if no collector is named.
 
     Args:
-        url: the collector's address; None: that of CODER_OTLP.
+        url: the collector's address; None: no traces are sent.
         note: prints a line.
         content: whether to send prompts, answers and output.
 
     Raises:
         UsageError: the extra isn't installed, or `url` is no address.
     """
-    if not (url := url or os.environ.get("CODER_OTLP")):
+    if url is None:
         yield None
         return
     try:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from coder.models.answer_parts import Image
 from coder.models.model import JsonObject, ToolSpec
-from coder.tools.bash import DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S, MIN_TIME_S, command_result
+from coder.tools.command_result import DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S, MIN_TIME_S, command_result
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
 from sandbox import BackendMissing
 

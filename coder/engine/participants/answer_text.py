@@ -1,7 +1,6 @@
 """AnswerText: the text of an answer without calls, in a turn by tools: edits, a question, or words alone."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,11 +10,10 @@ from coder.edits.edit import Answered
 from coder.edits.replies import asks, is_reply, may_be_answered_in_words
 from coder.engine.participants.dialogue import DialogueTurn
 from coder.engine.participants.role import Role
-from coder.engine.participants.submission import code_message, has_new_tree, write_edits
+from coder.engine.participants.submission import code_message, has_new_tree
 from coder.engine.participants.workplace import Workplace
 from coder.engine.prompting.task_parts import current_target
 from coder.engine.turn.turn import Turn
-from coder.run.event_types import ToolAnswered
 from coder.run.message import Message, QuestionMessage, ReplyMessage
 from coder.workspace.consent import is_protected
 from coder.workspace.overlay import to_ends
@@ -71,24 +69,6 @@ class AnswerText:
             return None
         if edits.files or (edits.fits and edits.apart):
             new_texts = {**to_ends(edits.files, state.files), **to_ends(edits.apart, state.files)}
-            if notes := await self._write(new_texts):  # the next answer is about them
+            if notes := await self.workplace.write_edits(new_texts):  # the next answer is about them
                 return replace(edits, problem="\n\n".join(filter(None, [edits.problem, notes])))
         return edits
-
-    async def _write(self, files: Mapping[str, str | None]) -> str:
-        """Write edits as far as hooks let them pass; return what the hooks have to say to the model."""
-        turn, workplace = self.turn, self.workplace
-        if (gate := workplace.gate) is None:
-            await write_edits(turn, files)
-            return ""
-        session_tree = await workplace.session_tree() if gate.hooks.of_repository else None
-        session = session_tree.session if session_tree is not None else None
-        before = {path: stored.text for path, stored in turn.state.worked.items()}
-        passed = await gate.enter_texts(files, before, session)
-        await write_edits(turn, passed.texts)
-        await gate.leave_texts(passed, session)
-        if session_tree is not None and (changes := (await session_tree.changes())[0]):
-            calls = turn.state.spend.calls
-            event = ToolAnswered(call=calls, id="", name="edits", text="", changes=changes)
-            await turn.journal.append(event)
-        return turn.bench.redactor.redact("\n".join([*passed.refusals, *passed.remarks]))

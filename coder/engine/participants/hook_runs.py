@@ -237,7 +237,7 @@ async def with_context(turn: Turn, message: ChatMessage, *, is_first: bool) -> C
     return message.model_copy(update={"content": "\n\n".join([message.content, *notes])})
 
 
-async def objection_to_end(turn: Turn, hooks: HookRuns, *, earlier: int) -> str | None:
+async def objection_to_end(turn: Turn, *, earlier: int) -> str | None:
     """Run the hooks at the end of a turn; return the text for the model if it must go on.
 
     What a repository's hook changes in the session is logged, as it belongs to the work.
@@ -245,6 +245,7 @@ async def objection_to_end(turn: Turn, hooks: HookRuns, *, earlier: int) -> str 
     Args:
         earlier: objections to earlier ends of this turn.
     """
+    hooks = HookRuns.of(turn.journal, turn.bench.redactor.redact)
     if not hooks.has("Stop"):
         return None
     turn.bench.has_run_stop_hooks = True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from coder.base.text.sanitize import terminal_text
 from coder.engine.participants.call_notes import program_effects
+from coder.engine.participants.hook_gate import gate_of
 from coder.engine.turn.turn import Turn
 from coder.models.model import JsonObject, ToolCall
 from coder.run.event_types import CodeAnswered, CodeCalled
@@ -17,7 +18,7 @@ from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Tool, ToolResult
 
 if TYPE_CHECKING:
-    from coder.engine.participants.hook_gate import HookGate, Passage
+    from coder.engine.participants.hook_gate import Passage
 
 _LOGGED_CHARACTERS = 2_000
 """Characters of arguments and results in the log."""
@@ -39,12 +40,10 @@ class ProgramCalls:
         tools: Registry,
         call: ToolCall,
         refused: Refusal,
-        *,
-        gate: "HookGate | None" = None,
     ) -> None:
-        """Serve the programs of a call; `gate`: of the user's own hooks, which their calls pass, too."""
+        """Serve the programs of a call, whose calls pass the user's own hooks, too."""
         self._turn, self._tools, self._call, self._refused = turn, tools, call, refused
-        self._gate = gate
+        self._gate = gate.of_user if (gate := gate_of(turn)) is not None else None
         self._effects = asyncio.Lock()
         """Calls with effects run one at a time, so that an interruption cuts off at most one."""
         self._limit = asyncio.timeout(None)

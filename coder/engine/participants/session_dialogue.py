@@ -61,7 +61,7 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
     form = Form(tools=(*tools.specs, *delegate, *endings, *role.endings))
     names = [spec.name for spec in (end_tool, *role.endings)]
     dialogue = DialogueTurn(turn, form, first_messages, endings=names, plans=role.plans)
-    workplace = Workplace(turn, tools)
+    workplace = _workplace(turn, tools)
     if turn.state.dialogue.unread is not None:
         await _tell_task(turn, role, dialogue, workplace)
     if turn.state.dialogue.is_untold:
@@ -72,6 +72,17 @@ async def in_session(turn: Turn, role: Role) -> tuple[DialogueTurn, Workplace]:
             await _take_over(turn)
         await _tell_verdict(turn.state, role, dialogue, workplace, takes_over=takes_over)
     return dialogue, workplace
+
+
+def _workplace(turn: Turn, tools: Registry) -> Workplace:
+    """Return where calls are carried out, behind a gate if the user or the repository has hooks."""
+    if turn.has_hooks:
+        from coder.engine.participants.hook_gate import gate_of  # imported late: few runs have hooks
+        from coder.engine.participants.hooked_workplace import HookedWorkplace
+
+        if (gate := gate_of(turn)) is not None:
+            return HookedWorkplace(turn, tools, gate)
+    return Workplace(turn, tools)
 
 
 def _delegate(turn: Turn) -> tuple[ToolSpec, ...]:

@@ -129,16 +129,11 @@ class SessionWork:
     async def _ended(self, message: Message) -> Message | str:
         """Run the hooks of the end; return the message that ends the turn, or why the model must go on."""
         state = self._turn.state
-        if not self._turn.has_hooks:
+        if not self._turn.has_hooks or state.progress.parent is not None:
             return message
-        from coder.engine.participants.hook_gate import hooks_of  # imported late: few runs have hooks
+        from coder.engine.participants.hook_runs import objection_to_end  # imported late: few runs have hooks
 
-        hooks = hooks_of(self._turn)
-        if hooks is None or state.progress.parent is not None:
-            return message
-        from coder.engine.participants.hook_runs import objection_to_end  # imported late, as its hooks
-
-        objection = await objection_to_end(self._turn, hooks, earlier=self._stop_blocks)
+        objection = await objection_to_end(self._turn, earlier=self._stop_blocks)
         if objection is not None:
             self._stop_blocks += 1
             return objection

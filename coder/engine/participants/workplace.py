@@ -1,12 +1,13 @@
 """Workplace: carries out a model's calls in the run's session, and logs their results and changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coder.base.errors import Refused
 from coder.engine.participants.allowed_hosts import ask_about_hosts, open_allowed_hosts, refuse_page
 from coder.engine.participants.call_permission import CallPermission
+from coder.engine.participants.submission import write_edits
 from coder.engine.prompting.task_parts import late_baseline
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
@@ -15,10 +16,9 @@ from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.tools.registry import Registry
 from coder.tools.tool import Desk, Fetches, ToolResult
-from sandbox import SandboxBroken
+from sandbox import SandboxBroken, Session
 
 if TYPE_CHECKING:
-    from coder.engine.participants.hook_gate import HookGate, Passage
     from coder.environment.session_tree import SessionTree, Tree
 
 _CODE_TOOLS = ("bash", "python")
@@ -48,14 +48,10 @@ class Workplace:
             from coder.engine.participants.call_notes import cut_off_words
 
             return await self._tell_lost(call, cut_off_words(state), open_allowed_hosts(turn))
-        passage = await self._pass_gate(call)
-        if passage is not None and passage.refusal is not None:
-            changes = (await (await self.session_tree()).changes())[0]
-            refusal = turn.bench.redactor.redact(passage.refusal)
-            return await self.tell(call, refusal, is_failure=True, changes=changes)
-        call, settled_by = (passage.call, passage.settled_by) if passage is not None else (call, "")
-        if not is_cut_off and (refusal_text := await self._refusal(call, settled_by)) is not None:
-            return await self.tell(call, refusal_text, is_failure=True)
+        admitted = await self._admit(call, is_cut_off=is_cut_off)
+        if isinstance(admitted, ChatMessage):
+            return admitted
+        call = admitted
         open_allowed_hosts(turn)
         await turn.baseline(0)
         await self.session_tree()
@@ -66,14 +62,14 @@ class Workplace:
             ToolCalled(call=calls, id=call.id, name=call.name, arguments=arguments, effect=has_effect)
         )
         try:
-            result, changes, left_out = await self._make(call, passage)
+            result, changes, left_out = await self._make(call)
         except SandboxBroken:  # the call has left nothing
             from coder.engine.participants.call_notes import BROKEN, program_effects
 
             if state.settings.in_place or program_effects(turn.state, call):
                 return await self._tell_lost(call, BROKEN, anew=True)
             is_restarted = True
-            result, changes, left_out = await self._make(call, passage, anew=True)
+            result, changes, left_out = await self._make(call, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
         result = self._checked(result)
         new_lines = [line for line in left_out if line not in _left_out_lines(state)]
@@ -92,37 +88,20 @@ class Workplace:
         calls = (call for message in messages for call in message.tool_calls)
         return any(call.id in answered and self._tools.find(call.name) is not None for call in calls)
 
-    @property
-    def gate(self) -> "HookGate | None":
-        """The gate of hooks; None if no hook runs around calls."""
-        if not self._turn.has_hooks:
-            return None
-        from coder.engine.participants.hook_gate import gate_of  # imported late: few runs have hooks
+    async def _admit(
+        self, call: ToolCall, *, is_cut_off: bool, settled_by: str = ""
+    ) -> ToolCall | ChatMessage:
+        """Return the call to make, or the result of one that the user refuses. Raises Waits.
 
-        return gate_of(self._turn)
-
-    async def _pass_gate(self, call: ToolCall) -> "Passage | None":
-        """Run the hooks before a call, in a new session if the open one breaks down. Raises Waits."""
-        if (gate := self.gate) is None:
-            return None
-        mcp_name = self._tools.mcp_name(call.name)
-        leaves = call.name in [tool.spec.name for tool in self._tools.own]
-        leaves = leaves or isinstance(self._tools.find(call.name), Fetches)
-        session = (await self.session_tree()).session
-        try:
-            return await gate.enter(call, session, mcp_name=mcp_name, leaves=leaves)
-        except SandboxBroken:
-            session = (await self.session_tree(anew=True)).session
-            return await gate.enter(call, session, mcp_name=mcp_name, leaves=leaves)
-
-    async def _refusal(self, call: ToolCall, settled_by: str) -> str | None:
-        """Return a text for the model if the user refuses a call, or the page that it gets."""
-        if self._tools.has_effect(call.name):
+        Args:
+            settled_by: who has allowed the call already.
+        """
+        refusal, tool = None, self._tools.find(call.name)
+        if not is_cut_off and self._tools.has_effect(call.name):
             refusal = await self.permission.refusal(call, settled_by=settled_by)
-            if refusal is not None:
-                return refusal
-        tool = self._tools.find(call.name)
-        return await refuse_page(self._turn, tool, call) if isinstance(tool, Fetches) else None
+        if not is_cut_off and refusal is None and isinstance(tool, Fetches):
+            refusal = await refuse_page(self._turn, tool, call)
+        return call if refusal is None else await self.tell(call, refusal, is_failure=True)
 
     def _checked(self, result: ToolResult) -> ToolResult:
         """Return a result without secrets, as the guards let it pass; a refused one becomes the reason."""
@@ -133,11 +112,11 @@ class Workplace:
             return replace(result, text=f"[{refusal}]", images=(), failed=True)
 
     async def _make(
-        self, call: ToolCall, passage: "Passage | None", *, anew: bool = False
+        self, call: ToolCall, *, anew: bool = False
     ) -> tuple[ToolResult, dict[str, StoredFile | None], tuple[str, ...]]:
         """Make a call. Return its result, changed files and files left out; `anew` opens a new session."""
         session_tree = await self.session_tree(anew=anew)
-        bench, gate = self._turn.bench, self.gate
+        bench = self._turn.bench
 
         def on_output(chunk: bytes) -> None:
             if bench.on_output is not None:
@@ -154,18 +133,19 @@ class Workplace:
         if self._tools.own and call.name in _CODE_TOOLS:
             from coder.engine.participants.program_calls import ProgramCalls  # most runs have no own tools
 
-            of_user = gate.of_user if gate is not None else None
-            programs = ProgramCalls(self._turn, self._tools, call, self.permission.refusal, gate=of_user)
+            programs = ProgramCalls(self._turn, self._tools, call, self.permission.refusal)
             result = await programs.carry_out(desk)
         else:
             result = await self._tools.answer(call, desk)
-        remarks: list[str] = []
-        if gate is not None and passage is not None:
-            remarks += await gate.leave(passage, result, session_tree.session)
+        remarks = await self._remarks(result, session_tree.session)
         changes, left_out = await session_tree.changes()
         if not self._tools.has_effect(call.name):
             remarks += await ask_about_hosts(self._turn)
         return replace(result, text="\n".join([result.text, *remarks])), changes, left_out
+
+    async def _remarks(self, result: ToolResult, session: Session) -> list[str]:
+        """Return what is to be added to a call's result, before its changes are read."""
+        return []
 
     async def _tell_lost(
         self, call: ToolCall, reason: str, hosts: str = "", *, anew: bool = False
@@ -191,6 +171,11 @@ class Workplace:
         """Answer a call without making it; `is_failure` says whether that is an error."""
         result = ToolResult(text, seconds=seconds, failed=is_failure)
         return await self._log(call, result, changes or {}, _left_out_lines(self._turn.state))
+
+    async def write_edits(self, files: Mapping[str, str | None]) -> str:
+        """Write the edits of an answer's text; return what the model has to know of it."""
+        await write_edits(self._turn, files)
+        return ""
 
     async def take_over(self, changes: "Tree") -> None:
         """Write files of a subagent, or of an answer's text, into the session."""

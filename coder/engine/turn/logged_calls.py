@@ -1,15 +1,13 @@
-"""Model calls, logged before and after, within the budget, with secrets redacted and texts guarded.
+"""Model calls, logged before and after, within the budget, with secrets redacted.
 
 A request whose answer is in the log already makes no call.
 """
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
 from itertools import takewhile
 
-from coder.base.errors import ModelError, Refused, SharedBudgetEmpty
-from coder.base.text.guards import Guards
+from coder.base.errors import ModelError, SharedBudgetEmpty
 from coder.base.text.redact import Redactor
 from coder.base.usage import Used
 from coder.models.abilities import answer_limit, reserved
@@ -44,11 +42,9 @@ def request_key(messages: Sequence[ChatMessage], sampling: Sampling, form: Form 
 class LoggedCalls:
     """The model calls of one turn."""
 
-    def __init__(
-        self, model: Model, participant: str, journal: Journal, redactor: Redactor, guards: Guards
-    ) -> None:
+    def __init__(self, model: Model, participant: str, journal: Journal, redactor: Redactor) -> None:
         self._model, self._participant, self._journal = model, participant, journal
-        self._redactor, self._guards = redactor, guards
+        self._redactor = redactor
         self._clean: dict[str, str] = {}
         self.stored = [*journal.state.progress.pending]
         """Logged answers of an interrupted turn."""
@@ -98,9 +94,7 @@ class LoggedCalls:
                 raise BudgetSpent(exceeded.text)
             await self._journal.append(intent)
         answer = await self._call_model(intent, request)
-        answer = answer.redacted(self._redactor.redact)
-        if self._guards:
-            answer = await self._guarded(intent, answer)
+        answer = await self._admit(intent, answer.redacted(self._redactor.redact))
         body = CallAnswered(call=intent.call, key=key, **dict(answer))
         await self._journal.append(body)
         return body
@@ -117,10 +111,6 @@ class LoggedCalls:
     async def _call_model(self, intent: CallIntended, request: Sequence[ChatMessage]) -> Answer:
         stream = self._redactor.stream()
 
-        def show(token: str) -> None:
-            if token and not self._guards:  # a guard sees whole answers, and nobody sees one before it
-                self._journal.watch.token(token)
-
         async def on_retry(retry: Retry | Switch) -> None:
             kind = CallSwitched if isinstance(retry, Switch) else CallRetried
             await self._journal.append(kind(call=intent.call, **retry.model_dump()))
@@ -132,53 +122,52 @@ class LoggedCalls:
             return await self._model.answer(
                 request,
                 sampling=intent.sampling,
-                on_token=lambda text: show(stream.feed(text)),
+                on_token=lambda text: self._show(stream.feed(text)),
                 on_retry=on_retry,
                 **form,
             )
         except SharedBudgetEmpty as error:
             raise await self._ended(intent, BudgetReached(limit="shared", text=str(error))) from error
         except ModelError as error:
-            await self._journal.append(_failure(intent, error, error.lost))
+            await self._journal.append(failure(intent, error, error.lost))
             raise
         finally:
-            show(stream.finish())
+            self._show(stream.finish())
 
-    async def _guarded(self, intent: CallIntended, answer: Answer) -> Answer:
-        """Return an answer as the guards let it pass, and show it. Raises Refused; the log has the reason."""
-        try:
-            guarded = answer.rewritten(partial(self._guards.check, where="answer"))
-        except Refused as refusal:
-            lost = Used(usage=answer.usage, cost_usd=answer.cost_usd)
-            await self._journal.append(_failure(intent, refusal, lost))
-            raise
-        if guarded.text:
-            self._journal.watch.token(guarded.text)
-        return guarded
+    def _show(self, token: str) -> None:
+        """Show a piece of an answer, without secrets, while the model writes it."""
+        if token:
+            self._journal.watch.token(token)
+
+    async def _admit(self, intent: CallIntended, answer: Answer) -> Answer:
+        """Return an answer without secrets as it is logged."""
+        return answer
 
     async def _ended(self, intent: CallIntended, limit_event: BudgetReached) -> BudgetSpent:
         """Log the end of an intended call at a limit, which frees the reserved tokens."""
         error = BudgetSpent(limit_event.text)
-        await self._journal.append(_failure(intent, error), limit_event)
+        await self._journal.append(failure(intent, error), limit_event)
         return error
 
-    def guarded(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-        """Return the messages with secrets redacted, as the guards let them pass; each text is checked once.
-
-        Raises Refused.
-        """
+    def cleaned(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+        """Return the messages as the model may read them; each text is checked once. Raises Refused."""
         clean: list[ChatMessage] = []
         for message in messages:
             text = self._clean.get(message.content)
             if text is None:
-                text = self._guards.check(self._redactor.redact(message.content), "request")
+                text = self._cleaned(message.content)
                 self._clean[message.content] = text
             is_unchanged = text == message.content
             clean.append(message if is_unchanged else message.model_copy(update={"content": text}))
         return clean
 
+    def _cleaned(self, text: str) -> str:
+        """Return a text without secrets."""
+        return self._redactor.redact(text)
 
-def _failure(intent: CallIntended, error: Exception, lost: Used | None = None) -> ModelCallFailed:
+
+def failure(intent: CallIntended, error: Exception, lost: Used | None = None) -> ModelCallFailed:
+    """Return the event of a call without an answer."""
     return ModelCallFailed(call=intent.call, error=type(error).__name__, message=str(error), lost=lost)
 
 

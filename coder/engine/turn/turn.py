@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from coder.base.text.guards import Guards
+from coder.base.text.redact import Redactor
 from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls
 from coder.environment.workbench import Workbench
 from coder.models.abilities import Abilities, abilities_of, takes_tools
@@ -64,7 +66,7 @@ class Turn:
         """Timer that ends the turn when the run's time is up; paused while a person is asked."""
         self.baseline = baseline
         self.model = model_for(model, participant)
-        self.calls = LoggedCalls(self.model, participant, journal, bench.redactor, bench.guards)
+        self.calls = logged_calls(self.model, participant, journal, bench.redactor, bench.guards)
 
     async def has_nothing_to_mend(self, message: Message | None) -> bool:
         """Wait for the second run of the tests beside which this turn was taken, unless it ends in a reply.
@@ -138,7 +140,7 @@ class Turn:
             BudgetSpent: the call would exceed a limit.
             ModelError: the model failed, also after retries.
         """
-        request = self.calls.guarded(messages)
+        request = self.calls.cleaned(messages)
         answer = await self.calls.call(request, sampling, form, in_dialogue=in_dialogue)
         max_tokens = self.state.settings.max_answer_tokens
         if is_spent_on_reasoning(answer) and sampling.max_tokens not in (None, max_tokens):
@@ -151,6 +153,17 @@ class Turn:
             await self.journal.append(limit_event)
             raise BudgetSpent(limit_event.text)
         return answer
+
+
+def logged_calls(
+    model: Model, participant: str, journal: Journal, redactor: Redactor, guards: Guards
+) -> LoggedCalls:
+    """Return the model calls of a turn, which pass the guards if there are any."""
+    if not guards:
+        return LoggedCalls(model, participant, journal, redactor)
+    from coder.engine.turn.guarded_calls import GuardedCalls  # imported late: few users have guards
+
+    return GuardedCalls(model, participant, journal, redactor, guards)
 
 
 async def hear_requests(journal: Journal) -> None:

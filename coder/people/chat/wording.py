@@ -10,7 +10,8 @@ from coder.base.text.sanitize import one_line, printable
 from coder.context.quoting import fenced
 from coder.engine.chat.chat_session import ChatSession
 from coder.engine.chat.transcript import steps_of
-from coder.engine.turn.logged_calls import BudgetSpent, LoggedCalls
+from coder.engine.turn.logged_calls import BudgetSpent
+from coder.engine.turn.turn import logged_calls
 from coder.environment.run_policy import redactor_for
 from coder.models.model import ChatMessage
 from coder.run.message import HUMAN
@@ -53,9 +54,9 @@ async def write_message(
         *parts,
         *([f"The user wants of the message: {wish}"] if wish else []),
     ]
-    calls = LoggedCalls(session.model, AUTHOR, session.journal, redactor, guards_for())
+    calls = logged_calls(session.model, AUTHOR, session.journal, redactor, guards_for())
     try:
-        messages = calls.guarded([ChatMessage(role="user", content="\n\n".join(sections))])
+        messages = calls.cleaned([ChatMessage(role="user", content="\n\n".join(sections))])
         answer = await calls.call(messages, session.settings.sampling(most=_MAX_TOKENS))
     except (ModelError, Refused, BudgetSpent):
         return None

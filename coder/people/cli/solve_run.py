@@ -24,12 +24,11 @@ from coder.run.run import Run, summarize
 from coder.run.task import Task
 from coder.show import render
 from coder.show.failure import exit_code_of, report, single
-from coder.show.flags import check_backend, given_flags
+from coder.show.flags import check_backend, collector_url, given_flags
 from coder.show.interrupt import run_until_interrupted
 from coder.show.screen import Screen
 from coder.show.signals import INTERRUPTED
 from coder.show.terminal import ask_human
-from coder.show.tracing import collecting
 from coder.store import open_log
 
 if TYPE_CHECKING:
@@ -129,7 +128,12 @@ def _could_be_made(path: Path) -> bool:
 @asynccontextmanager
 async def traced_to_collector(args: Mapping[str, Any], screen: Screen) -> "AsyncIterator[Collector | None]":
     """Send the screen's events to a collector, if one is set. Raises UsageError: no extra, no address."""
-    async with collecting(args["otlp"], screen.note, content=args["otel_content"]) as screen.also:
+    if (url := collector_url(args["otlp"])) is None:
+        yield None
+        return
+    from coder.show.tracing import collecting  # imported late: few runs are traced
+
+    async with collecting(url, screen.note, content=args["otel_content"]) as screen.also:
         yield screen.also
 
 

@@ -44,7 +44,7 @@ def mcp(
     from coder.platform.mcp_server.stdio import serve_stdio
     from coder.platform.mcp_server.tools import server_of
     from coder.platform.served_flows import FlowRuns, load_flows
-    from coder.show.flags import check_backend
+    from coder.show.flags import check_backend, collector_url
     from coder.show.interrupt import Interrupted, run_until_interrupted
     from coder.show.tracing import collecting
 
@@ -52,7 +52,7 @@ def mcp(
     flows = load_flows(flow or (), root)
 
     async def work() -> None:
-        async with collecting(None, partial(print, file=sys.stderr)) as traces:
+        async with collecting(collector_url(), partial(print, file=sys.stderr)) as traces:
             await serve_stdio(server_of(FlowRuns(root, flows=flows, traces=traces)))
 
     with suppress(Interrupted):  # a signal is the usual end of a server

@@ -103,7 +103,7 @@ def listen(
     from coder.platform.served_flows import load_flows
     from coder.platform.server.http_app import serve_http
     from coder.platform.server.serving import Serving
-    from coder.show.flags import check_backend
+    from coder.show.flags import check_backend, collector_url
     from coder.show.interrupt import Interrupted, run_until_interrupted
     from coder.show.tracing import collecting
     from coder.store import open_log
@@ -123,7 +123,7 @@ def listen(
     async def work() -> None:
         worker_slots = asyncio.Semaphore(workers or os.cpu_count() or 1)
         with open_log() as log:
-            async with collecting(None, partial(print, file=sys.stderr)) as traces:
+            async with collecting(collector_url(), partial(print, file=sys.stderr)) as traces:
                 serving = Serving(
                     log, root, loaded, worker_slots, reports=reports, traces=traces, flows=served_flows
                 )

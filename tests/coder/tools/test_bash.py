@@ -3,7 +3,8 @@
 import pytest
 
 from coder.models.model import JsonObject
-from coder.tools.bash import Bash, status_line
+from coder.tools.bash import Bash
+from coder.tools.command_result import status_line
 from coder.tools.shortened import whole_size
 from coder.tools.tool import Desk, ToolResult
 from sandbox import CommandResult, StillRunning
