@@ -60,6 +60,8 @@ SECTIONS = {heading: " ".join([*flags, _COMMAND_FLAGS.get(heading, "")]) for hea
 OTHER_OPTIONS = "Other options"
 """Heading of options without a section, such as a flag of another package's command."""
 
+WORDS = "coder.words"
+"""Key of a context's `meta` for the words of the command line."""
 _WRAPPING_COMMANDS = frozenset({"fix"})
 """Commands that end in another command line: `-m` in `coder fix python -m pytest` names no model."""
 
@@ -69,6 +71,11 @@ class SectionedCommand(TyperCommand):
 
     With many options, `-h` shows the command's own and the common ones, and `--help-all` shows all.
     """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a private type of typer's
+        """Parse the words of a command line, and keep them in `ctx.meta`, as click drops `--`."""
+        ctx.meta[WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - private types of typer's
         """Write arguments, then options; a long help has sections."""

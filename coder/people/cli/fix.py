@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from coder.base.errors import own_command
+from coder.show.command_groups import WORDS
 from coder.show.flags import TASK_FLAGS, option, takes
 
 
@@ -36,7 +37,24 @@ def fix(
             )
         if not path.is_dir():
             raise UsageError(f"There is no folder {path}. Name the one that {command[0]} runs in.")
+        _tell_options_of_command(context, command)
         line = command[0] if len(command) == 1 and not (path / command[0]).exists() else tuple(command)
         return mending_task(line, path, hint=hint, read=tuple(context.params["read"] or ()))
 
     raise typer.Exit(run_task(context, task, workspace=path))
+
+
+def _tell_options_of_command(context: typer.Context, command: list[str]) -> None:
+    """Say which options of `coder fix` are the command's, as they stand after its first word without `--`."""
+    words = context.meta[WORDS]
+    if words[: len(words) - len(command)][-1:] == ("--",):
+        return
+    own = {name for param in context.command.params for name in param.opts if name.startswith("--")}
+    own_options = [word for word in command[1:] if word.partition("=")[0] in own]
+    if own_options:
+        places = f"{own_command()} fix {' '.join(own_options)} … -- {command[0]} …"
+        typer.echo(
+            f"  ! {', '.join(own_options)} after {command[0]} is an option of {command[0]}. "
+            f"If it is meant for {own_command()}: {places}",
+            err=True,
+        )

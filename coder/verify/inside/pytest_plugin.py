@@ -57,6 +57,13 @@ def run_pytest(
     return code
 
 
+_CACHE_FLAGS = (
+    ("--lf", "--last-failed"), ("--ff", "--failed-first"), ("--nf", "--new-first"), ("--cache-clear",),
+    ("--sw", "--stepwise"), ("--sw-skip", "--stepwise-skip"),
+)  # fmt: skip
+"""Options of pytest's cache, which is off: the folder's own could choose which tests run."""
+
+
 class PytestPlugin:
     """Reports each test of a pytest session."""
 
@@ -67,6 +74,12 @@ class PytestPlugin:
         self._report, self._skips, self._untouched, self._only = report, skips, untouched, set(only)
         self._places: dict[str, list[str]] = {}
         self._reached: set[str] = set()
+
+    def pytest_addoption(self, parser: Any) -> None:
+        """Take pytest's options on earlier runs, of which a fresh sandbox has none: all tests run."""
+        for names in _CACHE_FLAGS:
+            parser.addoption(*names, action="store_true", dest="no_earlier_run", help="no effect here")
+        parser.addoption("--lfnf", "--last-failed-no-failures", dest="no_earlier_run_value", help="no effect")
 
     def pytest_load_initial_conftests(self, early_config: Any) -> None:
         """Report the settings, before any conftest.py is loaded."""

@@ -154,6 +154,15 @@ HONEST = {
         },
         {"lib/src/solution.py": RIGHT},
     ),
+    "options on an earlier run": (
+        "pytest -x --lf",
+        {
+            "pytest.ini": "[pytest]\naddopts = --ff\npythonpath = src\n",
+            "test_it.py": TEST,
+            "src/solution.py": WRONG,
+        },
+        {"src/solution.py": RIGHT},
+    ),
     "make": (
         "make check",
         {

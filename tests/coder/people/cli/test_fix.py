@@ -131,6 +131,17 @@ def test_what_follows_the_commands_first_word_is_the_commands_without_dashes_too
 
 
 @pytest.mark.slow
+def test_an_option_of_coder_that_stands_after_the_command_is_named_with_the_place_for_it(
+    console: Console, project: Path
+) -> None:
+    loose = console.run("fix", "python3", "-c", "raise SystemExit(1)", "--model=toy", cwd=project)
+    explicit = console.run("fix", "--", "python3", "-c", "raise SystemExit(1)", "--model=toy", cwd=project)
+
+    assert "If it is meant for coder: coder fix --model=toy … -- python3 …" in loose.err
+    assert "is meant for coder" not in explicit.err
+
+
+@pytest.mark.slow
 def test_the_subject_of_a_commit_is_the_first_sentence_with_which_the_model_ended(
     console: Console, tmp_path: Path
 ) -> None:
