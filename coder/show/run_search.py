@@ -30,7 +30,7 @@ from coder.store import usual_places
 from coder.store.lease import EventLog
 from coder.store.run_list import RunSummary
 
-_VERSION = 1
+_VERSION = 2
 """Version of the table and of what is indexed."""
 _MAX_PART, _MAX_RUN = 4_000, 400_000
 """Characters of one text, and of one run, that are indexed."""
@@ -49,7 +49,8 @@ _MATCHES = (
 async def search_runs(log: EventLog, words: str, *, limit: int | None = None) -> list[tuple[RunSummary, str]]:
     """Return the runs that contain all words, the best first, each with the words around a match.
 
-    Prompts, messages, answers, calls of tools and their results are searched, with secrets redacted.
+    Prompts, messages, answers, calls of tools and their results, and a run's id, folder and model are
+    searched, with secrets redacted.
 
     Raises:
         LogDamaged, MachineError: the log can't be read.
@@ -151,6 +152,8 @@ def _texts(events: Sequence[Event]) -> tuple[str, str]:
 def _parts(events: Sequence[Event]) -> Iterator[str]:
     for event in events:
         match parse(event):
+            case RunStarted(task=task, model=model):
+                yield f"{event.run} {task.workspace or ''} {model}"
             case CallAnswered(text=text) | ToolAnswered(text=text) if text:
                 yield text
             case ToolCalled(name=name, arguments=arguments):

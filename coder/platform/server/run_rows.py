@@ -5,10 +5,12 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from coder.base.text.sanitize import one_line
 from coder.engine.requests import ListedRun, list_run
 from coder.platform.server.bearer_tokens import Caller
 from coder.run.event_types import RunStarted, RunStopped
 from coder.run.events import Event
+from coder.show.run_search import search_runs
 from coder.store import EventLog, RunSummary
 
 T = TypeVar("T")
@@ -27,13 +29,23 @@ class RunRows:
     """Rows of runs for all callers, made one at a time."""
 
     def __init__(self, log: EventLog) -> None:
-        self._log, self._lock = log, asyncio.Lock()
+        self._log, self._lock, self._searching = log, asyncio.Lock(), asyncio.Lock()
         self._rows: OrderedDict[str, tuple[Event, ListedRun]] = OrderedDict()
 
     async def newest(self, caller: Caller, limit: int) -> list[ListedRun]:
         """Return the caller's newest runs; the cost of a running one may be 10 s old."""
         return [
             await self._row(summary) for summary in await in_thread(self._visible_summaries(caller, limit))
+        ]
+
+    async def matching(self, caller: Caller, words: str, limit: int) -> list[ListedRun]:
+        """Return the caller's runs that contain all words, the best first, with the words around a match."""
+        async with self._searching:  # one search at a time brings the index up to date
+            matches = await in_thread(search_runs(self._log, words))
+        visible = [(summary, text) for summary, text in matches if caller.sees(summary.first)][:limit]
+        return [
+            (await self._row(summary)).model_copy(update={"match": one_line(text, width=120)})
+            for summary, text in visible
         ]
 
     async def outside(self, caller: Caller, limit: int) -> list[str]:

@@ -59,6 +59,16 @@ async def test_a_run_is_found_by_its_task_its_messages_calls_results_and_end() -
     assert await found(log, "parser") == ["run_2"]
 
 
+async def test_a_run_is_found_by_its_id_its_folder_and_its_model() -> None:
+    log = MemoryLog()
+    task = Task(prompt="Mend it.", workspace=Path("/srv/webshop"))
+    await logged(log, "run_1a2b", RunStarted(task=task, settings=SETTINGS, model="local/devstral"))
+    await logged(log, "run_3c4d", begins("Mend it."))
+
+    for words in ("run_1a2b", "webshop", "devstral"):
+        assert await found(log, words) == ["run_1a2b"], words
+
+
 async def test_all_words_must_occur_and_a_task_counts_more() -> None:
     log = MemoryLog()
     await logged(log, "run_1", begins("Other."), answers("cache, cache"))

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from coder.base.text.sanitize import count_of, one_line
-from coder.engine.requests import ListedRun
 from coder.platform.server.problems import Problem
 from coder.platform.server.run_routes import Reads
 from coder.platform.server.serving import Serving
@@ -22,7 +21,8 @@ from coder.run.event_types import Status
 from coder.run.verdict_words import join_names
 
 _LISTED_RUNS, _LISTED_REPORTS, _SEARCHED_RUNS = 50, 500, 1000
-"""Number of runs, and of reports, in a list; number of runs that a search reads."""
+"""Number of runs, and of reports, in a list; number of runs that a filter reads, or a search
+finds at most."""
 REPORT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -41,9 +41,12 @@ def routes(serving: Serving) -> APIRouter:
         status: str = "",
         n: Annotated[int, Query(ge=1, le=_SEARCHED_RUNS)] = _LISTED_RUNS,
     ) -> Response:
-        is_filtered = bool(q or status)
-        rows = await serving.rows.newest(caller, _SEARCHED_RUNS if is_filtered else n + 1)
-        matching = [row for row in rows if matches(row, q) and status in ("", row.status)]
+        if q:
+            rows = await serving.rows.matching(caller, q, _SEARCHED_RUNS)
+        else:
+            newest = await serving.rows.newest(caller, _SEARCHED_RUNS if status else n + 1)
+            rows = sorted(newest, key=lambda row: row.question is None)
+        matching = [row for row in rows if status in ("", row.status)]
         outside = await serving.rows.outside(caller, _LISTED_RUNS)
         note = ""
         if outside:
@@ -53,7 +56,7 @@ def routes(serving: Serving) -> APIRouter:
         return page(
             "runs",
             "Runs",
-            rows=sorted(matching[:n], key=lambda row: row.question is None),
+            rows=matching[:n],
             note=note,
             q=q,
             picked=status,
@@ -73,13 +76,6 @@ def routes(serving: Serving) -> APIRouter:
     add_team_pages(router)
     _add_reports(router, serving.reports)
     return router
-
-
-def matches(row: ListedRun, query: str) -> bool:
-    """Return whether each word of a query is in a run's task, folder, model, id or question."""
-    fields = (row.task, row.folder, row.model, row.run_id, row.question)
-    text = "\n".join(filter(None, fields)).casefold()
-    return all(word in text for word in query.casefold().split())
 
 
 def _add_reports(router: APIRouter, folder: Path | None) -> None:

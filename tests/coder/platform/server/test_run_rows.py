@@ -92,3 +92,20 @@ async def test_a_caller_who_sees_few_runs_gets_them_from_behind_the_others(tmp_p
         rows = await RunRows(log).newest(ana, 2)
 
     assert [row.run_id for row in rows] == ["run_4", "run_1"]
+
+
+async def test_a_search_finds_no_run_that_the_caller_may_not_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODER_HOME", str(tmp_path / "data"))
+    with SqliteLog(tmp_path / "data") as log:
+        for name in ("ana", "ben"):
+            begun = started(Task(prompt="Mend the axolotl.", workspace=tmp_path / name))
+            async with log.lease(f"run_{name}") as token:
+                await log.append(f"run_{name}", [begun.draft()], after=0, token=token)
+
+        rows = await RunRows(log).matching(Caller(name="ana", root=tmp_path / "ana"), "axolotl", 10)
+
+    assert [row.run_id for row in rows] == ["run_ana"]
+    assert rows[0].match is not None
+    assert "axolotl" in rows[0].match

@@ -79,7 +79,7 @@ const list = document.querySelector("#log[data-stream]");
 if (list) follow(list);
 const box = document.querySelector("#output");
 if (box) watchOutput(box);
-if (document.querySelector("#runs")) setInterval(look, 2000);
+if (document.querySelector("#runs[data-live]")) setInterval(look, 2000);
 
 // A form's fields go as JSON to the address that a program would use, too.
 document.addEventListener("submit", async (event) => {

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from playwright.async_api import expect
 
-from coder.run.event_types import FileLanded, FileUndone, LandingPlanned, RunStopped
+from coder.run.event_types import FileLanded, FileUndone, LandingPlanned, RunStopped, ToolAnswered
 from coder.run.event_types.run_events import FileChange, LandingPlan
 from coder.run.task import Task
 from tests.coder.platform.server.served import Server
@@ -45,6 +45,22 @@ async def test_runs_are_searched_by_words_and_filtered_by_status(studio: Server,
     await page.keyboard.type(" nowhere")
     await page.keyboard.press("Enter")
     await expect(page.locator("#runs")).to_contain_text("No run matches.")
+
+
+async def test_a_run_is_found_by_what_a_program_printed_in_it_and_the_place_is_shown(
+    studio: Server, window: Window
+) -> None:
+    printed = ToolAnswered(
+        call=1, id="c1", name="bash", text="ZeroDivisionError in the quokka module", exit_code=1
+    )
+    await studio.append("run_printed", [started(Task(prompt="Mend it.")), printed, STUCK])
+    await window.open("/")
+    await press_until(window.page, "q")
+    await window.page.keyboard.type("quokka")
+    await window.page.keyboard.press("Enter")
+
+    await expect(window.page.locator("td.task a")).to_have_attribute("id", "run_printed")
+    await expect(window.page.locator("td.task .aside")).to_contain_text("in the quokka module")
 
 
 async def test_the_page_says_of_a_landing_what_the_log_says(studio: Server, window: Window) -> None:
