@@ -46,19 +46,24 @@ def digest_with_named_files(folder: Path, path: str, content: bytes) -> str:
     return digest.hexdigest()
 
 
+def paths_named(content: bytes) -> Iterator[str]:
+    """Yield what the texts of a JSON document may name in a repository: paths and modules."""
+    for word in _words(content):
+        yield from _paths(word)
+
+
 def _named_files(root: Path, content: bytes) -> set[Path]:
     files: set[Path] = set()
-    for word in _words(content):
-        for name in _paths(word):
-            try:
-                place = (root / name).resolve()
-                is_here = place != root and place.is_relative_to(root)
-                if is_here and place.is_file():
-                    files.add(place)
-                elif is_here and place.is_dir():
-                    files |= _files_below(place)
-            except (OSError, ValueError):  # too long, or with a NUL
-                continue
+    for name in paths_named(content):
+        try:
+            place = (root / name).resolve()
+            is_here = place != root and place.is_relative_to(root)
+            if is_here and place.is_file():
+                files.add(place)
+            elif is_here and place.is_dir():
+                files |= _files_below(place)
+        except (OSError, ValueError):  # too long, or with a NUL
+            continue
     return files
 
 

@@ -118,6 +118,7 @@ async def run_in_sandbox(hook: Hook, document: bytes, session: Session, *, most_
         wall_s=limit_s,
         environment={
             "CLAUDE_PROJECT_DIR": session.root,
+            "PYTHONNOUSERSITE": "1",  # what the model has installed there is not the repository's
             **({"CLAUDE_PLUGIN_ROOT": f"{session.root}/{hook.plugin}"} if hook.plugin else {}),
         },
     )

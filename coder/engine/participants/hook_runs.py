@@ -14,6 +14,7 @@ from coder.engine.participants.hook_commands import (
     run_in_sandbox,
     run_on_host,
 )
+from coder.engine.participants.hook_files import as_read, files_run_by
 from coder.engine.participants.hook_inputs import Subject
 from coder.engine.prompting.task_parts import hook_notes
 from coder.engine.turn.turn import Turn
@@ -206,7 +207,9 @@ class _Batch:
             answer = HookAnswer(problem=f"not run: the repository's hooks have used their {REPOSITORY_S:g} s")
         else:
             began = monotonic()
-            answer = await run_in_sandbox(hook, document, self._session, most_s=self._left_s)
+            files = files_run_by(hook, self._runs.state.files)
+            async with as_read(self._session, files):
+                answer = await run_in_sandbox(hook, document, self._session, most_s=self._left_s)
             self._left_s -= monotonic() - began
         journal, redact = self._runs.journal, self._runs.redact
         if answer.problem:

@@ -89,15 +89,15 @@ class ProgramCalls:
     ) -> ToolResult:
         """Make a call that hooks let pass; one with effects is permitted and logged, too."""
         redact, journal = self._turn.bench.redactor.redact, self._turn.journal
-        arguments_text = redact(json.dumps(arguments, ensure_ascii=False))
-        call = ToolCall(id=self._call.id, name=tool.spec.name, arguments=arguments_text)
+        text = json.dumps(arguments, ensure_ascii=False)
+        call = ToolCall(id=self._call.id, name=tool.spec.name, arguments=text)  # whole: hooks may update it
         settled_by = ""
         if self._gate is not None:
             passage = await self._pass_gate(call, desk)
             settled_by = passage.settled_by
             if passage.call is not call:
                 call, arguments = passage.call, passage.call.parsed()
-                arguments_text = redact(call.arguments)
+        arguments_text = redact(call.arguments)
         if not tool.effect:
             return await make_call(arguments)
         call_event = CodeCalled(id=call.id, name=call.name, arguments=arguments_text[:_LOGGED_CHARACTERS])

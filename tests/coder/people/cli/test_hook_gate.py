@@ -223,3 +223,67 @@ def test_a_hook_that_cannot_run_is_told_to_the_user_and_decides_nothing(
         "a hook of PreToolUse has failed, and nothing waits for it: /no/such/guard: exit code 127" in done.err
     )
     assert (folder / "total.py").exists()
+
+
+WEAKEN = {
+    "changes it": "echo 'import sys; sys.exit(0)' > .claude/hooks/guard.py",
+    "removes it": "rm .claude/hooks/guard.py",
+    "shadows a module": "echo 'import sys; sys.exit(0)' > .claude/hooks/json.py",
+    "changes a helper": "echo 'def is_fixed(path): return False' > .claude/hooks/helper.py",
+    "installs for the user": "d=$(python3 -m site --user-site); mkdir -p $d; "
+    "echo 'import os; os._exit(0)' > $d/usercustomize.py",
+}
+"""Commands with which a model tries to have a repository's hook let everything pass."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WEAKEN)
+def test_a_repositorys_hook_runs_as_it_was_read_whatever_the_model_has_done_to_its_script(
+    console: Console, folder: Path, way: str
+) -> None:
+    (folder / ".claude/hooks").mkdir(parents=True)
+    (folder / ".claude/hooks/helper.py").write_text("def is_fixed(path): return path.endswith('.lock')\n")
+    guard = "import json, sys\nfrom helper import is_fixed\n"
+    guard += "sys.exit(2 if is_fixed(json.load(sys.stdin)['tool_input']['file_path']) else 0)\n"
+    (folder / ".claude/hooks/guard.py").write_text(guard)
+    hooks(folder, "PreToolUse", 'python3 "$CLAUDE_PROJECT_DIR"/.claude/hooks/guard.py', "Edit|Write")
+    requests = (
+        calls("bash", command=WEAKEN[way]),
+        calls("edit", path="settings.lock", new="x"),
+        calls("bash", command="ls .claude/hooks; cat .claude/hooks/guard.py"),
+        calls("edit", path="total.py", new=RIGHT),
+        calls("done", summary="Done."),
+    )
+    with faulty_endpoint(*requests) as endpoint:
+        done = solve(console, folder, endpoint, "--strategy", "act")
+
+    assert last_words(endpoint, 2).startswith("[A hook blocked this call"), done.err
+    assert ("is_fixed" in last_words(endpoint, 3)) == (way not in ("changes it", "removes it"))
+    assert "has failed" not in done.err
+    assert (folder / "total.py").exists()
+
+
+@pytest.mark.slow
+def test_a_hook_that_updates_a_programs_call_keeps_a_secret_in_the_rest_of_it(
+    console: Console, folder: Path
+) -> None:
+    log = home(console) / "seen.json"
+    keep = "import json, sys, pathlib\ndata = json.load(sys.stdin)\n"
+    keep += "pathlib.Path(sys.argv[1]).write_text(json.dumps(data['tool_input']))\n"
+    command = script(console, "see.py", keep, str(log))
+    answer_hook(console, "mcp__shop__say", updatedInput={})
+    path = home(console) / ".claude/settings.json"
+    rows = json.loads(path.read_text())
+    rows["hooks"]["PreToolUse"].append(
+        {"matcher": "mcp__shop__say", "hooks": [{"type": "command", "command": command}]}
+    )
+    path.write_text(json.dumps(rows))
+    secret = "tangerine-mountain-42"
+    halves = '"tangerine-" + "mountain-42"'  # the whole would be redacted in the model's answer
+    program = f"""python3 -c 'import tools; print(len(tools.shop_say(text={halves})))' 2>&1"""
+    server = ("--mcp", f"shop={sys.executable} {ROUGH}")
+    with faulty_endpoint(calls("bash", command=program), says(IN_TEXT)) as endpoint:
+        model = ("--base-url", endpoint.url, "-m", "toy", "-y", "--strategy", "act")
+        console.run("solve", "Write total.py.", ".", *CHECK, *model, *server, cwd=folder, SHOP_TOKEN=secret)
+
+    assert json.loads(log.read_text()) == {"text": secret}
