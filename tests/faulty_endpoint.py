@@ -38,6 +38,10 @@ class Request:
     body: dict[str, Any]
 
 
+Answerer = Callable[[Request], Reply]
+"""Makes the reply for a request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comment:
     """A line of a stream that is no event."""
@@ -188,7 +192,7 @@ def unused_port() -> int:
 class FaultyEndpoint:
     """The endpoint. The last reply of the script is repeated; GET …/models lists `models`, or replies so."""
 
-    script: Sequence[Reply]
+    script: Sequence[Reply | Answerer]
     models: Sequence[str] | Reply = ("toy", "toy-large")
     requests: list[Request] = field(default_factory=list)
     """Chat completions that were asked for, in order."""
@@ -238,7 +242,8 @@ class FaultyEndpoint:
             reply = self.models if isinstance(self.models, Reply) else _listing(self.models)
         else:
             request = Request(line.split()[1], headers, json.loads(content))
-            reply = self.script[min(len(self.requests), len(self.script) - 1)]
+            item = self.script[min(len(self.requests), len(self.script) - 1)]
+            reply = item if isinstance(item, Reply) else item(request)
             with self._changed:
                 self.requests.append(request)
                 self.busy += 1
@@ -262,7 +267,7 @@ _USED: set[int] = set()
 
 @contextmanager
 def faulty_endpoint(
-    *script: Reply, models: Sequence[str] | Reply = ("toy", "toy-large")
+    *script: Reply | Answerer, models: Sequence[str] | Reply = ("toy", "toy-large")
 ) -> Iterator[FaultyEndpoint]:
     """An endpoint that gives these replies, one for each request, listening until the context ends."""
     endpoint = FaultyEndpoint(script=script or (says("hello"),), models=models)

@@ -1,4 +1,7 @@
-"""Documents that the user names for a run, in an index that is searched by words (SQLite FTS5, BM25)."""
+"""Documents that the user names for a run, in an index that is searched by words (SQLite FTS5, BM25).
+
+With an embedder, ranks by words and by meaning are fused (see semantic.py).
+"""
 
 import asyncio
 import os
@@ -6,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coder.base.errors import UsageError
 from coder.context.definition_facts import DefinitionFacts, facts_of
@@ -17,6 +21,9 @@ from coder.context.document_chunks import (
 )
 from coder.context.secrecy import is_secret
 from coder.source.languages import language_of
+
+if TYPE_CHECKING:
+    from coder.context.semantic import Account, Semantic
 
 MAX_FILES, MAX_BYTES = 20_000, 64 << 20
 """Limits of all documents together."""
@@ -31,38 +38,58 @@ _TABLE = (
     "path UNINDEXED, line UNINDEXED, title, text, title_parts, text_parts, tokenize = 'porter unicode61')"
 )
 _BEST = (
-    "SELECT path, line, title, text FROM chunks WHERE chunks MATCH ? "
+    "SELECT rowid FROM chunks WHERE chunks MATCH ? "
     "ORDER BY bm25(chunks, 0.0, 0.0, 3.0, 1.0, 3.0, 1.0), path, line LIMIT ?"
 )
 """Words of a title count three times."""
+_CHUNK = "SELECT path, line, title, text FROM chunks WHERE rowid = ?"
+_TEXTS = "SELECT rowid, title, text FROM chunks"
 
 
 class Documents:
     """Files and folders of documents; the index is built at the first search, in memory."""
 
-    def __init__(self, roots: Sequence[Path]) -> None:
-        """Take files and folders. Raises UsageError: one doesn't exist."""
+    def __init__(self, roots: Sequence[Path], *, semantic: "Semantic | None" = None) -> None:
+        """Take files and folders; without `semantic`, they are searched by words alone.
+
+        Raises UsageError: one doesn't exist.
+        """
         for root in roots:
             if not root.exists():
                 raise UsageError(f"There are no documents at {root}. Name a file or a folder: --docs PATH")
         self._roots = tuple(roots)
+        self._semantic = semantic
         self._index: sqlite3.Connection | None = None
         self._lock = asyncio.Lock()
 
-    async def search(self, query: str, *, count: int) -> list[Chunk]:
-        """Return up to `count` chunks that share words with a query, the best first.
+    async def search(self, query: str, *, count: int, account: "Account | None" = None) -> list[Chunk]:
+        """Return up to `count` chunks that share words with a query, or its meaning, the best first.
+
+        Args:
+            account: the run that pays for the embedder; None: search by words alone.
 
         Raises UsageError: the documents are too large, or can't be read.
         """
         async with self._lock:
             if self._index is None:
                 self._index = await _build(self._roots)
-            return await asyncio.to_thread(_search, self._index, query, count)
+            index = self._index
+            if self._semantic is None or account is None:
+                keys = await asyncio.to_thread(_search, index, query, count)
+            else:
+                from coder.context.semantic import DEPTH, fused  # imported late: few runs have an embedder
 
-    def close(self) -> None:
-        """Forget the index."""
+                by_words = await asyncio.to_thread(_search, index, query, DEPTH)
+                by_meaning = await self._semantic.rank(query, lambda: _texts(index), account)
+                keys = fused(by_words, by_meaning)[:count]
+            return [Chunk(*index.execute(_CHUNK, [key]).fetchone()) for key in keys]
+
+    async def close(self) -> None:
+        """Forget the index, and close the embedder."""
         if self._index is not None:
             self._index.close()
+        if self._semantic is not None:
+            await self._semantic.close()
 
 
 async def _build(roots: Sequence[Path]) -> sqlite3.Connection:
@@ -93,12 +120,18 @@ def _chunks(path: str, text: str, facts: DefinitionFacts | None) -> list[Chunk]:
     return chunks_by_paragraph(path, text)
 
 
-def _search(index: sqlite3.Connection, query: str, count: int) -> list[Chunk]:
+def _search(index: sqlite3.Connection, query: str, count: int) -> list[int]:
+    """Return the keys of the chunks that share words with a query, the best first."""
     words = {word for text in _WORD.findall(query) for word in (text, *_PART.findall(text)) if len(word) > 1}
     if not words:
         return []
     rows = index.execute(_BEST, (" OR ".join(f'"{word}"' for word in sorted(words)), count))
-    return [Chunk(*row) for row in rows.fetchall()]
+    return [key for (key,) in rows.fetchall()]
+
+
+def _texts(index: sqlite3.Connection) -> dict[int, str]:
+    """Return the text of each chunk by its key, below its title."""
+    return {key: f"{title}\n{text}".lstrip("\n") for key, title, text in index.execute(_TEXTS)}
 
 
 def _parts(text: str) -> str:

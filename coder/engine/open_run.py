@@ -1,9 +1,12 @@
 """Open what a run needs: its log, its sandboxes and its journal."""
 
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
-from coder.base.text.guards import guards_for
+from coder.base.text.guards import Guards, guards_for
+from coder.base.text.redact import Redactor
 from coder.engine.options import Options, check_known
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
@@ -17,6 +20,9 @@ from coder.store import EventLog, open_log
 from coder.verify.preflight import prepare
 from coder.workspace.overlay import shown_files
 
+if TYPE_CHECKING:
+    from coder.context.documents import Documents
+
 
 @asynccontextmanager
 async def open_environment(
@@ -24,7 +30,9 @@ async def open_environment(
 ) -> AsyncIterator[Workbench]:
     """Open the sandboxes of a run for these files, and check that the run's tests can run in them.
 
-    Raises UsageError: a guard can't be loaded, or documents don't exist.
+    Raises:
+        UsageError: a guard can't be loaded, documents don't exist, or the embedder can't be used.
+        ModelAuthError: the embedder's key isn't set.
     """
     policy, opener = policy_for(task, settings, files)
     sandbox, watch = options.get("sandbox"), options.get("watch")
@@ -42,12 +50,10 @@ async def open_environment(
             from coder.tools.mcp_client import serving  # imported late: few runs have servers
 
             required_tools, optional_tools = await stack.enter_async_context(serving(required_tools, watch))
-        documents = None
+        guards, documents = guards_for(options.get("guards")), None
         if settings.docs:
-            from coder.context.documents import Documents  # imported late: few runs have documents
-
-            documents = Documents(settings.docs)
-            stack.callback(documents.close)
+            documents = await _documents(settings, redactor, guards)
+            stack.push_async_callback(documents.close)
         ask_host = watch.ask_host if isinstance(watch, Permitting) else None
         if ask_host is not None and settings.rules is not None:
             from coder.environment.asked_hosts import governed  # imported late: few users have rules
@@ -57,7 +63,7 @@ async def open_environment(
             policy,
             sandbox or opener,
             redactor=redactor,
-            guards=guards_for(options.get("guards")),
+            guards=guards,
             documents=documents,
             backend=settings.sandbox if sandbox is None else None,
             on_output=watch.output if watch is not None else None,
@@ -71,6 +77,22 @@ async def open_environment(
         has_team = options.get("team") is not None or settings.team is not None
         await prepare(workbench, task, files, target=target, early=not has_team)
         yield workbench
+
+
+async def _documents(settings: Settings, redactor: Redactor, guards: Guards) -> "Documents":
+    from coder.context.documents import Documents  # imported late: few runs have documents
+
+    if settings.embedder is None:
+        return Documents(settings.docs)
+    from coder.context.semantic import Semantic
+    from coder.models.embedder import resolve_embedder
+
+    embedder = await resolve_embedder(settings.embedder, environ=os.environ)
+
+    def clean(text: str) -> str:
+        return guards.check(redactor.redact(text), "request")
+
+    return Documents(settings.docs, semantic=Semantic(embedder, clean))
 
 
 def log_of(stack: AsyncExitStack, options: Options) -> EventLog:

@@ -38,6 +38,8 @@ _HEADERS = frozenset(
     | {"transfer-encoding", "user-agent", "x-api-key", "x-grok-conv-id"}
 )
 _OPENAI_HEADERS = frozenset({"openai-organization", "openai-project"})
+_BEARER: Any = {"security": {"bearer_auth": True}}
+"""Option of OpenAI's client as in its own methods: the user's key, none of an administrator."""
 _PATHS: dict[Api, str] = {"chat": "/chat/completions", "responses": "/responses", "messages": "/v1/messages"}
 
 
@@ -112,6 +114,18 @@ class EndpointConnection:
         names = [word(row, "id") for row in rows(document, "data")[:MAX_LISTED]]
         return [name for name in names if name and len(name) <= MAX_NAME]
 
+    async def embeddings(self, body: dict[str, Any]) -> object:
+        """Return the JSON document that answers `POST /embeddings` (OpenAI's API reference, "Embeddings").
+
+        Raises StatusError, Passing, TooLarge and httpx2.RequestError as `events` does.
+        """
+        client, sdk = await self.open(), import_client(self._endpoint.api)
+        try:
+            return await client.post("/embeddings", body=body, options=_BEARER, cast_to=object)
+        except (sdk.APIError, ValueError, RecursionError) as error:
+            fault = _fault_of(error, sdk)
+        raise fault  # as in `events`
+
     async def events(
         self, body: dict[str, Any], on_bytes: Callable[[], None], *, api: Api, headers: dict[str, str]
     ) -> AsyncGenerator[object, None]:
@@ -135,19 +149,25 @@ class EndpointConnection:
                         raise StatusError(200, document, {})
                     yield document
             return
-        except sdk.APIStatusError as error:
-            fault = StatusError(error.status_code, error.body, error.response.headers)
-        except sdk.APIConnectionError as error:
-            fault = error.__cause__ or error
-        except sdk.APIError as error:
-            fault = StatusError(200, error.body, {})
-        except json.JSONDecodeError as error:
-            fault = Passing(f"the answer is not valid JSON ({error})")
-        except (ValueError, RecursionError):
-            fault = Passing("the answer can't be read: it is no document of an answer")
+        except (sdk.APIError, ValueError, RecursionError) as error:
+            fault = _fault_of(error, sdk)
         finally:
             ON_BYTES.reset(token)
         raise fault  # outside of the handlers: an error of the client may quote the key
+
+
+def _fault_of(error: Any, sdk: ModuleType) -> BaseException:  # noqa: ANN401 - classes of two clients
+    """Return the fault for an error of the client, or of reading its answer."""
+    if isinstance(error, sdk.APIStatusError):
+        return StatusError(error.status_code, error.body, error.response.headers)
+    if isinstance(error, sdk.APIConnectionError):
+        cause: BaseException = error.__cause__ or error
+        return cause
+    if isinstance(error, sdk.APIError):
+        return StatusError(200, error.body, {})
+    if isinstance(error, json.JSONDecodeError):
+        return Passing(f"the answer is not valid JSON ({error})")
+    return Passing("the answer can't be read: it is no document of an answer")
 
 
 async def _documents(
@@ -164,9 +184,7 @@ async def _documents(
     """
     options: dict[str, Any] = {"headers": headers}
     if api != "messages":
-        options["security"] = {
-            "bearer_auth": True
-        }  # as in the methods for both APIs; no key of an administrator
+        options |= _BEARER
     stream: Any = await client.post(
         _PATHS[api],
         body=body,

@@ -79,6 +79,13 @@ def costs_of(events: Iterable[Event]) -> Costs:
             case event_types.CallAnswered(call=number) as answer:
                 fields = {name: getattr(answer, name) for name in ("model", "usage", "cost_usd", "seconds")}
                 calls[run, number] = calls[run, number].model_copy(update={**fields, "ended": "answered"})
+            case event_types.TextsEmbedded() as embedded if embedded.texts:
+                calls[run, -event.seq] = CallCost(
+                    call=len(calls) + 1,
+                    participant="embedder",
+                    ended="answered",
+                    **{name: getattr(embedded, name) for name in ("model", "usage", "cost_usd")},
+                )
     return Costs(calls=tuple(calls.values()))
 
 

@@ -155,6 +155,7 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
         "show": Option(Words, "Ignored path to copy into the sandbox. Repeatable.", "PATH", default=()),
         "add_dir": Option(Words, "Another folder for programs to read. Repeatable.", "DIR", default=()),
         "docs": Option(Words, "Documents that the model may search. Repeatable.", "PATH", default=()),
+        "embedder": Option(Text, "Search --docs by meaning, too.", "wordllama|PROVIDER/MODEL|NAME@URL"),
         "python": Option(File, "The interpreter that programs get.", "FILE"),
         "lessons": Option(
             Choice, "Tell the model what mended like failures in this folder before.", default=False

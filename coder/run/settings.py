@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
+from coder.models.endpoint import name_for_log
 from coder.models.model import Effort, Sampling
 from coder.run.extensions import Hook, Rules, Skill, Subagent
 from coder.run.message import EXPERT
@@ -115,6 +116,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Other folders that programs may read; relative ones are made absolute."""
     docs: tuple[Path, ...] = option("docs")
     """Files and folders of documents that the model may search; relative ones are made absolute."""
+    embedder: str | None = option("embedder")
+    """`wordllama`, or the user's name of a model; an address without its secret parts."""
     lessons: bool = option("lessons")
     skills: tuple[Skill, ...] = Field(default=(), exclude_if=not_)
     """The user's own skills; those of the repository are among its files."""
@@ -202,6 +205,11 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     @classmethod
     def _are_absolute(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(Path(os.path.abspath(folder)) for folder in folders)
+
+    @field_validator("embedder")
+    @classmethod
+    def _has_no_secret(cls, embedder: str | None) -> str | None:
+        return embedder and name_for_log(embedder)
 
     @field_validator("network")
     @classmethod

@@ -72,6 +72,10 @@ def progress(body: event_types.Body) -> str | None:
             return f"  · {delegation.subagent} has ended: {count_of(body.calls, 'call')}, {cost}"
         case event_types.HookFailed():
             return f"  ! {hook_failure(body.event, body.command, body.reason)}"
+        case event_types.TextsEmbedded(error=error) if error:
+            return f"  ! {body.model} embeds no more: {one_line(error)}; documents are searched by words"
+        case event_types.TextsEmbedded():
+            return f"  · {body.model} has embedded {count_of(body.texts, 'text')}"
         case event_types.FlowStepEnded():
             return _step_line(body)
         case event_types.AttemptChosen() if body.attempt:

@@ -137,9 +137,9 @@ def _lookup(turn: Turn) -> list[Tool]:
     """Return the tool that searches the user's documents; empty if the user named none."""
     if turn.bench.documents is None:
         return []
-    from coder.tools.lookup_tool import LookupTool
+    from coder.engine.participants.document_search import lookup_tool  # imported late: few runs have any
 
-    return [LookupTool(turn.bench.documents)]
+    return [lookup_tool(turn, turn.bench.documents)]
 
 
 def _skill_tools(state: State) -> list[Tool]:

@@ -276,6 +276,18 @@ class HookFailed(Body, type="hook.failed", durable=False):
     of_repository: bool = Field(default=False, exclude_if=not_)
 
 
+class TextsEmbedded(Body, type="texts.embedded"):
+    """An embedder got texts of the user's documents, or a query; `error` says why it gets no more."""
+
+    model: str
+    texts: int
+    usage: Usage = Usage()
+    cost_usd: Decimal | None = None
+    """None: the price is unknown."""
+    error: str = Field(default="", exclude_if=not_)
+    """Redacted, on one line; empty if all texts were embedded."""
+
+
 class CodeCalled(Body, type="code.called"):
     """The model's program will call a tool with effects. A resume doesn't repeat the call."""
 

@@ -103,6 +103,10 @@ def _add_step(spend: Spend, body: event_types.FlowStepEnded, state: object) -> S
     return replace(_add_usage(spend, used), calls=spend.calls + body.spent.calls)
 
 
+def _embed(spend: Spend, body: event_types.TextsEmbedded, state: object) -> Spend:
+    return _add_usage(spend, Used(usage=body.usage, cost_usd=body.cost_usd)) if body.texts else spend
+
+
 def _add_usage(spend: Spend, used: event_types.CallAnswered | Used | None) -> Spend:
     """Add the usage of a paid answer, complete or not."""
     if used is None:
@@ -131,4 +135,5 @@ HANDLERS: Handlers = {
     event_types.AttemptEnded: _add_attempt,
     event_types.RunResumed: _resume,
     event_types.FlowStepEnded: _add_step,
+    event_types.TextsEmbedded: _embed,
 }

@@ -131,7 +131,7 @@ def folder(tmp_path: Path) -> Path:
 async def titles(roots: list[Path], query: str) -> list[str]:
     documents = Documents(roots)
     chunks = await documents.search(query, count=5)
-    documents.close()
+    await documents.close()
     return [f"{chunk.path}:{chunk.line} {chunk.title}".strip() for chunk in chunks]
 
 
