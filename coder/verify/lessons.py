@@ -1,12 +1,13 @@
 """Lessons: what mended like failures in the same folder before, from the log of finished runs.
 
 No model writes a lesson. It names a run whose tests failed likewise and passed at its end, the files that
-its change touched. Names come from a repository, so a request quotes lessons as data.
+its change touched, the command that passed on them, and modules that were missing. These texts come from a
+repository or a model, so a request quotes lessons as data.
 """
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,13 @@ from coder.base.errors import LogDamaged, LogNewer, UsageError
 from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import data_folder, private_folder
 from coder.base.text.sanitize import one_line
-from coder.run.event_types import BaselineTaken, RunStarted
+from coder.models.model import ToolCall
+from coder.run.event_types import BaselineTaken, RunStarted, ToolAnswered, ToolCalled, parse_if_readable
+from coder.run.events import Event
 from coder.run.reducer import fold_all
 from coder.run.run import summarize
 from coder.run.state import State
+from coder.source.manifests import missing_modules
 from coder.store import EventLog
 from coder.store.run_list import RunSummary
 
@@ -29,6 +33,8 @@ _MAX_RUNS = 200
 """Number of the newest runs of a folder that are read."""
 _NAME_WIDTH = 80
 _MAX_NAMES = 5
+_LOOKS = frozenset({"cat", "cd", "echo", "find", "git", "grep", "head", "ls", "rg", "sed", "tail", "wc"})
+"""Programs whose success says nothing about code."""
 _ERROR = re.compile(r"\b([A-Za-z_][\w.]*(?:Error|Exception)): (.+)")
 """An exception with its message, as tracebacks end."""
 
@@ -44,12 +50,19 @@ class Lesson:
     """Exception and message of the first failure; empty if there is none."""
     paths: tuple[str, ...]
     """Files that the change touched."""
+    command: str = ""
+    """The model's command that ended with exit code 0 on the changed files; empty if there is none."""
+    missing: tuple[str, ...] = ()
+    """Modules that the tests or the model's commands reported as missing."""
 
     def text(self) -> str:
         """Return one line for the model."""
         names = _join(sorted(self.failing)) or "no test by name"
         error = f" by {self.error}" if self.error else ""
-        return f"{self.run}: failing {names}{error}; passed after changes of {_join(self.paths)}"
+        missing = f"; missing modules: {_join(self.missing)}" if self.missing else ""
+        command = f"; then `{self.command}` passed" if self.command else ""
+        changes = f"passed after changes of {_join(self.paths)}"
+        return f"{self.run}: failing {names}{error}; {changes}{command}{missing}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,7 @@ async def lessons_of(log: EventLog, root: str, *, forgotten: Collection[str] = (
         if summary.run in forgotten:
             continue
         with suppress(LogDamaged, LogNewer):  # `coder show` says why
-            lesson = _lesson(fold_all(await log.read(summary.run)))
+            lesson = _lesson(await log.read(summary.run))
             lessons += [lesson] if lesson is not None else []
     return lessons
 
@@ -128,13 +141,53 @@ def _runs_of(summaries: Collection[RunSummary], root: str) -> Iterator[RunSummar
             yield summary
 
 
-def _lesson(state: State) -> Lesson | None:
+def _lesson(events: Sequence[Event]) -> Lesson | None:
     """Return what a run teaches; None if it failed at nothing, or wrote nothing."""
+    state = fold_all(events)
     baseline, run = state.progress.baseline, summarize(state)
     if baseline is None or baseline.passed or run.status != "solved" or not run.landed:
         return None
     failing, error = _signature(baseline)
-    return Lesson(state.run, failing, error, run.landed)
+    results = list(_results(events))
+    texts = [result.text for _, result in results if result.exit_code]
+    missing = (*baseline.missing, *(name for text in texts for name in missing_modules(text, state.files)))
+    command = _passing_command(results)
+    return Lesson(state.run, failing, error, run.landed, command, tuple(dict.fromkeys(missing)))
+
+
+def _results(events: Sequence[Event]) -> Iterator[tuple[str, ToolAnswered]]:
+    """Yield each result of a tool, with the command if the tool is `bash`."""
+    commands: dict[str, str] = {}
+    for event in events:
+        match parse_if_readable(event):
+            case ToolCalled(name="bash") as called:
+                call = ToolCall(id=called.id, name=called.name, arguments=called.arguments)
+                with suppress(ValueError):
+                    commands[called.id] = str(call.parsed().get("command", "")).strip()
+            case ToolAnswered() as result:
+                yield commands.get(result.id, ""), result
+
+
+def _passing_command(results: Sequence[tuple[str, ToolAnswered]]) -> str:
+    """Return the last command that passed after the last change, rather one that had failed before."""
+    failed: set[str] = set()
+    passing: dict[str, bool] = {}
+    for command, result in results:
+        if result.changes:
+            passing.clear()
+        if result.exit_code:
+            failed.add(command)
+        elif result.exit_code == 0 and not result.running and _is_check(command):
+            passing[command] = command in failed
+    mended = [command for command, has_failed in passing.items() if has_failed]
+    return ([*passing, *mended] or [""])[-1]
+
+
+def _is_check(command: str) -> bool:
+    """Whether a command is short, and does more than to look at files."""
+    words = command.rpartition("&&")[2].split()
+    is_line = command.isprintable() and len(command) <= _NAME_WIDTH and "`" not in command
+    return bool(words) and is_line and words[0] not in _LOOKS
 
 
 def _signature(baseline: BaselineTaken) -> tuple[frozenset[str], str]:

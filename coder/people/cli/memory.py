@@ -37,6 +37,8 @@ def ls(
                 "failed": sorted(lesson.failing),
                 "error": lesson.error,
                 "changed": lesson.paths,
+                "command": lesson.command,
+                "missing": lesson.missing,
             }
             for lesson in lessons
         ]

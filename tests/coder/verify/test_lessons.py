@@ -1,5 +1,6 @@
 """Lessons: a run is told what mended like failures in its folder before, as data, and nothing else."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from coder.base.errors import UsageError
 from coder.base.fs.private_folder import data_folder
+from coder.models.model import ToolCall
 from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
@@ -43,9 +45,11 @@ def project_at(folder: Path, name: str = "add") -> Path:
     return folder
 
 
-async def mended(folder: Path, log: MemoryLog, *, lessons: bool = True) -> tuple[Run, str]:
+async def mended(
+    folder: Path, log: MemoryLog, *answers: str | list[ToolCall], lessons: bool = True
+) -> tuple[Run, str]:
     """The run, and the task as its model read it."""
-    model = Scripted([EDIT])
+    model = Scripted(answers or [EDIT])
     task = Task(prompt="Mend add.", workspace=folder, test_command=("python", "-m", "unittest"), mends=True)
     settings = Settings(strategy="act", lessons=lessons)
     run = await solve(task, model=model, settings=settings, log=log)
@@ -65,6 +69,51 @@ async def test_a_run_is_told_what_mended_the_same_test_before(tmp_path: Path) ->
     assert line.startswith(f"{first.run_id}: failing ")
     assert "test_add" in line
     assert line.endswith("passed after changes of calc.py")
+
+
+COMMAND = "python -m unittest test_calc"
+
+
+def bash(command: str) -> list[ToolCall]:
+    return [ToolCall(id=f"bash{hash(command)}", name="bash", arguments=json.dumps({"command": command}))]
+
+
+async def line_after(tmp_path: Path, *answers: str | list[ToolCall]) -> str:
+    """The lesson of a run with these answers, as the next run in the folder reads it."""
+    log, folder = MemoryLog(), project_at(tmp_path / "project")
+    done = [ToolCall(id="done1", name="done", arguments=json.dumps({"summary": "It adds."}))]
+    await mended(folder, log, *answers, done)
+    project_at(folder)
+    _, words = await mended(folder, log)
+    return words.partition(BEFORE)[2].partition("]\n")[0]
+
+
+async def test_a_lesson_has_the_command_that_failed_before_the_change_and_passed_on_it(
+    tmp_path: Path,
+) -> None:
+    change = bash("sed -i 's/a - b/a + b/' calc.py")
+
+    line = await line_after(tmp_path, bash(COMMAND), change, bash(COMMAND), bash("python --version"))
+
+    assert line.endswith(f"passed after changes of calc.py; then `{COMMAND}` passed")
+
+
+async def test_a_command_that_passed_before_the_last_change_is_no_lesson(tmp_path: Path) -> None:
+    change = bash("sed -i 's/a - b/a + b/' calc.py")
+
+    line = await line_after(
+        tmp_path, bash("python --version"), bash(COMMAND), change, bash("git status || ls")
+    )
+
+    assert line.endswith("passed after changes of calc.py")
+
+
+async def test_a_lesson_has_modules_that_a_command_missed(tmp_path: Path) -> None:
+    change = bash("sed -i 's/a - b/a + b/' calc.py")
+
+    line = await line_after(tmp_path, bash("python -c 'import nosuchmodule'"), change)
+
+    assert line.endswith("passed after changes of calc.py; missing modules: nosuchmodule")
 
 
 async def test_without_the_option_nothing_is_told(tmp_path: Path) -> None:
