@@ -1,7 +1,8 @@
 """Digest of a file that starts programs, with the repository's files that it names, such as a script.
 
 A word that is a path in the repository counts, and one that is a module there (`-m tools.server`): files by
-their content, folders by all their files. What such a script imports or starts in turn is not covered.
+their content, folders by all their files. What such a script imports from the repository counts, too; what it
+starts in turn doesn't.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from coder.base.errors import UsageError
+from coder.config.imported_files import imported_files
 
 MAX_FILES, MAX_BYTES = 2_000, 16 << 20
 """Limits of the files that are named."""
@@ -31,7 +33,9 @@ def digest_with_named_files(folder: Path, path: str, content: bytes) -> str:
     """
     digest, total = hashlib.sha256(content), 0
     root = folder.resolve()
-    for count, file in enumerate(sorted(_named_files(root, content) - {root / path}), 1):
+    named_files = _named_files(root, content) - {root / path}
+    named_files |= imported_files(named_files, root)
+    for count, file in enumerate(sorted(named_files), 1):
         try:
             total += file.stat().st_size
             if count > MAX_FILES or total > MAX_BYTES:

@@ -11,6 +11,7 @@ from typing import Any, cast, get_type_hints
 from pydantic import BaseModel, JsonValue
 
 from coder.base.errors import UsageError
+from coder.config.imported_files import imported_files
 from coder.config.layers import Loaded, load
 from coder.engine.options import Options
 from coder.engine.requests import check_text
@@ -64,12 +65,17 @@ class ServedFlows:
         return any(flow.name == name for flow in self._flows.values())
 
     def module_below(self, folder: Path) -> str | None:
-        """Return the name of a flow whose module lies in a folder; None if none does."""
-        files = {name: inspect.getsourcefile(flow.function) for name, flow in self._flows.items()}
-        return next(
-            (name for name, file in files.items() if file and Path(file).resolve().is_relative_to(folder)),
-            None,
-        )
+        """Return the name of a flow whose module, or one that it imports, lies in a folder; or None."""
+        for name, flow in self._flows.items():
+            file = inspect.getsourcefile(flow.function)
+            if file is None:
+                continue
+            package = flow.function.__module__.count(".")
+            place = [*Path(file).resolve().parents][package]
+            files = {Path(file).resolve()} | imported_files([Path(file)], place)
+            if any(each.is_relative_to(folder) for each in files):
+                return name
+        return None
 
     def listed(self) -> list[ListedFlow]:
         """Return what clients need to begin the flows."""

@@ -243,7 +243,8 @@ async def open_editor_session(
             task = state.task.model_copy(
                 update={"test_command": task.test_command or state.task.test_command}
             )
-            settings, models = changed_conversation(state, given, args), models_of_resume(given, state)
+            settings = changed_conversation(state, given, args, user_limits=loaded.config.names)
+            models = models_of_resume(given, state)
             is_price_required = must_know_price(given, state)
         opening = partial(open_models, note=watch.note, book=loaded.book, must_know_price=is_price_required)
         switchable = SwitchableModel(opening, models, settings)

@@ -123,7 +123,7 @@ class Conversation:
             settings = new_conversation(loaded, self._args)
         else:
             flags = checked(self._flags, flag)
-            settings = changed_conversation(state, flags, self._args)
+            settings = changed_conversation(state, flags, self._args, user_limits=loaded.config.names)
             models, is_price_required = models_of_resume(flags, state), must_know_price(flags, state)
         opening = partial(
             open_models,

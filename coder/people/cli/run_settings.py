@@ -2,7 +2,7 @@
 by flags.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from coder.config.layers import Loaded
@@ -47,12 +47,18 @@ def changed_settings(state: State, flags: Config, args: Mapping[str, Any]) -> Se
     return with_rules(settings, rules_for(state.task.workspace)[0])
 
 
-def changed_conversation(state: State, flags: Config, args: Mapping[str, Any]) -> Settings:
-    """Return the settings of a resumed conversation, or of one about the result of another run."""
+def changed_conversation(
+    state: State, flags: Config, args: Mapping[str, Any], *, user_limits: Collection[str]
+) -> Settings:
+    """Return the settings of a resumed conversation, or of one about the result of another run.
+
+    Args:
+        user_limits: limits that the configuration sets.
+    """
     from coder.engine.chat.opening import as_conversation
 
     settings = changed_settings(state, flags, args).model_copy(update={"plan": flags.value("plan")})
-    settings = as_conversation(settings, state)
+    settings = as_conversation(settings, state, user_limits=user_limits)
     return settings.model_copy(update={"budget": flags.budget(settings.budget)})
 
 

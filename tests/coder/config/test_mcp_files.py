@@ -170,6 +170,45 @@ def test_a_change_of_a_script_that_the_file_names_asks_again(folder: Path, serve
     assert not changed.allowed
 
 
+@pytest.mark.parametrize(
+    ("command", "text", "helper"),
+    [
+        ("python3", "import helper", "tools/helper.py"),
+        ("python3", "def late():\n    from helper.parts import one", "tools/helper/parts.py"),
+        ("python3", "import shop.helper", "shop/helper.py"),
+        ("python3", "from .helper import one", "tools/helper.py"),
+        ("python3", "from . import middle", "tools/deep.py"),
+        ("node", "const one = require('./helper')", "tools/helper.js"),
+        ("node", 'import one from "../lib/helper.mjs"', "lib/helper.mjs"),
+        ("sh", '. "./helper.sh"', "tools/helper.sh"),
+    ],
+    ids=["beside", "late", "top", "relative", "of a helper", "require", "import", "source"],
+)
+def test_a_change_of_what_a_named_script_imports_asks_again(
+    folder: Path, command: str, text: str, helper: str
+) -> None:
+    ending = {"python3": "py", "node": "js", "sh": "sh"}[command]
+    (folder / "tools").mkdir()
+    (folder / f"tools/server.{ending}").write_text(text)
+    (folder / "tools/middle.py").write_text("import deep")
+    (folder / helper).parent.mkdir(parents=True, exist_ok=True)
+    (folder / helper).write_text("one = 1")
+    (folder / ".mcp.json").write_bytes(content(shop={"command": command, "args": [f"tools/server.{ending}"]}))
+    before = program_file(folder, ".mcp.json")
+    assert before is not None
+    allow(folder, before.digest)
+
+    (folder / "other.py").write_text("one = 1")
+    same = program_file(folder, ".mcp.json")
+    (folder / helper).write_text("one = 2")
+    changed = program_file(folder, ".mcp.json")
+
+    assert same is not None
+    assert same.allowed
+    assert changed is not None
+    assert not changed.allowed
+
+
 def test_a_server_whose_script_has_changed_in_the_run_is_not_started_again(folder: Path) -> None:
     (folder / ".mcp.json").write_bytes(content(shop={"command": "./server.sh"}))
     (folder / "server.sh").write_text("exit 0")

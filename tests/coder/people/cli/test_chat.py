@@ -212,6 +212,22 @@ def test_another_model_of_the_same_endpoint_is_named_by_its_name_alone(
 
 
 @pytest.mark.slow
+def test_a_limit_of_the_configuration_holds_in_a_conversation_about_a_run(
+    console: Console, project: Path
+) -> None:
+    config = console.home / ".config/coder/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("max_calls = 8\n")  # equals the default, so the run's log doesn't say that it was set
+    with faulty_endpoint(says("Words.")) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy")
+        console.run("solve", "Mend add.", ".", *flags, cwd=project)
+        (run, *_) = console.run("ls").out.split()
+        resumed = console.run("chat", "--resume", run, cwd=project, stdin=b"/cost\n")
+
+    assert "of at most 8 calls" in resumed.out + resumed.err
+
+
+@pytest.mark.slow
 def test_what_can_not_be_committed_and_what_stays_committed_is_said(console: Console, project: Path) -> None:
     make_repository(project, calc__py=WRONG, test_calc__py=TEST)
     checks = "/test python -c 'import calc; assert calc.add(2, 3) == 5'"

@@ -146,6 +146,21 @@ def test_a_flow_that_a_client_could_change_is_refused_at_the_start(tmp_path: Pat
     assert "The token 'ana' could change the module of the flow 'waits'" in ended.err
 
 
+def test_a_flow_that_imports_what_a_client_could_change_is_refused_at_the_start(tmp_path: Path) -> None:
+    (root := tmp_path / "root/shop").mkdir(parents=True)
+    (root / "prices.py").write_text("RATE = 2\n")
+    code = "from coder.flows import Flow\n\nasync def buy(flow: Flow) -> int:\n"
+    (root.parent / "orders.py").write_text(f"{code}    from shop.prices import RATE\n    return RATE\n")
+    file, place = str(tmp_path / "tokens.json"), ("--root", str(root))
+    Console(tmp_path).run("serve", "--new-token", "ana", "--scopes", "run", "--token-file", file, *place)
+
+    flags = ("--flow", "orders:buy", "--token-file", file, "--root", str(root.parent), "--port", "0")
+    ended = Console(tmp_path).run("serve", *flags)
+
+    assert ended.code == 2
+    assert "The token 'ana' could change the module of the flow 'buy'" in ended.err
+
+
 def test_two_functions_of_one_name_are_refused_at_the_start(tmp_path: Path) -> None:
     write_shop(tmp_path)
     (tmp_path / "other.py").write_text("from shop import waits as origin\nfrom coder.flows import Flow\n\n\n"
