@@ -51,12 +51,16 @@ class Recorded(Closing):
         self.header, entries = read_recording(path)
         self._entries: dict[str, list[RecordedCall]] = defaultdict(list)
         self._requests: dict[str, RecordedRequest] = {}
+        self._similar: dict[str, list[str]] = defaultdict(list)
+        """Keys of requests that differ in durations alone, in order."""
         self._played: dict[str, int] = defaultdict(int)
         self._reserved: dict[tuple[str, int, int], Decimal] = {}
         self._role = ""
         self._spoke: Header | RecordedModel = self.header
         self._acts = False if entries else None
         for entry in entries:
+            if entry.key not in self._entries:
+                self._similar[entry.request.timeless_key].append(entry.key)
             self._entries[entry.key].append(entry)
             self._requests[entry.key] = entry.request
             form = entry.request.form
@@ -105,15 +109,18 @@ class Recorded(Closing):
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Return the recorded answer to this request; a repeated request gets the next recorded answer.
 
+        A request that was recorded with other durations, as of a command that took longer, gets that answer.
+
         Raises:
             ModelError: the request was not recorded so often, or its recorded call failed.
         """
         form, on_retry, on_token = asking.get("form"), asking.get("on_retry"), asking.get("on_token")
         request = redact_request(messages, asking["sampling"], form, redact=self._redact)
-        entries, nth = self._entries.get(request.key, []), self._played[request.key]
+        key = self._key_of(request)
+        entries, nth = self._entries.get(key, []), self._played[key]
         if nth >= len(entries):
             raise ModelError(self._unknown(request, nth))
-        self._played[request.key] += 1
+        self._played[key] += 1
         entry = entries[nth]
         for event in entry.told:
             if on_retry is not None:
@@ -126,6 +133,14 @@ class Recorded(Closing):
         if on_token is not None:
             on_token(entry.answer.text)
         return self._paid(entry.answer)
+
+    def _key_of(self, request: RecordedRequest) -> str:
+        """Return the key of the recorded request that answers this one; its own if there is none."""
+        own = request.key
+        if self._played[own] < len(self._entries.get(own, [])):
+            return own
+        similar = self._similar.get(request.timeless_key, [])
+        return next((key for key in similar if self._played[key] < len(self._entries[key])), own)
 
     def _paid(self, used: T) -> T:
         """Return an answer or usage with its cost by the user's price."""

@@ -6,6 +6,7 @@ and answers are redacted before they are written.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from operator import not_
@@ -23,6 +24,7 @@ Redact = Callable[[str], str]
 Line = TypeVar("Line", bound=BaseModel)
 
 FORMAT = 1
+_DURATION = re.compile(r"\b\d+(?:\.\d+)? ?(?:ms|s|seconds?)\b")
 
 
 class RecordedModel(ModelFacts, frozen=True):
@@ -57,6 +59,21 @@ class RecordedRequest(BaseModel, frozen=True, extra="forbid"):
         """SHA-256 (hex) of the canonical JSON."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def timeless_key(self) -> str:
+        """The key without the durations that follow an answer: equal commands take different times."""
+        first_answer = next(
+            (index for index, message in enumerate(self.messages) if message.role == "assistant"),
+            len(self.messages),
+        )
+        later = [
+            message
+            if message.role == "assistant"
+            else message.model_copy(update={"content": _DURATION.sub("0 s", message.content)})
+            for message in self.messages[first_answer:]
+        ]
+        return self.model_copy(update={"messages": (*self.messages[:first_answer], *later)}).key
 
 
 class Failure(BaseModel, frozen=True, extra="forbid"):

@@ -58,6 +58,45 @@ async def test_requests_are_found_in_any_order_and_repeated_ones_play_in_turn(tm
     assert [await said(model, text) for text in ("b?", "a?", "a?")] == ["b", "a1", "a2"]
 
 
+def after_a_command(status: str) -> list[ChatMessage]:
+    """A conversation that ends with the result of a command."""
+    return [
+        *asking("List the files; wait 5 s."),
+        ChatMessage(role="assistant", content="ls"),
+        ChatMessage(role="tool", content=f"calc.py\n{status}"),
+    ]
+
+
+async def test_a_command_that_took_longer_than_when_it_was_recorded_gets_the_same_answer(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a1", "a2"], *map(after_a_command, ("[exit 0, 0.0 s]", "[exit 0, 0.1 s]")))
+    model = Recorded(path)
+
+    statuses = ("[exit 0, 0.1 s]", "[exit 0, 12.5 s]")
+    answers = [await model.answer(after_a_command(status), sampling=SAMPLING) for status in statuses]
+
+    assert [answer.text for answer in answers] == ["a2", "a1"]
+
+
+@pytest.mark.parametrize("status", ["[exit 1, 0.0 s]", "[exit 0, 0.0 s]\n."], ids=["other end", "more"])
+async def test_another_result_of_a_command_is_another_request(tmp_path: Path, status: str) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a"], after_a_command("[exit 0, 0.0 s]"))
+
+    with pytest.raises(ModelError, match="no answer to this request"):
+        await Recorded(path).answer(after_a_command(status), sampling=SAMPLING)
+
+
+async def test_a_task_with_another_duration_is_another_request(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    await record(path, ["a"], asking("Wait 5 s."))
+
+    with pytest.raises(ModelError, match="no answer to this request"):
+        await said(Recorded(path), "Wait 6 s.")
+
+
 async def test_a_request_made_too_often_says_how_often_it_was_recorded(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     await record(path, ["a"], asking("a?"))
