@@ -23,7 +23,12 @@ def environ():
 def memory():
     return open(f"{place}/mem", "rb")
 def files():
-    return [os.stat(f"{place}/fd/{name}") for name in os.listdir(f"{place}/fd")]
+    return [name for name in os.listdir(f"{place}/fd") if opens(name)]
+def opens(name):
+    try:
+        return os.stat(f"{place}/fd/{name}")
+    except FileNotFoundError:  # closed meanwhile
+        return None
 for attempt in (environ, memory, files):
     try:
         print(attempt.__name__ if attempt() else "")
