@@ -200,6 +200,7 @@ class Sandbox(WorkspaceFiles, Protocol):
         *,
         limits: Limits | None = None,
         fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
     ) -> Running:
         """Start `main(channel, arguments)` of `sandbox.inner.<entry>` in its own child.
 
@@ -208,7 +209,7 @@ class Sandbox(WorkspaceFiles, Protocol):
         Args:
             entry: package and name of the module, such as `bridge.callee`.
             arguments: passed as JSON.
-            limits, fresh: as `run`.
+            limits, fresh, files: as `run`.
         """
 
     def session(

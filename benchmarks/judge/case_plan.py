@@ -145,7 +145,7 @@ class CasePlans:
             try:
                 if case.image is None and case.runner == "pytest":
                     pair = await self.places.pair()
-                    return await find_repository_mode(pair.candidate, self.places.open, case)
+                    return await find_repository_mode(pair.candidate, self.places.lend, case)
                 async with self.places.of(case) as place:
                     return await find_image_mode(place)
             except (SandboxError, PatchRefused) as error:  # other cases continue

@@ -33,6 +33,7 @@ class Pair:
     """Two sandboxes: one runs candidates, the other their checkers and never holds candidate code."""
 
     candidate: Sandbox
+    checker: Sandbox
     candidates: Candidates
     checkers: Checkers
 

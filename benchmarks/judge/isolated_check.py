@@ -8,11 +8,11 @@ from types import MappingProxyType
 from benchmarks.judge.candidate_tree import case_tests, gold_tree
 from benchmarks.suite import RepositoryCase
 from sandbox import CheckReport, CheckResult, Limits, Sandbox
-from sandbox.verdicts.check import TestFile, check
+from sandbox.verdicts.check import TestFile, Trees, check
 from sandbox.verdicts.run_report import ALL_CHANGES, ANY_CROSSING
 
-Open = Callable[[], AbstractAsyncContextManager[Sandbox]]
-"""Opens a sandbox for exclusive use."""
+Open = Callable[[], AbstractAsyncContextManager[tuple[Sandbox, Sandbox]]]
+"""Lends a sandbox for a candidate and one for its checker; each check has fresh workspaces in them."""
 MAX_FILES = 400
 """Maximum number of files in a tree, which is copied twice for every answer."""
 
@@ -51,14 +51,16 @@ async def run_apart(
     texts = {path: tree[path].decode("utf-8", "replace") for path in paths}
     checks = [TestFile(path=path, source=text, imports_alone=True) for path, text in texts.items()]
     tests, cpu_s = case_tests(case), min(case.timeout_s, longest or case.timeout_s)
-    async with opened() as candidate, opened() as checker:
-        for path, content in tree.items():
-            box = checker if path in tests else candidate
-            await box.write(at_root(path, case.pythonpath), content)
-        for path, content in gold.items():
-            place = at_root(path, case.pythonpath)
-            if place.partition("/")[0].removesuffix(".py") in helpers:
-                await checker.write(place, content)
+    of_candidate: dict[str, bytes] = {}
+    of_checker: dict[str, bytes] = {}
+    for path, content in tree.items():
+        files = of_checker if path in tests else of_candidate
+        files[at_root(path, case.pythonpath)] = content
+    for path, content in gold.items():
+        place = at_root(path, case.pythonpath)
+        if place.partition("/")[0].removesuffix(".py") in helpers:
+            of_checker[place] = content
+    async with opened() as (candidate, checker):
         return await check(
             candidate,
             checker,
@@ -67,6 +69,7 @@ async def run_apart(
             provides=modules,
             limits=Limits(cpu_s=cpu_s, wall_s=2 * cpu_s + 10),
             decides=lambda result: not result.passed and result.name in needed,
+            trees=Trees(of_candidate, of_checker),
             crossing=ANY_CROSSING.model_copy(
                 update={
                     "uses": uses,

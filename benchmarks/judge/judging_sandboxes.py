@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class Place:
     case: RepositoryCase
     sandbox: Sandbox
     opened: Open | None
-    """Opens more sandboxes; None if the tests need another interpreter than the image's own."""
+    """Lends sandboxes for isolated tests; None if the tests need another interpreter than the image's own."""
     left_out: tuple[str, ...] = ()
     """Entries of the image's tree that aren't regular files."""
 
@@ -71,8 +71,28 @@ async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Pla
         environment = {**python.environment, **case.environment}
         pythonpath = roots[0] if in_place else case.pythonpath
         ready_case = case.model_copy(update={"environment": environment, "pythonpath": pythonpath})
-        opened = functools.partial(open_sandbox, policy, backend="docker")
-        yield Place(ready_case, sandbox, opened if python.own else None, tree.left_out)
+        opening = functools.partial(open_sandbox, policy, backend="docker")
+        async with lent_beside(sandbox, opening) as opened:
+            yield Place(ready_case, sandbox, opened if python.own else None, tree.left_out)
+
+
+@contextlib.asynccontextmanager
+async def lent_beside(
+    candidate: Sandbox, opening: Callable[[], AbstractAsyncContextManager[Sandbox]]
+) -> AsyncIterator[Open]:
+    """Lend a candidate's sandbox with a checker's, which is opened at its first use."""
+    checkers: list[Sandbox] = []
+    turn = asyncio.Lock()
+    async with contextlib.AsyncExitStack() as stack:
+
+        @contextlib.asynccontextmanager
+        async def lend() -> AsyncIterator[tuple[Sandbox, Sandbox]]:
+            async with turn:
+                if not checkers:
+                    checkers.append(await stack.enter_async_context(opening()))
+            yield candidate, checkers[0]
+
+        yield lend
 
 
 def _enlarge(policy: Policy, case: RepositoryCase, tree: ImageTree) -> Policy:
@@ -120,7 +140,7 @@ class Places:
         async with self._opening:
             if self._pair is None:
                 candidate, checker = [await self._stack.enter_async_context(self.open()) for _ in range(2)]
-                self._pair = Pair(candidate, Candidates(candidate), Checkers(checker))
+                self._pair = Pair(candidate, checker, Candidates(candidate), Checkers(checker))
             return self._pair
 
     async def engine(self) -> Engine:
@@ -149,6 +169,19 @@ class Places:
             raise
 
     @contextlib.asynccontextmanager
+    async def lend(self) -> AsyncIterator[tuple[Sandbox, Sandbox]]:
+        """Lend sandboxes for a check with isolated tests.
+
+        They are the shared pair if the walls of a fresh run are those of a sandbox; else new ones.
+        """
+        pair = await self.pair()
+        if keeps_apart(pair.candidate.capabilities()):
+            yield pair.candidate, pair.checker
+            return
+        async with self.open() as candidate, self.open() as checker:
+            yield candidate, checker
+
+    @contextlib.asynccontextmanager
     async def of(self, case: RepositoryCase) -> AsyncIterator[Place]:
         """Open the sandbox of a repository case."""
         if case.image is not None:
@@ -162,7 +195,7 @@ class Places:
                 yield Place(case, sandbox, None)
         else:
             async with self.shared() as pair:
-                yield Place(case, pair.candidate, self.open)
+                yield Place(case, pair.candidate, self.lend)
 
     async def close(self) -> None:
         """Close all sandboxes."""

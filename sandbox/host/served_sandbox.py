@@ -106,26 +106,34 @@ class ServedSandbox(WithFiles):
         *,
         limits: Limits | None = None,
         fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
     ) -> Running:
-        """Implements `Sandbox.start`. Raises ValueError: not an entry's name."""
+        """Implements `Sandbox.start`. Raises ValueError: not an entry's name, or files without fresh."""
         if not all(part.isidentifier() for part in entry.split(".")):
             raise ValueError(f"{entry!r} isn't the name of an entry.")
+        if files and not fresh:
+            raise ValueError("Only a fresh entry is given files; write() is for the workspace that lasts.")
         allowed = resolve(self._policy, limits)
         run = await self._lend(allowed, fresh=fresh, on_output=None)
-        own = self._workspace_at(run.child.take_workspace()) if fresh and self._build.on_disk else None
+        is_emptied = fresh and self._build.on_disk
+        own = self._workspace_at(run.child.take_workspace()) if files or is_emptied else None
         ours, inside = socket.socketpair()
         ours.setblocking(False)
 
         def done() -> None:
             if own is not None:
-                own.remove(".")
+                if is_emptied:
+                    own.remove(".")
                 own.close()
 
         try:
+            if own is not None and files:
+                await HostWorkspace(own).lay(files)
             job = self._jobs.of_entry(entry, arguments, allowed)
             await run.begin(self._counted(job, run), extra=[inside.detach()])
         except BaseException:
             ours.close()
+            inside.close()  # unless it was handed over
             await run.abandon()
             done()
             raise

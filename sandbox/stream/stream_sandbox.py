@@ -119,17 +119,23 @@ class StreamSandbox(WithFiles):
         *,
         limits: Limits | None = None,
         fresh: bool = False,
+        files: Mapping[str, bytes] | None = None,
     ) -> Running:
-        """Start a trusted entry. Raises ValueError: not an entry's name."""
+        """Start a trusted entry. Raises ValueError: not an entry's name, or files without fresh."""
         if not all(part.isidentifier() for part in entry.split(".")):
             raise ValueError(f"{entry!r} isn't the name of an entry.")
+        if files and not fresh:
+            raise ValueError("Only a fresh entry is given files; write() is for the workspace that lasts.")
         allowed = resolve(self._policy, limits)
         job = self._jobs.of_entry(entry, arguments, allowed)
         if not fresh:
             return await (await self._settle()).start(job, allowed)
         holder = await self._spares.take()
         try:
-            return await self._place_of(holder, once=True).start(job, allowed)
+            place = self._place_of(holder, once=True)
+            if files:
+                await place.files.lay(files)
+            return await place.start(job, allowed)
         except BaseException:
             self._spares.give_back(holder)
             raise

@@ -55,9 +55,10 @@ class ProcessPool:
         max_cpu_s: float = math.inf,
         once: Limits | None = None,
         fresh: bool = True,
+        files: Mapping[str, bytes] | None = None,
     ) -> None:
         self._sandbox, self._entry, self._arguments = sandbox, entry, arguments
-        self._max_cpu_s, self._once, self._fresh = max_cpu_s, once, fresh
+        self._max_cpu_s, self._once, self._fresh, self._files = max_cpu_s, once, fresh, files
         self._idle: list[PooledProcess] = []
 
     async def take(self) -> PooledProcess:
@@ -65,9 +66,10 @@ class ProcessPool:
         if self._idle:
             return self._idle.pop()
         limits = self._once or Limits(wall_s=_WALL_S)
-        return PooledProcess(
-            await self._sandbox.start(self._entry, self._arguments, limits=limits, fresh=self._fresh)
+        running = await self._sandbox.start(
+            self._entry, self._arguments, limits=limits, fresh=self._fresh, files=self._files
         )
+        return PooledProcess(running)
 
     async def put_back(self, process: PooledProcess, *, reusable: bool) -> Result | None:
         """Keep a process for the next job if `sound`; otherwise end it and return how it ended."""
@@ -89,10 +91,19 @@ class ProcessPool:
 class Checkers(ProcessPool):
     """Checkers, each for one trial at a time; one that ends badly is not reused."""
 
-    def __init__(self, sandbox: Sandbox, *, once: Limits | None = None, fresh: bool = True) -> None:
-        """`once`: limits of a checker for one job; `fresh`: whether it has a workspace of its own."""
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        *,
+        once: Limits | None = None,
+        fresh: bool = True,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """`once`: limits of a checker for one job; `fresh`: whether it has a workspace, with `files`."""
         arguments, max_cpu_s = {"once": once is not None}, _CHECKER_CPU_S
-        super().__init__(sandbox, "checker.checker", arguments, max_cpu_s=max_cpu_s, once=once, fresh=fresh)
+        super().__init__(
+            sandbox, "checker.checker", arguments, max_cpu_s=max_cpu_s, once=once, fresh=fresh, files=files
+        )
 
 
 class Candidates:

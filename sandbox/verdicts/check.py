@@ -6,7 +6,8 @@ reports count; output, files, exceptions and exit codes of the candidate do not.
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -78,6 +79,15 @@ class TestFile(Value):
 Check = Assertion | Example | TestFile
 
 
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Files by path of a check's two workspaces, which last as long as the check."""
+
+    candidate: Mapping[str, bytes]
+    checker: Mapping[str, bytes]
+    """Nothing that a candidate wrote."""
+
+
 class CheckReport(Value):
     """Results of all checks, in order."""
 
@@ -121,6 +131,7 @@ async def check(
     limits: Limits | None = None,
     crossing: Crossing = ANY_CROSSING,
     decides: Callable[[CheckResult], bool] | None = None,
+    trees: Trees | None = None,
 ) -> CheckReport:
     """Run `checks` in one sandbox against modules in another sandbox's workspace.
 
@@ -132,6 +143,7 @@ async def check(
         folders: Of the candidate's workspace in which these are looked for, too; relative paths.
         limits: Of each of the two processes; wall time covers the whole check, 10 s by default.
         decides: Whether a result makes all others needless: both processes are ended at the first one.
+        trees: Files of a fresh workspace for each of the two, in place of the sandboxes' own workspaces.
 
     Raises:
         ValueError: one sandbox for both, or a module with the name of one in the standard library.
@@ -155,9 +167,17 @@ async def check(
 
     async def start() -> Running:
         arguments = {key: crossing_fields[key] for key in ("write_back", "kinds")}
-        return await candidate.start("bridge.callee", arguments, limits=process_limits)
+        return await candidate.start(
+            "bridge.callee",
+            arguments,
+            limits=process_limits,
+            fresh=trees is not None,
+            files=trees.candidate if trees is not None else None,
+        )
 
-    checkers, report = Checkers(checker, once=process_limits, fresh=False), RunReport(decides=decides)
+    own_files = trees.checker if trees is not None else None
+    checkers = Checkers(checker, once=process_limits, fresh=trees is not None, files=own_files)
+    report = RunReport(decides=decides)
     job_result = await run_job(start, checkers, json.dumps(job).encode(), wall_s, report)
     return _report(checks, job_result)
 

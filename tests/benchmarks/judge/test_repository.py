@@ -17,7 +17,7 @@ from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.verdict import Verdict
 from tests.benchmarks.judge.cases import shared
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest, opened
+from tests.only_pytest import only_pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -278,7 +278,7 @@ async def test_every_shared_cheat_is_rejected_among_decoys_too(judge: Judge) -> 
 async def by_mode(judge: Judge, one: RepositoryCase, patch: str, mode: RepositoryMode) -> Verdict:
     """The verdict of another way of judging than the case's own."""
     box = (await judge.sandboxes()).candidate
-    judged = await judge_repository(box, opened, one, patch, mode)
+    judged = await judge_repository(box, judge.places.lend, one, patch, mode)
     return judged.verdict(one.id, 0, mode.strength, apart=True)
 
 

@@ -9,7 +9,7 @@ from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.repository import judge_repository
 from benchmarks.suite import RepositoryCase, Suite
 from tests.benchmarks.judge.patches import diff
-from tests.only_pytest import only_pytest, opened
+from tests.only_pytest import only_pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -77,7 +77,7 @@ async def test_without_that_record_a_patch_takes_what_a_test_expects(judge: Judg
     patch = diff(BASE, {"job.py": "def run(job):\n    job.got = job.want\n"})
 
     pair = await judge.sandboxes()
-    judged = await judge_repository(pair.candidate, opened, case, patch, mode)
+    judged = await judge_repository(pair.candidate, judge.places.lend, case, patch, mode)
 
     assert judged.outcome == "passed"
 

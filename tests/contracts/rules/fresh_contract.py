@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from sandbox.contract import Sandbox
 from sandbox.errors import FileRefused
 from sandbox.inner.bridge.codec import decode, encode
@@ -193,10 +195,29 @@ async def an_entry_that_is_started_fresh_sees_no_other_workspace(box: Sandbox) -
     assert kinds == ["value", "raised"]
 
 
+async def an_entry_that_is_started_fresh_has_the_files_given_to_it_alone(box: Sandbox) -> None:
+    async def import_of(module: str, files: dict[str, bytes]) -> object:
+        entry = await box.start("bridge.callee", {}, fresh=True, files=files)
+        try:
+            await entry.send(encode(("import", module)))
+            return decode(await entry.receive() or b"", resolve=lambda payload: payload)[0]
+        finally:
+            await entry.finish()
+
+    assert await import_of("package.given_module", {"package/given_module.py": b"x = 1\n"}) == "value"
+    assert await import_of("package.given_module", {"package/other.py": b"x = 1\n"}) == "raised"
+    with pytest.raises(FileRefused):
+        await box.start("process.echo", {}, fresh=True, files={"../out": b""})
+    with pytest.raises(ValueError, match="fresh"):
+        await box.start("process.echo", {}, files={"f": b""})
+    assert await box.list(".") == ()
+
+
 FRESH = (
     a_fresh_run_has_a_workspace_of_its_own,
     two_fresh_runs_at_once_do_not_meet,
     files_given_to_a_fresh_run_are_there,
+    an_entry_that_is_started_fresh_has_the_files_given_to_it_alone,
     what_a_fresh_run_wrote_is_an_artifact,
     a_run_that_is_not_fresh_has_no_artifacts,
     only_plain_files_are_artifacts,
