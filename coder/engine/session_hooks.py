@@ -78,7 +78,7 @@ class SessionHooks:
                 if answers[-1].message:
                     self._note(answers[-1].message)
                 if answers[-1].problem:
-                    self._note(hook_failure(event, hook.command, answers[-1].problem))
+                    self._note(hook_failure(event, hook.shown, answers[-1].problem))
                 if answers[-1].objection is not None and event == "UserPromptSubmit":
                     break
         return answers

@@ -71,6 +71,11 @@ class Hook(BaseModel, frozen=True, extra="forbid"):
     plugin: str = Field(default="", exclude_if=not_)
     """The folder of its plugin: absolute if it is the user's own, else relative to the workspace."""
 
+    @property
+    def shown(self) -> str:
+        """Its command, with its plugin, for a person."""
+        return f"{self.command} (plugin {self.plugin})" if self.plugin else self.command
+
 
 class Skill(BaseModel, frozen=True, extra="forbid"):
     """Instructions for a kind of work, as a SKILL.md describes them (agentskills.io)."""

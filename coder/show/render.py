@@ -55,8 +55,9 @@ def progress(body: event_types.Body) -> str | None:
         case event_types.CommitRefused():
             return f"  ! not committed: {one_line(body.reason, width=300)}"
         case event_types.FileUndone(path=path, left=left):
-            reason = f" is left as it is: {one_line(left)}" if left is not None else ""
-            return f"  {'!' if reason else '✓'} {one_line(path)}{reason}"
+            if left is not None:
+                return f"  ! {one_line(path)} is left as it is: {one_line(left)}"
+            return f"  ✓ {one_line(path)} is as it was before"
         case event_types.QuestionAnswered(how="approve" | "mcp" | "library"):
             return f"  · {one_line(body.who) or 'a program'} answered: {one_line(body.answer_text)}"
         case event_types.RunResumed() if not body.model:

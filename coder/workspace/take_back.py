@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from coder.base.errors import UsageError
+from coder.base.text.sanitize import count_of, one_line
 from coder.run.event_types import CommitMade, FileUndone, LandingUndone
 from coder.run.journal import Journal
 from coder.run.state import State
+from coder.run.verdict_words import join_names
 from coder.run.watch import Unwatched, Watch
 from coder.store import EventLog, open_log
 from coder.workspace.committing import revert_commit
 from coder.workspace.landing import LandingPlan, is_made
 from coder.workspace.landing import undo as put_back
+
+_SHOWN_MESSAGE = 60
 
 
 async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = None) -> list[FileUndone]:
@@ -41,6 +45,24 @@ async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = N
             note = await take_back_commit(state, [])
             raise UsageError(f"{message}\n{note[0].upper()}{note[1:]}" if note is not None else message)
         return [row for step in left_to_undo(state) or steps for row in await take_back(journal, step)]
+
+
+def what_is_undone(state: State, rows: Sequence[FileUndone], steps: Sequence[int]) -> str:
+    """Return a text on the files of a message that were taken back, and the next message to undo.
+
+    Args:
+        steps: the steps that could be undone, of which the first was.
+    """
+
+    def message(step: int) -> str:
+        return f"“{one_line(_state_of_step(state, step).task.prompt, width=_SHOWN_MESSAGE)}”"
+
+    left = [row.path for row in rows if row.left]
+    total = count_of(len(rows), "file")
+    count = f"{len(rows) - len(left)} of {total}" if left else total
+    text = f"{count} of {message(steps[0])} put back"
+    text += f", not {join_names(left)}" if left else ""
+    return f"{text}; /undo again takes back {message(steps[1])}" if len(steps) > 1 and not left else text
 
 
 def left_to_undo(state: State) -> list[int]:

@@ -58,8 +58,12 @@ class Redactor:
     def from_environment(
         cls, environ: Mapping[str, str] = os.environ, secrets: Iterable[str] = ()
     ) -> "Redactor":
-        """Take `secrets`, variables such as …KEY, …TOKEN or …PASSWORD, and the password in CODER_LOG."""
+        """Take `secrets`, variables such as …KEY, …TOKEN or …PASSWORD, and the password in CODER_LOG.
+
+        A variable with the path of a file or folder that exists names where a secret is, and isn't one.
+        """
         values = [environ[name].strip() for name in environ if names_secret(name)]
+        values = [value for value in values if not (value.startswith("/") and _exists(value))]
         if log := re.search(r"://([^\s/:@]*):([^\s/]+)@", environ.get("CODER_LOG", "")):
             values += [unquote(log[2])] * (log[1] != log[2])  # a name such as postgres is a word
         return cls(chain(secrets, (value for value in values if len(value) >= MIN_SECRET_LENGTH)))
@@ -130,6 +134,13 @@ class RedactingStream:
         """Return the text that was held back, redacted."""
         pending, self._pending = self._pending, ""
         return self._redactor.redact(pending)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return os.path.lexists(path)
+    except (OSError, ValueError):  # a NUL
+        return False
 
 
 def names_secret(variable: str) -> bool:

@@ -54,7 +54,7 @@ from coder.store import EventLog
 from coder.workspace.deliver import require_committable
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import read_workspace, restore, started
-from coder.workspace.take_back import left_to_undo, take_back, take_back_commit
+from coder.workspace.take_back import left_to_undo, take_back, take_back_commit, what_is_undone
 from coder.workspace.unsaved import overlaid, unsaved_files
 
 if TYPE_CHECKING:
@@ -219,8 +219,8 @@ class ChatSession:
             await self.kept_environment.close()
         return run
 
-    async def undo(self) -> str | None:
-        """Undo the latest written step; return a text on what is left of its commit, or None.
+    async def undo(self) -> str:
+        """Undo the latest written step; return a text on what was taken back, and what wasn't.
 
         Raises UsageError: no written step.
         """
@@ -229,7 +229,10 @@ class ChatSession:
             raise UsageError("This conversation has written nothing that could be taken back.")
         steps = left_to_undo(state)
         rows = await take_back(self.journal, steps[0])
-        return await take_back_commit(state, rows, step=steps[0])
+        commit_note = await take_back_commit(state, rows, step=steps[0])
+        parts = [what_is_undone(state, rows, steps), commit_note or ""]
+        parts += ["what calls of your tools have done elsewhere stays"] if self.tools else []
+        return "; ".join(filter(None, parts))
 
     def add(self, names: list[str], *, is_permanent: bool = True) -> tuple[str, ...]:
         """Show files to the model from the next message on; return their paths in the folder.

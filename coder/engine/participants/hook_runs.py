@@ -216,7 +216,7 @@ class _Batch:
             await journal.append(
                 HookFailed(
                     event=self._event,
-                    command=redact(hook.command),
+                    command=redact(hook.shown),
                     reason=redact(answer.problem),
                     of_repository=not is_own,
                 )

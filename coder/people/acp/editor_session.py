@@ -123,7 +123,7 @@ class EditorSession:
         require_sight(self.chat.model, pictures, "Choose another model, or leave the picture out.")
         if text.strip() == "/undo":
             note = await self.chat.undo()
-            self.watch.say(printable(note or "The latest change is undone."))
+            self.watch.say(printable(f"{note[0].upper()}{note[1:]}."))
             return "end_turn"
         commands = {"/go": self.chat.go_on, "/apply": self.chat.apply}
         if (command := commands.get(text.strip())) is not None:

@@ -115,8 +115,7 @@ class SessionCommands:
 
     async def _undo(self, arguments: str) -> None:
         note = await self._session.undo()  # the screen has printed each file
-        if note is not None:
-            self._screen.tell(f"  ! {one_line(note)}")
+        self._screen.tell(f"  · {one_line(note, width=400)}")
 
     async def _cost(self, arguments: str) -> list[Block]:
         budget = self._session.settings.budget

@@ -108,3 +108,9 @@ def test_a_broken_file_of_a_repository_is_named_with_the_reason() -> None:
     assert broken_files(texts)[".claude/settings.json"].startswith("its hooks can't be read: ")
     assert "not UTF-8" in broken_files({".agents/hooks.json": None})[".agents/hooks.json"]
     assert not broken_files({".agents/hooks.json": '{"permissions": {}}'})
+
+
+def test_a_plugins_hook_is_shown_with_its_plugin() -> None:
+    hook = Hook(event="Stop", command="${CLAUDE_PLUGIN_ROOT}/end.sh", timeout=1, plugin="/home/ana/notes")
+
+    assert hook.shown == "${CLAUDE_PLUGIN_ROOT}/end.sh (plugin /home/ana/notes)"

@@ -186,7 +186,7 @@ def test_a_retry_is_told_with_its_reason_and_wait() -> None:
 def test_what_was_not_written_and_what_was_left_is_told_with_the_reason() -> None:
     assert progress(LandingRefused(reason="a is a folder")) == "  ! not written: a is a folder"
     assert progress(FileUndone(path="a", left="it has changed")) == "  ! a is left as it is: it has changed"
-    assert progress(FileUndone(path="a")) == "  ✓ a"
+    assert progress(FileUndone(path="a")) == "  ✓ a is as it was before"
 
 
 def test_no_text_of_a_program_brings_control_sequences_or_lines_to_the_screen() -> None:

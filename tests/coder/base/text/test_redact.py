@@ -2,6 +2,7 @@
 
 import string
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -164,3 +165,12 @@ def test_variables_that_are_called_as_keys_are_have_their_values_taken_out(varia
     redactor = Redactor.from_environment({variable: "value-0123", "PATH": "/usr/bin", "COMPAT": "value-4567"})
 
     assert redactor.redact("value-0123 /usr/bin value-4567") == f"{REPLACEMENT} /usr/bin value-4567"
+
+
+def test_a_path_in_a_variable_is_no_secret_if_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "token").touch()
+    environ = {"AWS_WEB_IDENTITY_TOKEN_FILE": f"{tmp_path}/token", "OTHER_KEY": "/not-a-file-0123"}
+    redactor = Redactor.from_environment(environ | {"PLUGIN_KEY": str(tmp_path)})
+
+    assert redactor.redact(f"{tmp_path}/token of {tmp_path}") == f"{tmp_path}/token of {tmp_path}"
+    assert redactor.redact("x /not-a-file-0123 y") == "x [redacted] y"

@@ -243,6 +243,36 @@ def test_what_can_not_be_committed_and_what_stays_committed_is_said(console: Con
 
 
 @pytest.mark.slow
+def test_undo_says_which_message_it_took_back_what_it_left_and_what_comes_next(
+    console: Console, project: Path
+) -> None:
+    both = f"`calc.py`\n{code(RIGHT)}\n`more.py`\n{code('MORE = 1')}\n"
+    with faulty_endpoint(says(both), says(f"`notes.py`\n{code('NOTES = 1')}")) as endpoint:
+        lines = ("Mend it.", "y", "Note it.", "y", "/undo", "/undo", "/undo")
+        done = chat(console, endpoint, *lines, cwd=project)
+
+    assert "✓ notes.py is as it was before" in done.err
+    assert "· 1 file of “Note it.” put back; /undo again takes back “Mend it.”" in done.err
+    assert "· 2 files of “Mend it.” put back" in done.err
+    assert "This conversation has written nothing that could be taken back." in done.err
+    assert not (project / "more.py").exists()
+
+
+@pytest.mark.slow
+def test_undo_names_a_file_that_it_could_not_put_back(console: Console, project: Path) -> None:
+    both = f"`calc.py`\n{code(RIGHT)}\n`more.py`\n{code('MORE = 1')}\n"
+    with faulty_endpoint(says(both)) as endpoint:
+        first = chat(console, endpoint, "Mend it.", "y", cwd=project)
+    (run, *_) = console.run("ls").out.split()
+    (project / "more.py").write_text("MINE = 1\n")
+    undone = console.run("chat", "--resume", run, stdin=b"/undo\n", cwd=project)
+
+    assert "more.py +1 -0" in first.err
+    assert "! more.py is left as it is" in undone.err
+    assert "· 1 of 2 files of “Mend it.” put back, not more.py" in undone.err
+
+
+@pytest.mark.slow
 def test_a_model_that_refuses_a_message_ends_the_message_and_not_the_conversation(
     console: Console, project: Path
 ) -> None:

@@ -43,7 +43,7 @@ def test_a_second_undo_says_that_nothing_was_left_and_touches_nothing(
 
     second, document = console.run("undo", run), console.run("undo", run, "--json")
 
-    assert (first.code, first.err) == (0, "  ✓ solution.py\n")
+    assert (first.code, first.err) == (0, "  ✓ solution.py is as it was before\n")
     assert (second.code, second.out) == (0, "")
     assert "Nothing was left to undo" in second.err
     assert "✓" not in second.err
@@ -60,7 +60,7 @@ def test_what_stands_again_after_an_undo_can_be_undone_again(
 
     again = console.run("undo", run)
 
-    assert (again.code, again.err) == (0, "  ✓ solution.py\n")
+    assert (again.code, again.err) == (0, "  ✓ solution.py is as it was before\n")
     assert (folder / "solution.py").read_text() == SUBTRACT
 
 
@@ -76,7 +76,7 @@ def test_only_the_file_that_was_left_is_gone_over_again(console: Console, folder
 
     assert first.code == 1, first.err
     assert "✓ solution.py" in first.err
-    assert (second.code, second.err) == (0, "  ✓ notes.py\n")
+    assert (second.code, second.err) == (0, "  ✓ notes.py is as it was before\n")
     assert not (folder / "notes.py").exists()
 
 
