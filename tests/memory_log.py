@@ -22,6 +22,7 @@ class MemoryLog:
         self._tokens: dict[str, int] = {}
         self._held: set[str] = set()
         self._stops: dict[str, tuple[int, str]] = {}
+        self.messages = MemoryMessages()
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
         """Hold a run while the block lasts, within this process."""
@@ -87,6 +88,25 @@ class MemoryLog:
             yield self._tokens[run]
         finally:
             self._held.discard(run)
+
+
+class MemoryMessages:
+    """Messages to runs in memory."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {}
+
+    async def send(self, run: str, text: str) -> None:
+        """Keep a message."""
+        self._texts.setdefault(run, []).append(text)
+
+    async def unread(self, run: str) -> list[str]:
+        """Messages that nobody has taken."""
+        return [*self._texts.get(run, [])]
+
+    async def take(self, run: str) -> list[str]:
+        """Messages to a run, once each."""
+        return self._texts.pop(run, [])
 
 
 def _copy(event: Event) -> Event:

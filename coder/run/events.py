@@ -60,6 +60,19 @@ class Body(BaseModel):
         )
 
 
+class Messages(Protocol):
+    """Messages to runs, kept until the process that works on a run, or continues it, takes them."""
+
+    async def send(self, run: str, text: str) -> None:
+        """Keep a message. Raises MachineError."""
+
+    async def unread(self, run: str) -> list[str]:
+        """Return the messages to a run that nobody has taken, in order."""
+
+    async def take(self, run: str) -> list[str]:
+        """Return the messages to a run, in order, once each; only the lease's holder calls this."""
+
+
 class EventStore(Protocol):
     """Storage for the events of runs."""
 
@@ -86,3 +99,7 @@ class EventStore(Protocol):
 
     async def stop_requested(self, run: str, *, token: int) -> str | None:
         """Return who requested this lease's holder to stop, once per request; None: no request."""
+
+    @property
+    def messages(self) -> Messages:
+        """Messages of other processes to the one that works on a run."""

@@ -130,6 +130,10 @@ class Journal:
         """Return who requested this run to stop, or None."""
         return await self._log.stop_requested(self.run, token=self._token)
 
+    async def take_messages(self) -> list[str]:
+        """Return the messages that other processes have sent to this run since the last call."""
+        return await self._log.messages.take(self.run)
+
     async def ask(self, question: Question, *, key: str = "", otherwise: Decision | None = None) -> Decision:
         """Ask a person a question, once; a logged answer is returned again.
 

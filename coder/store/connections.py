@@ -43,6 +43,10 @@ CREATE TABLE IF NOT EXISTS coder.run (
     owner text[] NOT NULL, expires timestamptz NOT NULL
 );
 CREATE TABLE IF NOT EXISTS coder.stop (run text PRIMARY KEY, token bigint NOT NULL, who text NOT NULL);
+CREATE TABLE IF NOT EXISTS coder.message (
+    id text PRIMARY KEY, number bigint GENERATED ALWAYS AS IDENTITY, run text NOT NULL,
+    content bytea NOT NULL, taken text
+);
 CREATE TABLE IF NOT EXISTS coder.event (
     run text NOT NULL, seq integer NOT NULL, time float8 NOT NULL, type text NOT NULL,
     version integer NOT NULL, body text NOT NULL, blobs text NOT NULL, PRIMARY KEY (run, seq)
@@ -86,7 +90,8 @@ class Connections:
         self._free: list[psycopg.Connection[tuple[Any, ...]]] = []
         self._is_closed, self._wait_s = False, RETRY_S
         with self._translate_errors(), self._connection(RETRY_S) as connection:
-            if connection.execute("SELECT to_regclass('coder.format')").fetchone() == (None,):
+            # Databases of earlier versions lack the newest table.
+            if connection.execute("SELECT to_regclass('coder.message')").fetchone() == (None,):
                 with connection.transaction():
                     connection.execute(_TABLES)
             version = sum(row[0] for row in connection.execute("SELECT version FROM coder.format"))

@@ -25,6 +25,7 @@ from coder.store.postgres_rows import PostgresRows
 from coder.store.run_list import RunSummary, unreadable
 from coder.store.stored_rows import StoredRows
 from coder.store.table_blobs import TableBlobs
+from coder.store.table_messages import TableMessages
 
 _APPEND = """
 WITH moved AS (
@@ -106,6 +107,7 @@ class PostgresLog:
         """Where this log keeps long contents."""
         self.rows: StoredRows = PostgresRows(self._server)
         """Its events as they are stored."""
+        self.messages = TableMessages(self._server)
         if blobs is not None:
             self.blobs = JoinedBlobs(open_place(blobs, self.identity()), self.own_blobs)
 

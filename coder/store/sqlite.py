@@ -55,6 +55,8 @@ class SqliteLog:
 
             self.blobs = JoinedBlobs(open_place(blobs, self.identity()), self.own_blobs)
         self._stops = folder / "events" / "stops"
+        self.messages = FolderMessages(folder / "events" / "messages")
+        """Messages to runs, as files."""
         self._clock = clock
         self._lease_s = lease_s
 
@@ -204,3 +206,38 @@ class SqliteLog:
 
     def _event(self, row: tuple[Any, ...], load: Callable[[str], bytes]) -> Event:
         return event_codec.event_of(row, load, self._database.damaged)
+
+
+class FolderMessages:
+    """Messages to runs, each a file in a folder of its run (`Messages`)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def send(self, run: str, text: str) -> None:
+        """Keep a message. Raises MachineError: it can't be written."""
+        path = private_folder(self._folder / run) / f"{time.time_ns():020}-{os.getpid()}"
+        try:
+            with replacing(path) as file:
+                file.write(text.encode("utf-8", "surrogatepass"))
+        except OSError as error:
+            raise unwritable(path, error.strerror or str(error)) from error
+
+    async def unread(self, run: str) -> list[str]:
+        """Return the messages to a run that nobody has taken, in order."""
+        return [text for _, text in self._texts(run)]
+
+    async def take(self, run: str) -> list[str]:
+        """Return the messages to a run, in order, and remove them."""
+        texts = self._texts(run)
+        for path, _ in texts:
+            path.unlink(missing_ok=True)
+        return [text for _, text in texts]
+
+    def _texts(self, run: str) -> list[tuple[Path, str]]:
+        texts = []
+        with suppress(OSError):  # usually, there is no such folder
+            for path in sorted((self._folder / run).iterdir()):
+                if path.name[0] != ".":
+                    texts.append((path, path.read_bytes().decode("utf-8", "surrogatepass")))
+        return texts

@@ -50,7 +50,7 @@ class SessionWork:
     async def carry_out_calls(self) -> Message | None:
         """Carry out the calls of the last answer, in order; return the message of one that ends the turn.
 
-        The lines that the user has typed meanwhile come behind the results.
+        The lines that the user has typed meanwhile, and messages to the run, come behind the results.
         """
         calls = self.talk.open_calls()
         for index, settled_call in enumerate(calls):
@@ -71,8 +71,9 @@ class SessionWork:
         if is_repeating(self._turn.state):
             return self._give_up()
         watch = self._turn.journal.watch
-        if isinstance(watch, Listening) and (typed := "\n".join(watch.typed())):
-            self.talk.say(typed)
+        lines = watch.typed() if isinstance(watch, Listening) else []
+        if words := "\n".join([*lines, *await self._turn.journal.take_messages()]):
+            self.talk.say(words)
         return None
 
     def _give_up(self) -> Message:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from coder.base.errors import UsageError
+from coder.base.errors import CoderError, UsageError
 from coder.engine.requests import check_text, state_of
 from coder.platform.server.problems import Problem
 from coder.platform.server.run_rows import in_thread
@@ -11,6 +11,7 @@ from coder.run.run import Run
 from coder.run.state import State
 from coder.run.task import MAX_PROMPT
 from coder.show.client_runs import Runs
+from sandbox.errors import SandboxError
 
 
 def with_messages(
@@ -23,7 +24,9 @@ def with_messages(
 
     async def whole_work(live: Live) -> Run:
         result = await work(live)
-        while result.status not in ("waiting", "interrupted") and (messages := live.typed()):
+        while result.status not in ("waiting", "interrupted") and (
+            messages := await serving.log.messages.take(result.run_id)
+        ):
             state = await in_thread(state_of(serving.log, result.run_id))
             result = await runs.reply(state, "\n".join(messages), live)
         return result
@@ -35,19 +38,22 @@ async def send_message(serving: Serving, runs: Runs, state: State, text: str) ->
     """Give a message to the model of a working run, or work on it if the run has stopped.
 
     Raises:
-        Problem: another process works on the run, the run waits for an answer, or has too much to read.
+        Problem: the caller may not continue the run, the run waits for an answer, or has too much to read.
         UsageError: the message can't be worked on.
     """
     check_text(text)
     run, stopped = state.run, state.progress.stopped
+    if state.flow is not None:
+        raise UsageError(f"{run} is a flow: a function reads no messages. Begin another one.")
     if stopped is None:
-        if run not in serving.live:
-            reason = "Another process works on it, and reads its own terminal."
-            raise Problem(409, f"{run} can't be told anything here.", reason, "Wait until it has stopped.")
-        if sum(map(len, serving.unread[run])) + len(text) > MAX_PROMPT:
+        if run not in serving.live and not runs.may_continue(state):
+            reason = "Its operator has begun it with settings of its own."
+            raise Problem(409, f"{run} can't be told anything here.", reason, "Ask the operator.")
+        unread = await serving.log.messages.unread(run)
+        if sum(map(len, unread)) + len(text) > MAX_PROMPT:
             reason = f"Its model has up to {MAX_PROMPT >> 10} KiB to read."
             raise Problem(429, f"{run} takes no more now.", reason, "Send it later.", Retry_After="5")
-        serving.unread[run].append(text)
+        await serving.log.messages.send(run, text)
         return
     if stopped.status == "waiting" and state.questions.open is not None:
         raise Problem(409, f"{run} waits for an answer.", "It has asked something.", "Answer it first.")
@@ -55,5 +61,12 @@ async def send_message(serving: Serving, runs: Runs, state: State, text: str) ->
         raise UsageError(f"{run} has no folder to talk about. Begin a task with a folder.")
     await serving.wait_until_ended(run)
     serving.require_free()
-    work = with_messages(serving, runs, lambda live: runs.reply(state, text, live))
-    await serving.start(run, work).begin()
+    earlier = await serving.log.messages.take(run)  # they came too late
+    words = "\n".join([*earlier, text])
+    work = with_messages(serving, runs, lambda live: runs.reply(state, words, live))
+    try:
+        await serving.start(run, work).begin()
+    except (CoderError, SandboxError):
+        for message in earlier:
+            await serving.log.messages.send(run, message)
+        raise

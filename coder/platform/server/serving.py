@@ -33,26 +33,15 @@ _SAVE_S = 10.0
 class Live(ClientWatch):
     """The watch of a run in this process; it wakes the readers of the log."""
 
-    def __init__(self, wake: Callable[[str], None], unread: list[str]) -> None:
-        """Watch a run.
-
-        Args:
-            unread: messages to the run that its model hasn't read; `typed` empties it.
-        """
+    def __init__(self, wake: Callable[[str], None]) -> None:
         self.has_begun, self.task = asyncio.Event(), asyncio.Future[Any]()
-        self._wake, self._unread = wake, unread
+        self._wake = wake
         self.printed = ""
         """The end of what the running program has printed."""
 
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """Keep the end of a program's output."""
         self.printed = (self.printed + data.decode("utf-8", "replace"))[-_PRINTED:]
-
-    def typed(self) -> list[str]:
-        """Return the messages to the run since the last call (`Listening`)."""
-        messages = [*self._unread]
-        self._unread.clear()
-        return messages
 
     def event(self, event: Event) -> None:
         """Wake the readers of the run."""
@@ -86,8 +75,6 @@ class Serving:
     workers: asyncio.Semaphore
     """Semaphore of the workers."""
     live: dict[str, Live] = field(default_factory=dict)
-    unread: dict[str, list[str]] = field(default_factory=dict)
-    """Messages to runs of this process that their models haven't read, by run."""
     reports: Path | None = None
     """Folder of pages that the studio shows to callers with the scope `read`."""
     traces: Watch | None = None
@@ -111,7 +98,7 @@ class Serving:
     def start(self, run: str, work: Callable[[Live], Awaitable[Run]]) -> Live:
         """Work on a run in this process, unless it is worked on already."""
         if (live_run := self.live.get(run)) is None:
-            live_run = self.live[run] = Live(self.streams.wake, self.unread.setdefault(run, []))
+            live_run = self.live[run] = Live(self.streams.wake)
             live_run.task = asyncio.ensure_future(work(live_run))
             live_run.task.add_done_callback(lambda task: self._ended(run, live_run, task))
         return live_run
@@ -123,8 +110,6 @@ class Serving:
 
     def _ended(self, run: str, live_run: Live, task: asyncio.Future[Run]) -> None:
         del self.live[run]
-        if not self.unread[run]:
-            del self.unread[run]
         error = None if task.cancelled() else task.exception()
         if error is not None and (live_run.has_begun.is_set() or not isinstance(error, CoderError)):
             report(error)

@@ -39,7 +39,7 @@ def add_run_pages(router: APIRouter, serving: Serving) -> None:
         view = await current_view(run, caller)
         first_seq, last_seq = (only, only) if only else (max(1, before - MAX_ENTRIES), before - 1)
         is_part = last_seq > 0
-        now, talk = _status_html(serving, view, caller)
+        now, talk = await _status_html(serving, view, caller)
         return page(
             "run",
             one_line(view.state.task.prompt, width=200),
@@ -66,7 +66,7 @@ def add_run_pages(router: APIRouter, serving: Serving) -> None:
         return StreamingResponse(messages, media_type=SSE, headers={"X-Accel-Buffering": "no"})
 
 
-def _status_html(serving: Serving, view: RunView, caller: Caller) -> tuple[str, str]:
+async def _status_html(serving: Serving, view: RunView, caller: Caller) -> tuple[str, str]:
     """Return the status of a run as HTML, shown above its entries, and the form for messages below them."""
     state = view.state
     question_id, question = view.question or ("", None)
@@ -75,13 +75,13 @@ def _status_html(serving: Serving, view: RunView, caller: Caller) -> tuple[str, 
     words, flow = landing_words(state), state.flow.flow if state.flow is not None else ""
     flow_name = flow.rpartition(":")[2] if serving.flows.offers(flow) else ""
     now = fragment("now", summarize(state), question_id, question, is_live, scopes, words, flow_name)
-    if is_live:
-        mode = "steer" if view.run in serving.live else ""
-    else:
-        can_reply = question is None and state.task.workspace is not None and state.progress.parent is None
-        mode = "reply" if can_reply and runs_of(serving, caller).may_continue(state) else ""
-    unread = serving.unread.get(view.run, ())
-    return now, fragment("talk", view.run, mode if "run" in scopes else "", [*unread])
+    may_write = state.flow is None and state.progress.parent is None and "run" in scopes
+    if may_write and view.run not in serving.live:
+        may_write = runs_of(serving, caller).may_continue(state)
+    can_reply = question is None and state.task.workspace is not None
+    mode = "" if not may_write else "steer" if is_live else "reply" if can_reply else ""
+    unread = await serving.log.messages.unread(view.run)
+    return now, fragment("talk", view.run, mode, unread, is_live)
 
 
 async def _messages(serving: Serving, view: RunView, caller: Caller, latest: int) -> AsyncIterator[str]:
@@ -98,7 +98,7 @@ async def _messages(serving: Serving, view: RunView, caller: Caller, latest: int
             await view.catch_up()
             seq = view.seq  # before reading the entries, as another reader may add some
             html = [fragment("entry", entry, view.run) for entry in view.entries if entry.seq > latest]
-            lines = "".join([*html, *_status_html(serving, view, caller)]).split("\n")
+            lines = "".join([*html, *await _status_html(serving, view, caller)]).split("\n")
             latest = seq
             yield f"id: {latest}\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
     if not serving.is_closing:

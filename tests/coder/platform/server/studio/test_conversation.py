@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-import httpx2
 import pytest
 from playwright.async_api import expect
 
 from coder.run.event_types import QuestionAsked, RunStopped
 from coder.run.task import Task
+from tests.coder.people.cli.console import Finished
 from tests.coder.people.cli.test_solve import ADD, TASK, code
 from tests.coder.platform.server.served import Server, configure
 from tests.coder.platform.server.studio.conftest import Window
@@ -107,14 +107,47 @@ async def test_a_call_is_shown_whole_where_it_is_asked_about(studio: Server, win
         await press_until(window.page, id)
 
 
-async def test_a_run_of_another_process_takes_no_message(studio: Server, window: Window) -> None:
-    folder = studio.root
-    await studio.append("run_other", [started(Task(prompt="Mend it.", workspace=folder))])
-    async with httpx2.AsyncClient(base_url=studio.url) as client:
-        while_it_works = await client.post("/runs/run_other/messages", json={"text": "Hurry."})
-        await window.open("/studio/run_other")
-        await expect(window.page.locator("#message")).to_have_count(0)
-        await studio.append("run_other", [RunStopped(status="stuck", reason="no", exit_code=1)], after=1)
-        await expect(window.page.get_by_label("Reply")).to_be_visible()
+async def solve_in_a_terminal(studio: Server, window: Window, folder: str) -> asyncio.Task[Finished]:
+    """Begin a run by `coder solve`, and open its page from the list."""
+    (path := studio.root / folder).mkdir()
+    words = ("solve", f"{TASK} Of {folder}.", str(path))
+    solving = asyncio.create_task(asyncio.to_thread(studio.console.run, *words))
+    await window.open("/")
+    row = window.page.get_by_role("row", name=f"Of {folder}.")
+    await expect(row).to_be_visible()
+    await press_until(window.page, str(await row.locator("td.task a").get_attribute("id")))
+    await window.page.keyboard.press("Enter")
+    await expect(window.page.locator("#facts")).to_be_visible()
+    return solving
 
-    assert while_it_works.status_code == 409
+
+async def test_a_run_of_a_terminal_reads_a_message_of_the_page(studio: Server, window: Window) -> None:
+    edit = calls("bash", command=f"cat > solution.py <<'END'\n{OTHER}END")
+    with faulty_endpoint(calls("bash", command="sleep 5"), edit, calls("done", summary="Done.")) as endpoint:
+        configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="act")
+        solving = await solve_in_a_terminal(studio, window, "terminal")
+        await send(window, "By sum, please.")
+        await expect(window.page.locator(".unread")).to_contain_text("Sent, and read after the running step")
+        await expect(window.page.locator("#log")).to_contain_text("By sum, please.")
+        await expect(window.page.locator(".unread")).to_have_count(0)
+        await solving
+
+    assert "By sum, please." in str(endpoint.requests[1].body["messages"])
+
+
+async def test_a_message_that_a_terminal_did_not_read_is_shown_and_goes_with_the_reply(
+    studio: Server, window: Window
+) -> None:
+    slow = replace(says(code(ADD)), pause_s=4.0)
+    with faulty_endpoint(slow, says(code(OTHER))) as endpoint:
+        configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="repair")
+        solving = await solve_in_a_terminal(studio, window, "unread")
+        await send(window, "Hurry.")
+        await solving
+        unread = "Not read yet: the run has stopped: Hurry."
+        await expect(window.page.locator(".unread")).to_have_text(unread)
+        await send(window, "Use sum instead.")
+        await expect(window.page.locator("#log")).to_contain_text("return sum((a, b))")
+        await expect(window.page.locator(".unread")).to_have_count(0)
+
+    assert "Hurry.\nUse sum instead." in str(endpoint.requests[1].body["messages"][-1]["content"])
