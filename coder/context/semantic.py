@@ -31,6 +31,8 @@ _TABLE = (
     "number INTEGER PRIMARY KEY, embedder TEXT, text BLOB, vector BLOB, UNIQUE(embedder, text))"
 )
 _MAX_ERROR = 300
+_MAX_CHARACTERS = 4_000
+"""Characters of a text that are embedded: only a chunk of one long line has more, which endpoints refuse."""
 
 
 class Account(Protocol):
@@ -47,16 +49,22 @@ class Semantic:
     """Vectors of the texts of one index. After an error of the embedder, it ranks nothing any more."""
 
     def __init__(
-        self, embedder: Embedder, clean: Callable[[str], str], *, folder: Path | None = None
+        self,
+        embedder: Embedder,
+        clean: Callable[[str], str],
+        *,
+        folder: Path | None = None,
+        only_cached: bool = False,
     ) -> None:
         """Take an embedder.
 
         Args:
             clean: returns a text without secrets, as it may leave. Raises Refused: it may not.
             folder: the folder of the cache; None: the user's.
+            only_cached: a text without a cached vector turns the embedder off, as a replay sends nothing.
         """
         self._embedder, self._clean = embedder, clean
-        self._folder = folder
+        self._folder, self._only_cached = folder, only_cached
         self._vectors: dict[int, Vector] | None = None
         self.is_off = False
 
@@ -76,7 +84,7 @@ class Semantic:
             if self._vectors is None:
                 self._vectors = await self._embedded(await asyncio.to_thread(texts), spent)
             vector = (await self._embedded({0: query}, spent)).get(0)
-        except (ModelError, _OverBudget) as error:
+        except (ModelError, _OverBudget, _NotCached) as error:
             self.is_off, spent.error = True, one_line(str(error), width=_MAX_ERROR)
             return []
         finally:
@@ -89,11 +97,13 @@ class Semantic:
 
     async def _embedded(self, texts: Mapping[int, str], spent: _Spent) -> dict[int, Vector]:
         """Return the vectors of texts by key; a text that may not leave has none."""
-        cleaned = await asyncio.to_thread(self._cleaned, texts)
+        cleaned = await self._cleaned(texts)
         digests = {key: _digest(text) for key, text in cleaned.items()}
         cache = _Cache(self._folder or facts_folder(), self._embedder.identity)
         vectors = await asyncio.to_thread(cache.read, set(digests.values()))
         missing = {digests[key]: text for key, text in cleaned.items() if digests[key] not in vectors}
+        if missing and self._only_cached:
+            raise _NotCached("a replay sends nothing, and the cache doesn't have each text")
         rows_left = list(missing.items())
         for start in range(0, len(rows_left), BATCH):
             rows = rows_left[start : start + BATCH]
@@ -104,17 +114,24 @@ class Semantic:
             await asyncio.to_thread(cache.write, new)
         return {key: vectors[digest] for key, digest in digests.items() if digest in vectors}
 
-    def _cleaned(self, texts: Mapping[int, str]) -> dict[int, str]:
+    async def _cleaned(self, texts: Mapping[int, str]) -> dict[int, str]:
+        """Return the texts that may leave; guards are called on the event loop, where other tasks go on."""
         cleaned = {}
-        for key, text in texts.items():
+        for number, (key, text) in enumerate(texts.items()):
+            if number % BATCH == 0:
+                await asyncio.sleep(0)
             with suppress(Refused):
-                if (safe_text := self._clean(text)).strip():
+                if safe_text := self._clean(text)[:_MAX_CHARACTERS].strip():
                     cleaned[key] = safe_text
         return cleaned
 
 
 class _OverBudget(Exception):
     """The run may not spend what the next request could cost."""
+
+
+class _NotCached(Exception):
+    """A replay needs the vector of a text that was never embedded here."""
 
 
 class _Spent:

@@ -85,14 +85,17 @@ async def _documents(settings: Settings, redactor: Redactor, guards: Guards) -> 
     if settings.embedder is None:
         return Documents(settings.docs)
     from coder.context.semantic import Semantic
-    from coder.models.embedder import resolve_embedder
+    from coder.models.embedder import WORDLLAMA, resolve_embedder
 
     embedder = await resolve_embedder(settings.embedder, environ=os.environ)
+    is_sent = settings.embedder != WORDLLAMA
 
     def clean(text: str) -> str:
         return guards.check(redactor.redact(text), "request")
 
-    return Documents(settings.docs, semantic=Semantic(embedder, clean))
+    return Documents(
+        settings.docs, semantic=Semantic(embedder, clean, only_cached=is_sent and settings.replay is not None)
+    )
 
 
 def log_of(stack: AsyncExitStack, options: Options) -> EventLog:

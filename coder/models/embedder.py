@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from math import isfinite, sqrt
 from pathlib import Path
 from typing import Protocol, TypeAlias
+from urllib.parse import urlsplit
 
 from coder.base.errors import MissingExtra, ModelError, ModelRefused, ModelUnavailable, UsageError
 from coder.base.usage import Usage
@@ -83,8 +84,8 @@ async def resolve_embedder(name: str, *, environ: Mapping[str, str]) -> Embedder
     if endpoint is None or endpoint.api == "messages":
         raise UsageError(f"{name} gives no embeddings. Name another --embedder, such as {WORDLLAMA}.")
     openai = find_provider("openai", providers())
-    is_openai = endpoint.name.startswith("openai/") or (openai is not None and endpoint.host in openai.url)
-    if endpoint.key_variables[:1] == (USUAL_KEY,) and not is_openai:
+    is_elsewhere = "@http" in name and (openai is None or endpoint.host != urlsplit(openai.url).netloc)
+    if endpoint.key_variables[:1] == (USUAL_KEY,) and is_elsewhere:
         endpoint = endpoint.model_copy(update={"key": None})
     return EndpointEmbedder(endpoint)
 
@@ -103,6 +104,11 @@ class EndpointEmbedder:
     def name(self) -> str:
         """`provider/model`."""
         return self._endpoint.name
+
+    @property
+    def has_key(self) -> bool:
+        """Whether requests have a key."""
+        return self._endpoint.key is not None
 
     @property
     def identity(self) -> str:

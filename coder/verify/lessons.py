@@ -62,7 +62,9 @@ class Lesson:
         missing = f"; missing modules: {_join(self.missing)}" if self.missing else ""
         command = f"; then `{self.command}` passed" if self.command else ""
         changes = f"passed after changes of {_join(self.paths)}"
-        return f"{self.run}: failing {names}{error}; {changes}{command}{missing}"
+        return one_line(
+            f"{self.run}: failing {names}{error}; {changes}{command}{missing}", width=MAX_CHARACTERS
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ def _file() -> Path:
 async def recall(log: EventLog, state: State, baseline: BaselineTaken) -> tuple[str, ...]:
     """Return lessons of the run's folder whose failure is like the baseline's, the likest first.
 
-    Failures are alike if a test of the same name failed, or the first one by the same exception and message.
+    Failures are alike if a test of the same name failed, the first one by the same exception and message, or
+    for want of the same module.
 
     Raises:
         LogDamaged, MachineError: the log can't be read.
@@ -109,10 +112,13 @@ async def recall(log: EventLog, state: State, baseline: BaselineTaken) -> tuple[
     if memory.is_off or state.root is None or baseline.passed:
         return ()
     failing, error = _signature(baseline)
+    missing = frozenset(baseline.missing)
     matches = [
         (len(lesson.failing & failing), lesson)
         for lesson in await lessons_of(log, state.root, forgotten={*memory.forgotten, state.run})
-        if lesson.failing & failing or (error and lesson.error == error)
+        if lesson.failing & failing
+        or (error and lesson.error == error)
+        or missing.intersection(lesson.missing)
     ]
     matches.sort(key=lambda match: (match[0], match[1].run), reverse=True)
     texts: list[str] = []

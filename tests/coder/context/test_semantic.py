@@ -1,6 +1,7 @@
 """Documents are searched by meaning, too; what was embedded once is never sent again."""
 
 import sqlite3
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -176,6 +177,31 @@ async def test_a_damaged_cache_is_made_anew(folder: Path, content: bytes) -> Non
 
     assert names[0] == "a.txt"
     assert sqlite3.connect(cache).execute("SELECT count(*) FROM vectors").fetchone() == (3,)
+
+
+async def test_guards_see_texts_on_the_event_loop(folder: Path) -> None:
+    threads = []
+
+    def guard(text: str) -> str:
+        threads.append(threading.current_thread())
+        return text
+
+    with faulty_endpoint(embeds) as server:
+        semantic = Semantic(EndpointEmbedder(endpoint_of(server)), guard, folder=folder.parent / "cache")
+        documents = Documents([folder], semantic=semantic)
+        await documents.search("car", count=5, account=Ledger())
+        await documents.close()
+
+    assert set(threads) == {threading.current_thread()}
+
+
+async def test_a_long_line_is_embedded_by_its_beginning(folder: Path) -> None:
+    (folder / "b.txt").write_text("apples " * 10_000)
+
+    with faulty_endpoint(embeds) as server:
+        await paths(server, folder, "car")
+
+    assert max(len(text) for text in server.requests[0].body["input"]) <= 4_000
 
 
 def test_fusion_adds_the_inverse_ranks_of_the_paper() -> None:

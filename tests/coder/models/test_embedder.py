@@ -118,6 +118,14 @@ async def test_the_key_of_openai_goes_to_no_other_address() -> None:
     assert [request.headers.get("authorization") for request in server.requests] == [None, f"Bearer {KEY}"]
 
 
+@pytest.mark.parametrize("host", ["api", "com", "openai", "api.openai.com.example.org"])
+async def test_a_host_named_like_a_part_of_openai_s_gets_no_key(host: str) -> None:
+    embedder = await resolve_embedder(f"toy@http://{host}/v1", environ={"OPENAI_API_KEY": KEY})
+
+    assert isinstance(embedder, EndpointEmbedder)
+    assert embedder.has_key is False
+
+
 @pytest.mark.parametrize("name", ["local", "anthropic/claude"])
 async def test_a_model_without_embeddings_is_refused_before_any_call(name: str) -> None:
     with pytest.raises(UsageError, match="gives no embeddings"):

@@ -13,7 +13,7 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
-from coder.verify.lessons import MAX_CHARACTERS, MAX_LESSONS, Memory
+from coder.verify.lessons import MAX_CHARACTERS, MAX_LESSONS, Lesson, Memory
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 
@@ -114,6 +114,32 @@ async def test_a_lesson_has_modules_that_a_command_missed(tmp_path: Path) -> Non
     line = await line_after(tmp_path, bash("python -c 'import nosuchmodule'"), change)
 
     assert line.endswith("passed after changes of calc.py; missing modules: nosuchmodule")
+
+
+async def test_other_failures_that_miss_the_same_module_are_told_what_mended_it(tmp_path: Path) -> None:
+    log, folder = MemoryLog(), project_at(tmp_path / "project")
+    importing = "    import numbers_of_calc\n    return numbers_of_calc.add(a, b)\n"
+    ready = "    return a + b\n\n\nREADY = True\n"
+    mend = EDIT.replace("    return a - b\n", importing).replace("    return a + b\n", ready)
+    (folder / "calc.py").write_text(f"def add(a, b):\n{importing}")
+    await mended(folder, log, mend)
+    project_at(folder, name="sum")
+    (folder / "calc.py").write_text(f"def add(a, b):\n{importing}")
+    with (folder / "test_calc.py").open("a") as file:
+        file.write("\n    def test_a_first(self):\n        self.assertIn('READY', add.__globals__)\n")
+
+    _, words = await mended(folder, log, mend)
+
+    (line,) = words.partition(BEFORE)[2].partition("]")[0].splitlines()
+    assert line.endswith("passed after changes of calc.py; missing modules: numbers_of_calc")
+
+
+def test_a_long_lesson_is_shortened_not_dropped() -> None:
+    names = [f"{number} {'x' * 90}" for number in range(9)]
+    lesson = Lesson("run", frozenset(names), "E: x", tuple(names), "check", tuple(names))
+
+    assert len(lesson.text()) == MAX_CHARACTERS
+    assert "passed after changes" in lesson.text()
 
 
 async def test_without_the_option_nothing_is_told(tmp_path: Path) -> None:

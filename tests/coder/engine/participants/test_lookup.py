@@ -127,6 +127,31 @@ async def test_a_second_run_asks_the_embedder_nothing(project: Path, docs: Path)
     assert len(server.requests) == count
 
 
+async def test_a_replay_without_cached_vectors_sends_nothing(project: Path, docs: Path) -> None:
+    log = MemoryLog()
+
+    with faulty_endpoint(embeds) as server:
+        settings = embedding(server, docs).model_copy(update={"replay": docs / "calls.jsonl"})
+        run, model = await worked(project, LOOK, EDIT, DONE, settings=settings, log=log)
+
+    assert server.requests == []
+    assert "Use the operator +." in told(model, 2)
+    [event] = [event for event in await log.read(run.run_id) if event.type == "texts.embedded"]
+    assert "a replay sends nothing" in shown(event)
+
+
+async def test_a_replay_finds_by_the_vectors_of_the_recorded_run(project: Path, docs: Path) -> None:
+    with faulty_endpoint(embeds) as server:
+        settings = embedding(server, docs)
+        _, recorded = await worked(project, MEANING, EDIT, DONE, settings=settings)
+        (project / "calc.py").write_text(WRONG)
+        count = len(server.requests)
+        settings = settings.model_copy(update={"replay": docs / "calls.jsonl"})
+        _, model = await worked(project, MEANING, EDIT, DONE, settings=settings)
+
+    assert (told(model, 2), len(server.requests)) == (told(recorded, 2), count)
+
+
 async def test_an_embedder_that_fails_is_told_once_and_words_go_on(project: Path, docs: Path) -> None:
     log = MemoryLog()
 
