@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from coder.base.errors import UsageError
+from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import one_line, suggest_nearest
 
 COMMANDS = {
@@ -34,8 +34,22 @@ COMMANDS = {
     "quit": ("", "end; coder chat --resume RUN continues"),
 }
 """Arguments and descriptions by name, in the order of `/help`."""
-_OTHER_NAMES = {"exit": "quit"}
+_OTHER_NAMES = {"exit": "quit", "rewind": "undo", "bashes": "jobs", "tasks": "jobs", "usage": "cost"}
 """Names that other agents have for a command, unless the user has a command of that name."""
+_LISTED = "{coder} skills lists skills, subagents, commands, hooks, plugins and servers"
+_ELSEWHERE = {
+    **dict.fromkeys(("agents", "hooks", "mcp", "skills", "plugin", "plugins", "commands"), _LISTED),
+    "memory": "{coder} memory lists what runs have learned; your notes are the files AGENTS.md and CLAUDE.md",
+    "init": "ask for an AGENTS.md in a message",
+    "review": "ask for a review in a message",
+    "resume": "leave by /quit, then {coder} chat --resume RUN; {coder} ls lists the runs",
+    "config": "{coder} config shows each setting",
+    "settings": "{coder} config shows each setting",
+    "status": "{coder} doctor says what works on this machine",
+    "doctor": "{coder} doctor says what works on this machine",
+    "export": "{coder} export RUN prints the patch, {coder} show RUN the dialogue",
+}
+"""What does the work of other agents' commands that don't exist here, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +104,8 @@ def parse_line(line: str, calls: Collection[str] = ()) -> ChatCommand | str:
     name, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
     name = name if name in calls else _OTHER_NAMES.get(name, name)
     if name not in COMMANDS and name not in calls:
+        if (place := _ELSEWHERE.get(name)) is not None:
+            raise UsageError(f"There is no command /{name} here: {place.format(coder=own_command())}.")
         hint = suggest_nearest(name, [*COMMANDS, *calls]) or "."
         raise UsageError(f"There is no command /{name}{hint} See: /help")
     return ChatCommand(name, rest.strip())

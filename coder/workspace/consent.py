@@ -27,7 +27,8 @@ _BINARY = re.compile(
     r"^index \w+\.\.\w+\nGIT binary patch\nliteral (\d+)\n(?:[A-Za-z]\S+\n)*\n", re.MULTILINE
 )
 _TITLE = (
-    "Left out without your word (given tests, what decides what passes, or what may run by itself later):"
+    "Left out without your word "
+    "(given tests, what decides what passes, what may run by itself later, or what your rules hold):"
 )
 
 

@@ -9,7 +9,7 @@ from coder.run.questions import Decision, Question
 from coder.run.state import State
 from coder.run.termination import contradiction
 from coder.run.verdict_words import why_unverified
-from coder.workspace.consent import files_to_edit, is_accepted, is_contradicted, is_green
+from coder.workspace.consent import files_to_edit, is_accepted, is_contradicted, is_green, rulings_of
 
 NOBODY = Decision(decision="", how="default")
 """The decision if nobody can be asked."""
@@ -72,8 +72,13 @@ async def wants_edits(journal: Journal, diff: str) -> bool:
 
 
 async def wants_held(journal: Journal, risks: Mapping[str, str], diff: str) -> bool:
-    """Whether the user also wants files that may run by themselves later. `--yes` doesn't answer this."""
-    text = f"Write what may run by itself later, too: {', '.join(risks)}?"
+    """Whether the user also wants files that may run by themselves later, or that a rule asks about.
+
+    `--yes` doesn't answer this.
+    """
+    is_ruled = all(path in rulings_of(journal.state, risks) for path in risks)
+    what = "what your rule asks about" if is_ruled else "what may run by itself later"
+    text = f"Write {what}, too: {', '.join(risks)}?"
     note = "; ".join(f"{path}: {reason}" for path, reason in risks.items())
     question = Question(kind="approve", about="tests", text=text, patch=diff, note=note)
     return (await journal.ask(question, otherwise=NOBODY)).agrees

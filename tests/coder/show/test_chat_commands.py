@@ -34,6 +34,18 @@ def test_an_unknown_command_names_the_nearest() -> None:
         parse_line("/tset")
 
 
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [("/agents", "coder skills lists"), ("/resume x", "coder chat --resume RUN"), ("/init", "an AGENTS.md")],
+)
+def test_a_command_of_another_agent_names_what_does_its_work_here(line: str, place: str) -> None:
+    with pytest.raises(UsageError, match=place):
+        parse_line(line)
+    name = line[1:].split()[0]
+    assert parse_line(line, [name]) == ChatCommand(name, line.partition(" ")[2])
+    assert parse_line("/rewind") == ChatCommand("undo", "")
+
+
 @given(st.text())
 def test_any_line_is_a_message_a_known_command_or_refused(line: str) -> None:
     try:

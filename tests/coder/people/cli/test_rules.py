@@ -152,3 +152,17 @@ def test_permissions_of_a_chat_and_the_list_of_skills_name_each_rule_and_its_fil
         assert "rule deny Edit(docs/**) of ~/.claude/settings.json" in text
         assert "rule ask WebFetch of .claude/settings.json" in text
         assert "rule allow mcp__shop of ~/.claude/settings.json" in text
+
+
+@pytest.mark.slow
+def test_a_chat_asks_about_a_file_by_the_words_of_the_rule_that_holds_it(
+    console: Console, folder: Path
+) -> None:
+    rules(console, ask=["Edit(docs/**)"])
+    with faulty_endpoint(calls("bash", command=WORK), calls("done", summary="Done.")) as endpoint:
+        flags = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy")
+        done = console.run("chat", ".", *flags, stdin=b"Write it.\ny\ny\n", cwd=folder)
+
+    assert "! docs/a.md: your rule: ask Edit(docs/**) of ~/.claude/settings.json" in done.err
+    assert "Write what your rule asks about, too: docs/a.md?" in done.err
+    assert (folder / "docs/a.md").read_text() == "1\n"
