@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +82,12 @@ class Documents:
                 by_words = await asyncio.to_thread(_search, index, query, DEPTH)
                 by_meaning = await self._semantic.rank(query, lambda: _texts(index), account)
                 keys = fused(by_words, by_meaning)[:count]
-            return [Chunk(*index.execute(_CHUNK, [key]).fetchone()) for key in keys]
+            return self.chunks(keys)
+
+    def chunks(self, keys: Iterable[int]) -> list[Chunk]:
+        """Return the chunks of these keys in the index; none before the first search."""
+        index = self._index
+        return [Chunk(*index.execute(_CHUNK, [key]).fetchone()) for key in keys] if index is not None else []
 
     async def close(self) -> None:
         """Forget the index, and close the embedder."""

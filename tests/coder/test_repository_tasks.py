@@ -113,7 +113,7 @@ async def test_the_statement_of_a_task_finds_the_file_to_mend(task: Path, tmp_pa
 
     documents = Documents([repository.top])
     chunks = await documents.search(facts["problem_statement"], count=200)
-    documents.close()
+    await documents.close()
 
     names = dict.fromkeys(chunk.path.removeprefix("work/") for chunk in chunks)
     sources = [name for name in names if name.endswith(".py") and "test" not in name]
