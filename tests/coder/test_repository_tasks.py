@@ -7,16 +7,22 @@ has the packages that the tests need (pytest, freezegun, coverage).
 import json
 import os
 import tarfile
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from coder.context.document_chunks import Chunk
 from coder.context.documents import Documents
+from coder.context.semantic import DEPTH, Semantic
 from coder.engine import agent
+from coder.models.embedder import WordLlamaEmbedder
 from coder.models.model import Model
 from coder.models.recorded import Recorded
 from coder.models.recorder import Recorder
 from coder.models.scripted import Scripted
+from coder.run.event_types import TextsEmbedded
 from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
@@ -118,3 +124,35 @@ async def test_the_statement_of_a_task_finds_the_file_to_mend(task: Path, tmp_pa
     names = dict.fromkeys(chunk.path.removeprefix("work/") for chunk in chunks)
     sources = [name for name in names if name.endswith(".py") and "test" not in name]
     assert set(facts["gold_paths"]) <= set(sources[:4])
+
+
+class Unlimited:
+    """An account of a run that may spend everything."""
+
+    def refusal(self, tokens: int, usd: Decimal) -> str:
+        return ""
+
+    async def record(self, event: TextsEmbedded) -> None:
+        assert not event.error
+
+
+async def test_ranks_by_meaning_move_the_file_to_mend_no_further_down(task: Path, tmp_path: Path) -> None:
+    pytest.importorskip("wordllama", reason="the extra `semantic` isn't installed")
+    facts = json.loads((task / "task.json").read_text())
+    repository = checked_out(task, tmp_path / "work")
+    semantic = Semantic(WordLlamaEmbedder(), str, folder=tmp_path / "cache")
+    documents, query = Documents([repository.top], semantic=semantic), facts["problem_statement"]
+
+    by_words = await documents.search(query, count=DEPTH)
+    by_both = await documents.search(query, count=DEPTH, account=Unlimited())
+    await documents.close()
+
+    assert {chunk.path for chunk in by_both} != {chunk.path for chunk in by_words}
+    assert rank_of(facts, by_both) <= rank_of(facts, by_words)
+
+
+def rank_of(facts: dict[str, list[str]], chunks: Sequence[Chunk]) -> int:
+    """The rank of the last file to mend among the source files."""
+    names = dict.fromkeys(chunk.path.removeprefix("work/") for chunk in chunks)
+    sources = [name for name in names if name.endswith(".py") and "test" not in name]
+    return max(map(sources.index, facts["gold_paths"])) + 1
