@@ -1,6 +1,7 @@
 """This machine with less of it, as one process and its children see it: of its disk, or of its network."""
 
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _SAME = ("bwrap", "--dev-bind", "/", "/")
@@ -36,10 +37,18 @@ def run_on_small_disk(place: Path, size: int, *command: str) -> "subprocess.Comp
     return run_behind(small_disk(place, size), *command)
 
 
-def run_behind(less: tuple[str, ...], *command: str) -> "subprocess.CompletedProcess[str]":
+def run_behind(
+    less: Sequence[str],
+    *command: str,
+    timeout_s: float = 120,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end behind what stands before it."""
     while True:
-        done = subprocess.run([*less, *command], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [*less, *command], capture_output=True, text=True, timeout=timeout_s, env=env, cwd=cwd
+        )
         # A container of another test ended while all of / was bound, and its mount was gone.
         if not done.stderr.startswith("bwrap: Can't bind mount /oldroot/ on /newroot/"):
             return done

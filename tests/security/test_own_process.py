@@ -1,13 +1,12 @@
 """Coder's own process, whose environment holds keys, stands beside programs of the backend `container`."""
 
 import os
-import subprocess
 import sys
 
 import pytest
 
-from tests.less_machine import less_root
-from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
+from tests.less_machine import less_root, run_behind
+from tests.ordinary_user import run_as_ordinary_user
 
 OWNER = """
 import asyncio, os, sys, tempfile
@@ -66,8 +65,7 @@ def test_programs_of_the_same_user_read_nothing_of_it() -> None:
 def test_programs_of_a_root_without_capabilities_read_nothing_of_it() -> None:
     if os.geteuid() != 0:
         pytest.skip("root's rights can only be taken from root")
-    command = [*less_root("ALL"), sys.executable, "-c", OWNER]
 
-    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=200)
+    ended = run_behind(less_root("ALL"), sys.executable, "-c", OWNER, timeout_s=200)
 
     assert ended.stdout == SAID, ended.stderr

@@ -6,23 +6,13 @@ import subprocess
 import pytest
 
 from tests.coder.people.cli.console import CODER
-from tests.less_machine import less_root
+from tests.less_machine import less_root, run_behind
 from tests.system_python import SYSTEM_PYTHON
 
 
 def run_by(root: tuple[str, ...], backend: str) -> "subprocess.CompletedProcess[str]":
-    command = [
-        *root,
-        str(CODER),
-        "run",
-        "--sandbox",
-        backend,
-        "--python",
-        str(SYSTEM_PYTHON),
-        "-c",
-        "print(6 * 7)",
-    ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    command = (str(CODER), "run", "--sandbox", backend, "--python", str(SYSTEM_PYTHON), "-c", "print(6 * 7)")
+    return run_behind(root, *command, timeout_s=300)
 
 
 @pytest.mark.usefixtures("allowed_host")

@@ -19,6 +19,7 @@ from threading import Timer
 from time import monotonic
 
 from tests.coder.people.cli.warm_start import warm_start
+from tests.less_machine import run_behind
 
 CODER = Path(sys.executable).with_name("coder")
 LONGEST_S = 120.0
@@ -70,18 +71,10 @@ class Console:
 
     def run_behind(self, place: Sequence[str], *arguments: str, **environ: str) -> "Finished":
         """Run a command to its end behind what stands before it, such as a disk that is full."""
-        while True:
-            done = subprocess.run(
-                [*place, str(CODER), *arguments],
-                capture_output=True,
-                text=True,
-                env=self.environ | environ,
-                cwd=self.home,
-                timeout=LONGEST_S,
-            )
-            # A container of another test ended while all of / was bound, and its mount was gone.
-            if not done.stderr.startswith("bwrap: Can't bind mount /oldroot/ on /newroot/"):
-                return Finished(done.returncode, done.stdout, done.stderr)
+        done = run_behind(
+            place, str(CODER), *arguments, timeout_s=LONGEST_S, env=self.environ | environ, cwd=self.home
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
 
     def on_terminal(
         self, *arguments: str, answers: dict[str, str] | None = None, columns: int = 80, **environ: str

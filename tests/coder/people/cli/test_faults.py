@@ -3,7 +3,6 @@
 import json
 import re
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from tests.coder.people.cli.console import CODER, LONGEST_S, Console
 from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code, solve
 from tests.coder.people.cli.test_undo import TWO
 from tests.faulty_endpoint import faulty_endpoint, hangs, says
-from tests.less_machine import no_network, read_only, small_disk
+from tests.less_machine import no_network, read_only, run_behind, small_disk
 
 
 @pytest.mark.slow
@@ -92,18 +91,11 @@ def test_a_home_that_is_read_only_ends_with_5_and_says_what_to_set(console: Cons
     home.mkdir()
     bare = {"CODER_HOME": "", "HOME": str(home), "XDG_DATA_HOME": ""}
 
-    done = subprocess.run(
-        [*read_only(home), str(CODER), "solve", TASK],
-        capture_output=True,
-        text=True,
-        env=console.environ | bare,
-        cwd=console.home,
-        timeout=LONGEST_S,
-    )
+    done = console.run_behind(read_only(home), "solve", TASK, **bare)
 
-    assert done.returncode == 5
-    assert f"Can't write {home}/.local/share/coder: Read-only file system" in done.stderr
-    assert "set CODER_HOME" in done.stderr
+    assert done.code == 5
+    assert f"Can't write {home}/.local/share/coder: Read-only file system" in done.err
+    assert "set CODER_HOME" in done.err
 
 
 @pytest.mark.slow
@@ -182,13 +174,8 @@ def test_a_disk_that_is_full_for_the_log_once_files_were_written_names_them(
     script = f'"$@"; rm {data}/filler; run="$({CODER} ls | cut -d " " -f 1)"; {CODER} undo "$run"'
 
     place = (*small_disk(data, 512 << 10), "sh", "-c", script, "sh")
-    done = subprocess.run(
-        [*place, sys.executable, "-c", FILLS, str(data), str(folder), TWO],
-        capture_output=True,
-        text=True,
-        env=console.environ,
-        timeout=LONGEST_S,
-    )
+    filling = (sys.executable, "-c", FILLS, str(data), str(folder), TWO)
+    done = run_behind(place, *filling, timeout_s=LONGEST_S, env=console.environ)
 
     assert f"Can't write {data}/events/events.sqlite: database or disk is full" in done.stdout, done.stderr
     assert f"In {folder} the run had changed notes.py by then, 1 of 2 files." in done.stdout
