@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coder.base.errors import UsageError
+from coder.base.text.guards import Guards
+from coder.base.text.redact import Redactor
 from coder.context.definition_facts import DefinitionFacts, facts_of
 from coder.context.document_chunks import (
     Chunk,
@@ -20,6 +22,7 @@ from coder.context.document_chunks import (
     chunks_by_paragraph,
 )
 from coder.context.secrecy import is_secret
+from coder.run.settings import Settings
 from coder.source.languages import language_of
 
 if TYPE_CHECKING:
@@ -95,6 +98,29 @@ class Documents:
             self._index.close()
         if self._semantic is not None:
             await self._semantic.close()
+
+
+async def open_documents(settings: Settings, redactor: Redactor, guards: Guards) -> Documents:
+    """Return the documents of a run; texts go to its embedder without secrets, past the guards.
+
+    Raises:
+        UsageError: a document doesn't exist, or the embedder can't be used.
+        ModelAuthError: the embedder's key isn't set.
+    """
+    if settings.embedder is None:
+        return Documents(settings.docs)
+    from coder.context.semantic import Semantic  # imported late: few users have an embedder
+    from coder.models.embedder import WORDLLAMA, resolve_embedder
+
+    embedder = await resolve_embedder(settings.embedder, environ=os.environ)
+    is_sent = settings.embedder != WORDLLAMA
+
+    def clean(text: str) -> str:
+        return guards.check(redactor.redact(text), "request")
+
+    return Documents(
+        settings.docs, semantic=Semantic(embedder, clean, only_cached=is_sent and settings.replay is not None)
+    )
 
 
 async def _build(roots: Sequence[Path]) -> sqlite3.Connection:

@@ -1,12 +1,9 @@
 """Open what a run needs: its log, its sandboxes and its journal."""
 
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
 
-from coder.base.text.guards import Guards, guards_for
-from coder.base.text.redact import Redactor
+from coder.base.text.guards import guards_for
 from coder.engine.options import Options, check_known
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
@@ -19,9 +16,6 @@ from coder.run.watch import Permitting, Unwatched
 from coder.store import EventLog, open_log
 from coder.verify.preflight import prepare
 from coder.workspace.overlay import shown_files
-
-if TYPE_CHECKING:
-    from coder.context.documents import Documents
 
 
 @asynccontextmanager
@@ -52,7 +46,9 @@ async def open_environment(
             required_tools, optional_tools = await stack.enter_async_context(serving(required_tools, watch))
         guards, documents = guards_for(options.get("guards")), None
         if settings.docs:
-            documents = await _documents(settings, redactor, guards)
+            from coder.context.documents import open_documents  # imported late: few runs have documents
+
+            documents = await open_documents(settings, redactor, guards)
             stack.push_async_callback(documents.close)
         ask_host = watch.ask_host if isinstance(watch, Permitting) else None
         if ask_host is not None and settings.rules is not None:
@@ -77,25 +73,6 @@ async def open_environment(
         has_team = options.get("team") is not None or settings.team is not None
         await prepare(workbench, task, files, target=target, early=not has_team)
         yield workbench
-
-
-async def _documents(settings: Settings, redactor: Redactor, guards: Guards) -> "Documents":
-    from coder.context.documents import Documents  # imported late: few runs have documents
-
-    if settings.embedder is None:
-        return Documents(settings.docs)
-    from coder.context.semantic import Semantic
-    from coder.models.embedder import WORDLLAMA, resolve_embedder
-
-    embedder = await resolve_embedder(settings.embedder, environ=os.environ)
-    is_sent = settings.embedder != WORDLLAMA
-
-    def clean(text: str) -> str:
-        return guards.check(redactor.redact(text), "request")
-
-    return Documents(
-        settings.docs, semantic=Semantic(embedder, clean, only_cached=is_sent and settings.replay is not None)
-    )
 
 
 def log_of(stack: AsyncExitStack, options: Options) -> EventLog:

@@ -14,6 +14,7 @@ from coder.base.text.redact import Redactor
 from coder.flows.errors import FlowDiffers, FlowEnds, StepFailed
 from coder.run.event_types import FlowStepEnded, FlowStepStarted, StepError, StepSpent
 from coder.run.journal import Journal
+from coder.run.open_question import ask_person
 from coder.run.questions import Decision, Question, Waits
 from coder.run.records.flow import FlowRecord, RecordedStep
 from sandbox import SandboxError
@@ -102,7 +103,7 @@ class RecordedSteps:
     async def ask(self, question: Question, key: str) -> Decision:
         """Ask a person. Raises FlowEnds: nobody can answer now."""
         try:
-            decision = await self.journal.ask(question, key=key)
+            decision = await ask_person(self.journal, question, key=key)
         except Waits as waits:
             raise FlowEnds(waits) from None
         return Decision(**decision.model_dump(include=set(Decision.model_fields)))

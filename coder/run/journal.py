@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from coder.base.errors import LogNewer, UsageError, own_command
-from coder.run.event_types import AttemptEnded, Body, QuestionAnswered, QuestionAsked, is_newer
+from coder.run.event_types import AttemptEnded, Body, is_newer
 from coder.run.events import Draft, Event, EventStore
-from coder.run.questions import Decider, Decision, Question, Waits, question_id
 from coder.run.records.inputs import hold
 from coder.run.records.spend import Spend
 from coder.run.reducer import begin, fold, fold_all
@@ -133,30 +132,3 @@ class Journal:
     async def take_messages(self) -> list[str]:
         """Return the messages that other processes have sent to this run since the last call."""
         return await self._log.messages.take(self.run)
-
-    async def ask(self, question: Question, *, key: str = "", otherwise: Decision | None = None) -> Decision:
-        """Ask a person a question, once; a logged answer is returned again.
-
-        Args:
-            key: distinguishes questions of one turn; empty: the text is used.
-            otherwise: the answer if nobody can be asked, unless `Settings.approve` requires a person.
-
-        Raises:
-            Waits: nobody can answer now.
-        """
-        state, watch = self.state, self.watch
-        identity = question_id(self.run, len(state.progress.messages), key or question.text)
-        if (stored := state.questions.answers.get(identity)) is not None:
-            return stored
-        if (question.about, question.subject) in state.questions.granted:
-            return Decision(decision="yes", how="default")
-        decider = watch if isinstance(watch, Decider) and watch.is_there(question) else None
-        if decider is None and otherwise is not None and question.about not in state.settings.approve:
-            return otherwise
-        if state.questions.open is None or state.questions.open.id != identity:
-            await self.append(QuestionAsked(id=identity, **question.model_dump()))
-        if decider is None:
-            raise Waits(question.text)
-        answer = await decider.decide(question)
-        await self.append(QuestionAnswered(id=identity, **answer.model_dump()))
-        return answer

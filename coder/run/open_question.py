@@ -1,12 +1,12 @@
-"""The questions of a run's models to the user, and the events that answer them."""
+"""Put questions of a run to a person, and log the answers."""
 
 from typing import Literal
 
 from coder.base.errors import TooLate, UsageError, own_command
-from coder.run.event_types import QuestionAnswered, Spoken
+from coder.run.event_types import QuestionAnswered, QuestionAsked, Spoken
 from coder.run.journal import Journal
 from coder.run.message import HUMAN, AnswerMessage, QuestionMessage
-from coder.run.questions import Decision, Question, question_id
+from coder.run.questions import Decider, Decision, Question, Waits, question_id
 from coder.run.state import State
 from coder.run.team_message import HandoffMessage
 
@@ -52,10 +52,40 @@ def asked_by(message: QuestionMessage | HandoffMessage) -> Question:
     return Question(kind=kind, about="task", text=message.text, options=options, by=message.author)
 
 
+async def ask_person(
+    journal: Journal, question: Question, *, key: str = "", otherwise: Decision | None = None
+) -> Decision:
+    """Ask a person a question, once; a logged answer is returned again.
+
+    Args:
+        key: distinguishes questions of one turn; empty: the text is used.
+        otherwise: the answer if nobody can be asked, unless `Settings.approve` requires a person.
+
+    Raises:
+        Waits: nobody can answer now.
+    """
+    state, watch = journal.state, journal.watch
+    identity = question_id(journal.run, len(state.progress.messages), key or question.text)
+    if (stored := state.questions.answers.get(identity)) is not None:
+        return stored
+    if (question.about, question.subject) in state.questions.granted:
+        return Decision(decision="yes", how="default")
+    decider = watch if isinstance(watch, Decider) and watch.is_there(question) else None
+    if decider is None and otherwise is not None and question.about not in state.settings.approve:
+        return otherwise
+    if state.questions.open is None or state.questions.open.id != identity:
+        await journal.append(QuestionAsked(id=identity, **question.model_dump()))
+    if decider is None:
+        raise Waits(question.text)
+    answer = await decider.decide(question)
+    await journal.append(QuestionAnswered(id=identity, **answer.model_dump()))
+    return answer
+
+
 async def ask_user(journal: Journal) -> None:
     """Put the latest message, a member's question, to the user and log the answer as the next message."""
     message = journal.state.last
     assert isinstance(message, QuestionMessage | HandoffMessage)
-    answer = await journal.ask(asked_by(message))
+    answer = await ask_person(journal, asked_by(message))
     reply = AnswerMessage(author=HUMAN, text=answer.answer_text, within=message.within)
     await journal.append(Spoken(message=reply))

@@ -5,8 +5,8 @@ from typing import Any
 
 from coder.run import event_types
 from coder.run.events import Event
-from coder.run.message import HUMAN
 from coder.run.records import dialogue, inputs, landing, progress, questions, spend
+from coder.run.records.elapsed import count_time
 from coder.run.records.progress import Progress
 from coder.run.records.record import Handlers
 from coder.run.records.spend import Spend
@@ -44,17 +44,9 @@ def fold(state: State, event: Event, body: event_types.Body | None = None) -> St
         body: the parsed event, if the caller has parsed it.
     """
     body = body or event_types.parse(event)
-    elapsed = 0.0 if _waited_for_human(state, body) else max(0.0, event.time - state.progress.time)
-    if isinstance(body, event_types.AttemptEnded):  # without the attempt's time of waiting for people
-        elapsed = min(elapsed, body.seconds + body.test_seconds)
-    test_seconds = min(elapsed, _test_time(state, body))
-    new_spend = replace(
-        state.spend,
-        seconds=state.spend.seconds + elapsed - test_seconds,
-        test_seconds=state.spend.test_seconds + test_seconds,
-    )
+    spend_at_event = count_time(state.spend, event.time - state.progress.time, body, state)
     state_at_event = replace(
-        state, progress=replace(state.progress, seq=event.seq, time=event.time), spend=new_spend
+        state, progress=replace(state.progress, seq=event.seq, time=event.time), spend=spend_at_event
     )
     return state_at_event if body is None else _apply(state_at_event, body)
 
@@ -100,32 +92,3 @@ def _apply(state: State, body: event_types.Body) -> State:
 
             changes["flow"] = next_flow(state.flow, body)
     return replace(state, **changes)
-
-
-def _waited_for_human(state: State, body: event_types.Body | None) -> bool:
-    """Whether the run waited for the user before this event."""
-    match body:
-        case event_types.RunResumed() | event_types.StepStarted() | event_types.QuestionAnswered():
-            return True
-        case event_types.CallIntended():  # a call that the user requested between two messages
-            return state.progress.stopped is not None
-        case event_types.Spoken(message=message):
-            return message.author == HUMAN
-        case event_types.RunStopped(status="interrupted" | "waiting") if state.questions.open is not None:
-            return True
-        case _:
-            return False
-
-
-def _test_time(state: State, body: event_types.Body | None) -> float:
-    """Return the seconds of long tests before this event, which don't count as the run's time."""
-    baseline = state.progress.baseline
-    match body:
-        case event_types.AttemptEnded():
-            return body.test_seconds
-        case event_types.BaselineTaken(is_long=True):
-            return body.seconds + body.alone_s
-        case event_types.ProgramFinished() if baseline is not None and baseline.is_long:
-            return body.seconds
-        case _:
-            return 0.0

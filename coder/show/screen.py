@@ -18,13 +18,13 @@ from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.watch import Watch
 from coder.show import render
-from coder.show.bounded_text import BoundedText
 from coder.show.failure import single
 from coder.show.terminal import Terminal, read_line
 from coder.store.run_list import ATTEMPT_SEPARATOR, is_attempt
 from coder.workspace.consent import in_parts
 
 if TYPE_CHECKING:
+    from coder.show.bounded_text import BoundedText
     from coder.show.input_line import InputLine  # of conversations alone
 
 T = TypeVar("T")
@@ -61,8 +61,8 @@ class Screen:
         self._passed: set[str] = set()
         """Runs with a passing answer since a person's last message, so that it isn't reported twice."""
         self._model = ""
-        self._body = BoundedText()
-        """Text streamed between two events, with `verbose`."""
+        self._body: BoundedText | None = None
+        """Text streamed between two events, with `verbose`; None before the first."""
         self.also: Watch | None = None
         """Another watch that receives every event."""
         self.showed_diff = False
@@ -264,10 +264,17 @@ class Screen:
             self.note(f"{len(notes) - MAX_NOTES} more were left out: see {own_command()} show {self.run_id}")
 
     def _stream(self, text: str) -> None:
-        if self._verbose and not self._quiet and (piece := self._body.feed(printable(text))):
+        if not self._verbose or self._quiet:
+            return
+        if self._body is None:
+            from coder.show.bounded_text import BoundedText  # imported late: most runs show no text
+
+            self._body = BoundedText()
+        if piece := self._body.feed(printable(text)):
             self._terminal.write(piece)
 
     def _end_stream(self) -> None:
         """Print the end of the text streamed since the last event."""
-        if ending := self._body.end(f"what the log keeps of it: {own_command()} show {self.run_id}"):
+        place = f"what the log keeps of it: {own_command()} show {self.run_id}"
+        if self._body is not None and (ending := self._body.end(place)):
             self._terminal.write(ending)

@@ -255,7 +255,9 @@ async def _may_commit(journal: Journal) -> bool:
     if not (settings.commits and is_asked and is_to_be_committed(state)):
         return True
     question = landing_question(state, f"Commit it on {state.settings.branch}?", diff=state.landing.patch)
-    answer = await journal.ask(question)
+    from coder.run.open_question import ask_person  # imported late: most runs ask nothing
+
+    answer = await ask_person(journal, question)
     if not answer.agrees:
         await _refuse(journal, answer)
     return answer.agrees

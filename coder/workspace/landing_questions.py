@@ -36,8 +36,8 @@ async def ask_consent(
     by_flag = is_needed and not is_whole(state, paths)
     question = landing_question(state, text, diff=diff, note=note, passed=has_passed, by_flag=by_flag)
     otherwise = NOBODY if is_needed else _YES if has_passed or not state.settings.chat else _NO
-    answer = await journal.ask(
-        question, otherwise=None if state.landing.declined and otherwise is _YES else otherwise
+    answer = await _ask(
+        journal, question, otherwise=None if state.landing.declined and otherwise is _YES else otherwise
     )
     return None if answer is NOBODY else answer
 
@@ -62,13 +62,19 @@ def is_whole(state: State, paths: Sequence[str]) -> bool:
     return is_contradicted(state) or not paths
 
 
+async def _ask(journal: Journal, question: Question, *, otherwise: Decision | None) -> Decision:
+    from coder.run.open_question import ask_person  # imported late: most runs ask nothing
+
+    return await ask_person(journal, question, otherwise=otherwise)
+
+
 async def wants_edits(journal: Journal, diff: str) -> bool:
     """Whether the user also wants optional edits of given tests."""
     if journal.state.settings.chat:
         return False
     text = "Change the given tests, too? They passed as they were, and were not run as edited."
     question = Question(kind="approve", about="tests", text=text, patch=diff)
-    return (await journal.ask(question, otherwise=NOBODY)).agrees
+    return (await _ask(journal, question, otherwise=NOBODY)).agrees
 
 
 async def wants_held(journal: Journal, risks: Mapping[str, str], diff: str) -> bool:
@@ -81,7 +87,7 @@ async def wants_held(journal: Journal, risks: Mapping[str, str], diff: str) -> b
     text = f"Write {what}, too: {', '.join(risks)}?"
     note = "; ".join(f"{path}: {reason}" for path, reason in risks.items())
     question = Question(kind="approve", about="tests", text=text, patch=diff, note=note)
-    return (await journal.ask(question, otherwise=NOBODY)).agrees
+    return (await _ask(journal, question, otherwise=NOBODY)).agrees
 
 
 def landing_question(

@@ -84,19 +84,21 @@ class Turn:
     async def question(
         self, question: Question, *, key: str = "", otherwise: Decision | None = None
     ) -> Decision:
-        """Ask a person and return the answer, or the logged answer (see `Journal.ask`).
+        """Ask a person and return the answer, or the logged answer (see `ask_person`).
 
         The wait takes none of the run's time.
 
         Raises:
             Waits: nobody can answer now.
         """
+        from coder.run.open_question import ask_person  # imported late: most runs ask nothing
+
         limit, loop = self.limit, asyncio.get_running_loop()
         if limit is None or (end_time := limit.when()) is None:
-            return await self.journal.ask(question, key=key, otherwise=otherwise)
+            return await ask_person(self.journal, question, key=key, otherwise=otherwise)
         seconds_left = end_time - loop.time()
         limit.reschedule(None)
-        answer = await self.journal.ask(question, key=key, otherwise=otherwise)
+        answer = await ask_person(self.journal, question, key=key, otherwise=otherwise)
         limit.reschedule(loop.time() + seconds_left)
         return answer
 
