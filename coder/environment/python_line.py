@@ -9,12 +9,14 @@ from itertools import accumulate
 
 from coder.base.text.sanitize import one_line
 from coder.environment.workbench import Workbench
-from sandbox import PythonCode
+from sandbox import Limits, PythonCode
 
 _PACKAGES_CHARACTERS, _LINE_CHARACTERS = 500, 1_000
 """Longest list of packages and longest line, in characters."""
 _USUAL_PACKAGES = {"pip", "setuptools", "wheel", "pluggy", "iniconfig", "packaging"}
 """Packages that come with an environment or with pytest, and say nothing about the project."""
+_LIMITS = Limits(wall_s=60, cpu_s=60)
+"""Not those of the task's programs: a run that missed the line on a busy machine could not be replayed."""
 _SOURCE = """\
 import importlib.util, os, sys
 end = ".dist-info"
@@ -56,7 +58,7 @@ async def _lines(bench: Workbench, files: Collection[str]) -> list[str]:
 
 async def _look(bench: Workbench) -> list[str]:
     """Return whether there is pytest, the version, and the packages, a line each; empty if it doesn't run."""
-    result = await (await bench.candidate()).run(PythonCode(source=_SOURCE))
+    result = await (await bench.candidate()).run(PythonCode(source=_SOURCE), limits=_LIMITS)
     return result.stdout.splitlines() if result.ok else []
 
 

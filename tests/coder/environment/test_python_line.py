@@ -11,7 +11,7 @@ from sandbox import Policy, Sandbox, SandboxError, open_sandbox
 from tests.only_pytest import only_pytest
 
 
-def bench_of(opened: list[Policy], *, failures: int = 0) -> Workbench:
+def bench_of(opened: list[Policy], *, failures: int = 0, wall_s: float = 10) -> Workbench:
     """A workbench that notes each sandbox it opens, after so many failures."""
 
     @asynccontextmanager
@@ -22,7 +22,8 @@ def bench_of(opened: list[Policy], *, failures: int = 0) -> Workbench:
         async with open_sandbox(policy) as sandbox:
             yield sandbox
 
-    return Workbench(Policy(python=only_pytest()), open_noted, redactor=Redactor.from_environment())
+    policy = Policy(python=only_pytest(), wall_s=wall_s)
+    return Workbench(policy, open_noted, redactor=Redactor.from_environment())
 
 
 async def test_version_packages_and_pytest_are_learned_from_one_program() -> None:
@@ -35,6 +36,11 @@ async def test_version_packages_and_pytest_are_learned_from_one_program() -> Non
         assert "with pytest " in line
         assert is_there
         assert bench.python is looking
+
+
+async def test_the_time_of_the_tasks_programs_is_no_limit_for_it() -> None:
+    async with bench_of([], wall_s=0.001) as bench:
+        assert (await python_line(bench, ["shop.py"])).startswith("The sandbox has Python 3.")
 
 
 async def test_a_project_without_python_starts_no_program() -> None:
