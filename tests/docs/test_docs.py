@@ -27,6 +27,9 @@ GUARANTEES = (ROOT / "docs/reference/guarantees.md").read_text()
 HELD = (ROOT / "tests/guarantees.md").read_text()
 
 
+MOST_WORDS = 20_000
+
+
 def named(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
@@ -137,3 +140,9 @@ def test_each_guarantee_has_a_test_that_is_there() -> None:
     for path, name in re.findall(r"`([\w/.]+\.py)::(\w+)`", HELD):
         assert f"def {name}(" in (ROOT / path).read_text(), name
     assert all("::" in tests for tests in held.values())
+
+
+def test_the_pages_outside_of_decisions_stay_short() -> None:
+    pages = [page for page in ROOT.glob("docs/**/*.md") if page.parent.name != "decisions"]
+
+    assert sum(len(page.read_text().split()) for page in pages) <= MOST_WORDS
