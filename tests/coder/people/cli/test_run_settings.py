@@ -1,17 +1,31 @@
 """What holds in a conversation that goes on: its own settings, and of this command line what was named."""
 
 from coder.config.schema import Config, checked, flag
-from coder.people.cli.run_settings import changed_conversation
+from coder.people.cli import run_settings
 from coder.run.records.spend import Spend
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.task import Task
 
-NOTHING = {"allow": None, "replay": None, "commit": False, "price": None}
+NOTHING: dict[str, object] = {"allow": None, "replay": None, "commit": False, "price": None}
 
 
 def state(settings: Settings) -> State:
     return State("run_1", Task(prompt="-"), settings, "some/model", Spend(budget=settings.budget))
+
+
+def changed_conversation(before: State, flags: Config, args: dict[str, object]) -> Settings:
+    """The settings of a conversation that goes on, where no file of the user's sets a limit."""
+    return run_settings.changed_conversation(before, flags, args, user_limits=())
+
+
+def test_a_limit_that_a_file_of_the_users_sets_is_kept_though_it_is_the_default() -> None:
+    before, default = state(Settings()), Budget()
+
+    kept = run_settings.changed_conversation(before, Config(), NOTHING, user_limits=("max_calls",))
+    raised = changed_conversation(before, Config(), NOTHING)
+
+    assert kept.budget.max_calls == default.max_calls < raised.budget.max_calls
 
 
 def test_without_flags_nothing_changes() -> None:
