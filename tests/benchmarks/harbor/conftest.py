@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from benchmarks.harbor.image import task_image
 from sandbox.docker.engine import Engine, connect
-from tests.benchmarks.harbor.tasks_made import SMALL, make_task
+from tests.benchmarks.harbor.tasks_made import make_task
 from tests.docker_engine import require_docker
 
 WriteTask = Callable[..., Path]
@@ -23,20 +23,16 @@ async def remove_image(engine: Engine, image: str) -> None:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+async def engine() -> AsyncIterator[Engine]:
     await require_docker()
     engine = await connect()
-    folder = tmp_path_factory.mktemp("small")
-    (folder / "Dockerfile").write_text(SMALL)
-    # Not removed: its layer is that of all tasks, which the engine then makes once.
-    await task_image(engine, folder, docker_image=None, timeout_s=120)
     yield engine
     engine.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    folder = await asyncio.to_thread(make_task, tmp_path_factory.mktemp("task"))
+async def image(engine: Engine, tmp_path_factory: "object") -> AsyncIterator[str]:
+    folder = await asyncio.to_thread(make_task, Path(tmp_path_factory.mktemp("task")))  # type: ignore[attr-defined]
     image = await task_image(engine, folder / "environment", docker_image=None, timeout_s=120)
     yield image
     await remove_image(engine, image)
