@@ -246,5 +246,6 @@ def unknown_name(name: str, rows: Iterable[Provider]) -> str:
         advice = suggest_nearest(provider_name, names).replace("?", f"/{model}?" if model else "?") or "."
     return (
         f"No model {name!r}: a model is named provider/model{advice} "
-        f"Providers: {', '.join(names)}, local. Any other endpoint: --base-url URL --model NAME."
+        f"Providers: {', '.join(names)}, local. "
+        "Any other endpoint: NAME@URL (for --model, also --base-url URL --model NAME)."
     )

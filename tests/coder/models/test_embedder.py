@@ -132,6 +132,11 @@ async def test_a_model_without_embeddings_is_refused_before_any_call(name: str) 
         await resolve_embedder(name, environ={"ANTHROPIC_API_KEY": KEY})
 
 
+async def test_an_unknown_name_is_told_how_an_address_is_named() -> None:
+    with pytest.raises(UsageError, match="Any other endpoint: NAME@URL"):
+        await resolve_embedder("nonsense", environ={})
+
+
 async def test_wordllama_finds_the_text_of_the_same_meaning() -> None:
     pytest.importorskip("wordllama", reason="the extra `semantic` isn't installed")
 
