@@ -6,6 +6,7 @@ passed on as JSON: the clients' types would reorder reasoning that must be sent 
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from importlib import import_module
@@ -69,6 +70,8 @@ def import_client(api: Api = "chat") -> ModuleType:
     require_client(api)
     name = "anthropic" if api == "messages" else "openai"
     import_lazily("openai.types")  # Anthropic's client uses nearly all of its types by itself
+    if name not in sys.modules and find_spec("aiohttp") is not None:  # else the client names what is missing
+        import_lazily(f"{name}._vendor.httpx_aiohttp")
     return import_module(name)
 
 

@@ -63,14 +63,20 @@ class _LazyLoader(SourceFileLoader):
 
 
 def _origins(source: bytes) -> dict[str, tuple[str, str]] | None:
-    """Return relative module and attribute of each name; None if the source does more than import them."""
+    """Return relative module and attribute of each name; None if the source does more than import them.
+
+    A docstring and an `__all__` of the same names are dropped.
+    """
     origins: dict[str, tuple[str, str]] = {}
+    public: set[object] | None = None
     for node in ast.parse(source).body:
-        if not isinstance(node, ast.ImportFrom):
-            return None
-        if node.module == "__future__":
-            continue
-        if node.level != 1 or node.module is None or any(alias.name == "*" for alias in node.names):
-            return None
-        origins |= {alias.asname or alias.name: (f".{node.module}", alias.name) for alias in node.names}
-    return origins
+        match node:
+            case ast.Expr(value=ast.Constant()) | ast.ImportFrom(module="__future__"):
+                pass
+            case ast.ImportFrom(module=str(module), names=names, level=1) if names[0].name != "*":
+                origins |= {alias.asname or alias.name: (f".{module}", alias.name) for alias in names}
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=elements)):
+                public = {getattr(element, "value", None) for element in elements}
+            case _:
+                return None
+    return origins if public is None or public == set(origins) else None

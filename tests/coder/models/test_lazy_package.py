@@ -56,7 +56,8 @@ def test_packages_below_it_are_lazy_and_are_modules_of_it(package: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "more", ["X = 1", "import sys as X", "from .a import *", "from sys import path as X"]
+    "more",
+    ["X = 1", "import sys as X", "from .a import *", "from sys import path as X", "__all__ = [X := 'A']"],
 )
 def test_a_package_that_does_more_than_import_its_own_names_is_imported_at_once(
     package: Path, more: str
@@ -67,6 +68,34 @@ def test_a_package_that_does_more_than_import_its_own_names_is_imported_at_once(
 
     assert "pkg_of_types.a" in sys.modules
     assert types.X
+
+
+def test_a_docstring_and_a_list_of_its_names_leave_a_package_lazy(package: Path) -> None:
+    write(package, __init__="""'A.'\nfrom .a import A\n__all__ = ["A"]\n""", a="A = 1")
+
+    types = import_module("pkg_of_types")
+
+    assert "pkg_of_types.a" not in sys.modules
+    assert types.A == 1
+
+
+def test_a_package_that_lists_other_names_than_it_imports_is_imported_at_once(package: Path) -> None:
+    write(package, __init__="""from .a import A, B\n__all__ = ["A"]\n""", a="A = B = 1")
+
+    types = import_module("pkg_of_types")
+
+    assert types.__all__ == ["A"]
+
+
+@pytest.mark.parametrize(("api", "client"), [("chat", "openai"), ("messages", "anthropic")])
+def test_a_client_loads_aiohttp_only_for_a_client_of_it(api: str, client: str) -> None:
+    pytest.importorskip("aiohttp")
+    script = (
+        f"{LAZY.format(api=api)}; import sys, {client} as sdk; print('aiohttp' in sys.modules);"
+        "sdk.DefaultAioHttpClient(); print('aiohttp' in sys.modules)"
+    )
+
+    assert subprocess.check_output([sys.executable, "-c", script], text=True).split() == ["False", "True"]
 
 
 def test_a_package_is_registered_once() -> None:
