@@ -124,6 +124,12 @@ def of_edit(rules: Rules | None, path: str, root: Path) -> Ruling | None:
     return _ruling(rules, covers)
 
 
+def denied_edits(rules: Rules) -> tuple[str, ...]:
+    """Return the globs of files that the rules deny to be changed: `Edit(GLOB)`; `**` for all."""
+    denied = map(parse_rule, rules.deny)
+    return tuple(dict.fromkeys(rule.specifier or "**" for rule in denied if rule.tool in _EDITS))
+
+
 def unread_globs(rules: Rules | None) -> tuple[str, ...]:
     """Return the globs of files that the rules deny to be read: `Read(GLOB)`; `**` for all."""
     denied = map(parse_rule, rules.deny if rules is not None else ())

@@ -1,11 +1,14 @@
 """Notes in the results of calls: what an interrupted call, a new session or a program's calls mean."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from coder.base.text.sanitize import one_line
 from coder.models.model import ToolCall
 from coder.run.state import State
+from coder.run.stored_file import StoredFile
 from coder.run.verdict_words import join_names
+from coder.workspace.consent import rulings_of
+from coder.workspace.proposal import is_same
 
 _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
@@ -37,7 +40,7 @@ def with_notes(
     """Return the text of a result with what the model must know of its session.
 
     Args:
-        left_out: changed files that the run doesn't take over, each with the reason.
+        left_out: changed files that the run doesn't take over, or that can't land, each with the reason.
         read_only: folders that programs can't write; empty if the model knows.
         is_restarted: whether the call was made in another session than the one before.
     """
@@ -47,6 +50,13 @@ def with_notes(
     if read_only:
         text = f"{text}\n[{_READ_ONLY.format(read_only)}]"
     return f"{_restarted_words(state)}{text}" if is_restarted else text
+
+
+def denied_lines(state: State, changes: Mapping[str, StoredFile | None]) -> list[str]:
+    """Return the files of a call's changes that the user's rules deny, each with the rule."""
+    changed_paths = [path for path, file in changes.items() if not is_same(state.files.get(path), file)]
+    rulings = rulings_of(state, changed_paths).items()
+    return [f"{path}: the user's rule: {ruling}" for path, ruling in rulings if ruling.verdict == "deny"]
 
 
 def _restarted_words(state: State) -> str:

@@ -73,6 +73,10 @@ class Workplace:
         turn.bench.known_to.add(state.dialogue.participant)
         result = self._checked(result)
         new_lines = [line for line in left_out if line not in _left_out_lines(state)]
+        if turn.state.settings.rules is not None and changes:
+            from coder.engine.participants.call_notes import denied_lines
+
+            new_lines += denied_lines(turn.state, changes)
         read_only = turn.bench.read_only if is_new else ""
         if new_lines or read_only or is_restarted:
             from coder.engine.participants.call_notes import with_notes

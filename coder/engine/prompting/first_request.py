@@ -14,6 +14,7 @@ from coder.engine.prompting.task_parts import (
     asked_words,
     call_limits_note,
     current_target,
+    denied_note,
     file_request,
     passing_note,
     plan_words,
@@ -69,6 +70,8 @@ def first_request(
         words = _session_task(state, target, survey, context, python, plans)
     else:
         words = task_words(state, target, survey, form=form, context=context)
+        if note := denied_note(state):
+            words = f"{words.rstrip()}\n\n{note}\n"
         if form != "whole" and not plans:
             words = f"{words.rstrip()}\n\n{repair_limits_note(state.spend.budget)}"
     return [
@@ -164,6 +167,7 @@ def _session_task(
         python,
         _skills(state),
         readable_note(state),
+        denied_note(state),
         files_shown(state, target, survey, context, acts=True),
         "" if plans or is_subagent else answer_request(state, target),
     ]

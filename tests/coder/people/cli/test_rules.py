@@ -34,6 +34,42 @@ def test_a_denied_file_does_not_land_even_if_a_flag_allows_it(console: Console, 
 
 
 @pytest.mark.slow
+def test_the_model_is_told_of_a_rule_that_denies_edits_before_its_work_and_at_such_an_edit(
+    console: Console, folder: Path
+) -> None:
+    rules(console, deny=["Edit(docs/**)"])
+    (folder / "docs").mkdir()
+    (folder / "docs/b.md").write_text("2\n")
+    answers = [
+        calls("edit", path="docs/a.md", new="1\n"),
+        calls("bash", command="rm docs/b.md; echo 'def total(): return 3' > total.py"),
+        calls("bash", command="git checkout docs/b.md; ls"),
+        calls("done", summary="Done."),
+    ]
+    with faulty_endpoint(*answers) as endpoint:
+        model = ("--strategy", "act", "--base-url", endpoint.url, "-m", "toy", "-y")
+        console.run("solve", "Write total.py.", ".", *CHECK, *model, cwd=folder)
+
+    first = endpoint.requests[0].body["messages"][-1]["content"]
+    results = [request.body["messages"][-1]["content"] for request in endpoint.requests[1:]]
+    rule = "the user's rule: deny Edit(docs/**) of ~/.claude/settings.json"
+    assert "none of them lands: `docs/**`" in first
+    assert f"lands nowhere: docs/a.md: {rule}" in results[0]
+    assert f"lands nowhere: docs/b.md: {rule}" in results[1]
+    assert "lands nowhere" not in results[2]  # it is as it was
+
+
+@pytest.mark.slow
+def test_a_model_without_tools_is_told_of_a_rule_that_denies_edits(console: Console, folder: Path) -> None:
+    rules(console, deny=["Edit(docs/**)"])
+    with faulty_endpoint(says("total.py\n```python\ndef total(): return 3\n```\n")) as endpoint:
+        model = ("--strategy", "repair", "--base-url", endpoint.url, "-m", "toy", "-y")
+        console.run("solve", "Write total.py.", ".", *CHECK, *model, cwd=folder)
+
+    assert "none of them lands: `docs/**`" in endpoint.requests[0].body["messages"][-1]["content"]
+
+
+@pytest.mark.slow
 def test_a_resume_that_allows_a_denied_file_ends_without_it(console: Console, folder: Path) -> None:
     rules(console, deny=["Edit(calc.py)"])
     (folder / "calc.py").write_text("def add(a, b):\n    return a - b\n")
