@@ -4,15 +4,14 @@ They run on the host, before a message is logged, so that a message which a hook
 repository's hooks for a message run in the sandbox (`participants/hook_runs.py`).
 """
 
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from coder.base.errors import Refused
 from coder.config.hooks import covers
 from coder.engine.options import Options
 from coder.engine.participants.hook_commands import HookAnswer, hook_document, run_on_host
-from coder.run.extensions import Hook, hook_failure
-from coder.run.watch import note_of
+from coder.run.extensions import Hook, hook_failure, hook_wait
+from coder.run.watch import note_of, shown_wait
 
 _END_S = 10.0
 """Longest time of a hook at the end of a session, in seconds: the user waits for the prompt of the shell."""
@@ -21,11 +20,10 @@ _END_S = 10.0
 class SessionHooks:
     """The user's hooks of one session: a run that this process works on, or a conversation."""
 
-    def __init__(
-        self, hooks: tuple[Hook, ...], run: str, *, note: Callable[[str], None], is_resumed: bool
-    ) -> None:
-        """Take the hooks of a run; `note` shows their messages to the user."""
-        self._hooks, self._run, self._note = hooks, run, note
+    def __init__(self, hooks: tuple[Hook, ...], run: str, *, watch: object, is_resumed: bool) -> None:
+        """Take the hooks of a run; `watch` shows their messages to the user."""
+        self._hooks, self._run = hooks, run
+        self._watch, self._note = watch, note_of(watch)
         self._source = "resume" if is_resumed else "startup"
         self._folder: str | None = None
         self._is_open = False
@@ -74,7 +72,8 @@ class SessionHooks:
         for hook in self._hooks:
             if hook.event == event and covers(hook, subject):
                 document = hook_document(self._run, event, self._folder, **more)
-                answers.append(await run_on_host(hook, document, self._folder, most_s=most_s))
+                async with shown_wait(self._watch, hook_wait(event, hook.shown)):
+                    answers.append(await run_on_host(hook, document, self._folder, most_s=most_s))
                 if answers[-1].message:
                     self._note(answers[-1].message)
                 if answers[-1].problem:
@@ -92,6 +91,6 @@ def open_hooks(
     stack: AsyncExitStack, hooks: tuple[Hook, ...], run: str, options: Options, *, is_resumed: bool = False
 ) -> SessionHooks:
     """Return the user's hooks of a session; as the stack closes, those of its end run."""
-    session_hooks = SessionHooks(hooks, run, note=note_of(options.get("watch")), is_resumed=is_resumed)
+    session_hooks = SessionHooks(hooks, run, watch=options.get("watch"), is_resumed=is_resumed)
     stack.push_async_callback(session_hooks.end)
     return session_hooks

@@ -113,6 +113,11 @@ class Subagent(BaseModel, frozen=True, extra="forbid"):
         return self.path.startswith("/")
 
 
+def hook_wait(event: str, command: str) -> str:
+    """Return a line for a person on a hook that runs."""
+    return one_line(f"a hook of {event} runs: {command}", width=200)
+
+
 def hook_failure(event: str, command: str, reason: str) -> str:
     """Return a line for a person on a hook that couldn't decide anything."""
     return one_line(f"a hook of {event} has failed, and nothing waits for it: {command}: {reason}", width=400)

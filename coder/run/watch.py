@@ -1,7 +1,9 @@
 """Watch: an observer of a run, such as the screen; the default shows nothing."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from coder.run.events import Event
@@ -45,6 +47,33 @@ class Noting(Protocol):
 def note_of(watch: object) -> Callable[[str], None]:
     """Return a function that shows a line on the watch, or else logs it as a warning."""
     return watch.note if isinstance(watch, Noting) else logging.getLogger("coder").warning
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """A watch that may have a status line."""
+
+    def set_status(self, status: str) -> str | None:
+        """Set the text of the status line; return the earlier one, or None without such a line."""
+
+
+SLOW_S = 2.0
+"""Seconds after which a watch without a status line shows what is waited for."""
+
+
+@asynccontextmanager
+async def shown_wait(watch: object, text: str) -> AsyncIterator[None]:
+    """Show what the block waits for: on the watch's status line, else as a note once it takes long."""
+    earlier = watch.set_status(text) if isinstance(watch, Waiting) else None
+    note = watch.note if earlier is None and isinstance(watch, Noting) else None
+    timer = asyncio.get_running_loop().call_later(SLOW_S, note, text) if note is not None else None
+    try:
+        yield
+    finally:
+        if timer is not None:
+            timer.cancel()
+        elif earlier is not None and isinstance(watch, Waiting):
+            watch.set_status(earlier)
 
 
 @runtime_checkable

@@ -169,9 +169,10 @@ class Screen:
             with self.hold_output():  # the status line would overwrite the question
                 return typed_answer(question, await read_line(prompt_of(question)))
 
-    def set_status(self, status: str) -> None:
-        """Set the text of the status line."""
-        self._terminal.doing = status
+    def set_status(self, status: str) -> str | None:
+        """Set the text of the status line; return the earlier one, or None without such a line."""
+        earlier, self._terminal.doing = self._terminal.doing, status
+        return earlier if self.is_lively and self._terminal.is_styled else None
 
     async def spinning(self, work: Awaitable[T]) -> T:
         """Wait for `work` with a status line on a terminal."""

@@ -65,7 +65,7 @@ class Terminal:
         self._bottom: InputLine | None = None
         """The input line; while it is open, everything is printed above it."""
         self.is_terminal = is_terminal(self._out)
-        self._is_styled = is_styled(self._out)
+        self.is_styled = is_styled(self._out)
         """Whether the output gets colours and a status line, which moves the cursor."""
         self._words: MarkdownStream | None = None
         """The spoken text, in colours; None before its first piece."""
@@ -110,7 +110,7 @@ class Terminal:
             self._held_writes.append(lambda: self._print(text, styled, wraps=wraps))
             return
         self._end_line()
-        if self._is_styled:
+        if self.is_styled:
             self._console.print(styled(text), soft_wrap=not wraps)  # above the status line
         else:
             print(text, file=self._out, flush=True)
@@ -127,7 +127,7 @@ class Terminal:
 
     def speak(self, text: str) -> None:
         """Write a piece of a Markdown text: at once, or block by block in colours."""
-        if not self._is_styled:
+        if not self.is_styled:
             if text:
                 self.write(text)
             return
@@ -162,7 +162,7 @@ class Terminal:
 
         Nothing is shown without colours, as each step prints a line there.
         """
-        if not self._is_styled:
+        if not self.is_styled:
             return
         started = time.monotonic()
         try:

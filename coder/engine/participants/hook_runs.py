@@ -20,10 +20,10 @@ from coder.engine.prompting.task_parts import hook_notes
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage
 from coder.run.event_types import HookFailed, ToolAnswered
-from coder.run.extensions import Hook, hook_files, with_manifests
+from coder.run.extensions import Hook, hook_files, hook_wait, with_manifests
 from coder.run.journal import Journal
 from coder.run.state import State
-from coder.run.watch import note_of
+from coder.run.watch import note_of, shown_wait
 from coder.tools.tool import ToolResult
 from sandbox import SandboxBroken, Session
 
@@ -200,18 +200,9 @@ class _Batch:
 
     async def answer(self, hook: Hook, is_own: bool, more: dict[str, Any]) -> HookAnswer:
         """Run a hook; log it if it couldn't run, and show the user what it says to them."""
-        document = hook_document(self._runs.state.run, self._event, self.root(is_own), **more)
-        if is_own or self._session is None:
-            answer = await run_on_host(hook, document, self._folder)
-        elif self._left_s <= 0:
-            answer = HookAnswer(problem=f"not run: the repository's hooks have used their {REPOSITORY_S:g} s")
-        else:
-            began = monotonic()
-            files = files_run_by(hook, self._runs.state.files)
-            async with as_read(self._session, files):
-                answer = await run_in_sandbox(hook, document, self._session, most_s=self._left_s)
-            self._left_s -= monotonic() - began
         journal, redact = self._runs.journal, self._runs.redact
+        async with shown_wait(journal.watch, redact(hook_wait(self._event, hook.shown))):
+            answer = await self._run(hook, is_own, more)
         if answer.problem:
             await journal.append(
                 HookFailed(
@@ -223,6 +214,19 @@ class _Batch:
             )
         if answer.message:
             note_of(journal.watch)(redact(answer.message))
+        return answer
+
+    async def _run(self, hook: Hook, is_own: bool, more: dict[str, Any]) -> HookAnswer:
+        document = hook_document(self._runs.state.run, self._event, self.root(is_own), **more)
+        if is_own or self._session is None:
+            return await run_on_host(hook, document, self._folder)
+        if self._left_s <= 0:
+            return HookAnswer(problem=f"not run: the repository's hooks have used their {REPOSITORY_S:g} s")
+        began = monotonic()
+        files = files_run_by(hook, self._runs.state.files)
+        async with as_read(self._session, files):
+            answer = await run_in_sandbox(hook, document, self._session, most_s=self._left_s)
+        self._left_s -= monotonic() - began
         return answer
 
 

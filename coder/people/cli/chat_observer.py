@@ -80,6 +80,10 @@ class ChatObserver:
         """Print a line that belongs to no event."""
         self._screen.note(text)
 
+    def set_status(self, status: str) -> str | None:
+        """Set the text of the status line; return the earlier one, or None without such a line."""
+        return self._screen.set_status(status)
+
     def event(self, event: Event) -> None:
         """Print an event of the run."""
         body = event_types.parse(event)

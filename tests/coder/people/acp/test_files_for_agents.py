@@ -40,6 +40,16 @@ async def test_hooks_of_an_editors_session_start_add_block_and_end(console: Cons
 
 
 @pytest.mark.slow
+async def test_a_slow_hook_is_named_to_an_editor(console: Console, project: Path) -> None:
+    add_hooks(home(console), UserPromptSubmit="sleep 2.5")
+    with faulty_endpoint(says("Hello.")) as endpoint:
+        async with editing(console, endpoint) as editor:
+            await editor.say(await editor.open(project), "What is this?")
+
+    assert "a hook of UserPromptSubmit runs: sleep 2.5" in editor.thoughts
+
+
+@pytest.mark.slow
 async def test_skills_commands_and_subagents_of_plugins_serve_an_editors_session(
     console: Console, project: Path
 ) -> None:

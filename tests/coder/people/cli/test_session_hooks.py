@@ -87,6 +87,32 @@ def test_hooks_of_the_start_and_of_a_message_add_context_and_the_one_of_the_end_
 
 
 @pytest.mark.slow
+def test_a_slow_hook_is_named_while_it_runs(console: Console, folder: Path) -> None:
+    add_hooks(home(console), UserPromptSubmit="sleep 2.5")
+    add_hooks(folder, Stop="sleep 2.6")
+    with faulty_endpoint(
+        calls("edit", path="total.py", new=RIGHT), calls("done", summary="Done.")
+    ) as endpoint:
+        done = solve(console, folder, endpoint)
+
+    assert done.code == 0, done.err
+    assert "  · a hook of UserPromptSubmit runs: sleep 2.5" in done.said
+    assert "  · a hook of Stop runs: sleep 2.6" in done.said
+
+
+@pytest.mark.slow
+def test_a_hook_is_named_on_the_status_line_of_a_terminal(console: Console) -> None:
+    add_hooks(home(console), UserPromptSubmit="sleep 0.5")
+    with faulty_endpoint(says("```python\ntotal = 3\n```\n")) as endpoint:
+        flags = ("--base-url", endpoint.url, "-m", "toy", "--check", "assert total == 3")
+        done = console.on_terminal("solve", "Set total.", *flags, NO_COLOR="")
+
+    assert done.code == 0, done.out
+    assert "a hook of UserPromptSubmit runs: sleep 0.5" in done.out
+    assert "  · a hook of UserPromptSubmit" not in done.out  # not a line that stays
+
+
+@pytest.mark.slow
 def test_a_message_that_a_hook_blocks_reaches_no_model_and_no_log(console: Console, folder: Path) -> None:
     add_hooks(home(console), UserPromptSubmit="echo It names a customer. >&2; exit 2")
     with faulty_endpoint(says("Hello.")) as endpoint:
