@@ -1,9 +1,13 @@
 """The programs that run a test command inside the sandbox, as an archive that Python imports from."""
 
+import marshal
 from collections.abc import Mapping
 from functools import cache
+from importlib.abc import InspectLoader
 from importlib.resources import files
+from importlib.util import MAGIC_NUMBER, find_spec, source_hash
 from io import BytesIO
+from types import CodeType
 from zipfile import ZipFile, ZipInfo
 
 FOLDER = ".coder"
@@ -11,6 +15,8 @@ FOLDER = ".coder"
 LAUNCH = f"{FOLDER}/launch"
 """Python file that runs a program of the archive by its name."""
 _ARCHIVE = f"{FOLDER}/ours.zip"
+_UNCHECKED = 1
+"""Flags of a `.pyc` that is valid whatever its source holds."""
 _INSIDE = "coder.verify.inside"
 _REPLACED_COMMANDS = ("python", "python3", "pytest", "py.test")
 
@@ -28,12 +34,37 @@ def stand_ins() -> Mapping[str, bytes]:
 
 @cache
 def _pack() -> bytes:
-    """Return an archive of all modules, uncompressed, so that Python needs no other module to read it."""
+    """Return an archive of all modules, uncompressed, so that Python needs no other module to read it.
+
+    It holds bytecode of this Python, too; another version ignores that, and compiles the source.
+    """
     buffer = BytesIO()
     with ZipFile(buffer, "w") as archive:
         for file in sorted(files(_INSIDE).iterdir(), key=lambda file: file.name):
-            if file.name.endswith(".py"):
+            name, _, suffix = file.name.partition(".")
+            if suffix == "py":
                 # A folder of its own, since it is on the path of each interpreter of a script.
-                name = "start/sitecustomize.py" if file.name == "python_start.py" else file.name
-                archive.writestr(ZipInfo(name), file.read_bytes())
+                packed_name = "start/sitecustomize" if name == "python_start" else name
+                source = file.read_bytes()
+                archive.writestr(ZipInfo(f"{packed_name}.pyc"), _bytecode(name, packed_name, source))
+                archive.writestr(ZipInfo(f"{packed_name}.py"), source)
     return buffer.getvalue()
+
+
+def _bytecode(name: str, packed_name: str, source: bytes) -> bytes:
+    """Return the content of a module's `.pyc`, which isn't compared with its source (PEP 552)."""
+    module = f"{_INSIDE}.{name}"
+    spec = find_spec(module)
+    assert spec is not None
+    assert isinstance(spec.loader, InspectLoader)
+    code = spec.loader.get_code(module)  # from the cache of this Python, if it has one
+    assert code is not None
+    # A traceback names the file as if Python had compiled it in the workspace of most sandboxes.
+    code = _moved(code, f"/w/{_ARCHIVE}/{packed_name}.py")
+    return MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little") + source_hash(source) + marshal.dumps(code)
+
+
+def _moved(code: CodeType, path: str) -> CodeType:
+    """Return code that names another file as its source."""
+    constants = (_moved(value, path) if isinstance(value, CodeType) else value for value in code.co_consts)
+    return code.replace(co_filename=path, co_consts=tuple(constants))
