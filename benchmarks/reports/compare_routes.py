@@ -78,15 +78,15 @@ def routes(serving: Serving) -> APIRouter:
     """Return the routes of comparisons; an entry point of the group `coder.routes`."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-    @router.get("/compare")
+    @router.get("/reports/compare")
     async def compare(caller: Reads, names: Names = []) -> Response:  # noqa: B006 - FastAPI copies it
         rows = await asyncio.to_thread(read_rows, serving.reports)
         chosen = [row for row in rows if row.name in names]
         is_mixed = len({row.suite for row in chosen}) > 1
         suites = [SuiteRows(suite, [*group]) for suite, group in groupby(rows, key=lambda row: row.suite)]
         return page(
-            "compare",
-            "Compare",
+            "compare_reports",
+            "Compare reports",
             suites=suites,
             chosen=[row.name for row in chosen],
             is_mixed=is_mixed,
@@ -94,12 +94,12 @@ def routes(serving: Serving) -> APIRouter:
             height=_HEIGHT,
         )
 
-    @router.get("/compare/page")
+    @router.get("/reports/compare/page")
     async def compared(caller: Reads, names: Names) -> Response:
         def made() -> str:
             chosen = [row for row in read_rows(serving.reports) if row.name in names]
             if not chosen:
-                raise UsageError("None of these reports is in the folder. See: /compare")
+                raise UsageError("None of these reports is in the folder. See: /reports/compare")
             labels = [f"{row.report.model or row.name} {row.begun[:10]}".strip() for row in chosen]
             return report_page([row.report for row in chosen], names=labels)
 

@@ -37,6 +37,7 @@ def add_flow_pages(router: APIRouter, serving: Serving) -> None:
         return page(
             "flows",
             name,
+            tab=f"Flow {name}",
             flow=flow,
             fields=fields,
             folder=folder,

@@ -11,7 +11,7 @@ from coder.platform.server.problems import Problem
 from coder.platform.server.run_routes import Reads
 from coder.platform.server.serving import Serving
 from coder.platform.server.studio.flow_pages import add_flow_pages
-from coder.platform.server.studio.rendering import PageRoute, page
+from coder.platform.server.studio.rendering import PageRoute, page, tab_of
 from coder.platform.server.studio.run_comparison import add_run_comparison
 from coder.platform.server.studio.run_details import add_run_details
 from coder.platform.server.studio.run_page import add_run_pages
@@ -56,6 +56,7 @@ def routes(serving: Serving) -> APIRouter:
         return page(
             "runs",
             "Runs",
+            tab=tab_of(q, before="Runs") if q else f"Runs · {status}" if status else "",
             rows=matching[:n],
             note=note,
             q=q,
@@ -66,7 +67,7 @@ def routes(serving: Serving) -> APIRouter:
 
     @router.get("/login")
     async def login() -> Response:
-        return page("login", "Enter")
+        return page("login", "Sign in")
 
     add_task_form(router, serving)
     add_flow_pages(router, serving)
@@ -84,7 +85,13 @@ def _add_reports(router: APIRouter, folder: Path | None) -> None:
     @router.get("/reports")
     async def reports(caller: Reads, name: str = "") -> Response:
         names = files_below(folder, "*.html")
-        return page("reports", name or "Reports", names=names, shown=name if name in names else "")
+        return page(
+            "reports",
+            name or "Reports",
+            tab=f"Report {name}" if name else "",
+            names=names,
+            shown=name if name in names else "",
+        )
 
     @router.get("/reports/page")
     async def report(caller: Reads, name: str) -> Response:

@@ -18,6 +18,9 @@ from sandbox.errors import SandboxError
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_TAB_WIDTH = 60
+"""Number of a task's characters that the tab of a browser shows."""
+
 
 @cache
 def templates() -> "Environment":
@@ -41,9 +44,15 @@ def _digest(text: str) -> str:
     return hashlib.sha256(join_surrogates(text).encode()).hexdigest()[:16]
 
 
-def page(name: str, title: str, *, status: int = 200, **values: object) -> HTMLResponse:
-    """Return a page, by the name of its template."""
-    return HTMLResponse(templates().get_template(f"{name}.html.j2").render(title=title, **values), status)
+def page(name: str, title: str, *, tab: str = "", status: int = 200, **values: object) -> HTMLResponse:
+    """Return a page, by the name of its template; the browser's tab shows `tab`, or else the title."""
+    html = templates().get_template(f"{name}.html.j2").render(title=title, tab=tab or title, **values)
+    return HTMLResponse(html, status)
+
+
+def tab_of(prompt: str, *, before: str = "") -> str:
+    """Return what the tab of a page of a run shows: the first words of its task, behind what the page has."""
+    return " · ".join(filter(None, [before, one_line(prompt, width=_TAB_WIDTH)]))
 
 
 def fragment(name: str, *values: object) -> str:

@@ -14,8 +14,10 @@ from coder.platform.server.run_routes import SSE, Reads, Works
 from coder.platform.server.run_rows import in_thread
 from coder.platform.server.serving import Serving
 from coder.platform.server.studio.file_tree import content_of, marks_of, tree_of
-from coder.platform.server.studio.rendering import page
+from coder.platform.server.studio.rendering import page, tab_of
 from coder.platform.server.studio.trace_view import trace_of
+from coder.run.event_types import is_newer
+from coder.run.reducer import begin
 
 _POLL_S, _HEARTBEAT_POLLS = 0.25, 60
 """Seconds between two looks at a program's output, and number of looks after which a heartbeat is sent."""
@@ -28,8 +30,9 @@ def add_run_details(router: APIRouter, serving: Serving) -> None:
     async def trace(run: str, caller: Reads) -> Response:
         await check_access(serving, caller, run)
         events = await in_thread(serving.log.read(run))
+        prompt = begin(events[0]).task.prompt if not is_newer(events[0]) else run
         nodes = await asyncio.to_thread(trace_of, events)
-        return page("trace", "Trace", run=run, nodes=nodes)
+        return page("trace", "Trace", tab=tab_of(prompt, before="Trace"), run=run, nodes=nodes)
 
     @router.get("/studio/{run}/files")
     async def files(run: str, caller: Reads, path: str = "") -> Response:
@@ -39,7 +42,9 @@ def add_run_details(router: APIRouter, serving: Serving) -> None:
             raise Problem(404, f"There is no file {path!r}.", "The run didn't read it.", "See its files.")
         text = content_of(state, path) if path else None
         name = one_line(path, width=200) or "Files"
-        return page("files", name, run=run, root=tree_of(marks), count=len(marks), path=path, text=text)
+        tab = tab_of(state.task.prompt, before=name)
+        root = tree_of(marks)
+        return page("files", name, tab=tab, run=run, root=root, count=len(marks), path=path, text=text)
 
     @router.get("/studio/{run}/output")
     async def output(run: str, caller: Works) -> Response:

@@ -13,7 +13,7 @@ from coder.base.text.sanitize import one_line
 from coder.platform.server.run_acts import check_access, runs_of
 from coder.platform.server.run_routes import SSE, Reads, Seq
 from coder.platform.server.serving import Caller, Serving
-from coder.platform.server.studio.rendering import fragment, page
+from coder.platform.server.studio.rendering import fragment, page, tab_of
 from coder.platform.server.studio.run_view import MAX_ENTRIES, RunView, landing_words, part_of
 from coder.run.run import summarize
 
@@ -40,9 +40,11 @@ def add_run_pages(router: APIRouter, serving: Serving) -> None:
         first_seq, last_seq = (only, only) if only else (max(1, before - MAX_ENTRIES), before - 1)
         is_part = last_seq > 0
         now, talk = await _status_html(serving, view, caller)
+        prompt = view.state.task.prompt
         return page(
             "run",
-            one_line(view.state.task.prompt, width=200),
+            one_line(prompt, width=200),
+            tab=tab_of(prompt, before=f"Event {only}" if only else ""),
             run=run,
             now=Markup(now),
             talk=Markup(talk),

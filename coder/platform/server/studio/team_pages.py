@@ -92,6 +92,7 @@ def add_team_pages(router: APIRouter) -> None:
         return page(
             "teams",
             name or "Teams",
+            tab=f"Team {name}" if name else "",
             names=names,
             team_name=name,
             text=text,

@@ -70,7 +70,7 @@ async def test_one_run_is_nothing_to_compare_and_others_are_not_shown(studio: Se
         alone = await client.get("/studio/compare?run=run_alone")
         unknown = await client.get("/studio/compare?run=run_alone&run=run_nobody")
 
-    assert "Tick two or more runs." in alone.text
+    assert "Tick two or more runs in the list." in alone.text
     assert unknown.status_code == 404
 
 

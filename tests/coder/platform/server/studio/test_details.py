@@ -1,7 +1,9 @@
 """A run's trace and files as trees, by keys alone, and what a program prints while it runs."""
 
 from decimal import Decimal
+from html import unescape
 
+import httpx2
 import pytest
 from playwright.async_api import expect
 
@@ -12,6 +14,7 @@ from coder.run.event_types import Body, Spoken
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.reducer import fold_all
 from coder.run.stored_file import StoredFile
+from coder.run.task import Task
 from tests.coder.platform.server.served import Server, configure
 from tests.coder.platform.server.studio.conftest import Window
 from tests.coder.platform.server.studio.hostile_run import hostile_run
@@ -112,3 +115,25 @@ async def test_the_output_of_a_program_is_shown_while_it_runs(studio: Server, wi
         await press_until(window.page, "stop")
         await window.page.keyboard.press("Enter")
         await expect(window.page.locator("#facts .status")).to_have_text("interrupted")
+
+
+async def test_the_tab_of_the_browser_says_what_the_page_shows(studio: Server) -> None:
+    await studio.append("run_titled", [started(Task(prompt="Mend the\n<cart>"))])
+    titles = {
+        "/": "Runs",
+        "/?q=cart&status=solved": "Runs · cart",
+        "/studio/run_titled": "Mend the <cart>",
+        "/studio/run_titled?only=1": "Event 1 · Mend the <cart>",
+        "/studio/run_titled/trace": "Trace · Mend the <cart>",
+        "/studio/run_titled/files": "Files · Mend the <cart>",
+        "/studio/compare?run=run_titled": "Compare runs",
+        "/reports/compare": "Compare reports",
+    }
+    async with httpx2.AsyncClient(base_url=studio.url) as client:
+        pages = {path: (await client.get(path)).text for path in titles}
+
+    shown = {
+        path: unescape(html.partition("<title>")[2].partition("</title>")[0]) for path, html in pages.items()
+    }
+    assert shown == {path: f"{title} · coder" for path, title in titles.items()}
+    assert "<cart>" not in "".join(pages.values())

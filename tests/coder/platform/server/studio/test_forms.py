@@ -135,7 +135,7 @@ async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     await studio.append(run, hostile_run())
     await window.page.emulate_media(color_scheme=scheme)
 
-    pages = ("/", "/new", "/teams", "/reports", "/compare", "/login")
+    pages = ("/", "/new", "/teams", "/reports", "/reports/compare", "/login")
     for path in (*pages, *(f"/studio/{run}{part}" for part in ("", "/trace", "/files"))):
         await window.page.set_viewport_size({"width": width, "height": 900})
         await window.open(path)

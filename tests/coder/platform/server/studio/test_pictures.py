@@ -24,7 +24,7 @@ SHOTS = (
     ("new", "/new", "dark", 1280, 800),
     ("trace", "/studio/{run}/trace", "dark", 390, 700),
     ("phone", "/studio/{run}", "light", 390, 844),
-    ("compare", "/compare?name=small.json&name=other.json", "light", 1280, 720),
+    ("compare", "/reports/compare?name=small.json&name=other.json", "light", 1280, 720),
 )
 """Name, address, color scheme, and size in pixels of each picture."""
 MAX_BYTES = 80_000

@@ -60,7 +60,10 @@ async def test_a_report_is_listed_and_works_in_its_frame(window: Window) -> None
 
 async def test_reports_of_several_models_are_compared_side_by_side_by_keys(window: Window) -> None:
     page = window.page
-    await window.open("/compare")
+    await window.open("/reports")
+    await press_until(page, "compare")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Compare reports")
     await expect(page.locator(".trend circle")).to_have_count(2)
     for name in ("1.json", "2.json"):
         while await page.evaluate("document.activeElement.value") != name:
