@@ -105,6 +105,8 @@ def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
         domainname="",
         stdin_open=True,  # for one client: at the end of ours the container's input ends
         healthcheck={"test": ["NONE"]},
+        # The runtime makes the namespace, with loopback: the engine would start two programs to make it.
+        network_disabled="network" not in without,
         labels=dict(recipe.labels),
         host_config=host,
         use_config_proxy=False,  # a proxy's password must not reach programs
