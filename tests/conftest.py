@@ -1,5 +1,6 @@
 """Fixtures that hand out nouns: an open sandbox, for the test that asks for one."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 
@@ -14,6 +15,7 @@ pytest_plugins = [
     for name in ("no_skips", "failed_list", "tiers", "postgres", "object_store", "kept_sandboxes")
 ]
 
+gc.disable()  # until all tests are collected: what they are made of stays, and it is much to go through
 # How long one example takes is up to whoever else uses the machine.
 settings.register_profile("loaded", deadline=None)
 settings.load_profile("loaded")
@@ -25,6 +27,12 @@ os.environ["VIRTUAL_ENV"] = str(only_pytest().parent.parent)
 def pytest_xdist_auto_num_workers() -> int:
     """Two a processor: tests wait two thirds of their time, for deadlines and for what starts."""
     return 2 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but not in the modules and items of all tests, which stay."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
