@@ -11,6 +11,7 @@ from coder.run.extensions import hook_failure
 from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
 from coder.run.run import Other, Run
 from coder.show.advice import left_out, next_steps
+from coder.tools.registry import DONE
 from coder.verify.finding import last_line
 from coder.workspace.diff import diff_stat
 
@@ -176,6 +177,16 @@ def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered
             return plan.block
     code = "" if answered.exit_code is None else f"exit {answered.exit_code}, "
     return f"  · {tool_call(called)}  [{code}{answered.seconds:.1f} s]"
+
+
+def is_refused(answered: event_types.ToolAnswered) -> bool:
+    """Whether an answer without a call is that of one which wasn't made, other than `done`."""
+    return answered.failed and bool(answered.id) and answered.name != DONE.name
+
+
+def refused_line(answered: event_types.ToolAnswered) -> str:
+    """Return the line of a call that wasn't made, such as one that a hook has blocked."""
+    return f"  ! {answered.name}: {one_line(answered.text.strip().strip('[]'), width=300)}"
 
 
 def tool_call(called: event_types.ToolCalled) -> str:

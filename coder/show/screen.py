@@ -237,6 +237,8 @@ class Screen:
             return None
         if isinstance(body, event_types.ToolAnswered) and run in self._called:
             line = render.tool_line(self._called[run], body)
+        elif isinstance(body, event_types.ToolAnswered) and render.is_refused(body):
+            line = render.refused_line(body)
         if isinstance(body, event_types.LandingRefused):
             self._refused, line = line, None  # the run's end usually repeats it
         elif isinstance(body, event_types.RunStopped):

@@ -69,7 +69,7 @@ def ended(state: State, reason: Reason) -> RunStopped:
     if is_done and landing is not None and landing.held:
         denied_paths = [path for path, ruling in landing.ruled.items() if ruling.verdict == "deny"]
         held_paths = [path for path in landing.held if path not in denied_paths]
-        text = reason.text
+        text = f"{reason.text}, tried with more than is written"
         text += f"; left out until you allow it: {join_names(held_paths)}" if held_paths else ""
         text += f"; left out, as your rules deny it: {join_names(denied_paths)}" if denied_paths else ""
         return RunStopped(

@@ -53,10 +53,10 @@ def with_notes(
 
 
 def denied_lines(state: State, changes: Mapping[str, StoredFile | None]) -> list[str]:
-    """Return the files of a call's changes that the user's rules deny, each with the rule."""
+    """Return the files of a call's changes that rules of permission deny, each with the rule."""
     changed_paths = [path for path, file in changes.items() if not is_same(state.files.get(path), file)]
     rulings = rulings_of(state, changed_paths).items()
-    return [f"{path}: the user's rule: {ruling}" for path, ruling in rulings if ruling.verdict == "deny"]
+    return [f"{path}: by the rule {ruling}" for path, ruling in rulings if ruling.verdict == "deny"]
 
 
 def _restarted_words(state: State) -> str:

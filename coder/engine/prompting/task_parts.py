@@ -142,13 +142,15 @@ def readable_note(state: State) -> str:
 
 
 def denied_note(state: State) -> str:
-    """Return a note on the files that the user's rules deny to be changed; empty if there are none."""
+    """Return a note on the files that rules of permission deny to be changed; empty if there are none."""
     if state.settings.rules is None:
         return ""
     from coder.config.permission_rules import denied_edits  # imported late: few users have rules
 
     globs = ", ".join(shown_path(glob) for glob in denied_edits(state.settings.rules))
-    return f"The user's rules deny changes of these files, so none of them lands: {globs}." if globs else ""
+    return (
+        f"Rules of permission deny changes of these files, so none of them lands: {globs}." if globs else ""
+    )
 
 
 def file_request(target: Target) -> str:

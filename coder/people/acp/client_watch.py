@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from acp.helpers import (
-    start_tool_call,
     text_block,
     tool_content,
     update_agent_message_text,
@@ -34,6 +33,7 @@ from coder.people.acp.updates import (
     options_of,
     plan_update,
     started_call,
+    unstarted_call,
 )
 from coder.people.chat.word_stream import WordStream
 from coder.people.cli.host_questions import HostQuestions
@@ -44,7 +44,7 @@ from coder.run.plan import plan_of
 from coder.run.questions import Decision, Question
 from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
-from coder.show.render import progress
+from coder.show.render import is_refused, progress
 from coder.store import data_folder
 from coder.tools.plan_tool import PLAN
 from sandbox.policy import AskHost
@@ -216,12 +216,12 @@ class ClientWatch(Watch):
         return decision
 
     def _end_call(self, body: event_types.ToolAnswered) -> None:
-        """Send the result of a call; edits of an answer, and `done`, end without a beginning."""
+        """Send the result of a call; edits of an answer, `done` and refused calls end without a beginning."""
         diffs = self._diffs(body.changes)
         if call_id(body) not in self._started:
-            if not diffs:
+            if not diffs and not is_refused(body):
                 return
-            self.send(start_tool_call(call_id(body), "Edit files", kind="edit", status="in_progress"))
+            self.send(unstarted_call(body))
         self._started.discard(call_id(body))
         self.send(ended_call(body, diffs))
 

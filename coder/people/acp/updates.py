@@ -27,7 +27,7 @@ from coder.base.text.sanitize import one_line, printable
 from coder.run.event_types import ToolAnswered, ToolCalled
 from coder.run.plan import Plan
 from coder.run.questions import Decision, Question
-from coder.show.render import tool_call
+from coder.show.render import is_refused, tool_call
 
 _KINDS: dict[str, ToolKind] = {"bash": "execute", "python": "execute", "edit": "edit", "web_fetch": "fetch"}
 _STATUSES: dict[str, PlanEntryStatus] = {"todo": "pending", "doing": "in_progress", "done": "completed"}
@@ -46,6 +46,15 @@ def started_call(body: ToolCalled) -> ToolCallStart:
     kind = _KINDS.get(body.name, "other")
     title = one_line(tool_call(body).strip(), width=200)
     return start_tool_call(call_id(body), title, kind=kind, status="in_progress")
+
+
+def unstarted_call(body: ToolAnswered) -> ToolCallStart:
+    """Return the update that shows a refused call, or edits of an answer's text, before their result."""
+    if is_refused(body):
+        return start_tool_call(
+            call_id(body), body.name, kind=_KINDS.get(body.name, "other"), status="pending"
+        )
+    return start_tool_call(call_id(body), "Edit files", kind="edit", status="in_progress")
 
 
 def ended_call(body: ToolAnswered, diffs: list[FileEditToolCallContent]) -> ToolCallProgress:

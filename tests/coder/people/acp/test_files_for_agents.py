@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from acp import RequestError
+from acp.schema import ToolCallProgress, ToolCallStart
 
 from tests.coder.config.test_plugins import make_plugin
 from tests.coder.people.acp.editor import editing
@@ -37,6 +38,20 @@ async def test_hooks_of_an_editors_session_start_add_block_and_end(console: Cons
     assert seen == ["SessionStart", "Stop", "Stop", "SessionEnd"]
     assert "Ticket 77." in requests_of(endpoint)[0]
     assert not any("Write to the customer" in request for request in requests_of(endpoint))
+
+
+@pytest.mark.slow
+async def test_an_editor_is_shown_a_call_that_a_hook_blocks(console: Console, project: Path) -> None:
+    add_hooks(home(console), PreToolUse="echo Not today. >&2; exit 2")
+    with faulty_endpoint(calls("bash", command="ls"), says("Hello.")) as endpoint:
+        async with editing(console, endpoint, more_flags=("--strategy", "act")) as editor:
+            await editor.say(await editor.open(project), "What is this?")
+
+    started = [update for update in editor.updates if isinstance(update, ToolCallStart)]
+    ended = [update for update in editor.updates if isinstance(update, ToolCallProgress)]
+    assert [update.title for update in started] == ["bash"]
+    assert [(update.tool_call_id, update.status) for update in ended] == [(started[0].tool_call_id, "failed")]
+    assert "Not today." in ended[0].content[0].content.text
 
 
 @pytest.mark.slow

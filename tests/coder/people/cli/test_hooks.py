@@ -77,6 +77,7 @@ def test_a_hook_of_the_user_blocks_a_path_and_its_reason_is_for_the_model(
     assert done.code == 0, done.err
     told = endpoint.requests[1].body["messages"][-1]["content"]
     assert told.startswith("[A hook blocked this call: settings.lock is generated]")
+    assert "  ! edit: A hook blocked this call: settings.lock is generated" in done.said
     assert not (folder / "settings.lock").exists()
     assert (folder / "total.py").exists()
 

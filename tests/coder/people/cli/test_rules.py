@@ -52,7 +52,7 @@ def test_the_model_is_told_of_a_rule_that_denies_edits_before_its_work_and_at_su
 
     first = endpoint.requests[0].body["messages"][-1]["content"]
     results = [request.body["messages"][-1]["content"] for request in endpoint.requests[1:]]
-    rule = "the user's rule: deny Edit(docs/**) of ~/.claude/settings.json"
+    rule = "by the rule deny Edit(docs/**) of ~/.claude/settings.json"
     assert "none of them lands: `docs/**`" in first
     assert f"lands nowhere: docs/a.md: {rule}" in results[0]
     assert f"lands nowhere: docs/b.md: {rule}" in results[1]
@@ -126,7 +126,7 @@ def test_a_file_that_the_rules_ask_about_lands_only_if_a_flag_or_an_answer_names
         console.run("resume", run, "--allow", "docs/a.md", "-y", cwd=folder)
 
     assert held.code != 0
-    assert "left out until you allow it: docs/a.md" in held.err
+    assert "tried with more than is written; left out until you allow it: docs/a.md" in held.err
     assert "docs/a.md: your rule asks about it: --allow PATH writes it" in held.err
     assert ": ask Edit(docs/**) of ~/.claude/settings.json" in held.err
     assert (folder / "total.py").exists()
