@@ -39,6 +39,17 @@ def test_a_long_test_without_the_mark_fails_and_slow_ones_begin(tmp_path: Path) 
     assert "mark it with pytest.mark.slow" in fast.stdout
 
 
+@pytest.mark.slow
+def test_a_test_with_a_browser_is_of_the_second_stage(tmp_path: Path) -> None:
+    source = "import pytest\n@pytest.fixture\ndef browser(): pass\n@pytest.fixture\ndef page(browser): pass\n"
+    source += "def test_with_a_page(page): pass\ndef test_without(): pass\n"
+    first, second = (run_in(tmp_path, source, marks=marks) for marks in ("not foreign", "foreign"))
+
+    assert "test_without PASSED" in first.stdout
+    assert "test_with_a_page PASSED" in second.stdout
+    assert [done.stdout.count("PASSED") for done in (first, second)] == [1, 1]
+
+
 def test_a_test_that_waits_takes_as_long_as_nobody_else_makes_it_wait() -> None:
     assert own_s(3, stalled_s=0, processor_s=0.1) == 3
     assert own_s(9, stalled_s=8, processor_s=0.1) == 1
@@ -57,7 +68,9 @@ def test_our_own_tests_are_held_to_it(request: pytest.FixtureRequest) -> None:
 def run_in(folder: Path, source: str, *, marks: str) -> "subprocess.CompletedProcess[str]":
     (folder / "test_it.py").write_text(source)
     (folder / "conftest.py").write_text('pytest_plugins = ["tests.tiers"]\n')
-    (folder / "pytest.ini").write_text("[pytest]\nunmarked_test_s = 0.5\nmarkers = slow: takes long\n")
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nunmarked_test_s = 0.5\nmarkers = slow: takes long\n    foreign: of others\n"
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-v", "-m", marks, "-p", "no:cacheprovider", str(folder)],

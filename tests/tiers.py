@@ -1,5 +1,7 @@
 """A plugin of pytest: a test whose call takes long is marked `slow`, or it fails. Slow tests start first.
 
+A test with a fixture that starts a browser or another maker's engine is marked `foreign`.
+
 The mark is for calls over two seconds beside others, without fixtures. The check allows twice that,
 since a neighbour on the same core halves the speed, and leaves out the time for which programs on this
 machine had to wait for a processor or a disk: a busy machine fails no test. Processor time counts however
@@ -14,12 +16,20 @@ from time import perf_counter
 import pytest
 
 LIMIT = "unmarked_test_s"
+FOREIGN_FIXTURES = frozenset({"browser", "podman"})
+"""Fixtures that start programs that neither `coder` nor its sandboxes are made of."""
 _WHOLE = 4
 """Times as long in a run of all tests, where slow ones beside it take the machine's memory and disks, too."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(LIMIT, "longest call of a test without the mark `slow`, in seconds", default="4")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Put a test with such a fixture into the second stage."""
+    if FOREIGN_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        item.add_marker("foreign")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

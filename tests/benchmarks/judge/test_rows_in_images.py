@@ -22,7 +22,7 @@ from tests.benchmarks.judge.patches import diff
 from tests.benchmarks.judge.swebench_image import BASE, ENVIRONMENT, GOLD, build_from, remove
 from tests.docker_engine import IMAGE, require_docker
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.foreign, pytest.mark.asyncio(loop_scope="module")]
 NAME = f"coder-test-rows:{secrets.token_hex(4)}"
 GO = Path("/usr/lib/go-1.19")
 GO_BASE = {

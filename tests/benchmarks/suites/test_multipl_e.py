@@ -80,18 +80,34 @@ def test_a_language_without_a_runner_here_is_refused_by_name(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("row", "program", "right", "wrong", "early"),
     [
-        pytest.param(JS, "node", "  return x + y\n}\n", "  return 2\n}\n", "  process.exit(0)\n}\n", id="js"),
+        pytest.param(
+            JS,
+            "node",
+            "  return x + y\n}\n",
+            "  return 2\n}\n",
+            "  process.exit(0)\n}\n",
+            id="js",
+            marks=pytest.mark.foreign,
+        ),
         pytest.param(
             SH, "bash", "  echo $(($1 + $2))\n", "  echo 2\n", "  exit 0\n}\nadd\nadd() {\n", id="sh"
         ),
-        pytest.param(CPP, "g++", "  return x + y;\n", "  return 2;\n", CPP_EARLY, id="cpp"),
         pytest.param(
-            GO, "go", "  return x + y\n}\n", "  return 2\n}\n", None, id="go", marks=pytest.mark.slow
+            CPP, "g++", "  return x + y;\n", "  return 2;\n", CPP_EARLY, id="cpp", marks=pytest.mark.foreign
+        ),
+        pytest.param(
+            GO,
+            "go",
+            "  return x + y\n}\n",
+            "  return 2\n}\n",
+            None,
+            id="go",
+            marks=[pytest.mark.slow, pytest.mark.foreign],
         ),
         pytest.param(
             *(RS, "rustc", "  x + y\n", "  2\n", "  std::process::exit(x as i32)\n"),
             id="rs",
-            marks=pytest.mark.slow,
+            marks=[pytest.mark.slow, pytest.mark.foreign],
         ),
     ],
 )

@@ -249,6 +249,7 @@ async def require_verdicts(folder: Path, language: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.foreign
 @pytest.mark.parametrize("language", [*NEEDED])
 async def test_its_own_runner_decides_and_ending_it_early_is_suspicious(
     tmp_path: Path, language: str

@@ -229,27 +229,34 @@ TEST_GO += '\t\tt.Fatal("not 5")\n\t}\n}\n'
 @pytest.mark.parametrize(
     ("tool", "files", "changed", "test"),
     [
-        (
+        pytest.param(
             "node",
             {"package.json": "{}", "sum.js": "module.exports = (a, b) => a - b\n", "sum.test.js": SUM_JS},
             "sum.js",
             "node --test",
+            id="node",
+            marks=pytest.mark.foreign,
         ),
-        ("sh", {"sum.sh": "echo $(($1 - $2))\n", "test.sh": SUM_SH}, "sum.sh", "sh test.sh"),
-        (
+        pytest.param(
+            *("sh", {"sum.sh": "echo $(($1 - $2))\n", "test.sh": SUM_SH}, "sum.sh", "sh test.sh"), id="sh"
+        ),
+        pytest.param(
             "cargo",
             {"Cargo.toml": CARGO, "src/lib.rs": SUM_RS, ".gitignore": "target\nCargo.lock\n"},
             "src/lib.rs",
             "cargo test --offline",
+            id="cargo",
+            marks=pytest.mark.foreign,
         ),
-        (
+        pytest.param(
             "go",
             {"go.mod": "module sum\n", "sum.go": SUM_GO, "sum_test.go": TEST_GO},
             "sum.go",
             "go test ./...",
+            id="go",
+            marks=pytest.mark.foreign,
         ),
     ],
-    ids=["node", "sh", "cargo", "go"],
 )
 async def test_a_model_solves_it_with_the_toolchain_of_this_machine(
     tool: str, files: dict[str, str], changed: str, test: str, tmp_path: Path
