@@ -1,22 +1,20 @@
 """The programs that run a test command inside the sandbox, as an archive that Python imports from."""
 
-import marshal
 from collections.abc import Mapping
 from functools import cache
 from importlib.abc import InspectLoader
 from importlib.resources import files
-from importlib.util import MAGIC_NUMBER, find_spec, source_hash
+from importlib.util import find_spec
 from io import BytesIO
-from types import CodeType
 from zipfile import ZipFile, ZipInfo
+
+from sandbox.supervisor.shipped import bytecode
 
 FOLDER = ".coder"
 """Folder in the sandbox's workspace for our programs and their report; never part of an answer."""
 LAUNCH = f"{FOLDER}/launch"
 """Python file that runs a program of the archive by its name."""
 _ARCHIVE = f"{FOLDER}/ours.zip"
-_UNCHECKED = 1
-"""Flags of a `.pyc` that is valid whatever its source holds."""
 _INSIDE = "coder.verify.inside"
 _REPLACED_COMMANDS = ("python", "python3", "pytest", "py.test")
 
@@ -46,13 +44,13 @@ def _pack() -> bytes:
                 # A folder of its own, since it is on the path of each interpreter of a script.
                 packed_name = "start/sitecustomize" if name == "python_start" else name
                 source = file.read_bytes()
-                archive.writestr(ZipInfo(f"{packed_name}.pyc"), _bytecode(name, packed_name, source))
+                archive.writestr(ZipInfo(f"{packed_name}.pyc"), _compile(name, packed_name))
                 archive.writestr(ZipInfo(f"{packed_name}.py"), source)
     return buffer.getvalue()
 
 
-def _bytecode(name: str, packed_name: str, source: bytes) -> bytes:
-    """Return the content of a module's `.pyc`, which isn't compared with its source (PEP 552)."""
+def _compile(name: str, packed_name: str) -> bytes:
+    """Return the content of a module's `.pyc`."""
     module = f"{_INSIDE}.{name}"
     spec = find_spec(module)
     assert spec is not None
@@ -60,11 +58,4 @@ def _bytecode(name: str, packed_name: str, source: bytes) -> bytes:
     code = spec.loader.get_code(module)  # from the cache of this Python, if it has one
     assert code is not None
     # A traceback names the file as if Python had compiled it in the workspace of most sandboxes.
-    code = _moved(code, f"/w/{_ARCHIVE}/{packed_name}.py")
-    return MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little") + source_hash(source) + marshal.dumps(code)
-
-
-def _moved(code: CodeType, path: str) -> CodeType:
-    """Return code that names another file as its source."""
-    constants = (_moved(value, path) if isinstance(value, CodeType) else value for value in code.co_consts)
-    return code.replace(co_filename=path, co_consts=tuple(constants))
+    return bytecode(code, f"/w/{_ARCHIVE}/{packed_name}.py")

@@ -26,7 +26,7 @@ def inner_files(version: tuple[int, int]) -> dict[str, bytes]:
 @functools.cache
 def _contents() -> tuple[dict[str, bytes], dict[str, bytes]]:
     sources, compiled = {PACKAGE_INSIDE: b""}, {}
-    compiled[_cached(PACKAGE_INSIDE)] = _bytecode(compile(b"", PACKAGE_INSIDE, "exec"))
+    compiled[_cached(PACKAGE_INSIDE)] = bytecode(compile(b"", PACKAGE_INSIDE, "exec"), PACKAGE_INSIDE)
     for path in sorted(INNER.rglob("*")):
         path_inside = f"{INNER_INSIDE}/{path.relative_to(INNER).as_posix()}"
         if path.name == "__init__.py":  # inside, rooms below the package are namespace packages
@@ -36,7 +36,7 @@ def _contents() -> tuple[dict[str, bytes], dict[str, bytes]]:
         if path.suffix == ".py":
             code = SourceFileLoader(path.stem, str(path)).get_code(path.stem)  # from Python's cache, if there
             assert code is not None
-            compiled[_cached(path_inside)] = _bytecode(_replace_filename(code, path_inside))
+            compiled[_cached(path_inside)] = bytecode(code, path_inside)
     return sources, compiled
 
 
@@ -45,15 +45,15 @@ def _cached(path_inside: str) -> str:
     return f"{folder}/__pycache__/{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
 
 
-def _bytecode(code: types.CodeType) -> bytes:
+def bytecode(code: types.CodeType, path: str) -> bytes:
+    """Return the content of a module's `.pyc`; programs see `path` as its file, and not the host's."""
     flags = _UNCHECKED.to_bytes(4, "little")
-    return importlib.util.MAGIC_NUMBER + flags + bytes(8) + marshal.dumps(code)
+    return importlib.util.MAGIC_NUMBER + flags + bytes(8) + marshal.dumps(_replace_filename(code, path))
 
 
-def _replace_filename(code: types.CodeType, filename: str) -> types.CodeType:
-    """Replace the file name in a code object, so that programs don't see the host's paths."""
+def _replace_filename(code: types.CodeType, path: str) -> types.CodeType:
     constants = tuple(
-        _replace_filename(constant, filename) if isinstance(constant, types.CodeType) else constant
+        _replace_filename(constant, path) if isinstance(constant, types.CodeType) else constant
         for constant in code.co_consts
     )
-    return code.replace(co_filename=filename, co_consts=constants)
+    return code.replace(co_filename=path, co_consts=constants)
