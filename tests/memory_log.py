@@ -3,12 +3,13 @@
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+import uuid
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
 from coder.base.errors import LeaseHeld
-from coder.run.events import Draft, Event
+from coder.run.events import Draft, Event, SentMessage
 from coder.store import run_list
 from coder.store.run_list import RunSummary
 
@@ -94,19 +95,24 @@ class MemoryMessages:
     """Messages to runs in memory."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, list[str]] = {}
+        self._messages: dict[str, list[SentMessage]] = {}
 
     async def send(self, run: str, text: str) -> None:
         """Keep a message."""
-        self._texts.setdefault(run, []).append(text)
+        self._messages.setdefault(run, []).append(SentMessage(uuid.uuid4().hex, text))
 
-    async def unread(self, run: str) -> list[str]:
-        """Messages that nobody has taken."""
-        return [*self._texts.get(run, [])]
+    async def unread(self, run: str) -> list[SentMessage]:
+        """Messages that haven't been removed."""
+        return [*self._messages.get(run, [])]
 
-    async def take(self, run: str) -> list[str]:
-        """Messages to a run, once each."""
-        return self._texts.pop(run, [])
+    async def remove(self, run: str, ids: Collection[str]) -> None:
+        """Remove these messages."""
+        self._messages[run] = [message for message in self._messages.get(run, []) if message.id not in ids]
+
+    def rename(self, run: str, ids: Sequence[str]) -> None:
+        """Give the messages the ids that they had before a process was killed."""
+        renamed = zip(ids, self._messages[run], strict=True)
+        self._messages[run] = [SentMessage(id, message.text) for id, message in renamed]
 
 
 def _copy(event: Event) -> Event:

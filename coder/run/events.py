@@ -4,7 +4,8 @@ Summary, resume, costs and reports are computed from events. Events of unknown t
 a run with a newer version of a known type can be shown, but not resumed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from json import dumps
 from typing import Any, ClassVar, Protocol
 
@@ -60,17 +61,25 @@ class Body(BaseModel):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A person's message to a run."""
+
+    id: str
+    text: str
+
+
 class Messages(Protocol):
-    """Messages to runs, kept until the process that works on a run, or continues it, takes them."""
+    """Messages to runs, kept until the process that works on a run, or continues it, has logged them."""
 
     async def send(self, run: str, text: str) -> None:
         """Keep a message. Raises MachineError."""
 
-    async def unread(self, run: str) -> list[str]:
-        """Return the messages to a run that nobody has taken, in order."""
+    async def unread(self, run: str) -> list[SentMessage]:
+        """Return the messages to a run that haven't been removed, in order."""
 
-    async def take(self, run: str) -> list[str]:
-        """Return the messages to a run, in order, once each; only the lease's holder calls this."""
+    async def remove(self, run: str, ids: Collection[str]) -> None:
+        """Remove these messages to a run; only the lease's holder calls this, once its log has them."""
 
 
 class EventStore(Protocol):

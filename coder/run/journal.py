@@ -1,12 +1,12 @@
 """Journal: the only writer of a run. It appends events to the log, folds them and informs the watch."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from coder.base.errors import LogNewer, UsageError, own_command
-from coder.run.event_types import AttemptEnded, Body, is_newer
+from coder.run.event_types import AttemptEnded, Body, MessagesTaken, is_newer
 from coder.run.events import Draft, Event, EventStore
 from coder.run.records.inputs import hold
 from coder.run.records.spend import Spend
@@ -129,6 +129,31 @@ class Journal:
         """Return who requested this run to stop, or None."""
         return await self._log.stop_requested(self.run, token=self._token)
 
-    async def take_messages(self) -> list[str]:
-        """Return the messages that other processes have sent to this run since the last call."""
-        return await self._log.messages.take(self.run)
+    async def take_messages(self, lines: Sequence[str], redact: Callable[[str], str]) -> str:
+        """Log what a person has said since the last call, and return it; empty if nobody has said anything.
+
+        Messages that other processes sent are removed once the log has them: a process that is killed
+        between the two leaves them, and finds their ids in the state. Each attempt reads those to its run.
+
+        Args:
+            lines: what was typed in this process.
+            redact: removes secrets.
+        """
+        if self.state.settings.subagent is not None:
+            return ""  # a person talks to the model that has delegated
+        if self._attempts is not None:
+            parent, said = self._attempts.parent, self.state.inputs.said
+            await parent.take_messages(lines, redact)
+            texts = parent.state.inputs.said[len(said) :]
+            if texts:
+                await self.append(*(MessagesTaken(text=text) for text in texts))
+            return "\n".join(texts)
+        async with self.intending:
+            sent = await self._log.messages.unread(self.run)
+            new = [message for message in sent if message.id not in self.state.inputs.taken]
+            text = redact("\n".join([*lines, *(message.text for message in new)]))
+            if text:
+                await self.append(MessagesTaken(text=text, ids=tuple(message.id for message in new)))
+            if sent:
+                await self._log.messages.remove(self.run, [message.id for message in sent])
+            return text

@@ -36,6 +36,11 @@ class Listening(Protocol):
         """Return the lines since the last call."""
 
 
+def typed_lines(watch: object) -> list[str]:
+    """Return the lines typed since the last call; none if the watch receives none."""
+    return watch.typed() if isinstance(watch, Listening) else []
+
+
 @runtime_checkable
 class Noting(Protocol):
     """A watch that shows notes, which are no events."""

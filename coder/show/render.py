@@ -61,6 +61,8 @@ def progress(body: event_types.Body) -> str | None:
             return f"  ✓ {one_line(path)} is as it was before"
         case event_types.QuestionAnswered(how="approve" | "mcp" | "library"):
             return f"  · {one_line(body.who) or 'a program'} answered: {one_line(body.answer_text)}"
+        case event_types.MessagesTaken(ids=[_, *_]):  # what was typed here is on the screen already
+            return f"  · message: {one_line(body.text)}"
         case event_types.RunResumed() if not body.model:
             return "  · continues"
         case event_types.RunResumed():

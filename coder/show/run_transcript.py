@@ -140,6 +140,8 @@ class Transcript:
                 return "", []  # the entry of the model's answer shows the arguments
             case event_types.ToolAnswered():
                 return f"step {self.steps + 1}  {body.name}", [*self._step(body, with_call=with_call)]
+            case event_types.MessagesTaken():
+                return "message", [TranscriptPart("user", body.text)]
             case event_types.Spoken(message=message):
                 return self._spoken(body, message)
             case event_types.LandingPlanned():

@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS coder.run (
 CREATE TABLE IF NOT EXISTS coder.stop (run text PRIMARY KEY, token bigint NOT NULL, who text NOT NULL);
 CREATE TABLE IF NOT EXISTS coder.message (
     id text PRIMARY KEY, number bigint GENERATED ALWAYS AS IDENTITY, run text NOT NULL,
-    content bytea NOT NULL, taken text
+    content bytea NOT NULL
 );
 CREATE TABLE IF NOT EXISTS coder.event (
     run text NOT NULL, seq integer NOT NULL, time float8 NOT NULL, type text NOT NULL,

@@ -7,7 +7,7 @@ were written. Only if blobs are in a remote place, calls run in threads.
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from coder.base.errors import LeaseHeld, LogDamaged, own_command
 from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import data_folder, private_folder, unwritable
-from coder.run.events import Draft, Event
+from coder.run.events import Draft, Event, SentMessage
 from coder.store import event_codec, run_list
 from coder.store.blobs import Blobs, FolderBlobs, JoinedBlobs, put_all, put_missing
 from coder.store.database import Database
@@ -223,21 +223,17 @@ class FolderMessages:
         except OSError as error:
             raise unwritable(path, error.strerror or str(error)) from error
 
-    async def unread(self, run: str) -> list[str]:
-        """Return the messages to a run that nobody has taken, in order."""
-        return [text for _, text in self._texts(run)]
-
-    async def take(self, run: str) -> list[str]:
-        """Return the messages to a run, in order, and remove them."""
-        texts = self._texts(run)
-        for path, _ in texts:
-            path.unlink(missing_ok=True)
-        return [text for _, text in texts]
-
-    def _texts(self, run: str) -> list[tuple[Path, str]]:
-        texts = []
+    async def unread(self, run: str) -> list[SentMessage]:
+        """Return the messages to a run that haven't been removed, in order."""
+        messages = []
         with suppress(OSError):  # usually, there is no such folder
             for path in sorted((self._folder / run).iterdir()):
                 if path.name[0] != ".":
-                    texts.append((path, path.read_bytes().decode("utf-8", "surrogatepass")))
-        return texts
+                    text = path.read_bytes().decode("utf-8", "surrogatepass")
+                    messages.append(SentMessage(path.name, text))
+        return messages
+
+    async def remove(self, run: str, ids: Collection[str]) -> None:
+        """Remove these messages to a run."""
+        for name in ids:
+            (self._folder / run / name).unlink(missing_ok=True)

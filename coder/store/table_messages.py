@@ -1,26 +1,21 @@
 """Messages to runs in a table of the Postgres database.
 
-A statement whose connection broke is executed again: a message has an id, and so has each taking.
+A statement whose connection broke is executed again: a message has an id.
 """
 
 import uuid
+from collections.abc import Collection
 
-from coder.store.connections import Connections, Rows
+from coder.run.events import SentMessage
+from coder.store.connections import Connections
 from coder.store.in_thread import run_in_thread
 
 _SEND = """
 INSERT INTO coder.message (id, run, content) VALUES (%(id)s, %(run)s, %(content)s)
 ON CONFLICT (id) DO NOTHING RETURNING id
 """
-_UNREAD = "SELECT content FROM coder.message WHERE run = %(run)s AND taken IS NULL ORDER BY number"
-_TAKE = """
-WITH gone AS (DELETE FROM coder.message WHERE run = %(run)s AND taken <> %(id)s),
-taken AS (
-    UPDATE coder.message SET taken = %(id)s WHERE run = %(run)s AND coalesce(taken, %(id)s) = %(id)s
-    RETURNING number, content
-)
-SELECT content FROM taken ORDER BY number
-"""
+_UNREAD = "SELECT id, content FROM coder.message WHERE run = %(run)s ORDER BY number"
+_REMOVE = "DELETE FROM coder.message WHERE run = %(run)s AND id = ANY(%(ids)s) RETURNING id"
 
 
 class TableMessages:
@@ -35,15 +30,12 @@ class TableMessages:
         values = {"run": run, "id": uuid.uuid4().hex, "content": content}
         await run_in_thread(lambda: self._server.rows(_SEND, values))
 
-    async def unread(self, run: str) -> list[str]:
-        """Return the messages to a run that nobody has taken, in order."""
-        return _texts(await run_in_thread(lambda: self._server.rows(_UNREAD, {"run": run})))
+    async def unread(self, run: str) -> list[SentMessage]:
+        """Return the messages to a run that haven't been removed, in order."""
+        rows = await run_in_thread(lambda: self._server.rows(_UNREAD, {"run": run}))
+        return [SentMessage(id, bytes(content).decode("utf-8", "surrogatepass")) for id, content in rows]
 
-    async def take(self, run: str) -> list[str]:
-        """Return the messages to a run, in order, and mark them; the next call removes them."""
-        values = {"run": run, "id": uuid.uuid4().hex}
-        return _texts(await run_in_thread(lambda: self._server.rows(_TAKE, values)))
-
-
-def _texts(rows: Rows) -> list[str]:
-    return [bytes(content).decode("utf-8", "surrogatepass") for (content,) in rows]
+    async def remove(self, run: str, ids: Collection[str]) -> None:
+        """Remove these messages to a run."""
+        values = {"run": run, "ids": [*ids]}
+        await run_in_thread(lambda: self._server.rows(_REMOVE, values))

@@ -14,7 +14,7 @@ from coder.models.model import ChatMessage, ToolCall
 from coder.run.message import CodeMessage, Message, QuestionMessage, ReplyMessage
 from coder.run.team_message import HandoffMessage
 from coder.run.termination import is_repeating
-from coder.run.watch import Listening
+from coder.run.watch import typed_lines
 from coder.tools.registry import ASK, DONE, Ask, Done
 from coder.tools.tool import read_arguments
 
@@ -70,9 +70,8 @@ class SessionWork:
             self.talk.add(result)
         if is_repeating(self._turn.state):
             return self._give_up()
-        watch = self._turn.journal.watch
-        lines = watch.typed() if isinstance(watch, Listening) else []
-        if words := "\n".join([*lines, *await self._turn.journal.take_messages()]):
+        lines = typed_lines(self._turn.journal.watch)
+        if words := await self._turn.journal.take_messages(lines, self._turn.bench.redactor.redact):
             self.talk.say(words)
         return None
 

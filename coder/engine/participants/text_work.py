@@ -22,6 +22,7 @@ from coder.run.settings import EditFormat
 from coder.run.state import State
 from coder.run.target import DEFAULT_PATH, Target, is_test
 from coder.run.termination import EMPTY_ANSWERS
+from coder.run.watch import typed_lines
 from coder.source.python_names import begun_function, defined_names, free_names
 from coder.workspace.consent import is_given_test, is_protected
 from coder.workspace.overlay import following, to_ends
@@ -56,7 +57,14 @@ class TextWork:
 
     @classmethod
     async def begin(cls, turn: Turn, role: Role) -> Self:
-        """Return the work of a turn whose dialogue holds the task, the last answer and its outcome."""
+        """Return the work of a turn whose dialogue holds the task, the last answer and its outcome.
+
+        The lines that the user has typed meanwhile, and messages to the run, come below the task.
+        """
+        # A turn that is repeated finds its answers by its requests, so it reads what the first time had.
+        if not turn.state.progress.pending:
+            lines = typed_lines(turn.journal.watch) if turn.state.codes else []
+            await turn.journal.take_messages(lines, turn.bench.redactor.redact)
         state, context = turn.state, turn.abilities.context
         target, repaired = current_target(state), code_to_repair(state)
         form, survey = edit_format(state, target), await survey_of(turn)

@@ -21,14 +21,15 @@ PENDING_NOTE = "They still run on the files as they are; if you make calls, a la
 
 
 def asked_words(state: State) -> str:
-    """Return the task's prompt, with the model's questions and the user's answers."""
+    """Return the prompt, with questions of the model, answers of the user, and what was said meanwhile."""
     pairs = pairwise(state.progress.messages)
     notes = [
         f"You asked:\n{question.text}\n\nThe answer:\n{answer.text}"
         for question, answer in pairs
         if isinstance(answer, AnswerMessage)
     ]
-    return "\n\n".join([state.task.prompt.strip(), *hook_notes(state.inputs.context), *notes])
+    said = [f"The user has said while you worked:\n{text}" for text in state.inputs.said]
+    return "\n\n".join([state.task.prompt.strip(), *hook_notes(state.inputs.context), *notes, *said])
 
 
 def hook_notes(context: str, *, of_repository: bool = False) -> list[str]:

@@ -24,14 +24,23 @@ def with_messages(
 
     async def whole_work(live: Live) -> Run:
         result = await work(live)
-        while result.status not in ("waiting", "interrupted") and (
-            messages := await serving.log.messages.take(result.run_id)
-        ):
+        while result.status not in ("waiting", "interrupted"):
+            if not await serving.log.messages.unread(result.run_id):
+                break
             state = await in_thread(state_of(serving.log, result.run_id))
+            if not (messages := await _take_late(serving, state)):
+                break
             result = await runs.reply(state, "\n".join(messages), live)
         return result
 
     return whole_work
+
+
+async def _take_late(serving: Serving, state: State) -> list[str]:
+    """Return the messages that came too late for a run, and remove them."""
+    messages = await serving.log.messages.unread(state.run)
+    await serving.log.messages.remove(state.run, [message.id for message in messages])
+    return [message.text for message in messages if message.id not in state.inputs.taken]
 
 
 async def send_message(serving: Serving, runs: Runs, state: State, text: str) -> None:
@@ -50,7 +59,7 @@ async def send_message(serving: Serving, runs: Runs, state: State, text: str) ->
             reason = "Its operator has begun it with settings of its own."
             raise Problem(409, f"{run} can't be told anything here.", reason, "Ask the operator.")
         unread = await serving.log.messages.unread(run)
-        if sum(map(len, unread)) + len(text) > MAX_PROMPT:
+        if sum(len(message.text) for message in unread) + len(text) > MAX_PROMPT:
             reason = f"Its model has up to {MAX_PROMPT >> 10} KiB to read."
             raise Problem(429, f"{run} takes no more now.", reason, "Send it later.", Retry_After="5")
         await serving.log.messages.send(run, text)
@@ -61,7 +70,7 @@ async def send_message(serving: Serving, runs: Runs, state: State, text: str) ->
         raise UsageError(f"{run} has no folder to talk about. Begin a task with a folder.")
     await serving.wait_until_ended(run)
     serving.require_free()
-    earlier = await serving.log.messages.take(run)  # they came too late
+    earlier = await _take_late(serving, state)
     words = "\n".join([*earlier, text])
     work = with_messages(serving, runs, lambda live: runs.reply(state, words, live))
     try:

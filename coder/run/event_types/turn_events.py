@@ -80,6 +80,15 @@ class DialogueTaken(Body, type="dialogue.taken", durable=False):
     """The participant works on a copy of the session's files, whose changes are discarded."""
 
 
+class MessagesTaken(Body, type="messages.taken"):
+    """The run has taken what a person said while it worked; its next request holds it."""
+
+    text: str
+    """The messages, one below the other, without secrets."""
+    ids: tuple[str, ...] = ()
+    """Ids of those that were sent through the log, which may not be removed from there yet."""
+
+
 class DialogueCleared(Body, type="dialogue.cleared"):
     """The user began a new dialogue, without the earlier messages."""
 

@@ -160,6 +160,13 @@ def _is_same(state: Before, body: event_types.BaselineTaken) -> bool:
     return first is not None and (first.tests, first.failures) == (body.tests, body.failures)
 
 
+def _add_messages(dialogue: Dialogue, body: event_types.MessagesTaken, state: Before) -> Dialogue:
+    if not dialogue.messages or dialogue.unread is not None:
+        return dialogue  # its next request holds the whole task, with what was said
+    said = ChatMessage(role="user", content=body.text)
+    return replace(dialogue, messages=(*dialogue.messages, said))
+
+
 def _take(dialogue: Dialogue, body: event_types.DialogueTaken, state: Before) -> Dialogue:
     return dialogue.of(body.participant)
 
@@ -176,6 +183,7 @@ HANDLERS: Handlers = {
     event_types.ContextFolded: _fold_context,
     event_types.ToolAnswered: _add_result,
     event_types.BaselineTaken: _owe_baseline,
+    event_types.MessagesTaken: _add_messages,
     event_types.DialogueTaken: _take,
     event_types.DialogueCleared: _clear,
 }

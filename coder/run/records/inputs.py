@@ -32,6 +32,10 @@ class Inputs:
     """What the user's hooks add to the task."""
     resume_context: str = ""
     """The part of it that came as the run was resumed, and that no dialogue holds yet."""
+    said: tuple[str, ...] = ()
+    """What a person has said while the run worked on this task."""
+    taken: tuple[str, ...] = ()
+    """Ids of the messages that were taken last (`Journal.take_messages`)."""
 
 
 def begin(body: event_types.RunStarted) -> Inputs:
@@ -44,7 +48,7 @@ def begin(body: event_types.RunStarted) -> Inputs:
 def at_next_step(inputs: Inputs, body: event_types.StepStarted) -> Inputs:
     """Return the inputs with the target of a further task, whose tests haven't been run yet."""
     target = _target(body.target, body.task, inputs.files)
-    return replace(inputs, target=target, context=body.context, resume_context="")
+    return replace(inputs, target=target, context=body.context, resume_context="", said=())
 
 
 def hold(inputs: Inputs, files: Mapping[str, StoredFile], state: Before) -> Inputs:
@@ -89,7 +93,12 @@ def _tell_context(inputs: Inputs, body: event_types.CallIntended, state: Before)
     return replace(inputs, resume_context="") if body.in_dialogue and inputs.resume_context else inputs
 
 
+def _add_messages(inputs: Inputs, body: event_types.MessagesTaken, state: Before) -> Inputs:
+    return replace(inputs, said=(*inputs.said, body.text), taken=body.ids)
+
+
 HANDLERS: Handlers = {
+    event_types.MessagesTaken: _add_messages,
     event_types.RunResumed: _add_context,
     event_types.CallIntended: _tell_context,
     event_types.BaselineTaken: _add_openers,

@@ -218,16 +218,20 @@ async def test_a_request_to_stop_reaches_the_holder_of_then_and_no_later_one(log
         assert await log.stop_requested("run_a", token=token) is None
 
 
-async def test_messages_to_a_run_are_unread_until_they_are_taken_in_order_and_once(log: EventLog) -> None:
+async def test_messages_to_a_run_are_unread_in_order_until_they_are_removed(log: EventLog) -> None:
     for run, text in (("run_a", "first"), ("run_b", "another run's"), ("run_a", "caf\u00e9 \ud800 \0")):
         await log.messages.send(run, text)
 
-    assert await log.messages.unread("run_a") == ["first", "caf\u00e9 \ud800 \0"]
-    assert await log.messages.take("run_a") == ["first", "caf\u00e9 \ud800 \0"]
-    assert await log.messages.unread("run_a") == await log.messages.take("run_a") == []
-    await log.messages.send("run_a", "later")
-    assert await log.messages.take("run_a") == ["later"]
-    assert await log.messages.take("run_b") == ["another run's"]
+    first, second = await log.messages.unread("run_a")
+    await log.messages.remove("run_a", [first.id, "unknown"])
+    rest = await log.messages.unread("run_a")
+    await log.messages.remove("run_a", [second.id])
+    await log.messages.remove("run_a", [second.id])
+
+    assert [first.text, second.text] == ["first", "caf\u00e9 \ud800 \0"]
+    assert rest == [second]
+    assert await log.messages.unread("run_a") == []
+    assert [one.text for one in await log.messages.unread("run_b")] == ["another run's"]
 
 
 @pytest.mark.parametrize("log", LOGS[1:], indirect=True)

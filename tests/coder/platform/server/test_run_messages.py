@@ -31,7 +31,7 @@ async def test_a_run_keeps_as_many_unread_messages_as_a_prompt_has_room_for(tmp_
         await send_message(serving, runs, state, "z")
 
     assert refused.value.status == 429
-    assert [text[:1] for text in await serving.log.messages.unread(state.run)] == ["x", "y"]
+    assert [one.text[:1] for one in await serving.log.messages.unread(state.run)] == ["x", "y"]
 
 
 async def test_a_client_writes_to_no_run_that_the_operator_began_in_a_terminal(tmp_path: Path) -> None:
