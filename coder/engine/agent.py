@@ -2,6 +2,8 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from importlib import import_module
+from threading import Thread
 from typing import Unpack
 
 from coder.base.text.guards import guards_for
@@ -19,6 +21,9 @@ from coder.run.watch import note_of
 from coder.store import new_run_id
 from coder.workspace.deliver import require_committable
 from coder.workspace.read import read_workspace, started, with_unread
+
+_WITH_BASELINE = ("coder.verify.baseline", "coder.verify.test_command")
+"""Modules that the first run of a test command imports."""
 
 
 async def solve(task: Task, **options: Unpack[Options]) -> Run:
@@ -52,6 +57,9 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
             folder = str(snapshot.root) if snapshot.root is not None else None
             context = await open_hooks(stack, settings.hooks, run, options).submit(task.prompt, folder)
         target = find_target(task, snapshot.files)
+        if task.test_command is not None:  # load what its first run needs while the sandbox opens
+            thread = Thread(target=lambda: [*map(import_module, _WITH_BASELINE)], daemon=True)
+            asyncio.get_running_loop().call_later(0, thread.start)
         environment = open_environment(task, settings, snapshot.files, options, target=target)
         workbench = await stack.enter_async_context(environment)
         settings = with_roles(settings, options.get("team"))

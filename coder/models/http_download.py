@@ -10,7 +10,7 @@ from coder.base.errors import ModelUnavailable, UsageError
 from coder.models.connection import SET_FOR_HTTP
 from coder.models.endpoint import Patience, parts_of, without_credentials
 from coder.models.faults import RETRYABLE_STATUSES, causes_of
-from coder.models.retries import AskedOrDoubled, Passing, retry_after_s
+from coder.models.retries import Passing, asked_or_doubled, retry_after_s
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,7 +38,7 @@ def download(url: str, *, max_bytes: int, on_progress: OnProgress | None = None)
         raise UsageError(f"{address} is refused: only https:// proves who answers. A file can be named, too.")
     policy = Retrying(
         retry=retry_if_exception_type(Passing),
-        wait=AskedOrDoubled(PATIENCE.first_wait_s),
+        wait=asked_or_doubled(PATIENCE.first_wait_s),
         stop=stop_after_attempt(PATIENCE.attempts) | stop_before_delay(PATIENCE.deadline_s),
         reraise=True,
     )

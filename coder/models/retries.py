@@ -8,15 +8,15 @@ from email.utils import parsedate_to_datetime
 from math import inf
 from random import uniform
 from time import monotonic
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
-from tenacity.wait import wait_base
 
 from coder.models.answer_parts import Retry
 from coder.models.endpoint import Endpoint, Patience, RateLimits
 from coder.models.model import OnRetry, Used
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 LONGEST_WAIT_S = 8.0
@@ -65,19 +65,20 @@ class SilenceClock:
         return max(0.0, self._since + self._deadline_s - monotonic())
 
 
-class AskedOrDoubled(wait_base):
-    """Wait strategy of tenacity: the endpoint's own delay, else doubling with jitter."""
+def asked_or_doubled(first_s: float) -> "Callable[[RetryCallState], float]":
+    """Return a wait strategy of tenacity: the endpoint's own delay, else doubling with jitter."""
+    from tenacity import wait_exponential
 
-    def __init__(self, first_s: float) -> None:
-        self._doubled = wait_exponential(multiplier=first_s, max=LONGEST_WAIT_S)
+    doubled = wait_exponential(multiplier=first_s, max=LONGEST_WAIT_S)
 
-    def __call__(self, retry_state: RetryCallState) -> float:
-        """Return the seconds before the next attempt."""
-        after_s = _fault(retry_state).after_s
-        return self._doubled(retry_state) * uniform(0.5, 1.0) if after_s is None else after_s
+    def wait_s(state: "RetryCallState") -> float:
+        after_s = _fault(state).after_s
+        return doubled(state) * uniform(0.5, 1.0) if after_s is None else after_s
+
+    return wait_s
 
 
-def _fault(state: RetryCallState) -> Passing:
+def _fault(state: "RetryCallState") -> Passing:
     fault = state.outcome.exception() if state.outcome is not None else None
     assert isinstance(fault, Passing)
     return fault
@@ -91,22 +92,23 @@ async def retry_passing(
     Raises:
         Passing: attempts or time are used up.
     """
+    from tenacity import AsyncRetrying, retry_if_exception_type  # imported late: the sandbox opens before
 
-    async def report(state: RetryCallState) -> None:
+    async def report(state: "RetryCallState") -> None:
         fault = _fault(state)
         if on_retry is not None:
             wait_s = round(state.upcoming_sleep, 3)
             attempt = state.attempt_number
             await on_retry(Retry(attempt=attempt, wait_s=wait_s, reason=fault.reason, lost=fault.lost))
 
-    def is_over(state: RetryCallState) -> bool:
+    def is_over(state: "RetryCallState") -> bool:
         _fault(state).attempts = state.attempt_number
         # A wait that would end after the deadline is useless.
         return state.attempt_number >= patience.attempts or state.upcoming_sleep >= clock.left_s
 
     policy = AsyncRetrying(
         retry=retry_if_exception_type(Passing),
-        wait=AskedOrDoubled(patience.first_wait_s),
+        wait=asked_or_doubled(patience.first_wait_s),
         stop=is_over,
         before_sleep=report,
         reraise=True,

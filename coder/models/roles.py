@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib import import_module
+from platform import platform
 from threading import Thread
 
 from pydantic import BaseModel
@@ -14,12 +15,12 @@ from coder.models.abilities import EMBEDDED
 from coder.models.answer_parts import Image
 from coder.models.catalog import UserModels
 from coder.models.connection import import_client, require_client
-from coder.models.endpoint import Patience, for_log, name_for_log, patience_with
+from coder.models.endpoint import Api, Patience, for_log, name_for_log, patience_with
 from coder.models.find_model import OWN_KEY, USUAL_KEY, ModelChoice, resolve
 from coder.models.model import Model
 from coder.models.wrapper import RoleModels, Router
 
-_WITH_FIRST_CALL = ("coder.models.http_bounds", "httpcore2")
+_WITH_FIRST_CALL = ("coder.models.http_bounds", "httpcore2", "tenacity", "anyio._backends._asyncio")
 """Modules that the first call of an endpoint imports, some of them by the client."""
 ATTEMPTS_BEFORE_ANOTHER = 2
 """Number of requests to a model that has a fallback."""
@@ -186,7 +187,14 @@ def warm(roles: Roles) -> None:
     apis = {choice.endpoint.api if choice.endpoint is not None else "chat" for choice in roles.all}
     for api in apis:
         require_client(api)
-    thread = Thread(
-        target=lambda: [*map(import_client, apis), *map(import_module, _WITH_FIRST_CALL)], daemon=True
-    )
+    thread = Thread(target=_prepare_first_call, args=[apis], daemon=True)
     asyncio.get_running_loop().call_later(0, thread.start)
+
+
+def _prepare_first_call(apis: Collection[Api]) -> None:
+    for api in apis:
+        import_client(api)
+    for name in _WITH_FIRST_CALL:
+        with suppress(ImportError):  # another release of a library may have renamed its part
+            import_module(name)
+    platform()  # the clients ask for it before their first request, and it starts a program

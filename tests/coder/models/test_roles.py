@@ -16,7 +16,7 @@ async def main():
     await asyncio.sleep(0)
     for thread in threading.enumerate()[1:]:
         await asyncio.to_thread(thread.join)
-    print("openai" in sys.modules, "coder.models.http_bounds" in sys.modules, "httpcore2" in sys.modules)
+    print(*(name in sys.modules for name in ("openai", "coder.models.http_bounds", "httpcore2", "tenacity")))
 
 asyncio.run(main())
 """
@@ -25,4 +25,20 @@ asyncio.run(main())
 def test_the_client_is_imported_in_a_thread_once_the_run_waits() -> None:
     done = subprocess.run([sys.executable, "-c", _WARM], capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == ["False", "1", "True", "True", "True"]
+    assert done.stdout.split() == ["False", "1", "True", "True", "True", "True"]
+
+
+_SYSTEM = """
+import platform, sys
+from coder.models.roles import _prepare_first_call
+
+_prepare_first_call(["chat"])
+sys.addaudithook(lambda event, args: print(event) if event == "subprocess.Popen" else None)
+print(platform.platform() != "")
+"""
+
+
+def test_the_client_starts_no_program_to_learn_the_system_before_its_first_call() -> None:
+    done = subprocess.run([sys.executable, "-c", _SYSTEM], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["True"]

@@ -35,6 +35,24 @@ def test_a_signal_that_does_not_wake_the_main_thread_cancels_all_the_same() -> N
     assert done.stdout == "Interrupted.\n", done.stderr
 
 
+_WITH_IMPORTS = """
+import gc
+import coder.engine.agent
+from coder.show.interrupt import run_until_interrupted
+
+async def work():
+    print(gc.get_freeze_count() > 10_000, len(gc.get_objects()) < 5_000)
+
+run_until_interrupted(work())
+"""
+
+
+def test_no_collection_scans_what_a_command_has_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", _WITH_IMPORTS], capture_output=True, text=True, timeout=60)
+
+    assert done.stdout.split() == ["True", "True"], done.stderr
+
+
 _WHERE_EXCEPTIONS_ARE_LOST = """
 import os, signal, weakref
 from coder.show.signals import end_on_signals, interrupt_on_signals
