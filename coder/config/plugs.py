@@ -1,4 +1,4 @@
-"""The user's files for agents: skills, subagents, hooks and rules of permission, as a run's settings.
+"""The user's files for agents: notes, skills, subagents, hooks and rules of permission, as a run's settings.
 
 Each kind is read by a module of its own, imported only if there are such files.
 """
@@ -7,11 +7,35 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coder.base.errors import UsageError
 from coder.base.fs.private_folder import config_folder, plug_folders
+from coder.base.fs.safe_open import read_named
 from coder.run.settings import Settings
 
 if TYPE_CHECKING:
     from coder.run.extensions import Hook, Rules, Skill, Subagent
+
+
+_MAX_NOTES = 256 << 10
+"""Largest file of notes, in bytes; a request quotes the first and the last characters of it."""
+
+
+def notes_of_user() -> dict[str, str]:
+    """Return the user's notes for agents by the path of their file. Raises UsageError: one can't be read."""
+    home = Path.home()
+    files = config_folder() / "AGENTS.md", home / ".agents" / "AGENTS.md", home / ".claude" / "CLAUDE.md"
+    notes: dict[str, str] = {}
+    for path in files:
+        if not os.path.lexists(path):
+            continue
+        try:
+            text = read_named(path, limit=_MAX_NOTES).decode().strip()
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path} isn't UTF-8.") from error
+        if text and text not in notes.values():  # one may be a link to another
+            shown = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+            notes[shown] = text
+    return notes
 
 
 def skills_of_user() -> tuple["Skill", ...]:
@@ -33,10 +57,11 @@ def subagents_of_user() -> tuple["Subagent", ...]:
 
 
 def plugs_of_user() -> dict[str, object]:
-    """Return the settings that the user's files for agents give: skills, subagents and hooks."""
+    """Return the settings that the user's files for agents give: notes, skills, subagents and hooks."""
     no_hooks = has_no_hooks()
     hooks = () if no_hooks else hooks_of_user()
     return {
+        "notes": notes_of_user(),
         "skills": skills_of_user(),
         "subagents": subagents_of_user(),
         "hooks": hooks,

@@ -119,6 +119,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     embedder: str | None = option("embedder")
     """`wordllama`, or the user's name of a model; an address without its secret parts."""
     lessons: bool = option("lessons")
+    notes: dict[str, str] = Field(default_factory=dict, exclude_if=not_)
+    """The user's own notes for agents, by the path of their file."""
     skills: tuple[Skill, ...] = Field(default=(), exclude_if=not_)
     """The user's own skills; those of the repository are among its files."""
     rules: Rules | None = Field(default=None, exclude_if=not_)

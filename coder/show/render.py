@@ -11,7 +11,6 @@ from coder.run.extensions import hook_failure
 from coder.run.message import AnswerMessage, CheckLine, CodeMessage, Outcome, OutcomeMessage, PlanMessage
 from coder.run.run import Other, Run
 from coder.show.advice import left_out, next_steps
-from coder.tools.registry import DONE
 from coder.verify.finding import last_line
 from coder.workspace.diff import diff_stat
 
@@ -183,7 +182,11 @@ def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered
 
 def is_refused(answered: event_types.ToolAnswered) -> bool:
     """Whether an answer without a call is that of one which wasn't made, other than `done`."""
-    return answered.failed and bool(answered.id) and answered.name != DONE.name
+    if not (answered.failed and answered.id):
+        return False
+    from coder.tools.registry import DONE  # imported late: most runs have no such call
+
+    return answered.name != DONE.name
 
 
 def refused_line(answered: event_types.ToolAnswered) -> str:

@@ -121,8 +121,6 @@ async def survey_of(turn: Turn) -> "Survey | None":
     return cached[2]
 
 
-_NOTES_DIVISOR = 8
-"""Divides the context: notes may take that share, at about three characters per token."""
 _NAMED_TOKENS, _OTHER_TOKENS = 8_000, 3_000
 """Tokens of non-source files that the task names, and of all other files."""
 _HEAD_LINES, _HEAD_CHARACTERS = 6, 600
@@ -145,21 +143,6 @@ def files_shown(
     map_text = f"\n{prompt('map')}\n{fenced(survey.map)}\n" if survey.map else ""
     description = f"Shown is what the task seems to be about{'; look at all else by `bash`' if acts else ''}."
     return _heading(state, description) + survey.files + map_text + _hidden_note(state, texts_of(state))
-
-
-def notes_shown(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
-    """Return the repository's notes for contributors on the files of the task."""
-    from coder.context.guidance import MAX_CHARACTERS, guidance
-
-    texts = texts_of(state)
-    max_characters = MAX_CHARACTERS if context is None else min(MAX_CHARACTERS, context * 3 // _NOTES_DIVISOR)
-    notes = ""
-    nearby_paths = [target.path, *(texts if survey is None else survey.paths)]
-    for path, text in guidance(texts, nearby_paths, most=max_characters).items():
-        folder = path.rpartition("/")[0]
-        scope = f"below {shown_path(folder)}" if folder else "in this repository"
-        notes += f"\n{prompt('guidance').format(path=shown_path(path), place=scope)}\n{fenced(text)}\n"
-    return notes
 
 
 def _all_sources(state: State, target: Target, context: int | None, *, acts: bool) -> str:

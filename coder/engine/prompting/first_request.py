@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Literal
 
 from coder.base.prompts import prompt
-from coder.engine.prompting.files_shown import files_shown, latest_plan, notes_shown
+from coder.engine.prompting.files_shown import files_shown, latest_plan
 from coder.engine.prompting.task_parts import (
     PENDING_NOTE,
     answer_request,
@@ -141,7 +141,7 @@ def task_words(
     state: State, target: Target, survey: "Survey | None", *, form: EditFormat, context: int | None
 ) -> str:
     """Return the task for a model without tools: its text, files and tests, and how the tests fail now."""
-    notes = notes_shown(state, target, survey, context) if state.files else ""
+    notes = _notes(state, target, survey, context)
     file_texts = files_shown(state, target, survey, context)
     is_whole = form == "whole" and not state.settings.chat and target.is_known
     return prompt("task" if is_whole else "change").format(
@@ -161,7 +161,7 @@ def _session_task(
     parts = [
         asked_words(state),
         plan_words(latest_plan(state)),
-        notes_shown(state, target, survey, context),
+        _notes(state, target, survey, context),
         what_to_pass(state, context, passing_note=passing_note(state), pending_note=PENDING_NOTE),
         "" if is_subagent else call_limits_note(state),
         python,
@@ -172,6 +172,15 @@ def _session_task(
         "" if plans or is_subagent else answer_request(state, target),
     ]
     return "\n\n".join(text for part in parts if (text := part.strip()))
+
+
+def _notes(state: State, target: Target, survey: "Survey | None", context: int | None) -> str:
+    """Return the notes for agents, the user's own and a repository's; empty if there are none."""
+    if not state.files and not state.settings.notes:
+        return ""
+    from coder.engine.prompting.notes_shown import notes_shown  # imported late: a bare task has none
+
+    return notes_shown(state, target, survey, context)
 
 
 def _skills(state: State) -> str:

@@ -14,7 +14,7 @@ from coder.config.hooks import broken_files, hooks_of_repository, ignored_rows, 
 from coder.config.permission_rules import unenforced
 from coder.config.plug_places import REPOSITORY_FOLDERS, Refusal, manifests_in, reason_of
 from coder.config.plugins import own_plugins, plugins_of_repository, without_refused
-from coder.config.plugs import has_no_hooks, hooks_of_user, rules_for, settings_files
+from coder.config.plugs import has_no_hooks, hooks_of_user, notes_of_user, rules_for, settings_files
 from coder.config.skills import (
     FILE_NAME,
     FOLDERS,
@@ -75,6 +75,7 @@ def skills(
     if json:
         document = {
             "skills": [skill.model_dump() for skill in found.skills],
+            "notes": [*notes_of_user()],
             "subagents": [agent.model_dump(exclude={"prompt"}) for agent in subagents.subagents],
             "plugins": [dict(zip(("name", "description", "path"), row, strict=True)) for row in plugins],
             "commands": [dict(zip(("name", "description", "path"), row, strict=True)) for row in commands],
@@ -93,6 +94,8 @@ def skills(
     else:
         where = f"{FOLDERS[0]}/NAME/{FILE_NAME} here or in your home folder"
         typer.echo(f"  · there are no skills: write {where}", err=True)
+    for note_path in notes_of_user():
+        typer.echo(f"  · notes of {note_path}", err=True)
     for name, description, place in plugins:
         typer.echo(f"  · plugin {name} of {place}{f': {description}' if description else ''}", err=True)
     for event, command, place, runs in hooks:

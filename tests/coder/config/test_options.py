@@ -24,8 +24,9 @@ from tools.option_table import words_of
 
 FIELDS = Settings.model_fields | Budget.model_fields
 OF_A_RUN = {
-    "budget", "members", "team", "stop", "skills", "subagents", "subagent", "rules", "hooks", "no_hooks",
-    "caches", "installed", "chat", "ask_tool", "asks", "served", "client", "request", "judged_elsewhere",
+    "budget", "members", "team", "stop", "notes", "skills", "subagents", "subagent", "rules", "hooks",
+    "no_hooks", "caches", "installed", "chat", "ask_tool", "asks", "served", "client", "request",
+    "judged_elsewhere",
 }  # fmt: skip
 """Fields that no option sets: a run, a strategy or a command does."""
 TEXTS = {
