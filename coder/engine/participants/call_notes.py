@@ -7,8 +7,6 @@ from coder.models.model import ToolCall
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.verdict_words import join_names
-from coder.workspace.consent import rulings_of
-from coder.workspace.proposal import is_same
 
 _RESTARTED = (
     "[The session was restarted: files are as after the last answered call, with what the user has edited "
@@ -54,6 +52,9 @@ def with_notes(
 
 def denied_lines(state: State, changes: Mapping[str, StoredFile | None]) -> list[str]:
     """Return the files of a call's changes that rules of permission deny, each with the rule."""
+    from coder.workspace.consent import rulings_of  # imported late: few users have rules
+    from coder.workspace.proposal import is_same
+
     changed_paths = [path for path, file in changes.items() if not is_same(state.files.get(path), file)]
     rulings = rulings_of(state, changed_paths).items()
     return [f"{path}: by the rule {ruling}" for path, ruling in rulings if ruling.verdict == "deny"]
