@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,14 +93,27 @@ def judged(column: Column, data: Path, *, categories: Collection[str] | None = N
             found += some
         fcntl.flock(turn, fcntl.LOCK_UN)
         fcntl.flock(turn, fcntl.LOCK_EX if measured else fcntl.LOCK_UN)
-        found += run(_MEASURED, measured) if measured else []
+        found += measure(functools.partial(run, _MEASURED), measured) if measured else []
     if len(found) != len(wanted):
         raise SystemExit(f"Of {len(wanted)} probes only {len(found)} were judged.")
     order = [row["id"] for row in wanted]
     return sorted(found, key=lambda row: order.index(row["id"]))
 
 
+def measure(run: Callable[[list[str]], list[dict[str, Any]]], ids: list[str]) -> list[dict[str, Any]]:
+    """Return what the runner says of probes that it measures by the whole machine, of which others take, too.
+
+    What escapes does so in each of three measurements; a neighbor that fills memory or a disk does so in one.
+    """
+    answers = {row["id"]: row for row in run(ids)}
+    for _ in range(_MEASURED_AGAIN):
+        if again := [probe for probe, row in answers.items() if not row["contained"]]:
+            answers |= {row["id"]: row for row in run(again)}
+    return [*answers.values()]
+
+
 _BRIEF, _MEASURED = "brief", "measured"
+_MEASURED_AGAIN = 2
 
 
 def _group(probe: dict[str, Any]) -> str:

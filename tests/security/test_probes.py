@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from perf.probes import Column, judged
+from perf.probes import Column, judged, measure
 from tests.docker_engine import require_docker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -104,3 +104,22 @@ def test_sessions_inside_a_container_contain_every_attack_and_see_other_processe
 
 def test_probes_are_contained_by_coder_run() -> None:
     assert escaped(attack("command", only={"outputs", "control"})) == []
+
+
+def test_what_is_measured_by_the_whole_machine_escapes_only_if_it_does_so_three_times() -> None:
+    measured: list[list[str]] = []
+
+    def run(probes: list[str]) -> list[dict[str, Any]]:
+        measured.append(probes)
+        neighbor_takes_much = len(measured) == 1
+        contained = {"kept": True, "beside a neighbor": not neighbor_takes_much, "escapes": False}
+        return [{"id": probe, "contained": contained[probe]} for probe in probes]
+
+    answers = measure(run, ["kept", "beside a neighbor", "escapes"])
+
+    assert {row["id"] for row in answers if not row["contained"]} == {"escapes"}
+    assert measured == [
+        ["kept", "beside a neighbor", "escapes"],
+        ["beside a neighbor", "escapes"],
+        ["escapes"],
+    ]
