@@ -90,6 +90,8 @@ class Workbench:
         """The run's changes when the session began to open; None after its first use."""
         self.known_to: set[str] = set()
         """Participants whose dialogues have made a call in the open session."""
+        self.fresh: set[str] = set()
+        """Participants whose dialogues had made no call before: they miss nothing in a new session."""
         self.has_run_stop_hooks = False
         """Whether the hooks of the end have run since the model was last asked."""
         self._has_sessions: bool | None = None

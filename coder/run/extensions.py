@@ -120,7 +120,7 @@ def hook_wait(event: str, command: str) -> str:
 
 def hook_failure(event: str, command: str, reason: str) -> str:
     """Return a line for a person on a hook that couldn't decide anything."""
-    return one_line(f"a hook of {event} has failed, and nothing waits for it: {command}: {reason}", width=400)
+    return one_line(f"a hook of {event} has failed, and blocks nothing: {command}: {reason}", width=400)
 
 
 def with_manifests(paths: Iterable[str], files: Iterable[str]) -> list[str]:

@@ -49,6 +49,8 @@ class McpServer:
         self._owner: asyncio.Task[None] | None = None
         self._ready, self._news = asyncio.Event(), asyncio.Event()
         self._is_over = self._is_told = False
+        self._has_died = False
+        """Whether a started server that is a command has ended by itself."""
         self._redact = Redactor().redact
         """Redacts the values that the user passed to the server."""
 
@@ -58,7 +60,16 @@ class McpServer:
             self._owner = asyncio.create_task(self._own())
 
     async def tools(self) -> list[McpTool]:
-        """Return the tools of the started server; empty if it can't start."""
+        """Return the tools of the started server; empty if it can't start.
+
+        A server that has ended in a call is started again.
+        """
+        if self._has_died and self._owner is not None:
+            self._has_died = self._is_told = False
+            self._owner.cancel()
+            await asyncio.wait([self._owner])
+            self._ready.clear()
+            self._owner = None
         self.begin()
         await self._ready.wait()
         return list(self._tools.values())
@@ -75,7 +86,7 @@ class McpServer:
         name, patience = f"The MCP server {self.about.name}", min(CALL_S, desk.seconds_left())
         await self._ready.wait()
         if self._client is None:
-            raise ValueError(f"{name} has ended: its tools can't be called any more.")
+            raise ValueError(f"{name} has ended: its tools can't be called in this turn.")
         if tool not in self._tools:
             raise ValueError(f"{name} has no tool {tool} any more.")
         try:
@@ -89,7 +100,7 @@ class McpServer:
                 failure = f"broke the call off: {error}. {_UNKNOWN_EFFECT}"
                 self._tell(f"broke a call off: {error}")
                 if self.about.command:  # over HTTP, the next request may succeed
-                    self._client = None
+                    self._client, self._has_died = None, True
             elif isinstance(error, MCPError):
                 failure = f"gave an error: {error}"
             raise ValueError(self._redact(f"{name} {failure}")) from error

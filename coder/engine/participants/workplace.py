@@ -42,6 +42,8 @@ class Workplace:
     async def carry_out(self, call: ToolCall) -> ChatMessage:
         """Call a tool and return its result; an interrupted call is not made again."""
         turn, state = self._turn, self._turn.state
+        if not self._has_worked():  # asked before the call, as a refused one has a result, too
+            turn.bench.fresh.add(state.dialogue.participant)
         has_effect, open_tool = self._tools.has_effect(call.name), state.dialogue.session.open_tool
         is_cut_off = open_tool is not None and open_tool.id == call.id
         if is_cut_off and not (has_effect and await self.permission.is_made_again(call)):
@@ -56,7 +58,7 @@ class Workplace:
         await turn.baseline(0)
         await self.session_tree()
         is_new = state.dialogue.participant not in turn.bench.known_to
-        is_restarted = is_new and self._has_worked()
+        is_restarted = is_new and state.dialogue.participant not in turn.bench.fresh
         arguments, calls = turn.bench.redactor.redact(call.arguments), state.spend.calls
         await turn.journal.append(
             ToolCalled(call=calls, id=call.id, name=call.name, arguments=arguments, effect=has_effect)
@@ -71,6 +73,7 @@ class Workplace:
             is_restarted = True
             result, changes, left_out = await self._make(call, anew=True)
         turn.bench.known_to.add(state.dialogue.participant)
+        turn.bench.fresh.discard(state.dialogue.participant)
         result = self._checked(result)
         new_lines = [line for line in left_out if line not in _left_out_lines(state)]
         if turn.state.settings.rules is not None and changes:

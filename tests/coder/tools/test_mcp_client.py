@@ -172,9 +172,17 @@ async def test_a_server_that_dies_in_a_call_is_told_once_and_to_each_call(rough:
             ValueError, match=r"broke the call off: Connection closed\. What the call did is not known"
         ):
             await one.call("die")
-        with pytest.raises(ValueError, match="has ended: its tools can't be called any more"):
+        with pytest.raises(ValueError, match="has ended: its tools can't be called in this turn"):
             await one.call("say", text="?")
         assert one.notes == ["MCP server it broke a call off: Connection closed"]
+
+
+async def test_a_server_that_has_died_starts_again_with_the_next_turn(rough: Opens) -> None:
+    async with rough() as one:
+        with pytest.raises(ValueError, match="broke the call off"):
+            await one.call("die")
+        await one.server.tools()
+        assert (await one.call("say", text="again")).text == "again"
 
 
 async def test_a_server_that_hangs_in_a_call_is_left_at_the_end_of_the_time(rough: Opens, desk: Desk) -> None:

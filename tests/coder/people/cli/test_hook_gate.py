@@ -219,9 +219,7 @@ def test_a_hook_that_cannot_run_is_told_to_the_user_and_decides_nothing(
         done = solve(console, folder, endpoint, "--strategy", "act")
 
     assert done.code == 0, done.err
-    assert (
-        "a hook of PreToolUse has failed, and nothing waits for it: /no/such/guard: exit code 127" in done.err
-    )
+    assert "a hook of PreToolUse has failed, and blocks nothing: /no/such/guard: exit code 127" in done.err
     assert (folder / "total.py").exists()
 
 

@@ -78,6 +78,7 @@ def test_a_hook_of_the_user_blocks_a_path_and_its_reason_is_for_the_model(
     told = endpoint.requests[1].body["messages"][-1]["content"]
     assert told.startswith("[A hook blocked this call: settings.lock is generated]")
     assert "  ! edit: A hook blocked this call: settings.lock is generated" in done.said
+    assert "restarted" not in endpoint.requests[2].body["messages"][-1]["content"]  # nothing was lost
     assert not (folder / "settings.lock").exists()
     assert (folder / "total.py").exists()
 
