@@ -31,10 +31,11 @@ _CACHES = {
 """Names of caches and other files that tools leave."""
 _BASE_COMMIT = """for place in $INSTALLS; do [ -w "$place" ] || [ ! -d "$place" ] || echo "$place"; done
 command -v git >/dev/null || exit 0
-git init --quiet . && git config gc.auto 0 &&
-git config user.name coder && git config user.email coder@localhost &&
+git init --quiet . &&
+printf '%s\\n' '[gc]' 'auto = 0' '[maintenance]' 'auto = false' '[user]' 'name = coder' \
+    'email = coder@localhost' >>.git/config &&
 git add --all && git commit --quiet --message 'The files as they were'"""
-"""Makes the workspace a repository, for the model's `git diff`."""
+"""Makes the workspace a repository, for the model's `git diff`; `git config` would be a process a value."""
 _COMMIT_S = 10.0
 """Longest wait for the commit in seconds; in a larger tree it continues during the first command."""
 

@@ -74,11 +74,11 @@ class _Search:
         self._seen: set[str] = set()
         self._texts: list[tuple[str, str]] = []
         if repository is not None:
-            from coder.workspace.git.pending import hooks_in, programs_named  # imported only for a repository
+            from coder.workspace.git.pending import programs_and_hooks  # imported only for a repository
 
-            hooks, texts = hooks_in(repository, self._paths)
+            programs, hooks, texts = programs_and_hooks(repository, self._paths)
             self._started |= dict.fromkeys(hooks, _SETTINGS_REASON)
-            for value in programs_named(repository):
+            for value in programs:
                 self._follow_setting(value)
             self._texts += [("", text) for text in texts]
 

@@ -1,6 +1,7 @@
 """Find the repository of a folder by its files, and read its references."""
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,15 +50,24 @@ class Repository:
 
     def configured(self, key: str) -> str:
         """Return a value from git's full configuration, with the user's. Raises GitFailed: it isn't set."""
-        return self._config("--get", key, errors="surrogateescape").rstrip("\n")
+        return self._config("--get", key).rstrip("\n")
 
-    def own_settings(self, pattern: str) -> list[str]:
-        """Return `KEY=VALUE` from the repository's configuration, for matching keys."""
-        return self._settings(pattern, ("local", "worktree"))
+    def settings(self) -> "GitSettings":
+        """Read git's full configuration, with the user's; empty if git can't."""
+        try:
+            fields = self._config("--null", "--show-scope", "--list").split("\0")
+        except GitFailed:
+            return GitSettings()
+        rows = zip(fields[::2], fields[1::2], strict=False)
+        return GitSettings(tuple((scope, *row.partition("\n")[::2]) for scope, row in rows))
 
-    def user_settings(self, pattern: str) -> list[str]:
-        """Return `KEY=VALUE` from the user's, system's and environment's configuration."""
-        return self._settings(pattern, ("system", "global", "command"))
+    def hooks_folder(self, settings: "GitSettings | None" = None) -> Path:
+        """Return the folder of hooks by these settings, by default the present ones."""
+        configured_path = (settings or self.settings()).value("core.hookspath")
+        folder = self.common_dir / "hooks"
+        if configured_path is not None:
+            folder = self.top / os.path.expanduser(configured_path)
+        return folder.resolve()
 
     def push_addresses(self, remote: str) -> list[str]:
         """Return the addresses to which git pushes for a remote, by git's full configuration."""
@@ -66,18 +76,10 @@ class Repository:
         printed = run_git(arguments, environment=environment, cwd=self.top, tree=self.top)
         return printed.decode("utf-8", "replace").splitlines()
 
-    def _settings(self, pattern: str, scopes: tuple[str, ...]) -> list[str]:
-        try:
-            fields = self._config("--null", "--show-scope", "--get-regexp", pattern).split("\0")
-        except GitFailed:  # no key matches
-            return []
-        rows = zip(fields[::2], fields[1::2], strict=False)
-        return [row.replace("\n", "=", 1) for scope, row in rows if scope in scopes]
-
-    def _config(self, *arguments: str, errors: str = "replace") -> str:
+    def _config(self, *arguments: str) -> str:
         environment = {**os.environ, "GIT_DIR": str(self.git_dir)}
         printed = run_git(["config", *arguments], environment=environment, cwd=self.git_dir, tree=self.top)
-        return printed.decode("utf-8", errors)
+        return printed.decode("utf-8", "surrogateescape")
 
     def run(self, *arguments: str) -> str:
         """Return the output of a git command that only reads references."""
@@ -91,6 +93,32 @@ class Repository:
         environment = moving_environment(self) | person
         arguments = ["update-ref", "-m", entry, ref, to, old or "0" * len(to)]
         run_git(arguments, environment=environment, cwd=self.git_dir, tree=self.top)
+
+
+@dataclass(frozen=True, slots=True)
+class GitSettings:
+    """Settings of git, in the order in which later ones override earlier ones."""
+
+    rows: tuple[tuple[str, str, str], ...] = ()
+    """Scope, key in git's spelling (`core.hookspath`) and value of each."""
+
+    def value(self, key: str) -> str | None:
+        """Return the value of a key in git's spelling, or None."""
+        return next((value for _, name, value in reversed(self.rows) if name == key), None)
+
+    def of_repository(self) -> list[str]:
+        """Return `KEY=VALUE` from the repository's configuration."""
+        return self._texts(("local", "worktree"), "")
+
+    def of_user(self, pattern: str) -> list[str]:
+        """Return `KEY=VALUE` from the user's, system's and environment's configuration, for matching keys."""
+        return self._texts(("system", "global", "command"), pattern)
+
+    def _texts(self, scopes: tuple[str, ...], pattern: str) -> list[str]:
+        settings = (
+            f"{key}={value}" for scope, key, value in self.rows if scope in scopes and re.search(pattern, key)
+        )
+        return [setting.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for setting in settings]
 
 
 def find_repository(folder: Path) -> Repository | None:

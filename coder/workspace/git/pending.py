@@ -131,21 +131,24 @@ def mixed_in(place: CheckedOutBranch, befores: Mapping[str, list[bytes | None]])
 
 def hooks_of(place: CheckedOutBranch, command: str) -> list[str]:
     """Return the hooks that a git command starts."""
-    folder = _hooks_folder(place.repository)
+    folder = place.repository.hooks_folder()
     return [name for name in HOOKS.get(command, ()) if os.access(folder / name, os.X_OK)]
 
 
 def settings_in(place: CheckedOutBranch) -> list[str]:
     """Return `KEY=VALUE` of settings by which git may start a program."""
-    repository_settings = place.repository.own_settings(".")
-    user_settings = place.repository.user_settings(_FILE_STARTING_KEYS)
+    settings = place.repository.settings()
     return [
         *(
             setting
-            for setting in repository_settings
+            for setting in settings.of_repository()
             if not _PLAIN_KEY.fullmatch(setting.partition("=")[0].lower())
         ),
-        *(setting for setting in user_settings if setting.partition("=")[2].lower() not in _PLAIN_VALUES),
+        *(
+            setting
+            for setting in settings.of_user(_FILE_STARTING_KEYS)
+            if setting.partition("=")[2].lower() not in _PLAIN_VALUES
+        ),
     ]
 
 
@@ -153,7 +156,8 @@ def startable(place: CheckedOutBranch, paths: Iterable[str]) -> list[str]:
     """Return the files that git may start: hooks, files next to hooks, and files on PATH."""
     top, paths = place.top.resolve(), list(paths)
     on_path = {(top / entry).resolve() for entry in os.get_exec_path()}
-    hooks = {*_hooks_in(place.repository, paths)}
+    folder = place.repository.hooks_folder()
+    hooks = {*_hooks_in(place.repository, folder, paths)}
     return [
         path
         for path in paths
@@ -161,20 +165,20 @@ def startable(place: CheckedOutBranch, paths: Iterable[str]) -> list[str]:
     ]
 
 
-def programs_named(repository: Repository) -> list[str]:
-    """Return values of settings that may name a program: the repository's, and some of the user's."""
-    try:
-        settings = [*repository.own_settings("."), *repository.user_settings(_FILE_STARTING_KEYS)]
-    except GitFailed:
-        return []
-    return [
-        value for setting in settings if (value := setting.partition("=")[2]).lower() not in _PLAIN_VALUES
-    ]
+def programs_and_hooks(
+    repository: Repository, paths: Iterable[str]
+) -> tuple[list[str], list[str], list[str]]:
+    """Return what may be started by itself in a repository.
 
-
-def hooks_in(repository: Repository, paths: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return those files that are hooks or next to hooks, and the texts of existing hooks."""
-    folder = _hooks_folder(repository)
+    Returns:
+        Values of settings that may name a program, the repository's and some of the user's; those files that
+        are hooks or next to hooks; the texts of existing hooks.
+    """
+    settings = repository.settings()
+    rows = [*settings.of_repository(), *settings.of_user(_FILE_STARTING_KEYS)]
+    programs = [value for row in rows if (value := row.partition("=")[2]).lower() not in _PLAIN_VALUES]
+    folder = repository.hooks_folder(settings)
+    hooks = _hooks_in(repository, folder, paths)
     folder = folder.parent if folder.name == "_" else folder
     texts = []
     with suppress(OSError):
@@ -183,24 +187,17 @@ def hooks_in(repository: Repository, paths: Iterable[str]) -> tuple[list[str], l
                 is_small = hook.is_file() and hook.stat().st_size <= _MAX_HOOK
                 if is_small and hook.suffix != ".sample":
                     texts.append(hook.read_text("utf-8", "replace"))
-    return _hooks_in(repository, paths), texts
+    return programs, hooks, texts
 
 
-def _hooks_in(repository: Repository, paths: Iterable[str]) -> list[str]:
+def _hooks_in(repository: Repository, folder: Path, paths: Iterable[str]) -> list[str]:
     """Return those files that are in the folder of hooks, or to which a hook is a link."""
-    top, folder = repository.top.resolve(), _hooks_folder(repository)
+    top = repository.top.resolve()
     links = {hook.resolve() for hook in folder.glob("*") if hook.is_symlink()}
     folder = (
         folder.parent if folder.name == "_" else folder
     )  # husky's hooks start the files in the parent folder
     return [path for path in paths if (top / path).is_relative_to(folder) or top / path in links]
-
-
-def _hooks_folder(repository: Repository) -> Path:
-    folder = repository.common_dir / "hooks"
-    with suppress(GitFailed):  # the key isn't set
-        folder = repository.top / os.path.expanduser(repository.configured("core.hooksPath"))
-    return folder.resolve()
 
 
 def proposed_in(place: CheckedOutBranch) -> Proposed:

@@ -1,6 +1,8 @@
 """What hooks and installations start is found by what names it; what they only mention is not."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,19 @@ def hooked(folder: Path, hook: str, **contents: str) -> Path:
     place.write_text(f"#!/bin/sh\n{hook}\n")
     place.chmod(0o755)
     return top
+
+
+def test_one_process_of_git_tells_what_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = make_repository(tmp_path / "top", a__py="x = 1\n").top
+    git, calls = shutil.which("git"), tmp_path / "calls"
+    (wrapper := tmp_path / "bin" / "git").parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\necho "$@" >>{calls}\nexec {git} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+
+    started_files(top, {"a.py": "x = 2\n"}, {})
+
+    assert len(calls.read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize(
