@@ -45,9 +45,12 @@ class _Matcher(BaseModel, frozen=True, extra="ignore"):
     hooks: tuple[_Command, ...] = ()
 
 
-class _File(BaseModel, frozen=True, extra="ignore"):
+class _File(BaseModel, frozen=True, extra="allow"):
     hooks: dict[str, tuple[_Matcher, ...]] = {}
     disables_all: bool = Field(False, alias="disableAllHooks")
+    schema_address: object = Field(None, alias="$schema")
+    description: object = None
+    permissions: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class HookFile:
 
     hooks: tuple[Hook, ...]
     ignored: tuple[str, ...]
-    """Rows that name an event or a kind that doesn't exist here, with the reason."""
+    """Rows that name an event or a kind that doesn't exist here, and keys without an effect."""
     disables_all: bool = False
     """Whether it turns hooks off: of the user's, all; of a repository's, its own."""
 
@@ -100,7 +103,22 @@ def read_hook_file(content: str, *, is_own: bool = False) -> HookFile:
     if len(hooks) > MAX_HOOKS:
         raise ValueError(f"more than {MAX_HOOKS} hooks")
     reasons = (_reason_to_ignore(event, command) for event, _, command in rows)
-    return HookFile(tuple(hooks), tuple(dict.fromkeys(filter(None, reasons))), file.disables_all)
+    empty = (
+        f"a row of {one_line(event, width=80)} names no hooks"
+        for event, matchers in file.hooks.items()
+        if not all(each.hooks for each in matchers)
+    )
+    ignored = [*dict.fromkeys(filter(None, [*reasons, *empty]))]
+    if unused := _unused_keys(file):
+        ignored.append(f"settings without an effect here: {one_line(', '.join(unused), width=200)}")
+    return HookFile(tuple(hooks), tuple(ignored), file.disables_all)
+
+
+def _unused_keys(file: _File) -> list[str]:
+    """Return the keys of a settings file that nothing here reads."""
+    rules = file.permissions if isinstance(file.permissions, dict) else {}
+    of_rules = (f"permissions.{key}" for key in rules if key not in ("allow", "ask", "deny"))
+    return [*(file.model_extra or {}), *of_rules]
 
 
 def _reason_to_ignore(event: str, command: _Command) -> str:

@@ -82,6 +82,17 @@ def test_events_and_kinds_that_do_not_exist_here_are_named() -> None:
     assert ignored_rows({".agents/hooks.json": content("PreCompact")})[0][0] == ".agents/hooks.json"
 
 
+def test_a_row_without_hooks_and_settings_without_an_effect_are_named() -> None:
+    rows = {"PreToolUse": [{"matcher": "Bash", "command": "guard"}]}
+    rules = {"deny": ["Edit(x)"], "defaultMode": "plan"}
+    text = json.dumps({"$schema": "x", "model": "opus", "env": {}, "permissions": rules, "hooks": rows})
+
+    assert read_hook_file(text).ignored == (
+        "a row of PreToolUse names no hooks",
+        "settings without an effect here: model, env, permissions.defaultMode",
+    )
+
+
 def test_a_file_can_turn_its_hooks_off() -> None:
     off = json.dumps({**json.loads(content()), "disableAllHooks": True})
 
