@@ -20,7 +20,7 @@ from coder.run.extensions import Hook
 
 def content(event: str = "PreToolUse", matcher: str = "Bash", command: str = "x", **more: object) -> str:
     row = {"matcher": matcher, "hooks": [{"type": "command", "command": command, **more}]}
-    return json.dumps({"hooks": {event: [row]}, "model": "x"})
+    return json.dumps({"hooks": {event: [row]}, "permissions": {}})
 
 
 def test_commands_of_known_events_are_read_with_their_time_limit() -> None:
