@@ -65,6 +65,8 @@ class Test{0}(unittest.TestCase):
         self.assertEqual({1}, {2})
 """
 _TEST_COUNT = 6
+_UNUSED_PLUGINS = ("cacheprovider", "unraisableexception", "threadexception")
+"""Plugins of pytest that wrong tests don't need; the last two collect garbage ten times at the end."""
 
 
 def deciding_objects() -> dict[str, object]:
@@ -112,7 +114,8 @@ def pytest_still_fails_what_is_wrong() -> bool:
         path = os.path.join(folder, f"test_{name}.py")
         with open(path, "w", encoding="utf-8") as file:
             file.write(_WRONG_TESTS.format(name, number, number + 1))
-        options = ["-q", "-c", os.devnull, "--rootdir", folder, "-p", "no:cacheprovider", "--noconftest"]
+        options = ["-q", "-c", os.devnull, "--rootdir", folder, "--confcutdir", folder, "--noconftest"]
+        options += [word for name in _UNUSED_PLUGINS for word in ("-p", f"no:{name}")]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             code = pytest.main([*options, path], plugins=[plugin])
     os.environ.update({key: value for key, value in hidden_variables.items() if value is not None})

@@ -59,6 +59,39 @@ def test_each_pytest_test_is_reported_and_then_the_end(tmp_path: Path) -> None:
     assert rows[-1] == {"end": 0}
 
 
+_CHECKED = """
+import sys, tempfile
+import pytest
+
+sys.path.insert(0, "{archive}")
+import tamper_checks
+
+tempfile.tempdir = "{folder}"
+looked = []
+
+
+def hear(event, args):
+    if event == "os.scandir" and not isinstance(args[0], int):  # a descriptor is of a folder to remove
+        looked.append(str(args[0]))
+
+
+sys.addaudithook(hear)
+print(tamper_checks.pytest_still_fails_what_is_wrong())
+print({{place for place in looked if not place.startswith("{folder}/")}})
+"""
+
+
+@pytest.mark.slow
+def test_the_check_of_pytest_looks_into_no_folder_around_its_own(tmp_path: Path) -> None:
+    (archive := tmp_path / "ours.zip").write_bytes(programs()[".coder/ours.zip"])
+    (folder := tmp_path / "temporary").mkdir()
+    script = _CHECKED.format(archive=archive, folder=folder)
+
+    done = subprocess.run([only_pytest(), "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["True", "set()"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["tamper_checks", "pytest_plugin", "skips"])
 @pytest.mark.parametrize("tool", ["pytest", "unittest"])
