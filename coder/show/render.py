@@ -227,6 +227,8 @@ def _outcome_line(outcome: Outcome) -> str:
     if outcome.passed:
         evidence = "reproduced" if outcome.reproduced_by else one_line(outcome.unshown)
         note += f"; {evidence}" if evidence else ""
+        if outcome.verified == "none":  # what ran shows nothing of the task, and the verdict says so
+            return f"  · ran{note}"
         return f"  ✓ {_passed_count(outcome.checks) or 'ran'}{note}"
     failure = (
         _first_failed(outcome.checks) or one_line(outcome.gist or last_line(outcome.feedback)) or "failed"

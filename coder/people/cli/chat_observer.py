@@ -195,7 +195,7 @@ class ChatObserver:
         self._screen.rest()
         if question.about == "plan":
             self._shown_plan = printable(question.text.partition("\n\n")[2].strip())
-        if question.patch:
+        if question.patch and question.patch != self._shown_patch:  # a landing has shown it already
             self.show_diff(visible(question.patch))
         for line in question_lines(question):
             self._screen.tell(line)
@@ -209,7 +209,7 @@ class ChatObserver:
         self._screen.show_diff(question.patch)
         if not self._screen.showed_diff and self._shown_patch != question.patch:
             self.show_diff(visible(question.patch))
-            self._shown_patch = question.patch
+        self._shown_patch = question.patch
         if self.yes and question.passed:
             return Decision(decision="yes")
         if question.note:

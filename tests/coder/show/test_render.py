@@ -243,7 +243,7 @@ def test_a_task_that_new_tests_show_to_be_done_names_them() -> None:
 def test_an_attempt_says_why_its_own_tests_show_nothing() -> None:
     outcome = Outcome(passed=True, verified="none", unshown="the new tests pass without the change, too")
 
-    assert progress(spoken(outcome)) == "  ✓ ran; the new tests pass without the change, too"
+    assert progress(spoken(outcome)) == "  · ran; the new tests pass without the change, too"
 
 
 @pytest.mark.parametrize(

@@ -357,3 +357,35 @@ def test_plan_asks_for_a_plan_before_the_change_until_it_is_said_again(
     looks, works = ["bash", "plan"], ["bash", "edit", "plan", "done"]
     assert tools == [looks, looks, works, works, works, looks]
     assert "write it anew" in endpoint.requests[1].body["messages"][-1]["content"]
+
+
+@pytest.mark.slow
+def test_a_change_with_a_file_that_is_held_is_shown_once_and_its_verdict_says_what_was_tried(
+    console: Console, project: Path
+) -> None:
+    command = (
+        "sed -i 's/ - / + /' calc.py; mkdir -p .github/workflows; echo 'on: push' >.github/workflows/a.yml"
+    )
+    with faulty_endpoint(calls("bash", command=command), calls("done", summary="Mended.")) as endpoint:
+        flags = ("--test", "python -m pytest -q")
+        done = chat(console, endpoint, "Mend it.", "y", "n", cwd=project, flags=flags)
+
+    assert (project / "calc.py").read_text() == RIGHT
+    assert not (project / ".github").exists()
+    assert done.out.count("+on: push") == 1
+    tried = (
+        "tests pass, tried with more than is written; left out until you allow it: .github/workflows/a.yml"
+    )
+    assert tried in done.err
+
+
+@pytest.mark.slow
+def test_a_change_that_nothing_tests_is_not_called_passed(console: Console, project: Path) -> None:
+    edit = calls("edit", path="greet.py", new="print('hello')\n")
+    with faulty_endpoint(
+        calls("bash", command="rm test_calc.py"), edit, calls("done", summary="Done.")
+    ) as endpoint:
+        done = chat(console, endpoint, "Write greet.py.", "y", cwd=project)
+
+    assert "  · ran" in done.said
+    assert "passed" not in done.err
