@@ -65,6 +65,18 @@ class RunLimits:
         }
 
 
+def refuse_wrong_entry(entry: str) -> None:
+    """Raise ValueError if it isn't the name of an entry: identifiers with dots between."""
+    if not all(part.isidentifier() for part in entry.split(".")):
+        raise ValueError(f"{entry!r} isn't the name of an entry.")
+
+
+def refuse_lasting_files(what: str, files: Mapping[str, bytes] | None, *, fresh: bool) -> None:
+    """Raise ValueError if files are given to what runs in the workspace that lasts."""
+    if files and not fresh:
+        raise ValueError(f"Only a fresh {what} is given files; write() is for the workspace that lasts.")
+
+
 def resolve(policy: Policy, limits: Limits | None) -> RunLimits:
     """The caller's limits over the policy's."""
     given = limits or Limits()

@@ -14,7 +14,7 @@ from sandbox.host.capabilities import Build
 from sandbox.host.child_maker import ChildMaker
 from sandbox.host.execution import Execution
 from sandbox.host.host_workspace import HostWorkspace
-from sandbox.host.limits import Jobs, RunLimits, resolve
+from sandbox.host.limits import Jobs, RunLimits, refuse_lasting_files, refuse_wrong_entry, resolve
 from sandbox.host.pool import Pool
 from sandbox.host.running import RunningEntry
 from sandbox.host.server import Server
@@ -72,8 +72,7 @@ class ServedSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
     ) -> Result:
         """Implements `Sandbox.run`. Raises ValueError: files without fresh."""
-        if files and not fresh:
-            raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
+        refuse_lasting_files("run", files, fresh=fresh)
         allowed = resolve(self._policy, limits)
         async with self._places:
             run = await self._lend(allowed, fresh=fresh, on_output=on_output)
@@ -109,10 +108,8 @@ class ServedSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
     ) -> Running:
         """Implements `Sandbox.start`. Raises ValueError: not an entry's name, or files without fresh."""
-        if not all(part.isidentifier() for part in entry.split(".")):
-            raise ValueError(f"{entry!r} isn't the name of an entry.")
-        if files and not fresh:
-            raise ValueError("Only a fresh entry is given files; write() is for the workspace that lasts.")
+        refuse_wrong_entry(entry)
+        refuse_lasting_files("entry", files, fresh=fresh)
         allowed = resolve(self._policy, limits)
         run = await self._lend(allowed, fresh=fresh, on_output=None)
         is_emptied = fresh and self._build.on_disk
@@ -149,8 +146,7 @@ class ServedSandbox(WithFiles):
         """Implements `Sandbox.session`. Raises ValueError: files without fresh."""
         from sandbox.host.session_opening import SessionPlace, open_session, put_layer
 
-        if files and not fresh:
-            raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
+        refuse_lasting_files("session", files, fresh=fresh)
         least = self._build.layer_from
         place = SessionPlace(
             pool=self._fresh_pool if fresh else self._pool,

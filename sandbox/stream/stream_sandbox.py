@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.contract import OnOutput, Running, Session
 from sandbox.files.workspace_files import WithFiles
 from sandbox.host.capabilities import network_of, proxy_variables, require_kept
-from sandbox.host.limits import Jobs, resolve
+from sandbox.host.limits import Jobs, refuse_lasting_files, refuse_wrong_entry, resolve
 from sandbox.host.session import LiveSession
 from sandbox.policy import Capability, Limits, Policy
 from sandbox.program import Program
@@ -101,8 +101,7 @@ class StreamSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
     ) -> Result:
         """Run one program; waiting for a turn takes none of its time."""
-        if files and not fresh:
-            raise ValueError("Only a fresh run is given files; write() is for the workspace that lasts.")
+        refuse_lasting_files("run", files, fresh=fresh)
         allowed = resolve(self._policy, limits)
         job = self._jobs.of(program, allowed)
         if fresh:
@@ -122,10 +121,8 @@ class StreamSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
     ) -> Running:
         """Start a trusted entry. Raises ValueError: not an entry's name, or files without fresh."""
-        if not all(part.isidentifier() for part in entry.split(".")):
-            raise ValueError(f"{entry!r} isn't the name of an entry.")
-        if files and not fresh:
-            raise ValueError("Only a fresh entry is given files; write() is for the workspace that lasts.")
+        refuse_wrong_entry(entry)
+        refuse_lasting_files("entry", files, fresh=fresh)
         allowed = resolve(self._policy, limits)
         job = self._jobs.of_entry(entry, arguments, allowed)
         if not fresh:
@@ -148,8 +145,7 @@ class StreamSandbox(WithFiles):
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
         """Open a session. Raises ValueError: files without fresh."""
-        if files and not fresh:
-            raise ValueError("Only a fresh session is given files; write() is for the workspace that lasts.")
+        refuse_lasting_files("session", files, fresh=fresh)
         return self._session(environment or {}, files or {}, fresh=fresh)
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
