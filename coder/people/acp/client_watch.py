@@ -75,7 +75,7 @@ class ClientWatch(Watch):
         self._started: set[str] = set()
         """Ids of the calls that the client was sent and that have no result yet."""
         self._is_for_user = True
-        self._is_asked = False
+        self._is_asked = self._has_step_begun = False
         self._question_count = 0
 
     def begin(self, session_id: str) -> None:
@@ -132,6 +132,9 @@ class ClientWatch(Watch):
     def event(self, event: Event) -> None:
         """Send an event of the run, if a client can show it."""
         body = event_types.parse(event)
+        is_step_start, self._has_step_begun = self._has_step_begun, isinstance(body, event_types.StepStarted)
+        if is_step_start and isinstance(body, event_types.FilesChanged):
+            return  # what was written or edited between two messages, which is no news
         match body:
             case event_types.RunStarted(task=task) | event_types.StepStarted(task=task):
                 self._is_asked = is_question(task.prompt)

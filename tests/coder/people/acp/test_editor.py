@@ -70,6 +70,20 @@ async def test_calls_of_tools_their_diffs_and_a_plan_are_shown(console: Console,
 
 
 @pytest.mark.slow
+async def test_a_message_after_a_change_that_landed_reports_no_change_of_the_folder(
+    console: Console, project: Path
+) -> None:
+    with faulty_endpoint(EDIT, DONE, says("Well.")) as endpoint:
+        async with editing(console, endpoint, "yes", more_flags=("--strategy", "act")) as editor:
+            session = await editor.open(project)
+            await editor.say(session, "Mend add.")
+            await editor.say(session, "And now?")
+
+    assert (project / "calc.py").read_text() == RIGHT
+    assert "in your folder meanwhile" not in editor.thoughts
+
+
+@pytest.mark.slow
 async def test_an_answer_in_words_arrives_once(console: Console, project: Path) -> None:
     with faulty_endpoint(says("It ", "adds."), says("It ", "adds.")) as endpoint:
         async with editing(console, endpoint) as editor:
