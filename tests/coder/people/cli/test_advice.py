@@ -16,7 +16,7 @@ READS = "import socket\n\nsocket.create_connection(('example.com', 80))\n"
 FETCHES = "import urllib.request\n\nurllib.request.urlopen('http://example.com').read()\n"
 ASKS_IN_FUNCTION = "import socket\n\n\ndef add(a, b):\n    return socket.gethostbyname('example.com')\n"
 SERVES = "import time\n\nwhile True:\n    time.sleep(1)\n"
-LATE = "def add(a, b):\n    while True:\n        pass\n"
+LATE = "import time\n\n\ndef add(a, b):\n    time.sleep(60)\n"
 WRONG = "def add(a, b):\n    return a - b\n"
 
 
