@@ -153,7 +153,7 @@ class Journal:
             new = [message for message in sent if message.id not in self.state.inputs.taken]
             text = redact("\n".join([*lines, *(message.text for message in new)]))
             if text:
-                await self.append(MessagesTaken(text=text, ids=tuple(message.id for message in new)))
+                await self.append(MessagesTaken(text=text, ids=tuple(message.id for message in sent)))
             if sent:
                 await self._log.messages.remove(self.run, [message.id for message in sent])
             return text

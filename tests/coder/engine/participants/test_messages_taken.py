@@ -7,8 +7,11 @@ import pytest
 
 from coder.models.model import Answer
 from coder.models.scripted import Scripted
+from coder.run.event_types import RunStarted
+from coder.run.journal import Journal
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from coder.run.watch import Unwatched
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
@@ -73,3 +76,20 @@ async def test_a_model_without_tools_reads_a_message_with_its_next_request(proje
     assert run.status == "solved"
     assert (count_said(model, 0), count_said(model, 1)) == (0, 1)
     assert await log.messages.unread(run.run_id) == []
+
+
+async def test_a_message_that_could_not_be_removed_is_read_once_though_lines_are_typed_after_it() -> None:
+    log = MemoryLog()
+    async with log.lease("run_x") as token:
+        journal = Journal("run_x", log, token=token, watch=Unwatched())
+        await journal.append(RunStarted(task=Task(prompt="x"), settings=Settings(), model="toy"))
+        await log.messages.send("run_x", SAID)
+        (kept,) = await log.messages.unread("run_x")
+
+        texts = []
+        for lines in ([], ["Be brief."], ["And quick."]):
+            texts.append(await journal.take_messages(lines, str))
+            await log.messages.send("run_x", SAID)  # as if the removal had failed
+            log.messages.rename("run_x", [kept.id])
+
+    assert texts == [SAID, "Be brief.", "And quick."]
