@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from coder.run.attempts import code_to_repair, find_answer_of, most_repeated, shows_done
-from coder.run.conversation import before_talk, is_rejection
+from coder.run.attempts import find_answer_of, most_repeated, shows_done
+from coder.run.conversation import before_talk
 from coder.run.event_types import Status
 from coder.run.message import CodeMessage, Outcome, ReplyMessage
 from coder.run.state import State
@@ -117,12 +117,6 @@ def verdict(state: State, outcome: Outcome) -> Reason:
     return Reason("unverified", why_unverified(state, outcome))
 
 
-@Stop
-def contradicts_tests(state: State) -> Reason | None:
-    """Stop if a change only fails given tests that it edits, because then the user must decide."""
-    return contradiction(state.outcome)
-
-
 def contradiction(outcome: Outcome | None) -> Reason | None:
     """Return the reason to end if the change fails only given tests that it edits."""
     if outcome is None or not outcome.contradicts:
@@ -158,20 +152,6 @@ def stuck(state: State) -> Reason | None:
 
 
 @Stop
-def repairs_spent(state: State) -> Reason | None:
-    """Stop if the last answer failed and no repair is left."""
-    codes = state.codes
-    if not codes or state.awaits_execution or (state.last is not None and is_rejection(state.last)):
-        return None
-    # An answer that is tried again after the user changed files counts once.
-    answers = len({message.text for message in codes if not message.repeats})
-    if code_to_repair(state) is not None and answers <= state.spend.budget.repairs:
-        return None
-    text = f"none of {answers} answers passed" if answers > 1 else "the one answer did not pass"
-    return Reason("unsolved", text)
-
-
-@Stop
 def budget_reached(state: State) -> Reason | None:
     """Stop at a limit of calls, tokens, cost or time. An untried answer is still tried."""
     if state.spend.exhausted is not None:
@@ -182,8 +162,3 @@ def budget_reached(state: State) -> Reason | None:
     if state.awaits_execution or has_calls_left or state.progress.pending:
         return None
     return Reason("limit", state.spend.budget.calls_reached)
-
-
-def default_stop() -> Stop:
-    """Return the default rule. Passing comes first, so that a last call that solves the task counts."""
-    return tests_pass | contradicts_tests | stuck | repairs_spent | budget_reached

@@ -16,6 +16,7 @@ from benchmarks.runner.runlog import BenchEnded, BenchJudged, BenchStarted
 from coder.base.errors import LogNewer
 from coder.engine.loop import Command, Finish, Speak, decide
 from coder.engine.teams.coding_team import CodingTeam
+from coder.engine.teams.repair import repair_stop
 from coder.engine.turn.logged_calls import request_key
 from coder.people.cli.app import run as coder
 from coder.run.event_types import TYPES, CallIntended, is_newer, parse
@@ -23,7 +24,6 @@ from coder.run.events import Draft, Event
 from coder.run.journal import Journal
 from coder.run.reducer import fold_all
 from coder.run.run import summarize
-from coder.run.termination import default_stop
 from coder.run.watch import Unwatched
 from coder.store import SqliteLog
 from tests.coder.people.cli.console import Console
@@ -342,7 +342,7 @@ def test_a_benchmark_that_was_killed_judges_only_what_is_left_and_only_as_it_beg
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_run_of_a_release_cut_at_any_event_is_decided_the_same(version: str) -> None:
     events = logged(f"{version}/solve")
-    stop, team = default_stop(), CodingTeam()
+    stop, team = repair_stop(), CodingTeam()
 
     commands = [decide(fold_all(events[:cut]), team, stop) for cut in range(1, len(events) + 1)]
     again = [decide(fold_all(events[:cut]), team, stop) for cut in range(1, len(events) + 1)]

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coder.engine.participants.role import CODER, awaits_plan
+from coder.engine.participants.role import CODER, Role, awaits_plan
 from coder.models.abilities import continues_text
-from coder.run.attempts import tried
 from coder.run.message import EXPERT
 from coder.run.state import State
-from coder.run.termination import Reason, Stop, default_stop
+from coder.run.termination import Reason, Stop
 
 if TYPE_CHECKING:
     from coder.engine.participants.participant import Participant
@@ -39,10 +38,13 @@ class CodingTeam:
             if completion().can_complete(state):
                 return completion().participant()
         from coder.engine.participants.coder import Coder  # loaded when a model is asked
-        from coder.engine.participants.role import Role
 
-        is_expert = self.expert_after is not None and has_failed(state, self.expert_after)
-        return Coder(Role(name=EXPERT) if is_expert else Role(), acts=self.acts)
+        if self.expert_after is not None:
+            from coder.engine.teams.escalation import has_failed  # imported late: few runs have an expert
+
+            if has_failed(state, self.expert_after):
+                return Coder(Role(name=EXPERT), acts=self.acts)
+        return Coder(Role(), acts=self.acts)
 
     def stop(self) -> Stop:
         """Return the stop condition. A failure that the second model takes over ends no run."""
@@ -52,21 +54,14 @@ class CodingTeam:
         acts = self.acts
         if acts is None:  # by tools if a dialogue with tools has begun
             acts = bool(state.dialogue.messages_of(CODER)) or not state.codes
+        # A run needs only one of them.
         if acts:
-            from coder.engine.teams.act import act_stop  # loaded when a model acts
-
-            reason = act_stop()(state)
+            from coder.engine.teams.act import act_stop as stop_rule
         else:
-            reason = default_stop()(state)
-        if self.expert_after is None or reason is None or reason.status not in ("unsolved", "stuck"):
+            from coder.engine.teams.repair import repair_stop as stop_rule
+        reason = stop_rule()(state)
+        if self.expert_after is None:
             return reason
-        is_before_expert = all(code.author != EXPERT for code in state.codes)
-        return None if is_before_expert and has_failed(state, self.expert_after) else reason
+        from coder.engine.teams.escalation import unless_expert_follows
 
-
-def has_failed(state: State, times: int) -> bool:
-    """Return whether so many outcomes failed or were repeated, or a model with tools changed nothing."""
-    failed_count = sum(not outcome.passed for _, outcome in tried(state))
-    repeated_count = sum(code.repeats for code in state.codes)
-    is_idle = any(not code.is_change and not code.repeats for code in state.codes)
-    return failed_count + repeated_count >= times or (is_idle and bool(state.dialogue.messages_of(CODER)))
+        return unless_expert_follows(reason, state, self.expert_after)

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.engine.teams.repair import repair_stop
 from coder.run.attempts import best_code, code_to_repair, is_repeat, most_repeated
 from coder.run.event_types import BaselineTaken, BudgetReached, RunResumed, RunStopped
 from coder.run.events import Event
 from coder.run.reducer import fold, fold_all
 from coder.run.settings import Budget
 from coder.run.state import State
-from coder.run.termination import Reason, Stop, default_stop, stuck
+from coder.run.termination import Reason, Stop, stuck
 from tests.coder.states import call, code, events, outcome, started, state_of
 
 
@@ -56,8 +57,8 @@ def test_a_resume_with_more_budget_lifts_the_limit() -> None:
     reached = [started(budget=Budget(max_calls=1)), *call(1), BudgetReached(limit="calls", text="no more")]
     resumed = [*reached, RunResumed(budget=Budget(max_calls=2), model="test/model")]
 
-    assert default_stop()(state_of(reached)) == Reason("limit", "no more")
-    assert default_stop()(state_of(resumed)) is None
+    assert repair_stop()(state_of(reached)) == Reason("limit", "no more")
+    assert repair_stop()(state_of(resumed)) is None
 
 
 def test_an_unknown_event_only_moves_the_clock() -> None:
@@ -73,21 +74,21 @@ def test_code_that_failed_is_repaired() -> None:
     state = state_of([started(), code("a"), outcome(False)])
 
     assert code_to_repair(state) == state.codes[0]
-    assert default_stop()(state) is None
+    assert repair_stop()(state) is None
 
 
 def test_after_the_last_repair_a_run_is_unsolved() -> None:
     bodies = [started(budget=Budget(repairs=1)), code("a"), outcome(False), code("b"), outcome(False)]
 
-    assert default_stop()(state_of(bodies)) == Reason("unsolved", "none of 2 answers passed")
-    assert default_stop()(state_of(bodies[:-1])) is None
+    assert repair_stop()(state_of(bodies)) == Reason("unsolved", "none of 2 answers passed")
+    assert repair_stop()(state_of(bodies[:-1])) is None
 
 
 def test_a_repeated_answer_is_not_repaired_and_ends_the_run() -> None:
     state = state_of([started(), code("a"), outcome(False), code("a", repeats=True)])
 
     assert code_to_repair(state) is None
-    assert default_stop()(state) == Reason("unsolved", "the one answer did not pass")
+    assert repair_stop()(state) == Reason("unsolved", "the one answer did not pass")
     assert most_repeated(state) == 2
 
 
@@ -100,7 +101,7 @@ def test_four_identical_answers_are_stuck_within_the_default_budget() -> None:
     for sample in (1, 2, 3):
         bodies += [*call(sample + 1), code("a", repeats=True)]
 
-    reason = default_stop()(state_of(bodies))
+    reason = repair_stop()(state_of(bodies))
 
     assert reason is not None
     assert reason.status == "stuck"
@@ -130,7 +131,7 @@ def test_the_best_code_is_the_one_with_most_checks_passed() -> None:
 def test_a_last_call_that_passes_is_solved_not_limit() -> None:
     state = state_of([started(budget=Budget(max_calls=1)), *call(1), code("a"), outcome(True)])
 
-    reason = default_stop()(state)
+    reason = repair_stop()(state)
 
     assert reason is not None
     assert reason.status == "solved"
@@ -139,13 +140,13 @@ def test_a_last_call_that_passes_is_solved_not_limit() -> None:
 def test_code_that_waits_for_its_run_is_tried_before_the_limit_ends_the_run() -> None:
     state = state_of([started(budget=Budget(max_calls=1)), *call(1), code("a")])
 
-    assert default_stop()(state) is None
+    assert repair_stop()(state) is None
 
 
 def test_nothing_to_check_it_by_is_unverified() -> None:
     state = state_of([started(), *call(1), code("a"), outcome(True, verified="none")])
 
-    reason = default_stop()(state)
+    reason = repair_stop()(state)
 
     assert reason is not None
     assert reason.status == "unverified"
@@ -154,7 +155,7 @@ def test_nothing_to_check_it_by_is_unverified() -> None:
 def test_all_samples_tried_is_unsolved() -> None:
     state = state_of([started(budget=Budget(samples=1, repairs=0)), *call(1), code("a"), outcome(False)])
 
-    reason = default_stop()(state)
+    reason = repair_stop()(state)
 
     assert reason is not None
     assert reason.status == "unsolved"

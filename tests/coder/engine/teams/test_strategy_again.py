@@ -8,6 +8,7 @@ import pytest
 
 from coder.base.errors import UsageError
 from coder.engine.teams.coding_team import CodingTeam
+from coder.engine.teams.repair import repair_stop
 from coder.engine.teams.strategies import team_and_stop
 from coder.models.model import ToolCall
 from coder.models.recorded import Recorded
@@ -19,7 +20,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.run.state import State
 from coder.run.task import Task
-from coder.run.termination import Stop, default_stop
+from coder.run.termination import Stop
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
@@ -141,7 +142,7 @@ async def test_a_function_whose_name_is_taken_is_refused_before_the_run_begins(
 async def test_a_stop_given_from_python_is_needed_again_at_a_resume(
     task: Task, team: CodingTeam | None
 ) -> None:
-    log, stop, wide = MemoryLog(), Stop(lambda state: None) | default_stop(), Budget(max_calls=9)
+    log, stop, wide = MemoryLog(), Stop(lambda state: None) | repair_stop(), Budget(max_calls=9)
     stopped = await solve(task, model=Scripted([WRONG]), settings=ONE_CALL, team=team, stop=stop, log=log)
 
     with pytest.raises(UsageError, match="The stop of this run was given from Python"):
