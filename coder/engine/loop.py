@@ -8,7 +8,7 @@ from functools import partial
 from importlib import import_module
 from threading import Thread
 
-from coder.base.errors import CoderError, FolderError, MachineError
+from coder.base.errors import CoderError
 from coder.engine.options import Options
 from coder.engine.participants.executor import Executor
 from coder.engine.participants.participant import Participant, Team
@@ -18,15 +18,15 @@ from coder.engine.turn.logged_calls import BudgetSpent
 from coder.engine.turn.turn import Turn, hear_requests, limited
 from coder.environment.workbench import Workbench
 from coder.models.model import Model
-from coder.run.event_types import BudgetReached, RunStopped, Spoken
+from coder.run.event_types import BudgetReached, Spoken
 from coder.run.journal import Journal
 from coder.run.message import HUMAN, Message, QuestionMessage
 from coder.run.questions import Waits
-from coder.run.run import EXIT_CODES, Run, summarize
+from coder.run.run import Run, summarize
 from coder.run.state import State
 from coder.run.team_message import HandoffMessage
 from coder.run.termination import Reason, Stop, asked_to_stop, reason_to_end
-from coder.workspace.deliver import deliver, with_written
+from coder.workspace.deliver import deliver
 from coder.workspace.run_end import ended, should_land
 from sandbox import SandboxError
 
@@ -139,30 +139,12 @@ async def run_until_stopped(
                         await _until_stop(deliver, journal)
                     case Finish(reason):
                         await journal.append(ended(journal.state, reason))
-    except asyncio.CancelledError:
-        await journal.append(RunStopped(status="interrupted", reason="interrupted", exit_code=130))
-        raise
-    except Waits as question:
-        stopped = RunStopped(status="waiting", reason=str(question), exit_code=EXIT_CODES["waiting"])
-        await journal.append(stopped)
-    except MachineError as error:
-        # The log itself may have failed; its events are enough to resume from.
-        failure = with_written(error, journal.state)
-        if not isinstance(error, FolderError):
-            raise failure from error
-        try:
-            await journal.append(_failed(failure))
-        except MachineError:  # the same disk may hold the log
-            raise failure from error
-    except (CoderError, SandboxError) as error:
-        await journal.append(_failed(error))
+    except (asyncio.CancelledError, Waits, CoderError, SandboxError) as error:
+        from coder.engine.ended_by_error import log_end  # imported late: a decision ends most runs
+
+        await log_end(journal, error)
     await run_end_hooks(journal, bench)
     return summarize(journal.state)
-
-
-def _failed(error: CoderError | SandboxError) -> RunStopped:
-    exit_code = error.exit_code if isinstance(error, CoderError) else MachineError.exit_code
-    return RunStopped(status="error", reason=str(error), exit_code=exit_code, error=str(error))
 
 
 async def _until_stop(step: Callable[[Journal], Awaitable[None]], journal: Journal) -> None:
