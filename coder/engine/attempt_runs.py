@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.engine.open_run import open_environment, open_journal
+from coder.engine.open_run import open_environment
 from coder.engine.options import Options
 from coder.engine.turn.child_runs import Attempt
 from coder.environment.workbench import Workbench
@@ -14,8 +14,10 @@ from coder.run.event_types import QuestionAnswered, RunResumed, Spoken, ToolAnsw
 from coder.run.events import Body
 from coder.run.journal import Journal
 from coder.run.reducer import fold_all
+from coder.run.shared_limits import ChildJournal
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
+from coder.run.watch import Unwatched
 from coder.store import EventLog
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import restore, started
@@ -48,7 +50,9 @@ class AttemptRuns:
         """Begin or continue an attempt, and return its last state."""
         parent = self.journal.state
         async with AsyncExitStack() as stack:
-            journal = await open_journal(stack, attempt.run, self.log, self.options, attempt.shared)
+            token = await stack.enter_async_context(self.log.lease(attempt.run))
+            watch = self.options.get("watch") or Unwatched()
+            journal = ChildJournal(attempt.run, self.log, token=token, watch=watch, shared=attempt.shared)
             files = dict(parent.files)
             # An attempt changes its session, so it gets one of its own; sandboxes for verdicts are shared.
             bench = self.bench

@@ -7,7 +7,7 @@ from coder.base.text.guards import guards_for
 from coder.engine.options import Options, check_known
 from coder.environment.run_policy import policy_for, redactor_for
 from coder.environment.workbench import Workbench
-from coder.run.journal import Journal, SharedLimits
+from coder.run.journal import Journal
 from coder.run.settings import Settings
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
@@ -81,10 +81,7 @@ def log_of(stack: AsyncExitStack, options: Options) -> EventLog:
     return options.get("log") or stack.enter_context(open_log())
 
 
-async def open_journal(
-    stack: AsyncExitStack, run: str, log: EventLog, options: Options, attempts: SharedLimits | None = None
-) -> Journal:
+async def open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:
     """Open the journal of a run, under a lease. Raises LeaseHeld: another process works on the run."""
     token = await stack.enter_async_context(log.lease(run))
-    watch = options.get("watch") or Unwatched()
-    return Journal(run, log, token=token, watch=watch, attempts=attempts)
+    return Journal(run, log, token=token, watch=options.get("watch") or Unwatched())

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from coder.base.errors import LogNewer, UsageError, own_command
-from coder.run.event_types import AttemptEnded, Body, MessagesTaken, is_newer
+from coder.run.event_types import Body, MessagesTaken, is_newer
 from coder.run.events import Draft, Event, EventStore
 from coder.run.records.inputs import hold
 from coder.run.records.spend import Spend
@@ -16,23 +15,11 @@ from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
 
 
-class SharedLimits(Protocol):
-    """Runs that share the limits of one run (see shared_limits.py)."""
-
-    parent: "Journal"
-    running: dict[int, "Journal"]
-
-    def others(self, journal: "Journal") -> list[Spend | AttemptEnded]:
-        """Return the usage of all but this one."""
-
-
 class Journal:
     """A run's log under a lease, with the state after the last event."""
 
-    def __init__(
-        self, run: str, log: EventStore, *, token: int, watch: Watch, attempts: SharedLimits | None = None
-    ) -> None:
-        """Write under the lease with this token; `attempts` are the parallel attempts of the same run."""
+    def __init__(self, run: str, log: EventStore, *, token: int, watch: Watch) -> None:
+        """Write under the lease with this token."""
         self.run = run
         self.watch = watch
         self._log = log
@@ -41,10 +28,7 @@ class Journal:
         self._appending = asyncio.Lock()
         self.limits: list[asyncio.Timeout] = []
         """Timeouts that a request to stop the run lets expire."""
-        self._attempts = attempts
-        self.children: SharedLimits | None = None
-        """The attempts or subagents that run for this run."""
-        self.intending: asyncio.Lock = attempts.parent.intending if attempts is not None else asyncio.Lock()
+        self.intending = asyncio.Lock()
         """Held from numbering a call until its intent is logged, because calls may be made in parallel."""
 
     @property
@@ -56,15 +40,8 @@ class Journal:
 
     @property
     def spend(self) -> Spend:
-        """Usage of the run's limits, including that of parallel attempts."""
-        spend = self.state.spend
-        return spend if self._attempts is None else spend.plus(self._attempts.others(self))
-
-    @property
-    def used(self) -> Spend:
-        """Usage of this run, including that of its running subagents."""
-        children = self.children.running.values() if self.children is not None else ()
-        return self.state.spend.plus([child.used for child in children])
+        """Usage of the run's limits."""
+        return self.state.spend
 
     async def load(self, aim: str = "resume") -> State:
         """Fold the run's events from the log, and continue after them.
@@ -133,21 +110,12 @@ class Journal:
         """Log what a person has said since the last call, and return it; empty if nobody has said anything.
 
         Messages that other processes sent are removed once the log has them: a process that is killed
-        between the two leaves them, and finds their ids in the state. Each attempt reads those to its run.
+        between the two leaves them, and finds their ids in the state.
 
         Args:
             lines: what was typed in this process.
             redact: removes secrets.
         """
-        if self.state.settings.subagent is not None:
-            return ""  # a person talks to the model that has delegated
-        if self._attempts is not None:
-            parent, said = self._attempts.parent, self.state.inputs.said
-            await parent.take_messages(lines, redact)
-            texts = parent.state.inputs.said[len(said) :]
-            if texts:
-                await self.append(*(MessagesTaken(text=text) for text in texts))
-            return "\n".join(texts)
         async with self.intending:
             sent = await self._log.messages.unread(self.run)
             new = [message for message in sent if message.id not in self.state.inputs.taken]
