@@ -3,7 +3,8 @@
 The originals decide. If only these fail, the change contradicts them, and the user decides.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import PurePosixPath
 
 from coder.run.command_inputs import uses_pytest
@@ -47,13 +48,34 @@ def unreported_tests(state: State, code: CodeMessage, outcome: Outcome) -> tuple
     return tuple(path for path in tests if path.endswith(".py") and not was_run(path, test_names))
 
 
-def needs_judgement(state: State, code: CodeMessage, outcome: Outcome) -> bool:
+Logged = Callable[[str, dict[str, bytes]], AbstractAsyncContextManager[object]]
+"""Logs the start and the end of a program, by its purpose and the files that it finds."""
+
+
+async def weigh_tests(
+    verification: Verification, code: CodeMessage, outcome: Outcome, logged: Logged
+) -> Outcome:
+    """Return the outcome of a change to given tests, or to files that may be a part of them."""
+    state, changes = verification.state, code.changes
+    is_tested = changes.test_edits and state.task.test_command is not None
+    if is_tested and _needs_judgement(state, code, outcome):
+        edited = workspace_files(state, changes.files, test_edits=changes.test_edits)
+        async with logged("edited tests", edited):
+            outcome = await _judge_edits(verification, code, outcome)
+    if outcome.passed and changes.test_edits and not changes.files and not outcome.unshown:
+        unshown = {"verified": "none", "unshown": "it changes given tests alone"}
+        outcome = outcome.model_copy(update=unshown)
+    unclear = [path for path in changes.files if state.target.is_unclear(path)]
+    return _limit_strength(outcome, unclear) if outcome.passed and unclear else outcome
+
+
+def _needs_judgement(state: State, code: CodeMessage, outcome: Outcome) -> bool:
     """Return whether a change's edits of given tests must be run, as they or the verdict are open."""
     is_open = failing_edited_tests(state, code, outcome) or unreported_tests(state, code, outcome)
     return bool(is_open) or not code.changes.files
 
 
-def limit_strength(outcome: Outcome, unclear: Sequence[str]) -> Outcome:
+def _limit_strength(outcome: Outcome, unclear: Sequence[str]) -> Outcome:
     """Limit a success to strength `inside`, as changed files may be part of the tests; a note names them."""
     note = f"only the tests use these changed files, which may be a part of them: {join_names(unclear)}"
     return outcome.model_copy(
@@ -65,7 +87,7 @@ def limit_strength(outcome: Outcome, unclear: Sequence[str]) -> Outcome:
     )
 
 
-async def judge_edits(verification: Verification, code: CodeMessage, outcome: Outcome) -> Outcome:
+async def _judge_edits(verification: Verification, code: CodeMessage, outcome: Outcome) -> Outcome:
     """Return the outcome of a change, with the result of the suite that includes its edits of given tests."""
     if outcome.passed and code.changes.files:
         return await _require_collection(verification, code, outcome)

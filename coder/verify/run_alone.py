@@ -13,7 +13,19 @@ _NEEDS_INPUT = "EOFError: EOF when reading a line"
 _KERNEL_NEEDS_INPUT = "StdinNotImplementedError: "
 
 
-async def run_as_cells(verification: Verification, files: Mapping[str, bytes]) -> Finding | None:
+async def decide_by_cells(verification: Verification, files: Mapping[str, bytes]) -> Finding | None:
+    """Run the code as cells of a kernel; return the finding, or None if the task's checks decide."""
+    from coder.verify.checker_checks import checks_by_kind
+
+    finding = await _run_as_cells(verification, files)
+    state = verification.state
+    if finding is None or not finding.passed or not (state.task.test_command or checks_by_kind(state)):
+        return finding
+    await verification.lay(files)  # the tests need the answer's files, not those that the cells left
+    return None
+
+
+async def _run_as_cells(verification: Verification, files: Mapping[str, bytes]) -> Finding | None:
     """Run the code as cells of a kernel; None if it is no script."""
     settings, target = verification.state.settings, verification.target
     if not target.path.endswith(".py") or target.path not in files:

@@ -6,15 +6,13 @@ where candidate and checker share one container.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
-from coder.run.examples import find_examples
-from coder.run.message import Outcome, Verified
-from coder.run.state import State
-from coder.verify.finding import NOTHING_RAN, Finding, cause_of, feedback, gist, lines_of, shorten
+from coder.run.message import Outcome
+from coder.verify.finding import Finding, cause_of, feedback, gist, shorten
 from coder.verify.verification import Verification
-from sandbox import Assertion, Check, Result, TestFile
+from sandbox import Result
 from sandbox.policy import keeps_apart
 
 _OUTPUT_CHARACTERS = 4000
@@ -66,55 +64,24 @@ async def _findings(verification: Verification, files: Mapping[str, bytes]) -> l
 
     With a kernel the code runs as cells first; if that fails, nothing follows.
     """
-    findings: list[Finding] = []
-    checks_by_kind, command = _checks_by_kind(verification.state), verification.state.task.test_command
+    task = verification.state.task
+    # Each is imported late, as most tasks have one kind of check.
     if verification.state.settings.kernel:
-        from coder.verify.run_alone import run_as_cells  # imported late: few runs have a kernel
+        from coder.verify.run_alone import decide_by_cells
 
-        cell_finding = await run_as_cells(verification, files)
-        if cell_finding is not None and not (cell_finding.passed and (checks_by_kind or command)):
+        if (cell_finding := await decide_by_cells(verification, files)) is not None:
             return [cell_finding]
-        if cell_finding is not None:
-            await verification.lay(files)  # the tests need the answer's files, not those that the cells left
-    if command:
-        from coder.verify.regressions import was_run
+    findings: list[Finding] = []
+    if task.test_command:
         from coder.verify.test_command_verifier import verify_by_command
 
         findings.append(await verify_by_command(verification, files))
-        # If the time limit cut the command off, a file may have run in part.
-        test_names = [line.name for line in findings[0].lines if not findings[0].is_cut]
-        tests = [check for check in checks_by_kind.get("tests", ()) if not was_run(check.name, test_names)]
-        checks_by_kind = {**checks_by_kind, "tests": tests}
-    for verified, checks in checks_by_kind.items():
-        if checks and all(finding.passed for finding in findings):
-            findings.append(await _run_checks(verification, files, verified=verified, checks=checks))
+    if task.test_files or task.checks or not task.test_command:
+        from coder.verify.checker_checks import verify_by_checks
+
+        findings += await verify_by_checks(verification, files, findings[0] if findings else None)
     if not findings:
-        from coder.verify.run_alone import run_code  # imported late: most tasks have checks
+        from coder.verify.run_alone import run_code
 
         findings.append(await run_code(verification, files))
     return findings
-
-
-def _checks_by_kind(state: State) -> dict[Verified, Sequence[Check]]:
-    """Return the checks besides a test command; the task's examples if there are no others."""
-    task = state.task
-    checks_by_kind: dict[Verified, Sequence[Check]] = {}
-    if task.test_files:
-        checks_by_kind["tests"] = [TestFile(path=test.path, source=test.text) for test in task.test_files]
-    if task.checks:
-        checks_by_kind["checks"] = [Assertion(source=source) for source in task.checks]
-    if not task.test_command and not checks_by_kind and (examples := find_examples(task.prompt)):
-        checks_by_kind["examples"] = examples
-    return checks_by_kind
-
-
-async def _run_checks(
-    verification: Verification, files: Mapping[str, bytes], *, verified: Verified, checks: Sequence[Check]
-) -> Finding:
-    settings = verification.state.settings
-    seconds = settings.test_timeout if verified == "tests" else settings.program_timeout
-    report = await verification.run_checks(files, checks, seconds)
-    is_cancelled = report.candidate.killed_by == "cancel"
-    result = NOTHING_RAN if is_cancelled else report.candidate
-    is_late = not report.passed and report.candidate.wall_s >= seconds
-    return Finding(verified, report.passed, lines_of(report), result, report.note, is_late=is_late)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from coder.context.quoting import shown_path
@@ -14,9 +15,6 @@ from coder.verify.verification import Verification
 from coder.verify.verify import verify
 from coder.workspace.overlay import workspace_files
 from coder.workspace.read import MAX_STORED_FILES
-
-_SHOWN_CHARACTERS = 200
-"""Characters shown to a person of an answer without code."""
 
 
 class Executor:
@@ -32,12 +30,11 @@ class Executor:
             verification = Verification(turn.bench, state, state.target)
             async with turn.bench.verify_lock:
                 outcome = await self._verify(turn, verification, code)
-        elif code.changes.problem:
-            failure = Outcome(passed=False, verified="none", feedback=code.changes.problem)
-            outcome = _with_left_out(failure, code)
         else:
-            outcome = _without_change(state, code)
-        return OutcomeMessage(author=self.name, outcome=outcome)
+            from coder.verify.without_change import outcome_without_change  # most answers change files
+
+            outcome = outcome_without_change(state, code)
+        return OutcomeMessage(author=self.name, outcome=_with_left_out(outcome, code))
 
     async def _verify(self, turn: Turn, verification: Verification, code: CodeMessage) -> Outcome:
         state = verification.state
@@ -52,22 +49,11 @@ class Executor:
                 async with _logged(turn, "evidence", workspace_files(state, {})) as end_fields:
                     outcome, end_fields["tried"] = await gather_evidence(verification, code, outcome)
             outcome = with_unreported(state, code, outcome)
-        if code.changes.test_edits and state.task.test_command is not None:
-            from coder.verify.given_tests import judge_edits, needs_judgement
+        if code.changes.test_edits or any(map(state.target.is_unclear, code.changes.files)):
+            from coder.verify.given_tests import weigh_tests  # imported late: few answers touch tests
 
-            if needs_judgement(state, code, outcome):
-                edited = workspace_files(state, code.changes.files, test_edits=code.changes.test_edits)
-                async with _logged(turn, "edited tests", edited):
-                    outcome = await judge_edits(verification, code, outcome)
-        if outcome.passed and code.changes.test_edits and not code.changes.files and not outcome.unshown:
-            unshown = {"verified": "none", "unshown": "it changes given tests alone"}
-            outcome = outcome.model_copy(update=unshown)
-        unclear = [path for path in code.changes.files if state.target.is_unclear(path)]
-        if outcome.passed and unclear:
-            from coder.verify.given_tests import limit_strength  # imported late: few files are unclear
-
-            outcome = limit_strength(outcome, unclear)
-        return _with_left_out(outcome, code)
+            outcome = await weigh_tests(verification, code, outcome, partial(_logged, turn))
+        return outcome
 
 
 @asynccontextmanager
@@ -85,16 +71,6 @@ async def _logged(turn: Turn, purpose: str, files: dict[str, bytes]) -> AsyncIte
     hashes_after = _logged_hashes(await (await turn.bench.candidate()).manifest(), turn.state)
     seconds = {"seconds": time.monotonic() - start_time}
     await turn.journal.append(ProgramFinished(what=purpose, after=hashes_after, **(seconds | end_fields)))
-
-
-def _without_change(state: State, code: CodeMessage) -> Outcome:
-    """Return the outcome of an answer that changes no file."""
-    first_line = next(filter(None, map(str.strip, code.text.splitlines())), "")
-    if not first_line:
-        return Outcome(passed=False, verified="none", feedback="The answer was empty.")
-    feedback = "No file was changed." if state.dialogue.messages else "The answer held no code."
-    note = f"it says: {first_line[:_SHOWN_CHARACTERS]}"
-    return Outcome(passed=False, verified="none", feedback=feedback, note=note, cause="no_code")
 
 
 def _with_left_out(outcome: Outcome, code: CodeMessage) -> Outcome:

@@ -1,0 +1,19 @@
+"""The outcome of an answer that changes no file, so that there is nothing to run."""
+
+from coder.run.message import CodeMessage, Outcome
+from coder.run.state import State
+
+_SHOWN_CHARACTERS = 200
+"""Characters shown to a person of an answer without code."""
+
+
+def outcome_without_change(state: State, code: CodeMessage) -> Outcome:
+    """Return the outcome: why the answer's edits were refused, or that it holds none."""
+    if code.changes.problem:
+        return Outcome(passed=False, verified="none", feedback=code.changes.problem)
+    first_line = next(filter(None, map(str.strip, code.text.splitlines())), "")
+    if not first_line:
+        return Outcome(passed=False, verified="none", feedback="The answer was empty.")
+    feedback = "No file was changed." if state.dialogue.messages else "The answer held no code."
+    note = f"it says: {first_line[:_SHOWN_CHARACTERS]}"
+    return Outcome(passed=False, verified="none", feedback=feedback, note=note, cause="no_code")
