@@ -10,8 +10,7 @@ from coder.base.text.guards import guards_for
 from coder.engine.loop import run_until_stopped
 from coder.engine.open_run import log_of, open_environment, open_journal
 from coder.engine.options import Options
-from coder.engine.teams.strategies import choose_strategy
-from coder.engine.teams.team_settings import with_roles
+from coder.engine.teams.strategies import choose_strategy, with_roles
 from coder.run.find_target import find_target
 from coder.run.model_choice import asked_of, logged_models, open_models
 from coder.run.run import Run
@@ -62,13 +61,13 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
             asyncio.get_running_loop().call_later(0, thread.start)
         environment = open_environment(task, settings, snapshot.files, options, target=target)
         workbench = await stack.enter_async_context(environment)
-        settings = with_roles(settings, options.get("team"))
+        team, stop = options.get("team"), options.get("stop")
+        settings = with_roles(settings, team)
         if (model := options.get("model")) is None:
             note = note_of(options.get("watch"))
             opening = open_models(asked_of(settings), settings, note=note, pictures=task.pictures)
             model = await stack.enter_async_context(opening)
         settings = settings.model_copy(update=logged_models(asked_of(settings)))
-        team, stop = options.get("team"), options.get("stop")
         settings = await choose_strategy(settings, task, model, workbench, team=team, stop=stop)
         if settings.strategy == "act":
             from coder.environment.python_line import look_at_python  # imported late: only models with tools

@@ -12,7 +12,6 @@ from coder.base.errors import CoderError
 from coder.engine.options import Options
 from coder.engine.participants.executor import Executor
 from coder.engine.participants.participant import Participant, Team
-from coder.engine.participants.submission import LastTree, has_new_tree
 from coder.engine.run_parts import run_end_hooks, run_parts
 from coder.engine.turn.logged_calls import BudgetSpent
 from coder.engine.turn.turn import Turn, hear_requests, limited
@@ -92,6 +91,8 @@ def speaker(state: State, team: Team, reason: Reason | None) -> Participant | No
         return Executor() if state.spend.seconds < state.spend.budget.timeout else None
     if state.progress.attempts and state.progress.choice is None:
         return team.next(state)
+    from coder.engine.participants.submission import LastTree, has_new_tree  # few runs end at a limit
+
     return LastTree() if has_new_tree(state) else None
 
 

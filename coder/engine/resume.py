@@ -9,8 +9,15 @@ from coder.base.text.guards import guards_for
 from coder.engine.loop import run_until_stopped
 from coder.engine.open_run import log_of, open_environment, open_journal
 from coder.engine.options import Options
-from coder.engine.teams.strategies import check_tools, choose_strategy, named_limits, strategy_of
-from coder.engine.teams.team_settings import OWN_STOP, with_roles, with_stop, with_team
+from coder.engine.teams.strategies import (
+    OWN_STOP,
+    check_tools,
+    choose_strategy,
+    named_limits,
+    strategy_of,
+    with_roles,
+    with_stop,
+)
 from coder.environment.in_place import require_in_place
 from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
@@ -148,9 +155,10 @@ async def _go_on(
             context = await session_hooks.start(state.root)
     settings = with_roles(settings, team)
     if team is not None:
-        settings = with_team(settings, team, options.get("stop"), acts=bool(state.dialogue.callers))
-    else:
-        settings = with_stop(settings, options.get("stop"))
+        from coder.engine.teams.team_settings import with_team  # imported late: few runs have a team
+
+        settings = with_team(settings, team, acts=bool(state.dialogue.callers))
+    settings = with_stop(settings, options.get("stop"))
     if copied and not settings.may_act:
         raise UsageError(f"A fork continues a dialogue; --strategy {settings.strategy} has none: use act.")
     if settings.in_place and options.get("sandbox") is None:

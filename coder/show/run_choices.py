@@ -11,7 +11,7 @@ from coder.config.layers import Loaded, load
 from coder.config.schema import checked, over
 from coder.engine.teams.named_team import for_team, load_team
 from coder.engine.teams.spec import TeamSpec
-from coder.engine.teams.team_settings import with_roles
+from coder.engine.teams.strategies import with_roles
 from coder.models.roles import Asked
 from coder.run.option_table import MANY_STEPS
 from coder.run.settings import Approved, Budget, Settings, option

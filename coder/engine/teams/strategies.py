@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from coder.base.errors import UsageError
 from coder.engine.participants.participant import Team
 from coder.engine.teams.coding_team import CodingTeam
-from coder.engine.teams.team_settings import OWN_STOP, check_team, has_open_acts, with_stop, with_team
 from coder.models.abilities import Abilities, abilities_of, continues_text, takes_tools
 from coder.models.model import Model
 from coder.run.message import EXPERT
@@ -19,6 +18,8 @@ from coder.run.termination import Stop
 if TYPE_CHECKING:
     from coder.environment.workbench import Workbench
 
+OWN_STOP = "custom"
+"""The log's word for a stop without a text, which a resume must be given again."""
 _UNKNOWN_ABILITIES = Abilities()
 
 
@@ -70,14 +71,16 @@ async def choose_strategy(
     if team is not None:
         if task.answer_schema is not None:
             raise UsageError("--answer-schema is for one model that acts; leave --team out.")
-        from coder.engine.teams.spec import TeamSpec  # imported late: most runs have no team
+        # Imported late, as most runs have no team.
+        from coder.engine.teams.spec import TeamSpec
+        from coder.engine.teams.team_settings import check_team, has_open_acts, with_team
 
         acts = False
         if isinstance(team, TeamSpec):
             await check_team(settings, team, workbench)
             can_act = has_open_acts(team) and _acts(settings, model.name, abilities)
             acts = can_act and await workbench.has_sessions()
-        new_settings = with_team(settings, team, stop, acts=acts)
+        new_settings = with_stop(with_team(settings, team, acts=acts), stop)
         check_tools(new_settings, workbench)
         return new_settings
     new_settings = apply_strategy(settings, task, model=model.name, abilities=abilities)
@@ -164,6 +167,19 @@ def check_tools(settings: Settings, bench: "Workbench") -> None:
         raise UsageError(
             f"Tools are for a model that acts, and --strategy {settings.strategy or 'repair'} calls none."
         )
+
+
+def with_roles(settings: Settings, team: Team | None) -> Settings:
+    """Return the settings with the models that members of a team name."""
+    if team is None or not hasattr(team, "leaves"):
+        return settings
+    roles = {member.name: member.model for member in team.leaves() if member.model}
+    return settings.model_copy(update={"members": settings.members | roles})
+
+
+def with_stop(settings: Settings, stop: Stop | None) -> Settings:
+    """Return settings that name a stop given from Python: its text, or OWN_STOP if it has none."""
+    return settings if stop is None else settings.model_copy(update={"stop": stop.text or OWN_STOP})
 
 
 def makes_attempts(settings: Settings) -> bool:

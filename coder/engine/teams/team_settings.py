@@ -6,22 +6,10 @@ from coder.base.errors import UsageError
 from coder.engine.participants.participant import Team
 from coder.run.option_table import MANY_STEPS
 from coder.run.settings import Settings
-from coder.run.termination import Stop
 
 if TYPE_CHECKING:
     from coder.engine.teams.spec import TeamSpec
     from coder.environment.workbench import Workbench
-
-OWN_STOP = "custom"
-"""The log's word for a stop without a text, which a resume must be given again."""
-
-
-def with_roles(settings: Settings, team: Team | None) -> Settings:
-    """Return the settings with the models that members of a team name."""
-    if team is None or not hasattr(team, "leaves"):
-        return settings
-    roles = {member.name: member.model for member in team.leaves() if member.model}
-    return settings.model_copy(update={"members": settings.members | roles})
 
 
 async def check_team(settings: Settings, team: "TeamSpec", bench: "Workbench") -> None:
@@ -50,12 +38,7 @@ def has_open_acts(team: "TeamSpec") -> bool:
     return any(member.acts is None for member in team.leaves())
 
 
-def with_stop(settings: Settings, stop: Stop | None) -> Settings:
-    """Return settings that name a stop given from Python: its text, or OWN_STOP if it has none."""
-    return settings if stop is None else settings.model_copy(update={"stop": stop.text or OWN_STOP})
-
-
-def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) -> Settings:
+def with_team(settings: Settings, team: Team, *, acts: bool) -> Settings:
     """Return settings that name this team: a `TeamSpec` is stored whole, another team by its class.
 
     Args:
@@ -63,7 +46,7 @@ def with_team(settings: Settings, team: Team, stop: Stop | None, *, acts: bool) 
     """
     from coder.engine.teams.spec import TeamSpec
 
-    team_settings = with_stop(settings.model_copy(update={"strategy": None}), stop)
+    team_settings = settings.model_copy(update={"strategy": None})
     if not isinstance(team, TeamSpec):
         name = f"{type(team).__module__}:{type(team).__qualname__}"
         return team_settings.model_copy(

@@ -16,7 +16,7 @@ from coder.config.layers import Loaded, load
 from coder.config.task_file import options_of
 from coder.engine.agent import solve
 from coder.engine.options import Options
-from coder.engine.teams.team_settings import with_roles
+from coder.engine.teams.strategies import with_roles
 from coder.people.cli.run_settings import new_settings
 from coder.run.model_choice import open_models
 from coder.run.reducer import fold_all
