@@ -49,7 +49,10 @@ class Member(BaseModel):
     @model_validator(mode="after")
     def _is_its_own(self) -> "Member":
         if self.name in RESERVED or (self.name in BUILT_IN and self.brief):
-            raise ValueError(f"the name {self.name!r} is taken: give the member another one")
+            raise ValueError(
+                f"the name {self.name!r} is that of a part of coder, whose role is fixed: "
+                "give the member another name"
+            )
         return self
 
     def participant_for(

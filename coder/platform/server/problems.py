@@ -45,8 +45,13 @@ _OPERATOR_ADVICE = "Its operator sees more: coder doctor."
 _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (TooLate, 409, "What was asked for has happened already.", "Look at the run: GET /runs/{run}."),
     (LeaseHeld, 409, "One process at a time works on a run.", "Wait for its end, or POST /runs/{run}/stop."),
-    (UsageError, 422, "The request can't be carried out as it is.", "Change it as the text says."),
-    (Refused, 422, "A hook or a guard of this server's operator refuses it.", "Change it as the text says."),
+    (UsageError, 422, "The request can't be carried out as it is.", "Correct it, and send it again."),
+    (
+        Refused,
+        422,
+        "A hook or a guard of this server's operator refuses it.",
+        "Correct it, and send it again.",
+    ),
     (ModelError, 502, "The model of this server failed.", _OPERATOR_ADVICE),
     (SandboxError, 503, "The sandbox of this server failed.", _OPERATOR_ADVICE),
     (Busy, 429, "The server works on no more at once.", "Send it again after Retry-After."),

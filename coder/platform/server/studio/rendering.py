@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from coder.base.errors import CoderError, MissingExtra
 from coder.base.text.sanitize import join_surrogates, one_line, printable, visible
 from coder.platform.server.problems import Problem, problem_of
+from coder.run.state import State
 from coder.show.render import age, money, spent
 from sandbox.errors import SandboxError
 
@@ -48,6 +49,11 @@ def page(name: str, title: str, *, tab: str = "", status: int = 200, **values: o
     """Return a page, by the name of its template; the browser's tab shows `tab`, or else the title."""
     html = templates().get_template(f"{name}.html.j2").render(title=title, tab=tab or title, **values)
     return HTMLResponse(html, status)
+
+
+def title_of(state: State) -> str:
+    """Return the task with which a run has begun; later messages don't rename it."""
+    return (state.steps[0] if state.steps else state).task.prompt
 
 
 def tab_of(prompt: str, *, before: str = "") -> str:

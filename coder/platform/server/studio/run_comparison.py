@@ -15,7 +15,7 @@ from coder.platform.server.run_routes import Reads
 from coder.platform.server.run_rows import in_thread
 from coder.platform.server.serving import Serving
 from coder.platform.server.studio.file_tree import changes_of
-from coder.platform.server.studio.rendering import page
+from coder.platform.server.studio.rendering import page, title_of
 from coder.platform.server.studio.run_view import landing_words
 from coder.run.run import Run
 from coder.run.state import State
@@ -52,7 +52,11 @@ def _patch(state: State) -> str:
 def facts_of(states: Sequence[State], runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """Return the rows of the table: a label, and a text for each run."""
     return [
-        ("Task", [one_line(state.task.prompt, width=300) for state in states]),
+        ("Task", [one_line(title_of(state), width=300) for state in states]),
+        (
+            "Latest message",
+            [one_line(state.task.prompt, width=300) if state.steps else "" for state in states],
+        ),
         ("Status", [run.status for run in runs]),
         ("Reason", [one_line(run.reason, width=200) for run in runs]),
         ("Verified by", [run.verified if run.status == "solved" else "none" for run in runs]),

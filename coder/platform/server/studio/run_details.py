@@ -14,7 +14,7 @@ from coder.platform.server.run_routes import SSE, Reads, Works
 from coder.platform.server.run_rows import in_thread
 from coder.platform.server.serving import Serving
 from coder.platform.server.studio.file_tree import content_of, marks_of, tree_of
-from coder.platform.server.studio.rendering import page, tab_of
+from coder.platform.server.studio.rendering import page, tab_of, title_of
 from coder.platform.server.studio.trace_view import trace_of
 from coder.run.event_types import is_newer
 from coder.run.reducer import begin
@@ -42,7 +42,7 @@ def add_run_details(router: APIRouter, serving: Serving) -> None:
             raise Problem(404, f"There is no file {path!r}.", "The run didn't read it.", "See its files.")
         text = content_of(state, path) if path else None
         name = one_line(path, width=200) or "Files"
-        tab = tab_of(state.task.prompt, before=name)
+        tab = tab_of(title_of(state), before=name)
         root = tree_of(marks)
         return page("files", name, tab=tab, run=run, root=root, count=len(marks), path=path, text=text)
 

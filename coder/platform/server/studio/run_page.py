@@ -13,7 +13,7 @@ from coder.base.text.sanitize import one_line
 from coder.platform.server.run_acts import check_access, runs_of
 from coder.platform.server.run_routes import SSE, Reads, Seq
 from coder.platform.server.serving import Caller, Serving
-from coder.platform.server.studio.rendering import fragment, page, tab_of
+from coder.platform.server.studio.rendering import fragment, page, tab_of, title_of
 from coder.platform.server.studio.run_view import MAX_ENTRIES, RunView, landing_words, part_of
 from coder.run.run import summarize
 
@@ -40,7 +40,7 @@ def add_run_pages(router: APIRouter, serving: Serving) -> None:
         first_seq, last_seq = (only, only) if only else (max(1, before - MAX_ENTRIES), before - 1)
         is_part = last_seq > 0
         now, talk = await _status_html(serving, view, caller)
-        prompt = view.state.task.prompt
+        prompt = title_of(view.state)
         return page(
             "run",
             one_line(prompt, width=200),

@@ -90,7 +90,12 @@ def _entries(transcript: Transcript, events: Sequence[Event], first_seq: int) ->
 
 
 def landing_words(state: State) -> str:
-    """Return what the log says of a run's change: written, undone, kept as a patch, or not; or nothing."""
+    """Return the state of a run's latest change: written, undone, kept as a patch, or not; or nothing."""
+    words = (_landing_words(step) for step in (state, *reversed(state.steps)))
+    return next(filter(None, words), "")
+
+
+def _landing_words(state: State) -> str:
     landing = state.landing
     if landing.standing:
         return f"written: {join_names(landing.standing)}"

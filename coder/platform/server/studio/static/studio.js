@@ -95,7 +95,7 @@ document.addEventListener("submit", async (event) => {
     const response = await fetch(button.getAttribute("formaction") ?? form.action, { method: "POST", headers, body });
     const text = await response.text();
     const said = text ? JSON.parse(text) : {};
-    if (!response.ok) form.querySelector("[role=alert]").textContent = `${said.what} ${said.next}`;
+    if (!response.ok) form.querySelector("[role=alert]").textContent = `${said.what.replace(/\w$/, "$&.")} ${said.next}`;
     else if (form.dataset.next) location.assign(form.dataset.next + (said[form.dataset.value ?? "run_id"] ?? ""));
     else {
       form.reset();

@@ -144,7 +144,7 @@ async def test_a_message_that_a_terminal_did_not_read_is_shown_and_goes_with_the
         solving = await solve_in_a_terminal(studio, window, "unread")
         await send(window, "Hurry.")
         await solving
-        unread = "Not read yet: the run has stopped: Hurry."
+        unread = "Not read yet, as the run has stopped: Hurry."
         await expect(window.page.locator(".unread")).to_have_text(unread)
         await send(window, "Use sum instead.")
         await expect(window.page.locator("#log")).to_contain_text("return sum((a, b))")

@@ -9,10 +9,12 @@ from playwright.async_api import expect
 
 from coder.base.usage import Usage
 from coder.platform.server.studio.file_tree import marks_of, tree_of
+from coder.platform.server.studio.run_comparison import facts_of
 from coder.platform.server.studio.trace_view import trace_of
-from coder.run.event_types import Body, Spoken
+from coder.run.event_types import Body, LandingRefused, Spoken, StepStarted
 from coder.run.message import AnswerChanges, CodeMessage
 from coder.run.reducer import fold_all
+from coder.run.run import summarize
 from coder.run.stored_file import StoredFile
 from coder.run.task import Task
 from tests.coder.platform.server.served import Server, configure
@@ -20,7 +22,7 @@ from tests.coder.platform.server.studio.conftest import Window
 from tests.coder.platform.server.studio.hostile_run import hostile_run
 from tests.coder.platform.server.studio.keys import press_until, type_into
 from tests.coder.platform.server.studio.long_run import long_run
-from tests.coder.states import started
+from tests.coder.states import started, state_of
 from tests.faulty_endpoint import calls, faulty_endpoint, hangs
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -137,3 +139,31 @@ async def test_the_tab_of_the_browser_says_what_the_page_shows(studio: Server) -
     }
     assert shown == {path: f"{title} · coder" for path, title in titles.items()}
     assert "<cart>" not in "".join(pages.values())
+
+
+async def test_a_reply_leaves_the_title_of_a_run_and_what_became_of_its_change(
+    studio: Server, window: Window
+) -> None:
+    first = started(Task(prompt="Mend the cart."))
+    reply = StepStarted(task=Task(prompt="And now?"), settings=first.settings, model="toy")
+    await studio.append("run_replied", [first, LandingRefused(reason="It is read-only."), reply])
+    await window.open("/studio/run_replied")
+    page = window.page
+
+    assert await page.title() == "Mend the cart. · coder"
+    await expect(page.locator("h1")).to_have_text("Mend the cart.")
+    await expect(page.locator("#landing")).to_have_text("not written")
+    assert "  " in await page.locator("#facts span").nth(2).inner_text()  # between calls, tokens and cost
+    await window.open("/")
+    await expect(page.locator("nav [aria-current=page]")).to_have_text("Runs")
+
+
+async def test_a_comparison_tells_the_task_of_a_run_from_its_latest_message() -> None:
+    first = started(Task(prompt="Mend the cart."))
+    reply = StepStarted(task=Task(prompt="And now?"), settings=first.settings, model="toy")
+    states = [state_of([first, reply]), state_of([first])]
+
+    facts = dict(facts_of(states, [*map(summarize, states)]))
+
+    assert facts["Task"] == ["Mend the cart."] * 2
+    assert facts["Latest message"] == ["And now?", ""]

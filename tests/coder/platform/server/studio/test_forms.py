@@ -72,8 +72,8 @@ async def test_a_task_begun_in_the_page_is_watched_refused_with_a_reason_and_app
 ) -> None:
     folder = await begin(studio, window, "by-mouse")
     await ends(window, "waiting")
-    await window.page.get_by_label("With a no").fill("by sum, please")
-    await window.page.get_by_role("button", name="No").click()
+    await window.page.get_by_label("If you refuse").fill("by sum, please")
+    await window.page.get_by_role("button", name="Refuse").click()
     await expect(window.page.locator("#log")).to_contain_text("return sum((a, b))")
     await ends(window, "waiting")
     assert not (folder / "solution.py").exists()

@@ -50,6 +50,14 @@ async def test_what_is_no_team_is_not_saved_and_the_reason_is_beside_the_button(
     await window.page.keyboard.press("Enter")
 
     await expect(window.page.get_by_role("alert").first).to_contain_text("is no condition")
+    await type_into(window.page, **{"name-1": "coder", "brief-1": "Write it."})
+    await press_until(window.page, "stop")
+    await window.page.keyboard.press("Control+A")
+    await window.page.keyboard.type("turns(3)")
+    await press_until(window.page, "save")
+    await window.page.keyboard.press("Enter")
+    reason = "whose role is fixed: give the member another name. Correct it, and send it again."
+    await expect(window.page.get_by_role("alert").first).to_contain_text(reason)
     assert not (studio.console.home / ".config" / "coder" / "teams" / "broken.toml").exists()
     window.said.clear()  # the browser's own line about the answer
 
