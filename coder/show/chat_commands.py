@@ -23,6 +23,7 @@ COMMANDS = {
     "go": ("", "continue what was interrupted"),
     "auto": ("[always]", "write what passes without asking, or ask again; always: in this project"),
     "permissions": ("[forget]", "what you allow in this project"),
+    "skills": ("", "skills, subagents, commands, hooks, rules and servers, and what was refused"),
     "jobs": ("[stop PID]", "what runs in the session's background, and subagents; or end a program"),
     "context": ("", "tokens that the dialogue uses, by part, and the model's limit"),
     "compact": ("", "shorten the dialogue with the model"),
@@ -34,11 +35,12 @@ COMMANDS = {
     "quit": ("", "end; coder chat --resume RUN continues"),
 }
 """Arguments and descriptions by name, in the order of `/help`."""
-_OTHER_NAMES = {"exit": "quit", "rewind": "undo", "bashes": "jobs", "tasks": "jobs", "usage": "cost"}
+_OTHER_NAMES = {
+    **{"exit": "quit", "rewind": "undo", "bashes": "jobs", "tasks": "jobs", "usage": "cost"},
+    **dict.fromkeys(("agents", "hooks", "mcp", "plugin", "plugins", "commands"), "skills"),
+}
 """Names that other agents have for a command, unless the user has a command of that name."""
-_LISTED = "{coder} skills lists skills, subagents, commands, hooks, plugins and servers"
 _ELSEWHERE = {
-    **dict.fromkeys(("agents", "hooks", "mcp", "skills", "plugin", "plugins", "commands"), _LISTED),
     "memory": "{coder} memory lists what runs have learned; your notes are the files AGENTS.md and CLAUDE.md",
     "init": "ask for an AGENTS.md in a message",
     "review": "ask for a review in a message",

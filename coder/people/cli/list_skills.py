@@ -2,6 +2,7 @@
 
 import json as json_format
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from coder.config.skills import (
 )
 from coder.config.slash_calls import slash_calls
 from coder.config.subagents import SubagentList, own_subagents, subagents_of_repository
-from coder.run.extensions import hook_files, with_manifests
+from coder.run.extensions import Ruling, hook_files, with_manifests
 from coder.show.chat_commands import COMMANDS
 from coder.show.flags import Json
 from coder.show.tables import Column, TextTable, print_blocks
@@ -49,6 +50,85 @@ def skills(
         file = approved_files.allow(folder.resolve(), allow)
         typer.echo(f"  · {file.path} may start its programs in this folder, until it changes", err=True)
         return
+    listing = list_for_agents(folder)
+    if json:
+        typer.echo(json_format.dumps(listing.document(), indent=2))
+        return
+    if table := listing.table():
+        print_blocks([table])
+    for line in listing.lines():
+        typer.echo(line, err=True)
+
+
+Rows = list[tuple[str, str, str]]
+"""Name, description and path of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a run about a folder may use, and what was refused."""
+
+    skills: SkillList
+    subagents: SubagentList
+    commands: Rows
+    plugins: Rows
+    hooks: list[tuple[str, str, str, str]]
+    """Event, command, path and place of each."""
+    notes: list[str]
+    """Paths of the user's own notes."""
+    rules: list[Ruling]
+    allowed_paths: list[str]
+    refusals: list[Refusal]
+
+    def document(self) -> dict[str, object]:
+        """Return the listing as JSON."""
+        return {
+            "skills": [skill.model_dump() for skill in self.skills.skills],
+            "notes": self.notes,
+            "subagents": [agent.model_dump(exclude={"prompt"}) for agent in self.subagents.subagents],
+            "plugins": [dict(zip(("name", "description", "path"), row, strict=True)) for row in self.plugins],
+            "commands": [
+                dict(zip(("name", "description", "path"), row, strict=True)) for row in self.commands
+            ],
+            "hooks": [
+                dict(zip(("event", "command", "path", "runs"), row, strict=True)) for row in self.hooks
+            ],
+            "rules": [ruling.model_dump() for ruling in self.rules],
+            "allowed": self.allowed_paths,
+            "refused": [{"path": refusal.path, "reason": refusal.reason} for refusal in self.refusals],
+        }
+
+    def table(self) -> TextTable | None:
+        """Return skills, subagents and commands for people; None if there are none."""
+        rows = [(skill.name, skill.description, skill.path) for skill in self.skills.skills]
+        rows += [(f"@{agent.name}", agent.description, agent.path) for agent in self.subagents.subagents]
+        rows += [(f"/{name}", description, place) for name, description, place in self.commands]
+        return TextTable(_COLUMNS, [tuple(map(one_line, row)) for row in rows]) if rows else None
+
+    def lines(self) -> list[str]:
+        """Return the rest for people: notes, plugins, hooks, rules, and what was refused."""
+        lines = [f"  · notes of {path}" for path in self.notes]
+        if self.table() is None:
+            where = f"{FOLDERS[0]}/NAME/{FILE_NAME} here or in your home folder"
+            lines.insert(0, f"  · there are no skills: write {where}")
+        lines += [
+            f"  · plugin {name} of {place}{f': {description}' if description else ''}"
+            for name, description, place in self.plugins
+        ]
+        lines += [
+            f"  · {event} of {place} runs {runs}: {one_line(command, width=200)}"
+            for event, command, place, runs in self.hooks
+        ]
+        lines += [f"  · rule {ruling}" for ruling in self.rules]
+        lines += [f"  · {path} may start its programs" for path in self.allowed_paths]
+        return lines + [
+            f"  ! {one_line(refusal.path)}: {one_line(refusal.reason, width=300)}"
+            for refusal in self.refusals
+        ]
+
+
+def list_for_agents(folder: Path) -> Listing:
+    """Return what a run about a folder may use. Raises UsageError: a file of the user's can't be read."""
     snapshot = take_snapshot(folder)
     found = own_skills() + _of_folder(snapshot)
     subagents = own_subagents() + _subagents_of_folder(snapshot)
@@ -70,42 +150,17 @@ def skills(
             Refusal(row, f"this rule has no effect: {reason}") for row, reason in unenforced(rules).items()
         ]
     hooks, broken = _hooks(snapshot)
-    refusals += broken
-    allowed_paths = [file.path for file in files if file.allowed]
-    if json:
-        document = {
-            "skills": [skill.model_dump() for skill in found.skills],
-            "notes": [*notes_of_user()],
-            "subagents": [agent.model_dump(exclude={"prompt"}) for agent in subagents.subagents],
-            "plugins": [dict(zip(("name", "description", "path"), row, strict=True)) for row in plugins],
-            "commands": [dict(zip(("name", "description", "path"), row, strict=True)) for row in commands],
-            "hooks": [dict(zip(("event", "command", "path", "runs"), row, strict=True)) for row in hooks],
-            "rules": [ruling.model_dump() for ruling in rules.rulings()] if rules is not None else [],
-            "allowed": allowed_paths,
-            "refused": [{"path": refusal.path, "reason": refusal.reason} for refusal in refusals],
-        }
-        typer.echo(json_format.dumps(document, indent=2))
-        return
-    rows = [(skill.name, skill.description, skill.path) for skill in found.skills]
-    rows += [(f"@{agent.name}", agent.description, agent.path) for agent in subagents.subagents]
-    rows += [(f"/{name}", description, place) for name, description, place in commands]
-    if rows:
-        print_blocks([TextTable(_COLUMNS, [tuple(map(one_line, row)) for row in rows])])
-    else:
-        where = f"{FOLDERS[0]}/NAME/{FILE_NAME} here or in your home folder"
-        typer.echo(f"  · there are no skills: write {where}", err=True)
-    for note_path in notes_of_user():
-        typer.echo(f"  · notes of {note_path}", err=True)
-    for name, description, place in plugins:
-        typer.echo(f"  · plugin {name} of {place}{f': {description}' if description else ''}", err=True)
-    for event, command, place, runs in hooks:
-        typer.echo(f"  · {event} of {place} runs {runs}: {one_line(command, width=200)}", err=True)
-    for ruling in rules.rulings() if rules is not None else ():
-        typer.echo(f"  · rule {ruling}", err=True)
-    for allowed_path in allowed_paths:
-        typer.echo(f"  · {allowed_path} may start its programs", err=True)
-    for refusal in refusals:
-        typer.echo(f"  ! {one_line(refusal.path)}: {one_line(refusal.reason, width=300)}", err=True)
+    return Listing(
+        skills=found,
+        subagents=subagents,
+        commands=commands,
+        plugins=plugins,
+        hooks=hooks,
+        notes=[*notes_of_user()],
+        rules=rules.rulings() if rules is not None else [],
+        allowed_paths=[file.path for file in files if file.allowed],
+        refusals=[*refusals, *broken],
+    )
 
 
 def _of_folder(snapshot: Snapshot) -> SkillList:

@@ -1,5 +1,6 @@
 """SessionCommands: the commands of a conversation, except `/go` and `/quit`."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -65,6 +66,7 @@ class SessionCommands:
             "!": self._command,
             "auto": self._auto,
             "permissions": self._list_permissions,
+            "skills": self._skills,
             "commit": host.commit,
             "pr": host.pull_request,
             "show": self._show,
@@ -84,6 +86,13 @@ class SessionCommands:
 
     async def _help(self, arguments: str) -> list[Block]:
         return [pairs(help_rows(list(self._onlooker.calls())))]
+
+    async def _skills(self, arguments: str) -> list[Block]:
+        from coder.people.cli.list_skills import list_for_agents  # imported late: it reads YAML
+
+        listing = await asyncio.to_thread(list_for_agents, self._session.root)
+        table, text = listing.table(), printable("\n".join(listing.lines()))
+        return [*([table] if table else []), *([text] if text else [])]
 
     async def _add(self, arguments: str) -> str:
         if not arguments:

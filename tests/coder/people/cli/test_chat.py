@@ -389,3 +389,19 @@ def test_a_change_that_nothing_tests_is_not_called_passed(console: Console, proj
 
     assert "  · ran" in done.said
     assert "passed" not in done.err
+
+
+@pytest.mark.slow
+def test_skills_subagents_hooks_and_what_was_refused_are_listed_in_a_conversation(
+    console: Console, project: Path
+) -> None:
+    (project / ".claude/agents").mkdir(parents=True)
+    (project / ".claude/agents/reviewer.md").write_text(
+        "---\nname: reviewer\ndescription: Reviews.\n---\nx\n"
+    )
+    (project / ".mcp.json").write_text('{"mcpServers": {"shop": {"command": "x"}}}')
+    with faulty_endpoint(says("Hello.")) as endpoint:
+        done = chat(console, endpoint, "/mcp", cwd=project)
+
+    assert "@reviewer" in done.out
+    assert "  ! .mcp.json: it starts programs on this machine" in done.out
