@@ -22,7 +22,9 @@ from coder.platform.server.studio.rendering import PageRoute, page
 from coder.show.render import money
 
 Reads = Annotated[Caller, Depends(require_scope("read"))]
-Names = Annotated[list[str], Query(alias="name", max_length=20)]
+Names = Annotated[list[str], Query(alias="name")]
+MAX_REPORTS = 20
+"""Number of reports in a comparison."""
 _WIDTH, _HEIGHT = 320, 60
 """Size of the plot of a trend, in pixels."""
 
@@ -82,6 +84,7 @@ def routes(serving: Serving) -> APIRouter:
     async def compare(caller: Reads, names: Names = []) -> Response:  # noqa: B006 - FastAPI copies it
         rows = await asyncio.to_thread(read_rows, serving.reports)
         chosen = [row for row in rows if row.name in names]
+        _require_few(chosen)
         is_mixed = len({row.suite for row in chosen}) > 1
         suites = [SuiteRows(suite, [*group]) for suite, group in groupby(rows, key=lambda row: row.suite)]
         return page(
@@ -100,12 +103,18 @@ def routes(serving: Serving) -> APIRouter:
             chosen = [row for row in read_rows(serving.reports) if row.name in names]
             if not chosen:
                 raise UsageError("None of these reports is in the folder. See: /reports/compare")
+            _require_few(chosen)
             labels = [f"{row.report.model or row.name} {row.begun[:10]}".strip() for row in chosen]
             return report_page([row.report for row in chosen], names=labels)
 
         return HTMLResponse(await asyncio.to_thread(made), headers={"Content-Security-Policy": REPORT_POLICY})
 
     return router
+
+
+def _require_few(chosen: Sequence[ReportRow]) -> None:
+    if len(chosen) > MAX_REPORTS:
+        raise UsageError(f"At most {MAX_REPORTS} reports are compared at once, and {len(chosen)} are ticked.")
 
 
 def read_rows(folder: Path | None) -> list[ReportRow]:

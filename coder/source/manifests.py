@@ -58,7 +58,7 @@ def _project(files: Mapping[str, bytes]) -> list[str]:
         return ["-e", "."] if "setup.py" in files else []
     try:
         table = tomllib.loads(files["pyproject.toml"].decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"pyproject.toml can't be read: {error}. Mend it, or use --install-with.") from error
     extras = _test_groups(_table(_table(table, "project"), "optional-dependencies"))
     groups = _table(table, "dependency-groups")

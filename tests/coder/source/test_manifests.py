@@ -76,6 +76,11 @@ def test_a_folder_that_names_nothing_is_told_what_to_say(files: dict[str, bytes]
         install_command(files, ("pytest",), uses_pytest=True)
 
 
+def test_a_manifest_that_is_nested_too_deeply_is_no_failure_of_coder() -> None:
+    with pytest.raises(UsageError, match="can't be read"):
+        install_command({"pyproject.toml": b"a = " + b"[" * 60_000})
+
+
 def test_manifests_deep_down_and_of_any_name_have_a_say() -> None:
     files = {"a/requirements/linux.txt": b"", "b/package.json": b"", "readme.txt": b"", "src/app.py": b""}
 

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
@@ -76,7 +77,7 @@ class PageRoute(APIRoute):
         async def handled(request: Request) -> Response:
             try:
                 return await handle(request)
-            except (Problem, CoderError, SandboxError) as error:
+            except (Problem, RequestValidationError, CoderError, SandboxError) as error:
                 problem = problem_of(error)
                 if request.method != "GET":
                     return problem.response()

@@ -24,7 +24,7 @@ from coder.workspace.diff import unified_diff
 
 MAX_RUNS = 8
 """Number of runs in a comparison."""
-Picked = Annotated[list[str], Query(alias="run", max_length=MAX_RUNS)]
+Picked = Annotated[list[str], Query(alias="run")]
 
 
 def add_run_comparison(router: APIRouter, serving: Serving) -> None:
@@ -32,7 +32,10 @@ def add_run_comparison(router: APIRouter, serving: Serving) -> None:
 
     @router.get("/studio/compare")
     async def compare(caller: Reads, picked: Picked = []) -> Response:  # noqa: B006 - FastAPI copies it
-        states = [await visible_state(serving, caller, run) for run in dict.fromkeys(picked)]
+        names = dict.fromkeys(picked)
+        if len(names) > MAX_RUNS:
+            raise UsageError(f"At most {MAX_RUNS} runs are compared at once, and {len(names)} are ticked.")
+        states = [await visible_state(serving, caller, run) for run in names]
         runs = [await in_thread(status_of(serving.log, state)) for state in states]
         patches = await asyncio.to_thread(lambda: [*map(_patch, states)])
         differences = await asyncio.to_thread(lambda: [difference_of(states[0], one) for one in states[1:]])

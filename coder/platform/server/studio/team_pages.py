@@ -146,6 +146,8 @@ def _save(caller: Caller, name: str, toml: str) -> Response:
         checked_team(tomllib.loads(toml), name)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"This isn't TOML: {error}.") from error
+    except RecursionError as error:
+        raise UsageError("This TOML is nested too deeply for a team.") from error
     try:
         private_folder(team_folder())
         with replacing(_file_of(name)) as file:

@@ -96,6 +96,16 @@ def test_a_name_or_a_page_of_another_origin_is_refused(
         ("POST", "/run", {"code": "1"}, READ, 403),
         ("POST", "/runs/run_a/answers", {"decision": "yes"}, READ, 403),
         ("POST", "/mcp", {}, READ, 403),
+        ("POST", "/runs/run_a/messages", {"text": "x"}, READ, 403),
+        ("POST", "/studio/new", {"prompt": "x"}, READ, 403),
+        ("POST", "/studio/flows/any", {}, READ, 403),
+        ("POST", "/studio/teams/fields", {"name": "a"}, READ, 403),
+        ("POST", "/studio/teams/toml", {"name": "a", "toml": ""}, READ, 403),
+        ("POST", "/studio/teams/toml", {"name": "a", "toml": ""}, ALL, 403),
+        ("GET", "/new", None, READ, 403),
+        ("GET", "/studio/flows", None, READ, 200),
+        ("GET", "/studio/compare", None, READ, 200),
+        ("GET", "/reports/compare", None, READ, 200),
         ("GET", "/runs", None, READ, 200),
     ],
 )
@@ -103,6 +113,24 @@ def test_a_token_does_what_its_scopes_say(
     server: Server, method: str, path: str, body: object, token: str, status: int
 ) -> None:
     assert call(server, method, path, token, json=body).status_code == status
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs/run_a/messages",
+        "/studio/new",
+        "/studio/flows/any",
+        "/studio/teams/fields",
+        "/studio/teams/toml",
+    ],
+)
+def test_a_form_of_a_page_of_another_origin_is_refused(server: Server, path: str) -> None:
+    headers = {"Origin": "https://example.org"}
+
+    answered = call(server, "POST", path, json={"text": "x", "prompt": "x", "name": "a"}, headers=headers)
+
+    assert (answered.status_code, "another origin" in answered.json()["what"]) == (403, True)
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,13 @@ async def test_one_run_is_nothing_to_compare_and_others_are_not_shown(studio: Se
     async with httpx2.AsyncClient(base_url=studio.url) as client:
         alone = await client.get("/studio/compare?run=run_alone")
         unknown = await client.get("/studio/compare?run=run_alone&run=run_nobody")
+        many = await client.get("/studio/compare?" + "&".join(f"run=run_{n}" for n in range(9)))
+        wrong = await client.get("/?n=many")
 
     assert "Tick two or more runs in the list." in alone.text
     assert unknown.status_code == 404
+    assert '<h1 class="problem">At most 8 runs are compared at once, and 9 are ticked.</h1>' in many.text
+    assert (wrong.status_code, "<h1" in wrong.text) == (422, True)
 
 
 @asynchronous

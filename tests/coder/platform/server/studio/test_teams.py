@@ -78,6 +78,23 @@ async def test_no_file_elsewhere_is_written(studio: Server, name: str) -> None:
     assert response.status_code == 422
 
 
+@pytest.mark.parametrize(
+    "toml",
+    [
+        pytest.param("a = " + "[" * 60_000, id="lists"),
+        pytest.param("[" + "a." * 30_000 + "a]", id="tables"),
+        pytest.param("members = 3", id="members"),
+        pytest.param("[[members", id="open"),
+    ],
+)
+@asynchronous
+async def test_toml_that_is_no_team_is_refused_however_deep_it_is(studio: Server, toml: str) -> None:
+    async with httpx2.AsyncClient(base_url=studio.url) as client:
+        response = await client.post("/studio/teams/toml", json={"name": "deep", "toml": toml})
+
+    assert response.status_code == 422
+
+
 @given(
     st.text(st.characters(blacklist_categories=["Cs"])), st.text(st.characters(blacklist_categories=["Cs"]))
 )
