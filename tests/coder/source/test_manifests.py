@@ -78,7 +78,7 @@ def test_a_folder_that_names_nothing_is_told_what_to_say(files: dict[str, bytes]
 
 def test_a_manifest_that_is_nested_too_deeply_is_no_failure_of_coder() -> None:
     with pytest.raises(UsageError, match="can't be read"):
-        install_command({"pyproject.toml": b"a = " + b"[" * 60_000})
+        install_command({"pyproject.toml": b"a = " + b"[" * 60_000}, (), uses_pytest=False)
 
 
 def test_manifests_deep_down_and_of_any_name_have_a_say() -> None:
