@@ -23,6 +23,7 @@ from coder.run.event_types import RunResumed, Spoken
 from coder.run.events import Event
 from coder.run.forks import forked, spoken_words, with_hook_notes
 from coder.run.journal import Journal
+from coder.run.loading import fold_log
 from coder.run.model_choice import asked_again, open_models
 from coder.run.open_question import answered
 from coder.run.questions import Decision
@@ -96,7 +97,8 @@ async def fork(
         events = forked(await log.read(run), new_run_id(), step=step)
         async with log.lease(run):  # no other process may change `run` meanwhile
             journal = await open_journal(stack, events[0].run, log, options)
-        state = journal.begun(events)
+        state = fold_log(journal.run, events)
+        journal.continue_from(state)
         if (parent := events[0].body.get("parent")) is not None and options.get("settings") is None:
             origin = fold_all(await log.read(parent["run"])).settings  # an attempt itself lands nowhere
             landing_settings = {

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from coder.base.errors import LogNewer, UsageError, own_command
-from coder.run.event_types import Body, MessagesTaken, is_newer
+from coder.run.event_types import Body, MessagesTaken
 from coder.run.events import Draft, Event, EventStore
 from coder.run.records.inputs import hold
 from coder.run.records.spend import Spend
-from coder.run.reducer import begin, fold, fold_all
+from coder.run.reducer import begin, fold
 from coder.run.state import State
 from coder.run.stored_file import StoredFile
 from coder.run.watch import Watch
@@ -44,34 +43,15 @@ class Journal:
         return self.state.spend
 
     async def load(self, aim: str = "resume") -> State:
-        """Fold the run's events from the log, and continue after them.
+        """Fold the run's events, and continue after them. Raises LogDamaged; for more see `fold_log_for`."""
+        from coder.run.loading import fold_log_for  # imported late: most runs aren't continued
 
-        Args:
-            aim: verb for the message of an error.
-
-        Raises:
-            LogDamaged: an event can't be read.
-            LogNewer: a newer version wrote an event that this version can't interpret.
-            UsageError: the run has no events, or doesn't begin with run.started.
-        """
-        try:
-            return self.begun(await self._log.read(self.run))
-        except ValueError as error:
-            raise UsageError(
-                f"Can't {aim} {self.run}: {error}. See the runs with: {own_command()} ls"
-            ) from error
-
-    def begun(self, events: Sequence[Event]) -> State:
-        """Fold these events and continue after them. Raises LogNewer, ValueError: see `load`."""
-        if not events:
-            raise ValueError(f"the log holds no run {self.run}")
-        if newer := next((event for event in events if is_newer(event)), None):
-            raise LogNewer(
-                f"A newer version of coder wrote {self.run} (its {newer.type} has version {newer.version}). "
-                "It can be shown here; to continue it, use that version."
-            )
-        self._state = fold_all(events)
+        self._state = fold_log_for(aim, self.run, await self._log.read(self.run))
         return self._state
+
+    def continue_from(self, state: State) -> None:
+        """Continue after the events that have led to this state."""
+        self._state = state
 
     def hold(self, files: Mapping[str, StoredFile]) -> None:
         """Add the contents of these files, if the log only has a listing of them."""

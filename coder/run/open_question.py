@@ -1,5 +1,8 @@
 """Put questions of a run to a person, and log the answers."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from coder.base.errors import TooLate, UsageError, own_command
@@ -80,6 +83,22 @@ async def ask_person(
     answer = await decider.decide(question)
     await journal.append(QuestionAnswered(id=identity, **answer.model_dump()))
     return answer
+
+
+@contextmanager
+def paused(limit: asyncio.Timeout | None) -> Iterator[None]:
+    """Stop a timer for the block, which then goes on with the time that was left.
+
+    A block that raises leaves it stopped.
+    """
+    if limit is None or (end_time := limit.when()) is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    seconds_left = end_time - loop.time()
+    limit.reschedule(None)
+    yield
+    limit.reschedule(loop.time() + seconds_left)
 
 
 async def ask_user(journal: Journal) -> None:

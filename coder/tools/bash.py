@@ -1,6 +1,5 @@
 """bash: run one command in the session."""
 
-import asyncio
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -11,13 +10,9 @@ from coder.tools.command_result import (
     MAX_TIMEOUT_S,
     MIN_TIME_S,
     command_result,
-    with_status,
 )
 from coder.tools.shortened import DEFAULT_CHARACTERS, MAX_CHARACTERS
 from coder.tools.tool import Arguments, Desk, ToolResult, read_arguments, spec_of
-
-_CHECKS, _CHECK_S = 10, 0.05
-"""Number of checks of a program in the background, and seconds between them; most failures are immediate."""
 
 
 class _BashArguments(Arguments):
@@ -53,18 +48,10 @@ class Bash:
         """Run the command to its end or timeout, or start it in the background."""
         request = read_arguments(arguments, _BashArguments, name=SPEC.name)
         if request.background:
-            return await _in_background(request.command, desk)
+            from coder.tools.background import start_in_background  # imported late: few programs go on
+
+            return await start_in_background(request.command, desk)
         left_s = max(desk.seconds_left(), MIN_TIME_S)
         wall_s = min(request.timeout_s, left_s)
         result = await desk.session.sh(request.command, wall_s=wall_s, on_output=desk.on_output)
         return command_result(result, desk, has_all=left_s < request.timeout_s, most=request.max_characters)
-
-
-async def _in_background(command: str, desk: Desk) -> ToolResult:
-    program = await desk.session.start(command)
-    for _ in range(_CHECKS):
-        if not program.running:
-            return command_result(await program.wait(), desk)
-        await asyncio.sleep(_CHECK_S)
-    status = f"[running in the background: pid {program.pid}; its output goes to {program.log}]"
-    return ToolResult(with_status(status, program.output(), desk, log=program.log), running=True)

@@ -94,10 +94,6 @@ class Registry:
         """Whether the tool of this name changes something outside of the sandbox."""
         return name in self._tools and self._tools[name].effect
 
-    def mcp_name(self, name: str) -> str:
-        """Return the name `mcp__SERVER__TOOL` of a tool; empty if no MCP server has it."""
-        return str(getattr(self._tools.get(name), "mcp_name", ""))
-
     async def answer(self, call: ToolCall, desk: Desk) -> ToolResult:
         """Execute a call; an error becomes the text of the result."""
         began = monotonic()

@@ -35,7 +35,7 @@ class HookedWorkplace(Workplace):
 
     async def _enter(self, call: ToolCall) -> Passage:
         """Run the hooks before a call, in a new session if the open one breaks down. Raises Waits."""
-        mcp_name = self._tools.mcp_name(call.name)
+        mcp_name = str(getattr(self._tools.find(call.name), "mcp_name", ""))
         leaves = call.name in [tool.spec.name for tool in self._tools.own]
         leaves = leaves or isinstance(self._tools.find(call.name), Fetches)
         session = (await self.session_tree()).session

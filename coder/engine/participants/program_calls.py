@@ -122,7 +122,7 @@ class ProgramCalls:
     async def _pass_gate(self, call: ToolCall, desk: Desk) -> "Passage":
         """Return a call that the hooks let pass. Raises ValueError: one blocks it."""
         assert self._gate is not None
-        mcp_name = self._tools.mcp_name(call.name)
+        mcp_name = str(getattr(self._tools.find(call.name), "mcp_name", ""))
         passage = await self._gate.enter(call, desk.session, mcp_name=mcp_name, leaves=True)
         if passage.refusal is not None:
             raise ValueError(passage.refusal)

@@ -91,16 +91,10 @@ class Turn:
         Raises:
             Waits: nobody can answer now.
         """
-        from coder.run.open_question import ask_person  # imported late: most runs ask nothing
+        from coder.run.open_question import ask_person, paused  # imported late: most runs ask nothing
 
-        limit, loop = self.limit, asyncio.get_running_loop()
-        if limit is None or (end_time := limit.when()) is None:
+        with paused(self.limit):
             return await ask_person(self.journal, question, key=key, otherwise=otherwise)
-        seconds_left = end_time - loop.time()
-        limit.reschedule(None)
-        answer = await ask_person(self.journal, question, key=key, otherwise=otherwise)
-        limit.reschedule(loop.time() + seconds_left)
-        return answer
 
     @property
     def state(self) -> State:
