@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from coder.base.errors import MachineError
 from coder.base.text.sanitize import one_line
 from coder.context.ignoring import ignores
-from coder.run.message import LeftOut
-from coder.run.stored_file import StoredFile
+from coder.run.stored_file import LeftOut, StoredFile
 from coder.workspace.folder import take_snapshot
 from coder.workspace.landing.staging import ForbiddenPath, check_same_repository, parts_of, state_of
 from coder.workspace.overlay import ignored_files

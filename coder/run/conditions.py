@@ -13,9 +13,8 @@ from pydantic import validate_call
 from coder.base.errors import UsageError
 from coder.run import termination
 from coder.run.event_types import Status
-from coder.run.message import TURNS
 from coder.run.state import State
-from coder.run.team_message import HandoffMessage
+from coder.run.team_message import TURNS, HandoffMessage
 from coder.run.termination import Reason, Stop
 
 P = ParamSpec("P")

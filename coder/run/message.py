@@ -19,25 +19,6 @@ Cause = Literal["missing_module", "network", "program_timeout", "test_timeout", 
 Strength = Literal["outside", "inside", "none"]
 """outside: decided out of the code's reach; inside: tests and code shared a process."""
 
-LeftOut = Literal[
-    "held",
-    "denied",
-    "asked",
-    "needs_allow",
-    "decides",
-    "too_large",
-    "too_many",
-    "link",
-    "special",
-    "name",
-    "unreadable",
-]
-"""held: may run by itself later; `--allow PATH` lands it. needs_allow: a given test or another file that
-decides what passes; `--allow PATH` lands it. decides: such a file that the run doesn't keep, or a file to
-read only. The others can't be taken over."""
-
-TURNS = ("words", "code", "handoff", "plan", "reply")
-"""Kinds of messages that count as turns of members; results, answers, choices and ledgers don't."""
 HUMAN = "human"
 """The author of the user's messages: answers, rejections and own versions."""
 EXPERT = "expert"

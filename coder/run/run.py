@@ -9,10 +9,11 @@ from coder.run.attempts import best_code, decisive_outcome, find_answer_of
 from coder.run.conversation import answer_in_words
 from coder.run.event_types import AttemptEnded, CommitMade, CommitRefused, Limit, RunStopped, Status
 from coder.run.extensions import Ruling
-from coder.run.message import Cause, CheckLine, CodeMessage, LeftOut, Verified
+from coder.run.message import Cause, CheckLine, CodeMessage, Verified
 from coder.run.questions import Question
 from coder.run.settings import Budget
 from coder.run.state import State
+from coder.run.stored_file import LeftOut
 
 EXIT_CODES: dict[Status, int] = {
     "solved": 0,

@@ -4,9 +4,26 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from operator import not_
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field
+
+LeftOut = Literal[
+    "held",
+    "denied",
+    "asked",
+    "needs_allow",
+    "decides",
+    "too_large",
+    "too_many",
+    "link",
+    "special",
+    "name",
+    "unreadable",
+]
+"""held: may run by itself later; `--allow PATH` lands it. needs_allow: a given test or another file that
+decides what passes; `--allow PATH` lands it. decides: such a file that the run doesn't keep, or a file to
+read only. The others can't be taken over."""
 
 _END = "\0"
 """End of a listing's entry; no path contains it."""

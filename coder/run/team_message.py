@@ -5,6 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+TURNS = ("words", "code", "handoff", "plan", "reply")
+"""Kinds of messages that count as turns of members; results, answers, choices and ledgers don't."""
+
 
 class MessageBase(BaseModel):
     """Fields that all messages have."""

@@ -4,8 +4,8 @@ import shlex
 from math import ceil
 
 from coder.base.errors import UsageError, own_command
-from coder.run.message import LeftOut
 from coder.run.run import Run
+from coder.run.stored_file import LeftOut
 from coder.run.verdict_words import join_names
 
 _LEFT_OUT: dict[LeftOut, str] = {

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from coder.base.errors import ContextTooLong, ModelError, ModelRefused
 from coder.engine.prompting.first_request import system_words
-from coder.engine.prompting.folding import folded, is_too_long
+from coder.engine.prompting.folding import is_too_long, shortened_dialogue
 from coder.engine.prompting.task_parts import hook_notes
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, Form, Sampling
-from coder.models.tokens import is_cut, shorten_longest
+from coder.models.tokens import is_cut
 from coder.run.event_types import ContextFolded
 from coder.tools.protocol import Settled, settled
 from coder.tools.text_mode import as_text, speaks_tools, text_call
@@ -153,10 +153,8 @@ class DialogueTurn:
 
     async def _fold(self, window: int | None) -> bool:
         """Fold the dialogue, or cut it if `window` is None. Return False if nothing can be left out."""
-        shorter = folded(self._messages, window, plan=self._turn.state.dialogue.plan)
-        if shorter == self._messages:
-            shorter = (shorten_longest(shorter) if window is None else None) or []
-        if not shorter:
+        shorter = shortened_dialogue(self._messages, window, plan=self._turn.state.dialogue.plan)
+        if shorter is None:
             return False
         self._messages = shorter
         await self._turn.journal.append(ContextFolded(messages=tuple(shorter)))

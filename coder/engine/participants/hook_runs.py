@@ -19,7 +19,7 @@ from coder.engine.participants.hook_inputs import Subject
 from coder.engine.prompting.task_parts import hook_notes
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage
-from coder.run.event_types import HookFailed, ToolAnswered
+from coder.run.event_types import HookFailed
 from coder.run.extensions import Hook, hook_files, hook_wait, with_manifests
 from coder.run.journal import Journal
 from coder.run.state import State
@@ -27,8 +27,6 @@ from coder.run.watch import note_of, shown_wait
 from coder.tools.tool import ToolResult
 from sandbox import SandboxBroken, Session
 
-MAX_STOP_BLOCKS = 8
-"""Times in one turn that hooks can have the model go on; its next end counts."""
 REPOSITORY_S = 120.0
 """Time of all hooks of a repository at one event, in seconds; those behind it don't run."""
 
@@ -242,38 +240,3 @@ async def with_context(turn: Turn, message: ChatMessage, *, is_first: bool) -> C
         return message
     notes = hook_notes(turn.bench.redactor.redact(context), of_repository=True)
     return message.model_copy(update={"content": "\n\n".join([message.content, *notes])})
-
-
-async def objection_to_end(turn: Turn, *, earlier: int) -> str | None:
-    """Run the hooks at the end of a turn; return the text for the model if it must go on.
-
-    What a repository's hook changes in the session is logged, as it belongs to the work.
-
-    Args:
-        earlier: objections to earlier ends of this turn.
-    """
-    hooks = HookRuns.of(turn.journal, turn.bench.redactor.redact)
-    if not hooks.has("Stop"):
-        return None
-    turn.bench.has_run_stop_hooks = True
-    if earlier == MAX_STOP_BLOCKS:
-        return None
-    objection = await _objection(turn, hooks, is_repeated=earlier > 0)
-    return turn.bench.redactor.redact(objection) if objection is not None else None
-
-
-async def _objection(turn: Turn, hooks: HookRuns, *, is_repeated: bool) -> str | None:
-    if not hooks.of_files.has("Stop"):
-        return await hooks.objection_to_stop(None, is_repeated=is_repeated)
-    session_tree = await turn.bench.session(turn.state)
-    try:
-        objection = await hooks.objection_to_stop(session_tree.session, is_repeated=is_repeated)
-        changes, left_out = await session_tree.changes()
-    except SandboxBroken:
-        return None
-    if changes:
-        calls = turn.state.spend.calls
-        await turn.journal.append(
-            ToolAnswered(call=calls, id="", name="edits", text="", changes=changes, left_out=left_out)
-        )
-    return objection

@@ -20,6 +20,7 @@ from coder.tools.tool import read_arguments
 
 if TYPE_CHECKING:
     from coder.engine.participants.delegating import Delegating
+    from coder.engine.participants.end_hooks import EndHooks
 
 MAX_NUDGES = 2
 """Answers in a row without a call or a changed file that get a reply; one more ends the turn."""
@@ -39,8 +40,7 @@ class SessionWork:
         self._delegating: Delegating | None = None
         self._nudges = 0
         """Answers in a row without a call or a change."""
-        self._stop_blocks = 0
-        """Times that a hook has blocked the end of this turn."""
+        self._end_hooks: EndHooks | None = None
 
     @classmethod
     async def begin(cls, turn: Turn, role: Role) -> Self:
@@ -128,18 +128,12 @@ class SessionWork:
 
     async def _ended(self, message: Message) -> Message | str:
         """Run the hooks of the end; return the message that ends the turn, or why the model must go on."""
-        state = self._turn.state
-        if not self._turn.has_hooks or state.progress.parent is not None:
+        if not self._turn.has_hooks or self._turn.state.progress.parent is not None:
             return message
-        from coder.engine.participants.hook_runs import objection_to_end  # imported late: few runs have hooks
+        from coder.engine.participants.end_hooks import EndHooks  # imported late: few runs have hooks
 
-        objection = await objection_to_end(self._turn, earlier=self._stop_blocks)
-        if objection is not None:
-            self._stop_blocks += 1
-            return objection
-        if isinstance(message, CodeMessage) and self._turn.state is not state:  # a hook has changed files
-            return self._code(message.text, check=message.check)
-        return message
+        self._end_hooks = self._end_hooks or EndHooks(self._turn)
+        return await self._end_hooks.checked(message, self._code)
 
     def _done(self, call: ToolCall) -> Message:
         """Return the message of a call of `done`. Raises ValueError: its arguments don't fit."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from coder.context.quoting import tokens
 from coder.models.model import ChatMessage
-from coder.models.tokens import picture_tokens
+from coder.models.tokens import picture_tokens, shorten_longest
 
 _DEFAULT_TOKENS = 128_000
 """Tokens of an unknown context."""
@@ -22,6 +22,16 @@ _SHORT_CHARACTERS = 300
 def is_too_long(dialogue: Sequence[ChatMessage], window: int | None) -> bool:
     """Return whether a dialogue nearly fills the context window (tokens) of its model."""
     return _size(dialogue) > _FULL_SHARE * (window or _DEFAULT_TOKENS)
+
+
+def shortened_dialogue(
+    dialogue: list[ChatMessage], window: int | None, *, plan: str
+) -> list[ChatMessage] | None:
+    """Return the dialogue folded, or cut if `window` is None; None if nothing can be left out."""
+    shorter = folded(dialogue, window, plan=plan)
+    if shorter != dialogue:
+        return shorter
+    return shorten_longest(dialogue) if window is None else None
 
 
 def folded(dialogue: Sequence[ChatMessage], window: int | None, *, plan: str = "") -> list[ChatMessage]:

@@ -16,9 +16,9 @@ from coder.engine.teams.repair import contradicts_tests
 from coder.engine.teams.spec import Nested, Place, TeamSpec, speaker_of
 from coder.run.attempts import decisive_outcome
 from coder.run.conditions import condition_of
-from coder.run.message import HUMAN, TURNS, AnswerMessage, Message, outcome_in
+from coder.run.message import HUMAN, AnswerMessage, Message, outcome_in
 from coder.run.state import State
-from coder.run.team_message import ChoiceMessage, HandoffMessage, LedgerMessage
+from coder.run.team_message import TURNS, ChoiceMessage, HandoffMessage, LedgerMessage
 from coder.run.termination import Reason, Stop, going_round, stuck, tests_pass
 
 _QUIET_OUTCOMES = 2

@@ -22,8 +22,9 @@ from coder.engine.participants.member import BUILT_IN, RESERVED, Member
 from coder.engine.participants.participant import Participant
 from coder.run.conditions import condition_of
 from coder.run.conversation import is_rejection
-from coder.run.message import TURNS, AnswerMessage, Message
+from coder.run.message import AnswerMessage, Message
 from coder.run.state import State
+from coder.run.team_message import TURNS
 from coder.run.termination import Stop
 
 Place = tuple[str, ...]

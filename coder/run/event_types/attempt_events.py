@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field, JsonValue
 from coder.base.usage import Usage
 from coder.run.event_types.run_events import BudgetReached, Status
 from coder.run.events import Body, Draft
-from coder.run.message import LeftOut, Verified
+from coder.run.message import Verified
+from coder.run.stored_file import LeftOut
 
 _SUMS = ("calls", "tool_calls", "cost_usd", "seconds", "test_seconds")
 

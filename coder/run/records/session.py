@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from coder.run import event_types
-from coder.run.message import LeftOut
 from coder.run.records.record import Handlers, keep, replace
-from coder.run.stored_file import StoredFile
+from coder.run.stored_file import LeftOut, StoredFile
 
 _DURATION = re.compile(r"\b\d+(?:\.\d+)? ?m?s\b")
 """Durations in the output of commands and test runners."""
