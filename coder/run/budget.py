@@ -8,6 +8,11 @@ from coder.run.records.spend import Spend
 from coder.run.settings import Budget
 
 
+def calls_reached(budget: Budget) -> str:
+    """Return the message when all calls are used."""
+    return f"the limit of {budget.max_calls} model call{'' if budget.max_calls == 1 else 's'} was reached"
+
+
 def room_for_answer(spend: Spend, *, tokens_in: int, most: int, price: PriceOf) -> tuple[int, Limit | None]:
     """Return the tokens that the budget leaves for an answer, up to `most`, and the limit that binds.
 
@@ -31,7 +36,7 @@ def over_budget(spend: Spend, intent: CallIntended) -> BudgetReached | None:
     """Return the limit that the next call would break, reservations included, or None."""
     budget, reserved = spend.budget, intent.reserved_usd or Decimal(0)
     if spend.calls >= budget.max_calls:
-        return BudgetReached(limit="calls", text=budget.calls_reached)
+        return BudgetReached(limit="calls", text=calls_reached(budget))
     if budget.max_call_cost is not None and reserved > budget.max_call_cost:
         text = f"the next call could cost ${reserved:.4f}, more than the ${budget.max_call_cost} that one may"
         return BudgetReached(limit="call", text=text, least=reserved)

@@ -54,11 +54,6 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
         update = {name: limit for name, limit in defaults.items() if name not in self.model_fields_set}
         return self.model_copy(update=update)
 
-    @property
-    def calls_reached(self) -> str:
-        """The message when all calls are used."""
-        return f"the limit of {self.max_calls} model call{'' if self.max_calls == 1 else 's'} was reached"
-
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
     """Options of a run. Those that a user can set are described in the option table; docstrings add to it."""

@@ -66,9 +66,9 @@ class ChildJournal(Journal):
         """Log what a person has said to the parent run; each attempt reads it, a subagent nothing."""
         if self.state.settings.subagent is not None:
             return ""  # a person talks to the model that has delegated
-        parent, said = self._shared.parent, self.state.inputs.said
+        parent, read_count = self._shared.parent, len(self.state.inputs.said)
         await parent.take_messages(lines, redact)
-        texts = parent.state.inputs.said[len(said) :]
+        texts = parent.state.inputs.said[read_count:]
         if texts:
             await self.append(*(MessagesTaken(text=text) for text in texts))
         return "\n".join(texts)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coder.run.attempts import find_answer_of, most_repeated, shows_done
+from coder.run.budget import calls_reached
 from coder.run.conversation import before_talk
 from coder.run.event_types import Status
 from coder.run.message import CodeMessage, Outcome, ReplyMessage
@@ -161,4 +162,4 @@ def budget_reached(state: State) -> Reason | None:
     has_calls_left = state.spend.calls < state.spend.budget.max_calls
     if state.awaits_execution or has_calls_left or state.progress.pending:
         return None
-    return Reason("limit", state.spend.budget.calls_reached)
+    return Reason("limit", calls_reached(state.spend.budget))

@@ -28,8 +28,8 @@ def asked_words(state: State) -> str:
         for question, answer in pairs
         if isinstance(answer, AnswerMessage)
     ]
-    said = [f"The user has said while you worked:\n{text}" for text in state.inputs.said]
-    return "\n\n".join([state.task.prompt.strip(), *hook_notes(state.inputs.context), *notes, *said])
+    messages = [f"The user has said while you worked:\n{text}" for text in state.inputs.said]
+    return "\n\n".join([state.task.prompt.strip(), *hook_notes(state.inputs.context), *notes, *messages])
 
 
 def hook_notes(context: str, *, of_repository: bool = False) -> list[str]:

@@ -163,8 +163,8 @@ def _is_same(state: Before, body: event_types.BaselineTaken) -> bool:
 def _add_messages(dialogue: Dialogue, body: event_types.MessagesTaken, state: Before) -> Dialogue:
     if not dialogue.messages or dialogue.unread is not None:
         return dialogue  # its next request holds the whole task, with what was said
-    said = ChatMessage(role="user", content=body.text)
-    return replace(dialogue, messages=(*dialogue.messages, said))
+    message = ChatMessage(role="user", content=body.text)
+    return replace(dialogue, messages=(*dialogue.messages, message))
 
 
 def _take(dialogue: Dialogue, body: event_types.DialogueTaken, state: Before) -> Dialogue:
