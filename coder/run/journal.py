@@ -98,7 +98,7 @@ class Journal:
         """
         async with self.intending:
             sent = await self._log.messages.unread(self.run)
-            new = [message for message in sent if message.id not in self.state.inputs.taken]
+            new = [message for message in sent if message.id not in self.state.inputs.read_messages]
             text = redact("\n".join([*lines, *(message.text for message in new)]))
             if text:
                 await self.append(MessagesTaken(text=text, ids=tuple(message.id for message in sent)))

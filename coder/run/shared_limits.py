@@ -66,9 +66,9 @@ class ChildJournal(Journal):
         """Log what a person has said to the parent run; each attempt reads it, a subagent nothing."""
         if self.state.settings.subagent is not None:
             return ""  # a person talks to the model that has delegated
-        parent, read_count = self._shared.parent, len(self.state.inputs.said)
+        parent, read_count = self._shared.parent, len(self.state.inputs.remarks)
         await parent.take_messages(lines, redact)
-        texts = parent.state.inputs.said[read_count:]
+        texts = parent.state.inputs.remarks[read_count:]
         if texts:
             await self.append(*(MessagesTaken(text=text) for text in texts))
         return "\n".join(texts)

@@ -28,7 +28,7 @@ def asked_words(state: State) -> str:
         for question, answer in pairs
         if isinstance(answer, AnswerMessage)
     ]
-    messages = [f"The user has said while you worked:\n{text}" for text in state.inputs.said]
+    messages = [f"The user has said while you worked:\n{text}" for text in state.inputs.remarks]
     return "\n\n".join([state.task.prompt.strip(), *hook_notes(state.inputs.context), *notes, *messages])
 
 

@@ -40,7 +40,7 @@ async def _take_late(serving: Serving, state: State) -> list[str]:
     """Return the messages that came too late for a run, and remove them."""
     messages = await serving.log.messages.unread(state.run)
     await serving.log.messages.remove(state.run, [message.id for message in messages])
-    return [message.text for message in messages if message.id not in state.inputs.taken]
+    return [message.text for message in messages if message.id not in state.inputs.read_messages]
 
 
 async def send_message(serving: Serving, runs: Runs, state: State, text: str) -> None:

@@ -32,9 +32,9 @@ class Inputs:
     """What the user's hooks add to the task."""
     resume_context: str = ""
     """The part of it that came as the run was resumed, and that no dialogue holds yet."""
-    said: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     """What a person has said while the run worked on this task."""
-    taken: tuple[str, ...] = ()
+    read_messages: tuple[str, ...] = ()
     """Ids of the messages that were taken last (`Journal.take_messages`)."""
 
 
@@ -48,7 +48,7 @@ def begin(body: event_types.RunStarted) -> Inputs:
 def at_next_step(inputs: Inputs, body: event_types.StepStarted) -> Inputs:
     """Return the inputs with the target of a further task, whose tests haven't been run yet."""
     target = _target(body.target, body.task, inputs.files)
-    return replace(inputs, target=target, context=body.context, resume_context="", said=())
+    return replace(inputs, target=target, context=body.context, resume_context="", remarks=())
 
 
 def hold(inputs: Inputs, files: Mapping[str, StoredFile], state: Before) -> Inputs:
@@ -94,7 +94,7 @@ def _tell_context(inputs: Inputs, body: event_types.CallIntended, state: Before)
 
 
 def _add_messages(inputs: Inputs, body: event_types.MessagesTaken, state: Before) -> Inputs:
-    return replace(inputs, said=(*inputs.said, body.text), taken=body.ids)
+    return replace(inputs, remarks=(*inputs.remarks, body.text), read_messages=body.ids)
 
 
 HANDLERS: Handlers = {

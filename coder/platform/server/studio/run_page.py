@@ -82,8 +82,8 @@ async def _status_html(serving: Serving, view: RunView, caller: Caller) -> tuple
         may_write = runs_of(serving, caller).may_continue(state)
     can_reply = question is None and state.task.workspace is not None
     mode = "" if not may_write else "steer" if is_live else "reply" if can_reply else ""
-    taken = state.inputs.taken
-    unread = [one.text for one in await serving.log.messages.unread(view.run) if one.id not in taken]
+    read_ids = state.inputs.read_messages
+    unread = [one.text for one in await serving.log.messages.unread(view.run) if one.id not in read_ids]
     return now, fragment("talk", view.run, mode, unread, is_live)
 
 
