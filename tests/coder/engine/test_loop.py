@@ -9,6 +9,7 @@ from coder.models.chat_completions import ChatModel
 from coder.models.model import ChatMessage
 from coder.models.scripted import Scripted
 from coder.run import termination
+from coder.run.budget import calls_reached
 from coder.run.events import Draft, Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
@@ -458,5 +459,5 @@ def _spoken(events: list[Event]) -> list[object]:
 
 
 def test_the_limit_of_one_call_is_said_in_the_singular() -> None:
-    assert Budget(max_calls=1).calls_reached == "the limit of 1 model call was reached"
-    assert Budget(max_calls=8).calls_reached == "the limit of 8 model calls was reached"
+    assert calls_reached(Budget(max_calls=1)) == "the limit of 1 model call was reached"
+    assert calls_reached(Budget(max_calls=8)) == "the limit of 8 model calls was reached"
