@@ -12,12 +12,17 @@ from coder.run.questions import Question
 if TYPE_CHECKING:
     from coder.engine.participants.hook_inputs import HookedEdit, Subject
     from coder.engine.participants.hook_runs import HookRuns
-    from coder.tools.tool import ToolResult
+    from coder.tools.tool import Tool, ToolResult
     from sandbox import Session
 
 MAX_SHOWN = 100_000
 """A call with more characters of arguments can't be allowed, because nobody reads them."""
 Texts = Mapping[str, str | None]
+
+
+def mcp_name_of(tool: "Tool | None") -> str:
+    """Return the name `mcp__SERVER__TOOL` of a tool; empty if no MCP server has it."""
+    return str(getattr(tool, "mcp_name", ""))
 
 
 @dataclass(frozen=True, slots=True)

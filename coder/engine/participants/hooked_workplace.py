@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from coder.engine.participants.hook_gate import HookGate, Passage
+from coder.engine.participants.hook_gate import HookGate, Passage, mcp_name_of
 from coder.engine.participants.submission import write_edits
 from coder.engine.participants.workplace import Workplace
 from coder.engine.turn.turn import Turn
@@ -35,7 +35,7 @@ class HookedWorkplace(Workplace):
 
     async def _enter(self, call: ToolCall) -> Passage:
         """Run the hooks before a call, in a new session if the open one breaks down. Raises Waits."""
-        mcp_name = str(getattr(self._tools.find(call.name), "mcp_name", ""))
+        mcp_name = mcp_name_of(self._tools.find(call.name))
         leaves = call.name in [tool.spec.name for tool in self._tools.own]
         leaves = leaves or isinstance(self._tools.find(call.name), Fetches)
         session = (await self.session_tree()).session

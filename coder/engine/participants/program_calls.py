@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from coder.base.text.sanitize import terminal_text
 from coder.engine.participants.call_notes import program_effects
-from coder.engine.participants.hook_gate import gate_of
+from coder.engine.participants.hook_gate import gate_of, mcp_name_of
 from coder.engine.turn.turn import Turn
 from coder.models.model import JsonObject, ToolCall
 from coder.run.event_types import CodeAnswered, CodeCalled
@@ -122,7 +122,7 @@ class ProgramCalls:
     async def _pass_gate(self, call: ToolCall, desk: Desk) -> "Passage":
         """Return a call that the hooks let pass. Raises ValueError: one blocks it."""
         assert self._gate is not None
-        mcp_name = str(getattr(self._tools.find(call.name), "mcp_name", ""))
+        mcp_name = mcp_name_of(self._tools.find(call.name))
         passage = await self._gate.enter(call, desk.session, mcp_name=mcp_name, leaves=True)
         if passage.refusal is not None:
             raise ValueError(passage.refusal)
