@@ -230,10 +230,17 @@ def _landed(state: State) -> tuple[str, ...]:
 
 
 def patch_of(state: State) -> str:
-    """Return the patch that a run has written or would write.
+    """Return the patch that a run has written or would write; of a conversation, that of all its messages.
 
     Raises UsageError: the run has made no files.
     """
+    if state.steps:
+        from coder.workspace.conversation_patch import (
+            patch_so_far,  # imported late: few runs are conversations
+        )
+
+        if patch := patch_so_far(state):
+            return patch
     from coder.workspace.proposal import proposal  # imported late: most runs land, and have their patch
 
     landing = state.landing.planned or state.landing.proposed

@@ -23,7 +23,6 @@ from coder.engine.chat.subject import (
     root_of,
     subject_sentence,
 )
-from coder.engine.chat.transcript import patch_of_conversation
 from coder.engine.loop import run_until_stopped
 from coder.engine.options import Options
 from coder.engine.participants.submission import untried_work
@@ -51,6 +50,7 @@ from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import MAX_PROMPT, Task
 from coder.store import EventLog
+from coder.workspace.conversation_patch import patch_of_conversation
 from coder.workspace.deliver import require_committable
 from coder.workspace.folder import Snapshot
 from coder.workspace.read import read_workspace, restore, started

@@ -1,16 +1,13 @@
 """Transcript: a conversation as one JSON document, with the outcome of each message. Pure."""
 
 import json
-from collections.abc import Mapping
 
 from pydantic import BaseModel
 
 from coder.run.conversation import answer_in_words
-from coder.run.event_types import LandingPlanned, RunStopped, Status
+from coder.run.event_types import RunStopped, Status
 from coder.run.run import Run, Tokens, summarize
 from coder.run.state import State
-from coder.run.stored_file import StoredFile
-from coder.workspace.diff import unified_diff
 
 
 class MessageOutcome(BaseModel, frozen=True):
@@ -54,26 +51,6 @@ def _message_outcome(step: State) -> MessageOutcome:
         taken_back=step.landing.taken_back,
         exit_code=0 if answer is not None else stopped.exit_code,  # an answer in words needs no verification
     )
-
-
-def patch_of_conversation(state: State, current_files: Mapping[str, StoredFile]) -> str:
-    """Return the patch from the files before the conversation to those in `current_files`, without undone
-    changes."""
-    contents_before: dict[str, bytes | None] = {}
-    for landing in standing_landings(state):
-        for change in landing.plan.changes:
-            old_file = landing.before.get(change.path)
-            contents_before.setdefault(change.path, old_file.content if old_file is not None else None)
-    return unified_diff(
-        contents_before,
-        {path: current_files[path].content if path in current_files else None for path in contents_before},
-    )
-
-
-def standing_landings(state: State) -> list[LandingPlanned]:
-    """Return the landings that were written and not undone, in order."""
-    landings = [landing.landing for landing in steps_of(state)]
-    return [landing.planned for landing in landings if landing.planned is not None and not landing.taken_back]
 
 
 def steps_of(state: State) -> list[State]:

@@ -12,7 +12,6 @@ from coder.base.errors import UsageError, own_command
 from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import count_of, one_line, visible
 from coder.engine.chat.chat_session import ChatSession
-from coder.engine.chat.transcript import standing_landings
 from coder.people.chat.wording import clean_message, latest_words, write_message
 from coder.people.cli.editor import edit_files
 from coder.people.cli.host_programs import (
@@ -29,6 +28,7 @@ from coder.show.interrupt import until_ctrl_c
 from coder.show.line_reader import LineReader
 from coder.show.screen import Screen
 from coder.workspace.commit_message import subject_of
+from coder.workspace.conversation_patch import standing_landings
 from coder.workspace.diff import unified_diff
 from coder.workspace.folder import MAX_FILE_BYTES
 from coder.workspace.git.known_files import contents_at_head

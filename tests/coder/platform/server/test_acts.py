@@ -48,6 +48,30 @@ async def test_a_task_is_worked_on_and_followed_to_its_end(
     assert "+    return a + b" in (await client.get(f"/runs/{run}/patch")).text
 
 
+async def test_the_patch_of_a_conversation_is_that_of_all_its_messages(
+    server: Server, client: httpx2.AsyncClient
+) -> None:
+    (folder := server.root / "project").mkdir()
+    (folder / "notes.txt").write_text("none\n")
+    answers = (f"`solution.py`\n{code(ADD)}", "It adds.", f"`subtract.py`\n{code(SUBTRACT)}")
+    with faulty_endpoint(*map(says, answers)) as endpoint:
+        configure(server.console.home, base_url=endpoint.url, model="toy", strategy="repair")
+        task = {"prompt": TASK, "workspace": "project", "checks": CHECKS}
+        run = (await client.post("/runs", json=task)).json()["run_id"]
+        await ended(client, run)
+        first = (await client.get(f"/runs/{run}/patch")).text
+        patches = []
+        for text in ("What does it do?", "Subtract, too."):
+            await client.post(f"/runs/{run}/messages", json={"text": text})
+            await ended(client, run)
+            patches.append((await client.get(f"/runs/{run}/patch")).text)
+
+    assert "+++ b/solution.py" in first
+    assert patches[0] == first
+    assert patches[1].startswith(first)
+    assert "+++ b/subtract.py" in patches[1]
+
+
 @pytest.mark.parametrize("name", ["../salaries.pdf", "{outside}/salaries.pdf", "link.pdf"])
 async def test_a_message_shows_no_file_outside_of_the_runs_folder(
     server: Server, client: httpx2.AsyncClient, endpoint: FaultyEndpoint, name: str
