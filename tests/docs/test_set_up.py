@@ -4,6 +4,7 @@ import ast
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -264,23 +265,30 @@ def imported(path: Path) -> set[str]:
     above = [folder / "conftest.py" for folder in path.parents if folder != ROOT / "tests"]
     left, modules = [path, *(one for one in above if one.is_file())], set[str]()
     while left:
-        for node in ast.walk(ast.parse(left.pop().read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests."):
-                its = ROOT / f"{str(node.module).replace('.', '/')}.py"
-                if node.module not in modules and its.is_file() and not its.name.startswith("test_"):
-                    left.append(its)
-                modules.add(str(node.module))
+        for module in imported_by(left.pop()) - modules:
+            its = ROOT / f"{module.replace('.', '/')}.py"
+            if its.is_file() and not its.name.startswith("test_"):
+                left.append(its)
+            modules.add(module)
     return modules
 
 
-@pytest.mark.slow
+@cache
+def imported_by(path: Path) -> set[str]:
+    """The modules of tests that a file names in an import."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    names = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {name for name in names if name.startswith("tests.")}
+
+
 def test_what_tests_need_by_their_imports_is_listed_for_their_path() -> None:
     lines = (ROOT / "tests" / "needs.txt").read_text().splitlines()
     listed = [line.split() for line in lines if not line.startswith("#")]
     missing = [
         f"{need} {path.relative_to(ROOT)}"
         for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        for need in [need for need, module in SEAMS.items() if module in imported(path)]
+        for modules in [imported(path)]
+        for need in [need for need, module in SEAMS.items() if module in modules]
         if not any(need == its and path.is_relative_to(ROOT / place) for its, place in listed)
     ]
 

@@ -130,14 +130,15 @@ def test_what_follows_the_commands_first_word_is_the_commands_without_dashes_too
     assert (project / "calc.py").read_text() == RIGHT
 
 
-@pytest.mark.slow
 def test_an_option_of_coder_that_stands_after_the_command_is_named_with_the_place_for_it(
     console: Console, project: Path
 ) -> None:
-    loose = console.run("fix", "python3", "-c", "raise SystemExit(1)", "--model=toy", cwd=project)
-    explicit = console.run("fix", "--", "python3", "-c", "raise SystemExit(1)", "--model=toy", cwd=project)
+    command = ("python3", "-c", "raise SystemExit(1)", "--model=toy")
+    loose = console.run("fix", "--commit", *command, cwd=project)  # no repository: no model is asked
+    explicit = console.run("fix", "--commit", "--", *command, cwd=project)
 
     assert "If it is meant for coder: coder fix --model=toy … -- python3 …" in loose.err
+    assert (loose.code, explicit.code) == (2, 2)
     assert "is meant for coder" not in explicit.err
 
 
