@@ -3,12 +3,14 @@
 from decimal import Decimal
 from operator import not_
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from sandbox.result import Value
 
 MILLION = 1_000_000
 
 
-class Usage(BaseModel, frozen=True, extra="forbid"):
+class Usage(Value):
     """Tokens of one call, as the endpoint counted them."""
 
     input_tokens: int = 0
@@ -31,7 +33,7 @@ class Usage(BaseModel, frozen=True, extra="forbid"):
         return Usage(**{**differences, "is_estimate": self.is_estimate})
 
 
-class Used(BaseModel, frozen=True, extra="forbid"):
+class Used(Value):
     """Tokens and cost of an incomplete or rejected answer."""
 
     usage: Usage
@@ -39,7 +41,7 @@ class Used(BaseModel, frozen=True, extra="forbid"):
     """None if the price is unknown."""
 
 
-class Price(BaseModel, frozen=True, extra="forbid"):
+class Price(Value):
     """US dollars per million tokens."""
 
     input: Decimal = Field(ge=0, allow_inf_nan=False)

@@ -2,29 +2,30 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import Field, ValidationError
 
 from coder.base.errors import MachineError
 from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import private_folder
+from sandbox.result import Value
 
 PERMISSIONS_FILE = "permissions.json"
 """Name of the file in the user's data folder."""
 
 
-class ProjectPermissions(BaseModel, frozen=True, extra="forbid"):
+class ProjectPermissions(Value):
     """The permissions of one project."""
 
     hosts: tuple[str, ...] = ()
     """Hosts that the model's programs may reach: `HOST`, or `HOST:PORT` for ports other than the web's."""
-    files: dict[str, str] = {}
+    files: dict[str, str] = Field(default_factory=dict)
     """Paths by SHA-256 of files of the repository whose programs may start here, such as `.mcp.json`."""
     auto: bool = False
     """Whether verified changes are written without a question."""
 
 
-class _File(BaseModel, frozen=True, extra="forbid"):
-    projects: dict[str, ProjectPermissions] = {}
+class _File(Value):
+    projects: dict[str, ProjectPermissions] = Field(default_factory=dict)
 
 
 class Permissions:

@@ -12,9 +12,10 @@ from coder.models.roles import Asked
 from coder.run.model_choice import asked_of, logged_models
 from coder.run.option_table import OPTIONS, Words
 from coder.run.settings import ROLES, Budget, Settings
+from sandbox.result import Value
 
 
-class Config(BaseModel, frozen=True, extra="forbid"):
+class Config(Value):
     """The options that layers have set; other options have their defaults."""
 
     options: Settings = Settings()

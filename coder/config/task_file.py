@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import Field, ValidationError
 
 from coder.base.errors import UsageError
 from coder.base.fs.safe_open import read_named
@@ -19,11 +19,12 @@ from coder.config.layers import TaskOptions
 from coder.models.answer_parts import Image
 from coder.run.task import MAX_PROMPT, Task, TestSource
 from coder.source.shell import command_words
+from sandbox.result import Value
 
 MAX_TEST_BYTES = 4 << 20
 
 
-class TaskFile(BaseModel, frozen=True, extra="forbid"):
+class TaskFile(Value):
     """Fields of a task file."""
 
     prompt: str
@@ -32,7 +33,7 @@ class TaskFile(BaseModel, frozen=True, extra="forbid"):
     checks: tuple[str, ...] = ()
     pictures: tuple[Path, ...] = ()
     answer_schema: Path | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     """Options that lower limits (see `coder.config.layers.lowered`)."""
 
 

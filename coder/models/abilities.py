@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 
-from pydantic import BaseModel
-
 from coder.models.model import Sampling
+from sandbox.result import Value
 
 EMBEDDED = "SmolLM2-135M-Instruct"
 """The model that comes with the extra `local`."""
@@ -31,7 +30,7 @@ PriceOf = Callable[[int, int], Decimal | None]
 """US dollars for tokens in and out, as `Model.price`."""
 
 
-class ModelFacts(BaseModel, frozen=True, extra="forbid"):
+class ModelFacts(Value):
     """Facts about a model; None means unknown."""
 
     context: int | None = None
@@ -45,7 +44,7 @@ class ModelFacts(BaseModel, frozen=True, extra="forbid"):
     """Whether it accepts PDFs."""
 
 
-class Abilities(ModelFacts, frozen=True):
+class Abilities(ModelFacts):
     """Facts about a model that are known before its first call."""
 
     acts: bool | None = None

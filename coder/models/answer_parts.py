@@ -4,13 +4,14 @@ from collections.abc import Callable
 from operator import not_
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from coder.base.text.redact import quotes_secret
 from coder.base.usage import Used
+from sandbox.result import Value
 
 
-class Image(BaseModel, frozen=True, extra="forbid"):
+class Image(Value):
     """A picture, or the pages of a PDF, for the model."""
 
     media_type: Literal["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"]
@@ -29,7 +30,7 @@ class Image(BaseModel, frozen=True, extra="forbid"):
         return f"data:{self.media_type};base64,{self.base64}"
 
 
-class Opaque(BaseModel, frozen=True, extra="forbid"):
+class Opaque(Value):
     """Data that a model requires back verbatim, such as encrypted reasoning; we don't interpret it."""
 
     source: str
@@ -42,7 +43,7 @@ class Opaque(BaseModel, frozen=True, extra="forbid"):
         return None if any(quotes_secret(text, redact) for _, text in self.items) else self
 
 
-class Alternative(BaseModel, frozen=True, extra="forbid"):
+class Alternative(Value):
     """Another beginning of an answer."""
 
     text: str
@@ -50,7 +51,7 @@ class Alternative(BaseModel, frozen=True, extra="forbid"):
     """Natural logarithm of the probability of the whole text, at most 0."""
 
 
-class Continuation(BaseModel, frozen=True, extra="forbid"):
+class Continuation(Value):
     """How a model completed an answer that was begun for it."""
 
     begun: str
@@ -59,14 +60,14 @@ class Continuation(BaseModel, frozen=True, extra="forbid"):
     """Other beginnings of the answer that the model found likely, the likeliest first."""
 
 
-class _Event(BaseModel, frozen=True, extra="forbid"):
+class _Event(Value):
     """An event before an answer; it is shown on screen and logged."""
 
     lost: Used | None = Field(default=None, exclude_if=not_)
     """Usage of the incomplete answer; None if nothing was received."""
 
 
-class Retry(_Event, frozen=True):
+class Retry(_Event):
     """A request will be repeated."""
 
     attempt: int
@@ -74,7 +75,7 @@ class Retry(_Event, frozen=True):
     reason: str
 
 
-class Switch(_Event, frozen=True):
+class Switch(_Event):
     """Another model will be called instead."""
 
     model: str

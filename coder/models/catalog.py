@@ -25,6 +25,7 @@ from coder.base.text.redact import names_secret
 from coder.base.usage import Price
 from coder.models.endpoint import RateLimits, parts_of
 from coder.models.providers import Provider, address_variables
+from sandbox.result import Value
 
 FILE = "models.json"
 CHAT = "/chat/completions"
@@ -180,14 +181,14 @@ def read_catalog(folder: Path) -> Catalog:
         return Catalog()
 
 
-class UserModels(BaseModel, frozen=True, extra="forbid"):
+class UserModels(Value):
     """The tables `[aliases]`, `[prices]`, `[limits]` of the user's file, and the catalogue's folder."""
 
-    aliases: dict[str, str] = {}
+    aliases: dict[str, str] = Field(default_factory=dict)
     """Another name for `provider/model`."""
-    prices: dict[str, Price] = {}
+    prices: dict[str, Price] = Field(default_factory=dict)
     """Prices by `provider/model`; they take precedence over every list."""
-    limits: dict[str, RateLimits] = {}
+    limits: dict[str, RateLimits] = Field(default_factory=dict)
     """Rate limits by provider."""
     cache: Path | None = None
     """Folder of the catalogue; None: there is none."""

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from coder.base.text.redact import MIN_SECRET_LENGTH, names_secret
 from coder.base.usage import Price
 from coder.models.abilities import ModelFacts
+from sandbox.result import Value
 
 Caching = Literal["prefix", "key", "conversation", "marks"]
 """How an endpoint's cache of prompts is used.
@@ -28,7 +29,7 @@ _MARKED_PREFIX = "anthropic/"
 """Models with this prefix cache only marked messages."""
 
 
-class RateLimits(BaseModel, frozen=True, extra="forbid"):
+class RateLimits(Value):
     """Rate limits of one provider for all runs of this process. None: no limit."""
 
     concurrency: int | None = Field(default=None, ge=1)
@@ -41,7 +42,7 @@ class RateLimits(BaseModel, frozen=True, extra="forbid"):
         return RateLimits(**{name: min(filter(None, pair), default=None) for name, pair in pairs.items()})
 
 
-class Dialect(BaseModel, frozen=True, extra="forbid"):
+class Dialect(Value):
     """How an endpoint differs from others."""
 
     key_variables: tuple[str, ...] = ()
@@ -55,7 +56,7 @@ class Dialect(BaseModel, frozen=True, extra="forbid"):
     caching: Caching = "prefix"
 
 
-class Endpoint(Dialect, ModelFacts, frozen=True):
+class Endpoint(Dialect, ModelFacts):
     """One model at one address. The `repr` shows neither key nor credentials."""
 
     name: str
@@ -100,7 +101,7 @@ class Endpoint(Dialect, ModelFacts, frozen=True):
         return without_credentials(self.url.get_secret_value())
 
 
-class Patience(BaseModel, frozen=True, extra="forbid"):
+class Patience(Value):
     """Timeouts of an endpoint. While it sends an answer, only `whole_s` applies."""
 
     deadline_s: float = Field(default=30.0, gt=0)

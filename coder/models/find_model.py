@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from coder.base.errors import ModelAuthError, ModelUnavailable, UsageError
 from coder.base.text.sanitize import suggest_nearest
@@ -29,6 +29,7 @@ from coder.models.providers import (
     providers,
     set_variables,
 )
+from sandbox.result import Value
 
 PROBED = ("ollama", "lmstudio")
 """Servers that are probed if no model is named; other servers' ports are not distinctive."""
@@ -43,7 +44,7 @@ _OUR_NAMES = {"google": "gemini", "x-ai": "xai"}
 """Our name of a provider, by the price list's name."""
 
 
-class ModelChoice(BaseModel, frozen=True, extra="forbid"):
+class ModelChoice(Value):
     """A model of an endpoint, or of local weights."""
 
     name: str

@@ -7,18 +7,19 @@ from operator import not_
 from os.path import commonprefix
 from typing import Literal, Protocol, Required, TypedDict, Unpack
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from coder.base.usage import Usage as Usage
 from coder.base.usage import Used as Used
 from coder.models.answer_parts import Alternative, Image, Opaque, Retry, Switch
+from sandbox.result import Value
 
 JsonObject = dict[str, JsonValue]
 Effort = Literal["low", "medium", "high"]
 # Fields with `exclude_if` are newer than the first recordings, whose requests are found by their JSON.
 
 
-class ToolCall(BaseModel, frozen=True, extra="forbid"):
+class ToolCall(Value):
     """A model's call of a tool."""
 
     id: str
@@ -45,7 +46,7 @@ class ToolCall(BaseModel, frozen=True, extra="forbid"):
         return value
 
 
-class ChatMessage(BaseModel, frozen=True, extra="forbid"):
+class ChatMessage(Value):
     """One message of a conversation with a model."""
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -57,7 +58,7 @@ class ChatMessage(BaseModel, frozen=True, extra="forbid"):
     opaque: Opaque | None = Field(default=None, exclude_if=not_)
 
 
-class ToolSpec(BaseModel, frozen=True, extra="forbid"):
+class ToolSpec(Value):
     """A tool that the model may call."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
@@ -66,7 +67,7 @@ class ToolSpec(BaseModel, frozen=True, extra="forbid"):
     """JSON schema of the arguments."""
 
 
-class Form(BaseModel, frozen=True, extra="forbid"):
+class Form(Value):
     """Forms of an answer besides free text."""
 
     tools: tuple[ToolSpec, ...] = ()
@@ -74,7 +75,7 @@ class Form(BaseModel, frozen=True, extra="forbid"):
     """Unused, but part of the keys of logged and recorded requests."""
 
 
-class Sampling(BaseModel, frozen=True, extra="forbid"):
+class Sampling(Value):
     """Parameters for the sampling of an answer. None leaves the endpoint's default."""
 
     temperature: float | None = Field(default=None, ge=0, le=2)
@@ -91,7 +92,7 @@ class Sampling(BaseModel, frozen=True, extra="forbid"):
     effort: Effort | None = Field(default=None, exclude_if=not_)
 
 
-class Answer(BaseModel, frozen=True, extra="forbid"):
+class Answer(Value):
     """A model's answer to one request."""
 
     text: str

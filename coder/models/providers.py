@@ -20,7 +20,7 @@ from sandbox.interpreter.plugins import find_plugins
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class Provider(Dialect, frozen=True):
+class Provider(Dialect):
     """An endpoint's address, keys and dialect. `api="responses"` is valid only for the built-in address."""
 
     name: str

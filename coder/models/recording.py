@@ -19,6 +19,7 @@ from coder.base.errors import UsageError
 from coder.models.abilities import ModelFacts
 from coder.models.answer_parts import Retry, Switch
 from coder.models.model import Answer, ChatMessage, Form, Sampling, Used
+from sandbox.result import Value
 
 Redact = Callable[[str], str]
 Line = TypeVar("Line", bound=BaseModel)
@@ -27,7 +28,7 @@ FORMAT = 1
 _DURATION = re.compile(r"\b\d+(?:\.\d+)? ?(?:ms|s|seconds?)\b")
 
 
-class RecordedModel(ModelFacts, frozen=True):
+class RecordedModel(ModelFacts):
     """Facts about a recorded model."""
 
     model: str
@@ -35,7 +36,7 @@ class RecordedModel(ModelFacts, frozen=True):
     """Price of tokens in and out."""
 
 
-class Header(RecordedModel, frozen=True):
+class Header(RecordedModel):
     """First line of a recording: facts about the model and the models of roles."""
 
     coder_recording: int = FORMAT
@@ -47,7 +48,7 @@ class Header(RecordedModel, frozen=True):
     """Models of participants that have their own."""
 
 
-class RecordedRequest(BaseModel, frozen=True, extra="forbid"):
+class RecordedRequest(Value):
     """A request, redacted."""
 
     messages: tuple[ChatMessage, ...]
@@ -76,7 +77,7 @@ class RecordedRequest(BaseModel, frozen=True, extra="forbid"):
         return self.model_copy(update={"messages": (*self.messages[:first_answer], *later)}).key
 
 
-class Failure(BaseModel, frozen=True, extra="forbid"):
+class Failure(Value):
     """The error of a call that failed after its retries."""
 
     kind: str
@@ -86,7 +87,7 @@ class Failure(BaseModel, frozen=True, extra="forbid"):
     """Usage of the incomplete answer."""
 
 
-class RecordedCall(BaseModel, frozen=True, extra="forbid"):
+class RecordedCall(Value):
     """One line of a recording: a call and its outcome."""
 
     key: str

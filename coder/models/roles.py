@@ -8,7 +8,7 @@ from importlib import import_module
 from platform import platform
 from threading import Thread
 
-from pydantic import BaseModel
+from pydantic import Field
 
 from coder.base.errors import UsageError, own_command
 from coder.models.abilities import EMBEDDED
@@ -19,6 +19,7 @@ from coder.models.endpoint import Api, Patience, for_log, name_for_log, patience
 from coder.models.find_model import OWN_KEY, USUAL_KEY, ModelChoice, resolve
 from coder.models.model import Model
 from coder.models.wrapper import RoleModels, Router
+from sandbox.result import Value
 
 _WITH_FIRST_CALL = ("coder.models.http_bounds", "httpcore2", "tenacity", "anyio._backends._asyncio")
 """Modules that the first call of an endpoint imports, some of them by the client."""
@@ -26,14 +27,14 @@ ATTEMPTS_BEFORE_ANOTHER = 2
 """Number of requests to a model that has a fallback."""
 
 
-class Asked(BaseModel, frozen=True, extra="forbid"):
+class Asked(Value):
     """The models that the user named."""
 
     model: str | None = None
     base_url: str | None = None
     fallback: tuple[str, ...] = ()
     """Models to call in this order if the previous one can't answer."""
-    roles: dict[str, str] = {}
+    roles: dict[str, str] = Field(default_factory=dict)
     """Model by participant; all have the same fallbacks."""
 
     def for_log(self) -> "Asked":
@@ -46,12 +47,12 @@ class Asked(BaseModel, frozen=True, extra="forbid"):
         )
 
 
-class Roles(BaseModel, frozen=True, extra="forbid"):
+class Roles(Value):
     """The chosen models."""
 
     main: ModelChoice
     fallbacks: tuple[ModelChoice, ...] = ()
-    roles: dict[str, ModelChoice] = {}
+    roles: dict[str, ModelChoice] = Field(default_factory=dict)
 
     @property
     def all(self) -> tuple[ModelChoice, ...]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from json import dumps
 from typing import Any, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from sandbox.result import Value
 
 
-class Event(BaseModel, frozen=True, extra="forbid"):
+class Event(Value):
     """One numbered event in the log of a run."""
 
     run: str
@@ -29,7 +29,7 @@ class Event(BaseModel, frozen=True, extra="forbid"):
         return dumps(self.model_dump(mode="json"), separators=(",", ":"))
 
 
-class Draft(BaseModel, frozen=True, extra="forbid"):
+class Draft(Value):
     """An event that the log has not numbered yet."""
 
     type: str
@@ -39,10 +39,8 @@ class Draft(BaseModel, frozen=True, extra="forbid"):
     """Whether the event is on the disk before `append` returns; else a power cut may lose it."""
 
 
-class Body(BaseModel):
+class Body(Value):
     """The typed content of an event."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     type: ClassVar[str]
     version: ClassVar[int] = 1

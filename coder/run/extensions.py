@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from operator import not_
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from coder.base.text.sanitize import one_line
+from sandbox.result import Value
 
 AGENT_FOLDERS = (".agents", ".claude")
 """Folders of a repository whose skills, commands, subagents, hooks and plugins are read."""
@@ -17,7 +18,7 @@ _HOOK_FILES = (".agents/hooks.json", ".claude/settings.json", ".claude/settings.
 _PLUGIN_HOOKS = "/hooks/hooks.json"
 
 
-class Rules(BaseModel, frozen=True, extra="forbid"):
+class Rules(Value):
     """What the user allows, is asked about, and denies (`coder.config.permission_rules`)."""
 
     allow: tuple[str, ...] = ()
@@ -45,7 +46,7 @@ class Rules(BaseModel, frozen=True, extra="forbid"):
         )
 
 
-class Ruling(BaseModel, frozen=True, extra="forbid"):
+class Ruling(Value):
     """What one rule says of a file, host, tool or command."""
 
     verdict: Literal["deny", "ask", "allow"]
@@ -59,7 +60,7 @@ class Ruling(BaseModel, frozen=True, extra="forbid"):
         return f"{text} of {one_line(self.file)}" if self.file else text
 
 
-class Hook(BaseModel, frozen=True, extra="forbid"):
+class Hook(Value):
     """A command that runs at an event (`coder.config.hooks`)."""
 
     event: str
@@ -77,7 +78,7 @@ class Hook(BaseModel, frozen=True, extra="forbid"):
         return f"{self.command} (plugin {self.plugin})" if self.plugin else self.command
 
 
-class Skill(BaseModel, frozen=True, extra="forbid"):
+class Skill(Value):
     """Instructions for a kind of work, as a SKILL.md describes them (agentskills.io)."""
 
     name: str
@@ -94,7 +95,7 @@ class Skill(BaseModel, frozen=True, extra="forbid"):
         return self.path.startswith("/")
 
 
-class Subagent(BaseModel, frozen=True, extra="forbid"):
+class Subagent(Value):
     """A helper that a model can delegate a task to, as a file `agents/NAME.md` describes it."""
 
     name: str

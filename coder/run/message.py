@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from operator import not_
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from coder.models.answer_parts import Continuation
 from coder.run.team_message import ChoiceMessage, HandoffMessage, LedgerMessage, MessageBase, WordsMessage
+from sandbox.result import Value
 
 Verified = Literal["tests", "checks", "examples", "reproduced", "added", "self", "none"]
 """What decided, strongest first: given tests, given checks, the task's examples; `reproduced`: new tests or
@@ -25,7 +26,7 @@ EXPERT = "expert"
 """The participant whose calls go to the model for hard cases."""
 
 
-class CheckLine(BaseModel, frozen=True, extra="forbid"):
+class CheckLine(Value):
     """The result of one check."""
 
     name: str
@@ -39,7 +40,7 @@ class CheckLine(BaseModel, frozen=True, extra="forbid"):
     """The line in that file, from 1."""
 
 
-class Outcome(BaseModel, frozen=True, extra="forbid"):
+class Outcome(Value):
     """The result of running the code."""
 
     passed: bool
@@ -73,7 +74,7 @@ class Outcome(BaseModel, frozen=True, extra="forbid"):
     seconds: float = 0.0
 
 
-class AnswerChanges(BaseModel, frozen=True, extra="forbid"):
+class AnswerChanges(Value):
     """Changes of an answer: texts by relative path; None is a removed file. Surrogates encode bytes."""
 
     files: dict[str, str | None] = Field(default_factory=dict)

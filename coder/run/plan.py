@@ -2,22 +2,23 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from coder.base.text.sanitize import count_of, one_line
+from sandbox.result import Value
 
 _MARK_BY_STATUS = {"todo": " ", "doing": ">", "done": "x"}
 _WIDTH = 200
 
 
-class PlanStep(BaseModel, frozen=True, extra="forbid"):
+class PlanStep(Value):
     """One step of a plan."""
 
     text: str = Field(min_length=1)
     status: Literal["todo", "doing", "done"] = "todo"
 
 
-class Plan(BaseModel, frozen=True, extra="forbid"):
+class Plan(Value):
     """Arguments of the tool `plan`."""
 
     steps: tuple[PlanStep, ...] = Field(min_length=1, max_length=50)

@@ -10,18 +10,17 @@ import socket
 from operator import not_
 from typing import Annotated, Literal, Protocol, runtime_checkable
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from coder.base.text.sanitize import join_surrogates
+from sandbox.result import Value
 
 About = Literal["landing", "tools", "plan", "network", "tests", "task"]
 """Subject of a question; `Settings.approve` can require a person for the first four."""
 
 
-class Decision(BaseModel):
+class Decision(Value):
     """The answer to a question, with its author and origin."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     decision: str
     """`yes`, `no`, `always` or an option; empty if `words` is the answer."""
@@ -43,10 +42,8 @@ class Decision(BaseModel):
         return self.words or self.decision
 
 
-class Question(BaseModel):
+class Question(Value):
     """A question to a person."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["approve", "choose", "text"]
     """`approve`: yes or no; `choose`: one of the options, or any text; `text`: any text."""

@@ -8,13 +8,14 @@ from operator import not_
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
 from coder.models.endpoint import name_for_log
 from coder.models.model import Effort, Sampling
 from coder.run.extensions import Hook, Rules, Skill, Subagent
 from coder.run.message import EXPERT
 from coder.run.option_table import OPTIONS
+from sandbox.result import Value
 
 StrategyName = Literal["act", "one-shot", "repair", "best-of-n", "escalate"]
 StrategyChoice = Literal["auto", StrategyName]
@@ -34,7 +35,7 @@ def option(name: str) -> Any:  # noqa: ANN401 - as pydantic's Field, whose type 
     return Field(default=row.default, description=row.help, ge=row.ge, gt=row.gt, le=row.le)
 
 
-class Budget(BaseModel, frozen=True, extra="forbid"):
+class Budget(Value):
     """The limits of one run. Reaching a limit ends the run with status `limit`; `resume` may raise limits."""
 
     samples: int = option("samples")
@@ -55,7 +56,7 @@ class Budget(BaseModel, frozen=True, extra="forbid"):
         return self.model_copy(update=update)
 
 
-class Settings(BaseModel, frozen=True, extra="forbid"):
+class Settings(Value):
     """Options of a run. Those that a user can set are described in the option table; docstrings add to it."""
 
     budget: Budget = Budget()
@@ -66,7 +67,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     planner_model: str | None = option("planner_model")
     coder_model: str | None = option("coder_model")
     strong_model: str | None = option("strong_model")
-    members: dict[str, str] = {}
+    members: dict[str, str] = Field(default_factory=dict)
     """Models by team member, for members that don't use the main model."""
     replay: Path | None = option("replay")
     """Absolute path of a recording that answers instead of a model."""

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from operator import not_
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from sandbox.result import Value
 
 LeftOut = Literal[
     "held",
@@ -31,7 +33,7 @@ _LINK = "//"
 """Separates a link from its target in a listing; no path contains it."""
 
 
-class StoredFile(BaseModel, frozen=True, extra="forbid"):
+class StoredFile(Value):
     """One file of the user's folder as the run read it."""
 
     text: str | None = None

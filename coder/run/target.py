@@ -5,11 +5,12 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from coder.run.command_inputs import MODULES, SETTINGS
 from coder.run.ownership import Ownership
 from coder.run.task import Task
+from sandbox.result import Value
 
 DEFAULT_PATH = "solution.py"
 _STARTS_BY_ITSELF = {"sitecustomize.py", "usercustomize.py"}
@@ -17,7 +18,7 @@ _REGISTERS_PLUGINS = (".dist-info", ".egg-info", ".egg-link")
 _TEST_NAME = re.compile(r"^(test_.*|.*_test|conftest)\.py$")
 
 
-class Target(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=True):
+class Target(Value, arbitrary_types_allowed=True):
     """The file and names that a task is about; found once, and stored with the task's files."""
 
     path: str

@@ -4,15 +4,16 @@ from operator import not_
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
 from coder.models.answer_parts import Image
+from sandbox.result import Value
 
 MAX_PROMPT = 256 * 1024
 """Maximum characters of a prompt; no present model reads more."""
 
 
-class TestSource(BaseModel, frozen=True, extra="forbid"):
+class TestSource(Value):
     """A given test file. It decides in the checker's sandbox, separated from the candidate."""
 
     __test__ = False  # so that pytest doesn't collect it
@@ -22,7 +23,7 @@ class TestSource(BaseModel, frozen=True, extra="forbid"):
     text: str
 
 
-class Task(BaseModel, frozen=True, extra="forbid"):
+class Task(Value):
     """A prompt, the files that it is about, and the tests and checks that decide.
 
     All of test_command, test_files and checks must pass. Without them examples of the prompt decide; without

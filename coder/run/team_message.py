@@ -3,16 +3,16 @@
 from operator import not_
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from sandbox.result import Value
 
 TURNS = ("words", "code", "handoff", "plan", "reply")
 """Kinds of messages that count as turns of members; results, answers, choices and ledgers don't."""
 
 
-class MessageBase(BaseModel):
+class MessageBase(Value):
     """Fields that all messages have."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     author: str
     text: str = ""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from coder.base.errors import UsageError
 from coder.config.layers import Loaded, load
@@ -17,9 +17,10 @@ from coder.run.option_table import MANY_STEPS
 from coder.run.settings import Approved, Budget, Settings, option
 from coder.run.termination import Stop
 from coder.show.known_models import known_models
+from sandbox.result import Value
 
 
-class ChosenLimits(BaseModel, frozen=True, extra="forbid"):
+class ChosenLimits(Value):
     """Limits of a run; None: the server's."""
 
     max_calls: int | None = Field(default=None, ge=1, description="Model calls.")
@@ -28,7 +29,7 @@ class ChosenLimits(BaseModel, frozen=True, extra="forbid"):
     timeout: float | None = Field(default=None, gt=0, description="Seconds of the whole run.")
 
 
-class RunChoices(BaseModel, frozen=True, extra="forbid"):
+class RunChoices(Value):
     """The choices of a client for a run."""
 
     model: str | None = None

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_type_hints, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ValidationError, create_model
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
 
@@ -18,6 +18,7 @@ from coder.models.answer_parts import Image
 from coder.models.model import JsonObject, ToolSpec
 from coder.tools.shortened import shortened
 from sandbox import Session
+from sandbox.result import Value
 
 if TYPE_CHECKING:
     from coder.tools.web_address import Address
@@ -110,10 +111,8 @@ class ToolServer(Protocol):
         """Return the current tools."""
 
 
-class Arguments(BaseModel):
+class Arguments(Value):
     """Arguments of a tool, and their schema in its spec."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class _Untitled(GenerateJsonSchema):

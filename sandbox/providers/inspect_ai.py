@@ -22,9 +22,10 @@ from pydantic import BaseModel, Field
 from sandbox.errors import SandboxBroken
 from sandbox.policy import session_policy
 from sandbox.providers.kept_session import CANNOT_EXECUTE, KeptSession
+from sandbox.result import Value
 
 
-class Config(BaseModel, frozen=True, extra="forbid"):
+class Config(Value):
     """How a sample's sandbox is opened, in code or as the TOML file of `--sandbox coder:FILE`."""
 
     backend: str = "auto"

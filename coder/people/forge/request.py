@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Protocol
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from coder.base.errors import MachineError, UsageError
+from sandbox.result import Value
 
 RepositoryName = Annotated[str, Field(pattern=r"^[.-]*\w[\w.-]*(/[.-]*\w[\w.-]*)+$")]
 """Path of a repository on a forge. It becomes part of addresses, so no segment is `.` or `..`."""
@@ -19,7 +20,7 @@ class ForgeError(MachineError):
     """The forge can't be reached, or refused a request."""
 
 
-class Remark(BaseModel, frozen=True, extra="forbid"):
+class Remark(Value):
     """A comment, with its place in the pull request if it has one."""
 
     author: str
@@ -28,7 +29,7 @@ class Remark(BaseModel, frozen=True, extra="forbid"):
     line: int | None = None
 
 
-class ForgeRequest(BaseModel, frozen=True, extra="forbid"):
+class ForgeRequest(Value):
     """A request for work. All texts are data, whoever wrote them."""
 
     repository: str
@@ -54,7 +55,7 @@ class ForgeRequest(BaseModel, frozen=True, extra="forbid"):
     """The default branch."""
 
 
-class PullRequest(BaseModel, frozen=True, extra="forbid"):
+class PullRequest(Value):
     """A pull request, or GitLab's merge request."""
 
     number: int
@@ -91,7 +92,7 @@ class Forge(Protocol):
         """Comment on the issue or pull request of a request, in its thread if it has one."""
 
 
-class Trigger(BaseModel, frozen=True, extra="forbid"):
+class Trigger(Value):
     """What makes an event a request."""
 
     phrase: str

@@ -8,19 +8,20 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from coder.base.errors import UsageError, own_command
 from coder.base.fs.atomic_replace import replacing
 from coder.engine.requests import is_visible
 from coder.run.events import Event
+from sandbox.result import Value
 
 Scope = Literal["read", "run", "approve"]
 """Permission to read runs; to begin, stop and resume runs and run programs; to answer questions."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
-class Caller(BaseModel, frozen=True, extra="forbid"):
+class Caller(Value):
     """The sender of a request: the holder of a token, or without tokens any program of this machine."""
 
     name: str

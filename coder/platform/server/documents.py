@@ -1,9 +1,10 @@
 """Documents of requests and responses: a run, an answer to a question, a program."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from coder.run.run import Run
 from coder.run.task import MAX_PROMPT
+from sandbox.result import Value
 
 
 class ServedRun(Run, frozen=True):
@@ -16,7 +17,7 @@ class ServedRun(Run, frozen=True):
     """Number of the run's last event."""
 
 
-class QuestionAnswer(BaseModel, frozen=True, extra="forbid"):
+class QuestionAnswer(Value):
     """The answer to a question: yes, no or an option, or words; with a no, what should be different."""
 
     question: str | None = None
@@ -27,16 +28,16 @@ class QuestionAnswer(BaseModel, frozen=True, extra="forbid"):
     """The client's version of the change, which is tried instead, whatever the decision is."""
 
 
-class RunMessage(BaseModel, frozen=True, extra="forbid"):
+class RunMessage(Value):
     """A message to a run: its model reads it while it works, or works on it next."""
 
     text: str = Field(min_length=1, max_length=MAX_PROMPT)
 
 
-class NewProgram(BaseModel, frozen=True, extra="forbid"):
+class NewProgram(Value):
     """Python source, or a command, and the files that it sees."""
 
     code: str | None = None
     command: str | None = None
-    files: dict[str, str] = {}
+    files: dict[str, str] = Field(default_factory=dict)
     timeout_s: float | None = Field(default=None, gt=0, le=600)

@@ -31,11 +31,12 @@ from coder.run.state import State
 from coder.run.task import Task
 from coder.show.run_choices import RunChoices
 from coder.store import new_run_id
+from sandbox.result import Value
 
 _CHOICES = {*RunChoices.model_fields}
 
 
-class NewRun(Task, RunChoices, frozen=True):
+class NewRun(Task, RunChoices):
     """A task, and choices for its run; the workspace lies below the folder of the token."""
 
 
@@ -52,7 +53,7 @@ async def visible_state(serving: Serving, caller: Caller, run: str) -> State:
     return await in_thread(state_of(serving.log, run))
 
 
-class NewFlow(BaseModel, frozen=True, extra="forbid"):
+class NewFlow(Value):
     """The input of a flow, and the folder that it works in."""
 
     input: JsonValue = None

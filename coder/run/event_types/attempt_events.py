@@ -4,13 +4,14 @@ from decimal import Decimal
 from operator import not_
 from typing import Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from coder.base.usage import Usage
 from coder.run.event_types.run_events import BudgetReached, Status
 from coder.run.events import Body, Draft
 from coder.run.message import Verified
 from coder.run.stored_file import LeftOut
+from sandbox.result import Value
 
 _SUMS = ("calls", "tool_calls", "cost_usd", "seconds", "test_seconds")
 
@@ -18,7 +19,7 @@ Verb = Literal["step", "solve", "land", "check", "ask", "now", "random"]
 """The methods of `coder.flows.Flow` that record a step."""
 
 
-class Delegation(BaseModel, frozen=True, extra="forbid"):
+class Delegation(Value):
     """A task that a model has delegated to a subagent."""
 
     call: str
@@ -120,7 +121,7 @@ class FlowStepSpawned(Body, type="flow.step.spawned"):
     run: str
 
 
-class StepError(BaseModel, frozen=True, extra="forbid"):
+class StepError(Value):
     """Why a step failed."""
 
     type: str
@@ -131,7 +132,7 @@ class StepError(BaseModel, frozen=True, extra="forbid"):
     exit_code: int = 1
 
 
-class StepSpent(BaseModel, frozen=True, extra="forbid"):
+class StepSpent(Value):
     """What the run of a step used."""
 
     calls: int

@@ -4,7 +4,7 @@ from decimal import Decimal
 from operator import not_
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from coder.run.events import Body
 from coder.run.extensions import Ruling
@@ -14,6 +14,7 @@ from coder.run.settings import Budget, Settings
 from coder.run.stored_file import StoredFile
 from coder.run.target import Target
 from coder.run.task import Task
+from sandbox.result import Value
 
 Limit = Literal["calls", "tokens", "cost", "call", "time", "shared", "answer"]
 """`shared`: the budget of several runs together; `answer`: tokens of one answer."""
@@ -32,7 +33,7 @@ Status = Literal[
 """`finished`: the function of a flow has returned; `waiting`: for an answer to the question in `reason`."""
 
 
-class Draw(BaseModel, frozen=True, extra="forbid"):
+class Draw(Value):
     """How an attempt begins its answer, if the model completes a text instead of answering."""
 
     form: int
@@ -42,7 +43,7 @@ class Draw(BaseModel, frozen=True, extra="forbid"):
     temperature: float = 0.0
 
 
-class Parent(BaseModel, frozen=True, extra="forbid"):
+class Parent(Value):
     """The run for which an attempt is made."""
 
     run: str
@@ -154,7 +155,7 @@ class RunStopped(Body, type="run.stopped"):
     error: str | None = None
 
 
-class FileChange(BaseModel, frozen=True, extra="forbid"):
+class FileChange(Value):
     """One file of a plan, with SHA-256 before and after; None means that the file doesn't exist."""
 
     path: str
@@ -168,7 +169,7 @@ class FileChange(BaseModel, frozen=True, extra="forbid"):
     """New permission bits; None: unchanged."""
 
 
-class LandingPlan(BaseModel, frozen=True, extra="forbid"):
+class LandingPlan(Value):
     """Changes of files below one folder, logged before the first file is written."""
 
     root: str

@@ -4,13 +4,14 @@ from decimal import Decimal
 from operator import not_
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from coder.models.answer_parts import Alternative, Image, Opaque
 from coder.models.model import ChatMessage, Form, Sampling, ToolCall, Usage, Used
 from coder.run.events import Body
 from coder.run.message import CheckLine, Message
 from coder.run.stored_file import StoredFile
+from sandbox.result import Value
 
 
 class CallIntended(Body, type="model.requested", durable=False):
@@ -117,7 +118,7 @@ class Spoken(Body, type="message.spoken", durable=False):
     message: Message
 
 
-class BaselineTest(BaseModel, frozen=True, extra="forbid"):
+class BaselineTest(Value):
     """The result of one test before the change."""
 
     name: str
@@ -128,7 +129,7 @@ LONG_TESTS_S = 30.0
 """A test command that takes this long is run as rarely as possible, outside the run's time limit."""
 
 
-class PytestSetup(BaseModel, frozen=True, extra="forbid"):
+class PytestSetup(Value):
     """Files and folders of pytest's configuration, relative to the workspace."""
 
     config: str | None
@@ -140,7 +141,7 @@ class PytestSetup(BaseModel, frozen=True, extra="forbid"):
     """Folders of the workspace on sys.path before a conftest.py is loaded, such as those of `pythonpath`."""
 
 
-class PytestCall(BaseModel, frozen=True, extra="forbid"):
+class PytestCall(Value):
     """One call of pytest by a test command's script."""
 
     python: str
@@ -148,7 +149,7 @@ class PytestCall(BaseModel, frozen=True, extra="forbid"):
     folder: str
     """The working folder, relative to the workspace."""
     arguments: tuple[str, ...] = ()
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
     """Variables that the script has set."""
     setup: PytestSetup
 
@@ -209,7 +210,7 @@ class ProgramStarted(Body, type="program.started", durable=False):
     """SHA-256 of each file by path; in a large folder, only of files that changed since they were read."""
 
 
-class Tried(BaseModel, frozen=True, extra="forbid"):
+class Tried(Value):
     """One run of new tests or of the answer's check."""
 
     command: str

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, model_validator
+from pydantic import model_validator
 
 from coder.config.layers import load
 from coder.config.task_file import split_command
@@ -19,12 +19,13 @@ from coder.platform.server.studio.rendering import page
 from coder.run.settings import Approved
 from coder.show.known_models import known_models
 from coder.show.run_choices import ChosenLimits, default_limits
+from sandbox.result import Value
 
 _MAX_FOLDERS = 200
 """Number of folders that the page suggests."""
 
 
-class TaskForm(BaseModel, frozen=True, extra="forbid"):
+class TaskForm(Value):
     """The fields of the form; empty ones are left out."""
 
     prompt: str

@@ -24,6 +24,7 @@ from coder.platform.server.run_routes import Reads, Works
 from coder.platform.server.serving import Caller
 from coder.platform.server.studio.rendering import page
 from coder.show.known_models import known_models
+from sandbox.result import Value
 
 _MAX_MEMBERS, _MAX_BYTES = 8, 64 << 10
 """Number of members in the form, and bytes of a team's file."""
@@ -37,7 +38,7 @@ KINDS: dict[Kind, str] = {
 """Rules of who speaks next, for teams of plain members; other teams are written as TOML."""
 
 
-class TeamText(BaseModel, frozen=True, extra="forbid"):
+class TeamText(Value):
     """A team as TOML."""
 
     name: str
