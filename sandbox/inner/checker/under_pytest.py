@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import types
 from importlib.machinery import PathFinder
 from typing import Any
 
@@ -77,6 +78,8 @@ class _Plugin:
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         self._places = [] if call.excinfo is None else find_places(call.excinfo.value)
         self._asserted = call.excinfo is not None and isinstance(call.excinfo.value, AssertionError)
+        if call.excinfo is not None:
+            _remove_repeats(call.excinfo)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.passed and report.when == "call":
@@ -89,6 +92,32 @@ class _Plugin:
             )
         elif report.skipped and hasattr(report, "wasxfail"):
             self._reports.result(report.nodeid, True, "expected to fail, and did")
+
+
+def _remove_repeats(excinfo: Any) -> None:
+    """Leave each line once in the tracebacks of endless recursions.
+
+    Pytest looks for a repetition by comparing the locals of all frames of a line. Such a comparison may ask
+    the candidate, which doesn't decide what a report shows, and there are half a million of them.
+    """
+    error, seen = excinfo.value, set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, RecursionError):
+            error.__traceback__ = _without_repeats(error.__traceback__)
+            if error is excinfo.value:
+                excinfo.traceback = type(excinfo.traceback)(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def _without_repeats(trace: types.TracebackType | None) -> types.TracebackType | None:
+    entries: dict[tuple[types.CodeType, int], types.TracebackType] = {}
+    while trace is not None:
+        entries.setdefault((trace.tb_frame.f_code, trace.tb_lineno), trace)
+        trace = trace.tb_next
+    for entry in reversed(entries.values()):
+        trace = types.TracebackType(trace, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return trace
 
 
 def _last_lines(text: str) -> str:

@@ -156,23 +156,39 @@ async def test_a_patch_that_changes_data_which_the_tests_read_is_weaker_and_the_
     assert ("lib.data.AREAS" in verdict.detail) is (expected == "weaker")
 
 
+GOLD_NUMBER = {"job.py": "def run(n): return n\n"}
 NODE = (
     "class Node:\n    def __init__(self, n): self.n = n\n    @property\n    def next(self):\n"
     "        return Node(self.n - 1) if {} else None\ndef run(n): return Node(n)\n"
 )
 
 
-@pytest.mark.slow
-async def test_a_failure_of_pytest_itself_says_what_failed(judge: Judge) -> None:
-    tests = {
-        "test_job.py": (
-            "import job, pytest\n\n\ndef depth(node):\n    return depth(node.next) + 1 if node else 0\n\n\n"
-            "def test_depth():\n    assert depth(job.run(3)) == 4\n"
-        )
-    }
+DEPTH = {
+    "test_job.py": (
+        "import job, pytest\n\n\ndef depth(node):\n    return depth(node.next) + 1 if node else 0\n\n\n"
+        "def test_depth():\n    assert depth(job.run(3)) == 4\n"
+    )
+}
 
+
+@pytest.mark.slow
+async def test_an_endless_recursion_of_a_test_is_its_failure_and_compares_no_objects(judge: Judge) -> None:
     endless = diff(BASE, {"job.py": NODE.format("True")})
-    verdict = await judge.judge(job(tests, {"job.py": NODE.format("self.n")}), endless)
+    verdict = await judge.judge(job(DEPTH, {"job.py": NODE.format("self.n")}), endless)
 
     assert (verdict.verdict, verdict.strength) == ("failed", "strong")
-    assert "pytest ended with code 3, since a hook failed: NotPlain: the test compares" in verdict.detail
+    assert "test_depth" in verdict.detail
+    assert "RecursionError" in verdict.detail
+
+
+async def test_a_failure_of_pytest_itself_says_what_failed(judge: Judge) -> None:
+    hook = "def pytest_runtest_logreport(report):\n    import job\n    1 / job.run(3)\n"
+    tests = {
+        "tests/conftest.py": hook,
+        "tests/test_job.py": "import job, pytest\n\n\ndef test_run(): job.run(3)\n",
+    }
+
+    verdict = await judge.judge(job(tests, GOLD_NUMBER), diff(BASE, {"job.py": "def run(n): return 0\n"}))
+
+    assert (verdict.verdict, verdict.strength) == ("failed", "strong")
+    assert "pytest ended with code 3, since a hook failed: ZeroDivisionError" in verdict.detail
