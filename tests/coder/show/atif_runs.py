@@ -3,7 +3,9 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from coder.engine.agent import solve
@@ -35,8 +37,22 @@ def events_of(home: Path, task: Task, answers: Sequence[Any], settings: Settings
     return events
 
 
-def acting(folder: Path) -> list[Event]:
+@cache
+def acting() -> tuple[Event, ...]:
     """Return the events of a run that looks, edits, calls a tool that isn't there, and is done."""
+    with TemporaryDirectory() as folder:
+        return tuple(_act(Path(folder)))
+
+
+@cache
+def repairing() -> tuple[Event, ...]:
+    """Return the events of a run whose first answer fails its check."""
+    task = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
+    with TemporaryDirectory() as folder:
+        return tuple(events_of(Path(folder), task, [WRONG, RIGHT], Settings(strategy="repair")))
+
+
+def _act(folder: Path) -> list[Event]:
     project = folder / "project"
     project.mkdir()
     (project / "calc.py").write_text("def add(a, b):\n    return a - b\n")
@@ -51,12 +67,6 @@ def acting(folder: Path) -> list[Event]:
     ]
     task = Task(prompt="Mend add.", workspace=project, test_command=("python", "-m", "pytest", "-q"))
     return events_of(folder / "home", task, answers, Settings(strategy="act"))
-
-
-def repairing(folder: Path) -> list[Event]:
-    """Return the events of a run whose first answer fails its check."""
-    task = Task(prompt="Write add(a, b).", checks=("assert add(2, 3) == 5",))
-    return events_of(folder / "home", task, [WRONG, RIGHT], Settings(strategy="repair"))
 
 
 def document(events: Sequence[Event]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,8 +63,8 @@ def event(seq: int, body: Body) -> Event:
     return Event(run="run_a", seq=seq, time=1e9 + seq, type=body.type, body=body.model_dump(mode="json"))
 
 
-def test_an_answer_is_a_step_with_its_calls_their_results_and_its_cost(tmp_path: Path) -> None:
-    trajectory = document(acting(tmp_path))
+def test_an_answer_is_a_step_with_its_calls_their_results_and_its_cost() -> None:
+    trajectory = document(acting())
 
     require_rules(trajectory)
     sources = [step["source"] for step in trajectory["steps"]]
@@ -85,8 +84,8 @@ def test_an_answer_is_a_step_with_its_calls_their_results_and_its_cost(tmp_path:
     assert trajectory["extra"]["status"] == "solved"
 
 
-def test_a_failed_verdict_is_a_step_before_the_next_request(tmp_path: Path) -> None:
-    trajectory = document(repairing(tmp_path))
+def test_a_failed_verdict_is_a_step_before_the_next_request() -> None:
+    trajectory = document(repairing())
 
     require_rules(trajectory)
     told = [step for part in (trajectory, *trajectory["subagent_trajectories"]) for step in part["steps"]]
@@ -95,8 +94,8 @@ def test_a_failed_verdict_is_a_step_before_the_next_request(tmp_path: Path) -> N
     assert True in verdicts
 
 
-def test_an_attempt_is_a_trajectory_of_its_own_that_a_step_refers_to(tmp_path: Path) -> None:
-    trajectory = document(repairing(tmp_path))
+def test_an_attempt_is_a_trajectory_of_its_own_that_a_step_refers_to() -> None:
+    trajectory = document(repairing())
 
     (attempt, *_) = trajectory["subagent_trajectories"]
     (reference,) = trajectory["steps"][0]["observation"]["results"][0]["subagent_trajectory_ref"]
@@ -104,8 +103,8 @@ def test_an_attempt_is_a_trajectory_of_its_own_that_a_step_refers_to(tmp_path: P
     assert {step["source"] for step in attempt["steps"]} >= {"user", "agent"}
 
 
-def test_steps_of_a_forked_run_are_copied_context(tmp_path: Path) -> None:
-    trajectory = document(forked(acting(tmp_path), "run_fork", step=2))
+def test_steps_of_a_forked_run_are_copied_context() -> None:
+    trajectory = document(forked(acting(), "run_fork", step=2))
 
     require_rules(trajectory)
     assert trajectory["session_id"] == "run_fork"
@@ -173,8 +172,8 @@ BREAKS: dict[str, Callable[[dict[str, Any]], object]] = {
 
 
 @pytest.mark.parametrize("name", sorted(BREAKS))
-def test_the_rules_of_this_file_notice_a_broken_document(tmp_path: Path, name: str) -> None:
-    trajectory = document(acting(tmp_path))
+def test_the_rules_of_this_file_notice_a_broken_document(name: str) -> None:
+    trajectory = document(acting())
     BREAKS[name](trajectory)
 
     with pytest.raises((AssertionError, ValueError)):

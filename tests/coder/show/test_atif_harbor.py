@@ -31,13 +31,11 @@ if "CODER_HARBOR_PYTHON" in os.environ:
 
     @pytest.mark.slow
     def test_harbor_accepts_a_trajectory_and_refuses_a_broken_one(tmp_path: Path) -> None:
-        for name in ("act", "repair"):
-            (tmp_path / name).mkdir()
-        acted = acting(tmp_path / "act")
+        acted = acting()
         written = {
             "act": write_atif(acted),
             "fork": write_atif(forked(acted, "run_fork", step=2)),
-            "repair": write_atif(repairing(tmp_path / "repair")),
+            "repair": write_atif(repairing()),
         }
         for rule, break_rule in BREAKS.items():
             trajectory = document(acted)
