@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shlex
 import shutil
 import subprocess
 from functools import cache
@@ -205,6 +206,26 @@ def test_the_tests_are_ours_or_the_fast_ones_after_the_checks_or_the_foreign_one
     ran = run(clone, tools, "test", *arguments)
 
     assert (ran.stdout.splitlines(), ran.stderr) == (done, "")
+
+
+@pytest.mark.parametrize(("has_bytecode", "collections"), [(False, 1), (True, 0)])
+def test_the_tests_of_a_fresh_clone_are_compiled_once_beside_the_checks(
+    clone: Path, tools: Path, has_bytecode: bool, collections: int
+) -> None:
+    set_up(clone)
+    put(tools, "bwrap", "exit 0")
+    for name in ("ruff", "mypy", "lint-imports"):
+        put(clone / ".venv" / "bin", name, "exit 0")
+    put(clone / ".venv" / "bin", "python", f'echo "$*" >> {shlex.quote(str(clone / "calls"))}')
+    put(clone / "tools", "engine.sh", "exit 0")
+    if has_bytecode:
+        (clone / "tests" / "__pycache__").mkdir(parents=True)
+
+    run(clone, tools, "test", "--fast")
+
+    *earlier, last = (clone / "calls").read_text().splitlines()
+    assert earlier == ["-m pytest --collect-only -q"] * collections
+    assert last.startswith("-m pytest -n auto")
 
 
 def test_a_change_that_a_check_refuses_is_not_tested(clone: Path, tools: Path) -> None:
