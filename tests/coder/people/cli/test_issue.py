@@ -97,6 +97,7 @@ def test_examples_of_the_issue_that_pass_are_no_evidence(job: Job) -> None:
 
 
 def test_the_token_is_in_no_prompt_sandbox_log_output_or_comment(job: Job) -> None:
+    job.github.token = "ghs_" + "a" * 36
     looks = calls("bash", command="env; cat /proc/*/environ; git config --list; cat calc.py")
 
     done = job.run("issues", opened(), looks, MENDS, ends(f"The token is {job.github.token}."))

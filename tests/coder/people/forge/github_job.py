@@ -93,7 +93,7 @@ def github_job(console: Console, folder: Path) -> Iterator[Job]:
     source = make_repository(folder / "source", calc__py=WRONG, test_calc__py=TEST)
     source.git("clone", "--quiet", "--bare", str(source.top), str(bare.top))
     source.git("clone", "--quiet", "--depth", "1", f"file://{bare.top}", str(folder / "clone"))
-    stub = GitHubStub(bare)
+    stub = GitHubStub(bare, token="ghs_a")  # with a longer one, the command would not be forked
     stub.issues[12] = {"title": ISSUE["title"], "body": ISSUE["body"]}
     with serving(stub) as github:
         yield Job(console, github, bare, GitRepository(folder / "clone"))
