@@ -11,7 +11,6 @@ import importlib
 import json
 import os
 import resource
-import select
 import socket
 import sys
 from typing import Any, NamedTuple
@@ -48,6 +47,8 @@ _PRELOADED = (
     *("random", "datetime", "heapq", "string", "pathlib"),
 )
 """Modules that many runs import: ours and the standard library's."""
+_FIRST_CHILDREN = 2
+"""Children that import what they need: most sandboxes have one run, whose child is made at once."""
 
 
 def main(descriptor: int) -> int:
@@ -63,9 +64,11 @@ def main(descriptor: int) -> int:
     forget_server()  # here, once for all runs
     gc.collect()
     gc.freeze()
+    children = 0
     while True:
-        while unloaded and not select.select([control], [], [], 0)[0]:
-            _make_ready(unloaded.pop(0), site)
+        if children == _FIRST_CHILDREN:
+            while unloaded:
+                _make_ready(unloaded.pop(0), site)
         request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MOST)
         if not request:
             os._exit(0)
@@ -77,6 +80,7 @@ def main(descriptor: int) -> int:
         except OSError as error:
             wire.complain(descriptors[0], error)
             child = -1
+        children += 1
         if child == 0:
             os.close(control.fileno())
             return _serve_one(Given(walls, site, (uid, gid)), request, descriptors)
@@ -85,7 +89,7 @@ def main(descriptor: int) -> int:
 
 
 def _make_ready(module: str, site: Site) -> None:
-    """While idle: import a module that runs will need; settle the site last."""
+    """Import a module that runs will need; settle the site last."""
     if module:
         remember_server()
         importlib.import_module(module)
