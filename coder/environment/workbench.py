@@ -149,6 +149,13 @@ class Workbench:
         """
         return await self._sandbox("checker")
 
+    def open_checker_early(self) -> None:
+        """Start to open the checker's sandbox while the candidate's runs; if that fails, `checker` tries
+        again.
+        """
+        if "checker" not in self._sandboxes:
+            self._begin("checker", self._sandbox("checker"))
+
     @property
     def opened(self) -> str:
         """The backend of the open sandboxes; empty if none is open."""

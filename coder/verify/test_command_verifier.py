@@ -23,6 +23,10 @@ _FLAKY_RERUNS = 2
 async def verify_by_command(verification: Verification, files: Mapping[str, bytes]) -> Finding:
     """Run the task's test command in the candidate's workspace, and judge the result."""
     state, target = verification.state, verification.target
+    command = state.task.test_command or ()
+    is_confirmed = not target.writes_tests and reporter_arguments(command) is not None
+    if is_confirmed:  # most answers pass, so that the pass is confirmed there
+        verification.bench.open_checker_early()
     run = await _run_without_flaky(verification, files)
     if state.progress.baseline is not None and state.progress.baseline.is_cut:
         run = await reach_baseline(verification, files, run, state.progress.baseline)
@@ -38,11 +42,9 @@ async def verify_by_command(verification: Verification, files: Mapping[str, byte
         finding = await confirm_programs(verification, files, run=finding)
     if finding.passed and not run.names_tests:
         return _by_exit_code(finding, state)
-    if not finding.passed or reporter_arguments(state.task.test_command or ()) is None:
+    if not finding.passed or not is_confirmed:
         return finding if has_effect else unverified
-    confirmation = await confirm(
-        verification, files, run=finding, script=_script(state.task.test_command or ())
-    )
+    confirmation = await confirm(verification, files, run=finding, script=_script(command))
     if confirmation.passed and run.is_cut:
         confirmation = replace(confirmation, strength="inside")
     return confirmation if has_effect or not confirmation.passed else unverified

@@ -78,11 +78,12 @@ async def deliver(journal: Journal) -> None:
     try:
         if not settings.lands:
             if (state := journal.state).landing.proposed is None:
-                contents, separate = contents_of(state)
+                risks = held_in(state)
+                contents, separate = contents_of(state, risks)
                 if not settings.in_place:
                     unsaved = await _unsaved(journal, contents)
                     intended(state, contents, unsaved)  # raises if it can't be written
-                tests, held = patch_of(state, separate), _held(state, held_in(state))
+                tests, held = patch_of(state, separate), _held(state, risks)
                 await journal.append(PatchProposed(patch=patch_of(state, contents), tests=tests, **held))
             if not await _may_commit(journal):
                 return
@@ -127,7 +128,8 @@ def with_written(error: MachineError, state: State) -> MachineError:
 async def _plan(journal: Journal) -> bool:
     """Log the plan of a landing; return False if it is only proposed or refused."""
     state = journal.state
-    contents, separate = contents_of(state)
+    risks = held_in(state)  # before a question, as what is approved is what was shown
+    contents, separate = contents_of(state, risks)
     landing_plan = intended(state, contents, await _unsaved(journal, contents))
     overwritten = [change.path for change in landing_plan.changes if change.before is not None]
     for path in overwritten:
@@ -137,12 +139,11 @@ async def _plan(journal: Journal) -> bool:
     diff = in_parts(patch, tests)
     decision = await ask_consent(journal, paths=paths, overwritten=overwritten, diff=diff)
     if decision is None:
-        await journal.append(PatchProposed(patch=patch, tests=tests, **_held(state, held_in(state))))
+        await journal.append(PatchProposed(patch=patch, tests=tests, **_held(state, risks)))
         return False
     if not decision.agrees:
         await _refuse(journal, decision, PatchProposed(patch=patch, tests=tests))
         return False
-    risks = held_in(state)
     denied = denied_files(state, separate)
     edits = {path: content for path, content in separate.items() if path not in {**risks, **denied}}
     is_offered = (needs_word(state) or state.settings.chat) and is_whole(state, paths)
@@ -179,6 +180,8 @@ async def _extend(journal: Journal) -> None:
     state = journal.state
     landing = state.landing.planned
     assert landing is not None
+    if not landing.held:
+        return
     contents, separate = contents_of(state)
     allowed_contents = {path: contents[path] for path in landing.held if path in contents}
     if not allowed_contents:
@@ -207,7 +210,7 @@ async def _apply(journal: Journal) -> None:
             await journal.append(FileLanded(path=path))
 
     try:
-        await apply(landing.plan, contents_of(journal.state)[0], record)
+        await apply(landing.plan, contents_of(journal.state, risks=())[0], record)
     except FileChanged:
         await _take_back(journal, landing)
         raise

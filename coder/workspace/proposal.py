@@ -1,6 +1,6 @@
 """Compute a run's changes to the user's folder, as a plan and as patches."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -52,20 +52,25 @@ def proposal(state: State) -> tuple[str, str]:
     """Return the patch of the best code, and the patch of risky files and test edits that land with it."""
     best = best_code(state)
     edits = landing_edits(state, best) if best is not None else {}
-    contents, separate = contents_of(state)
+    risks = held_in(state)
+    contents, separate = contents_of(state, risks)
     code = {path: content for path, content in contents.items() if path not in edits}
-    risky_files = {path: content for path, content in separate.items() if path in held_in(state)}
+    risky_files = {path: content for path, content in separate.items() if path in risks}
     tests = {path: content for path, content in contents.items() if path in edits}
     return patch_of(state, code), patch_of(state, {**tests, **risky_files})
 
 
-def contents_of(state: State) -> tuple[Contents, Contents]:
-    """Return the contents that land, and those that need separate consent: test edits and risky files."""
+def contents_of(state: State, risks: Collection[str] | None = None) -> tuple[Contents, Contents]:
+    """Return the contents that land, and those that need separate consent: test edits and risky files.
+
+    Args:
+        risks: paths of the risky files; None: those of `held_in`.
+    """
     best = best_code(state)
     if best is None:
         return {}, {}
     edits = landing_edits(state, best)
-    landing, risks = {**best.changes.files, **edits}, held_in(state)
+    landing, risks = {**best.changes.files, **edits}, held_in(state) if risks is None else risks
     separate = {path: text for path, text in best.changes.test_edits.items() if path not in edits}
     separate |= {path: landing[path] for path in risks}
     return _encoded({path: text for path, text in landing.items() if path not in risks}), _encoded(separate)
