@@ -12,7 +12,15 @@ from tests.only_pytest import only_pytest
 
 pytest_plugins = [
     f"tests.{name}"
-    for name in ("no_skips", "failed_list", "tiers", "postgres", "object_store", "kept_sandboxes")
+    for name in (
+        "no_skips",
+        "failed_list",
+        "tiers",
+        "postgres",
+        "object_store",
+        "kept_sandboxes",
+        "kept_baselines",
+    )
 ]
 
 gc.disable()  # until all tests are collected: what they are made of stays, and it is much to go through

@@ -65,7 +65,7 @@ class _SignedWriter:
 
 
 def main(config_path: str, command: list[str]) -> int:
-    """Run the command; return its exit code, or end by its signal."""
+    """Run the command, and end this process with its exit code or by its signal."""
     with open(config_path, encoding="utf-8") as file:
         config = json.load(file)
     os.unlink(config_path)
@@ -98,7 +98,7 @@ def main(config_path: str, command: list[str]) -> int:
     if exit_code < 0:
         signal.signal(-exit_code, signal.SIG_DFL) if -exit_code != signal.SIGKILL else None
         os.kill(os.getpid(), -exit_code)
-    return exit_code
+    os._exit(exit_code)  # there is nothing to clean up, which would take a quarter of this process's time
 
 
 def _relay(rows: socket.socket, report: _SignedWriter, pid: int) -> int:

@@ -1,11 +1,13 @@
 """Take the workspace's folders of PYTHONPATH off the path until the testing tools are imported.
 
 In the sandbox's archive with reporter.py; standard library only. A program that imports this file first
-imports no module from those folders, where a change could shadow the standard library or pytest.
+imports no module from those folders, where a change could shadow the standard library or pytest. Until then
+it collects no garbage, and later collections, of which pytest makes ten, leave out what it has imported.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib.machinery import PathFinder
@@ -26,12 +28,16 @@ _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _TEST_RUNNERS = ("pytest", "_pytest")
 """Packages that decide, and that tests import as the packages that run them."""
 sys.path[1:] = [path for path in sys.path[1:] if path not in _REMOVED]
+gc.disable()
 
 
 def restore() -> None:
-    """Put those folders back on the path."""
+    """Put those folders back on the path, and collect garbage again, but not in what is imported by now."""
     sys.path[1:1] = _REMOVED
     _REMOVED.clear()
+    if hasattr(gc, "freeze"):  # CPython's
+        gc.freeze()
+    gc.enable()
 
 
 def drop_shadowed() -> None:

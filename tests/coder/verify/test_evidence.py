@@ -20,10 +20,11 @@ from coder.run.state import State
 from coder.run.task import Task
 from sandbox import Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 PYTEST = Settings(plan=False, budget=Budget(samples=1, max_calls=1))
 WRONG = "def price(n):\n    return n\n\n\ndef rebate(n):\n    return {}[n]\n"

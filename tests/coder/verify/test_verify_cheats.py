@@ -10,11 +10,12 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task, TestSource
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 WRONG = "def f(x):\n    return x\n"
 RIGHT = "def f(x):\n    return x + 1\n"
@@ -511,7 +512,8 @@ async def test_an_installed_copy_of_the_package_is_not_tested_in_place_of_the_an
     (tmp_path / "tests").mkdir()
     test = f"from {package} import encode\n\ndef test(): assert encode('ab') == {gives.encode()!r}\n"
     (tmp_path / "tests/test_encode.py").write_text(test)
-    task = Task(prompt="Mend it.", workspace=tmp_path, test_command=("pytest", "-q"), mends=True)
+    command = ("PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", "pytest", "-q")  # our own interpreter has a dozen
+    task = Task(prompt="Mend it.", workspace=tmp_path, test_command=command, mends=True)
     answer = f"**src/{package}/__init__.py**\n```\ndef encode(text): return {gives.encode()!r}\n```\n"
 
     ours = PYTEST.model_copy(update={"python": Path(sys.executable)})  # it has idna

@@ -59,6 +59,21 @@ def test_each_pytest_test_is_reported_and_then_the_end(tmp_path: Path) -> None:
     assert rows[-1] == {"end": 0}
 
 
+def test_garbage_of_the_tests_is_collected_but_not_in_what_runs_them(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "",
+        "import gc\n\ndef test_it():\n    assert gc.isenabled()\n"
+        "    import pytest, weakref\n    assert not any(found is pytest.main for found in gc.get_objects())\n"
+        "    ring = type('Ring', (), {})()\n    ring.own, gone = ring, weakref.ref(ring)\n"
+        "    del ring\n    gc.collect()\n    assert gone() is None\n",
+    )
+
+    code, _ = report(tmp_path, "-m", "pytest", "-q")
+
+    assert code == 0
+
+
 _CHECKED = """
 import sys, tempfile
 import pytest
