@@ -5,19 +5,20 @@ container gets the changes of the work folder alone; if its tests then fail, oth
 verdict says so. What passes is run once more as its twin, which has to fail.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.harbor.applying import apply_changes, read_files
+from benchmarks.harbor.applying import begin_changes, read_files
 from benchmarks.harbor.archive_reader import ChangedPath
 from benchmarks.harbor.carried import DividedChanges, divide
-from benchmarks.harbor.changes import ContainerChanges, read_folders
+from benchmarks.harbor.changes import ContainerChanges
 from benchmarks.harbor.container import HarborContainer
+from benchmarks.harbor.container_files import File
 from benchmarks.harbor.history import find_in_history
 from benchmarks.harbor.opening import open_container
-from benchmarks.harbor.patch import write_patch
+from benchmarks.harbor.patch import MAX_FILE_BYTES, shown_files, write_patch
 from benchmarks.harbor.recipe import HarborRecipe
-from benchmarks.harbor.twin import FORMS, OwnWork, apply_twin, own_work, within_own_work
+from benchmarks.harbor.twin import FORMS, OwnWork, begin_twin, own_work, within_own_work
 from benchmarks.harbor.verifier import Judged, Verifier, run_tests
 from benchmarks.verdict import Strength
 from sandbox.docker.engine import Engine
@@ -25,6 +26,8 @@ from sandbox.docker.engine import Engine
 _TWIN_TIMES = 3.0
 _TWIN_MORE_S = 10.0
 _PTH_BYTES = 1 << 16
+_MAX_FOLDERS = 256
+"""Compare at most so many folders with the image's; others count as changed."""
 _Changes = Sequence[ChangedPath]
 
 
@@ -79,8 +82,9 @@ class _Judging:
     async def passes(self, own: OwnWork | None, *, oracle_needs_deciding: bool) -> tuple[Judged, _Changes]:
         """Return the strongest verdict for which the tests pass, else the last, and the changes it took."""
         async with open_container(self.engine, self.recipe) as container:
-            parts = await self._divide(container)
-            self.patch = await write_patch(container, self.changes)
+            before = await container.read_entries(_compared(self.changes), max_bytes=MAX_FILE_BYTES)
+            parts = await self._divide(container, before)
+            self.patch = await write_patch(before, self.changes)
             judged = await self._tests_in(container, parts.work)
         if judged.outcome == "passed":
             return await self._with_least(judged, parts.work, own)
@@ -103,21 +107,32 @@ class _Judging:
         own = own_work(inside, self.changes.unchanged)
         if not own.paths:
             own = own_work(chosen, self.changes.unchanged)
-        async with open_container(self.engine, self.agent_recipe) as container:
-            in_history = await find_in_history(container, self.changes, own.files)
-        own = own.model_copy(update={"in_history": in_history})
+        is_same = self.agent_recipe == self.recipe
+        if not is_same:
+            async with open_container(self.engine, self.agent_recipe) as container:
+                own = await self._with_history(container, own)
         for form in FORMS:
-            tried = own.model_copy(update={"form": form})
-            if not await self._twin_passes(judged, chosen, tried):
-                return judged.model_copy(update={"own": tried})
+            async with open_container(self.engine, self.recipe) as container:
+                if is_same and form == FORMS[0]:
+                    own = await self._with_history(container, own)
+                tried = own.model_copy(update={"form": form})
+                if not await self._twin_passes(container, judged, chosen, tried):
+                    return judged.model_copy(update={"own": tried})
         return judged.model_copy(update={"own": own})
+
+    async def _with_history(self, container: HarborContainer, own: OwnWork) -> OwnWork:
+        """Search a fresh container, which is left as it was."""
+        in_history = await find_in_history(container, self.changes, own.files)
+        return own.model_copy(update={"in_history": in_history})
 
     async def beside_twin(self, judged: Judged, chosen: _Changes, own: OwnWork) -> Judged:
         """Return the verdict in the light of the twin's."""
         if own.form is None:
             detail = f"{judged.detail}; the tests pass without the work of the task's own solution, too"
             return judged.model_copy(update={"strength": "weak", "detail": detail})
-        if not await self._twin_passes(judged, chosen, own):
+        async with open_container(self.engine, self.recipe) as container:
+            is_missed = await self._twin_passes(container, judged, chosen, own)
+        if not is_missed:
             return judged
         detail = (
             "it passed even with no results from what the task's own solution changes: "
@@ -141,25 +156,23 @@ class _Judging:
             judged = narrow
         return judged, least
 
-    async def _twin_passes(self, judged: Judged, chosen: _Changes, own: OwnWork) -> bool:
-        async with open_container(self.engine, self.recipe) as container:
-            await apply_twin(container, self.changes, chosen, own)
-            limit = min(self.verifier.timeout_s, judged.wall_s * _TWIN_TIMES + _TWIN_MORE_S)
-            return (await run_tests(container, self.verifier, timeout_s=limit)).outcome == "passed"
+    async def _twin_passes(
+        self, container: HarborContainer, judged: Judged, chosen: _Changes, own: OwnWork
+    ) -> bool:
+        begun = await begin_twin(container, self.changes, chosen, own)
+        limit = min(self.verifier.timeout_s, judged.wall_s * _TWIN_TIMES + _TWIN_MORE_S)
+        return (await run_tests(container, self.verifier, begun, timeout_s=limit)).outcome == "passed"
 
     async def _tests_in(self, container: HarborContainer, chosen: _Changes) -> Judged:
-        await apply_changes(container, self.changes, chosen)
-        return await run_tests(container, self.verifier)
+        return await run_tests(container, self.verifier, await begin_changes(container, self.changes, chosen))
 
-    async def _divide(self, container: HarborContainer) -> DividedChanges:
-        items = self.changes.items
-        changed = [item.path for item in items if item.type == "folder" and item.kind == "changed"]
+    async def _divide(self, container: HarborContainer, before: Mapping[str, File]) -> DividedChanges:
         return divide(
             self.changes,
             workdir=container.workdir,
             artifacts=self.verifier.artifacts,
             path=container.path,
-            folders=await read_folders(container, changed),
+            before=before,
             commands=await container.commands(),
             plain=self._plain(),
         )
@@ -200,3 +213,9 @@ def _weigh(judged: Judged, *, needs_deciding: bool, is_usual: bool) -> Judged:
     elif needs_deciding:
         update["detail"] = f"changes that decide how programs run: {', '.join(named[:8])}"
     return judged.model_copy(update=update)
+
+
+def _compared(changes: ContainerChanges) -> list[str]:
+    """Return the paths that are compared with the image's: changed folders, and what the patch shows."""
+    folders = [item.path for item in changes.items if item.type == "folder" and item.kind == "changed"]
+    return [*folders[:_MAX_FOLDERS], *(each.path for each in shown_files(changes) if each.kind != "added")]

@@ -3,37 +3,52 @@
 import tarfile
 from collections.abc import Iterable, Sequence
 from copy import copy
+from functools import partial
 from typing import IO
 
 from benchmarks.harbor.archive_reader import ChangedPath, without_names
-from benchmarks.harbor.changes import ContainerChanges, spool
+from benchmarks.harbor.changes import ContainerChanges
 from benchmarks.harbor.container import HarborContainer
+from benchmarks.harbor.container_files import File, Write, file_of
 from sandbox.errors import SandboxBroken
 
 _DELETED_AT_ONCE = 200
 _DELETION_S = 120.0
 _EMPTY = 'for folder; do [ ! -d "$folder" ] || rm -rf -- "$folder"/* "$folder"/.[!.]* "$folder"/..?*; done'
-File = tuple[tarfile.TarInfo, bytes | None]
-"""A file with its content; None if it is too large, or no regular file."""
 
 
 async def apply_changes(
     container: HarborContainer, changes: ContainerChanges, chosen: Sequence[ChangedPath]
 ) -> None:
     """Apply chosen changes to a running container of the same image. Raises SandboxBroken."""
+    await container.put(*await begin_changes(container, changes, chosen))
+
+
+async def begin_changes(
+    container: HarborContainer,
+    changes: ContainerChanges,
+    chosen: Sequence[ChangedPath],
+    *,
+    more_removed: Sequence[str] = (),
+) -> list[Write]:
+    """Remove what chosen changes delete, and return what writes the others, for the container's `put`.
+
+    Args:
+        more_removed: paths that are removed, too.
+
+    Raises:
+        SandboxBroken: the engine failed.
+    """
     if changes.emptied:
         await _empty(container, changes.emptied)
-    await remove_paths(container, [change.path for change in chosen if change.kind == "deleted"])
+    deleted = [change.path for change in chosen if change.kind == "deleted"]
+    await _remove(container, [*dict.fromkeys([*more_removed, *deleted])])
     wanted = {*changes.unchanged, *(change.path for change in chosen if change.kind != "deleted")}
-    if not wanted:
-        return
-    with spool() as file:
-        _copy_entries(changes.archive, wanted, file)
-        await container.put(file)
+    return [partial(_copy_entries, changes.archive, wanted)] if wanted else []
 
 
-async def remove_paths(container: HarborContainer, paths: Sequence[str]) -> None:
-    """Remove files and folders from a container to which nothing is applied yet. Raises SandboxBroken."""
+async def _remove(container: HarborContainer, paths: Sequence[str]) -> None:
+    """Remove files and folders from a container to which nothing is applied yet."""
     for start in range(0, len(paths), _DELETED_AT_ONCE):
         batch = paths[start : start + _DELETED_AT_ONCE]
         ended = await container.run(["rm", "-rf", "--", *batch], timeout_s=_DELETION_S, user="0")
@@ -54,21 +69,10 @@ def read_files(changes: ContainerChanges, paths: Iterable[str], *, max_bytes: in
         return {path: file_of(archive, archive.getmember(path[1:]), max_bytes=max_bytes) for path in paths}
 
 
-def file_of(archive: tarfile.TarFile, entry: tarfile.TarInfo, *, max_bytes: int) -> File:
-    """Return an entry of an archive with its content."""
-    if not entry.isreg() or entry.size > max_bytes:
-        return entry, None
-    file = archive.extractfile(entry)
-    return entry, None if file is None else file.read()
-
-
-def _copy_entries(source: IO[bytes], wanted: set[str], target: IO[bytes]) -> None:
+def _copy_entries(source: IO[bytes], wanted: set[str], archive: tarfile.TarFile) -> None:
     """Copy entries of an archive; a link to a file that isn't wanted becomes a copy of the file."""
     source.seek(0)
-    with (
-        tarfile.open(fileobj=source, mode="r:") as taken,
-        tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
+    with tarfile.open(fileobj=source, mode="r:") as taken:
         for entry in taken:
             if f"/{entry.name}" not in wanted:
                 continue

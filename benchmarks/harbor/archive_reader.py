@@ -3,9 +3,11 @@
 import posixpath
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import IO, Literal
 
+from benchmarks.harbor.container_files import SampleEnded, entries_of
 from sandbox.errors import SandboxBroken
 from sandbox.result import Value
 
@@ -94,28 +96,37 @@ class ArchiveReader:
         *,
         whole: bool,
         only_first: bool = False,
+        is_sample: bool = False,
         is_wanted: Callable[[str], bool] = lambda path: True,
-    ) -> Callable[[IO[bytes]], None]:
-        """Return a function that takes entries from a stream of the engine.
+    ) -> Callable[[IO[bytes]], bool]:
+        """Return a function that takes entries from a stream of the engine, and says whether all were read.
 
         Args:
             parent: folder that the names in the stream are relative to.
             whole: everything in the stream is a change; otherwise only the listed paths are.
+            only_first: take the first entry alone.
+            is_sample: end where most of the stream isn't wanted. What is left is asked for by itself.
             is_wanted: whether a path is to be taken.
         """
 
-        def read(stream: IO[bytes]) -> None:
-            with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as source:
-                for entry in source:
-                    path = posixpath.normpath(posixpath.join(parent, entry.name.lstrip("/")))
-                    if (whole or path in self._kinds) and is_wanted(path):
-                        self._take(source, entry, path, parent)
-                    if only_first:
-                        break
+        def read(stream: IO[bytes]) -> bool:
+            with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as source, suppress(SampleEnded):
+                for path, entry in entries_of(
+                    source,
+                    parent,
+                    lambda path: (whole or path in self._kinds) and is_wanted(path),
+                    only_first=only_first,
+                    is_sample=is_sample,
+                ):
+                    self._take(source, entry, path, parent, is_sample=is_sample)
+                return True
+            return False
 
         return read
 
-    def _take(self, source: tarfile.TarFile, entry: tarfile.TarInfo, path: str, parent: str) -> None:
+    def _take(
+        self, source: tarfile.TarFile, entry: tarfile.TarInfo, path: str, parent: str, *, is_sample: bool
+    ) -> None:
         if path == "/" or path in self.items or not is_carried(path, self._never):
             return
         if any(self.items[folder].type != "folder" for folder in parents(path) if folder in self.items):
@@ -135,7 +146,8 @@ class ArchiveReader:
         if file_type == "hardlink":
             target = posixpath.normpath(posixpath.join(parent, entry.linkname.lstrip("/")))
             if target not in self.items:  # its content stayed with a file that didn't change
-                self.left_out.add(path)
+                if not is_sample:
+                    self.left_out.add(path)
                 return
             copied.linkname = target.lstrip("/")
         self._archive.addfile(copied, source.extractfile(entry) if entry.isreg() else None)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from benchmarks.harbor.archive_reader import ChangedPath, lies_within
 from benchmarks.harbor.changes import ContainerChanges
+from benchmarks.harbor.container_files import File
 from sandbox.result import Value
 
 Role = Literal["executable", "library", "loader", "profile", "startup", "setuid"]
@@ -70,7 +71,7 @@ def divide(
     workdir: str,
     artifacts: Sequence[str] = (),
     path: Sequence[str] = (),
-    folders: Mapping[str, ChangedPath] = {},
+    before: Mapping[str, File] = {},
     commands: frozenset[str] = frozenset(),
     plain: frozenset[str] = frozenset(),
 ) -> DividedChanges:
@@ -79,7 +80,7 @@ def divide(
     Args:
         artifacts: absolute paths that the task declares as its results.
         path: folders of the verifier's PATH.
-        folders: folders of the image by path, so that a folder in which only a time changed isn't named.
+        before: entries of the image by path, so that a folder in which only a time changed isn't named.
         commands: names of the programs of the image's PATH, which a new file could shadow.
         plain: paths of startup files that only name folders, after those of the image.
     """
@@ -94,7 +95,7 @@ def divide(
         if lies_within(change.path, work_folders):
             work.append(change)
             continue
-        if change.type == "folder" and change.kind == "changed" and _is_alike(change, folders):
+        if change.type == "folder" and change.kind == "changed" and _is_alike(change, before):
             continue
         role = None if change.path in plain else role_of(change, path, commands)
         (deciding if role else harmless).append(change)
@@ -128,9 +129,13 @@ def role_of(change: ChangedPath, path: Sequence[str], commands: frozenset[str]) 
     )
 
 
-def _is_alike(change: ChangedPath, folders: Mapping[str, ChangedPath]) -> bool:
-    before = folders.get(change.path)
-    return before is not None and (before.mode, before.owner) == (change.mode, change.owner)
+def _is_alike(change: ChangedPath, before: Mapping[str, File]) -> bool:
+    entry, _ = before.get(change.path, (None, None))
+    return (
+        entry is not None
+        and entry.isdir()
+        and (entry.mode & 0o7777, (entry.uid, entry.gid)) == (change.mode, change.owner)
+    )
 
 
 def _is_system(folder: str) -> bool:

@@ -9,7 +9,7 @@ import posixpath
 import re
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import IO
@@ -19,7 +19,6 @@ from benchmarks.harbor.archive_reader import (
     DELETED,
     MAX_BYTES,
     MAX_FILES,
-    MODIFIED,
     ArchiveReader,
     ChangedPath,
     ChangesTooLarge,
@@ -27,12 +26,11 @@ from benchmarks.harbor.archive_reader import (
     parents,
 )
 from benchmarks.harbor.container import HarborContainer
+from benchmarks.harbor.container_files import in_folders
 from sandbox.stream.booting import CODE, OUTPUTS
 
 _OWN_LOG = re.compile(rf"{OUTPUTS}/\d+")
 """Where our agent keeps the output of commands."""
-MAX_FOLDERS = 256
-"""Compare at most so many folders with the image's; others count as changed."""
 _MOST_REQUESTS = 400
 """Beyond so many paths the whole file system is read once, in place of a request for each."""
 _MEMORY_BYTES = 32 << 20
@@ -120,21 +118,20 @@ def _forget_agent(kinds: dict[str, int]) -> None:
 
 async def _read_contents(container: HarborContainer, reader: ArchiveReader, kinds: dict[str, int]) -> None:
     added = {path for path, kind in kinds.items() if kind == ADDED}
-    tops = sorted(path for path in kinds if path != "/" and added.isdisjoint(parents(path)))
+    tops = [path for path in kinds if path != "/" and added.isdisjoint(parents(path))]
     if len(tops) > _MOST_REQUESTS:
         await container.with_export(reader.reader("/", whole=False))
         return
-    for path in tops:  # a folder before its content, as they are extracted in this order
+    broken_off = False
+    for path, has_others in in_folders(tops):  # a folder first, as they are extracted in this order
         is_added = kinds[path] == ADDED
-        read = reader.reader(posixpath.dirname(path), whole=is_added, only_first=not is_added)
-        await container.with_archive(path, read)
-
-
-async def read_folders(container: HarborContainer, paths: Sequence[str]) -> dict[str, ChangedPath]:
-    """Return folders of a container by path, without their content."""
-    with spool() as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        reader = ArchiveReader(dict.fromkeys(paths, MODIFIED), archive, max_bytes=MAX_BYTES)
-        for path in paths[:MAX_FOLDERS]:
-            read = reader.reader(posixpath.dirname(path), whole=False, only_first=True)
-            await container.with_archive(path, read)
-        return reader.items
+        is_read = path in reader.items and not (is_added and broken_off)
+        if is_read or path in reader.left_out:
+            continue
+        read = reader.reader(
+            posixpath.dirname(path),
+            whole=is_added,
+            only_first=not is_added and not has_others,
+            is_sample=has_others,
+        )
+        broken_off |= await container.with_archive(path, read) is False

@@ -27,6 +27,8 @@ _LIST_S = 30.0
 _LISTED_BYTES = 1 << 20
 _NOT_STARTED = (400, 404)
 _NOTICED_S = 1.0
+_COMMANDS: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
+"""Names of programs by id of the image and folders of PATH."""
 
 
 class ContainerEnded(SandboxBroken):
@@ -184,12 +186,14 @@ class HarborContainer(ContainerFiles):
         return None if look["State"]["Running"] else int(look["State"]["ExitCode"])
 
     async def commands(self) -> frozenset[str]:
-        """Names of the programs on PATH, as a fresh container lists them."""
-        listed = "/.coder-commands"
-        await self.run(["ls", "-1", *self.path], timeout_s=_LIST_S, user="0", log=listed)
-        content = await self.read_file(listed, max_bytes=_LISTED_BYTES) or b""
-        await self.run(["rm", "-f", listed], timeout_s=_LIST_S, user="0")
-        return frozenset(content.decode(errors="replace").split())
+        """Names of the programs on PATH, as a fresh container lists them, once for each image."""
+        listed, place = "/.coder-commands", (self.recipe.image, self.path)
+        if place not in _COMMANDS or self.volumes:
+            await self.run(["ls", "-1", *self.path], timeout_s=_LIST_S, user="0", log=listed)
+            content = await self.read_file(listed, max_bytes=_LISTED_BYTES) or b""
+            await self.run(["rm", "-f", listed], timeout_s=_LIST_S, user="0")
+            _COMMANDS[place] = frozenset(content.decode(errors="replace").split())
+        return _COMMANDS[place]
 
     @asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:

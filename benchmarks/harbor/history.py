@@ -60,11 +60,12 @@ async def find_in_history(
         :MAX_FILES
     ]
     files = await asyncio.to_thread(read_files, changes, wanted, max_bytes=MAX_BYTES)
+    image = await container.read_entries(files, max_bytes=MAX_BYTES)
     revealed = []
     for path, (_, content) in files.items():
         if content is None:
             continue
-        base = await container.read_file(path, max_bytes=MAX_BYTES) or b""
+        base = image[path][1] or b"" if path in image else b""
         versions = await _versions(container, path, content)
         if await asyncio.to_thread(_reveal, versions, base, content):
             revealed.append(path)

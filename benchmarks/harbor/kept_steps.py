@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -48,19 +48,29 @@ class StepKeeping:
 
 
 async def keep_step(
-    container: HarborContainer, verdicts: tuple[Judged, ...], folder: Path
+    container: HarborContainer, verdicts: tuple[Judged, ...], folder: Path, changes: ContainerChanges | None
 ) -> KeptSteps | None:
     """Write what an agent has left into a folder; None if it is too much, or isn't in files alone.
 
-    Raises SandboxBroken: the engine failed.
+    Args:
+        container: the agent's, frozen.
+        changes: all its changes; None if they weren't read.
+
+    Raises:
+        SandboxBroken: the engine failed.
     """
     if container.services:
         return None
-    try:
-        async with container.frozen(), read_changes(container, max_bytes=MAX_KEPT_BYTES) as changes:
-            return KeptSteps(verdicts=verdicts, files=await asyncio.to_thread(_write, changes, folder))
-    except ChangesTooLarge:
-        return None
+    async with AsyncExitStack() as opened:
+        try:
+            if changes is None:
+                read = read_changes(container, max_bytes=MAX_KEPT_BYTES)
+                changes = await opened.enter_async_context(read)
+        except ChangesTooLarge:
+            return None
+        if sum(item.size for item in changes.items) > MAX_KEPT_BYTES:
+            return None
+        return KeptSteps(verdicts=verdicts, files=await asyncio.to_thread(_write, changes, folder))
 
 
 async def restore_step(container: HarborContainer, kept: KeptSteps, folder: Path) -> None:

@@ -1,14 +1,15 @@
 """Write the changes of an agent's container as one bounded patch for people to read.
 
-The earlier contents come from a fresh container of the image. Files that are binary or large are named.
+Files that are binary or large are named.
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from benchmarks.harbor.applying import read_files
 from benchmarks.harbor.archive_reader import ChangedPath
 from benchmarks.harbor.changes import ContainerChanges
-from benchmarks.harbor.container import HarborContainer
+from benchmarks.harbor.container_files import File
 from coder.workspace.diff import unified_diff
 
 MAX_FILES = 60
@@ -19,16 +20,18 @@ MAX_CHARACTERS = 200_000
 _MAX_NAMED = 200
 
 
-async def write_patch(container: HarborContainer, changes: ContainerChanges) -> str:
+def shown_files(changes: ContainerChanges) -> list[ChangedPath]:
+    """Return the changes that a patch may show; deleted folders are among them."""
+    return [change for change in changes.items if change.type in ("file", None)][:MAX_FILES]
+
+
+async def write_patch(image: Mapping[str, File], changes: ContainerChanges) -> str:
     """Return the changes as a patch, then a line for each change that isn't shown.
 
     Args:
-        container: a fresh container of the image, to which nothing is applied yet.
-
-    Raises:
-        SandboxBroken: the engine failed.
+        image: files of the image by path, with the contents of those of at most `MAX_FILE_BYTES`.
     """
-    candidates = [change for change in changes.items if change.type in ("file", None)][:MAX_FILES]
+    candidates = shown_files(changes)
     contents = await asyncio.to_thread(
         read_files,
         changes,
@@ -39,13 +42,12 @@ async def write_patch(container: HarborContainer, changes: ContainerChanges) -> 
     after: dict[str, bytes | None] = {}
     executable: set[str] = set()
     for change in candidates:
-        old = None
-        if change.kind != "added":
-            old = await container.read_file(change.path, max_bytes=MAX_FILE_BYTES + 1)
-            if old is None and change.kind == "deleted":  # a folder
-                continue
+        entry, old = image.get(change.path, (None, None))
+        is_file = entry is not None and entry.isreg()
+        if not is_file and change.kind == "deleted":  # a folder
+            continue
         new = contents[change.path][1] if change.type is not None else None
-        if (change.type is None or _is_text(new)) and (old is None or _is_text(old)):
+        if (change.type is None or _is_text(new)) and (not is_file or _is_text(old)):
             name = change.path.lstrip("/")
             before[name], after[name] = old, new
             executable |= {name} if change.mode & 0o111 else set()

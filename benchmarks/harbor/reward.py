@@ -7,7 +7,8 @@ from benchmarks.harbor.container import HarborContainer
 from sandbox.result import Value
 
 FOLDER = "/logs/verifier"
-OUTPUT = f"{FOLDER}/test-stdout.txt"
+_JSON, _TEXT, _OUTPUT = "reward.json", "reward.txt", "test-stdout.txt"
+OUTPUT = f"{FOLDER}/{_OUTPUT}"
 _MAX_BYTES = 1 << 20
 MAIN = "reward"
 """Name of the number that decides, and of the only number of reward.txt."""
@@ -29,13 +30,18 @@ class Reward(Value):
         return ", ".join(f"{name} {number:g}" for name, number in self.numbers.items())
 
 
-async def read_reward(container: HarborContainer) -> Reward | None:
-    """Return the numbers of reward.json, else of reward.txt; None if neither holds numbers."""
-    content = await container.read_file(f"{FOLDER}/reward.json", max_bytes=_MAX_BYTES)
-    if content is not None:
-        return parse_json(content)
-    content = await container.read_file(f"{FOLDER}/reward.txt", max_bytes=_MAX_BYTES)
-    return None if content is None else parse_text(content)
+async def read_results(container: HarborContainer, *, max_output: int) -> tuple[Reward | None, bytes]:
+    """Return the reward that a verifier left, and the end of its output.
+
+    The reward is that of reward.json, else of reward.txt; None if neither holds numbers.
+    """
+    limits = {_JSON: _MAX_BYTES, _TEXT: _MAX_BYTES, _OUTPUT: max_output}
+    files = await container.read_ends(FOLDER, limits)
+    if _JSON in files:
+        reward = parse_json(files[_JSON])
+    else:
+        reward = parse_text(files[_TEXT]) if _TEXT in files else None
+    return reward, files.get(_OUTPUT, b"")
 
 
 def parse_json(content: bytes) -> Reward | None:

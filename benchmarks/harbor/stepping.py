@@ -10,7 +10,7 @@ from functools import partial
 from benchmarks.harbor.apart import judge_apart
 from benchmarks.harbor.archive_reader import MAX_BYTES, ChangesTooLarge
 from benchmarks.harbor.artifacts import read_artifacts, run_collecting
-from benchmarks.harbor.changes import read_changes
+from benchmarks.harbor.changes import ContainerChanges, read_changes
 from benchmarks.harbor.combining import combine, falls_short
 from benchmarks.harbor.container import ContainerEnded, HarborContainer
 from benchmarks.harbor.health import wait_until_healthy
@@ -70,16 +70,30 @@ async def judge_steps(
         if reason is not None:
             verdicts.append(Judged(outcome="error", strength=mode.strength, detail=reason))
             break
-        judged = await _judge(task, step, container, mode, mode.step(number), is_last=is_last)
+        keep = None
+        # A task that is judged beside living processes goes on with them alone.
+        if keeping is not None and not is_last and mode.how == "apart":
+            keep = partial(_keep, keeping, container, step, tuple(verdicts))
+        judged = await _judge(task, step, container, mode, mode.step(number), keep=keep, is_last=is_last)
         verdicts.append(judged)
         if falls_short(step, judged):
             break
-        # A task that is judged beside living processes goes on with them alone.
-        if keeping is not None and not is_last and mode.how == "apart":
-            kept = await keep_step(container, tuple(verdicts), keeping.folder)
-            if kept is not None:
-                await keeping.keep(kept)
     return combine(task, verdicts)
+
+
+async def _keep(
+    keeping: StepKeeping,
+    container: HarborContainer,
+    step: HarborStep,
+    before: tuple[Judged, ...],
+    judged: Judged,
+    changes: ContainerChanges | None,
+) -> None:
+    """Keep what is left at the end of a step, unless it is the last one that is tried."""
+    if not falls_short(step, judged):
+        kept = await keep_step(container, (*before, judged), keeping.folder, changes)
+        if kept is not None:
+            await keeping.keep(kept)
 
 
 async def _prepare(container: HarborContainer, step: HarborStep) -> str | None:
@@ -112,9 +126,14 @@ async def _judge(
     mode: HarborMode,
     own: StepMode,
     *,
+    keep: Callable[[Judged, ContainerChanges | None], Awaitable[None]] | None,
     is_last: bool,
 ) -> Judged:
-    """Judge what an agent has left in its container, as the task's mode says."""
+    """Judge what an agent has left in its container, as the task's mode says.
+
+    Args:
+        keep: is called while the container is frozen, with its verdict, and its changes if they were read.
+    """
     verifier = verifier_for(step)
     await run_collecting(container, step.verifier.collect)
     is_separate = step.verifier.mode == "separate"
@@ -132,7 +151,7 @@ async def _judge(
         await container.stop()
     try:
         async with container.frozen(), read(container, max_bytes=max_bytes) as changes:
-            return await judge_apart(
+            judged = await judge_apart(
                 container.engine,
                 recipe,
                 verifier,
@@ -142,5 +161,8 @@ async def _judge(
                 own=own.own,
                 is_solution=mode.is_solution,
             )
+            if keep is not None:
+                await keep(judged, None if is_separate else changes)
+            return judged
     except ChangesTooLarge as error:
         return Judged(outcome="error", strength="apart", detail=str(error))

@@ -7,13 +7,13 @@ for the twin as well don't judge the work: something of the answer hooks, replac
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import IO, Literal
+from typing import Literal
 
-from benchmarks.harbor.applying import File, apply_changes, file_of, read_files, remove_paths
+from benchmarks.harbor.applying import begin_changes, read_files
 from benchmarks.harbor.archive_reader import ChangedPath
 from benchmarks.harbor.changes import ContainerChanges
 from benchmarks.harbor.container import HarborContainer
-from benchmarks.harbor.container_files import tar_of
+from benchmarks.harbor.container_files import File, Write, write_entries
 from benchmarks.harbor.spoiling import MAX_BYTES, spoil
 from sandbox.result import Value
 
@@ -62,10 +62,10 @@ def within_own_work(changes: Sequence[ChangedPath], own: OwnWork) -> tuple[Chang
     )
 
 
-async def apply_twin(
+async def begin_twin(
     container: HarborContainer, changes: ContainerChanges, chosen: Sequence[ChangedPath], own: OwnWork
-) -> None:
-    """Apply chosen changes to a fresh container as their twin.
+) -> list[Write]:
+    """Remove what a twin of chosen changes lacks from a fresh container, and return what writes the others.
 
     Where none of the own files is there, the answer does the work in other places: then all its files are
     spoiled, and missing if they aren't code.
@@ -79,10 +79,10 @@ async def apply_twin(
         withheld |= others - changes.unchanged
         files, spoils = _of_answer(changes, chosen, withheld), True
     spoiled = _spoiled(files) if spoils else {}
-    await remove_paths(container, sorted(own.files - {*spoiled}))
-    await apply_changes(container, changes, [change for change in chosen if change.path not in withheld])
-    if spoiled:
-        await container.put(tar_of([*spoiled.values()]))
+    kept = [change for change in chosen if change.path not in withheld]
+    missing = sorted(own.files - {*spoiled})
+    writes = await begin_changes(container, changes, kept, more_removed=missing)
+    return [*writes, write_entries(spoiled.values())]
 
 
 async def _own_files(
@@ -91,10 +91,8 @@ async def _own_files(
     """Return the own files that the answer has, as it changed them or as they are in the image, by path."""
     files = _of_answer(changes, chosen, own.files)
     unchanged = sorted(own.files - {change.path for change in chosen})
-    for path in unchanged[: MOST_FILES - len(files)]:
-        if (entry := await container.with_archive(path, _first_file)) is not None:
-            files[path] = entry
-    return files
+    in_image = await container.read_entries(unchanged[: MOST_FILES - len(files)], max_bytes=MAX_BYTES)
+    return files | in_image
 
 
 def _of_answer(
@@ -112,12 +110,6 @@ def _spoiled(files: Mapping[str, File]) -> dict[str, tuple[tarfile.TarInfo, byte
         for path, content in contents.items()
         if content is not None
     }
-
-
-def _first_file(stream: IO[bytes]) -> File | None:
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        first = archive.next()
-        return None if first is None else file_of(archive, first, max_bytes=MAX_BYTES)
 
 
 def _entry_like(entry: tarfile.TarInfo, path: str) -> tarfile.TarInfo:

@@ -1,19 +1,17 @@
 """Run the tests of a Harbor task in a container, and read the reward that they leave."""
 
-import asyncio
 import io
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import IO
 
 from benchmarks.harbor.carried import OutsideChange
 from benchmarks.harbor.container import ContainerEnded, HarborContainer
-from benchmarks.harbor.container_files import tar_of
-from benchmarks.harbor.reward import OUTPUT, Reward, read_reward
+from benchmarks.harbor.container_files import Write, write_entries
+from benchmarks.harbor.reward import OUTPUT, Reward, read_results
 from benchmarks.harbor.twin import OwnWork
 from benchmarks.verdict import Outcome, Strength
 from coder.base.text.sanitize import printable
@@ -74,6 +72,7 @@ async def judge_shared(
 async def run_tests(
     container: HarborContainer,
     verifier: Verifier,
+    begun: Sequence[Write] = (),
     *,
     timeout_s: float | None = None,
     ends_container: bool = True,
@@ -81,6 +80,7 @@ async def run_tests(
     """Run the tests in a container. Raises SandboxBroken.
 
     Args:
+        begun: writes what is judged, before the tests.
         timeout_s: limit in place of the task's own.
         ends_container: whether all its processes end before the reward is read.
     """
@@ -88,8 +88,8 @@ async def run_tests(
     try:
         if not verifier.tests:
             await container.run(["sh", "-c", _READY], timeout_s=_READY_S, user="0")
-        for folder in verifier.tests or (None,):
-            await put_folder(container, folder, "tests")
+        tests = (write_folder(folder, "tests") for folder in verifier.tests or (None,))
+        await container.put(*begun, *tests)
         ended = await container.run(
             ["/tests/test.sh"],
             timeout_s=timeout_s,
@@ -101,7 +101,7 @@ async def run_tests(
         return Judged(outcome="error", strength="apart", detail=f"no tests ran: {error}")
     if ends_container:
         await container.kill()  # what tests left running can't change the reward while it is read
-    output = await container.read_file(OUTPUT, max_bytes=_MAX_OUTPUT) or b""
+    reward, output = await read_results(container, max_output=_MAX_OUTPUT)
     judged = Judged(
         outcome="error",
         strength="apart",
@@ -111,7 +111,6 @@ async def run_tests(
     if ended.timed_out:
         detail = f"the verifier took longer than {timeout_s:g} s"
         return judged.model_copy(update={"outcome": "timeout", "detail": detail})
-    reward = await read_reward(container)
     if reward is None:
         detail = f"the verifier left no reward (exit code {ended.exit_code})"
         return judged.model_copy(update={"detail": detail})
@@ -121,25 +120,22 @@ async def run_tests(
 
 async def put_folder(container: HarborContainer, folder: Path | None, name: str) -> None:
     """Put a folder of the task, if any, at the container's root, and make the folders of logs."""
-    await container.put(await asyncio.to_thread(_pack, folder, name))
+    await container.put(write_folder(folder, name))
 
 
 async def put_files(container: HarborContainer, source: Path, target: str) -> None:
     """Put a file, or the files of a folder, into the container; what else is there stays as it is."""
-
-    def pack() -> IO[bytes]:
-        return tar_of(_entries(source, target.strip("/")))
-
-    await container.put(await asyncio.to_thread(pack))
+    await container.put(write_entries(_entries(source, target.strip("/"))))
 
 
-def _pack(folder: Path | None, name: str) -> IO[bytes]:
+def write_folder(folder: Path | None, name: str) -> Write:
+    """Return what writes a folder of the task, if any, and the folders of logs."""
     entries = [(_folder(path), b"") for path in _LOGS]
     if folder is None:
-        return tar_of(entries)
+        return write_entries(entries)
     root = tarfile.TarInfo(name)
     root.type, root.mode = tarfile.DIRTYPE, 0o755
-    return tar_of(chain(entries, [(root, b"")], _entries(folder, name)))
+    return write_entries(chain(entries, [(root, b"")], _entries(folder, name)))
 
 
 def _entries(folder: Path, name: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:

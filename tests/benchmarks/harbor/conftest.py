@@ -2,18 +2,27 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import docker
 import pytest
 import pytest_asyncio
 
 from benchmarks.harbor.image import task_image
 from sandbox.docker.engine import Engine, connect
-from tests.benchmarks.harbor.tasks_made import make_task
+from tests.benchmarks.harbor.tasks_made import PROCESS, make_task
 from tests.docker_engine import require_docker
+from tests.docker_images import require_small_image
 
 WriteTask = Callable[..., Path]
+_FIRST_STAGE = ("test_thin_path.py", "test_changes.py")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Put tests with containers of a task into the second stage, but for a few."""
+    if "engine" in getattr(item, "fixturenames", ()) and item.path.name not in _FIRST_STAGE:
+        item.add_marker("foreign")
 
 
 async def remove_image(engine: Engine, image: str) -> None:
@@ -25,17 +34,28 @@ async def remove_image(engine: Engine, image: str) -> None:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def engine() -> AsyncIterator[Engine]:
     await require_docker()
+    await asyncio.to_thread(require_small_image)
     engine = await connect()
     yield engine
     engine.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def image(engine: Engine, tmp_path_factory: "object") -> AsyncIterator[str]:
-    folder = await asyncio.to_thread(make_task, Path(tmp_path_factory.mktemp("task")))  # type: ignore[attr-defined]
-    image = await task_image(engine, folder / "environment", docker_image=None, timeout_s=120)
-    yield image
-    await remove_image(engine, image)
+async def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory, _images: None) -> str:
+    """The image of the usual task, which is built once for all modules."""
+    folder = await asyncio.to_thread(make_task, tmp_path_factory.mktemp("task"))
+    return await task_image(engine, folder / "environment", docker_image=None, timeout_s=120)
+
+
+@pytest.fixture(scope="session")
+def _images() -> Iterator[None]:
+    """Images of this process are removed after all tests."""
+    yield
+    client = docker.from_env()
+    for image in client.images.list(filters={"label": f"test={PROCESS}"}):
+        with contextlib.suppress(docker.errors.APIError):
+            client.images.remove(image.id, force=True)
+    client.close()
 
 
 @pytest.fixture

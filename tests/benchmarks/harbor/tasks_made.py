@@ -5,9 +5,9 @@ from pathlib import Path
 
 from benchmarks.harbor.recipe import HarborRecipe
 from benchmarks.harbor.verifier import Verifier
-from tests.docker_engine import IMAGE
+from tests.docker_images import SMALL
 
-DOCKERFILE = f"FROM {IMAGE}\nUSER root\nWORKDIR /app\nCOPY seed /app/\n"
+DOCKERFILE = f"FROM {SMALL}\nUSER root\nWORKDIR /app\nCOPY seed /app/\n"
 TEST_SH = """\
 #!/bin/bash
 if [ "$(cat /app/answer.txt)" = 42 ]; then echo 1; else echo 0; fi > /logs/verifier/reward.txt

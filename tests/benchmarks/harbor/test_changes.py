@@ -1,6 +1,7 @@
 """What a stopped container changed is read from the engine, and applied to a fresh one."""
 
 import pytest
+import requests
 
 import benchmarks.harbor.changes as changes_module
 from benchmarks.harbor.applying import apply_changes
@@ -92,6 +93,49 @@ async def test_many_changed_files_are_read_at_once_and_all_arrive(
             after = await shell(fresh, count)
 
     assert int(after) == int(before) >= 150
+
+
+async def test_changed_files_of_a_folder_leave_it_in_one_archive_and_arrive_in_one(
+    engine: Engine, image: str
+) -> None:
+    script = (
+        "cd /app; for n in $(seq 20); do echo $n > new-$n; done; rm old.txt; ln given.txt link; mkdir more"
+    )
+    answers = list[str]()
+
+    def count(answer: requests.Response, *_: object, **__: object) -> None:
+        if "/archive" in answer.url:
+            answers.append(str(answer.request.method))
+
+    async with open_container(engine, recipe_of(image)) as used:
+        await shell(used, script)
+        await used.stop()
+        async with open_container(engine, recipe_of(image)) as fresh:
+            await engine.ask("count", lambda api: api.hooks["response"].append(count))
+            try:
+                async with read_changes(used) as changes:
+                    await apply_changes(fresh, changes, changes.items)
+            finally:
+                await engine.ask("count", lambda api: api.hooks["response"].remove(count))
+            after = await shell(fresh, "cd /app; ls -d *; cat new-20 link")
+
+    names = [f"new-{number}" for number in range(1, 21)]
+    assert {*after.split()} == {*names, "given.txt", "link", "more", "20", "given"}
+    assert answers.count("PUT") == 1
+    assert answers.count("GET") <= 4  # of /app, of the link by itself, of /tmp and of what a shell leaves
+
+
+async def test_changes_among_many_other_files_all_arrive(engine: Engine, image: str) -> None:
+    script = "cd /usr/lib/python3.11; echo '# more' >> this.py; mkdir zz; echo 1 > zz/one; echo 2 > zz/two"
+
+    async with open_container(engine, recipe_of(image)) as used:
+        await shell(used, script)
+        await used.stop()
+        async with read_changes(used) as changes, open_container(engine, recipe_of(image)) as fresh:
+            await apply_changes(fresh, changes, changes.items)
+            after = await shell(fresh, "cd /usr/lib/python3.11; tail -n 1 this.py; cat zz/*")
+
+    assert after == "# more\n1\n2\n"
 
 
 async def test_changes_beyond_the_limit_are_refused_before_they_are_read(engine: Engine, image: str) -> None:

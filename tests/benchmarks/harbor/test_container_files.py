@@ -1,10 +1,12 @@
 """What is put into a container is packed piece by piece."""
 
 import tarfile
+import tempfile
 import tracemalloc
 from pathlib import Path
 
-from benchmarks.harbor.verifier import _pack
+from benchmarks.harbor.container_files import pack
+from benchmarks.harbor.verifier import write_folder
 
 MIB = 1 << 20
 
@@ -15,8 +17,10 @@ def test_large_tests_of_a_task_are_packed_without_being_held_in_memory(tmp_path:
 
     tracemalloc.start()
     try:
-        with _pack(tmp_path, "tests") as packed:
+        with tempfile.SpooledTemporaryFile(MIB) as packed:
+            pack(packed, [write_folder(tmp_path, "tests")])
             _, peak = tracemalloc.get_traced_memory()
+            packed.seek(0)
             with tarfile.open(fileobj=packed) as archive:
                 sizes = {entry.name: entry.size for entry in archive if entry.isreg()}
     finally:

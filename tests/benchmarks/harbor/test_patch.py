@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.harbor.changes import read_changes
 from benchmarks.harbor.opening import open_container
-from benchmarks.harbor.patch import MAX_CHARACTERS, MAX_FILE_BYTES, write_patch
+from benchmarks.harbor.patch import MAX_CHARACTERS, MAX_FILE_BYTES, shown_files, write_patch
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.tasks_made import recipe_of
 
@@ -16,7 +16,9 @@ async def patch_after(engine: Engine, image: str, script: str) -> str:
         await container.run(["bash", "-c", script], timeout_s=60)
         await container.stop()
         async with read_changes(container) as changes, open_container(engine, recipe_of(image)) as fresh:
-            return await write_patch(fresh, changes)
+            paths = [change.path for change in shown_files(changes)]
+            before = await fresh.read_entries(paths, max_bytes=MAX_FILE_BYTES)
+            return await write_patch(before, changes)
 
 
 async def test_edits_show_old_and_new_lines_wherever_they_are(engine: Engine, image: str) -> None:

@@ -11,7 +11,7 @@ from benchmarks.harbor.judging import find_harbor_mode, judge_harbor
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.conftest import remove_image
 from tests.benchmarks.harbor.tasks_made import PROCESS, make_task
-from tests.docker_engine import IMAGE
+from tests.docker_images import SMALL
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 SEPARATE = '[verifier]\nenvironment_mode = "separate"\n'
@@ -20,7 +20,7 @@ if [ "$(cat /app/out/answer.txt)" = 42 ] && [ ! -e /app/beside.txt ]; then echo 
     > /logs/verifier/reward.txt
 """
 SOLVE = "#!/bin/bash\nmkdir -p /app/out && echo 42 > /app/out/answer.txt; touch /app/beside.txt\n"
-OF_ITS_OWN = f"""FROM {IMAGE}
+OF_ITS_OWN = f"""FROM {SMALL}
 USER root
 WORKDIR /grader
 COPY test.sh /tests/test.sh

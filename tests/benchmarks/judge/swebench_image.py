@@ -1,17 +1,13 @@
 """A Docker image as SWE-bench has one for each instance: a package in /testbed, installed in place."""
 
-import io
 import json
-import tarfile
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from benchmarks.suite import RepositoryCase
 from benchmarks.suites.swebench import swebench_case
-from sandbox.images.base import open_build_client
 from tests.benchmarks.judge.patches import diff
 from tests.docker_engine import IMAGE
+from tests.docker_images import build_from
 
 ENVIRONMENT = "/opt/miniconda3/envs/testbed"
 """Where SWE-bench's images have the Python of the tests."""
@@ -71,43 +67,6 @@ def build(tag: str) -> None:
     """Build it on top of the image that sandboxes have, without a network."""
     testbed = {f"testbed/{path}": text for path, text in BASE.items()}
     build_from(tag, _DOCKERFILE, testbed | {f"site/{path}": text for path, text in SITE.items()})
-
-
-def build_from(tag: str, dockerfile: str, files: Mapping[str, str], folders: Mapping[str, Path] = {}) -> None:
-    """Build an image of files, and of folders of this machine, without a network."""
-    with tempfile.SpooledTemporaryFile(8 << 20) as packed:
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            for name, folder in folders.items():
-                archive.add(folder, name)
-            for path, text in {**files, "Dockerfile": dockerfile}.items():
-                entry = tarfile.TarInfo(path)
-                entry.size, entry.mode = len(text.encode()), 0o644
-                archive.addfile(entry, io.BytesIO(text.encode()))
-        packed.seek(0)
-        client = open_build_client()
-        try:
-            steps = client.api.build(
-                fileobj=packed,
-                custom_context=True,
-                tag=tag,
-                network_mode="none",
-                rm=True,
-                forcerm=True,
-                decode=True,
-            )
-            said = [str(step) for step in steps]
-            assert client.images.get(tag), said
-        finally:
-            client.close()
-
-
-def remove(tag: str) -> None:
-    """Remove the image again."""
-    client = open_build_client()
-    try:
-        client.images.remove(tag)
-    finally:
-        client.close()
 
 
 def instance(image: str, **more: object) -> RepositoryCase:

@@ -12,9 +12,10 @@ import pytest_asyncio
 
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.suite import RepositoryCase, Suite
-from tests.benchmarks.judge.swebench_image import BASE, GOLD, RECORD, answer, build, instance, remove
+from tests.benchmarks.judge.swebench_image import BASE, GOLD, RECORD, answer, build, instance
 from tests.coder.people.cli.console import Console
 from tests.docker_engine import IMAGE, require_docker
+from tests.docker_images import remove
 from tests.faulty_endpoint import faulty_endpoint, says
 from tests.only_pytest import only_pytest
 

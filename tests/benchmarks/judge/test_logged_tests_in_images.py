@@ -13,7 +13,6 @@ from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.suites.records import Record
 from benchmarks.suites.swebench import swebench_case
 from tests.benchmarks.judge.patches import diff
-from tests.benchmarks.judge.swebench_image import build_from, remove
 from tests.benchmarks.judge.test_logged_tests import (
     DJANGO,
     DJANGO_GOLD,
@@ -23,6 +22,7 @@ from tests.benchmarks.judge.test_logged_tests import (
     SYMPY_TESTS,
 )
 from tests.docker_engine import IMAGE, require_docker
+from tests.docker_images import build_from, remove
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 NAME = f"coder-test-rows:{secrets.token_hex(4)}"

@@ -19,8 +19,9 @@ from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.suites.records import Record
 from benchmarks.suites.swebench import swebench_case
 from tests.benchmarks.judge.patches import diff
-from tests.benchmarks.judge.swebench_image import BASE, ENVIRONMENT, GOLD, build_from, remove
+from tests.benchmarks.judge.swebench_image import BASE, ENVIRONMENT, GOLD
 from tests.docker_engine import IMAGE, require_docker
+from tests.docker_images import build_from, remove
 
 pytestmark = [pytest.mark.slow, pytest.mark.foreign, pytest.mark.asyncio(loop_scope="module")]
 NAME = f"coder-test-rows:{secrets.token_hex(4)}"

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from tests.benchmarks.harbor.tasks_made import PROCESS, make_task
-from tests.docker_engine import IMAGE
+from tests.docker_images import SMALL
 
 HAS_PLUGIN = "CODER_DOCKER_CONFIG" in os.environ
 STORE = '''\
@@ -70,7 +70,7 @@ def make_services(
     (environment / "db/store.py").write_text(STORE)
     (environment / "db/seed").write_text("42")
     (environment / "db/Dockerfile").write_text(
-        f"FROM {IMAGE}\nUSER root\nCOPY seed /data/seed\nCOPY store.py /store.py\n"
+        f"FROM {SMALL}\nUSER root\nCOPY seed /data/seed\nCOPY store.py /store.py\n"
         f'CMD ["python3", "/store.py"]\nLABEL test={PROCESS}\n'
     )
     return task

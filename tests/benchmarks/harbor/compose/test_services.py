@@ -21,7 +21,7 @@ from tests.benchmarks.harbor.compose.services_made import (
     WRITES,
     make_services,
 )
-from tests.docker_engine import IMAGE
+from tests.docker_images import SMALL
 
 pytestmark = [pytest.mark.foreign, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 VOLUME = """\
@@ -142,7 +142,7 @@ network_mode = "no-network"
         task = make_services(tmp_path, solve=WRITES, test=test, toml=toml)
         declared = 'artifacts = [{source = "/dump.txt", service = "db"}]\n'
         (task / "task.toml").write_text(declared + (task / "task.toml").read_text())
-        (task / "tests/Dockerfile").write_text(f"FROM {IMAGE}\nUSER root\nCOPY test.sh /tests/test.sh\n")
+        (task / "tests/Dockerfile").write_text(f"FROM {SMALL}\nUSER root\nCOPY test.sh /tests/test.sh\n")
 
         mode = await find_harbor_mode(engine, task)
         nothing = await judge_harbor(engine, task, "", mode)

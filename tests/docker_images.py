@@ -1,0 +1,85 @@
+"""Images that tests build, and a small one for those that copy an image, or list changes of containers."""
+
+import fcntl
+import hashlib
+import io
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox.images.base import open_build_client
+from tests.docker_engine import IMAGE
+
+_REMOVE = r"""cd /
+find usr/share -mindepth 1 -maxdepth 1 ! -name git-core ! -name doc -exec rm -rf {} +
+find usr/share/doc -mindepth 1 -maxdepth 1 ! -name bash -exec rm -rf {} +
+rm -rf usr/lib/*/gconv usr/lib/*/perl* usr/lib/valgrind usr/lib/terminfo var/lib/apt var/lib/dpkg var/cache
+find . -xdev -type d \( -path "*/python3*/test" -o -name idlelib -o -name lib2to3 -o -name tests \) -prune \
+    -exec rm -rf {} +
+find . -xdev -path "*/site-packages/*" -prune ! -name "*pytest*" ! -name "pluggy*" ! -name "iniconfig*" \
+    ! -name "packaging*" ! -name "pygments*" ! -name py.py -exec rm -rf {} +
+"""
+_DOCKERFILE = f"""\
+FROM {IMAGE} AS whole
+USER root
+COPY remove.sh /
+RUN sh /remove.sh; rm /remove.sh
+FROM scratch
+COPY --from=whole / /
+"""
+SMALL = f"coder-test-small:{hashlib.sha256(f'{_REMOVE}{_DOCKERFILE}'.encode()).hexdigest()[:12]}"
+"""Holds Python, pytest, git and a shell of the image of sandboxes."""
+
+
+def require_small_image() -> None:
+    """Build the image, once for all processes and for each image of sandboxes."""
+    with Path(__file__).open() as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        client = open_build_client()
+        try:
+            base = client.images.get(IMAGE)
+            made = client.images.list(SMALL)
+            if not made or made[0].labels.get("base") != base.id:
+                lines = [f"ENV {item}" for item in base.attrs["Config"]["Env"]]
+                text = "\n".join([_DOCKERFILE.rstrip(), *lines, f"LABEL base={base.id}", 'CMD ["python3"]'])
+                build_from(SMALL, f"{text}\n", {"remove.sh": _REMOVE})
+        finally:
+            client.close()
+
+
+def build_from(tag: str, dockerfile: str, files: Mapping[str, str], folders: Mapping[str, Path] = {}) -> None:
+    """Build an image of files, and of folders of this machine, without a network."""
+    with tempfile.SpooledTemporaryFile(8 << 20) as packed:
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for name, folder in folders.items():
+                archive.add(folder, name)
+            for path, text in {**files, "Dockerfile": dockerfile}.items():
+                entry = tarfile.TarInfo(path)
+                entry.size, entry.mode = len(text.encode()), 0o644
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        packed.seek(0)
+        client = open_build_client()
+        try:
+            steps = client.api.build(
+                fileobj=packed,
+                custom_context=True,
+                tag=tag,
+                network_mode="none",
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            said = [str(step) for step in steps]
+            assert client.images.get(tag), said
+        finally:
+            client.close()
+
+
+def remove(tag: str) -> None:
+    """Remove the image again."""
+    client = open_build_client()
+    try:
+        client.images.remove(tag)
+    finally:
+        client.close()
