@@ -11,25 +11,29 @@ from pathlib import Path
 from sandbox.images.base import open_build_client
 from tests.docker_engine import IMAGE
 
-_REMOVE = r"""cd /
+_CHANGE = r"""cd /
+echo 'MADE = True' > "$(python3 -c 'import site; print(site.getsitepackages()[0])')/only_in_image.py"
 find usr/share -mindepth 1 -maxdepth 1 ! -name git-core ! -name doc -exec rm -rf {} +
 find usr/share/doc -mindepth 1 -maxdepth 1 ! -name bash -exec rm -rf {} +
 rm -rf usr/lib/*/gconv usr/lib/*/perl* usr/lib/valgrind usr/lib/terminfo var/lib/apt var/lib/dpkg var/cache
+rm -rf usr/bin/perl* usr/lib/*/libperl* usr/lib/*/libapt* usr/bin/scalar usr/bin/openssl
+find usr/lib/git-core -maxdepth 1 -type f -size +1000k ! -name git -exec rm -f {} +
 find . -xdev -type d \( -path "*/python3*/test" -o -name idlelib -o -name lib2to3 -o -name tests \) -prune \
     -exec rm -rf {} +
 find . -xdev -path "*/site-packages/*" -prune ! -name "*pytest*" ! -name "pluggy*" ! -name "iniconfig*" \
-    ! -name "packaging*" ! -name "pygments*" ! -name py.py -exec rm -rf {} +
+    ! -name "packaging*" ! -name "pygments*" ! -name py.py ! -name only_in_image.py -exec rm -rf {} +
 """
 _DOCKERFILE = f"""\
 FROM {IMAGE} AS whole
 USER root
-COPY remove.sh /
-RUN sh /remove.sh; rm /remove.sh
+COPY change.sh /
+RUN sh /change.sh; rm /change.sh
 FROM scratch
 COPY --from=whole / /
+CMD ["python3"]
 """
-SMALL = f"coder-test-small:{hashlib.sha256(f'{_REMOVE}{_DOCKERFILE}'.encode()).hexdigest()[:12]}"
-"""Holds Python, pytest, git and a shell of the image of sandboxes."""
+SMALL = f"coder-test-small:{hashlib.sha256(f'{_CHANGE}{_DOCKERFILE}'.encode()).hexdigest()[:12]}"
+"""Holds Python, pytest, git and a shell of the image of sandboxes, and the module `only_in_image`."""
 
 
 def require_small_image() -> None:
@@ -41,9 +45,10 @@ def require_small_image() -> None:
             base = client.images.get(IMAGE)
             made = client.images.list(SMALL)
             if not made or made[0].labels.get("base") != base.id:
-                lines = [f"ENV {item}" for item in base.attrs["Config"]["Env"]]
-                text = "\n".join([_DOCKERFILE.rstrip(), *lines, f"LABEL base={base.id}", 'CMD ["python3"]'])
-                build_from(SMALL, f"{text}\n", {"remove.sh": _REMOVE})
+                config = base.attrs["Config"]
+                lines = [f"ENV {item}\n" for item in config["Env"]]
+                lines += [f"USER {config['User'] or 'root'}\n", f"LABEL base={base.id}\n"]
+                build_from(SMALL, _DOCKERFILE + "".join(lines), {"change.sh": _CHANGE})
         finally:
             client.close()
 

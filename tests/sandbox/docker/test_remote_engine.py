@@ -19,11 +19,12 @@ import pytest
 from sandbox import PythonCode, SandboxBroken
 from sandbox.docker.open_docker import open_docker
 from tests.disk_turn import writing_much
-from tests.docker_engine import IMAGE, POLICY, require_docker
+from tests.docker_engine import POLICY, require_docker
+from tests.docker_images import SMALL, require_small_image
 from tests.internet import FETCH, Greeting, internet
 from tests.processes import processes_with, wait_until
 
-ROOMY = POLICY.model_copy(update={"wall_s": 60})
+ROOMY = POLICY.model_copy(update={"image": SMALL, "wall_s": 60})
 _START_S = 60.0
 NAMED_URL, OTHER_URL = "http://example.org/", "http://evil.example/"
 
@@ -47,6 +48,7 @@ os.execvp("runc", ["runc", *sys.argv[1:]])
 @pytest.fixture
 async def _docker() -> None:
     await require_docker()
+    await asyncio.to_thread(require_small_image)
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def _serving(command: list[str], url: str, place: Path) -> Iterator["subprocess.
             while subprocess.run(["docker", "version"], env=remote, capture_output=True).returncode:
                 assert time.monotonic() < deadline, (place / "log").read_text()[-2000:]
                 time.sleep(0.2)
-            saving = subprocess.Popen(["docker", "save", IMAGE], stdout=subprocess.PIPE)
+            saving = subprocess.Popen(["docker", "save", SMALL], stdout=subprocess.PIPE)
             with writing_much(), saving as saved:
                 subprocess.run(["docker", "load", "--quiet"], stdin=saved.stdout, env=remote, check=True)
             yield process
