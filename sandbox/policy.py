@@ -76,6 +76,9 @@ class Policy(Value):
     """Folders of the workspace that programs find at the root, too: `logs` is `/logs`. For bubblewrap."""
     python: Path | None = None
     """The programs' interpreter; None is the base interpreter of the running one."""
+    preload: tuple[str, ...] = ()
+    """Modules that `PythonCode` finds imported, as the server of bubblewrap imports them once. Only for an
+    interpreter whose packages are trusted as its standard library is."""
     in_place: Path | None = None
     """Folder of this machine that is the workspace itself. Its programs write to the file system of the
     container around this process, with the caller's rights; the backend `container` alone has it."""

@@ -39,7 +39,7 @@ def only_pytest() -> Path:
 
 def opened() -> AbstractAsyncContextManager[Sandbox]:
     """A sandbox whose programs have that interpreter."""
-    return open_sandbox(Policy(python=only_pytest()))
+    return open_sandbox(Policy(python=only_pytest(), preload=("pytest", "unittest.mock")))
 
 
 def _fill(packages: Path) -> None:

@@ -19,6 +19,7 @@ from benchmarks.judge.harbor import draft_of, judge_in_containers
 from benchmarks.judge.imported import missing_packages, needed_packages
 from benchmarks.judge.judging_sandboxes import Places
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
+from benchmarks.judge.pytest_run import PRELOADED
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.script import judge_script
 from benchmarks.judge.tries import Tries
@@ -192,6 +193,7 @@ async def open_judge(
     Raises:
         BackendMissing: there is no sandbox on this machine; the message says what helps.
     """
+    runs_pytest = any(isinstance(case, RepositoryCase) and case.runner == "pytest" for case in suite.cases)
     if python is None and any(isinstance(case, RepositoryCase) for case in suite.cases):
         # The interpreter with pytest and the cases' packages.
         python = find_interpreter(None, Path.cwd(), os.environ).path
@@ -203,6 +205,7 @@ async def open_judge(
         cpu_s=longest + 2,
         wall_s=3 * longest + 10,
         output_bytes=1 << 20,
+        preload=PRELOADED if runs_pytest else (),
     )
     cache_key = (suite.digest, str(python), installation_times(python), backend, *([image] if image else []))
     modes = KnownModes(cache, *cache_key) if cache is not None else None

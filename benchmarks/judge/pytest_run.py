@@ -19,7 +19,7 @@ from benchmarks.judge.candidate_tree import case_tests
 from benchmarks.judge.mode import Tool
 from benchmarks.judge.pytest_report import PytestStream, TestRun, messages_by_key, read_report
 from benchmarks.suite import RepositoryCase
-from sandbox import Command, Limits, Sandbox
+from sandbox import Command, Limits, Program, PythonCode, Sandbox
 from sandbox.verdicts.trial import alarm_source
 
 _PYTEST = ("-q", "-p", "no:cacheprovider", "--tb=native", "--no-summary")
@@ -30,6 +30,14 @@ _PLAIN = ("--assert=plain",)
 _ROOT = "/w"
 """Path of a sandbox's workspace."""
 _OWN_VARIABLES = ("PYTHONPATH", "PYTEST_ADDOPTS")
+_OF_A_START = ("PYTHON", "PATH", "LD_")
+"""Beginnings of variables that count when an interpreter starts."""
+_PARTS_OF_PYTEST = """
+    _argcomplete assertion doctest faulthandler fixtures helpconfig junitxml monkeypatch pastebin python
+    runner setuponly setupplan skipping threadexception tracemalloc unittest unraisableexception warnings
+"""
+PRELOADED = ("pytest", "unittest.mock", *(f"_pytest.{name}" for name in _PARTS_OF_PYTEST.split()))
+"""Modules that each run imports, for `Policy.preload`; a version of pytest may lack some."""
 _WALL_FACTOR, _WALL_MORE_S = 2.0, 10.0
 _TRIAL_MORE_S = 5.0
 _PRIVATE_BACKENDS = ("bubblewrap", "docker")
@@ -126,16 +134,21 @@ async def _run(
         **({} if tool == "plugins" else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
         **{name: value for name, value in case.environment.items() if name not in _OWN_VARIABLES},
     }
+    reporter, files = _reporter(name, case, tree, tool), tree
+    program: Program = PythonCode(source=reporter, filename=f"{name}.py", environment=environment)
+    if not _finds_preloaded(sandbox, case):
+        program = Command(argv=("python", f"{name}.py"), environment=environment)
+        files = {**tree, f"{name}.py": reporter.encode()}
     wall_s = case.timeout_s * _WALL_FACTOR + _WALL_MORE_S
     job_requests = [_job_request(job, key, wall_s) for job, key in zip(jobs, keys, strict=True)]
     stream = PytestStream({key: job.decides for key, job in zip(keys, jobs, strict=True)})
     running = asyncio.ensure_future(
         sandbox.run(
-            Command(argv=("python", f"{name}.py"), environment=environment),
+            program,
             limits=Limits(cpu_s=case.timeout_s, wall_s=wall_s + case.timeout_s),
             stdin=json.dumps(job_requests).encode(),
             fresh=True,
-            files={**tree, f"{name}.py": _reporter(name, case, tree, tool).encode()},
+            files=files,
             on_output=stream.take,
         )
     )
@@ -154,6 +167,14 @@ async def _run(
     )
     reported, streamed = messages_by_key(content.splitlines()), messages_by_key(stream.output.splitlines())
     return [read_report(result, reported.get(key, []), streamed.get(key, [])) for key in keys]
+
+
+def _finds_preloaded(sandbox: Sandbox, case: RepositoryCase) -> bool:
+    """Whether `python` is the interpreter of the sandbox's server, started as the case wants it."""
+    is_server_python = sandbox.backend == "bubblewrap" and sandbox.image is None
+    return is_server_python and not any(
+        name.startswith(_OF_A_START) for name in case.environment if name not in _OWN_VARIABLES
+    )
 
 
 def _job_request(job: Job, key: str, wall_s: float) -> dict[str, object]:

@@ -93,6 +93,7 @@ class Server:
             "memfd": self.groups is not None,
             "landlock": self.landlock,
             "hidden": [str(self.interpreter.show(path)) for path in self.interpreter.hidden],
+            "preload": policy.preload,
             "kernel": sorted(self.interpreter.packages.names) if self.interpreter.packages else [],
             "system": self._system_places(),
             "attached": list(policy.folders),

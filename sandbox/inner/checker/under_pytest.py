@@ -13,6 +13,7 @@ from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.bridge.show_values import show, show_error
 from sandbox.inner.checker.asserts import explain_inequality
 from sandbox.inner.checker.reporting import Reports, find_places
+from sandbox.inner.process.execute import recall_preloaded
 
 _PRODUCT_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FRAME = re.compile(r"\S.*:\d+: in ")
@@ -27,6 +28,7 @@ def run_under_pytest(path: str, source: str, reports: Reports) -> None:
             path, False, "the test file needs pytest, which the sandbox's interpreter doesn't have"
         )
         return
+    recall_preloaded()
     import pytest  # not every interpreter has it, and few checks need it
 
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)

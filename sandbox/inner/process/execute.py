@@ -15,6 +15,8 @@ import socket
 import sys
 import traceback
 import types
+from collections.abc import Sequence
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
@@ -24,6 +26,7 @@ NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """A shell's exit codes for a command that can't be started."""
 _FORGOTTEN: dict[str, types.ModuleType] = {}
 _PLACES: list[str] = []
+_PRELOADED: dict[str, types.ModuleType] = {}
 _SEEDED = ("random", "numpy.random", "torch")
 """Modules with a random state that fork copies; each has a function `seed`."""
 _UNFLUSHED = 120
@@ -106,6 +109,7 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
     ]
     if "sandbox" in sys.modules:
         forget_server()
+    recall_preloaded()
     del sys.modules["__main__"]  # so that `__main__` comes last
     sys.modules["__main__"] = module
     lines = source.splitlines(keepends=True)
@@ -159,6 +163,25 @@ def remember_server() -> None:
     sys.modules.update(_FORGOTTEN)
     sys.path.extend(_PLACES)
     _PLACES.clear()
+
+
+def preload(names: Sequence[str]) -> None:
+    """Import modules for programs that recall them; others may have their own of these names."""
+    standard = getattr(sys, "stdlib_module_names", None)
+    if standard is None:  # before Python 3.10
+        return
+    before = set(sys.modules)
+    for name in names:
+        with suppress(Exception):  # a program that imports it has the error
+            importlib.import_module(name)
+    for name in sys.modules.keys() - before:
+        if name.partition(".")[0] not in standard:
+            _PRELOADED[name] = sys.modules.pop(name)
+
+
+def recall_preloaded() -> None:
+    """Make the preloaded modules importable."""
+    sys.modules.update(_PRELOADED)
 
 
 def reseed() -> None:

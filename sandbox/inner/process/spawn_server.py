@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from sandbox.inner.process import reaper, wire
 from sandbox.inner.process.admission import run_agent, run_program, walls_of
-from sandbox.inner.process.execute import forget_server, remember_server, reseed
+from sandbox.inner.process.execute import forget_server, preload, remember_server, reseed
 from sandbox.inner.walls.inner_walls import (
     RULES,
     Rlimits,
@@ -57,6 +57,7 @@ def main(descriptor: int) -> int:
     settings = json.loads(control.recv(_MESSAGE))
     walls = _open(control, settings)
     site = Site()
+    preload(settings["preload"])  # before any child is made, each of which would import them
     unloaded = [*_PRELOADED, ""]
     uid, gid = os.getuid(), os.getgid()
     flags = sum(flag for name, flag in NAMESPACES.items() if name not in walls.without)

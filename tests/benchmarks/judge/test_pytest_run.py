@@ -70,3 +70,28 @@ async def test_each_way_in_which_a_test_ends_is_reported_with_its_innermost_fram
         assert frame in told[name].partition("\n")[0]
         assert reason in told[name]
     assert {node.partition("::")[2] for node in run.broken} == {"test_raises", "Test::test_raises"}
+
+
+START = "def test_is_cloned(): assert '.py' not in open('/proc/self/cmdline').read()\n"
+HASHES = "import sys\ndef test_hashes(): assert not sys.flags.hash_randomization\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "passed"),
+    [
+        ({"LANG": "C", "PYTHONPATH": "x"}, ["test_is_cloned"]),
+        ({"PYTHONHASHSEED": "0"}, ["test_hashes"]),
+    ],
+    ids=["cloned", "started"],
+)
+async def test_python_starts_anew_where_the_case_sets_what_counts_at_its_start(
+    environment: dict[str, str], passed: list[str]
+) -> None:
+    path = "test_start.py"
+    case = RepositoryCase(
+        id="start", prompt="", files={}, hidden_tests={}, gold_patch=None, environment=environment
+    )
+    async with opened() as sandbox:
+        [run] = await run_jobs(sandbox, case, {path: (START + HASHES).encode()}, [Job(path)], tool="plain")
+
+    assert [node.partition("::")[2] for node in run.passed] == passed
