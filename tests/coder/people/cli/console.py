@@ -1,6 +1,6 @@
 """Start the installed `coder` as a person or a program does: in a pipe, or on a terminal.
 
-What is run to its end is forked where that makes no difference; `start` and `run_behind` start the program.
+It is forked where that makes no difference; `start_anew` and `run_behind` start the program.
 """
 
 import os
@@ -10,19 +10,18 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
-from threading import Timer
 from time import monotonic
 
+from tests.coder.people.cli.forked_command import ForkedCommand
 from tests.coder.people.cli.warm_start import warm_start
 from tests.less_machine import run_behind
 
 CODER = Path(sys.executable).with_name("coder")
 LONGEST_S = 120.0
+Started = subprocess.Popen[bytes] | ForkedCommand
 LEFT_OUT = ("_API_KEY", "CODER_", "COLUMNS", "LINES")
 """In names of variables that no command gets: keys, and the size of another terminal."""
 
@@ -46,8 +45,17 @@ class Console:
         }
         return kept | own
 
-    def start(self, *arguments: str, cwd: Path | None = None, **environ: str) -> "subprocess.Popen[bytes]":
-        """Start a command whose three streams are pipes."""
+    def start(self, *arguments: str, cwd: Path | None = None, **environ: str) -> Started:
+        """Start a command whose three streams are pipes; it is forked where that makes no difference."""
+        own = self.environ | environ
+        if warm_start(CODER).suits(own):
+            return ForkedCommand(warm_start(CODER), *arguments, environ=own, cwd=cwd or self.home)
+        return self.start_anew(*arguments, cwd=cwd, **environ)
+
+    def start_anew(
+        self, *arguments: str, cwd: Path | None = None, **environ: str
+    ) -> "subprocess.Popen[bytes]":
+        """Start a command in an interpreter of its own, for tests of how it starts."""
         return subprocess.Popen(
             [str(CODER), *arguments],
             stdin=subprocess.PIPE,
@@ -59,9 +67,6 @@ class Console:
 
     def run(self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None, **environ: str) -> "Finished":
         """Run a command to its end in a pipe."""
-        own = self.environ | environ
-        if warm_start(CODER).suits(own):
-            return _forked(*arguments, stdin=stdin, cwd=cwd or self.home, environ=own)
         process = self.start(*arguments, cwd=cwd, **environ)
         try:
             out, err = process.communicate(stdin, timeout=LONGEST_S)
@@ -122,24 +127,6 @@ class Finished:
     def next(self) -> str:
         """The commands that continue from there: the line before."""
         return self.said[-2]
-
-
-def _forked(*arguments: str, stdin: bytes, cwd: Path, environ: dict[str, str]) -> Finished:
-    (reads_in, writes_in), (reads_out, writes_out), (reads_err, writes_err) = (os.pipe() for _ in range(3))
-    streams = (reads_in, writes_out, writes_err)
-    forked = warm_start(CODER).fork(*arguments, environ=environ, cwd=cwd, streams=streams)
-    for stream in streams:
-        os.close(stream)
-    hangs = Timer(LONGEST_S, os.kill, (forked.pid, signal.SIGKILL))
-    hangs.start()
-    with ThreadPoolExecutor() as readers, open(reads_out, "rb") as out, open(reads_err, "rb") as err:
-        read = [readers.submit(stream.read) for stream in (out, err)]
-        with suppress(BrokenPipeError), open(writes_in, "wb") as given:
-            given.write(stdin)
-        said = [each.result().decode() for each in read]
-    code = forked.wait()
-    hangs.cancel()
-    return Finished(code, *said)
 
 
 def _shown(pid: int, wait: Callable[[], int], terminal: int, answers: dict[str, str] | None) -> Finished:

@@ -239,7 +239,7 @@ def shell(console: Console, command: str) -> "subprocess.CompletedProcess[str]":
 def test_a_signal_in_the_first_moments_is_met_in_words(
     console: Console, number: signal.Signals, delay_s: float
 ) -> None:
-    process = console.start("solve", "-")  # it waits for its standard input
+    process = console.start_anew("solve", "-")  # it waits for its standard input
     while not _catches(process.pid, signal.SIGTERM):  # before, it is Python that starts, not yet coder
         assert process.poll() is None
 

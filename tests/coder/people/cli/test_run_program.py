@@ -313,7 +313,7 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_word(console: Console) -
 def test_a_slow_reader_does_not_move_the_deadline(console: Console) -> None:
     tag = f"tag-{os.urandom(8).hex()}"
     code = "print('x' * 1_000_000, flush=True); import time; time.sleep(60)"
-    process = console.start("run", "--timeout", "8", "--", "python", "-c", code, tag)
+    process = console.start_anew("run", "--timeout", "8", "--", "python", "-c", code, tag)
     assert process.stdin is not None
     process.stdin.close()
 

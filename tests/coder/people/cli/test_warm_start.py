@@ -19,7 +19,7 @@ PROGRAM = "import sys; print(sys.stdin.read()); print('é', file=sys.stderr); sy
 )
 def test_it_says_and_returns_the_same(console: Console, arguments: tuple[str, ...]) -> None:
     assert warm_start(CODER).suits(console.environ)
-    started = console.start(*arguments)
+    started = console.start_anew(*arguments)
     out, err = started.communicate(b"given")
 
     forked = console.run(*arguments, stdin=b"given")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.coder.people.cli.console import Started
 from tests.coder.people.cli.test_solve import ADD, code
 from tests.coder.platform.mcp_server.served import ERAS, INITIALIZE, INITIALIZED, Served, document
 from tests.faulty_endpoint import faulty_endpoint, says
@@ -17,7 +18,7 @@ from tests.processes import processes_with, wait_until
 FRAME = '{"jsonrpc": "2.0", "id": 1, "result": {}}'
 
 
-def started(served: Served, *arguments: str, **environ: str) -> "subprocess.Popen[bytes]":
+def started(served: Served, *arguments: str, **environ: str) -> Started:
     return served.console.start("mcp", "--root", str(served.root), *arguments, **environ)
 
 
