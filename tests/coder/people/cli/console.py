@@ -22,6 +22,8 @@ from tests.less_machine import run_behind
 CODER = Path(sys.executable).with_name("coder")
 LONGEST_S = 120.0
 Started = subprocess.Popen[bytes] | ForkedCommand
+RUN_NO_CODE = [("show",), ("doctor",), ("models",)]
+"""Commands during which no program looks for secrets in /proc."""
 LEFT_OUT = ("_API_KEY", "CODER_", "COLUMNS", "LINES")
 """In names of variables that no command gets: keys, and the size of another terminal."""
 
@@ -48,7 +50,8 @@ class Console:
     def start(self, *arguments: str, cwd: Path | None = None, **environ: str) -> Started:
         """Start a command whose three streams are pipes; it is forked where that makes no difference."""
         own = self.environ | environ
-        if warm_start(CODER).suits(own):
+        is_searched = arguments[:1] not in RUN_NO_CODE
+        if warm_start(CODER).suits(own, is_searched=is_searched):
             return ForkedCommand(warm_start(CODER), *arguments, environ=own, cwd=cwd or self.home)
         return self.start_anew(*arguments, cwd=cwd, **environ)
 

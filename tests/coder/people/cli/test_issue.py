@@ -9,13 +9,19 @@ from tests.faulty_endpoint import calls, error
 
 pytestmark = pytest.mark.slow
 MONEY = 'class Money:\n    def __repr__(self):\n        return "<Money 5>"\n'
-MONEY_TEST = 'from money import Money\n\n\ndef test_repr():\n    assert repr(Money()) == "<Money 5>"\n'
+MONEY_TEST = """import unittest
+from money import Money
+
+
+class Shown(unittest.TestCase):
+    def test_repr(self):
+        self.assertEqual(repr(Money()), "<Money 5>")
+"""
 
 
 def test_an_issue_becomes_a_pull_request_whose_body_holds_the_evidence(job: Job) -> None:
-    done = job.run(
-        "issues", opened(), MENDS, ends("Add both numbers, fixes ada/shop#1, @bob. It subtracted.")
-    )
+    ending = ends("Add both numbers, fixes ada/shop#1, @bob. It subtracted.")
+    done = job.run("issues", opened(), MENDS, ending, test=("--test", "python -m pytest -q"))
 
     assert done.code == 0, done.err
     (pull,) = job.github.pulls.values()
@@ -31,7 +37,10 @@ def test_an_issue_becomes_a_pull_request_whose_body_holds_the_evidence(job: Job)
     assert rest == f"For issue #12. Written by {job.model}, run {job.outputs['run']} of coder."
     body = pull["body"]
     assert body.startswith("Closes #12.")
-    assert "- Failed before, pass now:\n  - `test_calc.py::test_add`\n- Passed before and now: 1 test" in body
+    assert (
+        "- Failed before, pass now:\n  - `test_calc.py::Sums::test_add`\n- Passed before and now: 1 test"
+        in body
+    )
     assert "- Decided by: tests, `outside`" in body
     assert f"- Run: `{job.outputs['run']}`" in body
     assert f"2 calls of `{job.model}`" in body
@@ -81,7 +90,7 @@ def test_an_issue_cant_order_what_a_given_test_expects(job: Job) -> None:
     assert done.code == 8, done.err
     assert job.github.pulls == {}
     ((_, body),) = job.github.comments
-    assert "Given tests that only pass as the run edits them:\n  - `test_money.py::test_repr`" in body
+    assert "Given tests that only pass as the run edits them:\n  - `test_money.Shown.test_repr`" in body
 
 
 def test_examples_of_the_issue_that_pass_are_no_evidence(job: Job) -> None:
@@ -172,7 +181,7 @@ def test_of_several_attempts_the_chosen_one_is_proposed_with_its_evidence(job: J
 
     assert done.code == 0, done.err
     (pull,) = job.github.pulls.values()
-    assert "- Failed before, pass now:\n  - `test_calc.py::test_add`" in pull["body"]
+    assert "- Failed before, pass now:\n  - `test_calc.Sums.test_add`" in pull["body"]
 
 
 def test_a_model_that_fails_is_reported_on_the_issue(job: Job) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.coder.people.cli.console import Console, Finished
-from tests.coder.people.forge.github_job import MENDS, RIGHT, TEST, WRONG, ends
+from tests.coder.people.forge.github_job import MENDS, RIGHT, TEST, UNITTEST, WRONG, ends
 from tests.coder.people.forge.gitlab_stub import MERGE, PROJECT, USER, serving
 from tests.faulty_endpoint import Reply, calls, faulty_endpoint
 from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
@@ -55,7 +55,7 @@ class Pipeline:
                 "GITLAB_TOKEN": "glpat-x",
                 **{name: value for name, value in ENVIRONMENT.items() if name.startswith("GIT_")},
             }
-            arguments = ("--base-url", endpoint.url, "-m", "toy", "--test", "python -m pytest -q")
+            arguments = ("--base-url", endpoint.url, "-m", "toy", *UNITTEST)
             done = self.console.run("issue", *arguments, cwd=self.clone.top, **variables)
             self.requests = len(endpoint.requests)
         self.posted = posted
@@ -75,7 +75,7 @@ def test_an_issue_becomes_a_merge_request_and_a_note_on_it_a_further_commit(pipe
     assert path == f"{ROOT}/merge_requests"
     assert (fields["source_branch"], fields["target_branch"]) == ("coder/issue-12", "main")
     assert fields["description"].startswith("Closes #12.")
-    assert "- Failed before, pass now:\n  - `test_calc.py::test_add`" in fields["description"]
+    assert "- Failed before, pass now:\n  - `test_calc.Sums.test_add`" in fields["description"]
     assert pipeline.bare.git("show", "coder/issue-12:calc.py") == RIGHT.strip()
     assert "glpat-x" not in opened.out + opened.err
 

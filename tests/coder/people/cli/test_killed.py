@@ -40,8 +40,9 @@ sys.stderr.buffer.write(said)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("calls", [1, 2])
+@pytest.mark.parametrize(
+    ("number", "calls"), [(signal.SIGKILL, 1), (signal.SIGKILL, 2), (signal.SIGTERM, 2), (signal.SIGINT, 1)]
+)
 def test_no_process_and_no_file_is_left_and_no_answered_call_is_made_again(
     console: Console, folder: Path, number: int, calls: int
 ) -> None:

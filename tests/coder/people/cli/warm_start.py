@@ -78,10 +78,15 @@ class WarmStart:
     _asking: socket.socket
     _at_start: dict[str, str]
 
-    def suits(self, environ: Mapping[str, str]) -> bool:
-        """Whether a command with these variables does the same when it is forked."""
+    def suits(self, environ: Mapping[str, str], *, is_searched: bool = True) -> bool:
+        """Whether a command with these variables does the same when it is forked.
+
+        Args:
+            is_searched: whether code looks for secrets in the environment with which the command began.
+        """
         secret = [value for name, value in environ.items() if any(word in name for word in _PLANTED)]
-        return all(len(value) < _SHORTEST for value in secret) and _read_at_start(environ) == self._at_start
+        is_open = is_searched and any(len(value) >= _SHORTEST for value in secret)
+        return not is_open and _read_at_start(environ) == self._at_start
 
     def fork(self, *arguments: str, environ: Mapping[str, str], cwd: Path, streams: Sequence[int]) -> Forked:
         """Fork a command with these standard streams; a single one is its terminal."""

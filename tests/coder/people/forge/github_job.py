@@ -16,16 +16,19 @@ from tests.git_repository import ENVIRONMENT, GitRepository, make_repository
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"
-TEST = """from calc import add
+TEST = """import unittest
+from calc import add
 
 
-def test_add():
-    assert add(2, 3) == 5
+class Sums(unittest.TestCase):
+    def test_add(self):
+        self.assertEqual(add(2, 3), 5)
 
-
-def test_zero():
-    assert add(0, 0) == 0
+    def test_zero(self):
+        self.assertEqual(add(0, 0), 0)
 """
+UNITTEST = ("--test", "python -m unittest -q")
+"""Takes a fifth of the processor time of pytest."""
 ISSUE = {"number": 12, "title": "add() subtracts", "body": "@coder please: add(2, 3) gives -1."}
 MENDS = calls("bash", command=f"cat > calc.py <<'E'\n{RIGHT}E")
 
@@ -49,7 +52,7 @@ class Job:
         payload: dict[str, Any],
         *script: Reply,
         flags: tuple[str, ...] = (),
-        test: tuple[str, ...] = ("--test", "python -m pytest -q"),
+        test: tuple[str, ...] = UNITTEST,
     ) -> Finished:
         """Run the command on an event; `prompts` are the requests that the model got."""
         place = self.console.home / "event.json"
