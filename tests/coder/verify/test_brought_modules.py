@@ -8,11 +8,12 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
-pytestmark = [KEPT, pytest.mark.slow]
+pytestmark = [KEPT, KEPT_BASELINES, pytest.mark.slow]
 WRONG, RIGHT = "def f(x):\n    return x\n", "def f(x):\n    return x + 1\n"
 TEST = "from solution import f\n\n\ndef test_f(tmp_path):\n    assert f(1) == 2\n"  # can't run outside
 FORGED = """import json

@@ -9,11 +9,12 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task, TestSource
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 PYTEST = Settings(python=only_pytest(), plan=False, strategy="repair")
 ANSWER = ["**greeting.txt**\n```\nhello\n```\n"]

@@ -8,11 +8,12 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
-pytestmark = [KEPT, pytest.mark.slow]
+pytestmark = [KEPT, KEPT_BASELINES, pytest.mark.slow]
 WRONG, RIGHT = "def price(n):\n    return n\n", "def price(n):\n    return 2 * n\n"
 GIVEN = "from shop import price\n\n\ndef test_zero():\n    value = price(0)\n    assert value == 0\n"
 NEW = GIVEN.replace("test_zero", "test_two").replace("price(0)", "price(2)").replace("== 0", "== 4")

@@ -11,11 +11,12 @@ from coder.run.task import Task
 from coder.show.render import ending
 from coder.verify.ordered_edits import are_ordered
 from tests.coder.workspace.test_edited_tests import answer
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 OLD, NEW = "<Money 5>", "Money(5, 'EUR')"
 CODE = 'class Money:\n    def __repr__(self):\n        return "{}"\n'

@@ -13,11 +13,12 @@ from coder.models.scripted import Scripted
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 WRONG, RIGHT = "def f(x):\n    return x\n", "def f(x):\n    return x + 1\n"
 TEST = "from solution import f\n\n\ndef test_f():\n    value = f(1)\n    assert value == 2\n"

@@ -13,11 +13,12 @@ from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.run.watch import Unwatched
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 WRONG = "def price(n):\n    return n\n"
 DOUBLE = "def price(n):\n    return 2 * n\n"

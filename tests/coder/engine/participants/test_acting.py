@@ -20,11 +20,12 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.show import render
 from tests.docker_engine import IMAGE, require_docker
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.system_python import SYSTEM_PYTHON
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 WRONG = "def add(a, b):\n    return a - b\n"
 RIGHT = "def add(a, b):\n    return a + b\n"

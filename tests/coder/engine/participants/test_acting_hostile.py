@@ -18,6 +18,7 @@ from coder.run.reducer import fold_all
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.docker_engine import IMAGE, require_docker
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 from tests.processes import below, processes_with
@@ -25,7 +26,7 @@ from tests.ssh_host import HOST, ssh_host
 
 from .test_acting import DONE, EDIT, RIGHT, SETTINGS, TEST, WRONG, bash, call, project, told, worked
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 __all__ = ["project"]
 CHECK = ("python3", "-c", "from calc import add; assert add(1, 2) == 3")

@@ -24,11 +24,12 @@ from tests.coder.engine.participants.test_acting import (
     told,
 )
 from tests.coder.people.chat.test_chat_session import Person
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.sandbox.kernel.test_cells import PNG
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 KERNEL = SETTINGS.model_copy(update={"kernel": True})
 PICTURE = Image(media_type="image/png", base64=base64.b64encode(PNG).decode())

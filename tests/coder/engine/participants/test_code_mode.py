@@ -20,6 +20,7 @@ from coder.run.task import Task
 from coder.store import SqliteLog
 from tests.coder.tools.test_mcp_client import ROUGH
 from tests.docker_engine import IMAGE, require_docker
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.processes import processes_with
@@ -27,7 +28,7 @@ from tests.processes import processes_with
 from .test_acting import DONE, EDIT, RIGHT, SETTINGS, WRONG, call, project, told
 from .test_acting_cut import TEST, cut_log
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 __all__ = ["project"]
 YES, NO = Decision(decision="yes", who="ann@there"), Decision(decision="no", words="too dear")
 ASKS = SETTINGS.model_copy(update={"approve": ("tools",)})

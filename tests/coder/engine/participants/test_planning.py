@@ -20,13 +20,14 @@ from coder.show import render
 from coder.tools.shortened import DEFAULT_CHARACTERS
 from tests.coder.run.test_questions import Person
 from tests.coder.states import started, state_of
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
 from .test_acting import EDIT, RIGHT, WRONG, Toolless, bash, call, project, told
 from .test_acting_cut import TEST, cut_log
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 __all__ = ["project"]
 PLAN = [call("plan", steps=["Turn the sign in calc.py.", "Run the tests."])]

@@ -10,10 +10,11 @@ from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run.records.spend import Spend
 from coder.run.state import State
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 EDIT = "shop/price.py\n```\n<<<<<<< SEARCH\nint(amount)\n=======\nround(amount, 2)\n>>>>>>> REPLACE\n```"
 PRICE = "def rounded(amount):\n    return int(amount)\n"

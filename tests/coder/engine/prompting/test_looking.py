@@ -10,10 +10,11 @@ from coder import Budget, Settings, Task
 from coder.models.abilities import Abilities
 from coder.models.scripted import Scripted
 from coder.run.run import Run
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 FIXED = "`shop/price.py`\n```python\ndef rounded(amount):\n    return round(amount, 2)\n```\n"
 TEST = """import unittest
