@@ -21,7 +21,7 @@ _NAMES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 
 def only_pytest() -> Path:
     """The interpreter, made at the first call of all; it lies in our own environment and lasts as long."""
-    folder = Path(sys.prefix, f"compiled-pytest-{version('pytest')}")
+    folder = Path(sys.prefix, f"compiled-both-pytest-{version('pytest')}")
     if not folder.exists():
         making = Path(tempfile.mkdtemp(dir=sys.prefix))
         making.chmod(0o755)
@@ -29,7 +29,10 @@ def only_pytest() -> Path:
         packages = next(making.glob("lib/python*/site-packages"))
         _fill(packages)
         # Nothing that runs in a sandbox may write there, so that it would be compiled at each start.
-        compileall.compile_dir(packages, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+        once = PycInvalidationMode.UNCHECKED_HASH
+        compileall.compile_dir(
+            packages, quiet=1, optimize=[0, 1], invalidation_mode=once
+        )  # 1: PYTHONOPTIMIZE
         try:
             making.rename(folder)
         except OSError:  # another worker was faster

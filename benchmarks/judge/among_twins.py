@@ -29,8 +29,8 @@ async def judge_together(
 ) -> DraftVerdict:
     """Run each file in its own process; exactly the real tests must pass.
 
-    Tests that the base fails are judged again with fresh twins, in runs isolated from each other. If a
-    judgement doesn't pass, later judgements are ended.
+    Tests that the base fails are judged again with fresh twins, in runs isolated from each other. The first
+    judgement is alone, as most patches that fail fail it; if another one doesn't pass, later ones are ended.
     """
     chance = secrets.SystemRandom()  # unpredictable from earlier names and orders
 
@@ -54,9 +54,11 @@ async def judge_together(
         return _read_runs(dict(zip(hiding_by_job.values(), runs, strict=True)), case, mode)
 
     asserted: dict[int, list[tuple[TestRun, Hiding, Mapping[str, bytes]]]] = {}
-    slots = asyncio.Semaphore(os.cpu_count() or 1)
+    slots, has_passed_once = asyncio.Semaphore(os.cpu_count() or 1), asyncio.Event()
 
     async def in_turn(number: int) -> DraftVerdict:
+        if number:
+            await has_passed_once.wait()
         async with slots:
             return await judgement(number)
 
@@ -69,6 +71,7 @@ async def judge_together(
             if draft.outcome != "passed":
                 break
             pass_count += 1
+            has_passed_once.set()
     finally:
         await cancel(judgements)
     for run, hiding, files in asserted.get(pass_count, ()) if mode.tool == "plain" else ():

@@ -1,16 +1,22 @@
 """A judgement in one process ends at the first failure of a test that must pass, as it is reported."""
 
 import os
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from benchmarks.judge.judge import open_judge
+from benchmarks.judge.among_twins import judge_together
+from benchmarks.judge.candidate_tree import candidate_tree
+from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.pytest_run import Job, run_jobs
 from benchmarks.suite import RepositoryCase, Suite
+from sandbox import Result, Sandbox
 from tests.benchmarks.judge.patches import diff
 from tests.only_pytest import only_pytest, opened
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 # The tests derive from the package's class, so that one process has to decide.
 TEST = """\
@@ -51,20 +57,52 @@ def case() -> RepositoryCase:
         files={path: text.encode() for path, text in BASE.items()},
         hidden_tests=HIDDEN,
         gold_patch=diff(BASE, GOLD),
-        timeout_s=4,
+        timeout_s=2,
     )
 
 
-async def test_a_patch_that_fails_a_test_is_not_run_to_the_limit_of_a_later_one() -> None:
-    one = case()
-    async with open_judge(Suite(name="t", version="1", cases=(one,)), python=only_pytest()) as judge:
-        right = await judge.judge(one, diff(BASE, GOLD))
-        wrong = await judge.judge(one, diff(BASE, WRONG))
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def judge() -> AsyncIterator[Judge]:
+    suite = Suite(name="t", version="1", cases=(case(),))
+    async with open_judge(suite, python=only_pytest()) as judge:
+        yield judge
+
+
+async def test_a_patch_that_fails_a_test_is_not_run_to_the_limit_of_a_later_one(judge: Judge) -> None:
+    right = await judge.judge(case(), diff(BASE, GOLD))
+    wrong = await judge.judge(case(), diff(BASE, WRONG))
 
     assert (right.strength, right.verdict) == ("decoyed", "passed")
     assert wrong.verdict == "failed"
     assert wrong.detail.startswith("test_a.py::test_double: ")
     assert "assert 3 == 6" in wrong.detail
+
+
+class CountingSandbox:
+    """Counts the runs in a sandbox."""
+
+    def __init__(self, box: Sandbox) -> None:
+        self.box, self.runs = box, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.box, name)
+
+    async def run(self, *arguments: Any, **options: Any) -> Result:
+        self.runs += 1
+        return await self.box.run(*arguments, **options)
+
+
+async def test_a_patch_that_fails_its_first_judgement_has_no_other(judge: Judge) -> None:
+    one, raising = case(), {"count.py": "class Count:\n    def double(self, n): raise ValueError\n"}
+    mode = await judge.repository_mode(one)
+    runs = []
+    for files in (GOLD, raising):
+        counting: Any = CountingSandbox((await judge.sandboxes()).candidate)
+        await judge_together(counting, one, candidate_tree(one, diff(BASE, files)), mode)
+        runs.append(counting.runs)
+
+    assert mode.rounds > 1
+    assert runs == [mode.rounds, 1]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0], ids=["one process", "divided"])

@@ -1,17 +1,19 @@
 """Tests run with plain assertions; with pytest's rewritten ones where a case needs them."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from benchmarks.judge.judge import open_judge
+from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.mode import RepositoryMode
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.verdict import Verdict
 from tests.benchmarks.judge.patches import diff
 from tests.only_pytest import only_pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 # The tests derive from the package's class, so that one process has to decide.
 TESTS = """\
@@ -36,10 +38,9 @@ ONE_RIGHT = {"count.py": "class Count:\n    def double(self, n): return 6\n"}
 WRONG = {"count.py": "class Count:\n    def double(self, n): return n\n"}
 
 
-async def judged(tests: str, **more: Any) -> tuple[RepositoryMode, list[Verdict]]:
-    """The mode of a case, and verdicts on the right patch, one right for one test, and a wrong one."""
-    case = RepositoryCase(
-        id="count",
+def case_of(tests: str = TESTS, **more: Any) -> RepositoryCase:
+    return RepositoryCase(
+        id=f"count {tests} {more}",
         prompt="",
         files={path: text.encode() for path, text in BASE.items()},
         hidden_tests={"test_count.py": tests},
@@ -47,32 +48,46 @@ async def judged(tests: str, **more: Any) -> tuple[RepositoryMode, list[Verdict]
         timeout_s=10,
         **more,
     )
-    async with open_judge(Suite(name="t", version="1", cases=(case,)), python=only_pytest()) as judge:
-        verdicts = [await judge.judge(case, diff(BASE, files)) for files in (GOLD, ONE_RIGHT, WRONG)]
-        return await judge.repository_mode(case), verdicts
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def judge() -> AsyncIterator[Judge]:
+    suite = Suite(name="t", version="1", cases=(case_of(),))
+    async with open_judge(suite, python=only_pytest()) as judge:
+        yield judge
+
+
+async def judged(
+    judge: Judge, case: RepositoryCase, *patches: dict[str, str]
+) -> tuple[RepositoryMode, list[Verdict]]:
+    """The mode of a case, and the verdicts on these patches."""
+    verdicts = [await judge.judge(case, diff(BASE, files)) for files in patches]
+    return await judge.repository_mode(case), verdicts
 
 
 @pytest.mark.parametrize("names", [True, False], ids=["named", "unnamed"])
-async def test_a_test_that_reads_pytests_own_message_still_decides(names: bool) -> None:
+async def test_a_test_that_reads_pytests_own_message_still_decides(judge: Judge, names: bool) -> None:
     nodes = ("test_count.py::test_double", "test_count.py::test_message")
-    mode, verdicts = await judged(TESTS + LOOKS, **({"fail_to_pass": nodes} if names else {}))
+    case = case_of(TESTS + LOOKS, **({"fail_to_pass": nodes} if names else {}))
+    mode, verdicts = await judged(judge, case, GOLD, ONE_RIGHT, WRONG)
 
     assert mode.tool == "rewriting"
     assert {*mode.needed} == {*nodes}
     assert [one.verdict for one in verdicts] == ["passed", "failed", "failed"]
 
 
-async def test_a_failure_tells_the_compared_values_though_assertions_are_plain() -> None:
-    mode, verdicts = await judged(TESTS)
+async def test_a_failure_tells_the_compared_values_though_assertions_are_plain(judge: Judge) -> None:
+    mode, [verdict] = await judged(judge, case_of(), WRONG)
 
     assert mode.tool == "plain"
-    assert verdicts[2].verdict == "failed"
-    assert "assert 3 == 6" in verdicts[2].detail
+    assert verdict.verdict == "failed"
+    assert "assert 3 == 6" in verdict.detail
 
 
-async def test_assertions_hold_where_python_leaves_them_out() -> None:
-    mode, verdicts = await judged(TESTS, environment={"PYTHONOPTIMIZE": "1"})
+async def test_assertions_hold_where_python_leaves_them_out(judge: Judge) -> None:
+    case = case_of(environment={"PYTHONOPTIMIZE": "1"})
+    mode, [right, wrong] = await judged(judge, case, GOLD, WRONG)
 
     assert mode.tool == "plain"
     assert mode.how == "decoyed"
-    assert (verdicts[0].verdict, verdicts[2].verdict) == ("passed", "failed")
+    assert (right.verdict, wrong.verdict) == ("passed", "failed")
