@@ -7,16 +7,18 @@ import pytest
 
 from coder.run.events import Event
 from tests.coder.people.cli.console import Console, Finished
-from tests.coder.people.cli.test_fix import RIGHT, TEST, WRONG, code
+from tests.coder.people.cli.test_fix import RIGHT, SUITE, WRONG, code
 from tests.faulty_endpoint import FaultyEndpoint, calls, error, faulty_endpoint, hangs, says
 from tests.git_repository import ENVIRONMENT, make_repository
+
+TESTED = "python3 -m unittest -q"
 
 
 @pytest.fixture
 def project(folder: Path) -> Path:
     """A folder whose test fails."""
     (folder / "calc.py").write_text(WRONG)
-    (folder / "test_calc.py").write_text(TEST)
+    (folder / "test_calc.py").write_text(SUITE)
     return folder
 
 
@@ -32,7 +34,7 @@ def test_a_question_is_answered_in_words_and_a_change_lands_when_it_is_approved(
     console: Console, project: Path
 ) -> None:
     with faulty_endpoint(says("It subtracts."), says(code(RIGHT))) as endpoint:
-        flags = ("--test", "pytest -q")
+        flags = ("--test", TESTED)
         done = chat(console, endpoint, "What is wrong?", "Mend it.", "y", cwd=project, flags=flags)
 
     assert done.code == 0, done.err
@@ -52,7 +54,7 @@ def test_what_a_model_says_with_done_stands_before_the_question_about_its_change
     edit = calls("bash", command="sed -i 's/ - / + /' calc.py")
     done_words = calls("done", summary="I swapped the sign;\x1b[2J your docs still say minus.")
     with faulty_endpoint(edit, done_words) as endpoint:
-        done = chat(console, endpoint, "Mend it.", "y", cwd=project, flags=("--test", "python -m pytest -q"))
+        done = chat(console, endpoint, "Mend it.", "y", cwd=project, flags=("--test", TESTED))
 
     assert done.code == 0, done.err
     assert "your docs still say minus." in done.err.partition("Write it?")[0]
@@ -66,7 +68,7 @@ def test_words_that_leave_a_change_unwritten_end_with_the_names_of_its_files(
     edit = calls("bash", command="sed -i 's/ - / * /' calc.py")
     words = says("I can't mend it.")
     with faulty_endpoint(edit, calls("done", summary="Mended."), words, words) as endpoint:
-        lines, flags = ("Mend it.", "What now?"), ("--test", "python -m pytest -q")
+        lines, flags = ("Mend it.", "What now?"), ("--test", TESTED)
         done = chat(console, endpoint, *lines, cwd=project, flags=flags)
 
     assert done.out == "I can't mend it.\n" * 2, done.err
@@ -229,7 +231,7 @@ def test_a_limit_of_the_configuration_holds_in_a_conversation_about_a_run(
 
 @pytest.mark.slow
 def test_what_can_not_be_committed_and_what_stays_committed_is_said(console: Console, project: Path) -> None:
-    make_repository(project, calc__py=WRONG, test_calc__py=TEST)
+    make_repository(project, calc__py=WRONG, test_calc__py=SUITE)
     checks = "/test python -c 'import calc; assert calc.add(2, 3) == 5'"
     lines = ("Mend it.", "y", "/undo", checks, "Mend it.", "y", "/undo")
     typed = "".join(f"{line}\n" for line in lines).encode()
@@ -289,7 +291,7 @@ def test_what_the_tests_do_not_show_is_said_before_the_question(console: Console
     (project / "calc.py").write_text(RIGHT)
     more = RIGHT + "\n\ndef double(a):\n    return a + a\n"
     with faulty_endpoint(says(code(more))) as endpoint:
-        flags = ("--test", "pytest -q")
+        flags = ("--test", TESTED)
         done = chat(console, endpoint, "Add double to calc.py.", "y", cwd=project, flags=flags)
 
     said = "the tests passed before and after: nothing shows that the task is done"
@@ -302,14 +304,14 @@ def test_a_change_with_the_given_test_that_it_contradicts_is_one_decision(
     console: Console, project: Path
 ) -> None:
     (project / "calc.py").write_text(RIGHT)
-    test = TEST.replace("== 5", "== -1")
+    test = SUITE.replace(", 5)", ", -1)")
     answer = f"`calc.py`\n{code(WRONG)}\n`test_calc.py`\n{code(test)}"
     with faulty_endpoint(says(answer)) as endpoint:
-        flags = ("--test", "pytest -q", "-y")
+        flags = ("--test", TESTED, "-y")
         done = chat(console, endpoint, "Let add subtract.", "y", cwd=project, flags=flags)
 
     assert len(endpoint.requests) == 1
-    assert "it contradicts given tests: test_calc.py::test_add" in done.err
+    assert "it contradicts given tests: test_calc.Calc.test_add" in done.err
     assert (
         done.out.index("b/calc.py")
         < done.out.index("Left out without your word")
@@ -345,7 +347,7 @@ def test_plan_asks_for_a_plan_before_the_change_until_it_is_said_again(
     edit, done_words = calls("bash", command="sed -i 's/ - / + /' calc.py"), calls("done", summary="Turned.")
     lines = ("/plan", "Mend it.", "write it anew", "y", "y", "/plan", "What is add?", "/plan mend more", "n")
     with faulty_endpoint(plan, other, edit, done_words, says("It adds."), plan) as endpoint:
-        done = chat(console, endpoint, *lines, cwd=project, flags=("--test", "python -m pytest -q"))
+        done = chat(console, endpoint, *lines, cwd=project, flags=("--test", TESTED))
 
     assert done.code == 0, done.err
     assert (project / "calc.py").read_text() == RIGHT
@@ -367,7 +369,7 @@ def test_a_change_with_a_file_that_is_held_is_shown_once_and_its_verdict_says_wh
         "sed -i 's/ - / + /' calc.py; mkdir -p .github/workflows; echo 'on: push' >.github/workflows/a.yml"
     )
     with faulty_endpoint(calls("bash", command=command), calls("done", summary="Mended.")) as endpoint:
-        flags = ("--test", "python -m pytest -q")
+        flags = ("--test", TESTED)
         done = chat(console, endpoint, "Mend it.", "y", "n", cwd=project, flags=flags)
 
     assert (project / "calc.py").read_text() == RIGHT

@@ -382,15 +382,15 @@ def test_off_a_terminal_what_is_unverified_is_shown_and_accepted_later(
 def test_a_new_test_that_failed_before_is_enough_unless_a_given_one_is_required(
     console: Console, project: Path, flags: tuple[str, ...], ends: int
 ) -> None:
-    (project / "test_calc.py").write_text(TEST.replace("add(2, 3) == 5", "add(0, 0) == 0"))
-    new = TEST.replace("test_add", "test_sum")
+    (project / "test_calc.py").write_text(SUITE.replace("add(2, 3), 5", "add(0, 0), 0"))
+    new = SUITE.replace("test_add", "test_sum")
     answer = f"`calc.py`\n{code(RIGHT)}\n`test_sum.py`\n{code(new)}"
     with faulty_endpoint(says(answer)) as endpoint:
-        known = ("--base-url", endpoint.url, "-m", "toy", "-y", "--test", "pytest -q", *flags)
+        known = ("--base-url", endpoint.url, "-m", "toy", "-y", "--test", " ".join(UNITTEST), *flags)
         done = console.run("solve", "Mend add.", ".", *known, cwd=project)
 
     assert done.code == ends, done.err
-    assert ("reproduced: test_sum.py::test_sum" in done.err) == (ends != 2)
+    assert ("reproduced: test_sum.Calc.test_sum" in done.err) == (ends != 2)
 
 
 @pytest.mark.slow
@@ -398,19 +398,18 @@ def test_a_given_test_that_is_contradicted_is_named_with_both_words_to_go_on(
     console: Console, project: Path
 ) -> None:
     (project / "calc.py").write_text(RIGHT)
-    (project / "test_calc.py").write_text(TEST)
-    test = TEST.replace("== 5", "== -1")
+    test = SUITE.replace(", 5)", ", -1)")
     answer = f"`calc.py`\n{code(WRONG)}\n`test_calc.py`\n{code(test)}"
     with faulty_endpoint(says(answer)) as endpoint:
         flags = ("--base-url", endpoint.url, "-m", "toy")
-        words = ("solve", "Let add subtract.", ".", "--test", "pytest -q", *flags)
+        words = ("solve", "Let add subtract.", ".", "--test", " ".join(UNITTEST), *flags)
         done = console.run(*words, cwd=project)
         shown = console.run("show", "run_", cwd=project)
         goes_on = done.next.partition("coder resume ")[2].split()
         accepted = console.run("resume", *goes_on, *flags, cwd=project)
 
     assert (done.code, len(endpoint.requests)) == (8, 1), done.err
-    assert "? unverified  contradicts given tests: test_calc.py::test_add" in done.err
+    assert "? unverified  contradicts given tests: test_calc.Calc.test_add" in done.err
     assert "left out test_calc.py: given tests" in done.err
     assert "b/test_calc.py" not in done.out
     assert "test_calc.py  (left out: needs --allow)" in shown.out

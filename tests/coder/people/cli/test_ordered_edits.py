@@ -7,11 +7,17 @@ import pytest
 
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
-from tests.only_pytest import only_pytest
 
 OLD, NEW = "<Money 5>", "Money(5, EUR)"
 CODE = f'class Money:\n    def __repr__(self):\n        return "{OLD}"\n'
-TEST = f'from money import Money\n\n\ndef test_repr():\n    assert repr(Money()) == "{OLD}"\n'
+TEST = f"""import unittest
+from money import Money
+
+
+class Shown(unittest.TestCase):
+    def test_repr(self):
+        self.assertEqual(repr(Money()), "{OLD}")
+"""
 TASK = f"The repr of Money has to be `{NEW}` from now on."
 CHANGE = f"```bash\nsed -i 's/{OLD}/{NEW}/' money.py test_money.py\n```"
 
@@ -25,7 +31,7 @@ async def test_only_the_users_own_words_change_what_a_given_test_expects(
     (folder / "test_money.py").write_text(TEST)
     (tmp_path / "task.md").write_text(TASK)
     task = {"in a file": ("--file", str(tmp_path / "task.md")), "standard input": ("-",)}.get(way, (TASK,))
-    flags = ("--strategy", "act", "--python", str(only_pytest()), "--test", "python -m pytest -q", "--json")
+    flags = ("--strategy", "act", "--test", "python3 -m unittest -q", "--json")
     with faulty_endpoint(says(CHANGE), says("DONE")) as endpoint:
         flags += ("--base-url", endpoint.url, "-m", "toy")
         typed = TASK.encode() if way == "standard input" else b""
@@ -34,11 +40,11 @@ async def test_only_the_users_own_words_change_what_a_given_test_expects(
         )
 
     run = json.loads(done.out)
-    assert run["reproduced_by"] == ["test_money.py::test_repr"], done.err
+    assert run["reproduced_by"] == ["test_money.Shown.test_repr"], done.err
     assert (run["calls"], len(endpoint.requests)) == (2, 2)
     if way in ("typed", "in a file"):
-        assert (done.code, run["status"], run["ordered"]) == (0, "solved", ["test_money.py::test_repr"])
-        assert "the task changes what these tests expect: test_money.py::test_repr" in done.err
+        assert (done.code, run["status"], run["ordered"]) == (0, "solved", ["test_money.Shown.test_repr"])
+        assert "the task changes what these tests expect: test_money.Shown.test_repr" in done.err
         assert NEW in (folder / "test_money.py").read_text()
     else:
         assert (done.code, run["status"], run["landed"]) == (8, "unverified", [])
