@@ -6,14 +6,16 @@ tools/run_probes.py beside that folder. A column takes a quarter of a minute.
 
 import fcntl
 import functools
+import importlib
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,31 +25,10 @@ from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
 
 ADAPTER = REPOSITORY / "tests" / "security" / "probe_adapter.py"
 LONGEST_S = 1800
-HASTE = {"SANDBOX_WALL_S": "3"}
+HASTE = {"SANDBOX_WALL_S": "1"}
 """For programs that only wait for the end of their time: a short one shows as much as a long one."""
 _REPORT = "the report follows"
-_AS_A_USER = """
-import json, os, pathlib, runpy, sys
-import tests.security
-given = json.loads({given!r})
-answer = os.dup(1)  # not inherited: what the runner leaves for a minute would hold the pipe open
-nothing = os.open(os.devnull, os.O_WRONLY)
-os.dup2(nothing, 1)
-os.dup2(nothing, 2)
-os.environ.update(given["settings"])
-home = pathlib.Path.home()
-for name in ("runner.py", "probes.jsonl"):
-    (home / name).write_text(given[name])
-adapter = next(pathlib.Path(place) / "probe_adapter.py" for place in tests.security.__path__)
-sys.argv = ["runner", str(adapter), str(home / "probes.jsonl"), str(home / "report.json"), *given["only"]]
-try:
-    runpy.run_path(str(home / "runner.py"), run_name="__main__")
-except SystemExit:
-    pass
-with open(answer, "w") as told:
-    told.write({report!r} + (home / "report.json").read_text())
-os._exit(0)
-"""
+_HERE = "import perf.probes; perf.probes.answer({0!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +58,89 @@ def judged(column: Column, data: Path, *, categories: Collection[str] | None = N
     """What the runner says of each probe, or of each in some categories."""
     rows = list(map(json.loads, (data / "probes.jsonl").read_text().splitlines()))
     wanted = [row for row in rows if categories is None or row["category"] in categories]
-    groups: dict[str, list[str]] = {}
-    for row in wanted:
-        groups.setdefault(_group(row), []).append(row["id"])
-    measured = groups.pop(_MEASURED, None)
-    judge = functools.partial(_judged_for_a_user if column.as_user else _judged, data=data)
-
-    def run(group: str, ids: list[str]) -> list[dict[str, Any]]:
-        return judge(column.settings | (HASTE if group == _BRIEF else {}), only=("--only", ",".join(ids)))
-
-    found: list[dict[str, Any]] = []
-    with ADAPTER.open() as turn, ThreadPoolExecutor() as at_once:
-        fcntl.flock(turn, fcntl.LOCK_SH)
-        for some in at_once.map(run, groups, groups.values()):
-            found += some
-        fcntl.flock(turn, fcntl.LOCK_UN)
-        fcntl.flock(turn, fcntl.LOCK_EX if measured else fcntl.LOCK_UN)
-        found += measure(functools.partial(run, _MEASURED), measured) if measured else []
-    if len(found) != len(wanted):
-        raise SystemExit(f"Of {len(wanted)} probes only {len(found)} were judged.")
+    runner = (data.parent / "tools" / "run_probes.py").read_text()
+    script = _HERE.format(json.dumps({"settings": column.settings, "runner": runner, "probes": wanted}))
+    # Not from a pipe of its own: what the runner leaves for a minute would hold it open.
+    if column.as_user:
+        ended = run_as_ordinary_user(script, timeout_s=LONGEST_S)
+    else:
+        environ = os.environ | column.settings | {"PYTHONPATH": str(REPOSITORY)}
+        command = [sys.executable, "-c", script]
+        ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=LONGEST_S)
+    report = ended.stdout.partition(_REPORT)[2]
+    if not report:
+        raise SystemExit(f"No report was made:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
+    found: list[dict[str, Any]] = json.loads(report)
     order = [row["id"] for row in wanted]
     return sorted(found, key=lambda row: order.index(row["id"]))
+
+
+def answer(job: str) -> None:
+    """Judge the probes of a job in a process of its own, print what runners say of each, and end.
+
+    Runners are forked from it: they start with all that they import.
+    """
+    given = json.loads(job)
+    answering = os.dup(1)  # not inherited, as the other two are
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.environ.update(given["settings"])
+    importlib.import_module("tests.security.probe_adapter")
+    groups: dict[str, list[str]] = {}
+    for row in given["probes"]:
+        groups.setdefault(_group(row), []).append(row["id"])
+    measured = groups.pop(_MEASURED, [])
+    with tempfile.TemporaryDirectory() as place, ADAPTER.open() as turn:
+        Path(place, "runner.py").write_text(given["runner"])
+        Path(place, "probes.jsonl").write_text("\n".join(map(json.dumps, given["probes"])))
+        run = functools.partial(_run_beside_each_other, place)
+        fcntl.flock(turn, fcntl.LOCK_SH)
+        found = run(groups)
+        fcntl.flock(turn, fcntl.LOCK_UN)
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        found += measure(lambda ids: run({_MEASURED: ids}), measured) if measured else []
+        fcntl.flock(turn, fcntl.LOCK_UN)
+    if len(found) != len(given["probes"]):
+        raise SystemExit(f"Of {len(given['probes'])} probes only {len(found)} were judged.")
+    with open(answering, "w") as report:
+        report.write(_REPORT + json.dumps(found))
+    os._exit(0)
+
+
+def _run_beside_each_other(place: str, groups: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Run a runner for the probes of each group."""
+    reports = {_fork_runner(place, group, ids): Path(place, f"{group}.json") for group, ids in groups.items()}
+    for runner in reports:
+        os.waitpid(runner, 0)
+    for report in reports.values():
+        if not report.exists():
+            output = report.with_suffix(".txt").read_text("utf-8", "replace")
+            raise SystemExit(f"The runner made no report:\n{output[-2000:]}")
+    found = [row for report in reports.values() for row in json.loads(report.read_text())]
+    for report in reports.values():
+        report.unlink()
+    return found
+
+
+def _fork_runner(place: str, group: str, ids: list[str]) -> int:
+    if runner := os.fork():
+        return runner
+    try:
+        with open(f"{place}/{group}.txt", "wb") as output:
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
+        os.environ.update(HASTE if group == _ENDLESS else {})
+        files = (f"{place}/runner.py", str(ADAPTER), f"{place}/probes.jsonl", f"{place}/{group}.json")
+        sys.argv = [*files, "--only", ",".join(ids)]
+        runpy.run_path(files[0], run_name="__main__")
+    except SystemExit:
+        pass  # it says whether all are contained, as its report does
+    except BaseException:  # noqa: BLE001 - whatever it was, the output says it
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def measure(run: Callable[[list[str]], list[dict[str, Any]]], ids: list[str]) -> list[dict[str, Any]]:
@@ -112,7 +155,7 @@ def measure(run: Callable[[list[str]], list[dict[str, Any]]], ids: list[str]) ->
     return [*answers.values()]
 
 
-_BRIEF, _MEASURED = "brief", "measured"
+_ENDLESS, _MEASURED = "endless", "measured"
 _MEASURED_AGAIN = 2
 
 
@@ -124,45 +167,9 @@ def _group(probe: dict[str, Any]) -> str:
     check = (probe.get("host_check") or {}).get("check")
     if check in ("host_mem", "host_disk"):
         return _MEASURED
-    if probe["category"] == "time":
-        return _BRIEF
-    if probe.get("concurrent"):
-        return "two at once"
-    return "left running" if check == "no_tagged_process" else "others"
-
-
-def _judged_for_a_user(
-    settings: dict[str, str], *, data: Path, only: tuple[str, str]
-) -> list[dict[str, Any]]:
-    runner, probes = _runner(data).read_text(), (data / "probes.jsonl").read_text()
-    given = {"settings": settings, "only": only, "runner.py": runner, "probes.jsonl": probes}
-    script = _AS_A_USER.format(given=json.dumps(given), report=_REPORT)
-    ended = run_as_ordinary_user(script, timeout_s=LONGEST_S)
-    found: list[dict[str, Any]] = json.loads(ended.stdout.partition(_REPORT)[2])
-    return found
-
-
-def _judged(settings: dict[str, str], *, data: Path, only: tuple[str, str]) -> list[dict[str, Any]]:
-    # Into a file: what the runner leaves for a minute would hold a pipe open.
-    with tempfile.TemporaryDirectory() as place, open(f"{place}/said", "w+b") as said:
-        report = f"{place}/report.json"
-        subprocess.run(
-            [sys.executable, str(_runner(data)), str(ADAPTER), str(data / "probes.jsonl"), report, *only],
-            env=os.environ | settings | {"PYTHONPATH": str(REPOSITORY)},
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            timeout=LONGEST_S,
-            check=False,
-        )
-        if not os.path.exists(report):
-            said.seek(0)
-            raise SystemExit(f"The runner made no report:\n{said.read()[-2000:].decode('utf-8', 'replace')}")
-        found: list[dict[str, Any]] = json.loads(Path(report).read_text())
-        return found
-
-
-def _runner(data: Path) -> Path:
-    return data.parent / "tools" / "run_probes.py"
+    if {"timeout", "killed"}.issuperset(probe["expect"]["status_in"]):
+        return _ENDLESS
+    return "waiting" if probe.get("concurrent") or check == "no_tagged_process" else "others"
 
 
 def main() -> None:

@@ -2,12 +2,14 @@
 
 import gc
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import settings
 
 from sandbox import Sandbox, open_sandbox
+from tests.bare_python import bare_python
 from tests.only_pytest import only_pytest
 
 pytest_plugins = [
@@ -29,6 +31,8 @@ settings.register_profile("loaded", deadline=None)
 settings.load_profile("loaded")
 # Tests in a sandbox start pytest some thousand times: with a dozen plugins that takes six times as long.
 os.environ["VIRTUAL_ENV"] = str(only_pytest().parent.parent)
+# The Python of programs that name none, which starts thousands of times, too.
+sys._base_executable = str(bare_python())  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(optionalhook=True)

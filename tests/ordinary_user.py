@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.bare_python import bare_python
+
 REPOSITORY = Path(__file__).parent.parent
 NOBODY = 65_534
 
@@ -43,7 +45,7 @@ def run_as_ordinary_user(
             [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, timeout=timeout_s
         )
     packages = [place for place in sys.path if place.endswith("-packages")]
-    executable = Path(os.path.realpath(sys.executable))
+    executable = bare_python()
     prefix = executable.parent.parent
     folders = {str(prefix): "prefix", str(REPOSITORY): "repository"}
     folders |= {place: f"packages{number}" for number, place in enumerate(packages)}
