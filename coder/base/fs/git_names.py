@@ -17,10 +17,11 @@ def is_git_name(part: str) -> bool:
 
 def folded_name(part: str) -> str:
     """Return one part of a path as the most lenient file system compares it."""
-    folded = unicodedata.normalize("NFKD", part).casefold().replace("ı", "i")
-    visible = "".join(
-        character
-        for character in folded
-        if not unicodedata.combining(character) and unicodedata.category(character) != "Cf"
-    )
+    visible = part.casefold()
+    if not part.isascii():  # ASCII has no character to decompose or to remove
+        visible = "".join(
+            character
+            for character in unicodedata.normalize("NFKD", part).casefold().replace("ı", "i")
+            if not unicodedata.combining(character) and unicodedata.category(character) != "Cf"
+        )
     return visible.partition(":")[0].rstrip(". ").lstrip(" ")

@@ -128,6 +128,7 @@ def _make_what_is_made_once() -> None:
     """Make what each process makes at first use: a quarter of the processor time of a short command."""
     import_module("sandbox.interpreter.plugins").find_plugins("coder.commands")
     import_module("sandbox.supervisor.shipped").inner_files(sys.version_info[:2])
+    import_module("coder.verify.our_programs").programs()
     pending = import_module("pydantic").BaseModel.__subclasses__()
     while pending:
         model = pending.pop()
