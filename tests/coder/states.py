@@ -72,3 +72,18 @@ def outcome(
     seen = Outcome(passed=passed, verified=verified, checks=lines, feedback="" if passed else "it fails")
     message = OutcomeMessage(author="executor", outcome=seen)
     return Spoken(message=message)
+
+
+def distinct_cuts(events: Sequence[Event], begin: int, end: int) -> list[int]:
+    """Lengths in [begin, end) at which a log ends in a state that no shorter one ends in.
+
+    A state is the last event's kind, what or whom it names, and the kind of the event that follows.
+    """
+    states: dict[object, int] = {}
+    for length in range(begin, end):
+        body, following = events[length - 1].body, events[length] if length < len(events) else None
+        names = [body.get(key) for key in ("participant", "what", "name", "finish")]
+        author = body.get("message", {}).get("author")
+        key = (events[length - 1].type, author, *map(str, names), following and following.type)
+        states.setdefault(key, length)
+    return list(states.values())

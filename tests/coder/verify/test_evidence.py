@@ -1,7 +1,7 @@
 """What an answer's own tests, or its check, show where nothing given does: the evidence of a run."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -18,10 +18,12 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.state import State
 from coder.run.task import Task
-from sandbox import Policy, Program, Result, Sandbox, open_sandbox
+from coder.verify.additions import find_additions
+from coder.verify.test_command import Proof, run_tests
+from sandbox import Limits, Policy, Program, Result, Sandbox, open_sandbox
 from tests.coder.workspace.test_edited_tests import answer
 from tests.kept_baselines import KEPT_BASELINES
-from tests.kept_sandboxes import KEPT, resume, solve
+from tests.kept_sandboxes import KEPT, open_kept, resume, solve
 from tests.memory_log import MemoryLog
 
 pytestmark = [KEPT, KEPT_BASELINES]
@@ -312,11 +314,30 @@ def rebate(n):
 """
 
 
+async def failed_by_code(new: str, added: Mapping[str, str]) -> Collection[str]:
+    """Tests that fail on the code before a change because of what it adds, or of what the code does."""
+    proof = Proof(added=find_additions({"shop.py": PLAIN}, added), limit_s=30)
+    limits = Limits(wall_s=60, cpu_s=60)
+    async with open_kept() as box:
+        await box.lay({"shop.py": PLAIN.encode(), "test_two.py": new.encode()})
+        run = await run_tests(box, ("pytest", "-q"), ours=["test_two.py"], limits=limits, proof=proof)
+    assert run.failing
+    return run.reached
+
+
 @pytest.mark.slow
+async def test_so_does_a_new_test_that_fails_for_want_of_what_the_change_adds(shop: Path) -> None:
+    (shop / "shop.py").write_text(PLAIN)
+    new = "import shop\n\n\ndef test_it():\n    shop.price(2, currency='EUR')\n"
+
+    run = await work(shop, answer(shop__py=FEATURE, test_two__py=new))
+
+    assert (run.status, run.verified, run.exit_code) == ("solved", "reproduced", 0), run.reason
+
+
 @pytest.mark.parametrize(
     "line",
     [
-        "shop.price(2, currency='EUR')",
         "shop.price(2, **options)",
         "shop.convert(2, 3)",
         "shop.Basket(coupon='X')",
@@ -327,15 +348,13 @@ def rebate(n):
         "from more import VAT",
     ],
 )
-async def test_so_does_a_new_test_that_fails_for_want_of_what_the_change_adds(shop: Path, line: str) -> None:
-    (shop / "shop.py").write_text(PLAIN)
+async def test_so_does_one_that_fails_for_want_of_anything_that_the_change_adds(line: str) -> None:
     new = f"import shop\n\n\ndef test_it():\n    options = dict(currency='EUR')\n    {line}\n"
     if "import shop.more" in line:
         new = "import shop\nfrom shop import Basket, VAT\n\n\ndef test_it():\n    assert VAT\n"
+    added = {"shop.py": FEATURE + "\n\nVAT = 1\n", "more.py": "VAT = 1\n"}
 
-    run = await work(shop, answer(shop__py=FEATURE + "\n\nVAT = 1\n", test_two__py=new, more__py="VAT = 1\n"))
-
-    assert (run.status, run.verified, run.exit_code) == ("solved", "reproduced", 0), run.reason
+    assert await failed_by_code(new, added)
 
 
 @pytest.mark.slow
@@ -349,15 +368,12 @@ async def test_so_does_a_new_test_that_fails_for_want_of_what_the_change_adds(sh
         " if not hasattr(shop.Basket, 'total') else ValueError",
     ],
 )
-async def test_an_error_that_only_sounds_so_is_no_evidence(shop: Path, line: str) -> None:
-    (shop / "shop.py").write_text(PLAIN)
+async def test_an_error_that_only_sounds_so_is_no_evidence(line: str) -> None:
     first, _, rest = line.partition(" if ")
     body = f"    if {rest.partition(' else ')[0]}:\n        {first}\n"
     new = f"import inspect\nimport shop\n\n\ndef test_it():\n{body}"
 
-    run = await work(shop, answer(shop__py=FEATURE, test_two__py=new))
-
-    assert (run.status, run.verified) == ("unverified", "added"), run.reproduced_by
+    assert not await failed_by_code(new, {"shop.py": FEATURE})
 
 
 @pytest.mark.slow

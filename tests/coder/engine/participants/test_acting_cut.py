@@ -1,4 +1,4 @@
-"""A run of a model that works in a session is cut after each of its events, and goes on."""
+"""A run of a model that works in a session is cut after each kind of its events, and goes on."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from coder.run.events import Draft, Event
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
+from tests.coder.states import distinct_cuts
 from tests.docker_engine import IMAGE, require_docker
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
@@ -40,7 +41,7 @@ async def cut_log(events: list[Event], run: str) -> MemoryLog:
 
 
 @pytest.mark.slow
-async def test_a_run_cut_after_any_event_ends_as_it_would_have(project: Path) -> None:
+async def test_a_run_cut_after_any_kind_of_event_ends_as_it_would_have(project: Path) -> None:
     whole = MemoryLog()
     model = Scripted(ANSWERS)
     task = Task(prompt="Mend add.", workspace=project, test_command=TEST)
@@ -50,7 +51,7 @@ async def test_a_run_cut_after_any_event_ends_as_it_would_have(project: Path) ->
     landing = next(n for n, event in enumerate(events) if event.type == "landing.planned")
 
     assert (first.status, len(model.requests)) == ("solved", len(ANSWERS))
-    for cut in range(1, landing + 1):
+    for cut in distinct_cuts(events, 1, landing + 1):
         (project / "calc.py").write_text(WRONG)
         (project / "log.txt").unlink(missing_ok=True)
         log = await cut_log(events[:cut], first.run_id)

@@ -18,6 +18,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.store import SqliteLog
+from tests.coder.states import distinct_cuts
 from tests.coder.tools.test_mcp_client import ROUGH
 from tests.docker_engine import IMAGE, require_docker
 from tests.kept_baselines import KEPT_BASELINES
@@ -222,14 +223,14 @@ async def test_an_effect_of_a_program_that_was_cut_off_is_told_and_not_made_agai
 
 
 @pytest.mark.slow
-async def test_a_run_cut_after_any_event_makes_no_effect_twice(project: Path) -> None:
+async def test_a_run_cut_after_any_kind_of_event_makes_no_effect_twice(project: Path) -> None:
     log, bank = MemoryLog(), Bank()
     answers = [python("import tools; tools.pay(1); tools.pay(2)"), EDIT]
     run, _ = await worked(project, *answers, tools=[bank.tool], log=log)
     events = await log.read(run.run_id)
     landing = next(event.seq for event in events if event.type == "landing.planned")
 
-    for cut in range(1, landing):
+    for cut in distinct_cuts(events, 1, landing):
         (project / "calc.py").write_text(WRONG)
         kept = [event.type for event in events[:cut]]
         bank.paid.clear()

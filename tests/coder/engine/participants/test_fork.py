@@ -15,6 +15,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget
 from coder.run.task import Task
 from tests.coder.models.asking import QUICK, endpoint_of
+from tests.coder.states import distinct_cuts
 from tests.faulty_endpoint import faulty_endpoint, message
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
@@ -93,7 +94,7 @@ async def test_a_fork_says_whose_it_is_and_counts_only_its_own(project: Path) ->
 
 
 @pytest.mark.slow
-async def test_a_fork_cut_after_any_event_goes_on_and_hears_the_words_once(project: Path) -> None:
+async def test_a_fork_cut_after_any_kind_of_event_goes_on_and_hears_the_words_once(project: Path) -> None:
     log = MemoryLog()
     first, _ = await begun(project, log)
     answers = [bash("ls"), MEND, DONE]
@@ -102,7 +103,7 @@ async def test_a_fork_cut_after_any_event_goes_on_and_hears_the_words_once(proje
     begin = next(event.seq for event in events if event.type == "run.origin")
     land = next(event.seq for event in events if event.type == "landing.planned")
 
-    for cut in range(begin + 2, land):
+    for cut in distinct_cuts(events, begin + 2, land):
         (project / "calc.py").write_text(WRONG)
         asked = sum(event.type == "model.answered" for event in events[begin:cut])
         is_lost = events[cut - 1].type == "tool.called" and asked == 2

@@ -19,7 +19,7 @@ from coder.run.task import Task
 from coder.show import render
 from coder.tools.shortened import DEFAULT_CHARACTERS
 from tests.coder.run.test_questions import Person
-from tests.coder.states import started, state_of
+from tests.coder.states import distinct_cuts, started, state_of
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
@@ -262,7 +262,7 @@ async def test_a_team_s_planner_that_acts_looks_by_commands(project: Path) -> No
 
 
 @pytest.mark.slow
-async def test_a_run_cut_after_any_event_of_its_planning_ends_as_it_would_have(project: Path) -> None:
+async def test_a_run_cut_after_any_kind_of_event_of_its_planning_ends_as_it_would_have(project: Path) -> None:
     answers = (bash("ls"), PLAN, SPOIL, OTHER, bash("cat calc.py"), EDIT)
     whole = MemoryLog()
     person = Person(ANOTHER, YES, YES)
@@ -271,7 +271,7 @@ async def test_a_run_cut_after_any_event_of_its_planning_ends_as_it_would_have(p
     ends = next(n for n, event in enumerate(events) if event.type == "message.spoken")
 
     assert first.status == "solved"
-    for cut in range(1, ends + 2):
+    for cut in distinct_cuts(events, 1, ends + 2):
         (project / "calc.py").write_text(WRONG)
         log = await cut_log(events[:cut], first.run_id)
         kept = fold_all(await log.read(first.run_id))

@@ -1,4 +1,7 @@
-"""A team whose process is killed at any event goes on from the SQLite log as if nothing had happened."""
+"""A team whose process is killed at any kind of event goes on from its log as if nothing had happened.
+
+Two are killed for real, and go on from SQLite; what the others' logs hold then is cut from a whole log.
+"""
 
 import asyncio
 import os
@@ -15,8 +18,11 @@ from coder.models.model import Answer
 from coder.models.scripted import Scripted
 from coder.run.events import Event
 from coder.store import SqliteLog
+from tests.coder.engine.participants.test_acting_cut import cut_log
 from tests.coder.engine.teams.test_team_specs import TASK, TEAMS
-from tests.kept_sandboxes import keep_sandboxes, resume, solve
+from tests.coder.states import distinct_cuts
+from tests.kept_sandboxes import KEPT, keep_sandboxes, resume, solve
+from tests.memory_log import MemoryLog
 
 
 class Fatal:
@@ -59,7 +65,7 @@ def of_interest(events: list[Event]) -> list[tuple[str, object]]:
     ]
 
 
-async def uncut(team: TeamSpec, answers: list[Any], log: SqliteLog) -> tuple[list[Event], dict[str, str]]:
+async def uncut(team: TeamSpec, answers: list[Any], log: Any) -> tuple[list[Event], dict[str, str]]:
     """All events of a run, and what each request was answered with."""
     model = Scripted(answers)
     run = await solve(TASK, team=team, model=model, log=log)
@@ -94,8 +100,8 @@ def kept_on(runner: asyncio.Runner) -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["nested", "panel", "selector", "orchestrated", "round-robin", "handoff"])
-def test_a_team_that_is_killed_at_any_event_repeats_no_call_and_ends_the_same(
+@pytest.mark.parametrize("kind", ["nested", "panel"])
+def test_a_team_that_is_killed_at_any_kind_of_event_repeats_no_call_and_ends_the_same(
     kind: str, tmp_path: Path
 ) -> None:
     team, answers = TEAMS[kind]()
@@ -103,7 +109,7 @@ def test_a_team_that_is_killed_at_any_event_repeats_no_call_and_ends_the_same(
         whole, known = asyncio.run(uncut(team, answers, log))
 
     with asyncio.Runner() as runner, kept_on(runner):
-        for last in range(1, len(whole)):
+        for last in distinct_cuts(whole, 1, len(whole)):
             folder = tmp_path / str(last)
             if (pid := os.fork()) == 0:
                 asyncio.run(killed_at(last, team, known, folder))
@@ -114,3 +120,19 @@ def test_a_team_that_is_killed_at_any_event_repeats_no_call_and_ends_the_same(
             # A panel's calls may be answered in either order.
             order = sorted if kind == "panel" else list
             assert order(map(str, of_interest(events))) == order(map(str, of_interest(whole))), last
+
+
+@KEPT
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["selector", "orchestrated", "round-robin", "handoff"])
+async def test_a_team_cut_after_any_kind_of_event_repeats_no_call_and_ends_the_same(kind: str) -> None:
+    team, answers = TEAMS[kind]()
+    whole, known = await uncut(team, answers, MemoryLog())
+
+    for last in distinct_cuts(whole, 1, len(whole)):
+        log, model = await cut_log(whole[:last], whole[0].run), ByRequest(known)
+        await resume(whole[0].run, model=model, log=log)
+
+        before = sum(event.type == "model.answered" for event in whole[:last])
+        assert model.asked + before == len(answers), last
+        assert of_interest(await log.read(whole[0].run)) == of_interest(whole), last
