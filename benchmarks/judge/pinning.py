@@ -5,7 +5,7 @@ The case's own patch must pass and the base must fail. Tests that can be isolate
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
 from benchmarks.judge.apart_search import add_apart_twins
@@ -44,19 +44,10 @@ async def find_repository_mode(sandbox: Sandbox, opened: Open | None, case: Repo
     pinned, seconds = await _find_nodes(sandbox, case, gold)
     if pinned.how == "broken":
         return pinned
-    # Each search keeps one processor busy. While isolated tests pass, twins are seldom needed: they wait.
-    may_run = asyncio.Event()
-    may_run.set()
-    search = asyncio.create_task(add_twins(sandbox, case, gold, pinned, seconds, may_run))
-    try:
-        apart_mode = await _find_isolated_mode(opened, case, gold, pinned, seconds, on_pass=may_run.clear)
-        if apart_mode.how == "isolated":
-            return apart_mode
-        may_run.set()
-        twin_mode = await search
-    finally:
-        search.cancel()
-        await asyncio.gather(search, return_exceptions=True)
+    apart_mode = await _find_isolated_mode(opened, case, gold, pinned, seconds)
+    if apart_mode.how == "isolated":
+        return apart_mode
+    twin_mode = await add_twins(sandbox, case, gold, pinned, seconds)
     fields = {
         "apart": apart_mode.apart,
         "uses": apart_mode.uses,
@@ -72,13 +63,8 @@ async def _find_isolated_mode(
     gold: Mapping[str, bytes],
     pinned: RepositoryMode,
     seconds: Mapping[str, float],
-    *,
-    on_pass: Callable[[], object],
 ) -> RepositoryMode:
-    """Find the mode with isolated tests; if some tests can't be isolated, it has the reason.
-
-    `on_pass` is called when the first tests pass.
-    """
+    """Find the mode with isolated tests; if some tests can't be isolated, it has the reason."""
     if opened is None:
         reason = "its tests have another Python than the one on their image's PATH"
         return pinned.model_copy(update={"reason": reason})
@@ -86,7 +72,7 @@ async def _find_isolated_mode(
     mode = pinned
     for helpers in dict.fromkeys((helper_modules(case), ())):
         mode = pinned.model_copy(update={"helpers": helpers})
-        mode = await _try_isolated(opened, case, gold, mode, longest, on_pass)
+        mode = await _try_isolated(opened, case, gold, mode, longest)
         if mode.how == "isolated":
             return await add_apart_twins(opened, case, gold, mode, longest)
     return mode
@@ -98,7 +84,6 @@ async def _try_isolated(
     gold: Mapping[str, bytes],
     pinned: RepositoryMode,
     longest: float,
-    on_pass: Callable[[], object],
 ) -> RepositoryMode:
     """Find the mode with isolated tests, and the reason if some tests can't be isolated.
 
@@ -125,7 +110,6 @@ async def _try_isolated(
         file_nodes = {node for node in pinned.nodes if node.partition("::")[0] in paths}
         if not passed_apart(report.results).issuperset(file_nodes):
             break
-        on_pass()
     last_passed = passed_apart(reports[-1].results) if reports else set[str]()
     missing_nodes = [node for node in pinned.nodes if node not in last_passed]
     uses = keep_unchanged_data(case, frozenset[str]().union(*(report.uses for report in reports)))

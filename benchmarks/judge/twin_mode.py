@@ -21,14 +21,9 @@ async def add_twins(
     gold: Mapping[str, bytes],
     pinned: RepositoryMode,
     seconds: Mapping[str, float],
-    may_run: asyncio.Event | None = None,
 ) -> RepositoryMode:
-    """Return the mode among twins; plain if a test that the base fails has no failing twin.
-
-    Args:
-        may_run: while it is cleared, no further run begins.
-    """
-    search = Search(sandbox, case, gold, pinned, seconds, may_run)
+    """Return the mode among twins; plain if a test that the base fails has no failing twin."""
+    search = Search(sandbox, case, gold, pinned, seconds)
     twin_counts = dict[str, int]()
     twins, results = await asyncio.gather(search.twins(), search.seen())
     twins_of = {

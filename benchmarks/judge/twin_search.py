@@ -1,7 +1,6 @@
 """Search for twins that fail with the case's own patch, with which the tests pass."""
 
 import ast
-import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -60,10 +59,7 @@ class Search:
         gold: Mapping[str, bytes],
         pinned: RepositoryMode,
         seconds: Mapping[str, float],
-        may_run: asyncio.Event | None = None,
     ) -> None:
-        """`may_run`: while it is cleared, no further run begins."""
-        self._may_run = may_run
         self._sandbox, self._case, self._gold, self._pinned = sandbox, case, gold, pinned
         self._seconds: dict[str, float] = {}
         for node, took in seconds.items():
@@ -230,8 +226,6 @@ class Search:
             hidden_files.append((path, hidden))
             seconds = sum(self._seconds.get(f"{path}::{name}", 0.0) + AROUND_S for name in tests.values())
             jobs.append(Job(path, hidden.source, frozenset(tests), limits, seconds=seconds))
-        if self._may_run is not None:
-            await self._may_run.wait()
         runs = await run_jobs(self._sandbox, self._case, self._gold, jobs, tool=self._pinned.tool)
         return [
             (path, hidden, restore_ids(run, hidden.ids))

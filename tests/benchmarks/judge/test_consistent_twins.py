@@ -1,7 +1,6 @@
 """Twins whose input and expectation change together, by what the case's own answer gives."""
 
 import ast
-import asyncio
 import random
 import re
 from collections.abc import AsyncIterator
@@ -18,7 +17,6 @@ from benchmarks.judge.mode import RepositoryMode
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.twin_search import Search
 from benchmarks.suite import RepositoryCase, Suite
-from sandbox.errors import SandboxBroken
 from tests.benchmarks.judge.patches import diff
 from tests.only_pytest import only_pytest, opened
 
@@ -233,19 +231,3 @@ async def test_nothing_is_run_for_tests_whose_inputs_cannot_be_changed() -> None
     search = Search(closed, hall(), tree, mode, {node: 0.0})
 
     assert await search.seen() == {}
-
-
-async def test_a_search_that_has_to_wait_begins_no_run_and_then_goes_on() -> None:
-    tree = {"test_a.py": b"def test_a():\n    assert f(1) == 1\n"}
-    node, may_run = "test_a.py::test_a", asyncio.Event()
-    mode = RepositoryMode(how="plain", nodes=(node,), needed=(node,))
-    async with opened() as closed:
-        pass
-    search = asyncio.create_task(Search(closed, hall(), tree, mode, {node: 0.0}, may_run).seen())
-
-    ended, _ = await asyncio.wait([search], timeout=0.2)
-    may_run.set()
-
-    assert not ended
-    with pytest.raises(SandboxBroken):
-        await search

@@ -12,7 +12,7 @@ from benchmarks.judge.candidate_tree import candidate_tree
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.pytest_run import Job, run_jobs
 from benchmarks.suite import RepositoryCase, Suite
-from sandbox import Result, Sandbox
+from tests.benchmarks.judge.counting_sandbox import CountingSandbox
 from tests.benchmarks.judge.patches import diff
 from tests.only_pytest import only_pytest, opened
 
@@ -76,20 +76,6 @@ async def test_a_patch_that_fails_a_test_is_not_run_to_the_limit_of_a_later_one(
     assert wrong.verdict == "failed"
     assert wrong.detail.startswith("test_a.py::test_double: ")
     assert "assert 3 == 6" in wrong.detail
-
-
-class CountingSandbox:
-    """Counts the runs in a sandbox."""
-
-    def __init__(self, box: Sandbox) -> None:
-        self.box, self.runs = box, 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.box, name)
-
-    async def run(self, *arguments: Any, **options: Any) -> Result:
-        self.runs += 1
-        return await self.box.run(*arguments, **options)
 
 
 async def test_a_patch_that_fails_its_first_judgement_has_no_other(judge: Judge) -> None:

@@ -4,6 +4,7 @@ import json
 import venv
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,11 +12,13 @@ import pytest_asyncio
 from benchmarks.judge.candidate_tree import gold_tree
 from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.judge.mode import RepositoryMode
+from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.twin_mode import add_twins
 from benchmarks.suite import RepositoryCase, Suite
 from benchmarks.verdict import Verdict
 from tests.benchmarks.judge.cases import shared
+from tests.benchmarks.judge.counting_sandbox import CountingSandbox
 from tests.benchmarks.judge.patches import diff
 from tests.only_pytest import only_pytest
 
@@ -100,6 +103,15 @@ async def test_a_package_of_plain_values_is_judged_apart_from_its_tests(judge: J
     assert (right.verdict, right.strength) == ("passed", "strong")
     assert wrong.verdict == "failed"
     assert "test_rate" in wrong.detail
+
+
+async def test_no_twins_are_searched_where_tests_can_be_isolated(judge: Judge) -> None:
+    counting: Any = CountingSandbox((await judge.sandboxes()).candidate)
+
+    mode = await find_repository_mode(counting, judge.places.lend, case())
+
+    assert mode.how == "isolated"
+    assert counting.runs == 2  # the base, and the case's own patch
 
 
 @pytest.mark.slow
