@@ -4,7 +4,7 @@ An entry point names a function with typer's annotations, or a `typer.Typer` for
 """
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import EntryPoint
 from typing import Any, ClassVar, cast
 
@@ -153,6 +153,7 @@ class Commands(TyperGroup):
         return f"From the package {entry.dist.name if entry.dist else entry.module}."
 
 
+@cache
 def _command(name: str, loaded: Callable[..., None] | typer.Typer) -> TyperCommand | TyperGroup:
     if not isinstance(loaded, typer.Typer):
         app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)

@@ -126,7 +126,12 @@ def _import_all() -> None:
 
 def _make_what_is_made_once() -> None:
     """Make what each process makes at first use: a quarter of the processor time of a short command."""
-    import_module("sandbox.interpreter.plugins").find_plugins("coder.commands")
+    commands = import_module("coder.show.command_groups").Commands()
+    for name in commands.list_commands(None):
+        command = commands.get_command(None, name)
+        for made in (command, *getattr(command, "commands", {}).values()):
+            for param in made.params:
+                param.get_runtime_param()
     import_module("sandbox.supervisor.shipped").inner_files(sys.version_info[:2])
     import_module("coder.verify.our_programs").programs()
     pending = import_module("pydantic").BaseModel.__subclasses__()
