@@ -1,8 +1,6 @@
 """Our own suite: thirty cases, each with an answer that passes and tests that a wrong one doesn't."""
 
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,8 @@ from benchmarks.suite import FunctionCase, RepositoryCase, ScriptCase, Suite
 from benchmarks.suites.patch import apply_patch
 from benchmarks.suites.starter import starter
 from coder.run.examples import find_examples
-from sandbox import Command, Limits, Policy, PythonCode, Sandbox, open_sandbox
+from sandbox import Limits, PythonCode, Sandbox
+from tests.only_pytest import opened
 
 SUITE = starter()
 FUNCTIONS = [case for case in SUITE.cases if isinstance(case, FunctionCase)]
@@ -68,10 +67,10 @@ def test_scripts_show_one_run_and_hide_others() -> None:
         assert len({run.stdout for run in case.runs}) > 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", REPOSITORIES, ids=lambda case: case.id)
 async def test_a_repositorys_tests_fail_before_and_pass_after_the_gold_patch(case: RepositoryCase) -> None:
-    before, after = await outcomes(case, case.files), await outcomes(case, gold(case))
+    async with opened() as box:
+        before, after = await outcomes(box, case, case.files), await outcomes(box, case, gold(case))
 
     assert before == {**dict.fromkeys(case.fail_to_pass, False), **dict.fromkeys(case.pass_to_pass, True)}
     assert after == dict.fromkeys([*case.fail_to_pass, *case.pass_to_pass], True)
@@ -81,13 +80,12 @@ def gold(case: RepositoryCase) -> dict[str, bytes]:
     return apply_patch(case.files, case.gold_patch or "")
 
 
-async def outcomes(case: RepositoryCase, tree: dict[str, bytes]) -> dict[str, bool]:
+async def outcomes(box: Sandbox, case: RepositoryCase, tree: dict[str, bytes]) -> dict[str, bool]:
     """Whether each test passed, by its node id."""
     files = {**tree, **{path: text.encode() for path, text in case.hidden_tests.items()}}
-    command = ("python", "-m", "pytest", "-rA", "-q", "--no-header", "-p", "no:cacheprovider")
-    async with open_sandbox(policy=Policy(python=Path(sys.executable))) as box:
-        program = Command(argv=command, environment={"PYTHONPATH": "."})
-        result = await box.run(program, fresh=True, files=files, limits=Limits(wall_s=60))
+    arguments = ("-rA", "-q", "--no-header", "-p", "no:cacheprovider")
+    run = PythonCode(source="import pytest, sys\nsys.exit(pytest.main())", arguments=arguments)
+    result = await box.run(run, fresh=True, files=files, limits=Limits(wall_s=60))
     lines = [line.partition(" - ")[0].partition(" ") for line in result.stdout.splitlines()]
     return {name: word == "PASSED" for word, _, name in lines if word in ("PASSED", "FAILED")}
 
