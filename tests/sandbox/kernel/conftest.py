@@ -11,13 +11,14 @@ import pytest_asyncio
 from sandbox import BackendMissing, Kernel, Policy, open_kernel, session_policy
 
 BACKENDS = [name for name in ("bubblewrap", "docker") if entry_points(group="sandbox.backends", name=name)]
+_MEMORY_MB = 1024
+"""Enough for a kernel, and soon filled."""
 
 
 def policy_for(backend: str) -> Policy:
     """One that the backend of this machine can open a kernel by."""
-    if backend == "docker":
-        return session_policy().model_copy(update={"image": os.environ.get("CODER_TEST_IMAGE")})
-    return session_policy()
+    image = os.environ.get("CODER_TEST_IMAGE") if backend == "docker" else None
+    return session_policy(image=image, memory_mb=_MEMORY_MB)
 
 
 @pytest.fixture(scope="module", params=BACKENDS)

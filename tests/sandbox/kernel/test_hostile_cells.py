@@ -14,18 +14,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ENDLESS = {
     "swallows the interrupt": "while True:\n    try:\n        time.sleep(60)\n    except BaseException: pass",
-    "ignores the signal": "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
+    "ignores the signal": "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(60)",
     "hangs in C": "sum(range(10**15))",
-    "stops its client": "os.kill(os.getppid(), signal.SIGSTOP)\nwhile True: pass",
-    "stops all processes": "os.kill(-1, signal.SIGSTOP)\nwhile True: pass",
+    "stops its client": "os.kill(os.getppid(), signal.SIGSTOP)\nwhile True: time.sleep(60)",
+    "stops all processes": "os.kill(-1, signal.SIGSTOP)\nwhile True: time.sleep(60)",
     "forks and waits": "os.fork()\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(60)",
     "takes its client's sockets away": (
         "import glob\n[os.unlink(path) for path in glob.glob('/tmp/.kernel*/kernel-*')]\n"
-        "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(60)"
     ),
     "shows without end": (
         "from IPython.display import HTML, display\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "while True: display(HTML('x'))"
+        "while True:\n    display(HTML('x')); time.sleep(0.0001)"
     ),
     "prints without end": (
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    print('x'); time.sleep(0.0001)"
