@@ -19,15 +19,19 @@ from sandbox import Policy, Sandbox, open_sandbox
 _NAMES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 
 
-def only_pytest() -> Path:
-    """The interpreter, made at the first call of all; it lies in our own environment and lasts as long."""
-    folder = Path(sys.prefix, f"compiled-both-pytest-{version('pytest')}")
+def only_pytest(*more: str) -> Path:
+    """The interpreter, made at the first call of all; it lies in our own environment and lasts as long.
+
+    Args:
+        more: installed distributions that it has, too.
+    """
+    folder = Path(sys.prefix, "-".join(("compiled-both-pytest", version("pytest"), *more)))
     if not folder.exists():
         making = Path(tempfile.mkdtemp(dir=sys.prefix))
         making.chmod(0o755)
         venv.create(making, symlinks=True)
         packages = next(making.glob("lib/python*/site-packages"))
-        _fill(packages)
+        _fill(packages, _NAMES + more)
         # Nothing that runs in a sandbox may write there, so that it would be compiled at each start.
         once = PycInvalidationMode.UNCHECKED_HASH
         compileall.compile_dir(
@@ -45,8 +49,8 @@ def opened() -> AbstractAsyncContextManager[Sandbox]:
     return open_sandbox(Policy(python=only_pytest(), preload=("pytest", "unittest.mock")))
 
 
-def _fill(packages: Path) -> None:
-    for name in _NAMES:
+def _fill(packages: Path, names: tuple[str, ...]) -> None:
+    for name in names:
         for file in files(name) or ():
             if ".." not in file.parts and "__pycache__" not in file.parts:
                 (packages / file).parent.mkdir(parents=True, exist_ok=True)

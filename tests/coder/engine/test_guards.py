@@ -17,10 +17,11 @@ from coder.run.task import Task
 from coder.run.watch import Unwatched
 from examples.injection_guard import MARK, mark_injections
 from tests.coder.engine.participants.test_acting import DONE, EDIT, bash, call, told
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 SETTINGS = Settings(strategy="act")
 
 

@@ -18,11 +18,12 @@ from coder.workspace.take_back import undo
 from tests.coder.models.asking import endpoint_of
 from tests.coder.workspace.meanwhile import Meanwhile
 from tests.faulty_endpoint import faulty_endpoint, hangs
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.only_pytest import only_pytest
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 ADD = "def add(a, b):\n    return a + b\n"
 SUBTRACT = "def add(a, b):\n    return a - b\n"
 CHECK = "assert add(2, 3) == 5"

@@ -1,10 +1,14 @@
 """What is reserved for a request before its tokens are counted: at least what a tokenizer makes of it."""
 
+import asyncio
 import base64
+import json
 import random
 import string
-from collections.abc import AsyncIterator
+import urllib.request
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -38,11 +42,35 @@ async def model() -> AsyncIterator[LocalModel]:
         yield loaded
 
 
-@pytest.mark.slow
+async def post(model: LocalModel, path: str, **body: object) -> Any:
+    """What its server answers to a request."""
+    await model.load()
+    server = model._server
+    assert server is not None
+    headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"}
+    url = f"{server.url.removesuffix('/v1')}/{path}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    return json.loads(await asyncio.to_thread(lambda: urllib.request.urlopen(request).read()))
+
+
+async def count(model: LocalModel, messages: Sequence[ChatMessage]) -> int:
+    """The tokens that llama.cpp makes of a conversation, without reading them."""
+    plain = [{"role": message.role, "content": message.content} for message in messages]
+    prompt = (await post(model, "apply-template", messages=plain))["prompt"]
+    made = await post(model, "tokenize", content=prompt, add_special=True, parse_special=True)
+    return len(made["tokens"])
+
+
 @pytest.mark.parametrize("name", TEXTS)
 async def test_no_more_tokens_come_of_a_text_than_were_reserved(model: LocalModel, name: str) -> None:
     messages = [ChatMessage(role="user", content=TEXTS[name])]
 
+    assert 0 < await count(model, messages) <= input_tokens(messages)
+
+
+async def test_an_answer_tells_the_tokens_that_were_made_of_its_request(model: LocalModel) -> None:
+    messages = [ChatMessage(role="user", content=TEXTS["umlauts"][:60])]
+
     answer = await model.answer(messages, sampling=Sampling(temperature=0, max_tokens=1))
 
-    assert 0 < answer.usage.input_tokens <= input_tokens(messages)
+    assert answer.usage.input_tokens == await count(model, messages)

@@ -14,10 +14,11 @@ from coder.run.run import Run
 from coder.run.settings import Settings
 from coder.run.task import Task
 from coder.verify.lessons import MAX_CHARACTERS, MAX_LESSONS, Lesson, Memory
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 WRONG = "def add(a, b):\n    return a - b\n"
 EDIT = "calc.py\n```\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```\n"

@@ -99,6 +99,7 @@ async def test_settings_and_plugins_that_a_change_brings_decide_nothing(
     assert run.landed == ()
 
 
+PLUGINS = ("pytest-xdist", "execnet", "pytest-asyncio", "typing_extensions")
 HONEST = {
     "no settings": ("pytest -q", {"test_it.py": TEST}, {"solution.py": RIGHT}),
     "a path given to the command": (
@@ -185,11 +186,9 @@ async def test_settings_and_plugins_of_an_honest_project_work_as_before(case: st
         (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / path).write_text(text)
     COMMANDS["honest"] = (tuple(command.split()), {})
-    plugins = case == "plugins that are installed"
+    plugins = PLUGINS if case == "plugins that are installed" else ()
 
-    run = await answered(
-        tmp_path, "honest", answer, python=Path(sys.executable) if plugins else only_pytest()
-    )
+    run = await answered(tmp_path, "honest", answer, python=only_pytest(*plugins))
 
     assert (run.status, run.verified) == ("solved", "tests"), run.reason
     assert run.landed

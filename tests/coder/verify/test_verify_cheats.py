@@ -344,8 +344,14 @@ WAYS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("cheat", ANY_REASON)
+@pytest.mark.parametrize(
+    ("cheat", "way"),
+    [
+        *((cheat, way) for cheat in ANY_REASON for way in ("pytest", "a script")),
+        *(("raises away from the tests", way) for way in WAYS if way not in ("pytest", "a script")),
+        *((cheat, "unittest") for cheat in ANY_REASON if cheat.startswith("leaves")),
+    ],
+)
 async def test_a_plain_test_that_fails_away_from_the_code_for_any_reason_is_no_pass(
     cheat: str, way: str, tmp_path: Path
 ) -> None:
@@ -397,8 +403,14 @@ async def by_shell(folder: Path, files: Mapping[str, str], code: str) -> Run:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("way_out", LEAVES)
+@pytest.mark.parametrize(
+    ("way_out", "shell"),
+    [
+        # The first shell's program runs in our process, that of the second is repeated apart from the code.
+        *((way_out, shell) for way_out in LEAVES for shell in ("python -c", "options")),
+        *(("os._exit", shell) for shell in SHELLS if shell not in ("python -c", "options")),
+    ],
+)
 async def test_leaving_a_program_of_a_shell_script_solves_nothing(
     way_out: str, shell: str, tmp_path: Path
 ) -> None:

@@ -18,10 +18,11 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.show.run_transcript import Transcript, read_events
 from tests.coder.engine.participants.test_acting import DONE, RIGHT, UNITTEST, bash, call, project
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 __all__ = ["project"]
 MEND = [call("edit", path="calc.py", old="a - b", new="a + b")]

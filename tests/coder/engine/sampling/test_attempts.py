@@ -21,10 +21,11 @@ from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.coder.engine.participants.test_acting import DONE, RIGHT, WRONG, bash, call, project
 from tests.coder.engine.participants.test_acting_cut import TEST
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 __all__ = ["project"]
 Script = Sequence[str | list[ToolCall]]

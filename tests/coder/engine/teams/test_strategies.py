@@ -16,10 +16,11 @@ from coder.run.events import Draft, Event
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings, StrategyChoice
 from coder.run.task import Task, TestSource
+from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 
-pytestmark = KEPT
+pytestmark = [KEPT, KEPT_BASELINES]
 
 ADD = "def add(a, b):\n    return a + b\n"
 TWICE = "def add(a, b):\n    return a * 2 + b - a\n"
