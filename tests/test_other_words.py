@@ -46,7 +46,7 @@ SQUARES = FunctionCase(id="squares", prompt="", entry_point="f", timeout_s=0.3,
 SLEEPS = "import time\\ndef f(n): time.sleep(99)"
 ANSWERS = (SLEEPS, "def f(n, s=[4, 9]): return s.pop(0)", "def f(n): return n * n")
 OWN = "class E(Exception): pass\\ndef within(n): raise E('within 1 s')"
-LATE = "def within(n):\\n    while True: pass"
+LATE = "import time\\ndef within(n): time.sleep(99)"
 GONE = "import os\\ndef within(n): os._exit(3)"
 RAISES = "def within(n): raise KeyError(n)"
 

@@ -24,13 +24,18 @@ class Adding(unittest.TestCase):
 """
 
 
-@pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    ours = ("CODER_", "VIRTUAL_ENV")  # whoever comes new has no environment of Python's
+@pytest.fixture(scope="module")
+def variables() -> dict[str, str]:
+    """Variables of whoever comes new, after a set-up that has said whatever it has to say."""
+    ours = ("CODER_", "VIRTUAL_ENV")
     kept = {n: v for n, v in os.environ.items() if not n.endswith("_API_KEY") and not n.startswith(ours)}
-    ready = kept | {"HOME": str(tmp_path), "CODER_HOME": str(tmp_path / "data")}
-    shell("./run --version", ready)  # whatever the set-up has to say, it has said
-    return ready
+    shell("./run --version", kept)
+    return kept
+
+
+@pytest.fixture
+def environ(variables: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    return variables | {"HOME": str(tmp_path), "CODER_HOME": str(tmp_path / "data")}
 
 
 def block(words: str) -> str:

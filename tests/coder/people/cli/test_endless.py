@@ -9,12 +9,12 @@ from tests.coder.people.cli.console import Console
 from tests.coder.people.cli.test_solve import ADD, CHECK, TASK, code, solve
 from tests.faulty_endpoint import faulty_endpoint, says
 
-NEVER_ENDING = """import unittest, solution
+NEVER_ENDING = """import time, unittest, solution
 
 class TestAdd(unittest.TestCase):
     def test_add(self):
         self.assertEqual(solution.add(2, 3), 5)
-        while True: pass
+        while True: time.sleep(0.1)
 """
 
 

@@ -39,6 +39,9 @@ OPERATIONS = (
     "POST /submit",
 )
 
+EXAMPLES = {"POST /run_jupyter": 3}
+"""Requests of an operation each of which starts a kernel; of the others there are more."""
+
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
@@ -72,7 +75,11 @@ def test_requests_are_answered_as_the_document_says(
 
     @given(document[path][method].as_strategy(generation_mode=mode))
     @settings(
-        max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=[*HealthCheck]
+        max_examples=EXAMPLES.get(operation, 8),
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[*HealthCheck],
     )
     def answered(case: schemathesis.Case) -> None:
         if "run" in case.path_parameters:
