@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import pytest_asyncio
 
 from benchmarks.executors.executor import NodeLost
 from benchmarks.executors.facts import WorkerFacts, check_facts
@@ -18,18 +19,25 @@ from benchmarks.rewards.rewarder import Rewarder
 from benchmarks.runner.sample_job import SamplePool, SampleWire, give_up
 from benchmarks.runner.spread import load_tokens, parse_spread
 from benchmarks.runner.spreading import open_fleet
+from benchmarks.verdict import Verdict
 from coder.base.errors import MachineError, UsageError
 from coder.platform.server.bearer_tokens import new_token as make_token
 from tests.benchmarks.executors.answers import CASES, SUITE, answers, local_verdicts, verdicts
 from tests.coder.platform.server.served import Server, started
 
-EACH = 12
+EACH = 8
 
 
 @asynccontextmanager
 async def fleet(*addresses: str, tokens: Path | None = None) -> AsyncIterator[SamplePool]:
     async with AsyncExitStack() as stack:
         yield await open_fleet(stack, addresses, tokens, SampleWire(), give_up)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def local() -> dict[tuple[str, int], Verdict]:
+    """The verdicts of this machine."""
+    return await local_verdicts(EACH)
 
 
 @pytest.fixture
@@ -39,9 +47,9 @@ def servers(tmp_path: Path) -> Iterator[list[Server]]:
 
 
 @pytest.mark.slow
-async def test_two_workers_give_the_verdicts_of_this_machine_one_by_one(servers: list[Server]) -> None:
-    local = await local_verdicts(EACH)
-
+async def test_two_workers_give_the_verdicts_of_this_machine_one_by_one(
+    servers: list[Server], local: dict[tuple[str, int], Verdict]
+) -> None:
     async with fleet(*(server.url for server in servers)) as pool:
         spread = await verdicts(pool, EACH)
         shares = [tally.done for tally in pool.tallies]
@@ -52,9 +60,9 @@ async def test_two_workers_give_the_verdicts_of_this_machine_one_by_one(servers:
 
 
 @pytest.mark.slow
-async def test_a_worker_killed_in_the_middle_loses_and_doubles_no_verdict(servers: list[Server]) -> None:
-    local = await local_verdicts(EACH)
-
+async def test_a_worker_killed_in_the_middle_loses_and_doubles_no_verdict(
+    servers: list[Server], local: dict[tuple[str, int], Verdict]
+) -> None:
     async with fleet(*(server.url for server in servers)) as pool:
         pool.nodes[0]._patience_s = 0.5  # type: ignore[attr-defined]
         spread = await verdicts(
