@@ -17,14 +17,18 @@ DOCKERFILE = f"""\
 FROM {IMAGE}
 USER root
 COPY wheels /wheels
-RUN python3 -m venv /opt/coder && /opt/coder/bin/pip install --no-index --find-links /wheels coder-agent
-RUN useradd --create-home worker && mkdir /app && chown worker /app
-# As `uv tool install` does it for root: the interpreter, too, is below a home folder that is closed.
-RUN mkdir -p /root/python/bin && cp -r /usr/lib/python3* /root/python/ && mkdir /root/python/lib \\
-    && mv /root/python/python3* /root/python/lib/ \\
+# What a run loads is compiled, and the rest isn't. The second installation has the files of the first.
+# As `uv tool install` does it for root: its interpreter, too, is below a home folder that is closed.
+RUN python3 -m venv --without-pip /opt/coder \\
+    && python3 -m pip --python /opt/coder/bin/python install --no-index --no-compile --find-links /wheels \\
+        coder-agent \\
+    && /opt/coder/bin/python -c 'import coder.engine.loop, coder.people.cli.solve_run, openai' \\
+    && useradd --create-home worker && mkdir /app && chown worker /app \\
+    && mkdir -p /root/python/bin /root/python/lib \\
+    && tar -C /usr/lib --exclude test -c $(cd /usr/lib; echo python3*) | tar -C /root/python/lib -x \\
     && cp "$(readlink -f /usr/bin/python3)" /root/python/bin/python3 \\
     && /root/python/bin/python3 -m venv --without-pip /root/tool && chmod 700 /root \\
-    && cp -r /opt/coder/lib/python3*/site-packages /root/tool/lib/python3*/ \\
+    && cp -rl /opt/coder/lib/python3*/site-packages /root/tool/lib/python3*/ \\
     && sed 's,^#!.*,#!/root/tool/bin/python3,' /opt/coder/bin/coder > /root/tool/bin/coder \\
     && chmod 755 /root/tool/bin/coder
 WORKDIR /app
@@ -50,7 +54,16 @@ async def _docker() -> None:
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An image with coder, installed as a user does."""
     context, tag = tmp_path_factory.mktemp("image"), f"coder-test-in-place:{uuid.uuid4().hex[:8]}"
-    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(context / "wheels")]
+    wheel = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-build-isolation",
+        "--wheel-dir",
+        str(context / "wheels"),
+    ]
     subprocess.run([*wheel, str(REPOSITORY)], check=True)
     (context / "Dockerfile").write_text(DOCKERFILE)
     client = docker.from_env()
