@@ -40,6 +40,17 @@ async def _image(image: str) -> AsyncIterator[None]:
     yield
 
 
+async def test_a_task_whose_solution_writes_files_is_judged_apart(engine: Engine, tmp_path: Path) -> None:
+    task = make_task(tmp_path)
+
+    mode = await find_harbor_mode(engine, task)
+    nothing = await judge_harbor(engine, task, "", mode)
+    script = await judge_harbor(engine, task, "echo 42 > answer.txt", mode)
+
+    assert (mode.how, mode.strength, mode.needs_deciding) == ("apart", "apart", False)
+    assert (nothing.outcome, script.outcome, script.strength) == ("failed", "passed", "apart")
+
+
 @pytest.mark.parametrize(
     ("toml", "reason"),
     [
