@@ -26,6 +26,15 @@ SCHEMA = {
 }
 ANSWER = {"todos": [{"path": "app.py", "line": 2}]}
 TASK = "List the TODO comments."
+TEST = """import unittest
+from app import x
+
+
+class App(unittest.TestCase):
+    def test_x(self):
+        self.assertEqual(x, 2)
+"""
+TESTED = ("--test", "python3 -m unittest -q")
 
 
 @pytest.fixture
@@ -91,11 +100,11 @@ def test_a_model_without_tools_answers_by_a_block_of_json(console: Console, proj
 
 @pytest.mark.slow
 def test_a_change_is_tested_and_landed_beside_the_answer(console: Console, project: Path) -> None:
-    (project / "test_app.py").write_text("from app import x\n\n\ndef test_x():\n    assert x == 2\n")
+    (project / "test_app.py").write_text(TEST)
     edit = "app.py\n```\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n```\n"
     answer = f"{edit}\n```json\n{json.dumps(ANSWER)}\n```"
     with faulty_endpoint(says(answer)) as endpoint:
-        done = _solve(console, endpoint, "--test", "python3 -m pytest -q", "-y", cwd=project)
+        done = _solve(console, endpoint, *TESTED, "-y", cwd=project)
 
     assert (done.code, json.loads(done.out)) == (0, ANSWER), done.err
     assert (project / "app.py").read_text() == "x = 2\n# TODO: more\n"
@@ -112,10 +121,9 @@ def test_a_run_that_ends_at_a_limit_says_that_there_is_no_answer(console: Consol
 
 
 def test_tests_that_pass_are_no_answer(console: Console, project: Path) -> None:
-    (project / "test_app.py").write_text("from app import x\n\n\ndef test_x():\n    assert x == 2\n")
+    (project / "test_app.py").write_text(TEST)
     with faulty_endpoint(calls("bash", command="sed -i s/1/2/ app.py")) as endpoint:
-        test = ("--test", "python3 -m pytest -q", "--max-calls", "1")
-        done = _solve(console, endpoint, *test, "--json", cwd=project)
+        done = _solve(console, endpoint, *TESTED, "--max-calls", "1", "--json", cwd=project)
 
     document = json.loads(done.out)
     assert (done.code, document["status"]) == (8, "unverified"), done.err

@@ -213,13 +213,14 @@ def test_a_plan_of_fix_is_answered_elsewhere_by_words_and_then_by_a_yes(
 ) -> None:
     (folder / "add.py").write_text("def add(a, b):\n    return a - b\n")
     (folder / "test_add.py").write_text(
-        "from add import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
+        "import unittest\nfrom add import add\n\n\nclass Sums(unittest.TestCase):\n"
+        "    def test_add(self):\n        self.assertEqual(add(1, 2), 3)\n"
     )
     plans = [calls("plan", steps=[step]) for step in ("Change the test.", "Turn the sign.")]
     edit = calls("edit", path="add.py", old="a - b", new="a + b")
     with faulty_endpoint(*plans, edit, calls("done", summary="It adds.")) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--approve", "plan")
-        begun = console.run("fix", *model, "--", "python -m pytest -q", cwd=folder)
+        begun = console.run("fix", *model, "--", "python -m unittest -q", cwd=folder)
         assert begun.code == 9, begun.err
         run = json.loads(console.run("ls", "--waiting", "--json").out)[0]["run_id"]
         again = console.run("approve", run, "--no", "leave the tests alone")

@@ -211,7 +211,14 @@ def test_a_second_signal_ends_it_whatever_it_is_doing(console: Console) -> None:
     assert b"Go on with: coder resume run_" in err
 
 
-GREEN = "from solution import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
+GREEN = """import unittest
+from solution import add
+
+
+class Sums(unittest.TestCase):
+    def test_add(self):
+        self.assertEqual(add(2, 3), 5)
+"""
 MORE = f"{ADD}\n\ndef double(a):\n    return a + a\n"
 
 
@@ -219,7 +226,14 @@ def under_green_tests(console: Console, folder: Path, *flags: str, typed: str = 
     (folder / "solution.py").write_text(ADD)
     (folder / "test_add.py").write_text(GREEN)
     with faulty_endpoint(says(code(MORE))) as endpoint:
-        words = ("solve", "Add double to solution.py.", str(folder), "--test", "pytest -q", *flags)
+        words = (
+            "solve",
+            "Add double to solution.py.",
+            str(folder),
+            "--test",
+            "python3 -m unittest -q",
+            *flags,
+        )
         answers = {"[y]es, [N]o": typed} if typed else None
         return console.on_terminal(
             *words, "--base-url", endpoint.url, "-m", "toy", answers=answers, columns=300
