@@ -79,8 +79,8 @@ def _archive(files: dict[str, bytes]) -> Iterator[bytes]:
         member.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
         member.size, member.mode = len(content), 0o755 if content.startswith(b"#!") else 0o644
         yield member.tobuf()
-        for start in range(0, len(content), 70_000):
-            yield content[start : start + 70_000]
+        for start in range(0, len(content), 700_000):
+            yield content[start : start + 700_000]
         yield bytes(-len(content) % tarfile.BLOCKSIZE)
     yield bytes(2 * tarfile.BLOCKSIZE)
 

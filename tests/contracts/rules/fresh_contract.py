@@ -126,7 +126,7 @@ open('early', 'w').write('x')
 if os.fork() == 0:
     os.setsid()
 while True:
-    open('late', 'w').write('x' * 1000)
+    open('late', 'w').write('x' * 1000); time.sleep(0.0005)
 """
     for wall_s in (1, 4, 16):  # a busy machine has not begun by then, or can't say in time that all is dead
         result = await box.run(python(source), fresh=True, limits=Limits(wall_s=wall_s))

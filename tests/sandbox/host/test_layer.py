@@ -24,7 +24,7 @@ from tests.ordinary_user import run_as_ordinary_user
 ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
 WITHOUT = frozenset({"layer"})
 BASE = {"a": b"1", "s": b"#!x", "b/c": b"2", "d/x": b"3", "d/y": b"4", "d/e/z": b"5", "d/e/f/g": b"6"}
-_TREES = 240
+_TREES = 120
 Told = tuple[dict[str, object], list[object]]
 """Changes by path, and what was left out."""
 DO = """

@@ -181,12 +181,11 @@ async def test_each_run_has_a_way_out_of_its_own_and_all_are_closed_at_the_end(
 @pytest.mark.slow
 async def test_a_connection_is_cut_when_its_run_ends(outside: Outside, open_box: Open) -> None:
     source = """
-import socket, os
+import socket, time
 held = socket.create_connection(("127.0.0.1", 61080))
 held.sendall(b"CONNECT example.org:443 HTTP/1.1\\r\\n\\r\\n")
 print(held.recv(100).decode().split()[1], flush=True)
-while True:
-    pass
+time.sleep(60)
 """
     async with open_box(NAMED, outside) as box:
         result = await box.run(PythonCode(source=source), limits=Limits(wall_s=3))
@@ -207,7 +206,7 @@ async def test_the_other_end_of_a_connection_hears_of_the_end_of_its_run(open_bo
                 await writer.drain()
         ended.set()
 
-    source = TUNNEL + "held.recv(1 << 20); print('on', flush=True)\nwhile True: held.recv(1 << 20)"
+    source = TUNNEL + "held.recv(1 << 20); print('on', flush=True)\nimport time; time.sleep(60)"
     async with served(send_without_end) as outside, open_box(NAMED, outside) as box:
         result = await box.run(PythonCode(source=source), limits=Limits(wall_s=2))
         await asyncio.wait_for(ended.wait(), 30)

@@ -87,31 +87,31 @@ async def test_a_candidate_cannot_speak_to_the_checkers_pytest(pair: Pair, raise
     ],
 )
 async def test_what_never_ends_is_named_when_time_is_up(pair: Pair, source: str) -> None:
-    report = await pair.check(source, "assert list(f(2)) == [4]", "assert 1 == 1", wall_s=2)
+    report = await pair.check(source, "assert list(f(2)) == [4]", "assert 1 == 1", wall_s=1)
 
     assert not report.passed
-    assert "within 2 s" in report.results[0].message
+    assert "within 1 s" in report.results[0].message
 
 
 @pytest.mark.slow
 async def test_results_before_the_timeout_are_kept(pair: Pair) -> None:
     source = "def f(x):\n    while x: pass\n    return 4"
 
-    report = await pair.check(source, "assert f(0) == 4", "assert f(1) == 4", "assert f(0) == 4", wall_s=4)
+    report = await pair.check(source, "assert f(0) == 4", "assert f(1) == 4", "assert f(0) == 4", wall_s=2)
 
     assert [result.passed for result in report.results] == [True, False, False]
-    assert "f(1) did not return within 4 s" in report.results[1].message
+    assert "f(1) did not return within 2 s" in report.results[1].message
     assert "not run" in report.results[2].message
 
 
 @pytest.mark.slow
 async def test_a_check_that_never_ends_by_itself_is_named(pair: Pair) -> None:
-    report = await pair.check("x = 1", "assert 1 == 1", "while True: pass", "assert x == 1", wall_s=4)
+    report = await pair.check("x = 1", "assert 1 == 1", "while True: pass", "assert x == 1", wall_s=2)
 
     assert not report.complete
     assert [result.passed for result in report.results] == [True, False, False]
     assert report.results[1].name == "while True: pass"
-    assert "did not end within 4 s" in report.results[1].message
+    assert "did not end within 2 s" in report.results[1].message
 
 
 async def test_a_checker_that_leaves_early_is_no_pass(pair: Pair) -> None:
