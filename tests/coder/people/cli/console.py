@@ -22,7 +22,7 @@ from tests.less_machine import run_behind
 CODER = Path(sys.executable).with_name("coder")
 LONGEST_S = 120.0
 Started = subprocess.Popen[bytes] | ForkedCommand
-RUN_NO_CODE = [("show",), ("doctor",), ("models",)]
+RUN_NO_CODE = [("show",), ("ls",), ("config",), ("doctor",), ("models",)]
 """Commands during which no program looks for secrets in /proc."""
 LEFT_OUT = ("_API_KEY", "CODER_", "COLUMNS", "LINES")
 """In names of variables that no command gets: keys, and the size of another terminal."""

@@ -11,6 +11,8 @@ from tests.coder.people.cli.test_solve import ADD, CHECK, SUBTRACT, TASK, code
 from tests.faulty_endpoint import faulty_endpoint, says, unused_port
 from tests.object_store import SECRET, ObjectStore, refusal
 
+SHORT_KEY = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "any"}
+"""With it commands are forked; with a longer one they are started, for tests that look for it."""
 LONG_ADD = f"{ADD}# {'é' * BLOB_BYTES}\n"
 
 
@@ -69,7 +71,7 @@ def test_a_run_with_its_blobs_in_a_bucket_tells_nobody_the_key_of_the_store(
 def test_a_store_that_is_down_or_refuses_ends_the_run_with_its_events_kept(
     console: Console, object_store: ObjectStore
 ) -> None:
-    environ = object_store.environ | {"CODER_BLOBS": object_store.place}
+    environ = object_store.environ | SHORT_KEY | {"CODER_BLOBS": object_store.place}
     down = environ | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{unused_port()}"}
     with faulty_endpoint(says(code(LONG_ADD))) as endpoint:
         model = ("--base-url", endpoint.url, "-m", "toy", "--strategy", "repair")
@@ -106,9 +108,10 @@ def test_runs_are_moved_checked_and_cleaned_by_commands(
     moved = console.run("store", "move", str(home), str(home), "--to-blobs", place)
     lost = console.run("store", "check")
     checked = console.run("store", "check", "--json", CODER_BLOBS=place)
-    environ = {**object_store.environ, "CODER_BLOBS": object_store.place, "CODER_HOME": f"{tmp_path}/new"}
+    keys = object_store.environ | SHORT_KEY
+    environ = {**keys, "CODER_BLOBS": object_store.place, "CODER_HOME": f"{tmp_path}/new"}
     locations = (str(home), f"{tmp_path}/new", "--from-blobs", place, "--to-blobs", object_store.place)
-    away = console.run("store", "move", *locations, **object_store.environ)
+    away = console.run("store", "move", *locations, **keys)
     shown = console.run("show", run, **environ)
 
     assert [each["name"] for each in json.loads(planned.out)["removed"]] == ["0" * 64]
