@@ -134,6 +134,7 @@ def _make_what_is_made_once() -> None:
                 param.get_runtime_param()
     import_module("sandbox.supervisor.shipped").inner_files(sys.version_info[:2])
     import_module("coder.verify.our_programs").programs()
+    import_module("platform").platform()  # starts a program, for the client of models
     pending = import_module("pydantic").BaseModel.__subclasses__()
     while pending:
         model = pending.pop()

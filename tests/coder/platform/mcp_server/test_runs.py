@@ -35,16 +35,25 @@ def folder(served: Served) -> Path:
 
 @pytest.fixture
 def endpoint(served: Served) -> Iterator[FaultyEndpoint]:
-    """It answers with code that adds, after code that subtracts."""
-    with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as opened:
+    """It answers with code that adds."""
+    with faulty_endpoint(says(code(ADD))) as opened:
         served.configure(base_url=opened.url, model="toy", strategy="repair")
         yield opened
 
 
+@pytest.fixture
+def _repaired(served: Served) -> Iterator[None]:
+    """The model answers with code that adds, after code that subtracts."""
+    with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as opened:
+        served.configure(base_url=opened.url, model="toy", strategy="repair")
+        yield
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_repaired")
 @pytest.mark.parametrize("era", ERAS)
 async def test_solve_gives_the_document_of_the_command_and_tells_of_each_event(
-    served: Served, endpoint: FaultyEndpoint, folder: Path, era: str
+    served: Served, folder: Path, era: str
 ) -> None:
     told: list[str | None] = []
 
@@ -190,7 +199,7 @@ async def test_a_landing_is_approved_by_a_form(
     async with served.over_stdio(mode=era, elicitation_callback=person) as client:
         run = document(await client.call_tool("solve", LANDING, progress_callback=tell))
 
-    assert (run["status"], run["landed"], len(endpoint.requests)) == ("solved", ["solution.py"], 2)
+    assert (run["status"], run["landed"], len(endpoint.requests)) == ("solved", ["solution.py"], 1)
     (asked,) = person.asked
     assert era != "legacy" or told == [*range(1, len(told) + 1)]
     assert asked.message.startswith("Change solution.py?")
@@ -240,7 +249,7 @@ async def test_a_no_with_words_is_told_to_the_model(
     async with served.over_stdio(mode=era, elicitation_callback=person) as client:
         await client.call_tool("solve", LANDING)
 
-    assert "say hello, too" in str(endpoint.requests[2])
+    assert "say hello, too" in str(endpoint.requests[1])
 
 
 @pytest.mark.slow
@@ -258,7 +267,7 @@ async def test_without_forms_a_run_waits_and_approve_ends_it(
 
     assert (ended["status"], ended["run_id"]) == ("solved", run["run_id"])
     assert (folder / "solution.py").read_text() == ADD
-    assert len(endpoint.requests) == 2
+    assert len(endpoint.requests) == 1
     assert "answered already by mcp" in again
 
 
@@ -285,7 +294,7 @@ async def test_a_request_that_is_cancelled_while_its_form_is_open_can_be_approve
         ended = document(await client.call_tool("approve", {"run": run}))
 
     assert (ended["status"], ended["landed"]) == ("solved", ["solution.py"])
-    assert len(endpoint.requests) == 2
+    assert len(endpoint.requests) == 1
 
 
 @pytest.mark.slow
