@@ -25,6 +25,7 @@ from tests.coder.workspace.test_edited_tests import answer
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, open_kept, resume, solve
 from tests.memory_log import MemoryLog
+from tests.only_pytest import only_pytest
 
 pytestmark = [KEPT, KEPT_BASELINES]
 
@@ -318,7 +319,7 @@ async def failed_by_code(new: str, added: Mapping[str, str]) -> Collection[str]:
     """Tests that fail on the code before a change because of what it adds, or of what the code does."""
     proof = Proof(added=find_additions({"shop.py": PLAIN}, added), limit_s=30)
     limits = Limits(wall_s=60, cpu_s=60)
-    async with open_kept() as box:
+    async with open_kept(Policy(python=only_pytest())) as box:
         await box.lay({"shop.py": PLAIN.encode(), "test_two.py": new.encode()})
         run = await run_tests(box, ("pytest", "-q"), ours=["test_two.py"], limits=limits, proof=proof)
     assert run.failing

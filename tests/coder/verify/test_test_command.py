@@ -8,8 +8,9 @@ import pytest_asyncio
 
 from coder.verify.finding import Finding, feedback
 from coder.verify.test_command import run_tests
-from sandbox import Limits, Sandbox
+from sandbox import Limits, Policy, Sandbox
 from tests.kept_sandboxes import open_kept
+from tests.only_pytest import only_pytest
 
 TESTS = """import unittest
 
@@ -26,7 +27,7 @@ exit 1
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def box(kept_sandboxes: None) -> AsyncIterator[Sandbox]:
-    async with open_kept() as lent:
+    async with open_kept(Policy(python=only_pytest())) as lent:
         yield lent
 
 
