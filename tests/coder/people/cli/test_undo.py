@@ -102,17 +102,16 @@ def test_what_was_accepted_unverified_and_undone_is_not_said_to_be_written_by_re
     assert f"coder export {run} | git apply" in resumed.err
 
 
-@pytest.mark.parametrize("command", ["show", "export", "resume", "undo"])
 def test_a_command_without_a_run_takes_the_latest_one_of_this_folder(
-    console: Console, folder: Path, run: str, command: str
+    console: Console, folder: Path, run: str
 ) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:  # a later one, elsewhere
         (console.home / "elsewhere").mkdir()
         solve(console, endpoint, str(console.home / "elsewhere"), *CHECK)
 
-    named, here = console.run(command, run, cwd=folder), console.run(command, cwd=folder)
-
-    assert (here.code, untimed(here.out)) == (0, untimed(named.out))
+    for command in ("show", "export", "resume", "undo"):
+        named, here = console.run(command, run, cwd=folder), console.run(command, cwd=folder)
+        assert (here.code, untimed(here.out)) == (0, untimed(named.out)), command
 
 
 def untimed(text: str) -> str:
