@@ -22,7 +22,7 @@ def bare_python() -> Path:
     prefix = executable.parent.parent
     if not library.is_relative_to(prefix) or not any((library / "site-packages").glob("*.pth")):
         return executable
-    folder = Path(sys.prefix, f"bare-{sys.version.split()[0]}")
+    folder = Path(sys.prefix, f"bare-base-{sys.version.split()[0]}")
     if not folder.exists():
         making = Path(tempfile.mkdtemp(dir=sys.prefix))
         making.chmod(0o755)
@@ -31,6 +31,8 @@ def bare_python() -> Path:
         (making / "bin").mkdir()
         for file in (executable, *(prefix / "lib").glob("libpython3*.so*")):
             shutil.copy2(file, making / file.relative_to(prefix), follow_symlinks=False)
+        if executable.name != "python3":  # of a virtual environment, which names this folder as its home
+            (making / "bin" / "python3").symlink_to(executable.name)
         try:
             making.rename(folder)
         except OSError:  # another worker was faster
