@@ -12,7 +12,7 @@ import pytest
 
 from sandbox import BackendMissing, Policy
 from sandbox.docker.engine import IMAGE as BUILT
-from sandbox.docker.engine import connect, find_image
+from sandbox.docker.engine import Engine, connect, find_image
 from sandbox.docker.labels import OURS, list_containers
 from tests.ordinary_user import REPOSITORY
 
@@ -38,21 +38,29 @@ async def containers(owner: str = "") -> list[str]:
     """Names of our containers whose labels name an owner, of all with none."""
     engine = await connect()
     try:
-        found = await list_containers(engine, OURS)
-        return [str(item["Names"][0]) for item in found if owner in str(item["Labels"])]
+        return await _list(engine, owner)
     finally:
         engine.close()
 
 
+async def _list(engine: Engine, owner: str) -> list[str]:
+    listed = await list_containers(engine, OURS)
+    return [str(item["Names"][0]) for item in listed if owner in str(item["Labels"])]
+
+
 async def wait_until_none_of(owner: str, *, seconds: float, but: Collection[str] = ()) -> list[str]:
     """The containers of an owner, but for some, that are still there after at most so long."""
-    async with asyncio.timeout(seconds + 30):
-        began = asyncio.get_running_loop().time()
-        while found := [name for name in await containers(owner) if name not in but]:
-            if asyncio.get_running_loop().time() - began > seconds:
-                return found
-            await asyncio.sleep(0.05)
-    return []
+    engine = await connect()
+    try:
+        async with asyncio.timeout(seconds + 30):
+            began = asyncio.get_running_loop().time()
+            while left := [name for name in await _list(engine, owner) if name not in but]:
+                if asyncio.get_running_loop().time() - began > seconds:
+                    return left
+                await asyncio.sleep(0.05)
+        return []
+    finally:
+        engine.close()
 
 
 @contextlib.contextmanager

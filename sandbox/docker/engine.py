@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -135,6 +136,7 @@ def open_client(*, answer_s: float) -> "DockerClient":
     """
     try:
         import docker
+        from docker.constants import DEFAULT_DOCKER_API_VERSION
     except ImportError as error:
         fix = f"{shlex.quote(sys.executable)} -m pip install docker"
         raise BackendMissing(
@@ -142,8 +144,15 @@ def open_client(*, answer_s: float) -> "DockerClient":
         ) from error
     place = _place()
     settings = {**os.environ, **({"DOCKER_HOST": place} if place else {})}
+    open_one = partial(
+        docker.from_env, timeout=int(answer_s), max_pool_size=_CONNECTIONS, environment=settings
+    )
     try:
-        return docker.from_env(timeout=int(answer_s), max_pool_size=_CONNECTIONS, environment=settings)
+        # Asked for its version, as by the SDK, an engine starts two programs; it names it in a ping, too.
+        client = open_one(version=DEFAULT_DOCKER_API_VERSION)
+        ping = client.api.get(f"{client.api.base_url}/_ping", timeout=answer_s)
+        client.close()
+        return open_one(version=ping.headers.get("Api-Version", "auto"))
     except (docker.errors.DockerException, OSError) as error:
         raise BackendMissing(_advice(error, place)) from error
 

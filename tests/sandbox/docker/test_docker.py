@@ -18,6 +18,7 @@ import docker
 import pytest
 
 from sandbox import BackendMissing, Command, Limits, Policy, PythonCode, SandboxBroken
+from sandbox.docker.engine import connect, find_image
 from sandbox.docker.labels import OWNER, labels, reap_engine, remove_all_of
 from sandbox.docker.open_docker import open_docker
 from sandbox.inner.bridge.codec import encode
@@ -269,6 +270,7 @@ async def test_two_hundred_fresh_runs_at_once_all_end_and_never_have_many_contai
         ]
         while not runs[7].done():
             most = max(most, len(await containers(this_process().mark)))
+            await asyncio.sleep(0.05)  # a container lives longer
         for run in runs[16:]:
             run.cancel()
         results = await asyncio.gather(*runs[:16])
@@ -460,6 +462,19 @@ async def test_an_engine_that_is_not_there_says_what_to_do(monkeypatch: pytest.M
     with pytest.raises(BackendMissing, match=r"docker\.sock \(No such file or directory\)\. .* DOCKER_HOST"):
         async with open_docker(POLICY):
             pass
+
+
+async def test_an_engine_is_not_asked_for_its_version_which_it_starts_programs_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with line(tmp_path, monkeypatch) as through:
+        through.swallow(b"/version ")
+        engine = await asyncio.wait_for(connect(), 30)
+
+        await find_image(engine, IMAGE)
+
+        engine.close()
+    assert not through.swallowed.is_set()
 
 
 @pytest.mark.slow
