@@ -52,7 +52,8 @@ def run_pytest(
     code = int(pytest.main(args, plugins=plugins))
     for path, message in untouched.refused.items():
         report.test(path, False, message)
-    if code == 0 and not tamper_checks.pytest_still_fails_what_is_wrong():
+    is_changed = tamper_checks.functions_of_unused_plugins() != plugin.unused
+    if code == 0 and (is_changed or not tamper_checks.pytest_still_fails_what_is_wrong()):
         report.test("pytest itself", False, "the code under test changes pytest: a wrong test passes, too")
     return code
 
@@ -74,6 +75,7 @@ class PytestPlugin:
         self._report, self._skips, self._untouched, self._only = report, skips, untouched, set(only)
         self._places: dict[str, list[str]] = {}
         self._reached: set[str] = set()
+        self.unused: dict[str, tuple[object, object]] = {}
 
     def pytest_addoption(self, parser: Any) -> None:
         """Take pytest's options on earlier runs, of which a fresh sandbox has none: all tests run."""
@@ -84,6 +86,7 @@ class PytestPlugin:
     def pytest_load_initial_conftests(self, early_config: Any) -> None:
         """Report the settings, before any conftest.py is loaded."""
         self._report.write(setup=self._untouched.setup_of(early_config))
+        self.unused = tamper_checks.functions_of_unused_plugins()
 
     def pytest_sessionstart(self, session: Any) -> None:
         """Keep the session, so that it can be ended early."""

@@ -13,6 +13,7 @@ import math
 import os
 import sys
 import tempfile
+import types
 import unittest
 import unittest.case
 import unittest.result
@@ -89,6 +90,18 @@ def changed(originals: dict[str, object]) -> list[str]:
     """Return the names whose values were replaced."""
     current = deciding_objects()
     return [name for name, value in originals.items() if current.get(name) is not value]
+
+
+def functions_of_unused_plugins() -> dict[str, tuple[object, object]]:
+    """Return the current functions of the plugins that wrong tests don't run, and their code, by name."""
+    modules = [sys.modules.get(f"_pytest.{plugin}") for plugin in _UNUSED_PLUGINS]
+    return {
+        f"{module.__name__}.{name}": (value, value.__code__)
+        for module in modules
+        if module is not None
+        for name, value in vars(module).items()
+        if isinstance(value, types.FunctionType)
+    }
 
 
 def strangers(ours: list[str], root: str) -> list[str]:

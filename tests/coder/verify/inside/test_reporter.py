@@ -107,6 +107,40 @@ def test_the_check_of_pytest_looks_into_no_folder_around_its_own(tmp_path: Path)
     assert done.stdout.split() == ["True", "set()"]
 
 
+_EMPTYING = """
+import _pytest.{plugin} as plugin
+
+def add(a, b):
+    return 0
+
+def _empty(item):
+    item.obj = lambda: None
+    {end}
+
+plugin.{hook}.__code__ = _empty.__code__
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plugin", "hook", "end"),
+    [
+        ("skipping", "pytest_runtest_call", "return (yield)"),
+        ("faulthandler", "pytest_runtest_protocol", "return (yield)"),
+        ("unraisableexception", "pytest_runtest_setup", "return"),
+    ],
+    ids=["used", "unused", "unused, without a wrapper"],
+)
+def test_a_solution_that_empties_tests_from_within_a_plugin_is_found(
+    tmp_path: Path, plugin: str, hook: str, end: str
+) -> None:
+    write(tmp_path, _EMPTYING.format(plugin=plugin, hook=hook, end=end), ADD_TEST)
+
+    _, rows = report(tmp_path, "-m", "pytest", "-q")
+
+    assert failed(rows) == ["pytest itself"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["tamper_checks", "pytest_plugin", "skips"])
 @pytest.mark.parametrize("tool", ["pytest", "unittest"])
