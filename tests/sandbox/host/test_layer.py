@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from sandbox import Changes, Command, Policy, PythonCode, Sandbox, Session
@@ -176,6 +176,8 @@ def test_a_layer_tells_the_same_changes_as_a_look_at_the_whole_tree() -> None:
 
         @settings(deadline=None, max_examples=_TREES // 4, suppress_health_check=list(HealthCheck))
         @given(_operations, st.sampled_from(["", "", "d/", "d/e/", "n", "b"]))
+        @example([("remove", "d"), ("mkdir", "d"), ("write", "d/n", "new")], "")  # hides what lies below
+        @example([("mv", "d", "n"), ("mkdir", "d/e"), ("rebase",), ("remove", "d")], "")
         def same(operations: list[tuple[object, ...]], ignored: str) -> None:
             number = next(numbers)
             assume(number < _TREES)  # each has a tree of its own
