@@ -17,7 +17,7 @@ from coder.verify.finding import Finding, finding_of, stopped
 from coder.verify.our_programs import FOLDER, LAUNCH, programs, stand_ins
 from coder.verify.reports.failures import PrintedPlaces
 from coder.verify.signed_report import SignedReport, read_report
-from sandbox import Command, FileRefused, Limits, Sandbox
+from sandbox import FileRefused, Limits, PythonCode, Sandbox
 from sandbox.contract import OnOutput
 
 _CONFIG_FILE = f"{FOLDER}/config.json"
@@ -137,14 +137,15 @@ class _Run:
         await sandbox.write(_CONFIG_FILE, config_text.encode())
         path_to_root = "../" * len(PurePosixPath(call.folder).parts) if call is not None else ""
         python = call.python if call is not None else "python3"
-        command = Command(
-            argv=(
-                *("python3", "-I", LAUNCH, "keeper", _CONFIG_FILE),
-                *(python, f"{path_to_root}{LAUNCH}", "reporter", f"{path_to_root}{_CONFIG_FILE}", *inner),
-            ),
+        reporter = (python, f"{path_to_root}{LAUNCH}", "reporter", f"{path_to_root}{_CONFIG_FILE}", *inner)
+        # A clone of the sandbox's server, where it has one: a start of Python takes longer than the keeper.
+        keeper = PythonCode(
+            source=programs()[LAUNCH].decode(),
+            filename=LAUNCH,
+            arguments=("keeper", _CONFIG_FILE, *reporter),
             environment={"PYTHONNOUSERSITE": "1"},  # HOME is the workspace, which holds no user packages
         )
-        result = await sandbox.run(command, limits=self.limits, on_output=self.on_output)
+        result = await sandbox.run(keeper, limits=self.limits, on_output=self.on_output)
         report = await self._read_report()
         lines = list(report.lines.values())
         interrupted_test, is_cut = "", result.status == "timeout" and not report.complete

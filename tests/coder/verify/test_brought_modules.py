@@ -100,7 +100,7 @@ async def answered(
 async def test_a_module_in_a_folder_of_pythonpath_is_not_taken_for_the_standard_library_s(
     kind: str, tmp_path: Path
 ) -> None:
-    brought = {"lib/solution.py": f"{WRONG}\nx = 1\n", "lib/select.py": FORGED}
+    brought = {"lib/solution.py": f"{WRONG}\nx = 1\n", "lib/select.py": FORGED, "lib/hmac.py": FORGED}
 
     run = await answered(tmp_path, CALLS[kind], brought)
 
