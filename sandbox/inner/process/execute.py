@@ -109,6 +109,8 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
     ]
     if "sandbox" in sys.modules:
         forget_server()
+    if _PRELOADED:
+        _empty_callers_of_libc()
     recall_preloaded()
     del sys.modules["__main__"]  # so that `__main__` comes last
     sys.modules["__main__"] = module
@@ -177,6 +179,13 @@ def preload(names: Sequence[str]) -> None:
     for name in sys.modules.keys() - before:
         if name.partition(".")[0] not in standard:
             _PRELOADED[name] = sys.modules.pop(name)
+
+
+def _empty_callers_of_libc() -> None:
+    """Empty our modules that call libc, to which classes lead a judged program: no alarm sees their calls."""
+    for module in _FORGOTTEN.values():
+        if not {"ctypes", "libc"}.isdisjoint(vars(module)):
+            vars(module).clear()
 
 
 def recall_preloaded() -> None:
