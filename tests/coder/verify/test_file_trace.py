@@ -1,7 +1,9 @@
 """The trace of what the tests open before the work, and whose the files are by it."""
 
-from collections.abc import AsyncIterator, Mapping
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,8 +16,9 @@ from coder.run.target import Target, decides
 from coder.run.task import Task
 from coder.verify.finding import Finding
 from coder.verify.inside.file_trace import MAX_PATHS
+from coder.verify.our_programs import programs
 from coder.verify.test_command import run_tests
-from sandbox import Limits, Policy, Sandbox
+from sandbox import Command, Limits, Policy, Sandbox
 from tests.coder.run.test_ownership import PROMPT, cases
 from tests.kept_sandboxes import KEPT, open_kept, solve
 from tests.memory_log import MemoryLog
@@ -139,24 +142,53 @@ async def test_a_file_that_the_code_opens_by_a_computed_path_is_the_products(nam
     assert not decides(path, task, target)
 
 
+EACH = """import json, os, sys
+sys.path.insert(0, os.path.abspath(".coder/ours.zip"))
+import file_trace, pytest
+for case in sorted(os.listdir("cases"), key=int):
+    sys.stdout.flush()
+    if os.fork() == 0:
+        os.chdir(f"cases/{case}")
+        sys.path[0] = os.getcwd()
+        names = [os.path.join(at, one)[2:] for at, _, ones in os.walk(".") for one in ones]
+        trace = file_trace.FileTrace(names, os.getcwd())
+        pytest.main(["-q", "-p", "no:cacheprovider"])
+        with open(f"../../{case}.json", "w") as file:
+            json.dump(trace.opened, file)
+        os._exit(0)
+    os.wait()
+"""
+"""Program that runs the tests of each case traced, in a process and a folder of its own."""
+
+
+async def traced_apart(box: Sandbox, rows: Sequence[Any]) -> list[tuple[str, Task, Target]]:
+    """Path, task and target of each case by the files that its tests open, in one run."""
+    texts = {f"cases/{n}/{path}": text for n, row in enumerate(rows) for path, text in row.values[3].items()}
+    await box.lay({path: text.encode() for path, text in texts.items()} | dict(programs()))
+    result = await box.run(Command(argv=("python3", "-c", EACH)), limits=Limits(wall_s=60, cpu_s=60))
+    assert result.ok, result.stderr
+    targets = []
+    for number, row in enumerate(rows):
+        path, command, prompt, files = row.values
+        openers = json.loads(await box.read(f"{number}.json"))
+        assert openers, row.id
+        task = Task(prompt=prompt, test_command=tuple(command.split()))
+        stored = {name: StoredFile(text=text) for name, text in files.items()}
+        opened = {name: tuple(users) for name, users in openers.items() if users}
+        targets.append((path, task, find_target(task, stored, opened=opened)))
+    return targets
+
+
 @pytest.mark.parametrize(
-    ("path", "command", "prompt", "files"), cases("files_of_products.txt", only="pytest")
+    ("name", "is_of_tests"), [("files_of_products.txt", False), ("files_of_tests.txt", True)]
 )
-async def test_a_traced_repair_of_a_file_of_the_product_is_none_of_the_tests(
-    path: str, command: str, prompt: str, files: dict[str, str], box: Sandbox
+async def test_traced_files_are_the_tests_where_only_these_use_them(
+    name: str, is_of_tests: bool, box: Sandbox
 ) -> None:
-    task, target = await target_of(box, files, command=command, prompt=prompt)
+    rows = cases(name, only="pytest")
 
-    assert not decides(path, task, target)
-
-
-@pytest.mark.parametrize(("path", "command", "prompt", "files"), cases("files_of_tests.txt", only="pytest"))
-async def test_a_traced_file_that_only_the_tests_use_is_the_tests(
-    path: str, command: str, prompt: str, files: dict[str, str], box: Sandbox
-) -> None:
-    task, target = await target_of(box, files, command=command, prompt=prompt)
-
-    assert decides(path, task, target)
+    for path, task, target in await traced_apart(box, rows):
+        assert decides(path, task, target) == is_of_tests, path
 
 
 @pytest.mark.parametrize("command", ["pytest -q", "python3 -m unittest -q", "python3 test_it.py"])
