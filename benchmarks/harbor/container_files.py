@@ -98,10 +98,12 @@ class ContainerFiles:
 
         def read(stream: IO[bytes]) -> bool:
             with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as source, suppress(SampleEnded):
+                has_links = False
                 for path, entry in entries_of(source, "/", wanted.__contains__, is_sample=True):
+                    has_links |= entry.islnk()  # by itself, it has a content
                     if (end := _end_of(source, entry, limits[wanted[path]])) is not None:
                         ends[wanted[path]] = end
-                return True
+                return not has_links
             return False
 
         # With a dot, a link to a folder is followed, as it is in the path of a file.

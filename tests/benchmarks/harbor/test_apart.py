@@ -95,6 +95,18 @@ echo 0 > /logs/verifier/reward.txt
     assert judged.outcome == "passed"
 
 
+async def test_a_reward_that_is_another_name_of_a_file_is_read(
+    engine: Engine, image: str, tmp_path: Path
+) -> None:
+    test = """#!/bin/bash
+echo '{"reward": 1}' > /logs/verifier/details.json
+ln /logs/verifier/details.json /logs/verifier/reward.json
+"""
+    judged = await apart(engine, image, make_task(tmp_path, test=test), "true")
+
+    assert str(judged.reward) == "reward 1"
+
+
 async def test_a_verifier_that_takes_too_long_is_a_timeout(
     engine: Engine, image: str, tmp_path: Path
 ) -> None:
