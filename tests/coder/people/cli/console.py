@@ -93,19 +93,25 @@ class Console:
             answers: what the person types once the screen shows a text.
             columns: width of the terminal.
         """
+        return _shown(*self.open_terminal(*arguments, cwd=self.home, columns=columns, **environ), answers)
+
+    def open_terminal(
+        self, *arguments: str, cwd: Path, columns: int, **environ: str
+    ) -> tuple[int, Callable[[], int], int]:
+        """Start a command on a terminal of its own: its process, a wait for its exit code, the terminal."""
         own = self.environ | {"TERM": "xterm"} | environ
         if warm_start(CODER).suits(own):
             terminal, its_end = pty.openpty()
             termios.tcsetwinsize(terminal, (24, columns))
-            forked = warm_start(CODER).fork(*arguments, environ=own, cwd=self.home, streams=[its_end])
+            forked = warm_start(CODER).fork(*arguments, environ=own, cwd=cwd, streams=[its_end])
             os.close(its_end)
-            return _shown(forked.pid, forked.wait, terminal, answers)
+            return forked.pid, forked.wait, terminal
         pid, terminal = pty.fork()
         if pid == 0:
             termios.tcsetwinsize(0, (24, columns))
-            os.chdir(self.home)
+            os.chdir(cwd)
             os.execve(CODER, [str(CODER), *arguments], own)
-        return _shown(pid, lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), terminal, answers)
+        return pid, lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), terminal
 
 
 @dataclass(frozen=True, slots=True)

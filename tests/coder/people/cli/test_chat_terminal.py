@@ -1,11 +1,9 @@
 """`coder chat` on a terminal: several lines, completion, history, and what Ctrl-C and Ctrl-D do."""
 
 import os
-import pty
 import re
 import signal
 import stat
-import termios
 from collections.abc import Sequence
 from pathlib import Path
 from select import select
@@ -13,7 +11,7 @@ from time import monotonic
 
 import pytest
 
-from tests.coder.people.cli.console import CODER, LONGEST_S, Console, Finished
+from tests.coder.people.cli.console import LONGEST_S, Console, Finished
 from tests.coder.people.cli.test_fix import RIGHT, WRONG, code
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint, hangs, says
 
@@ -53,13 +51,9 @@ def talk_raw(
     **environ: str,
 ) -> tuple[int, str]:
     """As `talk`: the exit code, and what the terminal got with its control codes."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        termios.tcsetwinsize(0, (24, 100))
-        os.chdir(cwd)
-        own = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
-        model = ("--base-url", endpoint.url, "-m", "toy")
-        os.execve(CODER, [str(CODER), "chat", *model], console.environ | own | environ)
+    words = ("chat", "--base-url", endpoint.url, "-m", "toy")
+    environ = {"PROMPT_TOOLKIT_NO_CPR": "1"} | environ
+    pid, wait, terminal = console.open_terminal(*words, cwd=cwd, columns=100, **environ)
     left, shown, seen = list(script), b"", 0
     deadline = monotonic() + LONGEST_S
     try:
@@ -80,9 +74,9 @@ def talk_raw(
         else:
             os.kill(pid, signal.SIGKILL)
     finally:
-        _, status = os.waitpid(pid, 0)
+        exit_code = wait()
         os.close(terminal)
-    return os.waitstatus_to_exitcode(status), shown.decode("utf-8", "replace")
+    return exit_code, shown.decode("utf-8", "replace")
 
 
 def _place_of(wanted: str, shown: bytes, start: int) -> int:
