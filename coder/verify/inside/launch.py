@@ -21,8 +21,8 @@ def main(name: str, argument: str, arguments: list[str]) -> int:
     is_first = os.path.realpath(sys.path[0]) == _FOLDER
     sys.path[:is_first] = [os.path.join(_FOLDER, "ours.zip")]
     if name == "keeper":  # its modules are never those of the workspace
-        named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        sys.path[1:] = [path for path in sys.path[1:] if path not in named]
+        named = {os.path.realpath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep)}
+        sys.path[1:] = [path for path in sys.path[1:] if os.path.realpath(path) not in named]
     program = __import__(name)
     del sys.modules[name]  # the code under test may import a module of its own with that name
     return int(program.main(argument, arguments))
