@@ -1,8 +1,7 @@
 """Baselines that are kept from test to test in one worker: many tests start from the same files.
 
-A baseline is what the test command says of the untouched files, so each worker takes it once for the same
-files, task and settings, in the real sandbox; a later test gets a copy. How a baseline is taken is tested
-without this.
+A baseline is the result of the test command on the untouched files. Each worker takes it once for the same
+inputs, in a real sandbox, and later tests get that event. How a baseline is taken is tested without this.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _baselines: dict[Hashable, BaselineTaken] = {}
 
 @pytest.fixture
 def kept_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take a baseline only if this worker has none of the same files, task and settings."""
+    """Take a baseline only if this worker has none with the same inputs."""
     from coder.verify import baseline  # not there where the tests of `sandbox` run alone
 
     take = baseline.take_baseline
@@ -34,7 +33,7 @@ def kept_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
     async def take_once(
         bench: Workbench, state: State, first_taken: asyncio.Future[BaselineTaken] | None = None
     ) -> BaselineTaken:
-        key = _inputs(state)
+        key = baseline_inputs(bench, state)
         if key not in _baselines:
             _baselines[key] = await take(bench, state, first_taken)
         return _baselines[key]
@@ -42,8 +41,11 @@ def kept_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baseline, "take_baseline", take_once)
 
 
-def _inputs(state: State) -> Hashable:
-    """Return all that a baseline depends on."""
-    files = tuple((path, file.model_dump_json()) for path, file in sorted(state.files.items()))
+def baseline_inputs(bench: Workbench, state: State) -> Hashable:
+    """Return all that a baseline depends on; of the prompt, that is which files are tests."""
+    from coder.run.stored_file import listing
+
     task = state.task.model_dump_json(exclude={"prompt", "workspace"})
-    return files, task, state.settings.model_dump_json()
+    settings, policy = state.settings.model_dump_json(), bench.policy.model_dump_json()
+    folder = state.root if state.settings.show else None  # ignored files are read from there
+    return listing(state.files), task, state.target.tests, settings, policy, folder
