@@ -99,7 +99,8 @@ def test_a_conversation_on_a_terminal_from_its_first_line_to_ctrl_d(console: Con
         (PROMPT, CTRL_D),
     ]
     with faulty_endpoint(says("It subtracts."), says(code(RIGHT))) as endpoint:
-        done = talk(console, endpoint, script, cwd=project)
+        anew = {"PYTHONHASHSEED": "0"}  # with it a command is started, not forked: this one as a person does
+        done = talk(console, endpoint, script, cwd=project, **anew)
 
     assert done.code == 0, done.out
     assert endpoint.requests[0].body["messages"][-1]["content"].startswith("What is\nwrong?"), done.out

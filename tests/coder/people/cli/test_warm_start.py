@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.coder.people.cli.console import CODER, Console, Finished
@@ -25,6 +26,16 @@ def test_it_says_and_returns_the_same(console: Console, arguments: tuple[str, ..
     forked = console.run(*arguments, stdin=b"given")
 
     assert forked == Finished(started.returncode, out.decode(), err.decode())
+
+
+def test_a_server_answers_and_ends_when_it_is_started(console: Console, folder: Path) -> None:
+    with console.start_anew("serve", "--root", str(folder), "--port", "0") as server:
+        assert server.stderr is not None
+        url = next(line.split()[1].decode() for line in server.stderr if line.startswith(b"serving "))
+        health = httpx2.get(f"{url}/healthz")
+        server.terminate()
+
+    assert (health.status_code, server.returncode) == (200, 0)
 
 
 def test_it_has_the_folder_the_variables_and_the_umask_of_its_own(console: Console, folder: Path) -> None:
