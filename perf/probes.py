@@ -76,23 +76,23 @@ def judged(column: Column, data: Path, *, categories: Collection[str] | None = N
 
 
 def answer(job: str) -> None:
-    """Judge the probes of a job in a process of its own, print what runners say of each, and end.
+    """Judge the probes of a job, print the runners' reports of them, and end this process.
 
-    Runners are forked from it: they start with all that they import.
+    Runners are forked from it, so that they share its imports.
     """
-    given = json.loads(job)
-    answering = os.dup(1)  # not inherited, as the other two are
+    fields = json.loads(job)
+    answering = os.dup(1)  # runners inherit stdout and stderr, but not this one
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
-    os.environ.update(given["settings"])
+    os.environ.update(fields["settings"])
     importlib.import_module("tests.security.probe_adapter")
     groups: dict[str, list[str]] = {}
-    for row in given["probes"]:
+    for row in fields["probes"]:
         groups.setdefault(_group(row), []).append(row["id"])
     measured = groups.pop(_MEASURED, [])
     with tempfile.TemporaryDirectory() as place, ADAPTER.open() as turn:
-        Path(place, "runner.py").write_text(given["runner"])
-        Path(place, "probes.jsonl").write_text("\n".join(map(json.dumps, given["probes"])))
+        Path(place, "runner.py").write_text(fields["runner"])
+        Path(place, "probes.jsonl").write_text("\n".join(map(json.dumps, fields["probes"])))
         run = functools.partial(_run_beside_each_other, place)
         fcntl.flock(turn, fcntl.LOCK_SH)
         found = run(groups)
@@ -100,15 +100,15 @@ def answer(job: str) -> None:
         fcntl.flock(turn, fcntl.LOCK_EX)
         found += measure(lambda ids: run({_MEASURED: ids}), measured) if measured else []
         fcntl.flock(turn, fcntl.LOCK_UN)
-    if len(found) != len(given["probes"]):
-        raise SystemExit(f"Of {len(given['probes'])} probes only {len(found)} were judged.")
+    if len(found) != len(fields["probes"]):
+        raise SystemExit(f"Of {len(fields['probes'])} probes only {len(found)} were judged.")
     with open(answering, "w") as report:
         report.write(_REPORT + json.dumps(found))
     os._exit(0)
 
 
 def _run_beside_each_other(place: str, groups: dict[str, list[str]]) -> list[dict[str, Any]]:
-    """Run a runner for the probes of each group."""
+    """Run one runner for each group of probes, all at the same time."""
     reports = {_fork_runner(place, group, ids): Path(place, f"{group}.json") for group, ids in groups.items()}
     for runner in reports:
         os.waitpid(runner, 0)
@@ -134,8 +134,8 @@ def _fork_runner(place: str, group: str, ids: list[str]) -> int:
         sys.argv = [*files, "--only", ",".join(ids)]
         runpy.run_path(files[0], run_name="__main__")
     except SystemExit:
-        pass  # it says whether all are contained, as its report does
-    except BaseException:  # noqa: BLE001 - whatever it was, the output says it
+        pass  # its code repeats the report: whether all are contained
+    except BaseException:  # noqa: BLE001 - its output has the traceback
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -23,7 +23,7 @@ def only_pytest(*more: str) -> Path:
     """The interpreter, made at the first call of all; it lies in our own environment and lasts as long.
 
     Args:
-        more: installed distributions that it has, too.
+        more: names of further installed distributions to copy into it.
     """
     folder = Path(sys.prefix, "-".join(("compiled-both-pytest", version("pytest"), *more)))
     if not folder.exists():
@@ -34,9 +34,8 @@ def only_pytest(*more: str) -> Path:
         _fill(packages, _NAMES + more)
         # Nothing that runs in a sandbox may write there, so that it would be compiled at each start.
         once = PycInvalidationMode.UNCHECKED_HASH
-        compileall.compile_dir(
-            packages, quiet=1, optimize=[0, 1], invalidation_mode=once
-        )  # 1: PYTHONOPTIMIZE
+        levels = [0, 1]  # 1: for tests that set PYTHONOPTIMIZE
+        compileall.compile_dir(packages, quiet=1, optimize=levels, invalidation_mode=once)
         try:
             making.rename(folder)
         except OSError:  # another worker was faster

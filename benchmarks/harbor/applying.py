@@ -31,7 +31,7 @@ async def begin_changes(
     *,
     more_removed: Sequence[str] = (),
 ) -> list[Write]:
-    """Remove what chosen changes delete, and return what writes the others, for the container's `put`.
+    """Remove what chosen changes delete; return functions for the container's `put` that write the others.
 
     Args:
         more_removed: paths that are removed, too.

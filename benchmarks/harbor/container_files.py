@@ -29,11 +29,11 @@ _SLOW_S = 600
 _CHUNK = 1 << 20
 _SPOOLED_BYTES = 4 << 20
 _MOST_ENTRIES, _MOST_BYTES = 500, 4 << 20
-"""Read past at most so much of a folder for some of its files, before each is asked for by itself."""
+"""Limits on other content of a folder's archive; beyond them, each wanted file is requested by itself."""
 
 
 class SampleEnded(Exception):
-    """A folder holds much that isn't wanted."""
+    """The archive of a folder has too much unwanted content."""
 
 
 class ContainerFiles:
@@ -193,7 +193,7 @@ def _end_of(archive: tarfile.TarFile, entry: tarfile.TarInfo, max_bytes: int) ->
 
 
 def write_entries(entries: Iterable[tuple[tarfile.TarInfo, bytes]]) -> Write:
-    """Return what writes entries, which are taken one by one."""
+    """Return a function that writes entries, which are generated one by one."""
 
     def write(archive: tarfile.TarFile) -> None:
         for entry, content in entries:

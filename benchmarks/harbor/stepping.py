@@ -71,7 +71,7 @@ async def judge_steps(
             verdicts.append(Judged(outcome="error", strength=mode.strength, detail=reason))
             break
         keep = None
-        # A task that is judged beside living processes goes on with them alone.
+        # A task that is judged beside its processes goes on in the same container, so nothing is kept.
         if keeping is not None and not is_last and mode.how == "apart":
             keep = partial(_keep, keeping, container, step, tuple(verdicts))
         judged = await _judge(task, step, container, mode, mode.step(number), keep=keep, is_last=is_last)

@@ -65,7 +65,7 @@ def within_own_work(changes: Sequence[ChangedPath], own: OwnWork) -> tuple[Chang
 async def begin_twin(
     container: HarborContainer, changes: ContainerChanges, chosen: Sequence[ChangedPath], own: OwnWork
 ) -> list[Write]:
-    """Remove what a twin of chosen changes lacks from a fresh container, and return what writes the others.
+    """Remove what a twin of `chosen` lacks from a fresh container; return functions that write the rest.
 
     Where none of the own files is there, the answer does the work in other places: then all its files are
     spoiled, and missing if they aren't code.

@@ -129,7 +129,7 @@ async def put_files(container: HarborContainer, source: Path, target: str) -> No
 
 
 def write_folder(folder: Path | None, name: str) -> Write:
-    """Return what writes a folder of the task, if any, and the folders of logs."""
+    """Return a function that writes a folder of the task, if any, and the folders of logs."""
     entries = [(_folder(path), b"") for path in _LOGS]
     if folder is None:
         return write_entries(entries)

@@ -148,7 +148,7 @@ def open_client(*, answer_s: float) -> "DockerClient":
         docker.from_env, timeout=int(answer_s), max_pool_size=_CONNECTIONS, environment=settings
     )
     try:
-        # Asked for its version, as by the SDK, an engine starts two programs; it names it in a ping, too.
+        # The SDK asks for the version, for which an engine starts two programs; a ping is answered with it.
         client = open_one(version=DEFAULT_DOCKER_API_VERSION)
         ping = client.api.get(f"{client.api.base_url}/_ping", timeout=answer_s)
         client.close()

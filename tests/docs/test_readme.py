@@ -26,7 +26,7 @@ class Adding(unittest.TestCase):
 
 @pytest.fixture(scope="module")
 def variables() -> dict[str, str]:
-    """Variables of whoever comes new, after a set-up that has said whatever it has to say."""
+    """Environment of a new user, after a first `./run`, so that the set-up prints nothing later."""
     ours = ("CODER_", "VIRTUAL_ENV")
     kept = {n: v for n, v in os.environ.items() if not n.endswith("_API_KEY") and not n.startswith(ours)}
     shell("./run --version", kept)

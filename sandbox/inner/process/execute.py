@@ -168,13 +168,13 @@ def remember_server() -> None:
 
 
 def preload(names: Sequence[str]) -> None:
-    """Import modules for programs that recall them; others may have their own of these names."""
+    """Import modules for `recall_preloaded`; until then, programs may import others with these names."""
     standard = getattr(sys, "stdlib_module_names", None)
     if standard is None:  # before Python 3.10
         return
     before = set(sys.modules)
     for name in names:
-        with suppress(Exception):  # a program that imports it has the error
+        with suppress(Exception):  # a program that imports it gets the error
             importlib.import_module(name)
     for name in sys.modules.keys() - before:
         if name.partition(".")[0] not in standard:
@@ -182,7 +182,7 @@ def preload(names: Sequence[str]) -> None:
 
 
 def _empty_callers_of_libc() -> None:
-    """Empty our modules that call libc, to which classes lead a judged program: no alarm sees their calls."""
+    """Empty our modules that call libc: a judged program may find them, and no alarm sees their calls."""
     for module in _FORGOTTEN.values():
         if not {"ctypes", "libc"}.isdisjoint(vars(module)):
             vars(module).clear()

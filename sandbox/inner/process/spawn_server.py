@@ -48,7 +48,7 @@ _PRELOADED = (
 )
 """Modules that many runs import: ours and the standard library's."""
 _FIRST_CHILDREN = 2
-"""Children that import what they need: most sandboxes have one run, whose child is made at once."""
+"""Children that are forked before the server imports these modules: most sandboxes have one or two."""
 
 
 def main(descriptor: int) -> int:

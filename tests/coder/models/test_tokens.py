@@ -43,7 +43,7 @@ async def model() -> AsyncIterator[LocalModel]:
 
 
 async def post(model: LocalModel, path: str, **body: object) -> Any:
-    """What its server answers to a request."""
+    """Return the answer of the model's server to a request."""
     await model.load()
     server = model._server
     assert server is not None
@@ -54,11 +54,11 @@ async def post(model: LocalModel, path: str, **body: object) -> Any:
 
 
 async def count(model: LocalModel, messages: Sequence[ChatMessage]) -> int:
-    """The tokens that llama.cpp makes of a conversation, without reading them."""
+    """Return the number of tokens of a conversation by llama.cpp's tokenizer, without a forward pass."""
     plain = [{"role": message.role, "content": message.content} for message in messages]
     prompt = (await post(model, "apply-template", messages=plain))["prompt"]
-    made = await post(model, "tokenize", content=prompt, add_special=True, parse_special=True)
-    return len(made["tokens"])
+    answer = await post(model, "tokenize", content=prompt, add_special=True, parse_special=True)
+    return len(answer["tokens"])
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -68,7 +68,7 @@ async def test_no_more_tokens_come_of_a_text_than_were_reserved(model: LocalMode
     assert 0 < await count(model, messages) <= input_tokens(messages)
 
 
-async def test_an_answer_tells_the_tokens_that_were_made_of_its_request(model: LocalModel) -> None:
+async def test_the_usage_of_an_answer_counts_the_tokens_of_its_request(model: LocalModel) -> None:
     messages = [ChatMessage(role="user", content=TEXTS["umlauts"][:60])]
 
     answer = await model.answer(messages, sampling=Sampling(temperature=0, max_tokens=1))

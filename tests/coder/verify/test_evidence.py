@@ -316,7 +316,7 @@ def rebate(n):
 
 
 async def failed_by_code(new: str, added: Mapping[str, str]) -> Collection[str]:
-    """Tests that fail on the code before a change because of what it adds, or of what the code does."""
+    """Return the new tests that fail on the code before the change for want of what it adds."""
     proof = Proof(added=find_additions({"shop.py": PLAIN}, added), limit_s=30)
     limits = Limits(wall_s=60, cpu_s=60)
     async with open_kept(Policy(python=only_pytest())) as box:

@@ -158,11 +158,11 @@ for case in sorted(os.listdir("cases"), key=int):
         os._exit(0)
     os.wait()
 """
-"""Program that runs the tests of each case traced, in a process and a folder of its own."""
+"""Program that traces the tests of each case, in its own process and folder."""
 
 
 async def traced_apart(box: Sandbox, rows: Sequence[Any]) -> list[tuple[str, Task, Target]]:
-    """Path, task and target of each case by the files that its tests open, in one run."""
+    """Return the path, task and target of each case, traced in one run of the sandbox."""
     texts = {f"cases/{n}/{path}": text for n, row in enumerate(rows) for path, text in row.values[3].items()}
     await box.lay({path: text.encode() for path, text in texts.items()} | dict(programs()))
     result = await box.run(Command(argv=("python3", "-c", EACH)), limits=Limits(wall_s=60, cpu_s=60))
@@ -182,7 +182,7 @@ async def traced_apart(box: Sandbox, rows: Sequence[Any]) -> list[tuple[str, Tas
 @pytest.mark.parametrize(
     ("name", "is_of_tests"), [("files_of_products.txt", False), ("files_of_tests.txt", True)]
 )
-async def test_traced_files_are_the_tests_where_only_these_use_them(
+async def test_a_traced_file_is_the_tests_if_only_they_use_it(
     name: str, is_of_tests: bool, box: Sandbox
 ) -> None:
     rows = cases(name, only="pytest")

@@ -406,7 +406,7 @@ async def by_shell(folder: Path, files: Mapping[str, str], code: str) -> Run:
 @pytest.mark.parametrize(
     ("way_out", "shell"),
     [
-        # The first shell's program runs in our process, that of the second is repeated apart from the code.
+        # The first script's program runs in our process; the second one's is run again apart from the code.
         *((way_out, shell) for way_out in LEAVES for shell in ("python -c", "options")),
         *(("os._exit", shell) for shell in SHELLS if shell not in ("python -c", "options")),
     ],

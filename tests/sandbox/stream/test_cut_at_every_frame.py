@@ -46,7 +46,9 @@ _SAMPLE = (
     *("host call start", "host call end", "host data", "host beat"),
     *("agent report up", "agent report ended", "agent data", "agent grant"),
 )
-"""Where each stream is cut both ways: it only passes bytes. The link, which knows frames, is the same."""
+"""Frames at which each kind of stream is cut in both ways. A stream only passes bytes; the link, which reads
+frames, is the same for all, and is cut at every frame.
+"""
 _KINDS = {frames.DATA: "data", frames.END: "end", frames.CREDIT: "grant", frames.BEAT: "beat"}
 _BIG = 1 << 20
 """Bytes after which each side must grant more."""

@@ -1,4 +1,4 @@
-"""A run of a model that works in a session is cut after each kind of its events, and goes on."""
+"""A run of a model that works in a session is cut after each kind of event, and goes on."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,6 +1,6 @@
 """A team whose process is killed at any kind of event goes on from its log as if nothing had happened.
 
-Two are killed for real, and go on from SQLite; what the others' logs hold then is cut from a whole log.
+Two teams are killed in a process, and go on from SQLite; for the others, the log of a whole run is cut.
 """
 
 import asyncio

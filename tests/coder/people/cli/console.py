@@ -1,6 +1,6 @@
 """Start the installed `coder` as a person or a program does: in a pipe, or on a terminal.
 
-It is forked where that makes no difference; `start_anew` and `run_behind` start the program.
+A command is forked where that makes no difference; `start_anew` and `run_behind` start an interpreter.
 """
 
 import os
@@ -23,7 +23,7 @@ CODER = Path(sys.executable).with_name("coder")
 LONGEST_S = 120.0
 Started = subprocess.Popen[bytes] | ForkedCommand
 RUN_NO_CODE = [("show",), ("ls",), ("config",), ("doctor",), ("models",)]
-"""Commands during which no program looks for secrets in /proc."""
+"""Commands that run no code, which could look for secrets in /proc."""
 LEFT_OUT = ("_API_KEY", "CODER_", "COLUMNS", "LINES")
 """In names of variables that no command gets: keys, and the size of another terminal."""
 
@@ -58,7 +58,7 @@ class Console:
     def start_anew(
         self, *arguments: str, cwd: Path | None = None, **environ: str
     ) -> "subprocess.Popen[bytes]":
-        """Start a command in an interpreter of its own, for tests of how it starts."""
+        """Start a command in a new interpreter, for tests of its start."""
         return subprocess.Popen(
             [str(CODER), *arguments],
             stdin=subprocess.PIPE,
@@ -98,7 +98,9 @@ class Console:
     def open_terminal(
         self, *arguments: str, cwd: Path, columns: int, **environ: str
     ) -> tuple[int, Callable[[], int], int]:
-        """Start a command on a terminal of its own: its process, a wait for its exit code, the terminal."""
+        """Start a command on a new terminal; return its pid, a function that waits for its exit code, and the
+        terminal's descriptor.
+        """
         own = self.environ | {"TERM": "xterm"} | environ
         if warm_start(CODER).suits(own):
             terminal, its_end = pty.openpty()

@@ -1,4 +1,4 @@
-"""A command that is forked for a test, in the form of a process that `subprocess` has started."""
+"""Forked command with the interface of `subprocess.Popen`."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.coder.people.cli.warm_start import WarmStart
 
 
 class ForkedCommand:
-    """A command whose three streams are pipes."""
+    """Command whose three streams are pipes."""
 
     def __init__(self, server: WarmStart, *arguments: str, environ: Mapping[str, str], cwd: Path) -> None:
         (reads_in, writes_in), (reads_out, writes_out), (reads_err, writes_err) = (
@@ -32,7 +32,7 @@ class ForkedCommand:
         self.stderr: IO[bytes] = os.fdopen(reads_err, "rb")
 
     def communicate(self, stdin: bytes = b"", timeout: float | None = None) -> tuple[bytes, bytes]:
-        """Write its input, and return its output and errors once it has ended; killed at the timeout."""
+        """Write the input and return stdout and stderr once the command has ended; kill it at the timeout."""
         hangs = Timer(timeout or 0, self.kill)
         if timeout is not None:
             hangs.start()

@@ -17,8 +17,8 @@ DOCKERFILE = f"""\
 FROM {IMAGE}
 USER root
 COPY wheels /wheels
-# What a run loads is compiled, and the rest isn't. The second installation has the files of the first.
-# As `uv tool install` does it for root: its interpreter, too, is below a home folder that is closed.
+# Only the modules that a run loads are compiled. The second installation links to the files of the first.
+# Its interpreter is below root's home, which others can't read, as after `uv tool install` by root.
 RUN python3 -m venv --without-pip /opt/coder \\
     && python3 -m pip --python /opt/coder/bin/python install --no-index --no-compile --find-links /wheels \\
         coder-agent \\

@@ -12,7 +12,7 @@ from tests.faulty_endpoint import faulty_endpoint, says, unused_port
 from tests.object_store import SECRET, ObjectStore, refusal
 
 SHORT_KEY = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "any"}
-"""With it commands are forked; with a longer one they are started, for tests that look for it."""
+"""Too short to be looked for, so that commands with it are forked (warm_start.py)."""
 LONG_ADD = f"{ADD}# {'é' * BLOB_BYTES}\n"
 
 

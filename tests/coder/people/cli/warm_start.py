@@ -124,17 +124,17 @@ def _import_all() -> None:
     import_module("coder.models.connection").import_client()
 
 
-def _make_what_is_made_once() -> None:
-    """Make what each process makes at first use: a quarter of the processor time of a short command."""
+def _fill_caches() -> None:
+    """Fill the caches that a command fills at first use: a quarter of the processor time of a short one."""
     commands = import_module("coder.show.command_groups").Commands()
     for name in commands.list_commands(None):
         command = commands.get_command(None, name)
-        for made in (command, *getattr(command, "commands", {}).values()):
-            for param in made.params:
+        for each in (command, *getattr(command, "commands", {}).values()):
+            for param in each.params:
                 param.get_runtime_param()
     import_module("sandbox.supervisor.shipped").inner_files(sys.version_info[:2])
     import_module("coder.verify.our_programs").programs()
-    import_module("platform").platform()  # starts a program, for the client of models
+    import_module("platform").platform()  # the models' client asks for it, which starts a program
     pending = import_module("pydantic").BaseModel.__subclasses__()
     while pending:
         model = pending.pop()
@@ -214,7 +214,7 @@ if __name__ == "__main__":
     program = sys.argv[1]
     sys.path[0] = str(Path(program).parent)
     _import_all()
-    _make_what_is_made_once()
+    _fill_caches()
     gc.collect()
     gc.freeze()
     assert len(os.listdir("/proc/self/task")) == 1, "a fork would have this thread alone"

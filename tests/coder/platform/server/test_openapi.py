@@ -40,7 +40,7 @@ OPERATIONS = (
 )
 
 EXAMPLES = {"POST /run_jupyter": 3}
-"""Requests of an operation each of which starts a kernel; of the others there are more."""
+"""Number of requests of an operation if each starts a kernel; other operations get eight."""
 
 
 @pytest.fixture(scope="module")
