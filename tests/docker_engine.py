@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import BackendMissing, Policy
+from sandbox import BackendMissing, Policy, PythonCode
 from sandbox.docker.engine import IMAGE as BUILT
 from sandbox.docker.engine import Engine, connect, find_image
 from sandbox.docker.labels import OURS, list_containers
@@ -19,6 +19,7 @@ from tests.ordinary_user import REPOSITORY
 IMAGE = os.environ.get("CODER_TEST_IMAGE", BUILT)
 """What `coder sandbox build` makes, unless told otherwise."""
 POLICY = Policy(image=IMAGE)
+FOREVER = PythonCode(source="import time\nprint('on', flush=True)\ntime.sleep(600)")
 _SOCKET = "/var/run/docker.sock"
 
 
