@@ -77,13 +77,16 @@ def outcome(
 def distinct_cuts(events: Sequence[Event], begin: int, end: int) -> list[int]:
     """Lengths in [begin, end) at which a log ends in a state that no shorter one ends in.
 
-    A state is the last event's kind, what or whom it names, and the kind of the event that follows.
+    A state is the last event's kind, what or whom it names, the number of messages so far, and the kind of
+    the event that follows: an answer doesn't name its member, and a selector is asked before each message.
     """
     states: dict[object, int] = {}
+    message_count = 0
     for length in range(begin, end):
         body, following = events[length - 1].body, events[length] if length < len(events) else None
+        message_count += events[length - 1].type == "message.spoken"
         names = [body.get(key) for key in ("participant", "what", "name", "finish")]
         author = body.get("message", {}).get("author")
-        key = (events[length - 1].type, author, *map(str, names), following and following.type)
+        key = (events[length - 1].type, author, *map(str, names), message_count, following and following.type)
         states.setdefault(key, length)
     return list(states.values())
