@@ -138,23 +138,49 @@ def judged(folder: Path, completion: str, **variables: str) -> subprocess.Comple
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("completion", "code"), [("    return a + b\n", 0), ("    return a - b\n", 1)])
-def test_the_script_of_ci_judges_reports_and_gates(tmp_path: Path, completion: str, code: int) -> None:
-    ended = judged(tmp_path, completion, MIN_PASS="1", GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"))
+REPORT = {"report": "coder-report/report.json", "cost": ""}
+RIGHT = {"exit-code": "0", "gate": "passed", "pass-at-1": "1.0", **REPORT}
+WRONG = {"exit-code": "1", "gate": "failed", "pass-at-1": "0.0", **REPORT}
 
-    assert ended.returncode == code, ended.stderr
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("completion", "outputs"),
+    [("    return a + b\n", RIGHT), ("    return a - b\n", WRONG)],
+    ids=["right", "wrong"],
+)
+def test_the_script_of_ci_judges_reports_and_gates(
+    tmp_path: Path, completion: str, outputs: dict[str, str]
+) -> None:
+    files = {name: str(tmp_path / name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+
+    ended = judged(tmp_path, completion, MIN_PASS="1", **files)
+
+    assert ended.returncode == int(outputs["exit-code"]), ended.stderr
     names = {path.name for path in (tmp_path / "coder-report").iterdir()}
     assert names == {"report.json", "report.html", "junit.xml", "badge.svg", "cases"}
-    assert "pass&#64;1" in (tmp_path / "summary.md").read_text()
+    assert "pass&#64;1" in Path(files["GITHUB_STEP_SUMMARY"]).read_text()
+    lines = Path(files["GITHUB_OUTPUT"]).read_text().splitlines()
+    assert dict(line.split("=", 1) for line in lines) == outputs
+
+
+def test_the_outputs_of_the_action_are_those_that_its_script_gives() -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+
+    assert {name: output["value"] for name, output in action["outputs"].items()} == {
+        name: f"${{{{ steps.gate.outputs.{name} }}}}" for name in WRONG
+    }
 
 
 @pytest.mark.slow
-def test_the_script_of_ci_says_what_it_cant_read(tmp_path: Path) -> None:
-    ended = judged(tmp_path, "", SUITE="nothing")
+def test_the_script_of_ci_says_what_it_cant_read_and_that_there_is_no_report(tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+
+    ended = judged(tmp_path, "", SUITE="nothing", SUMMARY=str(summary))
 
     assert ended.returncode == 2
     assert "There is no suite" in ended.stderr
+    assert "ended with exit code 2" in summary.read_text()
 
 
 def test_the_action_gives_inputs_as_variables_and_each_has_its_own() -> None:
@@ -231,28 +257,3 @@ def test_the_script_of_ci_holds_the_run_itself_to_the_cost_and_says_why_the_job_
     assert "Gate passed" in summary.read_text()
     assert "The job fails whatever the gate says" in summary.read_text()
     assert "the limit of cost was reached" in summary.read_text()
-
-
-def test_the_script_of_ci_says_in_the_summary_that_there_is_no_report(tmp_path: Path) -> None:
-    summary = tmp_path / "summary.md"
-
-    ended = judged(tmp_path, "", SUITE="nothing", SUMMARY=str(summary))
-
-    assert ended.returncode == 2
-    assert "ended with exit code 2" in summary.read_text()
-
-
-@pytest.mark.slow
-def test_the_outputs_of_the_action_are_those_that_its_script_gives(tmp_path: Path) -> None:
-    outputs = tmp_path / "outputs"
-
-    judged(tmp_path, "    return a - b\n", MIN_PASS="1", GITHUB_OUTPUT=str(outputs))
-
-    action = yaml.safe_load((ROOT / "action.yml").read_text())
-    told = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
-    report = "coder-report/report.json"
-    expected = {"exit-code": "1", "gate": "failed", "report": report, "pass-at-1": "0.0", "cost": ""}
-    assert told == expected
-    assert {name: one["value"] for name, one in action["outputs"].items()} == {
-        name: f"${{{{ steps.gate.outputs.{name} }}}}" for name in expected
-    }
