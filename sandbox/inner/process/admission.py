@@ -6,7 +6,7 @@ import importlib
 import os
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from sandbox.inner.process import wire
 from sandbox.inner.process.execute import execute
@@ -44,7 +44,7 @@ def run_program(
     *,
     adjust: Callable[[dict[str, Any]], dict[str, Any]] = lambda job: job,
 ) -> int:
-    """Verify and run one program; return its exit code, or 0 if the host discards this child.
+    """Verify and run one program; return its exit code. Exits with 0 if the host discards this child.
 
     Args:
         own: Descriptors for the host, closed here.
@@ -52,14 +52,11 @@ def run_program(
             that code must not see.
         adjust: Changes the job.
     """
-    word = _await_admission(walls, work, own)
-    if not word:
-        return 0
-    if word == wire.GO:
+    if _await_admission(walls, work, own) == wire.GO:
         site.finish()
     received = wire.receive_job(work)
     if received is None:
-        return 0
+        os._exit(0)  # without freeing our modules, which takes longer than many runs
     job, descriptors = adjust(received[0]), received[1]
     work.close()
     tighten(walls, Rlimits(**job["rlimits"]))
@@ -74,7 +71,7 @@ def run_agent(
     confine: Callable[[], None],
     *,
     places: wire.Places = _USUAL_PLACES,
-) -> int:
+) -> NoReturn:
     """Run the session's agent, within the walls that its commands inherit.
 
     It is pid 1 and reports itself; without a pid namespace its parent is a reaper, and `status` None.
@@ -87,21 +84,22 @@ def run_agent(
     confine()
     if status is not None:
         os.write(status, wire.READY)
-    if not _await_admission(walls, work, own()):
-        return 0
+    _await_admission(walls, work, own())
     received = wire.receive_job(work)
     work.close()
-    code: int = agent.main(walls, received, score, places, kind)
-    return code
+    os._exit(agent.main(walls, received, score, places, kind))
 
 
 def _await_admission(walls: Walls, work: socket.socket, own: list[int]) -> bytes:
-    """Let the host verify this process before code of the task's interpreter may run in it; its word."""
+    """Let the host verify this process before code of the task's interpreter may run in it; its word.
+
+    Exits with 0 if the host discards this child.
+    """
     wire.send_with_fds(work, wire.READY, own)
     for descriptor in own:
         os.close(descriptor)
     word = work.recv(1)
     if word not in (wire.GO, wire.GO_BARE):
-        return b""
+        os._exit(0)
     bound_descriptors(walls)
     return word

@@ -8,14 +8,12 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
-import linecache
 import os
 import signal
 import socket
 import sys
-import traceback
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import takewhile
 from typing import Any
@@ -97,6 +95,10 @@ def _run_command(argv: list[str]) -> int:
 
 
 def _run_python(source: str, filename: str, arguments: list[str]) -> int:
+    import linecache  # here: commands need neither; and before the program's own folders are on the path
+    import traceback
+
+    print_exception = traceback.print_exception
     path = os.path.join(os.getcwd(), filename)
     module = types.ModuleType("__main__")
     module.__file__ = path
@@ -121,7 +123,7 @@ def _run_python(source: str, filename: str, arguments: list[str]) -> int:
     except SystemExit as error:
         return exit_code(error.code)
     except BaseException as error:  # noqa: BLE001 - any exception of a program is shown, as Python does
-        return _report(error)
+        return _report(error, print_exception)
     return 0
 
 
@@ -210,12 +212,12 @@ def exit_code(code: object) -> int:
     return 1
 
 
-def _report(error: BaseException) -> int:
+def _report(error: BaseException, print_exception: Callable[..., None]) -> int:
     """Print an uncaught exception without our frame."""
     ours = error.__traceback__
     shown = error.with_traceback(ours.tb_next if ours else None)
     if sys.excepthook is sys.__excepthook__:
-        traceback.print_exception(type(shown), shown, shown.__traceback__)
+        print_exception(type(shown), shown, shown.__traceback__)
     else:
         sys.excepthook(type(shown), shown, shown.__traceback__)
     if isinstance(error, KeyboardInterrupt):

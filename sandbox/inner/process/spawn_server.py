@@ -44,7 +44,7 @@ _PRELOADED = (
         "sandbox.inner.checker.checker",
         "sandbox.inner.process.agent",
     ),
-    *("random", "datetime", "heapq", "string", "pathlib"),
+    *("traceback", "random", "datetime", "heapq", "string", "pathlib"),
 )
 """Modules that many runs import: ours and the standard library's."""
 _FIRST_CHILDREN = 2

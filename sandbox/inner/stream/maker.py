@@ -28,7 +28,10 @@ from sandbox.inner.walls.sites import Site
 from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, checked, drop_bounding_set, fork, prctl, write_file
 
 _MESSAGE = 1 << 16
-_PRELOADED = ("sandbox.inner.checker.checker", "sandbox.inner.bridge.callee", "random", "datetime", "pathlib")
+_PRELOADED = (
+    *("sandbox.inner.checker.checker", "sandbox.inner.bridge.callee"),
+    *("traceback", "random", "datetime", "pathlib"),
+)
 _NO_VENV = ""
 _LOOSE = Rlimits(1 << 40, None, None, None)
 """A child that is made in advance gets the limits of its job with it."""

@@ -12,7 +12,6 @@ import signal
 import site
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from importlib.machinery import PathFinder
 
@@ -79,6 +78,8 @@ class Site:
             try:
                 _execute(line, sitedir)
             except Exception:  # noqa: BLE001 - untrusted code may raise anything
+                import traceback  # here: few lines fail
+
                 traceback.print_exc()
         if self._has_customization:
             site.execsitecustomize()

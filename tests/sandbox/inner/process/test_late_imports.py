@@ -1,0 +1,40 @@
+"""What the start of a run imports: every run pays for it where no server is cloned."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sandbox
+from sandbox import Policy, PythonCode, open_sandbox
+from tests.bare_python import bare_python
+
+ROOT = Path(sandbox.__file__).parents[1]
+ONLY_TRACEBACKS = ("traceback", "linecache", "tokenize", "textwrap")
+
+
+@pytest.mark.parametrize("module", ["spawn_alone", "spawn_server"])
+def test_a_start_imports_nothing_that_only_tracebacks_need(module: str) -> None:
+    name = f"sandbox.inner.process.{module}"
+    code = f"import sys; sys.path.append({str(ROOT)!r}); import {name}; print(*sys.modules)"
+    argv = [sys.executable, "-I", "-S", "-c", code]
+
+    loaded = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+
+    assert name in loaded
+    assert not {*ONLY_TRACEBACKS} & {*loaded}
+
+
+async def test_a_program_with_modules_of_these_names_has_pythons_traceback() -> None:
+    program = PythonCode(source="def fail():\n    raise ValueError('it fails')\nfail()\n")
+    own = dict.fromkeys((f"{name}.py" for name in ONLY_TRACEBACKS), b"raise SystemExit('own module')\n")
+
+    async with open_sandbox(Policy(python=bare_python()), backend="bubblewrap") as box:
+        await box.lay(own)
+        result = await box.run(program)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Traceback (most recent call last):\n")
+    assert "    raise ValueError('it fails')\nValueError: it fails\n" in result.stderr
+    assert "own module" not in result.stderr
