@@ -135,7 +135,8 @@ async def test_a_program_that_is_not_there_and_a_folder_that_is_not_there_are_re
 
 
 async def test_a_command_ends_with_its_own_process_and_names_what_it_left_running(session: Session) -> None:
-    result = await session.sh("sleep 1000 & echo started")
+    begun = "until grep -q sleep /proc/$!/comm; do sleep 0.01; done"  # until then it is a shell
+    result = await session.sh(f"sleep 1000 & {begun}; echo started")
     after = await session.sh(f"kill {result.still_running[0].pid} && echo killed")
 
     assert (result.status, result.output) == ("ok", "started\n")
