@@ -1,6 +1,7 @@
 """A conversation in the page by keys alone: steer a model while it works, reply, stop, and approve a call."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from tests.coder.platform.server.studio.conftest import Window
 from tests.coder.platform.server.studio.keys import press_until, type_into
 from tests.coder.platform.server.studio.test_forms import OTHER, TEST, ends
 from tests.coder.states import started
-from tests.faulty_endpoint import calls, faulty_endpoint, says
+from tests.faulty_endpoint import Reply, Request, calls, faulty_endpoint, says
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
+
+_PATIENCE_S = 60
+"""Until a page that a busy machine draws has sent a message."""
 
 
 async def begin(studio: Server, window: Window, folder: str) -> Path:
@@ -123,11 +127,18 @@ async def solve_in_a_terminal(studio: Server, window: Window, folder: str) -> as
 
 async def test_a_run_of_a_terminal_reads_a_message_of_the_page(studio: Server, window: Window) -> None:
     edit = calls("bash", command=f"cat > solution.py <<'END'\n{OTHER}END")
-    with faulty_endpoint(calls("bash", command="sleep 5"), edit, calls("done", summary="Done.")) as endpoint:
+    is_sent = threading.Event()
+
+    def look(_: Request) -> Reply:
+        is_sent.wait(_PATIENCE_S)
+        return calls("bash", command="true")
+
+    with faulty_endpoint(look, edit, calls("done", summary="Done.")) as endpoint:
         configure(studio.console.home, base_url=endpoint.url, model="toy", strategy="act")
         solving = await solve_in_a_terminal(studio, window, "terminal")
         await send(window, "By sum, please.")
         await expect(window.page.locator(".unread")).to_contain_text("Sent, and read after the running step")
+        is_sent.set()
         await expect(window.page.locator("#log")).to_contain_text("By sum, please.")
         await expect(window.page.locator(".unread")).to_have_count(0)
         await solving
