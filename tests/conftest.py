@@ -16,6 +16,7 @@ pytest_plugins = [
     f"tests.{name}"
     for name in (
         "no_skips",
+        "failed_list",
         "tiers",
         "postgres",
         "object_store",
