@@ -139,7 +139,7 @@ def _is_alike(change: ChangedPath, before: Mapping[str, File]) -> bool:
 
 
 def _is_system(folder: str) -> bool:
-    """Whether a folder belongs to the system as a whole, so that no task's work can be told from it."""
+    """Whether all of a folder belongs to the system, so that it shows no work of a task."""
     return folder in _SYSTEM or lies_within(
         folder, ("/bin", "/sbin", "/lib", "/lib64", "/usr/bin", "/usr/lib", "/etc")
     )

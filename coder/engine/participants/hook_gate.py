@@ -183,7 +183,7 @@ def gate_of(turn: Turn) -> HookGate | None:
 
 
 async def _subjects_of(call: ToolCall, session: "Session", mcp_name: str) -> "list[Subject]":
-    """Return what hooks are told of a call: of an edit, each file that it changes; none if it doesn't fit."""
+    """Return what hooks see of a call: for an edit, each changed file; nothing if the edit doesn't apply."""
     from coder.engine.participants.hook_inputs import HookedCall, HookedEdit
     from coder.tools.edit_tool import patch_of, planned_edit
 

@@ -97,7 +97,7 @@ class PytestPlugin:
         self._untouched.check_plugin(getattr(plugin, "__file__", None))
 
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
-        """Leave out the tests that weren't asked for; if none of those exists, all run."""
+        """Run the requested tests alone; if none of them exists, run all."""
         # A test is found by its name, or by its file's name if the file could not be collected.
         requested = [item for item in items if {item.nodeid, item.nodeid.partition("::")[0]} & self._only]
         if requested and len(requested) < len(items):
