@@ -209,7 +209,7 @@ async def _prove(sandbox: ServedSandbox, server: Server) -> None:
     except SandboxBroken as error:
         said = server.said().strip()
         raise BackendMissing(
-            f"The backend {NAME} doesn't work here: {said or error}. "
+            f"The backend {NAME} doesn't work here: {str(said or error).rstrip('.')}. "
             "Name another Python with --python, or another backend with --sandbox."
         ) from error
 

@@ -26,7 +26,9 @@ def take_slot() -> Slot:
         return Slot(os.geteuid(), ())
     os.makedirs(FOLDER, mode=0o700, exist_ok=True)
     base = FIRST_HIGH_UID if _is_mapped(FIRST_HIGH_UID) else FIRST_LOW_UID
-    for number in range(SLOTS):
+    # Another container has locks of its own, but the kernel counts processes of a uid in both together.
+    first = int.from_bytes(os.urandom(2), "big")
+    for number in ((first + step) % SLOTS for step in range(SLOTS)):
         lock = _lock_file(f"{FOLDER}/{number}", os.O_CREAT)
         if lock is not None:
             return Slot(base + number, (lock,))

@@ -16,6 +16,7 @@ import pytest
 from sandbox import Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.backends.reap import reap_leftovers
+from sandbox.supervisor import slots
 from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.slots import Slot, remove_unused_locks, take_slot
 from tests.ordinary_user import REPOSITORY
@@ -135,6 +136,20 @@ def test_a_lock_that_is_held_is_not_removed() -> None:
     finally:
         for lock in slot.locks:
             os.close(lock)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has locks")
+def test_containers_that_see_no_locks_of_each_other_begin_with_different_uids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = list[Slot]()
+    for container in range(8):
+        monkeypatch.setattr(slots, "FOLDER", str(tmp_path / str(container)))
+        taken.append(take_slot())
+    for slot in taken:
+        os.close(slot.locks[0])
+
+    assert len({slot.uid for slot in taken}) > 1
 
 
 def _path(slot: Slot) -> Path:
