@@ -159,7 +159,7 @@ async def test_weights_that_cannot_be_loaded_end_with_llama_cpps_own_words(tmp_p
     broken.write_bytes(b"GGUF" + b"\0" * 100)
 
     async with LocalModel(broken, name="local/broken") as loading:
-        with pytest.raises(ModelUnavailable, match=r"can't load .*broken\.gguf:\n.*\w"):
+        with pytest.raises(ModelUnavailable, match=r"(?s)can't load .*broken\.gguf:\n.*\w"):
             await loading.answer(ADD, sampling=GREEDY)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from coder.config.mcp_servers import Mcp
@@ -40,7 +41,9 @@ def served(*how: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
         with subprocess.Popen(command, pass_fds=[number]) as process:
             listens.close()
             try:
-                yield f"http://127.0.0.1:{port}/mcp", process
+                address = f"http://127.0.0.1:{port}/mcp"
+                httpx2.get(address, timeout=120)  # whatever it answers: it has started
+                yield address, process
             finally:
                 process.kill()
 
