@@ -5,6 +5,8 @@ import json
 import yaml
 
 _MERGE = "tag:yaml.org,2002:merge"
+_MOST_NESTED = 100
+"""Brackets inside each other: PyYAML looks at all open ones for each further token."""
 
 
 def read_yaml(text: str) -> object:
@@ -21,6 +23,12 @@ def read_json(text: str) -> object:
 
 
 class _Loader(yaml.SafeLoader):
+    def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
+        if self.flow_level == _MOST_NESTED:
+            problem = f"more than {_MOST_NESTED} brackets are inside each other"
+            raise yaml.scanner.ScannerError(None, None, problem, self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         lines: dict[str, int] = {}
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():

@@ -40,12 +40,18 @@ def test_an_unquoted_colon_in_a_value_is_text_as_other_agents_read_it() -> None:
         ("---\nname: [a\n---\n", "isn't valid YAML"),
         ("---\nname: !!python/object/apply:os.system ['x']\n---\n", "isn't valid YAML"),
         ("---\nname: a\nname: b\n---\n", "stands in line 1 already"),
-        (f"---\na: {'[' * 8_000}\n---\n", "frontmatter"),
+        (f"---\na: {'[' * 16_000}\n---\n", "more than 100 brackets are inside each other"),
     ],
 )
 def test_what_is_no_frontmatter_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         read_frontmatter(text)
+
+
+def test_a_hundred_brackets_inside_each_other_are_read() -> None:
+    front = read_frontmatter(f"---\nname: a\nrows: {'[' * 100}{']' * 100}\n---\n")
+
+    assert front.text("name") == "a"
 
 
 def test_aliases_that_multiply_cost_no_time_and_a_list_is_no_text() -> None:
