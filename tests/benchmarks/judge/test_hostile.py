@@ -16,7 +16,7 @@ CASE = case(
     "assert candidate(2) == 4\nassert candidate(3) == 9", "def f(n):\n    return n * n\n", timeout_s=1
 )
 HONEST = "def f(n):\n    return n * n\n"
-LISTS = case("assert candidate(2) == [0, 1]", "def f(n):\n    return list(range(n))\n", timeout_s=1)
+LISTS = case("assert candidate(2) == [0, 1]", "def f(n):\n    return list(range(n))\n", timeout_s=30)
 LAZY = case("assert list(candidate(2)) == [0, 1]", "def f(n):\n    yield from range(n)\n", timeout_s=1)
 
 HOSTILE = sections(Path(__file__).parent / "hostile.txt")
