@@ -18,6 +18,7 @@ pytest_plugins = [
         "no_skips",
         "failed_list",
         "tiers",
+        "docker_engine",
         "postgres",
         "object_store",
         "kept_sandboxes",

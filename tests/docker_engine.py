@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 from collections.abc import AsyncIterator, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,16 @@ FOREVER = PythonCode(source="import time\nprint('on', flush=True)\ntime.sleep(60
 _SOCKET = "/var/run/docker.sock"
 
 
-async def require_docker() -> None:
-    """Skip where there is no engine or no image."""
+@pytest.fixture(scope="session")
+def docker_engine() -> None:
+    """An engine with our image; tests skip where there is none."""
+    with ThreadPoolExecutor() as pool:  # a fixture of a running loop may ask for this one
+        missing = pool.submit(asyncio.run, _find_what_is_missing()).result()
+    if missing:
+        pytest.skip(missing)
+
+
+async def _find_what_is_missing() -> str:
     try:
         engine = await connect()
         try:
@@ -32,7 +41,8 @@ async def require_docker() -> None:
         finally:
             engine.close()
     except BackendMissing as error:
-        pytest.skip(str(error))
+        return str(error)
+    return ""
 
 
 async def containers(owner: str = "") -> list[str]:

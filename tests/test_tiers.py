@@ -40,14 +40,25 @@ def test_a_long_test_without_the_mark_fails_and_slow_ones_begin(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_test_with_a_browser_is_of_the_second_stage(tmp_path: Path) -> None:
-    source = "import pytest\n@pytest.fixture\ndef browser(): pass\n@pytest.fixture\ndef page(browser): pass\n"
-    source += "def test_with_a_page(page): pass\ndef test_without(): pass\n"
+@pytest.mark.parametrize("program", ["browser", "docker_engine"])
+def test_a_test_with_another_makers_program_is_of_the_second_stage(tmp_path: Path, program: str) -> None:
+    source = f"""
+import pytest
+@pytest.fixture
+def {program}(): pass
+@pytest.fixture
+def opened({program}): pass
+def test_with_it(opened): pass
+@pytest.mark.first_stage
+def test_that_says_otherwise(opened): pass
+def test_without(): pass
+"""
     first, second = (run_in(tmp_path, source, marks=marks) for marks in ("not foreign", "foreign"))
 
     assert "test_without PASSED" in first.stdout
-    assert "test_with_a_page PASSED" in second.stdout
-    assert [done.stdout.count("PASSED") for done in (first, second)] == [1, 1]
+    assert "test_that_says_otherwise PASSED" in first.stdout
+    assert "test_with_it PASSED" in second.stdout
+    assert [done.stdout.count("PASSED") for done in (first, second)] == [2, 1]
 
 
 def test_a_test_that_waits_takes_as_long_as_nobody_else_makes_it_wait() -> None:
@@ -69,7 +80,8 @@ def run_in(folder: Path, source: str, *, marks: str) -> "subprocess.CompletedPro
     (folder / "test_it.py").write_text(source)
     (folder / "conftest.py").write_text('pytest_plugins = ["tests.tiers"]\n')
     (folder / "pytest.ini").write_text(
-        "[pytest]\nunmarked_test_s = 0.5\nmarkers = slow: takes long\n    foreign: of others\n"
+        "[pytest]\nunmarked_test_s = 0.5\n"
+        "markers = slow: takes long\n    foreign: of others\n    first_stage: stays\n"
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.run(

@@ -1,6 +1,6 @@
 """A plugin of pytest: a test whose call takes long is marked `slow`, or it fails. Slow tests start first.
 
-A test with a fixture that starts a browser or another maker's engine is marked `foreign`.
+A test with a fixture of another maker's program is marked `foreign`, unless it is marked `first_stage`.
 
 The mark is for calls over two seconds beside others, without fixtures. The check allows twice that,
 since a neighbour on the same core halves the speed, and leaves out the time for which programs on this
@@ -16,8 +16,8 @@ from time import perf_counter
 import pytest
 
 LIMIT = "unmarked_test_s"
-FOREIGN_FIXTURES = frozenset({"browser", "podman"})
-"""Fixtures that start programs that neither `coder` nor its sandboxes are made of."""
+FOREIGN_FIXTURES = frozenset({"browser", "docker_engine", "podman"})
+"""Fixtures of programs that neither `coder` nor its sandboxes are made of."""
 _WHOLE = 4
 """Times as long in a run of all tests, where slow ones beside it take the machine's memory and disks, too."""
 
@@ -28,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Put a test with such a fixture into the second stage."""
-    if FOREIGN_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+    is_foreign = not FOREIGN_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    if is_foreign and item.get_closest_marker("first_stage") is None:
         item.add_marker("foreign")
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.action_runner import Runner, check_out, download_wheels
-from tests.docker_engine import require_docker
 
 CASE = {
     "id": "add",
@@ -22,11 +21,11 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     return Runner(check_out(tmp_path_factory.mktemp("checkout") / "coder"), wheels, action="")
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 async def test_an_ordinary_user_on_a_clean_machine_grades_answers_and_gates_them(
     tmp_path: Path, runner: Runner
 ) -> None:
-    await require_docker()
     (tmp_path / "suite.jsonl").write_text(json.dumps(CASE) + "\n")
     right = {"task_id": "add", "completion": "    return a + b\n"}
     (tmp_path / "answers.jsonl").write_text(json.dumps(right) + "\n")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.coder.show.test_atif_harbor import accepted
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.faulty_endpoint import FaultyEndpoint, calls, faulty_endpoint
 from tests.ordinary_user import REPOSITORY
 
@@ -68,8 +68,8 @@ def run_harbor(folder: Path, endpoint: FaultyEndpoint) -> dict[str, Any]:
 
 if {"CODER_HARBOR_PYTHON", "CODER_DOCKER_CONFIG"} <= {*os.environ}:
 
+    @pytest.mark.usefixtures("docker_engine")
     async def test_harbor_installs_coder_runs_it_in_place_and_reads_its_trajectory(tmp_path: Path) -> None:
-        await require_docker()
         script = (calls("bash", command=WORKS), calls("done", summary="It is done."))
 
         with faulty_endpoint(*script) as endpoint:

@@ -14,7 +14,7 @@ from tests.contracts.rules import CONTRACT, Rule
 from tests.contracts.rules.bounds import BOUNDS
 from tests.contracts.rules.bystanders import BYSTANDERS
 from tests.contracts.rules.endings import ENDINGS
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.layered import open_layered
 from tests.ordinary_user import run_as_ordinary_user
 from tests.ssh_host import HOST, ssh_host
@@ -58,8 +58,7 @@ async def uncounted() -> AsyncIterator[KeptOpen]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def contained() -> AsyncIterator[KeptOpen]:
-    await require_docker()
+async def contained(docker_engine: None) -> AsyncIterator[KeptOpen]:
     kept = KeptOpen(lambda: open_docker(PATIENT.model_copy(update={"image": IMAGE})))
     yield kept
     await kept.close()
@@ -101,6 +100,7 @@ async def test_bubblewrap_without_cgroups(uncounted: KeptOpen, rule: Rule) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.first_stage
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "rule", [rule for rule in CONTRACT if rule.__name__ not in NOT_DOCKER], ids=lambda rule: rule.__name__

@@ -302,6 +302,11 @@ def imported_by(path: Path) -> set[str]:
     return {name for name in names if name.startswith("tests.")}
 
 
+def names(path: Path, module: str) -> bool:
+    """Whether a file names the fixture that is called as its module."""
+    return f'usefixtures("{module.removeprefix("tests.")}")' in path.read_text()
+
+
 def test_what_tests_need_by_their_imports_is_listed_for_their_path() -> None:
     lines = (ROOT / "tests" / "needs.txt").read_text().splitlines()
     listed = [line.split() for line in lines if not line.startswith("#")]
@@ -309,7 +314,7 @@ def test_what_tests_need_by_their_imports_is_listed_for_their_path() -> None:
         f"{need} {path.relative_to(ROOT)}"
         for path in sorted((ROOT / "tests").rglob("test_*.py"))
         for modules in [imported(path)]
-        for need in [need for need, module in SEAMS.items() if module in modules]
+        for need in [need for need, module in SEAMS.items() if module in modules or names(path, module)]
         if not any(need == its and path.is_relative_to(ROOT / place) for its, place in listed)
     ]
 

@@ -23,7 +23,7 @@ from sandbox.backends import bubblewrap as backend
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.host.child_maker import namespaces_of, verify
 from sandbox.supervisor.surroundings import is_container
-from tests.docker_engine import POLICY, require_docker
+from tests.docker_engine import POLICY
 from tests.less_machine import no_namespaces, run_behind
 
 WITHOUT_NESTED = """#!/bin/sh
@@ -175,8 +175,8 @@ async def test_another_failure_than_a_refusal_is_no_reason_for_one_wall(
     assert not any(str(folder) in str(which) for which, _, _ in backend._refused)
 
 
+@pytest.mark.usefixtures("docker_engine")
 async def test_without_bubblewrap_auto_is_docker(monkeypatch: pytest.MonkeyPatch) -> None:
-    await require_docker()
     monkeypatch.setenv("PATH", "/nonexistent")
 
     async with open_sandbox(POLICY) as box:

@@ -8,7 +8,7 @@ import pytest
 from sandbox import Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 
 TOUCHES = """
 import os
@@ -43,8 +43,8 @@ async def test_a_program_touches_the_machines_devices_only_without_the_mechanism
     assert "devices mounted read-only" in told["other runs"]
 
 
+@pytest.mark.usefixtures("docker_engine")
 async def test_a_container_has_devices_of_its_own() -> None:
-    await require_docker()
     async with open_docker(Policy(image=IMAGE)) as box:
         result = await box.run(PythonCode(source="import os; print(os.stat('/dev/null').st_dev)"))
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from sandbox import Policy, PythonCode, Sandbox, SandboxBroken
 from sandbox.docker.open_docker import open_docker
-from tests.docker_engine import IMAGE, remove_containers, require_docker, start_and_kill, wait_until_none_of
+from tests.docker_engine import IMAGE, remove_containers, start_and_kill, wait_until_none_of
 from tests.processes import processes_with
 from tests.security.test_mechanisms import ESCAPED, EVERYWHERE, Probe, probe
 
@@ -22,12 +22,7 @@ PATIENT = SMALL.model_copy(update={"wall_s": 60, "cpu_s": 30})
 """On a busy machine a probe needs its time to escape."""
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(autouse=True, scope="module", loop_scope="module")
-async def _docker() -> None:
-    await require_docker()
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("docker_engine")]
 
 
 PROBES = (

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from perf.probes import Column, judged, measure
-from tests.docker_engine import require_docker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 """Probes that are measured wait for those of other tests."""
@@ -52,15 +51,13 @@ def test_probes_that_are_about_files_are_contained_in_the_workspace_that_lasts()
     assert escaped(attack("lasting", only=FILES)) == []
 
 
+@pytest.mark.usefixtures("docker_engine")
 async def test_all_probes_are_contained_in_fresh_containers() -> None:
-    await require_docker()
-
     assert escaped(await asyncio.to_thread(attack, "fresh", SANDBOX_BACKEND="docker")) == []
 
 
+@pytest.mark.usefixtures("docker_engine")
 async def test_probes_that_are_about_files_are_contained_in_a_container_that_lasts() -> None:
-    await require_docker()
-
     judged = await asyncio.to_thread(attack, "lasting", only=FILES, SANDBOX_BACKEND="docker")
 
     assert escaped(judged) == []
@@ -74,9 +71,8 @@ def test_sessions_contain_every_probe_and_merge_both_streams() -> None:
     assert {name for name, _ in escaped(attack("session"))} == {"stdout-stderr-split", "exit-str"}
 
 
+@pytest.mark.usefixtures("docker_engine")
 async def test_sessions_in_containers_contain_every_probe_and_merge_both_streams() -> None:
-    await require_docker()
-
     judged = await asyncio.to_thread(attack, "session", SANDBOX_BACKEND="docker")
 
     assert {name for name, _ in escaped(judged)} == {"stdout-stderr-split", "exit-str"}

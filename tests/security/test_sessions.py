@@ -10,7 +10,7 @@ import pytest_asyncio
 from sandbox import Command, Policy, PythonCode, Sandbox, SandboxBroken, Session
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.layered import open_layered
 from tests.security.test_mechanisms import ESCAPED, PATIENT, PROBES, Probe
 
@@ -30,14 +30,14 @@ _KEPT_ANYWAY = {
 
 
 @pytest_asyncio.fixture(
-    params=["two", "layer", "one", pytest.param("docker", marks=pytest.mark.slow)],
+    params=["two", "layer", "one", pytest.param("docker", marks=[pytest.mark.slow, pytest.mark.foreign])],
     scope="module",
     loop_scope="module",
 )
 async def box(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     opening: AbstractAsyncContextManager[Sandbox]
     if request.param == "docker":
-        await require_docker()
+        request.getfixturevalue("docker_engine")
         opening = open_docker(ROOMY.model_copy(update={"image": IMAGE}))
     elif request.param == "layer":
         opening = open_layered(ROOMY)

@@ -1,6 +1,5 @@
 """`coder bench run`, `grade`, `audit` and `merge`, as a shell sees them."""
 
-import asyncio
 import json
 import re
 import signal
@@ -19,7 +18,7 @@ from coder.base.errors import UsageError
 from coder.run.settings import Settings
 from coder.store import SqliteLog
 from tests.coder.people.cli.console import CODER, Console
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.faulty_endpoint import begins, faulty_endpoint, says, status
 from tests.less_machine import small_disk
 
@@ -413,9 +412,9 @@ def test_a_short_run_that_has_no_answer_at_all_ends_as_one_whose_model_cant_be_h
     assert "bench run --resume" in done.err
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 def test_a_grading_in_docker_says_in_which_image(console: Console) -> None:
-    asyncio.run(require_docker())
     grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
 
     done = console.run(*grade, "--sandbox", "docker", "--image", IMAGE)

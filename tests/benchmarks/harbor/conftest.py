@@ -12,22 +12,9 @@ import pytest_asyncio
 from benchmarks.harbor.image import task_image
 from sandbox.docker.engine import Engine, connect
 from tests.benchmarks.harbor.tasks_made import PROCESS, make_task
-from tests.docker_engine import require_docker
 from tests.docker_images import require_small_image
 
 WriteTask = Callable[..., Path]
-_FIRST_STAGE = {
-    "test_a_task_whose_solution_writes_files_is_judged_apart",
-    "test_a_fresh_container_gets_files_modes_owners_links_and_deletions",
-    "test_an_environment_is_built_once_and_found_by_its_digest",
-}
-"""The thin path: building an image, reading what was changed in a container, and judging it."""
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Put tests with containers of a task into the second stage, but for the thin path."""
-    if "engine" in getattr(item, "fixturenames", ()) and item.name not in _FIRST_STAGE:
-        item.add_marker("foreign")
 
 
 async def remove_image(engine: Engine, image: str) -> None:
@@ -37,8 +24,7 @@ async def remove_image(engine: Engine, image: str) -> None:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def engine(_images: None) -> AsyncIterator[Engine]:
-    await require_docker()
+async def engine(_images: None, docker_engine: None) -> AsyncIterator[Engine]:
     await asyncio.to_thread(require_small_image)
     engine = await connect()
     yield engine

@@ -14,7 +14,7 @@ from benchmarks.judge.judge import Judge, open_judge
 from benchmarks.suite import RepositoryCase, Suite
 from tests.benchmarks.judge.swebench_image import BASE, GOLD, RECORD, answer, build, instance
 from tests.coder.people.cli.console import Console
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.docker_images import remove
 from tests.faulty_endpoint import faulty_endpoint, says
 from tests.only_pytest import only_pytest
@@ -32,8 +32,7 @@ PRICES = "src/shop/prices.py"
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def image() -> AsyncIterator[str]:
-    await require_docker()
+async def image(docker_engine: None) -> AsyncIterator[str]:
     tag = f"coder-test-swebench:{secrets.token_hex(4)}"
     await asyncio.to_thread(build, tag)
     yield tag
@@ -86,9 +85,9 @@ async def test_a_package_that_python_takes_from_the_image_judges_nobody(judge: J
     assert "shop is imported from /testbed/src/shop" in verdict.detail
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 async def test_a_case_with_its_own_files_and_the_image_s_python_is_judged_apart(judge: Judge) -> None:
-    await require_docker()
     one = OTHER.model_copy(update={"image": IMAGE, "gold_patch": ONE})
 
     right = await judge.judge(one, ONE)
@@ -96,8 +95,8 @@ async def test_a_case_with_its_own_files_and_the_image_s_python_is_judged_apart(
     assert (right.verdict, right.strength) == ("passed", "strong")
 
 
+@pytest.mark.usefixtures("docker_engine")
 async def test_a_folder_that_the_image_lacks_is_said(judge: Judge) -> None:
-    await require_docker()
     lost = instance(IMAGE, instance_id="lost")
 
     assert "There is no /testbed of the image" in (await judge.judge(lost, "")).detail

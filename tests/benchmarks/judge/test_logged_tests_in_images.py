@@ -21,7 +21,7 @@ from tests.benchmarks.judge.test_logged_tests import (
     SYMPY_GOLD,
     SYMPY_TESTS,
 )
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.docker_images import build_from, remove
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -69,8 +69,7 @@ ROWS = logged_rows()
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge() -> AsyncIterator[Judge]:
-    await require_docker()
+async def judge(docker_engine: None) -> AsyncIterator[Judge]:
     await asyncio.to_thread(
         build_from, NAME, DOCKERFILE, {f"tree/{path}": text for path, text in FILES.items()}
     )

@@ -20,7 +20,7 @@ from benchmarks.suites.records import Record
 from benchmarks.suites.swebench import swebench_case
 from tests.benchmarks.judge.patches import diff
 from tests.benchmarks.judge.swebench_image import BASE, ENVIRONMENT, GOLD
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.docker_images import build_from, remove
 
 pytestmark = [pytest.mark.slow, pytest.mark.foreign, pytest.mark.asyncio(loop_scope="module")]
@@ -157,8 +157,7 @@ def write_go(folder: Path) -> Path:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def judge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Judge]:
-    await require_docker()
+async def judge(tmp_path_factory: pytest.TempPathFactory, docker_engine: None) -> AsyncIterator[Judge]:
     go = await asyncio.to_thread(write_go, tmp_path_factory.mktemp("go"))
     tree = {f"tree/{path}": text for path, text in FILES.items()}
     await asyncio.to_thread(build_from, NAME, DOCKERFILE, tree, {"go": go})

@@ -16,7 +16,7 @@ from sandbox import Policy, PythonCode
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.docker.open_docker import open_docker
 from tests.coder.engine.participants.test_acting import DONE, bash
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.kept_sandboxes import solve
 from tests.memory_log import MemoryLog
 from tests.sandbox.network.test_masking import HOST, tls_server
@@ -62,11 +62,11 @@ async def test_a_program_calls_the_host_and_neither_it_nor_the_model_nor_the_log
     assert not any(VALUE in text for text in (*told, *events, run.model_dump_json()))
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 async def test_a_program_in_dockers_container_calls_the_host_with_a_placeholder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await require_docker()
     code = PythonCode(source=CALL.partition("\n")[2].rpartition("END")[0])
     async with tls_server(HOST) as (outside, requests, authority):
         (tmp_path / "upstream.pem").write_text(authority)

@@ -12,7 +12,7 @@ from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.backends.container import open_in_container
 from sandbox.docker.open_docker import open_docker
 from sandbox.errors import PolicyUnmet
-from tests.docker_engine import POLICY, require_docker
+from tests.docker_engine import POLICY
 from tests.ordinary_user import run_as_ordinary_user
 
 Opener = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
@@ -71,10 +71,9 @@ async def test_bubblewrap_shows_a_folder_that_no_program_changes(walls: str, mod
         await is_shown_and_stays(box, modules)
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 async def test_docker_shows_a_folder_that_no_program_changes(modules: Path) -> None:
-    await require_docker()
-
     shown = {"folders": {"node_modules": modules}, "beside": {"lib": modules.parent / "lib"}}
     async with open_docker(POLICY.model_copy(update=shown)) as box:
         await is_shown_and_stays(box, modules)

@@ -30,20 +30,15 @@ from tests.docker_engine import (
     containers,
     line,
     remove_containers,
-    require_docker,
     turn_to_reap,
     wait_until_none_of,
 )
 from tests.less_python import run_without
 from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
 
+pytestmark = pytest.mark.usefixtures("docker_engine")
 PATIENCE_S = 60
 """Until what ends by itself is gone, on a busy machine too."""
-
-
-@pytest.fixture(autouse=True)
-async def _docker() -> None:
-    await require_docker()
 
 
 @pytest.fixture

@@ -19,18 +19,13 @@ from tests.docker_engine import (
     POLICY,
     containers,
     line,
-    require_docker,
     start_and_kill,
     wait_until_none_of,
 )
 from tests.ordinary_user import run_as_ordinary_user
 
+pytestmark = pytest.mark.usefixtures("docker_engine")
 ROOMY = POLICY.model_copy(update={"wall_s": 60})
-
-
-@pytest.fixture(autouse=True)
-async def _docker() -> None:
-    await require_docker()
 
 
 @pytest.fixture

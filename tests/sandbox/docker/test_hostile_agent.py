@@ -12,7 +12,7 @@ from sandbox.contract import Sandbox
 from sandbox.docker.open_docker import open_docker
 from sandbox.stream.booting import BOOT
 from sandbox.supervisor.owner import this_process
-from tests.docker_engine import POLICY, require_docker, wait_until_none_of
+from tests.docker_engine import POLICY, wait_until_none_of
 
 pytestmark = pytest.mark.slow
 _REPORT = """\
@@ -80,12 +80,12 @@ async def _session(box: Sandbox) -> object:
         return await session.changes(), await session.sh("true")
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.parametrize("use", [_list, _run, _session], ids=["files", "run", "session"])
 @pytest.mark.parametrize("deed", list(_DEEDS))
 async def test_a_hostile_agent_costs_the_host_little_and_ends_in_an_error(
     deed: str, use: Callable[[Sandbox], Awaitable[object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await require_docker()
     start = BOOT.index("from sandbox.inner.stream.boot")
     monkeypatch.setattr("sandbox.docker.boot.BOOT", f"{BOOT[:start]}{_REPORT}{_DEEDS[deed]}\n")
     for place in ("link.LEASE_S", "execution._START_S", "execution._END_S", "session._END_S"):
@@ -108,10 +108,10 @@ def _resident_mb() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 @pytest.mark.parametrize("facts", ['{"is": "up"}', '{**facts, "sizes": {}}', '{**facts, "pids": "many"}'])
 async def test_an_invalid_report_of_an_agent_is_an_error(facts: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    await require_docker()
     start = BOOT.index("from sandbox.inner.stream.boot")
     report = _REPORT.replace("json.dumps(facts)", f"json.dumps({facts})")
     monkeypatch.setattr("sandbox.docker.boot.BOOT", f"{BOOT[:start]}{report}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 
 ROOT = Path(__file__).parents[3]
 SET = ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined")
@@ -61,11 +61,10 @@ def examined(*options: str) -> dict[str, Any]:
     return {**json.loads(ended.stdout), "exit": ended.returncode}
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 @pytest.mark.parametrize("user", ["0:0", "1000:1000"])
 async def test_in_a_plain_container_doctor_says_what_works_and_what_to_set(user: str) -> None:
-    await require_docker()
-
     found = examined("--user", user)
 
     backends = {one["name"]: one for one in found["backends"]}
@@ -74,9 +73,9 @@ async def test_in_a_plain_container_doctor_says_what_works_and_what_to_set(user:
     assert all(f"--security-opt {option}" in backends["bubblewrap"]["fix"] for option in SET)
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 async def test_with_what_doctor_names_programs_run_in_bubblewrap() -> None:
-    await require_docker()
     options = [word for option in SET for word in ("--security-opt", option)]
 
     found = examined("--user", "1000:1000", *options)
@@ -84,11 +83,10 @@ async def test_with_what_doctor_names_programs_run_in_bubblewrap() -> None:
     assert (found["exit"], found["auto"]) == (0, "bubblewrap")
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 @pytest.mark.parametrize("user", ["--user=0:0", "--user=1000:1000", "--cap-drop=ALL"])
 async def test_in_a_plain_container_a_model_acts_and_its_verdict_is_inside(user: str) -> None:
-    await require_docker()
-
     ended = inside(user, "--env", "HOME=/tmp", command=["-c", MODEL])
 
     assert ended.stdout, ended.stderr

@@ -19,7 +19,7 @@ import pytest
 from sandbox import PythonCode, SandboxBroken
 from sandbox.docker.open_docker import open_docker
 from tests.disk_turn import writing_much
-from tests.docker_engine import POLICY, require_docker
+from tests.docker_engine import POLICY
 from tests.docker_images import SMALL, require_small_image
 from tests.internet import FETCH, Greeting, internet
 from tests.processes import processes_with, wait_until
@@ -46,13 +46,12 @@ os.execvp("runc", ["runc", *sys.argv[1:]])
 
 
 @pytest.fixture
-async def _docker() -> None:
-    await require_docker()
+async def _small_image(docker_engine: None) -> None:
     await asyncio.to_thread(require_small_image)
 
 
 @pytest.fixture
-def place(_docker: None) -> Iterator[Path]:
+def place(_small_image: None) -> Iterator[Path]:
     with TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True) as folder:  # short: a socket's path
         yield Path(folder)
 

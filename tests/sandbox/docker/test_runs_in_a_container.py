@@ -15,14 +15,13 @@ from sandbox.docker.open_docker import open_docker
 from sandbox.inner.bridge.codec import encode
 from sandbox.stream.stream_sandbox import StreamSandbox
 from sandbox.verdicts.check import Assertion, check
-from tests.docker_engine import FOREVER, POLICY, require_docker
+from tests.docker_engine import FOREVER, POLICY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def opened() -> AsyncIterator[StreamSandbox]:
-    await require_docker()
+async def opened(docker_engine: None) -> AsyncIterator[StreamSandbox]:
     async with open_docker(POLICY) as box:
         yield box
 

@@ -14,7 +14,7 @@ from sandbox import CommandResult, Limits, Policy, PythonCode, Sandbox, Session,
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.backends.container import open_in_container
 from sandbox.docker.open_docker import open_docker
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.system_python import SYSTEM_PYTHON
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -54,7 +54,7 @@ async def answer(request: bytes) -> bytes:
 
 
 @pytest_asyncio.fixture(
-    params=["two", "one", "container", pytest.param("docker", marks=pytest.mark.slow)],
+    params=["two", "one", "container", pytest.param("docker", marks=[pytest.mark.slow, pytest.mark.foreign])],
     scope="module",
     loop_scope="module",
 )
@@ -64,7 +64,7 @@ async def box(request: pytest.FixtureRequest, allowed_host: None) -> AsyncIterat
             yield opened
         return
     if request.param == "docker":
-        await require_docker()
+        request.getfixturevalue("docker_engine")
         async with open_docker(ROOMY.model_copy(update={"image": IMAGE})) as opened:
             yield opened
         return

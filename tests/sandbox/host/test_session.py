@@ -13,7 +13,7 @@ from sandbox.backends.container import open_in_container
 from sandbox.docker.open_docker import open_docker
 from tests.contracts.rules.file_contract import OF_SESSIONS_TOO
 from tests.contracts.rules.folder_contract import FOLDERS
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.layered import open_layered
 from tests.ordinary_user import run_as_ordinary_user
 from tests.processes import processes_with, wait_until
@@ -24,7 +24,13 @@ ROOMY = Policy(wall_s=60, cpu_s=600, open_files=1024)
 
 
 @pytest_asyncio.fixture(
-    params=["two", "layer", "one", "container", pytest.param("docker", marks=pytest.mark.slow)],
+    params=[
+        "two",
+        "layer",
+        "one",
+        "container",
+        pytest.param("docker", marks=[pytest.mark.slow, pytest.mark.foreign]),
+    ],
     scope="module",
     loop_scope="module",
 )
@@ -34,7 +40,7 @@ async def opened_once(request: pytest.FixtureRequest, allowed_host: None) -> Asy
             yield opened
         return
     if request.param == "docker":
-        await require_docker()
+        request.getfixturevalue("docker_engine")
         async with open_docker(ROOMY.model_copy(update={"image": IMAGE})) as opened:
             yield opened
         return

@@ -20,7 +20,7 @@ PASSWORD = "hunter-2-hunter"
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[DockerClient]:
+def engine(docker_engine: None) -> Iterator[DockerClient]:
     try:
         client = open_build_client()
     except BackendMissing as error:

@@ -13,13 +13,10 @@ from sandbox.docker.engine import connect
 from sandbox.docker.labels import OWNER, list_containers
 from sandbox.images.image_tree import read_tree
 from sandbox.supervisor.owner import this_process
-from tests.docker_engine import IMAGE, Line, line, remove_containers, require_docker, wait_until_none_of
+from tests.docker_engine import IMAGE, Line, line, remove_containers, wait_until_none_of
 from tests.ordinary_user import REPOSITORY
 
-
-@pytest.fixture(autouse=True)
-async def docker() -> None:
-    await require_docker()
+pytestmark = pytest.mark.usefixtures("docker_engine")
 
 
 async def test_files_come_with_their_x_bit_and_links_are_named() -> None:

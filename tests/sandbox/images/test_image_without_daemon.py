@@ -1,6 +1,5 @@
 """Programs in bubblewrap see the system of an image's archive: its Python, packages and commands."""
 
-import asyncio
 import shutil
 import subprocess
 import tarfile
@@ -13,7 +12,6 @@ import pytest
 from sandbox import Command, Policy, PolicyUnmet, PythonCode, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
 from tests.disk_turn import writing_much
-from tests.docker_engine import require_docker
 from tests.docker_images import SMALL, require_small_image
 
 pytestmark = pytest.mark.slow
@@ -28,8 +26,7 @@ touch /usr/x
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    asyncio.run(require_docker())
+def archive(tmp_path_factory: pytest.TempPathFactory, docker_engine: None) -> Iterator[Path]:
     require_small_image()
     folder = tmp_path_factory.mktemp("image")
     with writing_much(), pytest.MonkeyPatch.context() as patch:

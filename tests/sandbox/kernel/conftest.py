@@ -1,7 +1,6 @@
 """A kernel of each backend that is installed, one for all tests of a file."""
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from importlib.metadata import entry_points
 
@@ -11,6 +10,7 @@ import pytest_asyncio
 from sandbox import BackendMissing, Kernel, Policy, open_kernel, session_policy
 
 BACKENDS = [name for name in ("bubblewrap", "docker") if entry_points(group="sandbox.backends", name=name)]
+MARKS = {"bubblewrap": (), "docker": (pytest.mark.foreign,)}
 _MEMORY_MB = 1024
 """Enough for a kernel, and soon filled."""
 
@@ -21,11 +21,11 @@ def policy_for(backend: str) -> Policy:
     return session_policy(image=image, memory_mb=_MEMORY_MB)
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS[name]) for name in BACKENDS])
 def backend(request: pytest.FixtureRequest) -> str:
     name: str = request.param
-    if name == "docker" and shutil.which("docker") is None:
-        pytest.skip("Docker isn't installed here.")
+    if name == "docker":
+        request.getfixturevalue("docker_engine")
     return name
 
 

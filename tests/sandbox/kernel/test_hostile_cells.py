@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox import CommandResult, Kernel, Program
-from tests.sandbox.kernel.conftest import BACKENDS
+from tests.sandbox.kernel.conftest import BACKENDS, MARKS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -46,7 +46,7 @@ def by_each_backend(sources: dict[str, str], *, sample: Sequence[str]) -> pytest
     return pytest.mark.parametrize(
         ("backend", "source"),
         [
-            pytest.param(backend, source, id=f"{backend}-{name}")
+            pytest.param(backend, source, id=f"{backend}-{name}", marks=MARKS[backend])
             for backend in BACKENDS
             for name, source in sources.items()
             if backend == BACKENDS[0] or name in sample

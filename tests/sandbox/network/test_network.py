@@ -16,7 +16,7 @@ from sandbox.backends.ssh import open_ssh
 from sandbox.docker.open_docker import open_docker
 from sandbox.network.outside_lookup import Outside
 from sandbox.network.proxy import AT_ONCE
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.internet import FETCH, PUBLIC, Greeting, internet, outside_to
 from tests.ordinary_user import run_as_ordinary_user
 from tests.ssh_host import HOST, ssh_host
@@ -40,12 +40,16 @@ class Open(Protocol):
 
 
 @pytest_asyncio.fixture(
-    params=["bubblewrap", *(pytest.param(name, marks=pytest.mark.slow) for name in ("docker", "ssh"))]
+    params=[
+        "bubblewrap",
+        pytest.param("docker", marks=[pytest.mark.slow, pytest.mark.foreign]),
+        pytest.param("ssh", marks=pytest.mark.slow),
+    ]
 )
 async def open_box(request: pytest.FixtureRequest) -> AsyncIterator[Open]:
     """A backend with a proxy."""
     if request.param == "docker":
-        await require_docker()
+        request.getfixturevalue("docker_engine")
         yield lambda policy, outside: open_docker(policy.model_copy(update={"image": IMAGE}), outside=outside)
     elif request.param == "ssh":
         with ssh_host():

@@ -24,7 +24,7 @@ from sandbox.docker.engine import connect
 from sandbox.docker.open_docker import open_docker
 from sandbox.inner.stream import frames
 from sandbox.supervisor.owner import this_process
-from tests.docker_engine import IMAGE, containers, require_docker, wait_until_none_of
+from tests.docker_engine import IMAGE, containers, wait_until_none_of
 from tests.processes import below, wait_until
 from tests.ssh_host import HOST, ssh_host
 
@@ -69,7 +69,6 @@ class Backend:
 
 
 async def _docker() -> Backend:
-    await require_docker()
     mine = this_process().mark
     before = set(await containers(mine))
 
@@ -113,9 +112,10 @@ def _ssh(server: int) -> Backend:
     )
 
 
-@pytest_asyncio.fixture(params=["docker", "ssh"])
+@pytest_asyncio.fixture(params=[pytest.param("docker", marks=pytest.mark.foreign), "ssh"])
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
     if request.param == "docker":
+        request.getfixturevalue("docker_engine")
         yield await _docker()
         return
     with ssh_host() as server:

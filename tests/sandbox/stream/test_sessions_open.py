@@ -8,7 +8,7 @@ from sandbox import SandboxBroken, session_policy
 from sandbox.docker.open_docker import open_docker
 from sandbox.stream.stream_files import StreamFiles
 from sandbox.stream.stream_sandbox import StreamSandbox
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 
 pytestmark = pytest.mark.slow
 POLICY = session_policy(wall_s=60, image=IMAGE)
@@ -17,8 +17,7 @@ Calls = list[tuple[str, int]]
 
 
 @pytest.fixture
-async def box() -> AsyncIterator[StreamSandbox]:
-    await require_docker()
+async def box(docker_engine: None) -> AsyncIterator[StreamSandbox]:
     async with open_docker(POLICY) as opened:
         yield opened
 

@@ -12,7 +12,7 @@ from sandbox import Command, PythonCode, session_policy
 from sandbox.docker.open_docker import open_docker
 from sandbox.stream.stream_sandbox import StreamSandbox
 from sandbox.supervisor.owner import this_process
-from tests.docker_engine import IMAGE, containers, require_docker
+from tests.docker_engine import IMAGE, containers
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.slow
@@ -21,8 +21,7 @@ _OWN = 2
 
 
 @pytest.fixture
-async def box() -> AsyncIterator[StreamSandbox]:
-    await require_docker()
+async def box(docker_engine: None) -> AsyncIterator[StreamSandbox]:
     async with open_docker(session_policy(wall_s=60, image=IMAGE)) as opened:
         yield opened
 

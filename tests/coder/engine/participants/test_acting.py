@@ -19,7 +19,7 @@ from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from coder.show import render
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
@@ -162,9 +162,9 @@ async def test_the_advised_way_to_import_the_project_finds_modules_at_its_top_an
     assert told(model, 2).startswith("cart\n")
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 async def test_a_model_works_in_a_container_and_the_verdict_comes_from_another_one(project: Path) -> None:
-    await require_docker()
     settings = SETTINGS.model_copy(update={"sandbox": "docker", "image": IMAGE})
     look = bash("ls /.dockerenv; git status; python -m pytest -q")
     fix = bash("sed -i 's/a - b/a + b/' calc.py")

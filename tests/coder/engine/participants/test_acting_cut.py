@@ -11,7 +11,7 @@ from coder.run.reducer import fold_all
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
 from tests.coder.states import distinct_cuts
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
 from tests.ssh_host import HOST, ssh_host
@@ -76,13 +76,14 @@ async def test_a_run_cut_after_any_kind_of_event_ends_as_it_would_have(project: 
         assert len(results) == len(set(results)), where
 
 
-@pytest.fixture(params=["docker", "ssh"])
+@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.foreign), "ssh"])
 def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
     """Settings of a backend behind a byte stream."""
     if request.param == "ssh":
         with ssh_host():
             yield SETTINGS.model_copy(update={"sandbox": f"ssh:{HOST}"})
     else:
+        request.getfixturevalue("docker_engine")
         yield SETTINGS.model_copy(update={"sandbox": "docker", "image": IMAGE})
 
 
@@ -90,8 +91,6 @@ def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
 async def test_a_run_behind_a_stream_that_is_cut_goes_on_where_it_was(
     project: Path, settings: Settings
 ) -> None:
-    if settings.sandbox == "docker":
-        await require_docker()
     whole = MemoryLog()
     task = Task(prompt="Mend add.", workspace=project, test_command=TEST)
     first = await solve(task, model=Scripted(ANSWERS), settings=settings, log=whole)

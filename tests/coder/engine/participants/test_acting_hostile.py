@@ -17,7 +17,7 @@ from coder.models.scripted import Scripted
 from coder.run.reducer import fold_all
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, solve
 from tests.memory_log import MemoryLog
@@ -171,7 +171,7 @@ def _kill_connection(server: int) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-@pytest.fixture(params=["docker", "ssh"])
+@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.foreign), "ssh"])
 def lost(request: pytest.FixtureRequest) -> Iterator[tuple[Settings, Callable[[], None]]]:
     """Settings of a backend, and what kills what its session works in."""
     if request.param == "ssh":
@@ -181,6 +181,7 @@ def lost(request: pytest.FixtureRequest) -> Iterator[tuple[Settings, Callable[[]
                 partial(_kill_connection, server.pid),
             )
     else:
+        request.getfixturevalue("docker_engine")
         yield SETTINGS.model_copy(update={"sandbox": "docker", "image": IMAGE}), _kill_container
 
 
@@ -189,8 +190,6 @@ async def test_a_session_whose_container_or_connection_is_killed_is_opened_anew_
     project: Path, lost: tuple[Settings, Callable[[], None]]
 ) -> None:
     settings, kill = lost
-    if settings.sandbox == "docker":
-        await require_docker()
     work = bash(f"{MEND}; touch /tmp/mark; {LEFT_RUNNING} &")
     model = _Kills(kill, [work, bash("grep + calc.py; ls /tmp/mark"), DONE])
     task = Task(prompt="Mend add.", workspace=project, test_command=CHECK)

@@ -20,7 +20,7 @@ from coder.run.task import Task
 from coder.store import SqliteLog
 from tests.coder.states import distinct_cuts
 from tests.coder.tools.test_mcp_client import ROUGH
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.kept_baselines import KEPT_BASELINES
 from tests.kept_sandboxes import KEPT, resume, solve
 from tests.memory_log import MemoryLog
@@ -372,9 +372,9 @@ async def test_cells_call_them_too(project: Path) -> None:
     assert "ToolError: rows failed: LookupError: no such rows" in told(model, 3)
 
 
+@pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 async def test_programs_in_a_container_call_them(project: Path) -> None:
-    await require_docker()
     settings = SETTINGS.model_copy(update={"sandbox": "docker", "image": IMAGE})
     code = "import tools; print(len(tools.rows(10000)))"
     run, model = await worked(project, python(code), EDIT, tools=[rows], settings=settings)

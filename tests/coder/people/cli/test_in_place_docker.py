@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from tests.docker_engine import IMAGE, require_docker
+from tests.docker_engine import IMAGE
 from tests.faulty_endpoint import calls, faulty_endpoint, unused_port
 from tests.ordinary_user import REPOSITORY
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_docker")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("docker_engine")]
 DOCKERFILE = f"""\
 FROM {IMAGE}
 USER root
@@ -43,11 +43,6 @@ greeter > /etc/greeting
 """
 ADD = "printf 'def add(a, b):\\n    return a + b\\n' > add.py"
 ASK = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())"
-
-
-@pytest.fixture
-async def _docker() -> None:
-    await require_docker()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from tests.action_runner import Runner, check_out, download_wheels, own
 from tests.coder.people.forge.github_events import event
 from tests.coder.people.forge.github_schema import require_schema
 from tests.coder.people.forge.github_stub import REPOSITORY, GitHubStub, serving
-from tests.docker_engine import require_docker
 from tests.faulty_endpoint import calls, faulty_endpoint
 from tests.git_repository import GitRepository, make_repository
 
@@ -27,12 +26,11 @@ class Sums(unittest.TestCase):
 
 
 @pytest.mark.slow
-@pytest.mark.foreign
+@pytest.mark.usefixtures("docker_engine")
 async def test_an_ordinary_user_on_a_clean_machine_answers_an_issue_with_a_pull_request(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     require_schema()
-    await require_docker()
     server = tmp_path_factory.mktemp("server")
     bare = GitRepository(server / f"{REPOSITORY}.git")
     source = make_repository(tmp_path_factory.mktemp("source"), calc__py=WRONG, test_calc__py=TEST)
