@@ -111,6 +111,7 @@ class ServedSandbox(WithFiles):
         refuse_wrong_entry(entry)
         refuse_lasting_files("entry", files, fresh=fresh)
         allowed = resolve(self._policy, limits)
+        self._server.count_start(entry)
         run = await self._lend(allowed, fresh=fresh, on_output=None)
         is_emptied = fresh and self._build.on_disk
         own = self._workspace_at(run.child.take_workspace()) if files or is_emptied else None
@@ -147,6 +148,7 @@ class ServedSandbox(WithFiles):
         from sandbox.host.session_opening import SessionPlace, open_session, put_layer
 
         refuse_lasting_files("session", files, fresh=fresh)
+        self._server.count_start("process.agent")
         least = self._build.layer_from
         place = SessionPlace(
             pool=self._fresh_pool if fresh else self._pool,

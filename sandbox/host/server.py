@@ -5,13 +5,14 @@ import json
 import math
 import os
 import socket
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from sandbox.errors import SandboxBroken
 from sandbox.host.child import receive
-from sandbox.inner.process.wire import send_with_fds
+from sandbox.inner.process.wire import LOAD, send_with_fds
 from sandbox.interpreter.interpreter import Interpreter, add_kernel_packages, describe
 from sandbox.policy import Policy
 from sandbox.supervisor.cgroup_places import find_scope, place_in_scope
@@ -23,6 +24,10 @@ _BOOT_S = 30.0
 _LEAVE_S = 5.0
 _HELLO = 1 << 16
 """Most bytes of the first message."""
+_LOADED = frozenset({"bridge.callee", "bridge.candidates", "checker.checker", "process.agent"})
+"""Entries that the server can import once for all: their modules need the standard library alone."""
+_LOADED_AT = 2
+"""The start at which it does: most sandboxes start each entry once."""
 _SHARED_MEMORY_PART = 4
 """Share of the memory limit that /dev/shm may take."""
 
@@ -54,6 +59,7 @@ class Server:
         self._keeper: Keeper | None = None
         self._lifeline = -1
         self._leaves = False
+        self._starts, self._clones = Counter[str](), False
 
     @property
     def keeper(self) -> int:
@@ -72,6 +78,7 @@ class Server:
             lifeline=lifeline,
             system=self.system,
         )
+        self._clones = build is two_walls
         given = build(plan)
         self.uid, self.folder = given.uid, given.folder
         found = os.environ if "environment" in self._without else more
@@ -132,6 +139,13 @@ class Server:
     def counts_processors(self) -> bool:
         """Whether a cgroup holds each run to the policy's processors."""
         return self.groups is not None and self.groups.place is not None and bool(self.groups.place.cpu)
+
+    def count_start(self, entry: str) -> None:
+        """Count the start of an entry; from the second one on, later children find its module imported."""
+        self._starts[entry] += 1
+        if self._clones and entry in _LOADED and self._starts[entry] == _LOADED_AT:
+            with suppress(OSError):  # it has ended, or has much to do: each child imports the module itself
+                self.control.send(LOAD + f"sandbox.inner.{entry}".encode())
 
     async def leave(self, reaper: int) -> None:
         """End a session that works in place, but none of the processes that its commands left."""

@@ -37,18 +37,10 @@ from sandbox.inner.walls.syscalls import NAMESPACES, NEWNS, NEWUSER, clone, fork
 _MESSAGE = 1 << 16
 """Bytes; the host's requests are far smaller."""
 _WAITING = 64
-_PRELOADED = (
-    *(
-        "sandbox.inner.bridge.callee",
-        "sandbox.inner.bridge.candidates",
-        "sandbox.inner.checker.checker",
-        "sandbox.inner.process.agent",
-    ),
-    *("traceback", "random", "datetime", "heapq", "string", "pathlib"),
-)
-"""Modules that many runs import: ours and the standard library's."""
-_FIRST_CHILDREN = 2
-"""Children that are forked before the server imports these modules: most sandboxes have one or two."""
+_PRELOADED = ("traceback", "random", "datetime", "heapq", "string", "pathlib")
+"""Modules of the standard library, the first of which each Python program needs, and the others many."""
+_LOADED_AFTER = {2: 1, 8: len(_PRELOADED)}
+"""Number of these modules that the server imports, by the number of children: few sandboxes have many."""
 
 
 def main(descriptor: int) -> int:
@@ -58,7 +50,7 @@ def main(descriptor: int) -> int:
     walls = _open(control, settings)
     site = Site()
     preload(settings["preload"])  # before any child is made, each of which would import them
-    unloaded = [*_PRELOADED, ""]
+    loaded = 0
     uid, gid = os.getuid(), os.getgid()
     flags = sum(flag for name, flag in NAMESPACES.items() if name not in walls.without)
     reaper.ignore_children()
@@ -67,14 +59,14 @@ def main(descriptor: int) -> int:
     gc.freeze()
     children = 0
     while True:
-        if children == _FIRST_CHILDREN:
-            while unloaded:
-                _make_ready(unloaded.pop(0), site)
         request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MOST)
         if not request:
             os._exit(0)
         if request == wire.LAYER:
             _answer_with_layer(walls, socket.socket(fileno=descriptors[0]))
+            continue
+        if request.startswith(wire.LOAD):
+            _make_ready(request[len(wire.LOAD) :].decode())
             continue
         try:
             child = clone(flags)
@@ -87,16 +79,19 @@ def main(descriptor: int) -> int:
             return _serve_one(Given(walls, site, (uid, gid)), request, descriptors)
         for inherited in descriptors:
             os.close(inherited)
+        for module in _PRELOADED[loaded : _LOADED_AFTER.get(children, 0)]:
+            _make_ready(module)
+            loaded += 1
+        if children == min(_LOADED_AFTER):
+            site.settle()
+            gc.freeze()
 
 
-def _make_ready(module: str, site: Site) -> None:
-    """Import a module that runs will need; settle the site last."""
-    if module:
-        remember_server()
-        importlib.import_module(module)
-        forget_server()
-    else:
-        site.settle()
+def _make_ready(module: str) -> None:
+    """Import a module that runs will need."""
+    remember_server()
+    importlib.import_module(module)
+    forget_server()
     gc.freeze()
 
 

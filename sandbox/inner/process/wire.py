@@ -27,6 +27,8 @@ READY, GO, GO_BARE, FAILED = b"R", b"G", b"B", b"E"
 """GO_BARE: for a command, which needs no packages of Python."""
 LAYER = b"L"
 """Asks the server for a layer over the workspace instead of a child."""
+LOAD = b"I"
+"""Asks the server to import the module whose name follows, for all later children."""
 MAX_MESSAGE = 400_000
 """Bytes of a message to or from a session's agent; it fits a socket of default size."""
 SPARE_PROCESSES = 16

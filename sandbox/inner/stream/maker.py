@@ -32,6 +32,8 @@ _PRELOADED = (
     *("sandbox.inner.checker.checker", "sandbox.inner.bridge.callee"),
     *("traceback", "random", "datetime", "pathlib"),
 )
+_FIRST_CHILDREN = 2
+"""Children that are forked before this process imports these modules: a fresh run has a place of its own."""
 _NO_VENV = ""
 _LOOSE = Rlimits(1 << 40, None, None, None)
 """A child that is made in advance gets the limits of its job with it."""
@@ -41,12 +43,12 @@ def main(control: socket.socket, settings: dict[str, Any]) -> int:
     """Make children until the agent is gone. Returns only in a child, with its program's exit code."""
     woken = child_exit_descriptor()
     walls, site = walls_of(settings), Site(_NO_VENV)
-    unloaded = list(_PRELOADED)
+    unloaded, children = list(_PRELOADED), 0
     forget_server()
     gc.collect()
     gc.freeze()
     while True:
-        while unloaded and not select.select([control], [], [], 0)[0]:
+        while unloaded and children >= _FIRST_CHILDREN and not select.select([control], [], [], 0)[0]:
             remember_server()
             importlib.import_module(unloaded.pop(0))
             forget_server()
@@ -60,6 +62,7 @@ def main(control: socket.socket, settings: dict[str, Any]) -> int:
         request, descriptors = wire.receive_with_fds(control, _MESSAGE, 1)
         if not request:
             os._exit(0)
+        children += 1
         try:
             child = fork()
         except OSError as error:

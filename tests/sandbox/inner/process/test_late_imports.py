@@ -38,3 +38,18 @@ async def test_a_program_with_modules_of_these_names_has_pythons_traceback() -> 
     assert result.stderr.startswith("Traceback (most recent call last):\n")
     assert "    raise ValueError('it fails')\nValueError: it fails\n" in result.stderr
     assert "own module" not in result.stderr
+
+
+@pytest.mark.parametrize(("starts", "imported"), [(1, False), (2, True)])
+async def test_a_module_of_an_entry_is_imported_once_for_all_where_it_is_started_again(
+    starts: int, imported: bool
+) -> None:
+    hidden = "sys._getframe(1).f_globals['_FORGOTTEN']"
+    look = PythonCode(source=f"import sys\nprint('sandbox.inner.checker.checker' in {hidden})\n")
+
+    async with open_sandbox(Policy(python=bare_python()), backend="bubblewrap") as box:
+        for _ in range(starts):
+            await (await box.start("checker.checker", {"once": True})).finish()
+        seen = [(await box.run(look)).stdout for _ in range(6)]
+
+    assert seen[-1] == f"{imported}\n"  # the first ones were forked before
