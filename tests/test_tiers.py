@@ -51,6 +51,9 @@ def opened({program}): pass
 def test_with_it(opened): pass
 @pytest.mark.first_stage
 def test_that_says_otherwise(opened): pass
+@pytest.fixture
+def hidden(request): request.getfixturevalue("{program}")
+def test_whose_fixture_hides_it(hidden): pass
 def test_without(): pass
 """
     first, second = (run_in(tmp_path, source, marks=marks) for marks in ("not foreign", "foreign"))
@@ -58,6 +61,7 @@ def test_without(): pass
     assert "test_without PASSED" in first.stdout
     assert "test_that_says_otherwise PASSED" in first.stdout
     assert "test_with_it PASSED" in second.stdout
+    assert "test_whose_fixture_hides_it FAILED" in first.stdout
     assert [done.stdout.count("PASSED") for done in (first, second)] == [2, 1]
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-import yaml
-
 from benchmarks.harbor.image import folder_digest
 from benchmarks.harbor.judging import solution_answer
 from benchmarks.harbor.source import holds_tasks, is_source, open_source, read_tasks
@@ -20,6 +18,7 @@ from benchmarks.suites.evalplus import FIELDS, evalplus_case
 from benchmarks.suites.records import Record, make, open_unpacked, parse_json, read_document, read_json_lines
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import suggest_nearest
+from coder.config.strict_yaml import read_yaml
 from sandbox.interpreter.plugins import find_plugins
 
 GROUP = "benchmarks.suites"
@@ -161,8 +160,8 @@ def _records(path: Path) -> Iterator[tuple[str, Record]]:
 
 def _yaml(path: Path) -> object:
     try:
-        value: object = yaml.safe_load(read_document(path))
-    except (yaml.YAMLError, RecursionError, ValueError) as cause:
+        value: object = read_yaml(read_document(path))
+    except (RecursionError, ValueError) as cause:
         raise UsageError(f"{path} isn't YAML: {' '.join(str(cause).split())[:300]}") from cause
     return value.get("cases") if isinstance(value, dict) else value  # a document may have a head
 

@@ -6,15 +6,19 @@ import yaml
 
 _MERGE = "tag:yaml.org,2002:merge"
 _MOST_NESTED = 100
-"""Brackets inside each other: PyYAML looks at all open ones for each further token."""
+"""Brackets inside each other: for each further token PyYAML looks at each one that opened shortly before."""
+_MOST_MERGED = 10_000
+"""Keys that the mappings of a text merge: aliases to large ones multiply them."""
 
 
-def read_yaml(text: str) -> object:
+def read_yaml(text: str | bytes) -> object:
     """Parse YAML. Raises ValueError, with the line: invalid YAML or a duplicate key."""
     try:
-        return yaml.load(text, Loader=_Loader)  # a SafeLoader, too
+        return yaml.load(text, Loader=StrictLoader)  # a SafeLoader, too
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
+    except (ArithmeticError, AttributeError, LookupError) as error:  # as of `!!int ''`
+        raise ValueError(f"a value isn't of the type that it names: {error}") from error
 
 
 def read_json(text: str) -> object:
@@ -22,14 +26,33 @@ def read_json(text: str) -> object:
     return json.loads(text, object_pairs_hook=_unique)
 
 
-class _Loader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
+    """PyYAML's loader of plain data, which refuses duplicate keys and what would take long."""
+
+    _merged = 0
+
     def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
+        """Open a bracket. Raises ScannerError: too many are open."""
         if self.flow_level == _MOST_NESTED:
             problem = f"more than {_MOST_NESTED} brackets are inside each other"
             raise yaml.scanner.ScannerError(None, None, problem, self.get_mark())
         super().fetch_flow_collection_start(TokenClass)
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge what `<<` names. Raises ConstructorError: it has too many keys."""
+        for key, value in node.value:
+            named = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for other in named if key.tag == _MERGE else ():
+                if isinstance(other, yaml.MappingNode):
+                    self.flatten_mapping(other)
+                    self._merged += len(other.value)
+                if self._merged > _MOST_MERGED:
+                    problem = f"more than {_MOST_MERGED:,} keys are merged"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        super().flatten_mapping(node)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        """Make a dictionary. Raises ValueError: a key stands there twice."""
         lines: dict[str, int] = {}
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:

@@ -84,8 +84,10 @@ def _yaml(text: str) -> None:
     """Parse YAML. Raises SyntaxError: it is invalid."""
     import yaml  # imported only for an answer that changes YAML
 
+    from coder.config.strict_yaml import StrictLoader
+
     try:
-        for _ in yaml.parse(text, Loader=yaml.SafeLoader):
+        for _ in yaml.parse(text, Loader=StrictLoader):
             continue
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)

@@ -27,7 +27,7 @@ _HELLO = 1 << 16
 _LOADED = frozenset({"bridge.callee", "bridge.candidates", "checker.checker", "process.agent"})
 """Entries that the server can import once for all: their modules need the standard library alone."""
 _LOADED_AT = 2
-"""The start at which it does: most sandboxes start each entry once."""
+"""Starts of an entry after which the server imports its module; most sandboxes start each entry once."""
 _SHARED_MEMORY_PART = 4
 """Share of the memory limit that /dev/shm may take."""
 

@@ -302,9 +302,18 @@ def imported_by(path: Path) -> set[str]:
     return {name for name in names if name.startswith("tests.")}
 
 
-def names(path: Path, module: str) -> bool:
-    """Whether a file names the fixture that is called as its module."""
-    return f'usefixtures("{module.removeprefix("tests.")}")' in path.read_text()
+def uses_engine(path: Path) -> bool:
+    """Whether a file asks for the fixture `docker_engine`, by an argument or by its name."""
+    names = set[object]()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in (
+            "usefixtures",
+            "getfixturevalue",
+        ):
+            names |= {word.value for word in node.args if isinstance(word, ast.Constant)}
+    return "docker_engine" in names
 
 
 def test_what_tests_need_by_their_imports_is_listed_for_their_path() -> None:
@@ -314,7 +323,8 @@ def test_what_tests_need_by_their_imports_is_listed_for_their_path() -> None:
         f"{need} {path.relative_to(ROOT)}"
         for path in sorted((ROOT / "tests").rglob("test_*.py"))
         for modules in [imported(path)]
-        for need in [need for need, module in SEAMS.items() if module in modules or names(path, module)]
+        for need, module in SEAMS.items()
+        if module in modules or (need == "docker" and uses_engine(path))
         if not any(need == its and path.is_relative_to(ROOT / place) for its, place in listed)
     ]
 

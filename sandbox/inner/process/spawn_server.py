@@ -38,9 +38,9 @@ _MESSAGE = 1 << 16
 """Bytes; the host's requests are far smaller."""
 _WAITING = 64
 _PRELOADED = ("traceback", "random", "datetime", "heapq", "string", "pathlib")
-"""Modules of the standard library, the first of which each Python program needs, and the others many."""
+"""Modules of the standard library. Each Python program needs `traceback`; many need the others."""
 _LOADED_AFTER = {2: 1, 8: len(_PRELOADED)}
-"""Number of these modules that the server imports, by the number of children: few sandboxes have many."""
+"""How many of them the server has imported after so many children; few sandboxes make eight."""
 
 
 def main(descriptor: int) -> int:

@@ -32,8 +32,8 @@ _PRELOADED = (
     *("sandbox.inner.checker.checker", "sandbox.inner.bridge.callee"),
     *("traceback", "random", "datetime", "pathlib"),
 )
-_FIRST_CHILDREN = 2
-"""Children that are forked before this process imports these modules: a fresh run has a place of its own."""
+_FIRST_CHILDREN = 3
+"""Children that are forked before this process imports these modules: for a fresh run two, one of them spare."""
 _NO_VENV = ""
 _LOOSE = Rlimits(1 << 40, None, None, None)
 """A child that is made in advance gets the limits of its job with it."""
@@ -44,16 +44,20 @@ def main(control: socket.socket, settings: dict[str, Any]) -> int:
     woken = child_exit_descriptor()
     walls, site = walls_of(settings), Site(_NO_VENV)
     unloaded, children = list(_PRELOADED), 0
+    waited_for = [control.fileno(), woken]
+    if settings["uid"] is None:  # programs are of our uid, and may write where our modules are
+        while unloaded:
+            importlib.import_module(unloaded.pop(0))
     forget_server()
     gc.collect()
     gc.freeze()
     while True:
-        while unloaded and children >= _FIRST_CHILDREN and not select.select([control], [], [], 0)[0]:
+        while unloaded and children >= _FIRST_CHILDREN and not select.select(waited_for, [], [], 0)[0]:
             remember_server()
             importlib.import_module(unloaded.pop(0))
             forget_server()
             gc.freeze()
-        ready, _, _ = select.select([control.fileno(), woken], [], [])
+        ready, _, _ = select.select(waited_for, [], [])
         if woken in ready:
             os.read(woken, 4096)
             _reap(control)

@@ -48,6 +48,24 @@ def test_what_is_no_frontmatter_is_refused_with_the_reason(text: str, reason: st
         read_frontmatter(text)
 
 
+def test_merged_keys_that_multiply_are_refused_and_honest_ones_are_read() -> None:
+    keys = ", ".join(f"k{n}: 1" for n in range(200))
+    many = ", ".join(["*a"] * 2_000)
+    began = time.process_time()
+
+    with pytest.raises(ValueError, match="more than 10,000 keys are merged"):
+        read_frontmatter(f"---\na: &a {{{keys}}}\nb: {{<<: [{many}]}}\n---\n")
+
+    assert time.process_time() - began < 2
+    assert read_frontmatter(f"---\na: &a {{{keys}}}\n<<: *a\nname: b\n---\n").text("k7") == "1"
+
+
+@pytest.mark.parametrize("value", ["!!int ''", "!!bool x", "!!timestamp x"])
+def test_a_value_that_is_not_of_its_type_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="isn't of the type that it names"):
+        read_frontmatter(f"---\nname: {value}\n---\n")
+
+
 def test_a_hundred_brackets_inside_each_other_are_read() -> None:
     front = read_frontmatter(f"---\nname: a\nrows: {'[' * 100}{']' * 100}\n---\n")
 

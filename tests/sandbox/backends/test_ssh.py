@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import BackendMissing, Command, Policy, PolicyUnmet, PythonCode, SandboxBroken, open_sandbox
+from sandbox.backends.ssh import open_ssh
 from tests.processes import below, processes_with, wait_until
 from tests.ssh_host import HOST, ssh_host
 
@@ -128,3 +129,21 @@ async def test_what_a_host_does_not_keep_is_refused(host: None, lacking: dict[st
 
 def _parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+async def test_no_program_has_a_module_of_its_own_imported_by_what_makes_the_others(host: None) -> None:
+    ours = "/opt/lib/sandbox/inner/checker"
+    attack = f"""
+import os, shutil
+shutil.rmtree({f"{ours}/__pycache__"!r}, ignore_errors=True)
+open({f"{ours}/checker.py"!r}, "w").write("open('/w/imported', 'w')")
+print("replaced")
+"""
+
+    async with open_ssh(ROOMY, host=HOST, without=frozenset({"landlock"})) as box:
+        replaced = await box.run(PythonCode(source=attack))
+        for _ in range(4):
+            await box.run(PythonCode(source="1"))
+
+        assert replaced.stdout == "replaced\n"
+        assert not await box.list(".")

@@ -219,7 +219,13 @@ async def test_the_work_has_every_kind_of_frame(backend: Backend, monkeypatch: p
 @pytest.mark.parametrize(
     ("backend", "label", "deed"),
     [
-        pytest.param(backend, label, deed, id=f"{backend}-{label}-{deed}")
+        pytest.param(
+            backend,
+            label,
+            deed,
+            id=f"{backend}-{label}-{deed}",
+            marks=[pytest.mark.foreign] * (backend == "docker"),
+        )
         for backend in ("docker", "ssh")
         for label in _LABELS
         for deed in ("connection", "other end")

@@ -8,6 +8,7 @@ import pytest
 
 import sandbox
 from sandbox import Policy, PythonCode, open_sandbox
+from sandbox.backends.bubblewrap import open_bubblewrap
 from tests.bare_python import bare_python
 
 ROOT = Path(sandbox.__file__).parents[1]
@@ -47,7 +48,7 @@ async def test_a_module_of_an_entry_is_imported_once_for_all_where_it_is_started
     hidden = "sys._getframe(1).f_globals['_FORGOTTEN']"
     look = PythonCode(source=f"import sys\nprint('sandbox.inner.checker.checker' in {hidden})\n")
 
-    async with open_sandbox(Policy(python=bare_python()), backend="bubblewrap") as box:
+    async with open_bubblewrap(Policy(python=bare_python()), walls="two") as box:
         for _ in range(starts):
             await (await box.start("checker.checker", {"once": True})).finish()
         seen = [(await box.run(look)).stdout for _ in range(6)]
