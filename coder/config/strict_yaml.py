@@ -8,7 +8,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 _MOST_NESTED = 100
 """Brackets inside each other: for each further token PyYAML looks at each one that opened shortly before."""
 _MOST_MERGED = 10_000
-"""Keys that the mappings of a text merge: aliases to large ones multiply them."""
+"""Keys of all mappings after merging, beyond two for each character: aliases to large ones multiply them."""
 
 
 def read_yaml(text: str | bytes) -> object:
@@ -29,7 +29,9 @@ def read_json(text: str) -> object:
 class StrictLoader(yaml.SafeLoader):
     """PyYAML's loader of plain data, which refuses duplicate keys and what would take long."""
 
-    _merged = 0
+    def __init__(self, stream: str | bytes) -> None:
+        super().__init__(stream)
+        self._keys_left = _MOST_MERGED + 2 * len(stream)
 
     def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
         """Open a bracket. Raises ScannerError: too many are open."""
@@ -39,17 +41,11 @@ class StrictLoader(yaml.SafeLoader):
         super().fetch_flow_collection_start(TokenClass)
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Merge what `<<` names. Raises ConstructorError: it has too many keys."""
-        for key, value in node.value:
-            named = value.value if isinstance(value, yaml.SequenceNode) else [value]
-            for other in named if key.tag == _MERGE else ():
-                if isinstance(other, yaml.MappingNode):
-                    self.flatten_mapping(other)
-                    self._merged += len(other.value)
-                if self._merged > _MOST_MERGED:
-                    problem = f"more than {_MOST_MERGED:,} keys are merged"
-                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        """Merge what `<<` names, by a call for each such mapping. Raises ConstructorError: too many keys."""
         super().flatten_mapping(node)
+        self._keys_left -= len(node.value)
+        if self._keys_left < 0:
+            raise yaml.constructor.ConstructorError(None, None, "too many keys are merged", node.start_mark)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         """Make a dictionary. Raises ValueError: a key stands there twice."""

@@ -33,7 +33,7 @@ _PRELOADED = (
     *("traceback", "random", "datetime", "pathlib"),
 )
 _FIRST_CHILDREN = 3
-"""Children that are forked before this process imports these modules: for a fresh run two, one of them spare."""
+"""Children that are forked before it imports these modules: a fresh run needs two, one of them spare."""
 _NO_VENV = ""
 _LOOSE = Rlimits(1 << 40, None, None, None)
 """A child that is made in advance gets the limits of its job with it."""

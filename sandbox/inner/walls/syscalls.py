@@ -77,7 +77,7 @@ def fork() -> int:
 
 
 def end_by_cpu_time(seconds: float) -> None:
-    """Send this process SIGPROF after `seconds` more of CPU time: never earlier, some ticks later.
+    """Send this process SIGPROF after `seconds` more of CPU time: never earlier, but some ticks later.
 
     setitimer(2) and RLIMIT_CPU count whole ticks instead, and may be a third early.
     """

@@ -395,7 +395,7 @@ async def test_an_endless_loop_takes_no_more_processor_time_than_its_case_allows
     found = await verdict(judge, brief, "def f(n):\n    while True: pass\n")
 
     assert found.verdict == "timeout"
-    assert 0.25 <= found.cpu_s < 0.9  # without a timer it is over 1.4
+    assert 0.25 <= found.cpu_s < 0.45  # without a timer it is over 1.4
 
 
 async def test_an_answer_may_use_nearly_all_of_its_processor_time(judge: Judge) -> None:

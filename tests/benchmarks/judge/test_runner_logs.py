@@ -167,9 +167,9 @@ def test_lines_before_and_after_never_turn_a_failed_test_into_a_passed_one(
 @pytest.mark.parametrize(
     "piece", ["_ ", "test_", "test a ... ", " ... ", "_" * 50 + " ", "(", "a\n", "FAIL: \n", "--- PASS: "]
 )
-def test_a_log_of_two_megabytes_takes_seconds_whatever_it_repeats(runner: LogRunner, piece: str) -> None:
+def test_a_log_of_four_megabytes_takes_seconds_whatever_it_repeats(runner: LogRunner, piece: str) -> None:
     started = time.process_time()
 
-    read_log(runner, piece * ((2 << 20) // len(piece)))
+    read_log(runner, piece * ((4 << 20) // len(piece)))
 
-    assert time.process_time() - started < 40  # squares of this size take hours
+    assert time.process_time() - started < 8

@@ -101,7 +101,7 @@ def test_no_pattern_takes_long(pattern: str) -> None:
 
     visible(paths, {".gitignore": pattern})
 
-    assert process_time() - begin < 20
+    assert process_time() - begin < 2.0
 
 
 def visible(paths: list[str], texts: dict[str, str]) -> list[str]:

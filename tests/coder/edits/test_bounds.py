@@ -90,7 +90,7 @@ def test_places_like_those_of_forty_edits_that_do_not_fit_are_found_without_a_pa
     answered = read_answer(answer, {"f.txt": "".join(there)}, default="f.txt", in_part=True)
 
     assert "The nearest lines of the file are:" in (answered.problem or "")
-    assert time.process_time() - began < MOST_S
+    assert time.process_time() - began < 4.0
 
 
 def test_the_ends_of_many_blocks_are_found_in_no_longer_than_their_beginnings() -> None:

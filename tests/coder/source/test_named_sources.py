@@ -32,4 +32,4 @@ def test_a_long_word_in_a_prompt_costs_no_more_than_its_length(unit: str) -> Non
     named_sources(prompt, SOURCES)
     deciding_files(["sh", "calc.py"], dict.fromkeys(SOURCES, ""), prompt=prompt)
 
-    assert process_time() - before < 5  # the square of its length takes minutes
+    assert process_time() - before < 0.5

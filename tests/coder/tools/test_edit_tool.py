@@ -274,7 +274,7 @@ def test_a_long_text_that_almost_repeats_is_looked_for_without_a_pause() -> None
     with pytest.raises(ValueError, match="aren't there"):
         replaced("a", "ab" * 200_000, "ab" * 30_000 + "c", "")
 
-    assert time.process_time() - began < 20
+    assert time.process_time() - began < 2
 
 
 @given(before=lines, after=lines)

@@ -175,7 +175,7 @@ def test_an_answer_or_a_task_of_any_length_is_read_in_no_time(text: str) -> None
     speaks_tools(text)
     wants_plan(state_of([started(Task(prompt=text), plan=None)]))
 
-    assert time.process_time() - began < 10  # squares of these lengths take many minutes
+    assert time.process_time() - began < 1
 
 
 def test_rubbish_from_whoever_picks_or_plans_ends_in_a_defined_way() -> None:

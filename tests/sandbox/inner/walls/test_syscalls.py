@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.inner.walls.syscalls import end_by_cpu_time
 
-LIMIT_S = 0.03
+LIMIT_S = 0.1
 
 
 def start() -> int:
@@ -35,3 +35,4 @@ def test_a_timer_of_cpu_time_never_ends_a_process_early_also_where_others_take_t
     assert {os.waitstatus_to_exitcode(status) for _, status, _ in ended} == {-signal.SIGPROF}
     used_s = [usage.ru_utime + usage.ru_stime for *_, usage in ended]
     assert min(used_s) >= LIMIT_S
+    assert max(used_s) < 2 * LIMIT_S
