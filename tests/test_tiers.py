@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiers import own_s
+from tests.tiers import own_s, slowness
 
 REPOSITORY = Path(__file__).parent.parent
 TESTS = """
@@ -16,7 +16,7 @@ import pytest
 
 def test_computes():
     began = time.process_time()
-    while time.process_time() - began < 0.7: pass
+    while time.process_time() - began < 1.6: pass
 
 @pytest.mark.slow
 def test_that_says_so(): time.sleep(0.7)
@@ -73,6 +73,11 @@ def test_a_test_that_waits_takes_as_long_as_nobody_else_makes_it_wait() -> None:
 def test_what_a_test_computed_counts_on_a_busy_machine_too() -> None:
     assert own_s(9, stalled_s=9, processor_s=3) == 3
     assert own_s(1, stalled_s=0, processor_s=3) == 1
+
+
+def test_a_slower_machine_has_longer_limits_and_a_faster_one_no_shorter_ones() -> None:
+    assert slowness(iter((10.0, 10.8)).__next__) == pytest.approx(10)
+    assert slowness(iter((10.0, 10.001)).__next__) == 1
 
 
 def test_our_own_tests_are_held_to_it(request: pytest.FixtureRequest) -> None:

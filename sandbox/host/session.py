@@ -141,11 +141,15 @@ class LiveSession(WithFiles):
         """End a command and all processes it started: SIGTERM, after half a second SIGKILL."""
         if await self._link.ask("end", run):
             await asyncio.wait([asyncio.gather(run.ended, run.silent)], timeout=_GRACE_S)
+        await self._kill(run)
+        await asyncio.wait({run.ended}, timeout=_GRACE_S)
+        run.has_ended(None)
+
+    async def _kill(self, run: CommandRun) -> None:
+        """Kill all processes of a command, again where some are left: the agent's time for it is bounded."""
         for _ in range(_KILLS):
             if not await self._link.ask("kill", run) or not run.processes:
                 break
-        await asyncio.wait({run.ended}, timeout=_GRACE_S)
-        run.has_ended(None)
 
     async def conclude(self, run: CommandRun) -> CommandResult:
         """The result of an ended command; waits a moment longer for its output."""
@@ -175,7 +179,7 @@ class LiveSession(WithFiles):
                 run.killed_by = "wall"
                 await self.end(run)
         except asyncio.CancelledError:
-            await asyncio.shield(self._link.ask("kill", run))
+            await asyncio.shield(self._kill(run))
             self._link.forget(run)
             run.close()
             raise

@@ -50,12 +50,17 @@ class Family:
             send(pid, signal_number)
 
     def kill(self, number: int) -> None:
-        """Stop, then kill all processes of a command: a stopped one can't fork."""
-        deadline = time.monotonic() + 2 * _PATIENCE_S
+        """Stop, then kill all processes of a command: a stopped one can't fork.
+
+        Each is sent SIGKILL at least once, however long it took to stop them.
+        """
         stop_all(lambda: self._look(number))
-        while (left := list(self._look(number))) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 2 * _PATIENCE_S
+        while left := list(self._look(number)):
             for pid in left:
                 send(pid, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                break
             time.sleep(_MOMENT_S)
 
     def kill_largest(self) -> None:

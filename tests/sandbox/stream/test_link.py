@@ -76,6 +76,7 @@ _HOSTILE = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(hostile=_HOSTILE, raw=st.binary(max_size=30))
 def test_whatever_an_agent_sends_ends_in_an_answer_or_in_a_broken_sandbox(
