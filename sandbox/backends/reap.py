@@ -25,8 +25,8 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _PATIENCE_S = 2.0
 """To wait for processes of a group to end."""
 _AGAIN_S = 0.01
-_KEEPERS = ("sandbox.supervisor.launch", "sandbox.supervisor.starter")
-"""Parts of the command line of a keeper, whose last argument is its owner's mark."""
+_KEEPER = "sandbox.supervisor.keeper_server"
+"""Part of the command line of a keeper and of its server, whose last argument is their owner's mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _abandoned(pid: int) -> str:
         return ""
     if words and words[0].startswith(NAME):
         return "bubblewrap" if _is_dead(words[0]) else ""
-    is_keeper = len(words) > 4 and any(sign in word for word in words[3:5] for sign in _KEEPERS)
+    is_keeper = len(words) > 4 and _KEEPER in words[4]
     return "keeper" if is_keeper and _is_dead(words[-1]) else ""
 
 

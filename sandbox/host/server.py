@@ -66,8 +66,11 @@ class Server:
         """Pid of the keeper, -1 once closed."""
         return self._keeper.pid if self._keeper is not None else -1
 
-    def launch(self, build: Builder, before: Sequence[str], more: Mapping[str, str]) -> None:
-        """Start the keeper, which starts everything else; `before` and `more` put it into a scope."""
+    async def launch(self, build: Builder, before: Sequence[str], more: Mapping[str, str]) -> None:
+        """Start the keeper, which starts everything else; `before` and `more` put it into a scope.
+
+        Raises OSError: it could not be started.
+        """
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
         plan = SandboxPlan(
             self.interpreter,
@@ -83,6 +86,7 @@ class Server:
         self.uid, self.folder = given.uid, given.folder
         found = os.environ if "environment" in self._without else more
         self._keeper = Keeper(given, prefix=before, environment=found)
+        await self._keeper.started()
 
     async def greet(self) -> None:
         """Send the server its settings, and receive the workspace.
@@ -218,7 +222,7 @@ async def start_server(
     server = Server(interpreter, planned, policy, without, landlock, system)
     try:
         before, more = await _scope_for(planned) if build is two_walls else ([], {})
-        server.launch(build, before, more)
+        await server.launch(build, before, more)
         if before and planned is not None:
             planned.add_places(await place_in_scope(server.keeper))
         if planned is not None and not planned.make():

@@ -1,59 +1,182 @@
-"""Handle of a sandbox's keeper, the process that starts everything else."""
+"""Handles of a sandbox's keeper, the process that starts everything else, and of the server that forks it."""
 
 import asyncio
+import atexit
+import marshal
 import os
+import select
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+from threading import Lock
 from typing import IO
 
+from sandbox.inner.process.wire import receive_with_fds, send_with_fds
+from sandbox.supervisor.keeper_server import MOST, SCOPED
 from sandbox.supervisor.outer_wall import Specification
+from sandbox.supervisor.owner import this_process
 
-_END_S = 10.0
+_START_S, _END_S = 30.0, 10.0
 _TAIL_BYTES = 4096
+_SOURCE = """\
+import sys
+sandbox = sys.modules["sandbox"] = type(sys)("sandbox")
+sandbox.__path__ = [{0!r}]
+from sandbox.supervisor.keeper_server import main
+main()
+"""
+
+
+class KeeperServer:
+    """A running keeper server; it ends once it is closed, or this process has ended."""
+
+    def __init__(self, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
+        """`prefix`: a command prefix that puts it into a scope; then it becomes the first keeper itself."""
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._stderr = os.memfd_create("stderr")
+        source = _SOURCE.format(str(Path(__file__).parents[1]))
+        words = ["-I", "-S", "-c", source, str(theirs.fileno()), *([SCOPED] if prefix else [])]
+        with theirs:
+            self._process = subprocess.Popen(
+                [*prefix, sys.executable, *words, this_process().mark],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._stderr,
+                pass_fds=(theirs.fileno(),),
+                env=dict(environment or {}),
+                cwd="/",
+            )
+
+    def send(self, request: bytes, descriptors: list[int]) -> None:
+        """Ask for a keeper. Raises OSError: it has ended."""
+        send_with_fds(self._requests, request, descriptors)
+
+    def read_stderr(self) -> str:
+        """Return the end of its standard error."""
+        start = max(0, os.fstat(self._stderr).st_size - _TAIL_BYTES)
+        return os.pread(self._stderr, _TAIL_BYTES, start).decode("utf-8", "replace").strip()
+
+    def close(self) -> None:
+        """End it, but none of its keepers."""
+        self._requests.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_S)
+        os.close(self._stderr)
+
+    def forget(self) -> None:
+        """Close what a fork of its owner has inherited."""
+        self._requests.close()
+        os.close(self._stderr)
+        self._process.returncode = 0  # it isn't a child of this process
+
+
+class _Shared:
+    """The server of this process, started with its first sandbox."""
+
+    def __init__(self) -> None:
+        self._server: KeeperServer | None = None
+        self._lock = Lock()
+        atexit.register(self.close)
+        os.register_at_fork(after_in_child=self._forget)
+
+    def send(self, request: bytes, descriptors: list[int]) -> KeeperServer:
+        """Send a request, to a new server if there is none or it was killed. Raises OSError."""
+        with self._lock:
+            if self._server is not None:
+                try:
+                    self._server.send(request, descriptors)
+                except (BrokenPipeError, ConnectionResetError):
+                    self._server.close()
+                else:
+                    return self._server
+            self._server = KeeperServer()
+            self._server.send(request, descriptors)
+            return self._server
+
+    def close(self) -> None:
+        """End the server."""
+        with self._lock:
+            if self._server is not None:
+                self._server.close()
+            self._server = None
+
+    def _forget(self) -> None:
+        self._lock = Lock()
+        if self._server is not None:
+            self._server.forget()
+        self._server = None
+
+
+_shared = _Shared()
 
 
 class Keeper:
     """A running keeper; it ends when the owner closes its lifeline."""
 
+    pid = -1
+    """Process id, once it has started."""
+
     def __init__(
         self, specification: Specification, *, prefix: Sequence[str] = (), environment: Mapping[str, str]
     ) -> None:
-        """`prefix`: a command prefix that puts it into a scope."""
-        try:
-            self._process = subprocess.Popen(
-                [*prefix, sys.executable, "-I", "-S", *specification.argv, *(["scoped"] if prefix else [])],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=specification.descriptors,
-                env=dict(environment),
-                cwd="/",
-            )
-        finally:
-            for descriptor in specification.descriptors:
-                os.close(descriptor)
-        assert self._process.stdin is not None
-        assert self._process.stderr is not None
-        self._process.stdin.close()
-        self._stderr: IO[bytes] = self._process.stderr
-        self._stderr_tail = b""
+        """Ask for it. `prefix`: a command prefix that puts it into a scope. Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        os.set_blocking(self._stderr.fileno(), False)
+        self._held = -1
+        self._answer, theirs = socket.socketpair()
+        reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._stderr: IO[bytes] = os.fdopen(reading, "rb", buffering=0)
+        self._stderr_tail = b""
+        numbers = list(specification.descriptors)
+        request = marshal.dumps(
+            {"keeper": specification.keeper, "numbers": numbers, "environment": dict(environment)}
+        )
+        descriptors = [theirs.fileno(), writing, specification.job, *numbers]
+        self._own_server: KeeperServer | None = None
+        try:
+            assert len(descriptors) <= MOST
+            if prefix:
+                self._own_server = self._server = KeeperServer(prefix, environment)
+                self._server.send(request, descriptors)
+            else:
+                self._server = _shared.send(request, descriptors)
+        except BaseException:
+            self._answer.close()
+            self._stderr.close()
+            if self._own_server is not None:
+                self._own_server.close()
+            raise
+        finally:
+            theirs.close()
+            for descriptor in (writing, specification.job, *numbers):
+                os.close(descriptor)
         self._loop.add_reader(self._stderr, self._read_more)
 
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
+    async def started(self) -> None:
+        """Wait until it runs. Raises OSError: it could not be started."""
+        arrived = asyncio.Event()
+        self._loop.add_reader(self._answer, arrived.set)
+        try:
+            async with asyncio.timeout(_START_S):
+                await arrived.wait()
+        except TimeoutError as error:
+            raise OSError(f"no keeper within {_START_S:.0f} s") from error
+        finally:
+            self._loop.remove_reader(self._answer)
+        self._take_answer()
+        if self._held < 0:
+            raise OSError(self.read_stderr() or "the server of keepers has ended")
 
     def read_stderr(self) -> str:
         """Return the end of its standard error, which the processes it started share."""
         with suppress(BlockingIOError):
             while chunk := os.read(self._stderr.fileno(), _TAIL_BYTES):
                 self._stderr_tail = (self._stderr_tail + chunk)[-_TAIL_BYTES:]
-        return self._stderr_tail.decode("utf-8", "replace").strip()
+        said = self._stderr_tail.decode("utf-8", "replace").strip()
+        return said or ("" if self.pid > 0 else self._server.read_stderr())
 
     async def wait(self) -> None:
         """Wait until it ends; kill it if that takes too long."""
@@ -61,12 +184,27 @@ class Keeper:
         self._stderr.close()
         await asyncio.shield(asyncio.to_thread(self._wait))
 
+    def _take_answer(self) -> None:
+        message, descriptors = receive_with_fds(self._answer, _TAIL_BYTES, 1)
+        if descriptors:
+            self.pid, self._held = int(message), descriptors[0]
+
     def _wait(self) -> None:
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._held < 0:  # its start was given up
+            self._answer.settimeout(_END_S)
+            with suppress(OSError):
+                self._take_answer()
+        self._answer.close()
+        if self._held >= 0:
+            ended = select.poll()
+            ended.register(self._held, select.POLLIN)
+            if not ended.poll(1000 * _END_S):
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._held, signal.SIGKILL)
+                ended.poll()
+            os.close(self._held)
+        if self._own_server is not None:
+            self._own_server.close()
 
     def _read_more(self) -> None:
         chunk = os.read(self._stderr.fileno(), _TAIL_BYTES)

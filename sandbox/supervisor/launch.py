@@ -1,15 +1,13 @@
 """The keeper: a process per sandbox that starts the outer wall and ends everything after its owner.
 
-Run as `python -I -S -c … DESCRIPTOR MARK` with an empty package `sandbox`, which imports faster. EOF on the
-lifeline pipe means that the owner is dead: the keeper ends the sandbox, removes its cgroups and exits.
-The wall is built under a separate uid. Under root the needed folders are bind-mounted privately for it, as
-the interpreter may be in a home folder of mode 700. Each start of a sandbox pays for what this imports:
-neither `typing` nor `contextlib` is there.
+It is forked by `keeper_server.py`. EOF on the lifeline pipe means that the owner is dead: the keeper ends the
+sandbox, removes its cgroups and exits. The wall is built under a separate uid. Under root the needed folders
+are bind-mounted privately for it, as the interpreter may be in a home folder of mode 700. A process's first
+sandbox pays for what this imports: neither `typing` nor `contextlib` is there.
 """
 
 from __future__ import annotations
 
-import marshal
 import os
 import select
 import signal
@@ -38,40 +36,30 @@ if TYPE_CHECKING:
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _AT_FDCWD, _AT_EMPTY_PATH, _MOVE_MOUNT_F_EMPTY_PATH, _MOUNT_ATTR_IDMAP = -100, 0x1000, 4, 0x00100000
 _CLEANING_S = 5.0
-SCOPED = "scoped"
-"""Last argument of the command line if systemd put this process into a scope."""
 
 
-def begin() -> dict[str, Any]:
-    """Detach from the owner and adopt orphans; read the job of this process."""
-    with open(int(sys.argv[1]), "rb") as file:
-        job: dict[str, Any] = marshal.load(file)
-    os.setsid()
-    os.chdir("/")
+def begin(job: dict[str, Any]) -> None:
+    """Become the root of a sandbox's processes: adopt orphans."""
     os.umask(0o022)
     become_subreaper()
     for descriptor in job["not_inherited"]:
         os.set_inheritable(descriptor, False)  # only this process keeps the lifeline and the lock of the uid
-    return job
 
 
-def main() -> None:
+def main(job: dict[str, Any]) -> None:
     """Start a sandbox, and end it when its owner or its wall ends."""
-    job = begin()
-    if sys.argv[-1] == SCOPED:
-        _delegate_controllers()
+    begin(job)
     wall = os.fork()
     if wall == 0:
         _build_wall(job)
-    for descriptor in job["descriptors"]:
-        os.close(descriptor)
+    os.close(job["control"])
     select.select([job["lifeline"], os.pidfd_open(wall)], [], [])
     end_all()
     for group in job["cgroups"]:
         remove_group(group)
 
 
-def _delegate_controllers() -> None:
+def delegate_controllers() -> None:
     """Move into a group below our scope, so that the groups of runs can be created beside that group.
 
     If the kernel refuses, the owner finds no group and creates none.
@@ -112,8 +100,17 @@ def _build_wall(job: dict[str, Any]) -> None:
         folders = bind_privately(folders)
         _map_owners([place for place, target in folders.items() if target in job["layered"]], job["uid"])
         step_down(job["uid"])
-    folder_arguments = [word for source, target in folders.items() for word in ("--ro-bind", source, target)]
-    os.execv(job["bwrap"], [job["name"], *job["before"], *folder_arguments, *job["after"]])
+    words = [word for source, target in folders.items() for word in ("--ro-bind", source, target)]
+    for target, content in job["files"].items():
+        words += ["--file", str(memory_file(content, flags=0)), target]
+    os.execv(job["bwrap"], [job["name"], *job["before"], *words, *job["after"]])
+
+
+def memory_file(content: bytes, *, flags: int = os.MFD_CLOEXEC) -> int:
+    """Create a file in memory; return its descriptor, which programs inherit without that flag."""
+    descriptor = os.memfd_create("sandbox", flags)
+    os.pwrite(descriptor, content, 0)
+    return descriptor
 
 
 def step_down(uid: int) -> None:

@@ -11,17 +11,11 @@ from pathlib import Path
 from sandbox.inner.walls.places import ATTACHED, COMMANDS, SHOWN, VENV, WORKSPACE
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.policy import Policy
+from sandbox.supervisor.launch import memory_file
 from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.shipped import inner_files
 from sandbox.supervisor.slots import Slot, take_slot
 
-_KEEPER_SOURCE = """\
-import sys
-sandbox = sys.modules["sandbox"] = type(sys)("sandbox")
-sandbox.__path__ = [{0!r}]
-from sandbox.supervisor.{1} import main
-main()
-"""
 NAME = "coder-bwrap-"
 """argv[0] of bubblewrap, followed by its owner's mark."""
 _USER = "sandbox"
@@ -99,10 +93,12 @@ class SandboxPlan:
 class Specification:
     """How to start a keeper."""
 
-    argv: tuple[str, ...]
-    """Arguments after `python -I -S`."""
+    keeper: str
+    """Its module, `launch` or `starter`."""
+    job: int
+    """Descriptor of a file with its job, marshalled."""
     descriptors: tuple[int, ...]
-    """Inherited under the same numbers; the caller closes them."""
+    """Sent to it under the same numbers. The caller closes them, and `job`."""
     uid: int
     """Owner of the workspace."""
     folder: str = ""
@@ -116,41 +112,36 @@ Builder = Callable[[SandboxPlan], Specification]
 def two_walls(plan: SandboxPlan) -> Specification:
     """Specify a keeper that starts the outer wall around the server."""
     interpreter, policy, slot = plan.interpreter, plan.policy, take_slot()
-    contents = inner_files(interpreter.version) | etc_files(slot.uid) | plan.system.files
-    files = {target: memory_file(content) for target, content in contents.items()}
     job = {
         "bwrap": shutil.which("bwrap"),
         "before": [*WALL, *plan.environment, *system_links(plan), *link_words(plan.system.etc_links)],
         "folders": shown_folders(plan),
         "layered": layered_places(policy),
+        "files": inner_files(interpreter.version) | etc_files(slot.uid) | plan.system.files,
         "after": [
-            *(word for target, number in files.items() for word in ("--file", str(number), target)),
             *(word for path in plan.etc for word in ("--ro-bind", path, path)),
             *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
             *(str(interpreter.inside), "-I", "-S", "-c", _SERVER_SOURCE.format(plan.control)),
         ],
-        "descriptors": [plan.control, *files.values()],
     }
-    return specify("launch", job, slot, plan, *files.values())
+    return specify("launch", job, slot, plan)
 
 
 def specify(
-    keeper: str, job: Mapping[str, object], slot: Slot, plan: SandboxPlan, *inherited: int, folder: str = ""
+    keeper: str, job: Mapping[str, object], slot: Slot, plan: SandboxPlan, *, folder: str = ""
 ) -> Specification:
     """Describe how to start a keeper.
 
     Args:
         keeper: Its module, `launch` or `starter`.
-        given: Its job, with marshallable values.
-        inherited: Descriptors besides those of `wanted`.
+        job: Its job, with marshallable values.
         folder: Folder of the sandbox's files on this machine.
     """
-    mark = this_process().mark
-    content = memory_file(
+    content = memory_file(  # too long for a message
         marshal.dumps(
             {
                 **job,
-                "name": NAME + mark,
+                "name": NAME + this_process().mark,
                 "uid": slot.uid,
                 "control": plan.control,
                 "lifeline": plan.lifeline,
@@ -159,9 +150,8 @@ def specify(
             }
         )
     )
-    argv = ("-c", _KEEPER_SOURCE.format(str(Path(__file__).parents[1]), keeper), str(content), mark)
-    descriptors = (plan.control, plan.lifeline, content, *slot.locks, *inherited)
-    return Specification(argv, descriptors, slot.uid, folder)
+    descriptors = (plan.control, plan.lifeline, *slot.locks)
+    return Specification(keeper, content, descriptors, slot.uid, folder)
 
 
 def environment(
@@ -240,10 +230,3 @@ def etc_files(uid: int) -> dict[str, bytes]:
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     }
     return {f"/etc/{name}": text.encode() for name, text in lines.items()}
-
-
-def memory_file(content: bytes) -> int:
-    """Create a file in memory; return its descriptor."""
-    descriptor = os.memfd_create("sandbox")
-    os.pwrite(descriptor, content, 0)
-    return descriptor

@@ -3,8 +3,6 @@
 Single-threaded. The host requests children over a SEQPACKET socket, as from a server
 (`inner/process/spawn_server.py`); each child becomes bubblewrap around one run, or the run itself. EOF on the
 lifeline means that the owner is dead: the starter ends everything and removes folders and cgroups.
-
-Run as `python -I -S -c … DESCRIPTOR MARK` with an empty package `sandbox`, which imports faster.
 """
 
 import json
@@ -131,9 +129,9 @@ class Starter:
         os.execve(command[0] if not in_wall else self._plan["bwrap"], command, self._plan["environment"])
 
 
-def main() -> None:
+def main(plan: "dict[str, Any]") -> None:
     """Start runs until the owner is dead."""
-    plan = begin()
+    begin(plan)
     lifeline: int = plan["lifeline"]
     control = socket.socket(fileno=plan["control"])
     control.set_inheritable(False)

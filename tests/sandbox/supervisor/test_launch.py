@@ -6,19 +6,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.supervisor.outer_wall import memory_file
+from sandbox.supervisor.launch import memory_file
 
-START = "from sandbox.supervisor.launch import main; main()"
+START = """
+import marshal, sys
+from sandbox.supervisor.launch import main
+main(marshal.load(open(int(sys.argv[1]), "rb")))
+"""
 PATIENCE_S = 60
 WALL = "(sleep 600 & echo $!; wait) & exec sleep 600"
 
 
 def test_a_wall_that_dies_while_it_starts_leaves_nobody_behind() -> None:
     ours, theirs = os.pipe()
+    control = memory_file(b"")
     specification = {
         "lifeline": ours,
         "not_inherited": [ours],
-        "descriptors": [],
+        "control": control,
+        "files": {},
         "cgroups": [],
         "folders": {},
         "uid": 65534 if os.getuid() == 0 else os.getuid(),
@@ -29,7 +35,7 @@ def test_a_wall_that_dies_while_it_starts_leaves_nobody_behind() -> None:
     }
     told = memory_file(marshal.dumps(specification))
     argv = [sys.executable, "-c", START, str(told)]
-    with subprocess.Popen(argv, pass_fds=[ours, told], stdout=subprocess.PIPE) as keeper:
+    with subprocess.Popen(argv, pass_fds=[ours, told, control], stdout=subprocess.PIPE) as keeper:
         assert keeper.stdout is not None
         orphan = int(keeper.stdout.readline())
 

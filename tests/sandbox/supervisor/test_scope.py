@@ -67,7 +67,7 @@ async def test_a_server_is_started_through_a_scope_also_where_no_group_comes_of_
     command, environment = await find_scope(str(place), root=place)
     server = Server(describe(None), None, Policy(), frozenset(), landlock=99, system=System())
     try:
-        server.launch(two_walls, command, environment)
+        await server.launch(two_walls, command, environment)
 
         await server.greet()
         assert server.workspace >= 0

@@ -1,0 +1,130 @@
+"""The keeper server: one process per owner that has imported what keepers need, and forks each of them.
+
+A new interpreter takes longer than all the rest of a keeper's start. Run as
+`python -I -S -c … DESCRIPTOR [scoped] MARK` with an empty package `sandbox`, which imports faster. EOF on its
+socket means that the owner is dead or needs it no more: it exits, and the keepers live on until their own
+lifelines end. A process's first sandbox pays for what this imports: `socket` alone would take as long as the
+rest, so `_socket` has to do.
+"""
+
+from __future__ import annotations
+
+import _socket
+import marshal
+import os
+import select
+import struct
+import sys
+
+from sandbox.supervisor import launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MOST = 8
+"""Maximum descriptors in one request."""
+SCOPED = "scoped"
+"""Argument of a server that systemd put into a scope, which belongs to one keeper."""
+_MESSAGE = 1 << 17
+_ANSWER, _STDERR, _JOB, _FIRST = range(4)
+"""Places of a request's descriptors; from the last one on, they are the job's, which has their numbers."""
+
+
+def main() -> None:
+    """Fork a keeper for each request, until nobody can send one. Returns also in a keeper that has ended."""
+    requests = _socket.socket(fileno=int(sys.argv[1]))
+    is_scoped = sys.argv[2] == SCOPED
+    os.setsid()
+    os.chdir("/")
+    keepers: dict[int, int] = {}
+    """Pid of each keeper by the descriptor that tells of its end."""
+    ready = select.poll()
+    ready.register(requests.fileno(), select.POLLIN)
+    while True:
+        for number, _ in ready.poll():
+            if number in keepers:
+                ready.unregister(number)
+                os.close(number)
+                os.waitpid(keepers.pop(number), 0)
+                continue
+            message, descriptors = _receive(requests)
+            if not message:
+                return
+            request = marshal.loads(message)
+            keeper = os.getpid() if is_scoped else _fork(request, descriptors)
+            if keeper > 0:
+                held = os.pidfd_open(keeper)
+                keepers[held] = keeper
+                ready.register(held, select.POLLIN)
+                _answer(descriptors[_ANSWER], keeper, held)
+            if keeper == 0 or is_scoped:
+                requests.detach()
+                _become_keeper(request, descriptors, is_scoped=is_scoped)
+                return
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+def _receive(requests: _socket.socket) -> tuple[bytes, list[int]]:
+    room = _socket.CMSG_SPACE(MOST * struct.calcsize("i"))
+    message, ancillary, _, _ = requests.recvmsg(_MESSAGE, room, _socket.MSG_CMSG_CLOEXEC)
+    return message, [number for _, _, content in ancillary for (number,) in struct.iter_unpack("i", content)]
+
+
+def _fork(request: dict[str, Any], descriptors: list[int]) -> int:
+    """Fork; return -1 where that can't be done, as the keeper's standard error then says."""
+    try:
+        if len(descriptors) < _FIRST + len(request["numbers"]):
+            raise OSError("it has too many open files")  # the kernel has dropped descriptors
+        return os.fork()
+    except OSError as error:
+        if len(descriptors) > _STDERR:
+            os.write(descriptors[_STDERR], f"The server of keepers could not fork one: {error}.\n".encode())
+        return -1
+
+
+def _answer(answer: int, keeper: int, held: int) -> None:
+    """Send the owner a keeper's pid, and a descriptor that becomes readable at its end."""
+    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", held))
+    connection = _socket.socket(fileno=os.dup(answer))
+    try:  # noqa: SIM105 - `contextlib` would take longer to import than the rest of this module
+        connection.sendmsg([b"%d" % keeper], [rights])
+    except OSError:  # the owner has given up, and closed the lifeline
+        pass
+    connection.close()
+
+
+def _become_keeper(request: dict[str, Any], descriptors: list[int], *, is_scoped: bool) -> None:
+    """Do the job of a keeper, with only its own descriptors and the environment that it is given."""
+    os.dup2(descriptors[_STDERR], 2)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    with open(descriptors[_JOB], "rb") as file:
+        job = marshal.load(file)
+    _renumber(descriptors[_FIRST:], request["numbers"])
+    if is_scoped:
+        launch.delegate_controllers()
+    if request["keeper"] == "starter":
+        from sandbox.supervisor import starter  # few machines need it
+
+        starter.main(job)
+    else:
+        launch.main(job)
+
+
+def _renumber(descriptors: list[int], numbers: list[int]) -> None:
+    """Give descriptors the numbers that they have in the owner, and close the rest but the standard ones."""
+    sources = list(descriptors)
+    for place, number in enumerate(numbers):
+        if number in sources[place + 1 :]:
+            sources[sources.index(number, place + 1)] = os.dup(number)
+        if sources[place] == number:
+            os.set_inheritable(number, True)
+        else:
+            os.dup2(sources[place], number)
+    start = 3
+    for number in sorted(numbers):
+        os.closerange(start, number)
+        start = number + 1
+    os.closerange(start, os.sysconf("SC_OPEN_MAX"))

@@ -1,0 +1,146 @@
+"""The server of keepers forks each of them, holds nothing of any, and ends with its owner alone."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox import Policy, PythonCode, SandboxBroken
+from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.inner.process.descendants import fields_of
+from tests.ordinary_user import REPOSITORY
+from tests.processes import processes_with, wait_until
+
+KINDS = ("two", "one")
+OWNER = """
+import asyncio, os, sys
+from sandbox import Policy
+from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.inner.process.descendants import fields_of
+from sandbox.supervisor.owner import this_process
+async def main():
+    async with open_bubblewrap(Policy(), walls="two") as box:
+        server = fields_of(box.keeper)[1]
+    print(this_process().mark, server, flush=True)
+asyncio.run(main())
+if os.fork() == 0:
+    asyncio.run(main())
+    os._exit(0)
+os.wait()
+sys.stdin.read()
+"""
+RENUMBERED = """
+import os, random
+from sandbox.supervisor.keeper_server import _renumber
+for seed in range(100):
+    draw = random.Random(seed)
+    if os.fork() == 0:
+        count = draw.randint(1, 20)
+        sources = draw.sample(range(3, 40), count)
+        for place, number in enumerate(sources):
+            made = os.memfd_create(f"f{place}")
+            os.pwrite(made, b"%d" % place, 0)
+            os.dup2(made, 100 + place)
+            os.close(made)
+        for place, number in enumerate(sources):
+            os.dup2(100 + place, number, inheritable=False)
+            os.close(100 + place)
+        numbers = draw.sample(range(3, 40), count)
+        _renumber(sources, numbers)
+        held = {int(name) for name in os.listdir("/proc/self/fd")}
+        listing = held - {0, 1, 2, *numbers}
+        assert len(listing) <= 1 and {0, 1, 2, *numbers} <= held, (seed, held, numbers)
+        for place, number in enumerate(numbers):
+            assert os.pread(number, 10, 0) == b"%d" % place, (seed, sources, numbers)
+            assert os.get_inheritable(number), (seed, sources, numbers)
+        os._exit(0)
+    assert os.wait()[1] == 0, seed
+print("all of them")
+"""
+
+
+def parent_of(pid: int) -> int:
+    fields = fields_of(pid)
+    assert fields is not None
+    return int(fields[1])
+
+
+@pytest.mark.parametrize("walls", KINDS)
+async def test_the_keepers_of_a_process_are_forked_by_one_server(walls: str) -> None:
+    async with open_bubblewrap(Policy(), walls=walls) as one, open_bubblewrap(Policy(), walls=walls) as other:
+        server = parent_of(one.keeper)
+
+        assert one.keeper != other.keeper
+        assert parent_of(other.keeper) == server
+        assert parent_of(server) == os.getpid()
+
+
+@pytest.mark.parametrize("walls", KINDS)
+async def test_a_keeper_ends_with_its_sandbox_while_later_ones_live(walls: str) -> None:
+    first = open_bubblewrap(Policy(), walls=walls)
+    keeper = (await first.__aenter__()).keeper
+    async with open_bubblewrap(Policy(), walls=walls) as second:
+        await first.__aexit__(None, None, None)
+
+        assert wait_until(lambda: not Path(f"/proc/{keeper}").exists(), timeout_s=5)
+        assert (await second.run(PythonCode(source="print(1)"))).ok
+
+
+async def test_without_its_server_a_sandbox_runs_on_and_the_next_one_has_a_new_server() -> None:
+    async with open_bubblewrap(Policy()) as one:
+        server = parent_of(one.keeper)
+        os.kill(server, signal.SIGKILL)
+
+        assert (await one.run(PythonCode(source="print(1)"))).ok
+        async with open_bubblewrap(Policy()) as other:
+            assert parent_of(other.keeper) != server
+            assert (await other.run(PythonCode(source="print(2)"))).ok
+
+
+async def test_a_server_that_cannot_start_is_an_error_with_what_it_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_bubblewrap(Policy()) as box:
+        os.kill(parent_of(box.keeper), signal.SIGKILL)
+    policy, broken = Policy(python=Path(sys.executable)), tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho libpython is missing >&2\nexit 127\n")
+    broken.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setattr("sandbox.supervisor.keeper.sys.executable", str(broken))
+
+        with pytest.raises(SandboxBroken, match="libpython is missing"):
+            await open_bubblewrap(policy).__aenter__()
+
+    async with open_bubblewrap(Policy()) as box:
+        assert (await box.run(PythonCode(source="print(1)"))).ok
+
+
+def test_a_server_ends_with_its_owner_and_a_forked_owner_has_its_own() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        (mark, server), (other_mark, other_server) = (owner.stdout.readline().split() for _ in range(2))
+
+        assert server != other_server
+        assert wait_until(lambda: not processes_with(other_mark))
+        assert processes_with(mark) == [int(server)]
+
+        owner.kill()
+
+        assert wait_until(lambda: not processes_with(mark))
+
+
+def test_descriptors_get_the_numbers_that_the_owner_knows_and_no_others_stay() -> None:
+    tried = subprocess.run(
+        [sys.executable, "-c", RENUMBERED], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
+    )
+
+    assert tried.stdout == "all of them\n", tried.stderr
