@@ -11,6 +11,8 @@ from sandbox import Command, Policy, PythonCode, Sandbox, Session, open_sandbox
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.backends.container import open_in_container
 from sandbox.docker.open_docker import open_docker
+from sandbox.host.command_run import CommandRun
+from sandbox.result import StillRunning
 from tests.contracts.rules.file_contract import OF_SESSIONS_TOO
 from tests.contracts.rules.folder_contract import FOLDERS
 from tests.docker_engine import IMAGE
@@ -262,6 +264,30 @@ async def test_a_cancelled_call_ends_its_command(session: Session) -> None:
         await call
 
     assert not (await session.sh("kill -0 $(cat pid)")).ok
+
+
+async def test_an_agent_without_time_to_end_a_cancelled_command_is_asked_again() -> None:
+    async with open_bubblewrap(ROOMY) as box, box.session() as session:
+        link = session._link  # type: ignore[attr-defined]  # the agent's end can't be told to be slow
+        ask, asked = link.ask, []
+
+        async def ask_later(what: str, run: CommandRun) -> bool:
+            asked.append(what)
+            if len(asked) > 1:
+                return bool(await ask(what, run))
+            run.processes = (StillRunning(pid=1, command="sleep"),)
+            return True
+
+        call = asyncio.ensure_future(session.sh("exec sleep 31571"))
+        assert await asyncio.to_thread(wait_until, lambda: bool(processes_with("31571")))
+        link.ask = ask_later
+
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+        assert asked == ["kill", "kill"]
+        assert wait_until(lambda: not processes_with("31571"))
 
 
 async def test_commands_run_side_by_side(session: Session) -> None:
