@@ -4,7 +4,6 @@ Each task has steps here: a task without `[[steps]]` is one step in the task's o
 inherits from the task is resolved by the reader, so that a runner asks the step alone.
 """
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ from benchmarks.harbor.schema import SCHEMA_VERSION, SCHEMA_VERSIONS, TaskTable
 from benchmarks.harbor.step import HarborStep, find_environment, read_step
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import printable
+from coder.base.text.strict_toml import parse_toml
 from sandbox.result import Value
 
 TASK_FILE = "task.toml"
@@ -64,7 +64,7 @@ def read_task(folder: Path) -> HarborTask:
 def parse_task(text: str, where: str) -> TaskTable:
     """Parse the text of a `task.toml`. Raises UsageError."""
     try:
-        return TaskTable.model_validate(tomllib.loads(text))
+        return TaskTable.model_validate(parse_toml(text))
     except ValidationError as cause:
         lines = [
             f"{'.'.join(map(str, error['loc'])) or TASK_FILE}: {error['msg']}" for error in cause.errors()[:5]
@@ -72,7 +72,7 @@ def parse_task(text: str, where: str) -> TaskTable:
         raise UsageError(
             f"{where} isn't a task of Harbor's schema:\n" + printable("\n".join(lines))
         ) from cause
-    except (ValueError, RecursionError) as cause:  # tomllib has both for text that it can't parse
+    except ValueError as cause:
         raise UsageError(f"{where} isn't TOML: {printable(str(cause))[:300]}") from cause
 
 

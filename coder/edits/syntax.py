@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from coder.base.text.strict_toml import parse_toml
 from coder.context.quoting import fenced
 from coder.edits.lines import bare, split_lines
 
@@ -100,7 +101,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     ".py": _python,
     ".pyi": _python,
     ".json": json.loads,
-    ".toml": tomllib.loads,
+    ".toml": parse_toml,
     ".yaml": _yaml,
     ".yml": _yaml,
 }

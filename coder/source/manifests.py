@@ -2,12 +2,12 @@
 
 import re
 import shlex
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from coder.base.errors import UsageError
+from coder.base.text.strict_toml import parse_toml
 
 _MANIFESTS = {
     "pyproject.toml", "setup.py", "setup.cfg", "poetry.lock", "uv.lock", "pdm.lock", "Pipfile",
@@ -57,8 +57,8 @@ def _project(files: Mapping[str, bytes]) -> list[str]:
     if "pyproject.toml" not in files:
         return ["-e", "."] if "setup.py" in files else []
     try:
-        table = tomllib.loads(files["pyproject.toml"].decode())
-    except (ValueError, RecursionError) as error:
+        table = parse_toml(files["pyproject.toml"].decode())
+    except ValueError as error:
         raise UsageError(f"pyproject.toml can't be read: {error}. Mend it, or use --install-with.") from error
     extras = _test_groups(_table(_table(table, "project"), "optional-dependencies"))
     groups = _table(table, "dependency-groups")

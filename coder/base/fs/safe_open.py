@@ -106,7 +106,7 @@ def read_named(path: Path, *, limit: int) -> bytes:
 
 def read_toml(path: Path) -> dict[str, object]:
     """Read a TOML file of the user's; a missing one is empty. Raises UsageError: a line isn't TOML."""
-    import tomllib
+    from coder.base.text.strict_toml import parse_toml
 
     try:
         content = read_named(path, limit=_MAX_TOML_BYTES)
@@ -115,8 +115,8 @@ def read_toml(path: Path) -> dict[str, object]:
             return {}
         raise  # the unreadable file may contain a limit
     try:
-        return tomllib.loads(content.decode())
+        return parse_toml(content.decode())
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} isn't UTF-8: byte {error.start}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(f"{path} isn't valid TOML: {error}") from error

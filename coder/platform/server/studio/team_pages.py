@@ -1,7 +1,6 @@
 """Pages that show and edit the operator's teams, which are saved as the TOML files that `--team` reads."""
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +13,7 @@ from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import private_folder
 from coder.base.fs.safe_open import read_named
 from coder.base.text.sanitize import printable
+from coder.base.text.strict_toml import parse_toml
 from coder.config.layers import load
 from coder.engine.participants.member import Member
 from coder.engine.requests import check_text
@@ -144,11 +144,9 @@ def _save(caller: Caller, name: str, toml: str) -> Response:
         )
     check_text(toml)
     try:
-        checked_team(tomllib.loads(toml), name)
-    except tomllib.TOMLDecodeError as error:
+        checked_team(parse_toml(toml), name)
+    except ValueError as error:
         raise UsageError(f"This isn't TOML: {error}.") from error
-    except RecursionError as error:
-        raise UsageError("This TOML is nested too deeply for a team.") from error
     try:
         private_folder(team_folder())
         with replacing(_file_of(name)) as file:
