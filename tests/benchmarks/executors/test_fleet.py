@@ -108,7 +108,7 @@ async def test_a_worker_takes_jobs_with_its_token_only(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_a_worker_refuses_a_driver_with_another_judge(tmp_path: Path) -> None:
     with started(tmp_path) as server:
-        async with httpx2.AsyncClient(base_url=server.url) as http:
+        async with httpx2.AsyncClient(base_url=server.url, timeout=60) as http:
             job = {"kind": "sample", "key": "1", "case": "x", "text": ""}
             refused = await http.post("/jobs", json={"judge": "0" * 64, "jobs": [job]})
 

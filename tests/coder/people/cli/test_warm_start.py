@@ -32,7 +32,7 @@ def test_a_server_answers_and_ends_when_it_is_started(console: Console, folder: 
     with console.start_anew("serve", "--root", str(folder), "--port", "0") as server:
         assert server.stderr is not None
         url = next(line.split()[1].decode() for line in server.stderr if line.startswith(b"serving "))
-        health = httpx2.get(f"{url}/healthz")
+        health = httpx2.get(f"{url}/healthz", timeout=60)
         server.terminate()
 
     assert (health.status_code, server.returncode) == (200, 0)

@@ -116,7 +116,10 @@ async def test_nobody_comes_in_without_the_token_or_from_another_origin(
         "modern, foreign origin": ({"MCP-Protocol-Version": "2026-07-28", "Origin": "http://a.example"}, 403),
         "modern, no token": ({"MCP-Protocol-Version": "2026-07-28", "Authorization": ""}, 401),
     }
-    async with serving(served, "--token-file", str(token_file)) as (url, _), httpx2.AsyncClient() as http:
+    async with (
+        serving(served, "--token-file", str(token_file)) as (url, _),
+        httpx2.AsyncClient(timeout=60) as http,
+    ):
         for name, (headers, status) in refused.items():
             answered = await http.post(url, json=INITIALIZE, headers=HEADERS | headers)
             assert answered.status_code == status, name

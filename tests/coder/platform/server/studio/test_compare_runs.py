@@ -66,7 +66,7 @@ async def test_two_runs_are_ticked_stay_ticked_and_are_set_beside_each_other(
 @asynchronous
 async def test_one_run_is_nothing_to_compare_and_others_are_not_shown(studio: Server) -> None:
     await studio.append("run_alone", FIRST)
-    async with httpx2.AsyncClient(base_url=studio.url) as client:
+    async with httpx2.AsyncClient(base_url=studio.url, timeout=60) as client:
         alone = await client.get("/studio/compare?run=run_alone")
         unknown = await client.get("/studio/compare?run=run_alone&run=run_nobody")
         many = await client.get("/studio/compare?" + "&".join(f"run=run_{n}" for n in range(9)))

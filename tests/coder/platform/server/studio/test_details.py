@@ -131,7 +131,7 @@ async def test_the_tab_of_the_browser_says_what_the_page_shows(studio: Server) -
         "/studio/compare?run=run_titled": "Compare runs",
         "/reports/compare": "Compare reports",
     }
-    async with httpx2.AsyncClient(base_url=studio.url) as client:
+    async with httpx2.AsyncClient(base_url=studio.url, timeout=60) as client:
         pages = {path: (await client.get(path)).text for path in titles}
 
     shown = {

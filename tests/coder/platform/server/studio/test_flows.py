@@ -76,7 +76,7 @@ async def test_an_input_that_does_not_fit_is_refused_beside_the_button(
 
 @asynchronous
 async def test_only_flows_that_were_named_are_shown_and_begun(studio: Server) -> None:
-    async with httpx2.AsyncClient(base_url=studio.url) as client:
+    async with httpx2.AsyncClient(base_url=studio.url, timeout=60) as client:
         shown = (await client.get("/studio/flows")).text
         opened = await client.get("/studio/flows?name=hidden")
         begun = await client.post("/studio/flows/hidden", json={})
@@ -97,7 +97,7 @@ async def test_a_token_that_may_only_read_sees_no_form_and_begins_none(
     token = Console(home).run("serve", *words).out.strip()
     headers = {"Authorization": f"Bearer {token}"}
     with started(home, *NAMED, "--token-file", file, root=root) as server:
-        async with httpx2.AsyncClient(base_url=server.url, headers=headers) as client:
+        async with httpx2.AsyncClient(base_url=server.url, headers=headers, timeout=60) as client:
             shown = (await client.get("/studio/flows?name=waits")).text
             begun = await client.post("/studio/flows/waits", json={"input/number": "1"})
 

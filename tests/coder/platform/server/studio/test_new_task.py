@@ -78,7 +78,7 @@ async def test_what_the_server_does_not_offer_is_refused(
     studio: Server, choice: dict[str, object], reason: str
 ) -> None:
     configure(studio, "http://127.0.0.1:9", max_calls=3)
-    async with httpx2.AsyncClient(base_url=studio.url) as client:
+    async with httpx2.AsyncClient(base_url=studio.url, timeout=60) as client:
         response = await client.post("/runs", json={"prompt": TASK, **choice})
 
     assert response.status_code == 422

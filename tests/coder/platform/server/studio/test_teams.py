@@ -70,7 +70,7 @@ TEXTS = st.text(st.characters(blacklist_categories=["Cs"]))
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 @asynchronous
 async def test_no_file_elsewhere_is_written(studio: Server, name: str) -> None:
-    async with httpx2.AsyncClient(base_url=studio.url) as client:
+    async with httpx2.AsyncClient(base_url=studio.url, timeout=60) as client:
         response = await client.post(
             "/studio/teams/toml", json={"name": name, "toml": '[[members]]\nname="a"'}
         )
@@ -89,7 +89,7 @@ async def test_no_file_elsewhere_is_written(studio: Server, name: str) -> None:
 )
 @asynchronous
 async def test_toml_that_is_no_team_is_refused_however_deep_it_is(studio: Server, toml: str) -> None:
-    async with httpx2.AsyncClient(base_url=studio.url) as client:
+    async with httpx2.AsyncClient(base_url=studio.url, timeout=60) as client:
         response = await client.post("/studio/teams/toml", json={"name": "deep", "toml": toml})
 
     assert response.status_code == 422
