@@ -33,7 +33,7 @@ from sandbox.interpreter.interpreter import Interpreter, closed_folder, describe
 from sandbox.policy import Policy
 from sandbox.supervisor.features import Features, try_features
 from sandbox.supervisor.outer_wall import SandboxPlan, Specification
-from sandbox.supervisor.shipped import inner_files
+from sandbox.supervisor.shipped import files_of_one_machine
 from sandbox.supervisor.slots import Slot, take_slot
 from sandbox.supervisor.starting import CHILD_SOURCE, ChildPlan, new_folder, specify_starter
 from sandbox.supervisor.surroundings import environment_in_place, is_container
@@ -240,7 +240,7 @@ def _specify(slot: Slot, plan: SandboxPlan) -> Specification:
         # The base interpreter, never a virtual environment's: nothing confines this process yet.
         command=(str(interpreter.executable), "-I", "-S", "-c", CHILD_SOURCE.format(f"{base}/opt/lib")),
         base=base,
-        files={**inner_files(interpreter.version), "/bin": None},
+        files={**files_of_one_machine(interpreter.version), "/bin": None},
         links={f"/bin/{name}": str(interpreter.executable) for name in names},
         rules=(*rules_for(interpreter), *ours),
         environment=_library_path(interpreter),

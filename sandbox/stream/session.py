@@ -29,7 +29,7 @@ from sandbox.stream.connections import StreamListener
 from sandbox.stream.execution import Ended, StreamProgram, feed
 from sandbox.stream.link import Conversation, Link, Reader
 from sandbox.stream.stream_files import StreamFiles
-from sandbox.supervisor.shipped import INNER_INSIDE
+from sandbox.supervisor.shipped import TOOLS_MODULE
 
 _PATIENCE_S, _END_S = 2.0, 20.0
 """Seconds without an answer after which the agent is abandoned; it may take longer to end commands."""
@@ -142,7 +142,7 @@ class StreamSessionLink:
 
     async def listen(self, module: str) -> StreamListener:
         """Listen to programs, which connect by a module of this name."""
-        source = f"{INNER_INSIDE}/process/tools_module.py"
+        source = TOOLS_MODULE
         try:
             news = await self._answer({"do": "listen", "module": module, "source": source})
         except TimeoutError:

@@ -13,7 +13,7 @@ from sandbox.interpreter.interpreter import Interpreter
 from sandbox.policy import Policy
 from sandbox.supervisor.launch import memory_file
 from sandbox.supervisor.owner import this_process
-from sandbox.supervisor.shipped import inner_files
+from sandbox.supervisor.shipped import files_of_one_machine
 from sandbox.supervisor.slots import Slot, take_slot
 
 NAME = "coder-bwrap-"
@@ -117,7 +117,7 @@ def two_walls(plan: SandboxPlan) -> Specification:
         "before": [*WALL, *plan.environment, *system_links(plan), *link_words(plan.system.etc_links)],
         "folders": shown_folders(plan),
         "layered": layered_places(policy),
-        "files": inner_files(interpreter.version) | etc_files(slot.uid) | plan.system.files,
+        "files": files_of_one_machine(interpreter.version) | etc_files(slot.uid) | plan.system.files,
         "after": [
             *(word for path in plan.etc for word in ("--ro-bind", path, path)),
             *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),

@@ -13,31 +13,58 @@ INNER = Path(__file__).parents[1] / "inner"
 INNER_INSIDE = "/opt/lib/sandbox/inner"
 PACKAGE_INSIDE = "/opt/lib/sandbox/__init__.py"
 """Empty. Without it, an installed package `sandbox` of the program's interpreter would go first."""
+TOOLS_MODULE = f"{INNER_INSIDE}/process/tools_module.py"
+"""Its source is what programs import, under a name of the user's."""
+_STREAM = "/inner/stream/"
+"""What serves a host behind a byte stream."""
 _UNCHECKED = 1
 """Flags of bytecode that isn't checked against its source (PEP 552), as both files are read-only."""
 
 
 def inner_files(version: tuple[int, int]) -> dict[str, bytes]:
-    """Return the files by their path inside, for a version of Python."""
-    sources, compiled = _contents()
+    """Return the files by their path inside, for any interpreter of a version of Python."""
+    sources, codes = _sources(), _bytecode()
+    compiled = {_cached(path): code for path, code in codes.items()}
     return sources | compiled if version == sys.version_info[:2] else sources
 
 
+def files_of_one_machine(version: tuple[int, int]) -> dict[str, bytes]:
+    """Return the files for CPython where no byte stream is between its sandbox and the host.
+
+    Each file costs a sandbox's start a tenth of a millisecond, so bytecode goes without its source.
+    """
+    sources = {path: content for path, content in _sources().items() if _STREAM not in path}
+    if version != sys.version_info[:2]:
+        return sources
+    codes = {path: code for path, code in _bytecode().items() if _STREAM not in path}
+    return {path: sources[path] for path in sources if path not in codes or path == TOOLS_MODULE} | {
+        f"{path}c": code for path, code in codes.items()
+    }
+
+
 @functools.cache
-def _contents() -> tuple[dict[str, bytes], dict[str, bytes]]:
-    sources, compiled = {PACKAGE_INSIDE: b""}, {}
-    compiled[_cached(PACKAGE_INSIDE)] = bytecode(compile(b"", PACKAGE_INSIDE, "exec"), PACKAGE_INSIDE)
+def _sources() -> dict[str, bytes]:
+    sources = {PACKAGE_INSIDE: b""}
     for path in sorted(INNER.rglob("*")):
-        path_inside = f"{INNER_INSIDE}/{path.relative_to(INNER).as_posix()}"
-        if path.name == "__init__.py":  # inside, rooms below the package are namespace packages
-            continue
-        if path.suffix in (".py", ".bpf"):
-            sources[path_inside] = path.read_bytes()
-        if path.suffix == ".py":
+        if path.suffix in (".py", ".bpf") and path.name != "__init__.py":
+            sources[_inside(path)] = path.read_bytes()  # rooms below the package are namespace packages
+    return sources
+
+
+@functools.cache
+def _bytecode() -> dict[str, bytes]:
+    """Bytecode of each module by the path of its source."""
+    compiled = {PACKAGE_INSIDE: bytecode(compile(b"", PACKAGE_INSIDE, "exec"), PACKAGE_INSIDE)}
+    for path in sorted(INNER.rglob("*.py")):
+        if path.name != "__init__.py":
             code = SourceFileLoader(path.stem, str(path)).get_code(path.stem)  # from Python's cache, if there
             assert code is not None
-            compiled[_cached(path_inside)] = bytecode(code, path_inside)
-    return sources, compiled
+            compiled[_inside(path)] = bytecode(code, _inside(path))
+    return compiled
+
+
+def _inside(path: Path) -> str:
+    return f"{INNER_INSIDE}/{path.relative_to(INNER).as_posix()}"
 
 
 def _cached(path_inside: str) -> str:

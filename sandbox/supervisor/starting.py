@@ -17,7 +17,7 @@ from sandbox.supervisor.outer_wall import (
     system_links,
 )
 from sandbox.supervisor.owner import this_process
-from sandbox.supervisor.shipped import inner_files
+from sandbox.supervisor.shipped import files_of_one_machine
 from sandbox.supervisor.slots import Slot, take_slot
 
 PREFIX = "coder-"
@@ -115,7 +115,7 @@ def one_wall(plan: SandboxPlan) -> Specification:
         attached=tuple(plan.policy.folders),
         packages=tuple(sorted(packages.names)) if packages else (),
         files={
-            **inner_files(interpreter.version),
+            **files_of_one_machine(interpreter.version),
             **etc_files(slot.uid),
             **plan.system.files,
             **{path: None if os.path.isdir(path) else b"" for path in plan.etc},

@@ -132,7 +132,7 @@ def _fill_caches() -> None:
         for each in (command, *getattr(command, "commands", {}).values()):
             for param in each.params:
                 param.get_runtime_param()
-    import_module("sandbox.supervisor.shipped").inner_files(sys.version_info[:2])
+    import_module("sandbox.supervisor.shipped").files_of_one_machine(sys.version_info[:2])
     import_module("coder.verify.our_programs").programs()
     import_module("platform").platform()  # the models' client asks for it, which starts a program
     pending = import_module("pydantic").BaseModel.__subclasses__()
