@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock
 from typing import IO
@@ -20,8 +20,9 @@ from sandbox.supervisor.keeper_server import MOST, SCOPED
 from sandbox.supervisor.outer_wall import Specification
 from sandbox.supervisor.owner import this_process
 
-_START_S, _END_S = 30.0, 10.0
+_START_S, _END_S, _LEAVE_S = 30.0, 10.0, 2.0
 _TAIL_BYTES = 4096
+_ENDED = "the server of keepers has ended"
 _SOURCE = """\
 import sys
 sandbox = sys.modules["sandbox"] = type(sys)("sandbox")
@@ -36,24 +37,33 @@ class KeeperServer:
 
     def __init__(self, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
         """`prefix`: a command prefix that puts it into a scope; then it becomes the first keeper itself."""
-        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._stderr = os.memfd_create("stderr")
+        self.user = os.getuid()
         source = _SOURCE.format(str(Path(__file__).parents[1]))
-        words = ["-I", "-S", "-c", source, str(theirs.fileno()), *([SCOPED] if prefix else [])]
-        with theirs:
-            self._process = subprocess.Popen(
-                [*prefix, sys.executable, *words, this_process().mark],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._stderr,
-                pass_fds=(theirs.fileno(),),
-                env=dict(environment or {}),
-                cwd="/",
-            )
+        with ExitStack() as stack:
+            self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            stack.callback(self._requests.close)
+            with theirs:
+                theirs.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+                self._stderr = os.memfd_create("stderr")
+                stack.callback(os.close, self._stderr)
+                words = ["-I", "-S", "-c", source, str(theirs.fileno()), *([SCOPED] if prefix else [])]
+                self._process = subprocess.Popen(
+                    [*prefix, sys.executable, *words, this_process().mark],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=self._stderr,
+                    pass_fds=(theirs.fileno(),),
+                    env=dict(environment or {}),
+                    cwd="/",
+                )
+            stack.pop_all()
 
     def send(self, request: bytes, descriptors: list[int]) -> None:
-        """Ask for a keeper. Raises OSError: it has ended."""
-        send_with_fds(self._requests, request, descriptors)
+        """Ask for a keeper. Raises OSError; BrokenPipeError: it has ended."""
+        try:
+            send_with_fds(self._requests, request, descriptors)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise BrokenPipeError(self.read_stderr() or _ENDED) from error
 
     def read_stderr(self) -> str:
         """Return the end of its standard error."""
@@ -63,8 +73,12 @@ class KeeperServer:
     def close(self) -> None:
         """End it, but none of its keepers."""
         self._requests.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_END_S)
+        try:
+            self._process.wait(_LEAVE_S)
+        except subprocess.TimeoutExpired:  # it is stopped, or has not come as far as to look
+            with suppress(PermissionError):  # its owner isn't its user any more
+                self._process.kill()
+                self._process.wait()
         os.close(self._stderr)
 
     def forget(self) -> None:
@@ -84,15 +98,16 @@ class _Shared:
         os.register_at_fork(after_in_child=self._forget)
 
     def send(self, request: bytes, descriptors: list[int]) -> KeeperServer:
-        """Send a request, to a new server if there is none or it was killed. Raises OSError."""
+        """Send a request, to a new server if none serves this user. Raises OSError."""
         with self._lock:
-            if self._server is not None:
+            if self._server is not None and self._server.user == os.getuid():
                 try:
                     self._server.send(request, descriptors)
-                except (BrokenPipeError, ConnectionResetError):
-                    self._server.close()
+                except BrokenPipeError:  # it was killed
+                    pass
                 else:
                     return self._server
+            self._end()
             self._server = KeeperServer()
             self._server.send(request, descriptors)
             return self._server
@@ -100,9 +115,12 @@ class _Shared:
     def close(self) -> None:
         """End the server."""
         with self._lock:
-            if self._server is not None:
-                self._server.close()
-            self._server = None
+            self._end()
+
+    def _end(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
 
     def _forget(self) -> None:
         self._lock = Lock()
@@ -126,33 +144,31 @@ class Keeper:
         """Ask for it. `prefix`: a command prefix that puts it into a scope. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         self._held = -1
-        self._answer, theirs = socket.socketpair()
-        reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._stderr: IO[bytes] = os.fdopen(reading, "rb", buffering=0)
         self._stderr_tail = b""
+        self._own_server: KeeperServer | None = None
         numbers = list(specification.descriptors)
         request = marshal.dumps(
             {"keeper": specification.keeper, "numbers": numbers, "environment": dict(environment)}
         )
-        descriptors = [theirs.fileno(), writing, specification.job, *numbers]
-        self._own_server: KeeperServer | None = None
-        try:
+        with ExitStack() as sent, ExitStack() as failed:
+            for descriptor in (specification.job, *numbers):
+                sent.callback(os.close, descriptor)
+            self._answer, theirs = socket.socketpair()
+            failed.callback(self._answer.close)
+            sent.callback(theirs.close)
+            reading, writing = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(reading, False)
+            self._stderr: IO[bytes] = failed.enter_context(os.fdopen(reading, "rb", buffering=0))
+            sent.callback(os.close, writing)
+            descriptors = [theirs.fileno(), writing, specification.job, *numbers]
             assert len(descriptors) <= MOST
             if prefix:
                 self._own_server = self._server = KeeperServer(prefix, environment)
+                failed.callback(self._own_server.close)
                 self._server.send(request, descriptors)
             else:
                 self._server = _shared.send(request, descriptors)
-        except BaseException:
-            self._answer.close()
-            self._stderr.close()
-            if self._own_server is not None:
-                self._own_server.close()
-            raise
-        finally:
-            theirs.close()
-            for descriptor in (writing, specification.job, *numbers):
-                os.close(descriptor)
+            failed.pop_all()
         self._loop.add_reader(self._stderr, self._read_more)
 
     async def started(self) -> None:
@@ -168,7 +184,7 @@ class Keeper:
             self._loop.remove_reader(self._answer)
         self._take_answer()
         if self._held < 0:
-            raise OSError(self.read_stderr() or "the server of keepers has ended")
+            raise OSError(self.read_stderr() or _ENDED)
 
     def read_stderr(self) -> str:
         """Return the end of its standard error, which the processes it started share."""

@@ -13,6 +13,7 @@ import _socket
 import marshal
 import os
 import select
+import signal
 import struct
 import sys
 
@@ -27,6 +28,7 @@ MOST = 8
 SCOPED = "scoped"
 """Argument of a server that systemd put into a scope, which belongs to one keeper."""
 _MESSAGE = 1 << 17
+_NUMBER, _CREDENTIALS = struct.Struct("i"), struct.Struct("iII")
 _ANSWER, _STDERR, _JOB, _FIRST = range(4)
 """Places of a request's descriptors; from the last one on, they are the job's, which has their numbers."""
 
@@ -35,6 +37,7 @@ def main() -> None:
     """Fork a keeper for each request, until nobody can send one. Returns also in a keeper that has ended."""
     requests = _socket.socket(fileno=int(sys.argv[1]))
     is_scoped = sys.argv[2] == SCOPED
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the owner may ignore the ends of its children
     os.setsid()
     os.chdir("/")
     keepers: dict[int, int] = {}
@@ -67,9 +70,15 @@ def main() -> None:
 
 
 def _receive(requests: _socket.socket) -> tuple[bytes, list[int]]:
-    room = _socket.CMSG_SPACE(MOST * struct.calcsize("i"))
+    """Receive a request and its descriptors; none from an owner that isn't the user any more that it was."""
+    room = _socket.CMSG_SPACE(MOST * _NUMBER.size) + _socket.CMSG_SPACE(_CREDENTIALS.size)
     message, ancillary, _, _ = requests.recvmsg(_MESSAGE, room, _socket.MSG_CMSG_CLOEXEC)
-    return message, [number for _, _, content in ancillary for (number,) in struct.iter_unpack("i", content)]
+    content_by_kind = {kind: content for _, kind, content in ancillary}
+    descriptors = [number for (number,) in _NUMBER.iter_unpack(content_by_kind.get(_socket.SCM_RIGHTS, b""))]
+    sent_by = content_by_kind.get(_socket.SCM_CREDENTIALS)
+    if sent_by is None or _CREDENTIALS.unpack(sent_by)[1] != os.getuid():
+        return b"", []
+    return message, descriptors
 
 
 def _fork(request: dict[str, Any], descriptors: list[int]) -> int:
@@ -86,7 +95,7 @@ def _fork(request: dict[str, Any], descriptors: list[int]) -> int:
 
 def _answer(answer: int, keeper: int, held: int) -> None:
     """Send the owner a keeper's pid, and a descriptor that becomes readable at its end."""
-    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", held))
+    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _NUMBER.pack(held))
     connection = _socket.socket(fileno=os.dup(answer))
     try:  # noqa: SIM105 - `contextlib` would take longer to import than the rest of this module
         connection.sendmsg([b"%d" % keeper], [rights])
@@ -125,6 +134,7 @@ def _renumber(descriptors: list[int], numbers: list[int]) -> None:
             os.dup2(sources[place], number)
     start = 3
     for number in sorted(numbers):
-        os.closerange(start, number)
-        start = number + 1
+        if number > start:  # for an empty range below 0 some versions of Python close all
+            os.closerange(start, number)
+        start = max(start, number + 1)
     os.closerange(start, os.sysconf("SC_OPEN_MAX"))

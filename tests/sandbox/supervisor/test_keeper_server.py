@@ -32,6 +32,47 @@ if os.fork() == 0:
 os.wait()
 sys.stdin.read()
 """
+IGNORANT = """
+import asyncio, os, signal
+from sandbox import Policy
+from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.inner.process.descendants import fields_of
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+async def main():
+    async with open_bubblewrap(Policy(), walls="{walls}") as first:
+        server = fields_of(first.keeper)[1]
+    for _ in range(3):
+        async with open_bubblewrap(Policy(), walls="{walls}") as later:
+            assert fields_of(later.keeper)[1] == server
+    print("one server")
+asyncio.run(main())
+"""
+DEMOTED = """
+import asyncio, marshal, os, socket
+from sandbox import Policy
+from sandbox.backends.bubblewrap import open_bubblewrap
+from sandbox.supervisor import keeper
+from sandbox.supervisor.launch import memory_file
+async def main():
+    async with open_bubblewrap(Policy()):
+        pass
+asyncio.run(main())
+if os.getuid() == 0 and "user" in {dropped!r}:
+    os.setresuid(65534, 65534, 65534)
+ours, theirs = socket.socketpair()
+ours.settimeout(60)
+lifeline, held = os.pipe()
+job = {{
+    "not_inherited": [], "folders": {{}}, "uid": 65534, "layered": [], "files": {{}}, "cgroups": [],
+    "control": lifeline, "lifeline": lifeline,
+    "bwrap": "/bin/sh", "name": "sh", "before": ["-c", "true"], "after": [],
+}}
+request = marshal.dumps({{"keeper": "launch", "numbers": [lifeline], "environment": {{}}}})
+descriptors = [theirs.fileno(), os.open(os.devnull, os.O_WRONLY), memory_file(marshal.dumps(job)), lifeline]
+keeper._shared._server.send(request, descriptors)
+theirs.close()
+print("answered" if ours.recv(10) else "refused")
+"""
 RENUMBERED = """
 import os, random
 from sandbox.supervisor.keeper_server import _renumber
@@ -40,6 +81,7 @@ for seed in range(100):
     if os.fork() == 0:
         count = draw.randint(1, 20)
         sources = draw.sample(range(3, 40), count)
+        first = draw.choice([0, 3])
         for place, number in enumerate(sources):
             made = os.memfd_create(f"f{place}")
             os.pwrite(made, b"%d" % place, 0)
@@ -48,7 +90,7 @@ for seed in range(100):
         for place, number in enumerate(sources):
             os.dup2(100 + place, number, inheritable=False)
             os.close(100 + place)
-        numbers = draw.sample(range(3, 40), count)
+        numbers = draw.sample(range(first, 40), count)
         _renumber(sources, numbers)
         held = {int(name) for name in os.listdir("/proc/self/fd")}
         listing = held - {0, 1, 2, *numbers}
@@ -138,9 +180,44 @@ def test_a_server_ends_with_its_owner_and_a_forked_owner_has_its_own() -> None:
         assert wait_until(lambda: not processes_with(mark))
 
 
-def test_descriptors_get_the_numbers_that_the_owner_knows_and_no_others_stay() -> None:
-    tried = subprocess.run(
-        [sys.executable, "-c", RENUMBERED], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
-    )
+@pytest.mark.parametrize("walls", KINDS)
+def test_an_owner_that_ignores_the_ends_of_its_children_keeps_its_server(walls: str) -> None:
+    assert output_of(IGNORANT.format(walls=walls)) == "one server\n"
 
-    assert tried.stdout == "all of them\n", tried.stderr
+
+@pytest.mark.parametrize(("dropped", "answer"), [("nothing", "answered"), ("user", "refused")])
+def test_what_has_given_up_root_is_served_no_more(dropped: str, answer: str) -> None:
+    assert os.getuid() == 0
+    assert output_of(DEMOTED.format(dropped=dropped)) == f"{answer}\n"
+
+
+async def test_a_server_that_could_not_be_replaced_leaves_the_numbers_of_its_files_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with open_bubblewrap(Policy()) as box:
+        server = parent_of(box.keeper)
+    before = set(os.listdir("/proc/self/fd"))
+    os.kill(server, signal.SIGKILL)
+    policy = Policy(python=Path(sys.executable))
+    with monkeypatch.context() as patch:
+        patch.setattr("sandbox.supervisor.keeper.sys.executable", "/nowhere/python")
+        with pytest.raises(SandboxBroken):
+            await open_bubblewrap(policy).__aenter__()
+    others = [os.open(os.devnull, os.O_RDONLY) for _ in range(8)]
+
+    async with open_bubblewrap(Policy()):
+        pass
+
+    for number in others:
+        os.close(number)  # raises if something closed it
+    assert len(os.listdir("/proc/self/fd")) <= len(before)
+
+
+def test_descriptors_get_the_numbers_that_the_owner_knows_and_no_others_stay() -> None:
+    assert output_of(RENUMBERED) == "all of them\n"
+
+
+def output_of(script: str) -> str:
+    """What a process prints; its standard error goes to ours."""
+    words = [sys.executable, "-c", script]
+    return subprocess.run(words, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, timeout=120).stdout
