@@ -82,7 +82,12 @@ class Server:
             system=self.system,
         )
         self._clones = build is two_walls
-        given = build(plan)
+        try:
+            given = build(plan)
+        except BaseException:
+            os.close(plan.control)
+            os.close(lifeline)
+            raise
         self.uid, self.folder = given.uid, given.folder
         found = os.environ if "environment" in self._without else more
         self._keeper = Keeper(given, prefix=before, environment=found)

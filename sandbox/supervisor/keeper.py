@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import errno
 import marshal
 import os
 import select
@@ -20,7 +21,7 @@ from sandbox.supervisor.keeper_server import MOST, SCOPED
 from sandbox.supervisor.outer_wall import Specification
 from sandbox.supervisor.owner import this_process
 
-_START_S, _END_S, _LEAVE_S = 30.0, 10.0, 2.0
+_SEND_S, _START_S, _END_S, _LEAVE_S = 5.0, 30.0, 10.0, 2.0
 _TAIL_BYTES = 4096
 _ENDED = "the server of keepers has ended"
 _SOURCE = """\
@@ -37,15 +38,15 @@ class KeeperServer:
 
     def __init__(self, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
         """`prefix`: a command prefix that puts it into a scope; then it becomes the first keeper itself."""
-        self.user = os.getuid()
+        self.user, self._said = os.getuid(), ""
         source = _SOURCE.format(str(Path(__file__).parents[1]))
         with ExitStack() as stack:
             self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             stack.callback(self._requests.close)
+            self._requests.settimeout(_SEND_S)
             with theirs:
                 theirs.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-                self._stderr = os.memfd_create("stderr")
-                stack.callback(os.close, self._stderr)
+                self._stderr = stack.enter_context(os.fdopen(os.memfd_create("stderr"), "rb", buffering=0))
                 words = ["-I", "-S", "-c", source, str(theirs.fileno()), *([SCOPED] if prefix else [])]
                 self._process = subprocess.Popen(
                     [*prefix, sys.executable, *words, this_process().mark],
@@ -59,32 +60,41 @@ class KeeperServer:
             stack.pop_all()
 
     def send(self, request: bytes, descriptors: list[int]) -> None:
-        """Ask for a keeper. Raises OSError; BrokenPipeError: it has ended."""
+        """Ask for a keeper. Raises OSError; BrokenPipeError: it has ended, or has not answered for long."""
         try:
             send_with_fds(self._requests, request, descriptors)
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except (BrokenPipeError, ConnectionResetError, TimeoutError) as error:
             raise BrokenPipeError(self.read_stderr() or _ENDED) from error
 
     def read_stderr(self) -> str:
-        """Return the end of its standard error."""
-        start = max(0, os.fstat(self._stderr).st_size - _TAIL_BYTES)
-        return os.pread(self._stderr, _TAIL_BYTES, start).decode("utf-8", "replace").strip()
+        """Return the end of its standard error, also once it is closed."""
+        if not self._stderr.closed:
+            number = self._stderr.fileno()
+            start = max(0, os.fstat(number).st_size - _TAIL_BYTES)
+            self._said = os.pread(number, _TAIL_BYTES, start).decode("utf-8", "replace").strip()
+        return self._said
+
+    def kill(self) -> None:
+        """Kill it: it doesn't answer. Its keepers live on."""
+        with suppress(PermissionError):  # its owner isn't its user any more
+            self._process.kill()
 
     def close(self) -> None:
-        """End it, but none of its keepers."""
+        """End it, but none of its keepers. One that doesn't end is killed."""
+        self.read_stderr()
         self._requests.close()
         try:
             self._process.wait(_LEAVE_S)
         except subprocess.TimeoutExpired:  # it is stopped, or has not come as far as to look
-            with suppress(PermissionError):  # its owner isn't its user any more
-                self._process.kill()
-                self._process.wait()
-        os.close(self._stderr)
+            self.kill()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LEAVE_S)
+        self._stderr.close()
 
     def forget(self) -> None:
         """Close what a fork of its owner has inherited."""
         self._requests.close()
-        os.close(self._stderr)
+        self._stderr.close()
         self._process.returncode = 0  # it isn't a child of this process
 
 
@@ -95,7 +105,12 @@ class _Shared:
         self._server: KeeperServer | None = None
         self._lock = Lock()
         atexit.register(self.close)
-        os.register_at_fork(after_in_child=self._forget)
+        # No fork comes while a server starts, of which the child would keep both ends of the socket.
+        os.register_at_fork(
+            before=lambda: self._lock.acquire(),
+            after_in_parent=lambda: self._lock.release(),
+            after_in_child=self._forget,
+        )
 
     def send(self, request: bytes, descriptors: list[int]) -> KeeperServer:
         """Send a request, to a new server if none serves this user. Raises OSError."""
@@ -146,12 +161,16 @@ class Keeper:
         self._held = -1
         self._stderr_tail = b""
         self._own_server: KeeperServer | None = None
-        numbers = list(specification.descriptors)
+        own = specification.descriptors
         request = marshal.dumps(
-            {"keeper": specification.keeper, "numbers": numbers, "environment": dict(environment)}
+            {
+                "keeper": specification.keeper,
+                "descriptors": 3 + len(own),
+                "environment": dict(environment),
+            }
         )
         with ExitStack() as sent, ExitStack() as failed:
-            for descriptor in (specification.job, *numbers):
+            for descriptor in (specification.job, *own):
                 sent.callback(os.close, descriptor)
             self._answer, theirs = socket.socketpair()
             failed.callback(self._answer.close)
@@ -160,7 +179,7 @@ class Keeper:
             os.set_blocking(reading, False)
             self._stderr: IO[bytes] = failed.enter_context(os.fdopen(reading, "rb", buffering=0))
             sent.callback(os.close, writing)
-            descriptors = [theirs.fileno(), writing, specification.job, *numbers]
+            descriptors = [theirs.fileno(), writing, specification.job, *own]
             assert len(descriptors) <= MOST
             if prefix:
                 self._own_server = self._server = KeeperServer(prefix, environment)
@@ -179,6 +198,7 @@ class Keeper:
             async with asyncio.timeout(_START_S):
                 await arrived.wait()
         except TimeoutError as error:
+            self._server.kill()  # the next opening starts another one
             raise OSError(f"no keeper within {_START_S:.0f} s") from error
         finally:
             self._loop.remove_reader(self._answer)
@@ -202,7 +222,9 @@ class Keeper:
 
     def _take_answer(self) -> None:
         message, descriptors = receive_with_fds(self._answer, _TAIL_BYTES, 1)
-        if descriptors:
+        if message and not descriptors:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))  # the kernel has dropped it
+        if message:
             self.pid, self._held = int(message), descriptors[0]
 
     def _wait(self) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import _socket
 import marshal
 import os
+import resource
 import select
 import signal
 import struct
@@ -30,7 +31,8 @@ SCOPED = "scoped"
 _MESSAGE = 1 << 17
 _NUMBER, _CREDENTIALS = struct.Struct("i"), struct.Struct("iII")
 _ANSWER, _STDERR, _JOB, _FIRST = range(4)
-"""Places of a request's descriptors; from the last one on, they are the job's, which has their numbers."""
+"""Places of a request's descriptors; from the last one on, they are the job's."""
+_FIRST_NUMBER = 3
 
 
 def main() -> None:
@@ -38,6 +40,9 @@ def main() -> None:
     requests = _socket.socket(fileno=int(sys.argv[1]))
     is_scoped = sys.argv[2] == SCOPED
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the owner may ignore the ends of its children
+    # Each keeper has a descriptor here, and the kernel compares those in flight with the sender's limit.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.setsid()
     os.chdir("/")
     keepers: dict[int, int] = {}
@@ -84,7 +89,7 @@ def _receive(requests: _socket.socket) -> tuple[bytes, list[int]]:
 def _fork(request: dict[str, Any], descriptors: list[int]) -> int:
     """Fork; return -1 where that can't be done, as the keeper's standard error then says."""
     try:
-        if len(descriptors) < _FIRST + len(request["numbers"]):
+        if len(descriptors) < request["descriptors"]:
             raise OSError("it has too many open files")  # the kernel has dropped descriptors
         return os.fork()
     except OSError as error:
@@ -111,7 +116,7 @@ def _become_keeper(request: dict[str, Any], descriptors: list[int], *, is_scoped
     os.environ.update(request["environment"])
     with open(descriptors[_JOB], "rb") as file:
         job = marshal.load(file)
-    _renumber(descriptors[_FIRST:], request["numbers"])
+    _renumber(descriptors[_FIRST:])
     if is_scoped:
         launch.delegate_controllers()
     if request["keeper"] == "starter":
@@ -122,19 +127,14 @@ def _become_keeper(request: dict[str, Any], descriptors: list[int], *, is_scoped
         launch.main(job)
 
 
-def _renumber(descriptors: list[int], numbers: list[int]) -> None:
-    """Give descriptors the numbers that they have in the owner, and close the rest but the standard ones."""
+def _renumber(descriptors: list[int]) -> None:
+    """Give descriptors the numbers 3 and so on, and close all others but the standard ones."""
     sources = list(descriptors)
-    for place, number in enumerate(numbers):
+    for place, number in enumerate(range(_FIRST_NUMBER, _FIRST_NUMBER + len(sources))):
         if number in sources[place + 1 :]:
             sources[sources.index(number, place + 1)] = os.dup(number)
         if sources[place] == number:
             os.set_inheritable(number, True)
         else:
             os.dup2(sources[place], number)
-    start = 3
-    for number in sorted(numbers):
-        if number > start:  # for an empty range below 0 some versions of Python close all
-            os.closerange(start, number)
-        start = max(start, number + 1)
-    os.closerange(start, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(_FIRST_NUMBER + len(sources), os.sysconf("SC_OPEN_MAX"))

@@ -39,7 +39,9 @@ _CLEANING_S = 5.0
 
 
 def begin(job: dict[str, Any]) -> None:
-    """Become the root of a sandbox's processes: adopt orphans."""
+    """Become the root of a sandbox's processes: adopt orphans, and leave the server's process session."""
+    if os.getsid(0) != os.getpid():
+        os.setsid()
     os.umask(0o022)
     become_subreaper()
     for descriptor in job["not_inherited"]:

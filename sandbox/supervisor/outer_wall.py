@@ -1,8 +1,10 @@
 """The outer wall: bubblewrap's arguments, and the files of /etc that programs need."""
 
+import errno
 import glob
 import marshal
 import os
+import resource
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +18,10 @@ from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.shipped import files_of_one_machine
 from sandbox.supervisor.slots import Slot, take_slot
 
+_CONTROL, _LIFELINE = 3, 4
+"""Descriptors of a keeper, and the first one of its server."""
+_KEEPERS_OWN = 24
+"""Maximum open files of a keeper and of bubblewrap besides those that it makes for the wall."""
 NAME = "coder-bwrap-"
 """argv[0] of bubblewrap, followed by its owner's mark."""
 _USER = "sandbox"
@@ -98,7 +104,7 @@ class Specification:
     job: int
     """Descriptor of a file with its job, marshalled."""
     descriptors: tuple[int, ...]
-    """Sent to it under the same numbers. The caller closes them, and `job`."""
+    """It gets them as 3 and so on: server, lifeline, locks. The caller closes them, and `job`."""
     uid: int
     """Owner of the workspace."""
     folder: str = ""
@@ -110,20 +116,27 @@ Builder = Callable[[SandboxPlan], Specification]
 
 
 def two_walls(plan: SandboxPlan) -> Specification:
-    """Specify a keeper that starts the outer wall around the server."""
+    """Specify a keeper that starts the outer wall around the server. Raises OSError."""
     interpreter, policy, slot = plan.interpreter, plan.policy, take_slot()
+    files = files_of_one_machine(interpreter.version) | etc_files(slot.uid) | plan.system.files
     job = {
         "bwrap": shutil.which("bwrap"),
         "before": [*WALL, *plan.environment, *system_links(plan), *link_words(plan.system.etc_links)],
         "folders": shown_folders(plan),
         "layered": layered_places(policy),
-        "files": files_of_one_machine(interpreter.version) | etc_files(slot.uid) | plan.system.files,
+        "files": files,
         "after": [
             *(word for path in plan.etc for word in ("--ro-bind", path, path)),
             *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"),
-            *(str(interpreter.inside), "-I", "-S", "-c", _SERVER_SOURCE.format(plan.control)),
+            *(str(interpreter.inside), "-I", "-S", "-c", _SERVER_SOURCE.format(_CONTROL)),
         ],
     }
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= most < (needed := len(files) + _KEEPERS_OWN):
+        slot.release()
+        raise OSError(
+            errno.EMFILE, f"it needs {needed} open files, and the hard limit is {most} (ulimit -Hn)"
+        )
     return specify("launch", job, slot, plan)
 
 
@@ -137,19 +150,20 @@ def specify(
         job: Its job, with marshallable values.
         folder: Folder of the sandbox's files on this machine.
     """
-    content = memory_file(  # too long for a message
-        marshal.dumps(
-            {
-                **job,
-                "name": NAME + this_process().mark,
-                "uid": slot.uid,
-                "control": plan.control,
-                "lifeline": plan.lifeline,
-                "not_inherited": [plan.lifeline, *slot.locks],
-                "cgroups": plan.cgroups,
-            }
-        )
-    )
+    locks = range(_LIFELINE + 1, _LIFELINE + 1 + len(slot.locks))
+    more = {
+        "name": NAME + this_process().mark,
+        "uid": slot.uid,
+        "control": _CONTROL,
+        "lifeline": _LIFELINE,
+        "not_inherited": [_LIFELINE, *locks],
+        "cgroups": plan.cgroups,
+    }
+    try:
+        content = memory_file(marshal.dumps({**job, **more}))  # too long for a message
+    except OSError:
+        slot.release()
+        raise
     descriptors = (plan.control, plan.lifeline, *slot.locks)
     return Specification(keeper, content, descriptors, slot.uid, folder)
 

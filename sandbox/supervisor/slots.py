@@ -19,6 +19,11 @@ class Slot:
     uid: int
     locks: tuple[int, ...]
 
+    def release(self) -> None:
+        """Close the descriptors."""
+        for lock in self.locks:
+            os.close(lock)
+
 
 def take_slot() -> Slot:
     """Reserve an unused uid, or without root our own. Raises OSError if none is free or lockable."""

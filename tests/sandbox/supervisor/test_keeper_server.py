@@ -11,7 +11,7 @@ import pytest
 from sandbox import Policy, PythonCode, SandboxBroken
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.inner.process.descendants import fields_of
-from tests.ordinary_user import REPOSITORY
+from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
 from tests.processes import processes_with, wait_until
 
 KINDS = ("two", "one")
@@ -64,24 +64,75 @@ ours.settimeout(60)
 lifeline, held = os.pipe()
 job = {{
     "not_inherited": [], "folders": {{}}, "uid": 65534, "layered": [], "files": {{}}, "cgroups": [],
-    "control": lifeline, "lifeline": lifeline,
+    "control": 3, "lifeline": 0,
     "bwrap": "/bin/sh", "name": "sh", "before": ["-c", "true"], "after": [],
 }}
-request = marshal.dumps({{"keeper": "launch", "numbers": [lifeline], "environment": {{}}}})
+request = marshal.dumps({{"keeper": "launch", "descriptors": 4, "environment": {{}}}})
 descriptors = [theirs.fileno(), os.open(os.devnull, os.O_WRONLY), memory_file(marshal.dumps(job)), lifeline]
 keeper._shared._server.send(request, descriptors)
 theirs.close()
 print("answered" if ours.recv(10) else "refused")
 """
+RAISED = """
+import asyncio, os, resource
+from sandbox import Policy, PythonCode
+from sandbox.backends.bubblewrap import open_bubblewrap
+async def main():
+    async with open_bubblewrap(Policy()) as box:
+        return (await box.run(PythonCode(source="print(1)"))).ok
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+print(asyncio.run(main()))
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, most))
+held = [os.open(os.devnull, os.O_RDONLY) for _ in range(400)]
+print(asyncio.run(main()))
+"""
+FEW = """
+import asyncio, resource
+from sandbox import Policy, SandboxBroken
+from sandbox.backends.bubblewrap import open_bubblewrap
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+async def main():
+    try:
+        async with open_bubblewrap(Policy()):
+            pass
+    except SandboxBroken as error:
+        print(error)
+asyncio.run(main())
+"""
+IN_FLIGHT = """
+import array, asyncio, os, resource, signal, socket
+from sandbox import Policy
+from sandbox.backends.bubblewrap import open_bubblewrap
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+other = os.fork()
+if other == 0:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    pairs = [socket.socketpair() for _ in range(3)]
+    for ours, _ in pairs:
+        many = array.array("i", [ours.fileno()] * 200)
+        ours.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, many)])
+    os.write(1, b"in flight\\n")
+    while True:
+        signal.pause()
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+async def main():
+    await asyncio.sleep(1)
+    async with open_bubblewrap(Policy()):
+        print("opened", flush=True)
+try:
+    asyncio.run(main())
+finally:
+    os.kill(other, 9)
+"""
 RENUMBERED = """
 import os, random
-from sandbox.supervisor.keeper_server import _renumber
+from sandbox.supervisor.keeper_server import _FIRST_NUMBER, _renumber
 for seed in range(100):
     draw = random.Random(seed)
     if os.fork() == 0:
         count = draw.randint(1, 20)
         sources = draw.sample(range(3, 40), count)
-        first = draw.choice([0, 3])
         for place, number in enumerate(sources):
             made = os.memfd_create(f"f{place}")
             os.pwrite(made, b"%d" % place, 0)
@@ -90,8 +141,8 @@ for seed in range(100):
         for place, number in enumerate(sources):
             os.dup2(100 + place, number, inheritable=False)
             os.close(100 + place)
-        numbers = draw.sample(range(first, 40), count)
-        _renumber(sources, numbers)
+        numbers = range(_FIRST_NUMBER, _FIRST_NUMBER + count)
+        _renumber(sources)
         held = {int(name) for name in os.listdir("/proc/self/fd")}
         listing = held - {0, 1, 2, *numbers}
         assert len(listing) <= 1 and {0, 1, 2, *numbers} <= held, (seed, held, numbers)
@@ -211,6 +262,36 @@ async def test_a_server_that_could_not_be_replaced_leaves_the_numbers_of_its_fil
     for number in others:
         os.close(number)  # raises if something closed it
     assert len(os.listdir("/proc/self/fd")) <= len(before)
+
+
+async def test_a_server_that_does_not_answer_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_bubblewrap(Policy()) as box:
+        server = parent_of(box.keeper)
+        os.kill(server, signal.SIGSTOP)
+        with monkeypatch.context() as patch:
+            patch.setattr("sandbox.supervisor.keeper._START_S", 0.5)
+            with pytest.raises(SandboxBroken, match="no keeper"):
+                await open_bubblewrap(Policy()).__aenter__()
+
+        assert (await box.run(PythonCode(source="print(1)"))).ok
+        async with open_bubblewrap(Policy()) as later:
+            assert parent_of(later.keeper) != server
+            assert not Path(f"/proc/{server}").exists()
+
+
+def test_an_owner_may_raise_its_limit_of_open_files_later() -> None:
+    assert output_of(RAISED) == "True\nTrue\n"
+
+
+def test_too_few_open_files_are_said_with_what_to_raise() -> None:
+    assert "ulimit -Hn" in output_of(FEW)
+
+
+@pytest.mark.slow
+def test_descriptors_that_another_program_of_the_user_sends_stop_no_opening() -> None:
+    ended = run_as_ordinary_user(IN_FLIGHT, timeout_s=100)
+
+    assert ended.stdout == "in flight\nopened\n", ended.stderr
 
 
 def test_descriptors_get_the_numbers_that_the_owner_knows_and_no_others_stay() -> None:
