@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from coder.base.text.strict_toml import parse_toml
 from coder.context.quoting import fenced
 from coder.edits.lines import bare, split_lines
 
@@ -81,6 +80,13 @@ def _python(text: str) -> None:
         ast.parse(text)
 
 
+def _toml(text: str) -> None:
+    """Parse TOML. Raises ValueError: it is invalid."""
+    from coder.base.text.strict_toml import parse_toml  # imported only for an answer that changes TOML
+
+    parse_toml(text)
+
+
 def _yaml(text: str) -> None:
     """Parse YAML. Raises SyntaxError: it is invalid."""
     import yaml  # imported only for an answer that changes YAML
@@ -101,7 +107,7 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     ".py": _python,
     ".pyi": _python,
     ".json": json.loads,
-    ".toml": parse_toml,
+    ".toml": _toml,
     ".yaml": _yaml,
     ".yml": _yaml,
 }

@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from coder.base.errors import UsageError
-from coder.base.text.strict_toml import parse_toml
 
 _MANIFESTS = {
     "pyproject.toml", "setup.py", "setup.cfg", "poetry.lock", "uv.lock", "pdm.lock", "Pipfile",
@@ -56,6 +55,8 @@ def _project(files: Mapping[str, bytes]) -> list[str]:
     """Return pip's arguments to install the project itself with the dependencies of its tests."""
     if "pyproject.toml" not in files:
         return ["-e", "."] if "setup.py" in files else []
+    from coder.base.text.strict_toml import parse_toml  # imported late: few tasks have a pyproject.toml
+
     try:
         table = parse_toml(files["pyproject.toml"].decode())
     except ValueError as error:

@@ -17,7 +17,6 @@ from threading import Lock
 from typing import IO
 
 from sandbox.inner.process.wire import receive_with_fds, send_with_fds
-from sandbox.supervisor.keeper_server import MOST, SCOPED
 from sandbox.supervisor.outer_wall import Specification
 from sandbox.supervisor.owner import this_process
 
@@ -47,7 +46,7 @@ class KeeperServer:
             with theirs:
                 theirs.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
                 self._stderr = stack.enter_context(os.fdopen(os.memfd_create("stderr"), "rb", buffering=0))
-                words = ["-I", "-S", "-c", source, str(theirs.fileno()), *([SCOPED] if prefix else [])]
+                words = ["-I", "-S", "-c", source, str(theirs.fileno()), *(["scoped"] if prefix else [])]
                 self._process = subprocess.Popen(
                     [*prefix, sys.executable, *words, this_process().mark],
                     stdin=subprocess.DEVNULL,
@@ -180,7 +179,6 @@ class Keeper:
             self._stderr: IO[bytes] = failed.enter_context(os.fdopen(reading, "rb", buffering=0))
             sent.callback(os.close, writing)
             descriptors = [theirs.fileno(), writing, specification.job, *own]
-            assert len(descriptors) <= MOST
             if prefix:
                 self._own_server = self._server = KeeperServer(prefix, environment)
                 failed.callback(self._own_server.close)

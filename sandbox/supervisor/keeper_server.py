@@ -24,11 +24,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MOST = 8
-"""Maximum descriptors in one request."""
-SCOPED = "scoped"
+_MOST, _MESSAGE = 8, 1 << 17
+"""Maximum descriptors and bytes of a request."""
+_SCOPED = "scoped"
 """Argument of a server that systemd put into a scope, which belongs to one keeper."""
-_MESSAGE = 1 << 17
 _NUMBER, _CREDENTIALS = struct.Struct("i"), struct.Struct("iII")
 _ANSWER, _STDERR, _JOB, _FIRST = range(4)
 """Places of a request's descriptors; from the last one on, they are the job's."""
@@ -38,7 +37,7 @@ _FIRST_NUMBER = 3
 def main() -> None:
     """Fork a keeper for each request, until nobody can send one. Returns also in a keeper that has ended."""
     requests = _socket.socket(fileno=int(sys.argv[1]))
-    is_scoped = sys.argv[2] == SCOPED
+    is_scoped = sys.argv[2] == _SCOPED
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the owner may ignore the ends of its children
     # Each keeper has a descriptor here, and the kernel compares those in flight with the sender's limit.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -76,7 +75,7 @@ def main() -> None:
 
 def _receive(requests: _socket.socket) -> tuple[bytes, list[int]]:
     """Receive a request and its descriptors; none from an owner that isn't the user any more that it was."""
-    room = _socket.CMSG_SPACE(MOST * _NUMBER.size) + _socket.CMSG_SPACE(_CREDENTIALS.size)
+    room = _socket.CMSG_SPACE(_MOST * _NUMBER.size) + _socket.CMSG_SPACE(_CREDENTIALS.size)
     message, ancillary, _, _ = requests.recvmsg(_MESSAGE, room, _socket.MSG_CMSG_CLOEXEC)
     content_by_kind = {kind: content for _, kind, content in ancillary}
     descriptors = [number for (number,) in _NUMBER.iter_unpack(content_by_kind.get(_socket.SCM_RIGHTS, b""))]

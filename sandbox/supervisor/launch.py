@@ -104,15 +104,10 @@ def _build_wall(job: dict[str, Any]) -> None:
         step_down(job["uid"])
     words = [word for source, target in folders.items() for word in ("--ro-bind", source, target)]
     for target, content in job["files"].items():
-        words += ["--file", str(memory_file(content, flags=0)), target]
+        descriptor = os.memfd_create("file", 0)  # inherited by bubblewrap
+        os.pwrite(descriptor, content, 0)
+        words += ["--file", str(descriptor), target]
     os.execv(job["bwrap"], [job["name"], *job["before"], *words, *job["after"]])
-
-
-def memory_file(content: bytes, *, flags: int = os.MFD_CLOEXEC) -> int:
-    """Create a file in memory; return its descriptor, which programs inherit without that flag."""
-    descriptor = os.memfd_create("sandbox", flags)
-    os.pwrite(descriptor, content, 0)
-    return descriptor
 
 
 def step_down(uid: int) -> None:

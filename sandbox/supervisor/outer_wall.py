@@ -13,7 +13,6 @@ from pathlib import Path
 from sandbox.inner.walls.places import ATTACHED, COMMANDS, SHOWN, VENV, WORKSPACE
 from sandbox.interpreter.interpreter import Interpreter
 from sandbox.policy import Policy
-from sandbox.supervisor.launch import memory_file
 from sandbox.supervisor.owner import this_process
 from sandbox.supervisor.shipped import files_of_one_machine
 from sandbox.supervisor.slots import Slot, take_slot
@@ -244,3 +243,10 @@ def etc_files(uid: int) -> dict[str, bytes]:
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     }
     return {f"/etc/{name}": text.encode() for name, text in lines.items()}
+
+
+def memory_file(content: bytes) -> int:
+    """Create a file in memory; return its descriptor."""
+    descriptor = os.memfd_create("sandbox")
+    os.pwrite(descriptor, content, 0)
+    return descriptor

@@ -106,14 +106,14 @@ def read_named(path: Path, *, limit: int) -> bytes:
 
 def read_toml(path: Path) -> dict[str, object]:
     """Read a TOML file of the user's; a missing one is empty. Raises UsageError: a line isn't TOML."""
-    from coder.base.text.strict_toml import parse_toml
-
     try:
         content = read_named(path, limit=_MAX_TOML_BYTES)
     except UsageError as error:
         if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
             return {}
         raise  # the unreadable file may contain a limit
+    from coder.base.text.strict_toml import parse_toml  # imported late: most users have no such file
+
     try:
         return parse_toml(content.decode())
     except UnicodeDecodeError as error:

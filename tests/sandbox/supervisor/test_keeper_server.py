@@ -52,7 +52,7 @@ import asyncio, marshal, os, socket
 from sandbox import Policy
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.supervisor import keeper
-from sandbox.supervisor.launch import memory_file
+from sandbox.supervisor.outer_wall import memory_file
 async def main():
     async with open_bubblewrap(Policy()):
         pass

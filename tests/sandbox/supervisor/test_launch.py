@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.supervisor.launch import memory_file
+from sandbox.supervisor.outer_wall import memory_file
 
 START = """
 import marshal, sys
