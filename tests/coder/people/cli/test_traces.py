@@ -35,7 +35,8 @@ def test_a_run_is_the_same_trace_live_and_exported(console: Console) -> None:
         assert (sent.code, sent.out) == (0, ""), sent.err
 
     assert live.spans
-    assert [one.SerializeToString() for one in live.spans] == [one.SerializeToString() for one in later.spans]
+    ours, theirs = ({one.SerializeToString() for one in each.spans} for each in (live, later))
+    assert ours == theirs  # a slow machine may send a batch again, which takes longer than five seconds
     assert live.resources == later.resources
     tokens = json.loads(done.out)["tokens"]
     assert live.sums("gen_ai.client.token.usage") == {"input": tokens["input"], "output": tokens["output"]}
