@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from sandbox.inner.process.descendants import become_subreaper, children_of
 
 IMPORT, BARE = "import openai", "python -c pass"
 
@@ -20,7 +23,7 @@ class Took:
     seconds: float
     """By the clock."""
     cpu_s: float
-    """Of its own and of those that it waited for; other work on the machine disturbs it less."""
+    """Of its own and of all that it started; other work on the machine disturbs it less."""
 
 
 def flags(doc: str | None) -> argparse.ArgumentParser:
@@ -58,21 +61,30 @@ def compare(name: str, once: Callable[[], Took], *, rounds: int, aim: str) -> No
 
 
 def timed(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Took:
-    """Run a process to its end.
+    """Run a process to its end, and wait for what it leaves: the servers of keepers end after it.
 
     Raises:
         SystemExit: it failed; what it printed is in it.
     """
+    become_subreaper()
+    ours, before = set(children_of(os.getpid())), _cpu_s_of_children()
     with tempfile.TemporaryFile() as printed:
         began = time.perf_counter()
         process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed)
-        _, status, used = os.wait4(process.pid, 0)
+        process.wait()
         seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
+        while left := set(children_of(os.getpid())) - ours:
+            for orphan in left:
+                os.waitpid(orphan, 0)
         if process.returncode != 0:
             printed.seek(0)
             raise SystemExit(f"{argv[0]} ended with {process.returncode}:\n{printed.read().decode()}")
-    return Took(seconds, used.ru_utime + used.ru_stime)
+    return Took(seconds, _cpu_s_of_children() - before)
+
+
+def _cpu_s_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _medians(taken: Sequence[Took]) -> tuple[float, float]:
