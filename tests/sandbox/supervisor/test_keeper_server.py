@@ -11,6 +11,7 @@ import pytest
 from sandbox import Policy, PythonCode, SandboxBroken
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.inner.process.descendants import fields_of
+from sandbox.supervisor.keeper import KeeperServer
 from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
 from tests.processes import processes_with, wait_until
 
@@ -211,6 +212,26 @@ async def test_a_server_that_cannot_start_is_an_error_with_what_it_said(
         assert (await box.run(PythonCode(source="print(1)"))).ok
 
 
+def test_what_a_server_said_is_kept_when_it_is_closed_and_never_read_from_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, secret = tmp_path / "python", tmp_path / "secret"
+    broken.write_text("#!/bin/sh\necho libpython is missing >&2\nexit 127\n")
+    broken.chmod(0o755)
+    secret.write_text("hunter2")
+    monkeypatch.setattr("sandbox.supervisor.keeper.sys.executable", str(broken))
+    server = KeeperServer()
+    assert wait_until(lambda: server.read_stderr() != "")
+
+    server.close()
+    others = [os.open(secret, os.O_RDONLY) for _ in range(8)]  # one gets the number of its file
+
+    assert server.read_stderr() == "libpython is missing"
+    for number in others:
+        os.close(number)
+
+
+@pytest.mark.slow
 def test_a_server_ends_with_its_owner_and_a_forked_owner_has_its_own() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", OWNER],
@@ -231,11 +252,13 @@ def test_a_server_ends_with_its_owner_and_a_forked_owner_has_its_own() -> None:
         assert wait_until(lambda: not processes_with(mark))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("walls", KINDS)
 def test_an_owner_that_ignores_the_ends_of_its_children_keeps_its_server(walls: str) -> None:
     assert output_of(IGNORANT.format(walls=walls)) == "one server\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dropped", "answer"), [("nothing", "answered"), ("user", "refused")])
 def test_what_has_given_up_root_is_served_no_more(dropped: str, answer: str) -> None:
     assert os.getuid() == 0
@@ -264,6 +287,7 @@ async def test_a_server_that_could_not_be_replaced_leaves_the_numbers_of_its_fil
     assert len(os.listdir("/proc/self/fd")) <= len(before)
 
 
+@pytest.mark.slow
 async def test_a_server_that_does_not_answer_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_bubblewrap(Policy()) as box:
         server = parent_of(box.keeper)
@@ -279,10 +303,12 @@ async def test_a_server_that_does_not_answer_is_killed_and_replaced(monkeypatch:
             assert not Path(f"/proc/{server}").exists()
 
 
+@pytest.mark.slow
 def test_an_owner_may_raise_its_limit_of_open_files_later() -> None:
     assert output_of(RAISED) == "True\nTrue\n"
 
 
+@pytest.mark.slow
 def test_too_few_open_files_are_said_with_what_to_raise() -> None:
     assert "ulimit -Hn" in output_of(FEW)
 
@@ -294,6 +320,7 @@ def test_descriptors_that_another_program_of_the_user_sends_stop_no_opening() ->
     assert ended.stdout == "in flight\nopened\n", ended.stderr
 
 
+@pytest.mark.slow
 def test_descriptors_get_the_numbers_that_the_owner_knows_and_no_others_stay() -> None:
     assert output_of(RENUMBERED) == "all of them\n"
 
