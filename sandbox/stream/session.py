@@ -185,7 +185,7 @@ class StreamSessionLink:
         task.add_done_callback(self._tasks.discard)
 
     def _receive(self, run: CommandRun, conversation: Conversation, piece: bytes) -> int | None:
-        """Give output to its command; what nobody waits for is granted again a moment later."""
+        """Pass output to its command. If the command drops it, let the agent send more a moment later."""
         if not run.receive(piece):
             return None
         loop = asyncio.get_running_loop()
@@ -243,7 +243,7 @@ class StreamWorkspace:
         return await asyncio.to_thread(self._tree.changes, ignored)
 
     async def rebase(self, laid: Mapping[str, str] | None = None) -> None:
-        """Make the present files the base of `changes`; `laid` as `TreeChanges.rebase` takes it."""
+        """Make the present files the base of `changes`. `laid`: see `TreeChanges.rebase`."""
         await asyncio.to_thread(self._tree.rebase, laid)
 
 
@@ -282,7 +282,7 @@ class StreamTree(TreeChanges):
         return self._now
 
     def _hash(self, paths: Sequence[str], entries: Mapping[str, os.stat_result | None]) -> Mapping[str, str]:
-        """Have the agent hash files, whose word counts as much as the times that it gives."""
+        """Have the agent hash files. It is trusted with hashes as it is with the times of files."""
         for path in self._stamps.keys() - entries.keys():
             self._stamps.pop(path, None)
         wanted: list[str] = []

@@ -155,7 +155,7 @@ class Keeper:
     def __init__(
         self, specification: Specification, *, prefix: Sequence[str] = (), environment: Mapping[str, str]
     ) -> None:
-        """Ask for it. `prefix`: a command prefix that puts it into a scope. Raises OSError."""
+        """Ask a server to fork it. `prefix`: a command prefix that puts it into a scope. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         self._held = -1
         self._stderr_tail = b""

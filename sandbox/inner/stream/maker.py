@@ -134,5 +134,5 @@ def _enter(workspace: str) -> None:
 
 
 def _open_to_itself() -> None:
-    """Open this process's files in /proc to it: a change of uid closed them, or the agent."""
+    """Let this process read its own files in /proc, which a change of uid or the agent has closed to it."""
     checked(prctl(PR_SET_DUMPABLE, 1), "be dumpable")

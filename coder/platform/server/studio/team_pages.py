@@ -144,9 +144,10 @@ def _save(caller: Caller, name: str, toml: str) -> Response:
         )
     check_text(toml)
     try:
-        checked_team(parse_toml(toml), name)
+        table = parse_toml(toml)
     except ValueError as error:
         raise UsageError(f"This isn't TOML: {error}.") from error
+    checked_team(table, name)
     try:
         private_folder(team_folder())
         with replacing(_file_of(name)) as file:
