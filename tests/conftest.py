@@ -16,7 +16,6 @@ pytest_plugins = [
     f"tests.{name}"
     for name in (
         "no_skips",
-        "failed_list",
         "tiers",
         "docker_engine",
         "postgres",
