@@ -58,7 +58,7 @@ async def test_an_exception_is_an_error_with_its_line_and_no_colours(kernel: Ker
 
 
 async def test_a_syntax_error_names_its_place(kernel: Kernel) -> None:
-    cell = await kernel.execute("x = (1,\n")
+    cell = await kernel.execute("x = (1,,)\n")
 
     assert cell.result.status == "error"
     assert "SyntaxError" in cell.result.output
