@@ -15,6 +15,7 @@ from coder.base.errors import MachineError
 from coder.base.fs.atomic_replace import replacing
 from coder.base.fs.private_folder import private_folder
 from coder.source.languages import language_of
+from sandbox.interpreter.interpreter import library_variables
 
 MAX_CHARACTERS = 256 << 10
 """Maximum size of a file; a larger one is generated code or data."""
@@ -200,7 +201,8 @@ async def _open_reader(languages: Sequence[str]) -> AsyncIterator[_Reader | None
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-c", program, *languages,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        cwd="/" if sys.platform != "win32" else None, env={}, start_new_session=True, limit=MAX_ANSWER,
+        cwd="/" if sys.platform != "win32" else None, env=library_variables(), start_new_session=True,
+        limit=MAX_ANSWER,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None

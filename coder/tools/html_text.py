@@ -29,12 +29,14 @@ async def html_text(html: bytes, *, charset: str | None, most: int = MAX_TEXT) -
         ValueError: the page takes too much time or memory, or is nested too deeply.
         ModuleNotFoundError: markdownify isn't installed.
     """
+    from sandbox.interpreter.interpreter import library_variables  # the process itself needs none of it
+
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-m", "coder.tools.html_text", str(most), charset or ""),
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,
-        env={},
+        env=library_variables(),
     )
     try:
         async with asyncio.timeout(_WALL_S):

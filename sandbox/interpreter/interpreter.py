@@ -18,6 +18,15 @@ _SYSTEM = Path("/usr")
 _NEEDED = ("ipykernel", "jupyter_client")
 
 
+def library_variables() -> dict[str, str]:
+    """Return the variable by which this process's interpreter has found its shared library, if it is set.
+
+    For processes of ours with an environment of their own: without it, a Python that was moved doesn't start.
+    """
+    folders = os.environ.get("LD_LIBRARY_PATH")
+    return {"LD_LIBRARY_PATH": folders} if folders else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Packages:
     """Some of the packages that are installed in some folders."""

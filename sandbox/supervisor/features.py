@@ -41,9 +41,13 @@ class Features:
 @cache
 def try_features(uid: int) -> Features:
     """Try each wall once per process, and the step to another uid."""
+    from sandbox.interpreter.interpreter import library_variables  # the program that tries needs none of it
+
     source = _TRY.format(str(Path(__file__).parents[1]))
     command = [sys.executable, "-I", "-S", "-c", source, str(uid)]
-    tried = subprocess.run(command, stdout=subprocess.PIPE, timeout=_TRY_S, check=True, env={}, cwd="/")
+    tried = subprocess.run(
+        command, stdout=subprocess.PIPE, timeout=_TRY_S, check=True, env=library_variables(), cwd="/"
+    )
     return Features(**json.loads(tried.stdout))
 
 

@@ -17,6 +17,7 @@ from threading import Lock
 from typing import IO
 
 from sandbox.inner.process.wire import receive_with_fds, send_with_fds
+from sandbox.interpreter.interpreter import library_variables
 from sandbox.supervisor.outer_wall import Specification
 from sandbox.supervisor.owner import this_process
 
@@ -53,7 +54,7 @@ class KeeperServer:
                     stdout=subprocess.DEVNULL,
                     stderr=self._stderr,
                     pass_fds=(theirs.fileno(),),
-                    env=dict(environment or {}),
+                    env=library_variables() | dict(environment or {}),
                     cwd="/",
                 )
             stack.pop_all()

@@ -9,6 +9,7 @@ import pytest
 from coder.base.fs.private_folder import facts_folder
 from coder.context.definition_facts import MAX_CHARACTERS, DefinitionFacts, cached_facts, facts_of
 from coder.source.languages import GRAMMARS
+from tests.moved_python import FOLDERS, moved_python
 
 SOURCES = {
     "a.py": "LIMIT = 3\nclass Box:\n    async def open(self): ...\ndef shut(): ...\n",
@@ -149,3 +150,14 @@ def _overwrite_cached(folder: Path, defined: str | None) -> None:
     file = folder / "facts.json"
     rows = json.loads(file.read_text())
     file.write_text(json.dumps({key: [defined, words] for key, (_, words) in rows.items()}))
+
+
+async def test_a_python_that_was_moved_reads_definitions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", FOLDERS)
+    monkeypatch.setattr("sys.executable", moved_python(tmp_path))
+
+    facts = await facts_of({"a.py": SOURCES["a.py"]}, cache=None)
+
+    assert sorted(facts["a.py"].definitions()) == sorted(EXPECTED["a.py"])

@@ -1,9 +1,12 @@
 """HTML becomes text in a process of its own."""
 
+from pathlib import Path
+
 import pytest
 
 from coder.tools import html_text as module
 from coder.tools.html_text import html_text
+from tests.moved_python import FOLDERS, moved_python
 
 
 async def test_a_page_becomes_markdown_without_what_is_no_text() -> None:
@@ -53,3 +56,12 @@ async def test_text_beyond_the_bound_is_left_out() -> None:
 
 async def test_broken_html_and_other_bytes_give_some_text() -> None:
     assert await html_text(b"\0\xff<<p<a href=><b>bold</i><![CDATA[ <!-- ", charset=None) != ""
+
+
+async def test_a_python_that_was_moved_turns_pages_to_text(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", FOLDERS)
+    monkeypatch.setattr("sys.executable", moved_python(tmp_path))
+
+    assert await html_text(b"<p>text</p>", charset=None) == "text"

@@ -12,6 +12,7 @@ from sandbox import Policy, PythonCode, SandboxBroken
 from sandbox.backends.bubblewrap import open_bubblewrap
 from sandbox.inner.process.descendants import fields_of
 from sandbox.supervisor.keeper import KeeperServer
+from tests.moved_python import FOLDERS, moved_python
 from tests.ordinary_user import REPOSITORY, run_as_ordinary_user
 from tests.processes import processes_with, wait_until
 
@@ -125,6 +126,18 @@ try:
     asyncio.run(main())
 finally:
     os.kill(other, 9)
+"""
+MOVED = """
+import asyncio, os, sys
+from sandbox import Policy, PythonCode
+from sandbox.backends.bubblewrap import open_bubblewrap
+os.environ["LD_LIBRARY_PATH"] = {folders!r}
+sys.executable = {python!r}
+look = PythonCode(source="import os; print({folders!r} in str(os.environ))")
+async def main():
+    async with open_bubblewrap(Policy(), walls={walls!r}) as box:
+        print((await box.run(look)).stdout, end="")
+asyncio.run(main())
 """
 RENUMBERED = """
 import os, random
@@ -323,6 +336,16 @@ def test_descriptors_that_another_program_of_the_user_sends_stop_no_opening() ->
 @pytest.mark.slow
 def test_descriptors_get_the_numbers_that_the_owner_knows_and_no_others_stay() -> None:
     assert output_of(RENUMBERED) == "all of them\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("walls", KINDS)
+def test_a_python_that_was_moved_opens_sandboxes_that_know_nothing_of_its_library(
+    tmp_path: Path, walls: str
+) -> None:
+    script = MOVED.format(folders=FOLDERS, python=moved_python(tmp_path), walls=walls)
+
+    assert output_of(script) == "False\n"
 
 
 def output_of(script: str) -> str:
