@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 T = TypeVar("T")
+_FREEZE_TRIES, _FREEZE_WAIT_S = 5, 0.5
+_SERVER_ERROR = 500
+"""HTTP status of what the engine failed to do."""
 _LOOK_S = 0.05
 _ENDING_S = 3.0
 """Seconds that processes have to end after SIGTERM."""
@@ -201,7 +204,7 @@ class HarborContainer(ContainerFiles):
         if await self.exit_code() is not None:
             yield
             return
-        await self.engine.ask("freeze a container", lambda api: api.pause(self.name))
+        await self._freeze()
         try:
             yield
         finally:
@@ -209,6 +212,17 @@ class HarborContainer(ContainerFiles):
                 "unfreeze a container", lambda api: api.unpause(self.name), missing_ok=True
             )
             await to_the_end(thaw)
+
+    async def _freeze(self) -> None:
+        for tries_left in reversed(range(_FREEZE_TRIES)):
+            try:
+                await self.engine.ask("freeze a container", lambda api: api.pause(self.name))
+                return
+            except EngineRefused as error:
+                # On a busy machine the kernel may not stop all processes at once, and the engine gives up.
+                if error.status != _SERVER_ERROR or not tries_left:
+                    raise
+            await asyncio.sleep(_FREEZE_WAIT_S)
 
     async def stop(self) -> None:
         """End all processes: SIGTERM first, so that services write their files, then SIGKILL."""

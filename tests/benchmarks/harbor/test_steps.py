@@ -3,7 +3,9 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,7 +13,7 @@ import pytest_asyncio
 from benchmarks.harbor.judging import find_harbor_mode, judge_harbor, solution_answer
 from benchmarks.harbor.opening import open_container
 from benchmarks.harbor.task import read_task
-from sandbox.docker.engine import Engine
+from sandbox.docker.engine import Engine, EngineRefused
 from tests.benchmarks.harbor.tasks_made import make_task, recipe_of
 from tests.benchmarks.harbor.test_acting import DONE, asked, bash, run, run_long
 from tests.coder.people.cli.console import Console
@@ -110,6 +112,31 @@ async def test_nothing_changes_in_a_frozen_container(engine: Engine, image: str)
 
     assert first == second
     assert later[0] != later[1]
+
+
+@pytest.mark.parametrize(("refusals", "frozen"), [(2, True), (100, False)])
+async def test_a_container_that_could_not_be_frozen_at_once_is_frozen_by_a_later_try(
+    engine: Engine, image: str, monkeypatch: pytest.MonkeyPatch, refusals: int, frozen: bool
+) -> None:
+    states, refused, ask = [], 0, engine.ask
+
+    async def refusing(what: str, call: Any, **how: Any) -> Any:
+        nonlocal refused
+        if what == "freeze a container" and refused < refusals:
+            refused += 1
+            raise EngineRefused("unable to freeze", status=500)
+        return await ask(what, call, **how)
+
+    async with open_container(engine, recipe_of(image)) as container:
+        monkeypatch.setattr(engine, "ask", refusing)
+        with nullcontext() if frozen else pytest.raises(EngineRefused):
+            async with container.frozen():
+                look = await ask("look", lambda api: api.inspect_container(container.name))
+                assert look is not None
+                states.append(look["State"]["Paused"])
+        monkeypatch.undo()
+
+    assert states == [True] * frozen
 
 
 async def killed_at_the_second_step(tmp_path: Path, endpoint: FaultyEndpoint) -> str:
