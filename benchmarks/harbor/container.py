@@ -11,7 +11,7 @@ from benchmarks.harbor.compose.options import Wiring
 from benchmarks.harbor.container_files import ContainerFiles
 from benchmarks.harbor.recipe import HarborRecipe, create
 from sandbox.docker.engine import Engine, EngineRefused
-from sandbox.docker.polling import poll
+from sandbox.docker.polling import poll, retry
 from sandbox.errors import SandboxBroken
 from sandbox.result import Value
 from sandbox.stream.chores import to_the_end
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _FREEZE_TRIES, _FREEZE_WAIT_S = 5, 0.5
 _SERVER_ERROR = 500
-"""HTTP status of what the engine failed to do."""
+"""HTTP status."""
 _LOOK_S = 0.05
 _ENDING_S = 3.0
 """Seconds that processes have to end after SIGTERM."""
@@ -214,15 +214,11 @@ class HarborContainer(ContainerFiles):
             await to_the_end(thaw)
 
     async def _freeze(self) -> None:
-        for tries_left in reversed(range(_FREEZE_TRIES)):
-            try:
-                await self.engine.ask("freeze a container", lambda api: api.pause(self.name))
-                return
-            except EngineRefused as error:
-                # On a busy machine the kernel may not stop all processes at once, and the engine gives up.
-                if error.status != _SERVER_ERROR or not tries_left:
-                    raise
-            await asyncio.sleep(_FREEZE_WAIT_S)
+        async def freeze() -> None:
+            await self.engine.ask("freeze a container", lambda api: api.pause(self.name))
+
+        # On a busy machine the kernel may not stop all processes at once, and the engine gives up.
+        await retry(freeze, may_pass=_is_failure, every_s=_FREEZE_WAIT_S, times=_FREEZE_TRIES)
 
     async def stop(self) -> None:
         """End all processes: SIGTERM first, so that services write their files, then SIGKILL."""
@@ -251,3 +247,8 @@ class HarborContainer(ContainerFiles):
         """Remove it with its volumes."""
         with suppress(SandboxBroken):
             await self.engine.remove(self.name)
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Whether the engine took the request, and could not do it."""
+    return isinstance(error, EngineRefused) and error.status == _SERVER_ERROR

@@ -40,3 +40,18 @@ async def repeat(work: Callable[[], Awaitable[None]], *, every_s: float, times: 
         retry_error_callback=lambda _: None,
     )
     await policy(work)
+
+
+async def retry(
+    work: Callable[[], Awaitable[T]], *, may_pass: Callable[[BaseException], bool], every_s: float, times: int
+) -> T:
+    """Return the result of work; an error that may pass is raised only by the last try."""
+    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
+
+    policy = AsyncRetrying(
+        retry=retry_if_exception(may_pass),
+        wait=wait_fixed(every_s),
+        stop=stop_after_attempt(times),
+        reraise=True,
+    )
+    return await policy(work)
