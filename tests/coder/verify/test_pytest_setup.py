@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from coder.models.scripted import Scripted
+from coder.run import target
 from coder.run.run import Run
 from coder.run.settings import Budget, Settings
 from coder.run.task import Task
@@ -94,6 +95,22 @@ async def test_settings_and_plugins_that_a_change_brings_decide_nothing(
     (tmp_path / "test_it.py").write_text(TEST)
 
     run = await answered(tmp_path, kind, {"solution.py": WRONG, **BROUGHT[cheat]}, python=idle_python)
+
+    assert run.status == "unsolved", run.reason
+    assert run.landed == ()
+
+
+@pytest.mark.slow
+async def test_settings_that_a_change_writes_into_a_file_of_unknown_meaning_decide_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "SETTINGS", target.SETTINGS - {"tox.ini"})  # as a later pytest's new file
+    COMMANDS["doctest"] = (("pytest", "-q", "--doctest-glob=*.rst"), {})
+    (tmp_path / "test_f.rst").write_text(">>> from solution import f\n>>> f(1.0)\n2.0\n")
+    (tmp_path / "tox.ini").write_text("[tox]\n")
+    lenient = {"tox.ini": "[tox]\n[pytest]\ndoctest_optionflags = NUMBER\n"}
+
+    run = await answered(tmp_path, "doctest", {"solution.py": "def f(x):\n    return x + 0.96\n", **lenient})
 
     assert run.status == "unsolved", run.reason
     assert run.landed == ()
