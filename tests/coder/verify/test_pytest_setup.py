@@ -107,6 +107,7 @@ async def test_settings_that_a_change_writes_into_a_file_of_unknown_meaning_deci
     monkeypatch.setattr(target, "SETTINGS", target.SETTINGS - {"tox.ini"})  # as a later pytest's new file
     COMMANDS["doctest"] = (("pytest", "-q", "--doctest-glob=*.rst"), {})
     (tmp_path / "test_f.rst").write_text(">>> from solution import f\n>>> f(1.0)\n2.0\n")
+    (tmp_path / "solution.py").write_text(WRONG)
     (tmp_path / "tox.ini").write_text("[tox]\n")
     lenient = {"tox.ini": "[tox]\n[pytest]\ndoctest_optionflags = NUMBER\n"}
 
