@@ -85,15 +85,18 @@ async def open_in_container(
     require_container(inside)
     refuse_network(policy, NAME, "nothing here could hold them to the proxy")
     refuse_folders(policy, NAME)
-    slot = _take_slot() if policy.in_place is None else Slot(os.geteuid(), ())
-    features = await asyncio.to_thread(try_features, slot.uid)
-    if not features.uid:
-        slot = Slot(os.geteuid(), ())
-    if slot.uid != os.geteuid():
-        policy = _within_reach(policy)
-    lacking = without | _NAMESPACES | _missing(features)
-    lacking |= _GIVEN_UP_IN_PLACE if policy.in_place is not None else frozenset()
-    with unreadable() if "unreadable" not in without else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        slot = stack.enter_context(_take_slot() if policy.in_place is None else Slot(os.geteuid(), ()))
+        features = await asyncio.to_thread(try_features, slot.uid)
+        if not features.uid:
+            slot.release()
+            slot = Slot(os.geteuid(), ())
+        if slot.uid != os.geteuid():
+            policy = _within_reach(policy)
+        lacking = without | _NAMESPACES | _missing(features)
+        lacking |= _GIVEN_UP_IN_PLACE if policy.in_place is not None else frozenset()
+        if "unreadable" not in without:
+            stack.enter_context(unreadable())
         build = partial(_specify, slot)
         server = await start_server(policy, build, without=lacking, landlock=min(landlock, features.landlock))
         try:

@@ -41,6 +41,14 @@ def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.sock
     return ours, inside
 
 
+def pair_for(what: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> tuple[socket.socket, socket.socket]:
+    """Return a socket pair that something needs, as an error says. Raises SandboxBroken."""
+    try:
+        return socket.socketpair(socket.AF_UNIX, kind)
+    except OSError as error:
+        raise SandboxBroken(f"{what} could not be given a socket: {error}") from error
+
+
 def receive(connection: socket.socket, size: int = 1024) -> tuple[bytes, int, list[int]]:
     """One message, the sender's pid on the host, and descriptors; (b"", 0, []) at the end."""
     pid, descriptors = 0, array.array("i")
@@ -82,11 +90,19 @@ class Child:
         network: "Network | None" = None,
         namespaces: bool = True,
     ) -> None:
-        """`network`: hosts to reach. Without `namespaces` of its own a reaper is asked to end the run."""
+        """`network`: hosts to reach. Without `namespaces` of its own a reaper is asked to end the run.
+
+        Raises OSError.
+        """
         self._loop = asyncio.get_running_loop()
         self._admit, self._on_ready, self._on_gone = admit, on_ready, on_gone
         self._status, self.status_inside = introduced_pair(socket.SOCK_SEQPACKET)
-        self._work, self.work_inside = introduced_pair(socket.SOCK_STREAM)
+        try:
+            self._work, self.work_inside = introduced_pair(socket.SOCK_STREAM)
+        except OSError:
+            self._status.close()
+            self.status_inside.close()
+            raise
         self._pidfd: int | None = None
         self._kills = 0
         self._announced = False
@@ -196,7 +212,7 @@ class Child:
         except (OSError, SandboxBroken) as error:
             self.failure = SandboxBroken(f"A child of the sandbox was refused: {error}")
             self.failure.__cause__ = error
-            self.kill(outright=True)
+            self.discard()
         self._announce()
 
     def _announce(self) -> None:

@@ -57,24 +57,35 @@ class ChildMaker:
         on_ready: Callable[[Child], None],
         on_gone: Callable[[Child], None],
     ) -> Child:
-        """Make a child; `on_ready` tells once whether it can be lent. In a `session` pid 1 is the agent."""
+        """Make a child; `on_ready` tells once whether it can be lent. In a `session` pid 1 is the agent.
+
+        Raises SandboxBroken: this process has too few descriptors, or the kernel makes no control group.
+        """
         spare, rlimits = _EXTRA_PROCESSES, limits.rlimits(counted=self.groups is not None)
         if session:
             spare = SPARE_PROCESSES
             rlimits |= {"cpu_s": FOR_EVER_S, "processes": limits.processes + spare}
         group = self._make_group(limits, spare, together=not session)
-        child = Child(
-            group=group,
-            groups=self.groups,
-            admit=self._admit,
-            on_ready=on_ready,
-            on_gone=on_gone,
-            network=self._network,
-            namespaces=self._namespaces,
-        )
+        joins: list[int] = []
+        try:
+            joins = group.open() if group is not None else []
+            child = Child(
+                group=group,
+                groups=self.groups,
+                admit=self._admit,
+                on_ready=on_ready,
+                on_gone=on_gone,
+                network=self._network,
+                namespaces=self._namespaces,
+            )
+        except OSError as error:
+            for descriptor in joins:
+                os.close(descriptor)
+            if group is not None and self.groups is not None:
+                self.groups.give_back(group)
+            raise SandboxBroken(f"A run could not be asked for: {error}") from error
         door = self._network is not None
         wanted = {"fresh": self._fresh, "door": door, "rlimits": rlimits, "session": session}
-        joins = group.open() if group is not None else []
         descriptors = [child.status_inside.fileno(), child.work_inside.fileno(), *joins]
         try:
             send_with_fds(self._control, json.dumps(wanted).encode(), descriptors)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from sandbox.contract import OnOutput
+from sandbox.errors import SandboxBroken
 from sandbox.host.child import Child
 from sandbox.host.disk_watch import DiskBounds, DiskWatch
 from sandbox.host.limits import Ending, RunLimits, TimedRun
@@ -115,16 +116,17 @@ class Execution(TimedRun):
     async def begin(
         self, job: Mapping[str, object], *, stdin: bytes | int = b"", extra: Sequence[int] = ()
     ) -> None:
-        """Hand over the job with its pipes. `extra` descriptors come last; closes all of them here."""
-        inside = [self._reader("stdout"), self._reader("stderr")]
-        if stdin != b"":
-            self._inflow = Inflow(stdin)
-            inside.append(self._inflow.inside)
-        self.child.ended.add_done_callback(self._finish)
-        self._start_clock()
-        if self.child.group is None and "memory" not in self._without:
-            self._sample()
+        """Hand over the job with its pipes. `extra` descriptors come last; closes all of them here.
+
+        Raises SandboxBroken: this process has too few descriptors, or may not send them.
+        """
+        inside: list[int] = []
         try:
+            self._open_pipes(inside, stdin)
+            self.child.ended.add_done_callback(self._finish)
+            self._start_clock()
+            if self.child.group is None and "memory" not in self._without:
+                self._sample()
             await self.child.assign({**job, "stdin": self._inflow is not None}, [*inside, *extra])
         finally:
             for descriptor in (*inside, *extra):
@@ -191,6 +193,17 @@ class Execution(TimedRun):
         self._timers.append(self._loop.call_later(_SAMPLE_S, self._sample))
         if len(self._timers) > 16:
             self._timers = [timer for timer in self._timers if timer.when() > self._loop.time()]
+
+    def _open_pipes(self, inside: list[int], stdin: bytes | int) -> None:
+        """Append the program's ends of its pipes to `inside`."""
+        try:
+            inside.append(self._reader("stdout"))
+            inside.append(self._reader("stderr"))
+            if stdin != b"":
+                self._inflow = Inflow(stdin)
+                inside.append(self._inflow.inside)
+        except OSError as error:
+            raise SandboxBroken(f"A run could not be given its pipes: {error}") from error
 
     def _reader(self, stream: Stream) -> int:
         ours, inside = os.pipe2(os.O_CLOEXEC)

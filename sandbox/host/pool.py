@@ -51,14 +51,16 @@ class Pool:
         return True
 
     def fill(self) -> None:
-        """Request children until enough are ready or requested."""
+        """Request children until enough are ready or requested; tell who waits for one that can't be made."""
         in_advance = min(self._most, 1) if self._lends < 2 else self._most
         missing = max(in_advance, len(self._waiting)) - len(self._idle) - len(self._coming)
         try:
             for _ in range(missing if self._broken is None else 0):
                 self._coming.add(self._spawn(self._usual))
-        except SandboxBroken as error:
-            self.break_down(error)
+        except SandboxBroken as error:  # a later one may be made: this process had too few descriptors
+            while len(self._waiting) > len(self._coming):
+                if not (waiter := self._waiting.pop()).done():
+                    waiter.set_exception(error)
 
     async def lend(self, limits: RunLimits) -> Child:
         """Lend a child for one run: an idle one if its limits fit, else a new one. Raises SandboxBroken."""

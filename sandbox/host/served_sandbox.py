@@ -1,9 +1,8 @@
 """A sandbox whose runs are children of a server: lent one by one, verified before, ended after."""
 
 import asyncio
-import socket
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, ExitStack, nullcontext
 from functools import partial
 
 from sandbox.contract import OnOutput, Running, Session
@@ -11,6 +10,7 @@ from sandbox.errors import PolicyUnmet, SandboxBroken
 from sandbox.files.workspace import Workspace
 from sandbox.files.workspace_files import WithFiles
 from sandbox.host.capabilities import Build
+from sandbox.host.child import pair_for
 from sandbox.host.child_maker import ChildMaker
 from sandbox.host.execution import Execution
 from sandbox.host.host_workspace import HostWorkspace
@@ -114,9 +114,7 @@ class ServedSandbox(WithFiles):
         self._server.count_start(entry)
         run = await self._lend(allowed, fresh=fresh, on_output=None)
         is_emptied = fresh and self._build.on_disk
-        own = self._workspace_at(run.child.take_workspace()) if files or is_emptied else None
-        ours, inside = socket.socketpair()
-        ours.setblocking(False)
+        own: Workspace | None = None
 
         def done() -> None:
             if own is not None:
@@ -124,17 +122,21 @@ class ServedSandbox(WithFiles):
                     own.remove(".")
                 own.close()
 
-        try:
-            if own is not None and files:
-                await HostWorkspace(own).lay(files)
-            job = self._jobs.of_entry(entry, arguments, allowed)
-            await run.begin(self._counted(job, run), extra=[inside.detach()])
-        except BaseException:
-            ours.close()
-            inside.close()  # unless it was handed over
-            await run.abandon()
-            done()
-            raise
+        with ExitStack() as stack:
+            try:
+                ours, inside = map(stack.enter_context, pair_for("A run"))
+                ours.setblocking(False)
+                if files or is_emptied:
+                    own = self._workspace_at(run.child.take_workspace())
+                if own is not None and files:
+                    await HostWorkspace(own).lay(files)
+                job = self._jobs.of_entry(entry, arguments, allowed)
+                await run.begin(self._counted(job, run), extra=[inside.detach()])
+            except BaseException:
+                await run.abandon()
+                done()
+                raise
+            stack.pop_all()
         return RunningEntry(run, ours, done=done)
 
     def session(

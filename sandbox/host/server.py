@@ -213,18 +213,11 @@ async def start_server(
         SandboxBroken: it could not be started for another reason.
         ValueError: the policy names an interpreter that can't be used.
     """
-    system = System()
-    if root is None:
-        interpreter = describe(policy.python)
-    else:
-        from sandbox.supervisor.image_system import image_interpreter, image_system  # few have an image
-
-        system = image_system(root)
-        interpreter = image_interpreter(root)
-    if policy.kernel:
-        interpreter = add_kernel_packages(interpreter)
-    planned = None if "cgroup" in without else plan_groups(None if "cpus" in without else policy.cpus)
-    server = Server(interpreter, planned, policy, without, landlock, system)
+    try:
+        server = _plan_server(policy, without=without, landlock=landlock, root=root)
+    except OSError as error:
+        raise SandboxBroken(f"The sandbox could not be planned: {error}") from error
+    planned = server.groups
     try:
         before, more = await _scope_for(planned) if build is two_walls else ([], {})
         await server.launch(build, before, more)
@@ -240,6 +233,21 @@ async def start_server(
         await server.close()
         raise
     return server
+
+
+def _plan_server(policy: Policy, *, without: frozenset[str], landlock: int, root: Path | None) -> Server:
+    system = System()
+    if root is None:
+        interpreter = describe(policy.python)
+    else:
+        from sandbox.supervisor.image_system import image_interpreter, image_system  # few have an image
+
+        system = image_system(root)
+        interpreter = image_interpreter(root)
+    if policy.kernel:
+        interpreter = add_kernel_packages(interpreter)
+    planned = None if "cgroup" in without else plan_groups(None if "cpus" in without else policy.cpus)
+    return Server(interpreter, planned, policy, without, landlock, system)
 
 
 async def _scope_for(planned: Groups | None) -> tuple[list[str], dict[str, str]]:

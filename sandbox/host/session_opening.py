@@ -12,7 +12,7 @@ from sandbox.errors import SandboxBroken
 from sandbox.files.resolve_beneath import Beneath
 from sandbox.files.workspace import Workspace
 from sandbox.host.agent_link import AgentLink
-from sandbox.host.child import Child
+from sandbox.host.child import Child, pair_for
 from sandbox.host.disk_watch import DiskBounds, DiskWatch
 from sandbox.host.host_workspace import HostWorkspace, PutLayer
 from sandbox.host.limits import RunLimits
@@ -115,11 +115,16 @@ async def open_session(
 async def _agent(
     place: SessionPlace, environment: Mapping[str, str]
 ) -> AsyncIterator[tuple[Child, AgentLink]]:
-    """Run an agent while the block lasts."""
-    child = await place.pool.lend_session(place.limits)
-    ours, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    """Run an agent while the block lasts. Raises SandboxBroken."""
+    ours, inside = pair_for("A session", socket.SOCK_SEQPACKET)
     for end in (ours, inside):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_MESSAGE)
+    try:
+        child = await place.pool.lend_session(place.limits)
+    except BaseException:
+        ours.close()
+        inside.close()
+        raise
     link = AgentLink(child, ours, place.limits, sampled=place.sampled)
     job = {
         "environment": {**place.environment, **ENVIRONMENT, **environment},
@@ -152,7 +157,7 @@ async def put_layer(
     """
     if len(laid) < least or max((path.count("/") for path in laid), default=0) > _DEEPEST or not pool.renew():
         return None
-    ours, inside = socket.socketpair()
+    ours, inside = pair_for("A session")
     ours.settimeout(_ANSWER_S)
     try:
         with inside:

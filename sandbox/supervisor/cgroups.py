@@ -60,10 +60,18 @@ class Group:
     def open(self) -> list[int]:
         """Open the files to join by: a process writes 0 to each.
 
-        Moving another process instead waits for a grace period of the kernel (10 ms).
+        Moving another process instead waits for a grace period of the kernel (10 ms). Raises OSError.
         """
         name = "tasks" if self.place.version == 1 else "cgroup.procs"
-        return [os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC) for folder in self.place.folders]
+        opened: list[int] = []
+        try:
+            for folder in self.place.folders:
+                opened.append(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC))
+        except OSError:
+            for descriptor in opened:
+                os.close(descriptor)
+            raise
+        return opened
 
     def contains_only(self, *pids: int) -> bool:
         """Return whether it contains exactly these processes."""

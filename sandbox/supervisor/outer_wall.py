@@ -116,7 +116,12 @@ Builder = Callable[[SandboxPlan], Specification]
 
 def two_walls(plan: SandboxPlan) -> Specification:
     """Specify a keeper that starts the outer wall around the server. Raises OSError."""
-    interpreter, policy, slot = plan.interpreter, plan.policy, take_slot()
+    with take_slot() as slot:
+        return _two_walls(plan, slot)
+
+
+def _two_walls(plan: SandboxPlan, slot: Slot) -> Specification:
+    interpreter, policy = plan.interpreter, plan.policy
     files = files_of_one_machine(interpreter.version) | etc_files(slot.uid) | plan.system.files
     job = {
         "bwrap": shutil.which("bwrap"),
@@ -132,7 +137,6 @@ def two_walls(plan: SandboxPlan) -> Specification:
     }
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= most < (needed := len(files) + _KEEPERS_OWN):
-        slot.release()
         raise OSError(
             errno.EMFILE, f"it needs {needed} open files, and the hard limit is {most} (ulimit -Hn)"
         )
@@ -148,6 +152,8 @@ def specify(
         keeper: Its module, `launch` or `starter`.
         job: Its job, with marshallable values.
         folder: Folder of the sandbox's files on this machine.
+
+    Raises OSError. Otherwise the keeper's descriptors are the caller's to close, those of the slot too.
     """
     locks = range(_LIFELINE + 1, _LIFELINE + 1 + len(slot.locks))
     more = {
@@ -158,12 +164,8 @@ def specify(
         "not_inherited": [_LIFELINE, *locks],
         "cgroups": plan.cgroups,
     }
-    try:
-        content = memory_file(marshal.dumps({**job, **more}))  # too long for a message
-    except OSError:
-        slot.release()
-        raise
-    descriptors = (plan.control, plan.lifeline, *slot.locks)
+    content = memory_file(marshal.dumps({**job, **more}))  # too long for a message
+    descriptors = (plan.control, plan.lifeline, *slot.hand_over())
     return Specification(keeper, content, descriptors, slot.uid, folder)
 
 

@@ -5,6 +5,7 @@ import glob
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 FOLDER = "/run/coder-sandbox"
 SLOTS = 1024
@@ -12,17 +13,28 @@ FIRST_HIGH_UID, FIRST_LOW_UID = 1_640_000_000, 64_000
 """First uids of two unused ranges; the low one is for containers that map only 65,536 uids."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Slot:
-    """A uid other than 0, and the open descriptors that reserve it."""
+    """A uid other than 0, and the open descriptors that reserve it; a context that releases them."""
 
     uid: int
     locks: tuple[int, ...]
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
     def release(self) -> None:
-        """Close the descriptors."""
-        for lock in self.locks:
+        """Close the descriptors that weren't handed over. Idempotent."""
+        for lock in self.hand_over():
             os.close(lock)
+
+    def hand_over(self) -> tuple[int, ...]:
+        """Return the descriptors, which the caller closes from now on."""
+        locks, self.locks = self.locks, ()
+        return locks
 
 
 def take_slot() -> Slot:

@@ -88,7 +88,12 @@ def new_folder() -> str:
 
 def one_wall(plan: SandboxPlan) -> Specification:
     """Specify a starter that runs bubblewrap around every run, for machines that refuse nested namespaces."""
-    interpreter, slot, private = plan.interpreter, take_slot(), os.geteuid() == 0
+    with take_slot() as slot:
+        return _one_wall(plan, slot)
+
+
+def _one_wall(plan: SandboxPlan, slot: Slot) -> Specification:
+    interpreter, private = plan.interpreter, os.geteuid() == 0
     interpreter_path, packages = str(interpreter.inside), interpreter.packages
     child_plan = ChildPlan(
         command=(interpreter_path, "-I", "-S", "-c", CHILD_SOURCE.format("/opt/lib")),

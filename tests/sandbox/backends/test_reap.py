@@ -125,17 +125,11 @@ def test_what_belongs_to_another_container_is_left_alone(tmp_path: Path) -> None
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has locks")
 def test_a_lock_that_is_held_is_not_removed() -> None:
-    slot = take_slot()
-    try:
+    with take_slot() as slot:
         remove_unused_locks()
-        other = take_slot()
-
-        assert other.uid != slot.uid
-        assert _path(slot).exists()
-        os.close(other.locks[0])
-    finally:
-        for lock in slot.locks:
-            os.close(lock)
+        with take_slot() as other:
+            assert other.uid != slot.uid
+            assert _path(slot).exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has locks")
@@ -147,7 +141,7 @@ def test_containers_that_see_no_locks_of_each_other_begin_with_different_uids(
         monkeypatch.setattr(slots, "FOLDER", str(tmp_path / str(container)))
         taken.append(take_slot())
     for slot in taken:
-        os.close(slot.locks[0])
+        slot.release()
 
     assert len({slot.uid for slot in taken}) > 1
 
