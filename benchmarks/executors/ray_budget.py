@@ -12,7 +12,7 @@ _POLL_S = 0.1
 
 
 class BudgetActor:
-    """Actor that holds the budget. Its methods don't wait, so that a lost node is never given anything."""
+    """Actor that holds the budget. Its methods don't wait, so it never grants budget to a lost node."""
 
     def __init__(self, usd: Decimal, spent: Decimal) -> None:
         self._budget = SharedBudget(usd, spent=spent)

@@ -46,12 +46,12 @@ sort -u {scratch}/ids | grep -v '^0*$' | g cat-file --batch='%(objectname) %(obj
 async def find_in_history(
     container: HarborContainer, changes: ContainerChanges, paths: frozenset[str]
 ) -> tuple[str, ...]:
-    """Return the paths of which a repository of the image holds the version that the task asks for.
+    """Return the paths whose solved version is already in the git history of a repository of the image.
 
     Args:
         container: a fresh container of the image, which has no git if nothing is found without it.
-        changes: of the task's own solution.
-        paths: those that are its work.
+        changes: changes by the task's own solution.
+        paths: paths that the solution must change.
 
     Raises:
         SandboxBroken: the engine failed.

@@ -33,7 +33,7 @@ def service_recipe(name: str, service: Service, main: HarborRecipe) -> HarborRec
 
 
 def environment_of(service: Service) -> dict[str, str]:
-    """Return the variables of a service; those without a value would be this process's own."""
+    """Return the variables of a service that have a value; Compose would take others from this process."""
     return {name: text for name, text in service.environment.items() if text is not None}
 
 

@@ -100,7 +100,7 @@ def _computed_constants(node: TestNode, deciding_calls: Collection[int]) -> set[
 
 
 def _deciding_calls(node: TestNode, imported: Collection[str]) -> list[ast.Call]:
-    """Return calls with a candidate's result and another value; all calls if the test asserts nothing."""
+    """Return calls that take a candidate's result and another value; all calls if there are no assertions."""
     nodes = [inner for statement in node.body for inner in ast.walk(statement)]
     if not any(map(_is_check, nodes)):
         return [

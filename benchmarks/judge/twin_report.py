@@ -73,7 +73,7 @@ def _fooled_tests(run: TestRun, path: str, mode: RepositoryMode, hidden: Disguis
 def _fooled_test(
     node: str, path: str, mode: RepositoryMode, hidden: DisguisedFile, failing: set[str]
 ) -> str | None:
-    """Return the test whose twin this node is, if the twin must fail as a whole or with these parameters."""
+    """Return the test of a twin that must fail, as a whole or with the node's parameters; else None."""
     name, bracket, parameters = node.partition("::")[2].partition("[")
     if name not in hidden.variants:
         return None

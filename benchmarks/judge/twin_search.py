@@ -141,7 +141,7 @@ class Search:
         return _by_file(results)
 
     def cost(self, twins: int) -> float:
-        """Return by how many seconds this number of twins per test that must pass exceeds the budget."""
+        """Return the seconds over the budget if each test that must pass gets this number of twins."""
         needed = sum(
             self._seconds.get(test, 0.0) for test in {node.partition("[")[0] for node in self._pinned.needed}
         )

@@ -11,8 +11,8 @@ from benchmarks.suite import Suite
 class JudgeActor:
     """Class of an actor: `ray.remote(resources={"judge": 1})(JudgeActor).remote("humaneval")`.
 
-    The actor's sandboxes are those of its machine, and open with the first answer. Candidates run in these,
-    never in the actor's process. Without Ray it is an ordinary class.
+    The actor opens sandboxes on its machine for the first answer. Candidates run in these sandboxes, never in
+    the actor's process. Without Ray it is an ordinary class.
     """
 
     def __init__(self, suite: Suite | str | Path, **options: Any) -> None:  # noqa: ANN401

@@ -52,7 +52,7 @@ class BenchJudged(_Body):
 
 
 class BenchStep(_Body):
-    """Event: a model has ended a step of a task, and what it left is kept."""
+    """Event: a model has completed a step of a task, and its changes are saved."""
 
     type = "bench.step"
 

@@ -129,7 +129,7 @@ def _read_whole(path: Path) -> list[object] | dict[str, object] | None:
 
 
 def _is_object_by_id(line: bytes) -> bool:
-    """Whether the line is a whole object of patches by id, without fields of a sample."""
+    """Whether the line is a complete JSON object of patches by id, rather than a sample."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
