@@ -28,7 +28,7 @@ def has_remote_reference(schema: object) -> bool:
 
 
 def check_by(schema: dict[str, Any], *, patterns: bool = False) -> Check:
-    """Return the check of values by a schema.
+    """Return a function that checks values against a schema.
 
     Args:
         patterns: check regular expressions, too; only for a schema that the user wrote.

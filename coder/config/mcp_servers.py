@@ -64,7 +64,7 @@ class Mcp:
         return None
 
     def require_allowed(self) -> None:
-        """Raise UsageError: its files have changed since the user allowed them."""
+        """Raise UsageError if its files have changed since the user allowed them."""
 
     def variables(self) -> dict[str, str]:
         """Return the values of the variables in `env`. Raises UsageError: one isn't set."""
@@ -94,7 +94,7 @@ class GivenServer(Mcp):
     digest: str = ""
 
     def require_allowed(self) -> None:
-        """Raise UsageError: its files have changed since the user allowed them."""
+        """Raise UsageError if its files have changed since the user allowed them."""
         if not self.digest or self.folder is None:
             return
         from coder.config.approved_files import program_files  # imported late: few servers are a repository's

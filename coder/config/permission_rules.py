@@ -131,7 +131,7 @@ def denied_edits(rules: Rules) -> tuple[str, ...]:
 
 
 def unread_globs(rules: Rules | None) -> tuple[str, ...]:
-    """Return the globs of files that the rules deny to be read: `Read(GLOB)`; `**` for all."""
+    """Return the globs of files that the rules forbid to read: `Read(GLOB)`; `**` for all files."""
     denied = map(parse_rule, rules.deny if rules is not None else ())
     return tuple(dict.fromkeys(rule.specifier or "**" for rule in denied if rule.tool == "Read"))
 

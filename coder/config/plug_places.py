@@ -32,7 +32,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder of such files."""
+    """A folder of files for agents."""
 
     root: Path
     """The folder itself if it is the user's, which may be a link; else the workspace."""

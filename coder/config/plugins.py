@@ -185,7 +185,7 @@ def _plugin(place: Place, name: str) -> Plugin:
 
 
 def _check_manifest(text: str, name: str) -> _Manifest:
-    """Return the manifest of a plugin of this name. Raises ValueError: it is none."""
+    """Return the parsed manifest of a plugin of this name. Raises ValueError if it is invalid."""
     try:
         manifest = _Manifest.model_validate(read_json(text))
     except RecursionError as error:

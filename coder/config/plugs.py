@@ -79,7 +79,7 @@ def has_no_hooks() -> bool:
 
 
 def settings_files() -> list[Path]:
-    """Return the user's settings files in the form of Claude Code that exist."""
+    """Return the user's existing settings files in Claude Code's format."""
     files = config_folder() / "settings.json", Path.home() / ".claude" / "settings.json"
     return [path for path in files if os.path.lexists(path)]
 

@@ -22,7 +22,7 @@ _SHOWN_ROWS = 5
 
 
 def rules_of_repository(folder: Path) -> tuple[Rules, list[str]]:
-    """Return the rules of a repository's files that narrow, and a note for each file with others."""
+    """Return the restricting rules of a repository's files, and a note for each file with other rules."""
     rules, notes = Rules(), []
     for name in NAMES:
         path = f"{_FOLDER}/{name}"
@@ -48,7 +48,7 @@ def rules_of_repository(folder: Path) -> tuple[Rules, list[str]]:
 
 
 def _narrowing(folder: Path, name: str) -> tuple[Rules, list[str]]:
-    """Return the rules of a file that narrow, and the others. Raises OSError, ValueError, RecursionError."""
+    """Return a file's restricting rules, and its other rules. Raises OSError, ValueError, RecursionError."""
     with open_folder(folder, (_FOLDER,)) as parent:
         content, _ = read_regular(parent, name, limit=MAX_BYTES)
     if len(content) > MAX_BYTES:

@@ -65,5 +65,5 @@ def _notes(near: Iterable[str]) -> list[str]:
 
 
 def is_guidance(path: str) -> bool:
-    """Whether a file contains such notes."""
+    """Whether a file contains notes for agents."""
     return PurePosixPath(path).name in NAMES or path == ROOT_FILE

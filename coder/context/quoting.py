@@ -26,7 +26,7 @@ def shown_path(path: str) -> str:
 
 
 def shortened(text: str, max_characters: int) -> str:
-    """Return the text; of a longer one, return the first and the last half of `max_characters` characters."""
+    """Return the text, with its middle left out if it is longer than `max_characters`."""
     if len(text) <= max_characters:
         return text
     half = max_characters // 2

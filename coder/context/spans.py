@@ -162,7 +162,7 @@ def _extent(lines: Sequence[str], line: int, after: int) -> Range:
 
 
 def _without_blank_end(lines: Sequence[str], first: int, last: int) -> int:
-    """Return the last line that isn't blank or a comment outside of the definition."""
+    """Return the number of the last line, before trailing blank lines and comments outside the definition."""
     depth = depth_of(lines[first - 1])
     while last > first:
         line = lines[last - 1]

@@ -85,8 +85,8 @@ async def resume_flow(
     """Execute a flow again, with the recorded outcomes of its finished steps.
 
     Args:
-        function: None: the function that the log names, imported from the flow's folder or what is installed.
-        answer: to the question that the flow waits with; without it, the watch is asked.
+        function: None: import the function that the log names from the flow's folder or installed packages.
+        answer: answer to the flow's open question; None: ask the watch.
 
     Raises:
         UsageError: no such flow, no open question, or the flow has finished.

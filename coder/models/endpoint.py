@@ -118,7 +118,7 @@ class Patience(Value):
     """Wait before the first retry; it doubles with each, with jitter."""
 
     def silent_for(self, seconds: float) -> "Patience":
-        """Return a copy with another maximum silence."""
+        """Return a copy that allows this many seconds of silence."""
         whole_s = max(self.whole_s, seconds)
         return self.model_copy(update={"headers_s": seconds, "idle_s": seconds, "whole_s": whole_s})
 

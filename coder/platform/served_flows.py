@@ -168,7 +168,7 @@ class FlowRuns(Runs):
         )
 
     async def reply(self, state: State, text: str, client: ClientWatch) -> Run:
-        """Work on a message (see `Runs.reply`). Raises UsageError: it is a flow, which reads none."""
+        """Work on a message (see `Runs.reply`). Raises UsageError for a flow: flows take no messages."""
         if state.flow is not None:
             raise UsageError(f"{state.run} is a flow: a function reads no messages. Begin another one.")
         return await super().reply(state, text, client)

@@ -61,7 +61,7 @@ class Option(Flag):
 
     @property
     def defaults(self) -> str:
-        """The defaults in words; empty if none is a value."""
+        """The defaults in words; empty for None, booleans and tuples."""
         if self.default is None or isinstance(self.default, bool | tuple):
             return ""
         variants = [(self.acting, "with act"), (self.chatting, "in a chat")]

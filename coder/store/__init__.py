@@ -67,7 +67,7 @@ def usual_places(environ: Mapping[str, str] = os.environ) -> Places:
 
 @contextmanager
 def open_log(folder: Path | None = None) -> Iterator["SqliteLog | PostgresLog"]:
-    """Open the event log for a block; None: the one of the settings, or in the user's folder.
+    """Return a context manager for the event log; None: the configured log, or that in the user's folder.
 
     Raises:
         UsageError: a setting isn't the address of a log or of blobs, or an extra isn't installed.
@@ -80,7 +80,7 @@ def open_log(folder: Path | None = None) -> Iterator["SqliteLog | PostgresLog"]:
 
 @contextmanager
 def open_store(log: str | Path | None, blobs: str | None) -> Iterator["SqliteLog | PostgresLog"]:
-    """Open a log with a place of blobs for a block.
+    """Return a context manager for a log and its blobs.
 
     Args:
         log: `postgresql://…` or a folder; None: the user's folder.

@@ -61,12 +61,12 @@ def attempt_id(run: str, number: int) -> str:
 
 
 def delegation_id(run: str, number: int) -> str:
-    """Return the id of a subagent's run for a run; lists only contain the run."""
+    """Return the id of a subagent's run; lists show only the run that delegated to it."""
     return f"{run}{ATTEMPT_SEPARATOR}d{number}"
 
 
 def step_run_id(run: str, position: str) -> str:
-    """Return the id of the run of a flow's step; lists only contain the flow."""
+    """Return the id of the run of a flow's step; lists show only the flow."""
     return f"{run}{ATTEMPT_SEPARATOR}s{position.replace('.', '-')}"
 
 

@@ -144,7 +144,7 @@ class _Confirmation:
         return setup.paths if setup is not None else ()
 
     async def _is_custom_equality_new(self, checks: Sequence[TestFile]) -> bool:
-        """Return whether the untouched code, as far as known, has no such objects."""
+        """Return whether the untouched code has no objects with custom equality; True if it wasn't run."""
         if self.verification.state.progress.baseline is None:
             return True
         report_before = await self.run_checks(workspace_files(self.verification.state, {}), checks)

@@ -50,7 +50,7 @@ class AnswerWork(SessionWork):
         return self._turn.state.task.answer_schema or {}
 
     def _answered(self, value: JsonValue, summary: str, *, check: str = "") -> Message:
-        """Return the message with the answer; a reply if no file has changed and nothing is to pass."""
+        """Return the message with the answer; a reply if no file has changed and there are no tests."""
         code = self._code(answer_text(value, summary), check=check)
         task = self._turn.state.task
         is_tested = task.test_command is not None or bool(task.test_files or task.checks)

@@ -107,7 +107,7 @@ class DialogueTurn:
         return await self._ask_with_tools(sampling)
 
     def _tell_context(self) -> None:
-        """Say what hooks have said as the run was resumed, unless a message holds it."""
+        """Add what hooks said when the run was resumed, unless a message contains it."""
         context = self._turn.state.inputs.resume_context
         if context and not any(context in message.content for message in self._messages):
             self.say("\n".join(hook_notes(context)))

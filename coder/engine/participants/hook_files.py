@@ -27,7 +27,7 @@ _MAX_FILES, _MAX_BYTES = 50, 1 << 20
 
 
 def files_run_by(hook: Hook, files: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
-    """Return the files of a repository that a hook's command names, and those beside them for agents."""
+    """Return a repository's files that a hook's command names, and their neighbors in folders for agents."""
     names = {posixpath.normpath(name) for name in paths_named(json.dumps([hook.command]).encode())}
     if hook.plugin:
         names |= {posixpath.normpath(f"{hook.plugin}/{name}") for name in names}
@@ -71,7 +71,7 @@ async def _changed(session: Session, contents: Mapping[str, bytes]) -> list[str]
 
 
 async def _added(session: Session, contents: Mapping[str, bytes]) -> list[str]:
-    """Return what the session holds beside these files, in folders for agents, that they may load."""
+    """Return modules that the session added to these files' folders for agents, where they can be loaded."""
     folders = sorted(_agent_folders(contents))
     if not folders:
         return []

@@ -208,7 +208,7 @@ def _quote_head(path: str, text: str) -> str:
 
 
 def _quote_kinds(path: str, text: str) -> str:
-    """Return the kinds of lines of a large file that the task names, such as a log; empty for prose."""
+    """Quote each kind of line of a large file named by the task, such as a log; return "" for prose."""
     if PurePosixPath(path).suffix in _PROSE - {".txt"}:
         return ""
     from coder.context.line_kinds import kinds_shown

@@ -212,7 +212,7 @@ def _failing_text(state: State, context: int | None, passing_note: str, pending_
 
 
 def lessons_note(state: State) -> str:
-    """Return what mended like failures before, as data; empty if nothing is known."""
+    """Return a note on how earlier runs fixed similar failures, marked as data; empty if there are none."""
     baseline = state.progress.baseline
     if baseline is None or not baseline.lessons:
         return ""

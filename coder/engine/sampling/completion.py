@@ -14,7 +14,7 @@ from sandbox.interpreter.plugins import find_plugins
 
 
 class Completion(Protocol):
-    """Protocol for draws of a model that continues texts."""
+    """Protocol for sampling answers from a model that continues texts."""
 
     def can_complete(self, state: State) -> bool:
         """Return whether enough is known of the task to begin its answer."""

@@ -20,7 +20,7 @@ _PATIENCE_S = 10.0
 
 
 class Buffers:
-    """Reads and writes files by a client, as far as it offers that."""
+    """Reads and writes files through a client, as far as it supports that."""
 
     def __init__(self, client: Client, root: Path, capabilities: ClientCapabilities | None) -> None:
         """Take the connection to the client, the session's folder, and what the client offers."""

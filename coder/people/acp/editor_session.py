@@ -95,7 +95,7 @@ class EditorSession:
     async def switch_model(self, name: str) -> None:
         """Have another model answer from the next message on.
 
-        Raises UsageError: there is no such model, or the session works on a message.
+        Raises UsageError: there is no such model, or the session is working on a message.
         """
         if name == self.chat.model.name:
             return

@@ -74,7 +74,7 @@ class Handler:
         return await self._revise(request, run, state, pull, number)
 
     async def _subject(self, request: ForgeRequest) -> tuple[int, PullRequest | None]:
-        """Return the number of the issue, and its open pull request of ours. Raises UsageError."""
+        """Return the issue's number, and our open pull request for it or None. Raises UsageError."""
         if not request.on_pull_request:
             for branch in await asyncio.to_thread(self._taken_branches, request.number):
                 if (pull := await self.forge.open_pull_request(branch)) is not None and pull.is_own:
