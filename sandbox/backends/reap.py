@@ -62,7 +62,7 @@ def reap_leftovers() -> list[str]:
 
 
 def _processes() -> Iterator[str]:
-    """End keepers, and bubblewraps that were killed while they started."""
+    """Kill abandoned keepers and bubblewrap processes; yield a description of each."""
     for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
         try:
             held = os.pidfd_open(pid)

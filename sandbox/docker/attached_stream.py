@@ -22,7 +22,7 @@ class Demultiplexer:
         self._stream: Stream = "stdout"
 
     def feed(self, content: bytes) -> list[tuple[Stream, bytes]]:
-        """The data in some bytes, in order. Raises ValueError: not the engine's format."""
+        """Return the data in some bytes, in order. Raises ValueError: not the engine's format."""
         found: list[tuple[Stream, bytes]] = []
         rest = memoryview(content)
         while rest:

@@ -45,10 +45,10 @@ def write_anew(
 
 
 def write_over(folder: int, name: str, content: bytes | Iterable[bytes], mode: int) -> None:
-    """Write a file; a regular one of that name keeps its owner, and its mode as far as `mode` agrees on x.
+    """Write a file; an existing regular file keeps its owner and its mode, except for its executable bits.
 
-    One that can't be opened for writing, such as a running program, or that has a second name is replaced.
-    Raises OSError if something else has the name.
+    It is replaced if it has another hard link or can't be opened for writing, such as a running program.
+    Raises OSError if the name isn't that of a regular file.
     """
     try:
         status = os.lstat(name, dir_fd=folder)
@@ -82,7 +82,7 @@ def _open_single(folder: int, name: str) -> int | None:
 
 
 def _with_executable(mode: int, executable: bool) -> int:
-    """Return a mode that says whether the file is a program, otherwise unchanged."""
+    """Return the mode, with its executable bits set or cleared if they differ from `executable`."""
     if executable:
         return mode if mode & 0o111 else mode | (mode & 0o444) >> 2
     return mode & ~0o111 if mode & stat.S_IXUSR else mode

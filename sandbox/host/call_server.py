@@ -43,7 +43,7 @@ class Listener(Protocol):
         """Take the next connections at once, however many came before."""
 
     def close(self) -> None:
-        """Take none any more."""
+        """Stop taking connections."""
 
 
 class CallServer:

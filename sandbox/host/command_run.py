@@ -32,7 +32,7 @@ class HowToEnd:
 
 
 class CommandRun:
-    """A command, whose output its link brings. Implements `contract.Started`."""
+    """A command whose output arrives over its link. Implements `contract.Started`."""
 
     def __init__(
         self, number: int, limit: int, endings: HowToEnd, on_output: Callable[[bytes], None] | None
@@ -140,7 +140,7 @@ class CommandRun:
         )
 
     def receive(self, chunk: bytes) -> bool:
-        """Take a piece of output; whether the next one is to come later, as nobody waits for it."""
+        """Take a piece of output; return whether to delay the next one, as nobody waits for it."""
         self._output.add("stdout", chunk)
         if self._output.total <= self._limit:
             self._on_output(chunk)

@@ -63,7 +63,7 @@ class RunningEntry(Frames):
         self._unread = bytearray()
 
     def hand_over(self) -> socket.socket:
-        """Our end of the channel, for another child; unused here from now on."""
+        """Return our end of the channel for another child; don't use it here afterwards."""
         # Blocking mode belongs to the open file description, which both processes share.
         os.set_blocking(self._connection.fileno(), True)
         return self._connection

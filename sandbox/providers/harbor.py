@@ -117,7 +117,7 @@ class Environment(BaseEnvironment):
         timeout_sec: int | None = None,
         user: str | int | None = None,
     ) -> ExecResult:
-        """Run a command in bash. Raises RuntimeError: it is late, or for a user that there isn't."""
+        """Run a command in bash. Raises RuntimeError: it timed out, or `user` isn't supported."""
         user = self._resolve_user(user)
         if user not in _OWN_USERS:
             raise RuntimeError(f"Programs of the sandbox coder run as one user, not as {user!r}.")

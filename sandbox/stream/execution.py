@@ -65,7 +65,7 @@ class StreamProgram:
         self._dropped = asyncio.Event()
 
     async def begin(self, job: Mapping[str, object], **options: object) -> None:
-        """Have it started. `options`: as `sandbox.inner.stream.programs` takes them. Raises SandboxBroken."""
+        """Start it. `options`: as `sandbox.inner.stream.programs` takes them. Raises SandboxBroken."""
         content = json.dumps(job).encode()
         usual = {
             "stdin": False,
@@ -279,7 +279,7 @@ async def feed(conversation: Conversation, source: bytes | int) -> None:
 
 
 async def _pieces_of(source: int) -> AsyncIterator[bytes]:
-    """What a descriptor gives, as it comes."""
+    """Yield data from a descriptor as it arrives."""
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     watched = True
     while True:

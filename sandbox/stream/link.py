@@ -88,7 +88,7 @@ class Conversation:
         return self._ended[stream]
 
     def consume(self, stream: int, size: int) -> None:
-        """Count bytes that a taker consumes later."""
+        """Count bytes that the taker has consumed, and grant the agent more."""
         amount = self._windows[stream].consume(size)
         if amount and not self.over:
             self.link.say(frames.pack_credit(self.number, stream, amount))

@@ -123,7 +123,7 @@ class StreamFiles:
             await self.write(path, content, executable=content.startswith(PROGRAMS))
 
     async def lay_exactly(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Make the workspace hold exactly these files; the SHA-256 of each."""
+        """Make the workspace contain exactly these files; return the SHA-256 of each."""
         known = known_files(files)
         content = json.dumps({path: (file.sha256, file.executable) for path, file in known.items()}).encode()
         kept = await self._validated({"do": "keep"}, _PATHS, content)

@@ -37,7 +37,7 @@ class KeeperServer:
     """A running keeper server; it ends once it is closed, or this process has ended."""
 
     def __init__(self, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
-        """`prefix`: a command prefix that puts it into a scope; then it becomes the first keeper itself."""
+        """`prefix`: command that starts the server in a scope; it then becomes the first keeper itself."""
         self.user, self._said = os.getuid(), ""
         source = _SOURCE.format(str(Path(__file__).parents[1]))
         with ExitStack() as stack:

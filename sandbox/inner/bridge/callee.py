@@ -243,7 +243,7 @@ def serve(channel: Channel, arguments: Mapping[str, Any]) -> None:
 
     Args:
         arguments: `write_back`: report changes to lent arguments (False: only whether there are any, None:
-            nothing); `modules`: sources by name of modules without files; `kinds`: of references that may
-            cross, where anything else is copied.
+            nothing); `modules`: sources by name of modules without files; `kinds`: kinds of references
+            that may cross; anything else is copied.
     """
     Callee(channel, arguments).serve()

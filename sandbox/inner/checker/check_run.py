@@ -31,9 +31,9 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any], r
     """Run assertions, examples and test files, and report each.
 
     Args:
-        line: To the candidate; None if the host relays frames.
+        line: Channel to the candidate; None if the host relays frames.
         job: `checks`, `module` (where the candidate's names are looked up), `provides` (its other modules),
-            `folders` (where these are, too), `crossing`, `wall_s`.
+            `folders` (further folders to look in), `crossing`, `wall_s`.
     """
     link = Link(CandidateLine(channel, line), Guard(**job["crossing"]), wall_s=job["wall_s"])
     module: str = job["module"]

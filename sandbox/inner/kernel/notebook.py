@@ -28,7 +28,7 @@ class NotebookOutputs:
         self._room = _MAX_CHARACTERS
 
     def show(self, kind: str, content: dict[str, Any]) -> None:
-        """Take one message of the kernel; other kinds are ignored."""
+        """Record a message of the kernel that contains output; ignore other kinds."""
         if kind == "stream":
             text = content["text"][: self._room]
             self._room -= len(text)

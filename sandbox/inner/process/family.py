@@ -36,7 +36,7 @@ class Family:
         self._latest = number
 
     def clear(self) -> None:
-        """Forget all: no process lives."""
+        """Forget all processes, once none is alive."""
         self._leaders.clear()
         self._known.clear()
 

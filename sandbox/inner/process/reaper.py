@@ -73,7 +73,7 @@ def _begin(status: int) -> None:
 
 
 def _wait_for(program: int, *, outside: bool) -> int:
-    """Wait status of the program; with `outside` only SIGTERM from another pid namespace counts."""
+    """Return the program's wait status; SIGTERM kills it, with `outside` only from another pid namespace."""
     while True:
         while True:
             pid, how = os.waitpid(-1, os.WNOHANG)

@@ -171,7 +171,7 @@ class Filing:
             return None
 
     def _fetch(self, request: dict[str, Any]) -> None:
-        """Send the head of a regular file, whatever other names it has."""
+        """Send the start of a regular file; it may have other hard links."""
         path = os.fsdecode(bytes.fromhex(request["name"]))
         below = self._workspace.below
         with below.as_owner(), refuse_errors(path), open(below.open(path, _READ), "rb") as file:

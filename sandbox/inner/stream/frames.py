@@ -41,7 +41,7 @@ def pack(kind: int, number: int, stream: int = 0, payload: bytes = b"") -> bytes
 
 
 def pack_data(number: int, stream: int, content: bytes) -> bytes:
-    """Encode content as as many frames as it takes."""
+    """Encode content in as many frames as needed."""
     pieces = range(0, len(content), MAX_PAYLOAD)
     return b"".join(pack(DATA, number, stream, content[start : start + MAX_PAYLOAD]) for start in pieces)
 
@@ -99,7 +99,7 @@ class Window:
             raise FrameError("a stream carries more than was granted")
 
     def consume(self, size: int) -> int:
-        """Count consumed bytes; the amount to grant now: 0, or a quarter of the window and more."""
+        """Count consumed bytes; return the bytes to grant now: 0, or at least a quarter of the window."""
         self._consumed += size
         if self._consumed < WINDOW // 4:
             return 0

@@ -90,7 +90,7 @@ class Groups:
 
 
 class Relatives(Family):
-    """The same for an agent whose programs have its own uid: processes are known by their ancestors."""
+    """Like `Groups`, for an agent whose programs have its own uid; finds processes by their ancestors."""
 
     def __init__(self, own: Set[int]) -> None:
         """`own`: the agent's processes at any time."""
@@ -106,7 +106,7 @@ class Relatives(Family):
             self.join(to, pid)
 
     def gid_of(self, number: int) -> int:
-        """No group id."""
+        """Return -1: a program has no group id."""
         return -1
 
     def join(self, number: int, pid: int) -> None:

@@ -225,7 +225,7 @@ class Programs:
             self._groups.kill(number)
 
     def drop(self, number: int, report_to: int | None) -> None:
-        """End a program and forget it; reports `dropped` to a number, if any, once that is done."""
+        """End a program and forget it, then report `dropped` to the number `report_to`, if it isn't None."""
         program = self._programs.pop(number, None)
         if program is not None and program in self._ordered:
             program.on_made = lambda: self._finish_drop(program, number, report_to)
