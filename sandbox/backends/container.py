@@ -222,9 +222,9 @@ def _environment(server: Server, policy: Policy) -> dict[str, str]:
     interpreter, given = server.interpreter, policy.environment
     if policy.in_place is not None:
         return {**environment_in_place(os.environ, interpreter.venv, f"{server.folder}/bin"), **given}
-    places = [f"{server.folder}/bin"] if interpreter.venv is None else [f"{interpreter.venv}/bin"]
-    places += [str(interpreter.executable.parent), "/usr/local/bin", "/usr/bin", "/bin"]
-    path = ":".join(dict.fromkeys(places))
+    path_entries = [f"{server.folder}/bin"] if interpreter.venv is None else [f"{interpreter.venv}/bin"]
+    path_entries += [str(interpreter.executable.parent), "/usr/local/bin", "/usr/bin", "/bin"]
+    path = ":".join(dict.fromkeys(path_entries))
     return {"PATH": path, "LANG": "C.UTF-8", "USER": "sandbox", **_library_path(interpreter), **given}
 
 

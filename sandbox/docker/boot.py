@@ -83,7 +83,7 @@ def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
         unlimited |= {"cap_drop": ["ALL"], "cap_add": list(_CAPABILITIES)}
     if "no_new_privs" not in without:
         unlimited["security_opt"] = ["no-new-privileges:true"]
-    host = api.create_host_config(
+    host_config = api.create_host_config(
         network_mode="host" if "network" in without else "none",
         read_only="read-only" not in without,
         ipc_mode="private",
@@ -108,7 +108,7 @@ def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
         # The runtime makes the namespace, with loopback: the engine would start two programs to make it.
         network_disabled="network" not in without,
         labels=dict(recipe.labels),
-        host_config=host,
+        host_config=host_config,
         use_config_proxy=False,  # a proxy's password must not reach programs
     )
 

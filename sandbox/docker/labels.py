@@ -130,17 +130,17 @@ async def list_containers(engine: Engine, label: str) -> list[dict[str, Any]]:
 
 
 def _is_place_left(place: dict[str, Any]) -> bool:
-    given = place["Labels"]
-    created = given.get(CREATED, "")
+    labels = place["Labels"]
+    created = labels.get(CREATED, "")
     is_old = created.isdigit() and time.time() - int(created) > _OLD_S
-    return _is_certainly_dead(parse_owner(given.get(OWNER, ""))) or is_old
+    return _is_certainly_dead(parse_owner(labels.get(OWNER, ""))) or is_old
 
 
 def _is_left(item: dict[str, Any]) -> bool:
-    given = item["Labels"]
-    created = given.get(CREATED, "")
+    labels = item["Labels"]
+    created = labels.get(CREATED, "")
     age_s = time.time() - int(created) if created.isdigit() else _YOUNG_S
-    if _is_certainly_dead(parse_owner(given.get(OWNER, ""))):
+    if _is_certainly_dead(parse_owner(labels.get(OWNER, ""))):
         return True
     return age_s > _YOUNG_S and item["State"] not in ("running", "paused", "restarting")
 

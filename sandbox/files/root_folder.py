@@ -70,10 +70,10 @@ def _locked(cache: Path) -> Iterator[None]:
 def _digest_of(archive: Path, cache: Path) -> str:
     """Return the SHA-256 of a file; it is computed again when the file's time, size or number differs."""
     status = archive.stat()
-    known = (
+    identity = (
         f"{archive.resolve()}\0{status.st_ino}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}"
     )
-    stamp = cache / f"{hashlib.sha256(known.encode()).hexdigest()}.digest"
+    stamp = cache / f"{hashlib.sha256(identity.encode()).hexdigest()}.digest"
     with suppress(OSError):
         return stamp.read_text()
     with archive.open("rb") as file:
@@ -151,11 +151,11 @@ class _Unpacking:
 
     def _link(self, target: str, name: str, parent: int) -> None:
         """Make a hard link to a regular file; what lies in a part that isn't unpacked is left out."""
-        wanted = _wanted(target)
-        if wanted is None:
+        relative_target = _wanted(target)
+        if relative_target is None:
             return
-        with self._parent(wanted, make=False) as folder:
-            base = os.path.basename(wanted)
+        with self._parent(relative_target, make=False) as folder:
+            base = os.path.basename(relative_target)
             if not stat.S_ISREG(os.lstat(base, dir_fd=folder).st_mode):
                 raise FileRefused(f"{target!r} of the image is no regular file, and a hard link names it.")
             os.link(base, name, src_dir_fd=folder, dst_dir_fd=parent, follow_symlinks=False)

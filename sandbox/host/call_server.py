@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from sandbox.errors import SandboxBroken
-from sandbox.inner.process.wire import HEADER, MOST, receive_with_fds
+from sandbox.inner.process.wire import HEADER, MAX_DESCRIPTORS, receive_with_fds
 
 Answer = Callable[[bytes], Awaitable[bytes]]
 """Answers a request. ValueError: it is none, and its connection is closed."""
@@ -198,7 +198,7 @@ class SocketListener:
         try:
             if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 return self._socket.accept()[0]
-            message, sent = receive_with_fds(self._socket, 1, MOST)
+            message, sent = receive_with_fds(self._socket, 1, MAX_DESCRIPTORS)
         except OSError:  # it was closed meanwhile
             return None
         if not message:

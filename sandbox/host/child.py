@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 _CREDENTIALS = struct.Struct("iII")
 _MOST = 2
 """Most descriptors in one message."""
-CROWDED = "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
+DESCRIPTOR_ADVICE = (
+    "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
+)
 """Advice where descriptors can't be sent."""
 _AGAIN_S = 0.1
 _STOPPED_S = 5.0
@@ -135,7 +137,7 @@ class Child:
         except ConnectionError:
             return  # died before it read its job: `ended` tells
         except OSError as error:
-            raise SandboxBroken(f"A run could not be given its job: {error}. {CROWDED}") from error
+            raise SandboxBroken(f"A run could not be given its job: {error}. {DESCRIPTOR_ADVICE}") from error
         finally:
             self._close_work()
 
@@ -221,7 +223,7 @@ class Child:
             self._announced = True
             if self.gone.is_set() and self.failure is None:
                 said = "A child of the sandbox ended while it was being isolated."
-                self.failure = SandboxBroken(f"{said} {CROWDED}" if may_send_none() else said)
+                self.failure = SandboxBroken(f"{said} {DESCRIPTOR_ADVICE}" if may_send_none() else said)
             self._on_ready(self)
 
     def _leave(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from sandbox.errors import SandboxBroken
-from sandbox.host.child import CROWDED, Child
+from sandbox.host.child import DESCRIPTOR_ADVICE, Child
 from sandbox.host.limits import RunLimits
 from sandbox.inner.process.wire import SPARE_PROCESSES, send_with_fds
 from sandbox.supervisor.cgroups import Group, Groups, read_kernel_file
@@ -91,7 +91,7 @@ class ChildMaker:
             send_with_fds(self._control, json.dumps(wanted).encode(), descriptors)
         except OSError as error:  # a dead server's socket tells
             if error.errno == errno.ETOOMANYREFS:
-                child.failure = SandboxBroken(f"A run could not be asked for: {error}. {CROWDED}")
+                child.failure = SandboxBroken(f"A run could not be asked for: {error}. {DESCRIPTOR_ADVICE}")
                 asyncio.get_running_loop().call_soon(child.discard)
         child.sent()
         for descriptor in joins:

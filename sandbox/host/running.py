@@ -12,7 +12,7 @@ from sandbox.inner.process.wire import HEADER, MAX_FRAME, send_with_fds
 from sandbox.result import Result
 
 _CHUNK = 1 << 16
-_LAST_WORD_S = 2.0
+_LAST_REPORT_S = 2.0
 """Seconds to wait for a child's last report after its channel closed: longer on a busy machine."""
 
 
@@ -87,7 +87,7 @@ class RunningEntry(Frames):
         """End the child if it still runs, and report how it ended."""
         if self._result is None:
             if self._hung_up:
-                await asyncio.wait([self._child.ended], timeout=_LAST_WORD_S)
+                await asyncio.wait([self._child.ended], timeout=_LAST_REPORT_S)
             self.execution.end("cancel")
             try:
                 self._result = await self.execution.result()

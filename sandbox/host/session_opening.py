@@ -19,7 +19,14 @@ from sandbox.host.limits import RunLimits
 from sandbox.host.pool import Pool
 from sandbox.host.server import Server
 from sandbox.host.session import LiveSession
-from sandbox.inner.process.wire import HOME, LAYER, MAX_MESSAGE, MOST, receive_with_fds, send_with_fds
+from sandbox.inner.process.wire import (
+    HOME,
+    LAYER,
+    MAX_DESCRIPTORS,
+    MAX_MESSAGE,
+    receive_with_fds,
+    send_with_fds,
+)
 from sandbox.inner.walls.places import WORKSPACE
 from sandbox.policy import Policy
 
@@ -163,7 +170,7 @@ async def put_layer(
         with inside:
             send_with_fds(server.control, LAYER, [inside.fileno()])
         pool.fill()  # with children that see the layer: requests are served one by one
-        _, handed = await asyncio.to_thread(receive_with_fds, ours, 1, MOST)
+        _, handed = await asyncio.to_thread(receive_with_fds, ours, 1, MAX_DESCRIPTORS)
     except OSError as error:
         raise SandboxBroken(f"The sandbox's server does not answer: {error}") from error
     finally:

@@ -76,15 +76,15 @@ class KeptSession:
 
     async def open(self) -> Self:
         """Open it. Raises as `open_sandbox` and `Sandbox.session` do; a cancelled call leaves nothing."""
-        is_open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._keeper = asyncio.create_task(self._keep(is_open))
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._keeper = asyncio.create_task(self._keep(opened))
         try:
-            await asyncio.wait({is_open, self._keeper}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({opened, self._keeper}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
             raise
-        if not is_open.done():
+        if not opened.done():
             self._keeper.result()
         return self
 
@@ -94,10 +94,10 @@ class KeptSession:
         if self._keeper is not None:
             await asyncio.shield(asyncio.wait({self._keeper}))
 
-    async def _keep(self, is_open: "asyncio.Future[None]") -> None:
+    async def _keep(self, opened: "asyncio.Future[None]") -> None:
         async with open_sandbox(self._policy, backend=self._backend) as box, box.session() as session:
             self._session = session
-            is_open.set_result(None)
+            opened.set_result(None)
             try:
                 await self._end.wait()
             finally:

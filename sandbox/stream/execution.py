@@ -22,7 +22,7 @@ from sandbox.stream.link import Conversation, Link, Reader
 _PIECE = 1 << 16
 _LAST_BYTES_S, _BUSY_ENGINE_S = 0.2, 10.0
 """Seconds that a dead program's output may take: at a limit, and before it."""
-_LAST_WORD_S, _LAST_FRAME_S = 2.0, 0.1
+_LAST_REPORT_S, _LAST_FRAME_S = 2.0, 0.1
 """Seconds to wait for the end of an entry whose channel is closed, and for its last frame."""
 _START_S = 30.0
 _END_S = 20.0
@@ -240,7 +240,7 @@ class StreamEntry(Frames):
 
     async def _end(self) -> Result:
         if self._conversation.ended(LINE).is_set():
-            await asyncio.wait([self._execution.program.ended], timeout=_LAST_WORD_S)
+            await asyncio.wait([self._execution.program.ended], timeout=_LAST_REPORT_S)
         self._execution.end("cancel")
         try:
             return await self._execution.result()

@@ -16,7 +16,7 @@ LEASE_S = 60.0
 """Seconds without a frame after which an agent ends itself, and a host takes its agent for dead."""
 _BEAT_S = 5.0
 _LONGEST_LINE = 200
-_LAST_WORDS = 4096
+_MAX_STDERR_BYTES = 4096
 _LATE = 3 * WINDOW + (1 << 16)
 """Bytes that an agent may have sent for a number before it hears that nobody reads them."""
 _MOST_OPENED = 64
@@ -155,7 +155,7 @@ class Link:
         self.on_end: Callable[[], object] = lambda: None
         """Called once where the agent ends, unless the link is closed before."""
         stream.on_data, stream.on_words, stream.on_end = self._hear_greeting, self._hear_words, self._cut
-        self._splitter, self._greeting, self._last_words = Splitter(), b"", b""
+        self._splitter, self._greeting, self._stderr_tail = Splitter(), b"", b""
         self.python: asyncio.Future[tuple[int, int]] = self._loop.create_future()
         """Version of the agent's Python, once it runs."""
         self._up: asyncio.Future[dict[str, Any]] = self._loop.create_future()
@@ -183,8 +183,8 @@ class Link:
         """Begin a conversation with a number of its own. Raises SandboxBroken."""
         if self.broken is not None:
             raise self.broken
-        self._next = (self._next + 1) % frames.OF_FILES
-        number = self._next | (frames.OF_FILES if of_files else 0)
+        self._next = (self._next + 1) % frames.FILE_CALL
+        number = self._next | (frames.FILE_CALL if of_files else 0)
         conversation = self._conversations[number] = Conversation(self, number, on_news)
         return conversation
 
@@ -231,7 +231,7 @@ class Link:
             self._beating = None
 
     def _hear_words(self, content: bytes) -> None:
-        self._last_words = (self._last_words + content)[-_LAST_WORDS:]
+        self._stderr_tail = (self._stderr_tail + content)[-_MAX_STDERR_BYTES:]
 
     def _hear_greeting(self, content: bytes) -> None:
         self._greeting += content
@@ -282,7 +282,7 @@ class Link:
         """Ignore what was under way as a number was forgotten. Raises FrameError: it can't have been."""
         self._late_bytes -= size
         if self._late_bytes < 0 or (
-            (number & ~frames.OF_FILES) > self._next and not number & OPENED_BY_AGENT
+            (number & ~frames.FILE_CALL) > self._next and not number & OPENED_BY_AGENT
         ):
             raise FrameError("frames come that nobody asked for")
 
@@ -298,7 +298,7 @@ class Link:
     def _cut(self) -> None:
         self._stop_beating()
         self._stream.close()
-        words = self._last_words.decode("utf-8", "replace").strip()
+        words = self._stderr_tail.decode("utf-8", "replace").strip()
         is_first = self.broken is None
         self._break(
             SandboxBroken(f"The sandbox's agent ended unexpectedly, or its engine did. {words}".strip())

@@ -162,7 +162,7 @@ def _serve(starter: Starter, control: socket.socket, lifeline: int, exit_descrip
             os.read(exit_descriptor, 4096)
             starter.notice_ends()
         if control.fileno() in ready:
-            request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MOST)
+            request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MAX_DESCRIPTORS)
             if not request:
                 return
             asked = json.loads(request)

@@ -12,7 +12,7 @@ from sandbox.inner.bridge.metadata import attribute
 from sandbox.inner.bridge.operators import OPERATORS, REFLECTED
 from sandbox.inner.bridge.show_values import CandidateGone, show_kind
 
-_OWN = ("__eq__", "__ne__", "__hash__", "__bool__", "__repr__", "__copy__", "__deepcopy__", "__dir__")
+_OWN_METHODS = ("__eq__", "__ne__", "__hash__", "__bool__", "__repr__", "__copy__", "__deepcopy__", "__dir__")
 
 
 class Withheld:
@@ -49,7 +49,7 @@ def _refused(name: str) -> Callable[..., object]:
     return lambda self, *operands: refuse(self)
 
 
-for _name in {*OPERATORS, *REFLECTED, "__await__"} - {*_OWN}:
+for _name in {*OPERATORS, *REFLECTED, "__await__"} - {*_OWN_METHODS}:
     setattr(Withheld, _name, _refused(_name))
 
 

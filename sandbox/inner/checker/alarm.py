@@ -60,7 +60,7 @@ _TRUSTED_FUNCTIONS = (
     ("/warnings.py", ""),
 )
 """Functions or whole modules of the standard library that don't pass on the frames they read."""
-_FRAME_GIVERS = ("/traceback.py", "/inspect.py", "/logging/__init__.py", "/asyncio/", "/dis.py")
+_FRAME_RETURNERS = ("/traceback.py", "/inspect.py", "/logging/__init__.py", "/asyncio/", "/dis.py")
 """Modules that return frames to their direct caller, but only text to indirect callers."""
 
 
@@ -169,7 +169,7 @@ def _make_library_use_filter() -> Callable[[str, str, tuple[Any, ...], list[tupl
         open,
         _make_text_converter(),
         _TRUSTED_FUNCTIONS,
-        _FRAME_GIVERS,
+        _FRAME_RETURNERS,
     )
 
     def is_own_use(kind: str, event: str, args: tuple[Any, ...], inner: list[tuple[str, str]]) -> bool:

@@ -28,7 +28,7 @@ _FINAL_READ_S = 0.5
 """Seconds to read from a dead kernel: on a busy machine its last output arrives late."""
 _RETRY_MS = 5
 """Milliseconds until a failed connection is retried; libzmq would wait for 100."""
-_FIRST = ("pass", "import sys; sys.path.insert(0, '')")
+_FIRST_CELLS = ("pass", "import sys; sys.path.insert(0, '')")
 """Run before all cells; modules of the workspace become importable only here."""
 
 
@@ -135,7 +135,7 @@ class Client:
                 raise SystemExit("the kernel ended while it started")
             if self._shell.poll(1000):
                 self._client.session.recv(self._shell)
-        for code in _FIRST:
+        for code in _FIRST_CELLS:
             self.begin(code, None)
             while self.busy:
                 self.step()

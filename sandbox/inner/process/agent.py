@@ -101,7 +101,7 @@ class Agent:
             self._reap()
         if self._channel.fileno() not in ready:
             return True
-        message, descriptors = wire.receive_with_fds(self._channel, wire.MAX_MESSAGE, wire.MOST)
+        message, descriptors = wire.receive_with_fds(self._channel, wire.MAX_MESSAGE, wire.MAX_DESCRIPTORS)
         if not message:
             return False
         request = json.loads(message)

@@ -110,7 +110,7 @@ def children_of(parent: int) -> list[int]:
             continue  # the thread ended meanwhile
         except FileNotFoundError:
             if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
-                return [pid for pid in pids() if (found := fields_of(pid)) and found[1] == str(parent)]
+                return [pid for pid in pids() if (fields := fields_of(pid)) and fields[1] == str(parent)]
     return children
 
 
@@ -159,8 +159,8 @@ def status_of(pid: int | str) -> dict[str, str]:
 
 def state_of(pid: int) -> str:
     """State of a process; "X" if it is gone."""
-    found = fields_of(pid)
-    return found[0] if found else "X"
+    fields = fields_of(pid)
+    return fields[0] if fields else "X"
 
 
 def resident_pages(pid: int) -> int:

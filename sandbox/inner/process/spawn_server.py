@@ -59,7 +59,7 @@ def main(descriptor: int) -> int:
     gc.freeze()
     children = 0
     while True:
-        request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MOST)
+        request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MAX_DESCRIPTORS)
         if not request:
             os._exit(0)
         if request == wire.LAYER:

@@ -21,7 +21,7 @@ ENDING = struct.Struct("<iQQQ")
 """The reaper's report: wait status, user and system microseconds, largest resident KiB."""
 MAX_FRAME = 16 << 20
 """Bytes. The host holds a whole frame in memory, so this bounds the cost of a hostile sender."""
-MOST = 8
+MAX_DESCRIPTORS = 8
 """Maximum descriptors in one message."""
 READY, GO, GO_BARE, FAILED = b"R", b"G", b"B", b"E"
 """GO_BARE: for a command, which needs no packages of Python."""
@@ -103,7 +103,7 @@ def send_with_fds(connection: socket.socket, message: bytes, descriptors: list[i
 
 def receive_job(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """Receive a child's one job and its descriptors; None if the host discards it."""
-    header, descriptors = receive_with_fds(connection, HEADER.size, MOST)
+    header, descriptors = receive_with_fds(connection, HEADER.size, MAX_DESCRIPTORS)
     if not header:
         return None
     header += read_exactly(connection.recv, HEADER.size - len(header))

@@ -20,7 +20,7 @@ from typing import Any
 from sandbox.inner.process import wire
 from sandbox.inner.stream import frames
 from sandbox.inner.stream.connections import Connections
-from sandbox.inner.stream.frames import NETWORK, OF_FILES, TOOLS, FrameError, Splitter
+from sandbox.inner.stream.frames import FILE_CALL, NETWORK, TOOLS, FrameError, Splitter
 from sandbox.inner.stream.pipes import Sink, Source, Watched
 from sandbox.inner.stream.programs import Programs
 
@@ -92,7 +92,7 @@ class Agent:
         self._heard = time.monotonic()
         try:
             for kind, number, stream, payload in self._splitter.feed(content):
-                if number & OF_FILES:
+                if number & FILE_CALL:
                     self._pass_to_filer(frames.pack(kind, number, stream, payload))
                 else:
                     self._take(kind, number, stream, payload)

@@ -24,7 +24,7 @@ TOOLS, NETWORK = "tools", "network"
 """Doors: what programs connect to for the tools of a session, and for the proxy."""
 _STREAM_BITS = 3
 MAX_NUMBER = (1 << 32 - _STREAM_BITS) - 1
-OPENED_BY_AGENT, OF_FILES = 1 << 28, 1 << 27
+OPENED_BY_AGENT, FILE_CALL = 1 << 28, 1 << 27
 """Bits of numbers that the agent assigns to connections, and of calls to the process that serves files."""
 _AMOUNT = struct.Struct("<I")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sandbox import SandboxBroken, SandboxError
 from sandbox.inner.stream import frames
-from sandbox.inner.stream.frames import CREDIT, DATA, END, NEWS, OF_FILES, OPENED_BY_AGENT, STDOUT, WINDOW
+from sandbox.inner.stream.frames import CREDIT, DATA, END, FILE_CALL, NEWS, OPENED_BY_AGENT, STDOUT, WINDOW
 from sandbox.stream.execution import StreamProgram
 from sandbox.stream.link import Link, Reader
 from sandbox.stream.stream_files import StreamFiles
@@ -68,7 +68,7 @@ _PAYLOADS = st.binary(max_size=40) | _JSON.map(lambda value: json.dumps(value).e
 _HOSTILE = st.lists(
     st.tuples(
         st.sampled_from([NEWS, DATA, END, CREDIT, frames.CALL, frames.BEAT]),
-        st.sampled_from([0, 1, 2, 1 | OF_FILES, 2 | OF_FILES, OPENED_BY_AGENT, 9]),
+        st.sampled_from([0, 1, 2, 1 | FILE_CALL, 2 | FILE_CALL, OPENED_BY_AGENT, 9]),
         st.integers(0, 7),
         _PAYLOADS,
     ),
@@ -238,7 +238,7 @@ async def test_an_answer_that_is_larger_than_was_asked_for_is_refused_before_it_
     reading = asyncio.ensure_future(StreamFiles(link, most_bytes=1, most_files=1).read("a", limit=100))
     await asyncio.sleep(0)
 
-    wire.on_data(news(1 | OF_FILES, {"size": size}))
+    wire.on_data(news(1 | FILE_CALL, {"size": size}))
 
     with pytest.raises(SandboxBroken):
         await asyncio.wait_for(reading, 60)
@@ -250,7 +250,7 @@ async def test_answers_that_nobody_reads_do_not_fill_the_memory_of_the_host() ->
     await asyncio.sleep(0)
 
     for _ in range(2000):
-        wire.on_data(news(1 | OF_FILES, {"is": "read", "size": 9}))
+        wire.on_data(news(1 | FILE_CALL, {"is": "read", "size": 9}))
 
     with pytest.raises(SandboxBroken, match="more answers come than anything asks for"):
         await reading
@@ -278,8 +278,8 @@ async def test_a_call_that_is_cancelled_is_dropped_and_the_next_one_is_served() 
     await asyncio.sleep(0)
     calls = [json.loads(payload)["do"] for *_, payload in frames.Splitter().feed(bytes(wire.sent))]
 
-    wire.on_data(news(1 | OF_FILES, {"size": 5}))  # of the first one: nobody waits for it
-    wire.on_data(news(2 | OF_FILES, {"size": 2}) + frames.pack(DATA, 2 | OF_FILES, STDOUT, b"ok"))
+    wire.on_data(news(1 | FILE_CALL, {"size": 5}))  # of the first one: nobody waits for it
+    wire.on_data(news(2 | FILE_CALL, {"size": 2}) + frames.pack(DATA, 2 | FILE_CALL, STDOUT, b"ok"))
 
     assert await asyncio.wait_for(second, 60) == b"ok"
     assert calls == ["read", "drop", "read"]
