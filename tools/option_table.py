@@ -20,7 +20,7 @@ def lines() -> Iterator[str]:
         option = OPTIONS[name]
         shown = option.help.removesuffix(" Repeatable.")
         default = f" ({option.defaults})" if option.defaults else ""
-        yield f"- `{name}`{' ↓' * option.lowers} {value_of(name, option)}{default}: {shown}"
+        yield f"- `{name}`{' ↓' * option.is_lowerable} {value_of(name, option)}{default}: {shown}"
 
 
 def value_of(name: str, option: Option) -> str:

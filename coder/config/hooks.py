@@ -26,7 +26,7 @@ _WITHOUT_MATCHER = ("UserPromptSubmit", "Stop")
 _PLUGIN_FILE = "hooks/hooks.json"
 MAX_BYTES = 1 << 20
 MAX_HOOKS = 50
-_SIMPLE = re.compile(r"[\w|.*^$ -]{0,500}", re.ASCII)
+_SIMPLE_MATCHER = re.compile(r"[\w|.*^$ -]{0,500}", re.ASCII)
 """Matchers of names, which are compared in linear time."""
 
 
@@ -218,7 +218,7 @@ def covers(hook: Hook, subject: str) -> bool:
         return True
     if hook.event in _WITHOUT_MATCHER:
         return True
-    if not _SIMPLE.fullmatch(hook.matcher):
+    if not _SIMPLE_MATCHER.fullmatch(hook.matcher):
         return re.fullmatch(hook.matcher, subject) is not None
     return any(matches(_parts(part), subject) for part in hook.matcher.split("|"))
 
@@ -228,7 +228,7 @@ def _checked(matcher: str, *, is_own: bool) -> str:
 
     Raises ValueError: it isn't made of names, `|`, `*` and `.*`, or, in the user's own file, no expression.
     """
-    if _SIMPLE.fullmatch(matcher):
+    if _SIMPLE_MATCHER.fullmatch(matcher):
         return matcher
     if not is_own:  # an expression of others could take any time
         raise ValueError(f"the matcher {matcher!r} may hold names, | and .* only")

@@ -80,7 +80,7 @@ async def take_survey(
     code = {path: fact for path, fact in facts.items() if path not in tests}
     best, best_tests = rank(prompt, code, texts), rank(prompt, tests, texts)
     literals = named_code(prompt).literals
-    holders = lines_with(literals, {path: texts[path] for path in code})
+    literal_places = lines_with(literals, {path: texts[path] for path in code})
 
     excerpts = _Excerpts(texts, facts)
     faults = places.faults(prompt)
@@ -89,15 +89,15 @@ async def take_survey(
     constructors = _constructors([*task_places, *best.leading], texts, facts)
     first_places = [*faults, *best.leading, *task_places, *constructors, *imported[:1]]
     best_places = best.best[:_MAX_PLACES]
-    for place in [*first_places, *best_places, *holders]:
-        excerpts.add(place, best, around=_LINES_AROUND_LITERAL if place in holders else 0)
+    for place in [*first_places, *best_places, *literal_places]:
+        excerpts.add(place, best, around=_LINES_AROUND_LITERAL if place in literal_places else 0)
     for place in best_tests.best[:_MAX_TESTS]:
         excerpts.add(place, best_tests, most=_MAX_TEST)
-    callers = excerpts.lines_of([*first_places, *best_places[:_MAX_FOLLOWED], *holders])
+    callers = excerpts.lines_of([*first_places, *best_places[:_MAX_FOLLOWED], *literal_places])
     called_places = find_called(callers, texts, code, definers, prompt=prompt, literals=literals)
     for place in called_places:
         excerpts.add(place, best)
-    best_places = [*best_places[:1], *holders, *called_places, *best_places[1:]]
+    best_places = [*best_places[:1], *literal_places, *called_places, *best_places[1:]]
     shown_places = excerpts.of([*first_places, *best_places, *best_tests.best[:_MAX_TESTS]])
     values = _values(excerpts.lines_of(shown_places), texts, facts)
     whole_shares = dict.fromkeys(

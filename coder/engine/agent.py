@@ -21,7 +21,7 @@ from coder.store import new_run_id
 from coder.workspace.deliver import require_committable
 from coder.workspace.read import read_workspace, started, with_unread
 
-_WITH_BASELINE = ("coder.verify.baseline", "coder.verify.test_command")
+_BASELINE_MODULES = ("coder.verify.baseline", "coder.verify.test_command")
 """Modules that the first run of a test command imports."""
 
 
@@ -57,7 +57,7 @@ async def solve(task: Task, **options: Unpack[Options]) -> Run:
             context = await open_hooks(stack, settings.hooks, run, options).submit(task.prompt, folder)
         target = find_target(task, snapshot.files)
         if task.test_command is not None:  # load what its first run needs while the sandbox opens
-            thread = Thread(target=lambda: [*map(import_module, _WITH_BASELINE)], daemon=True)
+            thread = Thread(target=lambda: [*map(import_module, _BASELINE_MODULES)], daemon=True)
             asyncio.get_running_loop().call_later(0, thread.start)
         environment = open_environment(task, settings, snapshot.files, options, target=target)
         workbench = await stack.enter_async_context(environment)

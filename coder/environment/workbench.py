@@ -212,11 +212,11 @@ class Workbench:
                 self._session_tree, self._initial_changes = session_tree, state.dialogue.session.tree
                 self.known_to.clear()
                 return session_tree
-            laid, self._initial_changes = self._initial_changes, None
+            laid_changes, self._initial_changes = self._initial_changes, None
             if self._session_tree.files is not state.files:
                 await self._session_tree.rebase(state.files, state.dialogue.session.tree)
             elif late_changes := _changes_since(
-                laid, state.dialogue.session.tree
+                laid_changes, state.dialogue.session.tree
             ):  # edits of an answer's text made while the session opened
                 await self._session_tree.write(late_changes)
             return self._session_tree

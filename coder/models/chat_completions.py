@@ -64,10 +64,10 @@ class ChatModel(Closing):
 
     def price(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """Return the maximum price of these tokens in US dollars; None if unknown, 0 for a local model."""
-        used = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+        usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
         if self._endpoint.marks_caches:
-            used = used.model_copy(update={"cache_write_tokens": input_tokens})
-        return cost(self._endpoint, used)
+            usage = usage.model_copy(update={"cache_write_tokens": input_tokens})
+        return cost(self._endpoint, usage)
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Answer one conversation. After a call of `on_retry`, `on_token` gets the answer from its beginning.

@@ -47,8 +47,8 @@ class Option(Flag):
     ge: float | None = None
     gt: float | None = None
     le: float | None = None
-    lowers: bool = False
-    """A repository may set a lower value."""
+    is_lowerable: bool = False
+    """Whether a repository may set a lower value."""
     one_call: bool = False
     """Whether the option belongs to one call of `coder` and can't be set by a file or variable."""
     commas: bool = False
@@ -174,10 +174,10 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
             acting=1,
             ge=1,
             le=1000,
-            lowers=True,
+            is_lowerable=True,
         ),
         "repairs": Option(
-            Count, "Repairs after each fresh start.", "N", default=3, ge=0, le=100, lowers=True
+            Count, "Repairs after each fresh start.", "N", default=3, ge=0, le=100, is_lowerable=True
         ),
     },
     "Limits": {
@@ -191,9 +191,9 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
             ge=1,
             le=100_000,
             common=True,
-            lowers=True,
+            is_lowerable=True,
         ),
-        "max_tokens": Option(Count, "Tokens of all calls.", "N", ge=1, lowers=True),
+        "max_tokens": Option(Count, "Tokens of all calls.", "N", ge=1, is_lowerable=True),
         "max_cost": Option(
             Number,
             "Cost of all calls.",
@@ -202,9 +202,9 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
             acting=Decimal(3),
             ge=0,
             common=True,
-            lowers=True,
+            is_lowerable=True,
         ),
-        "max_call_cost": Option(Number, "Cost of one call.", "USD", ge=0, lowers=True),
+        "max_call_cost": Option(Number, "Cost of one call.", "USD", ge=0, is_lowerable=True),
         "timeout": Option(
             Number,
             "Time of the whole run.",
@@ -215,24 +215,26 @@ OPTIONS_BY_HEADING: dict[str, dict[str, Option]] = {
             gt=0,
             le=7 * 86_400,
             common=True,
-            lowers=True,
+            is_lowerable=True,
         ),
         "program_timeout": Option(
-            Number, "Time of one program.", "SECONDS", default=10.0, gt=0, le=86_400, lowers=True
+            Number, "Time of one program.", "SECONDS", default=10.0, gt=0, le=86_400, is_lowerable=True
         ),
         "test_timeout": Option(
-            Number, "Time of one test command.", "SECONDS", default=300.0, gt=0, le=86_400, lowers=True
+            Number, "Time of one test command.", "SECONDS", default=300.0, gt=0, le=86_400, is_lowerable=True
         ),
-        "memory": Option(Count, "Memory of one program.", "MIB", default=512, ge=16, lowers=True),
-        "processes": Option(Count, "Processes of one program.", "N", default=128, ge=1, lowers=True),
-        "cpus": Option(Number, "Processors that one program may keep busy.", "N", gt=0, le=1024, lowers=True),
+        "memory": Option(Count, "Memory of one program.", "MIB", default=512, ge=16, is_lowerable=True),
+        "processes": Option(Count, "Processes of one program.", "N", default=128, ge=1, is_lowerable=True),
+        "cpus": Option(
+            Number, "Processors that one program may keep busy.", "N", gt=0, le=1024, is_lowerable=True
+        ),
     },
 }
 """Options by their heading in the help."""
 OPTIONS = {name: option for options in OPTIONS_BY_HEADING.values() for name, option in options.items()}
 KEYS = tuple(name for name, option in OPTIONS.items() if not option.one_call)
 """Options that a file or variable may set."""
-LOWERED = tuple(name for name, option in OPTIONS.items() if option.lowers)
+LOWERED = tuple(name for name, option in OPTIONS.items() if option.is_lowerable)
 """Options that a repository may set to a lower value."""
 MANY_STEPS = {name: option.acting for name, option in OPTIONS.items() if option.acting is not None}
 """Default limits of an attempt that consists of many small steps."""

@@ -53,8 +53,8 @@ class Task(Value):
     @property
     def is_tested(self) -> bool:
         """Whether something of the task decides that it is done, so that words alone are no answer."""
-        decides = (self.test_command, self.test_files, self.checks, self.answer_schema)
-        return any(decides)
+        criteria = (self.test_command, self.test_files, self.checks, self.answer_schema)
+        return any(criteria)
 
     @field_validator("answer_schema")
     @classmethod

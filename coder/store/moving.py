@@ -32,11 +32,11 @@ class Moved(NamedTuple):
     """Runs that are still in the source: they went on or began meanwhile."""
 
 
-Tell = Callable[[str, str, int, int], None]
-"""Is told what is done: verb, name, its number and how many there are."""
+ProgressCallback = Callable[[str, str, int, int], None]
+"""Is called for each item with a verb, its name, its number and the number of items."""
 
 
-async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: Tell) -> Moved:
+async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: ProgressCallback) -> Moved:
     """Move all runs and their blobs from one log to another.
 
     Args:
@@ -72,7 +72,9 @@ async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: Te
     return Moved(len(runs), len(names), source.rows.runs())
 
 
-def move_blobs(rows: StoredRows, source: Blobs, target: Blobs, *, keep: bool, tell: Tell) -> Moved:
+def move_blobs(
+    rows: StoredRows, source: Blobs, target: Blobs, *, keep: bool, tell: ProgressCallback
+) -> Moved:
     """Move the blobs of a log to another place; its events stay.
 
     Raises:

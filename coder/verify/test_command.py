@@ -116,9 +116,9 @@ class _Run:
             on_output=self.on_output,
         )
         report = await self._read_report()
-        has_kept = await _read_file(sandbox, _CONFIG_FILE) != config  # without a Python, no keeper has run
+        keeper_ran = await _read_file(sandbox, _CONFIG_FILE) != config  # without a Python, no keeper has run
         await sandbox.remove(FOLDER)
-        if finding.passed and has_kept and not report.is_whole:
+        if finding.passed and keeper_ran and not report.is_whole:
             note = "The code under test changed what the test command runs."
             return replace(finding, passed=False, note=note)
         return replace(finding, programs=tuple(report.programs), calls=tuple(report.calls))

@@ -78,7 +78,7 @@ def test_the_site_puts_the_table_of_this_versions_options_into_the_reference() -
 def test_the_reference_names_the_options_that_a_repository_may_lower() -> None:
     (named,) = re.findall(r"may only\s+lower(.*?),\s+below what", REFERENCE, flags=re.DOTALL)
 
-    assert re.findall(r"`(\w+)`", named) == [name for name in KEYS if OPTIONS[name].lowers]
+    assert re.findall(r"`(\w+)`", named) == [name for name in KEYS if OPTIONS[name].is_lowerable]
 
 
 def test_the_reference_has_every_exit_code_and_status() -> None:

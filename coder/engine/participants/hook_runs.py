@@ -100,12 +100,12 @@ class HookRuns:
         runs = _Batch(self, "PreToolUse", session)
         for hook, is_own in runs.hooks(subject):
             name, root = runs.name(hook, subject), runs.root(is_own)
-            more = {
+            fields = {
                 "tool_name": name,
                 "tool_input": subject.input(name, root),
                 "tool_use_id": subject.call.id,
             }
-            answer = await runs.answer(hook, is_own, more)
+            answer = await runs.answer(hook, is_own, fields)
             if answer.objection is not None:
                 return Verdict(subject, f"[A hook blocked this call: {answer.objection}]")
             if answer.context:
@@ -126,13 +126,13 @@ class HookRuns:
         runs = _Batch(self, "PostToolUse", session)
         for hook, is_own in runs.hooks(subject):
             name, root = runs.name(hook, subject), runs.root(is_own)
-            more = {
+            fields = {
                 "tool_name": name,
                 "tool_input": subject.input(name, root),
                 "tool_response": subject.response(result, root),
                 "tool_use_id": subject.call.id,
             }
-            answer = await runs.answer(hook, is_own, more)
+            answer = await runs.answer(hook, is_own, fields)
             remarks += [f"[A hook says: {text}]" for text in (answer.objection or answer.context,) if text]
         return remarks
 
@@ -160,12 +160,12 @@ class HookRuns:
         """
         answers: list[HookAnswer] = []
         prompt = {"prompt": self.state.task.prompt[:MAX_OUTPUT]}
-        for event, more in (("SessionStart", {"source": "startup"}), ("UserPromptSubmit", prompt)):
+        for event, fields in (("SessionStart", {"source": "startup"}), ("UserPromptSubmit", prompt)):
             runs = _Batch(self.of_files, event, session)
             if event == "SessionStart" and not is_first:
                 continue
             for hook, is_own in runs.hooks(kind="startup"):
-                answers.append(await runs.answer(hook, is_own, more))
+                answers.append(await runs.answer(hook, is_own, fields))
         return "\n".join(answer.context for answer in answers if answer.context)
 
 
@@ -196,11 +196,11 @@ class _Batch:
         """Return the folder in which a hook runs."""
         return self._session.root if self._session is not None and not is_own else self._folder or os.getcwd()
 
-    async def answer(self, hook: Hook, is_own: bool, more: dict[str, Any]) -> HookAnswer:
+    async def answer(self, hook: Hook, is_own: bool, fields: dict[str, Any]) -> HookAnswer:
         """Run a hook; log it if it couldn't run, and show the user what it says to them."""
         journal, redact = self._runs.journal, self._runs.redact
         async with shown_wait(journal.watch, redact(hook_wait(self._event, hook.shown))):
-            answer = await self._run(hook, is_own, more)
+            answer = await self._run(hook, is_own, fields)
         if answer.problem:
             await journal.append(
                 HookFailed(
@@ -214,8 +214,8 @@ class _Batch:
             note_of(journal.watch)(redact(answer.message))
         return answer
 
-    async def _run(self, hook: Hook, is_own: bool, more: dict[str, Any]) -> HookAnswer:
-        document = hook_document(self._runs.state.run, self._event, self.root(is_own), **more)
+    async def _run(self, hook: Hook, is_own: bool, fields: dict[str, Any]) -> HookAnswer:
+        document = hook_document(self._runs.state.run, self._event, self.root(is_own), **fields)
         if is_own or self._session is None:
             return await run_on_host(hook, document, self._folder)
         if self._left_s <= 0:

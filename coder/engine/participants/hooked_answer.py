@@ -35,7 +35,7 @@ async def _passed(
     gate: HookGate, message: CodeMessage, session_tree: SessionTree | None
 ) -> tuple[CodeMessage, str]:
     state, changes = gate.turn.state, message.changes
-    before, kept = _texts_before(state)
+    before, repaired_texts = _texts_before(state)
     session = session_tree.session if session_tree is not None else None
     passed = await gate.enter_texts(changes.texts, before, session)
     if session_tree is not None:
@@ -50,7 +50,9 @@ async def _passed(
     texts = {
         path: text for path, text in changes.texts.items() if path in before and before[path] == text
     } | passed.texts
-    texts |= {path: kept[path] for path in changes.texts if path not in texts and path in kept}
+    texts |= {
+        path: repaired_texts[path] for path in changes.texts if path not in texts and path in repaired_texts
+    }
     new_changes = AnswerChanges(
         files={path: text for path, text in texts.items() if path not in changes.test_edits},
         test_edits={path: text for path, text in texts.items() if path in changes.test_edits},
@@ -63,9 +65,9 @@ async def _passed(
 def _texts_before(state: State) -> tuple[dict[str, str | None], dict[str, str | None]]:
     """Return the files that an answer refers to, and those that the repaired answer has changed."""
     repaired_code = code_to_repair(state)
-    kept = dict(repaired_code.changes.texts) if repaired_code is not None else {}
-    files = {path: stored.text for path, stored in state.files.items()} | kept
-    return {path: text for path, text in files.items() if text is not None}, kept
+    repaired_texts = dict(repaired_code.changes.texts) if repaired_code is not None else {}
+    files = {path: stored.text for path, stored in state.files.items()} | repaired_texts
+    return {path: text for path, text in files.items() if text is not None}, repaired_texts
 
 
 async def _write(session_tree: SessionTree, state: State, texts: dict[str, str | None]) -> None:

@@ -24,7 +24,7 @@ from coder.show.client_watch import ClientWatch
 from coder.show.failure import report
 from coder.store import EventLog
 
-_PRINTED = 16_384
+_MAX_PRINTED = 16_384
 """Characters kept of a running program's output."""
 _SAVE_S = 10.0
 """Seconds for the runs of this process to save themselves."""
@@ -41,7 +41,7 @@ class Live(ClientWatch):
 
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """Keep the end of a program's output."""
-        self.printed = (self.printed + data.decode("utf-8", "replace"))[-_PRINTED:]
+        self.printed = (self.printed + data.decode("utf-8", "replace"))[-_MAX_PRINTED:]
 
     def event(self, event: Event) -> None:
         """Wake the readers of the run."""

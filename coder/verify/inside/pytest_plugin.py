@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from coder.verify.inside.reporter import RowReporter
     from coder.verify.inside.skips import Skips
 
-MESSAGE = 4000
+MAX_MESSAGE = 4000
 """Longest message of one test in characters."""
 _XFAIL_KEYWORDS = {"xfail", "__unittest_expecting_failure__"}
 """Keywords of a test marked as expected to fail; pytest.xfail() in the code under test sets none."""
@@ -183,9 +183,11 @@ def _failure_text(report: Any) -> str:
     """Return pytest's text on a failure: the error lines (marked E) before the test's source."""
     text = getattr(report, "longreprtext", "") or str(report.longrepr or "")
     lines = text.splitlines()
-    error_lines = "\n".join(line[1:].strip() for line in lines if line.startswith("E "))[: MESSAGE // 2]
+    error_lines = "\n".join(line[1:].strip() for line in lines if line.startswith("E "))[: MAX_MESSAGE // 2]
     other_lines = "\n".join(line for line in lines if not line.startswith("E "))
-    return f"{error_lines}\n{other_lines[len(error_lines) - MESSAGE + 1 :]}" if error_lines else other_lines
+    return (
+        f"{error_lines}\n{other_lines[len(error_lines) - MAX_MESSAGE + 1 :]}" if error_lines else other_lines
+    )
 
 
 class OnlyFiles:

@@ -36,7 +36,7 @@ from typing import Any
 import added_names  # type: ignore[import-not-found]  # beside this file
 import file_trace  # type: ignore[import-not-found]  # beside this file
 import tamper_checks  # type: ignore[import-not-found]  # beside this file
-from pytest_plugin import MESSAGE, run_pytest  # type: ignore[import-not-found]
+from pytest_plugin import MAX_MESSAGE, run_pytest  # type: ignore[import-not-found]
 from pytest_setup import Untouched  # type: ignore[import-not-found]
 from skips import Skips, is_ours  # type: ignore[import-not-found]
 from unittest_run import run_unittest  # type: ignore[import-not-found]
@@ -108,7 +108,7 @@ class RowReporter:
             exit_code: with which a script has failed that says itself why, on stdout or stderr.
         """
         self._failure_count += not passed
-        max_characters = MESSAGE if self._failure_count <= _MAX_LONG_MESSAGES else _SHORT_CHARACTERS
+        max_characters = MAX_MESSAGE if self._failure_count <= _MAX_LONG_MESSAGES else _SHORT_CHARACTERS
         extra_fields: dict[str, object] = {"reached": True} if reached else {}
         extra_fields.update({} if exit_code is None else {"exit_code": exit_code})
         self.write(

@@ -118,10 +118,10 @@ def _read(source: list[str], environment: dict[str, str], tree: Path) -> dict[st
     pattern = "^(" + "|".join(key.replace(".", r"\.") for key in (*_PLAIN_KEYS, _EXCLUDES_KEY)) + ")$"
     arguments = ["config", *source, "--null", "--get-regexp", pattern]
     try:
-        printed = run_git(arguments, environment=environment, cwd=Path(os.sep), tree=tree)
+        output = run_git(arguments, environment=environment, cwd=Path(os.sep), tree=tree)
     except GitFailed:
         return {}
-    rows = (row.partition("\n") for row in printed.decode("utf-8", "surrogateescape").split("\0") if row)
+    rows = (row.partition("\n") for row in output.decode("utf-8", "surrogateescape").split("\0") if row)
     values = {key: value if newline else "true" for key, newline, value in rows}
     return {
         key: value
