@@ -101,8 +101,8 @@ def _filter(top: str, patterns: Sequence[str]) -> Callable[[str], bool]:
 
     def matches(path: str) -> bool:
         parts = path[len(top) :].strip("/").split("/")
-        ends = ["/".join(parts[first:]) for first in range(len(parts))]
-        return any(fnmatch.fnmatchcase(end, pattern) for end in ends for pattern in patterns)
+        suffixes = ["/".join(parts[first:]) for first in range(len(parts))]
+        return any(fnmatch.fnmatchcase(suffix, pattern) for suffix in suffixes for pattern in patterns)
 
     def is_wanted(path: str) -> bool:
         return path == top or not any(

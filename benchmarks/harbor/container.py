@@ -28,7 +28,7 @@ _ENDING_S = 3.0
 """Seconds that processes have to end after SIGTERM."""
 _LIST_S = 30.0
 _LISTED_BYTES = 1 << 20
-_NOT_STARTED = (400, 404)
+_NOT_STARTED_STATUSES = (400, 404)
 _NOTICED_S = 1.0
 _COMMANDS: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
 """Names of programs by id of the image and folders of PATH."""
@@ -106,7 +106,7 @@ class HarborContainer(ContainerFiles):
         try:
             await self.engine.ask(what, act)
         except EngineRefused as error:
-            if error.status in _NOT_STARTED:
+            if error.status in _NOT_STARTED_STATUSES:
                 raise ContainerEnded(f"The container of the task's image doesn't start: {error}") from error
             raise
 

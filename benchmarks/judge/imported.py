@@ -17,7 +17,7 @@ PYTHONS = ("/opt/miniconda3/envs/testbed/bin/python", "python")
 MIN_VERSION = (3, 8)
 """Minimum version of Python: the judge's alarm needs audit hooks."""
 _PACKAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_FACTS = """
+_FACTS_SCRIPT = """
 import importlib.util, json, os, sys
 asked = json.loads(sys.argv[1])
 def has(package):
@@ -60,13 +60,13 @@ class InterpreterReport(Value):
     """Location of each requested module; empty if the module is missing."""
     lacking: tuple[str, ...]
     """Requested packages that aren't installed; versions aren't compared."""
-    own: bool = False
+    is_first_on_path: bool = False
     """Whether this interpreter is the first `python` on the image's PATH."""
 
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables with which `python` is this interpreter."""
-        return {} if self.own else {"PATH": f"{self.folder}:{self.path}"}
+        return {} if self.is_first_on_path else {"PATH": f"{self.folder}:{self.path}"}
 
 
 async def find_python(sandbox: Sandbox, tree: str) -> InterpreterReport | str:
@@ -83,7 +83,7 @@ async def find_python(sandbox: Sandbox, tree: str) -> InterpreterReport | str:
         elif not report.places["pytest"]:
             failures.append(f"{python} has no pytest")
         else:
-            return report.model_copy(update={"own": python == "python"})
+            return report.model_copy(update={"is_first_on_path": python == "python"})
     return f"the image has no Python that could run its tests: {'; '.join(failures)}"
 
 
@@ -131,7 +131,7 @@ async def _ask_interpreter(
 ) -> InterpreterReport | str:
     """Return the report of an interpreter, or its stderr if it fails."""
     query = json.dumps({"tree": tree, "roots": (), "names": (), "packages": (), **asked})
-    command = Command(argv=(python, "-I", "-c", _FACTS, query), environment=dict(environment or {}))
+    command = Command(argv=(python, "-I", "-c", _FACTS_SCRIPT, query), environment=dict(environment or {}))
     result = await sandbox.run(command, fresh=True, files=files or {})
     try:
         return InterpreterReport.model_validate_json(result.stdout)

@@ -73,7 +73,7 @@ async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Pla
         ready_case = case.model_copy(update={"environment": environment, "pythonpath": pythonpath})
         opening = functools.partial(open_sandbox, policy, backend="docker")
         async with lent_beside(sandbox, opening) as opened:
-            yield Place(ready_case, sandbox, opened if python.own else None, tree.left_out)
+            yield Place(ready_case, sandbox, opened if python.is_first_on_path else None, tree.left_out)
 
 
 @contextlib.asynccontextmanager

@@ -167,11 +167,11 @@ def encode(files: Mapping[str, bytes], wanted: list[str]) -> dict[str, str]:
 def result_of(result: Result) -> CommandRunResult:
     """Describe how a command ended; one past its time limit has no return code."""
     is_late = result.killed_by in ("wall", "cpu")
-    own_code = result.exit_code if result.signal is None else -result.signal
+    exit_status = result.exit_code if result.signal is None else -result.signal
     return CommandRunResult(
         status="TimeLimitExceeded" if is_late else "Finished",
         execution_time=result.wall_s,
-        return_code=None if is_late else own_code,
+        return_code=None if is_late else exit_status,
         stdout=result.stdout,
         stderr=result.stderr,
     )

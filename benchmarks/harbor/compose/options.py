@@ -78,15 +78,15 @@ def _mount(mount: Mount, wiring: Wiring) -> dict[str, Any]:
 
 
 def _tmpfs(service: Service) -> dict[str, str]:
-    places = dict(entry.partition(":")[::2] for entry in service.tmpfs)
-    for path, options in places.items():
+    options_by_path = dict(entry.partition(":")[::2] for entry in service.tmpfs)
+    for path, options in options_by_path.items():
         if "size=" not in options:
-            places[path] = ",".join(filter(None, (options, f"size={MAX_TMPFS}")))
+            options_by_path[path] = ",".join(filter(None, (options, f"size={MAX_TMPFS}")))
     for mount in service.volumes:
         if mount.type == "tmpfs":
             size = mount.tmpfs.size if mount.tmpfs is not None else None
-            places[mount.target] = f"size={size or MAX_TMPFS}"
-    return places
+            options_by_path[mount.target] = f"size={size or MAX_TMPFS}"
+    return options_by_path
 
 
 def _healthcheck(check: Check) -> dict[str, Any]:

@@ -16,7 +16,7 @@ OLD = "import sys\nsys.version_info = (3, 6)\nsys.modules['importlib.metadata'] 
     [
         ("sitecustomize.py", OLD, "python is Python 3.6, and 3.8 is the oldest"),
         ("other.py", "", "python has no pytest"),
-        ("pytest.py", "", "own=True"),
+        ("pytest.py", "", "is_first_on_path=True"),
     ],
 )
 async def test_an_interpreter_is_refused_for_its_age_before_a_pytest_that_it_cannot_import(
