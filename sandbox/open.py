@@ -200,12 +200,18 @@ class LoopThread:
 
 
 def find_backend(name: str) -> Opener:
-    """Return the function that opens a backend. Raises ValueError, with similar names, if there is none."""
+    """Return the function that opens a backend.
+
+    Raises:
+        ValueError: there is none, with similar names, or it takes no host and one is named.
+    """
     installed = _installed()
     if name == "auto":
         steps = [(step, _load(installed[step])) for step in automatic_steps() if step in installed]
         return functools.partial(open_first, steps=steps)
-    name, _, host = name.partition(":")
+    name, colon, host = name.partition(":")
+    if colon and name in ("auto", *STEPS, INSIDE):
+        raise ValueError(f"The sandbox backend {name} takes no host. Name it alone: {name}")
     if host and name in installed:
         return _load(installed[name], host=host)
     if name not in installed:

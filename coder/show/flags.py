@@ -119,11 +119,15 @@ _CONTAINER_WARNING = (
 
 
 def check_backend(name: str, flags: Mapping[str, object]) -> None:
-    """Warn of a weak backend. Raises UsageError: no such backend, or it doesn't take a flag."""
+    """Warn of a weak backend. Raises UsageError: no such backend or host, or it doesn't take a flag."""
     from sandbox.open import find_backend  # not on the path of `--help`
 
     try:
         find_backend(name)
+        if name.partition(":")[0] == "ssh":
+            from sandbox.backends.ssh import refuse_no_host
+
+            refuse_no_host(name.partition(":")[2])
     except ValueError as error:
         raise UsageError(str(error)) from error
     image = flags.get("image")

@@ -53,11 +53,16 @@ def open_ssh(
         PolicyUnmet: the policy asks for what can't be kept there.
         ValueError: no host is named, or it is no host's name.
     """
-    if not _HOST.fullmatch(host):
-        raise ValueError(f"{host!r} is no host: name it, such as --sandbox ssh:user@host.")
+    refuse_no_host(host)
     refuse_folders(policy, "ssh")
     open_one, kept_by = partial(open_agent, policy, host, without), partial(capabilities, policy)
     return open_places("ssh", None, policy, open_one, kept_by, without=without, outside=outside)
+
+
+def refuse_no_host(name: str) -> None:
+    """Raise ValueError where this is no host's name."""
+    if not _HOST.fullmatch(name):
+        raise ValueError(f"{name!r} is no host: name it, such as --sandbox ssh:user@host.")
 
 
 async def open_agent(policy: Policy, host: str, without: frozenset[str]) -> Holder:

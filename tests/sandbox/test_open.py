@@ -38,6 +38,13 @@ async def test_an_unknown_backend_is_told_with_the_nearest_names() -> None:
             pass
 
 
+@pytest.mark.parametrize("name", ["auto", "bubblewrap", "container", "docker"])
+async def test_a_backend_of_this_machine_refuses_a_host(name: str) -> None:
+    with pytest.raises(ValueError, match=f"backend {name} takes no host"):
+        async with open_sandbox(backend=f"{name}:host"):
+            pass
+
+
 async def test_a_backend_can_be_asked_for_by_its_name() -> None:
     async with open_sandbox(backend="bubblewrap") as box:
         assert (await box.run(PythonCode(source="print(1)"))).ok
