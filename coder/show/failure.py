@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from coder.base.errors import CoderError
@@ -60,7 +61,8 @@ def say(message: str) -> None:
     from coder.base.text.sanitize import printable  # not on the path of `--help`
 
     summary, _, details = printable(message).partition("\n")
-    print_error([summary, *(line.strip() for line in details.splitlines())])
+    with suppress(OSError):  # stderr is full or closed, but the exit code still reports the result
+        print_error([summary, *(line.strip() for line in details.splitlines())])
 
 
 def _where(error: OSError) -> str:

@@ -219,6 +219,13 @@ def test_a_stdout_that_is_full_is_said_in_words(console: Console) -> None:
     assert done.stderr.startswith("error: This machine failed: No space left on device")
 
 
+@pytest.mark.parametrize("command", ["show run_none", "nosuch"])
+def test_a_stderr_that_is_full_keeps_the_exit_code(console: Console, command: str) -> None:
+    done = shell(console, f"{CODER} {command} 2>/dev/full")
+
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 @pytest.mark.slow
 def test_a_reader_that_went_away_does_not_look_like_a_task_that_was_not_solved(console: Console) -> None:
     console.run("ls")
