@@ -1,7 +1,8 @@
-"""The contract of `Sandbox` as functions for a backend's own tests: `for rule in CONTRACT: await rule(box)`.
+"""The contract of `Sandbox` as functions: `for rule in CONTRACT: await kept.check(rule)`.
 
-Each rule gets an open sandbox with the default policy and raises AssertionError where the backend breaks it.
-Read endings.
+`kept` is a `tests.contracts.kept_open.KeptOpen` of a function that opens the backend. Each rule gets an open
+sandbox with an empty workspace, the one that closes it one of its own, and raises AssertionError where the
+backend breaks it. Read endings.
 """
 
 from collections.abc import Awaitable, Callable
