@@ -17,7 +17,10 @@ PAGES = [
     *(page for page in sorted(ROOT.glob("docs/**/*.md")) if page.parent.name != "decisions"),
 ]
 """Decisions are history, and keep their words."""
-GROUPS = {"coder.commands", "coder.providers", "coder.routes", "sandbox.backends", "benchmarks.suites"}
+GROUPS = {
+    *("coder.commands", "coder.guards", "coder.providers", "coder.routes"),
+    *("sandbox.backends", "benchmarks.suites"),
+}
 """Entry points."""
 MOST_LINES = 5
 OTHERS = {
