@@ -79,7 +79,7 @@ class Screen:
     @property
     def asks(self) -> bool:
         """Whether a person can be asked."""
-        return self._terminal.is_terminal
+        return self._terminal.is_seen
 
     def event(self, event: Event) -> None:
         """Print an event of the run."""
@@ -151,7 +151,7 @@ class Screen:
 
     def is_there(self, question: Question) -> bool:
         """Return whether a person is at the terminal, and hasn't answered by --yes or --detach."""
-        if not self._terminal.is_terminal or self._detach:
+        if not self._terminal.is_seen or self._detach:
             return False
         return not self._yes or question.by_flag or question.kind != "approve"
 
@@ -198,7 +198,7 @@ class Screen:
 
     def show_diff(self, patch: str) -> None:
         """Print a change once, on a terminal."""
-        if self._terminal.is_terminal and not self._quiet and not self.showed_diff:
+        if self._terminal.is_seen and not self._quiet and not self.showed_diff:
             self.showed_diff = True
             self._terminal.print_diff(visible(patch).rstrip("\n"))
 

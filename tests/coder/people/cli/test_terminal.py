@@ -132,10 +132,11 @@ def test_code_of_an_answer_does_not_control_the_terminal_that_it_is_printed_on(c
 
 
 @pytest.mark.slow
-def test_a_file_that_would_change_is_shown_and_asked_for(console: Console, folder: Path) -> None:
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_file_that_would_change_is_shown_and_asked_for(console: Console, folder: Path, term: str) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
 
-    done = console_answers(console, folder, "y\n")
+    done = console_answers(console, folder, "y\n", TERM=term)
 
     assert done.code == 0, done.out
     assert "-    return a - b" in done.out
@@ -190,11 +191,12 @@ def test_ctrl_c_while_the_model_writes_ends_at_once(console: Console) -> None:
     assert "Interrupted and saved." in done.out
 
 
-def console_answers(console: Console, folder: Path, typed: str) -> Finished:
+def console_answers(console: Console, folder: Path, typed: str, **environment: str) -> Finished:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         return console.on_terminal(
             *("solve", TASK, str(folder), *CHECK, "--base-url", endpoint.url, "-m", "toy"),
             answers={"[y]es, [N]o": typed},
+            **environment,
         )
 
 
