@@ -16,6 +16,7 @@ from coder.run.command_inputs import SETTINGS
 from coder.source.plain_tests import is_plain_program, only_tests, plain_tests, prepares_process
 from coder.verify.finding import Finding, lines_of
 from coder.verify.verification import Verification, modules_of
+from coder.verify.withheld_files import withheld_files
 from coder.workspace.overlay import workspace_files
 from sandbox import CheckReport, TestFile
 
@@ -23,6 +24,7 @@ _EXTRA_S, _MAX_EXTRA_S = 10.0, 30.0
 """Seconds for the second run, added to the time of the first: some tests end in a deadlock there."""
 _ONLY_BESIDE_NOTE = (
     "A test passed only in the process of your code. Away from it, on the same values, it fails."
+    " The code can't read the tests there."
 )
 _PREPARING_SETTINGS = re.compile(r"^[ \t]*(?:usefixtures|env)[ \t]*=", re.MULTILINE)
 """Settings of pytest that prepare the process for each test."""
@@ -124,11 +126,19 @@ class _Confirmation:
         return replace(self.run, passed=False, lines=lines_of(failed_report), note=_ONLY_BESIDE_NOTE)
 
     async def run_checks(self, files: Mapping[str, bytes] | None, checks: Sequence[TestFile]) -> CheckReport:
-        """Run checks on these files, laid into the candidate's workspace; None: on its current files."""
+        """Run checks on these files, laid into the candidate's workspace; None: on its current files.
+
+        The code finds the files that hold these checks empty, as it could read in them what is expected.
+        """
         first_s = self.run.result.wall_s
         max_s = self.verification.state.settings.test_timeout
+        withheld = withheld_files(files or self.files, checks)
         if files is not None:  # drops the changes of an earlier run
-            await self.verification.lay(files)
+            await self.verification.lay({**files, **withheld})
+        else:
+            candidate = await self.verification.bench.candidate()
+            for path, content in withheld.items():
+                await candidate.write(path, content)
         return await self.verification.run_checks(
             files or self.files,
             checks,
