@@ -10,9 +10,11 @@ from pathlib import PurePosixPath
 
 from coder.run.command_inputs import reporter_arguments
 from coder.run.state import State
+from coder.run.verdict_words import join_names
 from coder.verify.confirmation import confirm, confirm_programs
 from coder.verify.cut_runs import reach_baseline
 from coder.verify.finding import Finding
+from coder.verify.lost_tests import lost_tests
 from coder.verify.regressions import judge, new_failures_of, shows_work, without_flaky
 from coder.verify.verification import Verification
 
@@ -32,6 +34,8 @@ async def verify_by_command(verification: Verification, files: Mapping[str, byte
         run = await reach_baseline(verification, files, run, state.progress.baseline)
     given_paths = {test.path for test in state.task.test_files}
     finding = judge(run, state.progress.baseline, mends=state.task.mends, given_paths=given_paths)
+    if finding.passed and not (run.is_cut or state.settings.allow):
+        finding = _without_losses(finding, verification)
     has_effect = not finding.passed or shows_work(
         run.lines, state.progress.baseline, given_paths=given_paths, mends=state.task.mends
     )
@@ -48,6 +52,15 @@ async def verify_by_command(verification: Verification, files: Mapping[str, byte
     if confirmation.passed and run.is_cut:
         confirmation = replace(confirmation, strength="inside")
     return confirmation if has_effect or not confirmation.passed else unverified
+
+
+def _without_losses(finding: Finding, verification: Verification) -> Finding:
+    """Return the finding; failed if a given test ran before the work and no longer runs."""
+    lost = lost_tests(finding.lines, verification.state.progress.baseline, verification.target.tests)
+    if not lost:
+        return finding
+    note = f"ran before the work and no longer runs: {join_names(lost, most=10)}"
+    return replace(finding, passed=False, note=note)
 
 
 def _by_exit_code(run: Finding, state: State) -> Finding:
