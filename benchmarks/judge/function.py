@@ -1,6 +1,7 @@
 """Judge an answer to a function case, with tests and candidate in separate processes where possible."""
 
 import functools
+import re
 from dataclasses import dataclass
 
 from benchmarks.judge.mode import CARRIERS, Mode, canonical_module, prelude, with_setup, without_canonical
@@ -24,6 +25,8 @@ REPLAYS = 64
 """Number of calls of a passing sample that are repeated, in another order, on a fresh copy."""
 _STEPS_FACTOR, _EXTRA_STEPS = 4, 1_000
 """Permitted generator steps: multiple of the canonical answer's steps, plus a constant."""
+_CHANCE = re.compile(r"random|\btime\b|datetime|uuid|secrets")
+_NEVER_REACHED = "an assertion was never reached, as the loop around it never ran with this answer"
 MAX_CHARACTERS = 1 << 20
 """Maximum length of an answer; as JSON such an answer fits into one frame."""
 
@@ -67,6 +70,8 @@ async def _judge(
 ) -> tuple[DraftVerdict, TrialResult]:
     result = await _run_trial(pair, trial, mode, case)
     outcome, detail = _read(result, case)
+    if outcome == "passed" and (place := _unreached(result, mode)):
+        outcome, detail = "failed", f"{_NEVER_REACHED}: {_assertion_at(trial, *place)}"
     permitted_changes = (trial.crossing.changed or frozenset()) | (trial.crossing.uses or frozenset())
     if outcome == "passed" and result.outcome.changed - permitted_changes:
         # It changed arguments that the canonical answer leaves: it must also pass where that is visible.
@@ -116,7 +121,8 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
             uses=outcome.uses,
         )
         stateful = case.stateful or bool(outcome.stateful)
-        mode = Mode(how="isolated", crossing=crossing, stateful=stateful, cpu_s=result.cpu_s)
+        reached = outcome.reached if _is_repeatable((trial.prelude, *trial.tests)) else {}
+        mode = Mode(how="isolated", crossing=crossing, stateful=stateful, cpu_s=result.cpu_s, reached=reached)
         if not (outcome.kinds or outcome.errors or outcome.uses) or await _passes_in_mode(
             pair, case, module, mode
         ):
@@ -198,6 +204,26 @@ def _read(result: TrialResult, case: FunctionCase) -> tuple[Outcome, str]:
         share = f"{outcome.differing} of {outcome.replayed} repeated calls gave another answer"
         return "failed", f"stateful: {share}, and its tests fail on a copy called before: {outcome.stateful}"
     return "passed", ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_repeatable(sources: tuple[str, ...]) -> bool:
+    """Whether tests take the same way each time, as far as words tell."""
+    return not any(map(_CHANCE.search, sources))
+
+
+def _unreached(result: TrialResult, mode: Mode) -> tuple[int, str] | None:
+    """Return the number of a test, and the place of an assertion that only the canonical answer reaches."""
+    reached = result.outcome.reached
+    for number, places in mode.reached.items():
+        if missed := places - reached.get(number, frozenset()):
+            return number, min(missed, key=lambda place: [*map(int, place.split(":"))])
+    return None
+
+
+def _assertion_at(trial: Trial, number: int, place: str) -> str:
+    """Return the line of a test's source at a place."""
+    return trial.tests[number].splitlines()[int(place.partition(":")[0]) - 1].strip()
 
 
 def _is_late(result: TrialResult, case: FunctionCase) -> bool:

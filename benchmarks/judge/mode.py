@@ -38,6 +38,8 @@ class Mode(Value):
     """Alarms that the canonical answer sets off in the tests' process; ignored for answers."""
     cpu_s: float = 0.0
     """CPU seconds of the canonical answer and its tests; 0 if there is none."""
+    reached: dict[int, frozenset[str]] = Field(default_factory=dict)
+    """By the number of a test: places of the assertions in loops that the canonical answer reaches."""
     reason: str = ""
 
     @property

@@ -75,6 +75,8 @@ class RunReport:
     """By the number of the check."""
     unfinished: tuple[int, str] | None = None
     """Number and name of the test that began and didn't end."""
+    reached: dict[int, frozenset[str]] = field(default_factory=dict)
+    """By the number of a trial's test: places, as LINE:COLUMN, of the assertions in loops that it reached."""
     replayed: int = 0
     differing: int = 0
     """Number of repeated calls, and number of those whose answer differed."""
@@ -138,6 +140,8 @@ class RunReport:
                 self.decided = self.decided or (self.decides is not None and self.decides(result))
             case ("unloaded", str(reason)):
                 self.unloaded = reason
+            case ("reached", int(number), list(places)):
+                self.reached[number] = frozenset(map(str, places))
             case ("replayed", int(count), int(differing), str(reason)):
                 self.replayed, self.differing, self.stateful = count, differing, reason
             case ("end", dict(crossed), int(steps), bool(timed_out), bool(custom_equality)) if (

@@ -5,8 +5,9 @@ The candidate's code is never here. Helpers defined by the prompt come from the 
 
 from __future__ import annotations
 
+import ast
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from types import CodeType
@@ -14,6 +15,7 @@ from typing import Any
 
 from sandbox.inner.bridge.candidate_line import AGAIN, CandidateLine
 from sandbox.inner.bridge.guard import Guard
+from sandbox.inner.checker.loop_marks import REACHED, mark_loops
 from sandbox.inner.checker.replay import RecordingLink, is_same_answer, shuffle_calls
 from sandbox.inner.checker.reporting import Reports, one_line, register_source
 from sandbox.inner.process.wire import Channel
@@ -21,6 +23,8 @@ from sandbox.inner.process.wire import Channel
 TEST, _PRELUDE = "<test>", "<prompt>"
 _MAX_CACHED = 1 << 15
 """Maximum characters of a source whose compiled code is cached for other trials."""
+_MAX_PLACES = 1000
+"""Most marked assertions that a test may reach to have them reported."""
 
 
 def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], reports: Reports) -> None:
@@ -91,12 +95,21 @@ class _Trial:
         """Run a test and report it; return why it failed."""
         self._reports.flush()
         self._reports.number = number
-        message = self._test(self._job["checks"][number]["source"], self._link, candidate)
+        places: set[str] = set()
+        message = self._test(self._job["checks"][number]["source"], self._link, candidate, places.add)
         self._reports.result("", not message, message)
+        if 0 < len(places) <= _MAX_PLACES:
+            self._reports.say("reached", number, sorted(places))
         return message
 
-    def _test(self, source: str, link: RecordingLink, candidate: Any) -> str:
-        """Run a test; return why it failed."""
+    def _test(
+        self,
+        source: str,
+        link: RecordingLink,
+        candidate: Any,
+        reach: Callable[[str], None] = lambda place: None,
+    ) -> str:
+        """Run a test; return why it failed. `reach`: called with the place of each marked assertion."""
         message = ""
         space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
         try:
@@ -107,7 +120,7 @@ class _Trial:
                 if isinstance(value, type) and value.__module__ == space["__name__"]
             }
             space[self._job["entry_point"]] = candidate
-            run_test(source, candidate, space)
+            run_test(source, candidate, space, reach)
         except BaseException as error:  # noqa: BLE001 - any exception of a test is its result
             message = one_line(error)
             if isinstance(error, AssertionError) and link.last_outcome:
@@ -156,8 +169,14 @@ class _Trial:
         return next(filter(None, (self._test(source, link, candidate) for source in tests)), "")
 
 
-def run_test(source: str, candidate: object, space: dict[str, Any]) -> None:
+def run_test(
+    source: str,
+    candidate: object,
+    space: dict[str, Any],
+    reach: Callable[[str], None] = lambda place: None,
+) -> None:
     """Run a test's source in a namespace, and its check(candidate). Raises what these raise."""
+    space[REACHED] = reach
     execute(source, TEST, space)
     space["check"](candidate)
 
@@ -179,7 +198,9 @@ def execute(source: str, filename: str, space: dict[str, Any]) -> None:
 
 
 def _compile(source: str, filename: str) -> CodeType:
-    return compile(source, filename, "exec", dont_inherit=True)
+    if filename != TEST:
+        return compile(source, filename, "exec", dont_inherit=True)
+    return compile(mark_loops(ast.parse(source, filename)), filename, "exec", dont_inherit=True)
 
 
 _compiled_once = lru_cache(maxsize=512)(_compile)
