@@ -18,6 +18,8 @@ from sandbox.open import LoopThread
 Text = str | Sequence[Any]
 """Plain text, or messages of a chat: mappings or objects with `content`."""
 Texts = Sequence[Text]
+_OPENED = set[contextlib.AsyncExitStack]()
+"""Sandboxes of rewarders that weren't closed: they end with the process, whose exit runs no coroutine."""
 COLUMNS = ("task_id", "case", "case_id")
 """Columns of a data set that name the case. Other columns such as `id` hold row numbers or results."""
 
@@ -66,6 +68,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
             if self._service is not None:
                 self._service = None
                 self._thread.make_blocking(self._opened.aclose)()
+                _OPENED.discard(self._opened)
                 self._thread.__exit__()
 
     def __call__(self, prompts: Texts, completions: Texts, **columns: object) -> list[float | None]:
@@ -131,6 +134,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
             if self._service is None:
                 self._thread = LoopThread().__enter__()
                 opening = open_judging(self.suite, **self._options)
+                _OPENED.add(self._opened)
                 self._service = self._thread.make_blocking(self._opened.enter_async_context)(opening)
             return self._service
 

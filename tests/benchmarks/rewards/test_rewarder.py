@@ -70,9 +70,11 @@ def test_a_rewarder_that_nobody_closes_ends_with_its_process() -> None:
     program = (
         "from benchmarks.rewards.rewarder import Rewarder\n"
         "print(Rewarder('starter')(['x'], ['y']))\n"
-        "rewarder = Rewarder('starter')\n"
-        "case = rewarder.suite.cases[0]\n"
-        "print(rewarder([case.prompt], ['']))\n"
+        "def reward():\n"
+        "    rewarder = Rewarder('starter')  # collected before the interpreter ends\n"
+        "    case = rewarder.suite.cases[0]\n"
+        "    return rewarder([case.prompt], [''])\n"
+        "print(reward())\n"
     )
 
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
