@@ -51,7 +51,7 @@ class Callee:
         self._turn = threading.Lock()
         """Lock for requests to the other side, which several threads may make."""
         self._loan = Writeback(())
-        """Containers of the other side, as copies, during the current request."""
+        """Copies of the other side's containers during the current request."""
         self._given_containers: list[Any] = []
         """Containers of this side that an object of the other side received."""
         self._operations: dict[str, Callable[..., object]] = {
@@ -112,7 +112,7 @@ class Callee:
         return message[1]
 
     def _exchange(self, frame: bytes, containers: list[Any]) -> tuple[Any, ...]:
-        """Send a request, and serve the other side's until its answer comes."""
+        """Send a request; serve the other side's requests until its answer arrives."""
         self._channel.send(frame)
         while True:
             frame_received = self._channel.receive()
@@ -163,7 +163,7 @@ class Callee:
         return ("object", number, self._number(kind), *(() if self._kinds is None else (truth_of(value),)))
 
     def _parts(self, value: Any) -> tuple[object, ...] | None:
-        """Payload of a value that crosses by value: a standard one or, if no objects may cross, a copy."""
+        """Return the payload of a standard value or, if no objects may cross, of a plain copy; else None."""
         copy_parts = None if self._kinds is None else copied(value, self._kinds)
         if copy_parts is not None and copy_parts[0] == "missing":
             return ("missing", self._number(value), *copy_parts[1:])
@@ -205,7 +205,7 @@ class Callee:
         return number
 
     def _import(self, name: str, folders: Collection[str] = ()) -> ModuleType:
-        """Import a module; `folders` of the workspace are looked in last."""
+        """Import a module; search `folders` of the workspace last."""
         paths = (os.path.join(os.getcwd(), folder) for folder in folders)
         sys.path.extend(path for path in paths if path not in sys.path)
         source = self._modules.pop(name, None)

@@ -15,7 +15,7 @@ FROM_CANDIDATE, ENDED, TIMED_OUT = b"A", b"E", b"T"
 LOST = b"L"
 """From a checker whose socket to the candidate closed: asks how the candidate ended."""
 BEGIN, END, HUNG_UP = b"B", b"X", b"H"
-"""To the cloning process: start a candidate on the attached socket; end it; the same after it hung up."""
+"""To the cloning process: start a candidate on the attached socket, end it, end it after it hung up."""
 MAX_RECEIVED = 512 << 20
 """Bytes that a candidate may send over its own socket."""
 

@@ -1,7 +1,7 @@
 """Clone candidates, one after the other, from this process, whose walls they inherit.
 
 A candidate can't affect this process: a clone reads its job from its own socket. Nothing outlives a clone
-unnoticed: its processes are killed; it can't create IPC objects, nor sockets but pairs; and if it changed a
+unnoticed: its processes are killed; it can create no IPC objects or unpaired sockets; and if it changed a
 file or a file's attribute, this process isn't used again.
 """
 
@@ -85,7 +85,7 @@ def _forbid_lasting_objects(without: frozenset[str]) -> None:
 
 
 def _settled_marks() -> list[int]:
-    """Read the marks, after waiting so long that any later change would alter them."""
+    """Return the marks, after waiting until any later change would alter them."""
     marks = _marks()
     while max(marks) / 1e9 + _GRAIN_S > time.time() >= max(marks) / 1e9:
         time.sleep(_AGAIN_S)
@@ -93,7 +93,7 @@ def _settled_marks() -> list[int]:
 
 
 def _marks() -> list[int]:
-    """Read the change times of the places where a candidate may write; programs can't set these times."""
+    """Return the change times of the paths a candidate may write to; programs can't set these times."""
     marks = []
     for place in _WRITABLE:
         with suppress(FileNotFoundError):
@@ -130,7 +130,7 @@ def _become(line: Channel) -> NoReturn:
 
 
 def _end(candidate: int, *, hung_up: bool, end_the_rest: bool) -> tuple[int, bool, float, float]:
-    """Kill all of a candidate: wait status, whether it had ended before, CPU seconds, peak resident MiB."""
+    """Kill a candidate; return wait status, whether it had ended before, CPU seconds, peak resident MiB."""
     ended_before = _cpu_s()
     deadline = time.monotonic() + (_PATIENCE_S if hung_up else 0)
     ended_pid, status, usage = os.wait4(candidate, os.WNOHANG)

@@ -25,7 +25,7 @@ _CANDIDATE_NAMES = METADATA - {"__module__", "__dataclass_fields__"} | {"__init_
 _STAND_INS = (Proxy, Instance, Record)
 """Bases of proxy classes that the candidate's classes don't have."""
 _DESCRIPTORS = {one.__name__: one for one in (property, staticmethod, classmethod)}
-"""Standard classes by which tests tell what a class holds; their objects are known as such by `__class__`."""
+"""Standard descriptor classes by name; proxies of their objects have these as `__class__`."""
 _JUDGING_OPERATORS = {**known.BINARY, **known.IN_PLACE, **known.ORDER, **known.CONTAINS}
 
 
@@ -84,7 +84,7 @@ class Classes:
         self._known: dict[int, type] = {}
 
     def of(self, number: int) -> type:
-        """Return the proxy class of a class."""
+        """Return the proxy class of class `number`."""
         cls = self._known.get(number)
         if cls is None:
             description = self._link.request("describe", Proxy(self._link, number))
@@ -213,7 +213,7 @@ def class_operators_of(names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _exit(self: Any, kind: type | None, error: BaseException | None, trace: object) -> bool:
-    """Leave a `with` block: the candidate may suppress an error, but not the test's own failure."""
+    """Exit a `with` block; return whether the candidate suppresses the error, never a failure of the test."""
     answer = link_of(self).request("__exit__", self, kind, error, None)
     return bool(answer) and bool(link_of(self).guard.suppresses(error))
 
@@ -228,7 +228,10 @@ def _copied_by(value: object) -> tuple[str, ...]:
 
 
 def _guarded(name: str, plain: str = "") -> Callable[..., Any]:
-    """Make an operator that the candidate decides only for objects made by the test; `plain` is reflected."""
+    """Make an operator; with the test's own data, the candidate decides it only for objects the test made.
+
+    `plain`: name of the unreflected operator, if `name` is a reflected one.
+    """
     operation = plain or name
 
     def asked(self: Any, other: object, *more: object) -> object:

@@ -53,7 +53,7 @@ def encode(
         known: Payloads of extensions that replace these containers, by id().
 
     Raises:
-        CodecError: not plain data and no `refer`, or over a cap.
+        CodecError: `value` isn't plain data and there is no `refer`, or it exceeds a cap.
     """
     out = bytearray()
     nodes = 0
@@ -135,7 +135,7 @@ def decode(data: bytes, *, resolve: Callable[[Any], object] | None = None) -> An
         resolve: Called with the payload of an extension; returns its value.
 
     Raises:
-        CodecError: malformed, over a cap, or with an extension and no `resolve`.
+        CodecError: `data` is malformed, exceeds a cap, or has an extension and there is no `resolve`.
     """
     if len(data) > MAX_BYTES:
         raise CodecError(f"{len(data):,} bytes; {MAX_BYTES:,} is the limit")

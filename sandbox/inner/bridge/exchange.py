@@ -15,7 +15,7 @@ class Exchange:
     """State of a pending request."""
 
     def __init__(self, message: tuple[Any, ...], guard: Guard, *, is_entry: bool) -> None:
-        """`is_entry`: it calls the function under test."""
+        """`is_entry`: whether the request calls the function under test."""
         self.operation: str = message[0]
         self.is_entry = is_entry
         self.call: bytes | None = None
@@ -23,9 +23,9 @@ class Exchange:
         self.frame = b""
         """The candidate's latest message."""
         self.met: dict[str, object] = {}
-        """For each kind of reference in that, the first one."""
+        """First reference of each kind in the latest message."""
         self.thrown: list[BaseException] = []
-        """Errors out of the test's functions that the candidate called."""
+        """Errors raised by the test's functions that the candidate called."""
         self.named = _named_arguments(message, guard, is_entry=is_entry)
         """Name and value of each argument, if changes and uses are recorded by these names."""
         self.lent = Lent(*_lent_containers(message, self.named, guard))
@@ -40,9 +40,9 @@ class Exchange:
         return self.lent.containers[number]
 
     def take_changes(self, outcome: list[Any], changes: Any, resolve: Callable[[Any], object]) -> list[Any]:
-        """Apply the changes that the test sees; return the outcome, in which hidden ones are visible.
+        """Apply the changes that the test sees; return the outcome, which also shows hidden changes.
 
-        Raises ValueError for changes that don't fit.
+        Raises ValueError if a change doesn't fit its container.
         """
         lent = self.lent
         visible_changes = self._guard.shown(changes, lent.owners)
@@ -71,7 +71,7 @@ def _named_arguments(message: tuple[Any, ...], guard: Guard, *, is_entry: bool) 
 def _lent_containers(
     message: tuple[Any, ...], named: list[tuple[str, object]], guard: Guard
 ) -> tuple[list[Any], list[frozenset[str]]]:
-    """The containers in a request, and the argument of each."""
+    """Return the containers in a request, and the argument names of each."""
     lent = mutable_containers(message)
     if named and guard.write_back:
         return lent, [frozenset({name}) for name, value in named for _ in mutable_containers(value)]

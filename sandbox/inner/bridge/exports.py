@@ -53,7 +53,7 @@ class Exports:
     """Objects of this side by the numbers that the other side uses."""
 
     def __init__(self, record: Record, *, spares_mocks: bool = False) -> None:
-        """`record`: a use is an argument, the class of an object in it, what is done, and an attribute.
+        """`record`: each use names an argument, the class of an object in it, the action and the attribute.
 
         `spares_mocks`: refuse changes of mocks.
         """
@@ -62,7 +62,7 @@ class Exports:
         self.giving: Sequence[tuple[str, object]] = ()
         """Name and value of the arguments of the current call."""
         self.shared: dict[type, str] = {}
-        """Classes of the prompt, by which answers may tell and read objects, and their names there."""
+        """Classes of the prompt and their names there; answers may recognize and read their objects."""
         self._argument_places: tuple[object, dict[int, str]] = (self.giving, {})
         self._record = record
         self._spares_mocks = spares_mocks
@@ -70,7 +70,7 @@ class Exports:
         self._numbers: dict[int, int] = {}
         self._owners: list[set[str]] = []
         self._answered: set[int] = set()
-        """Numbers of objects that first came with an answer, such as iterators that were made for it."""
+        """Numbers of objects that first crossed in an answer, such as iterators made for it."""
         self._serving: set[str] | None = None
         self._callbacks = 0
 
@@ -234,9 +234,9 @@ class Exports:
         return False
 
     def _labels(self, number: Any, use: str, name: str = "", *, by_line: bool = False) -> frozenset[str]:
-        """A use of an object as it is recorded, for each argument that it came with.
+        """Return the recorded form of a use, for each argument that the object came with.
 
-        `by_line`: where uses are recorded by line, for each line; else at any.
+        `by_line`: if uses are recorded by line, keep the line of each argument; otherwise allow any line.
         """
         kind = "iterator" if use in ("step", "drain") else type(self._objects[number]).__name__
         name = SAME.get(name, name)

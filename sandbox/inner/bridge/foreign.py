@@ -13,11 +13,11 @@ from sandbox.inner.bridge.operators import OPERATORS, REFLECTED
 from sandbox.inner.bridge.standard_bases import SIGNATURE, Base, class_like, signature
 
 _OWN = ("__call__", "__copy__", "__deepcopy__")
-"""Not made from the names of operators: with keywords, or on every class."""
+"""Operators that aren't made by name: one takes keywords, the others are on every class."""
 
 
 _KNOWN = "@known"
-"""Names, in a class that stands for one of the candidate's own, that class."""
+"""Attribute of a stand-in's class: the candidate's own class that it stands for."""
 
 
 class Foreign:
@@ -61,7 +61,7 @@ def foreign(
 
     Args:
         base: standard class from which its class derives.
-        content: the value, if it is a number or text: then it is one here, too, and no Foreign.
+        content: the value, if it is a number or text: the result is one, too, and no Foreign.
     """
     operator_names = [
         name_of_operator
@@ -108,7 +108,7 @@ def own_instance(modules: Sequence[ModuleType]) -> Callable[..., object]:
 
 
 def _foreign_instance(ask: Callable[..., Any], number: int, shared_class: type) -> object:
-    """Make a Foreign that is an instance of a class which both sides know. Raises TypeError if none can be.
+    """Make a Foreign that is an instance of a class known to both sides. Raises TypeError if impossible.
 
     Operators that the class defines run here; anything else is a request.
     """
@@ -131,7 +131,7 @@ def _foreign_instance(ask: Callable[..., Any], number: int, shared_class: type) 
 
 
 def type_of(value: object) -> type:
-    """Return the type that a value has in a process with the test's objects."""
+    """Return the type that a value would have if test and candidate shared a process."""
     kind = type(value)
     shared_class: type = vars(kind).get(_KNOWN, kind) if issubclass(kind, Foreign) else kind
     return shared_class

@@ -18,16 +18,16 @@ from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kin
 from sandbox.inner.bridge.uses import is_failure
 
 _UNKNOWN, _ITEM = frozenset({"*"}), frozenset({"(item)"})
-"""The latter stands among the names of arguments for an item that a generator gives again, changed."""
+"""Owners of a change: an unknown argument, and an item that a generator yields again, changed."""
 _MAX_CALLS = 1_000
-"""Calls recorded as raising, and as returning."""
+"""Maximum calls recorded as raising, and as returning."""
 _OF_ERRORS = frozenset({"error", "class"})
 """Kinds of references that cross with any exception."""
 _ROOTS = (Exception, BaseException, object)
 
 
 class Guard:
-    """Checks crossings; a collection of None allows everything."""
+    """Checks what crosses; a collection that is None allows everything."""
 
     def __init__(
         self,
@@ -42,21 +42,21 @@ class Guard:
         uses: Collection[str] | None = None,
         data_decides: bool = False,
     ) -> None:
-        """Take the fields of `sandbox.verdicts.crossing.Crossing`."""
+        """Take the fields of `sandbox.verdicts.run_report.Crossing`."""
         self.kinds: set[str] = set()
         self.errors: set[str] = set()
         self.raising: set[str] = set()
         self.returning: set[str] = set()
         self.changed: set[str] = set()
         self.refused: set[str] = set()
-        """Fields of these that refused something."""
+        """Fields of `Crossing` by which something was refused."""
         self.steps = 0
-        """What crossed so far, in the terms of the arguments."""
+        """What crossed so far, as fields of `Crossing`."""
         may_change = frozenset(changed or ()) | frozenset(uses or ())
         self.record = Record(None if uses is None else may_change, by_line=data_decides)
         self.exports = Exports(self.record, spares_mocks=uses is not None or data_decides)
         self.probes = ANY_COMPARISON in may_change
-        """Whether their own equality counts for all of them, if it tells values apart."""
+        """Whether the equality of every candidate object counts, if it tells values apart."""
         self.compares = (kinds is None and not data_decides) or self.probes
         """Whether the candidate's objects may be compared by their own operators."""
         self.only_data = kinds is not None
@@ -103,7 +103,7 @@ class Guard:
         return tuple(one for one in changes if self._may_change(owners_of.get(one[0], _UNKNOWN)))
 
     def _may_change(self, owners: frozenset[str]) -> bool:
-        """Return whether the test sees a change, as it does those of the case's own answer; record it."""
+        """Return whether the test sees a change, as with the case's own answer; record the change."""
         if self.record.by_line and self._changeable is None:
             if not self.record.permits({f"change {owner}" for owner in owners}):
                 self.changed |= owners
@@ -147,7 +147,7 @@ class Guard:
     def _ends(self, error: BaseException, line: str) -> bool:
         """Return whether an error of this line doesn't reach the test with the case's own answer.
 
-        If so, any error of the candidate may end here, and errors of the test of the recorded kinds.
+        If so, any error of the candidate may end here, and the test's own errors of the recorded kinds.
         """
         if number_of(error) is not None:
             return self.record.permits({f"suppress {line}"})
@@ -161,7 +161,7 @@ class Guard:
     def bases_of_error(self, bases: list[type]) -> list[type]:
         """Select the bases that the test sees of a class of exceptions: only one line of inheritance.
 
-        More if the case's own answer has a class of the same kinds, or if uses aren't recorded by line.
+        All if the case's own answer has a class of the same kinds, or if uses aren't recorded by line.
         An exception of many kinds would match every exception that a test expects.
         """
         standard_kinds = {cls for base in bases for cls in base.__mro__ if number_of(cls) is None}
@@ -209,10 +209,10 @@ class Guard:
     def expected(
         self, raised: BaseException, met: dict[str, object], doing: str, call: bytes | None
     ) -> BaseException:
-        """The exception that the test sees; `call`: a call of the entry point with plain data.
+        """Return the exception that the test sees; `call`: a call of the entry point with plain data.
 
-        Raises CandidateGone unless it is an agreed one, or the case's own answer raised one in this call;
-        also where that returned and the test has no handler: an iteration or `getattr` would swallow it.
+        Raises CandidateGone unless the exception is agreed or the case's own answer raised one in this call;
+        also if that answer returned and the test has no handler: iterations or `getattr` would swallow it.
         """
         standard: list[Any] = [cls for cls in type(raised).__mro__ if number_of(cls) is None]
         self.errors.add(standard[0].__name__)

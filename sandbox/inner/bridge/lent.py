@@ -13,7 +13,7 @@ class Lent:
 
     def __init__(self, arguments: list[Any], owners: list[frozenset[str]]) -> None:
         self.containers, self.owners = arguments, owners
-        """Containers; for each, the arguments, or uses of the test's objects, that a change counts as."""
+        """Containers, and for each the arguments, or uses of the test's objects, that a change counts as."""
         self._before = len(arguments)
         self._answered = Writeback(())
         """Containers that were lent in answers."""
@@ -26,7 +26,7 @@ class Lent:
             self.owners += [owners] * more
 
     def place(self, number: int) -> int | None:
-        """Return the place of the container of this id(), if an answer lent it and it is unchanged."""
+        """Return the index of the container with this id(); None if no answer lent it or it has changed."""
         place = self._answered.place(number)
         return None if place is None else self._before + place
 

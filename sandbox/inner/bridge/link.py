@@ -123,7 +123,7 @@ class Link:
                 self._depth -= 1
 
     def _within(self, message: tuple[Any, ...]) -> Any:
-        """Exchange a request for its answer, and restore the state of the enclosing one."""
+        """Exchange a request for its answer, then restore the state of the enclosing request."""
         if message[0] == "resume":
             self.guard.step()
         is_entry = message[0] == "call" and self._entry is not None and number_of(message[1]) == self._entry
@@ -178,7 +178,7 @@ class Link:
         return message
 
     def _outcome(self, kind: str, rest: list[Any]) -> tuple[object, BaseException | None]:
-        """The value of an answer, or its exception; ValueError and TypeError for a malformed one."""
+        """Return an answer's value, or its exception. Raises ValueError or TypeError if it is malformed."""
         *outcome, changes, printed = rest
         outcome = self._now.take_changes(outcome, changes, self._resolve)
         if type(printed) is not str:

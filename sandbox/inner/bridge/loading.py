@@ -1,4 +1,4 @@
-"""Load a candidate's module in its own process, and describe what its code gives and raises."""
+"""Load a candidate's module in its own process, and describe what its code returns and raises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WHERE_LINES = 5
 _OF_FILES = ("__file__", "multiprocessing", "ProcessPoolExecutor", "subprocess", "runpy", "getfile")
 """Words of code that may read its own file, or run it in another program.
 
-A file costs: the process that candidates are cloned from isn't used again after a candidate that wrote one.
+Only these get a file: the process that clones candidates isn't used again after one wrote a file.
 """
 
 _TYPE_OF = "@type"
@@ -88,7 +88,7 @@ def last_frames(error: BaseException) -> tuple[tuple[str, int, str], ...]:
 
 
 def _write(path: str, content: bytes) -> None:
-    """Write the module's file, and let programs that it starts import the module, and not this program."""
+    """Write the module's file; make programs that it starts import the module instead of this program."""
     with suppress(OSError), open(path, "xb") as file:
         file.write(content)
     sys.modules["__main__"] = ModuleType("__main__")

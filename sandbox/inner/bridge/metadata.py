@@ -20,7 +20,7 @@ METADATA = frozenset(
     {"__doc__", "__module__", "__annotations__", "__slots__", "__flags__"}
     | {"__signature__", "__dataclass_fields__"}
 )
-"""Names that a proxy or its class has by itself, or that tests only use as an object of a library's."""
+"""Names that a proxy or its class has itself, or whose values tests use only as library objects."""
 _FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.MethodWrapperType)
 _KINDS: dict[str, type] = {str(kind.__name__): kind for kind in (*_FUNCTIONS, _lru_cache_wrapper, partial)}
 _ALIASES = tuple(getattr(types, name) for name in ("GenericAlias", "UnionType") if hasattr(types, name))
@@ -35,7 +35,7 @@ _OPTIONS = ("init", "repr", "hash", "compare", "kw_only")
 
 
 def attribute(link: Any, proxy: object, name: str) -> Any:
-    """An attribute of one of the candidate's objects. Raises as `Link.request` does."""
+    """Return an attribute of one of the candidate's objects. Raises as `Link.request` does."""
     if name not in METADATA:
         return link.request("get", proxy, name)
     parts = link.request("metadata", proxy, name)
@@ -46,12 +46,12 @@ def attribute(link: Any, proxy: object, name: str) -> Any:
 
 
 def kind_of(function: object) -> str:
-    """Name of a function's type, by which `isinstance` and `inspect` tell functions from methods."""
+    """Return a function's type name, by which `isinstance` and `inspect` tell functions from methods."""
     return type(function).__name__
 
 
 def function_type(kind: object, otherwise: type) -> type:
-    """The type of that name; `otherwise` for any other."""
+    """Return the function type of that name; `otherwise` for any other name."""
     return _KINDS.get(kind, otherwise) if type(kind) is str else otherwise
 
 
@@ -78,7 +78,7 @@ def metadata_of(value: Any, name: str) -> object:
 
 
 def _make_metadata(name: str, parts: Any) -> Any:
-    """Make metadata of its parts, in the checker's process."""
+    """Rebuild metadata from its parts, in the checker's process."""
     make = _MAKE.get(name)
     return parts if make is None else make(parts)
 
@@ -121,7 +121,7 @@ def _optional(value: object, missing: object) -> tuple[object, ...]:
 
 
 def _hint_parts(hint: Any) -> tuple[object, ...]:
-    """An annotation: by a name, by its origin and arguments, or the object itself."""
+    """Describe an annotation by its name, by its origin and arguments, or by the object itself."""
     import typing  # slow to import, and few tests need it
 
     if hint is type(None):
@@ -171,7 +171,7 @@ def _hint(parts: Any) -> Any:
 
 
 def _named(module: str, name: str) -> object:
-    """The class that a module of the standard library has by a name without dots; None if it has none."""
+    """Return the class that a standard library module has under a name without dots; None without one."""
     value: object = getattr(importlib.import_module(module), name, None)
     return value if isinstance(value, type) else None
 

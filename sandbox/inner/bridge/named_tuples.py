@@ -26,11 +26,11 @@ class Record(tuple):  # type: ignore[type-arg]
 
 
 def class_number(value: object) -> int | None:
-    """The candidate's number for a record's class; None for any other value."""
+    """Return the candidate's number for a record's class; None for any other value."""
     kind = type(value)
     return type.__getattribute__(kind, "__far__")[1] if issubclass(kind, Record) else None
 
 
 def link_of_class(cls: type) -> Any:
-    """The link of a proxy class."""
+    """Return the link of a proxy class."""
     return type.__getattribute__(cls, "__far__")[0]

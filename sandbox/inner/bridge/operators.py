@@ -52,7 +52,7 @@ REFLECTED = {f"__r{name[2:]}": name for name in BINARY}
 
 
 def operators_of(kind: type) -> tuple[str, ...]:
-    """Operators and reflected operators that a class has beyond object's; "unhashable" for no hash."""
+    """Return the operators and reflected ones that a class adds to object's; "unhashable" for no hash."""
     names = []
     spaces = [vars(cls) for cls in kind.__mro__ if cls not in (object, type)]
     for name in (*OPERATORS, *REFLECTED, "__await__"):
@@ -70,13 +70,13 @@ def look_up(kind: type, name: str) -> object:
 
 
 def fields_of(cls: type) -> tuple[str, ...] | None:
-    """The fields of a named tuple class; None for any other class."""
+    """Return the fields of a named tuple class; None for any other class."""
     fields = getattr(cls, "_fields", None)
     return fields if issubclass(cls, tuple) and are_fields(fields) else None
 
 
 def are_fields(fields: Any) -> bool:
-    """Whether these are valid field names; collections.namedtuple allows none of an operator."""
+    """Whether these are valid field names: `collections.namedtuple` allows no operator's name."""
     return type(fields) is tuple and all(
         type(field) is str and field.isidentifier() and not field.startswith("_") for field in fields
     )

@@ -1,7 +1,7 @@
 """Check the names of a package's modules against those that the case's own patch defines.
 
-A name that is a class of the package's own could become `AssertionError` or `object`, and then a test's
-`except` and `isinstance` hold for other things than the package's. `from package import *` could hide what a
+A package could replace a class of its own by `AssertionError` or `object`, and then a test's `except` and
+`isinstance` would match other objects than the package's. `from package import *` could hide what a
 test imported before, and builtins. Data that the task leaves alone could change together with its readers.
 """
 
@@ -44,9 +44,9 @@ def checked(link: Any, module: Any, name: str, value: Any) -> Any:
 
 
 def _stand_in(link: Any, place: str, standard: type) -> type:
-    """A class for a name that is a standard class here, and the package's own with the case's own patch.
+    """Make a class for a name that is a standard class here, but the package's with the case's own patch.
 
-    Of an exception it is a class of its own, as which the candidate's errors cross: the test's own are none.
+    For an exception it is a subclass, as which the candidate's errors cross, but no error of the test's.
     """
     space = {"__module__": place.rpartition(".")[0], "__doc__": standard.__doc__}
     if issubclass(standard, BaseException):
@@ -58,7 +58,7 @@ def _stand_in(link: Any, place: str, standard: type) -> type:
 
 
 class _Standard(type):
-    """Metaclass of what is called as a standard class, and doesn't tell what is an instance."""
+    """Metaclass of stand-ins that are called like a standard class; `isinstance` raises CandidateGone."""
 
     def __call__(cls, *args: object, **kwargs: object) -> object:
         standard: Any = type.__getattribute__(cls, "_standard")
@@ -75,7 +75,7 @@ class _Standard(type):
 
 
 def _text(value: Any) -> str | None:
-    """A text that is the same for equal plain values; None for what isn't plain data."""
+    """Return a text that is the same for equal plain values; None for anything but plain data."""
     kind = type(value)
     if kind in _ATOMS:
         return repr(value)

@@ -54,7 +54,7 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...]]] = {
     **dict.fromkeys((UserList, UserDict, UserString), lambda value: (value.data,)),
     **{type(view): lambda value: (list(value),) for view in _VIEWS},
 }
-"""Parts of standard types that `standard` passes by reference."""
+"""Functions that take apart standard types that `standard` passes by reference."""
 _KEEPERS = (UserList, UserDict, UserString, ChainMap, MappingProxyType)
 _STANDARD = ("builtins", "itertools")
 """Modules whose iterators only yield items: `map`, `zip`, `islice`, …"""
@@ -62,7 +62,7 @@ _OF_ITEMS = {"__iter__", "__next__", "__len__", "__contains__", "__reversed__"}
 
 
 def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
-    """Payload of a plain copy; None if there is none. References of these `kinds` cross and aren't copied.
+    """Return the payload of a plain copy; None if there is none, or a reference of `kinds` crosses instead.
 
     Raises:
         CodecError: an iterator has too many items.
@@ -91,7 +91,7 @@ def copied(value: Any, kinds: Collection[str]) -> tuple[object, ...] | None:
 
 
 def _container(value: Any) -> tuple[object, ...] | None:
-    """Payload of a mapping, set or sequence of a class of its own; None if it isn't one."""
+    """Return the payload of a mapping, set or sequence of a custom class; None if it isn't one."""
     kind = type(value)
     if issubclass(kind, Mapping):
         return ("UserDict", {key: value[key] for key in value})
@@ -108,7 +108,7 @@ def _container(value: Any) -> tuple[object, ...] | None:
 
 
 def computes_missing(value: Any) -> bool:
-    """Whether a dict of a class of its own, or with a function of its own, computes missing values."""
+    """Whether a dict of a custom class, or with a custom factory, computes missing values."""
     kind = type(value)
     if kind is defaultdict:
         factory = value.default_factory  # of the other side, in an argument, it crosses as such
@@ -119,14 +119,14 @@ def computes_missing(value: Any) -> bool:
 
 
 def is_record(kind: type) -> bool:
-    """Whether it is a named tuple, or another class of tuples, which may name items by properties."""
+    """Whether a class is a named tuple, or another tuple class, which may name items by properties."""
     return fields_of(kind) is not None or (
         issubclass(kind, tuple) and kind is not tuple and _inherits_reading_from(kind, tuple)
     )
 
 
 def reference_kind(kind: type, kinds: Collection[str] | None) -> str | None:
-    """The kind of reference as which a class's objects cross, or None; `kinds` are allowed, None: all."""
+    """Return the kind of reference that a class's objects cross as, or None; `kinds`: allowed, None: all."""
     reference = _REFERENCES.get(kind)
     if reference is not None:
         return reference
@@ -181,7 +181,7 @@ class Parts:
 
 
 def plain(value: Any) -> object:
-    """The builtin or standard value of an object. Raises CodecError if it has none."""
+    """Return the builtin or standard value of an object. Raises CodecError if it has none."""
     kind = type(value)
     if (keeper := _keeper_of(kind)) is not None:
         return Parts(lambda: (keeper.__name__, *_TAKE[keeper](value)))
@@ -196,7 +196,7 @@ def plain(value: Any) -> object:
 
 
 def copied_of(kind: type) -> tuple[str, ...]:
-    """Operators that a class inherits from its builtin or standard type; empty if it has none."""
+    """Return the operators that a class inherits from its builtin or standard type; empty without one."""
     if is_path(kind):
         return _COMPARED
     if kind in _SETS:
@@ -209,15 +209,15 @@ def copied_of(kind: type) -> tuple[str, ...]:
 
 
 def _keeper_of(kind: type) -> type | None:
-    """The standard type that keeps its items in a builtin one, and that a class is or derives from."""
+    """Return the standard wrapper of a builtin type that a class is or derives from; None without one."""
     return next((one for one in kind.__mro__ if one in _KEEPERS), None)
 
 
 def base_of(kind: type) -> type | None:
-    """The builtin type that a class derives from."""
+    """Return the builtin type that a class derives from; None without one."""
     return next((base for base in kind.__mro__[1:] if base in _COPIES), None)
 
 
 def is_path(kind: type) -> bool:
-    """Whether it is a class of pathlib's."""
+    """Whether a class is one of pathlib's."""
     return kind.__name__ in _PATHS and kind.__module__.partition(".")[0] == "pathlib"

@@ -27,7 +27,7 @@ class _Kept(io.RawIOBase):
 
 
 class Printed:
-    """Replaces sys.stdout. Captured output also goes to the real one."""
+    """Replacement of sys.stdout; captured output also goes to the real one."""
 
     def __init__(self) -> None:
         self._kept = _Kept()
@@ -37,7 +37,7 @@ class Printed:
         sys.stdout = self._stream
 
     def take(self) -> str:
-        """Output since the last call."""
+        """Return the output since the last call."""
         if not self._stream.closed:
             self._stream.flush()
         raw = bytes(self._kept.content)

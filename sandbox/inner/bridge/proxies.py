@@ -79,7 +79,7 @@ class Proxy:
         return False
 
     def __equals_all(self) -> bool:
-        """Return whether its `__eq__` holds for random values, where one comparison has to do."""
+        """Return whether its `__eq__` holds for random values; False if comparisons aren't probed."""
         return self.__link.guard.probes and equals_all(lambda one: self.__link.request("__eq__", self, one))
 
     def __deepcopy__(self, memo: object) -> object:
@@ -144,7 +144,7 @@ class Module(ModuleType):
 
     @property
     def __dict__(self) -> Any:  # type: ignore[override]
-        """A copy of the candidate's names; this module's own belong to the import system."""
+        """Copy of the candidate's names; the proxy's own names belong to the import system."""
         return self.__link.request("get", self, "__dict__")
 
     def __getattr__(self, name: str) -> Any:
@@ -175,7 +175,7 @@ _MARKS = ("__spec__", "__loader__", "__package__", "__path__", "__file__", "__ca
 
 
 def number_of(value: Any) -> int | None:
-    """The candidate's number for a proxy's object; None for the checker's own values."""
+    """Return the candidate's number for a proxy's object; None for the checker's own values."""
     kind = type(value)
     number: int | None = None
     if issubclass(kind, Proxy):
@@ -195,7 +195,7 @@ def is_proxy(value: object) -> bool:
 
 
 def link_of(proxy: Any) -> Any:
-    """The link of a proxy."""
+    """Return the link of a proxy."""
     return proxy._Module__link if issubclass(type(proxy), Module) else proxy._Proxy__link
 
 
@@ -205,7 +205,7 @@ def is_built(proxy: Any) -> bool:
 
 
 def noted(value: Any, name: str) -> Any:
-    """Record the name of a value: objects of a class that is named like a function aren't operands."""
+    """Return a value; record whether a class is named like one: else its objects aren't operands."""
     if isinstance(value, type) and number_of(value) is not None:
         is_class = name.lstrip("_")[:1].isupper()
         type.__setattr__(value, "__is_class__", is_class and _space(value).get("__is_class__", True))
@@ -213,12 +213,12 @@ def noted(value: Any, name: str) -> Any:
 
 
 def is_class(cls: type) -> bool:
-    """Whether the test knows a proxy class by a class's name, and by no other."""
+    """Whether the test knows a proxy class, and only by names that look like a class's."""
     return bool(_space(cls).get("__is_class__", False))
 
 
 def _space(cls: type) -> Any:
-    """The class's own namespace, bypassing its metaclass."""
+    """Return the class's own namespace, bypassing its metaclass."""
     return type.__dict__["__dict__"].__get__(cls)
 
 

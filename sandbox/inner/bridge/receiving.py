@@ -9,7 +9,7 @@ from sandbox.inner.bridge.codec import CodecError
 
 
 class Items(MutableSequence):  # type: ignore[type-arg]
-    """A sequence of a class of its own; if that has an equality, it equals lists and tuples of its items."""
+    """A sequence of a custom class; if that defines equality, it equals lists and tuples of its items."""
 
     def __init__(self, items: list[Any], has_equality: bool = False) -> None:
         self.items, self.has_equality = items, has_equality
@@ -43,7 +43,7 @@ class Items(MutableSequence):  # type: ignore[type-arg]
 
 
 class Table(dict):  # type: ignore[type-arg]
-    """A dict whose class computes missing values: these are asked for, by key."""
+    """A dict whose class computes missing values, which are requested by key."""
 
     __slots__ = ("ask", "number")
     ask: Callable[[object], tuple[object, ...]]
@@ -69,7 +69,7 @@ def make_table(link: Any, number: int, content: object) -> Table:
 
 
 def value_of(table: Any, key: object) -> tuple[object, ...]:
-    """The value that a dict computes for a missing key, and whether it keeps it; empty if it has none."""
+    """Return a dict's value for a missing key, and whether the dict keeps it; empty if it has no value."""
     try:
         value = table[key]
     except KeyError:

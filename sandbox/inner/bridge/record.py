@@ -1,6 +1,6 @@
-"""Uses of a test's values by the case's own answer: recorded once, they are the uses that others may make.
+"""Uses of a test's values by the case's own answer: recorded once, they are the uses allowed to others.
 
-Most uses are recorded by the line of the test at which they happen: a test is the same text for each answer.
+Most uses are recorded by the line of the test at which they happen: a test has the same text for each answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ANY_CHANGE = "**"
 ANY_COMPARISON = "compare"
 """Allows comparisons by the candidate's own operators, if these tell values apart."""
 ANY_USE = "***"
-"""Allows all uses, but for changes of mocks."""
+"""Allows all uses except changes to mocks."""
 _SOURCES = ("<test>", "<prompt>")
 """File names of the tests of a function, and of what its prompt defines."""
 
@@ -29,13 +29,13 @@ class Record:
     def __init__(self, allowed: Collection[str] | None, *, by_line: bool) -> None:
         self.uses: set[str] = set()
         self.by_line = by_line
-        """Whether uses are recorded by line; if not, those that need it are always allowed."""
+        """Whether uses are recorded by line; if not, uses that need a line are always allowed."""
         self._allowed = None if allowed is None else frozenset(allowed)
         self._beginnings = {one.rpartition(" ")[0] for one in self._allowed or ()}
         self._here = os.getcwd() + os.sep
 
     def permits(self, uses: Collection[str], *, also: Collection[str] = ()) -> bool:
-        """Whether one of the uses is allowed; while recording, all are, and are recorded.
+        """Return whether one of the uses is allowed; while recording, record and allow all.
 
         Args:
             also: other names under which the use may have been recorded.
@@ -58,7 +58,7 @@ class Record:
             self.permits({use})
 
     def line(self) -> str:
-        """Path and number of the test's line that runs now; empty if it can't be told."""
+        """Return path and number of the running line of the test; empty if it can't be determined."""
         frame = sys._getframe(1)
         while frame is not None:
             if self._is_of_tests(frame.f_code.co_filename):
@@ -67,7 +67,7 @@ class Record:
         return ""
 
     def raising_line(self, trace: TracebackType | None) -> str:
-        """The test's line at which an error was raised or passed on, innermost; empty if there is none."""
+        """Return the innermost test line at which an error was raised or passed on; empty without one."""
         line = ""
         while trace is not None:
             if self._is_of_tests(trace.tb_frame.f_code.co_filename):

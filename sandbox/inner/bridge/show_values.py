@@ -17,7 +17,7 @@ _STANDARD_ERRORS = {
     *("re._constants", "shutil", "socket", "sqlite3", "statistics", "struct", "subprocess", "tarfile"),
     *("tomllib", "urllib.error", "xml.etree.ElementTree", "zipfile", "zlib", "zoneinfo._common"),
 }
-"""Modules whose exceptions are built here. No test tool's, so that a candidate can't skip or end a test."""
+"""Modules whose exceptions are built here: none of a test tool, so no candidate can skip or end a test."""
 
 
 class CandidateGone(BaseException):
@@ -65,12 +65,12 @@ _short = _Short()
 
 
 def show(value: object) -> str:
-    """Short repr of any value."""
+    """Return a short repr of any value."""
     return _cut(_short.repr(value))
 
 
 def show_error(error: BaseException) -> str:
-    """Text of an exception."""
+    """Return the text of an exception."""
     try:
         return str(error)
     except (Exception, CandidateGone) as failure:  # noqa: BLE001 - its arguments may be of any kind
@@ -95,7 +95,7 @@ def show_request(operation: str, operands: tuple[object, ...]) -> str:
 
 
 def show_compared(operation: str, operands: tuple[object, ...]) -> str:
-    """Describe a comparison by an operator of the candidate's."""
+    """Describe a comparison by one of the candidate's operators."""
     one, *others = (type(operand).__name__[:60] for operand in operands)
     return f"its class {one} decides by {operation} whether it is like {' and '.join(others) or 'something'}"
 
@@ -128,7 +128,7 @@ def make_error(link: Any, number: int, cls: Any, args: Any, text: object) -> Bas
 
 
 def error_text(error: BaseException) -> str:
-    """Its str(), as recorded when the candidate raised it."""
+    """Return the error's str(), as recorded when the candidate raised it."""
     return str(vars(error)["__far__"][2])
 
 
@@ -141,7 +141,7 @@ def error_attribute(error: BaseException, name: str) -> Any:
 
 
 def as_raised(error: object, where: object) -> BaseException:
-    """The local exception for one that the candidate raised. Raises CodecError if it isn't one."""
+    """Return the local exception for one that the candidate raised. Raises CodecError if it isn't one."""
     if not isinstance(error, BaseException):
         raise CodecError("something raised that is no exception")
     if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
@@ -153,7 +153,7 @@ def as_raised(error: object, where: object) -> BaseException:
 
 
 def standard_error(module: str, name: str) -> type | None:
-    """The standard library's class of this name; None for a class of the candidate."""
+    """Return the standard library's class of this name; None for a class of the candidate."""
     if module not in _STANDARD_ERRORS:
         return None
     try:

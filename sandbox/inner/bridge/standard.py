@@ -24,7 +24,7 @@ _SINGLES = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
 
 
 def to_parts(value: Any) -> tuple[object, ...] | None:
-    """Payload of a standard value: its type's name and its parts; None for any other value."""
+    """Return the payload of a standard value: its type's name and its parts; None for any other value."""
     kind = type(value)
     if kind is type:
         name = _BUILTIN_NAMES.get(value)
@@ -38,7 +38,7 @@ def to_parts(value: Any) -> tuple[object, ...] | None:
 
 
 def parts_of(value: object) -> tuple[object, ...]:
-    """Payload of a standard value. Raises CodecError for anything else."""
+    """Return the payload of a standard value. Raises CodecError for anything else."""
     parts = to_parts(value)
     if parts is None:
         raise CodecError(f"a value of type {type(value).__name__} isn't plain data")

@@ -1,7 +1,7 @@
 """The standard class and value of a test's object, which cross with its reference.
 
-A class of the test may derive from a builtin or standard one. In one process `isinstance` and `match` tell;
-apart, what stands for its object is an instance of the same standard class.
+A class of the test may derive from a builtin or standard one. In one process `isinstance` and `match`
+detect that; across processes, the stand-in of its object is an instance of the same standard class.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.inner.bridge.operators import EQUALITY, ORDER, look_up, operators_of
 
 SIGNATURE = "__signature__"
-"""Stands among operators for the parameters of a function."""
+"""Name among the operators that requests the parameters of a function."""
 VALUES: dict[type, Callable[[Any], object]] = {
     int: int.__int__,
     float: float.__float__,
@@ -31,7 +31,7 @@ Base = tuple[str, str]
 
 
 def standard_base(kind: type) -> Base:
-    """The standard class that a class is, or derives from."""
+    """Return the standard class that a class is, or derives from."""
     for base in kind.__mro__[:-1] if not issubclass(kind, type) else ():
         if base.__module__ in _MODULES and vars(sys.modules[base.__module__]).get(base.__name__) is base:
             return base.__module__, base.__name__
@@ -39,7 +39,7 @@ def standard_base(kind: type) -> Base:
 
 
 def value_in(value: Any) -> tuple[object, tuple[str, ...]] | None:
-    """Return the number or text of an object whose class compares as that, and the operators it overrides."""
+    """Return the number or text that an object compares as, and the operators that its class overrides."""
     kind = type(value)
     base: Any = next((one for one in kind.__mro__[1:] if one in VALUES), None)
     if base is None or any(look_up(kind, name) is not look_up(base, name) for name in _TOLD):
@@ -49,7 +49,7 @@ def value_in(value: Any) -> tuple[object, tuple[str, ...]] | None:
 
 
 def parameters_of(function: Any) -> tuple[tuple[str, int, bool], ...]:
-    """Return name, kind and whether there is a default, for each parameter; errors of `inspect.signature`."""
+    """Return name and kind of each parameter, and whether it has a default. Raises as `inspect.signature`."""
     import inspect  # slow to import, and few answers need it
 
     every = inspect.signature(function).parameters.values()
@@ -57,7 +57,7 @@ def parameters_of(function: Any) -> tuple[tuple[str, int, bool], ...]:
 
 
 def signature(parameters: Any) -> object:
-    """The signature with these parameters, where `...` stands for any default."""
+    """Make a signature with these parameters, where `...` stands for any default."""
     import inspect
 
     none = inspect.Parameter.empty

@@ -11,7 +11,7 @@ STEPWISE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 STEPS = ("send", "throw", "close", "asend", "athrow", "aclose")
 """The only permitted attributes of STEPWISE objects: others lead to a frame."""
 PLAIN = ("builtins", "itertools", "_io", "re", "collections.abc")
-"""Modules whose objects only hold data or give items: iterators, files, matches, views."""
+"""Modules whose objects only hold data or yield items: iterators, files, matches, views."""
 FILES = "_io"
 READING_FILES = frozenset(
     {"read", "read1", "readall", "readinto", "readinto1", "readline", "readlines", "peek", "getvalue"}
@@ -20,13 +20,13 @@ READING_FILES = frozenset(
 )
 """Attributes of files that leave their content as it is."""
 SAME = {"writelines": "write"}
-"""Attributes of files, by others that do the same."""
+"""Attributes of files that count as another attribute with the same effect."""
 COPIES = ("__copy__", "__deepcopy__")
 TEXTS = ("__repr__", "__str__", "__format__")
 OPERANDS = ((tuple, dict), (str, tuple))
 """Operand types of a call, and of an operator."""
 CONTENT = ("__getitem__", "__iter__", "__contains__", "__len__", "__reversed__")
-"""Operators that read a container, of which an answer may choose any."""
+"""Operators that read a container; an answer may choose any of them."""
 USES = {
     **dict.fromkeys(EQUALITY, "equate"),
     **dict.fromkeys(ORDER, "order"),
@@ -54,14 +54,14 @@ PROTOCOLS = {
 }
 """Uses of methods of mappings, sequences, files, queues and locks; an answer may choose any of one use."""
 _WHOLE = ("__getitem__", "__iter__", "readline", "write", "put")
-"""Containers, files and queues have one of these."""
+"""Methods that identify containers, files and queues: each has at least one of these."""
 CHANGING = frozenset({"set", "change", "remove", "write", "step", "drain"})
 ACTING = CHANGING | {"call", "enter"}
 """Uses by which an answer does more than look."""
 
 
 def is_protocol(kind: type, name: str) -> bool:
-    """Whether a class is a container, file or queue, or a lock, which has others for its use."""
+    """Whether `name` is a method of `PROTOCOLS`, of a class that is a container, file, queue or lock."""
     is_whole = PROTOCOLS.get(name) == "enter" or any(hasattr(kind, one) for one in _WHOLE)
     return is_whole and name in PROTOCOLS and callable(getattr(kind, name, None))
 
@@ -74,5 +74,5 @@ def shows(value: object, name: str) -> bool:
 
 
 def is_failure(error: BaseException) -> bool:
-    """Whether it is a failed assertion, or an error that tests don't expect, such as pytest's own."""
+    """Whether an error is a failed assertion, or one that tests don't expect, such as pytest's own."""
     return isinstance(error, AssertionError) or not isinstance(error, (Exception, GeneratorExit))

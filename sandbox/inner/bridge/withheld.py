@@ -65,7 +65,7 @@ def withhold(link: Any, proxy: Any, truth: object, doing: str) -> Withheld:
 
 
 def withheld(value: object) -> object:
-    """The proxy of a withheld object; any other value itself."""
+    """Return the proxy of a withheld object; any other value itself."""
     return value._proxy if type(value) is Withheld else value
 
 

@@ -28,7 +28,7 @@ _last: dict[int, object] = {}
 
 
 def mutable_containers(value: object) -> list[Any]:
-    """Mutable containers in `value`, in encoding order; `value` has no cycles."""
+    """Return the mutable containers in `value`, in encoding order; `value` has no cycles."""
     containers: list[Any] = []
     stack = [value]
     while stack:
@@ -55,7 +55,7 @@ class Writeback:
         self._room = MAX_LENT
 
     def lend(self, value: object, *, own: Collection[int] = ()) -> int:
-        """Lend further containers, but for those of these id(); return their number."""
+        """Lend further containers, except those with an id() in `own`; return their number."""
         container_by_id = {id(item): item for item in mutable_containers(value)}
         added = [
             item
@@ -70,7 +70,7 @@ class Writeback:
         return len(added)
 
     def place(self, number: int) -> int | None:
-        """Place of the container of this id(), if it is as it was lent."""
+        """Return the index of the container with this id() if it is unchanged since lent, else None."""
         place = self._places.get(number)
         if place is None or _differs(self.containers[place], self._before[place]):
             return None
@@ -81,7 +81,7 @@ class Writeback:
         return {one: (word, place) for one, place in self._places.items()}
 
     def changes(self) -> tuple[tuple[int, object], ...]:
-        """Number and copy of each container whose contents changed."""
+        """Return number and copy of each container whose contents changed."""
         pairs = zip(self.containers, self._before)  # noqa: B905 - as long by construction; no strict before 3.10
         return tuple((i, _copied(now)) for i, (now, before) in enumerate(pairs) if _differs(now, before))
 
@@ -174,7 +174,7 @@ def awaited(awaitable: Any) -> object:
 
 
 def generator(link: Any, proxy: object) -> Generator[Any, Any, Any]:
-    """A local generator that steps the candidate's."""
+    """Step the candidate's generator, and yield its items."""
     how, value, last = "send", None, None
     while True:
         kind, item = link.request("resume", proxy, how, value)
@@ -195,5 +195,5 @@ def generator(link: Any, proxy: object) -> Generator[Any, Any, Any]:
 
 
 async def coroutine(link: Any, proxy: object) -> Any:
-    """A local coroutine that runs the candidate's to its end."""
+    """Run the candidate's coroutine or awaitable to its end; return its value."""
     return link.request("await", proxy)
