@@ -114,7 +114,7 @@ def _is_literal(node: ast.expr) -> bool:
 
 
 def run_example(source: str, want: str, space: dict[str, Any]) -> None:
-    """Run one example in `space`. Raises Failed for other output, or its own unexpected exception."""
+    """Run one example in `space`. Raises Failed for other output, or the example's unexpected exception."""
     code = compile(ast.Interactive(body=ast.parse(source).body), "<example>", "single")
     printed = io.StringIO()
     hook = sys.displayhook

@@ -66,7 +66,7 @@ class Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return a spec for the candidate's modules, else None. Raises ImportError: also installed here."""
+        """Return a spec for a candidate's module, else None. Raises ImportError if also installed here."""
         top = name.partition(".")[0]
         if top not in self._provides or is_standard(top):
             return None
@@ -78,14 +78,14 @@ class Finder:
         return ModuleSpec(name, self)  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Import it in the candidate's process. Raises ImportError if it isn't a module."""
+        """Import the module in the candidate's process. Raises ImportError if it isn't a module."""
         module = self._link.request("import", spec.name, [*self._folders, *_folders(os.getcwd())])
         if not isinstance(module, Module):
             raise ImportError(f"the candidate has something else than a module at {spec.name}")
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Mark it as a package, so that its submodules are looked up too."""
+        """Mark the module as a package, so that its submodules are looked up too."""
         module.__path__ = []
 
 

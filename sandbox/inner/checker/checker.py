@@ -139,7 +139,7 @@ def _end_report(status: int, cpu_s: float, resident_kib: int) -> bytes:
 
 
 def _clean_up() -> None:
-    """Kill the tests' processes and remove their files; with namespaces of its own, kill all others."""
+    """Kill the tests' processes (in own namespaces, all other processes), and remove their files."""
     if os.getpid() != FIRST:
         end_descendants()
         _empty(os.getcwd())

@@ -31,7 +31,7 @@ def run_trial(channel: Channel, line: Channel | None, job: Mapping[str, Any], re
     """Run the tests of one function; if all pass, repeat calls.
 
     Args:
-        line: To the candidate; None if the host relays frames.
+        line: Channel to the candidate; None if the host relays frames.
         job: `checks` (each defines check(candidate)), `prelude`, `module`, `entry_point`, `crossing`,
             `wall_s`, `replays`, `rerun`.
     """
@@ -92,7 +92,7 @@ class _Trial:
         return link.entry(self._job["module"], self._job["entry_point"])
 
     def _report(self, number: int, candidate: Any) -> str:
-        """Run a test and report it; return why it failed."""
+        """Run a test and report it; return why it failed, empty if it passed."""
         self._reports.flush()
         self._reports.number = number
         places: set[str] = set()
@@ -109,7 +109,7 @@ class _Trial:
         candidate: Any,
         reach: Callable[[str], None] = lambda place: None,
     ) -> str:
-        """Run a test; return why it failed. `reach`: called with the place of each marked assertion."""
+        """Run a test; return why it failed, empty if it passed. `reach` gets each marked assertion's place."""
         message = ""
         space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
         try:
@@ -134,7 +134,7 @@ class _Trial:
     def _replay(self, max_calls: int) -> None:
         """Repeat calls in another order on a fresh candidate, and report whether tests fail with the answers.
 
-        Answers may differ, as random ones do, if the tests hold with them.
+        Answers may differ, as random ones do, if the tests pass with them.
         """
         first_link = self._link
         calls = [call for _, *call in first_link.calls[:max_calls]]
@@ -158,7 +158,7 @@ class _Trial:
         self._reports.say("replayed", len(calls), differing, failure)
 
     def _run_again(self, link: RecordingLink, candidate: Any, differences: list[tuple[bytes, bytes]]) -> str:
-        """Run the tests on a candidate that was called before; return why one failed."""
+        """Run the tests on a candidate that was called before; return why one failed, empty if none did."""
         tests = [check["source"] for check in self._job["checks"]]
         if not self._link.is_compared:  # values that aren't compared may depend on the number of calls
             link.stop_after = random.randrange(1, self._link.count)

@@ -37,7 +37,7 @@ class RecordingLink(Link):
     def __init__(self, line: CandidateLine, guard: Guard, *, wall_s: float) -> None:
         super().__init__(line, guard, wall_s=wall_s)
         self.calls: list[tuple[float, int, bytes, bytes]] = []
-        """A random number (calls with low ones are dropped), the call's number, its frame, its answer's."""
+        """For each call: a random number (lowest dropped first), its number, its frame, its answer's frame."""
         self.count = 0
         """Number of calls of `entry` so far."""
         self.stop_after: int | None = None
@@ -55,7 +55,7 @@ class RecordingLink(Link):
         return function
 
     def call(self, proxy: object, args: tuple[object, ...], kwargs: dict[str, object], name: str) -> Any:
-        """Call one of the candidate's objects, and record the call. Raises Stopped as `stop_after` says."""
+        """Call a candidate's object, and record the call. Raises TestStopped after `stop_after` calls."""
         self._has_references, self._line.sent = False, None
         if self._entry is not None and number_of(proxy) == self._entry:
             if self.stop_after is not None and self.count >= self.stop_after:
@@ -125,7 +125,7 @@ def shuffle_calls(calls: list[list[Any]]) -> list[list[Any]]:
 
 
 def is_same_answer(call: bytes, answer: bytes, other_answer: bytes) -> bool:
-    """Return whether two frames hold the same answer to a call, as far as a test can see it.
+    """Return whether two frames hold the same answer to a call, as a test sees it.
 
     That is its value or error, its changes of arguments and what it printed, without numbers of objects.
     """
@@ -141,7 +141,7 @@ def is_same_answer(call: bytes, answer: bytes, other_answer: bytes) -> bool:
 
 
 def _visible_parts(answer: Any) -> tuple[object, ...]:
-    """Return the parts of an answer that a test sees: not an error's place, nor why a value wasn't sent."""
+    """Return the parts of an answer that a test sees: no error's position, nor why a value wasn't sent."""
     kind, outcome, *_, changes, printed = answer
     return (kind, None if kind == "unsent" else outcome, changes, printed)
 

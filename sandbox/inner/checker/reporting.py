@@ -64,7 +64,7 @@ class Reports:
 
     @contextlib.contextmanager
     def attempt(self, name: str) -> Iterator[None]:
-        """Run one test in the block; it passes if the block ends without an exception."""
+        """Report the `with` block as one test, which passes if the block ends without an exception."""
         self.begin(name)
         try:
             yield
@@ -113,7 +113,7 @@ def one_line(error: BaseException) -> str:
 
 
 def describe_failure(error: BaseException) -> list[str]:
-    """Return lines on a failure: the test's line, the exception, and its places in the candidate's files."""
+    """Return lines on a failure: the test's line, the exception, and positions in the candidate's files."""
     if isinstance(error, Failed):
         return [str(error), f"  expected: {error.expected}", f"  actual:   {error.actual}"]
     if isinstance(error, (CandidateGone, NotPlain)):
@@ -126,7 +126,7 @@ def describe_failure(error: BaseException) -> list[str]:
 
 
 def find_places(error: BaseException) -> list[str]:
-    """List the places in the candidate's files where an error was raised, innermost last."""
+    """List the positions in the candidate's files where an error was raised, innermost last."""
     return [f"  at {place}" for place in vars(error).get("__where__", [])]
 
 

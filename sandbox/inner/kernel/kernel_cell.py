@@ -40,7 +40,7 @@ def run_cell() -> int:
 def _wait_for_end(connection: _socket.socket) -> None:
     """Wait until the kernel's client has exited, so that the host learns of its end before this command's.
 
-    It closes its connections earlier than that.
+    The client closes its connections before it exits.
     """
     connection.recv(1)  # EOF
     client = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 4)  # the first field, its pid

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Outputs(Protocol):
-        """Protocol for what takes the outputs of one cell."""
+        """Protocol of a receiver of one cell's outputs."""
 
         def show(self, kind: str, content: dict[str, Any]) -> None:
-            """Take one message of the kernel."""
+            """Handle one message of the kernel."""
 
 
 _KEY_BYTES = 32
@@ -57,7 +57,7 @@ class Client:
         for source in (self._ends, self._shell, self._iopub):
             self.watch(source)
         self._request = ""
-        """Id of the message that the kernel works on; empty if none."""
+        """Id of the message that the kernel is processing; empty if none."""
         self._idle = True
         self._reply: dict[str, Any] | None = None
         self._replied = 0.0
@@ -65,7 +65,7 @@ class Client:
         self.exit_code = 0
         """Exit code of the last cell."""
         self.leaves = False
-        """The last cell asked the kernel to exit."""
+        """Whether the last cell asked the kernel to exit."""
         self._boot()
 
     @property
@@ -96,7 +96,7 @@ class Client:
         self._idle = False
 
     def step(self) -> dict[Any, int]:
-        """Wait for an event, and handle those of the kernel; return what is readable, descriptors as numbers.
+        """Wait for events and handle the kernel's; return what is readable, descriptors as numbers.
 
         When the kernel has ended, this process exits in the same way.
         """

@@ -89,7 +89,7 @@ def _run(connection: str) -> None:
 
 
 def _bounded_app(endpoint: str) -> Any:
-    """Make a class of kernels with bounded message queues; `endpoint` is for forked processes."""
+    """Make a kernel class with bounded message queues; forked processes send output to `endpoint`."""
     import ipykernel.iostream
     import ipykernel.kernelapp
     import zmq

@@ -96,7 +96,7 @@ class CellOutputs:
 
 
 def file_extension(kind: str) -> str:
-    """File extension for a content type; an unknown type's own name."""
+    """Return the file extension for a content type; for an unknown type, its own name."""
     if kind in _EXTENSIONS:
         return _EXTENSIONS[kind]
     name, _, syntax = kind.partition("/")[2].lower().partition("+")
@@ -107,7 +107,7 @@ def file_extension(kind: str) -> str:
 
 
 def exit_code(reply: dict[str, Any]) -> int:
-    """0 for success, the code of a SystemExit, 1 for any other error."""
+    """Return the exit code: 0 for success, the code of a SystemExit, 1 for any other error."""
     if reply.get("status") == "ok":
         return 0
     code = _code(str(reply.get("evalue"))) if reply.get("ename") == "SystemExit" else None

@@ -1,4 +1,4 @@
-"""Run the cells of a notebook in a new kernel; print the outputs of each, apart, as a line of JSON."""
+"""Run the cells of a notebook in a new kernel; print the outputs of each as a separate line of JSON."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class NotebookOutputs:
 def run_notebook() -> None:
     """Run the cells on standard input, a JSON object of `cells` and `cell_s`, in a new kernel.
 
-    The argument is the kernel's folder. A cell that has run for `cell_s` seconds (0 is without end) is
+    The argument is the kernel's folder. A cell that has run for `cell_s` seconds (0: no limit) is
     interrupted, and is the last. Each line has `stdout`, `stderr`, `display`, `error` and `is_late`.
     """
     notebook = json.load(sys.stdin)

@@ -38,7 +38,7 @@ def read(name: str) -> int | None:
 
 
 def machine(folders: list[str]) -> dict[str, Any]:
-    """Limits and mounts of this container."""
+    """Return the limits and mounts of this container."""
     with open("/proc/self/mounts") as file:
         mounts = [line.split() for line in file]
     with open("/proc/net/dev") as file:
@@ -62,7 +62,7 @@ def _is_disk(kind: str, options: str) -> bool:
 
 
 def _size_of(folder: str) -> list[int]:
-    """Maximum bytes and files of a folder's file system."""
+    """Return the maximum bytes and files of a folder's file system."""
     found = os.statvfs(folder)
     return [found.f_blocks * found.f_frsize, found.f_files]
 
@@ -79,7 +79,7 @@ class Accounts:
         self._began[group] = self._now()
 
     def end(self, group: int) -> list[int]:
-        """Memory kills, CPU µs, new memory peak (0 if none), bytes in all folders, files in the first."""
+        """Return memory kills, CPU µs, new memory peak or 0, bytes in all folders, files in the first."""
         before, now = self._began.pop(group, None) or self._now(), self._now()
         kills, cpu = now[0] - before[0], now[1] - before[1]
         peak = now[2] if now[2] > before[2] else 0
@@ -87,7 +87,7 @@ class Accounts:
         return [kills, cpu, peak, self.kept(), workspace.f_files - workspace.f_ffree]
 
     def kept(self) -> int:
-        """Bytes in all sized folders."""
+        """Return the bytes used in all sized folders."""
         found = map(os.statvfs, self._folders)
         return sum((item.f_blocks - item.f_bfree) * item.f_frsize for item in found)
 

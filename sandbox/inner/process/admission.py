@@ -19,7 +19,7 @@ _USUAL_PLACES = wire.Places()
 
 
 def walls_of(asked: dict[str, Any], *, sockets: bool = True) -> Walls:
-    """Make the walls that the host asked for; `sockets`: a network namespace contains them."""
+    """Make the walls that the host asked for; `sockets`: whether a network namespace contains them."""
     without = frozenset(asked["without"])
     path = filter_file(memfd=asked["memfd"], sockets=sockets)
     return Walls(
@@ -91,7 +91,7 @@ def run_agent(
 
 
 def _await_admission(walls: Walls, work: socket.socket, own: list[int]) -> bytes:
-    """Let the host verify this process before code of the task's interpreter may run in it; its word.
+    """Let the host verify this process before it may run the task interpreter's code; return its word.
 
     Exits with 0 if the host discards this child.
     """

@@ -30,7 +30,7 @@ from sandbox.inner.walls.syscalls import PR_SET_DUMPABLE, PR_SET_NAME, checked, 
 _FIRST_TO_DIE = 900
 """oom_score_adj of commands: the kernel kills the largest one, not the agent."""
 _NAME = ctypes.addressof(_name := ctypes.create_string_buffer(b"agent"))
-"""So that a command `killall python3` doesn't mean this process."""
+"""Name of this process, which a command's `killall python3` doesn't match."""
 _NAMED = 20
 """Maximum processes reported as still running."""
 
@@ -123,11 +123,11 @@ class Agent:
         return True
 
     def processes(self) -> list[int]:
-        """All processes of the session but this one."""
+        """Return all processes of the session except this one."""
         return [pid for pid in pids() if pid != 1]
 
     def _listen(self, module: str) -> None:
-        """Give the host a socket that commands connect to, and them a module that does."""
+        """Give the host a socket that commands connect to, and commands a module that connects."""
         place = self._places.tools
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools_module.py")
         try:
@@ -143,7 +143,7 @@ class Agent:
             self._say({"listens": True}, [listener.fileno()])
 
     def make_listener(self, path: str) -> socket.socket:
-        """A socket on which the host gets connections of commands. Raises OSError."""
+        """Return a socket on which the host accepts connections of commands. Raises OSError."""
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
         listener.listen()
@@ -168,7 +168,7 @@ class Agent:
     def _spawn(self, request: dict[str, Any], output: int, stdin: int = subprocess.DEVNULL) -> int:
         """Start a command in its own process session; return its pid. Raises CannotStart.
 
-        vfork is used, as a fork takes longer than most commands; the limits are therefore set a moment later.
+        vfork is used, as a fork takes longer than most commands; so the limits are set after the start.
         """
         try:
             environment = {**self.job["environment"], **request["environment"]}
@@ -194,7 +194,7 @@ class Agent:
         return started.pid
 
     def popen_options(self, cpu_s: int | None) -> dict[str, Any]:
-        """Further arguments of Popen."""
+        """Return further arguments of Popen."""
         return {}
 
     def limit(self, pid: int, cpu_s: int | None) -> None:

@@ -1,6 +1,6 @@
 """The agent of a session without namespaces.
 
-The kernel counts other processes of its uid too, and there are no sockets but pairs. Standard library only,
+The kernel counts other processes of its uid too, and only socket pairs are allowed. Standard library only,
 Python 3.8 or later.
 """
 
@@ -18,7 +18,7 @@ from sandbox.inner.walls.inner_walls import lower
 
 
 class AgentAlone(Agent):
-    """An agent without namespaces: the kernel counts other processes too, and there are no sockets but pairs.
+    """An agent without namespaces: the kernel counts other processes too, and only allows socket pairs.
 
     Commands inherit one end of a pair, through which they send the host an end of their own connections.
     """
@@ -26,17 +26,17 @@ class AgentAlone(Agent):
     _calls: socket.socket | None = None
 
     def processes(self) -> list[int]:
-        """All processes of the session but this one."""
+        """Return all processes of the session except this one."""
         return below(os.getpid())
 
     def make_listener(self, path: str) -> socket.socket:
-        """A socket to which commands send connections."""
+        """Return a socket to which commands send connections."""
         ours, self._calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.job["environment"][wire.CALLS] = str(self._calls.fileno())
         return ours
 
     def popen_options(self, cpu_s: int | None) -> dict[str, Any]:
-        """Further arguments of Popen: the command limits itself."""
+        """Return further arguments of Popen: the command limits itself."""
         others = processes_of(os.getuid()) - sum(map(threads_of, self.processes()))
         processes = self.job["processes"] + others
 
@@ -52,4 +52,4 @@ class AgentAlone(Agent):
         }
 
     def limit(self, pid: int, cpu_s: int | None) -> None:
-        """The command has done it."""
+        """Do nothing: the command has limited itself."""

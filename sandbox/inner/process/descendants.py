@@ -17,7 +17,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _STOPPED = ("T", "t", "Z", "X")
 _KILLED = 1 << (signal.SIGKILL - 1)
 _FLAGS, _PF_EXITING = 5, 0x4
-"""Place of the kernel's flags in /proc/PID/stat after the state, and the flag of a process that ends."""
+"""Index of the kernel's flags in /proc/PID/stat after the state, and the flag of an exiting process."""
 _STATUS = 1 << 16
 _PATIENCE_S = 0.3
 """Seconds for a process blocked in the kernel: it can't be stopped, nor fork."""
@@ -29,7 +29,7 @@ def become_subreaper() -> None:
 
 
 def child_exit_descriptor() -> int:
-    """A descriptor that becomes readable when a child ends."""
+    """Return a descriptor that becomes readable when a child ends."""
     woken, wakes = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
@@ -39,7 +39,7 @@ def child_exit_descriptor() -> int:
 def stop_all(look: Callable[[], dict[int, str]], *, clock: Callable[[], float] = time.monotonic) -> None:
     """Stop the processes in `look()` (state by pid) until none is running.
 
-    `clock`: what counts the seconds for a process that can't be stopped. On a busy machine a fork bomb leaves
+    `clock`: measures the wait for a process that can't be stopped. On a busy machine a fork bomb leaves
     this process little time, and `time.process_time` doesn't count what others take.
     """
     deadline = clock() + _PATIENCE_S
@@ -62,7 +62,7 @@ def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
 
 
 def end_all_of(uid: int) -> None:
-    """Kill every process of a uid that nothing else on this machine has."""
+    """Kill every process of a uid that nothing else on this machine uses."""
 
     def look() -> dict[int, str]:
         own = [pid for pid in pids() if status_of(pid).get("Uid", "").split()[:1] == [str(uid)]]
@@ -74,12 +74,12 @@ def end_all_of(uid: int) -> None:
 
 
 def count_descendants() -> int:
-    """Number of descendant processes and threads: a process limit counts both."""
+    """Return the number of descendant processes and threads: a process limit counts both."""
     return sum(map(threads_of, below(os.getpid())))
 
 
 def processes_of(uid: int) -> int:
-    """Number of visible processes and threads of a uid on this machine."""
+    """Return the number of visible processes and threads of a uid on this machine."""
     count = 0
     for pid in pids():
         status = status_of(pid)
@@ -89,7 +89,7 @@ def processes_of(uid: int) -> int:
 
 
 def below(root: int, spared: frozenset[int] = frozenset()) -> list[int]:
-    """Descendants of a process, except the `spared` ones and theirs."""
+    """Return the descendants of a process, except the `spared` ones and their descendants."""
     found: list[int] = []
     new = [pid for pid in children_of(root) if pid not in spared]
     while new:
@@ -100,7 +100,7 @@ def below(root: int, spared: frozenset[int] = frozenset()) -> list[int]:
 
 
 def children_of(parent: int) -> list[int]:
-    """Children of all threads of a process; found by their parent's pid if the kernel keeps no list."""
+    """Return the children of all threads of a process, by their parent's pid if the kernel has no list."""
     children: list[int] = []
     for task in _tasks(parent):
         try:
@@ -122,17 +122,17 @@ def _tasks(pid: int) -> list[str]:
 
 
 def threads_of(pid: int) -> int:
-    """Number of threads of a process; 0 if it is dead."""
+    """Return the number of threads of a process; 0 if it is dead."""
     return len(_tasks(pid))
 
 
 def pids() -> list[int]:
-    """All visible processes."""
+    """Return all visible processes."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
 def fields_of(pid: int) -> list[str] | None:
-    """Fields of /proc/PID/stat from the state on; None if the process is gone."""
+    """Return the fields of /proc/PID/stat from the state on; None if the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].decode().split()
@@ -141,7 +141,7 @@ def fields_of(pid: int) -> list[str] | None:
 
 
 def status_of(pid: int | str) -> dict[str, str]:
-    """Fields of /proc/PID/status; empty for a dead process."""
+    """Return the fields of /proc/PID/status; empty for a dead process."""
     try:
         descriptor = os.open(f"/proc/{pid}/status", os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError):
@@ -158,13 +158,13 @@ def status_of(pid: int | str) -> dict[str, str]:
 
 
 def state_of(pid: int) -> str:
-    """State of a process; "X" if it is gone."""
+    """Return the state of a process; "X" if it is gone."""
     fields = fields_of(pid)
     return fields[0] if fields else "X"
 
 
 def resident_pages(pid: int) -> int:
-    """Resident memory of a process in pages; 0 if it is gone."""
+    """Return the resident memory of a process in pages; 0 if it is gone."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             return int(file.read().split()[1])
@@ -188,7 +188,7 @@ def _reap(pid: int) -> None:
 
 
 def is_ending(pid: int, status: dict[str, str]) -> bool:
-    """Whether a process is killed, ends or has ended; `status`: its fields by `status_of`."""
+    """Whether a process is killed, exiting or has ended; `status`: its fields by `status_of`."""
     if any(int(status.get(name, "0"), 16) & _KILLED for name in ("SigPnd", "ShdPnd")):
         return True
     try:

@@ -38,7 +38,7 @@ def execute(job: dict[str, Any], descriptors: list[int]) -> int:
 
 
 def become(job: dict[str, Any], channel: Channel | None) -> int:
-    """The same, with descriptors already in place. An entry needs a channel."""
+    """Do the job as `execute`, with descriptors already in place. An entry needs a channel."""
     os.environ.clear()
     os.environ.update(job["environment"])
     kind, workspace = job["kind"], os.getcwd()
@@ -203,7 +203,7 @@ def reseed() -> None:
 
 
 def exit_code(code: object) -> int:
-    """Exit code of a SystemExit; text is printed to stderr."""
+    """Return the exit code of a SystemExit; print its text to stderr."""
     if code is None:
         return 0
     if isinstance(code, int):

@@ -22,7 +22,7 @@ class Family:
     """Processes by command, as seen by the parent of all orphans."""
 
     def __init__(self, look: Callable[[], Iterable[int]]) -> None:
-        """`look` gives the pids of all processes of the session."""
+        """`look` returns the pids of all processes of the session."""
         self._pids = look
         self._leaders: dict[int, int] = {}
         """Command numbers by the id of their process session."""
@@ -41,7 +41,7 @@ class Family:
         self._known.clear()
 
     def named(self, number: int, most: int) -> list[tuple[int, str]]:
-        """Pid and command line of a command's living processes, at most `most`."""
+        """Return pid and command line of a command's living processes, at most `most`."""
         return [(pid, command_line(pid)) for pid in sorted(self._look(number))[:most]]
 
     def send(self, number: int, signal_number: int) -> None:
@@ -70,7 +70,7 @@ class Family:
             send(largest, signal.SIGKILL)
 
     def _look(self, number: int) -> dict[int, str]:
-        """State by pid of a command's living processes."""
+        """Return the state by pid of a command's living processes."""
         found = self._living()
         known: dict[tuple[int, str], int] = {}
         of: dict[int, int] = {}
@@ -84,13 +84,13 @@ class Family:
         return {pid: found[pid][0] for pid, owner in of.items() if owner == number}
 
     def _living(self) -> dict[int, list[str]]:
-        """Fields of /proc/PID/stat of all living processes."""
+        """Return the fields of /proc/PID/stat of all living processes."""
         found = {pid: fields_of(pid) for pid in self._pids()}
         return {pid: fields for pid, fields in found.items() if fields and fields[0] not in "ZX"}
 
 
 def command_line(pid: int) -> str:
-    """Command line of a process as printable text, cut off where it is long."""
+    """Return the command line of a process as printable text, truncated if it is long."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read(_LONGEST).replace(b"\0", b" ").decode("utf-8", "replace").strip()

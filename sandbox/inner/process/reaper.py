@@ -50,7 +50,7 @@ def reap(program: int, status: int, *, end_the_rest: bool) -> None:
 
 
 def reap_descendants(program: int, status: int, *, end_the_rest: bool) -> None:
-    """The same without a pid namespace: this process adopts all orphans and finds every descendant.
+    """As `reap`, without a pid namespace: this process adopts all orphans and finds every descendant.
 
     SIGTERM comes from the host at a limit, or from the kernel after the keeper's end. Never returns.
     """

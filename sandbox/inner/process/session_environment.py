@@ -70,7 +70,7 @@ def enter(request: dict[str, Any], path: str, workspace: str) -> tuple[list[str]
 
 
 def find_program(name: str, path: str) -> list[str]:
-    """Files of that name on a PATH; the name itself if it contains a slash."""
+    """Return the files of that name on a PATH; the name itself if it contains a slash."""
     if "/" in name:
         return [name]
     places = [f"{place}/{name}" for place in path.split(os.pathsep)]

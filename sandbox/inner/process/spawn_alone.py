@@ -94,7 +94,7 @@ def serve_session(settings: dict[str, Any], walls: Walls, status: int | None, wo
 
 
 def _own(settings: dict[str, Any]) -> list[int]:
-    """The workspace of a fresh run, to send to the host."""
+    """Return the workspace of a fresh run, to send to the host; empty for any other run."""
     return [os.open(settings["workspace"], os.O_PATH | os.O_DIRECTORY)] if settings["fresh"] else []
 
 
@@ -118,6 +118,6 @@ def _enter(workspace: str) -> None:
 
 
 def _with_others(rlimits: dict[str, Any], others: int) -> dict[str, Any]:
-    """A run's limits, raised by other processes of its uid: the kernel counts them too."""
+    """Return a run's limits, raised by other processes of its uid: the kernel counts them too."""
     processes = rlimits["processes"]
     return {**rlimits, "processes": None if processes is None else processes + others}

@@ -40,7 +40,7 @@ _WAITING = 64
 _PRELOADED = ("traceback", "random", "datetime", "heapq", "string", "pathlib")
 """Modules of the standard library. Each Python program needs `traceback`; many need the others."""
 _LOADED_AFTER = {2: 1, 8: len(_PRELOADED)}
-"""How many of them the server has imported after so many children; few sandboxes make eight."""
+"""Number of these modules imported, by number of children made; few sandboxes make eight."""
 
 
 def main(descriptor: int) -> int:
@@ -185,7 +185,7 @@ def _isolate(given: Given, wanted: dict[str, Any]) -> None:
 
 
 def _descriptors_for_host(wanted: dict[str, Any]) -> list[int]:
-    """A run's descriptors for the host: its own workspace, and the listening socket of its network access.
+    """Return a run's descriptors for the host: its workspace, and its network access's listening socket.
 
     The socket listens in the run's network namespace; the host accepts the programs' connections.
     """

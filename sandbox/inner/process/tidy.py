@@ -15,7 +15,7 @@ _SYSTEM_V = {"shm": "shmctl", "msg": "msgctl", "sem": "semctl"}
 
 
 def is_tidy(folders: list[str]) -> bool:
-    """Whether there is nothing to remove; False also where that can't be seen."""
+    """Whether there is nothing to remove; False also if that can't be determined."""
     queues = [_QUEUES] if os.path.isdir(_QUEUES) else []
     try:
         used = any(map(os.listdir, [*folders, *queues]))
@@ -47,7 +47,7 @@ def _empty(folder: str) -> None:
 
 
 def _numbers(kind: str) -> list[int]:
-    """Ids of one kind of System V IPC in this namespace."""
+    """Return the ids of one kind of System V IPC in this namespace."""
     try:
         with open(f"/proc/sysvipc/{kind}") as file:
             return [int(line.split()[1]) for line in list(file)[1:]]

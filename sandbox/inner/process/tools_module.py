@@ -16,7 +16,7 @@ from typing import Any
 _PLACE = os.path.join(os.path.dirname(__file__), "socket")
 _LENGTH = 4
 _CALLS = "CODER_CALLS"
-"""Variable with a descriptor that takes connections, where there are no sockets but pairs."""
+"""Variable with a descriptor that takes connections, where only socket pairs are allowed."""
 
 
 class ToolError(ValueError):
@@ -58,7 +58,7 @@ class _Line(threading.local):
 
 
 def _connect() -> socket.socket:
-    """A connection to what carries calls out. Raises OSError."""
+    """Connect to the process that carries out calls. Raises OSError."""
     if _CALLS not in os.environ:
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(_PLACE)

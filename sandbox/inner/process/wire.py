@@ -34,7 +34,7 @@ MAX_MESSAGE = 400_000
 SPARE_PROCESSES = 16
 """Processes of the agent beyond the limit, so that a command can start at the limit."""
 LOWEST = 19
-"""Added to the number of a priority: leaves processors to whatever else runs."""
+"""Added to a niceness: leaves processors to any other process."""
 
 
 class Places(NamedTuple):
@@ -53,19 +53,19 @@ class Places(NamedTuple):
 
     @property
     def output(self) -> str:
-        """Where the output of each command is kept."""
+        """Folder with the output of each command."""
         return f"{self.temporary}/out"
 
     @property
     def tools(self) -> str:
-        """Where the module of the user's tools is."""
+        """Folder with the module of the user's tools."""
         return f"{self.temporary}/.tools"
 
 
 CALLS = "CODER_CALLS"
-"""Variable with the descriptor by which commands send connections, where there are no sockets but pairs."""
+"""Variable with the descriptor by which commands send connections, where only socket pairs are allowed."""
 HOME, OUTPUT = Places().home, Places().output
-"""Where there is a mount namespace."""
+"""Folders of a session with a mount namespace."""
 
 
 def receive_with_fds(connection: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
@@ -148,7 +148,7 @@ class Duplex:
         self._reading, self._writing = reading, writing
 
     def fileno(self) -> int:
-        """Descriptor to wait on for input."""
+        """Return the descriptor to wait on for input."""
         return self._reading
 
     def recv(self, size: int) -> bytes:
@@ -169,7 +169,7 @@ class Channel:
         self._socket = sock
 
     def fileno(self) -> int:
-        """Descriptor to wait on."""
+        """Return the descriptor to wait on."""
         return self._socket.fileno()
 
     def close(self) -> None:
@@ -191,12 +191,12 @@ class Channel:
         self._socket.sendall(b"".join(parts))
 
     def receive(self) -> bytes | None:
-        """Next frame; None if the other side closed, also within a frame. Raises FrameTooLarge or OSError."""
+        """Return the next frame; None at EOF, also within a frame. Raises FrameTooLarge or OSError."""
         header = self._exactly(HEADER.size)
         return None if header is None else self._content(header)
 
     def receive_with_line(self) -> tuple[bytes | None, Channel | None]:
-        """Next frame, and the channel that came with it, if any. Raises FrameTooLarge or OSError."""
+        """Return the next frame, and the channel sent with it, if any. Raises FrameTooLarge or OSError."""
         if not isinstance(self._socket, socket.socket):
             return self.receive(), None
         header, descriptors = receive_with_fds(self._socket, HEADER.size, 1)
