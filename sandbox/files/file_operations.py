@@ -13,7 +13,7 @@ class Files(Protocol):
     """Operations on single files and folders, common to all backends."""
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file of the workspace; makes missing folders.
+        """Write one file of the workspace; make missing folders.
 
         Raises:
             FileRefused: the path leaves the workspace or goes over a link, or the disk limit is reached.
@@ -33,10 +33,10 @@ class Files(Protocol):
         """
 
     async def list(self, path: str = ".") -> tuple[Entry, ...]:
-        """List a folder by name. Raises FileRefused: it is missing, isn't a folder, or lies over a link."""
+        """List a folder by name. Raises FileRefused if it is missing, isn't a folder, or lies over a link."""
 
     async def stat(self, path: str) -> Entry:
-        """Describe one path, without following links. Raises FileRefused: missing, or over a link."""
+        """Describe one path, without following links. Raises FileRefused if it is missing or over a link."""
 
     async def remove(self, path: str) -> None:
         """Remove one file or folder of the workspace, "." is all of it; a missing one is no error."""

@@ -25,7 +25,7 @@ _PIECE = 1 << 16
 def write_anew(
     folder: int, name: str, content: bytes | Iterable[bytes], mode: int, owner: tuple[int, int] | None = None
 ) -> None:
-    """Write a file, replacing a regular one of that name; `owner`: uid and gid, where we may give it away.
+    """Write a file, replacing a regular one of that name; `owner`: uid and gid to set, if permitted.
 
     Raises OSError if something else has the name.
     """
@@ -68,7 +68,7 @@ def write_over(folder: int, name: str, content: bytes | Iterable[bytes], mode: i
 
 
 def _open_single(folder: int, name: str) -> int | None:
-    """Open a regular file with one name for writing; None if there is none that can be."""
+    """Open a regular file with one name for writing; return None if that is impossible."""
     try:
         flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
         descriptor = os.open(name, flags, dir_fd=folder)
@@ -97,7 +97,7 @@ def write_content(content: bytes | Iterable[bytes], file: io.FileIO) -> None:
 
 
 def is_plain_folder(folder: int, name: str) -> bool:
-    """Return whether it is a folder as made by `Workspace.write`."""
+    """Return whether an entry is a folder as `Workspace.write` makes it."""
     try:
         descriptor = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
     except OSError:
@@ -109,7 +109,7 @@ def is_plain_folder(folder: int, name: str) -> bool:
 
 
 def is_as_written(folder: int, name: str, sha256: str, executable: bool, *, max_bytes: int) -> bool:
-    """Return whether it is a file as made by `Workspace.write`, with this content and at most `max_bytes`."""
+    """Return whether a file is as `Workspace.write` makes it, with this content and at most `max_bytes`."""
     if not stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode):
         return False
     try:

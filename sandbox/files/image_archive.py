@@ -37,7 +37,7 @@ class _BoundedHeader(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_BoundedHeader":
-        """Parse one block. Raises FileRefused: an extension is too large."""
+        """Parse one block. Raises FileRefused if an extension is too large."""
         header = super().frombuf(buf, encoding, errors)
         if header.size < 0 or (header.type in _EXTENSIONS and header.size > _MAX_EXTENSION):
             raise FileRefused(f"{header.name!r} of the archive has a size that it can't have.")
@@ -72,7 +72,7 @@ class _Archive:
     members: dict[str, tarfile.TarInfo]
 
     def open(self, path: str) -> IO[bytes]:
-        """Open a regular member. Raises FileRefused: there is none."""
+        """Open a regular member. Raises FileRefused if there is none."""
         member = self.members.get(path)
         for _ in range(2):  # Docker writes a layer that two images share as a link
             if member is not None and (member.issym() or member.islnk()):
@@ -84,7 +84,7 @@ class _Archive:
         return content
 
     def document(self, path: str, *, digest: str | None = None) -> Any:  # noqa: ANN401 - of JSON
-        """Return a JSON document. Raises FileRefused: it is missing, too large, not JSON or altered."""
+        """Return a JSON document. Raises FileRefused if it is missing, too large, not JSON or altered."""
         content = self.open(path).read(_MAX_DOCUMENT + 1)
         if len(content) > _MAX_DOCUMENT:
             raise FileRefused(f"{path!r} of the image's archive is larger than {_MAX_DOCUMENT >> 20} MiB.")
@@ -96,7 +96,7 @@ class _Archive:
             raise FileRefused(f"{path!r} of the image's archive is no JSON: {error}.") from error
 
     def blob(self, descriptor: Any) -> str:  # noqa: ANN401 - of JSON
-        """Return the path of a blob by its OCI descriptor. Raises FileRefused: no SHA-256."""
+        """Return the path of a blob by its OCI descriptor. Raises FileRefused if it has no SHA-256."""
         algorithm, _, digest = str(descriptor["digest"]).partition(":")
         if algorithm != "sha256":
             raise FileRefused(
@@ -177,7 +177,7 @@ def _oci_manifest(archive: _Archive, index: Any, path: Path, *, depth: int = 0) 
 
 
 def _fits(platform: Any) -> bool:  # noqa: ANN401 - of JSON
-    """Return whether an entry of an index is for this machine; without a platform it may be."""
+    """Return whether an entry of an index is for this machine; True if it has no platform."""
     return not platform or (platform.get("os"), platform.get("architecture")) == ("linux", _machine())
 
 

@@ -31,7 +31,7 @@ _KINDS: dict[int, FileFault] = {
     errno.EDQUOT: "no_room",
 }
 IN_ROOT = 0x10 | _NO_MAGICLINKS
-"""Flags of `resolve_in` by which links lead to places below the root, as in a root directory."""
+"""Flags of `resolve_in` that make links lead to paths below the root, as in a root directory."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 PATH_MAX = 4096
 """Bytes, with the NUL at the end."""
@@ -89,7 +89,7 @@ class Beneath:
 
     @contextmanager
     def as_owner(self) -> Iterator[None]:
-        """Under root, access files with the owner's rights in this thread."""
+        """Run the `with` block with the owner's file rights in this thread, if this process is root."""
         if os.geteuid() != 0:
             yield
             return
@@ -181,7 +181,7 @@ def parts_of(path: str) -> list[str]:
 
 @contextmanager
 def refuse_errors(path: str) -> Iterator[None]:
-    """Turn the system's errors into FileRefused with the path."""
+    """Turn the system's errors in the `with` block into FileRefused with the path."""
     try:
         yield
     except (OSError, UnicodeEncodeError) as error:

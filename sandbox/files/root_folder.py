@@ -68,7 +68,7 @@ def _locked(cache: Path) -> Iterator[None]:
 
 
 def _digest_of(archive: Path, cache: Path) -> str:
-    """Return the SHA-256 of a file; it is computed again when the file's time, size or number differs."""
+    """Return the SHA-256 of a file; computed again if the file's times, size or inode number change."""
     status = archive.stat()
     identity = (
         f"{archive.resolve()}\0{status.st_ino}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}"
@@ -110,7 +110,7 @@ class _Unpacking:
             raise FileRefused(f"The image holds more than {self._max_bytes >> 20:,} MiB, or too many files.")
 
     def _remove_hidden(self, layer: Layer) -> None:
-        """Remove what a layer hides of those below it, before anything of the layer itself is written."""
+        """Remove what a layer hides of the layers below it, before the layer itself is written."""
         for member, _ in members_of(layer):
             path = _wanted(member.name)
             name = os.path.basename(path or "")
@@ -150,7 +150,7 @@ class _Unpacking:
         os.mkdir(name, 0o755, dir_fd=parent)
 
     def _link(self, target: str, name: str, parent: int) -> None:
-        """Make a hard link to a regular file; what lies in a part that isn't unpacked is left out."""
+        """Make a hard link to a regular file; do nothing if its path isn't unpacked."""
         relative_target = _wanted(target)
         if relative_target is None:
             return
@@ -189,7 +189,7 @@ class _Unpacking:
 
 
 def _wanted(name: str) -> str | None:
-    """Return the relative path of a member that is unpacked, or None. Raises FileRefused: `..` in it."""
+    """Return the relative path of a member that is unpacked, or None. Raises FileRefused if invalid."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts or "\0" in name:
         raise FileRefused(f"{name!r} of the image is no path within it.")
@@ -199,7 +199,7 @@ def _wanted(name: str) -> str | None:
 
 
 def _remove(name: str, parent: int) -> None:
-    """Remove a file, a link or a folder with its files; none is no error."""
+    """Remove a file, a link or a folder with its files; a missing one is no error."""
     try:
         if stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
             shutil.rmtree(name, dir_fd=parent)

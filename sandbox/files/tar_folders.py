@@ -25,7 +25,7 @@ class _Header(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """Parse one block; a zero block ends the archive. Raises FileRefused: truncated or forbidden."""
+        """Parse one block; a zero block ends the archive. Raises FileRefused if truncated or forbidden."""
         if len(buf) < tarfile.BLOCKSIZE:
             raise FileRefused("The archive ends before its end.")
         if not any(buf):
@@ -42,7 +42,7 @@ class _Header(tarfile.TarInfo):
 
 
 async def write_tar(files: Files, path: str, stream: TarSource, *, max_bytes: int, max_entries: int) -> None:
-    """Implements `WorkspaceFiles.write_folder`; spools the stream to a temporary file. Raises FileRefused."""
+    """Implement `WorkspaceFiles.write_folder`; spool the stream to a temporary file. Raises FileRefused."""
     with tempfile.TemporaryFile() as spool:
         size = await _copy(stream, spool, max_bytes)
         if path != ".":
@@ -129,7 +129,7 @@ async def read_tar(
     max_entries: int,
     on_left_out: Callable[[str], None] | None,
 ) -> AsyncGenerator[bytes, None]:
-    """Implements `WorkspaceFiles.read_folder`. Raises FileRefused."""
+    """Implement `WorkspaceFiles.read_folder`. Raises FileRefused."""
     bytes_left, count, pending = max_bytes, 0, [""]
     while pending:
         base = pending.pop()

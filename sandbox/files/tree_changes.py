@@ -138,18 +138,18 @@ class TreeChanges:
         return walk_tree(self._below, ignored)
 
     def _is_unread(self, path: str, status: os.stat_result) -> bool:
-        """Whether a file has content to read, and its times have changed since it was."""
+        """Whether a file has content to read, and its times have changed since the last read."""
         if not stat.S_ISREG(status.st_mode) or status.st_mode & _SETID or status.st_size > MAX_FILE:
             return False
         stamp_and_state = self._stamps.get(path)
         return stamp_and_state is None or stamp_and_state[0] != _stamp(status)
 
     def _hash(self, paths: Sequence[str], entries: Mapping[str, os.stat_result | None]) -> Mapping[str, str]:
-        """SHA-256 (hex) by path of files that are cheaper to hash together; others are read one by one."""
+        """Return the SHA-256 (hex) by path of files cheaper to hash together; others are read one by one."""
         return {}
 
     def _now_ns(self) -> int:
-        """The time by the clock of the tree's kernel."""
+        """Return the time in nanoseconds by the clock of the tree's kernel."""
         return time.time_ns()
 
     def _load_state(self, path: str, status: os.stat_result | None, laid: str | None = None) -> State:
@@ -207,14 +207,14 @@ class TreeChanges:
         return FileState(hashlib.sha256(content).hexdigest(), "120000"), content
 
     def _content(self, path: str) -> bytes | None:
-        """Head of a regular file, a byte more than is returned; None if it is none. Raises OSError."""
+        """Read a regular file up to a byte beyond MAX_FILE; None if it isn't regular. Raises OSError."""
         with open(self._below.open(path, _READ), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return None
             return file.read(MAX_FILE + 1)
 
     def _target(self, path: str) -> str:
-        """Target of a symbolic link. Raises OSError."""
+        """Return the target of a symbolic link. Raises OSError."""
         parent, _, name = path.rpartition("/")
         folder = self._below.open(parent or ".", FOLDER)
         try:

@@ -95,7 +95,7 @@ class Workspace:
         """Read one regular file; with a `start`, at most `limit` bytes from there on.
 
         Raises:
-            FileRefused: missing, not a regular file with one name, over a link, or larger than `limit`.
+            FileRefused: it is missing, no regular file with one name, over a link, or larger than `limit`.
         """
         if start is not None:
             with self.open_regular(path) as file:

@@ -79,7 +79,7 @@ class WithFiles(WorkspaceFiles):
     """Implements WorkspaceFiles over `_filing`: on this machine, or in a container."""
 
     def _filing(self) -> AbstractAsyncContextManager[Files]:
-        """Access to the workspace for one operation. Raises NotImplementedError."""
+        """Return a context manager with access for one operation. Raises NotImplementedError."""
         raise NotImplementedError
 
     write, append = _delegated(Files.write), _delegated(Files.append)

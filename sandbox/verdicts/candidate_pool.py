@@ -24,7 +24,7 @@ from sandbox.result import KilledBy, Result
 from sandbox.verdicts.run_report import result_of
 
 _MAX_JOBS = 256
-"""Jobs of one process: their leftovers add up against the kernel's limits."""
+"""Maximum jobs of one process: their leftovers add up against the kernel's limits."""
 _CHECKER_CPU_S = 2.0
 _WALL_S = 86_400.0
 _TRIES = 3
@@ -72,7 +72,7 @@ class ProcessPool:
         return PooledProcess(running)
 
     async def put_back(self, process: PooledProcess, *, reusable: bool) -> Result | None:
-        """Keep a process for the next job if `sound`; otherwise end it and return how it ended."""
+        """Keep a process for the next job, or end it; return how it ended if it wasn't reusable."""
         reusable = reusable and self._once is None
         if reusable and process.jobs < _MAX_JOBS and process.cpu_s < self._max_cpu_s:
             self._idle.append(process)

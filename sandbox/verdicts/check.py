@@ -85,7 +85,7 @@ class Trees:
 
     candidate: Mapping[str, bytes]
     checker: Mapping[str, bytes]
-    """Nothing that a candidate wrote."""
+    """Files for the checker: nothing that a candidate wrote."""
 
 
 class CheckReport(Value):
@@ -93,19 +93,19 @@ class CheckReport(Value):
 
     results: tuple[CheckResult, ...]
     complete: bool
-    """The checker reported an end for every check and then the end of all."""
+    """Whether the checker reported an end for every check and then the end of all."""
     candidate: Result
     checker: Result
     note: str = ""
-    """Why it is incomplete."""
+    """Why the report is incomplete."""
     timed_out: bool = False
-    """The whole check or a call of the candidate timed out."""
+    """Whether the whole check or a call of the candidate timed out."""
     decided: bool = False
-    """A result that made all others needless ended it."""
+    """Whether a result that made all others needless ended the check."""
     custom_equality: bool = False
-    """An object with a custom `__eq__` was compared with plain data: it equals none."""
+    """Whether an object with a custom `__eq__` was compared with plain data, of which it equals none."""
     ended: bool = True
-    """The checker reached the end of all checks."""
+    """Whether the checker reached the end of all checks."""
     changed: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
     """What crossed, as fields of `Crossing`."""

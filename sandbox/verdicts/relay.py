@@ -27,7 +27,7 @@ Start = Callable[[], Awaitable[Running | Candidate]]
 _AT_ONCE = 32 << 10
 """Bytes that decode within a few milliseconds, whatever their content."""
 MAX_RELAYED = 512 << 20
-"""Bytes of one candidate, in both directions."""
+"""Maximum bytes of one candidate, in both directions."""
 _GRACE_S = 0.4
 """Seconds for the checker to report unfinished tests, added to the caller's limit."""
 _SLACK_S = 2.0
@@ -54,7 +54,7 @@ async def run_job(
 ) -> TrialResult:
     """Run a job in a checker, on candidates from `start` (None: the candidate runs in the checker's process).
 
-    The job ends early where `report` is decided. Raises SandboxBroken if a sandbox fails.
+    The job ends early once `report` is decided. Raises SandboxBroken if a sandbox fails.
     """
     report = report or RunReport()
     process = await checkers.take()
@@ -91,7 +91,7 @@ class CandidateExchange:
     """Requests to one candidate; each gets its answer, or the reason why it stopped answering."""
 
     def __init__(self, candidate: Running | Candidate, *, max_bytes: float = math.inf) -> None:
-        """`most`: bytes in both directions after which the candidate is ended."""
+        """`max_bytes`: bytes in both directions after which the candidate is ended."""
         self.candidate = candidate
         self.result: Result | None = None
         """How it ended."""
@@ -100,7 +100,7 @@ class CandidateExchange:
         self._left = max_bytes
 
     async def ask(self, request: bytes, deadline: float | None = None) -> bytes:
-        """Return FROM_CANDIDATE and the answer or, from its end on, `end_notice`."""
+        """Return FROM_CANDIDATE and the answer or, once the candidate has ended, `end_notice`."""
         if self.end_notice:
             return self.end_notice
         assert not isinstance(self.candidate, Candidate)

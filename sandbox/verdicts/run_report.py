@@ -14,7 +14,7 @@ from sandbox.inner.bridge.record import ANY_USE as ANY_USE
 from sandbox.result import KilledBy, Result, Value
 
 MAX_REPORTS = 50_000
-"""Reports of one job; a larger one is cut off and incomplete."""
+"""Maximum reports of one job, which is cut off and incomplete beyond that."""
 
 
 class Crossing(Value):
@@ -62,7 +62,7 @@ class CheckResult(Value):
     expected: str | None = None
     actual: str | None = None
     asserted: bool = False
-    """It failed by an assertion, not by another exception."""
+    """Whether it failed by an assertion, not by another exception."""
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class RunReport:
     unloaded: str | None = None
     """Why a trial's module or function couldn't be loaded."""
     results: dict[int, list[CheckResult]] = field(default_factory=dict)
-    """By the number of the check."""
+    """Results by the number of the check."""
     unfinished: tuple[int, str] | None = None
     """Number and name of the test that began and didn't end."""
     reached: dict[int, frozenset[str]] = field(default_factory=dict)
@@ -95,15 +95,15 @@ class RunReport:
     ambiguous: frozenset[str] = frozenset()
     """Modules of the candidate that the checker has, too."""
     custom_equality: bool = False
-    """An object with a custom `__eq__` was compared with plain data: it equals none."""
+    """Whether an object with a custom `__eq__` was compared with plain data, of which it equals none."""
     timed_out: bool = False
-    """The whole job or a call of the candidate timed out."""
+    """Whether the whole job or a call of the candidate timed out."""
     complete: bool = False
-    """The checker reached the end of its tests."""
+    """Whether the checker reached the end of its tests."""
     tripped: frozenset[str] = frozenset()
     """Alarms set off where tests and candidate share a process: what, and where."""
     process_ended: bool = False
-    """The process of the job has ended."""
+    """Whether the process of the job has ended."""
     status: int = 0
     """Wait status of that process."""
     cpu_s: float = 0.0
@@ -113,7 +113,7 @@ class RunReport:
     decides: Callable[[CheckResult], bool] | None = None
     """Whether a result makes all others needless."""
     decided: bool = False
-    """Such a result was reported."""
+    """Whether a result was reported that makes all others needless."""
     _count: int = 0
 
     @property

@@ -37,7 +37,7 @@ class RecordingLink(Link):
     def __init__(self, line: CandidateLine, guard: Guard, *, wall_s: float) -> None:
         super().__init__(line, guard, wall_s=wall_s)
         self.calls: list[tuple[float, int, bytes, bytes]] = []
-        """For each call: a random number (lowest dropped first), its number, its frame, its answer's frame."""
+        """For each call: a random number (lowest go first), its number, its frame, the answer's frame."""
         self.count = 0
         """Number of calls of `entry` so far."""
         self.stop_after: int | None = None

@@ -40,7 +40,7 @@ class Agent:
         own: Sequence[int],
         egress: socket.socket | None,
     ) -> None:
-        """`maker`: to the process that makes children; `filer`: to the one that serves files; `own`: all.
+        """`maker`, `filer`: to the processes that make children and serve files; `own`: pids of all three.
 
         `egress`: listens to programs that connect to the proxy.
         """
@@ -49,7 +49,7 @@ class Agent:
         self._watched, self._splitter = Watched(), Splitter()
         self._unsent: deque[bytes] = deque()
         self._is_blocked = False
-        """Whether the host takes nothing more at the moment."""
+        """Whether the host currently accepts no more bytes."""
         self._filer, self._for_filer = filer, deque[bytes]()
         self._programs = Programs(settings, self._watched, maker, self.send, own)
         self._connections = Connections(self._watched, self.send)
@@ -72,7 +72,7 @@ class Agent:
         os._exit(0)
 
     def send(self, frame: bytes) -> None:
-        """Send a frame to the host. What is unsent is bounded by what the host has granted."""
+        """Queue a frame for the host. The queue is bounded by what the host has granted."""
         self._unsent.append(frame)
 
     def _write(self) -> None:
@@ -151,7 +151,7 @@ class Agent:
         return program.sources.get(stream) if program is not None else None
 
     def _listen(self, number: int, request: dict[str, Any]) -> None:
-        """Listen on a socket that programs connect to, beside a module that does."""
+        """Listen on a socket for programs, beside a module that connects to it."""
         place, module = wire.Places().tools, request["module"]
         listener = socket.socket(socket.AF_UNIX)
         try:
@@ -192,7 +192,7 @@ class Agent:
 
 
 def _write_some(descriptor: int, pieces: deque[bytes]) -> deque[bytes]:
-    """Write as much as goes without waiting; what is left. Exits where nobody reads any more."""
+    """Write what is possible without blocking; return the rest. Exits if nobody reads any more."""
     while pieces:
         batch = b"".join(pieces) if len(pieces) > 1 else pieces[0]
         try:

@@ -1,4 +1,4 @@
-"""Connections of programs to the host, each a number of the agent's: to tools, and to the proxy's door."""
+"""Connections of programs to the host, numbered by the agent: to the door of tools, or of the proxy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sandbox.inner.stream.frames import OPENED_BY_AGENT
 from sandbox.inner.stream.pipes import Sink, Source, Watched
 
 _MOST = 64
-"""At a door at a time; further ones wait in the kernel's queue."""
+"""Maximum open connections at a door; further ones wait in the kernel's queue."""
 
 
 class Connection:
     """One connection of a program."""
 
     def __init__(self, door: str, sink: Sink, source: Source) -> None:
-        """`sink` takes the host's bytes, `source` sends the program's."""
+        """`sink` writes the host's bytes, `source` reads the program's."""
         self.door, self.sink, self.source = door, sink, source
         self.is_dropped = False
 
@@ -36,7 +36,7 @@ class Connections:
         self._last = OPENED_BY_AGENT
 
     def listen(self, door: str, listener: socket.socket) -> None:
-        """Take connections at a door from now on, instead of by an earlier listener."""
+        """Accept connections at a door by this listener from now on, not by an earlier one."""
         earlier = self._listeners.pop(door, None)
         if earlier is not None:
             self._watched.forget(earlier.fileno())
@@ -46,13 +46,13 @@ class Connections:
         self._watch(door)
 
     def get(self, number: int) -> Connection | None:
-        """The connection of a number, until it is closed."""
+        """Return the connection of a number; None if it is closed or there is none."""
         return self._open.get(number)
 
     def drop(self, number: int) -> bool:
         """Close a connection once the host's bytes are written; False if there is none of this number.
 
-        What it has not the end of isn't written.
+        A stream without its end is cut off.
         """
         connection = self._open.get(number)
         if connection is None:
@@ -90,7 +90,7 @@ class Connections:
         self._report(number, {"is": "opened", "door": door})
 
     def _sink_closed(self, number: int) -> None:
-        """Forget a dropped connection. Report one that its program has closed: nothing of it follows."""
+        """Forget a dropped connection; report one that its program closed before the end of the stream."""
         connection = self._open[number]
         if connection.is_dropped:
             self._forget(number)

@@ -32,7 +32,7 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Port:
-    """Blocking frames of one call after the other, by way of the agent."""
+    """Frames of one call after the other, relayed by the agent. Its methods block."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection, self._splitter = connection, Splitter()
@@ -52,7 +52,7 @@ class Port:
                 return request
 
     def content(self) -> Iterator[bytes]:
-        """The content that came with the call, to its end."""
+        """Yield the content that came with the call, to its end."""
         while True:
             kind, _, payload = self._receive()
             if kind == frames.END:
@@ -70,7 +70,7 @@ class Port:
         self._connection.send(frames.pack(frames.NEWS, self._number, 0, json.dumps(news).encode()))
 
     def send(self, content: bytes) -> None:
-        """Send bytes of the answer, as the host grants."""
+        """Send bytes of the answer, as the host grants them."""
         rest = memoryview(content)
         while rest:
             while self._credit == 0:
@@ -83,7 +83,7 @@ class Port:
             rest = rest[size:]
 
     def _receive(self) -> tuple[int, int, bytes]:
-        """The next frame of this call, or the next call. Raises Dropped: the host has dropped this one."""
+        """Return the next frame of this call, or the next call. Raises Dropped once this one is dropped."""
         while True:
             message = self._connection.recv(MAX_PAYLOAD + frames.HEADER.size)
             if not message:
@@ -147,7 +147,7 @@ class Filing:
             self._send({}, file.fileno(), limit)
 
     def _walk(self) -> None:
-        """Send path and stat of each entry but folders; null where it is inaccessible."""
+        """Send path and stat of each entry except folders; null if it is inaccessible."""
         now = time.time_ns()
         with self._workspace.below.as_owner():
             self._workspace.below.open_root_to_us()
@@ -180,7 +180,7 @@ class Filing:
             self._send({}, file.fileno(), request["limit"])
 
     def _hash(self, request: dict[str, Any], pieces: Iterator[bytes]) -> None:
-        """Send the SHA-256 (hex) of each regular file; null for one that is larger, or can't be read."""
+        """Send the SHA-256 (hex) of each file; null if it isn't regular, is over the limit or unreadable."""
         names, below = json.loads(b"".join(pieces)), self._workspace.below
         with below.as_owner():
             self._tell(
@@ -210,7 +210,7 @@ class Filing:
         self._port.send(content)
 
     def _send(self, named: dict[str, Any], file: int, most: int) -> None:
-        """Send a report and the rest of a file; zeros where the file shrinks meanwhile."""
+        """Send a report and the rest of a file, padded with zeros if it shrinks meanwhile."""
         size = min(max(os.fstat(file).st_size - os.lseek(file, 0, os.SEEK_CUR), 0), most)
         self._port.say({**named, "size": size})
         while size:
@@ -237,7 +237,7 @@ def _hash_file(below: Beneath, path: str, limit: int) -> str | None:
 
 
 def stamp_of(found: os.stat_result) -> tuple[int, ...]:
-    """What `os.stat_result` needs of a file's stat: mode, inode, device, size, and times in nanoseconds."""
+    """Return what rebuilds an `os.stat_result`: mode, inode, device, size, and times in nanoseconds."""
     return found.st_mode, found.st_ino, found.st_dev, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

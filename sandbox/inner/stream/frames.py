@@ -34,7 +34,7 @@ class FrameError(ValueError):
 
 
 def pack(kind: int, number: int, stream: int = 0, payload: bytes = b"") -> bytes:
-    """Encode one frame. Raises FrameError: the payload is too large."""
+    """Encode one frame. Raises FrameError if the payload is too large."""
     if len(payload) > MAX_PAYLOAD:
         raise FrameError(f"a payload has {len(payload):,} bytes; {MAX_PAYLOAD:,} is the limit")
     return HEADER.pack(len(payload), kind, number << _STREAM_BITS | stream) + payload
@@ -65,7 +65,7 @@ class Splitter:
         self._rest = bytearray()
 
     def feed(self, content: bytes) -> list[tuple[int, int, int, bytes]]:
-        """Kind, number, stream and payload of each complete frame. Raises FrameError.
+        """Return kind, number, stream and payload of each complete frame. Raises FrameError.
 
         At most one incomplete frame is kept.
         """
@@ -93,7 +93,7 @@ class Window:
         self._consumed = 0
 
     def receive(self, size: int) -> None:
-        """Count received bytes. Raises FrameError: more than was granted."""
+        """Count received bytes. Raises FrameError if they exceed the grant."""
         self._left -= size
         if self._left < 0:
             raise FrameError("a stream carries more than was granted")

@@ -35,11 +35,11 @@ class Groups:
         return self._gids[number]
 
     def hand_over(self, number: int, to: int, pid: int) -> None:
-        """Let a program have the process that was made for another number; `pid` 0 as long as it isn't."""
+        """Give a program the process made for another number; `pid`: 0 if it isn't made yet."""
         self._gids[to] = self._gids.pop(number)
 
     def gid_of(self, number: int) -> int:
-        """The group id of a program; -1, which no process has, where it has none."""
+        """Return the group id of a program; -1, which no process has, if it has none."""
         return self._gids.get(number, -1)
 
     def _step(self) -> None:
@@ -54,7 +54,7 @@ class Groups:
             self._gids.pop(number, None)
 
     def members(self, number: int) -> dict[int, str]:
-        """State by pid of a program's living processes."""
+        """Return the state by pid of a program's living processes."""
         gid = str(self.gid_of(number))
         states = {}
         for pid in pids():
@@ -65,7 +65,7 @@ class Groups:
         return states
 
     def named(self, number: int, most: int) -> list[tuple[int, str]]:
-        """Pid and command line of a program's living processes, at most `most`."""
+        """Return pid and command line of a program's living processes, at most `most`."""
         return [(pid, command_line(pid)) for pid in sorted(self.members(number))[:most]]
 
     def send(self, number: int, signal_number: int) -> None:
@@ -76,7 +76,7 @@ class Groups:
     def kill(self, number: int) -> None:
         """Stop, then kill all processes of a program: a stopped one can't fork.
 
-        A process that the kernel doesn't end ends the container: one that neither runs nor waits to.
+        Exits, which ends the container, if the kernel doesn't end a process that isn't runnable.
         """
         deadline = time.monotonic() + _STUCK_S
         while states := self.members(number):
@@ -93,7 +93,7 @@ class Relatives(Family):
     """Like `Groups`, for an agent whose programs have its own uid; finds processes by their ancestors."""
 
     def __init__(self, own: Set[int]) -> None:
-        """`own`: the agent's processes at any time."""
+        """`own`: pids of the agent's current processes."""
         super().__init__(lambda: [pid for pid in pids() if pid not in own])
 
     def assign(self, number: int) -> int:
@@ -114,4 +114,4 @@ class Relatives(Family):
         self.add(number, pid)
 
     def release(self, number: int) -> None:
-        """Do nothing: what is dead is forgotten by itself."""
+        """Do nothing: dead processes are forgotten automatically."""

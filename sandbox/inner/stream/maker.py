@@ -1,7 +1,7 @@
 """Make the children of an agent: a process that never holds a program, an argument or a secret.
 
 A fork has its parent's memory, so the agent, through which all of that passes, doesn't fork. It tells this
-process, which was forked before it served anything, whom to make; the child's job comes over the child's own
+process, which was forked before it served anything, what to make; the child's job comes over the child's own
 socket. Messages are JSON: `made` with a pid, or `failed`, for each order; `ended` for each child.
 """
 
@@ -36,7 +36,7 @@ _FIRST_CHILDREN = 3
 """Children that are forked before it imports these modules: a fresh run needs two, one of them spare."""
 _NO_VENV = ""
 _LOOSE = Rlimits(1 << 40, None, None, None)
-"""A child that is made in advance gets the limits of its job with it."""
+"""Limits of a child until it gets those of its job."""
 
 
 def main(control: socket.socket, settings: dict[str, Any]) -> int:

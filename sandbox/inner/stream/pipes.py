@@ -17,7 +17,7 @@ _PIECE = frames.MAX_PAYLOAD
 
 
 class Watched:
-    """The descriptors of one agent, and what to do where one is ready."""
+    """The descriptors of one agent, and the callbacks for when they are ready."""
 
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
@@ -25,7 +25,7 @@ class Watched:
         self._callbacks: dict[tuple[int, int], Callable[[], None]] = {}
 
     def watch(self, descriptor: int, event: int, callback: Callable[[], None] | None) -> None:
-        """Call back where an event is ready, or with None don't any more."""
+        """Call `callback` whenever an event is ready; None stops that."""
         before = self._masks.get(descriptor, 0)
         if callback is None:
             self._callbacks.pop((descriptor, event), None)
@@ -45,12 +45,12 @@ class Watched:
             self.selector.modify(descriptor, after)
 
     def forget(self, descriptor: int) -> None:
-        """Watch a descriptor for nothing any more, before it is closed."""
+        """Stop watching a descriptor, before it is closed."""
         for event in (selectors.EVENT_READ, selectors.EVENT_WRITE):
             self.watch(descriptor, event, None)
 
     def wait(self, seconds: float | None) -> None:
-        """Wait for events, and call back."""
+        """Wait for events, and run their callbacks."""
         for key, mask in self.selector.select(seconds):
             for event in (selectors.EVENT_READ, selectors.EVENT_WRITE):
                 callback = self._callbacks.get((key.fd, event)) if mask & event else None
@@ -59,7 +59,7 @@ class Watched:
 
 
 class Source:
-    """Reads a descriptor as far as the host has granted, and sends what it reads as a stream."""
+    """Reads as many bytes of a descriptor as the host grants, and sends them as a stream."""
 
     def __init__(
         self, watched: Watched, descriptor: int, channel: tuple[int, int], send: Callable[[bytes], None]
@@ -72,7 +72,7 @@ class Source:
         watched.watch(descriptor, selectors.EVENT_READ, self._read)
 
     def grant(self, amount: int) -> None:
-        """Read so much more."""
+        """Read up to `amount` bytes more."""
         if not self.ended:
             self._credit += amount
             self._watched.watch(self._descriptor, selectors.EVENT_READ, self._read)
@@ -107,20 +107,20 @@ class Sink:
     def __init__(
         self, watched: Watched, descriptor: int, channel: tuple[int, int], send: Callable[[bytes], None]
     ) -> None:
-        """With the descriptor -1 the stream is kept until `open`. Closes it at the end of the stream."""
+        """Keep the stream until `open` if `descriptor` is -1. Closes the descriptor at the stream's end."""
         self._watched, self._channel, self._send = watched, channel, send
         self._descriptor = -1
         self._waiting: deque[bytes] = deque()
         self._window = Window()
         self._at_end = self._broken = False
         self.on_closed: Callable[[], None] = lambda: None
-        """Called once it takes no more, at its end or before."""
+        """Called when the sink closes, at the end of its stream or earlier."""
         if descriptor >= 0:
             self.open(descriptor)
 
     @property
     def is_ending(self) -> bool:
-        """Whether it has the whole stream, and is still writing it."""
+        """Whether the whole stream was received and is still being written."""
         return self._at_end and not self._broken
 
     @property
@@ -135,7 +135,7 @@ class Sink:
         self._go_on()
 
     def receive(self, content: bytes) -> None:
-        """Take a piece of the stream. Raises FrameError: more than was granted."""
+        """Receive a piece of the stream. Raises FrameError if it exceeds the grant."""
         self._window.receive(len(content))
         self._waiting.append(content)
         self._go_on()
@@ -156,7 +156,7 @@ class Sink:
             self.on_closed()
 
     def _go_on(self) -> None:
-        """Write what goes without waiting, and the rest once the descriptor is ready."""
+        """Write what is possible without blocking, and the rest once the descriptor is ready."""
         while self._waiting and self._descriptor >= 0:
             piece = self._waiting[0]
             try:
@@ -191,7 +191,7 @@ class Sink:
 
 
 def _close(descriptor: int) -> None:
-    """Close a descriptor; who reads from a socket sees the end, although a copy of it stays open."""
+    """Close a descriptor; a socket's reader sees the end even if a copy of the socket stays open."""
     if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         return

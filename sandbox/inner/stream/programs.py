@@ -1,4 +1,4 @@
-"""The programs of an agent: each is made, looked at, given its job, and ended."""
+"""The programs of an agent: each is made, verified, given its job, and ended."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from sandbox.inner.stream.groups import Groups, Relatives
 from sandbox.inner.stream.pipes import Sink, Source, Watched
 
 _USED = ("memory_kills", "cpu_us", "peak", "kept_bytes", "kept_files")
-"""Figures of a place, in the order of `Accounts.end`."""
+"""Names of the figures that `Accounts.end` returns, in order."""
 _NAMED = 20
 """Maximum processes reported as still running."""
 _MESSAGE = 1 << 16
 _SPARE = -1
-"""Number of a program that a child is made for in advance."""
+"""Program number of a child made in advance."""
 _REASON = 500
 """Bytes of a child's message why it can't start."""
 
 
 class Program:
-    """One program: its descriptors, and how it goes on."""
+    """One program: its descriptors and its state."""
 
     def __init__(self, number: int, request: dict[str, Any]) -> None:
         self.number, self.request = number, request
@@ -48,11 +48,11 @@ class Program:
         self.log_room = 0
         self.over = self.was_spare = False
         self.on_made: Callable[[], None] | None = None
-        """Called in place of what follows once its child is made, as it was dropped meanwhile."""
+        """Called once its child was made and killed, if the program was dropped meanwhile."""
 
     @property
     def stays(self) -> bool:
-        """Whether what it leaves running stays, as with a command of a session."""
+        """Whether its leftover processes keep running, as for a command of a session."""
         return bool(self.request["stays"])
 
     def close(self) -> None:
@@ -103,17 +103,17 @@ class Programs:
         self._programs: dict[int, Program] = {}
         self._of_pid: dict[int, Program] = {}
         self._spare: Program | None = None
-        """Child made in advance, while nothing else runs: no program can reach it before it is one."""
+        """Child made in advance, while nothing else runs: no program can reach it before it is used."""
         self._lacks_spare = False
         self._stays = False
         """Whether the last program was one whose leftovers stay."""
         self._ordered: deque[Program] = deque()
-        """Those that are being made."""
+        """Programs whose child is being made."""
         self.files = Beneath(os.open("/", os.O_PATH | os.O_DIRECTORY), settings["uid"] or os.getuid())
         """Gives access to files with the rights of programs."""
 
     def get(self, number: int) -> Program | None:
-        """The program of a number, until it has ended and everything it wrote is sent."""
+        """Return the program of a number; None once it has ended and all its output is sent."""
         return self._programs.get(number)
 
     def start(self, number: int, request: dict[str, Any]) -> None:
@@ -161,7 +161,7 @@ class Programs:
             self._spare = spare
 
     def _take_spare(self, number: int, request: dict[str, Any]) -> Program | None:
-        """The child made in advance, if it is one as a program needs."""
+        """Return the child made in advance, or drop it if it doesn't suit the program."""
         spare, self._spare = self._spare, None
         if spare is None:
             return None
@@ -175,7 +175,7 @@ class Programs:
         return spare
 
     def hear_maker(self) -> None:
-        """Take a message of the process that makes children; without it nothing can go on."""
+        """Handle a message of the process that makes children. Exits if that process is gone."""
         message = self._maker.recv(_MESSAGE)
         if not message:
             os._exit(1)
@@ -211,7 +211,7 @@ class Programs:
             self._watched.watch(program.work.fileno(), selectors.EVENT_READ, lambda: self._admit(program))
 
     def look(self, number: int) -> list[tuple[int, str]]:
-        """Pid and command line of a program's living processes, at most twenty."""
+        """Return pid and command line of a program's living processes, at most twenty."""
         left = self._groups.named(number, _NAMED)
         if not left and number not in self._programs:
             self._groups.release(number)
@@ -306,7 +306,7 @@ class Programs:
                 os.close(folder)
 
     def _admit(self, program: Program) -> None:
-        """Look at a child that is ready, before any code of others runs in it, and give it its job."""
+        """Verify a child that is ready, before any foreign code runs in it, and give it its job."""
         work = program.work
         assert work is not None
         self._watched.forget(work.fileno())
@@ -334,7 +334,7 @@ class Programs:
         program.work = None
 
     def _fault(self, program: Program) -> str:
-        """Which wall a child lacks; empty if none."""
+        """Return which wall a child lacks; empty if none."""
         without = frozenset(self._settings["without"])
         status = status_of(program.pid)
         if is_ending(program.pid, status):  # killed while it waited: it keeps what is looked at below
@@ -360,7 +360,7 @@ class Programs:
         return ""
 
     def _end(self, program: Program, how: int, cpu_s: float) -> None:
-        """Report the end of a program's own process; what it left is ended unless it stays."""
+        """Report the end of a program's main process; kill its leftover processes unless they stay."""
         number = program.number
         if program is self._spare:
             self._spare = None

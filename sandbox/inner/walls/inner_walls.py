@@ -85,7 +85,7 @@ class Rlimits(NamedTuple):
     data_bytes: int | None
     address_bytes: int | None
     nice: int = 0
-    """Added to the number of the priority."""
+    """Added to the niceness."""
 
 
 def map_own_user(uid: int, gid: int) -> None:

@@ -21,9 +21,9 @@ _RIGHTS_OF_ABI = {2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 """File rights by ABI: refer came with 2, truncate with 3, ioctl with 5."""
 _ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | 1 << 15
 _SIGNALS, _SCOPES = 2, 3
-"""Signals, and these with abstract unix sockets, from ABI 6."""
+"""Scopes, from ABI 6: signals, and signals with abstract unix sockets."""
 UNSCOPED = 5
-"""The newest ABI that leaves both to a process."""
+"""The newest ABI without these scopes."""
 
 LIST, READ, READ_EXECUTE, DEVICE, EVERYTHING = "list", "read", "read and execute", "device", "everything"
 
@@ -116,7 +116,7 @@ def filter_file(*, memfd: bool, sockets: bool = True) -> str:
 
     Args:
         memfd: Allow memory that belongs to no process; False if no cgroup counts it.
-        sockets: False without namespaces: no sockets but pairs, no IPC, no memfd, no setting of other
+        sockets: False without namespaces: only socket pairs, no IPC, no memfd, no setting of other
             processes' limits.
     """
     variant = "-nosockets" if not sockets else "" if memfd else "-nomemfd"

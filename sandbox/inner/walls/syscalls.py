@@ -26,7 +26,7 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 SECCOMP_MODE_FILTER = 2
 CAP_CHOWN = 0
 USUAL_CAPABILITIES = (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31)
-"""Those that root has in a container of Docker's: enough to install packages and to serve, but not to look
+"""Capabilities of root in a Docker container: enough to install packages and to serve, but not to look
 into processes that aren't dumpable (SYS_PTRACE, PERFMON, SYS_ADMIN)."""
 CLOCK_PROCESS_CPUTIME_ID = 2
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
@@ -55,12 +55,12 @@ def checked(result: int, what: str) -> int:
 
 
 def number_of(call: str) -> int:
-    """Number of a system call on this architecture."""
+    """Return the number of a system call on this architecture."""
     return _NUMBERS[os.uname().machine][call]
 
 
 def clone(flags: int) -> int:
-    """fork() into new namespaces: the child's pid, 0 in the child. The caller has one thread.
+    """Fork into new namespaces; return the child's pid, 0 in the child. The caller has one thread.
 
     Python and libc don't know of it, so the child does little before it forks again.
     """
@@ -69,7 +69,7 @@ def clone(flags: int) -> int:
 
 
 def fork() -> int:
-    """libc's fork(): the child's pid, 0 in the child. The caller has one thread.
+    """Call libc's fork(); return the child's pid, 0 in the child. The caller has one thread.
 
     It skips Python's fork hooks, which take a tenth of a run's time and only matter with several threads.
     """
@@ -96,7 +96,7 @@ def unshare(flags: int) -> None:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
-    """mount(2)."""
+    """Call mount(2)."""
     checked(
         libc.mount(
             os.fsencode(source),
@@ -110,7 +110,7 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str |
 
 
 def prctl(option: int, *arguments: int) -> int:
-    """prctl(2) with up to four arguments; missing ones are 0."""
+    """Call prctl(2) with up to four arguments; missing ones are 0."""
     result: int = libc.prctl(option, *arguments, *_NO_ARGUMENTS[len(arguments) :])
     return result
 
