@@ -150,7 +150,7 @@ class _Unpacking:
         os.mkdir(name, 0o755, dir_fd=parent)
 
     def _link(self, target: str, name: str, parent: int) -> None:
-        """Make a hard link to a regular file; do nothing if its path isn't unpacked."""
+        """Make a hard link to a regular file; do nothing if the file's path isn't unpacked."""
         relative_target = _wanted(target)
         if relative_target is None:
             return
@@ -189,7 +189,7 @@ class _Unpacking:
 
 
 def _wanted(name: str) -> str | None:
-    """Return the relative path of a member that is unpacked, or None. Raises FileRefused if invalid."""
+    """Return the relative path of a member that is unpacked, or None. Raises FileRefused for `..` or NUL."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts or "\0" in name:
         raise FileRefused(f"{name!r} of the image is no path within it.")

@@ -21,7 +21,7 @@ from sandbox.result import Change, Changes, LeftOut
 MAX_FILE, MAX_FILES, MAX_BYTES = 10 << 20, 2000, 100 << 20
 """Bounds of returned changes: bytes of a file, files, bytes together."""
 _RACY_NS = 50_000_000
-"""A file may change twice within a tick of the kernel's clock: a younger one is read again."""
+"""Age below which a file is read again: it may change twice within a tick of the kernel's clock."""
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 _SETID = stat.S_ISUID | stat.S_ISGID
 Mode = Literal["100644", "100755", "120000"]

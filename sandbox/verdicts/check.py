@@ -110,7 +110,7 @@ class CheckReport(Value):
     uses: frozenset[str] = frozenset()
     """What crossed, as fields of `Crossing`."""
     refused: frozenset[str] = frozenset()
-    """`comparisons`: one by the candidate's operators was refused. `data NAME`: it isn't as recorded."""
+    """What was refused: `comparisons` by the candidate's operators, `data NAME` unlike the recorded one."""
     ambiguous: frozenset[str] = frozenset()
     """Modules of the candidate that tests import and that the checker has, too: they can't be tested."""
 
@@ -138,10 +138,10 @@ async def check(
     Args:
         candidate: Has the modules under test in its workspace.
         checker: Must never hold anything written by a candidate; pytest's conftest.py belongs here.
-        module: Where names that a check doesn't define are looked up.
+        module: Module in which names that a check doesn't define are looked up.
         provides: Other modules of the candidate's workspace that tests may import.
-        folders: Of the candidate's workspace in which these are looked for, too; relative paths.
-        limits: Of each of the two processes; wall time covers the whole check, 10 s by default.
+        folders: Relative paths in the candidate's workspace to search for these modules, too.
+        limits: Limits of each of the two processes; wall time covers the whole check, 10 s by default.
         decides: Whether a result makes all others needless: both processes are ended at the first one.
         trees: Files of a fresh workspace for each of the two, in place of the sandboxes' own workspaces.
 

@@ -35,7 +35,7 @@ class Crossing(Value):
     changed: frozenset[str] | None = None
     """Arguments that may be changed, by position or name (`*`: in calls of other functions; `**`: all)."""
     uses: frozenset[str] | None = None
-    """Allowed uses of the test's objects, as an earlier report lists them; then no mock is changed."""
+    """Allowed uses of the test's objects, as listed in an earlier report; mocks can't be changed then."""
     data_decides: bool = False
     """Never compare candidate objects by their own operators, nor set attributes on a mock.
 

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 MAX_BYTES = (16 << 20) - 4096
-"""Bytes of one value in one frame, with room for the rest of the frame."""
+"""Maximum bytes of one value, so that the rest of its frame fits, too."""
 MAX_NODES = 1 << 20
 """About a second of work; bounds a graph of shared references that unfolds endlessly."""
 MAX_DEPTH = 200

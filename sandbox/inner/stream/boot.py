@@ -23,8 +23,8 @@ def main(settings: dict[str, Any]) -> int:
     """Serve the host on standard input and output. Returns only in a child, with its program's exit code.
 
     Args:
-        settings: `lease_s`; `folders`, the bounded ones, the workspace first; `commands`, where to put
-            Python's names; `uid` of programs, None for this process's; `without`, disabled mechanisms;
+        settings: `lease_s`; `folders`, the bounded ones, the workspace first; `commands`, where to link
+            `python`; `uid` of programs, None for this process's; `without`, disabled mechanisms;
             `tidy`, folders to empty before a program that is alone; `egress`, whether programs may
             connect to the proxy; `rules` and others, as `admission.walls_of` takes them.
     """
@@ -70,7 +70,7 @@ def _close_standard_streams() -> None:
 
 
 def _name_commands(folder: str) -> str:
-    """Create a folder with both names of Python; a virtual environment works only in place."""
+    """Return a folder with `python` and `python3`: a virtual environment's own, else a new one with links."""
     place = os.path.dirname(sys.executable)
     if os.path.exists(os.path.join(os.path.dirname(place), "pyvenv.cfg")):
         return place
