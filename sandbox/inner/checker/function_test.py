@@ -109,7 +109,7 @@ class _Trial:
         candidate: Any,
         reach: Callable[[str], None] = lambda place: None,
     ) -> str:
-        """Run a test; return why it failed, empty if it passed. `reach` gets each marked assertion's place."""
+        """Run a test; return why it failed, or "". `reach` gets the place of each marked assertion."""
         message = ""
         space: dict[str, Any] = {"__name__": "check", "__builtins__": __builtins__}
         try:
