@@ -46,7 +46,7 @@ class CaseExamination(Value):
     nothing: Outcome | None = None
     """Verdict on an empty answer; for a repository, on the unchanged tree."""
     findings: tuple[str, ...] = ()
-    """What else the task's author should know, as sentences."""
+    """Further findings for the task's author, as sentences."""
 
     @property
     def sound(self) -> bool:
@@ -139,7 +139,7 @@ def _findings(mode: object) -> tuple[str, ...]:
 
 
 def _suite_blocks(examination: Examination, suite: Suite) -> list[Block]:
-    """Return the lines to print: counts, shares, and each weak or unsound case."""
+    """Return the blocks to print: counts, shares, and each weak or unsound case."""
     counts = ", ".join(f"{count:,} {name}" for name, count in examination.strengths.items())
     share = f"{examination.strengths['strong'] / max(len(examination.cases), 1):.0%}"
     own_passes = [case.own == "passed" for case in examination.cases if case.own is not None]

@@ -50,7 +50,7 @@ def until_interrupted(work: Coroutine[Any, Any, T], session: BenchSession) -> T:
 
 
 def show(report: Report, session: BenchSession, *, reason: str, out: Path | None, as_json: bool) -> None:
-    """Print and write the report. Raises typer.Exit (exit code not 0), MachineError (can't be written)."""
+    """Print and write the report. Raises typer.Exit unless the exit code is 0; MachineError."""
     if out is not None:
         try:
             write_report(report, out)

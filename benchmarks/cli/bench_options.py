@@ -27,7 +27,7 @@ ASKING = (
 )
 """Flags of the model, its calls and budget."""
 SPREADING = "worker_tokens ray"
-"""Flags of samples on other machines, beside --workers."""
+"""Flags for judging samples on other machines, in addition to --workers."""
 JUDGING = "sandbox image python memory json quiet"
 """Flags of judging."""
 

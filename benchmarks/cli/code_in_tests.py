@@ -32,7 +32,7 @@ class ParsedTests:
         return any(isinstance(inner, ast.Name) and inner.id in self.code for inner in ast.walk(node))
 
     def nodes(self, *kinds: type[_Node]) -> Iterator[_Node]:
-        """Return the nodes of these kinds."""
+        """Yield the nodes of these kinds."""
         return (node for node in ast.walk(self.tree) if isinstance(node, kinds))
 
     @property

@@ -43,7 +43,7 @@ async def choose_models(
 
 
 def open_model(config: Config, parameters: Mapping[str, Any], roles: Roles | None) -> ModelOpening:
-    """Open the model of a run. Raises UsageError: its price is unknown, and a cost limit must be kept."""
+    """Open the model of a run. Raises UsageError if there is a cost limit and the price is unknown."""
     return open_models(
         config.models(),
         _model_settings(config, parameters),
@@ -106,7 +106,7 @@ class Plan:
             yield SampleJob(case, sample)
 
     def answering(self, solver: ModelSolver, judge: Judge, record: RunLog | None = None) -> Answering:
-        """Return what answers a sample by a model. Steps of tasks are kept in the record, if there is one."""
+        """Return a function that answers samples by a model, and saves steps of tasks in `record`, if any."""
 
         async def answer(case: Case, sample: int) -> CaseAttempt:
             seed = self.selection.seed_of(case.id, sample)
@@ -130,7 +130,7 @@ async def open_answering_worker(
     """Open a worker that answers and judges samples, on a machine of a cluster.
 
     Args:
-        roles: the driver's models, with its keys; None: a recording answers.
+        roles: models of the driver, with its keys; None if a recording answers.
         budget: name of the actor that holds the budget of all workers.
     """
     with open_log() as log:

@@ -20,16 +20,16 @@ from coder.store import SqliteLog
 
 
 def require_pages() -> None:
-    """Raise MissingExtra if pages can't be written, before anything is paid for."""
+    """Raise MissingExtra if pages can't be written; called before any paid call."""
     if importlib.util.find_spec("jinja2") is None:
         raise MissingExtra("jinja2, which pages of samples need,", "report")
 
 
 def write_pages(folder: Path, session: BenchSession, *, samples: Path | None = None) -> None:
-    """Write a page for each judged sample. Raises MachineError: a page can't be written.
+    """Write a page for each judged sample. Raises MachineError if a page can't be written.
 
     Args:
-        samples: file of the answers, if the log hasn't got them.
+        samples: file of the answers, if the log doesn't contain them.
     """
     with open_log() as log:
         asyncio.run(_write(folder, session.suite, log, session.run, samples))

@@ -24,12 +24,12 @@ _RECENT_S = 60.0
 
 
 class RunStatus(Value):
-    """How far a run is."""
+    """Progress of a run."""
 
     run: str
     suite: str
     holder: str | None
-    """Process that works on the run; None if there is none."""
+    """Process that executes the run; None if there is none."""
     ended: str | None = None
     """Why the run ended; None if it hasn't."""
     judged: int = 0
@@ -39,7 +39,7 @@ class RunStatus(Value):
     last_s: float | None = None
     """Seconds since the latest verdict."""
     nodes: tuple[NodeTally, ...] = ()
-    """Nodes of the latest start, if they are several."""
+    """Nodes of the latest start, if there are several."""
 
 
 def status(
@@ -65,7 +65,7 @@ def status(
 
 
 async def read_status(log: SqliteLog, run: str) -> RunStatus:
-    """Return a run's status from its log. Raises UsageError: it is no benchmark's run."""
+    """Return a run's status from its log. Raises UsageError if the run isn't a benchmark."""
     times, seq = deque[float](), 0
     run_status: RunStatus | None = None
     while events := await log.read(run, after=seq, limit=_PAGE):

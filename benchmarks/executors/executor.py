@@ -1,4 +1,4 @@
-"""Define the seam between jobs and where they are done: `Executor.map(jobs)` yields outcomes.
+"""Define the interface between jobs and their executors: `Executor.map(jobs)` yields outcomes.
 
 A Worker does jobs in its own process; a Node is a worker as its driver sees it; a Pool is an Executor over
 nodes. Only the driver writes a log: a job may be done twice, but its outcome is yielded once.
@@ -19,15 +19,15 @@ class Job(Protocol):
 
     @property
     def key(self) -> str:
-        """Name that no other job of the same `map` has."""
+        """Name of the job, unique within one `map`."""
 
     @property
     def group(self) -> str:
-        """Jobs of one group share what a worker finds out first, and go to one node if that is free."""
+        """Name of a group: its jobs share a worker's cached results, and go to one node if it is free."""
 
     @property
     def max_tries(self) -> int:
-        """Number of nodes that may be lost under the job before it is given up."""
+        """Number of nodes that may be lost while they do the job before it is given up."""
 
 
 J = TypeVar("J", bound=Job)
@@ -37,18 +37,18 @@ O = TypeVar("O")  # noqa: E741 - outcome, beside J
 
 
 class NodeLost(MachineError):
-    """A node has ended or is out of reach: its jobs are done by others, if there are any."""
+    """A node has ended or is unreachable; other nodes do its jobs, if there are any."""
 
 
 class Worker(Protocol[J_contra, O_co]):
-    """Does jobs, in the process that has opened it."""
+    """Does jobs in the process that opened it."""
 
     async def do(self, job: J_contra, on_slow: Callable[[], None]) -> O_co:
         """Do one job; `on_slow` is called when the job lets others run first."""
 
 
 Opening = Callable[[], AbstractAsyncContextManager[Worker[Any, Any]]]
-"""Opens a worker, in whatever process. A partial of a module's function: it is pickled."""
+"""Opens a worker in any process. It is pickled, so it is a `partial` of a module-level function."""
 
 
 class Node(Protocol[J_contra, O_co]):
@@ -63,37 +63,37 @@ class Node(Protocol[J_contra, O_co]):
     def work(
         self, jobs: Sequence[J_contra], on_slow: Callable[[str], None]
     ) -> AsyncIterator[tuple[str, O_co]]:
-        """Yield key and outcome of each job, as they end. Raises NodeLost; what a worker raises, too."""
+        """Yield key and outcome of each job as it ends. Raises NodeLost, and what the worker raises."""
 
     async def is_back(self) -> bool:
         """Wait until a lost node works again; return False if it is given up."""
 
     async def close(self) -> None:
-        """End the node, or leave it."""
+        """End the node, or disconnect from it."""
 
 
 class Executor(Protocol[J_contra, O_co]):
-    """Does jobs somewhere, any number at once."""
+    """Does any number of jobs concurrently, on any nodes."""
 
     def map(self, jobs: Iterable[J_contra]) -> AsyncGenerator[O_co, None]:
         """Yield the outcome of each job once, in the order in which they end.
 
-        Jobs are taken from the iterable when there is room for them, so that it may be long. Close the
-        iterator to end early. Raises MachineError: no node is left; what a worker raises, too.
+        Jobs are taken from the iterable only when nodes have room for them, so it may be long. Close the
+        iterator to end early. Raises MachineError if no node is left, and what a worker raises.
         """
 
     @property
     def tallies(self) -> Sequence["NodeTally"]:
-        """What each node has done so far."""
+        """Tally of each node."""
 
 
 class NodeTally(Value):
-    """What a node has done."""
+    """Counts of a node's jobs and losses."""
 
     name: str
     done: int = Field(default=0, ge=0)
     lost: int = Field(default=0, ge=0)
     """Number of times that the node was lost."""
     retried: int = Field(default=0, ge=0)
-    """Jobs that were in flight at a loss, and were given to a node again."""
+    """Number of jobs that were in flight when the node was lost, and were assigned again."""
     is_gone: bool = False

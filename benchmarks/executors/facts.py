@@ -1,4 +1,4 @@
-"""State what a worker is: only workers of one version, judge and level of isolation share a run."""
+"""Describe workers: only workers of one version, judge and level of isolation share a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from sandbox.result import Value
 
 
 class WorkerFacts(Value):
-    """What a worker says of itself, once its sandbox has passed its probe."""
+    """Description of a worker, by itself, once its sandbox has passed its probe."""
 
     version: str
     judge: str
     """Digest of its judge's source files."""
     level: str
-    """Mechanism that isolates candidates there."""
+    """Mechanism by which the worker isolates candidates."""
     slots: Annotated[int, Field(ge=1)]
     """Number of answers that it judges at once."""
 

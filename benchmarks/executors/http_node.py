@@ -1,6 +1,6 @@
 """Node that is a `coder serve` on another machine.
 
-A worker streams a line for each outcome, and an empty one every few seconds: silence means that it is lost.
+A worker streams a line for each outcome, and an empty line every few seconds: without lines it is lost.
 """
 
 import asyncio
@@ -29,16 +29,16 @@ _CONNECT_S = 5.0
 _MAX_BODY = 6 << 20
 """Maximum bytes of a request, below the 8 MiB that a server takes."""
 _PATIENCE_S, _PAUSE_S = 60.0, 1.0
-"""A lost worker may come back within this time; ask it this often."""
+"""Maximum time for a lost worker to come back, and the interval at which it is asked."""
 _ROOM = 128
-"""Jobs in flight per worker: slow answers leave the worker's slots, not this room."""
+"""Maximum jobs in flight per worker, including slow answers, which have left the worker's slots."""
 _MAX_SENDS = 3
 """Send a case at most this often: a worker keeps the cases of 4096 jobs at least."""
 _BUSY = frozenset({429, 502, 503, 504})
 
 
 class HttpNode(Generic[J, O]):
-    """Worker at an address; its token and the cases go nowhere else: redirects aren't followed."""
+    """Worker at an address; no other server gets its token or the cases: redirects aren't followed."""
 
     batch = 16
     room = _ROOM
@@ -67,7 +67,7 @@ class HttpNode(Generic[J, O]):
         self.facts: WorkerFacts | None = None
 
     async def open(self) -> WorkerFacts:
-        """Ask the worker what it is; it probes its sandbox first. Raises NodeLost, UsageError."""
+        """Request the worker's facts; it probes its sandbox first. Raises NodeLost, UsageError."""
         try:
             response = await self._client.get("/worker", timeout=httpx2.Timeout(60, connect=_CONNECT_S))
         except httpx2.TransportError as error:
@@ -84,7 +84,7 @@ class HttpNode(Generic[J, O]):
         return self.facts
 
     async def work(self, jobs: Sequence[J], on_slow: Callable[[str], None]) -> AsyncIterator[tuple[str, O]]:
-        """Yield key and outcome of each job, as they end. Raises NodeLost, UsageError."""
+        """Yield key and outcome of each job as it ends. Raises NodeLost, UsageError."""
         for request, by_key in self._requests(jobs):
             remaining = by_key
             for _ in range(_MAX_SENDS):
@@ -104,7 +104,7 @@ class HttpNode(Generic[J, O]):
                 raise MachineError(f"{self.name} doesn't keep the cases that it was sent.")
 
     async def is_back(self) -> bool:
-        """Ask a lost worker until it answers again; False after `patience_s`, or if it is another one now."""
+        """Poll a lost worker until it answers; return False after the patience, or if its facts changed."""
         facts, self._sent = self.facts, set()
         try:
             async with asyncio.timeout(self._patience_s):
@@ -121,7 +121,7 @@ class HttpNode(Generic[J, O]):
         await self._client.aclose()
 
     def _requests(self, jobs: Sequence[J]) -> list[tuple[WireRequest, dict[str, J]]]:
-        """Return jobs in requests that a server takes, each with the cases that the worker lacks."""
+        """Divide jobs into requests of permitted size, each with the cases that the worker lacks."""
         requests = list[tuple[WireRequest, dict[str, J]]]()
         wire_jobs, by_key = list[WireJob](), dict[str, J]()
         cases, size = dict[str, FunctionCase | ScriptCase](), 0

@@ -12,11 +12,11 @@ from benchmarks.executors.executor import J, Node, NodeLost, NodeTally, O, Worke
 from coder.base.errors import MachineError
 
 _LOOKAHEAD = 4
-"""Look this many times all nodes' room ahead for jobs whose usual node is free."""
+"""Look ahead for jobs whose usual node is free: by this many times the room of all nodes."""
 
 
 class InProcess(Generic[J, O]):
-    """Node that is a worker of this process."""
+    """Node whose worker runs in this process."""
 
     name = "local"
     batch = 1
@@ -34,14 +34,14 @@ class InProcess(Generic[J, O]):
         return True
 
     async def close(self) -> None:
-        """Do nothing: the worker is its opener's."""
+        """Do nothing: whoever opened the worker closes it."""
 
 
 class Pool(Generic[J, O]):
-    """Executor over nodes, as `async with`. Any number of `map` run at once and share the nodes' room."""
+    """Executor over nodes; an async context manager. Concurrent calls of `map` share the nodes' room."""
 
     def __init__(self, nodes: Sequence[Node[J, O]], give_up: Callable[[J, NodeLost], O]) -> None:
-        """Take nodes, and what to yield for a job under which its last node was lost, or raise."""
+        """Take nodes; `give_up` returns the outcome of a job that lost its last node, or raises."""
         self.nodes, self.give_up = nodes, give_up
         self.level: str | None = None
         """Mechanism that isolates candidates on all nodes; None if the opener of the worker knows it."""
@@ -66,7 +66,7 @@ class Pool(Generic[J, O]):
 
     @property
     def tallies(self) -> Sequence[NodeTally]:
-        """What each node has done so far."""
+        """Tally of each node."""
         return self._tallies
 
     @property
@@ -94,11 +94,11 @@ class Pool(Generic[J, O]):
         return self._tallies[at].is_gone
 
     def is_free(self, at: int) -> bool:
-        """Whether a node would take a job now."""
+        """Whether a node accepts a job now."""
         return self.is_up[at].is_set() and not self.is_gone(at) and not self.rooms[at].locked()
 
     def lose(self, at: int) -> None:
-        """Give a node no jobs until it is back."""
+        """Count a loss, and give the node no jobs until it is back."""
         if at not in self._returns and not self.is_gone(at):
             self.count(at, lost=1)
             self.is_up[at].clear()
@@ -114,7 +114,7 @@ class Pool(Generic[J, O]):
 
 
 class _Mapping(Generic[J, O]):
-    """One `map`: its jobs, queued by node or in flight, and their outcomes."""
+    """One call of `map`: its jobs, queued by node or in flight, and their outcomes."""
 
     def __init__(self, pool: Pool[J, O], jobs: Iterable[J]) -> None:
         self._pool, self._source, self._is_exhausted = pool, iter(jobs), False
@@ -123,14 +123,14 @@ class _Mapping(Generic[J, O]):
         """Jobs of lost nodes."""
         self._losses: Counter[str] = Counter()
         self._in_flight: dict[str, int] = {}
-        """Node by key, while the job or its unread outcome takes room there."""
+        """Index of a job's node by key, while the job or its unread outcome occupies room."""
         self._unsettled = 0
         self._ended: asyncio.Queue[tuple[str, O] | None] = asyncio.Queue()
         self._changed = asyncio.Event()
         self._feeds: list[asyncio.Task[None]] = []
 
     async def outcomes(self) -> AsyncGenerator[O, None]:
-        """Yield outcomes as jobs end; at the end of the iterator nothing is in flight."""
+        """Yield outcomes as jobs end; when the iterator ends, no job is in flight."""
         running = asyncio.create_task(self._run())
         running.add_done_callback(lambda _: self._ended.put_nowait(None))
         try:
@@ -237,7 +237,7 @@ class _Mapping(Generic[J, O]):
                 feed.cancel()
 
     def _leave(self, key: str) -> None:
-        """Leave the room of a job's node to others."""
+        """Release a job's room in its node."""
         if (at := self._in_flight.pop(key, None)) is not None:
             self._pool.rooms[at].release()
 

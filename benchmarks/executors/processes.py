@@ -1,4 +1,4 @@
-"""Node that is another process of this machine, for a machine with more processors than one process uses."""
+"""Node in another process of this machine, for machines with more processors than one process uses."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ _MAX_END_S = 10.0
 
 
 class ProcessNode(Generic[J, O]):
-    """Worker in a process that starts with its first job, and anew with the next job after its end."""
+    """Worker in a process that the first job starts, and that the next job restarts after its end."""
 
     batch = 64
     """A case is sent once per call."""
@@ -33,7 +33,7 @@ class ProcessNode(Generic[J, O]):
         self._calls: dict[int, asyncio.Queue[tuple[str, Any, Exception | None] | None]] = {}
 
     async def work(self, jobs: Sequence[J], on_slow: Callable[[str], None]) -> AsyncIterator[tuple[str, O]]:
-        """Yield key and outcome of each job, as they end. Raises NodeLost; what the worker raises, too."""
+        """Yield key and outcome of each job as it ends. Raises NodeLost, and what the worker raises."""
         async with self._starting:
             if self._reading is None or self._reading.done():
                 await self._start()
@@ -56,7 +56,7 @@ class ProcessNode(Generic[J, O]):
             del self._calls[number]
 
     async def is_back(self) -> bool:
-        """Return True: the next job starts the process anew."""
+        """Return True: the next job restarts the process."""
         return True
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A budget that all nodes of a Ray cluster share: an actor beside the driver, which calls of models ask."""
+"""Budget that all nodes of a Ray cluster share: an actor on the driver's machine, which model calls ask."""
 
 import asyncio
 from decimal import Decimal
@@ -8,7 +8,7 @@ from coder.base.errors import MachineError, SharedBudgetEmpty
 from coder.models.shared_budget import SharedBudget
 
 _POLL_S = 0.1
-"""Ask this often whether calls in flight have made room, in seconds."""
+"""Seconds between checks whether ended calls have freed budget."""
 
 
 class BudgetActor:
@@ -39,7 +39,7 @@ class BudgetActor:
 
 
 def start_budget(name: str, budget: SharedBudget) -> Any:  # noqa: ANN401 - a handle of Ray
-    """Start the actor on the driver's machine, with whose end the run ends anyway; return its handle."""
+    """Start the actor on the driver's machine, without which the run ends anyway; return its handle."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -52,7 +52,7 @@ class RayPurse:
     """The budget as a node sees it (`Purse`)."""
 
     def __init__(self, name: str) -> None:
-        """Find the actor of this name, and reserve in the name of this process's actor."""
+        """Find the actor of this name; this process's actor owns the reservations."""
         import ray
 
         self._actor = ray.get_actor(name)
@@ -76,7 +76,7 @@ class RayPurse:
         await self._ask(self._actor.lose.remote(usd))
 
     def settle(self, number: int, used: Decimal) -> None:
-        """Replace the reservation of an ended call by its actual cost; nobody waits for that."""
+        """Replace the reservation of an ended call by its actual cost, without waiting for the actor."""
         self._actor.settle.remote(number, used)
 
     async def _ask(self, reference: Any) -> Any:  # noqa: ANN401 - a reference of Ray, and what it gives

@@ -25,9 +25,9 @@ BATCH = 16
 """Jobs per call: a call costs more than a verdict."""
 _ROOM = 128
 _GATHER_S = 0.02
-"""An actor sends what ended within this time together, in seconds."""
+"""Seconds within which an actor collects ended jobs to send them together."""
 _PATIENCE_S = 60.0
-"""A lost actor may come back within this time, in seconds."""
+"""Maximum time for a lost actor to come back, in seconds."""
 _OPEN_S = 45.0
 """An actor that doesn't answer within this time isn't used, in seconds."""
 
@@ -48,7 +48,7 @@ class RayWorker:
         return os.getpid(), context.get_node_id(), context.get_actor_id()
 
     async def work(self, jobs: Sequence[Any]) -> AsyncIterator[list[tuple[str, Any, Exception | None]]]:
-        """Yield key, outcome and error of jobs, some at a time; neither of both: the job is slow."""
+        """Yield lists of key, outcome and error of jobs; a job with neither outcome nor error is slow."""
         async with self._lock:
             if self._worker is None:
                 self._worker = await self._opened.enter_async_context(self._opening())
@@ -81,13 +81,13 @@ class RayNode(Generic[J, O]):
     """An actor, as its driver sees it."""
 
     def __init__(self, actor: Any, name: str, *, id: str = "") -> None:  # noqa: ANN401
-        """Take an actor, a name to show, and the actor's id, by which it reserves a run's budget."""
+        """Take an actor, its name for display, and its id, which owns its reservations of the budget."""
         self.actor, self.name, self.id = actor, name, id
         self.room, self.batch, self.patience_s = _ROOM, BATCH, _PATIENCE_S
         self.on_lost: Callable[[], None] = lambda: None
 
     async def work(self, jobs: Sequence[J], on_slow: Callable[[str], None]) -> AsyncIterator[tuple[str, O]]:
-        """Yield key and outcome of each job, as they end. Raises NodeLost; what the worker raises, too."""
+        """Yield key and outcome of each job as it ends. Raises NodeLost, and what the worker raises."""
         from ray.exceptions import RayError
 
         items = self.actor.work.options(num_returns="streaming").remote([*jobs])
@@ -132,7 +132,7 @@ class RayNode(Generic[J, O]):
 async def open_ray(address: str) -> AsyncIterator[int]:
     """Connect to a cluster, or start one on this machine (`local`); yield its units of `judge`.
 
-    A process that is connected to a cluster stays so, and so does its cluster.
+    If this process is connected to a cluster already, the connection and the cluster stay.
 
     Raises:
         MissingExtra: Ray isn't installed. MachineError: the cluster doesn't answer.
@@ -191,7 +191,7 @@ def start_actors(opening: Opening, count: int) -> list[Any]:
 
 
 async def answering_nodes(actors: Sequence[Any]) -> list[RayNode[Any, Any]]:
-    """Return nodes of actors that answer; end others, such as those of a machine lost just now.
+    """Return nodes of actors that answer; end the other actors, such as those of a machine just lost.
 
     Raises:
         MachineError: no actor answers.

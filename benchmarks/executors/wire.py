@@ -12,10 +12,10 @@ from coder.base.errors import UsageError
 from sandbox.result import Value
 
 MAX_CPU_S = 30.0
-"""Maximum CPU seconds of a case that a worker judges."""
+"""Maximum CPU time of a case that a worker judges, in seconds."""
 MAX_JOBS = 512
 HEARTBEAT_S = 5.0
-"""A worker sends an empty line at the latest after this time, in seconds."""
+"""Maximum time between two lines of a worker, in seconds; it sends an empty one if there is no outcome."""
 WireCase = Annotated[FunctionCase | ScriptCase, Field(discriminator="kind")]
 
 
@@ -36,7 +36,7 @@ class WireRequest(Value):
     """Jobs, and the cases that the worker may not have."""
 
     judge: str
-    """Digest of the driver's judge; a worker with another one refuses."""
+    """Digest of the driver's judge; a worker with another judge refuses the request."""
     cases: dict[str, WireCase] = Field(default_factory=dict)
     jobs: Annotated[tuple[WireJob, ...], Field(min_length=1, max_length=MAX_JOBS)]
 
@@ -58,19 +58,19 @@ class Wire(Protocol[J_contra, O_co]):
     """Translates jobs and outcomes of one kind."""
 
     def encode(self, job: J_contra) -> tuple[FunctionCase | ScriptCase, WireJob]:
-        """Return the case, and the job without it. Raises UsageError: a worker can't do it."""
+        """Return the case, and the job without it. Raises UsageError if a worker can't do the job."""
 
     def decode(self, job: J_contra, line: WireLine) -> O_co:
         """Return the outcome of a job."""
 
 
 def digest_of(case: FunctionCase | ScriptCase) -> str:
-    """Return the SHA-256 (hex) of a case, as it is sent."""
+    """Return the SHA-256 (hex) of a case in the form in which it is sent."""
     return hashlib.sha256(case.model_dump_json(by_alias=True).encode()).hexdigest()
 
 
 def require_wire_case(case: object) -> FunctionCase | ScriptCase:
-    """Return a case that a worker can judge. Raises UsageError for other kinds, and for long ones."""
+    """Return the case if a worker can judge it. Raises UsageError for other kinds and long time limits."""
     assert isinstance(case, FunctionCase | ScriptCase | RepositoryCase | HarborCase)
     if isinstance(case, RepositoryCase | HarborCase):
         raise UsageError(
@@ -86,5 +86,5 @@ def require_wire_case(case: object) -> FunctionCase | ScriptCase:
 
 
 def sendable_text(text: str) -> str:
-    """Return a text with lone surrogates replaced, which JSON in UTF-8 can't have."""
+    """Replace lone surrogates in a text, which JSON in UTF-8 can't contain."""
     return text.encode(errors="replace").decode()
