@@ -1,1 +1,1 @@
-"""Harbor tasks: their files, their containers, and verdicts apart from the agent's. Read task, apart."""
+"""Harbor tasks: files, containers, and verdicts in fresh containers. Read task, apart."""

@@ -13,11 +13,11 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class NetworkPolicy(Value):
-    """What one phase of a task may reach."""
+    """Network access of one phase of a task."""
 
     mode: NetworkMode = "public"
     hosts: tuple[str, ...] = ()
-    """Host names, names after a leading `*.`, addresses and CIDR ranges; of the mode `allowlist` alone."""
+    """Host names, perhaps with a leading `*.`, addresses and CIDR ranges; only in the mode `allowlist`."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

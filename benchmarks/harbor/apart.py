@@ -2,7 +2,7 @@
 
 The agent's container is stopped first, so that none of its processes lives while tests run. The fresh
 container gets the changes of the work folder alone; if its tests then fail, other changes are added, and the
-verdict says so. What passes is run once more as its twin, which has to fail.
+verdict says so. A passing answer is run once more as its twin, which has to fail.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _TWIN_TIMES = 3.0
 _TWIN_MORE_S = 10.0
 _PTH_BYTES = 1 << 16
 _MAX_FOLDERS = 256
-"""Compare at most so many folders with the image's; others count as changed."""
+"""Compare at most this many folders with the image's; further folders count as changed."""
 _Changes = Sequence[ChangedPath]
 
 
@@ -45,12 +45,12 @@ async def judge_apart(
     """Judge an agent's changes in fresh containers.
 
     Args:
-        agent_recipe: of the agent's container, where it isn't `recipe`.
+        agent_recipe: recipe of the agent's container, if it isn't `recipe`.
         oracle_needs_deciding: whether the task's own solution passes only with changes of programs, libraries
             or startup files; otherwise an answer that passes only with them is `suspicious`.
         own: what the task's own solution changes. An answer that passes with results withheld in these places
             is `suspicious`; one that needs more of the work folder than these places is `apart-work`.
-        is_solution: whether the changes are those of the task's own solution, whose work is to be found.
+        is_solution: whether the changes are those of the task's own solution; then its work is determined.
 
     Raises:
         SandboxBroken: the engine failed, or the changes could not be applied.
@@ -80,7 +80,7 @@ class _Judging:
     patch: str = ""
 
     async def passes(self, own: OwnWork | None, *, oracle_needs_deciding: bool) -> tuple[Judged, _Changes]:
-        """Return the strongest verdict for which the tests pass, else the last, and the changes it took."""
+        """Return the strongest passing verdict, else the last one, and the changes applied for it."""
         async with open_container(self.engine, self.recipe) as container:
             before = await container.read_entries(_compared(self.changes), max_bytes=MAX_FILE_BYTES)
             parts = await self._divide(container, before)
@@ -102,7 +102,7 @@ class _Judging:
         return judged, chosen
 
     async def with_own_work(self, judged: Judged, chosen: _Changes) -> Judged:
-        """Find what the solution's work is, and the form of twin for which the tests fail."""
+        """Return the verdict with the solution's work, and with the form of twin for which the tests fail."""
         inside = [change for change in chosen if change.path not in {item.path for item in judged.outside}]
         own = own_work(inside, self.changes.unchanged)
         if not own.paths:
@@ -121,12 +121,12 @@ class _Judging:
         return judged.model_copy(update={"own": own})
 
     async def _with_history(self, container: HarborContainer, own: OwnWork) -> OwnWork:
-        """Search a fresh container, which is left as it was."""
+        """Search git history in a fresh container, which stays unchanged; return the work with the result."""
         in_history = await find_in_history(container, self.changes, own.files)
         return own.model_copy(update={"in_history": in_history})
 
     async def beside_twin(self, judged: Judged, chosen: _Changes, own: OwnWork) -> Judged:
-        """Return the verdict in the light of the twin's."""
+        """Return the verdict: `weak` if no twin fails, `suspicious` if this answer's twin passes."""
         if own.form is None:
             detail = f"{judged.detail}; the tests pass without the work of the task's own solution, too"
             return judged.model_copy(update={"strength": "weak", "detail": detail})
@@ -143,7 +143,7 @@ class _Judging:
     async def _with_least(
         self, judged: Judged, work: _Changes, own: OwnWork | None
     ) -> tuple[Judged, _Changes]:
-        """Return the verdict without changes that the task's own solution doesn't make, if it passes."""
+        """Return the verdict with only the own solution's paths applied if it passes, else `apart-work`."""
         if own is None:
             return judged, work
         wider: Strength = "apart-work"
@@ -178,7 +178,7 @@ class _Judging:
         )
 
     def _plain(self) -> frozenset[str]:
-        """Return new .pth files, such as an editable installation's, of which no line is code for `site`."""
+        """Return new .pth files without code for `site`, such as those of editable installations."""
         paths = [
             change.path
             for change in self.changes.items
@@ -191,7 +191,7 @@ class _Judging:
 
 
 def _wider(changes: ContainerChanges, parts: DividedChanges) -> list[tuple[_Changes, bool]]:
-    """Return further choices of changes: without those that decide how programs run, then all."""
+    """Return wider choices of changes, and whether each has all: first without deciding changes, then all."""
     left = {change.path for change in parts.deciding}
     kept = {change.path for change in (*parts.work, *parts.harmless)}
     without = [change for change in changes.items if change.path in kept]
@@ -216,6 +216,6 @@ def _weigh(judged: Judged, *, needs_deciding: bool, is_usual: bool) -> Judged:
 
 
 def _compared(changes: ContainerChanges) -> list[str]:
-    """Return the paths that are compared with the image's: changed folders, and what the patch shows."""
+    """Return the paths to compare with the image's: changed folders, and files that the patch shows."""
     folders = [item.path for item in changes.items if item.type == "folder" and item.kind == "changed"]
     return [*folders[:_MAX_FOLDERS], *(each.path for each in shown_files(changes) if each.kind != "added")]

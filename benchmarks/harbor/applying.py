@@ -31,10 +31,10 @@ async def begin_changes(
     *,
     more_removed: Sequence[str] = (),
 ) -> list[Write]:
-    """Remove what chosen changes delete; return functions for the container's `put` that write the others.
+    """Apply chosen deletions; return functions for the container's `put` that write the other changes.
 
     Args:
-        more_removed: paths that are removed, too.
+        more_removed: further paths to remove.
 
     Raises:
         SandboxBroken: the engine failed.

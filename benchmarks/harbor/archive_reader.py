@@ -12,9 +12,9 @@ from sandbox.errors import SandboxBroken
 from sandbox.result import Value
 
 NEVER_CARRIED = ("/tests", "/logs", "/solution", "/proc", "/sys", "/dev")
-"""Folders of the verifier and of the engine: what an agent wrote there is dropped, but for artifacts."""
+"""Folders of the verifier and the engine: an agent's files there are dropped, except artifacts."""
 PUBLISHED = "/logs/artifacts"
-"""Folder that is an artifact of each task."""
+"""Folder that is an artifact of every task."""
 MAX_BYTES = 4 << 30
 MAX_FILES = 200_000
 _CHUNK = 1 << 20
@@ -52,7 +52,7 @@ class ChangedPath(Value):
 
     @property
     def lends_rights(self) -> bool:
-        """Whether whoever runs this file has the rights of its owner or group."""
+        """Whether the file runs with the rights of its owner or group, by setuid or setgid."""
         return self.type == "file" and bool(self.mode & 0o6000)
 
 
@@ -84,7 +84,7 @@ class ArchiveReader:
         never: Sequence[str] = NEVER_CARRIED,
         adjust: Callable[[tarfile.TarInfo], None] = lambda entry: None,
     ) -> None:
-        """`never`: folders that are left out. `adjust`: changes owner and rights of an entry."""
+        """Take `never`, folders to leave out, and `adjust`, which changes owner and rights of an entry."""
         self._kinds, self._archive, self._never, self._adjust = kinds, archive, never, adjust
         self._bytes_left, self._files_left = max_bytes, MAX_FILES
         self.items: dict[str, ChangedPath] = {}
@@ -99,13 +99,13 @@ class ArchiveReader:
         is_sample: bool = False,
         is_wanted: Callable[[str], bool] = lambda path: True,
     ) -> Callable[[IO[bytes]], bool]:
-        """Return a function that takes entries from a stream of the engine, and says whether all were read.
+        """Return a function that reads entries from a stream of the engine and returns whether it read all.
 
         Args:
             parent: folder that the names in the stream are relative to.
             whole: everything in the stream is a change; otherwise only the listed paths are.
             only_first: take the first entry alone.
-            is_sample: end where most of the stream isn't wanted. What is left is asked for by itself.
+            is_sample: end early if most of the stream isn't wanted; the caller requests the remainder.
             is_wanted: whether a path is to be taken.
         """
 
@@ -163,5 +163,5 @@ class ArchiveReader:
 
 
 def without_names(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return extended headers without names and sizes, which are written anew."""
+    """Return extended headers without names and sizes, which `tarfile` writes again."""
     return {name: value for name, value in headers.items() if name not in ("path", "linkpath", "size")}

@@ -1,8 +1,8 @@
-"""Collect what a task declares as its artifacts, for a verifier with a container of its own.
+"""Collect the artifacts that a task declares, for a verifier with its own container.
 
-As in Harbor, commands of `[[verifier.collect]]` run first, each artifact comes to the path that it has in
-the agent's container, and one that is missing or a command that fails is no error. Files become root's,
-without setuid.
+As in Harbor, commands of `[[verifier.collect]]` run first, each artifact keeps the path that it has in the
+agent's container, and a missing artifact or a failing command is no error. Files are owned by root, without
+setuid.
 """
 
 import fnmatch
@@ -21,7 +21,7 @@ _RIGHTS, _OF_ALL = 0o1777, 0o777
 
 
 def artifact_tables(declared: Sequence[ArtifactTable]) -> tuple[ArtifactTable, ...]:
-    """Return the artifacts by absolute path, with the folder that each task has."""
+    """Return the artifacts with absolute paths, including `PUBLISHED`, which every task has."""
     tables = [table for table in declared if table.source.startswith("/")]
     if not any(_path_of(table) == PUBLISHED for table in tables):
         tables.insert(0, ArtifactTable(source=PUBLISHED))
@@ -36,7 +36,7 @@ def artifact_paths(declared: Sequence[ArtifactTable]) -> tuple[str, ...]:
 async def run_collecting(container: HarborContainer, commands: Sequence[CollectTable]) -> None:
     """Run commands that save state into files, in the agent's container or a service.
 
-    Raises SandboxBroken: the engine failed.
+    Raises SandboxBroken if the engine fails.
     """
     for command in commands:
         user = None if command.user is None else str(command.user)
@@ -54,7 +54,7 @@ async def run_collecting(container: HarborContainer, commands: Sequence[CollectT
 async def read_artifacts(
     container: HarborContainer, declared: Sequence[ArtifactTable], *, max_bytes: int = MAX_BYTES
 ) -> AsyncIterator[ContainerChanges]:
-    """Read the artifacts of a stopped or frozen container, and hold their contents.
+    """Read the artifacts of a stopped or frozen container, with their contents, while the context is open.
 
     Raises:
         ChangesTooLarge: they exceed the limits.
@@ -97,7 +97,7 @@ def _below(folders: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _filter(top: str, patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Return what tells whether a path is wanted; patterns are those of tar's `--exclude`."""
+    """Return a function that tells whether a path is wanted; patterns are those of tar's `--exclude`."""
 
     def matches(path: str) -> bool:
         parts = path[len(top) :].strip("/").split("/")

@@ -1,4 +1,4 @@
-"""Divide the changes of an agent's container by what a fresh container needs them for."""
+"""Divide the changes of an agent's container by their effect in a fresh container."""
 
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -46,22 +46,22 @@ class OutsideChange(Value):
     path: str
     kind: Literal["added", "changed", "deleted"]
     role: Role | None = None
-    """What it decides of every program that runs later; None for plain data and for new files."""
+    """How it affects programs that run later; None if it doesn't, as plain data."""
 
     def __str__(self) -> str:
-        """Kind, path, and role."""
+        """Return kind, path, and role."""
         return f"{self.kind} {self.path}" + (f" ({self.role})" if self.role else "")
 
 
 class DividedChanges(Value):
-    """Changes by what a fresh container needs them for, each as paths in the order of extraction."""
+    """Changes by their effect in a fresh container, each group in the order of extraction."""
 
     work: tuple[ChangedPath, ...]
-    """Below the work folder and the declared artifacts."""
+    """Changes in the work folder and the declared artifacts."""
     harmless: tuple[ChangedPath, ...]
-    """Outside, and deciding nothing of how the image's own programs run."""
+    """Changes outside that don't affect how the image's own programs run."""
     deciding: tuple[ChangedPath, ...]
-    """Outside, replacing or shadowing what the verifier's own programs are made of."""
+    """Changes outside that replace or shadow parts of the verifier's own programs."""
     outside: tuple[OutsideChange, ...]
 
 
@@ -80,9 +80,9 @@ def divide(
     Args:
         artifacts: absolute paths that the task declares as its results.
         path: folders of the verifier's PATH.
-        before: entries of the image by path, so that a folder in which only a time changed isn't named.
+        before: entries of the image by path, to skip folders of which only the time changed.
         commands: names of the programs of the image's PATH, which a new file could shadow.
-        plain: paths of startup files that only name folders, after those of the image.
+        plain: paths of new startup files that only add folders to the import path, after the image's.
     """
     work_folders = [*artifacts, *([] if workdir == "/" or _is_system(workdir) else [workdir])]
     work, harmless, deciding, outside = (
@@ -106,7 +106,7 @@ def divide(
 
 
 def role_of(change: ChangedPath, path: Sequence[str], commands: frozenset[str]) -> Role | None:
-    """Return what a change outside the work folder decides of programs that run later."""
+    """Return how a change outside the work folder affects programs that run later; None if it doesn't."""
     name, folder = posixpath.basename(change.path), posixpath.dirname(change.path)
     if lies_within(change.path, _LOADER):
         return "loader"
@@ -139,7 +139,7 @@ def _is_alike(change: ChangedPath, before: Mapping[str, File]) -> bool:
 
 
 def _is_system(folder: str) -> bool:
-    """Whether all of a folder belongs to the system, so that it shows no work of a task."""
+    """Whether a folder belongs to the system, so that changes in it don't count as a task's work."""
     return folder in _SYSTEM or lies_within(
         folder, ("/bin", "/sbin", "/lib", "/lib64", "/usr/bin", "/usr/lib", "/etc")
     )

@@ -1,4 +1,4 @@
-"""Read from the engine what differs between a stopped container and its image, and apply it to a fresh one.
+"""Read the differences between a stopped container and its image from the engine.
 
 The container is hostile: nothing of it is started, and nothing is unpacked on this machine. Contents go as
 they are from one archive into another, sizes are checked before they are read, and a name counts only if the
@@ -30,9 +30,9 @@ from benchmarks.harbor.container_files import in_folders
 from sandbox.stream.booting import CODE, OUTPUTS
 
 _OWN_LOG = re.compile(rf"{OUTPUTS}/\d+")
-"""Where our agent keeps the output of commands."""
+"""Paths of files in which our agent stores the output of commands."""
 _MOST_REQUESTS = 400
-"""Beyond so many paths the whole file system is read once, in place of a request for each."""
+"""Beyond this many paths, read the whole file system once instead of requesting each path."""
 _MEMORY_BYTES = 32 << 20
 
 
@@ -45,16 +45,16 @@ class ContainerChanges:
     volumes: tuple[str, ...] = ()
     """Mount points whose contents were read whole, as they aren't part of the container's own changes."""
     left_out: tuple[str, ...] = ()
-    """Devices, pipes and sockets, and what the engine listed and didn't deliver."""
+    """Devices, pipes and sockets, and paths that the engine listed but didn't deliver."""
     unchanged: frozenset[str] = frozenset()
-    """Paths of artifacts that are as in the image: they are applied with whatever is chosen."""
+    """Paths of artifacts that equal the image's; they are applied with any choice of changes."""
     emptied: tuple[str, ...] = ()
-    """Folders of artifacts, whose content in the verifier's own image gives way."""
+    """Folders of artifacts; they are emptied in the verifier's container before changes are applied."""
 
 
 @contextmanager
 def no_changes() -> Iterator[ContainerChanges]:
-    """Changes of a container in which nothing was done."""
+    """Yield the changes of an unused container, which are empty."""
     with tempfile.TemporaryFile() as file:
         tarfile.open(fileobj=file, mode="w").close()
         yield ContainerChanges((), file)
@@ -62,7 +62,7 @@ def no_changes() -> Iterator[ContainerChanges]:
 
 @contextmanager
 def spool() -> Iterator[IO[bytes]]:
-    """Open a temporary file, in memory while it is small."""
+    """Open a temporary file, which is in memory while it is small."""
     with tempfile.SpooledTemporaryFile(_MEMORY_BYTES) as file:
         yield file
 
@@ -71,7 +71,7 @@ def spool() -> Iterator[IO[bytes]]:
 async def read_changes(
     container: HarborContainer, *, max_bytes: int = MAX_BYTES
 ) -> AsyncIterator[ContainerChanges]:
-    """Read the changes of a stopped container, and hold their contents.
+    """Read the changes of a stopped container, with their contents, while the context is open.
 
     Raises:
         ChangesTooLarge: they exceed the limits.

@@ -12,7 +12,7 @@ _WITHOUT_REWARD = ("error", "timeout", "tampered", "suspicious")
 
 
 def falls_short(step: HarborStep, judged: Judged) -> bool:
-    """Whether no further step is tried: a reward is missing, or below the step's `min_reward`."""
+    """Whether the next steps aren't tried, because a reward is missing or below the step's `min_reward`."""
     if judged.reward is None:
         return True
     numbers = judged.reward.numbers

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _FREEZE_TRIES, _FREEZE_WAIT_S = 5, 0.5
 _SERVER_ERROR = 500
-"""HTTP status."""
+"""HTTP status of a request that the engine failed to execute."""
 _LOOK_S = 0.05
 _ENDING_S = 3.0
-"""Seconds that processes have to end after SIGTERM."""
+"""Seconds that processes get to end after SIGTERM."""
 _LIST_S = 30.0
 _LISTED_BYTES = 1 << 20
 _NOT_STARTED_STATUSES = (400, 404)
@@ -42,23 +42,23 @@ class Exit(Value):
     """How a program ended."""
 
     exit_code: int | None
-    """None if it took longer than its limit."""
+    """None if the program exceeded its time limit."""
 
     @property
     def timed_out(self) -> bool:
-        """Whether it took longer than its limit."""
+        """Whether the program exceeded its time limit."""
         return self.exit_code is None
 
 
 class HarborContainer(ContainerFiles):
-    """A container of a task. Made by `opening.open_container`."""
+    """Container of a task. Open it with `opening.open_container`."""
 
     def __init__(self, engine: Engine, recipe: HarborRecipe, name: str, wiring: Wiring | None = None) -> None:
-        """`wiring`: networks and volumes of a service of a task's project."""
+        """Take the engine, a recipe, a name, and for a service of a project its networks and volumes."""
         super().__init__(engine, name)
         self.recipe, self._wiring = recipe, wiring
         self.services: dict[str, HarborContainer] = {}
-        """Other services of the project by name, beside the main one."""
+        """Services of the project by name, without the main one."""
         self._config: dict[str, Any] = {}
 
     @property
@@ -74,7 +74,7 @@ class HarborContainer(ContainerFiles):
 
     @property
     def variables(self) -> dict[str, str]:
-        """Variables of programs, as the image and the task set them."""
+        """Environment variables of programs, as the image and the task set them."""
         return dict(str(item).partition("=")[::2] for item in self._config["Config"].get("Env") or ())
 
     @property
@@ -84,17 +84,17 @@ class HarborContainer(ContainerFiles):
 
     @property
     def volume_names(self) -> frozenset[str]:
-        """Names on the engine of its volumes: of the project, its own without a name, and of the image."""
+        """Names of its volumes on the engine: the project's, its anonymous ones, and the image's."""
         mounts = self._config.get("Mounts") or ()
         return frozenset(str(mount["Name"]) for mount in mounts if mount["Type"] == "volume")
 
     async def create(self) -> None:
-        """Create it, not started. Raises ContainerEnded, SandboxBroken."""
+        """Create the container without starting it. Raises ContainerEnded, SandboxBroken."""
         recipe, name, wiring = self.recipe, self.name, self._wiring
         await self._of_image("make a task's container", lambda api: create(api, recipe, name, wiring))
 
     async def start(self) -> None:
-        """Start it once it is created. Raises ContainerEnded, SandboxBroken."""
+        """Start the created container. Raises ContainerEnded, SandboxBroken."""
         await self._of_image("start a task's container", lambda api: api.start(self.name))
         config = await self.engine.ask(
             "look at a task's container", lambda api: dict(api.inspect_container(self.name))
@@ -124,7 +124,7 @@ class HarborContainer(ContainerFiles):
 
         Args:
             log: path in the container for stdout and stderr; None drops them.
-            ends_container: whether a program that takes longer ends with the container, or lives on in it.
+            ends_container: whether to end the container if the program exceeds its time; else it continues.
 
         Raises:
             ContainerEnded: the container isn't running.
@@ -164,7 +164,7 @@ class HarborContainer(ContainerFiles):
         return Exit(exit_code=int(state["ExitCode"] or 0))
 
     async def while_running(self, what: str, act: "Callable[[APIClient], T]") -> T | None:
-        """Call the engine for what needs a running container. Raises ContainerEnded, SandboxBroken."""
+        """Make a call of the engine that needs a running container. Raises ContainerEnded, SandboxBroken."""
         try:
             return await self.engine.ask(what, act)
         except EngineRefused as error:
@@ -181,7 +181,7 @@ class HarborContainer(ContainerFiles):
             ) from error
 
     async def exit_code(self) -> int | None:
-        """Return the exit code of its first program; None while it runs."""
+        """Return the exit code of the container's first program; None while it runs."""
         look = await self.engine.ask(
             "look at a task's container", lambda api: dict(api.inspect_container(self.name))
         )
@@ -189,7 +189,7 @@ class HarborContainer(ContainerFiles):
         return None if look["State"]["Running"] else int(look["State"]["ExitCode"])
 
     async def commands(self) -> frozenset[str]:
-        """Names of the programs on PATH, as a fresh container lists them, once for each image."""
+        """Return the names of the programs on PATH; they are listed once per image, in a fresh container."""
         listed, place = "/.coder-commands", (self.recipe.image, self.path)
         if place not in _COMMANDS or self.volumes:
             await self.run(["ls", "-1", *self.path], timeout_s=_LIST_S, user="0", log=listed)
@@ -200,7 +200,7 @@ class HarborContainer(ContainerFiles):
 
     @asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:
-        """Freeze all its processes for the block, so that none changes files; one that has ended stays so."""
+        """Freeze all processes while the context is open, so that none changes files, unless it has ended."""
         if await self.exit_code() is not None:
             yield
             return
@@ -239,16 +239,16 @@ class HarborContainer(ContainerFiles):
         return list(api.top(self.name)["Processes"] or ())
 
     async def kill(self) -> None:
-        """End all processes at once, and wait until the engine says that they ended."""
+        """End all processes at once, and wait until the engine reports their end."""
         await self.engine.ask("end a container", lambda api: api.kill(self.name), missing_ok=True)
         await self.engine.ask("wait for a container", lambda api: api.wait(self.name), missing_ok=True)
 
     async def remove(self) -> None:
-        """Remove it with its volumes."""
+        """Remove the container with its volumes."""
         with suppress(SandboxBroken):
             await self.engine.remove(self.name)
 
 
 def _is_failure(error: BaseException) -> bool:
-    """Whether the engine took the request, and could not do it."""
+    """Whether the engine accepted the request but failed to execute it."""
     return isinstance(error, EngineRefused) and error.status == _SERVER_ERROR

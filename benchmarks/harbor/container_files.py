@@ -1,6 +1,6 @@
-"""Files of a container, through the engine's archives: also while it is paused or stopped.
+"""Read and write files of a container by the engine's archives, also while it is paused or stopped.
 
-An engine may start a program for each archive, so what goes in or out together shares one.
+An engine may start a program for each archive, so files that are read or written together share one.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Write = Callable[[tarfile.TarFile], None]
-"""Adds entries to an archive; is called in a thread."""
+"""Function that adds entries to an archive; it is called in a thread."""
 File = tuple[tarfile.TarInfo, bytes | None]
 """An entry with its content; None if it is too large, or no regular file."""
 _MISSING = 404
@@ -83,7 +83,7 @@ class ContainerFiles:
         return await self.engine.ask("read files of a container", act)
 
     async def read_file(self, path: str, *, max_bytes: int) -> bytes | None:
-        """Return the end of a regular file, at most so many bytes; None if there is no such file."""
+        """Return at most `max_bytes` from the end of a regular file; None if there is no such file."""
 
         def read(stream: IO[bytes]) -> bytes | None:
             with tarfile.open(fileobj=stream, mode="r|") as archive:
@@ -93,7 +93,7 @@ class ContainerFiles:
         return await self.with_archive(path, read)
 
     async def read_ends(self, folder: str, limits: Mapping[str, int]) -> dict[str, bytes]:
-        """Return the ends of regular files of a folder by name, of at most so many bytes each."""
+        """Return the ends of regular files of a folder by name; `limits` has the maximum bytes of each."""
         ends = dict[str, bytes]()
 
         def read(stream: IO[bytes]) -> bool:
@@ -115,7 +115,7 @@ class ContainerFiles:
         return ends
 
     async def read_entries(self, paths: Iterable[str], *, max_bytes: int) -> dict[str, File]:
-        """Return entries by path, without missing ones, with the contents of files of at most so many bytes.
+        """Return existing entries by path, with the contents of files of at most `max_bytes`.
 
         A folder is read together with the paths below it.
         """
@@ -137,7 +137,7 @@ class ContainerFiles:
 
 
 def in_folders(paths: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """Yield paths, each before those below it, and whether there are any."""
+    """Yield each path, before the paths below it, and whether there are paths below it."""
     ordered = sorted(paths, key=lambda path: path.split("/"))
     for path, following in zip(ordered, [*ordered[1:], ""], strict=False):
         yield path, following.startswith(f"{path}/")
@@ -156,10 +156,10 @@ def entries_of(
     Args:
         parent: folder that the names in the stream are relative to.
         only_first: end after the first entry.
-        is_sample: whether to end where most of the stream isn't wanted.
+        is_sample: whether to end early if most of the stream isn't wanted.
 
     Raises:
-        SampleEnded: this was the case, and what is left isn't read.
+        SampleEnded: most of the stream isn't wanted, and its remainder isn't read.
     """
     entries = size = 0
     for entry in source:
@@ -193,7 +193,7 @@ def _end_of(archive: tarfile.TarFile, entry: tarfile.TarInfo, max_bytes: int) ->
 
 
 def write_entries(entries: Iterable[tuple[tarfile.TarInfo, bytes]]) -> Write:
-    """Return a function that writes entries, which are generated one by one."""
+    """Return a function that writes entries, which it takes one by one from the iterable."""
 
     def write(archive: tarfile.TarFile) -> None:
         for entry, content in entries:

@@ -1,7 +1,7 @@
 """End a task's containers that write more to the engine's disk than they may.
 
-Engines rarely limit the disk of a container or volume. So the size of its changes is looked at again and
-again, and what exceeds the limit meanwhile is what programs write between two looks.
+Engines rarely limit the disk of a container or volume. So the size of its changes is checked repeatedly;
+it can exceed the limit by what programs write between two checks.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 _EVERY_S = 2.0
 _SHARE = 10
-"""Look for at most the tenth part of the time: the engine adds up the sizes of all changed files."""
+"""Check for at most one tenth of the time: the engine adds up the sizes of all changed files."""
 _SLOW_S = 120
 
 
 async def watch_disk(container: HarborContainer, most_bytes: int) -> None:
-    """End the started container once its changes, or a volume of it, have more bytes.
+    """End the started container once its changes, or one of its volumes, exceed `most_bytes`.
 
-    Returns then, or if the container is gone, or the engine fails.
+    Returns when it has ended the container, or if the container is gone or the engine fails.
     """
     loop = asyncio.get_running_loop()
     with suppress(SandboxBroken):
@@ -39,7 +39,7 @@ async def watch_disk(container: HarborContainer, most_bytes: int) -> None:
 
 
 async def _written_bytes(container: HarborContainer) -> int | None:
-    """Return the bytes that a container has changed, or those of a larger volume of it; None: it is gone."""
+    """Return the bytes of a container's changes, or of a larger volume of it; None if it is gone."""
 
     def act(api: "APIClient") -> int:
         url = f"{api.base_url}/v{api.api_version}"

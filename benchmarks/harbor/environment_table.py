@@ -18,7 +18,7 @@ User = str | int
 
 
 class Table(BaseModel):
-    """One table of `task.toml`; unknown keys are kept apart from the fields."""
+    """Table of `task.toml`; unknown keys are kept apart from the fields."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -34,7 +34,7 @@ def unknown_keys(table: Table, place: str = "") -> Iterator[str]:
 
 
 class PhaseTable(Table):
-    """What `[agent]` and `[verifier]` have in common: a network of their own, and a user."""
+    """Common fields of `[agent]` and `[verifier]`: their network and user."""
 
     network_mode: NetworkMode | None = None
     allowed_hosts: tuple[Host, ...] | None = None
@@ -42,7 +42,7 @@ class PhaseTable(Table):
 
     @property
     def network(self) -> NetworkPolicy | None:
-        """Network policy of this phase; None where the environment's applies."""
+        """Network policy of this phase; None if the environment's policy applies."""
         if self.network_mode is None:
             return None
         return NetworkPolicy(mode=self.network_mode, hosts=self.allowed_hosts or ())
@@ -55,7 +55,7 @@ class PhaseTable(Table):
 
 
 class HealthcheckTable(Table):
-    """A command that tells when an environment is ready; fields of Docker's HEALTHCHECK."""
+    """Command that tells when an environment is ready, with the fields of Docker's HEALTHCHECK."""
 
     command: str
     interval_sec: Interval = 5.0
@@ -73,7 +73,7 @@ class TpuTable(Table):
 
 
 class McpServerTable(Table):
-    """An MCP server that the agent is given."""
+    """MCP server for the agent."""
 
     name: str
     transport: Annotated[
@@ -127,7 +127,7 @@ class EnvironmentTable(Table):
     network_mode: NetworkMode | None = None
     allowed_hosts: tuple[Host, ...] | None = None
     allow_internet: bool | None = None
-    """Deprecated for `network_mode`, which wins."""
+    """Deprecated: `network_mode` replaces and overrides it."""
 
     @property
     def network(self) -> NetworkPolicy:

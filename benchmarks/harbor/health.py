@@ -22,7 +22,7 @@ async def wait_until_healthy(run: Callable[..., Awaitable[_Exit]], check: Health
         run: `HarborContainer.run`.
 
     Raises:
-        UsageError: it failed as often in a row as it may.
+        UsageError: the check failed in a row as often as its retries permit.
     """
     loop = asyncio.get_running_loop()
     start_ends = loop.time() + check.start_period_sec

@@ -1,7 +1,7 @@
 """Find the answer of a task in git repositories of its image: tags, branches, reflogs, dangling commits.
 
 An agent that may run git can take the answer from there. Versions of the files that the task's own solution
-changes are compared with what the solution makes of them.
+changes are compared with the solved versions.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ MAX_VERSIONS_BYTES = 32 << 20
 _TIMEOUT_S = 120.0
 _LOG, _FOLDER = "/.coder-history", "/.coder-history-files"
 _MIN_LENGTH = 4
-"""Shorter lines, such as `}` or `else`, say nothing of where they come from."""
+"""Minimum length of compared lines: shorter ones, such as `}` or `else`, don't show their origin."""
 _VERSIONS = """\
 exec 2> /dev/null
 set -e
@@ -49,7 +49,7 @@ async def find_in_history(
     """Return the paths whose solved version is already in the git history of a repository of the image.
 
     Args:
-        container: a fresh container of the image, which has no git if nothing is found without it.
+        container: a fresh container of the image; nothing is found if the image has no git.
         changes: changes by the task's own solution.
         paths: paths that the solution must change.
 
@@ -73,7 +73,7 @@ async def find_in_history(
 
 
 async def _versions(container: HarborContainer, path: str, content: bytes) -> bytes:
-    """Return what git prints of all versions of a file, and of equal content elsewhere; empty without git."""
+    """Return git's output of all versions of a file, and of equal content elsewhere; empty without git."""
     blob = hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
     script = _VERSIONS.format(
         folder=shlex.quote(posixpath.dirname(path)),
@@ -89,7 +89,7 @@ async def _versions(container: HarborContainer, path: str, content: bytes) -> by
 
 
 def _reveal(printed: bytes, base: bytes, content: bytes) -> bool:
-    """Whether a version is what the solution makes, or has all lines it adds and none it removes."""
+    """Whether a version equals the solved one, or has all lines that the solution adds, none it removes."""
     removed, added = _differing_lines(base, content)
     for version in _parse(printed):
         if version == base:
@@ -103,7 +103,7 @@ def _reveal(printed: bytes, base: bytes, content: bytes) -> bool:
 
 
 def _differing_lines(base: bytes, content: bytes) -> tuple[set[bytes], set[bytes]]:
-    """Return the lines that a change removes and adds, without those that stay elsewhere in the file."""
+    """Return the lines that a change removes and adds, without lines that it only moves."""
     before = [line.strip() for line in base.splitlines()]
     after = [line.strip() for line in content.splitlines()]
     matcher = difflib.SequenceMatcher(None, before, after)
@@ -116,7 +116,7 @@ def _differing_lines(base: bytes, content: bytes) -> tuple[set[bytes], set[bytes
 
 
 def _parse(printed: bytes) -> Iterator[bytes]:
-    """Yield contents as `git cat-file --batch` prints them after id and size, without one that is cut off."""
+    """Yield the contents in the output of `git cat-file --batch`, without a last one that is cut off."""
     start = 0
     while (end := printed.find(b"\n", start)) >= 0:
         words = printed[start:end].split()

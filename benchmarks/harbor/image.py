@@ -27,7 +27,7 @@ class ImageNotBuilt(BackendMissing):
 
 
 class ImageBuild(Value):
-    """What an image is built from."""
+    """Build context and options of an image."""
 
     context: Path
     dockerfile: str = "Dockerfile"
@@ -37,7 +37,7 @@ class ImageBuild(Value):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of the context's content, and of options that aren't the usual ones."""
+        """SHA-256 (hex) of the context's content, and of the options if they differ from the defaults."""
         content = folder_digest(self.context)
         usual = ImageBuild(context=self.context)
         if self == usual:
@@ -74,7 +74,7 @@ async def task_image(
 
 
 async def named_image(engine: Engine, name: str) -> str:
-    """Return the id of an image on the engine. Raises ImageNotBuilt: there is none."""
+    """Return the id of an image on the engine. Raises ImageNotBuilt if there is no such image."""
     if (image := await _find(engine, name)) is None:
         raise ImageNotBuilt(
             f"The Docker engine has no image {name!r}, and images are never pulled. "

@@ -1,4 +1,4 @@
-"""Check and read the files of a Harbor task, which may come from anybody."""
+"""Check and read the files of a Harbor task, which are untrusted."""
 
 import stat
 from pathlib import Path
@@ -49,7 +49,7 @@ def check_tree(top: Path, root: Path) -> None:
 
 
 def check_entry(path: Path, root: Path) -> Path:
-    """Return what a path stands for: a file or folder inside of `root`, or nothing. Raises UsageError."""
+    """Return the resolved path of a file or folder inside `root`, or of a missing one. Raises UsageError."""
     try:
         resolved = path.resolve()
         is_circular = path.is_symlink() and path.parent.resolve().is_relative_to(resolved)

@@ -1,8 +1,8 @@
-"""Judge one answer to a Harbor task: apart where the task's own solution passes so, else as its author says.
+"""Judge one answer to a Harbor task: apart if its own solution passes apart, else as its author specifies.
 
-An answer is what happens in the agent's container: nothing, the task's own solution, or a shell script, which
-runs at each step. The solution is named by its digest, which only who has it can write: no other answer can
-ask for it.
+An answer runs in the agent's container: nothing, the task's own solution, or a shell script, which runs at
+each step. The solution is named by its digest, which can't be computed without the solution, so that no other
+answer can request it.
 """
 
 import hashlib
@@ -107,16 +107,16 @@ async def judge_acting(
     """Have a model act in the container of a task, and judge what it leaves there.
 
     Args:
-        act: works on a step in sandboxes of the place, and returns whether what it leaves is to be judged.
-        keeping: keeps the ends of steps, and begins after those that are kept.
+        act: works on a step in sandboxes of the place, and returns whether the result is to be judged.
+        keeping: saves the results of steps, and has the saved steps, after which work begins.
 
     Returns:
         None if there is nothing to judge.
 
     Raises:
         UsageError: the task needs what isn't supported.
-        BackendMissing: the image lacks what our agent needs.
-        ContainerEnded: the container doesn't start, or ended by itself before anybody acted in it.
+        BackendMissing: the image lacks programs that our agent needs.
+        ContainerEnded: the container doesn't start, or ended by itself before the model acted in it.
         SandboxBroken: the engine failed.
     """
     task = read_task(folder)

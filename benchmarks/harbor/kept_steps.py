@@ -1,7 +1,7 @@
-"""Keep what an agent has left at the end of a step, so that a resumed run begins at the next one.
+"""Save the files that an agent leaves at the end of a step, so that a resumed run begins at the next step.
 
-What is kept are the files that differ from the image, as a verdict has them. Processes aren't: the container
-is made anew, as after a restart of its machine.
+Files that differ from the image are saved, the same as for a verdict. Processes aren't: the container is
+created again, as after a restart of its machine.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ from benchmarks.harbor.verifier import Judged
 from sandbox.result import Value
 
 MAX_KEPT_BYTES = 256 << 20
-"""Maximum size of the files that are kept; after a step that left more, a resumed run begins at the first."""
+"""Maximum size of saved files; a step that leaves more isn't saved, and a resumed run repeats it."""
 _CHUNK = 1 << 20
 
 
 class KeptSteps(Value):
-    """Steps of a task that an agent has ended, and the digest of what it left after the last of them."""
+    """Steps that an agent has completed, and the digest of the files that it left after the last one."""
 
     verdicts: tuple[Judged, ...]
     files: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """SHA-256 (hex) of the kept files, which is their name."""
+    """SHA-256 (hex) of the saved files, which is also their file name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,18 @@ class StepKeeping:
 
     folder: Path
     keep: Callable[[KeptSteps], Awaitable[None]]
-    """Records what is kept."""
+    """Function that records saved steps."""
     kept: KeptSteps | None = None
-    """What an earlier start has kept."""
+    """Steps that an earlier start has saved."""
 
 
 async def keep_step(
     container: HarborContainer, verdicts: tuple[Judged, ...], folder: Path, changes: ContainerChanges | None
 ) -> KeptSteps | None:
-    """Write what an agent has left into a folder; None if it is too much, or isn't in files alone.
+    """Save an agent's changes in a folder; return None if they are too large, or if there are services.
 
     Args:
-        container: the agent's, frozen.
+        container: frozen container of the agent.
         changes: all its changes; None if they weren't read.
 
     Raises:
@@ -74,13 +74,13 @@ async def keep_step(
 
 
 async def restore_step(container: HarborContainer, kept: KeptSteps, folder: Path) -> None:
-    """Put the kept files into a fresh container. Raises SandboxBroken, and OSError: they aren't there."""
+    """Put the saved files into a fresh container. Raises SandboxBroken, OSError if they are missing."""
     async with _read(folder / kept.files) as changes:
         await apply_changes(container, changes, changes.items)
 
 
 def is_kept(kept: KeptSteps, folder: Path) -> bool:
-    """Whether the kept files are there, and are those that were written."""
+    """Whether the saved files exist and match their digest."""
     try:
         with (folder / kept.files).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == kept.files
@@ -89,7 +89,7 @@ def is_kept(kept: KeptSteps, folder: Path) -> bool:
 
 
 def forget_steps(kept: KeptSteps, folder: Path) -> None:
-    """Remove kept files; missing ones are no error."""
+    """Remove saved files; missing files are no error."""
     with suppress(OSError):
         (folder / kept.files).unlink()
     with suppress(OSError):

@@ -32,12 +32,12 @@ _UID = "65534:65534"
 _MEMORY, _PROCESSES = 256 << 20, 16
 _STREAMS = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
 _WITHOUT = frozenset({"uid", "capabilities", "no_new_privs", "seccomp", "landlock"})
-"""Mechanisms for programs, of which this agent starts none."""
+"""Mechanisms that confine programs; this agent starts no programs."""
 _NEEDS = "A network limited to hosts needs the image of sandboxes on the engine."
 
 
 def check_hosts(hosts: Iterable[str]) -> None:
-    """Refuse entries that our proxy doesn't take. Raises UsageError."""
+    """Raise UsageError for entries that our proxy doesn't support."""
     try:
         Network(_entries(hosts), outside=None, without=frozenset())
     except ValueError as error:
@@ -46,10 +46,10 @@ def check_hosts(hosts: Iterable[str]) -> None:
 
 @asynccontextmanager
 async def limited_network(container: HarborContainer, outside: Outside | None) -> AsyncIterator[None]:
-    """Let the programs of a started container reach its recipe's hosts for as long as the block lasts.
+    """Let programs of a started container reach its recipe's hosts while the context is open.
 
     Args:
-        outside: the way out; None for this host's.
+        outside: connection to the outside; None uses this host's network.
 
     Raises:
         BackendMissing: the engine has no image of sandboxes.
@@ -93,7 +93,7 @@ async def _remove(container: HarborContainer, name: str) -> None:
 
 
 def _entries(hosts: Iterable[str]) -> tuple[str, ...]:
-    """Return the hosts as our allow-list has them: IPv6 addresses in brackets."""
+    """Return the hosts in the form of our allow-list, with IPv6 addresses in brackets."""
     return tuple(f"[{host}]" if ":" in host and "/" not in host else host for host in hosts)
 
 

@@ -8,12 +8,12 @@ from sandbox.result import Value
 
 
 class StepMode(Value):
-    """What the task's own solution says of one step."""
+    """Facts about one step that a run of the task's own solution shows."""
 
     needs_deciding: bool = False
-    """Whether it passes only with changed programs, libraries or startup files of the image."""
+    """Whether the solution passes only with changed programs, libraries or startup files of the image."""
     own: OwnWork | None = None
-    """What it changes; None while it is being found, or without a solution."""
+    """Changes by the solution; None until they are determined, or without a solution."""
 
 
 class HarborMode(Value):
@@ -27,7 +27,7 @@ class HarborMode(Value):
     strength: Strength = "apart"
     """Strength of the verdict on the solution; verdicts on answers have their own."""
     steps: tuple[StepMode, ...] = ()
-    """By the number of the step; further steps have defaults."""
+    """Mode of each step, by its number; further steps have the default."""
     is_solution: bool = False
     """Whether the solution itself is judged, to find its mode."""
     reason: str = ""
@@ -39,7 +39,7 @@ class HarborMode(Value):
 
     @property
     def own(self) -> OwnWork | None:
-        """What the solution changes in the first step."""
+        """Changes by the solution in the first step."""
         return self.step(0).own
 
     def step(self, number: int) -> StepMode:

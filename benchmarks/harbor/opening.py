@@ -1,4 +1,4 @@
-"""Open a container of a task: started, with the network that the task says, and healthy."""
+"""Open a container of a task: start it, limit its network as the task specifies, wait for its health."""
 
 import asyncio
 import secrets
@@ -25,10 +25,10 @@ from sandbox.stream.chores import to_the_end
 async def open_container(
     engine: Engine, recipe: HarborRecipe, *, outside: Outside | None = None
 ) -> AsyncIterator[HarborContainer]:
-    """Open a container of a task once it is healthy; afterwards nothing of it remains.
+    """Yield a container of a task once it is healthy; remove it afterwards.
 
     Args:
-        outside: the way to allowed hosts; None for this machine's.
+        outside: connection to allowed hosts; None uses this machine's network.
 
     Raises:
         UsageError: its health check fails.
@@ -71,7 +71,7 @@ async def _container(
 async def _project(
     engine: Engine, recipe: HarborRecipe, project: Project, watch: Callable[[HarborContainer], None]
 ) -> AsyncIterator[HarborContainer]:
-    """Start all services of a project, each watched from then on, and yield the main one."""
+    """Start all services of a project, watch each from its start, and yield the main one."""
     services = project.compose.services
     async with AsyncExitStack() as opened:
         wirings = await opened.enter_async_context(project_wiring(engine, project.compose, recipe.network))

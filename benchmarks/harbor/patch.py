@@ -1,6 +1,6 @@
 """Write the changes of an agent's container as one bounded patch for people to read.
 
-Files that are binary or large are named.
+Binary and large files are only named.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from benchmarks.harbor.container_files import File
 from coder.workspace.diff import unified_diff
 
 MAX_FILES = 60
-"""Show at most so many files; the others are named."""
+"""Show at most this many files; further files are only named."""
 MAX_FILE_BYTES = 32 << 10
 MAX_FILE_LINES = 2_000
 MAX_CHARACTERS = 200_000
@@ -21,7 +21,7 @@ _MAX_NAMED = 200
 
 
 def shown_files(changes: ContainerChanges) -> list[ChangedPath]:
-    """Return the changes that a patch may show; deleted folders are among them."""
+    """Return the changes that a patch may show: files, and deleted paths, perhaps of folders."""
     return [change for change in changes.items if change.type in ("file", None)][:MAX_FILES]
 
 
@@ -29,7 +29,7 @@ async def write_patch(image: Mapping[str, File], changes: ContainerChanges) -> s
     """Return the changes as a patch, then a line for each change that isn't shown.
 
     Args:
-        image: files of the image by path, with the contents of those of at most `MAX_FILE_BYTES`.
+        image: files of the image by path; those of at most `MAX_FILE_BYTES` with their contents.
     """
     candidates = shown_files(changes)
     contents = await asyncio.to_thread(
@@ -58,7 +58,7 @@ async def write_patch(image: Mapping[str, File], changes: ContainerChanges) -> s
 
 
 def _is_named(change: ChangedPath, shown: dict[str, bytes | None]) -> bool:
-    """Whether a change gets a line: all that isn't shown but folders, whose content is listed for itself."""
+    """Whether a change gets a line: it isn't shown, and isn't a folder, whose content has its own lines."""
     return change.path.lstrip("/") not in shown and change.type != "folder"
 
 

@@ -1,4 +1,4 @@
-"""Say what a container of a Harbor task is made of, and create it on the engine."""
+"""Define the settings of a Harbor task's container, and create it on the engine."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,12 @@ _CODE_OPTIONS = "rw,nosuid,nodev,noexec,mode=1777,size=16m"
 
 
 class HarborRecipe(Value):
-    """What a task's container is made of."""
+    """Image, network, limits and other settings of a task's container."""
 
     image: str
     network: NetworkMode = "public"
     hosts: tuple[str, ...] = ()
-    """Hosts of the mode `allowlist`, which has loopback and a proxy to them."""
+    """Allowed hosts in the mode `allowlist`, which has only loopback and a proxy to these hosts."""
     environment: dict[str, str] = Field(default_factory=dict)
     user: str | None = None
     """User of programs; None for the image's."""
@@ -35,16 +35,16 @@ class HarborRecipe(Value):
     cpus: float | None = None
     memory_mb: int | None = None
     storage_mb: int | None = None
-    """Limit of what programs write; None for a usual one."""
+    """Limit of the data that programs write; None for the default limit."""
     processes: int | None = 4096
     healthcheck: HealthcheckTable | None = None
-    """Says when the container is ready for programs."""
+    """Health check that tells when the container is ready for programs."""
     service: Service | None = None
-    """What the task's Compose file says of this container, if there is one."""
+    """Service of the task's Compose file that this container runs, if there is one."""
     project: Project | None = None
     """All services, of which this container is `main`."""
     has_agent: bool = False
-    """Whether our agent acts in it: its code lies in memory, at a folder that is no change of the task's."""
+    """Whether our agent runs in it: its code is in a folder in memory, which doesn't count as a change."""
 
 
 def create(api: "APIClient", recipe: HarborRecipe, name: str, wiring: Wiring | None = None) -> None:

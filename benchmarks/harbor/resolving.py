@@ -1,4 +1,4 @@
-"""Resolve what a task's tables say into recipes of containers, verifiers, and variables of programs."""
+"""Resolve a task's tables into recipes of containers, verifiers, and variables of programs."""
 
 import re
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ from coder.base.errors import UsageError
 from sandbox.docker.engine import Engine
 
 _LONGEST_S = 3600.0
-"""Limit of an agent where the task has none."""
+"""Default time limit of an agent."""
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 async def agent_recipe(engine: Engine, task: HarborTask) -> HarborRecipe:
-    """Return what the container of a task's agent is made of. Raises UsageError, BackendMissing."""
+    """Return the recipe of the agent's container. Raises UsageError, BackendMissing."""
     environment = task.table.environment
     folder = task.build_folder or task.folder / "environment"
     recipe = await _recipe_in(
@@ -50,7 +50,7 @@ def _services_of(task: HarborTask) -> set[str]:
 
 
 async def verifier_recipe(engine: Engine, task: HarborTask, step: HarborStep) -> HarborRecipe:
-    """Return what a verifier's own container is made of. Raises UsageError, BackendMissing."""
+    """Return the recipe of a verifier's own container. Raises UsageError, BackendMissing."""
     verifier = step.verifier
     assert verifier.environment is not None
     folder = verifier.build_folder or task.folder / "environment"
@@ -67,7 +67,7 @@ async def _recipe_in(
     docker_image: str | None,
     network: NetworkPolicy,
 ) -> HarborRecipe:
-    """Return a recipe of an environment's folder, which has a Dockerfile or a Compose file."""
+    """Return the recipe of an environment, whose folder has a Dockerfile or a Compose file."""
     timeout_s = environment.build_timeout_sec
     if not (folder / COMPOSE).exists():
         image = await task_image(engine, folder, docker_image=docker_image, timeout_s=timeout_s)
@@ -95,7 +95,7 @@ def with_network(recipe: HarborRecipe, network: NetworkPolicy) -> HarborRecipe:
 
 
 def recipe_for(environment: EnvironmentTable, image: str, network: NetworkPolicy) -> HarborRecipe:
-    """Return what a container of an environment is made of. Raises UsageError."""
+    """Return the recipe of an environment's container. Raises UsageError."""
     check_hosts(network.hosts)
     return HarborRecipe(
         image=image,
@@ -122,19 +122,19 @@ def verifier_for(step: HarborStep) -> Verifier:
 
 
 def agent_timeout_s(step: HarborStep) -> float:
-    """Return the time that an agent has for a step."""
+    """Return the time limit of an agent for a step."""
     return step.agent.timeout_s or _LONGEST_S
 
 
 def user_of(user: str | int | None) -> str | None:
-    """Return a user as the engine takes it; None for the image's."""
+    """Return a user in the engine's form; None for the image's user."""
     return None if user is None else str(user)
 
 
 def expand(variables: Mapping[str, str]) -> dict[str, str]:
-    """Replace `${NAME:-default}` by its default: a task is given no variable of this process, such as a key.
+    """Replace `${NAME:-default}` by its default: a task gets no variables of this process, such as keys.
 
-    Raises UsageError: a variable has no default.
+    Raises UsageError if a variable has no default.
     """
 
     def value_of(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Check a resolved Compose file: keys and values by the allow-list, and files by where they lie."""
+"""Check a resolved Compose file: keys and values by the allow-list, and the paths of files."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from coder.base.errors import UsageError
 from coder.base.text.sanitize import printable
 
 LOGS = "/coder-harbor-logs"
-"""Stands for the folder on the host that Harbor mounts as /logs."""
+"""Placeholder of the host's folder that Harbor mounts as /logs."""
 LOG_FOLDERS = {"verifier": "VERIFIER_LOGS", "agent": "AGENT_LOGS", "artifacts": "ARTIFACTS"}
 """Folders of /logs that Harbor's older tasks mount by variables; here the container has them itself."""
 _LOG_TARGETS = frozenset(f"/logs/{name}" for name in LOG_FOLDERS)
 
 
 def check_compose(resolved: object, path: Path, folder: Path) -> ComposeFile:
-    """Check a resolved file by the allow-list. Raises UsageError: it names each service and key."""
+    """Check a resolved file by the allow-list. Raises UsageError, which names services and keys."""
     try:
         compose = ComposeFile.model_validate(resolved)
         compose.order()
@@ -45,7 +45,7 @@ def check_compose(resolved: object, path: Path, folder: Path) -> ComposeFile:
 
 
 def refusal(path: Path, reasons: str) -> str:
-    """Return the message of a refusal."""
+    """Return the message that refuses a file for these reasons."""
     return (
         f"{path} asks for what a task's services may not have:\n{printable(reasons)}\n"
         "Services reach each other by their names, and use files of the environment's folder alone."
@@ -69,7 +69,7 @@ def _check_source(mount: Mount, compose: ComposeFile, folder: Path) -> None:
 
 
 def within(source: str, folder: Path) -> Path:
-    """Return the path of a file or folder that lies in the environment's folder. Raises ValueError."""
+    """Return the path if it exists in the environment's folder. Raises ValueError otherwise."""
     path = Path(source)
     try:
         resolved = check_entry(path, folder.resolve())
@@ -81,6 +81,6 @@ def within(source: str, folder: Path) -> Path:
 
 
 def is_log(mount: Mount) -> bool:
-    """Whether a mount is one of Harbor's own, of a folder of /logs."""
+    """Whether a mount is Harbor's own mount of a folder of /logs."""
     is_named = (mount.source or "").startswith(f"{LOGS}/")
     return mount.type == "bind" and is_named and mount.target in _LOG_TARGETS

@@ -1,4 +1,4 @@
-"""Have the image of each service of a task: built from the task's files, or on the engine."""
+"""Build the images of a task's services from its files, or find them on the engine."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from sandbox.docker.engine import Engine
 
 
 async def service_images(engine: Engine, compose: ComposeFile, *, timeout_s: float) -> dict[str, str]:
-    """Return the ids of the services' images by name. A service can have the image that another one builds.
+    """Return image ids by service name. A service can use the image that another service builds.
 
     Args:
         timeout_s: limit of each build.

@@ -1,7 +1,7 @@
-"""What a task's `docker-compose.yaml` may say, as an allow-list of keys and values.
+"""Allow-list of keys and values of a task's `docker-compose.yaml`.
 
 The models validate what `docker compose config --format json` prints, in which short forms are written out.
-A key that isn't here is refused: a task's file comes from anybody, and the engine's user is as good as root.
+Other keys are refused: a task's file is untrusted, and access to the engine is equivalent to root.
 """
 
 from typing import Annotated, Literal
@@ -19,7 +19,7 @@ MOST_PLACES = 16
 
 
 class Build(Value):
-    """How a service's image is built."""
+    """Build options of a service's image."""
 
     context: str
     dockerfile: str = "Dockerfile"
@@ -28,7 +28,7 @@ class Build(Value):
 
 
 class Check(Value):
-    """A health check of Compose; what is left out is the image's, or Docker's default."""
+    """Health check of Compose; missing fields come from the image, or are Docker's defaults."""
 
     test: tuple[str, ...] = ()
     interval: Duration | None = None
@@ -40,14 +40,14 @@ class Check(Value):
 
 
 class Dependency(Value):
-    """What a service waits for before it starts."""
+    """Dependency that a service waits for before it starts."""
 
     condition: Literal["service_started", "service_healthy", "service_completed_successfully"]
     required: Literal[True] = True
 
 
 class Attachment(Value):
-    """A service in a network."""
+    """Attachment of a service to a network."""
 
     aliases: tuple[str, ...] = ()
 
@@ -66,12 +66,12 @@ class _TmpfsOptions(Value):
 
 
 class Mount(Value):
-    """A place of a service's files: a volume of the project, memory, or a copy of the task's own files."""
+    """Mount of a service: a volume of the project, memory, or a copy of the task's own files."""
 
     type: Literal["volume", "tmpfs", "bind"]
     target: Target
     source: str | None = None
-    """Name of a volume, or the path of files; None for a volume without a name."""
+    """Name of a volume, or path of files; None for an anonymous volume."""
     read_only: bool = False
     bind: _BindOptions | None = None
     volume: _VolumeOptions | None = None
@@ -97,7 +97,7 @@ class _Deploy(Value):
 
 
 class Service(Value):
-    """One container of the project."""
+    """Service of the project, which runs in one container."""
 
     image: str | None = None
     build: Build | None = None
@@ -151,7 +151,7 @@ class Service(Value):
 
 
 class Network(Value):
-    """A network of the project."""
+    """Network of the project."""
 
     name: str = ""
     driver: Literal["bridge"] | None = None
@@ -161,7 +161,7 @@ class Network(Value):
 
 
 class Volume(Value):
-    """A volume of the project."""
+    """Volume of the project."""
 
     name: str = ""
     driver: Literal["local"] | None = None
@@ -169,7 +169,7 @@ class Volume(Value):
 
 
 class ComposeFile(Value):
-    """The whole of a task's `docker-compose.yaml`."""
+    """Content of a task's `docker-compose.yaml`."""
 
     name: str = ""
     services: Annotated[dict[str, Service], Field(max_length=MOST_SERVICES)]
@@ -183,7 +183,7 @@ class ComposeFile(Value):
         return self
 
     def order(self) -> tuple[str, ...]:
-        """Return the services so that each follows those that it depends on. Raises ValueError: a circle."""
+        """Return the services, each after its dependencies. Raises ValueError if they depend in a circle."""
         done, pending = list[str](), dict(self.services)
         while pending:
             ready = [name for name, service in pending.items() if not pending.keys() & service.depends_on]
@@ -202,5 +202,5 @@ class Project(Value):
 
 
 def is_closed(network: Network, mode: NetworkMode) -> bool:
-    """Whether no way leads out of a network: only a task with a public network has one."""
+    """Whether a network is isolated from the outside, as in all tasks without a public network."""
     return network.internal or mode != "public"

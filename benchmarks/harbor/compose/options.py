@@ -1,4 +1,4 @@
-"""Say what a service's container is made of, as the engine's options."""
+"""Convert a service of a project to the engine's options for its container."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 _NANOSECONDS = 1_000_000_000
 _LOG_BYTES = "1m"
 _NOWHERE = "127.0.0.1"
-"""Server of names of a closed network: the engine resolves the services' names by itself."""
+"""DNS server of a closed network, where only the engine resolves names, those of services."""
 
 
 class Wiring(Value):
-    """What joins a service to the others of its project."""
+    """Networks and volumes that connect a service to the others of its project."""
 
     networks: dict[str, tuple[str, ...]]
     """Names of the service by network."""
     volumes: dict[str, str]
     """Volumes on the engine by their name in the file."""
     is_closed: bool
-    """Whether no network of the service leads out."""
+    """Whether all networks of the service are isolated from the outside."""
 
     @property
     def later_networks(self) -> tuple[str, ...]:
-        """Networks that a container joins after it is made with the first one."""
+        """Networks that a container joins after its creation, which joins the first one."""
         return tuple(self.networks)[1:]
 
 
 def host_options(service: Service, wiring: Wiring) -> dict[str, Any]:
-    """Return what the host gives a service's container."""
+    """Return the options of the host for a service's container: network, mounts, capabilities."""
     first = next(iter(wiring.networks), "none")
     return {
         "network_mode": first,
@@ -49,7 +49,7 @@ def host_options(service: Service, wiring: Wiring) -> dict[str, Any]:
 
 
 def container_options(api: "APIClient", service: Service, wiring: Wiring) -> dict[str, Any]:
-    """Return what a service's container runs, and its first network."""
+    """Return the options of a service's container: what it runs, and its first network."""
     options: dict[str, Any] = {
         "command": None if service.command is None else list(service.command),
         "entrypoint": None if service.entrypoint is None else list(service.entrypoint),

@@ -1,4 +1,4 @@
-"""Resolve Compose files by Docker's compose plugin, run without a variable of this process and an engine."""
+"""Resolve Compose files by Docker's compose plugin, without this process's variables and the engine."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ _FIX = "apt-get install docker-compose-plugin"
 def resolve(
     folder: Path, base: dict[str, Any], document: dict[str, Any], variables: Mapping[str, str]
 ) -> object:
-    """Return both files merged and resolved by the plugin. Raises UsageError, BackendMissing."""
+    """Return both files, merged and resolved by the plugin. Raises UsageError, BackendMissing."""
     plugin = find_plugin()
     with tempfile.TemporaryDirectory(prefix="coder-compose-") as scratch:
         place = Path(scratch)
@@ -51,14 +51,14 @@ def resolve(
 
 
 def _quoted(text: str) -> str:
-    """Return a value as a file of variables has it, in double quotes."""
+    """Return a value in double quotes, escaped for a file of variables."""
     for character in '\\"$':
         text = text.replace(character, f"\\{character}")
     return f'"{text}"'
 
 
 def _unescaped(value: object) -> object:
-    """Undo the plugin's own escapes: it prints a file that could be resolved once more."""
+    """Undo the plugin's escapes: it prints a file that can be resolved again."""
     match value:
         case str():
             return value.replace("$$", "$")
@@ -71,7 +71,7 @@ def _unescaped(value: object) -> object:
 
 
 def find_plugin() -> str:
-    """Return the path of Docker's compose plugin, as Docker's own client finds it. Raises BackendMissing."""
+    """Return the path of Docker's compose plugin that Docker's client finds. Raises BackendMissing."""
     docker, plugins = shutil.which("docker"), list[dict[str, Any]]()
     if docker is not None:
         try:

@@ -1,4 +1,4 @@
-"""Run the services of a task beside its main container, and leave nothing of them behind."""
+"""Create and remove the networks and volumes of a task's services."""
 
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _WITHOUT_ADDRESS = {"com.docker.network.bridge.inhibit_ipv4": "true"}
-"""Leaves this machine without an address in the network, so that services don't reach it."""
+"""Network option that gives this machine no address in it, so that services can't reach the machine."""
 
 
 @asynccontextmanager
 async def project_wiring(
     engine: Engine, compose: ComposeFile, mode: NetworkMode
 ) -> AsyncIterator[dict[str, Wiring]]:
-    """Make networks and volumes of a project for the block; yield the wiring of each service by name.
+    """Create a project's networks and volumes while the context is open; yield wirings by service name.
 
     Raises SandboxBroken.
     """

@@ -1,8 +1,8 @@
 """Read the `docker-compose.yaml` of a Harbor task as Docker's compose plugin resolves it, and check it.
 
-The plugin is run by itself, without a variable of this process and without the engine. What it would read
-beside the file (`include`, `extends` of other files, `.env`) is refused before; `env_file` may name files of
-the environment's folder. So it resolves what was parsed here, and nothing else.
+The plugin runs without this process's variables and without the engine. Other files that it would read
+(`include`, `extends` of other files, `.env`) are refused before; `env_file` may name files of the
+environment's folder. So it resolves what was parsed here, and nothing else.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ async def read_compose(
 
     Args:
         root: the task's folder.
-        variables: of the task, for `${NAME}` in the file.
+        variables: values for `${NAME}` in the file, from the task.
         docker_image: image of the main service that the task names; None if it is built from the folder.
 
     Raises:
-        UsageError: the file asks for what isn't allowed, or is no Compose file.
-        BackendMissing: Docker's compose plugin isn't there.
+        UsageError: the file has keys or values that aren't allowed, or is no Compose file.
+        BackendMissing: Docker's compose plugin isn't installed.
     """
     return await asyncio.to_thread(_read, folder, root, variables, docker_image)
 
@@ -66,7 +66,7 @@ def _without_logs(compose: ComposeFile) -> ComposeFile:
 
 
 def _parse(path: Path, root: Path) -> dict[str, Any]:
-    """Parse the file, and refuse what would make the plugin read other files. Raises UsageError."""
+    """Parse the file, and refuse keys that make the plugin read other files. Raises UsageError."""
     try:
         document = read_yaml(read_task_text(path, root))
         if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
@@ -85,7 +85,7 @@ def _parse(path: Path, root: Path) -> dict[str, Any]:
 
 
 def _check_values(document: object) -> None:
-    """Bound the values, as aliases can stand for very many, and refuse keys but text. Raises ValueError."""
+    """Refuse too many values, which aliases can multiply, and keys that aren't text. Raises ValueError."""
     pending, count = [document], 0
     while pending:
         value = pending.pop()
