@@ -11,7 +11,7 @@ _JSON, _TEXT, _OUTPUT = "reward.json", "reward.txt", "test-stdout.txt"
 OUTPUT = f"{FOLDER}/{_OUTPUT}"
 _MAX_BYTES = 1 << 20
 MAIN = "reward"
-"""Name of the number that decides, and of the only number of reward.txt."""
+"""Name of the deciding number, and of the only number in reward.txt."""
 
 
 class Reward(Value):
@@ -21,19 +21,19 @@ class Reward(Value):
 
     @property
     def passed(self) -> bool:
-        """Whether the main number, or without one each number, is at least 1."""
+        """Whether the main number is at least 1; without a main number, whether each number is."""
         deciding = [self.numbers[MAIN]] if MAIN in self.numbers else [*self.numbers.values()]
         return all(number >= 1 for number in deciding)
 
     def __str__(self) -> str:
-        """Numbers by name, in one line."""
+        """Return the numbers with their names, in one line."""
         return ", ".join(f"{name} {number:g}" for name, number in self.numbers.items())
 
 
 async def read_results(container: HarborContainer, *, max_output: int) -> tuple[Reward | None, bytes]:
     """Return the reward that a verifier left, and the end of its output.
 
-    The reward is that of reward.json, else of reward.txt; None if neither holds numbers.
+    The reward is that of reward.json if there is one, else of reward.txt; None if that file isn't valid.
     """
     limits = {_JSON: _MAX_BYTES, _TEXT: _MAX_BYTES, _OUTPUT: max_output}
     files = await container.read_ends(FOLDER, limits)
@@ -45,7 +45,7 @@ async def read_results(container: HarborContainer, *, max_output: int) -> tuple[
 
 
 def parse_json(content: bytes) -> Reward | None:
-    """Parse an object of numbers; None for anything else."""
+    """Parse a JSON object of numbers; return None for anything else."""
     try:
         values = json.loads(content)
     except (ValueError, RecursionError):
@@ -58,7 +58,7 @@ def parse_json(content: bytes) -> Reward | None:
 
 
 def parse_text(content: bytes) -> Reward | None:
-    """Parse one number; None for anything else."""
+    """Parse one number; return None for anything else."""
     try:
         number = float(content)
     except ValueError:

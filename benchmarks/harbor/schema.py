@@ -1,4 +1,4 @@
-"""The file `task.toml` of a Harbor task, schema 1.4 and older.
+"""Define the tables of a Harbor task's `task.toml`, schema 1.4 and older.
 
 Names and defaults are Harbor's. Like in Harbor, unknown keys are accepted; `unknown_keys` lists them.
 """
@@ -35,7 +35,7 @@ def _check_service(name: str) -> str:
 
 
 def _check_step_name(name: str) -> str:
-    """Return the name of a folder below `steps/` that any file system can hold. Raises ValueError."""
+    """Return the name if every file system permits it for a folder in `steps/`. Raises ValueError if not."""
     stem = name.partition(".")[0].rstrip(" ")
     if not name.strip() or name.endswith((".", " ")) or _UNPORTABLE.search(name) or _DEVICE.fullmatch(stem):
         raise ValueError(f"{name!r} is no portable name of a folder")
@@ -69,7 +69,7 @@ Service = Annotated[str, AfterValidator(_check_service)]
 
 
 class AuthorTable(Table):
-    """One of `[[task.authors]]`."""
+    """Item of `[[task.authors]]`."""
 
     name: str
     email: str | None = None
@@ -98,7 +98,7 @@ class AgentTable(PhaseTable):
 
 
 class CollectTable(Table):
-    """One of `[[verifier.collect]]`: a command that saves a service's state before the verifier runs."""
+    """Item of `[[verifier.collect]]`: a command that saves a service's state before the verifier runs."""
 
     command: str
     service: Service = MAIN_SERVICE
@@ -117,7 +117,7 @@ class VerifierTable(PhaseTable):
 
     @property
     def mode(self) -> Literal["shared", "separate"] | None:
-        """Where the tests run; `separate` is the default beside an environment of the verifier's own."""
+        """Where the tests run; `separate` is the default if the verifier has its own environment."""
         return self.environment_mode or ("separate" if self.environment is not None else None)
 
     @model_validator(mode="after")
@@ -128,7 +128,7 @@ class VerifierTable(PhaseTable):
 
 
 class ArtifactTable(Table):
-    """A path of a container that is kept after the run."""
+    """Artifact: a path of a container that is saved after the run."""
 
     source: Annotated[str, AfterValidator(_check_source)]
     destination: Annotated[str, AfterValidator(_check_destination)] | None = None
@@ -150,7 +150,7 @@ ArtifactEntry = Annotated[ArtifactTable, BeforeValidator(_as_artifact)]
 
 
 class StepTable(Table):
-    """One of `[[steps]]`."""
+    """Item of `[[steps]]`."""
 
     name: Annotated[str, AfterValidator(_check_step_name)]
     agent: AgentTable = AgentTable()
@@ -161,7 +161,7 @@ class StepTable(Table):
 
 
 class TaskTable(Table):
-    """The whole of `task.toml`."""
+    """Content of `task.toml`."""
 
     schema_version: str = SCHEMA_VERSION
     task: PackageTable | None = None

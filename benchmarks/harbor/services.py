@@ -18,7 +18,7 @@ _MIB = 1 << 20
 
 
 def service_recipe(name: str, service: Service, main: HarborRecipe) -> HarborRecipe:
-    """Return what the container of a service beside `main` is made of."""
+    """Return the recipe of the container of a service other than `main`."""
     assert main.project is not None
     return HarborRecipe(
         image=main.project.images[name],
@@ -33,12 +33,12 @@ def service_recipe(name: str, service: Service, main: HarborRecipe) -> HarborRec
 
 
 def environment_of(service: Service) -> dict[str, str]:
-    """Return the variables of a service that have a value; Compose would take others from this process."""
+    """Return a service's variables with values; Compose would take values of the others from this process."""
     return {name: text for name, text in service.environment.items() if text is not None}
 
 
 def limits_of(service: Service, *, cpus: float | None, memory_mb: int | None) -> dict[str, Any]:
-    """Return the lower of a service's own limits and those of the task's environment."""
+    """Return the limits of a service: its own or those of the task's environment, whichever is lower."""
     own = service.limits
     own_mb = None if own.memory is None else max(1, own.memory // _MIB)
     return {
@@ -54,10 +54,10 @@ async def start_services(
     """Start all containers, and return once those with a health check are healthy.
 
     Args:
-        watch: is called with each container once it is started.
+        watch: function that is called with each container after its start.
 
     Raises:
-        ContainerEnded: one doesn't start, ends with an error, or stays unhealthy: a fault of the task.
+        ContainerEnded: a container doesn't start, fails, or stays unhealthy, which is the task's fault.
         SandboxBroken: the engine failed.
     """
     for name in compose.order():

@@ -1,4 +1,4 @@
-"""Tell a model which skills the image of a task has, in the folder that the task names (`skills_dir`)."""
+"""List the skills in a task's image for a model, from the folder that the task names (`skills_dir`)."""
 
 import posixpath
 import tarfile
@@ -20,7 +20,7 @@ async def skills_text(container: HarborContainer, folder: str) -> str:
     Skills that can't be read are left out.
 
     Args:
-        folder: with `NAME/SKILL.md`, absolute or below the work folder.
+        folder: folder of `NAME/SKILL.md` files, absolute or relative to the work folder.
     """
     place = posixpath.normpath(posixpath.join(container.workdir, folder))
 

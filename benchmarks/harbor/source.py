@@ -1,6 +1,6 @@
 """Find Harbor tasks in a folder or in a git repository: `harbor:FOLDER`, `git:URL[@REF]`.
 
-A repository is fetched by git, which starts no hook, filter or submodule of it; one commit is fetched once.
+A repository is fetched by git without its hooks, filters and submodules; each commit is fetched once.
 """
 
 import fnmatch
@@ -20,16 +20,16 @@ from sandbox.result import Value
 FOLDER, GIT = "harbor:", "git:"
 """Prefixes of sources."""
 MAX_DEPTH = 5
-"""Number of folders between a source's top and a task."""
+"""Maximum depth of a task's folder below the top of its source."""
 MAX_FOLDERS = 50_000
 _PROTOCOLS = "https:http:ssh:git:file"
 
 
 class HarborTasks(Value):
-    """The tasks of one source, by name."""
+    """Tasks of one source, ordered by name."""
 
     name: str
-    """Name of the folder or repository, which is the same wherever it lies."""
+    """Name of the folder or repository, independent of its location."""
     tasks: tuple[HarborTask, ...]
     commit: str | None = None
     """Commit of a git source."""
@@ -66,7 +66,7 @@ def open_source(text: str, *, cache: Path | None = None) -> HarborTasks:
 
 
 def holds_tasks(folder: Path) -> bool:
-    """Whether a folder is a Harbor task, or has one among its folders."""
+    """Whether a folder is a Harbor task or directly contains one."""
     return (folder / TASK_FILE).exists() or any(folder.glob(f"*/{TASK_FILE}"))
 
 
@@ -90,7 +90,7 @@ def read_tasks(folder: Path) -> tuple[HarborTask, ...]:
 
 
 def _task_folders(folder: Path) -> Iterator[Path]:
-    """Yield the folders of tasks at or below a folder, without links, hidden folders and folders of tasks."""
+    """Yield task folders at or below a folder; links, hidden folders and the inside of tasks are skipped."""
     pending, count = [(folder, 0)], 0
     while pending:
         path, depth = pending.pop()
@@ -153,7 +153,7 @@ def fetch(url: str, ref: str, cache: Path) -> tuple[Path, str]:
 
 
 def _network_environment(git_dir: Path) -> dict[str, str]:
-    """Return an environment with the user's logins and proxies, which the user's git configuration has."""
+    """Return an environment in which git uses the user's configuration, with its logins and proxies."""
     count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
     return {
         **os.environ,

@@ -1,6 +1,6 @@
-"""Spoil a file of code: it runs as before, and gives no results to whoever uses it.
+"""Spoil a file of code: it runs as before, but returns no results to its users.
 
-What its code does beside giving results, such as ending the tests or writing their reward, it still does.
+Its side effects, such as ending the tests or writing their reward, stay.
 """
 
 import posixpath
@@ -51,8 +51,8 @@ _spoil(globals())
 def spoil(path: str, content: bytes) -> bytes | None:
     """Return the spoiled content of a file; None if it isn't Python or shell.
 
-    Python's functions and methods raise after they ran, for callers of other modules, unless their result
-    compares itself by code of its own; and a script prints nothing. Nor does a shell script.
+    For callers in other modules, Python functions and methods raise after they ran, unless the result's class
+    defines `__eq__` in Python. Python and shell scripts print nothing.
     """
     first = content.partition(b"\n")[0]
     if path.endswith((".py", ".pyw")) or (not posixpath.splitext(path)[1] and _PYTHON.match(first)):

@@ -19,31 +19,31 @@ _CANARY = re.compile(r"\s*(<!--.*canary.*-->|#.*canary.*)\s*", re.IGNORECASE)
 
 
 class AgentPhase(Value):
-    """How the agent works on a step."""
+    """Settings of the agent's work on a step."""
 
     timeout_s: float | None
     user: User | None
-    """User of the container; None is the image's."""
+    """User in the container; None for the image's user."""
     network: NetworkPolicy
 
 
 class VerifierPhase(Value):
-    """How a step is verified by `TEST_SCRIPT`."""
+    """Settings of a step's verification by `TEST_SCRIPT`."""
 
     timeout_s: float
     user: User | None
     env: dict[str, str]
     network: NetworkPolicy
     mode: Literal["shared", "separate"]
-    """What the author asks for: the tests in the agent's container, or in one of their own."""
+    """Where the author runs the tests: in the agent's container, or in a separate container."""
     environment: EnvironmentTable | None
     """Container of the mode `separate`."""
     docker_image: str | None
     """Image of that container."""
     build_folder: Path | None
-    """Folder with the build files of that image, if none is named."""
+    """Folder with the build files of that image, if no image is named."""
     test_folders: tuple[Path, ...]
-    """Folders that are copied to `TESTS`, later ones over earlier ones; none if the image holds the tests."""
+    """Folders to copy to `TESTS`; later ones overwrite earlier ones. Empty if the image has the tests."""
     collect: tuple[CollectTable, ...]
 
 
@@ -51,13 +51,13 @@ class HarborStep(Value):
     """One instruction of a task, with its tests."""
 
     name: str | None
-    """None for the one step of a task without steps."""
+    """None for the only step of a task without `[[steps]]`."""
     folder: Path
     instruction: str
     agent: AgentPhase
     verifier: VerifierPhase
     min_rewards: dict[str, float]
-    """Rewards below which the next steps aren't tried."""
+    """Minimum rewards by name; below them the next steps aren't tried."""
     healthcheck: HealthcheckTable | None
     artifacts: tuple[ArtifactTable, ...]
     solution: Path | None
@@ -67,7 +67,7 @@ class HarborStep(Value):
 
 
 def read_step(root: Path, table: TaskTable, step: StepTable | None) -> HarborStep:
-    """Read one step, or the whole of a task without steps. Raises UsageError."""
+    """Read one step, or a task without steps as its only step. Raises UsageError."""
     folder = root / "steps" / step.name if step else root
     own, workdir = folder / "solution", folder / "workdir"
     solution = own if own.is_dir() else root / "solution"
@@ -94,7 +94,7 @@ def _read_instruction(folder: Path, root: Path) -> str:
 
 
 def _without_canary(text: str) -> str:
-    """Return the instruction without the lines at its start that mark it for filters of training data."""
+    """Return the instruction without leading canary lines, which mark it for filters of training data."""
     lines = text.split("\n")
     first = next((i for i, line in enumerate(lines) if not _CANARY.fullmatch(line)), len(lines))
     return text if first == 0 else "\n".join(lines[first:]).lstrip("\r\n")
@@ -139,7 +139,7 @@ def _verifier_phase(root: Path, folder: Path, table: TaskTable, step: StepTable 
 def _find_verifier(
     root: Path, folder: Path, table: TaskTable, step: StepTable | None
 ) -> tuple[str | None, Path | None, bool]:
-    """Return image or build folder of a verifier's own container, and whether that image holds the tests."""
+    """Return image or build folder of a verifier's own container, and whether its image has the tests."""
     candidates = [(table.verifier.environment, root / "tests")]
     if step:
         candidates.insert(0, (step.verifier.environment, folder / "tests"))

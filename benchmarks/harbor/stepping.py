@@ -1,6 +1,6 @@
 """Work through the steps of a Harbor task in one container, and judge each of them apart from it.
 
-While a step is judged, all processes of the container are frozen; they go on with the next step. After the
+While a step is judged, all processes of the container are frozen; they continue with the next step. After the
 last step they end.
 """
 
@@ -41,13 +41,13 @@ async def judge_steps(
     *,
     keeping: StepKeeping | None = None,
 ) -> Judged | None:
-    """Have an answer act on each step, and judge what it leaves.
+    """Run an answer on each step, and judge the result.
 
     Args:
-        container: the agent's, running.
-        act: acts on a step, and returns whether what it leaves is to be judged.
-        keeping: keeps what is left at the end of each step but the last. Steps that are kept already are not
-            acted on again, and the container has what they left.
+        container: running container of the agent.
+        act: works on a step, and returns whether the result is to be judged.
+        keeping: saves the results of each step but the last. Saved steps aren't repeated; the container
+            has their results.
 
     Returns:
         None if a step is not to be judged.
@@ -89,7 +89,7 @@ async def _keep(
     judged: Judged,
     changes: ContainerChanges | None,
 ) -> None:
-    """Keep what is left at the end of a step, unless it is the last one that is tried."""
+    """Save the results of a step, unless it is the last one that is tried."""
     if not falls_short(step, judged):
         kept = await keep_step(container, (*before, judged), keeping.folder, changes)
         if kept is not None:
@@ -97,7 +97,7 @@ async def _keep(
 
 
 async def _prepare(container: HarborContainer, step: HarborStep) -> str | None:
-    """Put the step's files into the work folder and run its `setup.sh`; return why it isn't ready, if so."""
+    """Put the step's files into the work folder and run its `setup.sh`; return why that failed, or None."""
     if step.workdir is not None:
         await put_files(container, step.workdir, container.workdir)
         if (step.workdir / "setup.sh").is_file():
@@ -129,10 +129,10 @@ async def _judge(
     keep: Callable[[Judged, ContainerChanges | None], Awaitable[None]] | None,
     is_last: bool,
 ) -> Judged:
-    """Judge what an agent has left in its container, as the task's mode says.
+    """Judge the results of an agent in its container, in the task's mode.
 
     Args:
-        keep: is called while the container is frozen, with its verdict, and its changes if they were read.
+        keep: called while the container is frozen, with the verdict, and the changes if they were read.
     """
     verifier = verifier_for(step)
     await run_collecting(container, step.verifier.collect)

@@ -1,7 +1,7 @@
 """Read a Harbor task: a folder with `task.toml`, instructions, an environment and tests.
 
-Each task has steps here: a task without `[[steps]]` is one step in the task's own folder. What a step
-inherits from the task is resolved by the reader, so that a runner asks the step alone.
+Each task has steps here: a task without `[[steps]]` is one step in the task's own folder. The reader resolves
+what a step inherits from the task, so that a runner needs only the step.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ TASK_FILE = "task.toml"
 
 
 class HarborTask(Value):
-    """One Harbor task."""
+    """Harbor task."""
 
     name: str
     folder: Path
@@ -77,7 +77,7 @@ def parse_task(text: str, where: str) -> TaskTable:
 
 
 def _warnings(table: TaskTable) -> Iterator[str]:
-    """Yield what the file says that has no effect, or an outdated form."""
+    """Yield warnings: unknown keys, which have no effect, and an unknown version of the schema."""
     if table.schema_version not in SCHEMA_VERSIONS:
         yield f"schema_version {table.schema_version!r} isn't known; it is read as {SCHEMA_VERSION}."
     yield from (f"unknown key, ignored as Harbor does: {printable(key)}" for key in unknown_keys(table))

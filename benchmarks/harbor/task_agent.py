@@ -1,7 +1,7 @@
-"""Act in a task's container by our agent, which runs there as one more program of the task's user.
+"""Act in a task's container by our agent, which runs there as another program of the task's user.
 
-Programs have the user, variables, folder and rights that the task gives them. Nothing confines them but the
-container, and what its files became is read from the engine afterwards.
+Programs have the user, variables, folder and rights that the task specifies. Only the container confines
+them, and the changes of its files are read from the engine afterwards.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _WITHOUT = frozenset({"uid", "capabilities", "no_new_privs", "seccomp", "landlock"})
-"""Mechanisms that would keep programs from what a task asks of them."""
+"""Mechanisms that are off, because they would prevent what a task requires of programs."""
 _LONGEST_S = 86_400.0
 _NEEDS = "A model acts in a task's container by Python 3.8 or newer, as python3 on the PATH of its image."
 
 
 async def start_agent(container: HarborContainer, policy: Policy, user: str | None) -> Holder:
-    """Start an agent by the image's Python; what it starts outlives it in the container.
+    """Start an agent by the image's Python; its programs outlive it in the container.
 
     Raises:
-        BackendMissing: the image has no Python.
+        BackendMissing: the image has no suitable Python.
         SandboxBroken: the engine refused.
     """
 
@@ -70,11 +70,11 @@ async def start_agent(container: HarborContainer, policy: Policy, user: str | No
 
 
 async def _leave() -> None:
-    """Leave what was started to the container."""
+    """Do nothing: started programs stay in the container."""
 
 
 class _Unread(dict[str, str]):
-    """Stands for the hashes of all files: those that stay as they are need not be read."""
+    """Placeholder for the hashes of all files, so that unchanged files needn't be read."""
 
     def get(self, path: str, default: object = None) -> str:
         return "unread"
@@ -98,7 +98,7 @@ class TaskSandbox(StreamSandbox):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Lend the session of the task's folder, also for a fresh one: there is one container."""
+        """Lend the session of the task's folder, even if a fresh one is requested: there is one container."""
         return self._lend()
 
     @asynccontextmanager
@@ -119,17 +119,17 @@ async def _never() -> StreamSessionLink:
 
 
 class TaskPlace:
-    """Opens sandboxes in one container for a run: the same for all of its policies."""
+    """Opens one sandbox in a container for a run, the same for all policies."""
 
     def __init__(self, container: HarborContainer, user: str | None) -> None:
-        """`user`: of programs; None for the container's."""
+        """Take the container, and the user of programs; None for the container's user."""
         self._container, self._user = container, user
         self._sandbox: TaskSandbox | None = None
         self._opening = asyncio.Lock()
 
     @asynccontextmanager
     async def open(self, policy: Policy) -> AsyncIterator[Sandbox]:
-        """Lend the sandbox; after the end of its agent another one is started."""
+        """Lend the sandbox; if its agent has ended, start another one."""
         async with self._opening:
             if self._sandbox is None or self._sandbox.agent.link.broken is not None:
                 await self.close()
@@ -141,11 +141,11 @@ class TaskPlace:
         return await skills_text(self._container, folder)
 
     async def has_ended(self) -> bool:
-        """Whether the container has ended, by its own program or by what was done in it."""
+        """Whether the container has ended, by its first program or by an action of the agent."""
         return await self._container.exit_code() is not None
 
     async def close(self) -> None:
-        """End the agent; what it started lives on in the container. Idempotent."""
+        """End the agent; its programs continue in the container. Idempotent."""
         if self._sandbox is not None:
             await self._sandbox.close()
 

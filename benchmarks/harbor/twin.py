@@ -1,7 +1,7 @@
-"""Make a twin of an answer: all as the answer left it, but no results in the places of the task's work.
+"""Make a twin of an answer: its changes, but without results in the paths of the task's work.
 
-The files that the task's own solution makes, changes or deletes say where its work stands. Tests that pass
-for the twin as well don't judge the work: something of the answer hooks, replaces or ends them.
+The files that the task's own solution creates, changes or deletes are the paths of its work. If tests also
+pass for the twin, they don't judge the work: a part of the answer hooks, replaces or ends them.
 """
 
 import tarfile
@@ -18,31 +18,31 @@ from benchmarks.harbor.spoiling import MAX_BYTES, spoil
 from sandbox.result import Value
 
 MOST_FILES = 64
-"""Spoil at most so many files; further ones are missing."""
+"""Spoil at most this many files; further files are missing in the twin."""
 Form = Literal["spoiled", "missing"]
 FORMS: tuple[Form, ...] = ("spoiled", "missing")
 
 
 class OwnWork(Value):
-    """What the task's own solution changes, and the twin for which the task's tests then fail."""
+    """Paths that the task's own solution changes, and the form of twin for which the tests fail."""
 
     files: frozenset[str] = frozenset()
-    """Paths that it makes or changes."""
+    """Paths that the solution creates or changes."""
     deleted: frozenset[str] = frozenset()
     form: Form | None = None
-    """spoiled: its code gives no results. missing: its files aren't there. None: the tests pass anyway."""
+    """spoiled: its code returns no results. missing: its files are removed. None: both forms pass."""
 
     in_history: tuple[str, ...] = ()
-    """Files of which a git repository in the image holds what the solution makes of them."""
+    """Files whose solved version is in a git repository of the image."""
 
     @property
     def paths(self) -> frozenset[str]:
-        """All paths that it changes."""
+        """All paths that the solution creates, changes or deletes."""
         return self.files | self.deleted
 
 
 def own_work(changes: Sequence[ChangedPath], unchanged: AbstractSet[str] = frozenset()) -> OwnWork:
-    """Return what changes of the task's own solution say of the places of its work, without a form."""
+    """Return the paths of the task's work from the changes of its own solution, without a form."""
     changes = [change for change in changes if change.path not in unchanged]
     folders = [change for change in changes if change.type == "folder" and change.kind == "added"]
     leaves = frozenset(change.path for change in folders) - {*_parents(changes)}
@@ -52,7 +52,7 @@ def own_work(changes: Sequence[ChangedPath], unchanged: AbstractSet[str] = froze
 
 
 def within_own_work(changes: Sequence[ChangedPath], own: OwnWork) -> tuple[ChangedPath, ...]:
-    """Return the changes in the places of the task's work, with the folders that they are in."""
+    """Return the changes at the paths of the task's work, and those of the folders that contain them."""
     chosen = [change for change in changes if change.path in own.paths]
     folders = {*_parents(chosen)}
     return tuple(
@@ -65,10 +65,10 @@ def within_own_work(changes: Sequence[ChangedPath], own: OwnWork) -> tuple[Chang
 async def begin_twin(
     container: HarborContainer, changes: ContainerChanges, chosen: Sequence[ChangedPath], own: OwnWork
 ) -> list[Write]:
-    """Remove what a twin of `chosen` lacks from a fresh container; return functions that write the rest.
+    """Remove the files that a twin of `chosen` lacks from a fresh container; return functions for the rest.
 
-    Where none of the own files is there, the answer does the work in other places: then all its files are
-    spoiled, and missing if they aren't code.
+    If none of the solution's files exists, the answer does the work at other paths: then all its files are
+    spoiled, or removed if they aren't code.
 
     Raises SandboxBroken.
     """
@@ -88,7 +88,7 @@ async def begin_twin(
 async def _own_files(
     container: HarborContainer, changes: ContainerChanges, chosen: Sequence[ChangedPath], own: OwnWork
 ) -> dict[str, File]:
-    """Return the own files that the answer has, as it changed them or as they are in the image, by path."""
+    """Return the solution's files that the answer has by path, as it changed them, else as in the image."""
     files = _of_answer(changes, chosen, own.files)
     unchanged = sorted(own.files - {change.path for change in chosen})
     in_image = await container.read_entries(unchanged[: MOST_FILES - len(files)], max_bytes=MAX_BYTES)
@@ -113,7 +113,7 @@ def _spoiled(files: Mapping[str, File]) -> dict[str, tuple[tarfile.TarInfo, byte
 
 
 def _entry_like(entry: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Return an entry of the same owner and rights, whose time differs: compiled code of it is stale."""
+    """Return an entry with equal owner and rights and a later time, which makes its compiled code stale."""
     copied = tarfile.TarInfo(path.lstrip("/"))
     copied.mode, copied.uid, copied.gid, copied.mtime = entry.mode, entry.uid, entry.gid, entry.mtime + 2
     return copied

@@ -25,19 +25,19 @@ _LOGS = ("logs", "logs/agent", "logs/verifier", "logs/artifacts")
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Tests of a task, and how they run."""
+    """Tests of a task, and the settings of their run."""
 
     tests: tuple[Path, ...]
-    """Folders with `test.sh`, which become /tests, later ones over earlier ones; none if the image has it."""
+    """Folders to copy to /tests; later ones overwrite earlier ones. Empty if the image has the tests."""
     timeout_s: float
     environment: dict[str, str] = field(default_factory=dict)
     user: str | None = None
     artifacts: tuple[str, ...] = ()
-    """Absolute paths that the task declares as its results, beside its work folder."""
+    """Absolute paths that the task declares as its results, in addition to its work folder."""
 
 
 class Judged(Value):
-    """Result of a task's tests, and what they were run with."""
+    """Result of a task's tests, and the changes with which they ran."""
 
     outcome: Outcome
     strength: Strength
@@ -53,9 +53,9 @@ class Judged(Value):
     left_out: tuple[str, ...] = ()
     """Changed paths that could not be applied: devices, pipes, sockets."""
     needs_deciding: bool = False
-    """Whether it passed only with changes that decide how the verifier's own programs run."""
+    """Whether the answer passed only with changes that affect how the verifier's own programs run."""
     own: OwnWork | None = None
-    """Places of the task's work, where they were to be found."""
+    """Paths of the task's work, if they were to be determined."""
     wall_s: float = 0.0
     steps: tuple["Judged", ...] = ()
     """Results of the steps of a task with `[[steps]]`."""
@@ -64,7 +64,7 @@ class Judged(Value):
 async def judge_shared(
     container: HarborContainer, verifier: Verifier, *, ends_container: bool = True
 ) -> Judged:
-    """Run the tests in the agent's own container, beside its living processes: a weak verdict."""
+    """Run the tests in the agent's own container, beside its running processes; the verdict is `weak`."""
     judged = await run_tests(container, verifier, ends_container=ends_container)
     return judged.model_copy(update={"strength": "weak"})
 
@@ -80,9 +80,9 @@ async def run_tests(
     """Run the tests in a container. Raises SandboxBroken.
 
     Args:
-        begun: writes what is judged, before the tests.
-        timeout_s: limit in place of the task's own.
-        ends_container: whether all its processes end before the reward is read.
+        begun: functions that write the changes to judge, before the tests are written.
+        timeout_s: time limit; None for the task's own limit.
+        ends_container: whether to end the container's processes before the reward is read.
     """
     timeout_s, started = timeout_s or verifier.timeout_s, time.monotonic()
     try:
@@ -119,12 +119,12 @@ async def run_tests(
 
 
 async def put_folder(container: HarborContainer, folder: Path | None, name: str) -> None:
-    """Put a folder of the task, if any, at the container's root, and make the folders of logs."""
+    """Put a folder of the task, if any, at the container's root, and create the folders of logs."""
     await container.put(write_folder(folder, name))
 
 
 async def put_files(container: HarborContainer, source: Path, target: str) -> None:
-    """Put a file, or the files of a folder, into the container; what else is there stays as it is."""
+    """Put a file, or the files of a folder, into the container; other files there stay unchanged."""
     await container.put(write_entries(_entries(source, target.strip("/"))))
 
 
