@@ -1,1 +1,1 @@
-"""Decide verdicts out of the judged code's reach. Read judge, case_plan, function."""
+"""Decide verdicts where the judged code can't interfere. Read judge, case_plan, function."""

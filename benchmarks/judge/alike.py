@@ -1,4 +1,4 @@
-"""Replace a constant by similar constants: as round a number, or a text of words that people use."""
+"""Replace a constant by similar constants: an equally round number, or a text of common words."""
 
 import ast
 import random
@@ -13,7 +13,7 @@ Plain = bool | int | float | str | bytes
 
 
 class Words(frozenset[str]):
-    """Words for other texts. A word of the project is replaced by another word of the project."""
+    """Words that replace words of texts. A word of the project is replaced by another one of the project."""
 
     project: frozenset[str] = frozenset()
 
@@ -30,7 +30,7 @@ _MARKS = "!#$&*+,-./:;=?@^_~"
 _MAX_BYTES = 1 << 20
 """Read at most this many bytes of a project for its words, smallest files first."""
 _MAX_DISTANCE = 40
-"""Number of neighbours of a number that are considered, on each side."""
+"""Number of candidates that are considered below and above a number."""
 
 
 @cache
@@ -219,7 +219,7 @@ def _has_letter_pattern(token: str) -> bool:
 
 
 def _shift_letters(token: str, count: int) -> list[str]:
-    """Return tokens with all letters of `token` shifted in the alphabet by one distance each."""
+    """Return variants of `token`, each with all letters shifted in the alphabet by one distance."""
     shifted = []
     for by in (1, 2, 3, -1, 4, -2, 5, -3, 6, -4, 7, -5, 8, -6, 9, -7, *range(10, 26), *range(-25, -7)):
         other = "".join(_shift_letter(letter, by) for letter in token)

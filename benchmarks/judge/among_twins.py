@@ -1,4 +1,4 @@
-"""Judge a patch in one process with its tests, among twins that must fail."""
+"""Judge a patch in one process with its tests, which are hidden among twins that must fail."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
 
 _VALUES_S = 2.0
-"""Wall seconds of a failed test that is repeated to get values into its message."""
+"""Wall time limit for repeating a failed test to get values into its message, in seconds."""
 
 
 async def judge_together(
@@ -30,7 +30,7 @@ async def judge_together(
     """Run each file in its own process; exactly the real tests must pass.
 
     Tests that the base fails are judged again with fresh twins, in runs isolated from each other. The first
-    judgement is alone, as most patches that fail fail it; if another one doesn't pass, later ones are ended.
+    judgement runs alone, as it rejects most wrong patches; if a later one doesn't pass, the others are ended.
     """
     chance = secrets.SystemRandom()  # unpredictable from earlier names and orders
 
@@ -99,7 +99,7 @@ def _hide_tests(
     *,
     is_repeat: bool,
 ) -> list[Hiding]:
-    """Return the files of one judgement; after the first judgement, only with tests that must pass."""
+    """Return the test files of one judgement with twins; repeats have only tests that the base fails."""
     hidings, nodes_to_pass = [], mode.needed if is_repeat else mode.nodes
     for path in mode.files:
         nodes = frozenset(node for node in nodes_to_pass if node.startswith(f"{path}::"))

@@ -68,7 +68,7 @@ async def add_apart_twins(
 
 
 async def find_fooled_tests(opened: Open, case: RepositoryCase, tree: Tree, mode: RepositoryMode) -> set[str]:
-    """Return isolated tests whose twin passes: the candidate decides such a test and accepts every value."""
+    """Return isolated tests whose twins pass: the candidate decides these tests and accepts any value."""
     chance = secrets.SystemRandom()
     max_count = max(
         (len(twins) for tests in mode.twins_apart.values() for twins in tests.values()), default=0

@@ -29,7 +29,7 @@ def find_deciding_tests(
 ) -> dict[str, list[list[int]]]:
     """Return, for tests in which the candidate's code may decide, the variants of each changeable constant.
 
-    Only constants that are passed for a decision change: no test states the result for other input.
+    Only constants that are passed to a deciding call change: no test states results for other inputs.
 
     Args:
         names: the tests to look at.
@@ -57,7 +57,7 @@ def find_deciding_tests(
 
 
 def replace_constants(source: str, variants: Mapping[str, int]) -> str:
-    """Return the source with another constant in each of these tests; line numbers stay."""
+    """Return the source with another constant in each test of `variants`; line numbers stay."""
     lines, tree = [line.encode() for line in source.splitlines(keepends=True)], ast.parse(source)
     words = words_of_tests(tree)
     for name, node, _ in list(find_tests(tree)):
@@ -75,7 +75,7 @@ def replace_constants(source: str, variants: Mapping[str, int]) -> str:
 
 
 def _written_places(node: TestNode) -> Iterator[tuple[int, ast.AST]]:
-    """Yield places, with their numbers, whose text is on one line and not part of an f-string."""
+    """Yield numbers and nodes of places whose text is on one line and not part of an f-string."""
     formatted = (inner for inner in ast.walk(node) if isinstance(inner, ast.JoinedStr))
     parts = {id(inner) for outer in formatted for inner in ast.walk(outer)}
     for number, place in enumerate(find_places(node)):

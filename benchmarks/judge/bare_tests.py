@@ -1,6 +1,6 @@
 """Remove explanations from tests: docstrings, messages and ids of parameters.
 
-Explanations decide nothing, and a twin would contradict them: a docstring that names the expected value
+Explanations don't affect results, but can contradict a twin: a docstring that names the expected value
 distinguishes the test from its twins.
 """
 
@@ -23,7 +23,7 @@ _OPERANDS = {f"assert{name}": count for count, names in ((1, _UNARY), (2, _BINAR
 
 
 def remove_explanations(tree: ast.Module, tests: Iterable[ast.AST], chance: random.Random) -> dict[str, str]:
-    """Remove messages from tests and docstrings from the module; give tests random ids.
+    """Remove messages from tests and docstrings from the module; give parameters random ids.
 
     Returns:
         A mapping from the new id to the original id as pytest prints it.

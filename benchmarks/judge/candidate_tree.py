@@ -27,7 +27,7 @@ _RUNNER_FILES = {
     "django": ("tests/runtests.py", "django/test/runner.py"),
     "sympy": ("bin/*", "sympy/testing/*.py", "sympy/utilities/runtests.py"),
 }
-"""By runner: its own files, which only a case whose own patch changes one of them lets answers change."""
+"""Own files of each runner; answers may change them only if the case's own patch changes one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def candidate_tree(case: RepositoryCase, patch: str, *, installed: Collection[st
 
 
 def _touches_runner(case: RepositoryCase) -> bool:
-    """Return whether a case's own patch changes its test runner."""
+    """Whether a case's own patch changes its test runner."""
     globs = _RUNNER_FILES.get(case.runner, ())
     paths = touched_paths(case.gold_patch or "")
     return any(fnmatch.fnmatch(path, glob) for path in paths for glob in globs)

@@ -1,4 +1,4 @@
-"""Plan how each case is judged, once, before any answer is seen."""
+"""Plan how each case is judged, once, before answers are judged."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -92,7 +92,7 @@ class CasePlans:
         return mode
 
     async def harbor_mode(self, case: HarborCase) -> HarborMode:
-        """Find how a Harbor task is judged, by its own solution; concurrent callers share the result."""
+        """Find the mode of a Harbor task by running its own solution; concurrent callers share the result."""
 
         async def find() -> HarborMode:
             return await find_harbor_mode(await self.places.engine(), case.folder)
@@ -102,7 +102,7 @@ class CasePlans:
         return await asyncio.shield(self._harbor_modes[case.id])
 
     def forget(self) -> None:
-        """Forget all plans; searches under way end by themselves."""
+        """Forget all plans; running searches end by themselves."""
         self._modes.clear()
         self._harbor_modes.clear()
 

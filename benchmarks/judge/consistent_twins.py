@@ -1,4 +1,4 @@
-"""Twins with another input and a wrong expectation near the canonical answer's value for it.
+"""Make twins with another input and a wrong expectation near the canonical answer's value for it.
 
 If only the input or only the expectation changed, a twin would contradict itself and could be told from its
 test. Inputs are of similar kind (`alike.py`), and a wrong expectation looks like a right one

@@ -23,12 +23,12 @@ MAX_OTHERS = 6
 MAX_TWINS = 3
 """Make at most this many twins of a test that must pass, in each judgement."""
 _SETS = ((0, 2, 4), (0, 1, 2), (0, 1, 3), (1, 3, 5))
-"""Indices of similar constants, by how many of them are below the test's value: none, one, two or all."""
+"""Indices of three similar constants; in the four sets none, one, two or all are below the test's value."""
 _ERRORS = (
     *("ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "RuntimeError"),
     *("ZeroDivisionError", "FileNotFoundError", "AssertionError", "OverflowError"),
 )
-"""Errors that tests often expect. None derives from another."""
+"""Errors that tests often expect. No error derives from another one."""
 _PAIRS, _SINGLE = ((0, 2), (0, 1), (1, 3)), ((0,), (1,))
 TestNode = ast.FunctionDef | ast.AsyncFunctionDef
 MakeTwins = Callable[[str, TestNode, Sequence[int], Words], Sequence[TestNode]]

@@ -1,4 +1,4 @@
-"""What the judge itself and its interpreter are: only verdicts with equal digests are compared."""
+"""Compute digests of the judge and its interpreter: only verdicts with equal digests are comparable."""
 
 import hashlib
 from functools import cache
@@ -29,6 +29,6 @@ def deciding_files() -> list[Path]:
 
 
 def installation_times(python: Path | None) -> str:
-    """Return when packages of an interpreter were last installed or removed."""
+    """Return the times at which packages of an interpreter were last installed or removed."""
     folders = python.parent.parent.glob("lib/python*/site-packages") if python is not None else ()
     return ",".join(str(folder.stat().st_mtime_ns) for folder in folders)

@@ -1,4 +1,4 @@
-"""Schedule samples: many run concurrently, each retry has a processor."""
+"""Schedule samples: many run concurrently, but each retry has its own processor."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ class _Count:
 
 
 class Exclusive:
-    """Limits the number of samples beside retries, which have a processor each; running samples continue."""
+    """Limits the number of samples during retries, which have a processor each; running samples continue."""
 
     def __init__(self, processors: int | None = None) -> None:
         self._changed = asyncio.Condition()
@@ -70,6 +70,6 @@ class Exclusive:
         return not shared.running and not shared.waiting and running < self._processors
 
     def _room(self) -> int:
-        """Return how many samples may run beside retries; several retries run only if no samples wait."""
+        """Return the number of samples that may run beside the running retries."""
         running = self._retries.running
         return max(1, self._processors - 1) if running <= 1 else self._processors - running

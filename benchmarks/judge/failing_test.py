@@ -1,4 +1,4 @@
-"""Add a failing test to the hidden tests of a runner: an answer that ends the tests early passes it, too."""
+"""Add a failing test to a runner's hidden tests: an answer that ends the tests early passes this test too."""
 
 import secrets
 from pathlib import PurePosixPath
@@ -20,13 +20,13 @@ _STATEMENTS = {
     ".rs": ("fn main()", '    panic!("{0}");\n'),
     ".cpp": ("int main()", "    __builtin_trap();\n"),
 }
-"""By suffix: how `main` of a whole program begins, and a statement that fails at its end."""
+"""Beginning of `main` in a whole program, and a failing statement for its end, by suffix."""
 
 
 def add_failing_test(case: RepositoryCase) -> tuple[RepositoryCase, str] | None:
     """Return the case with a failing test at the end of its last hidden test file, and a part of its name.
 
-    The name is new each time, so that no answer knows it. None if the files' language has no such test here.
+    The name is new each time, so that no answer knows it. None if there is no test for the files' language.
     """
     texts = {path: _TEXTS.get(PurePosixPath(path).suffix) for path in sorted(case.hidden_tests)}
     if case.runner in _TEXTS:

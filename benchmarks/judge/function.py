@@ -33,7 +33,7 @@ MAX_CHARACTERS = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two sandboxes: one runs candidates, the other their checkers and never holds candidate code."""
+    """Two sandboxes: one runs candidates, the other their checkers and never candidate code."""
 
     candidate: Sandbox
     checker: Sandbox
@@ -99,7 +99,7 @@ async def _judge(
 
 
 async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
-    """Find the judging mode from a run of the canonical answer in which everything is permitted."""
+    """Find the judging mode by a run of the canonical answer in which all uses of objects are permitted."""
     module = canonical_module(case)
     if module is None:
         return without_canonical(case)
@@ -147,7 +147,7 @@ async def find_mode(pair: Pair, case: FunctionCase) -> Mode:
 
 
 async def _passes_in_mode(pair: Pair, case: FunctionCase, module: str, mode: Mode) -> bool:
-    """Whether the canonical answer passes in this mode, in which objects are copied."""
+    """Whether the canonical answer passes in this mode, in which objects are copied into the checker."""
     return _passed(await _run_trial(pair, _trial(case, module, mode, replays=0), mode, case), case)
 
 
@@ -227,7 +227,7 @@ def _assertion_at(trial: Trial, number: int, place: str) -> str:
 
 
 def _is_late(result: TrialResult, case: FunctionCase) -> bool:
-    """Whether a time limit ended the trial: of the candidate, or of its checker, whose work it causes."""
+    """Whether a time limit ended the trial: the candidate's, or that of the checker, whose work it causes."""
     processes = (*result.candidates, result.checker)
     return (
         result.outcome.timed_out

@@ -13,7 +13,7 @@ from benchmarks.verdict import Evidence
 async def judge_in_containers(
     places: Places, case: HarborCase, answer: str, mode: HarborMode
 ) -> DraftVerdict:
-    """Judge one answer. Raises SandboxBroken: the engine failed."""
+    """Judge one answer. Raises SandboxBroken if the engine fails."""
     try:
         return draft_of(await judge_harbor(await places.engine(), case.folder, answer, mode))
     except ContainerEnded as error:  # the task's own fault, such as an entrypoint that ends by itself
@@ -21,7 +21,7 @@ async def judge_in_containers(
 
 
 def draft_of(judged: Judged) -> DraftVerdict:
-    """Return what was judged in containers as a draft of a verdict."""
+    """Return the draft verdict of a result from containers."""
     return DraftVerdict(
         judged.outcome,
         judged.detail,

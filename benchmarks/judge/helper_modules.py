@@ -12,7 +12,7 @@ _TEST_TOOLS = {"pytest", "unittest"}
 
 
 def helper_modules(case: RepositoryCase) -> tuple[str, ...]:
-    """Return top-level modules that only tests import and that use nothing that the patch changes, or assert.
+    """Return top-level modules that only tests import, and that use no changed module or that assert.
 
     The task doesn't depend on them, so they run beside the tests, where a patch can't change them.
     """

@@ -63,11 +63,11 @@ class Judge(CasePlans):
         """Return the final verdict on one answer: a module, a script or a unified diff, by the kind of case.
 
         Args:
-            judged: result of what was judged where it was made, in the container of a task.
+            judged: result of an answer that was judged in the container of its task already.
             retry: try briefly first, then up to the case's limit, and again if the machine was too busy;
                 otherwise try once, in `case.wall_s`.
-            on_slow: called when the answer takes longer than others and lets them run first.
-            on_evidence: called with what a reviewer reads beside the verdict.
+            on_slow: called when the answer takes longer than others, which then run first.
+            on_evidence: called with the evidence for a reviewer of the verdict.
         """
         plan = await self.plan(case)
 
@@ -106,7 +106,7 @@ class Judge(CasePlans):
         return await self.places.pair()
 
     def forget(self) -> None:
-        """Forget all plans, and how long answers take; running searches end by themselves."""
+        """Forget all plans and durations of answers; running searches end by themselves."""
         super().forget()
         self.tries.forget()
 
@@ -181,17 +181,17 @@ async def open_judge(
     cache: Path | None = None,
     slots: int | None = None,
 ) -> AsyncIterator[Judge]:
-    """Open a judge for the cases of a suite, for as long as the block lasts.
+    """Open a judge for the cases of a suite while the context is open.
 
     Args:
         python: the interpreter of candidates and tests.
         memory_mb: memory limit of each of the two processes.
         image: Docker image for cases that name none; None takes the image of `coder sandbox build`.
         cache: folder that stores how each case is judged; None stores nothing.
-        slots: maximum number of concurrent first tries; None if the caller has such a limit.
+        slots: maximum number of concurrent first tries; None if the caller limits them.
 
     Raises:
-        BackendMissing: there is no sandbox on this machine; the message says what helps.
+        BackendMissing: there is no sandbox on this machine; the message says how to get one.
     """
     runs_pytest = any(isinstance(case, RepositoryCase) and case.runner == "pytest" for case in suite.cases)
     if python is None and any(isinstance(case, RepositoryCase) for case in suite.cases):

@@ -26,7 +26,7 @@ from sandbox.policy import keeps_apart
 from sandbox.verdicts.candidate_pool import Candidates, Checkers
 
 _MAX_IMAGES = 2
-"""Judge at most this many cases with images concurrently: each case holds a tree in memory."""
+"""Judge at most this many cases with images concurrently: each case needs memory for a tree."""
 _SPARE_MB = 256
 """Workspace size beyond twice the tree."""
 _SPARE_FILES = 16_384
@@ -80,7 +80,7 @@ async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Pla
 async def lent_beside(
     candidate: Sandbox, opening: Callable[[], AbstractAsyncContextManager[Sandbox]]
 ) -> AsyncIterator[Open]:
-    """Lend a candidate's sandbox with a checker's, which is opened at its first use."""
+    """Yield a function that lends a candidate's sandbox and a checker's, which its first use opens."""
     checkers: list[Sandbox] = []
     turn = asyncio.Lock()
     async with contextlib.AsyncExitStack() as stack:
@@ -130,7 +130,7 @@ class Places:
         return self._pair.candidate.image if self._pair is not None else None
 
     async def keep_apart(self, case: Case) -> bool:
-        """Return whether a candidate can't reach the sandbox that judges it."""
+        """Whether a candidate can't reach the sandbox that judges it."""
         if isinstance(case, HarborCase) or (isinstance(case, RepositoryCase) and case.image is not None):
             return True  # each sandbox is a container
         return keeps_apart((await self.pair()).candidate.capabilities())
@@ -172,7 +172,7 @@ class Places:
     async def lend(self) -> AsyncIterator[tuple[Sandbox, Sandbox]]:
         """Lend sandboxes for a check with isolated tests.
 
-        They are the shared pair if the walls of a fresh run are those of a sandbox; else new ones.
+        They are the shared pair if fresh runs are isolated as well as sandboxes, else new sandboxes.
         """
         pair = await self.pair()
         if keeps_apart(pair.candidate.capabilities()):

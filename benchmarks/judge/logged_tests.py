@@ -1,7 +1,7 @@
 """Judge a patch by the log or the exit status of a runner that isn't pytest, such as Django's and SymPy's.
 
 The runner runs in one process with the code under test: a pass is `weak`. Where a failing test can be added
-to the hidden tests, an answer with which they pass all the same is `suspicious`: it ends the tests early.
+to the hidden tests, an answer that passes them nevertheless is `suspicious`: it ends the tests early.
 """
 
 import shlex
@@ -28,7 +28,7 @@ _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
 }
 _TESTBED = "/opt/miniconda3/envs/testbed/bin"
-"""Programs of the tests in SWE-bench's images, of any version of Python: nothing of ours runs in it."""
+"""Programs for tests in SWE-bench's images, with any version of Python: none of our code runs in it."""
 _PRELUDE = f"[ -d {_TESTBED} ] && PATH={_TESTBED}:$PATH"
 _CPU_ENDED = 128 + signal.SIGXCPU
 """Exit code of a shell whose last program reached the limit of CPU time."""
@@ -36,7 +36,7 @@ _NOT_FOUND = 127
 """Exit code of a shell that doesn't find a program."""
 _REASON = "the log of its own runner decides, and the code under test can write to it"
 _STATUS = "exit status"
-"""Name that stands for all tests whose exit status decides."""
+"""Name for all tests of a case together, if their exit status decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class LoggedRun:
     result: Result
 
     def missing(self, nodes: tuple[str, ...]) -> list[str]:
-        """Return the tests that the log doesn't say passed."""
+        """Return the tests that didn't pass according to the log."""
         return [node for node in nodes if self.outcomes.get(node) != "passed"]
 
     def failure(self, nodes: tuple[str, ...]) -> str:
@@ -62,7 +62,7 @@ class LoggedRun:
 def commands_of(case: RepositoryCase) -> tuple[str, ...]:
     """Return the shell commands that run a case's hidden tests: its own, else those of its runner.
 
-    As SWE-bench's harness has them: https://github.com/SWE-bench/SWE-bench, `harness/constants/python.py`.
+    They equal those of SWE-bench: https://github.com/SWE-bench/SWE-bench, `harness/constants/python.py`.
     """
     if case.test_commands:
         return case.test_commands
@@ -101,7 +101,7 @@ def _django_modules(paths: list[str]) -> list[str]:
 
 
 async def find_logged_mode(sandbox: Sandbox, case: RepositoryCase) -> RepositoryMode:
-    """Find how a case with a log is judged: its own patch must pass its tests, and the base must not."""
+    """Find the mode of a case with a log: its own patch must pass its tests, and the base must fail."""
     nodes = (*case.fail_to_pass, *case.pass_to_pass)
     if case.runner == "other":
         return _broken("its tests have a runner whose log isn't read here (give test_cmds and a log_parser)")
@@ -138,7 +138,7 @@ async def find_logged_mode(sandbox: Sandbox, case: RepositoryCase) -> Repository
 async def _fails_where_it_should(
     sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes]
 ) -> bool | None:
-    """Return whether the tests fail once a test is added that fails; None if there is no such test."""
+    """Whether the tests fail after a failing test is added; None if no failing test can be added."""
     added = add_failing_test(case)
     if added is None:
         return None
@@ -177,7 +177,7 @@ async def judge_by_log(
 async def run_logged(sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes]) -> LoggedRun:
     """Run a case's tests on a tree, in a fresh workspace, and read their log.
 
-    Raises ValueError: its runner leaves no log that is read here.
+    Raises ValueError if there is no reader for its runner's log.
     """
     runner = case.runner
     if runner == "pytest" or runner == "other":

@@ -75,7 +75,7 @@ _WITHOUT_OBJECTS = frozenset(
 
 
 def _may_give_objects(source: str) -> bool:
-    """Whether a test may receive objects with attributes; if not, answers can't return such objects."""
+    """Whether a test may receive objects with attributes; if not, answers can't return these objects."""
     nodes = _nodes(source)
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
@@ -184,7 +184,7 @@ class RepositoryMode(Value):
     tripped: frozenset[str] = frozenset()
     """Alarms that the case's own patch sets off; ignored for answers."""
     alarm: bool = False
-    """Whether the tests of another runner fail with the case's own patch once a failing test is added."""
+    """Whether another runner's tests, plus a failing test, fail with the case's own patch."""
     reason: str = ""
 
     @property

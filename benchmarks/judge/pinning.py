@@ -64,7 +64,7 @@ async def _find_isolated_mode(
     pinned: RepositoryMode,
     seconds: Mapping[str, float],
 ) -> RepositoryMode:
-    """Find the mode with isolated tests; if some tests can't be isolated, it has the reason."""
+    """Find the mode with isolated tests; if some tests can't be isolated, the mode has the reason."""
     if opened is None:
         reason = "its tests have another Python than the one on their image's PATH"
         return pinned.model_copy(update={"reason": reason})
@@ -177,7 +177,7 @@ def _hidden_files(case: RepositoryCase) -> list[str]:
 async def _find_nodes(
     sandbox: Sandbox, case: RepositoryCase, gold: Mapping[str, bytes]
 ) -> tuple[RepositoryMode, dict[str, float]]:
-    """Find the nodes that must pass, by the case or by a run of its own patch, and their seconds."""
+    """Find the nodes that must pass, named by the case or by a run of its own patch, and their durations."""
     node_ids = (*case.fail_to_pass, *case.pass_to_pass)
     paths = files_of(node_ids) or _hidden_files(case)
     tree, jobs, failure, has_begun = base_tree(case), [Job(path) for path in paths], "", False

@@ -1,4 +1,4 @@
-"""Read reports of pytest: on each job at the end of a run, and alarms and failures during a run."""
+"""Read reports of pytest: on each job after a run, and on alarms and failures during a run."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ Message = list[object]
 """Words of a line of a report, without the key of its job."""
 _PHASES = ("setup", "call", "teardown")
 AROUND_S = 0.002
-"""Seconds that pytest adds to each test."""
+"""Time that pytest adds to each test, in seconds."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class TestRun:
 
     @property
     def expected_s(self) -> float:
-        """Expected seconds of such a run, including pytest's work around each test."""
+        """Expected seconds of another run of these tests, including pytest's work around each test."""
         return sum(self.seconds.values()) + AROUND_S * len(self.seconds)
 
     @property
@@ -106,7 +106,7 @@ class PytestStream:
 
 
 def messages_by_key(lines: Iterable[bytes | bytearray]) -> dict[str, list[Message]]:
-    """Return the messages among lines by the key of their job; each is read once, however many jobs ran."""
+    """Return the messages in lines by the key of their job; each line is read once for all jobs."""
     by_key: dict[str, list[Message]] = {}
     for line in lines:
         try:

@@ -31,7 +31,7 @@ _ROOT = "/w"
 """Path of a sandbox's workspace."""
 _OWN_VARIABLES = ("PYTHONPATH", "PYTEST_ADDOPTS")
 _OF_A_START = ("PYTHON", "PATH", "LD_")
-"""Beginnings of variables that count when an interpreter starts."""
+"""Prefixes of variables that take effect only when an interpreter starts."""
 _PARTS_OF_PYTEST = """
     _argcomplete assertion doctest faulthandler fixtures helpconfig junitxml monkeypatch pastebin python
     runner setuponly setupplan skipping threadexception tracemalloc unittest unraisableexception warnings
@@ -109,7 +109,7 @@ def _parts(jobs: Sequence[Job]) -> list[list[int]]:
 
 
 async def _run_concurrently(runs: Sequence[Coroutine[None, None, list[TestRun]]]) -> list[list[TestRun]]:
-    """Run concurrently and return the reports; a run that a failure ended ends the others."""
+    """Run concurrently and return the reports; a run that ends with a deciding failure ends the others."""
     tasks = [asyncio.ensure_future(run) for run in runs]
     waiting = {*tasks}
     try:

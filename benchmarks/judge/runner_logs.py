@@ -1,6 +1,6 @@
 """Read which tests passed from the log of a test runner that isn't pytest.
 
-Test names are those of SWE-bench's FAIL_TO_PASS, which are taken from such logs. A log mixes the runner's
+Test names are those of SWE-bench's FAIL_TO_PASS, which come from these logs. A log mixes the runner's
 lines with those of the code under test, which can print any of them: what is read here is a claim, and a
 verdict that rests on it is `weak`. A test that a log names twice has its worst outcome.
 """
@@ -11,10 +11,10 @@ from typing import Literal
 
 LogRunner = Literal["django", "sympy", "go", "cargo"]
 TestOutcome = Literal["failed", "skipped", "passed"]
-"""Worst first."""
+"""Outcome of a test in a log; the worst comes first."""
 Line = tuple[str, TestOutcome]
 MAX_LINE = 4000
-"""Ignore the rest of a longer line: no test has such a name."""
+"""Maximum length of a line that is read; no test's name is longer."""
 _WORST: tuple[TestOutcome, ...] = ("failed", "skipped", "passed")
 _UNITTEST: tuple[tuple[str, TestOutcome], ...] = (
     ("ok", "passed"),
@@ -82,7 +82,7 @@ def _unittest_outcome(text: str) -> TestOutcome | None:
 
 
 def _without_migration(name: str) -> str:
-    """Return a test's name without the line of a migration that was printed before it, without an end."""
+    """Return a test's name without the output of a migration before it, which ends without a newline."""
     return name.rpartition("...")[2].strip() if name.startswith("Applying ") else name
 
 

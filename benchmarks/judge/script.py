@@ -10,7 +10,7 @@ from benchmarks.verdict import Outcome
 from sandbox import Limits, PythonCode, Result, Sandbox
 
 _MAX_STDOUT = 8 << 20
-"""Bytes."""
+"""Maximum size of a script's stdout, in bytes."""
 
 
 async def judge_script(sandbox: Sandbox, case: ScriptCase, code: str) -> DraftVerdict:
@@ -62,7 +62,7 @@ def _lines(text: str, case: ScriptCase) -> list[str]:
 
 
 def are_equal_numbers(actual: str, expected: str) -> bool:
-    """Whether two lines are equal, or lists of equal numbers, as LiveCodeBench compares them."""
+    """Whether two lines are equal, or are lists of equal numbers, as in LiveCodeBench."""
     wanted = expected.split()
     words = actual.split(maxsplit=len(wanted))  # no more: an answer can print millions
     try:

@@ -63,7 +63,7 @@ class Tries:
     async def all(
         self, case: Case, attempt: Attempt, *, own_s: float, on_slow: Callable[[], None] = lambda: None
     ) -> DraftVerdict:
-        """Run an answer until it ends or reaches its case's limit; a slow one calls `on_slow`."""
+        """Run an answer until it ends or reaches its case's limit; call `on_slow` for a slow answer."""
         if isinstance(case, RepositoryCase):
             draft = await self._try_repository(case, attempt, on_slow)
         else:

@@ -16,7 +16,7 @@ from benchmarks.verdict import Outcome
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hiding:
-    """Test file in the form in which one judgement runs it."""
+    """Test file as one judgement runs it."""
 
     job: Job
     hidden: DisguisedFile | None

@@ -28,7 +28,7 @@ from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
 
 _MAX_RUNS = 32
-"""Try at most this often to find twins that fail without ending the process."""
+"""Maximum number of runs to find twins that fail without ending the process."""
 _MAX_OTHER_PLACES = 2
 """Change at most this many places in a test that the base passes."""
 _OTHERS_SHARE, _OTHERS_MORE_S = 0.5, 0.1
@@ -38,7 +38,7 @@ _LIMIT_FACTOR, _LIMIT_MORE_S = 4.0, 0.5
 _MORE_FACTOR, _MORE_S = 1.0, 1.5
 """Time for more than one twin per test that must pass: factor of the suite's time, plus seconds."""
 _PLACE_STEPS = ((0, 1), (1, 6))
-"""Ranges of places to try together: each range starts pytest; most tests need only the first place."""
+"""Ranges of places to try in one run of pytest; most tests need only the first place."""
 
 _INPUT_STEPS = ((0,), tuple(range(1, MAX_INPUTS)))
 """Inputs to try together: the first input that gives enough results is taken."""

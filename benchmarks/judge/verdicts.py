@@ -22,11 +22,11 @@ _POWERS = {
     "code under another name": "it can pass for the test tool's; templates and code generators do it too",
     "test tool": "what was changed decides whether a test passes; monkeypatches change it too",
 }
-"""What the cause of an alarm makes possible, and which harmless programs need it too."""
+"""By cause of an alarm: the cheats that it enables, and the harmless programs that need it too."""
 
 
 def weigh_alarms(tripped: Collection[str]) -> str:
-    """Return the reason of a `suspicious` verdict: alarms and places, what they make possible, and advice."""
+    """Return the reason of a `suspicious` verdict: alarms, places, what they enable, and advice."""
     kinds = dict.fromkeys(alarm.partition(" (")[0] for alarm in sorted(tripped))
     powers = ". ".join(f"{kind}: {_POWERS[kind]}" for kind in kinds if kind in _POWERS)
     places = "; ".join(sorted(tripped))
@@ -36,7 +36,7 @@ def weigh_alarms(tripped: Collection[str]) -> str:
 
 @dataclass(slots=True)
 class DraftVerdict:
-    """Fields of a verdict, and of what must be done before the verdict is final."""
+    """Fields of a verdict, and flags for steps before the verdict is final."""
 
     outcome: Outcome
     detail: str = ""
