@@ -24,7 +24,7 @@ class SampleUsage(Value):
     seconds: float = 0.0
 
     def added_to(self, other: "SampleUsage") -> "SampleUsage":
-        """Return the sum of two parts of one sample's usage."""
+        """Return the sum of this and another part of one sample's usage."""
         costs = (self.cost_usd, other.cost_usd)
         return self.model_copy(
             update={

@@ -1,4 +1,4 @@
-"""Draw a report's score as a badge: an SVG that loads nothing, and says in words what it shows."""
+"""Draw a report's score as a badge: an SVG that loads nothing and has a text alternative."""
 
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -7,7 +7,7 @@ from benchmarks.reports.inert import line, xml_text
 from benchmarks.stats.strong_passes import least_of_passes
 
 _COLOURS = ((0.9, "#1a7f37"), (0.6, "#9a6700"), (0.0, "#cf222e"))
-"""Colour from each pass@1 on; white text on it has a contrast of at least 4.5 (WCAG 2.2, 1.4.3)."""
+"""Colour by minimum pass@1; white text on it has a contrast of at least 4.5 (WCAG 2.2, 1.4.3)."""
 _UNKNOWN, _LABEL = "#57606a", "#24292f"
 _CHARACTER, _PADDING, _HEIGHT = 6.8, 12.0, 20
 """Pixels of a character at font size 11, around a text, and of the badge; `textLength` fits other fonts."""

@@ -24,7 +24,7 @@ from coder.show.render import money
 Reads = Annotated[Caller, Depends(require_scope("read"))]
 Names = Annotated[list[str], Query(alias="name")]
 MAX_REPORTS = 20
-"""Number of reports in a comparison."""
+"""Maximum number of reports in a comparison."""
 _WIDTH, _HEIGHT = 320, 60
 """Size of the plot of a trend, in pixels."""
 
@@ -59,7 +59,7 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class SuiteRows:
-    """The reports of one suite, the oldest first, and the plot of their scores."""
+    """Reports of one suite, the oldest first, with the plot of their scores."""
 
     suite: str
     rows: Sequence[ReportRow]

@@ -101,7 +101,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
 def group_rows(
     reports: Sequence[Report], group_by_case: Mapping[str, str]
 ) -> list[tuple[str, int, list[float | None]]]:
-    """Return name, size, and pass@1 in each report, of each group of scored cases; `none`: no group."""
+    """Return name, size, and pass@1 in each report, for each group of scored cases; `none` is no group."""
     runs = [tallies([report]) for report in reports]
     members: dict[str, list[str]] = {name: [] for name in group_by_case.values()}
     for case in dict.fromkeys(case for run in runs for case in run):

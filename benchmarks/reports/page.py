@@ -110,7 +110,7 @@ def page(
 def page_environment() -> "Environment":
     """Return the environment of the templates, which escapes every value.
 
-    Raises MissingExtra: jinja2 isn't installed.
+    Raises MissingExtra if jinja2 isn't installed.
     """
     try:
         from jinja2 import Environment, PackageLoader

@@ -1,4 +1,4 @@
-"""Read a report: keep the verdicts, and recompute every figure."""
+"""Read a report: take its verdicts, and recompute every figure."""
 
 from pathlib import Path
 

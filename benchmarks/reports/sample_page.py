@@ -21,9 +21,9 @@ from coder.show.render import money
 from coder.show.run_transcript import Transcript, TranscriptEntry
 
 MAX_TEXT = 200_000
-"""Show at most so many characters of the task, of the diff and of the log each."""
+"""Show at most this many characters of each of task, diff and log."""
 MAX_PART = 8_000
-"""Show at most so many characters of one text of the trace."""
+"""Show at most this many characters of one text of the trace."""
 MAX_TRACE = 2_000_000
 _SLUG_LENGTH = 48
 _LINE_KINDS = {"+": "added", "-": "removed", "@": "hunk", "d": "file"}
@@ -31,12 +31,12 @@ _LINE_KINDS = {"+": "added", "-": "removed", "@": "hunk", "d": "file"}
 
 @dataclass(frozen=True, slots=True)
 class SampleEvidence:
-    """All that the page of one sample shows."""
+    """Content of the page of one sample."""
 
     case: Case
     judged: BenchJudged
     answer: str = ""
-    """The answer, where it is a text: a module, a script or a patch."""
+    """Text of the answer, if it is a module, a script or a patch."""
     events: Sequence[Event] = ()
     """Events of the model's run with its attempts; empty without a model."""
 
@@ -48,7 +48,7 @@ def page_name(case: str, sample: int) -> str:
 
 
 def sample_page(evidence: SampleEvidence) -> str:
-    """Return the page of one sample. Raises MissingExtra: jinja2 isn't installed."""
+    """Return the page of one sample. Raises MissingExtra if jinja2 isn't installed."""
     judged, verdict = evidence.judged, evidence.judged.verdict
     clean = _Cleaner()
     patch = judged.evidence.patch
@@ -74,7 +74,7 @@ def sample_page(evidence: SampleEvidence) -> str:
 
 
 class _Cleaner:
-    """Replaces secrets and control characters, and shortens."""
+    """Replaces secrets and control characters in texts, and shortens them."""
 
     def __init__(self) -> None:
         self._redact = Redactor.from_environment().redact
@@ -118,7 +118,7 @@ def _usage_text(usage: SampleUsage) -> str:
 
 
 def _trace(events: Sequence[Event], clean: _Cleaner) -> Iterable[TranscriptEntry]:
-    """Yield the entries of a transcript, shortened; the last says what is left out."""
+    """Yield the shortened entries of a transcript; the last entry tells how many are left out."""
     transcripts: dict[str, Transcript] = {}
     characters_left = MAX_TRACE
     for number, event in enumerate(events):

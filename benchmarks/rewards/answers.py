@@ -1,4 +1,4 @@
-"""Handle answers of a model in training: extract code, hold results, and split a case into single tests."""
+"""Handle answers of a model in training: extract code, define results, split a case into single tests."""
 
 import ast
 import re
@@ -28,7 +28,7 @@ class JudgedAnswer(Value):
     """1.0 for a pass, else 0.0 or the share of passed tests; None if the machine couldn't judge."""
     tests_passed: int | None = None
     tests: int | None = None
-    """Number of tests; None unless tests were counted."""
+    """Number of tests; None if tests weren't counted."""
     cpu_s: float = 0.0
     detail: str = ""
 
@@ -45,7 +45,7 @@ def extract_answer_code(case: Case, text: str) -> str:
 def split_tests(case: Case) -> Sequence[Case]:
     """Return a case for each test: a run of a script, or an assertion about the candidate; else the case.
 
-    Earlier assertions run first, whether they hold or not, so that the number of calls is that of the case.
+    Earlier assertions run first, passing or not, so that the candidate gets the same calls as in the case.
     """
     if isinstance(case, ScriptCase):
         return [case.model_copy(update={"runs": (run,)}) for run in case.runs]

@@ -1,4 +1,4 @@
-"""JudgeActor: a judge for training loops that live in a Ray cluster, such as verl's."""
+"""Define JudgeActor, a judge for training loops that run in a Ray cluster, such as verl's."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Judge answers of models in training, wherever there is room: here, in processes or on other machines."""
+"""Judge answers of models in training: in this process, in other processes or on other machines."""
 
 import itertools
 import time
@@ -28,9 +28,9 @@ from coder.base.errors import UsageError
 from sandbox import Limits, Program, Result
 
 CORES_PER_PROCESS = 4
-"""Processors per process: an answer takes 2.5 ms CPU of it and 8 ms in sandboxes (`perf.rewards`)."""
+"""Processors per process: an answer takes 2.5 ms CPU in it and 8 ms in sandboxes (`perf.rewards`)."""
 _ROOM = 1 << 20
-"""Jobs in flight per node: a service has its own slots, which slow answers leave."""
+"""Maximum jobs in flight per node; practically unlimited, as a service has its own slots."""
 _AVERAGED = 32
 """Number of answers in the moving average of their time."""
 RewardPool = Pool[ServiceJob, ServiceOutcome]
@@ -62,10 +62,10 @@ class Judging:
         return [numbered[at] for at in range(len(jobs))]
 
     async def run(self, program: Program, limits: Limits, stdin: bytes, files: Mapping[str, bytes]) -> Result:
-        """Run one program beside the answers, in a fresh workspace with these files.
+        """Run one program in a fresh workspace with these files, concurrently with answers.
 
         Raises:
-            SandboxBroken, NodeLost: the sandbox, or what runs it, stopped working.
+            SandboxBroken, NodeLost: the sandbox or its node stopped working.
             FileRefused: a path of `files` leaves the workspace, or there is no room for them.
         """
         job = ProgramJob(program, limits, stdin, group=str(next(self._numbers)), files=files)
@@ -74,13 +74,13 @@ class Judging:
         return result
 
     async def facts(self) -> WorkerFacts:
-        """State what this worker is. Raises BackendMissing, SandboxBroken: its sandbox fails its probe."""
+        """Return the worker's facts. Raises BackendMissing, SandboxBroken if its sandbox fails its probe."""
         facts = await self._do(ProbeJob())
         assert isinstance(facts, WorkerFacts)
         return facts.model_copy(update={"slots": self.slots})
 
     def map(self, jobs: Iterable[ServiceJob]) -> AsyncGenerator[ServiceOutcome, None]:
-        """Yield the outcome of each job, as they end."""
+        """Yield the outcome of each job as it ends."""
         return self._pool.map(jobs)
 
     async def _do(self, job: ServiceJob) -> ServiceOutcome:
@@ -103,15 +103,15 @@ async def open_judging(
     ray: bool | str = False,
     **judging: Any,  # noqa: ANN401
 ) -> AsyncIterator[Judging]:
-    """Open nodes that judge answers. Raises BackendMissing (several processes: later).
+    """Open nodes that judge answers. Raises BackendMissing; with several processes, the first answer does.
 
     Args:
         suite: suite whose cases set the longest limits; other cases may be judged, too.
         processes: number of processes; None takes as many as the machine can keep busy.
         workers: addresses of `coder serve` that judge instead of this machine; they alone get the cases.
         worker_tokens: file with a line `ADDRESS TOKEN` for each worker.
-        ray: address of a Ray cluster that judges; True: the one that this process is connected to, or one
-            on this machine.
+        ray: address of a Ray cluster that judges; True uses the cluster to which this process is connected,
+            or starts one on this machine.
         judging: options of `open_judge`.
     """
     async with AsyncExitStack() as stack:
@@ -138,7 +138,7 @@ class AnswerWire:
     """Translates answers for workers over HTTP."""
 
     def encode(self, job: ServiceJob) -> tuple[FunctionCase | ScriptCase, WireJob]:
-        """Return the case, and the job without it. Raises UsageError: a worker can't do it."""
+        """Return the case, and the job without it. Raises UsageError if a worker can't do the job."""
         if not isinstance(job, AnswerJob):
             raise UsageError("Workers of `workers` judge answers only; programs run on this machine.")
         wire_job = WireJob(kind="answer", key=job.key, text=job.text, partial=job.partial, slow_s=job.slow_s)
@@ -151,7 +151,7 @@ class AnswerWire:
 
 
 def _give_up(job: ServiceJob, error: NodeLost) -> ServiceOutcome:
-    """Return what lost nodes make of an answer: the machine's fault. Raises NodeLost for other jobs."""
+    """Return `infrastructure` for an answer whose nodes were lost. Raises NodeLost for programs, probes."""
     if isinstance(job, SampleJob):
         return give_up(job, error)
     if not isinstance(job, AnswerJob):

@@ -1,4 +1,4 @@
-"""Notebooks in the form of SandboxFusion's `/run_jupyter`: each has a sandbox and a kernel of its own.
+"""Run notebooks in the form of SandboxFusion's `/run_jupyter`, each in its own sandbox and kernel.
 
 Requests and results: https://github.com/bytedance/SandboxFusion, `sandbox/runners/types.py`.
 """
@@ -53,14 +53,14 @@ class RunJupyterResponse(BaseModel):
 
 
 class Notebooks:
-    """Runs notebooks side by side, each in a sandbox of its own."""
+    """Runs notebooks concurrently, each in its own sandbox."""
 
     def __init__(self, settings: Settings) -> None:
-        """`settings` have the sandbox, the interpreter and the memory."""
+        """Take sandbox, interpreter and memory from the settings."""
         self._backend = settings.sandbox
         self._policy = Policy(python=settings.python, memory_mb=settings.memory, kernel=True)
         self.slots = max(1, default_workers() // 2)
-        """Notebooks that run at once."""
+        """Maximum number of concurrent notebooks."""
         self._free = asyncio.Semaphore(self.slots)
 
     async def run(self, request: RunJupyter) -> RunJupyterResponse:

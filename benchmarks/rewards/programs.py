@@ -1,4 +1,4 @@
-"""Programs in the form of SandboxFusion's `/run_code`: files, a compile step, languages that are installed.
+"""Run programs in the form of SandboxFusion's `/run_code`: files, a compile step, installed languages.
 
 Requests and results: https://github.com/bytedance/SandboxFusion, `sandbox/server/sandbox_api.py`.
 """
@@ -24,13 +24,13 @@ RunProgram = Callable[[Program, Limits, bytes, Mapping[str, bytes]], Awaitable[R
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How programs of a language are compiled and run."""
+    """Source file and commands to compile and run programs of a language."""
 
     file: str
     """Name of the program's source."""
     run: tuple[str, ...]
     compile: tuple[str, ...] = ()
-    """Command of the compile step; empty without one."""
+    """Command of the compile step; empty if there is none."""
 
     @property
     def tool(self) -> str:
@@ -48,7 +48,7 @@ LANGUAGES: Mapping[str, Language] = {
     "java": Language("Main.java", ("java", "-cp", ".", "-ea", "Main"), ("javac", "-cp", ".", "Main.java")),
     "rust": Language("main.rs", ("./main",), ("rustc", "main.rs", "-o", "main")),
 }
-"""By SandboxFusion's name; `c` is ours. Those whose tool isn't in the sandbox are refused."""
+"""Languages by SandboxFusion's name, and `c`. Languages whose tool isn't in the sandbox are refused."""
 _ENVIRONMENT = {"GOCACHE": "/tmp/go", "GOPATH": "/tmp/gopath", "GO111MODULE": "off"}
 
 
@@ -88,14 +88,14 @@ class RunCodeResponse(BaseModel):
 
 
 class Programs:
-    """Compiles and runs programs; each step has a fresh workspace with the files of the one before."""
+    """Compiles and runs programs; each step has a fresh workspace with the files of the previous step."""
 
     def __init__(self, run: RunProgram, *, max_mb: int) -> None:
         self._run, self._max_mb = run, max_mb
         self._installed: dict[str, bool] = {}
 
     async def run(self, request: RunCode) -> RunCodeResponse:
-        """Run a program. Raises Problem: too many programs wait; SandboxBroken."""
+        """Run a program. Raises Problem if too many programs wait; SandboxBroken."""
         language = LANGUAGES.get(request.language)
         if language is None or not await self._is_installed(language.tool):
             return _refuse(f"{request.language!r} isn't run here, but: {', '.join(await self._languages())}.")
@@ -148,7 +148,7 @@ class Programs:
 
 
 def decode(files: Mapping[str, str | None]) -> dict[str, bytes]:
-    """Return files by their normal paths. Raises ValueError: a content isn't base64."""
+    """Decode files; return them by normalized path. Raises ValueError if a file isn't base64."""
     return {
         posixpath.normpath(path): base64.b64decode(content)
         for path, content in files.items()
@@ -157,7 +157,7 @@ def decode(files: Mapping[str, str | None]) -> dict[str, bytes]:
 
 
 def encode(files: Mapping[str, bytes], wanted: list[str]) -> dict[str, str]:
-    """Return those of the wanted files that there are, in base64 by the path that was asked for."""
+    """Encode the existing ones among the wanted files in base64; return them by requested path."""
     contents = {path: files.get(posixpath.normpath(path)) for path in wanted}
     return {
         path: base64.b64encode(content).decode() for path, content in contents.items() if content is not None
@@ -165,7 +165,7 @@ def encode(files: Mapping[str, bytes], wanted: list[str]) -> dict[str, str]:
 
 
 def result_of(result: Result) -> CommandRunResult:
-    """Describe how a command ended; one past its time limit has no return code."""
+    """Describe how a command ended; without a return code if it exceeded its time limit."""
     is_late = result.killed_by in ("wall", "cpu")
     exit_status = result.exit_code if result.signal is None else -result.signal
     return CommandRunResult(

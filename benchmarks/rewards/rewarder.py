@@ -1,4 +1,4 @@
-"""Reward functions of training libraries: `Rewarder` as one of TRL, its `score` as one of verifiers."""
+"""Define reward functions for training libraries: `Rewarder` for TRL, its `score` for verifiers."""
 
 import asyncio
 import contextlib
@@ -27,8 +27,8 @@ COLUMNS = ("task_id", "case", "case_id")
 class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
     """Rewards answers to a suite's cases: 1.0 for a pass, else 0.0 or the share of passed tests.
 
-    The first answer opens sandboxes, which end with the block or with the process. A pickled copy and a
-    forked process open sandboxes of their own.
+    The first answer opens sandboxes, which end with the context or with the process. A pickled copy and a
+    forked process open their own sandboxes.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
     def __call__(self, prompts: Texts, completions: Texts, **columns: object) -> list[float | None]:
         """Return the rewards of a batch, as TRL's GRPOTrainer expects; None for an answer to no known case.
 
-        Blocks until all answers are judged. Raises BackendMissing: there is no sandbox on this machine;
-        UsageError: a column has another length than the prompts.
+        Blocks until all answers are judged. Raises BackendMissing if there is no sandbox on this machine,
+        UsageError if a column and the prompts have different lengths.
         """
         id_columns = {name: column for name in COLUMNS if _is_column(column := columns.get(name))}
         for name, column in {"completions": completions, **id_columns}.items():
@@ -98,8 +98,8 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
     ) -> float:
         """Return the reward of one answer, as a function of a verifiers `Rubric` or in a task's `@reward`.
 
-        `answer` names the case if `prompt` and `info` name none. Raises UsageError: no argument names a case,
-        or they name different cases; MachineError: the answer couldn't be judged.
+        `answer` names the case if `prompt` and `info` name none. Raises UsageError if no argument names a
+        case or they name different cases, MachineError if the answer couldn't be judged.
         """
         id_columns = (
             {name: info[name] for name in COLUMNS if name in info} if isinstance(info, Mapping) else {}
@@ -115,7 +115,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
         return judged.reward
 
     def _case(self, prompt: Text, id_columns: Mapping[str, object], default_id: object = "") -> Case | None:
-        """Return the case that a prompt and the columns of a row name; None if they name different cases."""
+        """Return the case that a prompt and the columns of a row name; None if it isn't exactly one."""
         ids = [{str(value)} for value in id_columns.values() if str(value) in self._cases]
         if prompt_ids := self._by_prompt.get(last_text(prompt).strip()):
             ids.append(prompt_ids)
@@ -123,7 +123,7 @@ class Rewarder(contextlib.AbstractContextManager["Rewarder"]):
         return self._cases.get(common_ids.pop()) if len(common_ids) == 1 else None
 
     def _leave_parent(self) -> None:
-        """In a forked process, which lacks the parent's thread: leave the sandboxes to the parent."""
+        """Leave the sandboxes to the parent if this is a forked process, which lacks the parent's thread."""
         if self._process != os.getpid():
             self._inherited = self.__dict__.copy()  # kept: what is collected would end the parent's processes
             self._begin()

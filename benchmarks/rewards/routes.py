@@ -63,7 +63,7 @@ class _Judging:
         self._waiting = Counter[str]()
 
     async def service(self) -> Judging:
-        """Return the service, which the first request opens."""
+        """Return the judging service, which the first request opens."""
         async with self._lock:
             if self._service is None:
                 opening = open_judging(
@@ -76,7 +76,7 @@ class _Judging:
             return self._service
 
     async def judge(self, case: Case, answers: list[str], **how: Any) -> list[JudgedAnswer]:  # noqa: ANN401
-        """Judge answers to a case. Raises Problem: too many answers wait."""
+        """Judge answers to a case. Raises Problem if too many answers wait."""
         key = hashlib.sha256(case.model_dump_json().encode()).hexdigest()  # ids of suites may be alike
         update = {"id": key, "timeout_s": min(case.timeout_s, MAX_CPU_S), "wall_s": None}
         request = [(case.model_copy(update=update), answer) for answer in answers]
@@ -88,19 +88,19 @@ class _Judging:
                 raise UsageError("The case is nested too deeply to be read.") from error
 
     async def run(self, program: Program, limits: Limits, stdin: bytes, files: Mapping[str, bytes]) -> Result:
-        """Run a program. Raises Problem: too many programs wait."""
+        """Run a program. Raises Problem if too many programs wait."""
         service = await self.service()
         with self._room("programs", 1, (limits.wall_s or 1.0) / service.slots):
             return await service.run(program, limits, stdin, files)
 
     async def run_notebook(self, request: RunJupyter) -> RunJupyterResponse:
-        """Run a notebook. Raises Problem: too many notebooks wait."""
+        """Run a notebook. Raises Problem if too many notebooks wait."""
         with self._room("notebooks", 1, request.total_timeout / self._notebooks.slots):
             return await self._notebooks.run(request)
 
     @contextmanager
     def _room(self, queue: str, count: int, usual_s: float) -> Iterator[None]:
-        """Count items as waiting, each for `usual_s` of all slots. Raises Problem: the queue is full."""
+        """Count items as waiting, each for `usual_s` of all slots. Raises Problem if the queue is full."""
         waiting = self._waiting[queue]
         if waiting and waiting + count > _MAX_WAITING:
             detail, retry_after = f"{waiting:,} wait before it.", str(math.ceil(waiting * usual_s))
@@ -114,7 +114,7 @@ class _Judging:
 
 
 async def _case(suite: str, case: str) -> Case:
-    """Return a case of an installed suite, never of a path. Raises UsageError: there is no such case."""
+    """Return a case of an installed suite, never of a path. Raises UsageError if there is no such case."""
     cases = (await asyncio.to_thread(_load, suite)).cases if suite in suite_names() else ()
     named_case = next((item for item in cases if item.id == case), None)
     if not isinstance(named_case, FunctionCase | ScriptCase):

@@ -1,4 +1,4 @@
-"""Judge answers of models in training, many at once, in sandboxes that stay open.
+"""Judge answers of models in training concurrently, in sandboxes that stay open.
 
 Verdicts are the judge's own (`benchmarks.judge`).
 """
@@ -34,7 +34,7 @@ class AnswerJob:
     partial: bool = False
     """Count passed tests, and reward a failed answer by their share."""
     slow_s: float | None = None
-    """CPU limit, if below the limit of the case; at least four times the time of the case's own answer."""
+    """CPU limit in seconds, if below the case's; at least four times the time of the case's own answer."""
     max_tries: int = 3
 
     @property
@@ -44,13 +44,13 @@ class AnswerJob:
 
     @property
     def group(self) -> str:
-        """Id of the case: what is found out of it holds for all answers."""
+        """Id of the case, whose cached plan serves all answers."""
         return self.case.id
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramJob:
-    """Program to run in a fresh workspace; once only, since it may have effects of which we know nothing."""
+    """Program to run in a fresh workspace; only once, since it may have unknown side effects."""
 
     program: Program
     limits: Limits
@@ -76,10 +76,10 @@ class JudgingService:
         """Single tests to count, by case."""
 
     async def do(self, job: ServiceJob, on_slow: Callable[[], None]) -> ServiceOutcome:
-        """Do a job: judge an answer or sample, run a program beside them, or state facts.
+        """Do a job: judge an answer or a sample, run a program, or return the worker's facts.
 
         Raises:
-            BackendMissing, SandboxBroken: the sandbox doesn't open, or fails a program.
+            BackendMissing, SandboxBroken: the sandbox can't be opened, or breaks while a program runs.
         """
         if isinstance(job, ProbeJob):
             return await self._bench.do(job, on_slow)
@@ -113,7 +113,7 @@ class JudgingService:
         return JudgedAnswer(**fields, number=job.number, reward=reward, tests_passed=passed, tests=tests)
 
     async def _count(self, case: Case, code: str, verdict: Verdict) -> tuple[int, int]:
-        """Return the numbers of passed and of all tests; all count as one if the case's own answer fails."""
+        """Return numbers of passed and all tests; all count as one test if the case's own answer fails."""
         tests = self._tests.get(case.id)
         if tests is None:
             canonical_answer, tests = (await self._judge.plan(case)).good, split_tests(case)
@@ -141,7 +141,7 @@ async def open_service(
     share: int = 1,
     **judging: Any,  # noqa: ANN401
 ) -> AsyncIterator[JudgingService]:
-    """Open a service for as long as the block lasts. Raises BackendMissing.
+    """Open a service while the context is open. Raises BackendMissing.
 
     Args:
         suite: suite whose cases set the longest limits; other cases may be judged, too.

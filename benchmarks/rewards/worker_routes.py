@@ -1,4 +1,4 @@
-"""Routes by which `coder serve` is a worker of a driver on another machine: `GET /worker`, `POST /jobs`."""
+"""Routes of `coder serve` as a worker of a driver on another machine: `GET /worker`, `POST /jobs`."""
 
 import asyncio
 from collections import OrderedDict
@@ -22,7 +22,7 @@ from coder.engine.requests import check_text
 
 _MAX_CASES = 4096
 _MAX_BYTES = 256 << 20
-"""Keep at most this many cases of drivers, and so many bytes of them as JSON."""
+"""Maximum size of the kept cases of drivers together, in bytes of JSON."""
 
 
 class WorkerCases:
@@ -34,7 +34,7 @@ class WorkerCases:
         self._most_bytes = most_bytes
 
     def add(self, case: FunctionCase | ScriptCase) -> None:
-        """Keep a case. Raises UsageError: it may take longer than a worker allows."""
+        """Keep a case. Raises UsageError if its time limit exceeds a worker's maximum."""
         if case.timeout_s > MAX_CPU_S:
             raise UsageError(
                 f"{case.id} has {case.timeout_s:g} CPU seconds, and a worker takes at most {MAX_CPU_S:g}."
@@ -45,7 +45,7 @@ class WorkerCases:
             del self._sizes[self._cases.popitem(last=False)[0]]
 
     def get(self, digest: str) -> FunctionCase | ScriptCase | None:
-        """Return a case under its digest as id, since ids of suites may be alike; None if it is unknown."""
+        """Return a case with its digest as id, since suites may share ids; None if it is unknown."""
         if (case := self._cases.get(digest)) is None:
             return None
         self._cases.move_to_end(digest)

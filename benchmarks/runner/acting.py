@@ -38,11 +38,11 @@ async def act_and_judge(
     seed: int,
     record: RunLog | None = None,
 ) -> CaseAttempt:
-    """Attempt a task: the run's session is the task's container, and is judged as the task's mode says.
+    """Attempt a task: the run's session is the task's container, which is judged in the task's mode.
 
     Args:
-        record: log of the benchmark, by which a resumed run begins at the step where it stopped; None: at the
-            first.
+        record: log of the benchmark, by which a resumed run continues at the step where it stopped; None:
+            start at the first step.
     """
     plan = await judge.plan(case)
     if plan.strength is None:  # no verdict is worth a call
@@ -98,7 +98,7 @@ async def act_and_judge(
 
 
 class _Steps:
-    """Steps of one sample that are kept beside the log of the benchmark."""
+    """Saved steps of one sample, in files beside the log of the benchmark."""
 
     def __init__(self, record: RunLog, case: str, sample: int) -> None:
         self._record, self._case, self._sample = record, case, sample
@@ -108,7 +108,7 @@ class _Steps:
             self.step = None
 
     def keeping(self, usage: Callable[[], SampleUsage | None]) -> StepKeeping:
-        """Return what keeps further steps; `usage` returns that of the steps until then."""
+        """Return how further steps are saved; `usage` returns the usage of all steps until then."""
 
         async def keep(kept: KeptSteps) -> None:
             step = BenchStep(id=self._case, sample=self._sample, kept=kept, usage=usage())
@@ -119,6 +119,6 @@ class _Steps:
         return StepKeeping(self._folder, keep, self.step.kept if self.step is not None else None)
 
     def forget(self, but: str = "") -> None:
-        """Remove the kept files, unless they are the ones of this digest."""
+        """Remove the saved files, unless `but` is their digest."""
         if self.step is not None and self.step.kept.files != but:
             forget_steps(self.step.kept, self._folder)

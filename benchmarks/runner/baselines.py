@@ -1,4 +1,4 @@
-"""Answer cases without a model: their own answers should pass, and nothing should fail."""
+"""Answer cases without a model: their own answers should pass, and empty answers should fail."""
 
 from enum import StrEnum
 

@@ -46,7 +46,7 @@ class BenchSession:
     suite: Suite
     settings: Settings
     spread: Spread
-    """Where samples are done."""
+    """Where samples are answered and judged."""
     purse: SharedBudget | None = None
     """Budget of all attempts, over all starts of the run."""
     independent: bool = True
@@ -80,8 +80,8 @@ class BenchSession:
 
         Args:
             answering: answers samples that have no answer yet, in this process.
-            opening: opens a worker on other machines of a cluster; None: one that only judges.
-            answers: file that the answers are written to.
+            opening: opens a worker on other machines of a cluster; None opens one that only judges.
+            answers: file to which the answers are written.
         """
         began = time.time()
         async with AsyncExitStack() as stack:

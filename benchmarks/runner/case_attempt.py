@@ -54,10 +54,10 @@ class CaseAttempt(Value):
     usage: SampleUsage | None = None
     """None if no call was made."""
     judged: Judged | None = None
-    """Result of what was judged where it was made; None: the text is judged."""
+    """Result of an answer that was judged in its container; None if the text is to be judged."""
 
     def after(self, earlier: "CaseAttempt") -> "CaseAttempt":
-        """Return this attempt at the next step of a task, with the usage of both."""
+        """Return this attempt at a task's next step, with the usage of earlier steps added."""
         if earlier.usage is None or self.usage is None:
             return self.model_copy(update={"usage": self.usage or earlier.usage})
         return self.model_copy(update={"usage": self.usage.added_to(earlier.usage)})

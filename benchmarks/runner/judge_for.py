@@ -35,6 +35,6 @@ async def judge_for(suite: Suite, settings: Settings) -> AsyncIterator[Judge]:
 
 @asynccontextmanager
 async def open_bench_worker(suite: Suite, settings: Settings) -> AsyncIterator[BenchWorker]:
-    """Open a worker that judges samples, in whatever process."""
+    """Open a worker that judges samples, in any process."""
     async with judge_for(suite, settings) as judge:
         yield BenchWorker(judge)

@@ -1,4 +1,4 @@
-"""What each node of a run does, as a table: jobs, rate, losses, repeated jobs."""
+"""Show the nodes of a run in a table: jobs, rate, losses, repeated jobs."""
 
 import time
 from collections import deque
@@ -8,7 +8,7 @@ from benchmarks.executors.executor import NodeTally
 from coder.show.tables import Column, TextTable
 
 _RECENT_S = 15.0
-"""The rate of a node is that of its jobs within this time, in seconds."""
+"""Seconds over which the rate of a node is computed."""
 
 
 class NodeRates:
@@ -19,7 +19,7 @@ class NodeRates:
         self._seen = deque([(time.monotonic(), [tally.done for tally in tallies()])])
 
     def rates(self) -> list[float]:
-        """Return the recent jobs a second of each node."""
+        """Return the recent jobs per second of each node."""
         now, counts = time.monotonic(), [tally.done for tally in self.tallies()]
         while len(self._seen) > 1 and self._seen[1][0] < now - _RECENT_S:
             self._seen.popleft()
@@ -30,11 +30,11 @@ class NodeRates:
         return [(count - earlier) / seconds for count, earlier in zip(counts, before, strict=True)]
 
     def table(self) -> TextTable:
-        """Return a row for each node."""
+        """Return a table with a row for each node."""
         return node_table(self.tallies(), [f"{rate:.1f}/s" for rate in self.rates()])
 
     def line(self) -> str:
-        """Return the same in one line, for a pipe."""
+        """Return the content of the table in one line, for a pipe."""
         parts = []
         for tally, rate in zip(self.tallies(), self.rates(), strict=True):
             faults = f", lost {tally.lost}, retried {tally.retried}" if tally.lost else ""
@@ -44,7 +44,7 @@ class NodeRates:
 
 
 def node_table(tallies: Sequence[NodeTally], rates: Sequence[str] | None = None) -> TextTable:
-    """Return a row for each node: name, jobs done, rate if known, losses, jobs given to a node again."""
+    """Return a table with a row for each node: name, jobs done, rate if known, losses, repeated jobs."""
     columns = [Column("node", width=30, is_whole=True)]
     names = ["done", *(["rate"] if rates is not None else []), "lost", "retried"]
     columns += [Column(name, width=8, is_number=True) for name in names]

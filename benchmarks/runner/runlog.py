@@ -21,7 +21,7 @@ class _Body(Value):
     type: ClassVar[str]
 
     def draft(self) -> Draft:
-        """Return this body as an event that has no number yet."""
+        """Return this event's body as a draft without a number."""
         return Draft(type=self.type, body=self.model_dump(mode="json", exclude_defaults=True))
 
 
@@ -82,8 +82,8 @@ class BenchNodes(_Body):
 class RunLog:
     """Reads and writes the events of one benchmark under a lease, in groups; call `flush` at the end.
 
-    Keeps counts in memory, and which samples an earlier start has judged, a bit each; what else is known of a
-    sample is read again for the report.
+    Keeps counts in memory, and a bit for each sample that an earlier start has judged; other data of samples
+    is read again for the report.
     """
 
     def __init__(self, run: str, log: EventStore, *, token: int) -> None:
@@ -97,7 +97,7 @@ class RunLog:
         self.cost_usd = 0.0
         """Known cost of all samples."""
         self.steps: dict[tuple[str, int], BenchStep] = {}
-        """Kept steps of samples that aren't judged, by case and sample."""
+        """Saved steps of samples that aren't judged, by case and sample."""
         self._writing = asyncio.Lock()
         self._done: dict[str, bytearray] = {}
         """Samples of earlier starts, by case: bit n of byte m stands for sample 8 m + n."""
@@ -125,11 +125,11 @@ class RunLog:
 
     @property
     def kept_cost_usd(self) -> float:
-        """Known cost of the kept steps of samples that aren't judged."""
+        """Known cost of the saved steps of samples that aren't judged."""
         return sum(step.usage.cost_usd or 0.0 for step in self.steps.values() if step.usage is not None)
 
     def is_done(self, case: str, sample: int) -> bool:
-        """Return whether an earlier start has judged a sample."""
+        """Whether an earlier start has judged a sample."""
         bits, (byte, bit) = self._done.get(case, b""), divmod(sample, 8)
         return byte < len(bits) and bool(bits[byte] & 1 << bit)
 
@@ -168,20 +168,20 @@ class RunLog:
         await self._append([started.draft()])
 
     async def judge(self, judged: BenchJudged) -> None:
-        """Log a judged sample; the next group at the latest writes the sample."""
+        """Log a judged sample; it is written with the next group at the latest."""
         self._count(judged)
         self._pending.append(judged.draft())
         if judged.usage is not None or len(self._pending) >= FLUSH_AT:  # paid calls are written at once
             await self.flush()
 
     async def keep(self, step: BenchStep) -> None:
-        """Log a kept step at once, as its calls are paid. Steps of samples under way come side by side."""
+        """Log a saved step at once, as its calls are paid. Concurrent samples may log steps in any order."""
         self.steps[step.id, step.sample] = step
         self._pending.append(step.draft())
         await self.flush()
 
     async def tally(self, nodes: Sequence[NodeTally]) -> None:
-        """Log what the nodes have done, with all verdicts until now."""
+        """Log the tallies of the nodes, with all pending verdicts."""
         self._pending.append(BenchNodes(nodes=tuple(nodes)).draft())
         await self.flush()
 

@@ -17,7 +17,7 @@ MAX_FAILURES = 5
 """Number of consecutive failed attempts (model or machine) that end the run; it can be resumed."""
 
 TALLY_S = 5.0
-"""Log what several nodes have done this often, in seconds."""
+"""Seconds between logs of the nodes' tallies, if there are several nodes."""
 
 
 async def run_jobs(
@@ -84,18 +84,18 @@ class _Run:
 
     @property
     def has_due(self) -> bool:
-        """Whether failed attempts are to be judged."""
+        """Whether failed attempts remain to be judged as empty answers."""
         return bool(self._due)
 
     def accept_failures(self) -> None:
-        """Have the failed attempts judged as empty answers."""
+        """Queue the failed attempts to be judged as empty answers."""
         for outcome in self.failures:
             attempt = outcome.attempt.model_copy(update={"exit_code": 0})
             self._due.append(SampleJob(case=outcome.case, sample=outcome.sample, answer=attempt))
         self.failures.clear()
 
     async def take(self, executor: Executor[SampleJob, SampleOutcome], jobs: Iterator[SampleJob]) -> None:
-        """Log the outcomes of jobs. Raises ModelError, MachineError: too many failed in a row."""
+        """Log the outcomes of jobs. Raises ModelError or MachineError if too many failed in a row."""
         tallied_at = time.monotonic()
         async with aclosing(executor.map(jobs)) as outcomes:
             async for outcome in outcomes:

@@ -37,19 +37,19 @@ class SampleJob:
 
     @property
     def group(self) -> str:
-        """Id of the case: what is found out of it holds for all samples."""
+        """Id of the case, whose cached plan serves all samples."""
         return self.case.id
 
 
 @dataclass(frozen=True, slots=True)
 class SampleOutcome:
-    """What became of a sample."""
+    """Outcome of a sample: its attempt and verdict."""
 
     case: Case
     sample: int
     attempt: CaseAttempt
     verdict: Verdict | None
-    """None if the attempt failed, or wasn't made since it couldn't be paid."""
+    """None if the attempt failed, or wasn't made because the budget didn't cover it."""
     evidence: Evidence = field(default_factory=Evidence)
     keeps_text: bool = True
 
@@ -71,7 +71,7 @@ class BenchWorker:
     async def do(self, job: ProbeJob, on_slow: Callable[[], None]) -> WorkerFacts: ...
 
     async def do(self, job: SampleJob | ProbeJob, on_slow: Callable[[], None]) -> SampleOutcome | WorkerFacts:
-        """Answer and judge a sample; a failed attempt is returned without a verdict. Or state facts.
+        """Answer and judge a sample, or return facts. A failed attempt is returned without a verdict.
 
         Raises:
             BackendMissing, SandboxBroken: the sandbox doesn't open, or fails its probe.
@@ -116,7 +116,7 @@ async def on_this_machine(
 
 
 def give_up(job: SampleJob, error: NodeLost) -> SampleOutcome:
-    """Return the outcome of a sample under which one node after another was lost: the machine's fault."""
+    """Return the outcome of a sample whose nodes were lost one after another: `infrastructure`."""
     verdict = Verdict(
         id=job.case.id,
         sample=job.sample,
@@ -133,7 +133,7 @@ class SampleWire:
     """Translates samples that have an answer for workers over HTTP."""
 
     def encode(self, job: SampleJob) -> tuple[FunctionCase | ScriptCase, WireJob]:
-        """Return the case, and the job without it. Raises UsageError: a worker can't judge the case."""
+        """Return the case, and the job without it. Raises UsageError if a worker can't judge the case."""
         case = require_wire_case(job.case)
         assert job.answer is not None
         return case, WireJob(kind="sample", key=job.key, text=job.answer.text)

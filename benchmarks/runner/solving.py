@@ -41,7 +41,7 @@ class ModelSolver:
 
 
 def attempt_of(case: str, sample: int, run: Run) -> CaseAttempt:
-    """Return the attempt that a run was, without its answer."""
+    """Return the attempt of a run, without its answer."""
     usage = SampleUsage(
         id=case,
         sample=sample,

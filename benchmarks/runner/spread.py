@@ -1,4 +1,4 @@
-"""Where the samples of a benchmark are done, as the flags --workers, --worker-tokens and --ray say it."""
+"""Parse the flags --workers, --worker-tokens and --ray, which set where samples are answered and judged."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ from sandbox.result import Value
 
 
 class Spread(Value):
-    """Where samples are done."""
+    """Processes and machines that answer and judge samples."""
 
     workers: int | None = None
     """Number of concurrent samples on this machine; None chooses by machine and model."""
@@ -21,10 +21,10 @@ class Spread(Value):
 
 
 def parse_spread(text: str | None, tokens: Path | None, ray: str | None) -> Spread:
-    """Return where samples are done. Raises UsageError.
+    """Return where samples are answered and judged. Raises UsageError.
 
     Args:
-        text: value of --workers: a number, or addresses with commas between.
+        text: value of --workers: a number, or addresses separated by commas.
         tokens: value of --worker-tokens.
         ray: value of --ray.
     """
@@ -54,7 +54,7 @@ def parse_spread(text: str | None, tokens: Path | None, ray: str | None) -> Spre
 
 
 def load_tokens(path: Path | None) -> dict[str, str]:
-    """Return the token of each worker. Raises UsageError: the file can't be read, or a line is wrong."""
+    """Return the token of each worker. Raises UsageError if the file is unreadable or a line is invalid."""
     if path is None:
         return {}
     try:

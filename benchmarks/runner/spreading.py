@@ -72,9 +72,9 @@ async def open_cluster(
     """Open a pool of a Ray cluster's actors, all of this version, this judge and one level of isolation.
 
     Args:
-        address: `local` or a cluster's.
+        address: address of a cluster, or `local`.
         opening: opens the worker of an actor.
-        is_judging: whether jobs are short; else each is sent alone, to a free slot.
+        is_judging: whether jobs only judge and are short; else each is sent alone, to a free slot.
         budget: what workers may spend together, and the name by which they find it (`RayPurse`).
 
     Raises:
@@ -111,7 +111,7 @@ def _start_budget(stack: AsyncExitStack, name: str, budget: SharedBudget) -> Any
 
 
 async def _probe(node: "RayNode[Any, Any]") -> WorkerFacts:
-    """Return a node's facts. Raises MachineError: its sandbox fails its probe."""
+    """Return a node's facts. Raises MachineError if its sandbox fails its probe."""
     try:
         async for _, facts in node.work([ProbeJob()], lambda _: None):
             assert isinstance(facts, WorkerFacts)
@@ -122,7 +122,7 @@ async def _probe(node: "RayNode[Any, Any]") -> WorkerFacts:
 
 
 class AnsweringHere:
-    """Node that answers samples in this process, and has its worker judge them."""
+    """Node that answers samples in this process, and judges them on its worker."""
 
     batch = 1
 
@@ -132,7 +132,7 @@ class AnsweringHere:
         answering: Answering,
         attempts: dict[str, CaseAttempt],
     ) -> None:
-        """Take a worker, and the attempts that aren't judged yet, by key: paid ones aren't made twice."""
+        """Take a worker, and paid attempts without a verdict by key, so that they aren't made twice."""
         assert node.facts is not None
         self._node, self._answering, self._attempts = node, answering, attempts
         self.name, self.room = node.name, node.facts.slots
@@ -156,7 +156,7 @@ class AnsweringHere:
                 yield item
 
     async def is_back(self) -> bool:
-        """Ask a lost worker until it answers again, or is given up."""
+        """Poll a lost worker until it answers; return False if it is given up."""
         return await self._node.is_back()
 
     async def close(self) -> None:
@@ -177,7 +177,7 @@ async def open_executor(
 
     Args:
         workers: number of concurrent samples on this machine.
-        answering: answers samples in this process, if they have no answer yet.
+        answering: answers samples in this process that have no answer yet.
         opening: opens the worker of a cluster's actor, which answers and judges.
         budget: what a cluster's workers may spend together, with its name.
 
