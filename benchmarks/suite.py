@@ -19,7 +19,7 @@ class _Case(Value):
     wall_s: float | None = Field(default=None, gt=0, exclude=True)
     """Wall seconds of one sample or of each run of a script; None: `longest_s`. Not part of the digest."""
     behind: bool = Field(default=False, exclude=True)
-    """Whether to judge at the lowest priority. Not part of the digest."""
+    """Whether to judge at the lowest CPU priority. Not part of the digest."""
     difficulty: str | None = Field(default=None, exclude=True, coerce_numbers_to_str=True)
     """Difficulty as the suite names it, for groups in reports. Not part of the digest."""
 
@@ -30,7 +30,7 @@ class _Case(Value):
 
 
 class FunctionCase(_Case):
-    """Function to write; tests that call it decide."""
+    """Case in which a function is to be written; tests that call it decide."""
 
     kind: Literal["function"] = "function"
     entry_point: str
@@ -59,7 +59,7 @@ class ScriptRun(Value):
 
 
 class ScriptCase(_Case):
-    """Program to write; its output for certain inputs decides."""
+    """Case in which a program is to be written; its output for given inputs decides."""
 
     kind: Literal["script"] = "script"
     runs: tuple[ScriptRun, ...] = Field(min_length=1)
@@ -79,7 +79,7 @@ commands; the log of `other` is unread."""
 
 
 class RepositoryCase(_Case):
-    """Change to make in a repository; hidden tests decide."""
+    """Case in which a repository is to be changed; hidden tests decide."""
 
     kind: Literal["repository"] = "repository"
     timeout_s: float = Field(default=300.0, gt=0)
@@ -111,7 +111,7 @@ class RepositoryCase(_Case):
     tree: str | None = None
     """Path of the base tree in the image, if the tree isn't in `files`."""
     completes: str | None = None
-    """File that answers in the form of completions continue."""
+    """File that is continued by answers in the form of completions."""
     memory_mb: int | None = None
     """Memory of the tests in MiB, if they need more than a Python program, as compilers do."""
     shown: dict[str, Path] = Field(default_factory=dict, exclude=True)

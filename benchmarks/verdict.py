@@ -9,35 +9,35 @@ from sandbox.result import Value
 
 Outcome = Literal["passed", "failed", "timeout", "error", "tampered", "suspicious", "infrastructure"]
 Strength = Literal["strong", "decoyed", "apart", "apart-work", "apart-system", "weaker", "weak"]
-"""How far a candidate is kept from what decides, strongest first.
+"""How strongly a candidate is separated from the code that decides its verdict, strongest first.
 
 strong: decided in another process than the candidate's. decoyed: one process, among twins that must fail.
 apart: a Harbor task's tests, in a fresh container with what the answer changed in the places that the task's
-own solution changes. apart-work: the same, with all of its work folder. apart-system: the same, with changes
-outside the work folder. weaker: a function judged in one process, since its values can't cross. weak:
+own solution changes. apart-work: also with all of the work folder. apart-system: also with changes outside
+the work folder. weaker: a function judged in one process, since its values can't cross. weak:
 one process, no twins; or the tests of a Harbor task beside the agent's processes.
 """
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
-"""Strengths in their one order, strongest first."""
+"""All strengths, strongest first."""
 
 
 def is_as_strong(strength: Strength, least: Strength) -> bool:
-    """Return whether a strength is `least`, or stronger."""
+    """Whether a strength is `least` or stronger."""
     return STRENGTHS.index(strength) <= STRENGTHS.index(least)
 
 
 def least_strength(strengths: Iterable[Strength]) -> Strength | None:
-    """Return the weakest of some strengths; None if there are none."""
+    """Return the weakest of the strengths; None if there are none."""
     return max(strengths, key=STRENGTHS.index, default=None)
 
 
 class Evidence(Value):
-    """What a reviewer reads beside a verdict; it is in the log of a benchmark, not in its report."""
+    """Evidence for a reviewer of a verdict; it is in the log of a benchmark, not in its report."""
 
     patch: str = ""
-    """What a Harbor task's agent changed, bounded; empty for other cases, whose answer is a text."""
+    """Changes by a Harbor task's agent, bounded; empty for other cases, whose answer is a text."""
     log: str = ""
-    """End of what the tests of a Harbor task printed."""
+    """End of the output of a Harbor task's tests."""
 
 
 class Verdict(Value):

@@ -47,10 +47,10 @@ class Comparison(Value):
 
     suite: str
     cases: int
-    """Number of cases that both runs score."""
+    """Number of cases that are scored in both runs."""
     before: float
     after: float
-    """pass@1 of the two runs over these cases."""
+    """pass@1 of the later run over these cases; `before` is that of the earlier run."""
     difference: float
     interval: tuple[float, float]
     """95 % interval of the difference, by a bootstrap over cases; Wilson's if all differences are equal."""
@@ -71,7 +71,7 @@ class Comparison(Value):
 
 
 def compare(before: Sequence[Report], after: Sequence[Report]) -> Comparison:
-    """Compare a run, or its repeats, with an earlier run. Raises UsageError: the suites differ."""
+    """Compare a run, or its repeats, with an earlier run. Raises UsageError if the suites differ."""
     require_one_suite([*before, *after])
     earlier, later = tallies(before), tallies(after)
     case_ids = [case for case in earlier if case in later]
@@ -161,7 +161,7 @@ def _interval(differences: Sequence[float]) -> tuple[float, float]:
 def _changes(
     earlier: Mapping[str, Tally], later: Mapping[str, Tally], case_ids: Sequence[str], *, min_draws: float
 ) -> Iterable[CaseChange]:
-    """Yield cases that passed more or less often; `min_draws` is the smaller number of draws of the sides."""
+    """Yield cases that passed more or less often; `min_draws` is the smaller of both sides' draws."""
     for case in case_ids:
         before, after = earlier[case], later[case]
         if before.share != after.share:

@@ -26,7 +26,7 @@ class Condition(Value):
 
     @property
     def sentence(self) -> str:
-        """Measured and required value, and whether the condition holds."""
+        """Sentence with measured and required value, and whether the condition holds."""
         return f"{self.text}: {'passed' if self.passed else 'not passed'}"
 
 
@@ -58,8 +58,8 @@ def gate(
         baseline: an earlier run, or its repeats; pass@1 may be lower than the baseline's by `tolerance`.
         max_regressions: maximum number of regressed cases; a regression needs three samples on each side.
         max_cost: maximum cost of all reports together, in US dollars.
-        min_strength: passes whose verdict is weaker don't count, on either side; all cases do. Without
-            `min_pass` and `baseline`, there may be none.
+        min_strength: passes with a weaker verdict don't count, in the run and in the baseline; all cases
+            count. Without `min_pass` and `baseline`, the condition fails if there are weaker passes.
     """
     require_one_suite(reports)
     if min_pass is None and not baseline and max_cost is None and min_strength is None:
@@ -103,7 +103,7 @@ def gate(
 
 
 def _check_strength(reports: Sequence[Report], least: Strength, *, decides_alone: bool) -> Condition:
-    """Name the passes that are weaker; they fail the condition only if no score is required."""
+    """Return a condition that names weaker passes; they fail it only if no score is required."""
     weaker_passes = [verdict for report in reports for verdict in passes_below(report, least)]
     names = [
         f"{verdict.id} ({verdict.strength}{f': {verdict.detail}' if verdict.detail else ''})"

@@ -27,7 +27,7 @@ def make_report(
 ) -> Report:
     """Score verdicts and return the report. The denominator is all cases of the suite, answered or not.
 
-    Raises ValueError: a verdict is of no case of the suite, or a sample has two verdicts.
+    Raises ValueError if a verdict's case isn't in the suite, or a sample has two verdicts.
 
     Args:
         digests: digests of judge, image, samples and parameters; the digest of the suite is added.
@@ -124,7 +124,7 @@ def _figures(
 
 
 def _passes(samples: Sequence[Verdict]) -> int:
-    """Return the number of passing samples of a case; `weaker` samples count only if all are `weaker`."""
+    """Return the number of passing samples of a case; weaker ones count only if all samples are weaker."""
     passing = [sample for sample in samples if sample.verdict == "passed"]
     is_mixed = not all(map(_is_weaker, samples))
     return sum(not (is_mixed and _is_weaker(verdict)) for verdict in passing)
@@ -147,7 +147,7 @@ def _bounds(samples_by_case: Sequence[Sequence[Verdict]]) -> tuple[float, float]
 
 
 def _is_weaker(verdict: Verdict) -> bool:
-    """Whether a sample was judged in one process; unjudged cases stay in the denominator."""
+    """Whether a verdict is below `apart-system`; unjudged samples aren't, so that their cases count."""
     return not is_as_strong(verdict.strength, "apart-system") and verdict.verdict != "infrastructure"
 
 

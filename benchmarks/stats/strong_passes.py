@@ -24,9 +24,9 @@ def least_of_passes(report: Report) -> Strength | None:
 
 
 def with_strong_passes(report: Report, least: Strength) -> Report:
-    """Return the report with weaker passes failed, in which all cases count, also those left out before.
+    """Return the report with weaker passes as failures, in which all cases count, also left out ones.
 
-    Its figures are those of the report: only `verdicts`, `left_out` and what is computed from them differ.
+    Only `verdicts` and `left_out` change; figures of the report aren't computed again.
     """
     weaker = {(verdict.id, verdict.sample) for verdict in passes_below(report, least)}
     verdicts = tuple(

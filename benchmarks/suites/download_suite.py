@@ -50,7 +50,7 @@ def mbpp_plus() -> Suite:
 
 
 def fetch_suite(source: SuiteSource, *, folder: Path | None = None) -> Suite:
-    """Return the suite of a source from the cache, or download it. Raises UsageError if it can't be had."""
+    """Return the suite of a source from the cache, or download it. Raises UsageError if that fails."""
     path = (folder or cache_folder() / "suites") / f"{source.name}-{source.version}.jsonl.gz"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

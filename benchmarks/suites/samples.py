@@ -49,7 +49,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Contents of a samples file for a suite, after a complete pass."""
+    """Contents of a samples file for a suite, from a complete pass over the file."""
 
     samples: int
     missing: tuple[str, ...]

@@ -16,7 +16,7 @@ class Selection(Value):
 
     samples: int = 1
     filter: str | None = None
-    """Glob that ids must match, such as `HumanEval/1*`."""
+    """Glob that the ids of cases must match, such as `HumanEval/1*`."""
     slice: tuple[int | None, int | None] = (None, None)
     """Range of the cases that match: from, to."""
     shuffle: bool = False

@@ -2,7 +2,7 @@
 
 Fields as documented in November 2026: SWE-bench, Lite, Verified and Multilingual (swebench.com), SWE-bench
 Live (github.com/microsoft/SWE-bench-Live), SWE-bench Pro (github.com/scaleapi/SWE-bench_Pro-os) and
-SWE-rebench, V1 and V2 (github.com/SWE-rebench). Programs in rows, as Live's parsers of logs, are never run.
+SWE-rebench, V1 and V2 (github.com/SWE-rebench). Programs in rows, such as Live's log parsers, never run.
 """
 
 import ast
@@ -60,7 +60,7 @@ def swebench_case(record: Record, where: str) -> RepositoryCase:
 
 
 def instance_fields(record: Record, where: str) -> dict[str, object]:
-    """Return the fields common to such rows and the `task.json` of a folder. Raises UsageError."""
+    """Return the fields common to SWE-bench rows and the `task.json` of a folder. Raises UsageError."""
     difficulty = record.get("difficulty")  # other data sets store other types under that name
     return {
         "id": record.get("instance_id"),
@@ -72,7 +72,7 @@ def instance_fields(record: Record, where: str) -> dict[str, object]:
 
 
 def _test_names(record: Record, field: str, where: str) -> tuple[str, ...]:
-    """Return the tests in a field: a list, or one in a string, in JSON or (Pro) in Python's notation."""
+    """Return the tests in a field: a list, or a string with a list in JSON or (Pro) in Python's notation."""
     value = record.get(field, record.get(field.lower()))
     if isinstance(value, str):
         try:
@@ -92,7 +92,7 @@ def _python_list(text: str, field: str, where: str) -> object:
 
 
 def _install_config(record: Record, where: str) -> Record:
-    """Return SWE-rebench's `install_config`, an object or one in a string; empty if there is none."""
+    """Return SWE-rebench's `install_config`, an object or a string with one; empty if there is none."""
     value = record.get("install_config") or {}
     if isinstance(value, str):
         try:
@@ -105,7 +105,7 @@ def _install_config(record: Record, where: str) -> Record:
 
 
 def _runner(record: Record, parser: object) -> Runner:
-    """Return what runs the tests, by the parser that the row names, its repository, or its test files."""
+    """Return the runner of the tests, by the parser that the row names, its repository, or its test files."""
     repository = str(record.get("repo") or "")
     if isinstance(parser, str) and parser.strip():
         runner = _PARSERS.get(parser.strip().lower(), "other")
@@ -123,7 +123,7 @@ def _runner(record: Record, parser: object) -> Runner:
 
 
 def _image(record: Record) -> str:
-    """Return the image that a row names, or that its data set is known to have for it."""
+    """Return the image that a row names, or the image by its data set's naming scheme."""
     for field in ("image", "docker_image", "image_name"):
         if isinstance(name := record.get(field), str) and name:
             return name
