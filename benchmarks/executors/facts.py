@@ -12,7 +12,7 @@ from sandbox.result import Value
 
 
 class WorkerFacts(Value):
-    """Description of a worker, by itself, once its sandbox has passed its probe."""
+    """Facts that a worker states about itself, once its sandbox has passed its probe."""
 
     version: str
     judge: str

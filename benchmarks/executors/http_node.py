@@ -104,7 +104,7 @@ class HttpNode(Generic[J, O]):
                 raise MachineError(f"{self.name} doesn't keep the cases that it was sent.")
 
     async def is_back(self) -> bool:
-        """Poll a lost worker until it answers; return False after the patience, or if its facts changed."""
+        """Poll a lost worker until it answers; return False after `patience_s`, or if its facts changed."""
         facts, self._sent = self.facts, set()
         try:
             async with asyncio.timeout(self._patience_s):

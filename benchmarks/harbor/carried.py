@@ -46,7 +46,7 @@ class OutsideChange(Value):
     path: str
     kind: Literal["added", "changed", "deleted"]
     role: Role | None = None
-    """How it affects programs that run later; None if it doesn't, as plain data."""
+    """Effect on programs that run later; None for changes without one, such as plain data."""
 
     def __str__(self) -> str:
         """Return kind, path, and role."""

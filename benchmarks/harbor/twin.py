@@ -68,7 +68,7 @@ async def begin_twin(
     """Remove the files that a twin of `chosen` lacks from a fresh container; return functions for the rest.
 
     If none of the solution's files exists, the answer does the work at other paths: then all its files are
-    spoiled, or removed if they aren't code.
+    spoiled, or left out if they aren't code.
 
     Raises SandboxBroken.
     """

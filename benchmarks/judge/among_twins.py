@@ -30,7 +30,7 @@ async def judge_together(
     """Run each file in its own process; exactly the real tests must pass.
 
     Tests that the base fails are judged again with fresh twins, in runs isolated from each other. The first
-    judgement runs alone, as it rejects most wrong patches; if a later one doesn't pass, the others are ended.
+    judgement runs alone, as it rejects most wrong patches; if one doesn't pass, those after it are ended.
     """
     chance = secrets.SystemRandom()  # unpredictable from earlier names and orders
 

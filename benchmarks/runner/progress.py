@@ -52,7 +52,7 @@ class SampleProgress:
             self._bar.start()
 
     def show_nodes(self, tallies: Callable[[], Sequence[NodeTally]]) -> None:
-        """Show the rates of the nodes, if there are several: rows below the bar, or a part of each line."""
+        """Show the state of each node, if there are several: rows below the bar, or a part of each line."""
         if len(tallies()) < 2:
             return
         self._nodes = NodeRates(tallies)
