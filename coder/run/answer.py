@@ -1,4 +1,4 @@
-"""Answers by a schema: the JSON value that a run returns where its task has a JSON Schema for it."""
+"""Answers that match a JSON Schema: the JSON value that a run returns if its task has a schema."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _JSON_BLOCK = re.compile(r"^```json[^\S\n]*\n(.*?)^```[^\S\n]*$", re.MULTILINE |
 
 
 def require_schema(schema: dict[str, Any]) -> None:
-    """Check that answers can be checked by a schema. Raises ValueError: they can't, with the reason."""
+    """Check that a schema can validate answers. Raises ValueError with the reason if it can't."""
     from jsonschema.exceptions import SchemaError
 
     text = json.dumps(schema)
@@ -38,7 +38,7 @@ def find_problem(schema: dict[str, Any], value: object) -> str:
 
 
 def nested_schema(schema: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return a schema as the property `name` of another one, which its references then begin with."""
+    """Return a schema for use as property `name` of another schema; its references start at that property."""
 
     def moved(part: Any) -> Any:  # noqa: ANN401 - of JSON
         if isinstance(part, list):
@@ -56,7 +56,7 @@ def nested_schema(schema: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def answer_text(value: JsonValue, summary: str = "") -> str:
-    """Return the text of a message with an answer, from which `find_answer` reads it."""
+    """Return the text of a message that contains an answer, in the form that `find_answer` reads."""
     return f"{summary.strip()}\n\n```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```".strip()
 
 
@@ -66,7 +66,7 @@ def split_answer(text: str) -> tuple[JsonValue, str]:
     The value is the whole text, or its last ```json block.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the text contains no valid JSON value.
     """
     blocks = list(_JSON_BLOCK.finditer(text))
     source = blocks[-1][1] if blocks else text
@@ -82,7 +82,7 @@ def _refuse_constant(constant: str) -> None:
 
 
 def find_answer(schema: dict[str, Any], text: str) -> tuple[JsonValue, str]:
-    """Return the answer in the text of a message, and why there is none; empty if there is one."""
+    """Return the answer in a message's text, and the reason if there is none (else an empty string)."""
     try:
         value, _ = split_answer(text)
     except ValueError:

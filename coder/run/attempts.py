@@ -92,15 +92,15 @@ def _code_identity(files: Mapping[str, str | None], text: str) -> str:
 
 
 def shows_done(state: State, outcome: Outcome) -> bool:
-    """Whether a pass shows that the task is done; passing new tests may not be enough."""
+    """Whether a passed outcome shows that the task is done; new tests that pass may not be enough."""
     is_tested = outcome.verified in ("tests", "checks", "examples")
     return is_tested or (outcome.verified == "reproduced" and state.settings.require is None)
 
 
 def find_answer_of(state: State) -> tuple[JsonValue, str | None]:
-    """Return the answer of a task with a schema, and why there is none: empty if there is one.
+    """Return the answer of a task with a schema, and the reason if there is none (else an empty string).
 
-    Without a schema both are None.
+    Both are None for a task without a schema.
     """
     if state.task.answer_schema is None:
         return None, None

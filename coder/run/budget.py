@@ -9,14 +9,14 @@ from coder.run.settings import Budget
 
 
 def calls_reached(budget: Budget) -> str:
-    """Return the message when all calls are used."""
+    """Return the message for a used-up limit of calls."""
     return f"the limit of {budget.max_calls} model call{'' if budget.max_calls == 1 else 's'} was reached"
 
 
 def room_for_answer(spend: Spend, *, tokens_in: int, most: int, price: PriceOf) -> tuple[int, Limit | None]:
     """Return the tokens that the budget leaves for an answer, up to `most`, and the limit that binds.
 
-    An answer may take half of the rest, so that a repair remains possible, and at least 4,096 tokens.
+    An answer may use half of the remainder, so that a repair remains possible, and at least 4,096 tokens.
     """
     budget, prompt_usd = spend.budget, price(tokens_in, 0) or Decimal(0)
     usd_left = budget.max_cost - spend.usd - prompt_usd
@@ -58,7 +58,7 @@ def spent_budget(
 
 
 def is_spent_on_reasoning(answer: CallAnswered) -> bool:
-    """Whether an answer reached its limit before its first word."""
+    """Whether an answer used up its tokens by reasoning, before any text or tool call."""
     if answer.finish != "length" or answer.text.strip() or answer.tool_calls:
         return False
     # Some endpoints report hidden reasoning only in the token counts.

@@ -40,7 +40,7 @@ _PATTERN = re.compile(r"[^\s\[\]\"',]+")
 _TOO_BROAD = {"*", "*.py"}
 """Patterns that also match the code under test."""
 _TEST_FOLDERS = {"test", "testing"}
-"""Names of folders that may contain tests or code; with a test file, they contain tests."""
+"""Names of folders that may contain tests or code; if one file is a known test, all files are tests."""
 
 
 def files_of_tool(tool: str) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ def deciding_files(argv: Sequence[str], files: Mapping[str, str | None], *, prom
     """Return paths that an answer may not write, because they would change the test command's verdict.
 
     Args:
-        prompt: a script that it names is the subject of the task, and may be written.
+        prompt: the task; if it names exactly one script, an answer may write that script.
     """
     line = line_of(argv)
     tools = split_assignments(argv)[1][:1] if line is None else _WORD.findall(line)
@@ -73,7 +73,7 @@ def _patterns(files: Mapping[str, str | None], argv: Sequence[str]) -> set[str]:
 
 
 def more_tests(files: Mapping[str, str | None], argv: Sequence[str], tests: Iterable[str]) -> set[str]:
-    """Return further test paths, by the command's settings or in a folder of tests with known ones."""
+    """Return further test paths: matches of the settings, and files in test folders with known tests."""
     patterns = _patterns(files, argv)
     matches = {
         path

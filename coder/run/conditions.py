@@ -26,7 +26,7 @@ _BUILDERS: dict[str, Callable[..., Stop]] = {"tests_pass": lambda: tests_pass}
 def _condition(
     text: str, status: Status = "unverified"
 ) -> Callable[[Callable[P, Callable[[State], bool]]], Callable[P, Stop]]:
-    """Make a condition from a function that returns a test of the state; `text` is the reason."""
+    """Return a decorator for functions that return a test of the state; `text` is the reason to stop."""
 
     def of(make: Callable[P, Callable[[State], bool]]) -> Callable[P, Stop]:
         validated = validate_call(make)
@@ -96,7 +96,7 @@ def tokens(n: int) -> Callable[[State], bool]:
 
 @_condition("{0} US dollars were spent", "limit")
 def cost(usd: float) -> Callable[[State], bool]:
-    """Stop after this cost in US dollars, as far as prices are known."""
+    """Stop after this cost in US dollars; calls of unknown price don't count."""
     return lambda state: float(state.spend.cost_usd) >= usd
 
 
@@ -114,7 +114,7 @@ def asked_to_stop() -> Callable[[State], bool]:
 
 @cache
 def condition_of(text: str) -> Stop:
-    """Parse a condition, without executing the text. Raises UsageError: it isn't a condition."""
+    """Parse a condition without executing the text. Raises UsageError if it isn't a condition."""
     try:
         return _read(ast.parse(text, mode="eval").body)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:

@@ -1,4 +1,4 @@
-"""Query the talk of a run with its user: rejections, answers in words, changes that wait for an answer."""
+"""Query a run's conversation with its user: rejections, answers in words, changes not yet written."""
 
 from coder.run.message import HUMAN, CodeMessage, Message, OutcomeMessage, ReplyMessage
 from coder.run.state import State
@@ -10,7 +10,7 @@ def is_rejection(message: Message) -> bool:
 
 
 def before_talk(state: State) -> State:
-    """Return the state at the question about a change, without later talk about the change."""
+    """Return the state at the question about a change, without the later conversation about it."""
     messages = state.progress.messages
     while len(messages) > 1 and isinstance(messages[-1], ReplyMessage) and is_rejection(messages[-2]):
         messages = messages[:-2]

@@ -71,7 +71,7 @@ class Messages(Protocol):
     """Messages to runs, kept until the process that works on a run, or continues it, has logged them."""
 
     async def send(self, run: str, text: str) -> None:
-        """Keep a message. Raises MachineError."""
+        """Store a message. Raises MachineError."""
 
     async def unread(self, run: str) -> list[SentMessage]:
         """Return the messages to a run that haven't been removed, in order."""

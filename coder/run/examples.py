@@ -70,13 +70,13 @@ def _asserts(prompt: str) -> list[Assertion]:
 
 
 _MAX_EXAMPLES = 500
-"""Maximum examples of each kind, and places in a prompt to examine."""
+"""Maximum number of examples of each kind, and of positions in a prompt to examine."""
 _COMPLAINS = re.compile(
     r"\bbugs?\b|\bbroken\b|\b(?:currently|actually)\b|\binstead\s+of\s+[\d'\"\[({TFN-]|\bwrongly\b"
     r"|\bbut\s+(?:it\s+|that\s+|this\s+)?(?:should|returns?|gives?|must)\b",
     re.I,
 )
-"""A complaint about wrong results; in such a prompt, examples can't be told from wrong results."""
+"""Words of a complaint; in a prompt with them, examples can't be told from wrong results."""
 _MAX_LENGTH = 2000
 """Maximum characters of one call or value."""
 _S, _B = r"\s{0,20}", r"\s{1,20}"  # blanks: bounded, since a prompt may hold any number of them
@@ -132,7 +132,7 @@ def _value(text: str, position: int) -> str | None:
 
 
 def _balanced(text: str, at: int) -> int | None:
-    """Return the position after the bracket or quote that opens at `at`, or None."""
+    """Return the position after the bracket or string that opens at `at`; None if it isn't closed."""
     depth, index = 0, at
     while index < min(len(text), at + _MAX_LENGTH):
         character = text[index]

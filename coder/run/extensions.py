@@ -19,16 +19,16 @@ _PLUGIN_HOOKS = "/hooks/hooks.json"
 
 
 class Rules(Value):
-    """What the user allows, is asked about, and denies (`coder.config.permission_rules`)."""
+    """Rules for what the user allows, is asked about, and denies (`coder.config.permission_rules`)."""
 
     allow: tuple[str, ...] = ()
     ask: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict, exclude_if=not_)
-    """The file that each rule stands in, by `VERDICT RULE`: the user's own begins with `~/` or `/`."""
+    """File of each rule, by `VERDICT RULE`; the path of the user's own file begins with `~/` or `/`."""
 
     def rulings(self) -> list["Ruling"]:
-        """Return all rules with their files, those that win first."""
+        """Return all rules with their files, in order of precedence."""
         rows: list[tuple[Literal["deny", "ask", "allow"], str]] = [("deny", row) for row in self.deny]
         rows += [("ask", row) for row in self.ask] + [("allow", row) for row in self.allow]
         return [
@@ -37,7 +37,7 @@ class Rules(Value):
         ]
 
     def __add__(self, other: "Rules") -> "Rules":
-        """Return the rules of both; a rule that stands in several files is of the first."""
+        """Return the rules of both; a rule that both contain keeps the file of the first."""
         return Rules(
             allow=(*self.allow, *other.allow),
             ask=(*self.ask, *other.ask),
@@ -47,12 +47,12 @@ class Rules(Value):
 
 
 class Ruling(Value):
-    """What one rule says of a file, host, tool or command."""
+    """Verdict of one rule on a file, host, tool or command."""
 
     verdict: Literal["deny", "ask", "allow"]
     rule: str
     file: str = Field(default="", exclude_if=not_)
-    """The file that the rule stands in."""
+    """The file that contains the rule."""
 
     def __str__(self) -> str:
         """Return the rule and its file on one line: `deny Edit(src/**) of ~/.claude/settings.json`."""
@@ -74,7 +74,7 @@ class Hook(Value):
 
     @property
     def shown(self) -> str:
-        """Its command, with its plugin, for a person."""
+        """Command of the hook with its plugin, for display."""
         return f"{self.command} (plugin {self.plugin})" if self.plugin else self.command
 
 
@@ -83,11 +83,11 @@ class Skill(Value):
 
     name: str
     description: str
-    """What it is for, on one line."""
+    """Purpose, on one line."""
     path: str
-    """Its SKILL.md: absolute if it is the user's own, else relative to the workspace."""
+    """Path of its SKILL.md: absolute for the user's own skill, else relative to the workspace."""
     listed: bool = True
-    """Whether a model is told of it; False: only the user calls it, by `/NAME`."""
+    """Whether it is listed for models; False: only the user can call it, by `/NAME`."""
 
     @property
     def is_own(self) -> bool:
@@ -100,9 +100,9 @@ class Subagent(Value):
 
     name: str
     description: str
-    """What it is for, on one line."""
+    """Purpose, on one line."""
     path: str
-    """Its file: absolute if it is the user's own, else relative to the workspace."""
+    """Path of its file: absolute for the user's own subagent, else relative to the workspace."""
     writes: bool = False
     """Whether its changes are taken over; False: it works on a copy that is discarded."""
     prompt: str = ""
@@ -115,12 +115,12 @@ class Subagent(Value):
 
 
 def hook_wait(event: str, command: str) -> str:
-    """Return a line for a person on a hook that runs."""
+    """Return a line that tells a person which hook is running."""
     return one_line(f"a hook of {event} runs: {command}", width=200)
 
 
 def hook_failure(event: str, command: str, reason: str) -> str:
-    """Return a line for a person on a hook that couldn't decide anything."""
+    """Return a line that tells a person which hook failed without blocking anything."""
     return one_line(f"a hook of {event} has failed, and blocks nothing: {command}: {reason}", width=400)
 
 

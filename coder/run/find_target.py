@@ -1,6 +1,6 @@
 """Find the target of a task in its tests, checks, examples, files and prompt.
 
-A run does this once and stores the target, because the disk is asked whether the workspace is a folder.
+A run does this once and stores the target, which depends on whether the workspace is a folder on disk.
 """
 
 import re

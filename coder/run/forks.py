@@ -30,7 +30,7 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
         step: an answered tool call, from 1, as `coder show` numbers them.
 
     Raises:
-        UsageError: there is no such step.
+        UsageError: the run has no such step, or has made attempts.
     """
     if not events:
         raise UsageError(f"There is no such run. See the runs with: {own_command()} ls")
@@ -51,7 +51,7 @@ def forked(events: Sequence[Event], run: str, *, step: int) -> list[Event]:
 
 
 def spoken_words(state: State, words: str) -> tuple[Spoken, ...]:
-    """Return the event for the user's words to a fork, if any."""
+    """Return the event with the user's message to a fork; empty if the message is empty."""
     if not words.strip():
         return ()
     message = AnswerMessage(author=HUMAN, text=join_surrogates(words.strip()))
@@ -59,7 +59,7 @@ def spoken_words(state: State, words: str) -> tuple[Spoken, ...]:
 
 
 def with_hook_notes(words: tuple[Spoken, ...], context: str) -> tuple[Spoken, ...]:
-    """Return the user's words with what hooks add to the last of them."""
+    """Return the user's messages, with the text of hooks appended to the last one."""
     if not words or not context.strip():
         return words
     message = words[-1].message

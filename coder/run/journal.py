@@ -18,7 +18,7 @@ class Journal:
     """A run's log under a lease, with the state after the last event."""
 
     def __init__(self, run: str, log: EventStore, *, token: int, watch: Watch) -> None:
-        """Write under the lease with this token."""
+        """Create a journal that writes under the lease with this token."""
         self.run = run
         self.watch = watch
         self._log = log
@@ -26,13 +26,13 @@ class Journal:
         self._state: State | None = None
         self._appending = asyncio.Lock()
         self.limits: list[asyncio.Timeout] = []
-        """Timeouts that a request to stop the run lets expire."""
+        """Timeouts that expire at a request to stop the run."""
         self.intending = asyncio.Lock()
         """Held from numbering a call until its intent is logged, because calls may be made in parallel."""
 
     @property
     def state(self) -> State:
-        """The state after the last event. Raises RuntimeError: no event was appended or loaded yet."""
+        """The state after the last event. Raises RuntimeError if no event was appended or loaded yet."""
         if self._state is None:
             raise RuntimeError("a journal has no state before its first event")
         return self._state
@@ -43,7 +43,7 @@ class Journal:
         return self.state.spend
 
     async def load(self, aim: str = "resume") -> State:
-        """Fold the run's events, and continue after them. Raises LogDamaged; for more see `fold_log_for`."""
+        """Fold the run's events and continue after them. Raises LogDamaged and errors of `fold_log_for`."""
         from coder.run.loading import fold_log_for  # imported late: most runs aren't continued
 
         self._state = fold_log_for(aim, self.run, await self._log.read(self.run))
@@ -58,7 +58,7 @@ class Journal:
         self._state = replace(self.state, inputs=hold(self.state.inputs, files, self.state))
 
     async def append(self, *bodies: Body, copied: Sequence[Event] = ()) -> State:
-        """Append durably, in order, and return the state after the last event.
+        """Append events in order, and return the state after the last one.
 
         Args:
             copied: events of another run with which this log begins; the watch gets only the last one.
@@ -87,13 +87,13 @@ class Journal:
         return await self._log.stop_requested(self.run, token=self._token)
 
     async def take_messages(self, lines: Sequence[str], redact: Callable[[str], str]) -> str:
-        """Log what a person has said since the last call, and return it; empty if nobody has said anything.
+        """Log and return a person's messages since the last call; return an empty text if there are none.
 
-        Messages that other processes sent are removed once the log has them: a process that is killed
-        between the two leaves them, and finds their ids in the state.
+        Messages from other processes are removed after they are logged. If the process is killed in between,
+        they remain, but the state has their ids.
 
         Args:
-            lines: what was typed in this process.
+            lines: lines typed in this process.
             redact: removes secrets.
         """
         async with self.intending:

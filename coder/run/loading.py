@@ -1,4 +1,4 @@
-"""Fold the log of a run that goes on, or say why this version can't continue it."""
+"""Fold the log of a run to continue, or raise an error that says why this version can't continue it."""
 
 from collections.abc import Sequence
 

@@ -54,17 +54,17 @@ class Outcome(Value):
     note: str = Field(default="", exclude_if=not_)
     """A remark for a person on this verdict, such as earlier failures or flaky tests."""
     contradicts: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Given tests that fail, but pass as the answer edits them, while everything else passes."""
+    """Given tests that fail, but pass with the answer's edits of them, while everything else passes."""
     cause: Cause | None = Field(default=None, exclude_if=not_)
     """Why the code failed or the outcome is undecided, if known."""
     lacks: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Missing modules or hosts, depending on `cause`."""
     agreeing: tuple[int, ...] = Field(default=(), exclude_if=not_)
-    """Samples that passed and behave equally on all inputs, including this one; empty if too few."""
+    """Passed samples, including this one, that behave equally on all inputs; empty if there are too few."""
     reproduced_by: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """New tests, or the answer's check, that fail without the change and pass with it."""
     ordered: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Given tests that pass as the answer edits them, because the task changes what they expect."""
+    """Given tests that pass with the answer's edits of them, because the task changes what they expect."""
     test_support: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Changed files that only the tests use: part of the tests, or code under test."""
     unshown: str = Field(default="", exclude_if=not_)
@@ -117,7 +117,7 @@ class CodeMessage(MessageBase):
 
 
 class OutcomeMessage(MessageBase):
-    """The result of running the latest code; by the user, a rejection of the change."""
+    """The result of running the latest code or, if the user is the author, a rejection of the change."""
 
     kind: Literal["outcome"] = "outcome"
     outcome: Outcome

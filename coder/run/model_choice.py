@@ -47,7 +47,7 @@ async def open_models(
     pictures: Sequence[Image] = (),
     roles: Roles | None = None,
 ) -> AsyncIterator[Model]:
-    """Open the named models, or choose an available one if none is named; they close with the context.
+    """Open the named models, or an available one if none is named; the context manager closes them.
 
     Args:
         settings: `replay`, `price`, `effort` and `model_timeout` are used.
@@ -55,7 +55,7 @@ async def open_models(
         book: models in the user's configuration.
         record: write each call to this file.
         must_know_price: raise an error if the price is unknown, because a cost limit must be kept.
-        pictures: every model must take these pictures and PDFs.
+        pictures: pictures and PDFs that every model must accept.
         roles: models that `choose_roles` has chosen, on this machine or another one; None: choose now.
 
     Raises:
@@ -91,7 +91,7 @@ async def choose_roles(
     book: UserModels | None = None,
     pictures: Sequence[Image] = (),
 ) -> Roles:
-    """Choose the named models before any call, with their keys; arguments and errors of `open_models`."""
+    """Choose the named models, with their keys, before any call; see `open_models` for arguments and errors."""
     price = _price(settings.price)
     roles = await resolve_roles(wanted, environ=os.environ, book=book)
     warm(roles)

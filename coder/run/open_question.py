@@ -15,7 +15,7 @@ from coder.run.team_message import HandoffMessage
 
 
 def open_question(state: State) -> tuple[str, Question]:
-    """Return the id and text of the open question. Raises TooLate: none is open; the message says why."""
+    """Return the open question with its id. Raises TooLate with the reason if no question is open."""
     if state.questions.open is not None:
         return state.questions.open.id, state.questions.open
     last_message = state.last
@@ -32,10 +32,14 @@ def open_question(state: State) -> tuple[str, Question]:
 
 
 def answered(state: State, decision: Decision | str, *, question_id: str | None = None) -> QuestionAnswered:
-    """Return the event for a person's answer. Raises TooLate: no question is open; UsageError: empty answer.
+    """Return the event for a person's answer.
 
     Args:
         question_id: the id of the question that the person has read; None: the open question.
+
+    Raises:
+        TooLate: no question, or another question, is open.
+        UsageError: the answer is empty, or isn't one of the choices.
     """
     identity, question = open_question(state)
     if question_id not in (None, identity):
@@ -58,7 +62,7 @@ def asked_by(message: QuestionMessage | HandoffMessage) -> Question:
 async def ask_person(
     journal: Journal, question: Question, *, key: str = "", otherwise: Decision | None = None
 ) -> Decision:
-    """Ask a person a question, once; a logged answer is returned again.
+    """Ask a person a question, or return the logged answer if it was answered before.
 
     Args:
         key: distinguishes questions of one turn; empty: the text is used.
@@ -87,9 +91,9 @@ async def ask_person(
 
 @contextmanager
 def paused(limit: asyncio.Timeout | None) -> Iterator[None]:
-    """Stop a timer for the block, which then goes on with the time that was left.
+    """Pause a timeout within the context; continue with the remaining time afterwards.
 
-    A block that raises leaves it stopped.
+    The timeout stays paused if the body raises.
     """
     if limit is None or (end_time := limit.when()) is None:
         yield
@@ -102,7 +106,7 @@ def paused(limit: asyncio.Timeout | None) -> Iterator[None]:
 
 
 async def ask_user(journal: Journal) -> None:
-    """Put the latest message, a member's question, to the user and log the answer as the next message."""
+    """Ask the user the question in the latest message, and log the answer as the next message."""
     message = journal.state.last
     assert isinstance(message, QuestionMessage | HandoffMessage)
     answer = await ask_person(journal, asked_by(message))

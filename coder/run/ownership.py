@@ -37,7 +37,7 @@ _TEST_AFFIX = re.compile(r"^(?:tests?|spec)[_.-]|[_.-](?:tests?|spec)$|(?<=[a-z]
 
 
 class Ownership:
-    """Decides the side of each file in a folder: the given tests, the product, or unclear.
+    """Classifier of a folder's files by side: the given tests, the product, or unclear.
 
     Args:
         tests: given tests, and the files that the test command names.

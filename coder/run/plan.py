@@ -25,7 +25,7 @@ class Plan(Value):
 
     @property
     def count(self) -> str:
-        """Number of steps, and of those that are done, in words."""
+        """Number of steps and of finished steps, in words."""
         done_count = sum(step.status == "done" for step in self.steps)
         return f"{count_of(len(self.steps), 'step')}, {done_count} done"
 

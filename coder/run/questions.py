@@ -25,7 +25,7 @@ class Decision(Value):
     decision: str
     """`yes`, `no`, `always` or an option; empty if `words` is the answer."""
     words: Annotated[str, AfterValidator(join_surrogates)] = Field(default="", exclude_if=not_)
-    """A free answer; with `no`, what should be different."""
+    """An answer in free text; with `no`, what the person wants instead."""
     files: dict[str, str | None] | None = Field(default=None, exclude_if=not_)
     """The person's own version of the change, which is tried instead of the proposed one."""
     who: str = ""
@@ -100,7 +100,7 @@ def is_no(typed: str) -> bool:
 
 
 class Waits(Exception):
-    """Nobody can answer a question now; the question is the message."""
+    """Raised if nobody can answer a question now; the message is the question."""
 
 
 def question_id(run: str, turn: int, key: str) -> str:

@@ -22,7 +22,7 @@ _RECORDS: Mapping[str, Handlers] = {
 
 
 def begin(event: Event) -> State:
-    """Return the state after a run's first event. Raises ValueError: it isn't a known run.started."""
+    """Return the state after a run's first event. Raises ValueError if it isn't a known run.started."""
     body = event_types.parse(event)
     if not isinstance(body, event_types.RunStarted):
         raise ValueError(f"run {event.run} does not begin with a run.started event that this version knows")
@@ -38,7 +38,7 @@ def begin(event: Event) -> State:
 
 
 def fold(state: State, event: Event, body: event_types.Body | None = None) -> State:
-    """Return the state after one more event; an event of an unknown type only moves the clock.
+    """Return the state after one more event; an event of an unknown type only updates number and time.
 
     Args:
         body: the parsed event, if the caller has parsed it.
@@ -52,7 +52,7 @@ def fold(state: State, event: Event, body: event_types.Body | None = None) -> St
 
 
 def fold_all(events: Iterable[Event]) -> State:
-    """Return the state after all events. Raises ValueError: there are none, or no run.started is first."""
+    """Return the state after all events. Raises ValueError if there are none or run.started isn't first."""
     iterator = iter(events)
     first_event = next(iterator, None)
     if first_event is None:

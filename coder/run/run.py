@@ -70,7 +70,7 @@ class Run(BaseModel, frozen=True):
     """`outside`, `inside` or `none`: see Outcome."""
     model: str
     attempts: int
-    """Number of attempts in separate runs; 1 if the run worked itself."""
+    """Number of attempts in separate runs; 1 if the run itself did the work."""
     tests: tuple[CheckLine, ...]
     files: dict[str, str]
     """The best code so far, full texts by relative path; the solution if the status is `solved`."""
@@ -78,7 +78,7 @@ class Run(BaseModel, frozen=True):
     reproduced_by: tuple[str, ...] = ()
     """New tests, or the answer's check, that fail without the change and pass with it."""
     contradicts: tuple[str, ...] = ()
-    """Given tests that fail, but pass as the answer edits them."""
+    """Given tests that fail, but pass with the answer's edits of them."""
     ordered: tuple[str, ...] = ()
     """Given tests that the answer edits, because the task changes what they expect."""
     test_support: tuple[str, ...] = ()
@@ -86,7 +86,7 @@ class Run(BaseModel, frozen=True):
     left_out: dict[str, LeftOut] = {}
     """Changed files that were not written into the folder, by path, with the reason."""
     ruled: dict[str, Ruling] = {}
-    """The rule of the user's that denies or asks about a file of `left_out`, by path."""
+    """The user's rule that denies or asks about a file of `left_out`, by path."""
     test_patch: str = ""
     """Patch of the changes that `--allow` would write; `patch` doesn't include them."""
     landed: tuple[str, ...]

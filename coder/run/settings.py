@@ -26,7 +26,7 @@ Approved = Literal["landing", "tools", "plan", "network"]
 EditFormat = Literal["whole", "search-replace"]
 
 ROLES = {"planner_model": "planner", "coder_model": "coder", "strong_model": EXPERT}
-"""The participant whose model an option names."""
+"""Participant whose model an option names, by option."""
 
 
 def option(name: str) -> Any:  # noqa: ANN401 - as pydantic's Field, whose type is the annotation's
@@ -99,13 +99,13 @@ class Settings(Value):
     """Processors that a program may keep busy; None: all."""
     sandbox: str = option("sandbox")
     in_place: bool = option("in_place")
-    """The model works in the user's folder itself, with the rights of this process; nothing lands."""
+    """Whether the model works in the user's folder itself, with the rights of this process; nothing lands."""
     image: str | None = option("image")
     runtime: str | None = option("runtime")
     network: tuple[str, ...] = option("network")
     """Hosts that programs may reach, `HOST`, `HOST:PORT`, `*.NAME`, or `registries`."""
     secret: tuple[str, ...] = option("secret")
-    """`NAME@HOST`: variables of the user's whose values only requests to that host hold, and no program."""
+    """`NAME@HOST`: the user's variables whose values only requests to that host contain, and no program."""
     show: tuple[str, ...] = option("show")
     """Ignored paths of the workspace that programs need; the log doesn't contain them."""
     add_dir: tuple[Path, ...] = option("add_dir")
@@ -133,7 +133,7 @@ class Settings(Value):
     """Whether programs can use the caches of this machine's package installers."""
     python: Path | None = option("python")
     judged_elsewhere: bool = Field(default=False, exclude_if=not_)
-    """The run ends as the model hands in its work: nothing is run or landed here, as somebody else judges."""
+    """Whether the run ends as the model hands in its work: it is judged elsewhere, not run or landed here."""
     installed: Path | None = None
     """Cache folder with dependencies that were installed for the run: an interpreter, or Node's modules."""
     kernel: bool = option("kernel")
@@ -142,17 +142,17 @@ class Settings(Value):
     require: Literal["tests"] | None = option("require")
     apply: bool = option("apply")
     chat: bool = False
-    """A conversation: more messages follow, words alone are an answer, and the user confirms each change."""
+    """Whether more messages follow: words alone are an answer, and the user confirms each change."""
     ask_tool: bool = Field(default=False, exclude_if=not_)
     """Whether a conversation's model gets the tool `ask`: its user can answer while it works."""
     commit: bool = option("commit")
     branch: str | None = option("branch")
     asks: bool = True
-    """Whether a model's question ends the run as `waiting`; False: it is told that nobody answers."""
+    """Whether a model's question ends the run as `waiting`; False: the model is told that nobody answers."""
     approve: tuple[Approved, ...] = option("approve")
     """What a person must approve; if nobody is at the terminal, the run ends as `waiting`."""
     served: Path | None = None
-    """Folder of the server's client for whom the run began; another server may take the run over."""
+    """Folder of the server's client that began the run; another server may take over the run."""
     client: str | None = Field(default=None, exclude_if=not_)
     """Name of the token with which a server's client requested the run."""
     request: str | None = Field(default=None, exclude_if=not_)
@@ -189,7 +189,7 @@ class Settings(Value):
         return self.strategy in ("act", "escalate")
 
     def sampling(self, *, temperature: float = 0.0, seed: int = 0, most: int | None = None) -> Sampling:
-        """Return sampling parameters: the user's temperature, else this one, and `seed` plus the user's."""
+        """Return sampling parameters: the user's temperature, else `temperature`; `seed` plus the user's."""
         limits = [limit for limit in (most, self.max_answer_tokens) if limit is not None]
         return Sampling(
             temperature=self.temperature if self.temperature is not None else temperature,

@@ -35,7 +35,7 @@ class Delegations(Attempts):
     """The running subagents of one run, which share its limits with the run itself."""
 
     def others(self, journal: Journal) -> list[Spend | AttemptEnded]:
-        """Return the usage of the run, which includes ended subagents, and of the other running ones."""
+        """Return the usage of the run, which includes ended subagents, and of the other running subagents."""
         siblings = [running.used for running in self.running.values() if running is not journal]
         return [self.parent.spend, *siblings]
 
@@ -44,7 +44,7 @@ class ChildJournal(Journal):
     """Journal of an attempt or a subagent, which shares the limits of its parent run."""
 
     def __init__(self, run: str, log: EventStore, *, token: int, watch: Watch, shared: Attempts) -> None:
-        """Write under the lease with this token; `shared` are the runs with the same limits."""
+        """Create a journal that writes under this lease; `shared` are the runs with the same limits."""
         super().__init__(run, log, token=token, watch=watch)
         self.intending = shared.parent.intending
         self._shared = shared
@@ -63,7 +63,7 @@ class ChildJournal(Journal):
         return self.state.spend.plus([child.used for child in children])
 
     async def take_messages(self, lines: Sequence[str], redact: Callable[[str], str]) -> str:
-        """Log what a person has said to the parent run; each attempt reads it, a subagent nothing."""
+        """Log and return a person's messages to the parent run; each attempt reads them, a subagent none."""
         if self.state.settings.subagent is not None:
             return ""  # a person talks to the model that has delegated
         parent, read_count = self._shared.parent, len(self.state.inputs.remarks)

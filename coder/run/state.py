@@ -54,7 +54,7 @@ class State:
 
     @property
     def target(self) -> Target:
-        """The file and names that the task is about. Raises RuntimeError: the run hasn't begun."""
+        """The file and names that the task is about. Raises RuntimeError if the run hasn't begun."""
         if self.inputs.target is None:
             raise RuntimeError("a run that hasn't begun has no target")
         return self.inputs.target.search_anew()

@@ -24,8 +24,8 @@ LeftOut = Literal[
     "unreadable",
 ]
 """held: may run by itself later; `--allow PATH` lands it. needs_allow: a given test or another file that
-decides what passes; `--allow PATH` lands it. decides: such a file that the run doesn't keep, or a file to
-read only. The others can't be taken over."""
+decides what passes; `--allow PATH` lands it. decides: a deciding file that the run doesn't keep, or a
+read-only file. The others can't be taken over."""
 
 _END = "\0"
 """End of a listing's entry; no path contains it."""
@@ -59,7 +59,7 @@ class StoredFile(Value):
 
     @property
     def content(self) -> bytes:
-        """The bytes. Raises LookupError: the file was listed without its content."""
+        """The bytes. Raises LookupError if the file was listed without its content."""
         if self.base64 is not None:
             return base64.b64decode(self.base64)
         if self.text is None and self.sha256 is not None:

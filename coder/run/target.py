@@ -1,4 +1,4 @@
-"""The path as a dotted module name."""
+"""Target: the file and names that a task is about, and the files that decide what passes."""
 
 import re
 from fnmatch import fnmatchcase
@@ -24,7 +24,7 @@ class Target(Value, arbitrary_types_allowed=True):
     path: str
     """Relative path of the file for code without a file name."""
     names: tuple[str, ...] = ()
-    """Names that this file must define, as far as the task names them."""
+    """Names that this file must define, if the task states them."""
     tests: tuple[str, ...] = ()
     """Paths of tests and of other files that decide the test command's result; answers may not write them."""
     is_known: bool = True
@@ -34,10 +34,10 @@ class Target(Value, arbitrary_types_allowed=True):
     is_asked_for: bool = True
     """Whether the task, its checks or its tests need a file of this name."""
     ownership: Ownership | None = Field(default=None, exclude=True, repr=False)
-    """Decides which files only the tests use; None if no test decides. It isn't stored."""
+    """Classifier of files that only the tests use; None if no test decides. It isn't stored."""
 
     def search_anew(self) -> Self:
-        """Return a copy without search results, because each use of a target has a limited search."""
+        """Return a copy without search results, because each use has a limited number of search passes."""
         if self.ownership is None:
             return self
         return self.model_copy(update={"ownership": self.ownership.anew()})

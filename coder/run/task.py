@@ -24,7 +24,7 @@ class TestSource(Value):
 
 
 class Task(Value):
-    """A prompt, the files that it is about, and the tests and checks that decide.
+    """A prompt, the files that it is about, and the tests and checks that decide whether it is done.
 
     All of test_command, test_files and checks must pass. Without them examples of the prompt decide; without
     examples the run can only end `unverified`.
@@ -48,11 +48,11 @@ class Task(Value):
     unread: tuple[str, ...] = Field(default=(), exclude_if=not_)
     """Globs of workspace files that the user's rules keep from models and programs."""
     answer_schema: dict[str, Any] | None = Field(default=None, exclude_if=not_)
-    """JSON Schema of the value that the run returns; None: the run returns changed files alone."""
+    """JSON Schema of the value that the run returns; None: the run returns only changed files."""
 
     @property
     def is_tested(self) -> bool:
-        """Whether something of the task decides that it is done, so that words alone are no answer."""
+        """Whether tests, checks or a schema decide about the task, so that words alone are no answer."""
         criteria = (self.test_command, self.test_files, self.checks, self.answer_schema)
         return any(criteria)
 

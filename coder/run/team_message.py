@@ -33,7 +33,7 @@ class Ledger(BaseModel, frozen=True, extra="ignore"):
     facts: str = ""
     steps: tuple[Step, ...] = ()
     satisfied: bool = False
-    """Whether the orchestrator considers the task done; a run ends as `unverified` by that."""
+    """Whether the orchestrator considers the task done, which ends a run as `unverified`."""
 
 
 class WordsMessage(MessageBase):
@@ -43,7 +43,7 @@ class WordsMessage(MessageBase):
 
 
 class ChoiceMessage(MessageBase):
-    """The choice of who speaks next in a team."""
+    """The choice of a team's next speaker."""
 
     kind: Literal["choice"] = "choice"
     to: str

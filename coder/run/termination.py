@@ -21,7 +21,7 @@ STUCK_AFTER = 4
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a run ends."""
+    """The reason for which a run ends."""
 
     status: Status
     text: str
@@ -66,7 +66,7 @@ def asked_to_stop(state: State) -> Reason | None:
 
 
 def reason_to_end(state: State, stop: Stop) -> Reason | None:
-    """Return the reason to end the run now, or None. The budget applies besides the caller's `stop`."""
+    """Return the reason to end the run now, or None. The budget applies in addition to `stop`."""
     if isinstance(state.last, ReplyMessage):
         question_state = before_talk(state)  # talk about a change doesn't alter its status
         reason = stop(question_state) if question_state is not state else None
@@ -106,13 +106,13 @@ def nothing_to_mend(state: State) -> Reason | None:
 
 @Stop
 def tests_pass(state: State) -> Reason | None:
-    """Solved if all given tests and checks have passed; unverified if none were given."""
+    """Stop as solved if all given tests and checks have passed, or as unverified if none were given."""
     outcome = state.outcome
     return verdict(state, outcome) if outcome is not None and outcome.passed else None
 
 
 def verdict(state: State, outcome: Outcome) -> Reason:
-    """Return how a run ends whose outcome passed: solved, or unverified with the reason."""
+    """Return the reason to end after a passed outcome: solved, or unverified with an explanation."""
     if shows_done(state, outcome):
         return Reason("solved", by_what(outcome))
     return Reason("unverified", why_unverified(state, outcome))
@@ -126,7 +126,7 @@ def contradiction(outcome: Outcome | None) -> Reason | None:
 
 
 def is_repeating(state: State) -> bool:
-    """Whether a model makes the same calls with the same results again and again."""
+    """Whether a model made a call SAME_RESULTS times with the same result, without background programs."""
     return not state.dialogue.session.has_background and any(
         len(calls) >= SAME_RESULTS for calls in state.dialogue.session.results.values()
     )

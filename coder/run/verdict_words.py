@@ -7,7 +7,7 @@ from coder.run.state import State
 
 
 def why_unverified(state: State, outcome: Outcome) -> str:
-    """Say why a passed outcome is unverified."""
+    """Return the reason why a passed outcome is unverified."""
     if outcome.verified == "reproduced":
         return f"{by_what(outcome)}; `--require tests` accepts given tests alone"
     if outcome.unshown:
@@ -35,7 +35,7 @@ def _before_and_after(state: State) -> str:
 
 
 def by_what(outcome: Outcome) -> str:
-    """Say what shows that the task is done."""
+    """Return in words what shows that the task is done."""
     if outcome.verified != "reproduced":
         return f"{outcome.verified} pass"
     by = f"reproduced: {join_names(outcome.reproduced_by)} failed without the change and passed with it"

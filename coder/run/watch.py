@@ -59,16 +59,16 @@ class Waiting(Protocol):
     """A watch that may have a status line."""
 
     def set_status(self, status: str) -> str | None:
-        """Set the text of the status line; return the earlier one, or None without such a line."""
+        """Set the text of the status line; return the earlier text, or None if there is no status line."""
 
 
 SLOW_S = 2.0
-"""Seconds after which a watch without a status line shows what is waited for."""
+"""Seconds after which a watch without a status line shows the reason for a wait."""
 
 
 @asynccontextmanager
 async def shown_wait(watch: object, text: str) -> AsyncIterator[None]:
-    """Show what the block waits for: on the watch's status line, else as a note once it takes long."""
+    """Show a text within the context: on the watch's status line, else as a note after SLOW_S seconds."""
     earlier = watch.set_status(text) if isinstance(watch, Waiting) else None
     note = watch.note if earlier is None and isinstance(watch, Noting) else None
     timer = asyncio.get_running_loop().call_later(SLOW_S, note, text) if note is not None else None
@@ -83,16 +83,16 @@ async def shown_wait(watch: object, text: str) -> AsyncIterator[None]:
 
 @runtime_checkable
 class Editing(Protocol):
-    """A watch whose user has files open in an editor, which may hold more than is saved."""
+    """A watch whose user has files open in an editor, possibly with unsaved changes."""
 
     async def open_texts(self, paths: Collection[str]) -> Mapping[str, str]:
-        """Return the texts that the editor has for files of the run's folder, by path, as far as it does."""
+        """Return the editor's texts of files of the run's folder, by path; unopened files are omitted."""
 
     def saved_digest(self, path: str) -> str | None:
-        """Return the digest of the file on the disk which the editor's text has come from."""
+        """Return the digest of the file on disk from which the editor's text was loaded."""
 
     async def write_texts(self, texts: Mapping[str, str]) -> None:
-        """Have the editor write files of the run's folder; one that doesn't write files does nothing."""
+        """Let the editor write files of the run's folder; do nothing if it doesn't write files."""
 
 
 @runtime_checkable

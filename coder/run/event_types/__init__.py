@@ -17,7 +17,7 @@ TYPES: Mapping[str, type[Body]] = {body.type: body for body in Body.__subclasses
 
 
 def is_newer(event: Event) -> bool:
-    """Whether this event has a known type, but a newer version than this coder can interpret."""
+    """Whether an event has a known type, but a newer version than this version of coder can interpret."""
     body_type = TYPES.get(event.type)
     return body_type is not None and event.version > body_type.version
 

@@ -32,7 +32,7 @@ class AttemptStarted(Body, type="attempt.started"):
     """An attempt at the task, or the work of a subagent, began as a separate run."""
 
     attempt: int
-    """Number of the attempt, from 1; of a subagent's run: the number of this event."""
+    """Number of the attempt, from 1; for a subagent's run, the number of this event."""
     run: str
     delegation: Delegation | None = Field(default=None, exclude_if=not_)
     """None: an attempt at the task itself."""
@@ -98,7 +98,7 @@ class FlowStarted(Body, type="flow.started"):
 
 
 class FlowStepStarted(Body, type="flow.step.started", durable=False):
-    """A step began, or begins again after it was cut off or has failed."""
+    """A step began, or began again after an interruption or a failure."""
 
     position: str
     """Number of the step in its sequence, from 1; a branch of step 3 has steps such as 3.0.1."""
@@ -107,10 +107,10 @@ class FlowStepStarted(Body, type="flow.step.started", durable=False):
     digest: str
     """SHA-256 (hex) of the input."""
     effect: bool = Field(default=False, exclude_if=not_)
-    """Whether the step changes something outside, so that a person decides on a second start."""
+    """Whether the step has outside effects, so that a person decides whether to start it again."""
 
     def draft(self) -> Draft:
-        """Return this body as an event without a number; that of an effect is durable."""
+        """Return this body as an event without a number, durable if the step has outside effects."""
         return super().draft().model_copy(update={"durable": self.effect})
 
 
@@ -122,7 +122,7 @@ class FlowStepSpawned(Body, type="flow.step.spawned"):
 
 
 class StepError(Value):
-    """Why a step failed."""
+    """The error with which a step failed."""
 
     type: str
     """Name of the exception's class."""
@@ -133,7 +133,7 @@ class StepError(Value):
 
 
 class StepSpent(Value):
-    """What the run of a step used."""
+    """Usage of the run that a step began."""
 
     calls: int
     usage: Usage
@@ -142,7 +142,7 @@ class StepSpent(Value):
 
 
 class FlowStepEnded(Body, type="flow.step.ended", durable=False):
-    """A step ended, with a value or an error, which every resume takes from here."""
+    """A step ended with a value or an error, which every resume reads from this event."""
 
     position: str
     name: str
@@ -151,10 +151,10 @@ class FlowStepEnded(Body, type="flow.step.ended", durable=False):
     seconds: float = 0.0
     spent: StepSpent | None = Field(default=None, exclude_if=not_)
     effect: bool = Field(default=False, exclude_if=not_)
-    """Whether the step has changed something outside."""
+    """Whether the step had outside effects."""
 
     def draft(self) -> Draft:
-        """Return this body as an event without a number; that of an effect or of a run is durable."""
+        """Return this body as an event without a number, durable if the step had effects or began a run."""
         return super().draft().model_copy(update={"durable": self.effect or self.spent is not None})
 
 

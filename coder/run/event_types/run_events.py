@@ -30,11 +30,11 @@ Status = Literal[
     "interrupted",
     "finished",
 ]
-"""`finished`: the function of a flow has returned; `waiting`: for an answer to the question in `reason`."""
+"""`finished`: the function of a flow has returned; `waiting`: `reason` is the open question."""
 
 
 class Draw(Value):
-    """How an attempt begins its answer, if the model completes a text instead of answering."""
+    """Beginning of an attempt's answer, for a model that completes a text instead of answering."""
 
     form: int
     """Index of the form of the task's prompt."""
@@ -55,7 +55,7 @@ class Parent(Value):
 
 
 class RunStarted(Body, type="run.started"):
-    """A run began. The event has all that a later resume needs."""
+    """A run began. The event contains everything that a later resume needs."""
 
     task: Task
     settings: Settings
@@ -74,7 +74,7 @@ class RunStarted(Body, type="run.started"):
     parent: Parent | None = Field(default=None, exclude_if=not_)
     """The run for which this attempt is made; None if the run is no attempt."""
     context: str = Field(default="", exclude_if=not_)
-    """What the user's hooks add to the task."""
+    """Text that the user's hooks add to the task."""
 
 
 class RunResumed(Body, type="run.resumed"):
@@ -89,7 +89,7 @@ class RunResumed(Body, type="run.resumed"):
     offers: bool = Field(default=False, exclude_if=not_)
     """The user wants an earlier change: it is tried, and then proposed even if it fails."""
     context: str = Field(default="", exclude_if=not_)
-    """What the user's hooks of the start say as the run is resumed."""
+    """Text that the user's start hooks add when the run is resumed."""
 
 
 class RunOrigin(Body, type="run.origin"):
@@ -115,7 +115,7 @@ class StepStarted(Body, type="step.started"):
     target: Target | None = Field(default=None, exclude_if=not_)
     """The file and names that the new task is about."""
     context: str = Field(default="", exclude_if=not_)
-    """What the user's hooks add to the task."""
+    """Text that the user's hooks add to the task."""
 
 
 class QuestionAsked(Question, Body, type="question.asked"):
@@ -190,15 +190,15 @@ class FilesChanged(Body, type="files.changed"):
 
 
 class PatchProposed(Body, type="patch.proposed"):
-    """The solution was kept as a patch: not wanted, refused, nobody to ask, or not mergeable."""
+    """The solution was kept as a patch: writing was off or refused, nobody could be asked, or a merge failed."""
 
     patch: str
     tests: str = Field(default="", exclude_if=not_)
     """A separate patch with edits of given tests and with held files."""
     held: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Files that may later run by themselves, or that a rule holds: left out until the user allows them."""
+    """Files left out until the user allows them: they may later run by themselves, or a rule holds them."""
     ruled: dict[str, Ruling] = Field(default_factory=dict, exclude_if=not_)
-    """What the user's rules say of held files that they deny or ask about."""
+    """The user's rules that deny or ask about held files, by the file's path."""
 
 
 class LandingPlanned(Body, type="landing.planned"):
@@ -209,9 +209,9 @@ class LandingPlanned(Body, type="landing.planned"):
     tests: str = Field(default="", exclude_if=not_)
     """A separate patch with edits of given tests and with held files, which aren't written."""
     held: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """Files that may later run by themselves, or that a rule holds: left out until the user allows them."""
+    """Files left out until the user allows them: they may later run by themselves, or a rule holds them."""
     ruled: dict[str, Ruling] = Field(default_factory=dict, exclude_if=not_)
-    """What the user's rules say of held files that they deny or ask about."""
+    """The user's rules that deny or ask about held files, by the file's path."""
     before: dict[str, StoredFile] = Field(default_factory=dict, exclude_if=not_)
     """Contents of the files that will be replaced or removed, for undo."""
 

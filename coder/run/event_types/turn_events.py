@@ -15,7 +15,7 @@ from sandbox.result import Value
 
 
 class CallIntended(Body, type="model.requested", durable=False):
-    """A model call will be made; logged before, so that after a crash the reservation counts as spent."""
+    """A model call will be made. Logged beforehand, so that the reservation counts as spent after a crash."""
 
     call: int
     participant: str
@@ -24,7 +24,7 @@ class CallIntended(Body, type="model.requested", durable=False):
     messages: tuple[ChatMessage, ...]
     """Messages of the request after the first `kept` ones."""
     kept: int = Field(default=0, exclude_if=not_)
-    """The request begins with this many messages of the run's dialogue (`State.dialogue`)."""
+    """Number of messages of the run's dialogue (`State.dialogue`) with which the request begins."""
     in_dialogue: bool = Field(default=False, exclude_if=not_)
     """Whether the request is part of the dialogue; else it is independent."""
     sampling: Sampling
@@ -34,7 +34,7 @@ class CallIntended(Body, type="model.requested", durable=False):
 
 
 class CallRetried(Body, type="model.retried", durable=False):
-    """A model call failed, probably only for a while; it is repeated after `wait_s` seconds."""
+    """A model call failed, probably temporarily; it is repeated after `wait_s` seconds."""
 
     call: int
     attempt: int
@@ -78,16 +78,16 @@ class DialogueTaken(Body, type="dialogue.taken", durable=False):
 
     participant: str
     on_copy: bool = Field(default=False, exclude_if=not_)
-    """The participant works on a copy of the session's files, whose changes are discarded."""
+    """Whether the participant works on a copy of the session's files, whose changes are discarded."""
 
 
 class MessagesTaken(Body, type="messages.taken"):
-    """The run has taken what a person said while it worked; its next request holds it."""
+    """The run received a person's messages while it worked; its next request contains them."""
 
     text: str
     """The messages, one below the other, without secrets."""
     ids: tuple[str, ...] = ()
-    """Ids of those that were sent through the log, which may not be removed from there yet."""
+    """Ids of the messages that were sent through the log, which may still contain them."""
 
 
 class DialogueCleared(Body, type="dialogue.cleared"):
@@ -100,7 +100,7 @@ class ContextFolded(Body, type="context.folded"):
     messages: tuple[ChatMessage, ...]
     """The whole dialogue from now on."""
     in_text: bool = Field(default=False, exclude_if=not_)
-    """The dialogue continues in plain text."""
+    """Whether the dialogue continues in plain text."""
 
 
 class ModelCallFailed(Body, type="model.failed"):
@@ -126,7 +126,7 @@ class BaselineTest(Value):
 
 
 LONG_TESTS_S = 30.0
-"""A test command that takes this long is run as rarely as possible, outside the run's time limit."""
+"""A test command that takes this many seconds is run as rarely as possible, outside the run's time limit."""
 
 
 class PytestSetup(Value):
@@ -173,15 +173,15 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     seconds: float = 0.0
     """Seconds of the first run."""
     is_cut: bool = Field(default=False, exclude_if=not_)
-    """The time limit stopped the tests: `tests` has the finished ones and the one that was stopped."""
+    """Whether the time limit stopped the tests; `tests` then has the finished ones and the stopped one."""
     alone_s: float = Field(default=0.0, exclude_if=not_)
     """Seconds of a further run with only the stopped test."""
     told: bool = True
     """Whether the command reported single tests; False: only its exit code is known."""
     lessons: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """What mended like failures in the same folder before."""
+    """Lessons from earlier runs in the same folder: what fixed similar failures."""
     pytest: PytestSetup | None = Field(default=None, exclude_if=not_)
-    """Configuration of a command that calls pytest; None if pytest didn't get so far."""
+    """Configuration of a command that calls pytest; None if pytest reported none."""
     calls: tuple[PytestCall, ...] = Field(default=(), exclude_if=not_)
     """Known calls of pytest by a command that is a script."""
     opened: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude_if=not_)
@@ -189,7 +189,7 @@ class BaselineTaken(Body, type="baseline.taken", durable=False):
     missing: tuple[str, ...] = ()
     """Modules that the command reports as missing and that the folder doesn't contain."""
     is_preliminary: bool = Field(default=False, exclude_if=not_)
-    """Whether another run follows, with an event of its own. No verdict rests on this one."""
+    """Whether another run follows, with its own event; verdicts don't use this one."""
 
     @property
     def before(self) -> dict[str, bool]:
@@ -215,7 +215,7 @@ class Tried(Value):
 
     command: str
     on: Literal["before", "after"]
-    """Whether the code was without (before) or with (after) the change."""
+    """`before`: the code without the change; `after`: the code with it."""
     only: tuple[str, ...] = ()
     """Selected tests, at most 20; empty: all."""
     status: str
@@ -264,9 +264,9 @@ class ToolAnswered(Body, type="tool.answered"):
     exit_code: int | None = Field(default=None, exclude_if=lambda code: code is None)
     seconds: float = Field(default=0.0, exclude_if=not_)
     failed: bool = Field(default=False, exclude_if=not_)
-    """The call wasn't carried out, or its program failed."""
+    """Whether the call wasn't executed or its program failed."""
     running: bool = Field(default=False, exclude_if=not_)
-    """The call left programs running in the background."""
+    """Whether the call left programs running in the background."""
     images: tuple[Image, ...] = Field(default=(), exclude_if=not_)
     """Pictures for the model."""
     changes: dict[str, StoredFile | None] = Field(default_factory=dict, exclude_if=not_)
@@ -276,7 +276,7 @@ class ToolAnswered(Body, type="tool.answered"):
 
 
 class HookFailed(Body, type="hook.failed", durable=False):
-    """A hook couldn't be run, or ended with an error that blocks nothing; what it was to decide goes on."""
+    """A hook couldn't be run, or ended with an error that blocks nothing; the pending action continues."""
 
     event: str
     command: str
@@ -287,7 +287,7 @@ class HookFailed(Body, type="hook.failed", durable=False):
 
 
 class TextsEmbedded(Body, type="texts.embedded"):
-    """An embedder got texts of the user's documents, or a query; `error` says why it gets no more."""
+    """An embedder received texts of the user's documents, or a query; `error` says why it gets no more texts."""
 
     model: str
     texts: int

@@ -10,7 +10,7 @@ from coder.run.task import Task
 
 
 class Before(Protocol):
-    """The state before an event; it stands above the records, which therefore don't import it."""
+    """Interface of the state before an event; records can't import `State`, which imports them."""
 
     @property
     def task(self) -> Task:
@@ -22,7 +22,7 @@ class Before(Protocol):
 
     @property
     def spend(self) -> Spend:
-        """The use of the budget."""
+        """Usage of the budget."""
 
     @property
     def questions(self) -> Questions:

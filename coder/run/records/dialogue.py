@@ -48,7 +48,7 @@ class Dialogue:
     plan: str = ""
     """Arguments of the latest valid call of `plan` (`plan.py`)."""
     cleared_steps: int = 0
-    """Number of first tasks that the dialogue no longer contains."""
+    """Number of tasks, from the first, that the dialogue no longer contains."""
     is_untold: bool = False
     """Whether this is the dialogue of a fork whose model wasn't called yet."""
     owes_baseline: bool = False
@@ -56,7 +56,7 @@ class Dialogue:
     session: SessionRecord = field(default_factory=SessionRecord)
 
     def of(self, participant: str) -> Dialogue:
-        """Return a participant's dialogue, with which it goes on; pause the current one."""
+        """Return the dialogue that a participant continues, with the current one paused."""
         if participant == self.participant:
             return self
         others = {**self.others, self.participant: replace(self, others={}, session=SessionRecord())}
@@ -79,7 +79,7 @@ class Dialogue:
     def at_next_step(
         self, files: Mapping[str, StoredFile], tree: Mapping[str, StoredFile | None]
     ) -> Dialogue:
-        """Return the coder's dialogue at the user's next message, with the other dialogues in it, all unread.
+        """Return the coder's dialogue at the user's next message, unread in it and in the paused dialogues.
 
         Args:
             files: the user's files as known to a dialogue that has read everything so far.
@@ -155,7 +155,7 @@ def _owe_baseline(dialogue: Dialogue, body: event_types.BaselineTaken, state: Be
 
 
 def _is_same(state: Before, body: event_types.BaselineTaken) -> bool:
-    """Whether the second run of the tests ended as the first one, which the dialogue holds."""
+    """Whether the second run of the tests ended like the first one, which the dialogue contains."""
     first = state.progress.baseline
     return first is not None and (first.tests, first.failures) == (body.tests, body.failures)
 

@@ -1,4 +1,4 @@
-"""Count the time that passed before an event: as the run's work, as its long tests, or, for waiting, not."""
+"""Count the time before an event as the run's work or its long tests; waiting time isn't counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def count_time(spend: Spend, seconds: float, body: event_types.Body | None, state: Before) -> Spend:
-    """Return the usage with the seconds before an event, which its fields count as work or as tests.
+    """Return the usage with the seconds before an event added to the time of work or of tests.
 
     The time in which the run waited for the user isn't counted.
     """

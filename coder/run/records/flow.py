@@ -41,7 +41,7 @@ class FlowRecord:
     steps: Mapping[str, RecordedStep] = field(default_factory=dict)
     """Steps by position, in the order of their first start."""
     output: JsonValue = None
-    """What the function returned."""
+    """Return value of the function."""
 
 
 def next_flow(flow: FlowRecord | None, body: event_types.Body) -> FlowRecord | None:

@@ -29,11 +29,11 @@ class Inputs:
     target: Target | None = None
     """The file and names that the task is about; None before a run has begun."""
     context: str = ""
-    """What the user's hooks add to the task."""
+    """Text that the user's hooks add to the task."""
     resume_context: str = ""
-    """The part of it that came as the run was resumed, and that no dialogue holds yet."""
+    """The part of `context` that was added at a resume and that no dialogue contains yet."""
     remarks: tuple[str, ...] = ()
-    """What a person has said while the run worked on this task."""
+    """A person's messages while the run worked on this task."""
     read_messages: tuple[str, ...] = ()
     """Ids of the messages that were taken last (`Journal.take_messages`)."""
 

@@ -43,7 +43,7 @@ def _close(questions: Questions, body: event_types.Body, state: _Before) -> Ques
 
 
 def _resume(questions: Questions, body: event_types.RunResumed, state: _Before) -> Questions:
-    """Keep the answers if the run was interrupted; any other resume may ask again."""
+    """Keep the answers if the run was cut off or waiting; a resume after any other end may ask again."""
     stopped = state.progress.stopped
     is_cut_off = stopped is None or stopped.status in ("waiting", "interrupted", "error", "limit")
     return questions if is_cut_off else replace(questions, answers={})

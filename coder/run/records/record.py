@@ -1,4 +1,4 @@
-"""Shared by the records of a state: a fast `replace`, and the type of handler tables."""
+"""Helpers for the records of a state: a fast `replace`, and the type of handler tables."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -28,7 +28,7 @@ else:
         return setters, attrgetter(*setters)
 
     def replace(record: Any, **changes: Any) -> Any:  # noqa: ANN401 - of any record
-        """Do the same as dataclasses.replace in a third of its time: folding events is mostly such calls."""
+        """Do the same as dataclasses.replace in a third of the time; folding events mostly calls this."""
         setters, values = _slots(type(record))
         clone = object.__new__(type(record))
         for setter, value in zip(setters.values(), values(record), strict=True):
