@@ -27,7 +27,7 @@ DEFAULT_RESERVATION = 131_072
 MIN_REQUESTED = 1024
 """Request at least this many tokens, since the estimate of the prompt may be too high."""
 PriceOf = Callable[[int, int], Decimal | None]
-"""US dollars for tokens in and out, as `Model.price`."""
+"""Function like `Model.price`: US dollars for input and output tokens."""
 
 
 class ModelFacts(Value):
@@ -106,7 +106,7 @@ def reserved(model: object, sampling: Sampling) -> int:
 
 
 def affordable_tokens(price: PriceOf, tokens_in: int, max_output: int, usd: Decimal) -> int:
-    """Return how many tokens of an answer, up to `max_output`, a sum pays for in addition to the prompt."""
+    """Return the answer tokens, up to `max_output`, that a sum can buy in addition to the prompt."""
     full_price, prompt_price = price(tokens_in, max_output), price(tokens_in, 0)
     if full_price is None or prompt_price is None or full_price - prompt_price <= usd:
         return max_output

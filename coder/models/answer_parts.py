@@ -52,7 +52,7 @@ class Alternative(Value):
 
 
 class Continuation(Value):
-    """How a model completed an answer that was begun for it."""
+    """Details of an answer that a model completed from a given beginning."""
 
     begun: str
     """The beginning that the model was given to complete."""

@@ -20,7 +20,7 @@ THINKING_TOKENS: dict[Effort, int] = {"low": 4096, "medium": 16_384, "high": 32_
 MIN_THINKING = 1024
 _CACHE_MARK: JsonObject = {"cache_control": {"type": "ephemeral"}}
 _MARKED_TURNS = 2
-"""Mark the cache after so many of the user's last messages: this request's end and the previous one's."""
+"""Number of the user's last messages with cache marks: the ends of this request and the previous one."""
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
 _FINISHES: dict[str, Finish] = {
     "end_turn": "stop",

@@ -82,7 +82,7 @@ class Listed(BaseModel, frozen=True, validate_by_name=True):
 
     @property
     def price(self) -> Price | None:
-        """The listed price, or None."""
+        """The listed price; None if input or output has none."""
         if self.input_usd is None or self.output_usd is None:
             return None
         return Price(input=self.input_usd, output=self.output_usd, cached=self.cached_usd)
@@ -191,13 +191,13 @@ class UserModels(Value):
     limits: dict[str, RateLimits] = Field(default_factory=dict)
     """Rate limits by provider."""
     cache: Path | None = None
-    """Folder of the catalogue; None: there is none."""
+    """Folder of the catalogue; None if there is no catalogue."""
 
     def meant(self, name: str) -> str:
         """Return the model that a name means, after resolving aliases.
 
         Raises:
-            UsageError: aliases name each other in a circle.
+            UsageError: the aliases form a cycle.
         """
         chain = [name]
         while (name := self.aliases.get(name, name)) != chain[-1]:

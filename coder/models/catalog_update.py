@@ -15,7 +15,7 @@ from coder.models.http_download import OnProgress, download
 
 SOURCE = "https://models.dev/api.json"
 MAX_CATALOG = 64 << 20
-"""Bytes; the catalogue had 2 MB in 2026."""
+"""Maximum bytes of the catalogue, which had 2 MB in 2026."""
 
 
 async def update_catalog(
@@ -41,7 +41,7 @@ def parse_catalog(content: bytes, *, source: str, date: str = "") -> Catalog:
     """Parse a JSON catalogue, as models.dev or the cache has it.
 
     Raises:
-        UsageError: it isn't a catalogue.
+        UsageError: the content isn't a catalogue.
     """
     try:
         document = from_json(content)

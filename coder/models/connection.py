@@ -30,7 +30,7 @@ CONNECT_S = 10.0
 LISTING_S = 2.0
 """Longest wait for a list of models: it only improves messages and defaults."""
 MAX_LISTED, MAX_NAME = 10_000, 200
-"""Number of models in a list, and characters of a model's name."""
+"""Maximum number of models in a list, and of characters in a model's name."""
 _NO_KEY = "none"
 """Both clients require a key; this placeholder is removed from requests."""
 # Both clients add headers from the environment and about this machine; only these headers are sent.
@@ -40,7 +40,7 @@ _HEADERS = frozenset(
 )
 _OPENAI_HEADERS = frozenset({"openai-organization", "openai-project"})
 _BEARER: Any = {"security": {"bearer_auth": True}}
-"""Option of OpenAI's client as in its own methods: the user's key, none of an administrator."""
+"""Option that OpenAI's client sets in its own methods: use the user's key, not an administrator's."""
 _PATHS: dict[Api, str] = {"chat": "/chat/completions", "responses": "/responses", "messages": "/v1/messages"}
 
 
@@ -138,7 +138,7 @@ class EndpointConnection:
             StatusError: the endpoint reports an error.
             Passing: a document can't be read.
             TooLarge: the body exceeds its limit.
-            httpx2.RequestError: no connection, or it broke.
+            httpx2.RequestError: the connection failed or broke.
         """
         from coder.models.http_bounds import ON_BYTES
 
@@ -182,7 +182,7 @@ async def _documents(
 ) -> AsyncGenerator[object, None]:
     """Yield the events of a stream, or the only document as one event.
 
-    The body goes out as it is. The client's own method, such as `chat.completions.create`, first compares
+    The body is sent unchanged. The client's own method, such as `chat.completions.create`, first compares
     each value with its type, which takes more time than all the rest of a step in a long dialogue.
     """
     options: dict[str, Any] = {"headers": headers}

@@ -38,7 +38,7 @@ Vector: TypeAlias = "array[float]"
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Vectors of some texts, in order; None for a text without one, such as an empty text."""
+    """Vectors of some texts, in order; None for a text without a vector, such as an empty text."""
 
     vectors: Sequence[Vector | None]
     usage: Usage = _NO_USAGE
@@ -61,7 +61,7 @@ class Embedder(Protocol):
         """Return an upper estimate of tokens and US dollars; None: the price is unknown."""
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
-        """Embed at most `BATCH` texts. Raises ModelError: the endpoint refused, or didn't answer."""
+        """Embed at most `BATCH` texts. Raises ModelError if the endpoint refuses or doesn't answer."""
 
     async def close(self) -> None:
         """Close connections. Idempotent."""
@@ -70,7 +70,7 @@ class Embedder(Protocol):
 async def resolve_embedder(name: str, *, environ: Mapping[str, str]) -> Embedder:
     """Return the embedder of this name: `wordllama`, `provider/model` or `name@https://…`.
 
-    OpenAI's usual key goes to OpenAI's address only, as the main model may use it.
+    OpenAI's usual key is only sent to OpenAI's address, because the main model may use that key.
 
     Raises:
         UsageError: the name is unknown, the model has no `/embeddings`, or the extra isn't installed.
@@ -121,7 +121,7 @@ class EndpointEmbedder:
         return tokens, cost(self._endpoint, Usage(input_tokens=tokens))
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
-        """Embed at most `BATCH` texts. Raises ModelError: the endpoint refused, or didn't answer."""
+        """Embed at most `BATCH` texts. Raises ModelError if the endpoint refuses or doesn't answer."""
         clock = SilenceClock(self._patience.deadline_s)
         try:
             async with asyncio.timeout(self._patience.deadline_s) as limit:
@@ -172,7 +172,7 @@ class EndpointEmbedder:
 
 
 def _vectors(document: object, *, count: int) -> list[Vector | None] | None:
-    """Return the vectors of an answer in the order of the texts; None if it has others."""
+    """Return the vectors of an answer in the order of the texts; None if they don't match the texts."""
     vectors: dict[int, Vector | None] = {}
     sizes: set[int] = set()
     for position, row in enumerate(rows(document, "data")):
@@ -209,7 +209,7 @@ class WordLlamaEmbedder:
 
     @property
     def identity(self) -> str:
-        """The package with its version, which has the weights."""
+        """The package, which contains the weights, with its version."""
         return f"{WORDLLAMA} {version(WORDLLAMA)}"
 
     def reserve(self, texts: Sequence[str]) -> tuple[int, Decimal | None]:
@@ -217,7 +217,7 @@ class WordLlamaEmbedder:
         return 0, Decimal(0)
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
-        """Embed texts in a thread. Raises ModelError: the package can't be used."""
+        """Embed texts in a thread. Raises ModelError if the package can't be used."""
         try:
             return Embedded(await asyncio.to_thread(self._embed, texts))
         except Exception as error:  # a package with compiled parts may raise anything
@@ -225,7 +225,7 @@ class WordLlamaEmbedder:
             raise ModelUnavailable(f"wordllama can't embed these texts: {reason}") from error
 
     async def close(self) -> None:
-        """Close nothing."""
+        """Do nothing, because there are no connections."""
 
     def _embed(self, texts: Sequence[str]) -> list[Vector | None]:
         self._model = self._model or _load_wordllama()

@@ -33,22 +33,22 @@ class RateLimits(Value):
     """Rate limits of one provider for all runs of this process. None: no limit."""
 
     concurrency: int | None = Field(default=None, ge=1)
-    """Calls at the same time."""
+    """Maximum number of concurrent calls."""
     requests_per_minute: float | None = Field(default=None, gt=0)
 
     def and_also(self, other: "RateLimits") -> "RateLimits":
-        """Return limits that are each the stricter of both."""
+        """Return the stricter one of each pair of limits."""
         pairs = {name: (limit, getattr(other, name)) for name, limit in self}
         return RateLimits(**{name: min(filter(None, pair), default=None) for name, pair in pairs.items()})
 
 
 class Dialect(Value):
-    """How an endpoint differs from others."""
+    """Properties in which endpoints differ."""
 
     key_variables: tuple[str, ...] = ()
     """Environment variables that can hold the key; the first that is set is used."""
     is_local: bool = False
-    """It runs on this machine: no proxy is used, and loading its weights may take a while."""
+    """Whether it runs on this machine: no proxy is used, and loading its weights may take a while."""
     limit_field: str = "max_tokens"
     """The endpoint's name of the field with the maximum tokens of an answer."""
     seed_field: str = "seed"
@@ -67,15 +67,15 @@ class Endpoint(Dialect, ModelFacts):
     """Base URL, such as https://api.openai.com/v1; it may contain credentials."""
     key: SecretStr | None = None
     is_free: bool = False
-    """Known to cost nothing. An unknown local server isn't free, because it may forward to a paid one."""
+    """Whether it is known to be free. An unknown local server isn't, because it may forward to a paid one."""
     price: Price | None = None
     """Price from the user's configuration; it takes precedence over every list."""
     listed_price: Price | None = None
     """Price from the catalogue, used if no other list has one."""
     reasons: bool | None = None
-    """It reasons before it answers; None: unknown."""
+    """Whether it reasons before it answers; None: unknown."""
     takes_sampling: bool | None = None
-    """It takes `temperature`, `top_p` and `seed`; None: unknown."""
+    """Whether it accepts `temperature`, `top_p` and `seed`; None: unknown."""
     limits: RateLimits = RateLimits()
 
     @property

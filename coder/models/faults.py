@@ -41,7 +41,7 @@ MAX_EXCERPT = 300
 
 
 def refuses_tools(error: StatusError, endpoint: Endpoint) -> ModelRefused | None:
-    """Return the error of an endpoint without tools, which may have a misleading status, or None."""
+    """Return the error if the endpoint refuses tools, even with a misleading status, or else None."""
     status, message = error.status, quoted_message(error, endpoint)
     if status not in (404, 500, 501) or not _TOOLS_MESSAGE.search(str(error.body)):
         return None

@@ -9,9 +9,9 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 
 MAX_BODY = 64 << 20
-"""Bytes of one response; streams of the longest answers have half of that."""
+"""Maximum bytes of one response; streams of the longest answers have half of that."""
 MAX_LINE = 8 << 20
-"""Bytes of one line in a stream of events."""
+"""Maximum bytes of one line in a stream of events."""
 ON_BYTES: ContextVar[Callable[[], None]] = ContextVar("ON_BYTES", default=lambda: None)
 """Callback for each part of a response whose request was sent in this context."""
 
@@ -26,9 +26,9 @@ class Bounds:
 
     body: int = MAX_BODY
     stream: int | None = MAX_BODY
-    """Bytes of a whole stream of events; None: no limit."""
+    """Maximum bytes of a whole stream of events; None: no limit."""
     line: int = MAX_LINE
-    """Bytes of a line in a stream of events."""
+    """Maximum bytes of a line in a stream of events."""
 
 
 class BoundedTransport(httpx2.AsyncBaseTransport):

@@ -31,7 +31,7 @@ def download(url: str, *, max_bytes: int, on_progress: OnProgress | None = None)
 
     Raises:
         UsageError: the address or a redirect isn't https, or there are more than `max_bytes`.
-        ModelUnavailable: there is no answer or an error, after all attempts.
+        ModelUnavailable: there is no answer, or only an error, after all attempts.
     """
     address = without_credentials(url)
     if parts_of(url).scheme != "https":

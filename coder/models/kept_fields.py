@@ -1,6 +1,7 @@
 """Collect fields of a streamed answer that later requests must repeat verbatim.
 
-DeepSeek's `reasoning_content`, OpenRouter's `reasoning_details`, and Gemini's `extra_content` of a call.
+They are DeepSeek's `reasoning_content`, OpenRouter's `reasoning_details`, and a call's `extra_content` of
+Gemini.
 """
 
 from collections.abc import Sequence

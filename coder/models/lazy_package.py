@@ -63,7 +63,7 @@ class _LazyLoader(SourceFileLoader):
 
 
 def _origins(source: bytes) -> dict[str, tuple[str, str]] | None:
-    """Return relative module and attribute of each name; None if the source does more than import them.
+    """Return the relative module and attribute of each name; None if the source doesn't only import them.
 
     A docstring and an `__all__` of the same names are dropped.
     """

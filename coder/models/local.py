@@ -27,7 +27,7 @@ from coder.models.model import Answer, Asking, ChatMessage, Usage
 from coder.models.wrapper import Closing
 
 EMBEDDED_CONTEXT = 4096
-"""Context of the embedded model in tokens; recordings of it were made with this one."""
+"""Context of the embedded model in tokens; recordings of the model were made with this value."""
 CONTEXT = 8192
 """Context of other weights in tokens: most models support it, and it fits into most machines."""
 FREE_PRICE = Price(input=Decimal(0), output=Decimal(0))
@@ -40,9 +40,9 @@ SERVER = Path(__file__).with_name("local_server.py")
 # The child gets variables with which it finds its libraries, and none that could be a key.
 PASSED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 SHORT_SPIN = {"GOMP_SPINCOUNT": "2000"}
-"""Threads that read a prompt wait asleep: a thread that shares its processor stalls spinning ones.
-`is_even` on two processors, read by one thread, two, two that sleep: 3.7, 2.9, 2.8 s on a quiet machine; 4.9,
-7.4, 5.0 s beside two busy loops."""
+"""Make threads that read a prompt sleep while they wait: a thread that shares its processor stalls spinning
+ones. Times of the task `is_even` on two processors with one thread, two spinning ones, two sleeping ones:
+3.7, 2.9, 2.8 s on a quiet machine; 4.9, 7.4, 5.0 s beside two busy loops."""
 
 
 class LocalModel(Closing):

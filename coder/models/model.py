@@ -82,11 +82,11 @@ class Sampling(Value):
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int | None = None
     max_tokens: int | None = Field(default=None, ge=1)
-    """Maximum tokens of the answer, with its reasoning; None: as many as the model can."""
+    """Maximum tokens of the answer, with its reasoning; None: the model's maximum."""
     room: int | None = Field(default=None, ge=1, exclude=True)
     """Tokens that the budget leaves for the answer; not part of a request's key."""
     stop: tuple[str, ...] = Field(default=(), exclude_if=not_)
-    """The answer ends before any of these texts, if the endpoint supports it."""
+    """Texts before which the answer ends, if the endpoint supports it."""
     alternatives: int = Field(default=0, ge=0, le=20, exclude_if=not_)
     """Number of other likely tokens to report for each token, if the endpoint supports it."""
     effort: Effort | None = Field(default=None, exclude_if=not_)
@@ -117,7 +117,7 @@ class Answer(Value):
     def rewritten(self, rewrite: Callable[[str], str]) -> "Answer":
         """Return the answer with each text of the model rewritten; opaque data that would change is dropped.
 
-        An alternative is dropped if it begins with text that has changed, as it may end in its middle.
+        An alternative that begins with changed text is dropped: it may end in the middle of that text.
         """
         text = rewrite(self.text)
         calls = [call.model_copy(update={"arguments": rewrite(call.arguments)}) for call in self.tool_calls]

@@ -33,7 +33,7 @@ class Provider(Dialect):
     catalog: str | None = None
     """Name in the public catalogue, if it differs from `name`; users may use both."""
     by_name_only: bool = False
-    """The provider must be named, because its key is often set for other purposes."""
+    """Whether the provider must be named, because its key is often set for other purposes."""
     context: int | None = None
     """Default context of the provider's models in tokens; None: it depends on the model."""
     context_variable: str | None = None

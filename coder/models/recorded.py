@@ -28,7 +28,7 @@ from coder.models.wrapper import Closing
 
 T = TypeVar("T", Answer, Used | None)
 _TOOL_OF_ACTING = "bash"
-"""Every model that works with tools is offered this one (`tools/registry.py`)."""
+"""Tool that every model working with tools is offered (`tools/registry.py`)."""
 _EXCERPT = 40
 """Characters to show of two requests, from their first difference."""
 
@@ -109,10 +109,10 @@ class Recorded(Closing):
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
         """Return the recorded answer to this request; a repeated request gets the next recorded answer.
 
-        A request that was recorded with other durations, as of a command that took longer, gets that answer.
+        A request that differs from a recorded one only in durations, such as a command's, gets its answer.
 
         Raises:
-            ModelError: the request was not recorded so often, or its recorded call failed.
+            ModelError: the request was recorded fewer times, or its recorded call failed.
         """
         form, on_retry, on_token = asking.get("form"), asking.get("on_retry"), asking.get("on_token")
         request = redact_request(messages, asking["sampling"], form, redact=self._redact)
@@ -135,7 +135,7 @@ class Recorded(Closing):
         return self._paid(entry.answer)
 
     def _key_of(self, request: RecordedRequest) -> str:
-        """Return the key of the recorded request that answers this one; its own if there is none."""
+        """Return the key of the recorded request that answers this one; this request's key if none does."""
         own = request.key
         if self._played[own] < len(self._entries.get(own, [])):
             return own

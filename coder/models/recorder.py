@@ -44,7 +44,7 @@ class Recorder(Wrapper):
         return model
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """Answer by the model and record the answer or failure, except a refused key."""
+        """Return the model's answer; record it or the failure, unless the key was refused."""
         sampling, form, on_retry = asking["sampling"], asking.get("form"), asking.get("on_retry")
         tokens_in, max_output = input_tokens(messages, form), reserved(self, sampling)
         entry = RecordedCall(

@@ -33,7 +33,7 @@ class RecordedModel(ModelFacts):
 
     model: str
     usd_per_million: tuple[Decimal, Decimal] | None = None
-    """Price of tokens in and out."""
+    """Prices of input and output tokens."""
 
 
 class Header(RecordedModel):
@@ -63,7 +63,7 @@ class RecordedRequest(Value):
 
     @property
     def timeless_key(self) -> str:
-        """The key without the durations that follow an answer: equal commands take different times."""
+        """Key without the durations after the first answer, because equal commands take different times."""
         first_answer = next(
             (index for index, message in enumerate(self.messages) if message.role == "assistant"),
             len(self.messages),
@@ -131,7 +131,7 @@ def read_recording(path: Path) -> tuple[Header, list[RecordedCall]]:
     """Return the header and the calls of a recording.
 
     Raises:
-        UsageError: it can't be read, isn't a recording, or has a damaged line, whose number is named.
+        UsageError: the file can't be read, isn't a recording, or has a damaged line, which the message names.
     """
     try:
         lines = path.read_bytes().splitlines()

@@ -45,9 +45,9 @@ class RequestQuirks:
         if endpoint.takes_sampling is False:
             self._dropped.update(_SAMPLING_VALUES)
         self._max_output: int | None = None
-        """Maximum tokens of an answer, by the endpoint's refusal."""
+        """Maximum tokens of an answer, as an endpoint's refusal states it."""
         self._context: int | None = None
-        """Maximum tokens of a prompt with its answer, by the endpoint's refusal."""
+        """Maximum tokens of a prompt with its answer, as an endpoint's refusal states it."""
         self.api: Api = endpoint.api
 
     def body(
@@ -127,7 +127,7 @@ class RequestQuirks:
         return message.model_copy(update={"opaque": None})
 
     def _takes(self, image: Image, role: str) -> bool:
-        """Return whether a picture is sent; of a tool's result, only if the model is known to see it."""
+        """Whether a picture is sent; one in a tool's result only if the model is known to accept it."""
         takes = self._endpoint.reads_pdf if image.is_pdf else self._endpoint.sees
         return takes is True or (takes is None and role != "tool")
 

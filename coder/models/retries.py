@@ -87,7 +87,7 @@ def _fault(state: "RetryCallState") -> Passing:
 async def retry_passing(
     ask: Callable[[], Awaitable[T]], *, patience: Patience, clock: SilenceClock, on_retry: OnRetry | None
 ) -> T:
-    """Call `ask` until it doesn't raise `Passing`, with doubling waits.
+    """Call `ask` until it doesn't raise `Passing`; wait as long as the endpoint asks, else with doubling.
 
     Raises:
         Passing: attempts or time are used up.
@@ -160,7 +160,7 @@ class Lane:
     async def slot(self) -> AsyncIterator[None]:
         """Take a slot for one call; slots are granted first come, first served.
 
-        Slots are counted for each event loop; `solve_sync` in a thread has its own.
+        Each event loop counts its own slots, also that of `solve_sync` in a thread.
         """
         if (concurrency := self.limits.concurrency) is None:
             await self._wait_for_rate()

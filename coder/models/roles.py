@@ -22,7 +22,7 @@ from coder.models.wrapper import RoleModels, Router
 from sandbox.result import Value
 
 _WITH_FIRST_CALL = ("coder.models.http_bounds", "httpcore2", "tenacity", "anyio._backends._asyncio")
-"""Modules that the first call of an endpoint imports, some of them by the client."""
+"""Modules that the first call of an endpoint imports, directly or through the client."""
 ATTEMPTS_BEFORE_ANOTHER = 2
 """Number of requests to a model that has a fallback."""
 
@@ -95,7 +95,7 @@ def check_vision(roles: Roles, pictures: Sequence[Image]) -> None:
     """Raise an error if a model is known not to take these pictures or PDFs, before any call.
 
     Raises:
-        UsageError: the message names the model.
+        UsageError: a model can't read them; the message names it.
     """
     has_pdf, has_pictures = (any(image.is_pdf is kind for image in pictures) for kind in (True, False))
     for choice in roles.all:
@@ -181,9 +181,9 @@ def _model(choice: ModelChoice, patience: Patience) -> Model:
 def warm(roles: Roles) -> None:
     """Import all that the first calls need, in a thread that starts when the event loop first waits.
 
-    Before, the import would hold up what the run does to open its sandbox.
+    An earlier import would delay the opening of the run's sandbox.
 
-    Raises MissingExtra: a client isn't installed.
+    Raises MissingExtra if a client isn't installed.
     """
     apis = {choice.endpoint.api if choice.endpoint is not None else "chat" for choice in roles.all}
     for api in apis:

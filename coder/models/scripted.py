@@ -23,7 +23,7 @@ class Scripted(Closing):
         name: str = "scripted/dialogue",
         abilities: Abilities | None = None,
     ) -> None:
-        """Take answers: texts, calls of tools, or whole answers."""
+        """Set the answers: texts, calls of tools, or `Answer` objects."""
         self._answers = tuple(answers)
         self.name = name
         self.abilities = abilities or Abilities()

@@ -68,7 +68,7 @@ class SharedBudget:
         return self.usd - self.spent - self._reserved
 
     def try_reserve(self, usd: Decimal, owner: str = "") -> int | None:
-        """Reserve an amount; return the reservation's number, or None if calls in flight may make room.
+        """Reserve an amount; return the reservation's number, or None if calls in flight may free enough.
 
         Raises:
             SharedBudgetEmpty: the amount won't become available.
@@ -103,7 +103,7 @@ class SharedBudget:
         self._release()
 
     def forfeit(self, owner: str) -> None:
-        """Count all reservations of a lost owner as spent; one that settles later still gives back."""
+        """Count all reservations of a lost owner as spent; settling one later returns its unused part."""
         for number in [number for number, row in self._reservations.items() if row[0] == owner]:
             _, usd = self._reservations.pop(number)
             self._forfeits[number] = usd
@@ -126,7 +126,7 @@ class BudgetedModel(Wrapper):
     """A model whose calls are paid from a shared budget; a call of unknown cost costs its reservation."""
 
     def __init__(self, model: Model, purse: Purse) -> None:
-        """Take a model with a known price."""
+        """Wrap a model with a known price."""
         super().__init__(model)
         self._purse = purse
 

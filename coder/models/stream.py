@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from coder.models.logprobs import Hesitations
 
 MAX_ANSWER = 4 << 20
-"""Characters of an answer; a longer one is cut off."""
+"""Maximum characters of an answer; a longer one is cut off."""
 MAX_CALLS = 128
-"""Calls of tools in one answer."""
+"""Maximum tool calls in one answer."""
 # Some endpoints put a model's reasoning in front of its answer, between these tags.
 THINK_START, THINK_END = "<think>", "</think>"
 
 _SENT_BACK = frozenset({"reasoning_content", "reasoning_details"})
 ON_CALLS = "extra_content"
-"""Field of a call that must be sent back; _KEPT has such fields of an answer."""
+"""Field of a call that must be sent back; `_SENT_BACK` has such fields of an answer."""
 
 Finish = Literal["stop", "length", "refusal", "other"]
 FINISHES: dict[str, Finish] = {
@@ -37,7 +37,7 @@ FINISHES: dict[str, Finish] = {
 
 
 class Unfinished:
-    """An answer, as far as it was received."""
+    """The part of an answer received so far."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -169,7 +169,7 @@ class Unfinished:
 
     @property
     def reasoning(self) -> str:
-        """The model's reasoning, as far as it was received."""
+        """The part of the model's reasoning received so far."""
         return join_surrogates("".join(self._thoughts)).strip()
 
     def tool_calls(self) -> tuple[ToolCall, ...]:
@@ -227,7 +227,7 @@ class Unfinished:
         """Return the whole text.
 
         Raises:
-            Passing: the stream ended before the answer, or contained none.
+            Passing: the stream ended before the answer was complete, or contained none.
         """
         if not self.seen_choice:
             advice = "Is it an API's address? One of your own, by --base-url, often ends in /v1."

@@ -20,9 +20,9 @@ _PER_MESSAGE = 8
 _PER_REQUEST = 24
 """Tokens that a chat template adds, such as a default system prompt."""
 _PER_IMAGE = 2000
+"""Tokens that the most expensive provider counts for a picture of common size."""
 _PDF_LETTERS_PER_TOKEN = 70
 """Letters of base64 for each token of a PDF: about 2,000 tokens for a page of 100 KB."""
-"""Tokens that the most expensive provider counts for a picture of common size."""
 MIN_SHORTENED = 400
 """Messages with fewer characters aren't shortened."""
 _MIN_CONTEXT = 1000
@@ -92,7 +92,7 @@ def _line_end(text: str, near: int) -> int:
 
 
 def estimated_usage(messages: Sequence[ChatMessage], output_characters: int) -> Usage:
-    """Estimate tokens if the endpoint reports none: four characters each."""
+    """Return estimated usage if the endpoint reports none: four characters per token."""
     input_tokens = -(-sum(len(message.content) for message in messages) // 4)
     return Usage(input_tokens=input_tokens, output_tokens=-(-output_characters // 4), is_estimate=True)
 

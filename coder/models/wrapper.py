@@ -123,7 +123,7 @@ class RoleModels(Several):
 
 Cause = Literal["limit", "outage", "context", "refusal"]
 REST_S: dict[Cause, float] = {"limit": 30.0, "outage": 60.0}
-"""Seconds for which a model is called after all others."""
+"""Seconds for which a failed model is tried after all others, by the cause."""
 _RESTS: dict[object, float] = {}
 """End of each model's rest on the monotonic clock, by the model's identity."""
 
@@ -137,12 +137,12 @@ class Router(Several):
     """
 
     def __init__(self, models: Sequence[Model], *, places: Sequence[str] = ()) -> None:
-        """Set the models, and identities that other routers of this process may share."""
+        """Set the models and their identities, by which the routers of this process share rests."""
         super().__init__(models)
         self._places: Sequence[object] = places or [object() for _ in models]
 
     async def answer(self, messages: Sequence[ChatMessage], **asking: Unpack[Asking]) -> Answer:
-        """Answer by the first model that can. After a switch, `on_token` gets the answer from its start."""
+        """Return the first successful answer. After a switch, `on_token` gets the answer from its start."""
         now = monotonic()
         remaining = sorted(
             range(len(self._models)), key=lambda index: _RESTS.get(self._places[index], 0.0) > now

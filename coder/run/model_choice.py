@@ -91,7 +91,7 @@ async def choose_roles(
     book: UserModels | None = None,
     pictures: Sequence[Image] = (),
 ) -> Roles:
-    """Choose the named models, with their keys, before any call; see `open_models` for arguments and errors."""
+    """Choose the named models and their keys before any call; for arguments and errors, see `open_models`."""
     price = _price(settings.price)
     roles = await resolve_roles(wanted, environ=os.environ, book=book)
     warm(roles)

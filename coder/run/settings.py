@@ -142,7 +142,7 @@ class Settings(Value):
     require: Literal["tests"] | None = option("require")
     apply: bool = option("apply")
     chat: bool = False
-    """Whether more messages follow: words alone are an answer, and the user confirms each change."""
+    """Whether it is a conversation: more messages follow, words are an answer, the user confirms changes."""
     ask_tool: bool = Field(default=False, exclude_if=not_)
     """Whether a conversation's model gets the tool `ask`: its user can answer while it works."""
     commit: bool = option("commit")

@@ -86,10 +86,10 @@ class Editing(Protocol):
     """A watch whose user has files open in an editor, possibly with unsaved changes."""
 
     async def open_texts(self, paths: Collection[str]) -> Mapping[str, str]:
-        """Return the editor's texts of files of the run's folder, by path; unopened files are omitted."""
+        """Return the editor's texts of files of the run's folder, by path; some may be omitted."""
 
     def saved_digest(self, path: str) -> str | None:
-        """Return the digest of the file on disk from which the editor's text was loaded."""
+        """Return the digest of the file on disk on which the editor's text is based."""
 
     async def write_texts(self, texts: Mapping[str, str]) -> None:
         """Let the editor write files of the run's folder; do nothing if it doesn't write files."""

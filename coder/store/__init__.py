@@ -40,7 +40,7 @@ class Places(NamedTuple):
     log: str | None
     """`postgresql://…`; None: SQLite in the data folder."""
     blobs: str | None
-    """A folder or `s3://…`; None: beside the log, for Postgres in the database."""
+    """A folder or `s3://…`; None: beside the log, or in the database for Postgres."""
 
 
 def usual_places(environ: Mapping[str, str] = os.environ) -> Places:
@@ -67,7 +67,7 @@ def usual_places(environ: Mapping[str, str] = os.environ) -> Places:
 
 @contextmanager
 def open_log(folder: Path | None = None) -> Iterator["SqliteLog | PostgresLog"]:
-    """Return a context manager for the event log; None: the configured log, or that in the user's folder.
+    """Return a context manager for the event log in a folder; None: the configured log, else the user's.
 
     Raises:
         UsageError: a setting isn't the address of a log or of blobs, or an extra isn't installed.
@@ -84,7 +84,7 @@ def open_store(log: str | Path | None, blobs: str | None) -> Iterator["SqliteLog
 
     Args:
         log: `postgresql://…` or a folder; None: the user's folder.
-        blobs: address of the place; None: the log's own.
+        blobs: address of the blobs; None: the log's own place.
 
     Raises:
         UsageError, LogNewer, LogDamaged, MachineError: see `open_log`.

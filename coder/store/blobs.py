@@ -1,6 +1,6 @@
 """Blobs: long contents of events, stored once under their SHA-256, beside the log or in a place of their own.
 
-A log stores an event's blobs before the event. In the transaction of the event it stores again what is gone,
+A log stores an event's blobs before the event. In the event's transaction it stores missing blobs again,
 because `coder store clean` may have removed an equal one that no event referred to (ADR 0094).
 """
 
@@ -27,39 +27,39 @@ class BlobInfo(NamedTuple):
     size: int
     """In bytes."""
     modified: float | None
-    """Seconds since the epoch when it was stored; None if the place doesn't know."""
+    """Time of storage in seconds since the epoch; None if the place doesn't record it."""
 
 
 class Blobs(Protocol):
-    """A place of blobs. Functions block; those of a remote place are called in threads."""
+    """A place that stores blobs. Functions block; those of a remote place are called in threads."""
 
     is_remote: bool
     """Whether a call may wait for a server."""
 
     def put(self, content: bytes) -> str:
-        """Store a content durably and return its name. Raises MachineError: it can't be stored."""
+        """Store content durably and return its name. Raises MachineError if it can't be stored."""
 
     def get(self, name: str) -> bytes:
-        """Read a content by its name.
+        """Return the content of a blob by its name.
 
         Raises:
-            BlobMissing: it isn't there.
-            LogDamaged: it was cut off or changed.
+            BlobMissing: the blob isn't there.
+            LogDamaged: the blob was cut off or changed.
             MachineError: the place can't be read.
         """
 
     def has(self, name: str) -> bool:
-        """Whether a blob is there; its content isn't read. Raises MachineError: the place can't be read."""
+        """Whether a blob is there; its content isn't read. Raises MachineError if the place can't be read."""
 
     def entries(self) -> Iterator[BlobInfo]:
-        """List all blobs, in no order. Raises MachineError: the place can't be read."""
+        """List all blobs, in no order. Raises MachineError if the place can't be read."""
 
     def remove(self, names: Collection[str]) -> None:
         """Remove blobs; those that aren't there are skipped. Raises MachineError."""
 
 
 def blob_name(content: bytes) -> str:
-    """Return the name of a content: its SHA-256 in hex."""
+    """Return the name of a blob with this content: the SHA-256 in hex."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -69,13 +69,13 @@ def is_blob_name(name: str) -> bool:
 
 
 def check_name(name: str) -> None:
-    """Raise LogDamaged if an event names something that is no blob, such as a path."""
+    """Raise LogDamaged if a name in an event isn't a blob's name, such as a path."""
     if not is_blob_name(name):
         raise LogDamaged(f"The event log names a blob {name!r}, which is no SHA-256.")
 
 
 def check_content(name: str, content: bytes, place: object) -> bytes:
-    """Return the content of a blob. Raises LogDamaged: it doesn't match its name."""
+    """Return the content of a blob. Raises LogDamaged if it doesn't match the name."""
     if (digest := blob_name(content)) != name:
         raise LogDamaged(
             f"A part of the event log was changed: {place} is not what its name says "
@@ -85,15 +85,15 @@ def check_content(name: str, content: bytes, place: object) -> bytes:
 
 
 def put_all(blobs: Blobs, contents: Iterable[bytes]) -> None:
-    """Store contents. Raises MachineError: one can't be stored."""
+    """Store contents. Raises MachineError if one can't be stored."""
     for content in contents:
         blobs.put(content)
 
 
 def put_missing(blobs: Blobs, contents: Mapping[str, bytes]) -> None:
-    """Store again what was removed since `put_all`. Called in the transaction of the events that refer to it.
+    """Store again the blobs removed since `put_all`, in the transaction of the events that refer to them.
 
-    Raises MachineError: the place can't be read, or a content can't be stored.
+    Raises MachineError if the place can't be read or a blob can't be stored.
     """
     for name, content in contents.items():
         if not blobs.has(name):
@@ -109,7 +109,7 @@ class FolderBlobs:
         self._folder = folder
 
     def put(self, content: bytes) -> str:
-        """Store a content durably and return its name."""
+        """Store content durably and return its name."""
         name = blob_name(content)
         path = self._folder / name
         with suppress(OSError):  # it isn't there, or was removed meanwhile
@@ -124,7 +124,7 @@ class FolderBlobs:
         return name
 
     def get(self, name: str) -> bytes:
-        """Read a content by its name."""
+        """Return the content of a blob by its name."""
         check_name(name)
         path = self._folder / name
         try:
@@ -164,19 +164,19 @@ class FolderBlobs:
 
 
 class JoinedBlobs:
-    """A log's place of blobs, before the log's own one, whose older blobs stay readable."""
+    """A separate place for a log's blobs, beside the log's own one, whose older blobs stay readable."""
 
     def __init__(self, place: Blobs, own: Blobs) -> None:
-        """Store in `place`; look in `own` for what isn't there."""
+        """Store blobs in `place`; read older ones from `own`, too."""
         self.is_remote = place.is_remote or own.is_remote
         self._place, self._own = place, own
 
     def put(self, content: bytes) -> str:
-        """Store a content durably and return its name."""
+        """Store content durably and return its name."""
         return self._place.put(content)
 
     def get(self, name: str) -> bytes:
-        """Read a content by its name."""
+        """Return the content of a blob by its name."""
         if not self._own.is_remote and self._own.has(name):  # saves asking a remote place
             return self._own.get(name)
         try:

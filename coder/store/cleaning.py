@@ -1,4 +1,4 @@
-"""Check that every blob that an event refers to is there, and remove blobs that none refers to."""
+"""Check that every blob that an event refers to is there, and remove blobs to which no event refers."""
 
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -13,9 +13,9 @@ from coder.store.stored_rows import StoredRows
 GRACE_S = 24 * 3600.0
 """Younger blobs stay: a run may be about to refer to one that it has just stored."""
 _BATCH = 50
-"""Blobs removed under one lock, so that appends wait for moments only."""
+"""Blobs removed under one lock, so that appends wait only briefly."""
 _READERS = 8
-"""Blobs read side by side."""
+"""Number of blobs read concurrently."""
 
 
 class Store(Protocol):
@@ -36,7 +36,7 @@ class Reference(NamedTuple):
 
 
 class Harm(NamedTuple):
-    """A blob that a run refers to and can't be read."""
+    """A blob that a run refers to, but that can't be read."""
 
     name: str
     run: str
@@ -52,7 +52,7 @@ class Checked(NamedTuple):
 
 
 def references(rows: StoredRows) -> dict[str, Reference]:
-    """Return each blob that events refer to, with the first of them. Raises LogDamaged: one can't be read."""
+    """Return the first reference to each blob, by the blob's name. Raises LogDamaged if one can't be read."""
     found: dict[str, Reference] = {}
     for run, seq, places in rows.references():
         try:
@@ -87,7 +87,7 @@ def check(store: Store) -> Checked:
 
 
 def unreferenced(store: Store, *, grace_s: float, now: float) -> list[BlobInfo]:
-    """Return the blobs that no event refers to and that were stored before the grace period."""
+    """Return blobs without a reference, stored before the grace period or at an unknown time."""
     entries = list(store.blobs.entries())  # before the references, so that a newer blob isn't among them
     referred = references(store.rows)
     return [
@@ -110,7 +110,7 @@ def clean(
     whether its blobs are still there. So no blob is lost, even without a grace period.
 
     Args:
-        only: remove none but these.
+        only: names of the blobs that may be removed; None: all.
 
     Raises:
         LogDamaged: an event's references can't be read; nothing more is removed.

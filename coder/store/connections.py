@@ -21,7 +21,7 @@ SCHEMA = 1
 RETRY_S = 15.0
 """A statement may take this long, including retries while the server is unavailable."""
 _LOCKED_S = 60.0
-"""A lock against appends is given up after this time."""
+"""Seconds after which a lock against appends is released."""
 _SHORT_RETRY_S = 1.0
 """RETRY_S after a failure, so that saving and cleaning up don't wait as long again."""
 _PAUSE_S = 0.05
@@ -119,13 +119,13 @@ class Connections:
     ) -> Rows:
         """Execute one statement in a transaction and return its rows.
 
-        If the connection breaks, the statement may or may not have been executed: it is executed again on
-        another connection, and must allow for that.
+        If the connection breaks, the statement may or may not have been executed. It is executed again on
+        another connection, so it must be repeatable.
 
         Args:
             more_s: added to RETRY_S for a long statement.
-            check: called in the transaction before the statement, while no blobs can be removed; what it
-                raises is raised.
+            check: called in the transaction before the statement, while no blobs can be removed; its
+                exceptions propagate.
 
         Raises:
             MachineError: the server refuses, is unavailable or doesn't answer.
@@ -162,17 +162,17 @@ class Connections:
 
     @contextmanager
     def keeping_appends_out(self) -> Iterator[Callable[[], bool]]:
-        """During the block, no event with blobs can be appended; yield whether this still holds.
+        """Prevent appends of events with blobs within the context; yield a check that this still works.
 
         Raises:
-            MachineError: the server can't be reached, or the block takes longer than a minute.
+            MachineError: the server can't be reached, or the context takes longer than a minute.
         """
         with self._translate_errors(), self._connection(_LOCKED_S) as connection, connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(7221068)")
             yield partial(_answers, connection)
 
     def identity(self) -> str:
-        """Return the id of this log, made when it is first needed. Raises MachineError."""
+        """Return the id of this log, created on first use. Raises MachineError."""
         with self._translate_errors(), self._connection(RETRY_S) as connection:
             if connection.execute("SELECT to_regclass('coder.identity')").fetchone() == (None,):
                 with connection.transaction():
@@ -221,7 +221,7 @@ def _is_away(error: BaseException) -> bool:
 
 
 def _answers(connection: psycopg.Connection[tuple[Any, ...]]) -> bool:
-    """Return whether the server still holds a connection and its locks; only asking it tells."""
+    """Whether the server still has a connection and its locks, which only a query can show."""
     try:
         connection.execute("SELECT 1")
     except psycopg.Error:

@@ -1,7 +1,7 @@
 """Encode bodies of events as JSON, with long strings stored separately.
 
-A string over 64 KiB becomes a blob. A list next to the body has its place, so that no content can be mistaken
-for a reference. JSON is ASCII, so that lone surrogates and NUL survive.
+A string over 64 KiB becomes a blob. A list next to the body has its position, so that no content can be
+mistaken for a reference. JSON is ASCII, so that lone surrogates and NUL survive.
 """
 
 import json
@@ -25,7 +25,7 @@ def encode(body: dict[str, Any], contents: dict[str, bytes]) -> tuple[str, str]:
     """Return a body and the places of its blobs as JSON. Raises ValueError.
 
     Args:
-        contents: gets the contents of the blobs by name; the caller stores them before the body.
+        contents: receives the contents of the blobs by name; the caller stores them before the body.
     """
     text = json.dumps(body, allow_nan=False, separators=(",", ":"))
     if len(text) <= BLOB_BYTES:
@@ -42,7 +42,7 @@ def encode(body: dict[str, Any], contents: dict[str, bytes]) -> tuple[str, str]:
 
 
 def decode(body: str, blobs: str, load: Callable[[str], bytes]) -> dict[str, Any]:
-    """Return the body given to `encode`; `load` reads a blob. Raises ValueError: invalid JSON or places."""
+    """Return the body given to `encode`; `load` reads a blob. Raises ValueError if either text is invalid."""
     document = json.loads(body)
     if not isinstance(document, dict):
         raise ValueError("the body is not an object")
@@ -55,7 +55,7 @@ def decode(body: str, blobs: str, load: Callable[[str], bytes]) -> dict[str, Any
 
 
 def names_in(blobs: str) -> set[str]:
-    """Return the names in an event's places of blobs. Raises ValueError: they can't be read."""
+    """Return the names in an event's places of blobs. Raises ValueError if they can't be read."""
     try:
         return {name for _, name in json.loads(blobs)}
     except (TypeError, RecursionError) as error:
@@ -78,9 +78,9 @@ def event_of(
 
 
 def are_complete(numbers: Sequence[object], after: int, last: object, limit: int | None) -> bool:
-    """Whether the numbers are those after `after` up to `last`, at most `limit` of them.
+    """Whether the numbers are exactly those after `after` up to `last`, or the first `limit` of these.
 
-    `last` may have any type and size; it is only compared, and no memory is allocated by it.
+    `last` may have any type and size; it is only compared, so that a huge value allocates no memory.
     """
     if not isinstance(last, int):
         return False

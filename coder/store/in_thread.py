@@ -1,4 +1,4 @@
-"""Call functions that wait for a server in a thread, so that the event loop goes on."""
+"""Call functions that wait for a server in a thread, so that the event loop continues."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
-    """Call a function in a thread; a cancelled caller waits for its end."""
+    """Call a function in a thread; a cancelled caller waits until it ends."""
     task = asyncio.create_task(asyncio.to_thread(work))
     try:
         return await asyncio.shield(task)

@@ -40,7 +40,7 @@ class LeaseOwner:
 
     @classmethod
     def read(cls, columns: Sequence[object]) -> "LeaseOwner":
-        """Return the owner in a log's columns; `pid` may be text. Raises ValueError: invalid columns."""
+        """Return the owner in a log's columns; `pid` may be text. Raises ValueError if they are invalid."""
         match columns:
             case [str(host), str(namespace), int() | str() as number, str(started)]:
                 pid = int(number)
@@ -49,7 +49,7 @@ class LeaseOwner:
         raise ValueError(f"{columns} are no owner")
 
     def died(self) -> bool:
-        """Whether the process has certainly ended; a zombie has ended."""
+        """Whether the process has certainly ended; a zombie counts as ended."""
         if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
             return False
         if os.name != "posix":  # on other systems, os.kill(pid, 0) sends a signal
@@ -99,7 +99,7 @@ class EventLog(EventStore, Protocol):
     """An event log with leases, a list of runs, and requests to stop."""
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
-        """Hold a run during the block; yield the token for `append`. Raises LeaseHeld."""
+        """Hold the lease of a run within the context; yield the token for `append`. Raises LeaseHeld."""
 
     async def holder(self, run: str) -> str | None:
         """Describe the living process that holds a run; None if there is none."""
@@ -111,12 +111,12 @@ class EventLog(EventStore, Protocol):
         """Return the runs with events, newest first; a damaged run hides no other. Raises LogDamaged."""
 
     async def resolve(self, prefix: str) -> str:
-        """Return the only run whose id starts with `prefix`. Raises UsageError: none or several do."""
+        """Return the only run whose id starts with `prefix`. Raises UsageError if none or several do."""
 
 
 @asynccontextmanager
 async def hold_lease(database: Database, run: str, *, lease_s: float = LEASE_S) -> AsyncIterator[int]:
-    """Hold the lease of a run during the block and renew it in the background; yield its token."""
+    """Hold the lease of a run within the context and renew it in the background; yield its token."""
     token = _take(database, run, lease_s)
     heartbeat = asyncio.create_task(_renew_until_lost(database, run, token, lease_s))
     try:
@@ -149,7 +149,7 @@ def _take(database: Database, run: str, lease_s: float) -> int:
 def holder_of(
     database: Database, connection: sqlite3.Connection, run: str, lease_s: float
 ) -> tuple[int, LeaseOwner | None]:
-    """Return the token of a run's latest lease, and its present holder. Raises LogDamaged: an invalid row."""
+    """Return the token of a run's latest lease, and its holder. Raises LogDamaged if the row is invalid."""
     row = connection.execute(
         "SELECT token, expires, host, namespace, pid, started FROM run WHERE run = ?", (run,)
     ).fetchone()

@@ -1,6 +1,6 @@
 """Move runs and their blobs to another store: copy, verify all, and only then remove from the source.
 
-Each step can be repeated, so that a move that was killed ends whole when it is started again.
+Each step can be repeated, so that a killed move is completed by starting it again.
 """
 
 from collections.abc import Callable, Set
@@ -25,15 +25,15 @@ class Moved(NamedTuple):
     """Result of a move."""
 
     runs: int
-    """Runs that are in the target now, and verified."""
+    """Number of runs in the target, all verified."""
     blobs: int
-    """Blobs that were read from the target and have their digest."""
+    """Number of blobs read from the target with the right digest."""
     left: list[str]
-    """Runs that are still in the source: they went on or began meanwhile."""
+    """Runs that are still in the source, because they continued or began during the move."""
 
 
 ProgressCallback = Callable[[str, str, int, int], None]
-"""Is called for each item with a verb, its name, its number and the number of items."""
+"""Callback for each item, with a verb, the item's name and number, and the number of items."""
 
 
 async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: ProgressCallback) -> Moved:
@@ -117,9 +117,9 @@ def _copy_run(run: str, source: Store, target: Store) -> str:
 
 
 def _verify_run(run: str, target: Store, expected: str, verified: Set[str]) -> set[str]:
-    """Compare a run with its source, and its blobs with their digests; return the blobs.
+    """Compare a run with its source, and its blobs with their digests; return the blobs' names.
 
-    Raises LogDamaged: one was changed.
+    Raises LogDamaged if the run or a blob was changed.
     """
     rows = target.rows.read(run)
     if digest(rows) != expected:

@@ -1,7 +1,7 @@
 """Blobs in an S3-compatible object store (`CODER_BLOBS=s3://bucket/prefix`).
 
-Keys, endpoint and region come from where the clients of AWS have them: AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL,
-AWS_PROFILE and others. Retries are ours alone, so that their total time is bounded.
+Keys, endpoint and region come from the usual settings of AWS's clients: AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL,
+AWS_PROFILE and others. Only this module retries, so that the total time is bounded.
 """
 
 import errno
@@ -22,17 +22,17 @@ SCHEME = "s3://"
 RETRY_S = 15.0
 """A call may take this long, including retries; the last attempt may add its own timeout."""
 _CHECK_RETRY_S = 3.0
-"""RETRY_S of the check in an append's transaction, in which other processes wait."""
+"""RETRY_S of the check in an append's transaction, for which other processes wait."""
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 5.0
 """Longest silence of the store."""
 _ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([\w.!*'()/-]*))?", re.ASCII)
 _PASSING_ERRNOS = (errno.EBUSY, errno.EREMOTEIO, errno.ETIMEDOUT)
-"""What s3fs makes of the answers 500, 503, SlowDown and OperationAborted."""
+"""Error numbers that s3fs sets for the answers 500, 503, SlowDown and OperationAborted."""
 _REFUSALS = {
     "InvalidToken", "TokenRefreshRequired", "AuthorizationHeaderMalformed", "CredentialsNotSupported",
 }  # fmt: skip
-"""Codes about the key that s3fs makes no PermissionError of."""
+"""Error codes about the key for which s3fs doesn't raise PermissionError."""
 
 
 class ObjectBlobs:
@@ -48,7 +48,7 @@ class ObjectBlobs:
     def __init__(
         self, address: str, folder: str, *, retry_s: float = RETRY_S, read_timeout_s: float = READ_TIMEOUT_S
     ) -> None:
-        """Use the place at an address, and in it the folder of a log."""
+        """Use the folder of a log in the bucket at an address."""
         if (parts := _ADDRESS.fullmatch(address)) is None:  # not quoted, as it may contain a key
             raise UsageError(
                 "CODER_BLOBS (or blobs of [store]) is no address of a bucket, such as s3://bucket/prefix. "
@@ -65,7 +65,7 @@ class ObjectBlobs:
         self._redact = Redactor.from_environment().redact
 
     def put(self, content: bytes) -> str:
-        """Store a content durably and return its name."""
+        """Store content durably and return its name."""
         name = blob_name(content)
         if name not in self._stored and self._size(name, self._retry_s) != len(content):
             self._call(methodcaller("pipe_file", self._path(name), content), self._retry_s)
@@ -73,7 +73,7 @@ class ObjectBlobs:
         return name
 
     def get(self, name: str) -> bytes:
-        """Read a content by its name."""
+        """Return the content of a blob by its name."""
         check_name(name)
         try:
             content: bytes = self._call(methodcaller("cat_file", self._path(name)), self._retry_s)
@@ -135,7 +135,7 @@ class ObjectBlobs:
         return files
 
     def _call(self, act: Callable[[Any], Any], retry_s: float) -> Any:  # noqa: ANN401 - as fsspec
-        """Call a method of the store's file system, again while the store is unavailable.
+        """Call a method of the store's file system; retry while the store is unavailable.
 
         Raises:
             FileNotFoundError: the object isn't there.

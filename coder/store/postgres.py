@@ -104,9 +104,9 @@ class PostgresLog:
         self._has_own_blobs = blobs is None
         self.own_blobs: Blobs = TableBlobs(self._server)
         self.blobs: Blobs = self.own_blobs
-        """Where this log keeps long contents."""
+        """Storage for the log's long contents."""
         self.rows: StoredRows = PostgresRows(self._server)
-        """Its events as they are stored."""
+        """The log's events as they are stored."""
         self.messages = TableMessages(self._server)
         if blobs is not None:
             self.blobs = JoinedBlobs(open_place(blobs, self.identity()), self.own_blobs)
@@ -118,12 +118,12 @@ class PostgresLog:
         self._server.close()
 
     def identity(self) -> str:
-        """Return the log's id, made when it is first needed. Raises MachineError."""
+        """Return the log's id, created on first use. Raises MachineError."""
         return self._server.identity()
 
     @asynccontextmanager
     async def lease(self, run: str) -> AsyncIterator[int]:
-        """Hold a run during the block against all processes that use this database; yield the token."""
+        """Hold a run within the context against all processes that use this database; yield the token."""
         values = {"run": run, "claim": uuid.uuid4().hex, "owner": [*map(str, astuple(LeaseOwner.current()))]}
         try:
             token = await run_in_thread(lambda: self._take(values))

@@ -11,9 +11,9 @@ from coder.run.events import Event
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 ATTEMPT_SEPARATOR = "."
-"""Separates the number in an attempt's id; other ids don't contain it."""
+"""Separator before the number in an attempt's id; other ids don't contain it."""
 _AFTER_ALL = "~"
-"""Sorts after all characters of ids."""
+"""Character that sorts after all characters of ids."""
 _EPOCH = 1_735_689_600  # 2025-01-01; 30 bits of seconds last until 2059
 
 
@@ -36,7 +36,7 @@ def new_run_id() -> str:
 
 
 def resolve(prefix: str, between: Callable[[str, str, int], list[str]]) -> str:
-    """Return the only run whose id starts with `prefix`. Raises UsageError: none or several do.
+    """Return the only run whose id starts with `prefix`. Raises UsageError if none or several do.
 
     Args:
         between: returns at most `limit` ids between two ids, in descending order; ids of attempts only if

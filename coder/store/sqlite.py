@@ -49,7 +49,7 @@ class SqliteLog:
         self._database = Database(private_folder(folder) / "events")
         self.own_blobs: Blobs = FolderBlobs(folder / "events" / "blobs")
         self.blobs: Blobs = self.own_blobs
-        """Where this log keeps long contents."""
+        """Storage for the log's long contents."""
         if blobs is not None:
             from coder.store.places import open_place  # imported late: few users have a place
 
@@ -79,7 +79,7 @@ class SqliteLog:
         return SqliteRows(self._database)
 
     def identity(self) -> str:
-        """Return the log's id, made when it is first needed."""
+        """Return the log's id, created on first use."""
         return self._database.identity()
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class SqliteLog:
         self._database.close()
 
     def lease(self, run: str) -> AbstractAsyncContextManager[int]:
-        """Hold a run during the block against all processes that use this file; yield the token."""
+        """Hold a run within the context against all processes that use this file; yield the token."""
         return hold_lease(self._database, run, lease_s=self._lease_s)
 
     async def holder(self, run: str) -> str | None:
@@ -215,7 +215,7 @@ class FolderMessages:
         self._folder = folder
 
     async def send(self, run: str, text: str) -> None:
-        """Keep a message. Raises MachineError: it can't be written."""
+        """Store a message. Raises MachineError if it can't be written."""
         path = private_folder(self._folder / run) / f"{time.time_ns():020}-{os.getpid()}"
         try:
             with replacing(path) as file:

@@ -21,7 +21,7 @@ class StoredRows(Protocol):
         """Return the ids of all runs with events, attempts included, in the order of their creation."""
 
     def read(self, run: str) -> list[Row]:
-        """Return the events of a run in order. Raises LogDamaged: some are missing."""
+        """Return the events of a run in order. Raises LogDamaged if some are missing."""
 
     def write(self, run: str, rows: Sequence[Row], check: Callable[[], None]) -> None:
         """Replace the events of a run, all or none, in a transaction that calls `check` first."""
@@ -33,7 +33,7 @@ class StoredRows(Protocol):
         """Return run, number and places of blobs of each event that has blobs."""
 
     def keeping_appends_out(self) -> AbstractContextManager[Callable[[], bool]]:
-        """During the block, no event with blobs can be appended; yield whether this still holds."""
+        """Prevent appends of events with blobs within the context; yield a check that this still works."""
 
 
 class SqliteRows:
@@ -95,7 +95,7 @@ def digest(rows: Sequence[Row]) -> str:
 
 
 def complete(rows: list[Row], last: object, damaged: LogDamaged) -> list[Row]:
-    """Return the rows of a run. Raises `damaged`: they aren't those from 1 to `last`."""
+    """Return the rows of a run. Raises `damaged` unless they are those from 1 to `last`."""
     if [row[1] for row in rows] != [*range(1, len(rows) + 1)] or len(rows) != (last or 0):
         raise damaged
     return rows

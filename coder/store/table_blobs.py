@@ -20,13 +20,13 @@ class TableBlobs:
         self._server = server
 
     def put(self, content: bytes) -> str:
-        """Store a content durably and return its name."""
+        """Store content durably and return its name."""
         name = blob_name(content)
         self._server.rows(_PUT, {"name": name, "content": content}, more_s=len(content) / 1e6)
         return name
 
     def get(self, name: str) -> bytes:
-        """Read a content by its name."""
+        """Return the content of a blob by its name."""
         check_name(name)
         rows = self._server.rows("SELECT content FROM coder.blob WHERE name = %(name)s", {"name": name})
         if not rows:

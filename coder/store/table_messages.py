@@ -1,6 +1,6 @@
 """Messages to runs in a table of the Postgres database.
 
-A statement whose connection broke is executed again: a message has an id.
+A statement whose connection broke is executed again; by its id, a message is stored only once.
 """
 
 import uuid
@@ -25,7 +25,7 @@ class TableMessages:
         self._server = server
 
     async def send(self, run: str, text: str) -> None:
-        """Keep a message. Raises MachineError."""
+        """Store a message. Raises MachineError."""
         content = text.encode("utf-8", "surrogatepass")
         values = {"run": run, "id": uuid.uuid4().hex, "content": content}
         await run_in_thread(lambda: self._server.rows(_SEND, values))

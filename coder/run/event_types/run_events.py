@@ -190,7 +190,7 @@ class FilesChanged(Body, type="files.changed"):
 
 
 class PatchProposed(Body, type="patch.proposed"):
-    """The solution was kept as a patch: writing was off or refused, nobody could be asked, or a merge failed."""
+    """The solution was kept as a patch: writing was off, refused or unmergeable, or nobody could be asked."""
 
     patch: str
     tests: str = Field(default="", exclude_if=not_)

@@ -287,7 +287,7 @@ class HookFailed(Body, type="hook.failed", durable=False):
 
 
 class TextsEmbedded(Body, type="texts.embedded"):
-    """An embedder received texts of the user's documents, or a query; `error` says why it gets no more texts."""
+    """An embedder received a query or texts of the user's documents; `error` says why it gets no more."""
 
     model: str
     texts: int
