@@ -44,11 +44,10 @@ def make_report(
     answered_cases = {verdict.id for verdict in sorted_verdicts}
     has_repeats = len(answered_cases) < len(sorted_verdicts)
     independent = independent and not (greedy and has_repeats)
-    weaker_cases = (
-        set()
-        if count_weaker
-        else answered_cases - {verdict.id for verdict in sorted_verdicts if not _is_weaker(verdict)}
-    )
+    judged = [] if count_weaker else _judged(sorted_verdicts)
+    weaker_cases = {verdict.id for verdict in judged} - {
+        verdict.id for verdict in judged if not _is_weaker(verdict)
+    }
     return Report(
         suite=suite.name,
         suite_version=suite.version,
@@ -124,9 +123,9 @@ def _figures(
 
 
 def _passes(samples: Sequence[Verdict]) -> int:
-    """Return the number of passing samples of a case; weaker ones count only if all samples are weaker."""
+    """Return the number of passing samples of a case; weaker ones count only if all judged samples are."""
     passing = [sample for sample in samples if sample.verdict == "passed"]
-    is_mixed = not all(map(_is_weaker, samples))
+    is_mixed = not all(map(_is_weaker, _judged(samples)))
     return sum(not (is_mixed and _is_weaker(verdict)) for verdict in passing)
 
 
@@ -146,9 +145,14 @@ def _bounds(samples_by_case: Sequence[Sequence[Verdict]]) -> tuple[float, float]
     return minimum / len(samples_by_case), (minimum + unjudged) / len(samples_by_case)
 
 
+def _judged(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Return the verdicts without those that the machine kept from being formed."""
+    return [verdict for verdict in verdicts if verdict.verdict != "infrastructure"]
+
+
 def _is_weaker(verdict: Verdict) -> bool:
-    """Whether a verdict is below `apart-system`; unjudged samples aren't, so that their cases count."""
-    return not is_as_strong(verdict.strength, "apart-system") and verdict.verdict != "infrastructure"
+    """Return whether a verdict is below `apart-system`."""
+    return not is_as_strong(verdict.strength, "apart-system")
 
 
 def _refuse_duplicates(verdicts: Iterable[Verdict]) -> None:

@@ -154,11 +154,16 @@ class _Unpacking:
         relative_target = _wanted(target)
         if relative_target is None:
             return
-        with self._parent(relative_target, make=False) as folder:
-            base = os.path.basename(relative_target)
-            if not stat.S_ISREG(os.lstat(base, dir_fd=folder).st_mode):
-                raise FileRefused(f"{target!r} of the image is no regular file, and a hard link names it.")
-            os.link(base, name, src_dir_fd=folder, dst_dir_fd=parent, follow_symlinks=False)
+        try:
+            with self._parent(relative_target, make=False) as folder:
+                base = os.path.basename(relative_target)
+                if not stat.S_ISREG(os.lstat(base, dir_fd=folder).st_mode):
+                    raise FileRefused(
+                        f"{target!r} of the image is no regular file, and a hard link names it."
+                    )
+                os.link(base, name, src_dir_fd=folder, dst_dir_fd=parent, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise FileRefused(f"{target!r} isn't in the image, and a hard link names it.") from error
 
     @contextmanager
     def _parent(self, path: str, *, make: bool) -> Iterator[int]:

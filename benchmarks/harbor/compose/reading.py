@@ -93,8 +93,8 @@ def _check_values(document: object) -> None:
         if count > _MOST_VALUES:
             raise ValueError(f"it has more than {_MOST_VALUES:,} values")
         if isinstance(value, dict):
-            if other := next((key for key in value if not isinstance(key, str)), None):
-                raise ValueError(f"the key {other!r} is no text")
+            if other_keys := [key for key in value if not isinstance(key, str)]:
+                raise ValueError(f"the key {other_keys[0]!r} is no text")
             pending.extend(value.values())
         elif isinstance(value, list):
             pending.extend(value)

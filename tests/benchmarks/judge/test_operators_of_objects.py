@@ -136,14 +136,19 @@ FIRST = case("it = iter([3, 4])\nassert candidate(it) == 7", "def f(it):\n    re
 
 
 @pytest.mark.parametrize(
-    ("one", "code"),
-    [(LOOP, "def f(n, rest): return [4, *rest][0]"), (PAIRS, "def f(n, rest): return 0 * len([*rest])")],
+    ("one", "code", "expected"),
+    [
+        (LOOP, "def f(n, rest): return [4, *rest][0]", ("failed", "strong")),  # the loop never runs
+        (PAIRS, "def f(n, rest): return 0 * len([*rest])", ("passed", "weaker")),
+    ],
     ids=["no item of its own", "more items than its own"],
 )
 async def test_an_answer_that_ends_the_iterator_of_a_tests_loop_gets_no_strong_pass(
-    judge: Judge, one: FunctionCase, code: str
+    judge: Judge, one: FunctionCase, code: str, expected: tuple[str, str]
 ) -> None:
-    assert (await verdict(judge, one, code)).strength == "weaker"
+    judged = await verdict(judge, one, code)
+
+    assert (judged.verdict, judged.strength) == expected, judged.detail
 
 
 async def test_an_iterator_may_be_used_up_as_the_cases_own_answer_does(judge: Judge) -> None:

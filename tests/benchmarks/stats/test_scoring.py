@@ -111,6 +111,16 @@ def test_a_case_that_nobody_judged_isnt_left_out_however_weakly_it_would_have_be
     assert made.pass_at["1"] == 0.75
 
 
+@pytest.mark.parametrize("count_weaker", [False, True])
+def test_a_sample_that_nobody_judged_changes_nothing_about_weaker_ones(count_weaker: bool) -> None:
+    weaker = [verdict("a", sample=sample, strength="weaker") for sample in (0, 1)]
+
+    made = report(*weaker, verdict("a", "infrastructure", sample=2), count_weaker=count_weaker)
+
+    assert made.left_out == (() if count_weaker else ("a",))
+    assert made.pass_at["1"] == pytest.approx(2 / 3 / 4 if count_weaker else 0)
+
+
 def test_base_tests_are_scored_apart() -> None:
     verdicts = [verdict(case, "failed").model_copy(update={"base": "passed"}) for case in "abcd"]
 

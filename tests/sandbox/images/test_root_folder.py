@@ -205,6 +205,14 @@ def test_a_hard_link_names_a_file_of_the_image_alone(tmp_path: Path) -> None:
         unpack_image(saved(tmp_path / "hostile.tar", hostile), tmp_path / "cache")
 
 
+@pytest.mark.parametrize("target", ["usr/missing", "usr/a/b"])
+def test_a_hard_link_to_a_file_that_is_not_in_the_image_is_refused(tmp_path: Path, target: str) -> None:
+    layer = tar_of([("usr/a", b"a"), header("usr/b", tarfile.LNKTYPE, target=target)])
+
+    with pytest.raises(FileRefused, match="isn't in the image, and a hard link names it"):
+        unpack_image(saved(tmp_path / "image.tar", layer), tmp_path / "cache")
+
+
 def test_an_altered_layer_or_document_is_refused(tmp_path: Path) -> None:
     altered = saved(tmp_path / "a.tar", BASE, rootfs={"diff_ids": [f"sha256:{'0' * 64}"]})
     with pytest.raises(FileRefused, match="doesn't have the SHA-256"):

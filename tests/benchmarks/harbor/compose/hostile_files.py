@@ -55,6 +55,8 @@ HOSTILE: dict[str, tuple[str, str]] = {
             "networks: Dictionary should have at most 16",
         ),
         "a date as a key": ("2001-01-01: x", "is no text"),
+        "zero as a key": ("0: x\nservices: {main: {}}", "is no text"),
+        "nothing as a key": ("? \n: x\nservices: {main: {}}", "is no text"),
         "bytes as a key": ("? !!binary aGk=\n: x\nservices: {main: {}}", "is no text"),
         "published port": ("ports: ['8080:80']", "services.db.ports"),
         "any published port": ("ports: ['80']", "services.db.ports"),
