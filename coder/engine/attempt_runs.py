@@ -34,10 +34,10 @@ class AttemptRuns:
     bench: Workbench
     options: Options
     work: Callable[[Journal, Model, Workbench, Options], Awaitable[object]]
-    """Works on an open run until it has stopped: `loop.run_until_stopped`."""
+    """Function that works on an open run until it has stopped: `loop.run_until_stopped`."""
 
     async def read(self, run: str) -> State | None:
-        """Return the state of an attempt by the log; None if its log is empty."""
+        """Return the state of an attempt from the log; None if its log is empty."""
         events = await self.log.read(run)
         return fold_all(events) if events else None
 

@@ -18,7 +18,7 @@ async def log_end(
 
     Raises:
         CancelledError: the run was cancelled.
-        MachineError: the log can't be written, or may not hold what has failed.
+        MachineError: the log can't be written, or may itself be what has failed.
     """
     match error:
         case asyncio.CancelledError():

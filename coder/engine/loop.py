@@ -80,7 +80,7 @@ def speaker(state: State, team: Team, reason: Reason | None) -> Participant | No
     still tried: its last answer, the session's tree, or the best of the attempts.
 
     Args:
-        reason: why the run ends; None: it goes on.
+        reason: why the run ends; None: it continues.
     """
     if reason is None:
         participant = team.next(state)

@@ -82,6 +82,6 @@ def log_of(stack: AsyncExitStack, options: Options) -> EventLog:
 
 
 async def open_journal(stack: AsyncExitStack, run: str, log: EventLog, options: Options) -> Journal:
-    """Open the journal of a run, under a lease. Raises LeaseHeld: another process works on the run."""
+    """Open the journal of a run, under a lease. Raises LeaseHeld if another process works on it."""
     token = await stack.enter_async_context(log.lease(run))
     return Journal(run, log, token=token, watch=options.get("watch") or Unwatched())

@@ -118,7 +118,7 @@ def is_visible(first_event: Event, root: Path, client: str | None) -> bool:
 
 
 def own_version(state: State, question: Question, files: dict[str, str | None]) -> Decision:
-    """Return the decision that has a client's version of a change tried.
+    """Return the decision to try a client's version of a change.
 
     Raises:
         UsageError: the run doesn't ask about a change, or a file has an invalid name.
@@ -184,7 +184,7 @@ async def stop(run: str, requester: str, *, log: EventLog | None = None, patienc
 
 
 async def state_of(log: EventLog, run: str) -> State:
-    """Return the state at the end of a run's log. Raises LogNewer: a newer version wrote the log."""
+    """Return the state at the end of a run's log. Raises LogNewer if a newer version wrote it."""
     try:
         return fold_all(await log.read(run))
     except ValueError as error:
@@ -232,7 +232,7 @@ def _landed(state: State) -> tuple[str, ...]:
 def patch_of(state: State) -> str:
     """Return the patch that a run has written or would write; of a conversation, that of all its messages.
 
-    Raises UsageError: the run has made no files.
+    Raises UsageError if the run has made no files.
     """
     if state.steps:
         from coder.workspace.conversation_patch import (
@@ -268,7 +268,7 @@ async def status_of(log: EventLog, state: State) -> Run:
 
 
 async def when_free(work: Callable[[], Awaitable[T]]) -> T:
-    """Do work once no other process holds its run. Raises LeaseHeld: a process keeps the run for 10 s."""
+    """Carry out `work` once no other process holds its run. Raises LeaseHeld if one still does after 10 s."""
 
     async def attempt() -> T:  # tenacity awaits only what is declared as async
         return await work()
@@ -287,7 +287,7 @@ def _when_released(*, every_s: float, within_s: float) -> AsyncRetrying:
 
 
 async def _stopped(run: str, requester: str, log: EventLog) -> Run:
-    """End a run that no process works on, and return its result. Raises LeaseHeld: a process works on it."""
+    """End a run that no process works on, and return its result. Raises LeaseHeld if one does."""
     if (events := await log.read(run)) and (state := fold_all(events)).progress.stopped is not None:
         if state.progress.stop_requested is not None:
             return summarize(state)

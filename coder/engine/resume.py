@@ -45,7 +45,7 @@ async def resume(
 
     Args:
         budget: new limits that count from the start of the run; None keeps the old limits.
-        answer: to the question that the run waits with; without it, the watch is asked.
+        answer: the answer to the question that the run waits with; None asks the watch.
 
     Raises:
         UsageError: no such run, no open question, an unknown strategy, or a team from Python that is missing.

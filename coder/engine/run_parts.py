@@ -1,4 +1,4 @@
-"""What works on an open run, chosen by its settings and the caller's options."""
+"""RunParts: the parts that work on an open run, chosen by its settings and the caller's options."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _OF_MAIN_RUN = ("team", "stop", "tools", "watch", "settings", "run_id")
 
 @dataclass(frozen=True, slots=True)
 class RunParts:
-    """What works on a run."""
+    """Parts that work on a run."""
 
     team: Team
     stop: Stop

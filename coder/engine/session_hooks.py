@@ -1,6 +1,6 @@
 """SessionHooks: the user's own hooks at the start of a session, at each message, and at the session's end.
 
-They run on the host, before a message is logged, so that a message which a hook blocks stands nowhere. A
+They run on the host, before a message is logged, so that a message which a hook blocks is stored nowhere. A
 repository's hooks for a message run in the sandbox (`participants/hook_runs.py`).
 """
 
@@ -21,7 +21,7 @@ class SessionHooks:
     """The user's hooks of one session: a run that this process works on, or a conversation."""
 
     def __init__(self, hooks: tuple[Hook, ...], run: str, *, watch: object, is_resumed: bool) -> None:
-        """Take the hooks of a run; `watch` shows their messages to the user."""
+        """Initialize with the hooks of a run; `watch` shows their messages to the user."""
         self._hooks, self._run = hooks, run
         self._watch, self._note = watch, note_of(watch)
         self._source = "resume" if is_resumed else "startup"
@@ -46,7 +46,7 @@ class SessionHooks:
     async def submit(self, prompt: str, folder: str | None) -> str:
         """Run the hooks of a message; return their text for the model, with that of the start.
 
-        Raises Refused: a hook blocks the message.
+        Raises Refused if a hook blocks the message.
         """
         context = await self.start(folder)
         answers = await self._answers("UserPromptSubmit", "", prompt=prompt)
@@ -90,7 +90,7 @@ def _joined(answers: list[HookAnswer]) -> str:
 def open_hooks(
     stack: AsyncExitStack, hooks: tuple[Hook, ...], run: str, options: Options, *, is_resumed: bool = False
 ) -> SessionHooks:
-    """Return the user's hooks of a session; as the stack closes, those of its end run."""
+    """Return the user's hooks of a session; the hooks of its end run when the stack closes."""
     session_hooks = SessionHooks(hooks, run, watch=options.get("watch"), is_resumed=is_resumed)
     stack.push_async_callback(session_hooks.end)
     return session_hooks

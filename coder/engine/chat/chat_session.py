@@ -80,7 +80,7 @@ class ChatSession:
     added_paths: tuple[str, ...] = ()
     """Paths that the user has added for the model."""
     is_confined: bool = False
-    """Whether messages name files of the folder alone, as their writer may read no others of this machine."""
+    """Whether messages can only mention files of the folder, since their author may read no other files."""
     has_begun: bool = False
     """Whether the log holds the run."""
     kept_environment: KeptEnvironment = field(default_factory=KeptEnvironment)
@@ -90,7 +90,7 @@ class ChatSession:
     hooks: "SessionHooks | None" = None
     """The user's hooks; None if there are none."""
     folder_paths: list[str] = field(default_factory=list)
-    """The folder's paths at the first Tab, until a message reads them again."""
+    """The folder's paths, as read at the first Tab; used until a message reads the folder."""
 
     @property
     def run(self) -> str:
@@ -167,7 +167,7 @@ class ChatSession:
     async def go_on(self) -> Run:
         """Continue the interrupted step without repeating answered calls.
 
-        Raises UsageError: there is none.
+        Raises UsageError if there is no interrupted step.
         """
         state = self.state
         if state is None or not self.is_cut_off:
@@ -175,7 +175,7 @@ class ChatSession:
         return await self._resume_step(state)
 
     async def apply(self) -> Run:
-        """Verify the latest unwritten change again, and ask about it. Raises UsageError: there is none."""
+        """Verify the latest unwritten change again, and ask about it. Raises UsageError if there is none."""
         state = self.state
         if state is None or (code := _offered_change(state)) is None:
             raise UsageError("There is no change to apply: what was made is written, or nothing was made.")
@@ -220,9 +220,9 @@ class ChatSession:
         return run
 
     async def undo(self) -> str:
-        """Undo the latest written step; return a text on what was taken back, and what wasn't.
+        """Undo the latest written step; return a text on what was undone, and what wasn't.
 
-        Raises UsageError: no written step.
+        Raises UsageError if there is no written step.
         """
         state = self.state
         if state is None or not self.can_undo:

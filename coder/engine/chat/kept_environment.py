@@ -22,11 +22,11 @@ from sandbox import Policy, SandboxError
 from sandbox import Session as SandboxSession
 
 _INDEXED_CHARACTERS = 100_000
-"""Characters of a folder from which on its definitions are indexed in advance."""
+"""Size of a folder in characters from which its definitions are indexed in advance."""
 
 
 class KeptEnvironment:
-    """Sandboxes that open with the first message, and anew if the policy changes or a sandbox fails."""
+    """Sandboxes that open at the first message, and reopen if the policy changes or a sandbox fails."""
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
@@ -60,7 +60,7 @@ class KeptEnvironment:
         *,
         target: Target,
     ) -> AsyncIterator[Workbench]:
-        """Run a block with the sandboxes for one message."""
+        """Return a context manager with the sandboxes for one message."""
         await self.ready()
         bench = await self._open(task, settings, files, options, target=target)
         try:

@@ -1,4 +1,4 @@
-"""Open a conversation, and the settings that a run gets as it becomes one."""
+"""Open a conversation, and adapt the settings of a run that becomes one."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -49,10 +49,10 @@ async def open_session(
 
 
 def as_conversation(settings: Settings, state: State, *, user_limits: Collection[str] = ()) -> Settings:
-    """Return the settings of a conversation about the result of a run; those of a conversation are kept.
+    """Return a run's settings for a conversation about its result; those of a conversation are unchanged.
 
     Args:
-        user_limits: limits that the configuration sets, which hold even where they equal a default.
+        user_limits: limits set in the configuration, which apply even if they equal a default.
     """
     if settings.chat:
         return settings

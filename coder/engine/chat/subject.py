@@ -34,7 +34,7 @@ def root_of(task: Task) -> Path:
 
 
 def find_paths(name: str, root: Path, read: Iterable[str]) -> list[str]:
-    """Return the path of a name; for a folder, all read files in it. Raises UsageError: no such path."""
+    """Return the path of a name, or all read files of a folder. Raises UsageError if it doesn't exist."""
     path = (root / name).resolve()
     if not path.is_relative_to(root) or not path.exists():
         raise UsageError(f"There is no {name} in {root}.")
@@ -50,9 +50,9 @@ def find_mentions(
     """Return the names of files, and the pictures and PDFs, that follow an @ in a message.
 
     Args:
-        is_confined: whether names of files outside of the folder stay words, also by links.
+        is_confined: whether names of files outside of the folder, also through links, are plain words.
 
-    Raises UsageError: the model can't take them.
+    Raises UsageError if the model can't read the pictures or PDFs.
     """
     words = [word[1:].rstrip(",.;:?!)") for word in text.split() if word.startswith("@")]
     if is_confined:
@@ -77,7 +77,7 @@ def _is_inside(root: Path, name: str) -> bool:
 
 
 def require_sight(model: Model, pictures: Iterable[Image], next_step: str) -> None:
-    """Raise UsageError if the model can't see pictures or read PDFs that these contain."""
+    """Raise UsageError if the model can't see these pictures or can't read these PDFs."""
     abilities = abilities_of(model)
     for image in pictures:
         if (abilities.reads_pdf if image.is_pdf else abilities.sees) is False:
@@ -88,9 +88,9 @@ def require_sight(model: Model, pictures: Iterable[Image], next_step: str) -> No
 def paths_in_editor(
     files: Mapping[str, StoredFile], state: State | None, named: Collection[str]
 ) -> list[str]:
-    """Return the files whose text in the user's editor matters: all of a small folder.
+    """Return the files to read from the user's editor: all text files of a small folder.
 
-    Of a large one, these are the named ones, and those that the conversation has changed.
+    Of a large folder, return the named files and those that the conversation has changed.
     """
     paths = [path for path, file in files.items() if file.base64 is None]
     if len(paths) > _MAX_IN_EDITOR:

@@ -59,7 +59,7 @@ def steps_of(state: State) -> list[State]:
 
 
 def run_of_message(state_before: State | None, run: Run) -> Run:
-    """Return a conversation's run with the sums of its latest message alone."""
+    """Return a conversation's run with the totals of its latest message alone."""
     if state_before is None:
         return run
     earlier = summarize(state_before)

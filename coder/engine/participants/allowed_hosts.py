@@ -9,7 +9,7 @@ from coder.tools.tool import Fetches, Tool
 
 
 def web_tools(turn: Turn) -> list[Tool]:
-    """Return `web_fetch`; empty if no host is allowed and nobody is asked about one."""
+    """Return `web_fetch`; empty if no host is allowed or can be asked about, or if a rule denies the tool."""
     settings = turn.state.settings
     is_allowed = settings.rules is not None and any(
         row.startswith("WebFetch") for row in settings.rules.allow
@@ -24,7 +24,7 @@ def web_tools(turn: Turn) -> list[Tool]:
 
 
 async def refuse_page(turn: Turn, tool: Fetches, call: ToolCall) -> str | None:
-    """Ask the user about a page whose host isn't allowed yet; return a text for the model if it stays so."""
+    """Ask the user about a page whose host isn't allowed yet; return a text for the model on a refusal."""
     from coder.environment.asked_hosts import format_host
 
     try:
@@ -69,7 +69,7 @@ def _may_fetch(turn: Turn, host: str, port: int) -> bool:
 
 
 def _ruling(turn: Turn, host: str, *, is_page: bool = True) -> Ruling | None:
-    """Return what the user's rules say of a host; `is_page`: of a page of it."""
+    """Return the ruling of the user's rules on a host, or with `is_page` on a page of the host."""
     rules = turn.state.settings.rules
     if rules is None:
         return None

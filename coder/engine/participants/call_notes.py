@@ -51,7 +51,7 @@ def with_notes(
 
 
 def denied_lines(state: State, changes: Mapping[str, StoredFile | None]) -> list[str]:
-    """Return the files of a call's changes that rules of permission deny, each with the rule."""
+    """Return a line for each file changed by a call that a permission rule denies, with the rule."""
     from coder.workspace.consent import rulings_of  # imported late: few users have rules
     from coder.workspace.proposal import is_same
 
@@ -61,14 +61,14 @@ def denied_lines(state: State, changes: Mapping[str, StoredFile | None]) -> list
 
 
 def _restarted_words(state: State) -> str:
-    """Return what a new session lacks."""
+    """Return a note on what a new session lacks."""
     if state.dialogue.session.original is not None:
         return _NEW_COPY
     return _RESTARTED_IN_PLACE if state.settings.in_place else _RESTARTED
 
 
 def cut_off_words(state: State) -> str:
-    """Return what became of a call that was cut off when the run stopped."""
+    """Return a note on the outcome of a call that was cut off when the run stopped."""
     return _CUT_OFF_IN_PLACE if state.settings.in_place else _CUT_OFF
 
 

@@ -61,7 +61,7 @@ class Coder(Conversing):
     name = CODER
 
     def __init__(self, role: Role | None = None, *, acts: bool | None = False) -> None:
-        """Take a role.
+        """Initialize a participant with a role.
 
         Args:
             acts: whether the model works by tools; None: it does if the model and the sandbox support them.

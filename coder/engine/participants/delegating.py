@@ -1,7 +1,7 @@
-"""Delegating: subagents work on tasks in runs of their own, concurrently, under the limits of their run.
+"""Delegating: subagents work on tasks concurrently in their own runs, under the limits of the parent run.
 
-A subagent is offered no subagents. Nobody is asked on its behalf. What it has changed is taken over into the
-session of its run, and verified with it, or is discarded.
+A subagent is offered no subagents. Nobody is asked on its behalf. Its changes are applied to the session of
+the parent run and verified there, or discarded.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class Delegating:
         """Why calls weren't carried out, by their ids."""
 
     async def answer(self, call: ToolCall, following: Sequence[ToolCall]) -> ChatMessage:
-        """Return the result of a call; its subagent works beside those of the calls directly behind it.
+        """Return the result of a call; its subagent runs concurrently with those of the calls right after it.
 
         Raises:
             MachineError: a log can't be written.
@@ -118,9 +118,9 @@ class Delegating:
     async def _attempt(
         self, call: ToolCall, shared: Delegations, budget: Budget
     ) -> tuple[str, Attempt] | None:
-        """Log that the run of a call begins, unless it has begun; None if it has ended.
+        """Return the id and the attempt of a call, with its start logged; None if its run has ended.
 
-        Raises ValueError: the call doesn't fit.
+        Raises ValueError if the call's arguments are invalid.
         """
         state, journal = self._turn.state, self._turn.journal
         earlier = state.dialogue.session.delegations.get(call.id)
@@ -207,7 +207,7 @@ class Delegating:
 
 
 def _with_prompt(state: State, name: str) -> Subagent:
-    """Return the subagent of this name with its instructions. Raises ValueError: there is none."""
+    """Return the subagent of this name with its instructions. Raises ValueError if there is none."""
     by_name = {subagent.name: subagent for subagent in subagents_of(state)}
     if name not in by_name:
         hint = suggest_nearest(name, by_name) or f". There are: {', '.join(by_name)}"
@@ -222,9 +222,9 @@ def _with_prompt(state: State, name: str) -> Subagent:
 
 
 def _budget_of(spend: Spend) -> Budget:
-    """Return the limits of subagents: half of what is left, so that their run can use what they hand back.
+    """Return the limits of subagents: half of the remainder, so that the parent run can use their results.
 
-    Limits of calls, tokens and cost are those of the run and all its subagents together.
+    Limits of calls, tokens and cost apply to the run and all its subagents together.
     """
     budget = spend.budget
     tokens = None if budget.max_tokens is None else (spend.tokens + budget.max_tokens) // 2

@@ -53,12 +53,12 @@ class DialogueTurn:
         return latest.content if latest.role == "assistant" else None
 
     def ends_with(self, words: str) -> bool:
-        """Return whether the last message isn't the model's and holds `words` already, as after a restart."""
+        """Return whether the last message isn't the model's and contains `words`, as after a restart."""
         latest = self._messages[-1]
         return latest.role != "assistant" and self._turn.bench.redactor.redact(words) in latest.content
 
     def open_calls(self) -> list[Settled]:
-        """Return the calls of the last answer that have no result, in order and settled."""
+        """Return the calls of the last answer that have no result, in order, as `settled` returns them."""
         indices = reversed(range(len(self._messages)))
         last = next((index for index in indices if self._messages[index].role == "assistant"), None)
         if last is None:

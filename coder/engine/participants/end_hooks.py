@@ -9,11 +9,11 @@ from coder.run.message import CodeMessage, Message
 from sandbox import SandboxBroken
 
 MAX_STOP_BLOCKS = 8
-"""Times in one turn that hooks can have the model go on; its next end counts."""
+"""Times in one turn that hooks can make the model continue; the next end is final."""
 
 
 class EndHooks:
-    """The hooks at the end of one turn, which can have its model go on."""
+    """The hooks at the end of one turn, which can make its model continue."""
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
@@ -21,9 +21,9 @@ class EndHooks:
         """Times that a hook has blocked the end of this turn."""
 
     async def checked(self, message: Message, code: Callable[..., CodeMessage]) -> Message | str:
-        """Return the message that ends the turn, or the text for the model if it must go on.
+        """Return the message that ends the turn, or the text for the model if it must continue.
 
-        What a repository's hook changes in the session is logged, as it belongs to the work.
+        Changes of a repository's hook in the session are logged, as they belong to the work.
 
         Args:
             code: makes the message of the session's changes, by its text and its check.

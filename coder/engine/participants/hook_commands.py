@@ -24,14 +24,14 @@ _MAX_REASON = 300
 _CONTEXT_FROM_STDOUT = ("UserPromptSubmit", "SessionStart")
 """Events whose hooks give context by plain text on stdout."""
 _GOES_ON_BY_STOP = ("Stop", "SessionEnd")
-"""Events at whose hooks `continue: false` changes nothing, as the model stops anyway."""
+"""Events for whose hooks `continue: false` has no effect, as the model stops anyway."""
 _DECISIONS: dict[str, Literal["allow", "ask"]] = {
     "allow": "allow",
     "approve": "allow",
     "ask": "ask",
     "defer": "ask",
 }
-"""Words of a hook before a call; `defer` leaves the call to a person who resumes the run, as `ask` does."""
+"""Decisions of a hook before a call; `defer`, like `ask`, leaves the call to a person who resumes the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,19 @@ class HookAnswer:
     """What a hook has answered."""
 
     objection: str | None = None
-    """Why it blocks; None: it doesn't."""
+    """Reason why the hook blocks; None: it doesn't."""
     context: str = ""
     """Its text for the model."""
     message: str = ""
     """Its text for the user."""
     decision: Literal["allow", "ask"] | None = None
-    """What it says of the permission of a call that it doesn't block."""
+    """Decision on the permission of a call that the hook doesn't block."""
     reason: str = ""
-    """Why a person is to be asked."""
+    """Reason to ask a person."""
     updated_input: dict[str, Any] | None = None
-    """The arguments with which the call is to be made instead."""
+    """Arguments that replace those of the call."""
     problem: str = ""
-    """Why it has decided nothing: it couldn't be started, was stopped or failed; empty if it ran."""
+    """Why the hook made no decision: it couldn't start, was stopped or failed; empty if it ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ async def run_on_host(
 
 
 async def run_in_sandbox(hook: Hook, document: bytes, session: Session, *, most_s: float) -> HookAnswer:
-    """Run a hook of a repository in the session, for at most so many seconds."""
+    """Run a hook of a repository in the session, for at most `most_s` seconds."""
     errors = "/tmp/.hook-stderr"
     limit_s = min(hook.timeout, most_s)
     result = await session.sh(

@@ -1,7 +1,7 @@
-"""Files that a repository's hook runs: while it runs, they are as the run has read them.
+"""Files that a repository's hook runs; during the hook they have the contents that the run has read.
 
-The hook and the model share a session, so that a formatter's work counts. What decides must not be the
-model's, so a script that the model has changed is replaced by the one that was read, and put back afterwards.
+The hook and the model share a session, so that a formatter's work counts. The model must not control
+decisions, so a script that it has changed is replaced by the original while the hook runs, then put back.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ def files_run_by(hook: Hook, files: Mapping[str, StoredFile]) -> dict[str, Store
 
 @asynccontextmanager
 async def as_read(session: Session, files: Mapping[str, StoredFile]) -> AsyncIterator[Sequence[str]]:
-    """Have the session hold these files as they were read during the block; yield those that differed."""
+    """Return a context manager that restores files as they were read; it yields the paths that differed."""
     contents: dict[str, bytes] = {}
     for path, file in files.items():
         with suppress(LookupError):  # of a large folder, not every content is stored
@@ -64,14 +64,14 @@ async def as_read(session: Session, files: Mapping[str, StoredFile]) -> AsyncIte
 
 
 async def _changed(session: Session, contents: Mapping[str, bytes]) -> list[str]:
-    """Return the files that the session holds with another content, or not any more."""
+    """Return the files that the session has changed or removed."""
     result = await session.sh(f"sha256sum -- {' '.join(map(quote, contents))} 2>/dev/null")
     rows = {path: digest for digest, _, path in (line.partition("  ") for line in result.output.splitlines())}
     return [path for path, text in contents.items() if rows.get(path) != hashlib.sha256(text).hexdigest()]
 
 
 async def _added(session: Session, contents: Mapping[str, bytes]) -> list[str]:
-    """Return modules that the session added to these files' folders for agents, where they can be loaded."""
+    """Return modules that the session added beside these files, in folders for agents."""
     folders = sorted(_agent_folders(contents))
     if not folders:
         return []

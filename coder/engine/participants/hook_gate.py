@@ -30,15 +30,15 @@ class Passage:
     """A call at the gate."""
 
     call: ToolCall
-    """With the arguments with which it is made."""
+    """The call with its final arguments."""
     refusal: str | None = None
-    """Why it isn't made, for the model; None: it may be."""
+    """Why the call isn't made, for the model; None: it may be made."""
     subjects: tuple["Subject", ...] = ()
-    """What the hooks after it are about."""
+    """Subjects of the hooks after the call."""
     settled_by: Literal["", "hook", "person"] = ""
-    """Who has allowed it: a hook of the user's own, or the user at the request of a hook."""
+    """Who has allowed the call: one of the user's own hooks, or the user at the request of a hook."""
     remarks: tuple[str, ...] = ()
-    """What hooks add for the model."""
+    """Remarks of hooks for the model."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class EditedTexts:
     refusals: list[str] = field(default_factory=list)
     """Why edits aren't made, for the model."""
     remarks: list[str] = field(default_factory=list)
-    """What hooks add for the model."""
+    """Remarks of hooks for the model."""
     edits: list["HookedEdit"] = field(default_factory=list)
 
 
@@ -69,7 +69,7 @@ class HookGate:
     async def enter(
         self, call: ToolCall, session: "Session", *, mcp_name: str = "", leaves: bool = False
     ) -> Passage:
-        """Run the hooks before a call, and ask the user if one wants that.
+        """Run the hooks before a call, and ask the user if a hook requests it.
 
         Args:
             mcp_name: `mcp__SERVER__TOOL` for a tool of an MCP server, by which a matcher may name it.
@@ -100,7 +100,7 @@ class HookGate:
         return Passage(call, None, tuple(passed), settled_by, tuple(dict.fromkeys(remarks)))
 
     async def leave(self, passage: Passage, result: "ToolResult", session: "Session | None") -> list[str]:
-        """Run the hooks after a call that was made; return what they have to say to the model."""
+        """Run the hooks after a call that was made; return their remarks for the model."""
         remarks = list(passage.remarks)
         if result.failed and passage.call.name == "edit":  # no file was changed
             return remarks
@@ -109,7 +109,7 @@ class HookGate:
         return remarks
 
     async def enter_texts(self, texts: Texts, before: Texts, session: "Session | None") -> EditedTexts:
-        """Run the hooks before each edit of an answer's text; an edit that one blocks is left out.
+        """Run the hooks before each edit of an answer's text; an edit that a hook blocks is left out.
 
         Args:
             before: the files as they are.
@@ -137,7 +137,7 @@ class HookGate:
         return passed
 
     async def leave_texts(self, passed: EditedTexts, session: "Session | None") -> None:
-        """Run the hooks after the edits of an answer's text, and add what they say to the remarks."""
+        """Run the hooks after the edits of an answer's text, and add their remarks."""
         from coder.tools.tool import ToolResult
 
         for edit in passed.edits:
@@ -183,7 +183,7 @@ def gate_of(turn: Turn) -> HookGate | None:
 
 
 async def _subjects_of(call: ToolCall, session: "Session", mcp_name: str) -> "list[Subject]":
-    """Return what hooks see of a call: for an edit, each changed file; nothing if the edit doesn't apply."""
+    """Return the subjects of hooks in a call: for an edit, each changed file; none if it doesn't apply."""
     from coder.engine.participants.hook_inputs import HookedCall, HookedEdit
     from coder.tools.edit_tool import patch_of, planned_edit
 
@@ -201,7 +201,7 @@ async def _subjects_of(call: ToolCall, session: "Session", mcp_name: str) -> "li
 
 
 def _updated(call: ToolCall, subjects: "list[Subject]", passed: "list[Subject]") -> ToolCall:
-    """Return the call that makes what the hooks have let pass. Raises ValueError: no single call does."""
+    """Return the call as hooks have changed it. Raises ValueError if no single call makes the changes."""
     from coder.engine.participants.hook_inputs import HookedEdit
 
     if passed == subjects:

@@ -1,4 +1,4 @@
-"""What hooks are told of a call or an edit, in the fields of Claude Code's tools, and what they change in it.
+"""Inputs of hooks: calls and edits in the fields of Claude Code's tools, and changes that hooks make.
 
 Protocol: https://code.claude.com/docs/en/hooks
 """
@@ -28,28 +28,28 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
     "web_fetch": {"url": "url"},
     "skill": {"name": "skill"},
 }
-"""Claude's names of the arguments of our tools, by ours; those without one stay as the model gave them."""
+"""Claude's names of our tools' arguments, by our names; arguments without such a name are unchanged."""
 _MS = 1_000
 """Claude's `timeout` of Bash is in milliseconds."""
 MAX_RESPONSE = 10_000
 
 
 class Subject(Protocol):
-    """What a hook is about: one call, or one file that an edit changes."""
+    """Subject of a hook: one call, or one file that an edit changes."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the tool, of which a hook is told the first that its matcher covers."""
+        """Names of the tool; a hook gets the first one that its matcher covers."""
 
     @property
     def call(self) -> ToolCall:
-        """The call; of an edit in the text of an answer, one that does the same."""
+        """The call; for an edit in the text of an answer, an equivalent call."""
 
     def input(self, name: str, root: str) -> JsonObject:
         """Return `tool_input` for a tool of this name, with paths below the folder in which the hook runs."""
 
     def with_input(self, name: str, root: str, value: Mapping[str, Any]) -> Self:
-        """Return the subject with an `updatedInput`. Raises ValueError: it doesn't fit."""
+        """Return the subject with an `updatedInput`. Raises ValueError if that is invalid."""
 
     def response(self, result: ToolResult, root: str) -> JsonObject:
         """Return `tool_response`."""
@@ -83,7 +83,7 @@ class HookedCall:
         return renamed
 
     def with_input(self, name: str, root: str, value: Mapping[str, Any]) -> Self:
-        """Return the call with these arguments; of a tool with names of its own, only those are taken."""
+        """Return the call with these arguments; of a tool in `_FIELDS`, only those listed are replaced."""
         fields = _FIELDS.get(self.call.name)
         if fields is None:
             return replace(self, call=_with_arguments(self.call, dict(value)))
@@ -94,7 +94,7 @@ class HookedCall:
         return replace(self, call=_with_arguments(self.call, {**others, **taken}))
 
     def response(self, result: ToolResult, root: str) -> JsonObject:
-        """Return what the call has given: output of a command in `stdout`, else `output`."""
+        """Return the result of the call: output of a command in `stdout`, else in `output`."""
         text = result.text[:MAX_RESPONSE]
         if self.call.name != "bash":
             return {"output": text}
@@ -107,13 +107,13 @@ class HookedEdit:
     """The change of one file, by a call or in the text of an answer."""
 
     call: ToolCall
-    """The call; for the text of an answer, one with the id of none."""
+    """The call; for an edit in the text of an answer, a call with an empty id."""
     path: str
-    """Relative to the workspace."""
+    """Path relative to the workspace."""
     before: str | None
-    """None: there is no such file yet, or it is no text."""
+    """Text before the change; None: there is no such file yet, or it isn't text."""
     after: str | None
-    """None: the file is removed."""
+    """Text after the change; None: the file is removed."""
     replacement: tuple[str, str, bool] | None = None
     """Old and new text, and whether each occurrence is replaced, as the model has given them."""
 
@@ -124,7 +124,7 @@ class HookedEdit:
         return (write, edit, many) if self.before is None else (edit, write, many)
 
     def input(self, name: str, root: str) -> JsonObject:
-        """Return the file and its new text for `Write`, else what is replaced by what."""
+        """Return the file and its new text for `Write`, else the file with the old and the new text."""
         file_path = f"{root}/{self.path}"
         if name == "Write":
             return {"file_path": file_path, "content": self.after or ""}
@@ -172,7 +172,7 @@ class HookedEdit:
     def as_call(self) -> ToolCall:
         """Return a call of `edit` that makes this change alone.
 
-        Raises ValueError: there is none, as the file is removed or was empty.
+        Raises ValueError if no call can, as the file is removed or was empty.
         """
         if self.after is None or self.before == "":
             raise ValueError(f"a hook changed the input for {self.path}, which no single edit makes")
@@ -187,7 +187,7 @@ def _with_arguments(call: ToolCall, arguments: JsonObject) -> ToolCall:
 
 
 def _region(before: str, after: str) -> tuple[str, str, bool]:
-    """Return the lines that differ, with as many around as make the old ones unique; else both texts."""
+    """Return the differing lines, with enough context to make the old ones unique; else both texts."""
     old, new = split_lines(before), split_lines(after)
     start = next(
         (i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new))

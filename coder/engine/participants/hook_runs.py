@@ -28,23 +28,23 @@ from coder.tools.tool import ToolResult
 from sandbox import SandboxBroken, Session
 
 REPOSITORY_S = 120.0
-"""Time of all hooks of a repository at one event, in seconds; those behind it don't run."""
+"""Time limit of all hooks of a repository at one event, in seconds; after it, no further hook runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the hooks before a call say together: the strictest decision counts."""
+    """Combined verdict of the hooks before a call: the strictest decision counts."""
 
     subject: Subject
-    """The call with what hooks have changed in it."""
+    """The call as changed by hooks."""
     refusal: str | None = None
     """Why the call isn't made, for the model; None: it may be."""
     asks: str | None = None
-    """Why a person is to be asked; None: no hook wants that."""
+    """Reason to ask a person; None: no hook requests it."""
     allows: bool = False
-    """Whether a hook of the user's own allows the call."""
+    """Whether one of the user's own hooks allows the call."""
     remarks: tuple[str, ...] = ()
-    """What hooks add for the model."""
+    """Remarks of hooks for the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ class HookRuns:
     async def before(self, subject: Subject, session: Session | None, *, leaves: bool = False) -> Verdict:
         """Run the hooks before a call or an edit, the repository's first.
 
-        Each is told the input as the earlier ones have changed it, so that the user's own see what will be
-        done. A repository's hook can't allow anything.
+        Each gets the input as changed by earlier hooks, so that the user's own hooks see the final call.
+        A repository's hook can't allow anything.
 
         Args:
             session: where a repository's hooks run; None: they don't.
@@ -121,7 +121,7 @@ class HookRuns:
         return Verdict(subject, None, asks or None, allows and not asks, tuple(remarks))
 
     async def remarks(self, subject: Subject, result: ToolResult, session: Session | None) -> list[str]:
-        """Run the hooks after a call or an edit; return what they have to say to the model."""
+        """Run the hooks after a call or an edit; return their remarks for the model."""
         remarks = []
         runs = _Batch(self, "PostToolUse", session)
         for hook, is_own in runs.hooks(subject):
@@ -137,11 +137,11 @@ class HookRuns:
         return remarks
 
     async def objection_to_stop(self, session: Session | None, *, is_repeated: bool) -> str | None:
-        """Run the hooks at the end of the model's work; return the text for the model if it must go on.
+        """Run the hooks at the end of the model's work; return the text for the model if it must continue.
 
         Args:
             session: where a repository's hooks run; None: they don't.
-            is_repeated: whether the model goes on since such a hook has blocked its end.
+            is_repeated: whether the model continues because such a hook blocked its previous end.
         """
         runs = _Batch(self, "Stop", session)
         for hook, is_own in runs.hooks():
@@ -197,7 +197,7 @@ class _Batch:
         return self._session.root if self._session is not None and not is_own else self._folder or os.getcwd()
 
     async def answer(self, hook: Hook, is_own: bool, fields: dict[str, Any]) -> HookAnswer:
-        """Run a hook; log it if it couldn't run, and show the user what it says to them."""
+        """Run a hook; log it if it couldn't run, and show its message to the user."""
         journal, redact = self._runs.journal, self._runs.redact
         async with shown_wait(journal.watch, redact(hook_wait(self._event, hook.shown))):
             answer = await self._run(hook, is_own, fields)

@@ -1,4 +1,4 @@
-"""Let the edits of an answer in text, of a model without tools, pass the hooks before they are tried."""
+"""Run the hooks on the edits in an answer of a model without tools, before the edits are tried."""
 
 from coder.engine.participants.hook_gate import HookGate, gate_of
 from coder.engine.turn.turn import Turn
@@ -10,7 +10,7 @@ from coder.workspace.proposal import text_file
 
 
 async def through_hooks(turn: Turn, message: CodeMessage) -> tuple[CodeMessage, str]:
-    """Return an answer with those edits that hooks let pass, and what they have to say to the model.
+    """Return an answer with the edits that hooks allow, and the hooks' refusals and remarks.
 
     A repository's hooks run in a copy of the session; what they change in the edited files is taken over.
 

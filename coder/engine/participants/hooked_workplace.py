@@ -50,7 +50,7 @@ class HookedWorkplace(Workplace):
         return await self._gate.leave(self._passage, result, session)
 
     async def write_edits(self, files: Mapping[str, str | None]) -> str:
-        """Write edits as far as hooks let them pass; return what the hooks have to say to the model."""
+        """Write the edits that hooks allow; return the hooks' remarks for the model."""
         turn, gate = self._turn, self._gate
         session_tree = await self.session_tree() if gate.hooks.of_repository else None
         session = session_tree.session if session_tree is not None else None

@@ -1,4 +1,4 @@
-"""Protocols for those that take turns in a run, and for what decides whose turn it is."""
+"""Protocols for the participants of a run, which take turns, and for the team, which orders the turns."""
 
 from typing import Protocol
 

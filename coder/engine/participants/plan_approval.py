@@ -14,7 +14,7 @@ _APPROVAL_TEXT = "Go on by this plan?"
 async def ask_approval(turn: Turn, plan: str, *, key: str) -> Decision | None:
     """Ask the user to approve a plan, and return the answer; None if no approval is required.
 
-    Raises Waits: nobody can answer now.
+    Raises Waits if nobody can answer now.
     """
     settings = turn.state.settings
     is_plan_mode = settings.chat and settings.plan is True

@@ -26,7 +26,7 @@ class Planner(Conversing):
     name = PLANNER
 
     def __init__(self, within: tuple[str, ...] = (), *, acts: bool = False, is_member: bool = False) -> None:
-        """Take the planner's place in a run or a team.
+        """Initialize the planner of a run or a team.
 
         Args:
             within: the nested teams that the planner belongs to.

@@ -50,9 +50,9 @@ class ProgramCalls:
         self._failure: Exception | None = None
 
     async def carry_out(self, desk: Desk) -> ToolResult:
-        """Carry out the model's call while its programs may call tools; a killed one's result names these.
+        """Carry out a call whose programs may call tools; if one is killed, the result names its calls.
 
-        Raises Waits: a person must answer first.
+        Raises Waits if a person must answer first.
         """
         program = ProgramRequests(self._tools.own, desk, partial(self._guarded, desk))
 
@@ -120,7 +120,7 @@ class ProgramCalls:
             return result
 
     async def _pass_gate(self, call: ToolCall, desk: Desk) -> "Passage":
-        """Return a call that the hooks let pass. Raises ValueError: one blocks it."""
+        """Return a call as the hooks let it pass. Raises ValueError if a hook blocks it."""
         assert self._gate is not None
         mcp_name = mcp_name_of(self._tools.find(call.name))
         passage = await self._gate.enter(call, desk.session, mcp_name=mcp_name, leaves=True)

@@ -128,7 +128,7 @@ async def _tools(turn: Turn, role: Role) -> tuple[Sequence[Tool], Registry]:
 
 
 def _governed(tool: Tool, rules: Rules | None) -> Tool | None:
-    """Return a tool as the user's rules have it; None if they deny it."""
+    """Return a tool restricted by the user's rules; None if they deny it."""
     by_rules = getattr(tool, "governed", None)
     return tool if rules is None or by_rules is None else by_rules(rules)
 

@@ -50,7 +50,7 @@ class SessionWork:
     async def carry_out_calls(self) -> Message | None:
         """Carry out the calls of the last answer, in order; return the message of one that ends the turn.
 
-        The lines that the user has typed meanwhile, and messages to the run, come behind the results.
+        Lines that the user has typed meanwhile, and messages to the run, are added after the results.
         """
         calls = self.talk.open_calls()
         for index, settled_call in enumerate(calls):
@@ -80,7 +80,7 @@ class SessionWork:
         return self._code("")
 
     async def _delegate(self, call: ToolCall, following: Sequence[ToolCall]) -> ChatMessage:
-        """Return the result of a subagent; the calls directly behind `call` may be of others."""
+        """Return the result of a subagent; `following` calls may start other subagents concurrently."""
         if self._delegating is None:
             from coder.engine.participants.delegating import Delegating  # imported late: few runs need it
 
@@ -127,7 +127,7 @@ class SessionWork:
         return None
 
     async def _ended(self, message: Message) -> Message | str:
-        """Run the hooks of the end; return the message that ends the turn, or why the model must go on."""
+        """Run the hooks of the end; return the message that ends the turn, or why the model must continue."""
         if not self._turn.has_hooks or self._turn.state.progress.parent is not None:
             return message
         from coder.engine.participants.end_hooks import EndHooks  # imported late: few runs have hooks
@@ -136,7 +136,7 @@ class SessionWork:
         return await self._end_hooks.checked(message, self._code)
 
     def _done(self, call: ToolCall) -> Message:
-        """Return the message of a call of `done`. Raises ValueError: its arguments don't fit."""
+        """Return the message of a call of `done`. Raises ValueError if its arguments don't fit."""
         arguments = read_arguments(call.parsed(), Done, name=call.name)
         return self._code(arguments.summary, check=arguments.check)
 

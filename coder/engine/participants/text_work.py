@@ -59,7 +59,7 @@ class TextWork:
     async def begin(cls, turn: Turn, role: Role) -> Self:
         """Return the work of a turn whose dialogue holds the task, the last answer and its outcome.
 
-        The lines that the user has typed meanwhile, and messages to the run, come below the task.
+        Lines that the user has typed meanwhile, and messages to the run, are added after the task.
         """
         # A turn that is repeated finds its answers by its requests, so it reads what the first time had.
         if not turn.state.progress.pending:
@@ -97,7 +97,7 @@ class TextWork:
         return misfit_words(self._turn, edits, self._repaired)
 
     async def _hooked(self, message: CodeMessage) -> Message | str:
-        """Return an answer that has passed the hooks, or what they have to say."""
+        """Return an answer that has passed the hooks, or the hooks' refusals and remarks."""
         if not self._turn.has_hooks:
             return message
         from coder.engine.participants.hooked_answer import through_hooks  # imported late: few have hooks
@@ -128,7 +128,7 @@ class TextWork:
 
 
 def read_edits(text: str, state: State, target: Target, repaired_code: CodeMessage | None) -> Answered:
-    """Read the edits in an answer, with edits of given tests apart."""
+    """Read the edits in an answer, and separate edits of given tests."""
     is_protected_path = partial(is_protected, state=state, target=target)
     files = _current_files(state, repaired_code)
     return read_answer(text, files, default=target.path, expected=target.names, ignored=is_protected_path)

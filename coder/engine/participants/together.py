@@ -1,4 +1,4 @@
-"""Together: members of a team that speak concurrently, unheard by one another."""
+"""Together: members of a team that speak concurrently, without reading one another's messages."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence

@@ -89,7 +89,7 @@ class Workplace:
         return await self._log(call, result, changes, left_out)
 
     def _has_worked(self) -> bool:
-        """Whether the dialogue holds results of calls in a session; that of `delegate` is none."""
+        """Whether the dialogue holds results of calls in a session; `delegate` doesn't count."""
         messages = self._turn.state.dialogue.messages
         answered = {message.tool_call_id for message in messages if message.role == "tool"}
         calls = (call for message in messages for call in message.tool_calls)
@@ -111,7 +111,7 @@ class Workplace:
         return call if refusal is None else await self.tell(call, refusal, is_failure=True)
 
     def _checked(self, result: ToolResult) -> ToolResult:
-        """Return a result without secrets, as the guards let it pass; a refused one becomes the reason."""
+        """Return a result without secrets, checked by the guards; a refused text becomes the reason."""
         bench = self._turn.bench
         try:
             return replace(result, text=bench.guards.check(bench.redactor.redact(result.text), "tool_result"))
@@ -151,13 +151,13 @@ class Workplace:
         return replace(result, text="\n".join([result.text, *remarks])), changes, left_out
 
     async def _remarks(self, result: ToolResult, session: Session) -> list[str]:
-        """Return what is to be added to a call's result, before its changes are read."""
+        """Return remarks to add to a call's result, before its changes are read."""
         return []
 
     async def _tell_lost(
         self, call: ToolCall, reason: str, hosts: str = "", *, anew: bool = False
     ) -> ChatMessage:
-        """Answer a call whose result was lost; in place, what it changed is kept."""
+        """Answer a call whose result was lost; keep its changes if the run works in place."""
         from coder.engine.participants.call_notes import program_effects
 
         text = f"{reason}{program_effects(self._turn.state, call)}{hosts}"
@@ -175,12 +175,12 @@ class Workplace:
         changes: "Tree | None" = None,
         seconds: float = 0.0,
     ) -> ChatMessage:
-        """Answer a call without making it; `is_failure` says whether that is an error."""
+        """Answer a call without making it; `is_failure` marks the answer as an error."""
         result = ToolResult(text, seconds=seconds, failed=is_failure)
         return await self._log(call, result, changes or {}, _left_out_lines(self._turn.state))
 
     async def write_edits(self, files: Mapping[str, str | None]) -> str:
-        """Write the edits of an answer's text; return what the model has to know of it."""
+        """Write the edits of an answer's text; return remarks for the model."""
         await write_edits(self._turn, files)
         return ""
 

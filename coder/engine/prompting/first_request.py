@@ -1,6 +1,7 @@
 """The first messages of a dialogue, for every model: system prompt, earlier messages, task. Pure.
 
-A model with tools is told of its sandbox; one without, in which form it answers. Both read the same parts.
+A model with tools is told about its sandbox; one without, about the form of its answer. Both read the same
+parts.
 """
 
 import json

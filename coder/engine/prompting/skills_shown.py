@@ -1,4 +1,4 @@
-"""The skills that a run may use, and what a first request says of them: names and descriptions. Pure."""
+"""The skills that a run may use, and their list in a first request: names and descriptions. Pure."""
 
 from coder.base.prompts import prompt
 from coder.base.text.sanitize import count_of
@@ -8,7 +8,7 @@ from coder.run.extensions import Skill, with_manifests
 from coder.run.state import State
 
 MAX_CHARACTERS = 8_000
-"""Longest list, since it costs tokens in each call; of further skills only the number is said."""
+"""Longest list in characters, since each call pays for it; further skills are only counted."""
 
 
 def skills_of(state: State) -> tuple[Skill, ...]:

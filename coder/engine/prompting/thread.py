@@ -15,7 +15,7 @@ _QUIET_KINDS = (ChoiceMessage, QuestionMessage)
 
 
 def visible(state: State, within: Sequence[str] = ()) -> tuple[Message, ...]:
-    """Return the messages that a member of the team at this place reads.
+    """Return the messages that a member of the team at the path `within` reads.
 
     These are all messages of its team, the last message of each nested team, and the latest messages of the
     teams around it.

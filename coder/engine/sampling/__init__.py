@@ -1,1 +1,1 @@
-"""Attempts at one task, compared, and one of them chosen. Read attempts, series, picker."""
+"""Make attempts at one task, compare them, and choose one. Read attempts, series, picker."""

@@ -25,7 +25,7 @@ class Drawing:
     runs: AttemptRuns
     name: str = ATTEMPTS
     keeps_time: bool = True
-    """The attempts obey the run's time limit themselves."""
+    """Whether the attempts enforce the run's time limit themselves."""
 
     async def speak(self, turn: Turn) -> Message | None:
         """Make attempts until more of them would change nothing, and take over the best change.

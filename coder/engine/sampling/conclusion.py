@@ -76,7 +76,7 @@ def _failure(states: Mapping[int, State]) -> RunStopped | None:
 
 
 async def _pass_question_on(journal: Journal, states: Mapping[int, State]) -> None:
-    """Ask the first question that an attempt waits with. Raises Waits: there is one."""
+    """Ask the first question that an attempt waits with. Raises Waits if there is one."""
     for state in states.values():
         if state.progress.stopped is not None and state.progress.stopped.status == "waiting":
             from coder.run.open_question import open_question  # imported late: most attempts ask nothing

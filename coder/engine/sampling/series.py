@@ -106,7 +106,7 @@ class Series:
                 return MAX_CONCURRENT
 
     def _completion(self) -> "Completion | None":
-        """Return what draws beginnings of answers; None for a model or a task without them."""
+        """Return the completion that draws beginnings of answers; None if model or task don't allow it."""
         state = self._journal.state
         if not (self._compares and continues_text(state.model)):
             return None
@@ -197,8 +197,8 @@ class Series:
         return (agreeing, f"{ENOUGH} that pass behave alike") if agreeing is not None else None
 
     def _decides(self, candidate: RankedCandidate) -> bool:
-        """Return whether a candidate ends the series; best-of-n compares those that only examples or
-        checks show.
+        """Return whether a candidate ends the series; in best-of-n, one that only examples or checks verify
+        doesn't.
         """
         if self._compares and not self._wished:
             return candidate.outcome.passed and candidate.outcome.verified == "tests"

@@ -1,4 +1,4 @@
-"""When the model of the role `expert` continues a dialogue, and which failures then end no run."""
+"""Decide when the model of the role `expert` continues a dialogue, so that a failure doesn't end the run."""
 
 from coder.engine.participants.role import CODER
 from coder.run.attempts import tried
@@ -8,7 +8,7 @@ from coder.run.termination import Reason
 
 
 def has_failed(state: State, times: int) -> bool:
-    """Return whether so many outcomes failed or were repeated, or a model with tools changed nothing."""
+    """Return whether `times` outcomes failed or were repeated, or a model with tools changed nothing."""
     failed_count = sum(not outcome.passed for _, outcome in tried(state))
     repeated_count = sum(code.repeats for code in state.codes)
     is_idle = any(not code.is_change and not code.repeats for code in state.codes)

@@ -1,7 +1,4 @@
-"""Kinds of teams:
-
-Selector, Handoff, Panel and Orchestrated. All of them use RoundRobin's order as a fallback.
-"""
+"""Kinds of teams: Selector, Handoff, Panel and Orchestrated; all of them fall back on RoundRobin's order."""
 
 from collections.abc import Iterator
 from typing import Literal, Self

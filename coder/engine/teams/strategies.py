@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from coder.environment.workbench import Workbench
 
 OWN_STOP = "custom"
-"""The log's word for a stop without a text, which a resume must be given again."""
+"""Value in the log for a stop without a text; a resume must get the stop again."""
 _UNKNOWN_ABILITIES = Abilities()
 
 
@@ -157,7 +157,7 @@ def check_tools(settings: Settings, bench: "Workbench") -> None:
     """Check that the user's functions can be tools, and that the run's model calls tools.
 
     Raises:
-        UsageError: they can't, or it doesn't.
+        UsageError: a function can't be a tool, or the model calls no tools.
     """
     if functions := [tool for tool in bench.tools if callable(tool)]:
         from coder.tools.named_functions import require_functions

@@ -25,10 +25,10 @@ class GuardedCalls(LoggedCalls):
         return self._guards.check(super()._cleaned(text), "request")
 
     def _show(self, token: str) -> None:
-        """Show nothing: a guard sees whole answers, and nobody sees one before it."""
+        """Show nothing: guards check whole answers, which are shown only after the check."""
 
     async def _admit(self, intent: CallIntended, answer: Answer) -> Answer:
-        """Return an answer as the guards let it pass, and show it. Raises Refused; the log has the reason."""
+        """Return an answer that has passed the guards, and show it. Raises Refused and logs the reason."""
         try:
             guarded = answer.rewritten(partial(self._guards.check, where="answer"))
         except Refused as refusal:

@@ -140,7 +140,7 @@ class LoggedCalls:
             self._journal.watch.token(token)
 
     async def _admit(self, intent: CallIntended, answer: Answer) -> Answer:
-        """Return an answer without secrets as it is logged."""
+        """Return an answer without secrets, as it is logged."""
         return answer
 
     async def _ended(self, intent: CallIntended, limit_event: BudgetReached) -> BudgetSpent:

@@ -32,8 +32,8 @@ _POLL_S = 0.2
 
 
 Baseline = Callable[[float | None], Awaitable[None]]
-"""Function that waits until the state holds how the tests end before the work: at most so many seconds, or
-without a limit. Raises UsageError: the test command gives no verdict."""
+"""Function that waits until the state holds the result of the tests before the work, for at most the given
+seconds (None: no limit). Raises UsageError if the test command gives no verdict."""
 
 
 async def _no_baseline(within_s: float | None) -> None:
@@ -69,10 +69,10 @@ class Turn:
         self.calls = logged_calls(self.model, participant, journal, bench.redactor, bench.guards)
 
     async def has_nothing_to_mend(self, message: Message | None) -> bool:
-        """Wait for the second run of the tests beside which this turn was taken, unless it ends in a reply.
+        """Wait for the second run of the tests, concurrent with this turn, unless the turn ends in a reply.
 
         Returns:
-            Whether that shows a fix to be needless, since only flaky tests fail: the message is dropped.
+            Whether only flaky tests fail, so that no fix is needed and the message is dropped.
         """
         baseline = self.state.progress.baseline
         if baseline is None or not baseline.is_preliminary or isinstance(message, ReplyMessage):
@@ -86,7 +86,7 @@ class Turn:
     ) -> Decision:
         """Ask a person and return the answer, or the logged answer (see `ask_person`).
 
-        The wait takes none of the run's time.
+        The wait doesn't count towards the run's time limit.
 
         Raises:
             Waits: nobody can answer now.
@@ -173,7 +173,7 @@ async def hear_requests(journal: Journal) -> None:
 
 @asynccontextmanager
 async def limited(journal: Journal, seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
-    """Run a block that raises TimeoutError after some seconds, or when a person asks to stop the run."""
+    """Return a context manager that raises TimeoutError after `seconds`, or when a person stops the run."""
     async with asyncio.timeout(seconds) as limit:
         journal.limits.append(limit)
         try:
