@@ -1,1 +1,1 @@
-"""The Agent Client Protocol: a conversation in an editor is a chat of ours. Read agent."""
+"""The Agent Client Protocol: each conversation in an editor is a chat session. Read agent."""

@@ -54,7 +54,7 @@ _AUTHENTICATION = AuthMethodAgent(
     name="Your configuration",
     description="Keys of models come from coder's configuration and from the environment; there is no login.",
 )
-"""The one method, as the registry of agents takes none that has no method."""
+"""The only authentication method; the registry of agents requires at least one."""
 _INVALID_PARAMS, _INTERNAL_ERROR = -32602, -32603
 
 
@@ -62,7 +62,7 @@ class EditorAgent:
     """The agent of one client."""
 
     def __init__(self, flags: Mapping[str, object], args: Mapping[str, Any]) -> None:
-        """Take the configuration's flags that were given, and the values of all flags."""
+        """Initialize with the given configuration flags, and the values of all flags."""
         self._flags, self._args = flags, args
         self._client: Client | None = None
         self._client_name = "an editor"
@@ -86,7 +86,7 @@ class EditorAgent:
         client_info: Implementation | None = None,
         **_: object,
     ) -> InitializeResponse:
-        """Answer version 1, whatever the client offers, and what this agent can do."""
+        """Return protocol version 1, whatever the client offers, and this agent's capabilities."""
         if client_info is not None:
             self._client_name = one_line(client_info.name, width=60)
         self._capabilities = client_capabilities
@@ -136,7 +136,7 @@ class EditorAgent:
     ) -> LoadSessionResponse:
         """Continue a chat, also after its process was killed; its messages are sent first.
 
-        One that another process works on is only shown, as it goes on.
+        A chat that another process works on is only shown, as it progresses.
         """
         async with _as_request_errors(), self._turn:
             _require_one_folder(additional_directories)
@@ -207,14 +207,14 @@ class EditorAgent:
         return PromptResponse(stop_reason=reason)
 
     async def cancel(self, session_id: str, **_: object) -> None:
-        """Interrupt the work on a message, if there is some."""
+        """Interrupt the work on a message, if any."""
         if (session := self._sessions.find(session_id)) is not None:
             session.cancel()
 
     async def _continued(
         self, cwd: str, session_id: str, servers: Sequence[Any], *, repeats: bool
     ) -> OpenSession:
-        """Return the session of a run, opened if it isn't; one of a run that is held elsewhere only reads.
+        """Return the session of a run, opened if needed; it is read-only if another process holds the run.
 
         Args:
             repeats: whether to send what has happened so far.
@@ -238,7 +238,7 @@ class EditorAgent:
         return session
 
     async def _take_over(self, reading: ReadingSession) -> EditorSession:
-        """Open the run of a session that only reads. Raises LeaseHeld: another process still works on it."""
+        """Open the run of a read-only session. Raises LeaseHeld if another process still works on it."""
         async with self._turn:
             if isinstance(session := self._sessions.get(reading.run), EditorSession):
                 return session
@@ -283,7 +283,7 @@ def _commands(session: EditorSession) -> Any:  # noqa: ANN401 - one of the schem
 
 @asynccontextmanager
 async def _as_request_errors() -> AsyncIterator[None]:
-    """Raise failures as errors of the protocol; a bug's traceback goes to stderr."""
+    """Return a context manager that raises failures as protocol errors; a bug's traceback goes to stderr."""
     try:
         yield
     except Exception as exception:

@@ -1,4 +1,4 @@
-"""Buffers: the texts that a client holds of a session's files, which may not be saved."""
+"""Buffers: a client's texts of a session's files, which may be unsaved."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -16,26 +16,26 @@ _PARALLEL = 16
 _MAX_SHOWN = 2 << 20
 """Longest text in characters of which a diff is shown."""
 _PATIENCE_S = 10.0
-"""Time for all answers; a client that takes longer is taken to hold what is saved."""
+"""Seconds to wait for all answers; files without an answer by then are read from the disk."""
 
 
 class Buffers:
-    """Reads and writes files through a client, as far as it supports that."""
+    """Reads and writes files through a client, if it supports that."""
 
     def __init__(self, client: Client, root: Path, capabilities: ClientCapabilities | None) -> None:
-        """Take the connection to the client, the session's folder, and what the client offers."""
+        """Initialize with the connection to the client, its capabilities, and the session's folder."""
         files = capabilities.fs if capabilities is not None else None
         self.session_id = ""
         self._client, self._root = client, root
         self._reads = bool(files is not None and files.read_text_file)
         self._writes = bool(files is not None and files.write_text_file)
         self._held: dict[str, str] = {}
-        """The latest text that the client has sent of each file."""
+        """Latest text of each file that the client has sent."""
         self._saved: dict[str, str | None] = {}
-        """Digest of each file on the disk when the client's text last was that, or was first sent."""
+        """Digest of each file on the disk when the client's text last equaled it, or was first sent."""
 
     async def read(self, paths: Collection[str]) -> Mapping[str, str]:
-        """Return the client's texts of these files, by path, as far as it has some."""
+        """Return the client's texts of these files, by path; files without an answer are left out."""
         if not self._reads:
             return {}
         turns, texts = asyncio.Semaphore(_PARALLEL), {}
@@ -58,18 +58,18 @@ class Buffers:
         return texts
 
     def _compare(self, path: str, text: str) -> None:
-        """Remember what is on the disk below a client's text."""
+        """Remember the digest of the file on the disk that a client's text is based on."""
         saved = current_file(self._root, path)
         is_saved = saved is not None and as_saved(text, saved.text or "") == saved.content
         if is_saved or path not in self._saved:
             self._saved[path] = saved.digest if saved is not None else None
 
     def saved_digest(self, path: str) -> str | None:
-        """Return the digest of the file on the disk which the client's text has come from."""
+        """Return the digest of the file on the disk that the client's text is based on."""
         return self._saved.get(path)
 
     async def write(self, texts: Mapping[str, str]) -> None:
-        """Have the client write files; what it refuses is noticed by what the disk holds then."""
+        """Ask the client to write files; a refusal isn't reported, it shows only in the files on the disk."""
         if not self._writes:
             return
         for path, text in texts.items():

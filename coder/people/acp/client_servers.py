@@ -12,7 +12,7 @@ from coder.config.mcp_servers import GivenServer, Mcp, free_name
 def servers_of(named: Sequence[Any], configured: Sequence[Mcp]) -> tuple[Mcp, ...]:
     """Return the servers of the configuration, and those that a client names, each under a name of its own.
 
-    Raises UsageError: a transport that isn't supported, or a server that can't be used.
+    Raises UsageError if a transport isn't supported, or a server can't be used.
     """
     servers = [*configured]
     for server in named:

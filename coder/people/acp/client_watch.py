@@ -56,7 +56,7 @@ class ClientWatch(Watch):
     def __init__(
         self, client: Client, root: Path, name: str, capabilities: ClientCapabilities | None
     ) -> None:
-        """Take the connection to the client, the session's folder, and the client's name and abilities."""
+        """Initialize with the connection to the client, its name and abilities, and the session's folder."""
         self.session_id = ""
         self._buffers = Buffers(client, root, capabilities)
         permissions = Permissions(data_folder(os.environ), root)
@@ -83,15 +83,15 @@ class ClientWatch(Watch):
         self.session_id = self._buffers.session_id = session_id
 
     async def open_texts(self, paths: Collection[str]) -> Mapping[str, str]:
-        """Return the texts that the client holds of files."""
+        """Return the client's texts of these files, by path."""
         return await self._buffers.read(paths)
 
     def saved_digest(self, path: str) -> str | None:
-        """Return the digest of the file on the disk which the client's text has come from."""
+        """Return the digest of the file on the disk that the client's text is based on."""
         return self._buffers.saved_digest(path)
 
     async def write_texts(self, texts: Mapping[str, str]) -> None:
-        """Have the client write files, if it does."""
+        """Ask the client to write files, if it supports that."""
         await self._buffers.write(texts)
 
     async def pump(self) -> None:
@@ -162,7 +162,7 @@ class ClientWatch(Watch):
         return bool(options_of(question)) or self.has_forms
 
     async def decide(self, question: Question) -> Decision:
-        """Ask the client's user; a dismissed permission means no. Raises Waits: a form was dismissed."""
+        """Ask the client's user; a dismissed permission means no. Raises Waits if a form was dismissed."""
         if self.auto and question.about == "landing" and question.passed:
             decision = Decision(decision="yes")
         elif self.has_forms and question.kind != "approve":
@@ -219,7 +219,7 @@ class ClientWatch(Watch):
         return decision
 
     def _end_call(self, body: event_types.ToolAnswered) -> None:
-        """Send the result of a call; edits of an answer, `done` and refused calls end without a beginning."""
+        """Send the result of a call; edits of an answer, `done` and refused calls had no start."""
         diffs = self._diffs(body.changes)
         if call_id(body) not in self._started:
             if not diffs and not is_refused(body):

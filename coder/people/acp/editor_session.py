@@ -63,7 +63,7 @@ class EditorSession:
         switchable: SwitchableModel,
         loaded: Loaded,
     ) -> None:
-        """Take the chat, its watch, its model, and the configuration."""
+        """Initialize with the chat, its watch, its model, and the configuration."""
         self.chat, self.watch = chat, watch
         self.configured_servers = loaded.servers
         self.model_names = known_models(loaded)
@@ -85,7 +85,7 @@ class EditorSession:
         return self.chat.root
 
     def set_mode(self, mode: str) -> None:
-        """Set a mode, which holds from the next message or question on. Raises UsageError: no such mode."""
+        """Set the mode from the next message or question on. Raises UsageError if there is no such mode."""
         if mode not in MODES:
             raise UsageError(f"There is no mode {mode!r}. Name one of: {', '.join(MODES)}")
         self.mode, self.watch.auto = mode, mode == "auto"
@@ -93,9 +93,9 @@ class EditorSession:
         self.chat.settings = self.chat.settings.model_copy(update=update)
 
     async def switch_model(self, name: str) -> None:
-        """Have another model answer from the next message on.
+        """Use another model from the next message on.
 
-        Raises UsageError: there is no such model, or the session is working on a message.
+        Raises UsageError if there is no such model, or the session is working on a message.
         """
         if name == self.chat.model.name:
             return
@@ -104,9 +104,9 @@ class EditorSession:
         self.chat.settings = self.chat.settings.model_copy(update=update)
 
     async def use_servers(self, servers: tuple[Mcp, ...]) -> None:
-        """Have the model call tools of these MCP servers from the next message on.
+        """Offer the tools of these MCP servers to the model from the next message on.
 
-        Raises UsageError: they are others, and the session works on a message.
+        Raises UsageError if the servers differ and the session is working on a message.
         """
         if servers == self.chat.tools:
             return
@@ -117,7 +117,7 @@ class EditorSession:
     async def prompt(self, text: str, pictures: tuple[Image, ...] = ()) -> StopReason:
         """Work on one message.
 
-        Raises UsageError: the latest one isn't done, or the model can't take the pictures.
+        Raises UsageError if the latest message isn't done, or the model can't see the pictures.
         """
         self._require_rest()
         require_sight(self.chat.model, pictures, "Choose another model, or leave the picture out.")
@@ -155,7 +155,7 @@ class EditorSession:
             await asyncio.wait([work])
 
     def replay(self) -> None:
-        """Send the messages of the conversation so far, and what came of each."""
+        """Send the messages of the conversation so far, and the outcome of each."""
         if (state := self.chat.state) is not None:
             repeat_steps(self.watch, steps_of(state))
 
@@ -179,7 +179,7 @@ class EditorSession:
 
 
 def repeat_steps(watch: ClientWatch, steps: Sequence[State]) -> None:
-    """Send the messages of these steps, and what came of each."""
+    """Send the messages of these steps, and the outcome of each."""
     for step in steps:
         watch.repeat(printable(step.task.prompt))
         answer = answer_in_words(step)
@@ -189,7 +189,7 @@ def repeat_steps(watch: ClientWatch, steps: Sequence[State]) -> None:
 
 
 def words_at_end(state: State | None, run: Run, shown: str) -> str:
-    """Return what is to be said at the end of a message: its answer unless it was shown, or the verdict."""
+    """Return the text for the end of a message: its answer unless it was shown, or the verdict."""
     answer = answer_in_words(state) if state is not None else None
     if answer is None:
         return "\n".join([render.verdict(run), *render.details(run)])
@@ -198,7 +198,7 @@ def words_at_end(state: State | None, run: Run, shown: str) -> str:
 
 
 def stop_reason(run: Run) -> StopReason:
-    """Return the protocol's reason for the end of a message; a verdict is no reason, it is told in words."""
+    """Return the protocol's reason for the end of a message; a verdict isn't a reason, but sent as text."""
     if run.status == "interrupted":
         return "cancelled"
     if run.status == "limit":

@@ -1,4 +1,4 @@
-"""Ask questions that want words, by the protocol's `elicitation/create`, if a client has forms."""
+"""Ask questions with free-text answers by the protocol's `elicitation/create`, if a client has forms."""
 
 from acp import RequestError
 from acp.interfaces import Client
@@ -35,7 +35,7 @@ def form_of(question: Question) -> ElicitationSchema:
 
 
 async def ask_in_form(client: Client, session_id: str, question: Question) -> Decision:
-    """Ask a question. Raises Waits: the user gives no answer, or what the client sends is none."""
+    """Ask a question. Raises Waits if the user gives no answer, or the client sends an invalid one."""
     mode = ElicitationFormSessionMode(session_id=session_id, requested_schema=form_of(question))
     try:
         response = await client.create_elicitation(printable(question.text.strip()), mode)

@@ -22,7 +22,7 @@ class _Row:
 
 
 class OpenSessions:
-    """Sessions by id. What a task has opened must be closed by the same task, so each gets one of its own."""
+    """Sessions by id. The task that opens a session must also close it, so each session has its own task."""
 
     def __init__(self) -> None:
         self._rows: dict[str, _Row] = {}
@@ -33,19 +33,19 @@ class OpenSessions:
         return row.session if row is not None else None
 
     def get(self, session_id: str) -> OpenSession:
-        """Return a session. Raises UsageError: it isn't open."""
+        """Return a session. Raises UsageError if it isn't open."""
         if (session := self.find(session_id)) is None:
             raise UsageError(f"No session {session_id} is open. Open it by session/load.")
         return session
 
     def writable(self, session_id: str) -> EditorSession:
-        """Return a session that this process owns. Raises UsageError: it isn't open, or is only read."""
+        """Return a session that this process owns. Raises UsageError if it is closed or read-only."""
         if isinstance(session := self.get(session_id), ReadingSession):
             raise UsageError(f"Another process works on {session_id}: this session only shows its work.")
         return session
 
     async def open(self, opening: AbstractAsyncContextManager[T]) -> T:
-        """Open a session; one that was open under its id is closed. Raises the errors of opening it."""
+        """Open a session; an open session with the same id is closed. Raises the errors of opening it."""
         opened: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         closing = asyncio.Event()
         owner = asyncio.create_task(_own(opening, opened, closing))
@@ -56,7 +56,7 @@ class OpenSessions:
         return session
 
     async def close(self, session_id: str) -> None:
-        """Interrupt the work of a session, and close it. Raises UsageError: it isn't open."""
+        """Interrupt the work of a session, and close it. Raises UsageError if it isn't open."""
         self.get(session_id)
         await _end(self._rows.pop(session_id))
 

@@ -16,7 +16,7 @@ from coder.models.answer_parts import Image
 def text_of(blocks: Sequence[Any], root: Path) -> str:
     """Return the text of a message. A linked file of the folder becomes a mention, an attached one is quoted.
 
-    Raises UsageError: a block is neither text, nor a text file, nor a picture or PDF.
+    Raises UsageError if a block is neither text, nor a text file, nor a picture or PDF.
     """
     parts = []
     for block in blocks:
@@ -39,9 +39,9 @@ def text_of(blocks: Sequence[Any], root: Path) -> str:
 
 
 def pictures_of(blocks: Sequence[Any]) -> tuple[Image, ...]:
-    """Return the pictures and PDFs of a message; their content says what they are, not the block's type.
+    """Return the pictures and PDFs of a message, with types by their content, not by the block.
 
-    Raises UsageError: too many, one too large, or none that models can read.
+    Raises UsageError if there are too many, or if one is too large or in no format that models read.
     """
     data = [(block.data, "") for block in blocks if block.type == "image"]
     data += [(block.resource.blob, Path(block.resource.uri).name) for block in blocks if _is_pdf(block)]

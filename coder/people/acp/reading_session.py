@@ -26,7 +26,7 @@ _BEGINNINGS = (event_types.RunStarted.type, event_types.StepStarted.type)
 
 
 class ReadingSession:
-    """A client's view of a run; the lease of the run is another process's."""
+    """A client's read-only view of a run whose lease another process holds."""
 
     def __init__(
         self, log: EventLog, state: State, watch: ClientWatch, *, root: Path, named_servers: Sequence[Any]
@@ -41,7 +41,7 @@ class ReadingSession:
         self._is_held = True
 
     def cancel(self) -> None:
-        """Do nothing: the work is another process's."""
+        """Do nothing: another process does the work."""
 
     async def refuse(self) -> LeaseHeld:
         """Return the error for a message to this session."""
@@ -50,7 +50,7 @@ class ReadingSession:
         return LeaseHeld(f"{holder}. Until then, this session only shows the work.")
 
     async def repeat(self) -> None:
-        """Show the finished messages, and the events so far of one that is worked on."""
+        """Show the finished messages, and the events so far of an unfinished one."""
         if self._state.progress.stopped is not None:
             repeat_steps(self.watch, steps_of(self._state))
             return

@@ -20,7 +20,7 @@ async def list_page(log: EventLog, folder: Path | None, cursor: str | None) -> L
         cursor: the `next_cursor` of the page before.
 
     Raises:
-        UsageError: the cursor is of no page.
+        UsageError: the cursor is invalid.
     """
     sessions = [info for run in await log.runs() if (info := _info(run)) is not None]
     if folder is not None:
@@ -39,7 +39,7 @@ async def list_page(log: EventLog, folder: Path | None, cursor: str | None) -> L
 
 
 def title_of(prompt: str) -> str:
-    """Return the first line of a message that isn't empty, as a title."""
+    """Return the first non-empty line of a message, as a title."""
     line = next((line for line in prompt.splitlines() if line.strip()), "")
     return one_line(line.strip(), width=_TITLE_CHARACTERS)
 

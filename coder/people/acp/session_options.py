@@ -42,7 +42,10 @@ def options_of(session: EditorSession) -> Options:
 
 
 async def set_option(session: EditorSession, name: str, value: object) -> None:
-    """Set an option from the next message on. Raises UsageError: no such option or value, or it is busy."""
+    """Set an option from the next message on.
+
+    Raises UsageError if there is no such option or value, or the session is busy.
+    """
     chat = session.chat
     match name:
         case "mode":

@@ -44,7 +44,7 @@ async def serve_stdio(flags: Mapping[str, object], args: Mapping[str, Any]) -> N
 
 
 class JsonLines:
-    """Messages as lines of JSON. A line that is no message is answered with an error, and skipped."""
+    """Messages as lines of JSON. A line that isn't a message is answered with an error, and skipped."""
 
     def __init__(self, incoming: BinaryIO, outgoing: Any) -> None:  # noqa: ANN401 - a raw file
         self._incoming = incoming
@@ -52,7 +52,7 @@ class JsonLines:
         self._turn = asyncio.Lock()
 
     async def send(self, message: dict[str, Any]) -> None:
-        """Write a message; one is written after the other."""
+        """Write a message; messages are written one at a time."""
         # An error of pydantic's may hold an exception, which is no JSON.
         line = json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n"
         async with self._turn:
@@ -77,7 +77,7 @@ class JsonLines:
         """Do nothing: the process ends with the connection."""
 
     async def _line(self) -> bytes:
-        """Return the next line; of one that is too long, its beginning, which is no JSON."""
+        """Return the next line; a line that is too long is cut, so that it isn't valid JSON."""
         line = await self._read()
         part = line
         while len(part) == _MAX_MESSAGE_BYTES and not part.endswith(b"\n"):

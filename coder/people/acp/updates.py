@@ -38,7 +38,7 @@ HOST_OPTIONS = [
     PermissionOption(option_id="p", name="Allow in this project", kind="allow_always"),
     PermissionOption(option_id="no", name="Refuse", kind="reject_once"),
 ]
-"""The answers to a question about a host, by what `HostQuestions` takes."""
+"""Answers to a question about a host; their ids are the answers that `HostQuestions` accepts."""
 
 
 def started_call(body: ToolCalled) -> ToolCallStart:
@@ -66,7 +66,7 @@ def ended_call(body: ToolAnswered, diffs: list[FileEditToolCallContent]) -> Tool
 
 
 def call_id(body: ToolCalled | ToolAnswered) -> str:
-    """Return an id that no other call of the run has, as models count their own from the start again."""
+    """Return an id that is unique in the run, as models may repeat the ids of their calls."""
     return f"{body.call}-{body.id}"
 
 
@@ -87,7 +87,7 @@ def diffs_of(
 
 
 def options_of(question: Question) -> list[PermissionOption]:
-    """Return the answers that a question can be given."""
+    """Return the possible answers to a question."""
     if question.kind == "approve":
         names = dict.fromkeys(("yes", *question.options, "no"))
         return [_option(name, _OPTION_KINDS.get(name, "allow_once")) for name in names]

@@ -22,7 +22,7 @@ from sandbox import CommandResult
 
 
 async def run_tests(session: ChatSession) -> BaselineTaken:
-    """Run the test command on the user's files, without a model. Raises UsageError: there is no command."""
+    """Run the test command on the user's files, without a model. Raises UsageError if there is none."""
     task = session.task
     if task.test_command is None:
         raise UsageError("There is no test command yet. Name one: /test CMD")

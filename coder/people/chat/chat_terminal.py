@@ -46,10 +46,7 @@ def open_reader(
 
 
 class TerminalReader:
-    """Reads lines:
-
-    Enter sends; Alt-Enter, or a trailing backslash, adds a line; Ctrl-O shows the latest call.
-    """
+    """Reads lines: Enter sends, Alt-Enter or a final backslash adds a line, Ctrl-O shows the latest call."""
 
     def __init__(
         self, history: Path, *, paths: Callable[[], Sequence[str]], calls: Callable[[], Sequence[str]] = tuple

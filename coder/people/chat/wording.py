@@ -1,4 +1,4 @@
-"""Have the model write the message of a commit or a pull request, in a logged call of its own."""
+"""Ask the model for the message of a commit or a pull request, in a separate logged call."""
 
 import re
 from collections.abc import Iterator, Mapping

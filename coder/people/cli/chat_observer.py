@@ -39,7 +39,7 @@ class ChatObserver:
     """A Watch that prints to a screen and asks a person."""
 
     def __init__(self, screen: Screen, reader: LineReader, *, yes: bool, results: TextIO) -> None:
-        """Take the screen, the reader of answers, and the stream for results."""
+        """Initialize with the screen, the reader of answers, and the stream for results."""
         self.words = WordStream()
         """The words of the latest answer so far."""
         self.lines = TypedLines(

@@ -47,7 +47,7 @@ class Conversation:
     """One run of `coder chat`."""
 
     def __init__(self, flags: Mapping[str, object], args: Mapping[str, Any], screen: Screen) -> None:
-        """Take the configuration's flags that were given, and the values of all flags."""
+        """Initialize with the given configuration flags, and the values of all flags."""
         self.final_state: State | None = None
         """State of the conversation at its end."""
         self.error: str | None = None
@@ -93,7 +93,7 @@ class Conversation:
                 self.final_state, self.error = session.state, repl.error
 
     def _require_folder(self) -> None:
-        """Raise UsageError: there is no such folder, or a resumed conversation has one of its own."""
+        """Raise UsageError if the folder doesn't exist, or was given for a resumed conversation."""
         folder, is_resumed = self._args["path"], self._args["resume"] is not None
         if is_resumed and folder is not None:
             raise UsageError("--resume works in the folder of its run: leave PATH out.")

@@ -188,7 +188,7 @@ async def _log_finding() -> DoctorFinding:
 
 
 def _try_blobs(blobs: Blobs) -> None:
-    """Write, read and remove a blob. Raises CoderError: the place of blobs can't be used."""
+    """Write, read and remove a blob. Raises CoderError if the blob store can't be used."""
     name = blobs.put(b"coder doctor")
     blobs.get(name)
     blobs.remove([name])

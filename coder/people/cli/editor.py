@@ -13,7 +13,7 @@ from coder.people.cli.host_programs import run_attached
 async def edit_files(files: Mapping[str, str | None], *, environ: Mapping[str, str]) -> dict[str, str | None]:
     """Open files in the user's editor and return the results.
 
-    Raises UsageError: no editor, or the editor failed.
+    Raises UsageError if there is no editor, or the editor failed.
     """
     command = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "")
     if not command:

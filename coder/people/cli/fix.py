@@ -45,7 +45,7 @@ def fix(
 
 
 def _tell_options_of_command(context: typer.Context, command: list[str]) -> None:
-    """Say which options of `coder fix` are the command's, as they stand after its first word without `--`."""
+    """Print which options of `coder fix` go to the command, as they follow its first word without `--`."""
     words = context.meta[WORDS]
     if words[: len(words) - len(command)][-1:] == ("--",):
         return

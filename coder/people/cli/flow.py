@@ -119,7 +119,7 @@ async def _read_flows(log: EventLog, limit: int) -> list[ListedRun]:
 
 
 def _read_input(flow: FlowFunction, path: Path | None) -> Any:  # noqa: ANN401 - the input's type
-    """Read a flow's input. Raises UsageError: it can't be read, isn't JSON, or doesn't fit the flow."""
+    """Read a flow's input. Raises UsageError if it can't be read, isn't JSON, or doesn't fit the flow."""
     if path is not None:
         return flow.read(_read_json(path))
     try:

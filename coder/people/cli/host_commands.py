@@ -56,13 +56,13 @@ class HostCommands:
     """Commands of a conversation that run outside of the sandbox, after confirmation."""
 
     def __init__(self, session: ChatSession, reader: LineReader, screen: Screen) -> None:
-        """Take the conversation, and the reader for the user's answers."""
+        """Initialize with the conversation, and the reader for the user's answers."""
         self._session = session
         self._host = HostPrograms(reader, screen, session.settings.rules)
         self._screen = screen
 
     async def commit(self, wish: str) -> None:
-        """Commit this conversation's changes with the user's git. Raises UsageError: there are none."""
+        """Commit this conversation's changes with the user's git. Raises UsageError if there are none."""
         checkout = place_of(self._session.root)
         written_files = self._written_files(checkout)
         changes = pending_in(checkout, written_files)
@@ -88,7 +88,7 @@ class HostCommands:
             await self._session.journal.append(CommitMade(commit=head, branch=checkout.branch))
 
     async def pull_request(self, wish: str) -> None:
-        """Push the branch, and open a pull request with gh or glab. Raises UsageError: nothing to propose."""
+        """Push the branch, and open a pull request by gh or glab. Raises UsageError without new commits."""
         checkout = place_of(self._session.root)
         proposal = proposed_in(checkout)
         if not proposal.log:
@@ -180,7 +180,7 @@ class HostCommands:
             self._screen.tell(f"  · stays out: {_list_paths(changes.others)}")
 
     def _tell_programs(self, checkout: CheckedOutBranch, command: str) -> None:
-        """Name the programs that a git command runs. Raises UsageError: the conversation has written one."""
+        """Print the programs that a git command runs. Raises UsageError if the conversation wrote one."""
         if written_programs := startable(checkout, self._written_files(checkout)):
             raise UsageError(
                 f"This conversation has written {_list_paths(written_programs)}, which git may run "

@@ -31,7 +31,7 @@ class HostPrograms:
     """Asks about programs on the host, and runs them."""
 
     def __init__(self, reader: LineReader, screen: Screen, rules: Rules | None = None) -> None:
-        """Take the reader for answers, the screen, and the user's rules."""
+        """Initialize with the reader for answers, the screen, and the user's rules."""
         self._rules = rules
         self._reader = reader
         self._screen = screen

@@ -23,9 +23,10 @@ class HostQuestions:
         ask: Callable[[str], Awaitable[str]],
         note: Callable[[str], None],
     ) -> None:
-        """Take functions that ask a person about an address, and that show a line.
+        """Initialize with functions that ask a person about an address, and that show a line.
 
-        The answer `p` holds for the project, one of `THIS_TIME_ANSWERS` for the conversation, another is no.
+        The answer `p` allows a host in the project, and one of `THIS_TIME_ANSWERS` in the conversation. Any
+        other answer means no.
         """
         self.this_time: set[str] = set()
         """Hosts that are allowed until the conversation ends."""
@@ -40,7 +41,7 @@ class HostQuestions:
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[None]:
-        """Ask during the block; a question that is open at its end is withdrawn."""
+        """Return a context manager that enables questions, and withdraws open ones at its end."""
         self._is_asking = True
         try:
             yield

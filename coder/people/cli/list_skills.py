@@ -128,7 +128,7 @@ class Listing:
 
 
 def list_for_agents(folder: Path) -> Listing:
-    """Return what a run about a folder may use. Raises UsageError: a file of the user's can't be read."""
+    """Return what a run about a folder may use. Raises UsageError if a user's file can't be read."""
     snapshot = take_snapshot(folder)
     found = own_skills() + _of_folder(snapshot)
     subagents = own_subagents() + _subagents_of_folder(snapshot)

@@ -10,7 +10,7 @@ _MAX_LINES = 5
 
 @contextmanager
 def network_refusals() -> Iterator[list[str]]:
-    """Collect the refusals during the block, each once, up to a limit."""
+    """Return a context manager that collects refusals, each once, up to a limit."""
     lines: list[str] = []
 
     class RefusalHandler(logging.Handler):

@@ -46,7 +46,7 @@ class Repl:
         switch: SwitchModel,
         onlooker: ChatObserver,
     ) -> None:
-        """Take the reader of lines, and the objects that commands use."""
+        """Initialize with the reader of lines, and the objects that commands use."""
         self.asks = sys.stdin.isatty()
         """Whether a user is at the terminal, so that the prompt is shown."""
         self.error: str | None = None

@@ -156,7 +156,7 @@ def _say(lines: list[str]) -> None:
 
 
 def read_all() -> bytes:
-    """Read a program from standard input. Raises UsageError: it is too long."""
+    """Read a program from standard input. Raises UsageError if it is too long."""
     content = sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1)
     if len(content) > MAX_SOURCE_BYTES:
         raise UsageError(

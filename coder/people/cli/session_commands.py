@@ -41,7 +41,7 @@ class SessionCommands:
         switch: SwitchModel,
         unless_cancelled: Cancellable,
     ) -> None:
-        """Take the session; on a terminal, apply the project's stored permissions.
+        """Initialize with the session; on a terminal, apply the project's stored permissions.
 
         Args:
             switch: opens another model, and closes the previous one.

@@ -43,11 +43,11 @@ class Step:
 
     name: str
     commands: tuple[tuple[str, ...], ...]
-    """Run one after the other; empty if only a person can install it."""
+    """Commands to run in order; empty if only a person can install it."""
     advice: str = ""
-    """What a person does about it."""
+    """Advice for a person who installs it."""
     refresh: tuple[str, ...] = ()
-    """Command that is run before, and may fail: old lists of packages may do."""
+    """Command to run first; it may fail, as old package lists may suffice."""
 
     @property
     def shown(self) -> tuple[tuple[str, ...], ...]:
@@ -125,7 +125,7 @@ def _packages(name: str, *requirements: Sequence[str]) -> Step:
 
 
 def _require_yes() -> None:
-    """Ask whether to run the commands. Raises UsageError: nobody can answer, or the answer is no."""
+    """Ask whether to run the commands. Raises UsageError if nobody can answer, or the answer is no."""
     if not sys.stdin.isatty():
         raise UsageError(f"Nothing is installed without a yes: {own_command()} setup --yes")
     if not is_yes(run_until_interrupted(answer_to(f"Install this? {YES_OR_NO}", PlainReader(), say))):

@@ -70,7 +70,7 @@ def show(
 
 
 def _step_event(events: list[Event], number: int) -> Event:
-    """Return the event that answers the call of a step. Raises UsageError: the run has no such step."""
+    """Return the event that answers the call of a step. Raises UsageError if there is no such step."""
     steps = [event for event in events if event.type == ToolAnswered.type]
     if attempts := attempts_in(events):
         raise UsageError(f"Name the attempt whose step is to be shown: {', '.join(attempts)}")

@@ -127,7 +127,7 @@ def _could_be_made(path: Path) -> bool:
 
 @asynccontextmanager
 async def traced_to_collector(args: Mapping[str, Any], screen: Screen) -> "AsyncIterator[Collector | None]":
-    """Send the screen's events to a collector, if one is set. Raises UsageError: no extra, no address."""
+    """Send the screen's events to a collector, if any. Raises UsageError if extra or address is missing."""
     if (url := collector_url(args["otlp"])) is None:
         yield None
         return

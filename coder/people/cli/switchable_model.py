@@ -14,10 +14,10 @@ OpenModels = Callable[[Asked, Settings], AbstractAsyncContextManager[Model]]
 
 
 class SwitchableModel:
-    """A model that is open; at most one is."""
+    """Holder of at most one open model."""
 
     def __init__(self, opening: OpenModels, models: Asked, settings: Settings) -> None:
-        """Take how models are opened, those that the user named, and the conversation's settings."""
+        """Initialize with the function that opens models, the user's choice of models, and the settings."""
         self._opening, self._models, self._settings = opening, models, settings
         self._open = AsyncExitStack()
 

@@ -26,9 +26,9 @@ class Api:
     """An API by its base address. The token is sent to this address alone; redirects aren't followed."""
 
     def __init__(self, base_url: str, headers: Mapping[str, str], *, patience: Patience = PATIENCE) -> None:
-        """Take the address and the headers of each request, one of which holds the token.
+        """Initialize with the address and the headers of each request, one of which holds the token.
 
-        Raises UsageError: the address isn't https, so that the token could be read on its way.
+        Raises UsageError if the address isn't https, so that the token could be read in transit.
         """
         require_encrypted(base_url)
         self._base_url, self._patience = base_url.rstrip("/"), patience
@@ -49,7 +49,7 @@ class Api:
         await self._client.__aexit__(kind, error, trace)
 
     async def get(self, path: str, *, absent: Any = None, **query: str | int) -> Any:  # noqa: ANN401 - JSON
-        """Return a document; `absent` if there is none, unless that is None. Raises ForgeError."""
+        """Return a document, or `absent` if there is none and `absent` isn't None. Raises ForgeError."""
         return await self._request("GET", path, query=query, absent=absent)
 
     async def post(self, path: str, **body: object) -> Any:  # noqa: ANN401 - JSON
@@ -134,7 +134,7 @@ def _check_passing(response: httpx2.Response) -> None:
 
 
 def _refusal(where: str, response: httpx2.Response) -> str:
-    """Return what the forge says of a refused request, and what the token lacks."""
+    """Return the forge's message on a refused request, and what the token lacks."""
     try:
         document = response.json()
     except ValueError:

@@ -20,7 +20,7 @@ async def connected(
 ) -> AsyncIterator[tuple[Forge, Remote]]:
     """Yield the forge and the remote of a repository.
 
-    Raises UsageError: the token or an address is missing, or there is no clone.
+    Raises UsageError if the token or an address is missing, or there is no clone.
     """
     repository = _repository(clone)
     if repository is None:

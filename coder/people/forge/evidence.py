@@ -122,7 +122,7 @@ def code(text: str) -> str:
 
 
 def block(text: str, language: str = "text") -> str:
-    """Return a text as a code block that no line of it can end."""
+    """Return a text as a code block that no line of the text can end."""
     shown = visible(text.strip("\n"))
     fence = "`" * max(3, _longest_ticks(shown) + 1)
     return f"{fence}{language}\n{shown}\n{fence}"

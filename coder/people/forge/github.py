@@ -14,7 +14,7 @@ class GitHub:
     """A repository of GitHub."""
 
     def __init__(self, api: Api, repository: str) -> None:
-        """Take the API and `owner/name`."""
+        """Initialize with the API and `owner/name`."""
         self._api = api
         self._owner = repository.partition("/")[0]
         self._path = "/repos/" + "/".join(map(segment, repository.split("/")))

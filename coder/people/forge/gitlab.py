@@ -14,11 +14,11 @@ class GitLab:
     """A project of GitLab."""
 
     def __init__(self, api: Api, repository: str) -> None:
-        """Take the API and the project's path."""
+        """Initialize with the API and the project's path."""
         self._api, self._path = api, f"/projects/{segment(repository)}"
 
     async def may_write(self, request: ForgeRequest) -> bool:
-        """Whether the actor is a developer of the project, or more."""
+        """Whether the actor has at least the role of a developer in the project."""
         document = await self._api.get(f"{self._path}/members/all/{request.actor_id}", absent={})
         is_active = document.get("state") == "active" and document.get("username") == request.actor
         return is_active and int(document.get("access_level") or 0) >= _DEVELOPER

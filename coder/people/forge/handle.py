@@ -17,12 +17,12 @@ from coder.show.failure import single
 from sandbox import SandboxError
 
 Solve = Callable[[str, Mapping[str, object]], Awaitable[tuple[Run, State]]]
-"""Solves a prompt with these settings of delivery."""
+"""Function that solves a prompt with the given delivery settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What a request led to."""
+    """Outcome of a request."""
 
     run: Run
     branch: str | None = None
@@ -33,7 +33,7 @@ class Handled:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """What is needed to handle requests of one repository."""
+    """Handles the requests of one repository."""
 
     forge: Forge
     remote: Remote

@@ -25,7 +25,7 @@ def prompt_of(
 
     Args:
         issue: title and description.
-        instructions: of the person who set up the command.
+        instructions: instructions of the person who set up the command.
     """
     parts = [_REVISE if request.on_pull_request else _RESOLVE, instructions, _OTHERS]
     parts.append(_quoted("issue", "\n\n".join(filter(None, issue))))

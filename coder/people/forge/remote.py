@@ -1,4 +1,4 @@
-"""Fetch and push branches of a forge by git, with its token. No hook runs, and no helper of a setting."""
+"""Fetch and push branches of a forge by git, with its token. No hooks and no configured helpers run."""
 
 import base64
 import os
@@ -34,20 +34,20 @@ class Remote:
     repository: Repository
 
     def branches(self, prefix: str) -> dict[str, str]:
-        """Return the commits of branches whose names begin so. Raises GitFailed."""
+        """Return the commits of branches with this prefix, by name. Raises GitFailed."""
         rows = self._run("ls-remote", "--heads", "--", self.url, f"refs/heads/{prefix}*").splitlines()
         pairs = (row.split("\t", 1) for row in rows)
         return {ref.removeprefix("refs/heads/"): commit for commit, ref in pairs}
 
     def check_out(self, branch: str) -> None:
-        """Fetch a branch, and check it out. Raises GitFailed: among others, local changes are in the way."""
+        """Fetch a branch, and check it out. Raises GitFailed, for example if local changes conflict."""
         self._run("fetch", "--no-tags", "--no-recurse-submodules", "--", self.url, f"refs/heads/{branch}")
         self._run("checkout", "--no-recurse-submodules", "-B", branch, "FETCH_HEAD")
 
     def push(self, commit: str, branch: str, *, message: str) -> str:
         """Push a commit to a branch, without force, and with another message; return the pushed commit.
 
-        Raises GitFailed: among others, the branch has changed meanwhile.
+        Raises GitFailed, for example if the branch has changed meanwhile.
         """
         form = "%n".join(_PERSON_FORMS.values())
         values = self._run("show", "--no-patch", f"--format={form}", commit).splitlines()

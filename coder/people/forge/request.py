@@ -105,6 +105,6 @@ class Trigger(Value):
 
 
 def unreadable_event(error: ValidationError) -> UsageError:
-    """Return the error for an event that lacks what is read of it."""
+    """Return the error for an event with a missing or invalid field."""
     row = error.errors()[0]
     return UsageError(f"The event can't be read: {'.'.join(map(str, row['loc']))}: {row['msg']}")

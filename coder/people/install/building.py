@@ -161,7 +161,7 @@ def _policy(plan: InstallPlan) -> Policy:
 
 
 def make_entry(entry: Installed, fill: Callable[[Path], None]) -> None:
-    """Fill a folder and make it the entry atomically. Raises MachineError: the folder can't be written."""
+    """Fill a folder and make it the entry atomically. Raises MachineError if that can't be written."""
     try:
         with tempfile.TemporaryDirectory(prefix=".begun-", dir=entry.folder.parent) as temporary_folder:
             folder = Path(temporary_folder) / "made"
@@ -175,7 +175,7 @@ def make_entry(entry: Installed, fill: Callable[[Path], None]) -> None:
 
 
 def fill(folder: Path, archive: bytes, plan: InstallPlan) -> None:
-    """Unpack an archive that untrusted code has made into a cache entry. Raises UsageError: it holds nothing.
+    """Unpack an archive made by untrusted code into a cache entry. Raises UsageError if it is empty.
 
     The interpreter's files are written first, as files of the archive never replace existing ones.
     """
