@@ -23,7 +23,7 @@ class Additions(BaseModel, frozen=True):
 
 
 def find_additions(before: Mapping[str, str], after: Mapping[str, str]) -> Additions:
-    """Compare the sources of files by path; files that don't parse add nothing."""
+    """Return what `after` adds to `before`, sources by path; files that don't parse add nothing."""
     names: set[str] = set()
     modules: set[str] = set()
     parameters: dict[str, frozenset[str]] = {}

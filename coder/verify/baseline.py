@@ -35,16 +35,15 @@ async def pending_baseline(
 ) -> AsyncIterator[Callable[[float | None], Awaitable[None]]]:
     """Take the baseline of a run that has none, and wait for the result that the first request needs.
 
-    A model with tools needs the first run, and is asked without it after a while, unless failing tests are
-    its
-    task. Any other model needs both runs.
+    A model with tools needs the first run. If that is slow, the model is asked without it, unless its task
+    is to mend failing tests. Any other model needs both runs.
 
     Args:
         recall: returns the lessons of a failing baseline; None: nothing is recalled.
 
     Returns:
-        Function that logs the baseline if it ends within this many seconds, else the first run if it has
-        ended; None waits for both runs.
+        Function that waits up to a number of seconds and logs the baseline, or only the first run if the
+        second hasn't ended; None waits for both runs.
     """
     state, tests = journal.state, None
     acts = state.settings.strategy == "act"
@@ -90,7 +89,7 @@ async def _take(
 
 
 def wants_baseline(state: State) -> bool:
-    """Return whether a baseline can be taken and is missing, or its second run is."""
+    """Return whether a baseline can be taken, and it or its second run is missing."""
     baseline = state.progress.baseline
     if (baseline is not None and not baseline.is_preliminary) or state.task.test_command is None:
         return False
@@ -103,7 +102,7 @@ async def take_baseline(
     """Run the test command on the untouched files.
 
     Args:
-        first_taken: gets the result of the first run if a second run follows.
+        first_taken: future that gets the result of the first run if a second run follows.
     """
     target = state.target
     verification = Verification(bench, state, target)
@@ -130,7 +129,7 @@ async def take_baseline(
 def _baseline(
     runs: list[Finding], alone_s: float, missing: tuple[str, ...], *, is_preliminary: bool = False
 ) -> BaselineTaken:
-    """Return the event of these runs.
+    """Return the event that logs these runs.
 
     Args:
         alone_s: seconds of the rerun of an interrupted test.
@@ -167,7 +166,7 @@ def _baseline(
 
 
 async def _finish_interrupted(verification: Verification, run: Finding) -> tuple[Finding, float]:
-    """Rerun the interrupted test alone; return the run with its result, and the seconds of the rerun.
+    """Rerun the interrupted test alone; return the run with the test's result, and the rerun's seconds.
 
     The test fails if it is interrupted again.
     """

@@ -11,7 +11,7 @@ from sandbox import Assertion, Check, TestFile
 
 
 def checks_by_kind(state: State) -> dict[Verified, Sequence[Check]]:
-    """Return the checks besides a test command; the task's examples if there are no others."""
+    """Return the checks besides a test command, by kind; the task's examples if there are no other checks."""
     task = state.task
     checks: dict[Verified, Sequence[Check]] = {}
     if task.test_files:

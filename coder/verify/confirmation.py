@@ -60,7 +60,8 @@ async def confirm_programs(
 ) -> Finding:
     """Run the plain Python programs of a script again, apart from the code under test.
 
-    They run first on the files that the command has left, as it may have made their input, then on `files`.
+    The programs run on the files that the command has left, as it may have made their input; if one fails
+    there, they run again on `files`.
 
     Returns:
         Failed if a program fails, unless the command passed before the work and the program fails on the
@@ -103,14 +104,14 @@ def _programs(verification: Verification, files: Mapping[str, bytes], run: Findi
 
 @dataclass(frozen=True, slots=True)
 class _Confirmation:
-    """Tests of one workspace that passed in the process of the code."""
+    """Confirms tests of one workspace that passed in the process of the code."""
 
     verification: Verification
     files: Mapping[str, bytes]
     run: Finding
 
     async def confirm(self, checks: Sequence[TestFile]) -> Finding:
-        """Return the run, changed by the result of these tests apart from the code."""
+        """Run these tests apart from the code; return the earlier run with its verdict adjusted."""
         checker = await self.verification.bench.checker()
         tests = self.verification.target.tests
         await checker.lay({path: self.files[path] for path in tests if path in self.files})
@@ -126,9 +127,9 @@ class _Confirmation:
         return replace(self.run, passed=False, lines=lines_of(failed_report), note=_ONLY_BESIDE_NOTE)
 
     async def run_checks(self, files: Mapping[str, bytes] | None, checks: Sequence[TestFile]) -> CheckReport:
-        """Run checks on these files, laid into the candidate's workspace; None: on its current files.
+        """Lay the files into the candidate's workspace and run checks on them; None: on its current files.
 
-        The code finds the files that hold these checks empty, as it could read in them what is expected.
+        The files from `withheld_files` are empty, as the code could read the expected values in them.
         """
         first_s = self.run.result.wall_s
         max_s = self.verification.state.settings.test_timeout
@@ -154,7 +155,7 @@ class _Confirmation:
         return setup.paths if setup is not None else ()
 
     async def _is_custom_equality_new(self, checks: Sequence[TestFile]) -> bool:
-        """Return whether the untouched code has no objects with custom equality; True if it wasn't run."""
+        """Return whether the untouched code has no objects with custom equality; True without a baseline."""
         if self.verification.state.progress.baseline is None:
             return True
         report_before = await self.run_checks(workspace_files(self.verification.state, {}), checks)
@@ -186,7 +187,7 @@ class _Confirmation:
     async def _without_old_failures(
         self, checks: Sequence[TestFile], suspects: Mapping[str, set[str]]
     ) -> dict[str, set[str]]:
-        """Return the suspects without tests that fail apart from the untouched code, too."""
+        """Return the suspects without tests that also fail when run apart from the untouched code."""
         baseline = self.verification.state.progress.baseline
         passed_before = (
             self._plain_tests(checks, [test.name for test in baseline.tests if test.passed])
@@ -261,9 +262,7 @@ def _reduced_files(checks: Sequence[TestFile], tests: Mapping[str, set[str]]) ->
 
 
 def _tails(path: str, name: str) -> set[str]:
-    """Return the part of a test's name after its file, as `Class::method`; empty if it is another file's
-    test.
-    """
+    """Return the possible parts of a test's name after this file, as `Class::method`; empty if none."""
     head, colons, tail = name.partition("::")
     if colons:
         return {tail} if path == head or path.endswith(f"/{head}") else set()

@@ -14,7 +14,7 @@ from coder.workspace.overlay import workspace_files
 async def reach_baseline(
     verification: Verification, files: Mapping[str, bytes], run: Finding, baseline: BaselineTaken
 ) -> Finding:
-    """Run the tests of the baseline that a run hasn't reached, and drop failures of the untouched files.
+    """Run the baseline's tests that a run hasn't reached; drop failures that the untouched files have, too.
 
     Only failures of tests that the baseline didn't reach are dropped. Code that slows the tests down gains
     nothing: a test of the baseline that doesn't finish is missing in the result.

@@ -24,7 +24,7 @@ def wants_evidence(state: State, code: CodeMessage, outcome: Outcome) -> bool:
 async def gather_evidence(
     verification: Verification, code: CodeMessage, outcome: Outcome
 ) -> tuple[Outcome, tuple[Tried, ...]]:
-    """Return the outcome of a change that broke nothing, with its evidence, and the runs behind it.
+    """Run the new tests or check of a change that broke nothing; return the outcome and these runs.
 
     If a suite fails as before and the evidence shows nothing, the outcome is still a failure.
     """

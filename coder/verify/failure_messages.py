@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from coder.run.message import CheckLine
 
 _NAMES_CHARACTERS = 2_000
-"""Longest list of the names of failing checks, in characters."""
+"""Maximum length of the list of failing checks' names, in characters."""
 _LINES_BEFORE = 10
 """Quoted lines of the source that pytest prints before the failing line."""
 _LINE_HEAD, _LINE_TAIL = 130, 70
@@ -29,7 +29,7 @@ def format_names(failing_lines: Sequence[CheckLine]) -> str:
 
 
 def by_place(failing_lines: Sequence[CheckLine]) -> list[tuple[CheckLine, int]]:
-    """Return the first of the checks that fail at one line by one type, with the number of the others."""
+    """Group checks by failing line and exception type; return each group's first check and other count."""
     groups: dict[str, list[CheckLine]] = {}
     for line in failing_lines:
         groups.setdefault(_place(line) or line.name, []).append(line)
@@ -42,9 +42,7 @@ def _place(line: CheckLine) -> str:
 
 
 def trim_message(message: str) -> str:
-    """Return the message with at most ten lines of source before a failing line, each up to 200
-    characters.
-    """
+    """Shorten a message to ten lines of source before a failing line, and to 200 characters per line."""
     lines: list[str] = []
     source_lines = 0
     for line in message.split("\n"):

@@ -39,7 +39,7 @@ class ScriptProgram:
     arguments: int = 0
     """Number of arguments."""
     prepared: bool = False
-    """Whether it ran in another folder than the command, or with other variables."""
+    """Whether the program ran in another folder than the command, or with other variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Finding:
     """Why exit code 0 is no pass, or a remark on a pass."""
     strength: Strength = "outside"
     is_late: bool = False
-    """Whether it failed after the program used up its time."""
+    """Whether the run failed after the program used up its time."""
     complete: bool = True
     """Whether the command ended by itself; False if it was ended early."""
     names_tests: bool = True
@@ -65,13 +65,13 @@ class Finding:
     """Tests that failed in an assertion or an exception of the code; outside Python, with an expected
     value."""
     opened: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By the path of a file: the files whose code opens or imports it. Only filled with `traces`."""
+    """Files whose code opens or imports a file, by that file's path; only filled with `traces`."""
     programs: tuple[ScriptProgram, ...] = ()
     """Python programs that a script has run, as far as known."""
     calls: tuple[PytestCall, ...] = ()
     """A script's calls of pytest, as far as known."""
     running: str | None = None
-    """Name of the test that the time limit interrupted, or empty; None: no limit. The code can forge it."""
+    """Test that the time limit interrupted, or empty; None: not interrupted. The code can forge the name."""
 
     @property
     def is_cut(self) -> bool:

@@ -49,7 +49,7 @@ def unreported_tests(state: State, code: CodeMessage, outcome: Outcome) -> tuple
 
 
 Logged = Callable[[str, dict[str, bytes]], AbstractAsyncContextManager[object]]
-"""Logs the start and the end of a program, by its purpose and the files that it finds."""
+"""Function of a program's purpose and files; its context manager logs the program's start and end."""
 
 
 async def weigh_tests(
@@ -204,7 +204,7 @@ async def _require_collection(verification: Verification, code: CodeMessage, out
 
 
 async def _collection_errors(verification: Verification, paths: Sequence[str]) -> list[CheckLine]:
-    """Return the errors of these files when pytest collects them in the candidate's workspace."""
+    """Collect these files by pytest in the candidate's workspace; return the errors."""
     argv = ("python", "-m", "pytest", "-q", "--collect-only", *paths)
     run = await verification.run_command(argv, is_shown=False)
     interrupted = (
@@ -229,7 +229,7 @@ def _passes(run: Finding, state: State, code: CodeMessage) -> bool:
 def _merge_lines(
     deciding_lines: Collection[CheckLine], lines: Collection[CheckLine]
 ) -> tuple[CheckLine, ...]:
-    """Return the failures of one run, and all tests of another one."""
+    """Return the failures of the deciding run, followed by the other tests of `lines`."""
     failing_lines = tuple(line for line in deciding_lines if not line.passed)
     names = {line.name for line in failing_lines}
     return (*failing_lines, *(line for line in lines if line.name not in names))

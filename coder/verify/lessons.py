@@ -1,8 +1,8 @@
-"""Lessons: what mended like failures in the same folder before, from the log of finished runs.
+"""Lessons: what mended similar failures in the same folder before, from the log of finished runs.
 
-No model writes a lesson. It names a run whose tests failed likewise and passed at its end, the files that
-its change touched, the command that passed on them, and modules that were missing. These texts come from a
-repository or a model, so a request quotes lessons as data.
+No model writes a lesson. A lesson names a run whose tests failed in the same way and passed at its end, the
+files that its change touched, the command that passed on them, and modules that were missing. These texts
+come from a repository or a model, so a request quotes lessons as data.
 """
 
 import json
@@ -28,9 +28,9 @@ from coder.store.run_list import RunSummary
 
 MAX_LESSONS = 3
 MAX_CHARACTERS = 1_000
-"""Characters of all lessons together, fewer than 300 tokens."""
+"""Maximum characters of all lessons together, fewer than 300 tokens."""
 _MAX_RUNS = 200
-"""Number of the newest runs of a folder that are read."""
+"""Read at most this many of the newest runs of a folder."""
 _NAME_WIDTH = 80
 _MAX_NAMES = 5
 _LOOKS = frozenset({"cat", "cd", "echo", "find", "git", "grep", "head", "ls", "rg", "sed", "tail", "wc"})
@@ -73,11 +73,11 @@ class Memory:
 
     is_off: bool = False
     forgotten: frozenset[str] = frozenset()
-    """Ids of runs that teach nothing."""
+    """Ids of runs whose lessons are never recalled."""
 
     @classmethod
     def load(cls) -> "Memory":
-        """Read the file. Raises UsageError: it is damaged."""
+        """Read the file. Raises UsageError if the file is damaged."""
         path = _file()
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
@@ -88,7 +88,7 @@ class Memory:
             raise UsageError(f"{path} can't be read: {error}. Remove it to begin anew.") from error
 
     def save(self) -> None:
-        """Write the file. Raises MachineError: the folder can't be created."""
+        """Write the file. Raises MachineError if the folder can't be created."""
         private_folder(data_folder())
         with replacing(_file()) as file:
             file.write(json.dumps({"off": self.is_off, "forgotten": sorted(self.forgotten)}).encode())
@@ -99,10 +99,10 @@ def _file() -> Path:
 
 
 async def recall(log: EventLog, state: State, baseline: BaselineTaken) -> tuple[str, ...]:
-    """Return lessons of the run's folder whose failure is like the baseline's, the likest first.
+    """Return lessons of the run's folder whose failure resembles the baseline's, the most similar first.
 
-    Failures are alike if a test of the same name failed, the first one by the same exception and message, or
-    for want of the same module.
+    Failures are similar if they share the name of a failing test, the exception and message of the first
+    failure, or a missing module.
 
     Raises:
         LogDamaged, MachineError: the log can't be read.
@@ -129,7 +129,7 @@ async def recall(log: EventLog, state: State, baseline: BaselineTaken) -> tuple[
 
 
 async def lessons_of(log: EventLog, root: str, *, forgotten: Collection[str] = ()) -> list[Lesson]:
-    """Return the lessons of a folder, the newest first. Raises LogDamaged: the list can't be read."""
+    """Return the lessons of a folder, the newest first. Raises LogDamaged if the list can't be read."""
     lessons = []
     for summary in list(_runs_of(await log.runs(), root))[:_MAX_RUNS]:
         if summary.run in forgotten:
@@ -148,7 +148,7 @@ def _runs_of(summaries: Collection[RunSummary], root: str) -> Iterator[RunSummar
 
 
 def _lesson(events: Sequence[Event]) -> Lesson | None:
-    """Return what a run teaches; None if it failed at nothing, or wrote nothing."""
+    """Return the lesson of a run; None unless tests failed first, the run solved its task and wrote files."""
     state = fold_all(events)
     baseline, run = state.progress.baseline, summarize(state)
     if baseline is None or baseline.passed or run.status != "solved" or not run.landed:
@@ -175,7 +175,7 @@ def _results(events: Sequence[Event]) -> Iterator[tuple[str, ToolAnswered]]:
 
 
 def _passing_command(results: Sequence[tuple[str, ToolAnswered]]) -> str:
-    """Return the last command that passed after the last change, rather one that had failed before."""
+    """Return the last command that passed after the last change, if possible one that failed earlier."""
     failed: set[str] = set()
     passing: dict[str, bool] = {}
     for command, result in results:
@@ -190,7 +190,7 @@ def _passing_command(results: Sequence[tuple[str, ToolAnswered]]) -> str:
 
 
 def _is_check(command: str) -> bool:
-    """Whether a command is short, and does more than to look at files."""
+    """Whether a command is short, and does more than look at files."""
     words = command.rpartition("&&")[2].split()
     is_line = command.isprintable() and len(command) <= _NAME_WIDTH and "`" not in command
     return bool(words) and is_line and words[0] not in _LOOKS

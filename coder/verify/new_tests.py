@@ -16,7 +16,7 @@ _OTHER_TEST_PATH = re.compile(r"(?:^|/)(?:tests?|__tests__|spec)[./-]|[._-](?:te
 def find_new_tests(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
     """Return the tests in the answer's test files that didn't exist before the work.
 
-    Tests of another language than Python can't run alone, so none counts if all of them take long.
+    Tests of other languages than Python can't run alone, so none is returned if the whole suite is slow.
     """
     baseline, paths, call = state.progress.baseline, test_files(state, code), find_call(state)
     if baseline is None or not (baseline.told or call) or not paths:
@@ -38,12 +38,12 @@ def test_files(state: State, code: CodeMessage) -> dict[str, str | None]:
 
 
 def find_unrun_files(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
-    """Return new Python test files that a test command hasn't reported and that can be run in addition."""
+    """Return new Python test files that the test command hasn't reported and that can also be run."""
     return find_unreported_files(state, code, outcome) if _names_tests(state) or find_call(state) else ()
 
 
 def find_unreported_files(state: State, code: CodeMessage, outcome: Outcome) -> tuple[str, ...]:
-    """Return new Python test files without a test that is known to have run."""
+    """Return new Python test files of which no test is known to have run."""
     test_names = [line.name for line in outcome.checks]
     new_paths = (path for path in test_files(state, code) if path not in state.files and _holds_tests(path))
     return tuple(path for path in new_paths if not any(is_test_of(path, name) for name in test_names))
@@ -60,7 +60,7 @@ def find_call(state: State) -> PytestCall | None:
 
 
 def _names_tests(state: State) -> bool:
-    """Return whether the test command runs pytest or unittest, and can be given test names."""
+    """Return whether the test command runs pytest or unittest, and accepts test names."""
     inner, baseline = reporter_arguments(state.task.test_command or ("",)), state.progress.baseline
     if inner is None or inner[0] != "-m" or "discover" in inner:
         return False
@@ -74,7 +74,7 @@ def _holds_tests(path: str) -> bool:
 
 
 def is_test_of(path: str, name: str) -> bool:
-    """Return whether a file holds a test, by its name in pytest or unittest, relative to any folder."""
+    """Return whether a test's name in pytest or unittest, relative to any folder, is of this file."""
     parts = path.removesuffix(".py").split("/")
     tails = (parts[start:] for start in range(len(parts)))
     return any(name.startswith((f"{'/'.join(tail)}.py::", f"{'.'.join(tail)}.")) for tail in tails)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from coder.source.python_names import is_literal, parse_source
 
 _MIN_CHARACTERS = 8
-"""Length of a value from which on it isn't in a task by chance."""
+"""Minimum length of a value; a shorter one may be in a task by chance."""
 _QUOTES = "`'\"“”‘’«»"
 _INSTRUCTIONS = re.compile(
     r"\b(?:shall|should|must|ha(?:s|ve) to|needs? to|ought to|expect(?:ed|s)?|becomes?|new|is now)\b"

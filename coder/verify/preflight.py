@@ -1,4 +1,4 @@
-"""Check before the first model call that sandboxes, the tests, and a useful test command are there."""
+"""Check before the first model call that sandboxes, the tests, and a useful test command exist."""
 
 import ast
 import re
@@ -67,7 +67,7 @@ async def prepare(
 
 
 def _require_effect(check: str) -> None:
-    """Raise UsageError for a check whose statement is a condition without `assert`: it would always pass."""
+    """Raise UsageError if a check states a condition without `assert`, as it would always pass."""
     tree = parse_source(check)
     for node in tree.body if tree is not None else ():
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Compare | ast.BoolOp | ast.UnaryOp):
@@ -144,7 +144,7 @@ def require_decisive_command(run: Finding, state: State, *, missing: Sequence[st
         missing: modules that the command reports as not installed.
 
     Raises:
-        UsageError: an answer can't; the message says what to do.
+        UsageError: no answer can change the result; the message says what to do.
     """
     command = f"The test command {format_command(state.task.test_command or ())!r}"
     stderr, exit_code = run.result.stderr, run.result.exit_code

@@ -20,8 +20,8 @@ def judge(
 
     A green run passes. A red one passes only if the baseline was red, no test fails or is missing that passed
     before, no test in `given_paths` fails, and at least one that failed before passes now. With `mends`, all
-    tests that failed must pass. A run that the time limit stopped is judged so only if the baseline was
-    stopped, too, and it must have all tests of the baseline.
+    tests that failed must pass. These rules apply to a run that the time limit stopped only if the baseline
+    was stopped, too, and the run must have all tests of the baseline.
     """
     failing = run.failing
     if run.passed or baseline is None or not _is_comparable(run, baseline):
@@ -77,7 +77,7 @@ def new_failures_of(run: Finding, baseline: BaselineTaken | None) -> tuple[str, 
 def is_red_as_before(
     lines: Iterable[CheckLine], baseline: BaselineTaken, *, given_paths: Collection[str]
 ) -> bool:
-    """Return whether tests fail that all failed before and aren't given, and no passing test is missing."""
+    """Return whether all failing tests failed before and aren't given, and no passing test is missing."""
     results_before, results_now = baseline.before, {line.name: line.passed for line in lines}
     has_all_passed = all(name in results_now for name, passed in results_before.items() if passed)
     failing = [name for name, passed in results_now.items() if not passed]
@@ -145,7 +145,7 @@ def was_run(path: str, names: Iterable[str]) -> bool:
 
 
 def without_flaky(run: Finding, passing_names: Collection[str]) -> Finding:
-    """Return the run with flaky tests as passed if they passed in a second run."""
+    """Return the run with the tests of these names, which passed in a second run, counted as passed."""
     lines = tuple(
         line.model_copy(update={"passed": True, "message": ""}) if line.name in passing_names else line
         for line in run.lines

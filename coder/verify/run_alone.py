@@ -26,7 +26,7 @@ async def decide_by_cells(verification: Verification, files: Mapping[str, bytes]
 
 
 async def _run_as_cells(verification: Verification, files: Mapping[str, bytes]) -> Finding | None:
-    """Run the code as cells of a kernel; None if it is no script."""
+    """Run the code as cells of a kernel; return None if the code isn't a script."""
     settings, target = verification.state.settings, verification.target
     if not target.path.endswith(".py") or target.path not in files:
         return None

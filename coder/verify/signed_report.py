@@ -28,7 +28,7 @@ class _Row(BaseModel, frozen=True):
     message: str = ""
     reached: StrictBool = False
     exit_code: int | None = None
-    """Of a script that failed by it, and has printed why."""
+    """Exit code of a failed script that has printed the reason."""
     setup: PytestSetup | None = None
     program: ScriptProgram | None = None
     call: PytestCall | None = None
@@ -94,7 +94,7 @@ def _add_entry(entry: _Row, report: SignedReport, places: PrintedPlaces) -> None
 
 
 def _line(name: str, passed: bool, message: str, places: PrintedPlaces) -> CheckLine:
-    """Return one test's line; a traceback ends with the place, a syntax error begins with it."""
+    """Return one test's line with its place, at the end of a traceback or the start of a syntax error."""
     if passed or not places.can_search(message):
         return CheckLine(name=name, passed=passed, message=message)
     syntax_error = _SYNTAX_ERROR.search(message)

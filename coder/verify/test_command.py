@@ -55,7 +55,7 @@ async def run_tests(
     Args:
         ours: paths that hold tests, whose own `sys.exit` is part of the test.
         only: names of Python tests from an earlier run; if any exist, only these run.
-        brings: tells whether the change brings a path, from which pytest may take no settings or plugins.
+        brings: returns whether the change adds a path, from which pytest may take no settings or plugins.
         setup: source of pytest's settings on the untouched files; None: pytest searches.
         proof: settings if this is the code before a change: the first failure in the code ends the tests.
         call: a script's call of pytest, whose folder, interpreter and variables are used.

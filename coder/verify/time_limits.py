@@ -9,12 +9,12 @@ _EXTRA_S = 30.0
 
 
 def trial_s(state: State) -> float:
-    """Return the seconds for the new tests or the check, as one may never end without the change."""
+    """Return the time limit for the new tests or the check, as one may never end without the change."""
     baseline_s = state.progress.baseline.seconds if state.progress.baseline is not None else 0.0
     return min(state.settings.test_timeout, _EXTRA_S + 2 * baseline_s)
 
 
 def max_test_s(state: State) -> float:
-    """Return the longest time for one test on the code before the change, in whole seconds from 1 on."""
+    """Return the time limit of one test on the code before the change; whole seconds unless below 1."""
     half = trial_s(state) / 2
     return float(int(half)) or half

@@ -31,11 +31,11 @@ from coder.verify.verification import Verification
 from sandbox import Command
 
 _MAX_UNSTEADY = 3
-"""Number of tests with varying results after which no more are tried."""
+"""Stop after this many tests with varying results."""
 _CHECK_RUNS, _LONG_CHECK_S = 2, 10.0
-"""Runs of a check on unchanged files, and the seconds from which on one run is enough."""
+"""Runs of a check on unchanged files; a check that takes this many seconds runs once."""
 _MIN_TIME_FACTOR = 2
-"""Factor of a check's time with the change that it gets at least on the code before."""
+"""Minimum time limit of a check on the code before, as a multiple of its time with the change."""
 _LOGGED_NAMES = 20
 """Number of test names in the log of one run."""
 _NOT_RUN_CODES = (126, 127)
@@ -54,7 +54,10 @@ class AnswerTrial:
     """The runs, for the log."""
 
     async def run_unrun_files(self, outcome: Outcome) -> Outcome:
-        """Run the new test files that the test command doesn't run; a failure fails the answer."""
+        """Run the new test files that the test command doesn't run.
+
+        A failure fails the answer; if the command is a script, it only leaves the answer without evidence.
+        """
         is_pytest = self._call is not None or uses_pytest(self.verification.state.task.test_command or ("",))
         test_paths = self._relative_files(self._rootdir) if is_pytest else ()
         run = await self._run_after(test_paths)
@@ -78,7 +81,7 @@ class AnswerTrial:
         return outcome.model_copy(update={"checks": (*outcome.checks, *new_lines)})
 
     async def check(self, outcome: Outcome) -> Outcome:
-        """Run the answer's check; a check that fails with the change fails the answer."""
+        """Run the answer's check; fail the answer if the check fails with the change."""
         name = _quoted(self.code.check)
         for _ in range(_CHECK_RUNS):
             run, _ = await self._run_check(self.code.changes.files)
@@ -113,9 +116,7 @@ class AnswerTrial:
         return reproduced_outcome(outcome, (name,))
 
     async def tests(self, outcome: Outcome, names: tuple[str, ...]) -> Outcome:
-        """Run the answer's new tests, which pass with the change, without the change: one failure is
-        proof.
-        """
+        """Run the answer's new tests without the change, with which they pass: one failure is proof."""
         remaining, unsteady = names, list[str]()
         while remaining and len(unsteady) < _MAX_UNSTEADY:
             run_before = await self._run_before(remaining, outcome)
@@ -251,7 +252,7 @@ def _python_tests(check: str) -> tuple[str, ...] | None:
 
 
 def _quoted(command: str) -> str:
-    """Return a command in one line, for a reason."""
+    """Return a command in one line, shortened, to be quoted in a reason."""
     line = " ".join(command.split())
     return f"`{line[:QUOTE_CHARACTERS]}…`" if len(line) > QUOTE_CHARACTERS else f"`{line}`"
 

@@ -19,14 +19,17 @@ def reproduced_outcome(outcome: Outcome, reproducing_names: tuple[str, ...]) -> 
 
 
 def unshown_outcome(outcome: Outcome, reason: str, *, has_new_tests: bool = False) -> Outcome:
-    """Return the outcome without evidence, with the reason; `has_new_tests`: new tests pass with the
-    change."""
+    """Return the outcome without evidence, with the reason.
+
+    Args:
+        has_new_tests: whether new tests pass with the change.
+    """
     verified = "added" if has_new_tests else outcome.verified
     return outcome.model_copy(update={"verified": verified, "strength": "none", "unshown": reason})
 
 
 def outcome_without_proof(outcome: Outcome, run: Finding, names: tuple[str, ...]) -> Outcome:
-    """Return the outcome of a change without which no new test fails."""
+    """Return the outcome of a change whose new tests, run without it, prove nothing."""
     if run.passing.issuperset(names):
         return unshown_outcome(outcome, "the new tests pass without the change, too, so they prove nothing")
     explanation = (

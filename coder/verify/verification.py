@@ -32,7 +32,7 @@ class Verification:
     async def lay_over(
         self, code: Mapping[str, str | None], *, test_edits: Mapping[str, str | None] | None = None
     ) -> None:
-        """Lay the user's files with these over them; given tests in their original form, or as edited."""
+        """Lay the user's files, overlaid by an answer's; given tests are the originals, or `test_edits`."""
         await self.lay(workspace_files(self.state, code, test_edits=test_edits))
 
     async def run_command(
@@ -81,14 +81,12 @@ class Verification:
         )
 
     def _setup(self) -> PytestSetup | None:
-        """Return the source of pytest's settings before the work; None if the user allows changed
-        settings.
-        """
+        """Return the source of pytest's settings before the work; None with `--allow`."""
         baseline, settings = self.state.progress.baseline, self.state.settings
         return baseline.pytest if baseline is not None and not settings.allow else None
 
     def _brings(self, path: str) -> bool:
-        """Return whether a file of the workspace is new, and not allowed to decide."""
+        """Return whether a file of the workspace is new, and isn't allowed to influence the verdict."""
         state = self.state
         untouched = path in state.files or path in state.settings.show or path in self.target.tests
         return not (untouched or self.target.writes_tests or is_allowed(path, state.settings.allow))

@@ -4,11 +4,11 @@ from coder.run.message import CodeMessage, Outcome
 from coder.run.state import State
 
 _SHOWN_CHARACTERS = 200
-"""Characters shown to a person of an answer without code."""
+"""Show at most this many characters of an answer without code."""
 
 
 def outcome_without_change(state: State, code: CodeMessage) -> Outcome:
-    """Return the outcome: why the answer's edits were refused, or that it holds none."""
+    """Return the outcome: the reason why the answer's edits were refused, or that the answer has none."""
     if code.changes.problem:
         return Outcome(passed=False, verified="none", feedback=code.changes.problem)
     first_line = next(filter(None, map(str.strip, code.text.splitlines())), "")

@@ -1,1 +1,1 @@
-"""Programs that run inside the sandbox, next to the tests, with the standard library alone. Read reporter."""
+"""Programs that run inside the sandbox, beside the tests; standard library only. Read reporter."""

@@ -1,7 +1,7 @@
 """Tell whether a test failed because a name, parameter or module that the change adds is missing.
 
-In the sandbox's archive with reporter.py; standard library only. Decided by the exception's attributes, the
-frames and the syntax of the failing line, never by a message, which the code under test can write.
+In the sandbox's archive with reporter.py; standard library only. The exception's attributes, the frames and
+the syntax of the failing line decide, never a message, which the code under test can write.
 """
 
 from __future__ import annotations
@@ -48,9 +48,7 @@ class AddedNames:
         )
 
     def _is_of_code(self, obj: object, ours: list[str]) -> bool:
-        """Return whether a file of the project that isn't a test defines an object, its class or this
-        module.
-        """
+        """Return whether an object or its class is defined by a project file that isn't a test."""
         if isinstance(obj, ModuleType):
             file = getattr(obj, "__file__", None)
         else:
@@ -61,7 +59,7 @@ class AddedNames:
         return relative_path in self._files and relative_path not in ours
 
     def _is_not_in(self, module: str | None, path: str, innermost: TracebackType) -> bool:
-        """Return whether the failing import needs an added name of a module of the project."""
+        """Return whether the failing import needs a name that the change adds to a module of the project."""
         loaded_module = sys.modules.get(module or "")
         if loaded_module is None or not self._is_of_code(loaded_module, []):
             return False
@@ -85,7 +83,7 @@ class AddedNames:
 
 
 def _at(kind: Any, path: str, innermost: TracebackType) -> Iterator[Any]:
-    """Yield nodes of a kind in the failing line."""
+    """Yield the syntax nodes of a kind in the failing line."""
     try:
         with open(path, "rb") as file:
             tree = ast.parse(file.read())

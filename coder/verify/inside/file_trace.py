@@ -19,13 +19,13 @@ _MAX_PATH_CHARACTERS = 300
 _MAX_CACHED = 20_000
 """Number of paths whose relative form is cached."""
 _MAX_LOOKS = 50
-"""How often the callers of a function that opens a file are inspected, for each file."""
+"""Maximum inspections of a function's callers for each file that the function opens."""
 _CACHE = "__pycache__"
 _START_EVENTS = {"subprocess.Popen", "os.posix_spawn"}
 
 
 class FileTrace:
-    """Records the openers of the workspace's files, from its creation on.
+    """Records which files' code opens the workspace's files, from the creation of this object on.
 
     The opener is the file whose code forms the path: the nearest one on the stack that didn't get the path as
     an argument.
@@ -40,7 +40,7 @@ class FileTrace:
         self._paths: dict[str, str] = {}
         self._look_counts: dict[tuple[str, object], int] = {}
         self.opened: dict[str, list[str]] = {}
-        """Openers by path; none for a path that only libraries open."""
+        """Openers by path; an empty list for a path that only libraries open."""
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, args: tuple[Any, ...]) -> None:
@@ -92,9 +92,7 @@ class FileTrace:
         return any(self._relative(values.get(name)) == path for name in arguments)
 
     def _relative(self, path: object) -> str:
-        """Return a path relative to the workspace, for a cache file that of its source; else an empty
-        string.
-        """
+        """Return a path relative to the workspace, of the source for a cache file; empty if outside."""
         if isinstance(path, bytes):
             path = os.fsdecode(path)
         if not isinstance(path, (str, pathlib.PurePath)):

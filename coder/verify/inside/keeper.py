@@ -5,7 +5,7 @@ runs in the child, and finds no key there.
 
     python3 -I launch keeper CONFIG COMMAND…
 
-CONFIG is JSON: {"report": path, "key": hex, "at_once": whether rows are written as they come, "watched":
+CONFIG is JSON: {"report": path, "key": hex, "at_once": whether rows are written as they arrive, "watched":
 files that the command must not change, "folder": where it runs, "environment": variables for it}. It is
 replaced by a file without the key, with the workspace ("root") and the descriptor for rows, one message
 each; CODER_ROWS names the descriptor, too. A line of the report is a proof, which follows from the key, the
@@ -31,7 +31,7 @@ from scripts import environment  # type: ignore[import-not-found]  # beside this
 _MAX_ROW_BYTES = 1 << 20
 """Longest row in bytes."""
 _MAX_TOTAL_BYTES = 32 << 20
-"""Bytes of all rows."""
+"""Maximum bytes of all rows."""
 _POLL_S = 0.05
 """Poll interval in seconds, as a process that the command leaves behind may keep the socket open."""
 _PR_SET_DUMPABLE = 4

@@ -78,7 +78,7 @@ class PytestPlugin:
         self.unused: dict[str, tuple[object, object]] = {}
 
     def pytest_addoption(self, parser: Any) -> None:
-        """Take pytest's options on earlier runs, of which a fresh sandbox has none: all tests run."""
+        """Accept pytest's options on earlier runs without effect, as a fresh sandbox has no earlier runs."""
         for names in _CACHE_FLAGS:
             parser.addoption(*names, action="store_true", dest="no_earlier_run", help="no effect here")
         parser.addoption("--lfnf", "--last-failed-no-failures", dest="no_earlier_run_value", help="no effect")
@@ -97,7 +97,7 @@ class PytestPlugin:
         self._untouched.check_plugin(getattr(plugin, "__file__", None))
 
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
-        """Run the requested tests alone; if none of them exists, run all."""
+        """Select only the requested tests, or all if none of them exists."""
         # A test is found by its name, or by its file's name if the file could not be collected.
         requested = [item for item in items if {item.nodeid, item.nodeid.partition("::")[0]} & self._only]
         if requested and len(requested) < len(items):
@@ -105,11 +105,10 @@ class PytestPlugin:
             items[:] = requested
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
-        """Record the exception before or after pytest makes its report.
+        """Record the exception of a call before or after pytest makes its report.
 
         pytest's support for unittest replaces unittest's skip exceptions by its own, and adds the exception
-        of a
-        TestCase if there was none: an existing exception is recorded before that, a new one after it.
+        of a TestCase if there was none: an existing exception is recorded before, a new one afterwards.
         """
         self._places.pop(item.nodeid, None)
         self._reached.discard(item.nodeid)
@@ -140,7 +139,7 @@ class PytestPlugin:
         self._report.running()
 
     def pytest_exception_interact(self, node: Any, call: Any) -> None:
-        """Mark a file that can't be imported for lack of an added name, which fails all its tests."""
+        """Mark a file that can't be imported for lack of an added name, as all its tests fail."""
         cause = call.excinfo.value.__cause__ if call.when == "collect" else None
         if cause is not None and self._skips.lack_what_is_added(cause):
             self._reached.add(node.nodeid)

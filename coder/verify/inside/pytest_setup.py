@@ -13,9 +13,9 @@ import start_path  # type: ignore[import-not-found]  # beside this file
 
 
 class Untouched:
-    """Makes pytest use its settings from before the work, and refuses files that the change brings.
+    """Makes pytest use its settings from before the work, and refuses new settings and plugins.
 
-    Such a file can't be settings or a plugin. Paths are relative to the workspace.
+    A file that the change brings can't be settings or a plugin. Paths are relative to the workspace.
     """
 
     def __init__(self, brought: list[str], setup: dict[str, Any] | None) -> None:

@@ -88,7 +88,7 @@ class RowReporter:
             os.ftruncate(self._now, os.pwrite(self._now, content, 0) if content else 0)
 
     def _end_late(self, name: object) -> None:
-        """End all tests, as this test has exceeded its time limit and so has failed."""
+        """Report this test as failed by its time limit, and end all tests."""
         self.test(name, False, f"It ran past its limit of {self._limit_s:g} s.", reached=True)
         self.write(end=1)
         os._exit(1)
@@ -105,7 +105,7 @@ class RowReporter:
         """Report one test's result; after many failures, messages are short.
 
         Args:
-            exit_code: with which a script has failed that says itself why, on stdout or stderr.
+            exit_code: exit code of a failed script that printed the reason on stdout or stderr.
         """
         self._failure_count += not passed
         max_characters = MAX_MESSAGE if self._failure_count <= _MAX_LONG_MESSAGES else _SHORT_CHARACTERS

@@ -70,7 +70,7 @@ def _split_options(args: list[str]) -> tuple[list[str], list[str]]:
 
 
 def redirected_arguments(args: list[str]) -> list[str]:
-    """Return the arguments with which an interpreter runs tests through this file; empty for other programs.
+    """Return an interpreter's arguments to run tests through this file; empty for other programs.
 
     Args:
         args: arguments of an interpreter that was called by its path, or by the path of its pytest.
@@ -113,13 +113,13 @@ def _run_tests(args: list[str]) -> int:
 
 
 def _send_program(**program: Any) -> None:
-    """Send what is run, and whether its folder or variables differ from the script's."""
+    """Send the program that is run, and whether its folder or variables differ from the script's."""
     changed_variables, folder = _changed_variables(), os.environ.get("CODER_FOLDER")
     _send(program={**program, "prepared": changed_variables != {} or folder != os.getcwd()})
 
 
 def _send_call(arguments: list[str], setup: dict[str, Any]) -> None:
-    """Send a call of pytest, with all settings that it takes to repeat the call."""
+    """Send a call of pytest, with all settings that are needed to repeat it."""
     changed_variables, root = _changed_variables(), os.environ.get("CODER_FOLDER", "")
     folder = os.path.relpath(os.getcwd(), root or None)
     if changed_variables is not None and root and folder.partition("/")[0] != "..":
@@ -138,7 +138,7 @@ def _send(**row: Any) -> None:
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return variables without those that a shell or make sets for each command, and without ours."""
+    """Return the variables except those that a shell or make sets for each command, and ours."""
     return {
         name: value
         for name, value in environ.items()

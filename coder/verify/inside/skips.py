@@ -27,9 +27,8 @@ class Skips:
     def reach_the_code(self, error: BaseException, frames: list[tuple[str, str]], test: str) -> bool:
         """Return whether a test's body failed in the code under test.
 
-        That is by an assertion, with a frame in the code, or by a library's exception on the code's objects.
-        A
-        missing name, or a failure before the body, tells nothing of the code.
+        Such a failure is an assertion, has a frame in the code, or is a library's exception on the code's
+        objects. A missing name, or a failure before the body, shows nothing about the code.
 
         Args:
             frames: file and function of each frame.
@@ -52,11 +51,11 @@ class Skips:
         return is_in_library and not isinstance(error, _MISSING_ERRORS)
 
     def lack_what_is_added(self, error: BaseException) -> bool:
-        """Return whether a line of the tests failed for a name, parameter or module that the change adds."""
+        """Return whether a line of the tests failed for lack of a name, parameter or module of the change."""
         return self._added is not None and bool(self._added.explain(error, self.ours))
 
     def are_the_tests_own(self, places: list[str], reason: str) -> bool:
-        """Return whether tests or libraries skip, and not because a workspace module is missing."""
+        """Return whether the tests or libraries skip, other than for a missing module of the workspace."""
         root_prefix = self.root + os.sep
         own_paths = [path for path in map(os.path.realpath, places) if path.startswith(root_prefix)]
         missing_module = _MISSING_IMPORT.search(reason)
@@ -66,5 +65,5 @@ class Skips:
 
 
 def is_ours(path: str, ours: list[str]) -> bool:
-    """Return whether a path of the workspace is one of the tests', or in a folder of tests."""
+    """Return whether a path of the workspace is one of the tests' paths (`ours`) or below one of them."""
     return path in ours or any(path.startswith(f"{name}/") for name in ours)

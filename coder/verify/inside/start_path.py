@@ -2,7 +2,7 @@
 
 In the sandbox's archive with reporter.py; standard library only. A program that imports this file first
 imports no module from those folders, where a change could shadow the standard library or pytest. Until then
-it collects no garbage, and later collections, of which pytest makes ten, leave out what it has imported.
+no garbage is collected, and later collections, of which pytest makes ten, skip the imported modules.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _REMOVED = [
 _REMOVED_FOLDERS = tuple(_REMOVED)
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _TEST_RUNNERS = ("pytest", "_pytest")
-"""Packages that decide, and that tests import as the packages that run them."""
+"""Packages that decide the results; tests must import the same packages that run them."""
 sys.path[1:] = [path for path in sys.path[1:] if path not in _REMOVED]
 gc.disable()
 
 
 def restore() -> None:
-    """Put those folders back on the path, and collect garbage again, but not in what is imported by now."""
+    """Put the removed folders back on the path; enable garbage collection, without the imports so far."""
     sys.path[1:1] = _REMOVED
     _REMOVED.clear()
     if hasattr(gc, "freeze"):  # CPython's
@@ -41,7 +41,7 @@ def restore() -> None:
 
 
 def drop_shadowed() -> None:
-    """Forget modules that pytest imported from packages that the project shadows, as its tests expect.
+    """Forget modules that pytest imported from packages that the project shadows; tests expect its own.
 
     pytest keeps its references. Modules of the standard library stay, even if the project shadows them.
     """

@@ -70,11 +70,11 @@ _UNUSED_PLUGINS = (
     "cacheprovider", "doctest", "faulthandler", "junitxml", "legacypath", "monkeypatch", "pastebin",
     "recwarn", "setuponly", "setupplan", "stepwise", "subtests", "threadexception", "unraisableexception",
 )  # fmt: skip
-"""Plugins of pytest that wrong tests don't need; the last two collect garbage ten times at the end."""
+"""pytest plugins that the wrong tests don't need; the last two collect garbage ten times at the end."""
 
 
 def deciding_objects() -> dict[str, object]:
-    """Return the current functions and classes that decide, by name."""
+    """Return the current functions and classes that decide test results, by name."""
     objects: dict[str, object] = {name: getattr(builtins, name, None) for name in _BUILTINS}
     objects.update((f"math.{name}", value) for name, value in vars(math).items())
     for cls in _CLASSES:
@@ -93,7 +93,7 @@ def changed(originals: dict[str, object]) -> list[str]:
 
 
 def functions_of_unused_plugins() -> dict[str, tuple[object, object]]:
-    """Return the current functions of the plugins that wrong tests don't run, and their code, by name."""
+    """Return the functions of the unused plugins with their current code, by name."""
     modules = [sys.modules.get(f"_pytest.{plugin}") for plugin in _UNUSED_PLUGINS]
     return {
         f"{module.__name__}.{name}": (value, value.__code__)
@@ -120,7 +120,7 @@ def strangers(ours: list[str], root: str) -> list[str]:
 
 
 def pytest_still_fails_what_is_wrong() -> bool:
-    """Return whether wrong tests with random names fail when they run here."""
+    """Run wrong tests with random names; return whether all of them fail."""
     import pytest
 
     name, number = os.urandom(6).hex(), int.from_bytes(os.urandom(2), "little")

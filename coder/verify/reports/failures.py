@@ -12,7 +12,7 @@ MAX_LINES = 50_000
 MAX_MESSAGE = 4000
 _NAME_CHARACTERS = 500
 _SEARCHED_CHARACTERS = 64 * 1024
-"""Characters of a text that are searched for places in files."""
+"""Search at most this many characters of a text for places in files."""
 _TOTAL_SEARCHED_CHARACTERS = 1 << 20
 _COMPARED_CHARACTERS = 4096
 _VALUE_CHARACTERS = 500
@@ -54,14 +54,14 @@ class RunnerReport:
 
 
 class PrintedPlaces:
-    """Finds the places in files that programs print, among the files of one workspace."""
+    """Finds places in the files of one workspace in the output of programs."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = PrintedPaths(paths)
         self._characters_left = _TOTAL_SEARCHED_CHARACTERS
 
     def can_search(self, text: str) -> bool:
-        """Return whether this text is searched, too: only the first failures of a long report are."""
+        """Count a text's length; return whether to search it, as only the first failures are searched."""
         self._characters_left -= len(text)
         return self._characters_left >= 0
 
@@ -83,7 +83,7 @@ class PrintedPlaces:
         return next(self.all(text, folder=folder), (None, None))
 
     def last(self, text: str) -> tuple[str, int] | tuple[None, None]:
-        """Return the last place that a text names, which is the end of a Python traceback; or two Nones."""
+        """Return the last place that a text names, such as the end of a Python traceback, or two Nones."""
         places = list(self.all(text))
         return places[-1] if places else (None, None)
 
@@ -112,7 +112,7 @@ def failed_line(
     line: int | None = None,
     folder: str = "",
 ) -> CheckLine:
-    """Return a failed test with its values, and its place: `path` if given, else as the message names it."""
+    """Return a failed test with its values and its place, which is `path` or else the message's."""
     message = printable(message).strip()[:MAX_MESSAGE]
     expected = actual = None
     if places.can_search(message):

@@ -229,7 +229,7 @@ class _Cases:
 
 
 def read_junit(content: bytes, places: PrintedPlaces) -> RunnerReport | None:
-    """Read tests as `classname::name`, as far as the document can be read."""
+    """Read tests as `classname::name`, up to the first error in the document."""
     cases, complete = _Cases(), True
     parser = expat.ParserCreate()  # ignores namespaces
     parser.StartDoctypeDeclHandler, parser.CharacterDataHandler = cases.doctype, cases.data

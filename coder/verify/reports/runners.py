@@ -26,7 +26,7 @@ class Runner:
     name: str
     argv: tuple[str, ...]
     read: Callable[[bytes, str, str, PrintedPlaces], RunnerReport | None]
-    """(report file, stdout, stderr, places) → the report; None if there is none."""
+    """Reads the report from (report file, stdout, stderr, places); returns None if there is none."""
     render: Callable[[str], str] | None = None
     """Converts the report on stdout to the normal output; None if the report has its own file."""
 
