@@ -68,7 +68,7 @@ def _answer_flags(run: Run) -> list[str]:
 
 
 def _advice(run: Run) -> str:
-    """Return the next step of an unsolved or stuck run, or of a run at a limit, for which it may be empty."""
+    """Return advice on an unsolved or stuck run, or on a run at a limit; possibly empty for the latter."""
     names = " ".join(run.lacks)
     match run.cause:
         case "missing_module":
@@ -93,7 +93,7 @@ def _advice(run: Run) -> str:
 
 
 def _allow_flags(run: Run) -> str:
-    """Return the flags for edits of given tests that the change needs or consists of."""
+    """Return the flags that allow edits of given tests, if needed, and files that may run by themselves."""
     if run.patch and not run.contradicts:
         return _allow_held_flags(run)
     paths = [path for path, reason in run.left_out.items() if reason == "needs_allow"]
@@ -101,7 +101,7 @@ def _allow_flags(run: Run) -> str:
 
 
 def _allow_held_flags(run: Run) -> str:
-    """Return the flags for files that may run by themselves later."""
+    """Return the flags that allow files that may run by themselves later, or that a rule asks about."""
     paths = [path for path, reason in run.left_out.items() if reason in ("held", "asked")]
     return "".join(f" --allow {shlex.quote(path)}" for path in paths)
 

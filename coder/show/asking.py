@@ -1,6 +1,6 @@
 """Format a question of a run for a terminal, and turn a typed line into its answer.
 
-The whole question is printed above the input line: a yes is only offered after its last line.
+The whole question is printed above the input line, so that a yes is only offered after its last line.
 """
 
 from coder.base.text.sanitize import one_line, printable
@@ -9,10 +9,10 @@ from coder.show.chat_commands import is_lone_answer
 
 _ALWAYS_ANSWERS = ("a", "always")
 _TOPICS_WITH_WORDS = ("landing", "plan")
-"""Questions that may be answered in words, which say what should be different."""
+"""Topics of questions that may be answered in words, which say what should be different."""
 _CHOICES_WITH_WORDS = "[y]es, [N]o, or say what should be different: "
 _WIDTH = 300
-"""Longest question on the input line in characters; a longer one is printed above it."""
+"""Maximum characters of a question on the input line; a longer question is printed above the line."""
 
 
 def question_lines(question: Question) -> list[str]:
@@ -43,10 +43,10 @@ def _is_short(question: Question) -> bool:
 
 
 def typed_answer(question: Question, line: str | None) -> Decision:
-    """Return the answer that a typed line gives; an option may be given by its number.
+    """Return the answer in a typed line, which may name an option by its number.
 
     Raises:
-        Waits: the line is empty, or there is none as the terminal is closed.
+        Waits: the line is empty, or the terminal is closed.
     """
     if line is None:
         raise Waits(question.text)

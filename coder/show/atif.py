@@ -25,14 +25,14 @@ def write_atif(events: Sequence[Event]) -> str:
     """Return the trajectory of a run as one JSON document; content that isn't text is replaced.
 
     Args:
-        events: of the run, and of its attempts where they began.
+        events: the events of the run, with those of each attempt where it began.
     """
     text = dumps(_document(events), ensure_ascii=False, indent=1)
     return text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates stand for bytes
 
 
 def _document(events: Sequence[Event]) -> _Json:
-    """Return the trajectory of the run of the first event, with those of the other runs in it."""
+    """Return the trajectory of the first event's run, with the other runs' trajectories embedded."""
     events_by_run: dict[str, list[Event]] = {}
     for event in events:
         events_by_run.setdefault(event.run, []).append(event)
@@ -81,7 +81,7 @@ def _trajectory(run: str, events: Iterable[Event], attempts: Sequence[str]) -> _
 
 @dataclass(slots=True)
 class _Steps:
-    """The steps of the events so far."""
+    """Steps of a trajectory, from the events so far."""
 
     attempts: frozenset[str]
     """Attempts whose trajectories are embedded."""

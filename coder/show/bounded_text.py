@@ -23,7 +23,7 @@ class BoundedText:
         return head
 
     def end(self, full_text_place: str) -> str:
-        """Return the last characters, after a note on those left out; begin a new text.
+        """Return a note on omitted characters and the last characters; begin a new text.
 
         Args:
             full_text_place: where the full text is, for the note.

@@ -51,7 +51,7 @@ _ELSEWHERE = {
     "doctor": "{coder} doctor says what works on this machine",
     "export": "{coder} export RUN prints the patch, {coder} show RUN the dialogue",
 }
-"""What does the work of other agents' commands that don't exist here, by name."""
+"""Replacements for other agents' commands that don't exist here, by command name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def is_lone_answer(line: str) -> bool:
 
 
 def is_command(line: str) -> bool:
-    """Return whether the line is a command, known or not, which never goes to the model."""
+    """Return whether the line is a command, known or not; no command is sent to the model."""
     text = line.strip()
     is_program = text.startswith("!") and bool(text[1:].strip())
     return is_program or (text.startswith("/") and not text.startswith("//"))
@@ -82,7 +82,7 @@ def is_message(lines: Sequence[str]) -> bool:
 
 
 def reason_against_command(line: str) -> str:
-    """Return a message on a command typed at a question: it doesn't exist, or it runs at the prompt."""
+    """Return the reason why a command typed at a question isn't run: unknown, or for the prompt only."""
     try:
         parse_line(line)
     except UsageError as error:
@@ -91,12 +91,12 @@ def reason_against_command(line: str) -> str:
 
 
 def parse_line(line: str, calls: Collection[str] = ()) -> ChatCommand | str:
-    """Return a command, or a message; `//` begins a message with a slash.
+    """Parse a line into a command or a message; `//` begins a message that starts with a slash.
 
     Args:
-        calls: names of the user's and the repository's own commands and skills.
+        calls: names of the user's and the repository's commands and skills.
 
-    Raises UsageError: no such command.
+    Raises UsageError if there is no such command.
     """
     text = line.strip()
     if not is_command(text):
@@ -116,7 +116,7 @@ def parse_line(line: str, calls: Collection[str] = ()) -> ChatCommand | str:
 def words_of(text: str) -> list[str]:
     """Return the words of a command's arguments, split as by a shell.
 
-    Raises UsageError: an unclosed quotation.
+    Raises UsageError if a quotation isn't closed.
     """
     try:
         return shlex.split(text)
@@ -125,7 +125,7 @@ def words_of(text: str) -> list[str]:
 
 
 def help_rows(calls: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Return each command with its description, and names of the user's and the repository's own."""
+    """Return each command with its description, then the names of user's and repository's commands."""
     rows = [(f"/{name} {arguments}".strip(), words) for name, (arguments, words) in COMMANDS.items()]
     rows += [("!COMMAND", "run a command in the sandbox, and show it to the model")]
     rows += [("@PATH", "in a message: that file is meant")]

@@ -49,7 +49,7 @@ _DISK_MB = 256
 
 
 class Runs:
-    """Runs and programs of clients, up to a number at a time."""
+    """Runs tasks and programs of clients, with a limited number at a time."""
 
     def __init__(
         self,
@@ -60,11 +60,11 @@ class Runs:
         waits: bool = True,
         traces: Watch | None = None,
     ) -> None:
-        """Work below a folder, and nowhere else.
+        """Set the folder to which all work is confined, and the client.
 
         Args:
             free: the semaphore of workers; None: one worker for each processor.
-            client: the name of a token, which may continue runs that tokens have begun; None: the operator.
+            client: name of a token, which may continue runs that any token began; None: the operator.
             waits: whether to wait for a free worker; False: raise Busy.
             traces: a watch that receives the events of all runs.
         """
@@ -74,7 +74,7 @@ class Runs:
     def below(self, path: str) -> Path:
         """Return an existing path below the root, with links resolved.
 
-        Raises UsageError: outside, or missing.
+        Raises UsageError if the path is missing or outside of the root.
         """
         try:
             resolved = (self._root / path).resolve(strict=True)
@@ -146,7 +146,7 @@ class Runs:
     def own_settings(
         self, settings: Settings, loaded: Loaded, *, run: str | None, request: str | None
     ) -> Settings:
-        """Return the settings of a new run with what says who began it; arguments are those of `solve`."""
+        """Return a new run's settings with its server, client and request; arguments as for `solve`."""
         origin = {"served": self._root if run else None, "client": self.client, "request": request}
         return with_rules(settings.model_copy(update={**plugs_of_user(), **origin}), loaded.rules)
 
@@ -157,8 +157,10 @@ class Runs:
         return await (self.go_on(state, client) if self.may_continue(state) else self.status(state.run))
 
     def may_continue(self, state: State) -> bool:
-        """Return whether a run has a server's settings, not settings that its operator chose for this run
-        alone.
+        """Return whether the client may continue a run with the run's own settings.
+
+        Flows are refused, and runs in the weakest backend unless it is the configured one. A token may only
+        continue runs that a server or a token began.
         """
         if not self.can_run(state):
             return False
@@ -168,13 +170,13 @@ class Runs:
         return self.client is None or state.settings.served is not None or state.settings.client is not None
 
     def can_run(self, state: State) -> bool:
-        """Return whether this is a run of a task: a flow is a program of its owner."""
+        """Return whether this is a run of a task, not of a flow, which is a program of its owner."""
         return state.flow is None
 
     async def go_on(self, state: State, client: ClientWatch) -> Run:
         """Continue a run with its own settings and models.
 
-        Raises UsageError: only the operator may continue it.
+        Raises UsageError if only the operator may continue the run.
         """
         self.require_own(state)
         loaded = load(workspace=state.task.workspace)
@@ -186,7 +188,7 @@ class Runs:
     async def reply(self, state: State, text: str, client: ClientWatch) -> Run:
         """Work on a further message to a run that has stopped; a person approves each change.
 
-        Raises UsageError: only the operator may continue the run, or it has no folder to talk about.
+        Raises UsageError if only the operator may continue the run, or the run has no folder.
         """
         self.require_own(state)
         loaded = load(workspace=state.task.workspace)
@@ -214,7 +216,7 @@ class Runs:
         return await self.run_watched(loaded, opening, client, say)
 
     def require_own(self, state: State) -> None:
-        """Raise UsageError: only the operator may continue the run."""
+        """Raise UsageError if only the operator may continue the run."""
         if not self.may_continue(state):
             explanation = f"{state.run} was not started by a server, so it has settings of its own."
             raise UsageError(f"{explanation}\nIts owner can go on: {own_command()} resume {state.run}")
@@ -226,7 +228,7 @@ class Runs:
             return await status_of(log, state)
 
     async def state(self, prefix: str) -> State:
-        """Return the state of a run. Raises UsageError: there is no such run for this client."""
+        """Return the state of a run. Raises UsageError if this client can see no such run."""
         with open_log() as log:
             first_events = await log.read(prefix, limit=1) if prefix.isprintable() else []
             if first_events and is_visible(first_events[0], self._root, self.client):
@@ -256,7 +258,7 @@ class Runs:
         """Carry out a run once a worker is free, with its events sent to the client.
 
         Args:
-            opening: opens the run's model, or nothing for a flow, which opens its own when it needs it.
+            opening: context manager of the run's model; of None for a flow, which opens its own models.
         """
         client.also = self._traces
 

@@ -1,4 +1,4 @@
-"""The watch of a run that a client requested, and a task that is cancelled once."""
+"""ClientWatch: the watch of a run that a client requested; in_own_task: cancel work only once."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -31,14 +31,14 @@ class ClientWatch(Watch):
         """Receive a line of text."""
 
     def telling(self) -> AbstractAsyncContextManager[None]:
-        """Return a context during which events are passed to the client."""
+        """Return a context manager during which events are passed to the client."""
         return nullcontext()
 
 
 async def in_own_task(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Return the result of work in a task that is cancelled once, and waited for.
+    """Run work in a task of its own, which is cancelled at most once and awaited; return its result.
 
-    A cancelled scope of anyio cancels each `await` in it again, so cleanup could not wait for anything.
+    A cancelled scope of anyio cancels each later `await` in it, so cleanup could not wait for anything.
     """
     task = asyncio.create_task(work())
     try:

@@ -45,7 +45,7 @@ SUMMARIES = {
     "skills": "List the skills and commands that a run may use, and what was refused.",
     "sandbox": "Inspect the sandbox, build its Docker image, clean up leftovers.",
 }
-"""Summaries of our own commands for `--help`, which imports none of them, in the order of the list."""
+"""Summaries of our own commands for `--help`, which imports no command, in order of display."""
 
 _COMMAND_FLAGS = {
     "Task": "path file picture hint event event_name prompt trigger_phrase label branch_prefix "
@@ -63,7 +63,7 @@ OTHER_OPTIONS = "Other options"
 WORDS = "coder.words"
 """Key of a context's `meta` for the words of the command line."""
 _WRAPPING_COMMANDS = frozenset({"fix"})
-"""Commands that end in another command line: `-m` in `coder fix python -m pytest` names no model."""
+"""Commands that end in another command line, where `-m` (`coder fix python -m pytest`) names no model."""
 
 
 class SectionedCommand(TyperCommand):
@@ -94,7 +94,7 @@ class SectionedCommand(TyperCommand):
                     formatter.write_dl(lists[heading])
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - private types of typer's
-        """Write the last line: how to see the options that were left out."""
+        """Write the last line, which says how to see the omitted options."""
         if count := len(self._left_out(ctx)):
             formatter.write_paragraph()
             formatter.write_text(f"{count} more options: {ctx.command_path} --help-all")
@@ -111,7 +111,7 @@ def _section(name: str | None) -> str:
 
 
 class Commands(TyperGroup):
-    """A group whose commands are imported by name; here those of `coder` itself."""
+    """A group whose commands are imported by name, by default the commands of `coder`."""
 
     summaries: ClassVar[Mapping[str, str]] = SUMMARIES
     """Summary of each command for the list, which imports none of them."""
@@ -137,7 +137,7 @@ class Commands(TyperGroup):
         return _command(cmd_name, loaded)
 
     def invoke(self, ctx: Any) -> None:  # noqa: ANN401 - a private type of typer's
-        """Run a command; its return value is no exit code, as `typer.Exit` sets one."""
+        """Run a command and discard its return value; only `typer.Exit` sets an exit code."""
         super().invoke(ctx)
 
     def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 - a private type of typer's

@@ -16,7 +16,7 @@ from coder.show.styling import print_error
 MACHINE_EXIT_CODE = 5
 MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EFBIG}
 BROKEN_PIPE = 141
-"""128 + SIGPIPE: the reader of our output has closed the pipe."""
+"""Exit code 128 + SIGPIPE: the reader of our output has closed the pipe."""
 
 
 def exit_code_of(error: BaseException) -> int:
@@ -96,7 +96,7 @@ def _save_traceback(trace: str) -> str:
 
 
 def open_streams() -> None:
-    """Open closed standard streams, and let any text be written.
+    """Open closed standard streams, and make them accept any text.
 
     A stream that was closed (`>&-`) is opened on the null device, before one of our files takes its number.
     """
@@ -114,5 +114,5 @@ def open_streams() -> None:
 
 
 def close_stdout() -> None:
-    """Redirect stdout to the null device after its reader has closed, for the interpreter's last flush."""
+    """Redirect stdout to the null device, so that the interpreter's last flush to a closed pipe succeeds."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

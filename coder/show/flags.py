@@ -62,7 +62,7 @@ RESUME_FLAGS = " ".join(
 )
 """Flags of every command that continues a run."""
 MANY_OPTIONS = 20
-"""Number of options above which a help has headings, and a short form."""
+"""A command with more options than this has a help with headings, and a short help."""
 HELP_ALL = "help_all"
 """Name of the flag for the full help, as `-h` shows the common flags."""
 
@@ -97,7 +97,7 @@ Python = Annotated[File, _option("python")]
 
 
 def given_flags(context: typer.Context) -> dict[str, object]:
-    """Return the flags of this call that are configuration keys; None for those not given."""
+    """Return the flags of this call that are configuration keys; a flag that isn't given is None."""
     flags = {key: context.params[key] for key in KEYS if key in context.params}
     if _is_archive(flags.get("image")):
         flags["image"] = os.path.abspath(str(flags["image"]))  # a resume may happen in another folder
@@ -105,7 +105,7 @@ def given_flags(context: typer.Context) -> dict[str, object]:
 
 
 def collector_url(named: str | None = None) -> str | None:
-    """Return the address of a flag, else of CODER_OTLP, to which traces are sent; None: to nobody."""
+    """Return the address for traces from a flag, else from CODER_OTLP; None: traces aren't sent."""
     return named or os.environ.get("CODER_OTLP") or None
 
 
@@ -119,7 +119,7 @@ _CONTAINER_WARNING = (
 
 
 def check_backend(name: str, flags: Mapping[str, object]) -> None:
-    """Warn of a weak backend. Raises UsageError: no such backend or host, or it doesn't take a flag."""
+    """Warn of a weak backend. Raises UsageError if backend or host don't exist, or a flag isn't supported."""
     from sandbox.open import find_backend  # not on the path of `--help`
 
     try:

@@ -26,7 +26,7 @@ class InputLine(TextIOBase):
     encoding = "utf-8"
 
     def __init__(self, session: "PromptSession[str]", stream: TextIO) -> None:
-        """Take a session whose application erases itself, and the terminal that it draws on."""
+        """Use a session whose application erases itself, and the terminal on which it draws."""
         self.draft = ""
         """Typed text that was not sent."""
         self.on_text: Callable[[str], None] = lambda text: None
@@ -131,12 +131,12 @@ class InputLine(TextIOBase):
 
 
 def interrupt() -> None:
-    """Send the signal that Ctrl-C sends on a terminal."""
+    """Send this process the signal that Ctrl-C sends on a terminal."""
     signal.raise_signal(signal.SIGINT)
 
 
 def _keep_signals() -> None:
-    """Let Ctrl-C send its signal, as a busy program doesn't read keys; Ctrl-Z stays a key."""
+    """Make Ctrl-C send its signal, as a busy program doesn't read keys; Ctrl-Z remains an ordinary key."""
     try:
         import termios
     except ImportError:  # Windows

@@ -40,7 +40,7 @@ def run_until_interrupted(
     run_id: Callable[[], str | None] = lambda: None,
     resume_prefix: str = RESUME,
 ) -> T:
-    """Return the result of `work`. Raises Interrupted: a signal has cancelled it.
+    """Return the result of `work`. Raises Interrupted if a signal has cancelled it.
 
     Args:
         run_id: returns the id of the run that can be continued, for the message.

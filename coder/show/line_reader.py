@@ -12,12 +12,12 @@ from coder.show.chat_commands import is_command, is_message, reason_against_comm
 from coder.show.input_line import InputLine
 
 CONTINUATION = "\\"
-"""Ends a line if the message continues on the next one."""
+"""Character at the end of a line whose message continues on the next line."""
 _CHUNK_BYTES = 1 << 16
 _PASTE_BEGINS, _PASTE_ENDS = "\x1b[200~", "\x1b[201~"
 """Marks of a terminal around pasted text."""
 _AT_ONCE_S = 0.02
-"""Lines that arrive within this time of each other on a terminal were pasted."""
+"""Seconds: lines that arrive within this time of each other on a terminal were pasted."""
 
 
 class Cancelled(Exception):
@@ -64,7 +64,7 @@ class PlainReader:
         self._buffer = b""
         self._ended = False
         self._next_lines: list[str] = []
-        """Lines that arrived together with the previous one."""
+        """Lines that arrived together with the previous line."""
 
     async def line(self, question: str) -> str | None:
         """Return the next line, with lines that were pasted with it, or that continue it after a backslash.
@@ -124,10 +124,10 @@ class TypedLines:
         on_dropped: Callable[[str], None] = lambda text: None,
         bottom: InputLine | None = None,
     ) -> None:
-        """Take the functions that receive each line, and an unfinished line that a question discards.
+        """Set the functions that get each line, and the unfinished line that a question discards.
 
         Args:
-            is_taken: returns whether the line was for the program, not for the model.
+            is_taken: gets each line; returns whether it was for the program, not for the model.
             bottom: the line at the bottom that reads input; None: descriptor 0 is read directly.
         """
         self._is_taken, self._on_dropped, self._bottom = is_taken, on_dropped, bottom
@@ -144,7 +144,7 @@ class TypedLines:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Read lines during the block."""
+        """Return a context manager that reads lines until it exits."""
         await self._begin()
         self._is_listening = True
         try:
@@ -155,7 +155,7 @@ class TypedLines:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Release the terminal for a question. A half-typed line is discarded and reported."""
+        """Return a context manager that frees the terminal for a question; unfinished text is discarded."""
         if not self._is_listening:
             yield
             return
@@ -182,7 +182,7 @@ class TypedLines:
             asyncio.get_running_loop().remove_reader(0)
 
     def _take_unfinished(self) -> str:
-        """Return the text typed after the last line end, and forget it."""
+        """Return and remove the text typed after the last line end."""
         if self._bottom is not None:
             unfinished, self._bottom.draft = self._bottom.draft, ""
             return unfinished

@@ -10,7 +10,7 @@ _FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
 
 
 class MarkdownStream:
-    """`feed` returns complete blocks, `end` the remaining text.
+    """Splitter of a Markdown text: `feed` returns complete blocks, `end` the remaining text.
 
     A blank line outside of a fence ends a block.
     """

@@ -11,7 +11,7 @@ _FENCE = re.compile(r"`{3,}")
 
 
 def without_files(text: str) -> str:
-    """Return a request with one line in place of each quoted file."""
+    """Return a request in which one line replaces each quoted file."""
     return "\n".join(_without_quotes(text.split("\n")))
 
 

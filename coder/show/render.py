@@ -140,7 +140,7 @@ def unsolved(run: Run) -> str | None:
 
 
 def details(run: Run) -> list[str]:
-    """Return the lines on how a run has ended, except its verdict."""
+    """Return the lines about the end of a run, except its verdict."""
     lines: list[str] = []
     if run.error is not None:
         lines += [f"  {one_line(line, width=1_000)}" for line in run.error.splitlines()[:3]]
@@ -181,7 +181,7 @@ def tool_line(called: event_types.ToolCalled, answered: event_types.ToolAnswered
 
 
 def is_refused(answered: event_types.ToolAnswered) -> bool:
-    """Whether an answer without a call is that of one which wasn't made, other than `done`."""
+    """Return whether an answer without an executed call is of a refused call, other than `done`."""
     if not (answered.failed and answered.id):
         return False
     from coder.tools.registry import DONE  # imported late: most runs have no such call
@@ -190,7 +190,7 @@ def is_refused(answered: event_types.ToolAnswered) -> bool:
 
 
 def refused_line(answered: event_types.ToolAnswered) -> str:
-    """Return the line of a call that wasn't made, such as one that a hook has blocked."""
+    """Return the line of a call that wasn't made, such as a call that a hook has blocked."""
     return f"  ! {answered.name}: {one_line(answered.text.strip().strip('[]'), width=300)}"
 
 
@@ -291,7 +291,7 @@ def money(cost: float | None) -> str:
 
 
 def age(moment: float | None) -> str:
-    """Return how long ago a moment was, in its largest unit; empty if unknown."""
+    """Return the time since `moment` in its largest unit; empty if `moment` is unknown."""
     if moment is None:
         return ""
     seconds = time.time() - moment

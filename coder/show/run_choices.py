@@ -1,4 +1,4 @@
-"""What a client may choose of its run: a model, a team and lower limits, among what the server offers."""
+"""Choices of a client for its run: a model, a team and lower limits, among those that the server offers."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -54,7 +54,7 @@ class ChosenRun:
 
 
 def choose(choices: RunChoices, workspace: Path | None) -> ChosenRun:
-    """Return the configuration of a client's run. Only given tests decide, as a client can't judge new ones.
+    """Return the configuration of a client's run. Only given tests decide, as a client can't judge new tests.
 
     Raises:
         UsageError: the configuration can't be used, or doesn't offer the model, the team or the limit.

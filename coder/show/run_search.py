@@ -1,6 +1,6 @@
 """Search the runs of a log by words, in an index beside it (SQLite FTS5).
 
-The index is a cache: it is brought up to date by each search, and made anew if it is gone, damaged or old.
+The index is a cache: each search updates it, and recreates it if it is missing, damaged or old.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ _MATCHES = (
 
 
 async def search_runs(log: EventLog, words: str, *, limit: int | None = None) -> list[tuple[RunSummary, str]]:
-    """Return the runs that contain all words, the best first, each with the words around a match.
+    """Return the runs that contain all words, best matches first, each with the words around a match.
 
     Prompts, messages, answers, calls of tools and their results, and a run's id, folder and model are
     searched, with secrets redacted.
@@ -66,14 +66,14 @@ async def search_runs(log: EventLog, words: str, *, limit: int | None = None) ->
 
 
 def _index_path() -> Path:
-    """Return the index of the present log; each log has its own."""
+    """Return the path of the current log's index; each log has its own index."""
     name = usual_places().log
     digest = hashlib.sha256(name.encode()).hexdigest()[:12] if name else "own"
     return private_folder(facts_folder()) / f"runs-{digest}-{_VERSION}.sqlite"
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """Open the index, an empty one if it is damaged, or one in memory if the disk can't be written."""
+    """Open the index; create it if it is damaged, in memory if the disk can't be written."""
     for _ in range(2):
         with contextlib.suppress(sqlite3.Error):
             return _connect(str(path))
@@ -96,7 +96,7 @@ def _connect(name: str) -> sqlite3.Connection:
 
 
 async def _update(index: sqlite3.Connection, log: EventLog, summaries: Mapping[str, RunSummary]) -> None:
-    """Index the runs that have changed since the last search, and remove those that are gone."""
+    """Index the runs that have changed since the last search, and remove runs that no longer exist."""
     indexed = dict(await asyncio.to_thread(_indexed, index))
     redactor = Redactor.from_environment()
     if gone := sorted(indexed.keys() - summaries.keys()):

@@ -28,7 +28,7 @@ class TranscriptPart:
     title: str
     text: str
     is_aside: bool = False
-    """Whether few readers need it: a request, a model's reasoning, the names of all tests."""
+    """Whether few readers need the text, such as a request, a model's reasoning or the names of all tests."""
     format: str = ""
     """Format or file name that selects the colours on a terminal; empty: no colours."""
 
@@ -45,7 +45,7 @@ class TranscriptEntry:
 
 
 class Transcript:
-    """Makes entries of a run's events, which must be given in order."""
+    """Converts a run's events, given in order, into entries."""
 
     def __init__(self, *, full: bool = False, diff: bool = False, before: Files | None = None) -> None:
         """Begin before the first event.
@@ -53,7 +53,7 @@ class Transcript:
         Args:
             full: show quoted and changed files in full, and each test.
             diff: show a step's changes as a patch, for which `state` is kept.
-            before: earlier contents of a large folder's files; the log has them only from the landing on.
+            before: earlier contents of a large folder's files, which the log has only from the landing on.
         """
         self.state: State | None = None
         """The state after the events so far."""

@@ -59,7 +59,7 @@ class Screen:
         self._called: dict[str, event_types.ToolCalled] = {}
         """The current tool call, by run."""
         self._passed: set[str] = set()
-        """Runs with a passing answer since a person's last message, so that it isn't reported twice."""
+        """Runs whose passing answer since a person's last message was reported, so as not to repeat it."""
         self._model = ""
         self._body: BoundedText | None = None
         """Text streamed between two events, with `verbose`; None before the first."""
@@ -134,7 +134,7 @@ class Screen:
         self.has_folder = has_folder
 
     def watch_settings(self, settings: Settings) -> None:
-        """Take the settings of the run."""
+        """Use the settings of the run."""
         self._refused, self._is_chat = None, settings.chat
 
     def token(self, text: str) -> None:
@@ -142,7 +142,7 @@ class Screen:
         self._stream(text)
 
     def speak(self, text: str) -> None:
-        """Print words without control characters after those already there."""
+        """Append words to the spoken text, without control characters."""
         self._terminal.speak(text)
 
     def output(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
@@ -150,13 +150,13 @@ class Screen:
         self._stream(data.decode("utf-8", "replace"))
 
     def is_there(self, question: Question) -> bool:
-        """Return whether a person is at the terminal, and hasn't answered by --yes or --detach."""
+        """Return whether a person at the terminal can answer, and neither --yes nor --detach does."""
         if not self._terminal.is_seen or self._detach:
             return False
         return not self._yes or question.by_flag or question.kind != "approve"
 
     async def decide(self, question: Question) -> Decision:
-        """Print a question on the terminal, and ask there."""
+        """Print a question on the terminal, and return the answer typed there; --yes answers approvals."""
         from coder.show.asking import prompt_of, question_lines, typed_answer  # imported late: few runs ask
 
         async with self._asking:
@@ -211,16 +211,16 @@ class Screen:
         self._terminal.clear()
 
     def rest(self) -> None:
-        """Show no status line until the next event, as another program uses the terminal."""
+        """Hide the status line until the next event, as another program uses the terminal."""
         self._terminal.doing = ""
         self.clear()
 
     def print_above(self, line: "InputLine") -> None:
-        """Print above an input line, which shows the status."""
+        """Print output above an input line, which also shows the status."""
         self._terminal.print_above(line)
 
     def hold_output(self) -> AbstractContextManager[None]:
-        """Hold back output and the status line during the block."""
+        """Return a context manager that holds back output and the status line."""
         return self._terminal.hold_output()
 
     def tell(self, line: str) -> None:
@@ -250,7 +250,7 @@ class Screen:
         return f"  {run.partition(ATTEMPT_SEPARATOR)[2]}: {line[2:]}" if has_line else None
 
     def _has_passed(self, run: str, message: Message) -> bool:
-        """Return whether this is the outcome of an attempt whose pass was reported already."""
+        """Return whether this is a passing outcome that an attempt has reported already; record it."""
         if message.author == "human":
             self._passed.clear()
         if not isinstance(message, OutcomeMessage) or not message.outcome.passed:

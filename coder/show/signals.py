@@ -1,4 +1,4 @@
-"""End a command in the same way at Ctrl-C, SIGTERM and the end of its terminal."""
+"""End a command in the same way on Ctrl-C, on SIGTERM and when its terminal closes."""
 
 import os
 import signal
@@ -32,24 +32,23 @@ def keep_terminal_modes() -> None:
 
 
 def end_on_signals() -> None:
-    """End the process with a message at a signal, while nothing needs to be closed.
+    """Make signals end the process with a message, while nothing needs to be closed.
 
     An exception would be unsafe during imports: it is lost in a callback of a weak reference, which the
-    import
-    system uses, and becomes a RuntimeError in `__set_name__`.
+    import system uses, and becomes a RuntimeError in `__set_name__`.
     """
     for number in SIGNALS:
         signal.signal(number, _end)
 
 
 def interrupt_on_signals() -> None:
-    """Raise KeyboardInterrupt at a signal."""
+    """Make signals raise KeyboardInterrupt."""
     for number in SIGNALS:
         signal.signal(number, _interrupt)
 
 
 def ignore_signals() -> None:
-    """Ignore signals, so that the exit code stays while the interpreter cleans up."""
+    """Ignore signals, so that the exit code doesn't change while the interpreter cleans up."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 

@@ -37,7 +37,7 @@ def is_styled(stream: TextIO) -> bool:
 
 
 def open_console(stream: TextIO) -> "Console":
-    """Return a console of rich that prints texts verbatim, without colours if they aren't wanted."""
+    """Return a console of rich that prints texts verbatim, with colours only if they are wanted."""
     from rich.console import Console
 
     return Console(
@@ -151,7 +151,7 @@ def progress_bar(
     ticks: bool = False,
     below: "Callable[[], RenderableType] | None" = None,
 ) -> "Progress":
-    """Return a bar for one task: the number of steps done, a description, and the time left.
+    """Return a progress bar for one task, with the number of steps done, a description, and the time left.
 
     The bar is erased when it stops. Output on stderr is printed above it.
 
@@ -160,8 +160,8 @@ def progress_bar(
         total: number of steps; None: not known yet.
         done: number of steps done before.
         unit: what is counted.
-        ticks: draw by a thread, for work that blocks this one; else the bar is drawn on request.
-        below: returns what is drawn below the bar, each time.
+        ticks: draw in another thread, for work that blocks this one; else the bar is drawn on request.
+        below: called at each drawing; returns what is drawn below the bar.
     """
     from rich import progress
     from rich.table import Column
@@ -200,9 +200,7 @@ def progress_bar(
 
 @contextmanager
 def download_bar(doing: str) -> Iterator[Callable[[int, int | None], None] | None]:
-    """Show a bar during a download; yield a function of the bytes so far and in total, or None without a
-    bar.
-    """
+    """Show a bar during a download; yield the function that gets bytes so far and in total, or None."""
     if not is_styled(sys.stderr):
         yield None
         return

@@ -35,7 +35,7 @@ class Column:
     min_width: int = 0
     """Characters to which a cell is shortened before columns are left out; 0: never shortened."""
     rank: int = 0
-    """Columns of the highest rank are left out first on a narrow terminal; 0: never."""
+    """Columns of the highest rank are left out first on a narrow terminal; columns of rank 0 never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ TICK_S = 0.1
 
 
 async def ask_human(question: str) -> bool:
-    """Return True for y or yes; any other answer, the end of input, and a missing terminal mean no."""
+    """Ask a question; return True for y or yes, False for other answers, end of input or no terminal."""
     return is_yes(await read_line(f"{one_line(question, width=300)} {YES_OR_NO}") or "")
 
 
@@ -70,7 +70,7 @@ class Terminal:
         self.is_styled = is_styled(self._out)
         """Whether the output gets colours and a status line, which moves the cursor."""
         self._words: MarkdownStream | None = None
-        """The spoken text, in colours; None before its first piece."""
+        """Splitter of the spoken text in colours; None before its first piece."""
         self._has_words = False
         """Whether blocks of the spoken text were printed."""
         self._is_mid_line = False
@@ -87,7 +87,7 @@ class Terminal:
         return open_console(self._out)
 
     def print_above(self, line: "InputLine") -> None:
-        """Print through a line at the bottom; while that is open, it shows the status."""
+        """Print output above an input line, which shows the status while it is open."""
         self._bottom, self._out = line, cast(TextIO, line)
         self._console.file = self._out
 
@@ -148,7 +148,7 @@ class Terminal:
 
     @contextmanager
     def hold_output(self) -> Iterator[None]:
-        """Hold back output while the block shows a question; write it afterwards."""
+        """Return a context manager that holds back output during a question and writes it afterwards."""
         self.clear()
         self._is_held = True
         try:

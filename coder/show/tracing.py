@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 async def collecting(
     url: str | None, note: Callable[[str], None], *, content: bool = False
 ) -> "AsyncIterator[Collector | None]":
-    """Yield a watch that sends its events during the block; None if no collector is named.
+    """Return a context manager of a watch that sends events to the collector; None without a collector.
 
     Args:
         url: the collector's address; None: no traces are sent.
@@ -22,7 +22,7 @@ async def collecting(
         content: whether to send prompts, answers and output.
 
     Raises:
-        UsageError: the extra isn't installed, or `url` is no address.
+        UsageError: the extra isn't installed, or `url` isn't an address.
     """
     if url is None:
         yield None

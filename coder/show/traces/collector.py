@@ -1,7 +1,7 @@
 """Send traces and metrics of runs to a collector by OTLP: protobuf over HTTP.
 
-The watch has no queue: it reads the log in the background. A collector that is down, slow or hostile costs a
-run at most a moment at its end.
+The watch has no queue: it reads the log in the background. A collector that is down, slow or hostile delays
+a run only briefly, at its end.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ HISTOGRAMS += [("operation.duration", "s", [0.01 * 2**n for n in range(14)])]
 
 @dataclass(slots=True)
 class _Followed:
-    """A run whose events are sent from number `first` on."""
+    """A run whose events are sent, beginning with number `first`."""
 
     trace: Trace
     first: int
@@ -61,7 +61,7 @@ class Collector(Watch):
     """
 
     def __init__(self, url: str, note: Callable[[str], None], *, content: bool = False) -> None:
-        """Set the address and the function for notes. Raises UsageError: no address, or a bad header."""
+        """Set the address and the function for notes. Raises UsageError if the address or a header is bad."""
         if not is_address(url) or parts_of(url).port == 0 or set("?#") & set(url):
             address = redact(url).partition("?")[0]
             raise UsageError(f"--otlp: {address} is no collector's address, as http://localhost:4318 is.")
@@ -104,7 +104,7 @@ class Collector(Watch):
         self._new_events.set()
 
     async def send(self, prefix: str) -> None:
-        """Send all spans of a run and its attempts, including open ones. Raises UsageError, MachineError."""
+        """Send all spans of a run and its attempts, including open spans. Raises UsageError, MachineError."""
         runs, spans = [await self._log.resolve(prefix)], []
         for run in runs:
             trace, events = Trace(run, content=self._content), await self._log.read(run)
@@ -125,7 +125,7 @@ class Collector(Watch):
         await self._catch_up(is_end=True)
 
     async def _try(self, work: Coroutine[None, None, None], within_s: float) -> bool:
-        """Try to send in time; a failure is reported once, and fails no run. Return whether it was sent."""
+        """Send within a time; report a failure once, without failing the run. Return whether it was sent."""
         task = asyncio.create_task(work)
         try:
             await asyncio.wait([task], timeout=within_s)
@@ -189,7 +189,7 @@ class Collector(Watch):
 def _headers_from(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the collector's headers.
 
-    Raises UsageError: a header is invalid; it isn't quoted, as it may be a key.
+    Raises UsageError if a header is invalid; the message doesn't quote it, as it may be a key.
     """
     headers = parse_env_headers(environ.get(_HEADERS, ""), liberal=True)
     for number, (name, value) in enumerate(headers.items(), 1):

@@ -70,7 +70,7 @@ class Trace:
     """The spans of one run so far. `seq` is the last event's number."""
 
     def __init__(self, run: str, *, content: bool = False) -> None:
-        """Begin without events; `content` adds redacted prompts, answers and results to the spans."""
+        """Create the trace without events; `content` adds redacted prompts, answers and results."""
         self._resource = resource_of(run)
         self._redact, self._content = Redactor.from_environment().redact, content
         self._run = self._trace = run
@@ -81,7 +81,7 @@ class Trace:
         self._root = self._segment = self._context("run", 1)
 
     def take(self, events: Iterable[Event]) -> list[ReadableSpan]:
-        """Return the spans that these events end, without those that a fork copied."""
+        """Add events; return the spans that they end, except spans that a fork copied."""
         spans: list[ReadableSpan] = []
         for event in events:
             body = of.parse(event)
@@ -94,7 +94,7 @@ class Trace:
         return spans
 
     def cut(self, attributes: Attributes | None = None) -> list[ReadableSpan]:
-        """End the open spans, as the run stopped with these attributes or was interrupted."""
+        """End the open spans, as the run has stopped (with these attributes) or was interrupted."""
         inner = [key for key in reversed(self._open) if key[0] != "run"]
         spans = [span for key in inner for span in self._end(*key, {"coder.cut_off": True})]
         return spans + self._end("run", "", attributes or {"coder.cut_off": True})
