@@ -1,1 +1,1 @@
-"""What every room uses: errors, usage, files of the host, text and prompts. Read errors."""
+"""Foundation of all packages of coder: errors, usage, files of the host, text and prompts. Read errors."""

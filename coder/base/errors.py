@@ -1,26 +1,26 @@
-"""What ends a run other than its result. Each class carries its exit code.
+"""Errors that end a run. Each class has its exit code.
 
 CoderError
 ├── UsageError          2  a flag, a file or a name that can't be used; nothing was called
 │   ├── MissingExtra       an extra of this package isn't installed
-│   └── TooLate            what was asked for has happened already: a question has its answer, a run its end
+│   └── TooLate            the question was answered already, or the run has ended
 ├── ModelError          4  the model, its key or its endpoint
 │   ├── ModelAuthError     key missing or refused
 │   ├── ModelNotFound      the endpoint doesn't know the model
 │   ├── ModelRefused       the request itself was refused (400, 413, 422): never retried
 │   │   └── ContextTooLong    the conversation is longer than the model can read
 │   └── ModelUnavailable   refused connection, timeouts, 429 and 5xx after all retries
-│       └── RateLimited       the endpoint still says: too many requests
-├── SharedBudgetEmpty          3  several runs may spend no more together; the call was not made
+│       └── RateLimited       too many requests, still after all retries
+├── SharedBudgetEmpty          3  the budget shared by several runs doesn't allow the call, which was not made
 ├── MachineError        5  disk, data folder, log, sandbox
 │   ├── LogDamaged         the log can't be read
-│   │   └── BlobMissing        a content that an event refers to isn't in its place
+│   │   └── BlobMissing        a content that an event refers to is missing
 │   ├── LogNewer           written by a newer version
 │   ├── StoreRefused      10  the store of blobs refuses the key
 │   ├── LeaseHeld          another process works on this run
 │   └── FolderError        the user's folder can't be read or written; the log can
 ├── Busy                5  all workers of a server are taken
-└── Refused             7  the human said no, or a guard of the user's
+└── Refused             7  the user, or a guard that the user installed, said no
 """
 
 import os
@@ -40,7 +40,7 @@ _OTHER_NAME = "coder-agent"
 def own_command() -> str:
     """Return the command with which the user started this program: `coder`, or another such as `./run`.
 
-    Beside coder.com's CLI of the same name, ours is started as `coder-agent`.
+    If coder.com's CLI of the same name is installed, ours is started as `coder-agent`.
     """
     is_other_name = Path(sys.argv[0]).name == _OTHER_NAME
     return os.environ.get("CODER_COMMAND") or (_OTHER_NAME if is_other_name else "coder")
@@ -60,7 +60,7 @@ class MissingExtra(UsageError):
     """An optional dependency of this package (an "extra") isn't installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        """Name what isn't installed, and say how to install the extra that contains it."""
+        """Create the error: name what isn't installed, and how to install the extra that contains it."""
         super().__init__(f"{what} isn't installed. Install it: {install_command(extra)}")
 
 
@@ -128,7 +128,7 @@ class LogDamaged(MachineError):
 
 
 class BlobMissing(LogDamaged):
-    """A content that an event refers to isn't in its place."""
+    """A content that an event refers to is missing."""
 
 
 class LogNewer(MachineError):

@@ -19,11 +19,11 @@ _PATTERN_KEYWORDS = ("pattern", "patternProperties", "unevaluatedProperties", "u
 """Keywords that match names or values with a regular expression, which no time limit can interrupt."""
 
 Check = Callable[[Any], "ValidationError | None"]
-"""Function that returns the first error in a value. Raises ValueError: the schema can't be used for it."""
+"""Function that returns the first error in a value. Raises ValueError if the schema can't be applied."""
 
 
 def has_remote_reference(schema: object) -> bool:
-    """Return whether a part of a schema lies in another document."""
+    """Return whether a schema refers to another document."""
     return _REMOTE_REFERENCE.search(json.dumps(schema)) is not None
 
 
@@ -65,12 +65,12 @@ def check_by(schema: dict[str, Any], *, patterns: bool = False) -> Check:
 
 
 def describe_error(error: "ValidationError", *, longest: int = 200) -> str:
-    """Return the place of an error in the value, and the error."""
+    """Describe an error by its path in the value and its message."""
     return f"{error.json_path.lstrip('$.')}: {error.message[:longest]}".removeprefix(": ")
 
 
 def _in_one_dialect(part: Any) -> Any:  # noqa: ANN401 - of JSON
-    """Remove the dialects of a schema's parts, for which the library would use its own validators."""
+    """Return a schema without its parts' dialects, for which the library would use other validators."""
     if isinstance(part, dict):
         items = part.items()
         return {

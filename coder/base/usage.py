@@ -22,7 +22,7 @@ class Usage(Value):
     reasoning_tokens: int = 0
     """Output tokens that the model used for reasoning."""
     is_estimate: bool = Field(default=False, exclude_if=not_)
-    """The endpoint reported no counts; these are estimated from characters."""
+    """Whether the counts are estimated from characters, as the endpoint reported none."""
 
     def __add__(self, other: "Usage") -> "Usage":
         sums = {name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields}
@@ -38,7 +38,7 @@ class Used(Value):
 
     usage: Usage
     cost_usd: Decimal | None = None
-    """None if the price is unknown."""
+    """Cost in US dollars; None if the price is unknown."""
 
 
 class Price(Value):
@@ -46,9 +46,9 @@ class Price(Value):
 
     input: Decimal = Field(ge=0, allow_inf_nan=False)
     output: Decimal = Field(ge=0, allow_inf_nan=False)
-    """Also the price of reasoning."""
+    """Price of output, including reasoning."""
     cached: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """Price of cached input; None: as any input."""
+    """Price of cached input; None: the price of other input."""
 
     def of(self, usage: Usage) -> Decimal:
         """Return the cost of these tokens in US dollars."""

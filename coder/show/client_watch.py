@@ -1,4 +1,4 @@
-"""ClientWatch: the watch of a run that a client requested; in_own_task: cancel work only once."""
+"""Watch of a run that a client requested, and a task for work that is cancelled only once."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -13,7 +13,7 @@ from sandbox.result import Artifact
 
 
 def save(artifacts: Sequence[Artifact], folder: Path) -> list[str]:
-    """Write each permitted artifact, and return the reasons for the others. Raises MachineError."""
+    """Write the permitted artifacts; return reasons why the others weren't written. Raises MachineError."""
     if not artifacts:
         return []
     try:

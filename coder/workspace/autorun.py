@@ -75,7 +75,7 @@ _HARMLESS = (
 
 
 def risky(path: str) -> str | None:
-    """Return why a file at this path would run by itself later, or None."""
+    """Return the reason why a file at this path would run by itself later, or None."""
     folded_path = "/".join(map(folded_name, path.split("/")))  # on case-insensitive disks .VSCode is .vscode
     name, slashed_path = PurePosixPath(folded_path).name, f"/{folded_path}"
     if name.endswith(".pth"):
@@ -92,7 +92,7 @@ def risky(path: str) -> str | None:
 
 
 def hidden(path: str) -> str | None:
-    """Return why a new file at this path may run by itself, or None: a dot file not known to be harmless."""
+    """Return the reason if a new file has a dot name that isn't known to be harmless; else None."""
     parts = [folded_name(part) for part in path.split("/")]
     first_dot = next((index for index, part in enumerate(parts) if part.startswith(".")), None)
     if first_dot is None or _is_harmless(parts[first_dot:]):
@@ -101,7 +101,7 @@ def hidden(path: str) -> str | None:
 
 
 def _is_harmless(parts: Sequence[str]) -> bool:
-    """Whether a path that starts with a dot name is harmless, including further dot names in it."""
+    """Whether a path that begins with a dot name is harmless, with any further dot names in the path."""
     inner_dots = [index for index, part in enumerate(parts) if index and part.startswith(".")]
     outer_path = "/".join(parts[: inner_dots[0]] if inner_dots else parts)
     is_known = any(

@@ -13,7 +13,7 @@ from coder.workspace.git.commit import CommittedFile
 _MAX_SUBJECT = 72
 """Maximum characters of a commit's subject."""
 _MIN_WORDS = 3
-"""A subject must have at least this many words, unlike `Done.`."""
+"""Minimum words of a subject, which `Done.` doesn't reach."""
 _MAX_NAMED = 2
 """Maximum files in a subject."""
 _MAX_TASK = 2_000

@@ -14,7 +14,7 @@ from coder.workspace.proposal import contents_of, intended
 
 
 async def commit_run(journal: Journal) -> None:
-    """Commit the run's files, unless not wanted or already done. Raises NoCommit."""
+    """Commit the run's files, unless no commit is wanted or one exists. Raises NoCommit."""
     state = journal.state
     if not is_to_be_committed(state):
         return

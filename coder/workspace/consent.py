@@ -38,7 +38,7 @@ def is_allowed(path: str, allow: Sequence[str]) -> bool:
 
 
 def _is_yes_to(path: str, allow: Sequence[str]) -> bool:
-    """Whether `--allow` names a path that may run by itself: by name, or a dot file by a pattern.
+    """Whether `--allow` names a path that may run by itself: exactly, or a dot file also by a pattern.
 
     As in a shell, a pattern matches a dot at the beginning of a name only if the pattern has a dot there.
     """
@@ -47,7 +47,7 @@ def _is_yes_to(path: str, allow: Sequence[str]) -> bool:
 
 
 def _texts_before(state: State, files: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Return the contents of changed files before the change, as far as they are available."""
+    """Return the available contents of changed files before the change, by path."""
     texts: dict[str, str | None] = {}
     for path in files:
         with suppress(LookupError):
@@ -99,7 +99,7 @@ def denied_files(state: State, files: Iterable[str]) -> dict[str, str]:
 
 
 def rulings_of(state: State, files: Iterable[str]) -> dict[str, Ruling]:
-    """Return what the user's rules say of those files of a change that they deny or ask about."""
+    """Return the rulings on files of a change that the user's rules deny or ask about, by path."""
     rules = state.settings.rules
     if rules is None or state.root is None:
         return {}
@@ -110,7 +110,7 @@ def rulings_of(state: State, files: Iterable[str]) -> dict[str, Ruling]:
 
 
 def _replaced(state: State, files: Mapping[str, str | None], risks: Mapping[str, str]) -> dict[str, str]:
-    """Return removed files that a risky file replaces: with equal content or name, or at their place."""
+    """Return removed files with the risky file that replaces each: of equal content or name, or nested."""
     replaced_paths = {}
     for old_path, text in files.items():
         if text is not None or old_path in risks or old_path not in state.files:
@@ -137,7 +137,7 @@ def is_protected(path: str, state: State, target: Target) -> bool:
 
 
 def is_given_test(path: str, state: State, target: Target) -> bool:
-    """Whether edits of a forbidden path can be offered to the user, because it is a test of the folder."""
+    """Whether edits of a protected path can be offered to the user, because it is a test of the folder."""
     is_read_only = any(fnmatchcase(path, glob) for glob in state.task.read)
     is_setting = path in TOOL_FILES or risky(path) is not None
     return target.is_of_tests(path) and path in state.files and not is_read_only and not is_setting
@@ -175,7 +175,7 @@ def is_to_be_committed(state: State) -> bool:
 
 
 def landing_edits(state: State, best: CodeMessage) -> dict[str, str | None]:
-    """Return the edits of given tests that land with the change: allowed ones and accepted ones."""
+    """Return the edits of given tests that land with the change: ordered by the task, planned or allowed."""
     outcome = decisive_outcome(state)
     is_ordered = outcome is not None and bool(outcome.ordered)
     return {
@@ -186,13 +186,13 @@ def landing_edits(state: State, best: CodeMessage) -> dict[str, str | None]:
 
 
 def files_to_edit(state: State, best: CodeMessage) -> dict[str, str | None]:
-    """Return the texts of a change that a person may edit, and given tests that it contradicts."""
+    """Return the texts of a change that a person may edit, with the edits of given tests that may land."""
     edits = best.changes.test_edits if is_contradicted(state) else landing_edits(state, best)
     return {**best.changes.files, **edits}
 
 
 def objection(answer: Decision, code: CodeMessage) -> CodeMessage | OutcomeMessage | None:
-    """Return what a person wants instead of a change: their version, or a request; None for a plain no."""
+    """Return a person's version or request instead of a change; None if the person only declined."""
     if answer.files is not None:
         return CodeMessage(author=HUMAN, changes=AnswerChanges(files=answer.files))
     if not answer.words:

@@ -10,8 +10,7 @@ from coder.workspace.proposal import Contents, contents_of
 
 
 def patch_of_conversation(state: State, current_files: Mapping[str, StoredFile]) -> str:
-    """Return the patch from the files before the conversation to those in `current_files`, without undone
-    changes."""
+    """Return the patch from the files before the conversation to `current_files`, without undone changes."""
     contents_before = _contents_before(standing_landings(state))
     return unified_diff(
         contents_before,
@@ -23,7 +22,7 @@ def patch_so_far(state: State) -> str:
     """Return the patch of all messages, with what the latest one would write; empty if none has written.
 
     A file that the user has edited between two messages is as the latest message found it. The patch is
-    empty, too, if the contents of a folder so large were not kept.
+    also empty if the folder is so large that its contents weren't kept.
     """
     landings = standing_landings(state)
     latest: Contents = contents_of(state)[0] if landings and not state.landing.taken_back else {}
@@ -37,7 +36,7 @@ def patch_so_far(state: State) -> str:
 
 
 def _contents_before(landings: Iterable[LandingPlanned]) -> dict[str, bytes | None]:
-    """Return the contents of the files that these have changed, as the first of them found them."""
+    """Return the contents of the files that the landings changed, from before each file's first change."""
     contents: dict[str, bytes | None] = {}
     for landing in landings:
         for change in landing.plan.changes:

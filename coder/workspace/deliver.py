@@ -1,4 +1,4 @@
-"""Deliver a run's files into the user's folder, onto a branch or onto the screen, and log it."""
+"""Deliver a run's files into the user's folder, onto a branch or onto the screen, and log the delivery."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -46,7 +46,7 @@ class _Held(TypedDict):
 
 
 def require_committable(task: Task, settings: Settings) -> None:
-    """Check early that the run's final commit is possible, as far as that is known.
+    """Check early for known reasons why the run's final commit is impossible.
 
     Raises:
         UsageError: folder, repository or committer name is missing, or the branch exists already.
@@ -108,7 +108,7 @@ async def deliver(journal: Journal) -> None:
 
 
 def with_written(error: MachineError, state: State) -> MachineError:
-    """Return the error with the files written so far, and the command that continues."""
+    """Return the error with a message that names the files written so far and the command that continues."""
     landing = state.landing.planned
     if landing is None or state.landing.taken_back:
         return error
@@ -170,13 +170,13 @@ async def _plan(journal: Journal) -> bool:
 
 
 def _held(state: State, paths: Iterable[str]) -> _Held:
-    """Return the fields of an event on these files, which are left out."""
+    """Return the fields of a landing's event that name these files, which are left out."""
     held = tuple(paths)
     return {"held": held, "ruled": rulings_of(state, held)}
 
 
 async def _extend(journal: Journal) -> None:
-    """Add files to a landing that the user has allowed since it was planned."""
+    """Add to a landing the files that the user has allowed since it was planned."""
     state = journal.state
     landing = state.landing.planned
     assert landing is not None
@@ -221,7 +221,7 @@ async def _apply(journal: Journal) -> None:
 
 
 async def _save(journal: Journal, contents: Contents) -> None:
-    """Have the user's editor save files. Raises FileChanged and ForbiddenPath."""
+    """Make the user's editor save files. Raises FileChanged and ForbiddenPath."""
     if isinstance(journal.watch, Editing):
         from coder.workspace.unsaved import save_unsaved  # most runs have no editor
 

@@ -88,7 +88,7 @@ def _binary(old: bytes | None, new: bytes | None) -> Iterator[str]:
 
 
 def _blob(content: bytes | None) -> str:
-    """Return git's id of a content."""
+    """Return git's id of a blob with this content."""
     if content is None:
         return "0" * 40
     return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()

@@ -24,7 +24,7 @@ MAX_FILES = 5_000
 MAX_BYTES = 64 << 20
 MAX_LISTED_FILES = 60_000
 MAX_LISTED_BYTES = 256 << 20
-"""Limits for a repository, where many files are no mistake, because git lists them."""
+"""Limits for a repository, which may be large on purpose, as git lists its files."""
 MAX_FILE_BYTES = 8 << 20
 _LFS_POINTER = "version https://git-lfs.github.com/spec/"
 _RECORDING = '"coder_recording":'
@@ -59,9 +59,9 @@ def take_snapshot(
 
     Args:
         read: globs of files to read even if git ignores them.
-        unread: globs of files that the user's rules deny to be read, as they are written there.
-        max_files: None: MAX_FILES, or MAX_LISTED_FILES in a repository.
-        max_bytes: None: MAX_BYTES, or MAX_LISTED_BYTES in a repository.
+        unread: globs of files that the user's rules deny to read, as written in the rules.
+        max_files: limit; None: MAX_FILES, or MAX_LISTED_FILES in a repository.
+        max_bytes: limit; None: MAX_BYTES, or MAX_LISTED_BYTES in a repository.
 
     Raises:
         UsageError: the path is neither file nor folder, unreadable, a bare repository or too large, or its
@@ -101,7 +101,7 @@ def take_snapshot(
 
 
 def _denier(globs: Sequence[str], root: Path) -> Callable[[str], str | None] | None:
-    """Return the function that finds the user's rule which denies to read a path; None without rules."""
+    """Return a function that finds the rule that denies reading a path; None without rules."""
     if not globs:
         return None
     from coder.config.permission_rules import unread_by  # imported late: few users have rules
@@ -137,7 +137,7 @@ def _leave_out_recordings(reader: FolderReader, kept_paths: Collection[str]) -> 
 
 
 def _ignored_but_named(folder: Path, globs: Sequence[str]) -> list[str]:
-    """Return the named files that git ignores. Raises UsageError: a glob leaves the folder."""
+    """Return the named files that git ignores. Raises UsageError if a glob leaves the folder."""
     try:
         places = [place for glob in globs for place in folder.glob(glob) if place.is_file()]
         return [place.relative_to(folder).as_posix() for place in places]
@@ -146,7 +146,7 @@ def _ignored_but_named(folder: Path, globs: Sequence[str]) -> list[str]:
 
 
 def _listing(folder: Path) -> "tuple[Listing | None, list[str]]":
-    """Return git's list of a folder, and notes; None without a repository, where all is read."""
+    """Return git's list of a folder, and notes; without a repository, None, as all files are read."""
     repository = find_repository(folder)
     if repository is None:
         return None, []

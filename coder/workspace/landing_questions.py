@@ -58,7 +58,7 @@ def _has_passed(state: State) -> bool:
 
 
 def is_whole(state: State, paths: Sequence[str]) -> bool:
-    """Whether a yes includes the edits of given tests, because the change is nothing without them."""
+    """Whether a yes includes the edits of given tests, because the change needs or consists of them."""
     return is_contradicted(state) or not paths
 
 
@@ -93,7 +93,7 @@ async def wants_held(journal: Journal, risks: Mapping[str, str], diff: str) -> b
 def landing_question(
     state: State, text: str, *, diff: str, note: str = "", passed: bool = True, by_flag: bool = False
 ) -> Question:
-    """Return the question whether a change lands, with the files that a person may edit."""
+    """Return the question of whether a change lands, with the files that a person may edit."""
     code = best_code(state)
     files = files_to_edit(state, code) if code is not None else {}
     return Question(
@@ -119,7 +119,7 @@ def _question(state: State, paths: Sequence[str]) -> str:
 
 
 def _unshown(state: State) -> str:
-    """Return what a verdict leaves open, such as contradicted given tests, or an empty text."""
+    """Return a note on what the verdict doesn't show, such as contradicted given tests; may be empty."""
     outcome = decisive_outcome(state)
     if outcome is None:
         return ""

@@ -36,7 +36,7 @@ def to_ends(code: Mapping[str, str | None], files: Mapping[str, StoredFile]) -> 
 def following(
     contents: Mapping[str, Content], code: Mapping[str, str | None], files: Mapping[str, StoredFile]
 ) -> dict[str, Content]:
-    """Return the contents, where each link to a changed file gets that file's content."""
+    """Return the contents, with each link to a changed file replaced by that file's content."""
     if code.keys().isdisjoint(files):
         return dict(contents)
     links = {
@@ -58,7 +58,7 @@ def shown_files(root: Path | None, show: Sequence[str]) -> dict[str, bytes]:
 
 
 def place_in(root: Path, path: str) -> Path:
-    """Return the path that `--show` names. Raises UsageError: it is missing, or leaves the folder."""
+    """Return the path that `--show` names. Raises UsageError if it is missing or leaves the folder."""
     place = (root / path).resolve()
     if path.startswith(("/", "../")) or not place.is_relative_to(root.resolve()) or place == root.resolve():
         raise UsageError(f"--show {path}: name a path inside of {root}; another folder goes by --add-dir.")

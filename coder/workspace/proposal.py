@@ -23,7 +23,7 @@ Contents = Mapping[str, bytes | None]
 def intended(
     state: State, contents: Contents, unsaved: Mapping[str, StoredFile] = MappingProxyType({})
 ) -> LandingPlan:
-    """Return the plan to write these contents into the user's folder, against its present files.
+    """Return the plan to write these contents into the user's folder, compared with its current files.
 
     Args:
         unsaved: files that an editor is to save before the plan is carried out.
@@ -109,7 +109,7 @@ def session_changes(state: State, target: Target) -> AnswerChanges:
 
 
 def text_file(text: str | None, *, like: StoredFile | None) -> StoredFile | None:
-    """Return a file with this text and another file's mode; None without text."""
+    """Return a file with this text and the mode of `like`; None without a text."""
     mode = like.mode if like is not None else 0o644
     return StoredFile.of(as_bytes(text), mode=mode) if text is not None else None
 

@@ -25,14 +25,14 @@ from coder.workspace.landing import check_root
 
 MAX_STORED_FILES = 200
 MAX_STORED_BYTES = 256 << 10
-"""The log stores the files of a folder up to these limits, and a listing of a larger folder."""
+"""Limits up to which the log stores a folder's files; of a larger folder it stores a listing."""
 
 
 def with_unread(task: Task, settings: Settings) -> Task:
-    """Return the task without the files that the user's rules deny to be read.
+    """Return the task with the globs of files that the user's rules deny to read.
 
     Raises:
-        UsageError: a flag shows such files to programs.
+        UsageError: `--show` or `--add-dir` gives programs files that the rules deny to read.
     """
     if settings.rules is None:
         return task if not task.unread else task.model_copy(update={"unread": ()})
@@ -77,7 +77,7 @@ def started(
     sandbox: str = "",
     context: str = "",
 ) -> RunStarted:
-    """Return the first event of a run on these files, in which the task has this target.
+    """Return the first event of a run on these files, with the task and its target.
 
     `context` is what the user's hooks add to the task.
     """
@@ -109,10 +109,10 @@ def _broken_hooks(files: Mapping[str, StoredFile]) -> tuple[str, ...]:
 def changed_since(
     before: Mapping[str, StoredFile], now: Mapping[str, StoredFile], target: Callable[[], Target]
 ) -> FilesChanged | None:
-    """Return the differences between the files that a run read and the present ones, or None.
+    """Return the differences between the files that a run read and the current files, or None.
 
     Args:
-        target: returns the task's target in the present files.
+        target: returns the task's target in the current files.
     """
     changed = {
         path: file
@@ -141,9 +141,9 @@ class Restored:
 def restore(state: State, unsaved: Mapping[str, StoredFile] = MappingProxyType({})) -> Restored:
     """Return the files of a stopped run, with contents read from the user's folder.
 
-    `unsaved` are files whose text in the user's editor isn't that on the disk.
+    `unsaved` are files whose text in the user's editor differs from the disk.
 
-    Of a changed file the present content is used, and the best answer is tried again. The old content of a
+    A changed file's current content is used, and the best answer is tried again. The old content of a
     file that an answer has changed, too, must be available in HEAD, because both edits are merged later.
     """
     listed = {path: file for path, file in state.files.items() if file.is_listed}
@@ -176,7 +176,7 @@ def restore(state: State, unsaved: Mapping[str, StoredFile] = MappingProxyType({
 
 
 def _as_committed(state: State, paths: list[str]) -> dict[str, StoredFile]:
-    """Return old contents of files that have changed since, from HEAD. Raises UsageError: HEAD lacks one."""
+    """Return the old contents of changed files from HEAD. Raises UsageError if HEAD lacks one of them."""
     from coder.workspace.git.known_files import contents_at_head
 
     committed = contents_at_head(Path(state.root or ""), paths) if paths else {}

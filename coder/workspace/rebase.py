@@ -20,7 +20,7 @@ from coder.workspace.unsaved import current_file, unsaved_files
 
 
 async def rebase(journal: Journal, reason: str) -> None:
-    """Merge the user's later edits into the run's files, and have the result tried.
+    """Merge the user's later edits into the run's files, so that the result is tried again.
 
     If both changed the same lines, the run's patch is kept for `coder export`, and nothing is written.
 
@@ -114,11 +114,11 @@ def _merge_texts(base: bytes | None, ours: bytes | None, theirs: bytes | None, *
 
 
 _MAX_CONFLICTS = 127
-"""Git's exit code is the number of conflicts up to this number; a higher code is an error."""
+"""Highest exit code of git that is a number of conflicts; a higher code is an error."""
 
 
 def merge(base: bytes, ours: bytes, theirs: bytes, *, tree: Path) -> bytes | None:
-    """Return the text with both changes; None if they change the same lines. Raises GitFailed.
+    """Return the text with both sides' changes; None if both change the same lines. Raises GitFailed.
 
     Args:
         tree: a folder from which git isn't started.

@@ -41,7 +41,7 @@ def _waits_for_word(state: State) -> bool:
 
 
 def may_extend(state: State) -> bool:
-    """Whether the user has allowed files that the landing left out, and no rule holds them still."""
+    """Whether the user has allowed files that the landing left out, and some aren't held any longer."""
     planned = state.landing.planned
     allowed = {*planned.held}.intersection(state.settings.allow) if planned is not None else set()
     return bool(allowed) and not allowed <= held_in(state).keys()
@@ -85,7 +85,7 @@ def _is_accepted(state: State, reason: Reason) -> bool:
 
 
 def _undelivered(state: State) -> str | None:
-    """Return why a result on a branch is lost, because the commit failed, or None."""
+    """Return the reason why a result on a branch is lost, as the commit failed, or None."""
     commit, proposal = state.landing.committed, state.landing.proposed
     if state.settings.branch is None or proposal is None or not proposal.patch:
         return None

@@ -1,7 +1,7 @@
-"""Find files of a change that git, hooks, or the installation of a package will start.
+"""Find files of a change that git, hooks or the installation of a package will start.
 
 Such files are named in the repository's settings, in hooks, and in scripts that a package manager runs by
-itself. Scripts that their commands start are read, too; other words of a command are treated as data.
+itself. Scripts started by these commands are read, too; other words of a command are treated as data.
 Imports, and programs started other than by a shell line, aren't followed.
 """
 

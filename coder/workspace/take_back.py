@@ -48,10 +48,10 @@ async def undo(run: str, *, log: EventLog | None = None, watch: Watch | None = N
 
 
 def what_is_undone(state: State, rows: Sequence[FileUndone], steps: Sequence[int]) -> str:
-    """Return a text on the files of a message that were taken back, and the next message to undo.
+    """Describe the files of a message that were restored, and name the next message to undo.
 
     Args:
-        steps: the steps that could be undone, of which the first was.
+        steps: the steps that could be undone; the first one was undone.
     """
 
     def message(step: int) -> str:

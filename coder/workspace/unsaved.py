@@ -1,4 +1,4 @@
-"""Texts that the user's editor holds and the disk doesn't: read for a run, and saved before it lands.
+"""Unsaved texts in the user's editor: read them for a run, and save them before it lands.
 
 The text in the editor is the user's file (ADR 0082). A file that differs from it by line ends or a byte order
 mark alone counts as saved.
@@ -30,7 +30,7 @@ def current_file(root: Path, path: str) -> StoredFile | None:
 
 
 async def unsaved_files(watch: object, root: Path | None, paths: Collection[str]) -> dict[str, StoredFile]:
-    """Return the files of these whose text in the user's editor isn't that on the disk, with that text."""
+    """Return the files whose text in the user's editor differs from the disk, with the editor's text."""
     if root is None or not paths or not isinstance(watch, Editing):
         return {}
     unsaved = {}
@@ -45,13 +45,13 @@ async def unsaved_files(watch: object, root: Path | None, paths: Collection[str]
 
 
 async def save_unsaved(watch: object, state: State, paths: Collection[str]) -> None:
-    """Have the editor save files which a run is about to change, so that the disk holds what the run read.
+    """Make the editor save files that a run is about to change, so that the disk has the text that it read.
 
-    Of an editor that doesn't write files, or holds them without saving, they are written here.
+    Files that the editor doesn't write to the disk are written here.
 
     Raises:
-        FileChanged: the editor's text of one isn't what the run read; nothing was saved.
-        ForbiddenPath: the disk has got another text below the editor's; nothing was saved.
+        FileChanged: the editor's text of a file isn't the text that the run read; nothing was saved.
+        ForbiddenPath: a file has changed on the disk since the editor read it; nothing was saved.
     """
     root = Path(state.root) if state.root is not None else None
     unsaved = await unsaved_files(watch, root, paths)
@@ -78,7 +78,7 @@ async def save_unsaved(watch: object, state: State, paths: Collection[str]) -> N
 
 
 async def show_landed(watch: object, state: State) -> None:
-    """Have the editor show the files that a run has written, where it still holds what was there before."""
+    """Make the editor show the files that a run has written, if it still has their earlier text."""
     landing = state.landing.planned
     if landing is None or not isinstance(watch, Editing):
         return
@@ -105,7 +105,7 @@ async def show_landed(watch: object, state: State) -> None:
 def as_saved(text: str, saved: str) -> bytes | None:
     """Return an editor's text as it would be saved: with the file's byte order mark and line ends.
 
-    None: it is too long, or no text.
+    Return None if it is too long or can't be encoded.
     """
     if saved.startswith(_BOM) and not text.startswith(_BOM):
         text = _BOM + text
@@ -120,9 +120,9 @@ def as_saved(text: str, saved: str) -> bytes | None:
 
 
 def overlaid(files: Mapping[str, StoredFile], unsaved: Mapping[str, StoredFile]) -> dict[str, StoredFile]:
-    """Return files with the unsaved texts of those that are among them."""
+    """Return the files, replaced by their unsaved texts if there are any."""
     return {path: unsaved.get(path, file) for path, file in files.items()}
 
 
 async def _forget(path: str) -> None:
-    """Record nothing: what is saved is the user's own text."""
+    """Record nothing, as the saved text is the user's own."""

@@ -34,9 +34,9 @@ class FolderReader:
     max_file_bytes: int
     """A larger file is omitted with a note, since no model reads it and it would fill the sandbox's disk."""
     denied_by: Callable[[str], str | None] | None = None
-    """Returns the glob of the user's rule that denies that a file is read, if there is one."""
+    """Function that returns the glob of the user's rule that denies reading a file, or None."""
     denied_paths: dict[str, str] = field(default_factory=dict)
-    """Files that were left out by the rules, with the glob."""
+    """Globs of the denying rules, by the path of the file left out."""
     files: dict[str, StoredFile] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     total_bytes: int = 0
@@ -78,7 +78,10 @@ class FolderReader:
             self._copy(path, target)
 
     def take(self, path: str, content: bytes, mode: int, *, must: bool = False) -> None:
-        """Add one file, unless it is too large. Raises UsageError: beyond the limits, or it is required."""
+        """Add one file, unless it is too large.
+
+        Raises UsageError if a required file is too large, or if the files exceed the limits.
+        """
         if len(content) > self.max_file_bytes:
             if must:
                 raise UsageError(
@@ -138,7 +141,7 @@ class FolderReader:
             self.files[path] = source.model_copy(update={"link": source.link or target_path})
 
     def _below(self, link: str, folder: str) -> dict[str, str]:
-        """Return the files of a folder by paths below a link to it; empty if the link is in the folder."""
+        """Return a folder's files by their paths below a link to it; empty if it contains the link."""
         if link.startswith(f"{folder}/"):
             return {}
         return {link + path[len(folder) :]: path for path in self.files if path.startswith(f"{folder}/")}
@@ -177,7 +180,7 @@ def is_made_by_tools(name: str) -> bool:
 
 
 def select_written(paths: Iterable[str]) -> list[str]:
-    """Return those new files that a person may have written, judged by name."""
+    """Return the new files that a person may have written, judged by name."""
     paths = list(paths)
     tool_folders = [
         posixpath.dirname(path) + "/" for path in paths if posixpath.basename(path) in _TOOL_FILES
@@ -192,7 +195,7 @@ def select_written(paths: Iterable[str]) -> list[str]:
 
 
 def _is_plain(path: str) -> bool:
-    """Whether an index path stays in its folder and isn't in `.git`."""
+    """Whether a path from git's index stays in its folder and isn't in `.git`."""
     parts = path.split("/")
     return not any(part in ("", ".", "..") or is_git_name(part) for part in parts)
 

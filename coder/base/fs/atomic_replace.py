@@ -12,7 +12,7 @@ from coder.base.fs.safe_open import open_folder
 
 @contextlib.contextmanager
 def replacing(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """Yield a temporary file that replaces the file at `path` when the block ends without an error.
+    """Return a context manager of a temporary file that replaces `path` on exit without an error.
 
     Raises:
         OSError: the disk is full or the folder can't be written; the old file is unchanged.
@@ -58,13 +58,13 @@ def write_beside(
 
 
 def put_in_place(folder: int, temporary: str, name: str) -> None:
-    """Rename a temporary file to `name` and sync. Raises OSError: `name` is a folder or isn't writable."""
+    """Rename a temporary file to `name` and sync. Raises OSError if `name` is a folder or isn't writable."""
     os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     sync_folder(folder)
 
 
 def set_mode(folder: int, name: str, mode: int) -> None:
-    """Set a file's permission bits without following links. Raises OSError: missing, foreign or a link."""
+    """Set a file's permission bits. Raises OSError if it is missing, foreign or a link (not followed)."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(name, flags, dir_fd=folder)
     try:
@@ -74,13 +74,13 @@ def set_mode(folder: int, name: str, mode: int) -> None:
 
 
 def remove(folder: int, name: str) -> None:
-    """Remove a file and sync the folder. Raises OSError: the file is missing or the folder isn't writable."""
+    """Remove a file and sync the folder. Raises OSError if it is missing or the folder isn't writable."""
     os.unlink(name, dir_fd=folder)
     sync_folder(folder)
 
 
 def clean_up(folder: int, names: Iterable[str]) -> None:
-    """Remove temporary files that a killed process left."""
+    """Remove temporary files that a killed process left behind."""
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder)

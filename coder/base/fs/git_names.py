@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 _GIT = re.compile(r"\.git|git~\d+")
-"""`git~1` is the short name of `.git` on Windows."""
+"""Names that are `.git` on some file system; `git~1` is its short name on Windows."""
 
 
 def is_git_name(part: str) -> bool:

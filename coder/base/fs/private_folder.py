@@ -30,7 +30,7 @@ def plug_folders(kind: str) -> tuple[Path, ...]:
 
 
 def cache_folder() -> Path:
-    """Return the folder of the catalogue and of downloads, which can be loaded again."""
+    """Return the folder of the catalogue and of downloads, all of which can be downloaded again."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("coder"))

@@ -1,6 +1,6 @@
 """Open files under a folder without following symlinks.
 
-Each part of a path is opened relative to the part before it: a folder that is replaced by a link
+Each part of a path is opened relative to the part before it, so that a folder that is replaced by a link
 meanwhile is refused. Only regular files are read, so that no pipe or device blocks.
 """
 
@@ -105,7 +105,7 @@ def read_named(path: Path, *, limit: int) -> bytes:
 
 
 def read_toml(path: Path) -> dict[str, object]:
-    """Read a TOML file of the user's; a missing one is empty. Raises UsageError: a line isn't TOML."""
+    """Read a user's TOML file; return {} if it is missing. Raises UsageError if it isn't TOML."""
     try:
         content = read_named(path, limit=_MAX_TOML_BYTES)
     except UsageError as error:

@@ -1,8 +1,8 @@
 """Change lines that a CI system would read as commands in its log.
 
 `::add-mask::` at the start of a line (GitHub Actions), `##vso[…]` (Azure Pipelines), `##teamcity[…]`. Their
-manuals call them workflow commands, logging commands and service messages. A zero-width space is put
-between the first two characters.
+manuals call them workflow commands, logging commands and service messages. To disable a command, a
+zero-width space is put between its first two characters.
 """
 
 import os
@@ -35,10 +35,10 @@ class CommandBreaker:
     def __init__(self) -> None:
         self._held = b""
         self._begun = b""
-        """A placeholder for text of the current line that was returned already; empty at a line's start."""
+        """Placeholder for the returned text of the current line; empty at the start of a line."""
 
     def strip(self, chunk: bytes, *, last: bool = False) -> bytes:
-        """Return the output up to here with its commands disabled, but hold back what may be half of one.
+        """Return the output so far with its commands disabled; hold back what may begin a command.
 
         Args:
             last: no chunk follows, so nothing is held back.

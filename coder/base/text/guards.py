@@ -1,4 +1,4 @@
-"""Guards: functions of the user that check each text before it crosses.
+"""Guards: the user's functions that check each text that enters or leaves a run.
 
 A guard is called after secrets are redacted. It returns the text, a changed text, or a refusal. Installed
 packages offer guards by the entry-point group `coder.guards`.
@@ -14,8 +14,8 @@ from sandbox.interpreter.plugins import find_plugins
 GROUP = "coder.guards"
 
 Where = Literal["prompt", "request", "tool_result", "answer"]
-"""Where a text crosses: from a person to the run, from the run to the model, from a tool to the run, or from
-the model to the run."""
+"""Route of a text: from a person to the run, from the run to the model, from a tool to the run, or from the
+model to the run."""
 
 Guard = Callable[[str, Where], str | Refused]
 """Check one text. Return it, changed or not, or a `Refused` with the reason.
@@ -25,7 +25,7 @@ A guard is called again with a text that it has returned, and must return that u
 
 
 class Guards:
-    """The guards of one run, called in order; each gets what the one before has returned."""
+    """The guards of one run, called in order; each gets the text that the previous guard returned."""
 
     def __init__(self, guards: Mapping[str, Guard] | None = None) -> None:
         self._guards = dict(guards or {})
@@ -34,7 +34,7 @@ class Guards:
         return bool(self._guards)
 
     def check(self, text: str, where: Where) -> str:
-        """Return the text that may cross.
+        """Return the text as the guards permit it.
 
         Raises:
             Refused: a guard refuses the text, or fails.
@@ -49,7 +49,7 @@ class Guards:
 def guards_for(own: Iterable[Guard] | None = None) -> Guards:
     """Return the installed guards by name, followed by the caller's own.
 
-    Raises UsageError: an installed guard can't be loaded.
+    Raises UsageError if an installed guard can't be loaded.
     """
     names = {f"{guard_name(guard)} ({position})": guard for position, guard in enumerate(own or (), 1)}
     return Guards({**installed_guards(), **names})
@@ -59,7 +59,7 @@ def guards_for(own: Iterable[Guard] | None = None) -> Guards:
 def installed_guards() -> Mapping[str, Guard]:
     """Return the guards of installed packages, by name and in the order of their names.
 
-    Raises UsageError: one can't be loaded, so that no text crosses unchecked.
+    Raises UsageError if a guard can't be loaded, so that no text passes unchecked.
     """
     guards: dict[str, Guard] = {}
     for entry in sorted(find_plugins(GROUP), key=lambda entry: entry.name):
@@ -85,7 +85,7 @@ def guard_name(guard: Guard) -> str:
 
 
 def _checked(name: str, guard: Guard, text: str, where: Where) -> str:
-    """Return what a guard makes of a text. Raises Refused."""
+    """Return the text that a guard returns for a text. Raises Refused."""
     checked_text = _result(name, guard, text, where)
     # Requests repeat earlier texts: a guard that changed its own output would change the dialogue each time.
     if checked_text != text and _result(name, guard, checked_text, where) != checked_text:

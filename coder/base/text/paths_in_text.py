@@ -16,7 +16,7 @@ class PrintedPaths:
             self._by_name.setdefault(path.rpartition("/")[2], []).append(path)
 
     def find(self, printed: str, *, folder: str = "") -> str | None:
-        """Return the file that a printed path refers to, None if ambiguous. `folder` is searched first."""
+        """Return the file that a printed path refers to, searching `folder` first; None if ambiguous."""
         name = printed.replace("\\", "/").removeprefix("file://")
         parts = tuple(part for part in name.split("/") if part not in ("", "."))[-_MAX_PARTS:]
         if not parts:

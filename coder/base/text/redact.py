@@ -1,4 +1,4 @@
-"""Take secrets out of text before a model, the log or a screen sees it.
+"""Remove secrets from text before it reaches a model, the log or a screen.
 
 There are two kinds: exact values (given keys, and environment variables with names such as API_KEY), and
 the shapes of well-known keys. Overlapping matches are joined before they are replaced, so that no part of
@@ -39,7 +39,7 @@ _SHAPES = [
     )
 ]
 _UNFINISHED = re.compile(r"(?:(?i:\bbearer\s+)|-----BEGIN [A-Z0-9 ]*)\Z")
-"""The start of a shape that contains blanks, at the end of a text."""
+"""Beginning of a secret whose shape contains blanks, at the end of a text."""
 
 _ENCRYPTED = re.compile(r"[\w+/=-]{200,}", re.ASCII)
 """Long encoded data, in which a match of a key's shape is accidental."""
@@ -49,7 +49,7 @@ class Redactor:
     """Replaces known secrets and the shapes of keys. One Redactor serves all output of a run."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """Take exact values, to be found as given and as quoted in a URL; blank ones are ignored."""
+        """Set the exact values to find, as given and as quoted in a URL; blank values are ignored."""
         values = {secret for secret in secrets if secret.strip()}
         self._secrets = sorted(values | {quote(secret, safe="") for secret in values})
         self._spaced = [secret for secret in self._secrets if re.search(r"\s", secret)]
@@ -58,9 +58,9 @@ class Redactor:
     def from_environment(
         cls, environ: Mapping[str, str] = os.environ, secrets: Iterable[str] = ()
     ) -> "Redactor":
-        """Take `secrets`, variables such as …KEY, …TOKEN or …PASSWORD, and the password in CODER_LOG.
+        """Return a redactor of `secrets`, variables like …KEY, …TOKEN or …PASSWORD, and CODER_LOG's password.
 
-        A variable with the path of a file or folder that exists names where a secret is, and isn't one.
+        A variable whose value is an existing path only says where a secret is, so it isn't redacted.
         """
         values = [environ[name].strip() for name in environ if names_secret(name)]
         values = [value for value in values if not (value.startswith("/") and _exists(value))]
@@ -82,7 +82,7 @@ class Redactor:
         return RedactingStream(self)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Return start and end of each place to replace, in order and without overlaps."""
+        """Return the start and end of each span to replace, in order and without overlaps."""
         merged: list[tuple[int, int]] = []
         for start, stop in sorted(chain(self._values(text), _shapes(text))):
             if merged and start <= merged[-1][1]:
@@ -92,7 +92,7 @@ class Redactor:
         return merged
 
     def opens_before(self, text: str, cut: int) -> int | None:
-        """Return where a secret starts that reaches `cut`, or may with more text; None if there is none."""
+        """Return the start of a secret that reaches `cut`, or may reach it with more text; else None."""
         starts = [start for start, stop in self.spans(text) if start < cut <= stop]
         starts += [match.start() for match in [_UNFINISHED.search(text, 0, cut)] if match]
         for secret in self._spaced:
@@ -119,7 +119,7 @@ class RedactingStream:
         self._pending = ""
 
     def feed(self, chunk: str) -> str:
-        """Take a chunk and return what is certain by now, redacted; often empty."""
+        """Add a chunk; return the text that is certain by now, redacted; often empty."""
         blank = _last_blank(chunk)
         cut = len(self._pending) + blank + 1
         self._pending += chunk
@@ -149,7 +149,7 @@ def names_secret(variable: str) -> bool:
 
 
 def redact(text: str) -> str:
-    """The text without what has the shape of a key; for exact values use a Redactor."""
+    """Return the text without strings in the shape of a key; for exact values use a Redactor."""
     return Redactor().redact(text)
 
 

@@ -38,7 +38,7 @@ def visible(text: str) -> str:
 
 
 _MAX_SEQUENCE = 4096
-"""Characters of a sequence that isn't closed; a longer one is shown as text."""
+"""Maximum characters of an unclosed sequence; a longer sequence is shown as text."""
 _UNFINISHED = re.compile(
     r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*"
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x80-\x9f]*\x1b?"
@@ -47,7 +47,7 @@ _UNFINISHED = re.compile(
 
 
 class StreamSanitizer:
-    """Makes a stream `printable`; an incomplete sequence or character at a chunk's end is held back."""
+    """Applies `printable` to a stream; an incomplete sequence or character at a chunk's end is held back."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -4,13 +4,13 @@ import re
 import tomllib
 
 MOST_PARTS = 100
-"""Parts of a dotted key. For each part `tomllib` copies all parts before it."""
+"""Maximum parts of a dotted key, as `tomllib` copies all earlier parts for each part."""
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
 _LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_PART}[ \t]*+\.[ \t]*+){{{MOST_PARTS}}}")
 
 
 def parse_toml(text: str) -> dict[str, object]:
-    """Parse TOML. Raises ValueError: it isn't TOML, is nested too deeply, or may have too long a key."""
+    """Parse TOML. Raises ValueError if it isn't TOML, is nested too deeply, or may have too long a key."""
     if (found := _LONG_KEY.search(text)) is not None:
         line = text.count("\n", 0, found.start()) + 1
         raise tomllib.TOMLDecodeError(f"A key has more than {MOST_PARTS} parts (at line {line}, column 1)")

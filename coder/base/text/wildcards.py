@@ -1,11 +1,11 @@
-"""Match texts with wildcards in bounded time: patterns may be anybody's, and expressions backtrack."""
+"""Match texts with wildcards in bounded time, as anybody may write a pattern, and expressions backtrack."""
 
 from collections.abc import Iterable
 from enum import Enum
 
 
 class Wild(Enum):
-    """What a part of a pattern stands for."""
+    """Kinds of text that a wildcard matches."""
 
     ANY = "any text"
     NAME = "any text without a slash"
@@ -15,7 +15,7 @@ class Wild(Enum):
 
 
 def matches(parts: Iterable[Wild | str], text: str) -> bool:
-    """Return whether a text consists of these parts. Time grows with their number times the text's length."""
+    """Return whether a text consists of these parts, in time proportional to parts times text length."""
     ends = {0}
     for part in parts:
         ends = _ends(part, text, ends)
@@ -25,7 +25,7 @@ def matches(parts: Iterable[Wild | str], text: str) -> bool:
 
 
 def _ends(part: Wild | str, text: str, starts: set[int]) -> set[int]:
-    """Return where a part may end that begins at one of these places."""
+    """Return the indexes at which a part may end if it begins at one of `starts`."""
     first, size = min(starts), len(text)
     match part:
         case str():

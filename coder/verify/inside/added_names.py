@@ -48,7 +48,7 @@ class AddedNames:
         )
 
     def _is_of_code(self, obj: object, ours: list[str]) -> bool:
-        """Return whether an object or its class is defined by a project file that isn't a test."""
+        """Return whether an object, or its class, is or comes from a project module that isn't a test."""
         if isinstance(obj, ModuleType):
             file = getattr(obj, "__file__", None)
         else:

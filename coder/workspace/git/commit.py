@@ -56,7 +56,7 @@ def commit(
 ) -> Commit:
     """Commit these changes of files under a folder; can be repeated.
 
-    Raises NoCommit: the repository is missing or in an unsuitable state, or the user changed a file.
+    Raises NoCommit if the repository is missing or in an unsuitable state, or the user changed a file.
 
     Args:
         branch: a new branch, which leaves HEAD, index and files unchanged; None commits to HEAD.
@@ -145,7 +145,7 @@ class _Committer:
         return Commit(revision, branch)
 
     def _rows(self, files: Mapping[str, CommittedFile], head: str | None, *, staged: bool) -> bytes:
-        """Return index entries if each file was as in HEAD before the run. Raises NoCommit."""
+        """Return index entries of the files. Raises NoCommit if one differed from HEAD before the run."""
         rows = []
         for path, change in files.items():
             mode, blob = self._entry(head, path)
@@ -164,7 +164,7 @@ class _Committer:
         return b"".join(os.fsencode(row) + b"\0" for row in rows)
 
     def _blob(self, path: str, content: bytes | None, *, write: bool = False) -> str | None:
-        """Return the id of a content as committed at a path, with the line ends of its attributes."""
+        """Return the id of a content's blob if committed at a path, with the line ends of its attributes."""
         if content is None:
             return None
         flags = ["-w"] if write else []

@@ -49,11 +49,11 @@ class Repository:
         return self.run("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     def configured(self, key: str) -> str:
-        """Return a value from git's full configuration, with the user's. Raises GitFailed: it isn't set."""
+        """Return a value of git's configuration, including the user's. Raises GitFailed if it isn't set."""
         return self._config("--get", key).rstrip("\n")
 
     def settings(self) -> "GitSettings":
-        """Read git's full configuration, with the user's; empty if git can't."""
+        """Return git's full configuration, including the user's; empty if git can't read it."""
         try:
             fields = self._config("--null", "--show-scope", "--list").split("\0")
         except GitFailed:
@@ -62,7 +62,7 @@ class Repository:
         return GitSettings(tuple((scope, *row.partition("\n")[::2]) for scope, row in rows))
 
     def hooks_folder(self, settings: "GitSettings | None" = None) -> Path:
-        """Return the folder of hooks by these settings, by default the present ones."""
+        """Return the folder of hooks according to these settings, by default the current settings."""
         configured_path = (settings or self.settings()).value("core.hookspath")
         folder = self.common_dir / "hooks"
         if configured_path is not None:
@@ -70,7 +70,7 @@ class Repository:
         return folder.resolve()
 
     def push_addresses(self, remote: str) -> list[str]:
-        """Return the addresses to which git pushes for a remote, by git's full configuration."""
+        """Return the addresses to which git pushes for a remote, according to its full configuration."""
         environment = {**os.environ, "GIT_DIR": str(self.git_dir)}
         arguments = ["remote", "get-url", "--push", "--all", remote]
         printed = run_git(arguments, environment=environment, cwd=self.top, tree=self.top)
@@ -100,7 +100,7 @@ class GitSettings:
     """Settings of git, in the order in which later ones override earlier ones."""
 
     rows: tuple[tuple[str, str, str], ...] = ()
-    """Scope, key in git's spelling (`core.hookspath`) and value of each."""
+    """Scope, key in git's spelling (`core.hookspath`) and value of each setting."""
 
     def value(self, key: str) -> str | None:
         """Return the value of a key in git's spelling, or None."""
@@ -111,7 +111,7 @@ class GitSettings:
         return self._texts(("local", "worktree"), "")
 
     def of_user(self, pattern: str) -> list[str]:
-        """Return `KEY=VALUE` from the user's, system's and environment's configuration, for matching keys."""
+        """Return `KEY=VALUE` from the user's, system's and environment's configuration if the key matches."""
         return self._texts(("system", "global", "command"), pattern)
 
     def _texts(self, scopes: tuple[str, ...], pattern: str) -> list[str]:
@@ -122,7 +122,7 @@ class GitSettings:
 
 
 def find_repository(folder: Path) -> Repository | None:
-    """Return the repository of a folder, or None. Raises UsageError: it has no work tree.
+    """Return the repository of a folder, or None. Raises UsageError if it has no work tree.
 
     Repositories of other owners are ignored, as in git, because anyone may put a `.git` into a shared folder.
     """
@@ -173,7 +173,7 @@ def _one_line(path: Path) -> str:
 def refs_environment(repository: Repository, overruled: Mapping[str, str] = _DISABLED) -> dict[str, str]:
     """Return the environment to read references with the repository's own GIT_DIR.
 
-    The values `overruled` override the repository's configuration. Reading references starts no program of
+    The values in `overruled` override the repository's configuration. Reading references starts no program of
     that configuration, but moving one does (`moving_environment`).
     """
     entries = {f"GIT_CONFIG_KEY_{index}": key for index, key in enumerate(overruled)}

@@ -34,7 +34,7 @@ _FILE_STARTING_KEYS = r"^(core\.fsmonitor|filter\..*\.(clean|smudge|process)|hoo
 """Keys of the user's configuration that may start a file of the repository."""
 _PLAIN_VALUES = ("", "true", "false", "yes", "no", "on", "off", "0", "1")
 _MAX_HOOK = 1 << 18
-"""Hooks with more bytes aren't read."""
+"""Maximum bytes of a hook that is read."""
 _DIFF_COMMAND = (
     *("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules"),
 )
@@ -100,7 +100,7 @@ def place_of(folder: Path) -> CheckedOutBranch:
 
 
 def pending_in(place: CheckedOutBranch, names: Iterable[str]) -> Pending:
-    """Return differences from the last commit, staged or not; `names` are paths relative to the top."""
+    """Return the files that differ from the last commit, staged or not; `names` are relative to the top."""
     with isolated(place.repository) as git:
         last_commit = (
             place.repository.head() or git.run("hash-object", "-t", "tree", "--stdin").decode().strip()
@@ -124,7 +124,7 @@ def literal(path: str) -> str:
 
 
 def mixed_in(place: CheckedOutBranch, befores: Mapping[str, list[bytes | None]]) -> list[str]:
-    """Return the files whose content at HEAD is none that the changes began from: others' edits mix in."""
+    """Return files whose content at HEAD isn't in `befores`, so a commit would include other edits."""
     committed = contents_at_head(place.top, befores)
     return [path for path, contents in befores.items() if committed.get(path) not in contents]
 
@@ -168,11 +168,11 @@ def startable(place: CheckedOutBranch, paths: Iterable[str]) -> list[str]:
 def programs_and_hooks(
     repository: Repository, paths: Iterable[str]
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return what may be started by itself in a repository.
+    """Return the programs and hooks that git may start in a repository.
 
     Returns:
-        Values of settings that may name a program, the repository's and some of the user's; those files that
-        are hooks or next to hooks; the texts of existing hooks.
+        Values of settings that may name a program, the repository's and some of the user's; the paths in
+        `paths` of hooks or files next to hooks; the texts of existing hooks.
     """
     settings = repository.settings()
     rows = [*settings.of_repository(), *settings.of_user(_FILE_STARTING_KEYS)]
@@ -191,7 +191,7 @@ def programs_and_hooks(
 
 
 def _hooks_in(repository: Repository, folder: Path, paths: Iterable[str]) -> list[str]:
-    """Return those files that are in the folder of hooks, or to which a hook is a link."""
+    """Return the files that are in the folder of hooks, or to which a hook is a link."""
     top = repository.top.resolve()
     links = {hook.resolve() for hook in folder.glob("*") if hook.is_symlink()}
     folder = (

@@ -55,7 +55,7 @@ def run_git(
 
 
 def program_outside(name: str, tree: Path) -> str | None:
-    """Find a program on PATH that isn't in a work tree or an outer repository, also through links."""
+    """Find a program on PATH that isn't in a work tree or an outer repository, even through links."""
     outer_folder = _outermost(tree)
     for folder in path_outside(tree).split(os.pathsep):
         program = shutil.which(name, path=folder) if folder else None

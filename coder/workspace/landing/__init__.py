@@ -1,7 +1,7 @@
 """Write a run's files into the user's folder, all or none, and only over the content that the run read.
 
 A plan lists each path's content before and after. Applying and undoing a plan can be repeated, also after a
-kill; a file with other content stops them. Check and rename are two steps, so that an edit saved in the
+kill; a file with other content stops both. Check and rename are two steps, so that an edit saved in the
 microseconds between them is lost. Read staging.
 """
 
@@ -58,7 +58,7 @@ def plan(
     Raises:
         ForbiddenPath: a path is absolute, outside of the root, in .git, behind a link, or a folder; or a path
             or the root belongs to git or coder.
-        FileChanged: a file that the run hasn't read exists, or one has changed since.
+        FileChanged: a file that the run hasn't read exists, or a file has changed since it was read.
     """
     root, read = snapshot.root, snapshot.files
     assert root is not None
@@ -90,7 +90,7 @@ def changes_of(
     *,
     executable: Mapping[str, bool] | None = None,
 ) -> list[FileChange]:
-    """Return the changes of these contents against the files that were read."""
+    """Return the changes from the files that were read to these contents."""
     changes = []
     for path, content in sorted(files.items()):
         old = read.get(path)
@@ -112,7 +112,7 @@ def changes_of(
 
 
 def _switched(mode: int, executable: bool | None) -> int | None:
-    """Return the mode of a file whose executable bits are switched on or off; None: unchanged."""
+    """Return a file's mode with the executable bits switched on or off; None if they are unchanged."""
     bits = mode & 0o777
     if executable is None or executable == bool(bits & 0o100):
         return None
@@ -132,7 +132,7 @@ def _mode_of_moved(
 async def apply(
     plan: LandingPlan, contents: Mapping[str, bytes | None], record: Callable[[str], Awaitable[None]]
 ) -> None:
-    """Make every change of a plan that isn't made yet; `record` gets each finished path.
+    """Make the changes of a plan that aren't made yet; `record` gets each finished path.
 
     All contents are on the disk before the first file is replaced, so that a full disk changes nothing.
 
@@ -140,8 +140,8 @@ async def apply(
         contents: contents to write, by path; their hashes must be those of the plan.
 
     Raises:
-        FileChanged: a file is neither as before nor as after. Nothing was changed, unless the file changed
-            between our steps: then earlier files of the plan stay changed.
+        FileChanged: a file has neither the old nor the new content. Nothing was changed, unless the file
+            changed between our steps: then earlier files of the plan remain changed.
         MachineError: the disk is full or a folder can't be written; nothing was changed.
         ValueError: a content isn't the planned one.
     """

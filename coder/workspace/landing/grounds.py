@@ -1,4 +1,4 @@
-"""Recognize places where no run writes: git's and coder's folders; find the user's home and settings."""
+"""Recognize paths that no run may write: git's and coder's folders; find the user's home and settings."""
 
 import os
 from collections.abc import Iterable
@@ -53,15 +53,15 @@ def check_places(root: Path, paths: Iterable[str]) -> None:
 
 
 def holds_home(root: Path) -> bool:
-    """Whether a folder is or contains the user's home folder, by HOME or by the system's accounts."""
+    """Whether a folder is or contains the user's home folder, according to HOME or the system's accounts."""
     root = root.resolve()
     return any(home.is_relative_to(root) for home in _homes())
 
 
 def parts_above(root: Path) -> tuple[tuple[str, ...], bool]:
-    """Return the names of folders between a folder and its repository's top; whether there is a repository.
+    """Return the parts of a folder's path below its repository's top, and whether there is a repository.
 
-    Without a repository, the names begin at the home folder, or at the root of the file system.
+    Without a repository, the parts begin below the home folder, or at the root of the file system.
     """
     root = root.resolve()
     repository = find_repository(root)
@@ -111,7 +111,7 @@ def _check_not_own(place: Path) -> None:
 
 
 def _names_in(folder: Path) -> set[str]:
-    """Return those names in a folder, folded, by which git recognizes a repository."""
+    """Return the names in a folder, folded, by which git recognizes a repository."""
     try:
         return {name for entry in os.listdir(folder) if (name := folded_name(entry)) in _REPOSITORY_NAMES}
     except OSError:

@@ -13,7 +13,7 @@ from coder.base.fs.safe_open import NotRegular, open_folder, read_regular
 from coder.run.event_types.run_events import FileChange, LandingPlan
 
 _MAX_BYTES = 1 << 28
-"""More bytes than a sandbox's disk has, so that a larger file was never written by a run."""
+"""Maximum bytes of a file to read; a sandbox's disk is smaller, so no run wrote a larger file."""
 
 
 class ForbiddenPath(UsageError):
@@ -25,7 +25,7 @@ class FileChanged(ForbiddenPath):
 
 
 def parts_of(path: str) -> tuple[str, ...]:
-    """Return the parts of a path that stays under its root. Raises ForbiddenPath: it doesn't."""
+    """Return the parts of a path. Raises ForbiddenPath unless a run may write the path below its root."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "/".join(parts) != path:
         raise ForbiddenPath(f"{path!r} is not a path inside of the folder.")
@@ -75,13 +75,13 @@ def _read(root: Path, parts: tuple[str, ...]) -> tuple[str | None, int | None]:
 
 
 def has_mode(root: Path, change: FileChange, *modes: int | None) -> bool:
-    """Whether the change's file has one of these permission bits. Raises the errors of state_of."""
+    """Whether the change's file has one of these modes. Raises the errors of `state_of`."""
     mode_now = _read(root, parts_of(change.path))[1]
     return mode_now in [mode & 0o777 for mode in modes if mode is not None]
 
 
 def check_own_mode(root: Path, change: FileChange) -> None:
-    """Raise FileChanged if permission bits to switch are neither those before nor those after."""
+    """Raise FileChanged if the permission bits to change are neither the old nor the new bits."""
     if change.chmod is not None and not has_mode(root, change, change.mode, change.chmod):
         raise FileChanged(
             f"The permissions of {root / change.path} have changed since. It was left as it is."
@@ -89,7 +89,7 @@ def check_own_mode(root: Path, change: FileChange) -> None:
 
 
 def sha256_of(content: bytes) -> str:
-    """Return the SHA-256 of a content in hex."""
+    """Return the hexadecimal SHA-256 of a content."""
     return hashlib.sha256(content).hexdigest()
 
 
