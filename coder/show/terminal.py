@@ -65,7 +65,7 @@ class Terminal:
         self._bottom: InputLine | None = None
         """The input line; while it is open, everything is printed above it."""
         self.is_seen = self._out.isatty()
-        """Whether a person may read the output and answer, also where the cursor can't move."""
+        """Whether the output is a terminal, where a person may answer, even if its cursor can't move."""
         self.is_terminal = is_terminal(self._out)
         self.is_styled = is_styled(self._out)
         """Whether the output gets colours and a status line, which moves the cursor."""

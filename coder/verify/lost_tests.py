@@ -1,5 +1,5 @@
 """Find given tests that ran before the work and no longer run: code can end their process, or empty a table
-of cases that they take from it.
+of cases from which the tests are made.
 """
 
 from collections import Counter
@@ -10,15 +10,15 @@ from coder.run.message import CheckLine
 from coder.verify.regressions import was_run
 
 _NODE = "test::"
-"""Beginning of the names in the report of `node --test`, of tests and of whole files."""
+"""Prefix of the names of tests and of whole files in the report of `node --test`."""
 
 
 def lost_tests(
     lines: Iterable[CheckLine], baseline: BaselineTaken | None, paths: Collection[str]
 ) -> tuple[str, ...]:
-    """Return the tests of these files that ran before the work, and aren't among the lines.
+    """Return the tests of these files that ran before the work and are missing in the lines.
 
-    A name may contain values of the code: a test isn't lost where as many new ones have come in its place.
+    A name may contain values of the code, so a new test at the same place replaces a missing one.
     """
     if baseline is None:
         return ()
@@ -37,12 +37,12 @@ def lost_tests(
 
 
 def _is_test(name: str, paths: Collection[str]) -> bool:
-    """Return whether this is a test, and not a whole file, a hook, a subtest or a command."""
+    """Return whether a name is of a test, not of a whole file, a hook, a subtest or a command."""
     if name.startswith(_NODE):
         return "/" not in name
     return name not in paths and " " not in name and any(was_run(path, [name]) for path in paths)
 
 
 def _place(name: str) -> str:
-    """Return what the names of one place in a test file have in common."""
+    """Return the common part of the names of tests at one place in a test file."""
     return _NODE if name.startswith(_NODE) else name.partition("[")[0]

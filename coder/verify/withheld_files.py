@@ -1,5 +1,5 @@
-"""Find the files that code under test doesn't get while its tests run apart from it: it could read there
-what is expected.
+"""Find files to withhold from code under test while its tests run apart from it, as the code could read the
+expected values there.
 """
 
 import re
@@ -10,10 +10,10 @@ from sandbox import TestFile
 
 
 def withheld_files(files: Mapping[str, bytes], checks: Sequence[TestFile]) -> dict[str, bytes]:
-    """Return empty contents for the files that hold a check's source, and that no check names.
+    """Return empty contents, by path, for the files that contain a check's source and that no check names.
 
-    They stay in their places, since code may list a folder. A check may name a file to have it read, or a
-    module to import it.
+    The files aren't removed, since code may list a folder. A check may name a file for the code to read, or a
+    module to import.
     """
     sources = {check.path: check.source for check in checks}
     bodies = [source.strip().encode() for source in sources.values() if source.strip()]
@@ -26,7 +26,7 @@ def withheld_files(files: Mapping[str, bytes], checks: Sequence[TestFile]) -> di
 
 
 def _names(source: str, path: str, *, own: bool) -> bool:
-    """Return whether a check's source names a file, or, if it isn't its own, the file's module."""
+    """Return whether a check's source names a file, or its module unless it is the check's own file."""
     name = PurePosixPath(path).name
     stem = name.removesuffix(".py")
     return name in source or (not own and re.search(rf"\b{re.escape(stem)}\b", source) is not None)

@@ -92,7 +92,7 @@ def risky(path: str) -> str | None:
 
 
 def hidden(path: str) -> str | None:
-    """Return the reason if a new file has a dot name that isn't known to be harmless; else None."""
+    """Return the reason why a new dot file may run by itself, if not known to be harmless; or None."""
     parts = [folded_name(part) for part in path.split("/")]
     first_dot = next((index for index, part in enumerate(parts) if part.startswith(".")), None)
     if first_dot is None or _is_harmless(parts[first_dot:]):
