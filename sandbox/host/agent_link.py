@@ -24,7 +24,7 @@ from sandbox.program import Command, Program
 from sandbox.result import KilledBy, StillRunning
 
 LONGEST_WORD = (128 << 10) - 1
-"""Bytes of one argument of a new program."""
+"""Maximum bytes of one argument of a new program."""
 _SAMPLE_S = 0.02
 _UNCHANGED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PATIENCE_S = 2.0
@@ -32,19 +32,19 @@ _PATIENCE_S = 2.0
 
 
 class AgentLink:
-    """Talks to the agent, which alone holds the other end."""
+    """Channel to the agent of a session, which alone has the other end."""
 
     def __init__(self, child: Child, channel: socket.socket, limits: RunLimits, *, sampled: bool) -> None:
-        """`sampled`: poll memory, where no cgroup counts it."""
+        """`sampled`: poll memory if no cgroup counts it."""
         self._loop = asyncio.get_running_loop()
         self._child, self._channel, self.limits = child, channel, limits
         self._runs: dict[int, PipedRun] = {}
         self._answers: deque[asyncio.Future[tuple[StillRunning, ...]]] = deque()
-        """Of questions to the agent, which answers them in order."""
+        """Pending answers of the agent, which come in the order of the questions."""
         self._listener: asyncio.Future[int] = self._loop.create_future()
-        """Descriptor of a socket of the session that commands connect to, once asked for."""
+        """Descriptor of the session's socket that commands connect to, once `listen` has asked for it."""
         self.over = False
-        """The agent is dead, and with it every process of the session."""
+        """Whether the agent is dead, and with it every process of the session."""
         self._shed = 0
         self._sampling: asyncio.TimerHandle | None = None
         if child.group is None and sampled:
@@ -83,7 +83,7 @@ class AgentLink:
         return run
 
     async def ask(self, what: str, run: CommandRun) -> bool:
-        """Have the agent `look` for processes of a command, `end` or `kill` them; False if it is dead."""
+        """Have the agent `look` for, `end` or `kill` a command's processes; return False if it is dead."""
         if self.over:
             return False
         answer: asyncio.Future[tuple[StillRunning, ...]] = self._loop.create_future()
@@ -99,7 +99,7 @@ class AgentLink:
         return not self.over
 
     async def listen(self, module: str) -> SocketListener:
-        """Listen on a socket in the session, beside a module of this name."""
+        """Listen on a socket in the session that programs reach through a module of this name."""
         with suppress(OSError):
             self._send(0, {"do": "listen", "module": module}, [])
         await asyncio.wait({self._listener}, timeout=_PATIENCE_S)
@@ -108,11 +108,11 @@ class AgentLink:
         return SocketListener(self._listener.result())
 
     def memory_kills(self) -> int:
-        """Number of processes of the session killed for lack of memory."""
+        """Return the number of the session's processes that were killed for lack of memory."""
         return self._child.memory_kills() + self._shed
 
     def forget(self, run: CommandRun) -> None:
-        """Drop a command once nothing of it runs or writes."""
+        """Forget a command once none of its processes runs or writes."""
         self._runs.pop(run.number, None)
 
     def end_for(self, reason: KilledBy) -> None:
@@ -204,7 +204,7 @@ def _left(named: list[tuple[int, str]]) -> tuple[StillRunning, ...]:
 
 
 def words_of(program: str | Program) -> tuple[Sequence[str], Mapping[str, str], str]:
-    """Words, environment and folder of a command. Raises ValueError: a word is too long."""
+    """Return a command's words, environment and folder. Raises ValueError if a word is too long."""
     if isinstance(program, str):
         words: Sequence[str] = [program]
     elif isinstance(program, Command):
@@ -219,7 +219,7 @@ def words_of(program: str | Program) -> tuple[Sequence[str], Mapping[str, str], 
 
 
 def _readable(content: bytes) -> int:
-    """A sealed descriptor from which these bytes are read."""
+    """Return a descriptor of a sealed memory file, to read this content from."""
     descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         with open(descriptor, "wb", closefd=False) as file:

@@ -11,47 +11,47 @@ from sandbox.errors import SandboxBroken
 from sandbox.inner.process.wire import HEADER, MAX_DESCRIPTORS, receive_with_fds
 
 Answer = Callable[[bytes], Awaitable[bytes]]
-"""Answers a request. ValueError: it is none, and its connection is closed."""
+"""Function that answers a request; a ValueError for an invalid one closes the connection."""
 MAX_REQUEST = 1 << 20
-"""Bytes."""
+"""Maximum bytes of a request."""
 _MOST_CONNECTIONS = 64
-"""At a time; further ones are closed."""
+"""Maximum concurrent connections; further ones are closed."""
 _PROMPT, _PACE_S = 1_000, 0.005
-"""Connections of one answerer that are taken at once; and seconds between the others."""
+"""Connections per answerer that are accepted at once, and seconds between later ones."""
 
 
 class Connection(Protocol):
     """One connection of a program."""
 
     async def exactly(self, size: int) -> bytes | None:
-        """The next bytes, None at the end. Raises OSError, SandboxBroken: it is cut off."""
+        """Return the next `size` bytes, None at the end. Raises OSError or SandboxBroken if it is cut off."""
 
     async def send(self, content: bytes) -> None:
-        """Send everything. Raises OSError, SandboxBroken: it is cut off."""
+        """Send everything. Raises OSError or SandboxBroken if the connection is cut off."""
 
     def close(self) -> None:
-        """Cut it off."""
+        """Close the connection."""
 
 
 class Listener(Protocol):
-    """What takes connections of programs."""
+    """Source of connections from programs."""
 
     def begin(self, take: Callable[[Connection], None]) -> None:
-        """Give each connection to `take` from now on."""
+        """Call `take` with each connection from now on."""
 
     def hurry(self) -> None:
-        """Take the next connections at once, however many came before."""
+        """Accept the next connections without a delay, however many came before."""
 
     def close(self) -> None:
-        """Stop taking connections."""
+        """Stop accepting connections."""
 
 
 class CallServer:
-    """Serves each connection: one request after the other, each a u32 length and bytes."""
+    """Server that answers the requests of each connection in turn; each is a u32 length and bytes."""
 
     def __init__(self, listener: Listener, answer: Answer | None) -> None:
         self._listener, self.answer = listener, answer
-        """Answers requests now; while there is None, they wait."""
+        """Function that answers requests; while it is None, requests wait."""
         self._answering = asyncio.Event()
         self._answering.set()
         self._connections: set[asyncio.Task[None]] = set()
@@ -59,7 +59,7 @@ class CallServer:
         listener.begin(self._take)
 
     async def answer_by(self, answer: Answer | None) -> None:
-        """Answer by this from now on, and cut off what is under way."""
+        """Set the function that answers requests; close connections whose request is in progress."""
         self.answer = answer
         self._listener.hurry()
         (self._answering.set if answer is not None else self._answering.clear)()
@@ -120,7 +120,7 @@ class SocketConnection:
         self._unread = bytearray()
 
     async def exactly(self, size: int) -> bytes | None:
-        """The next bytes, None at the end."""
+        """Return the next `size` bytes, None at the end."""
         while len(self._unread) < size:
             piece = await self._loop.sock_recv(self._socket, 1 << 16)
             if not piece:
@@ -135,18 +135,18 @@ class SocketConnection:
         await self._loop.sock_sendall(self._socket, content)
 
     def close(self) -> None:
-        """Cut it off."""
+        """Close the socket."""
         self._socket.close()
 
 
 class Pace:
-    """Bounds how many connections are taken in a second, once there were very many."""
+    """Rate limit on accepting connections, which applies once there were very many."""
 
     def __init__(self) -> None:
         self._taken, self._last = 0, 0.0
 
     def count(self, now: float) -> float:
-        """Count a connection. Seconds until its turn, or until that of the next one."""
+        """Count a connection; return the seconds to wait before accepting it, or the next one."""
         self._taken += 1
         if self._taken <= _PROMPT:
             return 0.0
@@ -154,12 +154,12 @@ class Pace:
         return self._last - now
 
     def hurry(self) -> None:
-        """Begin anew: the next connections have their turn at once."""
+        """Reset the count, so that the next connections don't wait."""
         self._taken = 0
 
 
 class SocketListener:
-    """Takes connections on a socket of this machine."""
+    """Listener on a socket of this machine."""
 
     def __init__(self, descriptor: int) -> None:
         self._loop, self._socket = asyncio.get_running_loop(), socket.socket(fileno=descriptor)
@@ -168,12 +168,12 @@ class SocketListener:
         self._pacing: asyncio.TimerHandle | None = None
 
     def begin(self, take: Callable[[Connection], None]) -> None:
-        """Give each connection to `take` from now on."""
+        """Call `take` with each connection from now on."""
         self._take = take
         self._loop.add_reader(self._socket, self._accept)
 
     def hurry(self) -> None:
-        """Take the next connections at once."""
+        """Accept the next connections without a delay."""
         self._pace.hurry()
 
     def close(self) -> None:
@@ -194,7 +194,7 @@ class SocketListener:
             self._pacing = self._loop.call_later(wait_s, self._loop.add_reader, self._socket, self._accept)
 
     def _next(self) -> socket.socket | None:
-        """A connection of a program: to the socket, or sent over a pair where programs can't connect."""
+        """Return a connection: accepted, or received over a socket pair where programs can't connect."""
         try:
             if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 return self._socket.accept()[0]
@@ -211,7 +211,7 @@ class SocketListener:
 
 
 def _is_stream(descriptor: int) -> bool:
-    """Whether a program has sent a connection, not something else."""
+    """Whether a descriptor sent by a program is a connection: a Unix stream socket."""
     if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
         return False
     with socket.socket(fileno=os.dup(descriptor)) as found:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _URL = "http://{}:{}".format(*EGRESS)
 _DEVICES = ", devices mounted read-only"
 _CLOSES_FILES = 3
-"""The first ABI of Landlock that stops a program from emptying the files of its own user."""
+"""First Landlock ABI that stops a program from emptying the files of its own user."""
 _SCOPES = 6
-"""The first ABI that keeps a program from signalling others of its uid."""
+"""First Landlock ABI that stops a program from signalling other processes of its uid."""
 LAYER_FROM = 5_000
-"""Number of files; walking them takes 25 ms."""
+"""Usual number of files from which a workspace gets a layer; walking them takes 25 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Build:
     fresh_disk: DiskBounds | None = None
     """Bounds to sample while programs run; None where file systems enforce them."""
     namespaces: bool = True
-    """Each run has its own namespaces."""
+    """Whether each run has its own namespaces."""
     on_disk: bool = False
-    """Workspaces are folders of the machine: a fresh one is emptied at its end."""
+    """Whether workspaces are folders of this machine; a fresh one is emptied at its end."""
     in_place: str = ""
-    """Folder that is the workspace itself; empty for one of our own."""
+    """Path of the caller's folder that is the workspace; empty if the sandbox creates one."""
     network: "Network | None" = None
     """Hosts that programs may reach; None for none."""
     layer_from: int | None = None
@@ -54,7 +54,7 @@ def require_kept(policy: Policy, capabilities: Sequence[Capability], *, works_in
     """Check that a backend keeps a policy.
 
     Raises:
-        PolicyUnmet: it is in place and the backend has a workspace of its own, or it is strict and a
+        PolicyUnmet: the policy works in place but the backend doesn't, or the policy is strict and a
             guarantee isn't enforced here, or only sampled.
     """
     if policy.in_place is not None and not works_in_place:
@@ -70,7 +70,7 @@ def require_kept(policy: Policy, capabilities: Sequence[Capability], *, works_in
 
 
 def network_of(policy: Policy, *, outside: "Outside | None", without: frozenset[str]) -> "Network | None":
-    """The hosts that a policy lets programs reach; None for none."""
+    """Return the hosts that a policy lets programs reach; None for none."""
     if not policy.has_proxy:
         return None
     from sandbox.network.proxy import Network
@@ -86,7 +86,7 @@ def proxy_variables() -> dict[str, str]:
 
 
 def reaching(mechanism: str, policy: Policy) -> str:
-    """The mechanism of the guarantee on the network, with the hosts that the proxy lets programs reach."""
+    """Return the mechanism of the network guarantee, with the hosts that programs reach by the proxy."""
     hosts = [] if policy.network == "none" else [*policy.network]
     hosts += ["hosts that the caller is asked about"] if policy.ask_host else []
     return (
@@ -112,7 +112,7 @@ def refuse_folders(policy: Policy, backend: str) -> None:
 
 
 def as_capabilities(kept: Mapping[str, str | None], sampled: Collection[str]) -> tuple[Capability, ...]:
-    """Each guarantee with its mechanism; `sampled` names those that are only sampled."""
+    """Return each guarantee with its mechanism; `sampled` names the guarantees that are only sampled."""
     return tuple(
         Capability(guarantee=guarantee, mechanism=mechanism, sampled=guarantee in sampled)
         for guarantee, mechanism in kept.items()
@@ -120,7 +120,7 @@ def as_capabilities(kept: Mapping[str, str | None], sampled: Collection[str]) ->
 
 
 def capabilities_of(server: "Server", policy: Policy, *, one_wall: bool) -> tuple[Capability, ...]:
-    """The guarantees of the bubblewrap backend, with the mechanism of each on this machine.
+    """Return the guarantees of the bubblewrap backend, with the mechanism of each on this machine.
 
     With `one_wall` each run has its own bubblewrap, and no proxy.
     """
@@ -166,7 +166,7 @@ def capabilities_of(server: "Server", policy: Policy, *, one_wall: bool) -> tupl
 
 
 def kept_in_container(server: "Server", *, filtered: bool) -> dict[str, str | None]:
-    """The mechanisms of the container backend; `filtered`: seccomp works, so that there are no sockets."""
+    """Return the container backend's mechanisms; `filtered`: seccomp works and denies sockets."""
     cgroup = f"cgroup v{server.groups.version}" if server.groups else None
     landlock = f"Landlock (ABI {server.landlock})"
     own_uid, scoped = server.uid != os.geteuid(), server.landlock >= _SCOPES
@@ -200,7 +200,7 @@ def kept_in_container(server: "Server", *, filtered: bool) -> dict[str, str | No
 
 
 def kept_in_place(server: "Server") -> dict[str, str | None]:
-    """The mechanisms of the container backend for programs that work in place, with the caller's rights."""
+    """Return the container backend's mechanisms for programs that work in place with the caller's rights."""
     kept = kept_in_container(server, filtered=False)
     open_to_them = ("disk", "files", "host files", "modes and times of host files", "privileges")
     return {
@@ -211,5 +211,5 @@ def kept_in_place(server: "Server") -> dict[str, str | None]:
 
 
 def with_processors(*, counted: bool) -> dict[str, str | None]:
-    """The guarantee of a processor limit: without a cgroup a program can undo it."""
+    """Return the mechanism of a processor limit; None without a cgroup, as a program can then undo it."""
     return {"processors": "a quota of the run's cgroup" if counted else None}

@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 _CREDENTIALS = struct.Struct("iII")
 _MOST = 2
-"""Most descriptors in one message."""
+"""Maximum descriptors in one message."""
 DESCRIPTOR_ADVICE = (
     "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
 )
 """Advice where descriptors can't be sent."""
 _AGAIN_S = 0.1
 _STOPPED_S = 5.0
-"""Seconds for a reaper to end its run."""
+"""Seconds that a reaper may take to end its run."""
 
 
 def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
-    """A socket pair: our end, which receives credentials, and the end for inside."""
+    """Return a socket pair: our end, which receives credentials, and the end for inside the sandbox."""
     ours, inside = socket.socketpair(socket.AF_UNIX, kind)
     ours.setblocking(False)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -44,7 +44,7 @@ def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.sock
 
 
 def pair_for(what: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> tuple[socket.socket, socket.socket]:
-    """Return a socket pair that something needs, as an error says. Raises SandboxBroken."""
+    """Return a socket pair. Raises SandboxBroken, which names `what` needs it."""
     try:
         return socket.socketpair(socket.AF_UNIX, kind)
     except OSError as error:
@@ -52,7 +52,7 @@ def pair_for(what: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> tuple[s
 
 
 def receive(connection: socket.socket, size: int = 1024) -> tuple[bytes, int, list[int]]:
-    """One message, the sender's pid on the host, and descriptors; (b"", 0, []) at the end."""
+    """Receive a message, the sender's pid on the host, and descriptors; return (b"", 0, []) at the end."""
     pid, descriptors = 0, array.array("i")
     room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(_MOST * descriptors.itemsize)
     try:
@@ -79,7 +79,7 @@ def may_send_none() -> bool:
 
 
 class Child:
-    """A reaper and a program-to-be. Calls `admit` once with both pids; it raises to refuse the child."""
+    """A reaper and a program-to-be. Calls `admit` once both pids are known; it raises to refuse the child."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class Child:
         self.work_inside.close()
 
     async def assign(self, job: Mapping[str, object], descriptors: Sequence[int]) -> None:
-        """Give the child its one job. Raises SandboxBroken: this process may not send it the descriptors."""
+        """Send the child its only job. Raises SandboxBroken if this process may not send descriptors."""
         content = json.dumps(job).encode()
         try:
             send_with_fds(self._work, HEADER.pack(len(content)), list(descriptors))
@@ -142,7 +142,7 @@ class Child:
             self._close_work()
 
     def take_workspace(self) -> int:
-        """The descriptor of a fresh child's own workspace; the caller closes it. Raises SandboxBroken."""
+        """Return the descriptor of a fresh child's workspace; the caller closes it. Raises SandboxBroken."""
         taken, self._workspace = self._workspace, -1
         if taken < 0:
             raise SandboxBroken("A child of the sandbox ended before its run.")
@@ -159,13 +159,13 @@ class Child:
                     self._loop.call_later(_STOPPED_S, self._kill_reaper)
 
     def _kill_reaper(self) -> None:
-        """Kill a reaper that doesn't end; the starter then ends what it leaves."""
+        """Kill a reaper that doesn't end; the starter then ends the processes that it leaves."""
         if self._pidfd is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def memory_kills(self) -> int:
-        """Number of processes of the run that the kernel killed for lack of memory."""
+        """Return the number of the run's processes that the kernel killed for lack of memory."""
         return self._kills if self.group is None else self.group.count_kills()
 
     def discard(self) -> None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from sandbox.network.proxy import Network
 
 _EXTRA_PROCESSES = 2
-"""The reaper, and one for overlap."""
+"""Processes allowed beyond a run's limit: the reaper, and one for overlap."""
 FOR_EVER_S = 1 << 30
-"""Seconds of processor time: no limit for an agent."""
+"""Seconds of processor time for an agent: in effect no limit."""
 NAMESPACES = ("user", "pid", "mnt", "ipc", "net", "uts")
 _WANTED = {
     "CapEff": ("capabilities", "0000000000000000"),
@@ -59,7 +59,7 @@ class ChildMaker:
     ) -> Child:
         """Make a child; `on_ready` tells once whether it can be lent. In a `session` pid 1 is the agent.
 
-        Raises SandboxBroken: this process has too few descriptors, or the kernel makes no control group.
+        Raises SandboxBroken if this process has too few descriptors, or the kernel makes no control group.
         """
         spare, rlimits = _EXTRA_PROCESSES, limits.rlimits(counted=self.groups is not None)
         if session:
@@ -121,7 +121,7 @@ class ChildMaker:
 
 
 def namespaces_of(pid: int | str, *, without: Collection[str] = ()) -> dict[str, str]:
-    """Id of each namespace of a process by kind. For another user's, root needs CAP_SYS_PTRACE."""
+    """Return the id of each namespace of a process by kind. Root needs CAP_SYS_PTRACE for another user's."""
     return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in NAMESPACES if kind not in without}
 
 

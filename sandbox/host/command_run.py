@@ -37,30 +37,30 @@ class CommandRun:
     def __init__(
         self, number: int, limit: int, endings: HowToEnd, on_output: Callable[[bytes], None] | None
     ) -> None:
-        """`limit`: bytes of output that are kept."""
+        """`limit`: maximum bytes of output to keep."""
         self._endings, self._loop = endings, asyncio.get_running_loop()
         self.number, self.log = number, f"{OUTPUT}/{number}"
         self._limit, self._on_output = limit, on_output or (lambda chunk: None)
         self.on_flood: Callable[[CommandRun], None] = lambda run: None
-        """Called where it runs and has written far more than is kept."""
+        """Called when a running command has written far more output than is kept."""
         self._output = Output(limit)
         self._began = self._loop.time()
         self._ended_at: float | None = None
         self.started: asyncio.Future[int] = self._loop.create_future()
-        """Pid of the command, 0 where it could not be started."""
+        """Pid of the command, 0 if it could not be started."""
         self.ended: asyncio.Future[CommandEnd | None] = self._loop.create_future()
-        """Set when its own process has ended; None where nothing reported how."""
+        """Set when the command's own process has ended; None if nothing reported how."""
         self.silent: asyncio.Future[None] = self._loop.create_future()
         """Set when the last writer has closed its output."""
         self.processes: tuple[StillRunning, ...] = ()
-        """Those at the latest look."""
+        """Processes of the command found by the latest look."""
         self.killed_by: KilledBy | None = None
         self.state_lost = False
         self.kills_before = 0
         """Memory kills of the session before this command."""
 
     def has_started(self, pid: int) -> None:
-        """Record its pid."""
+        """Record the pid of the started command."""
         if not self.started.done():
             self.started.set_result(pid)
 
@@ -105,16 +105,16 @@ class CommandRun:
         return await self._endings.conclude(self)
 
     def output(self) -> str:
-        """The output so far: head and tail if it is long."""
+        """Return the output so far: head and tail if it is long."""
         return fold(self._output.text("stdout"))
 
     def close(self) -> None:
-        """Read no more output. Idempotent."""
+        """Stop reading output. Idempotent."""
         if not self.silent.done():
             self.silent.set_result(None)
 
     def result(self, *, memory_kills: int) -> CommandResult:
-        """Describe how it ended."""
+        """Describe how the command ended."""
         end = self.ended.result()
         code = None if end is None else os.waitstatus_to_exitcode(end.wait_status)
         killed_by = self.killed_by
@@ -140,7 +140,7 @@ class CommandRun:
         )
 
     def receive(self, chunk: bytes) -> bool:
-        """Take a piece of output; return whether to delay the next one, as nobody waits for it."""
+        """Process a piece of output; return whether to delay the next one, as nobody waits for it."""
         self._output.add("stdout", chunk)
         if self._output.total <= self._limit:
             self._on_output(chunk)

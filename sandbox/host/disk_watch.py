@@ -23,7 +23,7 @@ class DiskBounds:
     disk_bytes: int
     files: int
     folder: str | None = None
-    """Folder on the host: counts everything in it, whichever run wrote it."""
+    """Folder on the host; everything in it counts, whichever run wrote it."""
     mounts: tuple[str, ...] = ()
     """Size-bounded file systems of a run; their files are counted here."""
 
@@ -34,7 +34,7 @@ class DiskBounds:
         return "within" if self.folder is None else self._look_into(self.folder, 0)
 
     def have_room(self, size: int) -> bool:
-        """Whether the folder has room for so many bytes."""
+        """Whether the folder can hold `size` more bytes."""
         return self.folder is None or self._look_into(self.folder, size) != "beyond"
 
     def _look_into(self, folder: str, held: int) -> Look:
@@ -61,7 +61,7 @@ class DiskBounds:
 
 
 class DiskWatch:
-    """Samples during a run; calls `end` once if it exceeds its bounds."""
+    """Samples a run's disk use; calls `end` once if the run exceeds its bounds."""
 
     def __init__(self, bounds: DiskBounds, pid: int, end: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()

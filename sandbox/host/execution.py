@@ -17,12 +17,12 @@ from sandbox.result import Result
 
 _CHUNK = 1 << 16
 _GRACE_S, _GONE_S = 0.15, 0.4
-"""Seconds after a limit until the reaper is killed, and to wait for an overdue child's end."""
+"""Seconds from a limit until the reaper is killed, and seconds to wait for an overdue child's end."""
 _SAMPLE_S = 0.02
 
 
 class Inflow:
-    """Fills a pipe, whose other end `inside` the caller closes; or a socket `into`, shut down at the end."""
+    """Feeds a pipe, whose other end `inside` the caller closes, or a socket `into`, shut down at the end."""
 
     def __init__(self, source: bytes | int, *, into: socket.socket | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -116,9 +116,9 @@ class Execution(TimedRun):
     async def begin(
         self, job: Mapping[str, object], *, stdin: bytes | int = b"", extra: Sequence[int] = ()
     ) -> None:
-        """Hand over the job with its pipes. `extra` descriptors come last; closes all of them here.
+        """Send the child its job and pipes. `extra` descriptors come last; closes all of them here.
 
-        Raises SandboxBroken: this process has too few descriptors, or may not send them.
+        Raises SandboxBroken if this process has too few descriptors, or may not send them.
         """
         inside: list[int] = []
         try:
@@ -151,7 +151,7 @@ class Execution(TimedRun):
         )
 
     def take_output(self) -> Output:
-        """Take the output so far, and start a new one. Nothing may write meanwhile."""
+        """Return the output so far, and start a new one. Nothing may write meanwhile."""
         self._drain()
         taken, self._output = self._output, Output(self._limits.output_bytes)
         return taken

@@ -20,15 +20,15 @@ from sandbox.host.disk_watch import DiskBounds
 from sandbox.result import Artifact, Changes, Entry, Result
 
 PutLayer = Callable[[Mapping[str, str]], Awaitable[tuple[Workspace, Beneath] | None]]
-"""From SHA-256 by path to the workspace as seen from now on, and the layer alone."""
+"""Function from SHA-256 by path to the workspace from now on and the layer alone; None for no layer."""
 T = TypeVar("T")
 MAX_ARTIFACTS = 1024
 MAX_ARTIFACT_BYTES = 64 << 20
-"""Most bytes of one run's artifacts together."""
+"""Maximum total bytes of one run's artifacts."""
 MAX_DEPTH = 32
-"""Most folders above an artifact."""
+"""Maximum number of folders above an artifact."""
 ARTIFACT_BOUNDS = {"max_files": MAX_ARTIFACTS, "max_bytes": MAX_ARTIFACT_BYTES, "max_depth": MAX_DEPTH}
-"""As `listing.collect` takes them."""
+"""Keyword arguments for `listing.collect`."""
 PROGRAMS = (b"#!", b"\x7fELF")
 
 
@@ -42,7 +42,7 @@ class KnownFile:
 
 
 def known_files(files: Mapping[str, bytes]) -> dict[str, KnownFile]:
-    """Files by plain path, with what identifies them if already present."""
+    """Return the state required of each file by its plain path."""
     return {
         "/".join(parts_of(path)): KnownFile(
             content, hashlib.sha256(content).hexdigest(), content.startswith(PROGRAMS)
@@ -65,31 +65,31 @@ class HostWorkspace:
         self._workspace, self._disk, self._at_rest = workspace, disk, at_rest
         self._uses, self._changing = 0, asyncio.Lock()
         self._layers: tuple[Workspace, Beneath] | None = None
-        """The lower workspace and the layer, where there is one."""
+        """The lower workspace and the layer, if there is a layer."""
         self._laid: dict[str, str] | None = None
         """SHA-256 of each laid file, "" if unknown; None once programs may have changed them."""
 
     @cached_property
     def tree(self) -> TreeChanges:
-        """Finds a session's changes; caches file states."""
+        """Finder of a session's changes, which caches file states."""
         return TreeChanges(self._workspace.below, self._workspace.capacity)
 
     async def changes(self, ignored: Callable[[str], bool]) -> Changes:
-        """Changes since the last rebase."""
+        """Return the changes since the last rebase."""
         return await asyncio.to_thread(self.tree.changes, ignored)
 
     async def rebase(self, laid: Mapping[str, str] | None = None) -> None:
-        """Make the present files the base of `changes`; `laid` as `TreeChanges.rebase` takes it."""
+        """Make the present files the base of `changes`; `laid`: see `TreeChanges.rebase`."""
         await asyncio.to_thread(self.tree.rebase, laid)
 
     def be_used(self) -> Mapping[str, str]:
-        """Mark it as used by programs; SHA-256 by path of laid files that are unchanged since."""
+        """Mark the workspace as used by programs; return SHA-256 by path of laid files unchanged since."""
         laid, self._laid = self._laid, None
         self._uses += 1
         return laid or {}
 
     async def be_used_with(self, put: PutLayer | None) -> Mapping[str, str]:
-        """As `be_used`, with a layer over the laid files where `put` makes one. Don't cancel it."""
+        """Do as `be_used`, and use the layer that `put` makes over the laid files, if any. Don't cancel."""
         async with self._changing:
             laid = self.be_used()
             made = await put(laid) if put is not None and self._layers is None else None
@@ -106,7 +106,7 @@ class HostWorkspace:
             layer.close()
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file; makes missing folders."""
+        """Write one file; make missing folders."""
         await self._change(path, lambda: self._write([(path, content, executable)]))
 
     async def append(self, path: str, content: bytes) -> None:
@@ -132,7 +132,7 @@ class HostWorkspace:
         return Entry.model_validate(await _in_thread(lambda: describe_entry(self._workspace.below, path)))
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Hold exactly these files; the SHA-256 (hex) of each."""
+        """Make the workspace hold exactly these files; return the SHA-256 (hex) of each."""
         async with self._changing:
             uses, self._laid = self._uses if self._at_rest() else -1, None
             hashes = await _in_thread(lambda: self._lay(files))
@@ -141,7 +141,7 @@ class HostWorkspace:
         return hashes
 
     async def manifest(self) -> dict[str, str]:
-        """SHA-256 (hex) of each regular file by its relative path."""
+        """Return the SHA-256 (hex) of each regular file by its relative path."""
         return await _in_thread(self._workspace.manifest)
 
     async def enter(self, path: str) -> None:
@@ -150,18 +150,18 @@ class HostWorkspace:
             await _in_thread(lambda: check_folder(self._workspace.below, path))
 
     async def remove(self, path: str) -> None:
-        """Remove one file or folder, "." is all of it; a missing one is no error."""
+        """Remove a file or folder, or everything for "."; a missing path is no error."""
         async with self._changing:
             self._laid = None
             await _in_thread(lambda: self._workspace.remove(path))
 
     async def with_artifacts(self, result: Result, given: Mapping[str, bytes]) -> Result:
-        """The result with the files that its program wrote; every process of the run is dead."""
+        """Return the result with the files that its program wrote; every process of the run is dead."""
         artifacts, left_out = await _in_thread(lambda: self._collect(given))
         return result.model_copy(update={"artifacts": artifacts, "artifacts_left_out": left_out})
 
     async def _change(self, path: str, work: Callable[[], None]) -> None:
-        """Change one file, while no layer is being put."""
+        """Change one file; wait while a layer is being put."""
         async with self._changing:
             if self._laid is not None:
                 self._laid[posixpath.normpath(path)] = ""
@@ -199,7 +199,7 @@ class HostWorkspace:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """Run it in a thread; awaits its end even when cancelled, as it uses a descriptor."""
+    """Run `work` in a thread; wait for its end even when cancelled, as it uses a descriptor."""
     thread = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(thread)

@@ -19,7 +19,7 @@ _STACKS = 512 << 20
 _RESERVED = 4 << 30
 """Bytes of address space that threads and large libraries reserve and never touch."""
 FLOOD = 64
-"""A program that writes this multiple of the kept output is ended."""
+"""A program is ended once it has written this multiple of the kept output."""
 STATUS_OF: dict[KilledBy, Status] = {
     "wall": "timeout",
     "cpu": "timeout",
@@ -35,7 +35,7 @@ _PATIENCE_S = 0.4
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """What one run may use."""
+    """Limits of one run."""
 
     wall_s: float
     cpu_s: float
@@ -54,7 +54,7 @@ class RunLimits:
         )
 
     def rlimits(self, *, counted: bool) -> dict[str, int | None]:
-        """Limits of each process; `counted`: a cgroup bounds the run's memory instead."""
+        """Return the limits of each process; `counted`: a cgroup bounds the run's memory instead."""
         memory = self.memory_mb << 20
         return {
             "cpu_s": math.ceil(self.cpu_s),
@@ -66,19 +66,19 @@ class RunLimits:
 
 
 def refuse_wrong_entry(entry: str) -> None:
-    """Raise ValueError if it isn't the name of an entry: identifiers with dots between."""
+    """Raise ValueError unless `entry` is an entry's name: identifiers separated by dots."""
     if not all(part.isidentifier() for part in entry.split(".")):
         raise ValueError(f"{entry!r} isn't the name of an entry.")
 
 
 def refuse_lasting_files(what: str, files: Mapping[str, bytes] | None, *, fresh: bool) -> None:
-    """Raise ValueError if files are given to what runs in the workspace that lasts."""
+    """Raise ValueError if files are given for the lasting workspace, without `fresh`."""
     if files and not fresh:
         raise ValueError(f"Only a fresh {what} is given files; write() is for the workspace that lasts.")
 
 
 def resolve(policy: Policy, limits: Limits | None) -> RunLimits:
-    """The caller's limits over the policy's."""
+    """Return the caller's limits, and the policy's where the caller sets none."""
     given = limits or Limits()
     return RunLimits(
         wall_s=given.wall_s or policy.wall_s,
@@ -112,11 +112,11 @@ class Jobs:
     def __init__(
         self, environment: Mapping[str, str], rlimits: Callable[[RunLimits], Mapping[str, int | None]]
     ) -> None:
-        """`rlimits` gives the kernel's limits of each process of a run."""
+        """`rlimits` returns the kernel's limits of each process of a run."""
         self._environment, self._rlimits = environment, rlimits
 
     def of(self, program: Program, limits: RunLimits) -> dict[str, object]:
-        """Job that runs a program."""
+        """Return the job that runs a program."""
         shared = {**self._shared(limits, program.environment), "cwd": program.cwd}
         if isinstance(program, Command):
             return {"kind": "command", "argv": program.argv, **shared}
@@ -124,7 +124,7 @@ class Jobs:
         return {"kind": "python", **named, **shared}
 
     def of_entry(self, entry: str, arguments: Mapping[str, object], limits: RunLimits) -> dict[str, object]:
-        """Job that runs a trusted entry with a channel."""
+        """Return the job that runs a trusted entry with a channel."""
         named = {"entry": entry, "arguments": dict(arguments)}
         return {"kind": "entry", **named, **self._shared(limits, {})}
 
@@ -152,10 +152,10 @@ class TimedRun:
         self._timers: list[asyncio.TimerHandle] = []
         self._began = 0.0
         self._over: asyncio.Future[Any] = self._loop.create_future()
-        """Set to the value of `ended`, or to None where the run is overdue."""
+        """Set to the value of `ended`, or to None if the run is overdue."""
 
     def end(self, reason: KilledBy) -> None:
-        """End the run for a reason that its Result names; the first one counts."""
+        """End the run for a reason that its Result names; only the first reason counts."""
         if self._over.done() or self._ended.done():
             return
         self._killed_by = self._killed_by or reason
@@ -184,7 +184,7 @@ class TimedRun:
     def _describe(
         self, code: int | None, wall_s: float, *, cpu_s: float, max_rss_mb: float, memory_kills: int
     ) -> Result:
-        """The Result; `code` is negative for a signal, and None if nothing reported how the run ended."""
+        """Return the Result; `code` is negative for a signal, None if nothing reported how the run ended."""
         killed_by = self._killed_by
         if killed_by is None and code != 0:
             late = cpu_s >= self._limits.cpu_s

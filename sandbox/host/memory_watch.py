@@ -9,7 +9,7 @@ from sandbox.inner.process.descendants import below, resident_pages, threads_of
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _UNIX_SOCKET = 2 * 212_992
-"""Most bytes of a unix socket, twice the usual net.core.wmem_max; its actual bytes are unknown."""
+"""Maximum bytes of a unix socket, twice the usual net.core.wmem_max; its actual bytes are unknown."""
 _TABLES = {"tcp": "TCP", "tcp6": "TCPv6", "udp": "UDP", "udp6": "UDPv6"}
 """Tables to read only if the run has such sockets: each read walks all sockets of the machine (1 ms)."""
 
@@ -26,17 +26,17 @@ def holds_more(root: int, limit: int, *, sockets: bool = True) -> bool:
 
 
 def count_processes(root: int) -> int:
-    """Number of a process and its descendants."""
+    """Count a process and its descendants."""
     return 1 + len(below(root))
 
 
 def count_threads(root: int) -> int:
-    """Threads of a process and its descendants; the kernel's process limit counts them."""
+    """Count the threads of a process and its descendants; the kernel's process limit includes them."""
     return sum(map(threads_of, [root, *below(root)]))
 
 
 def _in_sockets(root: int) -> int:
-    """Bytes in the queues of a run's sockets; the maximum for unix sockets."""
+    """Return the bytes in the queues of a run's sockets; the maximum for unix sockets."""
     used = {words[0]: int(words[2]) for line in _lines(root, "protocols")[1:] if (words := line.split())}
     held = _UNIX_SOCKET * (used.get("UNIX", 0) + used.get("UNIX-STREAM", 0))
     for table, protocol in _TABLES.items():
@@ -47,7 +47,7 @@ def _in_sockets(root: int) -> int:
 
 
 def _lines(root: int, table: str) -> list[str]:
-    """A table of a process's network namespace."""
+    """Return the lines of a table of a process's network namespace."""
     try:
         with open(f"/proc/{root}/net/{table}") as file:
             return file.read().splitlines()

@@ -36,7 +36,7 @@ class Output:
 
     @property
     def truncated(self) -> bool:
-        """Whether something was omitted; of stdout, if that has a limit of its own."""
+        """Whether output was omitted; only of stdout if stdout has its own limit."""
         return any(self._dropped.values()) if self._stdout is None else self._stdout.truncated
 
     def add(self, stream: Stream, chunk: bytes) -> None:
@@ -54,7 +54,7 @@ class Output:
             self._forget_oldest()
 
     def streams(self) -> Streams:
-        """Both streams, as fields of a Result."""
+        """Return both streams as fields of a Result."""
         return {
             "stdout": self.text("stdout"),
             "stderr": self.text("stderr"),
@@ -64,13 +64,13 @@ class Output:
         }
 
     def raw(self, stream: Stream) -> bytes:
-        """One stream as bytes. Both together fit the limit."""
+        """Return one stream as bytes. Both together fit the limit."""
         if stream == "stdout" and self._stdout is not None:
             return self._stdout.raw(stream)
         return self._mark(stream).encode().join(self._pieces(stream))
 
     def text(self, stream: Stream) -> str:
-        """One stream as text, invalid UTF-8 replaced. Both together fit the limit as UTF-8."""
+        """Return one stream as text, invalid UTF-8 replaced. Both together fit the limit as UTF-8."""
         if stream == "stdout" and self._stdout is not None:
             return self._stdout.text(stream)
         whole = {name: self._pieces(name) for name in self._head}
@@ -102,7 +102,7 @@ class Output:
 
 
 def _cut(content: bytes) -> str:
-    """Decode, and cut the middle if replacement characters take more room than the bytes."""
+    """Decode, and cut the middle if replacement characters take more bytes than the content."""
     text = content.decode("utf-8", "replace")
     encoded = text.encode()
     if len(encoded) <= len(content):

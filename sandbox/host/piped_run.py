@@ -11,7 +11,7 @@ _CHUNK = 1 << 16
 
 
 class PipedRun(CommandRun):
-    """A command; reads its pipe until the last writer has closed it."""
+    """A command whose output is read from a pipe until the last writer has closed it."""
 
     def __init__(
         self, number: int, limit: int, endings: HowToEnd, on_output: Callable[[bytes], None] | None
@@ -24,7 +24,7 @@ class PipedRun(CommandRun):
         self._log_file, self._unlogged, self._log_room = -1, bytearray(), limit
 
     def log_to(self, files: Sequence[int]) -> None:
-        """Write the head of its output to a file inside, if there is one."""
+        """Write the head of the output to the log file inside the sandbox, if there is one."""
         for descriptor in files[:1]:
             self._log_file = descriptor
             self._write_log(bytes(self._unlogged))

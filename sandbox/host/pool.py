@@ -18,7 +18,7 @@ _AT_REST = 2
 
 
 class Pool:
-    """Has children made, some in advance, and lends each once."""
+    """Children made by a maker, some in advance; each is lent once."""
 
     def __init__(self, maker: ChildMaker, *, usual: RunLimits, foreign: bool = False) -> None:
         """`usual` are the limits of children made in advance.
@@ -44,7 +44,7 @@ class Pool:
         return not self._waiting and self._alive == {*self._idle, *self._coming}
 
     def renew(self) -> bool:
-        """Discard the children, for `fill` to make others; False unless all are idle."""
+        """Discard the children, so that `fill` makes new ones; return False unless all are idle."""
         if self._coming or not self.at_rest():
             return False
         self._discard_all()

@@ -29,9 +29,9 @@ namespaces to programs inside bubblewrap: then each run gets its own bubblewrap.
 _SIGNS = ("uid map", "new namespace", "user namespace", "clone into new", "unshare", "userns", "rtm_newaddr")
 _DENIED = ("operation not permitted", "permission denied")
 _CONTAINER = " ".join(f"--security-opt {name}=unconfined" for name in ("seccomp", "apparmor", "systempaths"))
-"""The last one: /proc can only be mounted where nothing covers the old one."""
+"""Docker's options; the last one as /proc can only be mounted where nothing covers the old one."""
 _CONTAINER_OF_ROOT = "--user 1000:1000 "
-"""Root in a container lacks rights for its own setup steps; a user needs none."""
+"""Option against root, which lacks rights in a container for its own setup steps; a user needs none."""
 _PRIVILEGED = ("mount", "pivot_root", "sethostname", "capset")
 """Calls that AppArmor can deny inside a user namespace that it permits."""
 INSTALL = {
@@ -44,7 +44,7 @@ INSTALL = {
 
 
 def why_missing(machines: Sequence[str]) -> BackendMissing:
-    """Why this machine can't run the backend: not Linux, another architecture, or no bubblewrap."""
+    """Return why this machine can't run the backend: not Linux, another architecture, or no bubblewrap."""
     if sys.platform != "linux":
         return BackendMissing(f"bubblewrap needs Linux; this is {platform.system()}.")
     if os.uname().machine not in machines:
@@ -58,7 +58,7 @@ def why_missing(machines: Sequence[str]) -> BackendMissing:
 
 
 def explain(said: str, *, kernel: Path = KERNEL) -> BackendMissing:
-    """The error for a failed start, with advice; NamespacesRefused where that is the reason."""
+    """Return the error for a failed start, with advice; NamespacesRefused if that is the reason."""
     heard = said.strip()
     if not _is_refusal(heard.lower()):
         said_last = heard.splitlines()[-1].strip() if heard else "it said nothing"

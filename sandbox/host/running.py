@@ -23,13 +23,13 @@ class Frames:
     """Bytes of the next frame."""
 
     async def send(self, frame: bytes) -> None:
-        """Send one frame. Raises SandboxBroken: the child has ended; ValueError: it is larger than 16 MiB."""
+        """Send one frame. Raises SandboxBroken if the child has ended, ValueError if it exceeds 16 MiB."""
         if len(frame) > MAX_FRAME:
             raise ValueError(f"A frame has {len(frame)} bytes; at most {MAX_FRAME} go through a channel.")
         await self._send_all(HEADER.pack(len(frame)) + frame)
 
     async def receive(self) -> bytes | None:
-        """Next frame; None once the child has ended, or sent an invalid frame."""
+        """Return the next frame; None once the child has ended, or sent an invalid frame."""
         if self._expected is None:
             header = await self._exactly(HEADER.size)
             if header is None:
@@ -44,7 +44,7 @@ class Frames:
         raise NotImplementedError
 
     async def _exactly(self, size: int) -> bytes | None:
-        """The next bytes, None at the end; a cancelled read consumes nothing."""
+        """Return the next bytes, None at the end; a cancelled read consumes nothing."""
         raise NotImplementedError
 
 
@@ -73,7 +73,7 @@ class RunningEntry(Frames):
         self._hung_up = True
 
     async def send_with(self, frame: bytes, line: socket.socket) -> None:
-        """Send one frame together with a socket. Raises SandboxBroken: the child has ended."""
+        """Send one frame together with a socket. Raises SandboxBroken if the child has ended."""
         content = HEADER.pack(len(frame)) + frame
         try:
             sent = send_with_fds(self._connection, content, [line.fileno()])

@@ -23,7 +23,7 @@ from sandbox.program import Program
 from sandbox.result import Result
 
 _MOMENT_S = 3.0
-"""Seconds in which processes that die together are seen to end, one after the other on a busy machine."""
+"""Seconds to wait for the server's end: a busy machine reports processes that die together in turn."""
 _IN_FLIGHT = 32
 """Concurrent runs in one sandbox; more wait, with their clocks stopped."""
 
@@ -49,11 +49,11 @@ class ServedSandbox(WithFiles):
         return self._server.keeper
 
     def capabilities(self) -> Sequence[Capability]:
-        """Each guarantee with its mechanism on this machine."""
+        """Return each guarantee with its mechanism on this machine."""
         return self._build.capabilities
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Implements `Sandbox.lay`. Raises PolicyUnmet: it would remove the caller's files."""
+        """Implement `Sandbox.lay`. Raises PolicyUnmet if it would remove the caller's files."""
         if self._build.in_place:
             raise PolicyUnmet(f"Nothing is laid in place: {self._build.in_place} would lose its files.")
         return await self._workspace.lay(files)
@@ -71,7 +71,7 @@ class ServedSandbox(WithFiles):
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> Result:
-        """Implements `Sandbox.run`. Raises ValueError: files without fresh."""
+        """Implement `Sandbox.run`. Raises ValueError for files without `fresh`."""
         refuse_lasting_files("run", files, fresh=fresh)
         allowed = resolve(self._policy, limits)
         async with self._places:
@@ -107,7 +107,7 @@ class ServedSandbox(WithFiles):
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> Running:
-        """Implements `Sandbox.start`. Raises ValueError: not an entry's name, or files without fresh."""
+        """Implement `Sandbox.start`. Raises ValueError for a wrong entry name, or files without `fresh`."""
         refuse_wrong_entry(entry)
         refuse_lasting_files("entry", files, fresh=fresh)
         allowed = resolve(self._policy, limits)
@@ -146,7 +146,7 @@ class ServedSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Implements `Sandbox.session`. Raises ValueError: files without fresh."""
+        """Implement `Sandbox.session`. Raises ValueError for files without `fresh`."""
         from sandbox.host.session_opening import SessionPlace, open_session, put_layer
 
         refuse_lasting_files("session", files, fresh=fresh)
@@ -167,7 +167,7 @@ class ServedSandbox(WithFiles):
         return open_session(place, environment or {}, files or {})
 
     async def prove(self) -> None:
-        """Make a child as a test. Raises SandboxBroken: none can be made."""
+        """Make a child as a test. Raises SandboxBroken if none can be made."""
         child = await self._pool.lend(resolve(self._policy, None))
         child.discard()
         self._pool.give_back(child)
@@ -215,7 +215,7 @@ class ServedSandbox(WithFiles):
         )
 
     def _counted(self, job: Mapping[str, object], run: Execution) -> dict[str, object]:
-        """A job with the number of other runs' processes that the kernel counts as this run's."""
+        """Return the job with the number of other runs' processes that the kernel counts as this run's."""
         pools = () if self._build.namespaces else (self._pool, self._fresh_pool)
         return {**job, "siblings": sum(pool.siblings_of(run.child) for pool in pools)}
 

@@ -23,7 +23,7 @@ from sandbox.supervisor.outer_wall import Builder, SandboxPlan, System, layered_
 _BOOT_S = 30.0
 _LEAVE_S = 5.0
 _HELLO = 1 << 16
-"""Most bytes of the first message."""
+"""Maximum bytes of the first message."""
 _LOADED = frozenset({"bridge.callee", "bridge.candidates", "checker.checker", "process.agent"})
 """Entries that the server can import once for all: their modules need the standard library alone."""
 _LOADED_AT = 2
@@ -53,7 +53,7 @@ class Server:
         self.pid = -1
         self.workspace = -1
         self.ended: asyncio.Future[SandboxBroken] = self._loop.create_future()
-        """Why the server has ended, before it was closed."""
+        """Set to the error if the server ends before it is closed."""
         self.control, self._inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._keeper: Keeper | None = None
@@ -134,7 +134,7 @@ class Server:
         self._loop.add_reader(self.control, self._notice_end)
 
     def _system_places(self) -> list[str]:
-        """Folders inside of an image's system, without its virtual environment."""
+        """Return the paths inside of an image's system folders, without its virtual environment."""
         shown = self.interpreter.folders
         return [place for folder, place in self.system.folders.items() if folder not in shown]
 
@@ -146,7 +146,7 @@ class Server:
 
     @property
     def counts_processors(self) -> bool:
-        """Whether a cgroup holds each run to the policy's processors."""
+        """Whether a cgroup limits each run to the policy's processors."""
         return self.groups is not None and self.groups.place is not None and bool(self.groups.place.cpu)
 
     def count_start(self, entry: str) -> None:
@@ -196,7 +196,7 @@ class Server:
         self.ended.set_result(SandboxBroken(f"The sandbox's server ended unexpectedly. {self.said()}"))
 
     def said(self) -> str:
-        """The last stderr output of the keeper and its children."""
+        """Return the last stderr output of the keeper and its children."""
         return self._keeper.read_stderr() if self._keeper is not None else ""
 
 
@@ -206,11 +206,11 @@ async def start_server(
     """Start a server inside an outer wall, or a starter that does the same.
 
     Args:
-        root: folder with the unpacked image whose system programs see; None: they see this machine's.
+        root: folder of the unpacked image whose system programs see; None for this machine's system.
 
     Raises:
-        BackendMissing: it can't be used here; the message says what helps.
-        SandboxBroken: it could not be started for another reason.
+        BackendMissing: the backend can't be used here; the message gives advice.
+        SandboxBroken: the server could not be started for another reason.
         ValueError: the policy names an interpreter that can't be used.
     """
     try:
@@ -251,7 +251,7 @@ def _plan_server(policy: Policy, *, without: frozenset[str], landlock: int, root
 
 
 async def _scope_for(planned: Groups | None) -> tuple[list[str], dict[str, str]]:
-    """A scope of the user's systemd, where cgroups are wanted and this process may not create any."""
+    """Return prefix and environment of a systemd scope if cgroups are wanted and can't be created here."""
     if planned is None or planned.is_likely or os.geteuid() == 0:
         return [], {}
     return await find_scope()

@@ -19,41 +19,41 @@ _DRAIN_S, _GRACE_S = 0.1, 0.5
 """Seconds to wait for output after a command's end; from SIGTERM to SIGKILL."""
 _TICK_S = 0.01
 _KILLS = 3
-"""Attempts: a killed process may have started another one just before."""
+"""Attempts to kill: a killed process may have started another one just before."""
 
 
 class SessionLink(Protocol):
-    """What brings a session's commands to its agent, and their output and ends back."""
+    """Link that carries a session's commands to its agent, and their output and ends back."""
 
     limits: RunLimits
 
     @property
     def over(self) -> bool:
-        """The agent is dead, and with it every process of the session."""
+        """Whether the agent is dead, and with it every process of the session."""
 
     async def begin(
         self, number: int, program: str | Program, how: CommandOptions, endings: HowToEnd
     ) -> CommandRun:
-        """Start a command; text is a shell script. Raises ValueError if a word is too long, SandboxBroken."""
+        """Start a command; text is a shell script. Raises SandboxBroken; ValueError if a word is too long."""
 
     async def ask(self, what: str, run: CommandRun) -> bool:
-        """Have the agent `look` for processes of a command, `end` or `kill` them; False if it is dead."""
+        """Have the agent `look` for, `end` or `kill` a command's processes; return False if it is dead."""
 
     async def listen(self, module: str) -> Listener:
-        """Listen to programs, which connect by a module of this name. Raises SandboxBroken."""
+        """Listen for programs, which connect through a module of this name. Raises SandboxBroken."""
 
     def memory_kills(self) -> int:
-        """Number of processes of the session killed for lack of memory."""
+        """Return the number of the session's processes that were killed for lack of memory."""
 
     def forget(self, run: CommandRun) -> None:
-        """Drop a command once nothing of it runs or writes."""
+        """Forget a command once none of its processes runs or writes."""
 
 
 class SessionWorkspace(Files, Protocol):
-    """The files of a session, and how they changed."""
+    """Files of a session, and their changes."""
 
     async def changes(self, ignored: Callable[[str], bool]) -> Changes:
-        """Changes since the session opened, or was rebased."""
+        """Return the changes since the session opened or was rebased."""
 
     async def rebase(self) -> None:
         """Make the present files the base of `changes`."""
@@ -104,7 +104,7 @@ class LiveSession(WithFiles):
         return run
 
     async def background(self) -> "list[CommandRun]":
-        """Programs and commands that have running processes."""
+        """Return the programs and commands with running processes."""
         for run in self._background:
             if not await self._link.ask("look", run):
                 self._background = []
@@ -123,12 +123,12 @@ class LiveSession(WithFiles):
             await self._calls.answer_by(answer)
 
     async def close(self) -> None:
-        """Answer no more requests."""
+        """Stop answering requests."""
         if self._calls is not None:
             await self._calls.close()
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
-        """Changes in the workspace since the session opened, or was rebased."""
+        """Return the changes in the workspace since the session opened or was rebased."""
         async with self._looking:
             return await self._workspace.changes(ignored or (lambda path: False))
 
@@ -146,13 +146,13 @@ class LiveSession(WithFiles):
         run.has_ended(None)
 
     async def _kill(self, run: CommandRun) -> None:
-        """Kill all processes of a command, again where some are left: the agent's time for it is bounded."""
+        """Kill all processes of a command; retry if some are left, as the agent's time for it is bounded."""
         for _ in range(_KILLS):
             if not await self._link.ask("kill", run) or not run.processes:
                 break
 
     async def conclude(self, run: CommandRun) -> CommandResult:
-        """The result of an ended command; waits a moment longer for its output."""
+        """Return the result of an ended command, after a short wait for its remaining output."""
         await asyncio.wait({run.silent}, timeout=_DRAIN_S)
         if run.processes:
             await self._link.ask("look", run)
@@ -186,7 +186,7 @@ class LiveSession(WithFiles):
         return await self.conclude(run)
 
     async def _deadline(self, run: CommandRun, wall_s: float) -> None:
-        """Wait for the end of a command, or of its time, from which the clock's seconds are excluded."""
+        """Wait until a command ends or its time is over; the clock's seconds don't count."""
         clock = self._clock
         before_s, left_s = clock.seconds if clock is not None else 0.0, wall_s
         while left_s > 0 and not run.ended.done():

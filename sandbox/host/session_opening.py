@@ -48,7 +48,7 @@ ENVIRONMENT = {
 }
 """Environment of every command: no prompts, pagers, colours, or stale bytecode after same-size edits."""
 _DEEPEST = 64
-"""Most folders above a file. A folder below a layer can't be moved up to be removed (`folder_entry.py`)."""
+"""Maximum folders above a file: a folder below a layer can't be moved up for removal (`folder_entry.py`)."""
 _ANSWER_S = 30.0
 
 
@@ -56,21 +56,21 @@ class Agents(Protocol):
     """Makes and takes back agents of sessions."""
 
     async def lend_session(self, limits: RunLimits) -> Child:
-        """A new child whose pid 1 is the agent of a session."""
+        """Return a new child whose pid 1 is the agent of a session."""
 
     def give_back(self, child: Child) -> None:
-        """Record the end of its session."""
+        """Record the end of a child's session."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionPlace:
-    """How sessions of one sandbox are opened."""
+    """Settings for opening sessions of one sandbox."""
 
     pool: Agents
     limits: RunLimits
     environment: Mapping[str, str]
     workspace_at: Callable[[int], Workspace]
-    """The files below a descriptor."""
+    """Function that returns the workspace below a descriptor."""
     bounds: DiskBounds | None
     """Disk bounds to sample; None where file systems enforce them."""
     sampled: bool
@@ -78,19 +78,19 @@ class SessionPlace:
     lasting: HostWorkspace | None
     """The workspace shared by runs; None for a separate one."""
     folder: str = ""
-    """Path of the shared one, where workspaces are folders of this machine; a separate one is emptied."""
+    """Path of the shared workspace if workspaces are folders of this machine; a separate one is emptied."""
     put_layer: PutLayer | None = None
     leave: Callable[[int], Awaitable[None]] | None = None
-    """In place: end a reaper and its agent alone, so that what commands started lives on."""
+    """Function for work in place that ends a reaper and its agent, but nothing that commands started."""
 
 
 @asynccontextmanager
 async def open_session(
     place: SessionPlace, environment: Mapping[str, str], files: Mapping[str, bytes]
 ) -> AsyncIterator[LiveSession]:
-    """Open a session while the block lasts; afterwards all its processes are dead.
+    """Context manager of a session; all processes of the session are dead afterwards.
 
-    In place what commands started lives on, unless the block ends by an error. Raises SandboxBroken.
+    In place, what commands started lives on, unless the body raises. Raises SandboxBroken.
     """
     async with AsyncExitStack() as later, AsyncExitStack() as stack:
 
@@ -122,7 +122,7 @@ async def open_session(
 async def _agent(
     place: SessionPlace, environment: Mapping[str, str]
 ) -> AsyncIterator[tuple[Child, AgentLink]]:
-    """Run an agent while the block lasts. Raises SandboxBroken."""
+    """Context manager that runs an agent. Raises SandboxBroken."""
     ours, inside = pair_for("A session", socket.SOCK_SEQPACKET)
     for end in (ours, inside):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_MESSAGE)
@@ -158,7 +158,7 @@ async def _agent(
 async def put_layer(
     server: Server, pool: Pool, policy: Policy, least: int, laid: Mapping[str, str]
 ) -> tuple[Workspace, Beneath] | None:
-    """The workspace from now on, and the layer; None if everything stays as it is. Raises SandboxBroken.
+    """Put a layer over the workspace; return both, or None if it gets no layer. Raises SandboxBroken.
 
     `laid`: the files in the workspace; with fewer than `least` it gets no layer.
     """
