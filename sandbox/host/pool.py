@@ -51,7 +51,7 @@ class Pool:
         return True
 
     def fill(self) -> None:
-        """Request children until enough are ready or requested; tell who waits for one that can't be made."""
+        """Request children until enough are ready or requested; fail callers whose child can't be made."""
         in_advance = min(self._most, 1) if self._lends < 2 else self._most
         missing = max(in_advance, len(self._waiting)) - len(self._idle) - len(self._coming)
         try:
@@ -93,7 +93,7 @@ class Pool:
             self.fill()
 
     def siblings_of(self, child: Child) -> int:
-        """Number of tasks of the other children that aren't ending: the kernel counts them as a run's."""
+        """Return the task count of other children that aren't ending: the kernel counts it as a run's."""
         from sandbox.host.memory_watch import count_threads
 
         others = (one for one in (*self._idle, *self._coming, *self.lent) if one is not child)

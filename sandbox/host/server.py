@@ -139,7 +139,7 @@ class Server:
         return [place for folder, place in self.system.folders.items() if folder not in shown]
 
     def _processors(self) -> int | None:
-        """Number of processors that a run restricts itself to, where no cgroup does."""
+        """Return the number of processors that a run restricts itself to; None if it doesn't."""
         if self._policy.cpus is None or self.counts_processors or "cpus" in self._without:
             return None
         return math.ceil(self._policy.cpus)

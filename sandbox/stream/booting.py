@@ -43,7 +43,7 @@ FOLDERS = (WORKSPACE, TEMPORARY, SHARED)
 CODE, OUTPUTS = "/opt/lib", OUTPUT
 """Folders of the agent's code, and of the output of each command."""
 COMMANDS = f"{CODE}/bin"
-"""Links to Python under both of its names, unless it is a virtual environment's."""
+"""Folder with links to Python under both of its names, unless Python is a virtual environment's."""
 _OUTER = (
     "errors.py",
     "files/resolve_beneath.py",
@@ -52,7 +52,7 @@ _OUTER = (
     "files/tree_walk.py",
     "files/workspace.py",
 )
-"""Modules that run on either side."""
+"""Modules used by both the host and the agent."""
 _FORMAT = 2
 """Version of marshal that any Python 3 reads."""
 BOOT = """\
@@ -81,7 +81,7 @@ raise SystemExit(main(given["settings"]))
 
 
 def boot_content(settings: dict[str, Any], python: tuple[int, int]) -> bytes:
-    """Code and settings for an agent of this version of Python."""
+    """Return the code and settings for an agent with this version of Python."""
     package = Path(INNER_INSIDE).parent
     ours = Path(__file__).parent.parent
     outer = {f"{package}/{name}": (ours / name).read_bytes() for name in _OUTER}
@@ -91,7 +91,7 @@ def boot_content(settings: dict[str, Any], python: tuple[int, int]) -> bytes:
 def agent_settings(
     policy: Policy, *, uid: int | None, without: frozenset[str], landlock: int
 ) -> dict[str, Any]:
-    """Settings as `sandbox.inner.stream.boot` takes them. `uid`: of programs, None for the agent's own."""
+    """Return settings for `sandbox.inner.stream.boot`. `uid`: of programs; None for the agent's own."""
     return {
         "lease_s": link.LEASE_S,
         "folders": list(FOLDERS),

@@ -1,4 +1,4 @@
-"""Connections of programs that an agent takes: to the tools of a session, and to the proxy of the network."""
+"""Connections of programs that an agent accepts: to the tools of a session, and to the network's proxy."""
 
 import asyncio
 from collections import deque
@@ -11,21 +11,21 @@ from sandbox.stream.link import Conversation, Link, Reader
 
 
 class StreamConnection:
-    """A connection of a program to the host: a `Connection` of its calls, an `End` of the proxy's."""
+    """A connection of a program to the host: a `Connection` for tool calls, an `End` for the proxy."""
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation, self._reader = conversation, Reader(conversation, STDOUT)
 
     async def exactly(self, size: int) -> bytes | None:
-        """The next bytes, None at the end."""
+        """Return the next `size` bytes, None at the end."""
         return await self._reader.exactly(size)
 
     async def receive(self) -> bytes:
-        """Some bytes, none at the end."""
+        """Return some bytes; empty at the end."""
         return await self._reader.some()
 
     async def send(self, content: bytes) -> None:
-        """Send everything. Raises OSError: it is cut off."""
+        """Send everything. Raises OSError if the connection is closed."""
         if self._conversation.over:
             raise ConnectionResetError("The program has closed its connection.")
         try:
@@ -34,35 +34,35 @@ class StreamConnection:
             raise ConnectionResetError(str(error)) from error
 
     def finish(self) -> None:
-        """Send no more."""
+        """End the sending direction."""
         self._conversation.finish(STDIN)
 
     def close(self) -> None:
-        """Cut it off. Idempotent."""
+        """Close the connection. Idempotent."""
         self._conversation.say({"do": "drop"})
         self._conversation.close()
 
 
 class StreamListener:
-    """Takes connections that an agent reports.
+    """Listener for connections that an agent reports.
 
-    One that waits for its turn counts among those that the agent holds, so programs wait, too.
+    A connection that waits for its turn counts as open at the agent, so programs wait, too.
     """
 
     def __init__(self, link: Link) -> None:
         self._link, self._pace = link, Pace()
 
     def begin(self, take: Callable[[Connection], None]) -> None:
-        """Give each connection to `take` from now on."""
+        """Call `take` with each connection from now on."""
         self._take = take
         self._link.doors[TOOLS] = self._open
 
     def hurry(self) -> None:
-        """Take the next connections at once."""
+        """Accept the next connections without a delay."""
         self._pace.hurry()
 
     def close(self) -> None:
-        """Cut off every further connection."""
+        """Close every further connection."""
         self._take = _cut_off
 
     def _open(self, conversation: Conversation) -> None:
@@ -90,7 +90,7 @@ class StreamDoor:
             self._loop.call_soon(self._call_back)
 
     def accept(self) -> StreamConnection:
-        """The next connection. Raises BlockingIOError: none waits."""
+        """Return the next connection. Raises BlockingIOError if none waits."""
         if not self._waiting:
             raise BlockingIOError
         connection = self._waiting.popleft()
@@ -99,7 +99,7 @@ class StreamDoor:
         return connection
 
     def close(self) -> None:
-        """Cut off the connections that wait, and every further one."""
+        """Close the connections that wait, and every further one."""
         self._closed = True
         while self._waiting:
             self._waiting.popleft().close()

@@ -21,7 +21,7 @@ from sandbox.stream.link import Conversation, Link, Reader
 
 _PIECE = 1 << 16
 _LAST_BYTES_S, _BUSY_ENGINE_S = 0.2, 10.0
-"""Seconds that a dead program's output may take: at a limit, and before it."""
+"""Minimum seconds, and maximum ones if no limit ended the program, to wait for its remaining output."""
 _LAST_REPORT_S, _LAST_FRAME_S = 2.0, 0.1
 """Seconds to wait for the end of an entry whose channel is closed, and for its last frame."""
 _START_S = 30.0
@@ -31,21 +31,21 @@ _END_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended, and what its place has used: every process of it is dead."""
+    """How a program with no process left ended, and what its place has used."""
 
     how: int
     """Wait status."""
     cpu_s: float
-    """Of its own process and the children that it waited for."""
+    """Processor time of its own process and the children that it waited for."""
     memory_kills: int
     cpu_us: int
-    """Of the whole place meanwhile."""
+    """Processor time of the whole place meanwhile."""
     peak: int
-    """Bytes; 0 if an earlier program used more."""
+    """Peak memory in bytes; 0 if an earlier program used more."""
     kept_bytes: int
-    """In all bounded folders, of all programs."""
+    """Bytes of all programs in all bounded folders."""
     kept_files: int
-    """In the workspace, itself included."""
+    """Number of files in the workspace, including the workspace itself."""
     left: list[tuple[int, str]]
 
 
@@ -60,12 +60,12 @@ class StreamProgram:
         self.link = link
         self.conversation = link.converse(self._hear)
         self.started: asyncio.Future[tuple[int, int]] = loop.create_future()
-        """Its pid, and the bytes in the bounded folders."""
+        """Set to the program's pid, and the bytes in the bounded folders."""
         self.ended: asyncio.Future[Ended] = loop.create_future()
         self._dropped = asyncio.Event()
 
     async def begin(self, job: Mapping[str, object], **options: object) -> None:
-        """Start it. `options`: as `sandbox.inner.stream.programs` takes them. Raises SandboxBroken."""
+        """Start the program. `options`: see `sandbox.inner.stream.programs`. Raises SandboxBroken."""
         content = json.dumps(job).encode()
         usual = {
             "stdin": False,
@@ -80,7 +80,7 @@ class StreamProgram:
         await self.conversation.call({"do": "start", **request}, stream=JOB, content=content)
 
     async def drop(self) -> bool:
-        """End it, and wait until all its processes are dead; False where the agent doesn't say so in time."""
+        """End the program and wait until all its processes are dead; return False if that takes too long."""
         self.conversation.say({"do": "drop"})
         with suppress(TimeoutError):
             async with asyncio.timeout(_END_S):
@@ -89,7 +89,7 @@ class StreamProgram:
         return self._dropped.is_set()
 
     def close(self) -> None:
-        """Hear no more of it: every process of it is dead, but another one may hold its output open."""
+        """Stop listening to a dead program, whose output another program's process may keep open."""
         self.conversation.say({"do": "drop"})
         self.conversation.close()
 
@@ -136,16 +136,16 @@ class StreamExecution(TimedRun):
         self._conversation = program.conversation
         self._feeding: asyncio.Task[None] | None = None
         self.ended: Ended | None = None
-        """Known once every process of it is dead."""
+        """Set once every process of the run is dead."""
         self.outcome: Result
-        """Set once it is over."""
+        """Set once the run is over."""
         self.overdue = False
-        """Its Result was given before its end was known."""
+        """Whether the Result was given before the end of the run was known."""
 
     async def begin(
         self, job: Mapping[str, object], *, stdin: bytes | int = b"", line: bool = False, tidy: bool = False
     ) -> None:
-        """Start it. Raises SandboxBroken."""
+        """Start the run. Raises SandboxBroken."""
         self.program.ended.add_done_callback(self._finish)
         for stream, name in ((STDOUT, "stdout"), (STDERR, "stderr")):
             self._conversation.read(stream, self._keeper(name))  # type: ignore[arg-type]
@@ -268,7 +268,7 @@ class StreamEntry(Frames):
 
 
 async def feed(conversation: Conversation, source: bytes | int) -> None:
-    """Send what a program reads: bytes, or what a descriptor gives as it comes."""
+    """Send a program its standard input: bytes, or data from a descriptor as it arrives."""
     with suppress(SandboxBroken):  # it has ended
         if isinstance(source, bytes):
             await conversation.send(STDIN, source, at_end=True)

@@ -1,4 +1,4 @@
-"""What holds an agent and all its programs, such as a container: made by a backend, used by a place."""
+"""Holder of an agent and all its programs, such as a container; made by a backend, used by a place."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,12 +20,12 @@ _BOOT_S = 60.0
 
 
 async def _no_limit(limits: RunLimits, kept_bytes: int) -> None:
-    """Leave the limits to the kernel, or to what is around."""
+    """Do nothing: the kernel, or whatever surrounds the agent, enforces the limits."""
 
 
 @dataclass(slots=True, eq=False)
 class Holder:
-    """An agent that has reported, and how to bound and remove what it stands in."""
+    """A running agent, and how to limit and remove what it runs in."""
 
     link: Link
     facts: Mapping[str, Any]
@@ -34,15 +34,15 @@ class Holder:
     """The usual environment of programs."""
     without: frozenset[str]
     release: Callable[[], Awaitable[object]]
-    """Waits until nothing of it is left, once its link is closed."""
+    """Function that waits until nothing of the agent is left, once its link is closed."""
     limit: Callable[[RunLimits, int], Awaitable[None]] = _no_limit
-    """Holds everything in it to limits; so many bytes of files count beside a program's memory."""
+    """Function that limits everything in it; the bytes of files given to it count like program memory."""
     counted: bool = False
     """Whether it bounds memory and processes of all programs together; else the kernel bounds each one."""
     session_environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of a session's commands that replace the usual ones."""
     proxy: "NetworkProxy | None" = None
-    """Connects its programs to allowed hosts."""
+    """Proxy that connects its programs to allowed hosts."""
 
     def serve(self, network: "Network") -> None:
         """Connect its programs to allowed hosts from now on."""
@@ -54,7 +54,7 @@ class Holder:
             self.proxy.cut()
 
     async def remove(self) -> None:
-        """End and remove it. Idempotent; never raises for a lost engine."""
+        """End the agent and remove its holder. Idempotent; doesn't raise if the engine is lost."""
         if self.proxy is not None:
             self.proxy.close()
         await close(self.link, self.release)
@@ -63,7 +63,7 @@ class Holder:
 async def boot_agent(
     link: Link, settings: dict[str, Any], release: Callable[[], Awaitable[object]], *, needs: str
 ) -> dict[str, Any]:
-    """Send an agent its code; what it reports. On failure or cancellation nothing of it remains.
+    """Send an agent its code; return its report. On failure or cancellation nothing of it remains.
 
     Args:
         settings: as `agent_settings` makes them.
@@ -71,7 +71,7 @@ async def boot_agent(
 
     Raises:
         BackendMissing: no agent starts there.
-        SandboxBroken: it did not start in time.
+        SandboxBroken: the agent did not start in time.
     """
     try:
         async with asyncio.timeout(_BOOT_S):

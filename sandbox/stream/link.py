@@ -13,16 +13,16 @@ from sandbox.inner.stream import frames
 from sandbox.inner.stream.frames import OPENED_BY_AGENT, VERSION, WINDOW, FrameError, Splitter, Window
 
 LEASE_S = 60.0
-"""Seconds without a frame after which an agent ends itself, and a host takes its agent for dead."""
+"""Seconds without a frame after which an agent ends itself, and a host considers its agent dead."""
 _BEAT_S = 5.0
 _LONGEST_LINE = 200
 _MAX_STDERR_BYTES = 4096
 _LATE = 3 * WINDOW + (1 << 16)
 """Bytes that an agent may have sent for a number before it hears that nobody reads them."""
 _MOST_OPENED = 64
-"""Connections of programs at one door at a time; an agent that opens more is broken."""
+"""Maximum concurrent connections of programs at one door; an agent that opens more is broken."""
 Take = Callable[[bytes], int | None]
-"""Takes a piece of a stream; the number of bytes consumed at once, None for all."""
+"""Function that takes a piece of a stream; returns the number of bytes consumed at once, None for all."""
 
 
 class ByteStream(Protocol):
@@ -35,10 +35,10 @@ class ByteStream(Protocol):
     ended: bool
 
     async def send(self, content: bytes) -> None:
-        """Send everything; wait while the other side takes nothing. Raises SandboxBroken."""
+        """Send everything; wait while the other side reads nothing. Raises SandboxBroken."""
 
     def say(self, content: bytes) -> None:
-        """Send something short without waiting, or drop it at the end."""
+        """Send short content without waiting; drop it if the stream has ended."""
 
     def close(self) -> None:
         """Close it without calling `on_end`. Idempotent."""
@@ -59,9 +59,9 @@ class Conversation:
     async def call(
         self, request: Mapping[str, object], *, stream: int = 0, content: bytes | None = None
     ) -> None:
-        """Send a request about this number, and the whole content of a stream, unless that is None.
+        """Send a request about this number, and the whole content of a stream unless it is None.
 
-        Raises SandboxBroken, FrameError: the request is too large.
+        Raises SandboxBroken; FrameError if the request is too large.
         """
         frame = frames.pack(frames.CALL, self.number, 0, json.dumps(request).encode())
         if content is None or len(content) > frames.MAX_PAYLOAD:
@@ -75,16 +75,16 @@ class Conversation:
         await self.link.send(frame + frames.pack_data(self.number, stream, content) + end)
 
     def say(self, request: Mapping[str, object]) -> None:
-        """Send a short request without waiting, or drop it at the end."""
+        """Send a short request without waiting; drop it if the stream has ended."""
         self.link.say(frames.pack(frames.CALL, self.number, 0, json.dumps(request).encode()))
 
     def read(self, stream: int, take: Take) -> None:
-        """Have the pieces of a stream taken."""
+        """Call `take` with each piece of a stream from now on."""
         self._takers[stream], self._windows[stream] = take, Window()
         self._ended[stream] = asyncio.Event()
 
     def ended(self, stream: int) -> asyncio.Event:
-        """Set at the end of a stream that is read."""
+        """Return the event that is set at the end of a stream that is read."""
         return self._ended[stream]
 
     def consume(self, stream: int, size: int) -> None:
@@ -94,7 +94,7 @@ class Conversation:
             self.link.say(frames.pack_credit(self.number, stream, amount))
 
     async def send(self, stream: int, content: bytes, *, at_end: bool = False) -> None:
-        """Send content as the agent grants it, and the end of the stream. Raises SandboxBroken."""
+        """Send content as the agent grants it, then end the stream if `at_end`. Raises SandboxBroken."""
         rest = memoryview(content)
         while rest:
             while self._credit.setdefault(stream, WINDOW) == 0:
@@ -110,25 +110,25 @@ class Conversation:
             await self.link.send(frames.pack(frames.END, self.number, stream))
 
     def finish(self, stream: int) -> None:
-        """End a stream that everything is sent of."""
+        """End a stream whose content has all been sent."""
         if not self.over:
             self.link.say(frames.pack(frames.END, self.number, stream))
 
     def close(self) -> None:
-        """Take nothing any more. Idempotent."""
+        """Stop receiving frames. Idempotent."""
         self.over = True
         self.link.forget(self.number)
         self.has_ended()
 
     def has_ended(self) -> None:
-        """Wake who waits for a stream's end or for a grant."""
+        """Wake the tasks that wait for a stream's end or for a grant."""
         self.over = True
         self._granted.set()
         for event in self._ended.values():
             event.set()
 
     def receive(self, kind: int, stream: int, payload: bytes) -> None:
-        """Take a frame. Raises FrameError, ValueError: it isn't permitted."""
+        """Process a frame. Raises FrameError or ValueError if it isn't permitted."""
         if kind == frames.NEWS:
             self.on_news(as_news(payload))
         elif kind == frames.CREDIT:
@@ -147,13 +147,13 @@ class Conversation:
 
 
 class Link:
-    """One agent. At its end everything that waits gets a SandboxBroken."""
+    """Connection to one agent; at its end everything that waits gets a SandboxBroken."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._loop = asyncio.get_running_loop()
         self._stream = stream
         self.on_end: Callable[[], object] = lambda: None
-        """Called once where the agent ends, unless the link is closed before."""
+        """Called once when the agent ends, unless the link is closed before."""
         stream.on_data, stream.on_words, stream.on_end = self._hear_greeting, self._hear_words, self._cut
         self._splitter, self._greeting, self._stderr_tail = Splitter(), b"", b""
         self.python: asyncio.Future[tuple[int, int]] = self._loop.create_future()
@@ -167,13 +167,13 @@ class Link:
         self._unanswered = 0
         """Beats since the agent's last frame. Time alone would blame the agent for a busy event loop."""
         self.doors: dict[str, Callable[[Conversation], None]] = {}
-        """Called with each connection of a program, by its door, once something listens there."""
+        """Function by door, called with each connection of a program, once something listens there."""
         self._opened: dict[int, str] = {}
         self.broken: SandboxBroken | None = None
-        """Why nothing goes on."""
+        """Reason why the link no longer works; None while it works."""
 
     async def boot(self, content: bytes) -> dict[str, Any]:
-        """Send the agent its code; what it reports of its place. Raises SandboxBroken."""
+        """Send the agent its code; return its report about its place. Raises SandboxBroken."""
         await self._stream.send(len(content).to_bytes(4, "little") + content)
         facts = await self._up
         self._beat()
@@ -189,23 +189,23 @@ class Link:
         return conversation
 
     def forget(self, number: int) -> None:
-        """Ignore what still comes for a number: what was granted, and reports."""
+        """Forget a number; ignore granted data and reports that still arrive for it."""
         if self._conversations.pop(number, None) is not None:
             self._late_bytes += _LATE
         self._opened.pop(number, None)
 
     async def send(self, frame: bytes) -> None:
-        """Send frames; wait while the agent takes nothing. Raises SandboxBroken."""
+        """Send frames; wait while the agent reads nothing. Raises SandboxBroken."""
         if self.broken is not None:
             raise self.broken
         await self._stream.send(frame)
 
     def say(self, frame: bytes) -> None:
-        """Send a short frame without waiting, or drop it at the end."""
+        """Send a short frame without waiting; drop it if the stream has ended."""
         self._stream.say(frame)
 
     def end(self, reason: BaseException) -> None:
-        """End the agent, whose answers are no longer in step."""
+        """End an agent whose answers are no longer reliable; the error contains the reason."""
         if self.broken is None:
             self._hear_words(str(reason).encode())
             self._cut()
@@ -279,7 +279,7 @@ class Link:
             raise FrameError(str(news.get("why", news["is"])))
 
     def _ignore(self, number: int, size: int) -> None:
-        """Ignore what was under way as a number was forgotten. Raises FrameError: it can't have been."""
+        """Ignore a late frame for a forgotten number. Raises FrameError if the frame can't be one."""
         self._late_bytes -= size
         if self._late_bytes < 0 or (
             (number & ~frames.FILE_CALL) > self._next and not number & OPENED_BY_AGENT
@@ -333,7 +333,7 @@ class Reader:
         return 0
 
     async def some(self) -> bytes:
-        """Some bytes, none at the end; a cancelled read consumes nothing."""
+        """Return some bytes, empty at the end; a cancelled read consumes nothing."""
         ended = self._conversation.ended(self._stream)
         while not self._content and not ended.is_set():
             self._came.clear()
@@ -344,7 +344,7 @@ class Reader:
         return taken
 
     async def exactly(self, size: int) -> bytes | None:
-        """The next bytes, None if the stream ends before; a cancelled read consumes nothing."""
+        """Return the next `size` bytes, None if the stream ends before; a cancelled read consumes nothing."""
         ended = self._conversation.ended(self._stream)
         taken = bytearray()
         try:
@@ -376,7 +376,7 @@ async def first_of(*events: asyncio.Event) -> None:
 
 
 def as_news(payload: bytes) -> dict[str, Any]:
-    """Decode a report. Raises FrameError: it is none."""
+    """Decode a report. Raises FrameError if it isn't one."""
     news = json.loads(payload)
     if not isinstance(news, dict) or not isinstance(news.get("is", ""), str):
         raise FrameError("a report isn't an object")

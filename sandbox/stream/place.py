@@ -20,7 +20,7 @@ from sandbox.stream.stream_files import StreamFiles
 
 
 class Place:
-    """Runs programs beside each other or one after the other."""
+    """Runs programs concurrently or one after the other."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Place:
         stdin: bytes | int = b"",
         on_output: OnOutput | None = None,
     ) -> StreamExecution:
-        """Run one job to its end. Raises SandboxBroken, FileRefused: its folder can't be entered."""
+        """Run one job to its end. Raises SandboxBroken; FileRefused if its folder can't be entered."""
         await self.files.enter(str(job["cwd"]))
         async with self._execution(limits, on_output) as execution:
             async with self._starting(execution.program) as alone:
@@ -84,7 +84,7 @@ class Place:
         own: Mapping[str, str],
         laid: Mapping[str, str],
     ) -> AsyncIterator[LiveSession]:
-        """Open a session. `laid`: SHA-256 by path of files that the host alone has written."""
+        """Context manager of a session. `laid`: SHA-256 by path of files that only the host has written."""
         opened = object()
         self._at_work[opened] = limits
         try:
@@ -109,7 +109,7 @@ class Place:
 
     @contextlib.asynccontextmanager
     async def _starting(self, work: object) -> AsyncIterator[bool]:
-        """Start something, one after the other; whether nothing else runs, so that leftovers can go."""
+        """Context manager for one start at a time; yields whether nothing else runs, so leftovers can go."""
         async with self._turn:
             alone = not self._started
             self._started.add(work)
@@ -136,7 +136,7 @@ class Place:
             await to_the_end(self._end(execution))
 
     async def _prepare(self, limits: RunLimits, on_output: OnOutput | None) -> StreamExecution:
-        """A program to be started, once abandoned ones are dead and the limits are set."""
+        """Return an execution to start, once abandoned programs are dead and the limits are set."""
         if self._leaving:
             await asyncio.wait(self._leaving)
         if self.holder.link.broken is not None:
@@ -152,7 +152,7 @@ class Place:
         return StreamExecution(program, limits, on_output=on_output, without=self.holder.without)
 
     async def _end(self, execution: StreamExecution) -> None:
-        """End a program. An overdue end continues in the background: only the next one waits for it."""
+        """End a program. An overdue end continues in the background: only the next program waits for it."""
         if execution.ended is not None:
             self._kept_bytes, self.files.written = execution.ended.kept_bytes, 0
             self._forget(execution.program)
@@ -175,7 +175,7 @@ class Place:
         self._forget(program)
 
     async def _limit(self) -> None:
-        """Limits of the place: those of a single run, or at least the policy's for several."""
+        """Set the place's limits: those of a single run, or at least the policy's for several."""
         async with self._limiting:
             limits = list(self._at_work.values())
             if len(limits) > 1:
@@ -189,7 +189,7 @@ class Place:
 
 
 def rlimits_of(limits: RunLimits, *, counted: bool) -> dict[str, int | None]:
-    """The kernel's limits of each process; `counted`: the holder bounds all of them together."""
+    """Return the kernel's limits of each process; `counted`: the holder bounds all of them together."""
     processes = None if counted else limits.processes + OWN_PROCESSES
     return {**limits.rlimits(counted=counted), "processes": processes}
 
@@ -214,6 +214,6 @@ async def run_fresh(
 
 
 OWN_PROCESSES = 3
-"""The agent, and those that make children and serve files."""
+"""Processes besides programs: the agent, and those that make children and serve files."""
 _WORKSPACE_ALONE = 1
-"""Files in an empty workspace."""
+"""Number of files in an empty workspace, which counts itself."""

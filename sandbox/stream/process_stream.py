@@ -25,11 +25,11 @@ class ProcessStream:
         self._reading: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Read from now on, once somebody listens."""
+        """Start reading; the callbacks must be set before."""
         self._reading = asyncio.create_task(self._read())
 
     async def send(self, content: bytes) -> None:
-        """Send everything; wait while the other side takes nothing. Raises SandboxBroken."""
+        """Send everything; wait while the other side reads nothing. Raises SandboxBroken."""
         try:
             if not self.ended:
                 self._stdin.write(content)
@@ -40,7 +40,7 @@ class ProcessStream:
             raise SandboxBroken("The process that leads to the agent is gone.")
 
     def say(self, content: bytes) -> None:
-        """Send something short without waiting, or drop it at the end."""
+        """Send short content without waiting; drop it if the stream has ended."""
         if not self.ended:
             self._stdin.write(content)
 
@@ -56,7 +56,7 @@ class ProcessStream:
                 os.kill(self._process.pid, signal.SIGKILL)
 
     async def wait(self) -> None:
-        """Wait until the process has ended, and what it printed is read."""
+        """Wait until the process has ended and its output is read."""
         if self._reading is not None:
             await asyncio.wait({self._reading})
 

@@ -36,7 +36,7 @@ _PATIENCE_S, _END_S = 2.0, 20.0
 _LEFT = TypeAdapter(list[tuple[int, str]])
 _SHA256 = TypeAdapter(list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None])
 _SHA256_ROOM = 80
-"""Bytes of one hash in an answer."""
+"""Maximum bytes of one hash in an answer."""
 Stamps = dict[str, tuple[tuple[int, ...], State]]
 
 
@@ -47,13 +47,13 @@ class Walk:
     entries: list[tuple[str, tuple[int, int, int, int, int, int] | None, str | None]]
     """Path in hexadecimal, stamp, and target of a link in hexadecimal."""
     now: int
-    """Nanoseconds since 1970 by its clock."""
+    """Time by the agent's clock in nanoseconds since 1970."""
 
 
 _WALK = TypeAdapter(Walk)
 _ENVIRONMENT, _LONGEST_ENVIRONMENT = TypeAdapter(dict[str, str]), 1 << 20
 _ROOM_PER_ENTRY = 9000
-"""Bytes of one entry of a walk: a path of 4 KiB in hexadecimal, and figures."""
+"""Maximum bytes of one entry of a walk: a path of 4 KiB in hexadecimal, and figures."""
 RunRlimits = Callable[[RunLimits], Mapping[str, int | None]]
 
 
@@ -67,7 +67,7 @@ class StreamSessionLink:
         self._environment, self._rlimits = dict(environment), dict(rlimits)
         self._programs: dict[int, StreamProgram] = {}
         self._numbers: dict[int, int] = {}
-        """Number in the frames by number of a command; the agent knows what each has left."""
+        """Frame number by command number; the agent knows the remaining processes of each."""
         self._runs: dict[int, CommandRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._memory_kills = 0
@@ -75,7 +75,7 @@ class StreamSessionLink:
 
     @property
     def over(self) -> bool:
-        """The agent is dead, and with it every process of the session."""
+        """Whether the agent is dead, and with it every process of the session."""
         return self._closed or self._link.broken is not None
 
     async def begin(
@@ -111,7 +111,7 @@ class StreamSessionLink:
         return run
 
     async def ask(self, what: str, run: CommandRun) -> bool:
-        """Have the agent `look` for processes of a command, `end` or `kill` them; False if it is dead."""
+        """Have the agent `look` for, `end` or `kill` a command's processes; return False if it is dead."""
         if self.over:
             return False
         patience_s = _PATIENCE_S if what == "look" else _END_S  # a fork bomb leaves the agent little time
@@ -127,7 +127,7 @@ class StreamSessionLink:
     async def _answer(
         self, request: Mapping[str, object], *, patience_s: float = _PATIENCE_S
     ) -> dict[str, Any]:
-        """The agent's answer to a request. Raises TimeoutError; SandboxBroken: it ended meanwhile."""
+        """Return the agent's answer. Raises TimeoutError; SandboxBroken if the agent ends meanwhile."""
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         conversation = self._link.converse(lambda news: None if answer.done() else answer.set_result(news))
         try:
@@ -141,7 +141,7 @@ class StreamSessionLink:
             conversation.close()
 
     async def listen(self, module: str) -> StreamListener:
-        """Listen to programs, which connect by a module of this name."""
+        """Listen for programs, which connect through a module of this name."""
         source = TOOLS_MODULE
         try:
             news = await self._answer({"do": "listen", "module": module, "source": source})
@@ -154,11 +154,11 @@ class StreamSessionLink:
         return StreamListener(self._link)
 
     def memory_kills(self) -> int:
-        """Number of processes killed for lack of memory."""
+        """Return the number of processes killed for lack of memory."""
         return self._memory_kills
 
     def forget(self, run: CommandRun) -> None:
-        """Drop a command once nothing of it runs or writes."""
+        """Forget a command once none of its processes runs or writes."""
         self._runs.pop(run.number, None)
         program = self._programs.pop(run.number, None)
         if program is not None:
@@ -232,14 +232,14 @@ class StreamWorkspace:
     """The files of a session, and how they changed: read by the agent, bounded and hashed here."""
 
     def __init__(self, files: StreamFiles, stamps: Stamps) -> None:
-        """`stamps`: of the place, for all of its sessions."""
+        """`stamps`: file stamps of the place, shared by all of its sessions."""
         self._files = files
         self._tree = StreamTree(files, stamps)
         self.write, self.append, self.make_folder = files.write, files.append, files.make_folder
         self.read, self.list, self.stat, self.remove = files.read, files.list, files.stat, files.remove
 
     async def changes(self, ignored: Callable[[str], bool]) -> Changes:
-        """Changes since the last rebase."""
+        """Return the changes since the last rebase."""
         return await asyncio.to_thread(self._tree.changes, ignored)
 
     async def rebase(self, laid: Mapping[str, str] | None = None) -> None:
@@ -248,7 +248,7 @@ class StreamWorkspace:
 
 
 class StreamTree(TreeChanges):
-    """Finds changes of a tree behind an agent. Its methods block, in a thread beside the event loop."""
+    """Finder of changes in a tree behind an agent. Its methods block: call them in another thread."""
 
     def __init__(self, files: StreamFiles, stamps: Stamps) -> None:
         super().__init__(_Nothing(), lambda: self._most)  # type: ignore[arg-type]
@@ -282,7 +282,7 @@ class StreamTree(TreeChanges):
         return self._now
 
     def _hash(self, paths: Sequence[str], entries: Mapping[str, os.stat_result | None]) -> Mapping[str, str]:
-        """Have the agent hash files. It is trusted with hashes as it is with the times of files."""
+        """Have the agent hash files; its hashes are trusted as much as its file times."""
         for path in self._stamps.keys() - entries.keys():
             self._stamps.pop(path, None)
         wanted: list[str] = []
@@ -323,7 +323,7 @@ class StreamTree(TreeChanges):
 
 
 class _Nothing:
-    """Stands for rights that only files of this machine need."""
+    """Stub for the rights that only files of this machine need."""
 
     def as_owner(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -346,7 +346,7 @@ def _is_skipped(folder: str, ignored: Callable[[str], bool], known: dict[str, bo
 
 
 def _stat_of(stamp: tuple[int, int, int, int, int, int]) -> os.stat_result:
-    """The part of a file's stat by which changes are found."""
+    """Return the part of a file's stat by which changes are found."""
     mode, inode, device, size, modified_ns, changed_ns = stamp
     times = (modified_ns // 10**9, modified_ns // 10**9, changed_ns // 10**9)
     exact = (modified_ns / 1e9, modified_ns / 1e9, changed_ns / 1e9, modified_ns, modified_ns, changed_ns)
@@ -364,7 +364,7 @@ async def open_commands(
     *,
     tidy: bool,
 ) -> AsyncIterator[StreamSessionLink]:
-    """Prepare the environment of a session's commands, and end them after the block. Raises SandboxBroken.
+    """Context manager: prepare a session's environment, end its commands on exit. Raises SandboxBroken.
 
     `tidy`: remove what earlier programs left outside of the workspace, as nothing else runs.
     """
@@ -379,7 +379,7 @@ async def open_commands(
 async def prepare_environment(
     link: Link, environment: Mapping[str, str], rlimits: Mapping[str, int | None], *, tidy: bool
 ) -> dict[str, str]:
-    """Make the folders of a session with its commands' rights; their environment. Raises SandboxBroken."""
+    """Make a session's folders with its commands' rights; return their environment. Raises SandboxBroken."""
     program = StreamProgram(link)
     reader = Reader(program.conversation, LINE)
     for stream in (STDOUT, STDERR):

@@ -12,7 +12,7 @@ _AT_ONCE = 6
 
 
 class Spares:
-    """Lends places."""
+    """Pool of places."""
 
     def __init__(self, open_one: Callable[[], Awaitable[Holder]], first: Holder, chores: Chores) -> None:
         """`first` is lent first."""
@@ -25,7 +25,7 @@ class Spares:
         self._making: asyncio.Task[None] | None = None
 
     async def take(self) -> Holder:
-        """Lend one until `give_back`. Raises SandboxBroken."""
+        """Lend a place until `give_back`. Raises SandboxBroken."""
         if self._closed:
             raise SandboxBroken("The sandbox is closed.")
         await self._places.acquire()
@@ -42,7 +42,7 @@ class Spares:
         return taken
 
     async def withdraw(self) -> Holder:
-        """As `take`, for good: the caller removes it."""
+        """Hand over a place for good: the caller removes it. Raises SandboxBroken."""
         if self._making is not None:
             await asyncio.wait([self._making])
         spare, self._spare = self._spare, None
@@ -55,7 +55,7 @@ class Spares:
         return await self._open_one()
 
     def give_back(self, taken: Holder) -> None:
-        """Remove it in the background. Idempotent."""
+        """Remove a place in the background. Idempotent."""
         if taken in self._lent:
             self._lent.discard(taken)
             self._chores.start(self._remove(taken))

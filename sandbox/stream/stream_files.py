@@ -25,7 +25,7 @@ _LONGEST_LINE = 4400
 """Bytes that a manifest or listing takes per file; non-ASCII paths count towards the total."""
 _LONGEST_PATH = 4096
 _ANSWER_S, _SLOWEST = 120.0, 1 << 20
-"""Seconds that an agent may take to answer, and to hash a tree; and bytes a second that it sends at least."""
+"""Seconds that an agent may take to answer or to hash a tree, and the minimum bytes a second it sends."""
 T = TypeVar("T")
 _ENTRY, _ENTRIES, _HASHES = TypeAdapter(Entry), TypeAdapter(tuple[Entry, ...]), TypeAdapter(dict[str, str])
 _PATHS = TypeAdapter(set[str])
@@ -72,10 +72,10 @@ class StreamFiles:
         self._link, self.most_bytes, self.most_files = link, most_bytes, most_files
         self._busy = asyncio.Lock()
         self.written = 0
-        """Bytes written through this object, counted until somebody sets it back."""
+        """Bytes written through this object since a caller last reset the count."""
 
     async def write(self, path: str, content: bytes, *, executable: bool = False) -> None:
-        """Write one file; makes missing folders."""
+        """Write one file; make missing folders."""
         self._have_room(path, content)
         await self.ask({"do": "write", "path": path, "executable": executable}, content)
 
@@ -94,7 +94,7 @@ class StreamFiles:
         return (await self.ask(request, most=limit))[1]
 
     async def list(self, path: str = ".") -> tuple[Entry, ...]:
-        """List a folder. Raises SandboxBroken: the answer is invalid."""
+        """List a folder. Raises SandboxBroken if the answer is invalid."""
         entries = await self._validated({"do": "list", "path": path}, _ENTRIES)
         if any({"/", "\0"} & set(entry.name) or not is_plain(entry.name) for entry in entries):
             raise SandboxBroken(_INVALID)
@@ -110,7 +110,7 @@ class StreamFiles:
             await self.ask({"do": "enter", "path": path})
 
     async def manifest(self) -> dict[str, str]:
-        """SHA-256 by path of the regular files."""
+        """Return the SHA-256 of each regular file by path."""
         return await self._validated({"do": "manifest"}, _HASHES)
 
     async def remove(self, path: str) -> None:
@@ -152,13 +152,13 @@ class StreamFiles:
     async def ask(
         self, request: Mapping[str, object], content: bytes = b"", *, most: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """Send a call (`sandbox.inner.stream.filing`); one answer of at most `most` bytes."""
+        """Send a call (`sandbox.inner.stream.filing`); return one answer of at most `most` bytes."""
         async with self.asking(request, content) as answers:
             return await answers.next(most=most)
 
     @contextlib.asynccontextmanager
     async def asking(self, request: Mapping[str, object], content: bytes = b"") -> AsyncIterator[Answers]:
-        """Send one call. If the block doesn't read all answers, the call is dropped."""
+        """Context manager that sends one call; the call is dropped if the body doesn't read all answers."""
         async with self._busy:
             answers = Answers(self._link)
             conversation = answers.conversation
@@ -199,7 +199,7 @@ class StreamFiles:
 
 
 async def _in_time(work: Awaitable[T], seconds: float) -> T:
-    """Await an agent's answer. Raises SandboxBroken: it doesn't come."""
+    """Await an agent's answer. Raises SandboxBroken if it doesn't come in time."""
     try:
         async with asyncio.timeout(seconds):
             return await work

@@ -37,10 +37,10 @@ async def open_places(
     without: frozenset[str],
     outside: "Outside | None",
 ) -> AsyncIterator["StreamSandbox"]:
-    """Open a sandbox of one backend for as long as the block lasts.
+    """Context manager that opens a sandbox of one backend.
 
     Args:
-        capabilities_of: the guarantees of a place by what its agent reported.
+        capabilities_of: function from an agent's report to the guarantees of its place.
         without, outside: as `open_bubblewrap` takes them.
 
     Raises PolicyUnmet; and whatever `open_one` raises.
@@ -87,7 +87,7 @@ class StreamSandbox(WithFiles):
         self._closing: asyncio.Task[None] | None = None
 
     def capabilities(self) -> Sequence[Capability]:
-        """Each guarantee with its mechanism."""
+        """Return each guarantee with its mechanism."""
         return self._capabilities
 
     async def run(
@@ -100,7 +100,7 @@ class StreamSandbox(WithFiles):
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> Result:
-        """Run one program; waiting for a turn takes none of its time."""
+        """Run one program; the wait for its turn doesn't count towards its time."""
         refuse_lasting_files("run", files, fresh=fresh)
         allowed = resolve(self._policy, limits)
         job = self._jobs.of(program, allowed)
@@ -120,7 +120,7 @@ class StreamSandbox(WithFiles):
         fresh: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> Running:
-        """Start a trusted entry. Raises ValueError: not an entry's name, or files without fresh."""
+        """Start a trusted entry. Raises ValueError for a wrong entry name, or files without `fresh`."""
         refuse_wrong_entry(entry)
         refuse_lasting_files("entry", files, fresh=fresh)
         allowed = resolve(self._policy, limits)
@@ -144,19 +144,19 @@ class StreamSandbox(WithFiles):
         files: Mapping[str, bytes] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[Session]:
-        """Open a session. Raises ValueError: files without fresh."""
+        """Open a session. Raises ValueError for files without `fresh`."""
         refuse_lasting_files("session", files, fresh=fresh)
         return self._session(environment or {}, files or {}, fresh=fresh)
 
     async def lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Make the workspace hold exactly these files; the SHA-256 (hex) of each."""
+        """Make the workspace hold exactly these files; return the SHA-256 (hex) of each."""
         lasting = await self._settle()
         hashes = await lasting.files.lay_exactly(files)
         self._laid = dict(hashes) if lasting.is_idle else None
         return hashes
 
     async def manifest(self) -> dict[str, str]:
-        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
+        """Return the SHA-256 (hex) of each regular file of the workspace by its relative path."""
         return await (await self._settle()).files.manifest()
 
     async def close(self) -> None:
@@ -202,14 +202,14 @@ class StreamSandbox(WithFiles):
                 yield session
 
     def _place_of(self, holder: Holder, *, once: bool = False) -> Place:
-        """`once`: its first program gives it back."""
+        """Return the place of a holder; `once`: the end of its first entry gives the holder back."""
         if self._network is not None:
             holder.serve(self._network)
         back = (lambda: self._spares.give_back(holder)) if once else None
         return Place(holder, self._policy, self._usual, self._chores, on_idle=back)
 
     async def _settle(self) -> Place:
-        """The place of the lasting workspace, made at its first use."""
+        """Return the place of the lasting workspace, made at its first use."""
         self._laid = None
         async with self._settling:
             if self._lasting is None:
