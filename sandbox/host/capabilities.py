@@ -37,7 +37,7 @@ class Build:
     """Disabled mechanisms, by name."""
     disk: DiskBounds | None = None
     fresh_disk: DiskBounds | None = None
-    """Bounds to sample while programs run; None where file systems enforce them."""
+    """Bounds to sample while programs run; None if file systems enforce them."""
     namespaces: bool = True
     """Whether each run has its own namespaces."""
     on_disk: bool = False

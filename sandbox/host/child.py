@@ -29,7 +29,7 @@ _MOST = 2
 DESCRIPTOR_ADVICE = (
     "Raise the hard limit of open files (ulimit -Hn): a program has sent itself too many descriptors."
 )
-"""Advice where descriptors can't be sent."""
+"""Advice if descriptors can't be sent."""
 _AGAIN_S = 0.1
 _STOPPED_S = 5.0
 """Seconds that a reaper may take to end its run."""
@@ -117,7 +117,7 @@ class Child:
         self.failure: SandboxError | None = None
         """Why this child can't be lent."""
         self.ended: asyncio.Future[Ending | None] = self._loop.create_future()
-        """Set when every process of the run is dead; None where nothing reported how the program ended."""
+        """Set when every process of the run is dead; None if nothing reported how the program ended."""
         self.gone = asyncio.Event()
         """Set when the reaper is dead too and the cgroup is given back."""
         self._loop.add_reader(self._status.fileno(), self._read_status)

@@ -29,7 +29,7 @@ namespaces to programs inside bubblewrap: then each run gets its own bubblewrap.
 _SIGNS = ("uid map", "new namespace", "user namespace", "clone into new", "unshare", "userns", "rtm_newaddr")
 _DENIED = ("operation not permitted", "permission denied")
 _CONTAINER = " ".join(f"--security-opt {name}=unconfined" for name in ("seccomp", "apparmor", "systempaths"))
-"""Docker's options; the last one as /proc can only be mounted where nothing covers the old one."""
+"""Options of an engine; the last one as /proc can only be mounted where nothing covers the old one."""
 _CONTAINER_OF_ROOT = "--user 1000:1000 "
 """Option against root, which lacks rights in a container for its own setup steps; a user needs none."""
 _PRIVILEGED = ("mount", "pivot_root", "sethostname", "capset")

@@ -69,7 +69,7 @@ class Server:
     async def launch(self, build: Builder, before: Sequence[str], more: Mapping[str, str]) -> None:
         """Start the keeper, which starts everything else; `before` and `more` put it into a scope.
 
-        Raises OSError: it could not be started.
+        Raises OSError if the keeper could not be started.
         """
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
         plan = SandboxPlan(

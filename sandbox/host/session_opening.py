@@ -72,7 +72,7 @@ class SessionPlace:
     workspace_at: Callable[[int], Workspace]
     """Function that returns the workspace below a descriptor."""
     bounds: DiskBounds | None
-    """Disk bounds to sample; None where file systems enforce them."""
+    """Disk bounds to sample; None if file systems enforce them."""
     sampled: bool
     """Whether to sample memory that no cgroup counts; False in tests only."""
     lasting: HostWorkspace | None

@@ -1,4 +1,4 @@
-"""Certificates of one run, by which the proxy speaks for the hosts whose secrets it masks.
+"""Certificates of one run, with which the proxy acts as the hosts whose secrets it masks.
 
 The authority's key signs one certificate for each host and is then forgotten.
 """

@@ -1,4 +1,4 @@
-"""Where a proxy takes connections of programs, and the ends of a connection: sockets of this machine here."""
+"""Interfaces of a proxy's door and of a connection's ends, implemented by sockets of this machine."""
 
 import asyncio
 import socket
@@ -12,13 +12,13 @@ class End(Protocol):
     """One end of a connection."""
 
     async def receive(self) -> bytes:
-        """Some bytes, none at the end. Raises OSError: it is cut off."""
+        """Return some bytes; empty at the end. Raises OSError if the connection is cut off."""
 
     async def send(self, content: bytes) -> None:
-        """Send everything. Raises OSError: it is cut off."""
+        """Send everything. Raises OSError if the connection is cut off."""
 
     def finish(self) -> None:
-        """Send no more; the other direction stays open. Raises OSError: it is cut off."""
+        """Stop sending; the other direction stays open. Raises OSError if the connection is cut off."""
 
     def close(self) -> None:
         """Close both directions. Idempotent."""
@@ -28,24 +28,24 @@ class Door(Protocol):
     """Where programs connect to the proxy of one run."""
 
     def watch(self, on_waiting: Callable[[], None] | None) -> None:
-        """Call back while a connection waits; None ends that."""
+        """Call `on_waiting` while a connection waits; None stops the calls."""
 
     def accept(self) -> End:
         """The next connection. Raises OSError; BlockingIOError, ConnectionAbortedError: none waits."""
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
 
 
 class SocketEnd:
     """An end that is a socket of this machine."""
 
     def __init__(self, connection: socket.socket) -> None:
-        """`connection`: not blocking."""
+        """`connection`: a non-blocking socket."""
         self._socket, self._loop = connection, asyncio.get_running_loop()
 
     async def receive(self) -> bytes:
-        """Some bytes, none at the end."""
+        """Return some bytes; empty at the end."""
         return await self._loop.sock_recv(self._socket, _CHUNK)
 
     async def send(self, content: bytes) -> None:
@@ -53,7 +53,7 @@ class SocketEnd:
         await self._loop.sock_sendall(self._socket, content)
 
     def finish(self) -> None:
-        """Send no more."""
+        """Stop sending."""
         self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
@@ -62,15 +62,15 @@ class SocketEnd:
 
 
 class WatchedEnd:
-    """An end that sets the timer of an idle connection again with each piece."""
+    """An end that restarts the idle timer of a connection with each piece."""
 
     def __init__(self, end: End, idle: asyncio.Timeout, idle_s: float, *, first: bytes = b"") -> None:
-        """`first`: bytes that were received already."""
+        """`first`: bytes that were already received."""
         self._end, self._idle, self._idle_s = end, idle, idle_s
         self._first = first
 
     async def receive(self) -> bytes:
-        """Some bytes, none at the end."""
+        """Return some bytes; empty at the end."""
         first, self._first = self._first, b""
         received = first or await self._end.receive()
         self._idle.reschedule(asyncio.get_running_loop().time() + self._idle_s)
@@ -83,7 +83,7 @@ class WatchedEnd:
         await asyncio.sleep(0)  # both calls may return at once; let timers run
 
     def finish(self) -> None:
-        """Send no more."""
+        """Stop sending."""
         self._end.finish()
 
     def close(self) -> None:
@@ -99,18 +99,18 @@ class SocketDoor:
         self._listener.setblocking(False)
 
     def watch(self, on_waiting: Callable[[], None] | None) -> None:
-        """Call back while a connection waits."""
+        """Call `on_waiting` while a connection waits."""
         if on_waiting is None:
             self._loop.remove_reader(self._listener)
         else:
             self._loop.add_reader(self._listener, on_waiting)
 
     def accept(self) -> SocketEnd:
-        """The next connection."""
+        """Return the next connection."""
         connection, _ = self._listener.accept()
         connection.setblocking(False)
         return SocketEnd(connection)
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._listener.close()

@@ -61,7 +61,7 @@ class Masks:
         return bool(secrets_of(self._secrets, host, port))
 
     async def carry(self, inside: End, outside: End, host: str, port: int) -> None:
-        """Carry the requests of one connection. Raises OSError: one side is cut off or can't be trusted."""
+        """Carry the requests of one connection. Raises OSError if one side is cut off or can't be trusted."""
         import h11
 
         own, there = TlsEnd(inside, self._contexts[host]), TlsEnd(outside, self._trust, host=host)
@@ -127,7 +127,7 @@ class _Exchange:
         return (name, port or _HTTPS) == (self._secrets[0].host, self._secrets[0].port)
 
     def _headers(self, request: "h11.Request") -> list[tuple[bytes, bytes]]:
-        """Return the header fields with secrets; the mask learns of credentials that hold one encoded."""
+        """Return the header fields with secrets; add credentials with an encoded secret to the mask."""
         fields = [(b"accept-encoding", b"identity")]
         credentials: dict[bytes, bytes] = {}
         is_chunked = any(name == b"transfer-encoding" for name, _ in request.headers)
@@ -145,7 +145,7 @@ class _Exchange:
         return fields
 
     async def _answer(self, *, is_head: bool) -> bool:
-        """Pass the answer on, masked; return whether it is whole."""
+        """Pass the answer on, masked; return whether it is complete."""
         import h11
 
         while not isinstance(head := await self._event(self._client, self._outside), h11.Response):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 MIN_LENGTH = 8
-"""Characters; a shorter secret would be masked where it is only a word."""
+"""Minimum characters of a secret; a shorter one would be masked where it is only a word."""
 _VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _MAX_BASIC = 4096
 """Bytes of `Basic` credentials that may hold a placeholder, as the mask must know them."""
@@ -37,7 +37,7 @@ class MaskedSecret:
     value: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Raise ValueError if the value can't be masked, or stand in a header field."""
+        """Raise ValueError if the value can't be masked, or used in a header field."""
         if len(self.value) < MIN_LENGTH or not _VALUE.fullmatch(self.value):
             raise ValueError(
                 f"the value of {self.name} can't be masked: it must have {MIN_LENGTH} or more characters of "
@@ -93,7 +93,7 @@ def forms_of(secrets: Iterable[MaskedSecret]) -> dict[bytes, bytes]:
 
 
 def _in_base64(value: str) -> Iterator[str]:
-    """Yield what Base64 of a text has of a value in it, whatever stands before and behind the value."""
+    """Yield the parts of a text's Base64 that a value in it determines, whatever surrounds the value."""
     for before, start in enumerate((0, 2, 3)):
         end = (before + len(value)) * 8 // 6
         text = base64.b64encode(b"\0" * before + value.encode()).decode()[start:end]
@@ -111,14 +111,14 @@ class Mask:
         self._pending = b""
 
     def whole(self, content: bytes) -> bytes:
-        """Return content that isn't in chunks, masked."""
+        """Return complete content, masked."""
         return self._pattern.sub(lambda match: self._forms[match[0]], content)
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take a chunk; return what is certain by now, masked.
+        """Add a chunk; return the content that is certain by now, masked.
 
-        The end, which may begin a form, is held back, whatever it is: a program could have a host answer with
-        its guesses, and learn a secret byte by byte from what alone is held. No form has a line break.
+        The end, which may begin a form, is always held back: if only beginnings of forms were, a program
+        could have a host echo guesses, and learn a secret byte by byte. No form has a line break.
         """
         content = self._pending + chunk
         line = len(content) - content.rfind(b"\n") - 1

@@ -28,7 +28,7 @@ _log = logging.getLogger("sandbox.network")
 
 
 class RequestRefused(Exception):
-    """The request is refused; the status line gives the reason."""
+    """A refused request; the status line gives the reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -131,7 +131,7 @@ class NetworkProxy:
             task.cancel()
 
     def cut(self) -> None:
-        """Close all connections, also those that wait."""
+        """Close all connections, including waiting ones."""
         for task in self._open:
             task.cancel()
         with suppress(OSError):  # none waits any more

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sandbox.network.allowed_hosts import split_authority
 
 MAX_HEAD = 16 << 10
-"""Bytes."""
+"""Maximum bytes of a head."""
 _END = b"\r\n\r\n"
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ABSOLUTE = re.compile(r"http://([^/?#]*)([^#]*)", re.IGNORECASE)

@@ -15,11 +15,11 @@ class TlsEnd:
     """An end whose bytes travel by TLS over another end; one task at a time uses it."""
 
     def __init__(self, end: End, context: ssl.SSLContext, *, host: str | None = None) -> None:
-        """Take the end below.
+        """Run TLS over an end.
 
         Args:
-            host: the name of the server that is spoken to, which its certificate must have; None: this is
-                the server.
+            host: name of the server at the other side, which its certificate must have; None if this side
+                is the server.
         """
         self._end = end
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -28,11 +28,11 @@ class TlsEnd:
         )
 
     async def open(self) -> None:
-        """Agree on keys. Raises OSError: the other side can't be trusted, or hangs up."""
+        """Perform the handshake. Raises OSError if the other side can't be trusted, or hangs up."""
         await self._step(self._tls.do_handshake)
 
     async def receive(self) -> bytes:
-        """Some bytes, none at the end."""
+        """Return some bytes; empty at the end."""
         try:
             return await self._step(lambda: self._tls.read(_CHUNK))
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
@@ -44,13 +44,13 @@ class TlsEnd:
             await self._step(lambda: self._tls.write(content))
 
     async def end(self) -> None:
-        """Say that nothing more is sent."""
+        """Notify the other side that nothing more is sent."""
         with suppress(ssl.SSLError):
             self._tls.unwrap()
         await self._flush()
 
     def finish(self) -> None:
-        """Send no more."""
+        """Stop sending."""
         self._end.finish()
 
     def close(self) -> None:

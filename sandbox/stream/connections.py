@@ -34,7 +34,7 @@ class StreamConnection:
             raise ConnectionResetError(str(error)) from error
 
     def finish(self) -> None:
-        """End the sending direction."""
+        """Stop sending."""
         self._conversation.finish(STDIN)
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ class StreamDoor:
         link.doors[NETWORK] = self._open
 
     def watch(self, on_waiting: Callable[[], None] | None) -> None:
-        """Call back while a connection waits."""
+        """Call `on_waiting` while a connection waits."""
         self._on_waiting = on_waiting
         if self._waiting:
             self._loop.call_soon(self._call_back)

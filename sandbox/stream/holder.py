@@ -36,7 +36,7 @@ class Holder:
     release: Callable[[], Awaitable[object]]
     """Function that waits until nothing of the agent is left, once its link is closed."""
     limit: Callable[[RunLimits, int], Awaitable[None]] = _no_limit
-    """Function that limits everything in it; the bytes of files given to it count like program memory."""
+    """Function that limits everything in it, given limits and the bytes of files that count as memory."""
     counted: bool = False
     """Whether it bounds memory and processes of all programs together; else the kernel bounds each one."""
     session_environment: Mapping[str, str] = field(default_factory=dict)

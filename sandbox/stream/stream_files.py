@@ -47,7 +47,7 @@ class Answers:
         self._news.put_nowait(news)
 
     async def next(self, *, most: int) -> tuple[dict[str, Any], bytes]:
-        """Report and bytes of the next answer. Raises FileRefused: the call was refused; SandboxBroken."""
+        """Return the next answer: report and bytes. Raises SandboxBroken; FileRefused for a refused call."""
         news = await _in_time(self._news.get(), _ANSWER_S)
         if news["is"] == "broken":
             raise self._link.broken or SandboxBroken(_INVALID)
@@ -133,7 +133,7 @@ class StreamFiles:
         return {path: file.sha256 for path, file in known.items()}
 
     async def collect(self, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
-        """Files beyond those given, and the number left out. Raises SandboxBroken: the answer is invalid."""
+        """Return files beyond `given`, and the number left out. Raises SandboxBroken for a wrong answer."""
         known = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
         artifacts: list[Artifact] = []
         room = MAX_ARTIFACT_BYTES
@@ -158,7 +158,7 @@ class StreamFiles:
 
     @contextlib.asynccontextmanager
     async def asking(self, request: Mapping[str, object], content: bytes = b"") -> AsyncIterator[Answers]:
-        """Context manager that sends one call; the call is dropped if the body doesn't read all answers."""
+        """Context manager that sends one call; drops it if the body is interrupted, as by cancellation."""
         async with self._busy:
             answers = Answers(self._link)
             conversation = answers.conversation

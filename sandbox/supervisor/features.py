@@ -28,19 +28,19 @@ _TRY_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What works here."""
+    """Walls that work on this machine."""
 
     landlock: int = 0
     """ABI of Landlock; 0 if it confines nothing."""
     seccomp: bool = False
-    """Whether a filter of system calls without sockets can be loaded."""
+    """Whether a system call filter that denies sockets can be loaded."""
     uid: bool = False
-    """Whether a process can step down to the uid that was asked for."""
+    """Whether a process can switch to the requested uid."""
 
 
 @cache
 def try_features(uid: int) -> Features:
-    """Try each wall once per process, and the step to another uid."""
+    """Try each wall, and the switch to another uid; once per process."""
     from sandbox.interpreter.interpreter import library_variables  # the program that tries needs none of it
 
     source = _TRY.format(str(Path(__file__).parents[1]))
@@ -73,7 +73,7 @@ def _load_filter() -> None:
 
 
 def _works(attempt: Callable[[], None]) -> bool:
-    """Whether a child that tries it ends well."""
+    """Whether a child process that tries it exits without an error."""
     child = os.fork()
     if child == 0:
         try:

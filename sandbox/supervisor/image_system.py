@@ -53,7 +53,7 @@ def image_system(root: Path) -> System:
 
 
 def image_interpreter(root: Path) -> Interpreter:
-    """Return the Python of an unpacked image. Raises PolicyUnmet: it has none that the sandbox can use."""
+    """Return the Python of an unpacked image. Raises PolicyUnmet if the sandbox can use none in it."""
     for folder in (*_path_folders(root), *_FOLDERS):
         executable = _resolve(root, f"{folder}/python3")
         if executable is None:
@@ -87,7 +87,7 @@ def _resolve(root: Path, place: str) -> Path | None:
 
 
 def _venv(root: Path, folder: str) -> Path | None:
-    """Return the virtual environment on the host that a folder of commands belongs to; None if to none."""
+    """Return the virtual environment on the host that a folder of commands belongs to, or None."""
     venv = root / os.path.dirname(folder).lstrip("/")
     is_plain = _is_folder(venv) and venv.resolve() == root.resolve() / venv.relative_to(root)
     settings = venv / "pyvenv.cfg"

@@ -60,7 +60,7 @@ class KeeperServer:
             stack.pop_all()
 
     def send(self, request: bytes, descriptors: list[int]) -> None:
-        """Ask for a keeper. Raises OSError; BrokenPipeError: it has ended, or has not answered for long."""
+        """Request a keeper. Raises OSError; BrokenPipeError if the server has ended or is silent for long."""
         try:
             send_with_fds(self._requests, request, descriptors)
         except (BrokenPipeError, ConnectionResetError, TimeoutError) as error:
@@ -75,12 +75,12 @@ class KeeperServer:
         return self._said
 
     def kill(self) -> None:
-        """Kill it: it doesn't answer. Its keepers live on."""
+        """Kill a server that doesn't answer; its keepers live on."""
         with suppress(PermissionError):  # its owner isn't its user any more
             self._process.kill()
 
     def close(self) -> None:
-        """End it, but none of its keepers. One that doesn't end is killed."""
+        """End the server, but none of its keepers; kill it if it doesn't end."""
         self.read_stderr()
         self._requests.close()
         try:
@@ -92,7 +92,7 @@ class KeeperServer:
         self._stderr.close()
 
     def forget(self) -> None:
-        """Close what a fork of its owner has inherited."""
+        """Close the descriptors that a fork of the owner has inherited."""
         self._requests.close()
         self._stderr.close()
         self._process.returncode = 0  # it isn't a child of this process
@@ -156,7 +156,7 @@ class Keeper:
     def __init__(
         self, specification: Specification, *, prefix: Sequence[str] = (), environment: Mapping[str, str]
     ) -> None:
-        """Ask a server to fork it. `prefix`: a command prefix that puts it into a scope. Raises OSError."""
+        """Have a server fork the keeper. `prefix`: command that puts it into a scope. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         self._held = -1
         self._stderr_tail = b""
@@ -190,7 +190,7 @@ class Keeper:
         self._loop.add_reader(self._stderr, self._read_more)
 
     async def started(self) -> None:
-        """Wait until it runs. Raises OSError: it could not be started."""
+        """Wait until it runs. Raises OSError if it could not be started."""
         arrived = asyncio.Event()
         self._loop.add_reader(self._answer, arrived.set)
         try:

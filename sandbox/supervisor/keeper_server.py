@@ -30,12 +30,12 @@ _SCOPED = "scoped"
 """Argument of a server that systemd put into a scope, which belongs to one keeper."""
 _NUMBER, _CREDENTIALS = struct.Struct("i"), struct.Struct("iII")
 _ANSWER, _STDERR, _JOB, _FIRST = range(4)
-"""Places of a request's descriptors; from the last one on, they are the job's."""
+"""Positions of a request's descriptors; from the last position on, they are the job's."""
 _FIRST_NUMBER = 3
 
 
 def main() -> None:
-    """Fork a keeper for each request, until nobody can send one. Returns also in a keeper that has ended."""
+    """Fork a keeper for each request, until nobody can send one; also return in a keeper that has ended."""
     requests = _socket.socket(fileno=int(sys.argv[1]))
     is_scoped = sys.argv[2] == _SCOPED
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the owner may ignore the ends of its children
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _receive(requests: _socket.socket) -> tuple[bytes, list[int]]:
-    """Receive a request and its descriptors; none from an owner that isn't the user any more that it was."""
+    """Receive a request and its descriptors; nothing from an owner whose uid isn't ours any more."""
     room = _socket.CMSG_SPACE(_MOST * _NUMBER.size) + _socket.CMSG_SPACE(_CREDENTIALS.size)
     message, ancillary, _, _ = requests.recvmsg(_MESSAGE, room, _socket.MSG_CMSG_CLOEXEC)
     content_by_kind = {kind: content for _, kind, content in ancillary}
@@ -86,7 +86,7 @@ def _receive(requests: _socket.socket) -> tuple[bytes, list[int]]:
 
 
 def _fork(request: dict[str, Any], descriptors: list[int]) -> int:
-    """Fork; return -1 where that can't be done, as the keeper's standard error then says."""
+    """Fork; return -1 if that fails, which the keeper's standard error explains."""
     try:
         if len(descriptors) < request["descriptors"]:
             raise OSError("it has too many open files")  # the kernel has dropped descriptors

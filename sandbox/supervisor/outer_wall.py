@@ -103,7 +103,7 @@ class Specification:
     job: int
     """Descriptor of a file with its job, marshalled."""
     descriptors: tuple[int, ...]
-    """It gets them as 3 and so on: server, lifeline, locks. The caller closes them, and `job`."""
+    """Descriptors that it gets as 3 and so on: server, lifeline, locks. The caller closes them, and `job`."""
     uid: int
     """Owner of the workspace."""
     folder: str = ""
@@ -153,7 +153,7 @@ def specify(
         job: Its job, with marshallable values.
         folder: Folder of the sandbox's files on this machine.
 
-    Raises OSError. Otherwise the keeper's descriptors are the caller's to close, those of the slot too.
+    Raises OSError. On success the caller closes the keeper's descriptors, also those of the slot.
     """
     locks = range(_LIFELINE + 1, _LIFELINE + 1 + len(slot.locks))
     more = {

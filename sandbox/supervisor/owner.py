@@ -31,7 +31,7 @@ class Owner:
 
     @property
     def is_dead(self) -> bool:
-        """Whether it is certainly dead: this process would see it, and doesn't."""
+        """Whether it is certainly dead: this process would see it if it lived."""
         if self.boot != _read_boot_id():
             return True
         return self.namespace == _read_namespace() and _read_start_ticks(self.pid) != self.start_ticks

@@ -37,7 +37,7 @@ class Folders:
                 _protect_devices()
         self.base = _PRIVATE if self.private else plan["base"]
         self.are_ours = os.getuid() == self._uid
-        """Programs have our uid, and may remove our permissions on folders."""
+        """Whether programs have our uid, and may remove our permissions on folders."""
         self.binds: list[str] = []
         """Bubblewrap's arguments for the shared folders."""
 
@@ -157,7 +157,7 @@ class Folders:
         ]
 
     def _attach_arguments(self, workspace: str) -> "list[str]":
-        """Build arguments that show the host's folders in the workspace; skip places behind a symlink."""
+        """Build arguments that show the host's folders in the workspace; skip paths behind a symlink."""
         sources = {target: source for source, target in self.shown.items()}
         arguments = []
         for number, place in enumerate(self._plan["attached"]):

@@ -12,11 +12,11 @@ from pathlib import Path
 INNER = Path(__file__).parents[1] / "inner"
 INNER_INSIDE = "/opt/lib/sandbox/inner"
 PACKAGE_INSIDE = "/opt/lib/sandbox/__init__.py"
-"""Empty. Without it, an installed package `sandbox` of the program's interpreter would go first."""
+"""Path of an empty file, without which an installed package `sandbox` would be imported instead."""
 TOOLS_MODULE = f"{INNER_INSIDE}/process/tools_module.py"
-"""Its source is what programs import, under a name of the user's."""
+"""Module whose source programs import, under a name that the user chooses."""
 _STREAM = "/inner/stream/"
-"""What serves a host behind a byte stream."""
+"""Part of the paths of modules that serve a host behind a byte stream."""
 _UNCHECKED = 1
 """Flags of bytecode that isn't checked against its source (PEP 552), as both files are read-only."""
 
@@ -29,7 +29,7 @@ def inner_files(version: tuple[int, int]) -> dict[str, bytes]:
 
 
 def files_of_one_machine(version: tuple[int, int]) -> dict[str, bytes]:
-    """Return the files for CPython where no byte stream is between its sandbox and the host.
+    """Return the files for CPython in a sandbox that no byte stream separates from the host.
 
     Each file costs a sandbox's start a tenth of a millisecond, so bytecode goes without its source.
     """
@@ -53,7 +53,7 @@ def _sources() -> dict[str, bytes]:
 
 @functools.cache
 def _bytecode() -> dict[str, bytes]:
-    """Bytecode of each module by the path of its source."""
+    """Return the bytecode of each module by the path of its source."""
     compiled = {PACKAGE_INSIDE: bytecode(compile(b"", PACKAGE_INSIDE, "exec"), PACKAGE_INSIDE)}
     for path in sorted(INNER.rglob("*.py")):
         if path.name != "__init__.py":

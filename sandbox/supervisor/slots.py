@@ -15,7 +15,7 @@ FIRST_HIGH_UID, FIRST_LOW_UID = 1_640_000_000, 64_000
 
 @dataclass(slots=True)
 class Slot:
-    """A uid other than 0, and the open descriptors that reserve it; a context that releases them."""
+    """A uid other than 0, and the open descriptors that reserve it; a context manager that releases them."""
 
     uid: int
     locks: tuple[int, ...]

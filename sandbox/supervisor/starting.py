@@ -53,13 +53,13 @@ class ChildPlan:
     folders: dict[str, str] = field(default_factory=dict)
     """Read-only folders of the host: path → path inside."""
     attached: tuple[str, ...] = ()
-    """Further paths in the workspace for some of them."""
+    """Paths in the workspace at which the policy's folders are shown, too."""
     packages: tuple[str, ...] = ()
     """Packages below SITE to show in KERNEL; the others are hidden."""
     files: dict[str, bytes | None] = field(default_factory=dict)
     """Files by path below the starter's folder; None for a folder."""
     links: dict[str, str] = field(default_factory=dict)
-    """Symbolic links by path below it."""
+    """Symbolic links by path below the starter's folder."""
     venv: str | None = None
     """Path inside of the virtual environment, if `folders` has one."""
     host_venv: str | None = None

@@ -10,7 +10,7 @@ _FIRST_PROCESS = "proc/1/environ"
 
 
 def is_container(environment: Mapping[str, str], *, root: Path = Path("/")) -> bool:
-    """Whether an engine's files, Kubernetes' variable, or pid 1's variable `container` are there."""
+    """Whether a container is around us, by an engine's files, Kubernetes' variable or pid 1's `container`."""
     if any((root / name).exists() for name in _FILES) or environment.get(_VARIABLE):
         return True
     try:
@@ -21,11 +21,11 @@ def is_container(environment: Mapping[str, str], *, root: Path = Path("/")) -> b
 
 
 def environment_in_place(own: Mapping[str, str], venv: Path | None, fallback: str) -> dict[str, str]:
-    """Our variables that name existing paths alone: programs can read those anyway, and no key is one.
+    """Return our variables whose values are existing paths, which programs can read anyway and no key is.
 
     Args:
         venv: Virtual environment at the front of PATH.
-        fallback: Folder with a Python, at its end.
+        fallback: Folder with a Python, at the end of PATH.
     """
     kept = {
         name: value

@@ -13,7 +13,7 @@ _before: list[int] = []
 
 @contextmanager
 def unreadable() -> Iterator[None]:
-    """Keep environment, memory and open files of this process from programs of its user, during the block.
+    """Context manager that hides environment, memory and open files of this process from its user's programs.
 
     Root with CAP_SYS_PTRACE can read them anyway.
     """
