@@ -31,7 +31,7 @@ class Door(Protocol):
         """Call `on_waiting` while a connection waits; None stops the calls."""
 
     def accept(self) -> End:
-        """The next connection. Raises OSError; BlockingIOError, ConnectionAbortedError: none waits."""
+        """Return the next connection. Raises OSError; BlockingIOError, ConnectionAbortedError without one."""
 
     def close(self) -> None:
         """Accept no more connections."""

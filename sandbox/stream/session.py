@@ -223,7 +223,7 @@ class StreamSessionLink:
         run.processes = tuple(StillRunning(pid=pid, command=command) for pid, command in named)
 
     def end_for(self, reason: KilledBy) -> None:
-        """End the session; the results of its commands name the reason."""
+        """Record a reason that the results of commands name; this ends none of them."""
         for run in self._runs.values():
             run.killed_by = run.killed_by or reason
 
