@@ -19,6 +19,7 @@ from coder.people.acp.agent import EditorAgent
 
 _MAX_MESSAGE_BYTES = 16 << 20
 """Longest message in bytes."""
+_TOO_LONG = b"{"
 
 
 async def serve_stdio(flags: Mapping[str, object], args: Mapping[str, Any]) -> None:
@@ -77,11 +78,10 @@ class JsonLines:
         """Do nothing: the process ends with the connection."""
 
     async def _line(self) -> bytes:
-        """Return the next line; a line that is too long is cut, so that it isn't valid JSON."""
-        line = await self._read()
-        part = line
+        """Return the next line, or text that is no JSON in the place of one that is too long."""
+        line = part = await self._read()
         while len(part) == _MAX_MESSAGE_BYTES and not part.endswith(b"\n"):
-            part = await self._read()
+            line, part = _TOO_LONG, await self._read()
         return line
 
     async def _read(self) -> bytes:
