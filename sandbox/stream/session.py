@@ -24,7 +24,7 @@ from sandbox.host.session_opening import ENVIRONMENT
 from sandbox.inner.process.wire import HEADER, Places
 from sandbox.inner.stream.frames import LINE, STDERR, STDOUT
 from sandbox.program import Program
-from sandbox.result import Changes, KilledBy, StillRunning
+from sandbox.result import Changes, StillRunning
 from sandbox.stream.connections import StreamListener
 from sandbox.stream.execution import Ended, StreamProgram, feed
 from sandbox.stream.link import Conversation, Link, Reader
@@ -221,11 +221,6 @@ class StreamSessionLink:
         except ValidationError as error:
             raise ValueError("a list of processes is invalid") from error
         run.processes = tuple(StillRunning(pid=pid, command=command) for pid, command in named)
-
-    def end_for(self, reason: KilledBy) -> None:
-        """Record a reason that the results of commands name; this ends none of them."""
-        for run in self._runs.values():
-            run.killed_by = run.killed_by or reason
 
 
 class StreamWorkspace:
