@@ -109,7 +109,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is first used (PEP 562): a command that opens no sandbox loads nothing here.
+    """Import a public name at its first use (PEP 562), so that commands without a sandbox import nothing.
 
     Raises AttributeError.
     """

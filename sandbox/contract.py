@@ -16,10 +16,10 @@ class Running(Protocol):
     """A trusted entry of `sandbox.inner` running in its own child, with a channel of bounded frames."""
 
     async def send(self, frame: bytes) -> None:
-        """Send one frame. Raises SandboxBroken: the child has ended."""
+        """Send one frame. Raises SandboxBroken if the child has ended."""
 
     async def receive(self) -> bytes | None:
-        """Next frame; None once the child has closed its end or was killed by a limit."""
+        """Return the next frame; None once the child has closed its end or was killed by a limit."""
 
     async def finish(self) -> Result:
         """Kill the child if it still runs, and report how it ended."""
@@ -29,7 +29,7 @@ class CommandOptions(TypedDict, total=False):
     """Options of a command of a session."""
 
     cwd: str
-    """A folder of the workspace in place of the program's own; exit code 1 if it can't be entered."""
+    """Working directory, instead of the program's own; exit code 1 if it can't be entered."""
     environment: Mapping[str, str] | None
     """Overrides variables of the session and of the program."""
     stdin: bytes
@@ -37,7 +37,7 @@ class CommandOptions(TypedDict, total=False):
     wall_s: float | None
     """Its deadline; the policy's by default."""
     cpu_s: float | None
-    """Bounds each of its processes; unbounded by default."""
+    """CPU time limit of each of its processes, in seconds; none by default."""
     on_output: Callable[[bytes], None]
     """Called with each piece of kept output."""
 
@@ -70,17 +70,17 @@ class Started(Protocol):
         """Seconds since its start."""
 
     def output(self) -> str:
-        """Its output so far: head and tail if it is long."""
+        """Return its output so far: head and tail if it is long."""
 
     async def wait(self) -> CommandResult:
         """Wait until its own process ends."""
 
     async def stop(self) -> CommandResult:
-        """End it and all processes it started: SIGTERM, after half a second SIGKILL."""
+        """End it and all processes it started by SIGTERM and, half a second later, SIGKILL."""
 
 
 class Clock(Protocol):
-    """Counts time that is excused from the limits of commands."""
+    """Counts time that doesn't count toward the limits of commands."""
 
     @property
     def seconds(self) -> float:
@@ -132,24 +132,24 @@ class Session(WorkspaceFiles, Protocol):
         Args:
             answer: may raise ValueError, which closes the connection.
             module: name of the module to import; the first call of `serve` fixes it.
-            clock: its seconds are excused from the limits of commands; without one, none are.
+            clock: its seconds don't count toward the limits of commands; by default, all time counts.
 
         Raises:
             SandboxBroken: the session has ended, or its programs keep the module from being installed.
         """
 
     async def changes(self, *, ignored: Callable[[str], bool] | None = None) -> Changes:
-        """Changes in the workspace since the session opened, or was rebased.
+        """Return the changes in the workspace since the session opened or was rebased.
 
-        Skips anything called `.git`. Lists as left out: pipes, devices, setuid files, links out of the
-        workspace, names that aren't UTF-8, files over 10 MiB and all beyond 2,000 files or 100 MiB.
+        Skips anything named `.git`. Pipes, devices, setuid files, links out of the workspace, names that
+        aren't UTF-8, files over 10 MiB and all beyond 2,000 files or 100 MiB are listed as left out.
 
         Args:
-            ignored: whether to skip a path; a folder's ends with a slash.
+            ignored: returns whether to skip a path; paths of folders end with a slash.
         """
 
     async def rebase(self) -> None:
-        """Make the present workspace the base of `changes`."""
+        """Make the current workspace the base of `changes`."""
 
 
 class Sandbox(WorkspaceFiles, Protocol):
@@ -164,7 +164,7 @@ class Sandbox(WorkspaceFiles, Protocol):
         """Id of the programs' image; None if they see this machine's own /usr."""
 
     def capabilities(self) -> Sequence[Capability]:
-        """Each guarantee with its mechanism on this machine."""
+        """Return each guarantee with its mechanism on this machine."""
 
     async def run(
         self,
@@ -184,11 +184,11 @@ class Sandbox(WorkspaceFiles, Protocol):
             stdin: bytes, or a descriptor, which is read as data arrives and isn't closed.
             on_output: called with each piece of output.
             fresh: use a new workspace; files that the program leaves there are the Result's artifacts.
-            files: of a fresh workspace, by relative path; scripts (`#!`) and ELF files are executable.
+            files: files of a fresh workspace by relative path; scripts (`#!`) and ELF files are executable.
 
         Raises:
             SandboxBroken: the sandbox itself stopped working.
-            FileRefused: a path of `files` leaves the workspace, there is no room for them, or the program's
+            FileRefused: a path of `files` leaves the workspace, they exceed the disk limit, or the program's
                 `cwd` isn't a folder of the workspace that it may enter.
             ValueError: files without fresh.
         """
@@ -221,14 +221,14 @@ class Sandbox(WorkspaceFiles, Protocol):
     ) -> AbstractAsyncContextManager[Session]:
         """Open a session for commands, one after another or side by side.
 
-        In a workspace with thousands of laid files, renaming one of their folders may fail (EXDEV).
+        In a workspace with thousands of files from `lay`, renaming one of their folders may fail (EXDEV).
 
         Args:
             fresh, files: as `run`.
-            environment: variables of every command, over the usual ones.
+            environment: variables of every command; they override the usual ones.
 
         Raises:
-            BackendMissing: this backend has no sessions, or not with this engine.
+            BackendMissing: this backend has no sessions, or none with this engine.
             ValueError: files without fresh.
         """
 
@@ -242,7 +242,7 @@ class Sandbox(WorkspaceFiles, Protocol):
         """
 
     async def manifest(self) -> dict[str, str]:
-        """SHA-256 (hex) of each regular file of the workspace by its relative path."""
+        """Return the SHA-256 (hex) of each regular file of the workspace by relative path."""
 
     async def close(self) -> None:
         """End every process, and release all resources. Idempotent."""

@@ -2,27 +2,27 @@
 
 SandboxError
 ├── BackendMissing      no way to make a sandbox on this machine; the message names the command that helps
-│   └── NamespacesRefused   … since it refuses the namespaces that bubblewrap needs
+│   └── NamespacesRefused   … because the namespaces that bubblewrap needs are refused
 ├── PolicyUnmet         the policy asks for a guarantee that has no mechanism here
-├── SandboxBroken       it was open and stopped working
+├── SandboxBroken       the sandbox was open and stopped working
 ├── FileRefused         a path, kind or size of file that may not be read or written
 ├── ImageNotBuilt       the Docker backend's image could not be made; the message says what to do
-└── CallFailed          a function called in a sandbox gave no value
-    └── CalleeEnded     … since its process is over
+└── CallFailed          a function called in a sandbox returned no value
+    └── CalleeEnded     … because its process has ended
 """
 
 import os
 from typing import Literal
 
 CallFault = Literal["raised", "timeout", "ended", "not plain"]
-"""Why a call gave no value; `not plain`: the value can't be copied."""
+"""Why a call returned no value; `not plain`: the value can't be copied."""
 
 FileFault = Literal["not_found", "is_directory", "permission", "too_large", "no_room", "refused"]
-"""`not_found`: also a file in place of a folder; `refused`: of a forbidden kind."""
+"""Why a file is refused. `not_found`: or a parent is a file; `refused`: its kind is forbidden."""
 
 
 def own_command() -> str:
-    """Name of this program in printed commands: `coder`, or such as `./run`."""
+    """Return the name of this program in printed commands: `coder`, or a path such as `./run`."""
     return os.environ.get("CODER_COMMAND") or "coder"
 
 
@@ -52,7 +52,7 @@ class SandboxBroken(SandboxError):
 
 
 class FileRefused(SandboxError):
-    """A refused file: a path that leaves the workspace, a link, a device, too large."""
+    """A file is refused: its path leaves the workspace, or it is a link, a device or too large."""
 
     def __init__(self, message: str, *, kind: FileFault = "refused") -> None:
         """`kind`: why the file is refused."""
@@ -65,7 +65,7 @@ class ImageNotBuilt(SandboxError):
 
 
 class CallFailed(SandboxError):
-    """A function called in a sandbox gave no value: it raised, hung, ended, or it can't be copied."""
+    """A function called in a sandbox raised, hung, ended, or returned a value that can't be copied."""
 
     def __init__(self, message: str, *, kind: CallFault, exception: str | None = None) -> None:
         """`exception`: name of the standard exception that the function raised."""

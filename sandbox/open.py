@@ -24,26 +24,26 @@ P = ParamSpec("P")
 T = TypeVar("T")
 GROUP = "sandbox.backends"
 STEPS = ("bubblewrap", "docker")
-"""Backends that `auto` tries, in order."""
+"""Backends that `auto` tries first, in order."""
 INSIDE = "container"
-"""The backend that `auto` tries last, and only where a container is around this process."""
+"""The backend that `auto` tries last, and only if this process runs in a container."""
 
 Opener = Callable[[Policy], AbstractAsyncContextManager[Sandbox]]
 
 
 @contextlib.asynccontextmanager
 async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -> AsyncIterator[Sandbox]:
-    """Open a sandbox for as long as the block lasts.
+    """Open a sandbox for the duration of a `with` block.
 
     Args:
-        policy: what its programs may use; the default is for untrusted code.
+        policy: what programs may use; the default is for untrusted code.
         backend: the name of an installed backend, or `auto`: bubblewrap, else Docker, else, inside a
             container, `container`.
 
     Raises:
         BackendMissing: no backend works on this machine; the message names the command that helps.
-        PolicyUnmet: the policy is strict and a guarantee has no mechanism here, it is in place and the
-            backend isn't `container`, its image is an archive that can't be used, or the backend can't do it.
+        PolicyUnmet: the policy is strict and a guarantee has no mechanism here; it sets `in_place` and the
+            backend isn't `container`; its image archive can't be used; or the backend can't meet it.
         ValueError: there is no backend of that name, or the policy's interpreter can't be used.
     """
     policy = policy or Policy()
@@ -59,7 +59,7 @@ async def open_sandbox(policy: Policy | None = None, *, backend: str = "auto") -
 
 @contextlib.contextmanager
 def open_sandbox_sync(policy: Policy | None = None, *, backend: str = "auto") -> Iterator["SyncSandbox"]:
-    """As `open_sandbox`, without an event loop: each method blocks."""
+    """Open a sandbox as `open_sandbox` does, without an event loop: each method blocks."""
     with LoopThread() as thread, thread.enter(open_sandbox(policy, backend=backend)) as sandbox:
         yield SyncSandbox(sandbox, thread)
 
@@ -162,7 +162,7 @@ class LoopThread:
         self._thread.join()
 
     def make_blocking(self, call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-        """Make a blocking function of a coroutine function; Ctrl-C cancels the call."""
+        """Wrap a coroutine function in a blocking one; Ctrl-C cancels the call."""
 
         @functools.wraps(call)
         def wait(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -176,7 +176,7 @@ class LoopThread:
         return wait
 
     def make_iterator(self, call: Callable[P, AsyncGenerator[T, None]]) -> Callable[P, Iterator[T]]:
-        """Make a function that returns an iterator of one that returns an asynchronous generator."""
+        """Wrap a function that returns an asynchronous generator in one that returns an iterator."""
 
         @functools.wraps(call)
         def iterate(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
@@ -191,7 +191,7 @@ class LoopThread:
 
     @contextlib.contextmanager
     def enter(self, opening: AbstractAsyncContextManager[T]) -> Iterator[T]:
-        """Enter an asynchronous context manager for as long as the block lasts."""
+        """Enter an asynchronous context manager for the duration of a `with` block."""
         stack = AsyncExitStack()
         try:
             yield self.make_blocking(stack.enter_async_context)(opening)
@@ -203,7 +203,8 @@ def find_backend(name: str) -> Opener:
     """Return the function that opens a backend.
 
     Raises:
-        ValueError: there is none, with similar names, or it takes no host and one is named.
+        ValueError: no backend has this name (the message lists similar ones), or a host is named for one
+            without hosts.
     """
     installed = _installed()
     if name == "auto":
@@ -221,21 +222,21 @@ def find_backend(name: str) -> Opener:
 
 
 def _backend_in_place(name: str) -> str:
-    """Return the backend that works in place. Raises PolicyUnmet: another one is named."""
+    """Return the backend that works in place. Raises PolicyUnmet if another one is named."""
     if name not in ("auto", INSIDE):
         raise PolicyUnmet(f"The backend {name} can't work in place; {INSIDE} can.")
     return INSIDE
 
 
 def _bubblewrap_for(name: str, what: str) -> str:
-    """Return the backend that alone can do something. Raises PolicyUnmet: another one is named."""
+    """Return bubblewrap, which alone can do `what`. Raises PolicyUnmet if another backend is named."""
     if name not in ("auto", "bubblewrap"):
         raise PolicyUnmet(f"The backend {name} can't {what}; bubblewrap can.")
     return "bubblewrap"
 
 
 def automatic_steps() -> tuple[str, ...]:
-    """Names of the backends that `auto` tries, in order."""
+    """Return the names of the backends that `auto` tries, in order."""
     return (*STEPS, INSIDE) if is_container(os.environ) else STEPS
 
 
@@ -245,7 +246,7 @@ def _installed() -> Mapping[str, EntryPoint]:
 
 
 def _load(point: EntryPoint, **place: str) -> Opener:
-    """Return an opener that imports its backend when it is called; `place`: on which host."""
+    """Return an opener that imports its backend when called; `place`: the host, if it takes one."""
 
     def open_backend(policy: Policy) -> AbstractAsyncContextManager[Sandbox]:
         opener: Callable[..., AbstractAsyncContextManager[Sandbox]] = point.load()
@@ -256,10 +257,10 @@ def _load(point: EntryPoint, **place: str) -> Opener:
 
 @contextlib.asynccontextmanager
 async def open_first(policy: Policy, steps: list[tuple[str, Opener]]) -> AsyncIterator[Sandbox]:
-    """Open the first working backend that meets the policy, for as long as the block lasts.
+    """Open the first working backend that meets the policy, for the duration of a `with` block.
 
     Raises:
-        BackendMissing: none works; the message gives each reason, and what helps.
+        BackendMissing: no backend works; the message names each reason and what helps.
         PolicyUnmet: one works, but doesn't meet the policy.
     """
     failures: list[tuple[str, BackendMissing | PolicyUnmet]] = []

@@ -20,7 +20,7 @@ AskHost = Callable[[str, int], Awaitable[bool]]
 
 
 class Limits(Value):
-    """What one run may use. A field left None takes the policy's value."""
+    """What one run may use. Fields that are None default to the policy's values."""
 
     wall_s: float | None = Field(default=None, gt=0, le=86_400)
     cpu_s: float | None = Field(default=None, gt=0, le=86_400)
@@ -28,9 +28,9 @@ class Limits(Value):
     processes: int | None = Field(default=None, ge=1, le=1 << 16)
     output_bytes: int | None = Field(default=None, ge=1, le=1 << 30)
     behind: bool = False
-    """Run at the lowest priority, behind everything else on the machine."""
+    """Whether to run at the lowest priority on the machine."""
     stdout_bytes: int | None = Field(default=None, ge=1, le=1 << 30)
-    """A limit for stdout alone. Then `output_bytes` is for stderr, and `truncated` is about stdout."""
+    """Limit for stdout alone; `output_bytes` then limits stderr, and `truncated` refers to stdout."""
 
 
 class Policy(Value):
@@ -56,32 +56,32 @@ class Policy(Value):
     """Show the packages of a Jupyter kernel to an interpreter that has none; `open_kernel` sets it."""
     image: str | None = None
     """Image of the Docker backend; None for the image that `coder sandbox build` makes. The path of an
-    archive (`docker save IMAGE > FILE.tar`) is for bubblewrap: programs see the image's system, and `python`
-    is ignored."""
+    archive (`docker save IMAGE > FILE.tar`) is for bubblewrap: programs see the image's system, and
+    `python` is ignored."""
     runtime: str | None = None
     """Runtime of the Docker engine, such as `runsc`; None for the engine's default."""
     cpus: float | None = Field(default=None, gt=0, le=1024)
     """Processors that a program may keep busy; None for all of them."""
     folders: dict[str, Path] = Field(default_factory=dict)
-    """Folders of this machine, shown read-only in the workspace by their path there, such as `node_modules`.
-    Not part of the workspace: never listed, laid or removed."""
+    """Folders of this machine by path in the workspace, such as `node_modules`; programs see them read-only.
+    They aren't part of the workspace: never listed, written or removed."""
     beside: dict[str, Path] = Field(default_factory=dict)
-    """Folders of this machine, shown read-only in `/opt/shown` by their name there."""
+    """Folders of this machine by name in `/opt/shown`, where they are shown read-only."""
     on_path: tuple[str, ...] = ()
     """Folders in the sandbox at the front of PATH, such as `/opt/shown/go/bin`."""
     layered: tuple[str, ...] = ()
-    """Shown folders that a session may write to, in a layer that ends with it: places of `folders`, names of
+    """Shown folders that a session may write to, in a layer discarded with it: paths of `folders`, names of
     `beside`, and `/opt/venv`, the interpreter's virtual environment."""
     at_root: tuple[str, ...] = ()
-    """Folders of the workspace that programs find at the root, too: `logs` is `/logs`. For bubblewrap."""
+    """Folders of the workspace that also appear at the root, as `logs` at `/logs`; bubblewrap only."""
     python: Path | None = None
-    """The programs' interpreter; None is the base interpreter of the running one."""
+    """Interpreter of the programs; None for the base interpreter of this process."""
     preload: tuple[str, ...] = ()
-    """Modules that `PythonCode` finds imported, as the server of bubblewrap imports them once. Only for an
-    interpreter whose packages are trusted as its standard library is."""
+    """Modules that bubblewrap's server imports once, so that `PythonCode` finds them imported. Only for an
+    interpreter whose packages are trusted like its standard library."""
     in_place: Path | None = None
-    """Folder of this machine that is the workspace itself. Its programs write to the file system of the
-    container around this process, with the caller's rights; the backend `container` alone has it."""
+    """Folder of this machine that is the workspace itself. Programs write to the file system of the
+    container around this process, with the caller's rights; only the backend `container` supports it."""
     strict: bool = False
     """Refuse to open if a guarantee isn't enforced, or only sampled."""
 
@@ -159,7 +159,7 @@ def session_policy(**overrides: object) -> Policy:
 
 
 OTHER_SANDBOXES = "other sandboxes"
-"""The guarantee that a program can't reach those of another sandbox. Only backends that lack it name it."""
+"""Guarantee that programs can't reach programs of other sandboxes; only backends without it list it."""
 
 
 class Capability(Value):
@@ -168,7 +168,7 @@ class Capability(Value):
     guarantee: str
     mechanism: str | None
     sampled: bool = False
-    """Only sampled: a brief excess can pass."""
+    """Whether it is only sampled, so that a brief excess can go unnoticed."""
 
     @property
     def enforcement(self) -> Literal["enforced", "sampled", "none"]:
@@ -179,5 +179,5 @@ class Capability(Value):
 
 
 def keeps_apart(capabilities: Iterable[Capability]) -> bool:
-    """Whether programs can't reach those of another sandbox; otherwise a verdict is at most `inside`."""
+    """Whether programs can't reach those of other sandboxes; otherwise verdicts are at most `inside`."""
     return all(each.guarantee != OTHER_SANDBOXES or each.mechanism for each in capabilities)

@@ -19,7 +19,7 @@ class BackendReport:
     name: str
     works: bool
     detail: str
-    """What enforces its memory limit, or why it doesn't work."""
+    """Mechanism of its memory limit, or the reason why the backend doesn't work."""
     fix: str | None = None
     capabilities: tuple[Capability, ...] = ()
 

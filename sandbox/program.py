@@ -30,7 +30,7 @@ Environment = dict[Annotated[str, AfterValidator(_check_variable_name), AfterVal
 
 
 class PythonCode(Value):
-    """Source that runs as `__main__`, as `python FILE` would."""
+    """Python source that runs as `__main__`, as with `python FILE`."""
 
     source: str
     filename: str = "main.py"

@@ -41,20 +41,20 @@ class Result(Value):
     """The bytes of `stdout`."""
     raw_stderr: bytes = Field(default=b"", exclude=True, repr=False)
     truncated: bool = False
-    """The middle of stdout or stderr was dropped: head and tail were kept."""
+    """Whether the middle of stdout or stderr was dropped; head and tail were kept."""
     wall_s: float = 0.0
     cpu_s: float = 0.0
     max_rss_mb: float = 0.0
-    """Peak memory; 0.0 if nothing counted it, or an earlier run used more."""
+    """Peak memory; 0.0 if it wasn't measured, or an earlier run used more."""
     killed_by: KilledBy | None = None
     artifacts: tuple[Artifact, ...] = ()
     """Files that the program of a fresh run wrote, by path."""
     artifacts_left_out: int = 0
-    """Number of files that were too many, too large, too deep, unreadable, or links and pipes."""
+    """Number of files left out: too many, too large, too deep, unreadable, or links and pipes."""
 
     @property
     def ok(self) -> bool:
-        """True when the program ended by itself with exit code 0."""
+        """Whether the program ended by itself with exit code 0."""
         return self.status == "ok"
 
 
@@ -62,7 +62,7 @@ class StillRunning(Value):
     """A background process that a command left running."""
 
     pid: int
-    """Inside the session."""
+    """Its pid inside the session."""
     command: str
 
 
@@ -75,13 +75,13 @@ class CommandResult(Value):
     """The command's own code; None when a signal ended it."""
     signal: int | None = None
     output: str = ""
-    """A line that carriage returns rewrote is shown in its last state."""
+    """The output as text; a line rewritten by carriage returns appears in its final state."""
     raw_output: bytes = Field(default=b"", exclude=True, repr=False)
     """The bytes of `output`; omitted in dumps."""
     output_bytes: int = 0
     """Number of bytes written, kept or not."""
     truncated: bool = False
-    """The middle of the output was dropped: head and tail were kept."""
+    """Whether the middle of the output was dropped; head and tail were kept."""
     wall_s: float = 0.0
     cpu_s: float = 0.0
     killed_by: KilledBy | None = None
@@ -90,11 +90,11 @@ class CommandResult(Value):
     log: str = ""
     """Path, in the sandbox, of a file with the head of the output; background processes add to it."""
     state_lost: bool = False
-    """The session was restarted: processes and /tmp are lost, the workspace is kept."""
+    """Whether the session was restarted: processes and /tmp are lost, the workspace is kept."""
 
     @property
     def ok(self) -> bool:
-        """True when the command ended by itself with exit code 0."""
+        """Whether the command ended by itself with exit code 0."""
         return self.status == "ok"
 
 
@@ -114,13 +114,13 @@ class Change(Value):
 
     path: str
     before: str | None
-    """SHA-256 (hex) of the content, of a link's target; None for a new file."""
+    """SHA-256 (hex) of the earlier content, or of a link's target; None for a new file."""
     after: str | None
     mode: Literal["100644", "100755", "120000"]
     """Git's mode of the file, or of the deleted one."""
     kind: Literal["added", "modified", "deleted"]
     content: bytes | None = Field(default=None, repr=False)
-    """The content that `after` is the hash of."""
+    """The new content, whose hash is `after`."""
 
 
 class LeftOut(Value):
@@ -139,7 +139,7 @@ class Changes(Value):
 
 
 def out_of_time(result: Result) -> bool:
-    """Return whether a time limit ended a process."""
+    """Whether a time limit ended a process."""
     return result.killed_by in ("wall", "cpu")
 
 

@@ -1,6 +1,6 @@
 """Files of a repository that start programs on this machine: used only if the user allows their content.
 
-What is allowed is a SHA-256, so that a changed file is asked about again. The list is in the data folder.
+Approvals are SHA-256 digests, so a changed file is asked about again. The list is in the data folder.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from coder.run.extensions import PROGRAM_FILES
 
 MAX_BYTES = 256 << 10
 _SHOWN_DIGITS = 32
-"""Hexadecimal digits by which a person names a content; half of them would allow collisions."""
+"""Hexadecimal digits of the digest that a user types; half of them would allow collisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,18 @@ class ProgramFile:
     content: bytes
     """Content of the file that names programs."""
     digest: str
-    """SHA-256 in hex of the content and of the files here that it names, or of all files of a plugin, too."""
+    """SHA-256 in hex of the content and of the files here that it names, or of all files of a plugin."""
     allowed: bool
 
     @property
     def reason(self) -> str:
-        """Why it isn't used, and what allows it."""
+        """Reason why it isn't used, and the command that allows it."""
         command = f"{own_command()} skills --allow {self.digest[:_SHOWN_DIGITS]}"
         return f"it starts programs on this machine, and its content is not allowed. Read it, then: {command}"
 
 
 def program_file(folder: Path, path: str) -> ProgramFile | None:
-    """Return a file of this folder; None if there is none.
+    """Return a file of this folder that starts programs; None if there is none.
 
     Raises:
         UsageError: it is a link, too large, can't be read, or names too many files.
@@ -82,7 +82,7 @@ def _program_file_of(plugin: Plugin, folder: Path) -> ProgramFile | None:
 
 
 def program_files(folder: Path) -> tuple[list[ProgramFile], list[str]]:
-    """Return the files of this folder that start programs, and why others are ignored."""
+    """Return the files of this folder that start programs, and why further ones are ignored."""
     files, notes = [], []
     for path in PROGRAM_FILES:
         try:
@@ -104,7 +104,7 @@ def program_files(folder: Path) -> tuple[list[ProgramFile], list[str]]:
 def allow(folder: Path, digest: str) -> ProgramFile:
     """Allow the file whose content has this digest, or its first 32 digits.
 
-    Raises UsageError: no file of the folder has such a content now.
+    Raises UsageError if no current file of the folder has this digest.
     """
     files, _ = program_files(folder)
     file = next((each for each in files if each.digest.startswith(digest)), None)

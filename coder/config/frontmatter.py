@@ -12,7 +12,7 @@ _FENCE = re.compile(r"\A\ufeff?---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL |
 _PLAIN_VALUE = re.compile(
     r"^([A-Za-z][\w-]*):[ \t]+([^\s\"'|>\[{&*!#%@`].*?|\[[^\]\n]*\][ \t]*[^\s#].*?)[ \t]*$", re.MULTILINE
 )
-"""A key with an unquoted value on its line, also one with text behind brackets, as in `[a] [b]`."""
+"""A key with an unquoted value on its line, or with text after brackets, as in `[a] [b]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Frontmatter:
     def text(self, name: str) -> str:
         """Return a field's text on one line, without control characters; empty if it is missing.
 
-        Raises ValueError: it is a list or a mapping.
+        Raises ValueError if it is a list or a mapping.
         """
         value = self.fields.get(name)
         if isinstance(value, list | dict | set):
@@ -33,7 +33,7 @@ class Frontmatter:
         return "" if value is None else one_line(str(value), width=MAX_CHARACTERS)
 
     def words(self, name: str) -> tuple[str, ...]:
-        """Return a list of names, which stands there as a YAML list or with commas."""
+        """Return a field's names, from a YAML list or separated by commas."""
         value = self.fields.get(name)
         rows = value if isinstance(value, list) else str(value or "").split(",")
         return tuple(word for row in rows if (word := one_line(str(row))))

@@ -1,4 +1,4 @@
-"""Hooks in the form of Claude Code: commands around sessions, messages, calls of tools and ends of turns.
+"""Hooks in Claude Code's format: commands run at sessions, messages, tool calls and ends of turns.
 
 A hook reads JSON on stdin; exit code 2 blocks the call, and its stderr is for the model.
 Protocol: https://code.claude.com/docs/en/hooks
@@ -27,11 +27,11 @@ _PLUGIN_FILE = "hooks/hooks.json"
 MAX_BYTES = 1 << 20
 MAX_HOOKS = 50
 _SIMPLE_MATCHER = re.compile(r"[\w|.*^$ -]{0,500}", re.ASCII)
-"""Matchers of names, which are compared in linear time."""
+"""Pattern of matchers that consist of names and wildcards, which are compared in linear time."""
 
 
 DEFAULT_TIMEOUT_S, MAX_TIMEOUT_S = 600.0, 86_400.0
-"""Claude's default, and a bound for any file."""
+"""Claude Code's default timeout of a hook, and the maximum, in seconds."""
 
 
 class _Command(BaseModel, frozen=True, extra="ignore"):
@@ -55,28 +55,28 @@ class _File(BaseModel, frozen=True, extra="allow"):
 
 @dataclass(frozen=True, slots=True)
 class HookFile:
-    """What a settings file says of hooks."""
+    """Hooks of a settings file."""
 
     hooks: tuple[Hook, ...]
     ignored: tuple[str, ...]
-    """Rows that name an event or a kind that doesn't exist here, and keys without an effect."""
+    """Descriptions of rows with an event or kind that isn't supported, and of keys without an effect."""
     disables_all: bool = False
-    """Whether it turns hooks off: of the user's, all; of a repository's, its own."""
+    """Whether it turns off hooks: a user's file all hooks, a repository's file its own."""
 
 
 def read_hooks(content: str, *, is_own: bool = False) -> tuple[Hook, ...]:
-    """Return the hooks of a settings file, as `read_hook_file`; none if it turns hooks off."""
+    """Return the hooks of a settings file as `read_hook_file` does; none if the file turns off hooks."""
     file = read_hook_file(content, is_own=is_own)
     return () if file.disables_all else file.hooks
 
 
 def read_hook_file(content: str, *, is_own: bool = False) -> HookFile:
-    """Return the hooks of a settings file that have an event and a kind which exist here, and the others.
+    """Return the hooks of a settings file whose event and kind are supported, and descriptions of the others.
 
     Args:
         is_own: whether the file is the user's own, whose matchers may be any regular expressions.
 
-    Raises ValueError: the file, or a matcher, can't be read.
+    Raises ValueError if the file or a matcher can't be read.
     """
     try:
         file = _File.model_validate(read_json(content))
@@ -122,7 +122,7 @@ def _unused_keys(file: _File) -> list[str]:
 
 
 def _reason_to_ignore(event: str, command: _Command) -> str:
-    """Return why a row of a settings file is no hook here; empty if it is one."""
+    """Return why a row of a settings file isn't supported; empty if it is."""
     if event not in EVENTS:
         return f"hooks of {one_line(event, width=80)} don't run: there is no such event here"
     if command.type != "command":
@@ -132,7 +132,7 @@ def _reason_to_ignore(event: str, command: _Command) -> str:
 
 
 def hooks_of_files(files: Iterable[Path]) -> tuple[Hook, ...]:
-    """Return the hooks of the user's settings files. Raises UsageError: a file can't be read."""
+    """Return the hooks of the user's settings files. Raises UsageError if a file can't be read."""
     return tuple(hook for _, file in own_hook_files(files) for hook in file.hooks)
 
 
@@ -142,7 +142,7 @@ def are_turned_off(files: Iterable[Path]) -> bool:
 
 
 def own_hook_files(files: Iterable[Path]) -> list[tuple[Path, HookFile]]:
-    """Return what the user's settings files say of hooks. Raises UsageError: one can't be read."""
+    """Return the hooks in each of the user's settings files. Raises UsageError if one can't be read."""
     rows = []
     for path in files:
         try:
@@ -153,7 +153,7 @@ def own_hook_files(files: Iterable[Path]) -> list[tuple[Path, HookFile]]:
 
 
 def hooks_of_plugins() -> tuple[Hook, ...]:
-    """Return the hooks of the user's plugins. Raises UsageError: those of one can't be read."""
+    """Return the hooks of the user's plugins. Raises UsageError if a plugin's can't be read."""
     hooks: list[Hook] = []
     for plugin in own_plugins()[0]:
         try:
@@ -167,7 +167,7 @@ def hooks_of_plugins() -> tuple[Hook, ...]:
 
 
 def hooks_of_repository(texts: Mapping[str, str | None]) -> tuple[Hook, ...]:
-    """Return the hooks among a repository's files, which run in the sandbox; of a broken file none."""
+    """Return the hooks in a repository's files, which run in the sandbox; broken files are skipped."""
     hooks: list[Hook] = []
     texts = without_refused(texts)
     for path in hook_files(texts):
@@ -177,14 +177,14 @@ def hooks_of_repository(texts: Mapping[str, str | None]) -> tuple[Hook, ...]:
 
 
 def broken_files(texts: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the files of a repository whose hooks can't be read, by path, with the reason."""
+    """Return why hooks of a repository's files can't be read, by path."""
     texts = without_refused(texts)
     reasons = {path: _hooks_or_reason(texts[path])[1] for path in hook_files(texts)}
     return {path: f"its hooks can't be read: {reason}" for path, reason in reasons.items() if reason}
 
 
 def ignored_rows(texts: Mapping[str, str | None]) -> list[tuple[str, str]]:
-    """Return what is ignored in a repository's readable files of hooks: path and reason."""
+    """Return path and reason of each entry that is ignored in a repository's readable hook files."""
     rows = []
     for path in hook_files(texts := without_refused(texts)):
         try:
@@ -198,7 +198,7 @@ def ignored_rows(texts: Mapping[str, str | None]) -> list[tuple[str, str]]:
 
 
 def _hooks_or_reason(content: str | None) -> tuple[tuple[Hook, ...], str]:
-    """Return the hooks of a repository's file, and why it can't be read; empty if it can."""
+    """Return the hooks of a repository's file, and why it can't be read (empty if it can)."""
     if content is None:
         return (), "not UTF-8"
     try:
@@ -208,12 +208,12 @@ def _hooks_or_reason(content: str | None) -> tuple[tuple[Hook, ...], str]:
 
 
 def runs_inside(hook: Hook) -> bool:
-    """Whether a repository's hook of this event is run; at the end of a session its sandbox is closed."""
+    """Whether a repository's hook runs; SessionEnd hooks don't, as the sandbox is closed by then."""
     return hook.event != "SessionEnd"
 
 
 def covers(hook: Hook, subject: str) -> bool:
-    """Whether a hook is for a tool, or a kind of start or end: its matcher is an expression of the name."""
+    """Whether a hook's matcher covers the name of a tool, or of a kind of start or end."""
     if hook.matcher in ("", "*"):
         return True
     if hook.event in _WITHOUT_MATCHER:
@@ -224,9 +224,10 @@ def covers(hook: Hook, subject: str) -> bool:
 
 
 def _checked(matcher: str, *, is_own: bool) -> str:
-    """Return a matcher.
+    """Return a valid matcher unchanged.
 
-    Raises ValueError: it isn't made of names, `|`, `*` and `.*`, or, in the user's own file, no expression.
+    Raises ValueError unless it consists of names, `|`, `*` and `.*`, or, in a user's file, is a regular
+    expression.
     """
     if _SIMPLE_MATCHER.fullmatch(matcher):
         return matcher

@@ -24,7 +24,7 @@ _MEDIA_TYPES = {
 def read_pictures(paths: tuple[Path, ...]) -> tuple[Image, ...]:
     """Read pictures and PDFs.
 
-    Raises UsageError: too many, one too large, or a type that models can't read.
+    Raises UsageError if there are too many, one is too large, or models can't read its type.
     """
     if len(paths) > MAX_PICTURES:
         raise UsageError(f"{len(paths)} pictures are too many: at most {MAX_PICTURES} are shown.")
@@ -42,10 +42,10 @@ def _read(path: Path) -> Image:
 
 
 def picture_of(content: bytes, name: str = "document.pdf") -> Image | None:
-    """Return the picture or PDF in these bytes; None if models can't read its type.
+    """Return these bytes as a picture or PDF; None if models can't read its type.
 
     Args:
-        name: of the file, for a PDF.
+        name: the file's name, for a PDF.
     """
     media_type = next(
         (media_type for start, media_type in _MEDIA_TYPES.items() if content.startswith(start)), None

@@ -13,10 +13,10 @@ MAX_FILES = 2_000
 
 
 def imported_files(files: Iterable[Path], root: Path) -> set[Path]:
-    """Return the files below a folder that these files import, directly or not, without those files.
+    """Return the files below a folder that `files` import, directly or indirectly, except `files` themselves.
 
-    Modules of Python are looked up in the folder, and beside the file and in the folders between. An import
-    that code puts together while it runs isn't found.
+    Python modules are looked up in the root, the file's folder and the folders between. Imports whose names
+    are computed at run time aren't found.
     """
     start = {file.resolve() for file in files}
     pending, seen = [*start], set(start)
@@ -54,7 +54,7 @@ def _is_python(file: Path, text: str) -> bool:
 
 
 def _python(text: str) -> list[tuple[int, str]] | None:
-    """Return level and name of each module that a source may import; None: it can't be parsed."""
+    """Return level and name of each module that a source may import; None if it can't be parsed."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
@@ -70,7 +70,7 @@ def _python(text: str) -> list[tuple[int, str]] | None:
 
 
 def _folders(folder: Path, root: Path) -> list[Path]:
-    """Return a folder and those above it, up to the root."""
+    """Return a folder and its parents up to the root."""
     above = [folder, *folder.parents]
     return [each for each in above if each.is_relative_to(root)]
 

@@ -39,7 +39,7 @@ class TaskOptions:
     """Options of a task file."""
 
     source: str
-    """Name of the file, for notes."""
+    """Name of the file, used in notes."""
     options: Mapping[str, object]
 
 
@@ -51,7 +51,7 @@ class Loaded:
     notes: tuple[str, ...]
     """Notes on ignored values with the reason, one line each, for the screen."""
     cost_was_asked: bool
-    """Whether the user set a limit of cost, rather than a default or the repository."""
+    """Whether the cost limit was set by the user, not by default or the repository."""
     book: UserModels
     """Models in the user's file; no other layer can set them."""
     servers: tuple["Mcp", ...]
@@ -59,9 +59,9 @@ class Loaded:
     teams: Mapping[str, object]
     """Teams in the user's file, by name."""
     origins: Mapping[str, str]
-    """Sources of values by key, without keys that have their default."""
+    """Sources of values by key; keys with default values are absent."""
     rules: "Rules | None" = None
-    """Rules of the user's settings files, with those of the repository's that narrow."""
+    """Rules of the user's settings files, and the restricting rules of the repository's."""
 
 
 def load(
@@ -72,7 +72,7 @@ def load(
     workspace: Path | None = None,
     task: TaskOptions | None = None,
 ) -> Loaded:
-    """Read all layers and join them.
+    """Read all layers and merge them.
 
     Args:
         flags: values of flags by key; None if the flag wasn't given.
@@ -144,7 +144,7 @@ def _servers_of_files(
 
 
 def _take_models(values: dict[str, object], user_file: Path) -> UserModels:
-    """Remove the tables about models from the values of the user's file, and return the models."""
+    """Remove the tables about models from the user file's values, and return their models."""
     tables = {key: values.pop(key) for key in BOOK_TABLES if key in values}
     try:
         return UserModels.model_validate(tables | {"cache": cache_folder()})
@@ -200,7 +200,7 @@ def tighten(config: Config, workspace: Path | None) -> tuple[Config, list[str]]:
 def lowered(
     config: Config, values: Mapping[str, object], source: str, *, by: str
 ) -> tuple[Config, list[str]]:
-    """Return the configuration with those values that lower a limit, and a note for each other value.
+    """Return the configuration with the values that lower a limit, and a note for each other value.
 
     A repository or task file may be another person's, so it can't weaken the sandbox or raise limits.
     """

@@ -80,10 +80,10 @@ def read_servers(
 ) -> tuple[tuple[GivenServer, ...], list[str]]:
     """Return the servers that a `.mcp.json` names, and a note for each that can't be used.
 
-    Values hold `${NAME}` and `${NAME:-DEFAULT}`, which are filled in from this process.
+    `${NAME}` and `${NAME:-DEFAULT}` in values are filled in from `environ`.
 
     Args:
-        folder: where the programs start; None: in the folder of this process.
+        folder: working directory of the programs; None for that of this process.
         source: path of the file for notes.
         root: the folder of the plugin that the file belongs to.
 
@@ -141,7 +141,7 @@ def _server(
 
 
 def _value(match: re.Match[str], environ: Mapping[str, str]) -> str:
-    """Return a variable's value. Raises LookupError: it isn't set, and has no default."""
+    """Return a variable's value. Raises LookupError if it has neither a value nor a default."""
     value = environ.get(match[1]) or match[2]
     if value is None:
         raise LookupError(match[1])

@@ -30,7 +30,7 @@ class Mcp:
     command: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
     url: str = ""
     allow: tuple[str, ...] = ()
-    """Tools that are called without a question, even if they change something."""
+    """Tools that are called without confirmation, even if they change something."""
     env: tuple[str, ...] = ()
     """Names of variables for the program, besides HOME, LOGNAME, PATH, SHELL, TERM and USER."""
     headers: Mapping[str, str] = Field(default_factory=dict)
@@ -40,7 +40,7 @@ class Mcp:
     hosts: tuple[str, ...] = ()
     """Hosts that a sandboxed program may reach."""
     required: bool = True
-    """False: the server is omitted if the model doesn't call tools."""
+    """If False, the server is omitted if the model doesn't call tools."""
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
@@ -60,18 +60,18 @@ class Mcp:
 
     @property
     def start_folder(self) -> Path | None:
-        """The folder in which the program starts; None: that of this process."""
+        """Return the program's working directory; None for that of this process."""
         return None
 
     def require_allowed(self) -> None:
         """Raise UsageError if its files have changed since the user allowed them."""
 
     def variables(self) -> dict[str, str]:
-        """Return the values of the variables in `env`. Raises UsageError: one isn't set."""
+        """Return the values of the variables in `env`. Raises UsageError if one isn't set."""
         return {name: self._filled(f"${{{name}}}") for name in self.env}
 
     def filled_headers(self) -> dict[str, str]:
-        """Return headers with the values of their variables. Raises UsageError: one isn't set."""
+        """Return headers with variables replaced by their values. Raises UsageError if one isn't set."""
         return {name: self._filled(text) for name, text in self.headers.items()}
 
     def _filled(self, text: str) -> str:
@@ -85,7 +85,7 @@ class Mcp:
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class GivenServer(Mcp):
-    """A server whose variables and headers have values of their own, which are stored nowhere."""
+    """A server with its own values of variables and headers, which are never stored."""
 
     values: Mapping[str, str] = Field(default_factory=dict, repr=False)
     folder: Path | None = None
@@ -121,14 +121,14 @@ class GivenServer(Mcp):
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """Return a name that tools can have, and that no other server has."""
+    """Return a name that is valid in tool names, and not taken."""
     base = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[: _NAME_CHARACTERS - 3] or "server"
     names = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 3)))
     return next(each for each in names if each not in taken)
 
 
 def mcp_of_tables(tables: object, source: str) -> tuple[Mcp, ...]:
-    """Return the servers in the tables `[mcp.NAME]`. Raises UsageError: a table can't be used."""
+    """Return the servers in the tables `[mcp.NAME]`. Raises UsageError if a table can't be used."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise UsageError(f"{source}: mcp: write a table for each server: [mcp.NAME]")
     rows = [(name, {**table, "name": name, "required": False}) for name, table in tables.items()]

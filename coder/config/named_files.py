@@ -1,8 +1,8 @@
-"""Digest of a file that starts programs, with the repository's files that it names, such as a script.
+"""Digest of a file that starts programs, including the repository's files that it names.
 
-A word that is a path in the repository counts, and one that is a module there (`-m tools.server`): files by
-their content, folders by all their files. What such a script imports from the repository counts, too; what it
-starts in turn doesn't.
+Names are paths in the repository and modules there (`-m tools.server`): files count by content, folders by
+all their files. Files that a named script imports from the repository count, too; programs that it starts
+don't.
 """
 
 import hashlib
@@ -16,20 +16,20 @@ from coder.base.errors import UsageError
 from coder.config.imported_files import imported_files
 
 MAX_FILES, MAX_BYTES = 2_000, 16 << 20
-"""Limits of the files that are named."""
+"""Maximum number and total bytes of the named files."""
 _VARIABLE = re.compile(r"\$\{[^}]*\}|\$\w+")
 _BETWEEN = re.compile(r"[\s=;|&<>'\"`(){}:,@]+")
 _OPTION = re.compile(r"-[A-Za-z]")
-"""Option whose value may follow at once, as in `-r./hook.js`."""
+"""Option whose value may follow without a space, as in `-r./hook.js`."""
 _MODULE = re.compile(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 def digest_with_named_files(folder: Path, path: str, content: bytes) -> str:
     """Return a SHA-256 in hex of a file's content and of the files of the folder that it names.
 
-    A file that names none has the digest of its content.
+    Without named files, it is the digest of the content.
 
-    Raises UsageError: it names too much, or a file that can't be read.
+    Raises UsageError if it names too many files or bytes, or a file that can't be read.
     """
     digest, total = hashlib.sha256(content), 0
     root = folder.resolve()
@@ -51,7 +51,7 @@ def digest_with_named_files(folder: Path, path: str, content: bytes) -> str:
 
 
 def paths_named(content: bytes) -> Iterator[str]:
-    """Yield what the texts of a JSON document may name in a repository: paths and modules."""
+    """Yield paths and modules that the texts of a JSON document may name in a repository."""
     for word in _words(content):
         yield from _paths(word)
 
@@ -72,7 +72,7 @@ def _named_files(root: Path, content: bytes) -> set[Path]:
 
 
 def _files_below(folder: Path) -> set[Path]:
-    """Return the regular files of a folder, one more than the limit at most; links aren't followed."""
+    """Return the regular files below a folder, at most one more than the limit; links aren't followed."""
     files: set[Path] = set()
     for parent, _, names in os.walk(folder):
         paths = (Path(parent, name) for name in names)
@@ -83,7 +83,7 @@ def _files_below(folder: Path) -> set[Path]:
 
 
 def _words(content: bytes) -> Iterator[str]:
-    """Yield the words of all texts of a JSON document; none of a broken one, which starts nothing."""
+    """Yield the words of all texts of a JSON document; none of an invalid one, which starts nothing."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -110,7 +110,7 @@ def _texts(values: Iterable[object]) -> Iterator[str]:
 
 
 def _paths(word: str) -> Iterator[str]:
-    """Yield what a word may name in the repository: a path, also behind a variable, or a module."""
+    """Yield paths and modules that a word may name in the repository, also after a variable."""
     plain = _VARIABLE.sub("", word)
     for path in dict.fromkeys((word, plain, plain.lstrip("/"))):
         if path:

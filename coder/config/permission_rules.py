@@ -1,7 +1,8 @@
-"""Rules of `permissions: {allow, ask, deny}` in the form of Claude Code, from the user's own settings files.
+"""Rules of `permissions: {allow, ask, deny}` in Claude Code's format, from the user's settings files.
 
-Commands in the sandbox need no permission, so the rules govern what leaves it: tools of MCP servers, hosts,
-files that land, and the user's own git, gh and glab. Deny wins over ask, and ask over allow.
+Commands in the sandbox need no permission, so the rules govern what goes beyond it: tools of MCP servers,
+hosts, files written to the user's folder, and the user's own git, gh and glab. Deny wins over ask, and ask
+over allow.
 
 Protocol: https://code.claude.com/docs/en/permissions
 """
@@ -40,7 +41,7 @@ def is_rule(text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def parse_rule(text: str) -> Rule:
-    """Return a rule. Raises ValueError: it isn't one."""
+    """Return the parsed rule. Raises ValueError if it is invalid."""
     match = _RULE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is no rule: write TOOL or TOOL(SPECIFIER)")
@@ -48,11 +49,11 @@ def parse_rule(text: str) -> Rule:
 
 
 _HOST_PROGRAMS = ("git", "gh", "glab")
-"""Programs that run on this machine, which is where rules of Bash count."""
+"""Programs that run on this machine; rules of Bash apply only to them."""
 
 
 def unenforced(rules: Rules) -> dict[str, str]:
-    """Return those rules that restrict something which nothing here enforces, each with the reason."""
+    """Return the restricting rules that nothing here enforces, with the reason for each."""
     rows = [(row, "ask") for row in rules.ask] + [(row, "deny") for row in rules.deny]
     reasons = {row: _reason_unenforced(parse_rule(row), verdict) for row, verdict in rows}
     return {row: reason for row, reason in reasons.items() if reason}
@@ -73,7 +74,7 @@ def _reason_unenforced(rule: Rule, verdict: str) -> str:
 
 
 def of_tool(rules: Rules | None, server: str, tool: str) -> Ruling | None:
-    """Return what the rules say of a tool of an MCP server: `mcp__SERVER`, `mcp__SERVER__TOOL`."""
+    """Return the ruling on a tool of an MCP server: `mcp__SERVER`, `mcp__SERVER__TOOL`."""
     name, whole = f"mcp__{server}__{tool}", (f"mcp__{server}", f"mcp__{server}__*")
 
     def covers(rule: Rule, verdict: Verdict) -> bool:
@@ -83,12 +84,12 @@ def of_tool(rules: Rules | None, server: str, tool: str) -> Ruling | None:
 
 
 def of_host(rules: Rules | None, host: str, *, is_page: bool = False) -> Ruling | None:
-    """Return what the rules say of a host: `WebFetch(domain:HOST)`, and for pages `WebFetch`.
+    """Return the ruling on a host: `WebFetch(domain:HOST)`, and for pages `WebFetch`.
 
     A denied domain includes the hosts below it.
 
     Args:
-        is_page: whether `web_fetch` gets a page of it, which is all that `WebFetch` alone is about.
+        is_page: whether `web_fetch` gets a page of it; only then does `WebFetch` without a domain apply.
     """
     name = host.lower().rstrip(".")
 
@@ -109,7 +110,7 @@ def of_host(rules: Rules | None, host: str, *, is_page: bool = False) -> Ruling 
 
 
 def of_edit(rules: Rules | None, path: str, root: Path) -> Ruling | None:
-    """Return what the rules say of a file that lands: `Edit(GLOB)`, with globs as in .gitignore.
+    """Return the ruling on a file to write: `Edit(GLOB)`, with globs as in .gitignore.
 
     Args:
         path: relative to `root`, the folder of the run.
@@ -125,7 +126,7 @@ def of_edit(rules: Rules | None, path: str, root: Path) -> Ruling | None:
 
 
 def denied_edits(rules: Rules) -> tuple[str, ...]:
-    """Return the globs of files that the rules deny to be changed: `Edit(GLOB)`; `**` for all."""
+    """Return the globs of files that the rules forbid to change: `Edit(GLOB)`; `**` for all files."""
     denied = map(parse_rule, rules.deny)
     return tuple(dict.fromkeys(rule.specifier or "**" for rule in denied if rule.tool in _EDITS))
 
@@ -137,12 +138,12 @@ def unread_globs(rules: Rules | None) -> tuple[str, ...]:
 
 
 def unread_by(path: str, globs: Sequence[str], root: Path) -> str | None:
-    """Return the first of the globs of `unread_globs` that covers a path, which is relative to `root`."""
+    """Return the first of `unread_globs` that covers a path, relative to `root`; None if none does."""
     return next((glob for glob in globs if _covers(glob, path, root, folds=True)), None)
 
 
 def hides_part_of(folder: Path, globs: Sequence[str]) -> bool:
-    """Whether one of the absolute globs of `unread_globs` covers another folder, or a file in it."""
+    """Whether an absolute glob of `unread_globs` covers a folder, or may cover a file in it."""
     for glob in globs:
         if not glob.startswith(("//", "~/")):
             continue
@@ -155,7 +156,7 @@ def hides_part_of(folder: Path, globs: Sequence[str]) -> bool:
 
 
 def of_command(rules: Rules | None, command: Sequence[str]) -> Ruling | None:
-    """Return what the rules say of a command on this machine: `Bash(git push *)`, `Bash(git push:*)`."""
+    """Return the ruling on a command on this machine: `Bash(git push *)`, `Bash(git push:*)`."""
     words = " ".join(command)
 
     def covers(rule: Rule, verdict: Verdict) -> bool:
@@ -165,7 +166,7 @@ def of_command(rules: Rules | None, command: Sequence[str]) -> Ruling | None:
 
 
 def without_restricted(rules: Rules | None, hosts: Iterable[str]) -> tuple[str, ...]:
-    """Return those entries of `--network` that cover no host which the rules deny, or ask about."""
+    """Return the entries of `--network` that cover no host that the rules deny or ask about."""
     return tuple(entry for entry in hosts if not _is_restricted(rules, entry))
 
 
@@ -195,13 +196,13 @@ def restricts(ruling: Ruling | None) -> TypeGuard[Ruling]:
 
 
 def _ruling(rules: Rules | None, covers: Callable[[Rule, Verdict], bool]) -> Ruling | None:
-    """Return what the first rule that covers something says, of those that deny, ask and allow."""
+    """Return the first ruling whose rule `covers` accepts, in the order deny, ask, allow."""
     rulings = rules.rulings() if rules is not None else ()
     return next((each for each in rulings if covers(parse_rule(each.rule), each.verdict)), None)
 
 
 def _runs(specifier: str, words: str) -> bool:
-    """Whether a pattern covers a command line; `*` stands for any text, ` *` at the end also for none."""
+    """Whether a pattern covers a command line; `*` matches any text, and a final ` *` also none."""
     pattern = specifier.removesuffix(":*") + " *" if specifier.endswith(":*") else specifier
     patterns = (pattern, pattern[:-2]) if pattern.endswith(" *") else (pattern,)
     rows = ([part for text in each.split("*") for part in (Wild.ANY, text)][1:] for each in patterns)

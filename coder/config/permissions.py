@@ -1,4 +1,4 @@
-"""Permissions that the user grants permanently in one project; their file is outside of the project."""
+"""Permissions that the user grants permanently for one project, stored outside of the project."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class ProjectPermissions(Value):
     files: dict[str, str] = Field(default_factory=dict)
     """Paths by SHA-256 of files of the repository whose programs may start here, such as `.mcp.json`."""
     auto: bool = False
-    """Whether verified changes are written without a question."""
+    """Whether verified changes are written without confirmation."""
 
 
 class _File(Value):
@@ -41,9 +41,9 @@ class Permissions:
         return self._read().projects.get(self._project, ProjectPermissions())
 
     def write(self, allowed: ProjectPermissions) -> None:
-        """Store these permissions in place of the earlier ones.
+        """Replace the stored permissions.
 
-        Raises MachineError: the file can't be written.
+        Raises MachineError if the file can't be written.
         """
         projects = {**self._read().projects, self._project: allowed}
         path = private_folder(self._folder) / PERMISSIONS_FILE

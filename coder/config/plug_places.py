@@ -1,4 +1,4 @@
-"""Places of files for agents: the user's folders, then those of a repository, where no link is followed."""
+"""Folders of files for agents: the user's, then a repository's, in which no link is followed."""
 
 import os
 import re
@@ -13,9 +13,9 @@ from coder.run.extensions import AGENT_FOLDERS
 
 REPOSITORY_FOLDERS = AGENT_FOLDERS
 _PLUGIN = re.compile(r"\.(?:agents|claude)/plugins/([a-z0-9-]{1,64})/")
-"""The beginning of the paths of a repository's plugin."""
+"""Pattern of the start of paths of a repository's plugin."""
 _PLUGIN_FOLDER = re.compile(r"\.(?:agents|claude)/plugins/[^/]+/")
-"""The same for any name, also of a folder that is no plugin."""
+"""Pattern of paths in a folder of plugins, whatever the folder's name."""
 MANIFESTS = (".claude-plugin/plugin.json", "plugin.json")
 """Files that make a folder a plugin; the first one counts."""
 MAX_BYTES = 256 << 10
@@ -35,9 +35,9 @@ class Place:
     """A folder of files for agents."""
 
     root: Path
-    """The folder itself if it is the user's, which may be a link; else the workspace."""
+    """The user's folder, which may be a link; for a repository's folder, the workspace."""
     parts: tuple[str, ...] = ()
-    """Folders below the workspace, none of them a link."""
+    """Names of the nested folders below the workspace; none may be a link."""
 
     @property
     def is_own(self) -> bool:
@@ -45,7 +45,7 @@ class Place:
         return not self.parts
 
     def names(self, suffix: str = ".md", *, depth: int = 3) -> list[str]:
-        """Return relative paths of files with this suffix, up to this many folders deep, at most 500."""
+        """Return relative paths of at most 500 files with this suffix, up to `depth` folders deep."""
         paths: list[str] = []
         try:
             with open_folder(self.root, self.parts) as folder:
@@ -58,7 +58,7 @@ class Place:
         return sorted(paths)
 
     def shown(self, path: str) -> str:
-        """Return the path for a person: absolute, or relative to the workspace."""
+        """Return the path to display: absolute for the user's files, else relative to the workspace."""
         return str(self.root / path) if self.is_own else "/".join((*self.parts, path))
 
     def read(self, path: str) -> str:
@@ -66,7 +66,7 @@ class Place:
 
         Raises:
             ValueError: it is too large, or not UTF-8.
-            OSError: it isn't there, or is no regular file.
+            OSError: it is missing, or isn't a regular file.
         """
         *folders, name = path.split("/")
         with open_folder(self.root, (*self.parts, *folders)) as folder:
@@ -80,7 +80,7 @@ class Place:
 
 
 def places(kind: str, workspace: Path | None) -> list[Place]:
-    """Return the folders of a kind of files, such as `commands`: the user's first, so that theirs win."""
+    """Return the folders of a kind of files, such as `commands`; the user's come first and win."""
     own = [Place(folder) for folder in plug_folders(kind)]
     if workspace is None:
         return own
@@ -101,19 +101,19 @@ def is_of_plugin(path: str, kind: str) -> bool:
 
 
 def manifests_in(paths: Iterable[str]) -> list[str]:
-    """Return the files `plugin.json` of a repository's plugins, in the order in which they are looked for."""
+    """Return the `plugin.json` files of a repository's plugins, in lookup order."""
     matches = ((path, _PLUGIN.match(path)) for path in paths if path.endswith("plugin.json"))
     return sorted(path for path, match in matches if match and path[match.end() :] in MANIFESTS)
 
 
 def plugin_folder(path: str) -> str | None:
-    """Return the folder of a repository's plugin that a path is in, with a slash; None for other paths."""
+    """Return the plugin folder of a repository's path, with a final slash; None for other paths."""
     match = _PLUGIN_FOLDER.match(path)
     return match[0] if match is not None else None
 
 
 def plugin_prefix(path: str) -> str:
-    """Return what the names of a repository's plugin begin with, by the path of a file of it."""
+    """Return the prefix of names in a repository's plugin, from the path of one of its files."""
     match = _PLUGIN.match(path)
     return f"{match[1]}:" if match is not None else ""
 

@@ -1,4 +1,4 @@
-"""Plugins in the form of Claude Code: folders with plugin.json, skills, commands, agents, hooks, .mcp.json.
+"""Plugins in Claude Code's format: folders with plugin.json, skills, commands, agents, hooks, .mcp.json.
 
 The user's own are in their folders of plugins, such as `~/.agents/plugins/NAME`, and may do what the user's
 files may. A repository's are in `.agents/plugins/NAME` and `.claude/plugins/NAME`: their texts are used as
@@ -35,7 +35,7 @@ from coder.config.strict_yaml import read_json
 
 SERVER_FILES = (".mcp.json", "mcp.json")
 MAX_FILES, MAX_BYTES, MAX_DEPTH = 2_000, 16 << 20, 12
-"""Limits of a repository's plugin that starts programs."""
+"""Maximum files, bytes and folder depth of a repository's plugin that starts programs."""
 _MAX_PLUGINS = 100
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MAX_NAME = 64
@@ -61,9 +61,9 @@ class Plugin:
         return self.place.root.joinpath(*self.place.parts)
 
     def read(self, *paths: str) -> str | None:
-        """Return the text of the first of these files that is there; None if none is.
+        """Return the text of the first of these files that exists; None if none does.
 
-        Raises ValueError, OSError: it can't be used.
+        Raises ValueError or OSError if it can't be used.
         """
         for path in paths:
             try:
@@ -97,7 +97,7 @@ def plugins_of_repository(folder: Path) -> tuple[list[Plugin], list[Refusal]]:
 
 
 def without_refused(texts: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Return texts of a repository without files of folders that are no plugins, by the manifests in them."""
+    """Return a repository's texts without files of plugin folders that are invalid or duplicates."""
     manifests: dict[str, str] = {}
     for path in manifests_in(texts):
         manifests.setdefault(plugin_folder(path) or "", path)
@@ -114,11 +114,11 @@ def without_refused(texts: Mapping[str, str | None]) -> dict[str, str | None]:
 
 
 def digest_and_servers(folder: Path, parts: tuple[str, ...]) -> tuple[str, bytes]:
-    """Return a digest of a repository's plugin, and the file that names its servers as it is in that digest.
+    """Return a digest of a repository's plugin, and the included content of the file that names its servers.
 
     The digest is a SHA-256 of all files of the plugin, with their paths and execution bits.
 
-    Raises UsageError: it holds a link or too much, or can't be read.
+    Raises UsageError if it contains a link, exceeds the limits, or can't be read.
     """
     total, lines = 0, []
     named: dict[str, bytes] = {}
@@ -175,7 +175,7 @@ def _usable(places: Iterable[Place]) -> tuple[list[Plugin], list[Refusal]]:
 
 
 def _plugin(place: Place, name: str) -> Plugin:
-    """Return a plugin by its folder. Raises ValueError, OSError: it is none."""
+    """Return the plugin in a folder. Raises ValueError or OSError if it is none."""
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
         raise ValueError(f"the name {one_line(name)!r} isn't a-z, 0-9 and single -, at most {_MAX_NAME}")
     text = Plugin(name, "", place).read(*MANIFESTS)

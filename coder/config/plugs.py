@@ -1,4 +1,4 @@
-"""The user's files for agents: notes, skills, subagents, hooks and rules of permission, as a run's settings.
+"""Read the user's files for agents (notes, skills, subagents, hooks, permission rules) as settings of a run.
 
 Each kind is read by a module of its own, imported only if there are such files.
 """
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 _MAX_NOTES = 256 << 10
-"""Largest file of notes, in bytes; a request quotes the first and the last characters of it."""
+"""Maximum bytes of a file of notes; a request quotes its first and last characters."""
 
 
 def notes_of_user() -> dict[str, str]:
-    """Return the user's notes for agents by the path of their file. Raises UsageError: one can't be read."""
+    """Return the user's notes for agents by path. Raises UsageError if one can't be read."""
     home = Path.home()
     files = config_folder() / "AGENTS.md", home / ".agents" / "AGENTS.md", home / ".claude" / "CLAUDE.md"
     notes: dict[str, str] = {}
@@ -101,7 +101,7 @@ def hooks_of_user() -> tuple["Hook", ...]:
 def rules_for(workspace: Path | None) -> tuple["Rules | None", list[str]]:
     """Return the rules of the user's settings files and of a repository, and notes on refused ones.
 
-    Raises UsageError: a file of the user's can't be read (`coder.config.permission_rules`).
+    Raises UsageError if a user's file can't be read (`coder.config.permission_rules`).
     """
     rules: Rules | None = None
     if files := settings_files():
@@ -121,7 +121,7 @@ def rules_for(workspace: Path | None) -> tuple["Rules | None", list[str]]:
 
 
 def with_rules(settings: Settings, rules: "Rules | None") -> Settings:
-    """Return settings with these rules, and without hosts that they deny or ask about."""
+    """Return settings with these rules and without the hosts that they deny or ask about."""
     if rules is None:
         return settings if settings.rules is None else settings.model_copy(update={"rules": None})
     from coder.config.permission_rules import without_restricted

@@ -1,7 +1,7 @@
 """Rules of permission in a repository's `.claude/settings.json` and `settings.local.json`.
 
-They are the repository's, whoever wrote them: what they deny or ask about is obeyed, since it only narrows
-what the user's own settings say; what they allow is refused by name.
+They count as the repository's, whoever wrote them: rules that deny or ask are obeyed, since they only
+restrict the user's own settings; rules that allow are refused, and named in a note.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rules of permission as settings files hold them, in the form of Claude Code; the user's own files."""
+"""Read permission rules from settings files in Claude Code's format, such as the user's own."""
 
 import os
 from collections.abc import Iterable
@@ -26,26 +26,26 @@ class _File(BaseModel, frozen=True, extra="ignore"):
 
 
 def read_rules(files: Iterable[Path]) -> Rules | None:
-    """Return the rules of settings files, of which some may be missing; None without any rule.
+    """Return the rules of settings files, some of which may be missing; None if there are no rules.
 
     Raises:
-        UsageError: a file can't be read, which may hold what the user denies.
+        UsageError: a file can't be read; it may contain rules that deny.
     """
     rules = sum((_read(path) for path in files if os.path.lexists(path)), Rules())
     return None if rules == Rules() else rules
 
 
 def read_permissions(content: str) -> Rules:
-    """Return all rows of a settings file, rules or not.
+    """Return all permission rows of a settings file, including invalid rules.
 
-    Raises ValueError, RecursionError: it can't be read.
+    Raises ValueError or RecursionError if it can't be read.
     """
     permissions = _File.model_validate(read_json(content)).permissions
     return Rules(allow=permissions.allow, ask=permissions.ask, deny=permissions.deny)
 
 
 def rules_in(file: str, rules: Rules) -> Rules:
-    """Return the rules of a file with its name."""
+    """Return rules with the name of the file that contains them."""
     return rules.model_copy(
         update={"files": {f"{each.verdict} {each.rule}": file for each in rules.rulings()}}
     )

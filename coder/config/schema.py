@@ -32,7 +32,7 @@ class Config(Value):
         return getattr(self.options.budget if name in Budget.model_fields else self.options, name)
 
     def budget(self, base: Budget) -> Budget:
-        """Return `base` with the limits that were set here."""
+        """Return `base` with the limits that are set in this configuration."""
         return base.model_copy(update=_set_fields(self.options.budget))
 
     def settings(self, *, replay: Path | None = None) -> Settings:
@@ -61,7 +61,7 @@ class Config(Value):
 
 
 def over(below: Config, above: Config) -> Config:
-    """Return two layers joined: options that the upper layer doesn't set come from the lower one."""
+    """Return two merged layers: options that the upper layer doesn't set come from the lower one."""
     limits = above.options.budget.model_fields_set
     update = _set_fields(above.options) | ({"budget": above.budget(below.options.budget)} if limits else {})
     return Config(options=below.options.model_copy(update=update))
@@ -86,7 +86,7 @@ def checked(values: Mapping[str, object], called: Callable[[str], str]) -> Confi
     """Return the validated values of one layer; values of None are omitted.
 
     Args:
-        called: returns the layer's name of an option, for the message of a UsageError.
+        called: returns an option's name in this layer, for the message of a UsageError.
     """
     options = {key: words_of(key, value) for key, value in values.items()}
     options = {key: value for key, value in options.items() if value is not None}
@@ -116,7 +116,7 @@ def words_of(key: str, value: object) -> object:
 
 
 def but_was(value: object) -> str:
-    """Return the wrong value for a message; empty for several words, as the message has the wrong one."""
+    """Return `, not VALUE` for an error message; empty for a tuple, as the message names the invalid word."""
     return "" if isinstance(value, tuple) else f", not {redact(repr(value))}"
 
 

@@ -1,6 +1,6 @@
 """Find skills (agentskills.io): folders with a SKILL.md, of the user and of a repository.
 
-Only SKILL.md is opened, and of it the run keeps name and description. The user's own skill wins over a
+Only SKILL.md is opened; the run keeps its name and description. The user's own skill wins over a
 repository's of the same name, because a repository must not replace what the user relies on.
 """
 
@@ -30,13 +30,13 @@ _MAX_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class SkillList:
-    """Skills by their order, and files that are none."""
+    """Skills in order, and files that aren't valid skills."""
 
     skills: tuple[Skill, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
     def __add__(self, other: "SkillList") -> "SkillList":
-        """Return both lists; of two skills with one name the first is used."""
+        """Return the joined lists; of two skills with the same name, the first is used."""
         by_name = {skill.name: skill for skill in self.skills}
         refusals = [*self.refusals, *other.refusals]
         for skill in other.skills:
@@ -50,7 +50,7 @@ class SkillList:
 
 
 def read_skill(text: str, path: str) -> Skill:
-    """Return the skill that a SKILL.md describes. Raises ValueError: it can't be used."""
+    """Return the skill that a SKILL.md describes. Raises ValueError if it can't be used."""
     front = read_frontmatter(text)
     front.text("name")
     name = str(front.fields.get("name") or path.split("/")[-2])
@@ -65,7 +65,7 @@ def read_skill(text: str, path: str) -> Skill:
 
 
 def skills_of_repository(texts: Mapping[str, str | None]) -> SkillList:
-    """Return the skills among the files of a repository; None is the text of a file that isn't UTF-8."""
+    """Return the skills among the files of a repository; files that aren't UTF-8 have None as text."""
     texts = without_refused(texts)
     depth = FOLDERS[0].count("/") + 2
     paths = [
@@ -126,5 +126,5 @@ def _joined(files: Iterable[tuple[str, str | None]], prefix: str = "") -> SkillL
 
 
 def is_of_skills(path: str) -> bool:
-    """Whether a repository's file belongs to a skill, so that a model reads it only with that skill."""
+    """Whether a repository's file belongs to a skill; a model reads it only with that skill."""
     return path.startswith(tuple(f"{folder}/" for folder in FOLDERS)) or is_of_plugin(path, "skills")

@@ -27,25 +27,25 @@ MAX_DESCRIPTION = 200
 
 @dataclass(frozen=True, slots=True)
 class SlashCall:
-    """A name that a user can call, and its file."""
+    """A command or skill that a user can call, and its file."""
 
     name: str
     place: Place
     path: str
-    """Relative to the place."""
+    """Path of the file, relative to `place`."""
 
     @property
     def is_skill(self) -> bool:
-        """Whether it is a skill, not a command."""
+        """Whether it is a skill rather than a command."""
         return self.path.endswith(f"/{FILE_NAME}")
 
     @property
     def shown_path(self) -> str:
-        """The file's path for a person."""
+        """The file's path to display."""
         return self.place.shown(self.path)
 
     def description(self) -> str:
-        """Return what the file says that it is for. Raises ValueError, OSError: it can't be used."""
+        """Return the file's description. Raises ValueError or OSError if it can't be used."""
         front = read_frontmatter(self.place.read(self.path))
         first_line = next((line.strip("# ") for line in front.body.splitlines() if line.strip()), "")
         return one_line(front.text("description") or first_line, width=MAX_DESCRIPTION)
@@ -53,15 +53,15 @@ class SlashCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The message that a call stands for."""
+    """Message that replaces a call."""
 
     text: str
     is_own: bool
-    """Whether the user wrote it, and not somebody in the repository."""
+    """Whether the file is the user's own, not the repository's."""
 
 
 def slash_calls(workspace: Path | None) -> dict[str, SlashCall]:
-    """Return what can be called, by name: the user's own before the repository's, commands before skills."""
+    """Return calls by name; the user's own win over the repository's, and commands over skills."""
     calls: dict[str, SlashCall] = {}
     for call in (*_calls("commands", workspace), *_calls("skills", workspace)):
         if _NAME.fullmatch(call.name):
@@ -72,7 +72,7 @@ def slash_calls(workspace: Path | None) -> dict[str, SlashCall]:
 def message_of(line: str, workspace: Path | None) -> Message | None:
     """Return the message of a line that calls a command or a skill; None for any other line.
 
-    Raises UsageError: the file can't be used.
+    Raises UsageError if the file can't be used.
     """
     match = _CALL.fullmatch(line.strip())
     if match is None or (call := slash_calls(workspace).get(match[1])) is None:
@@ -87,7 +87,7 @@ def message_of(line: str, workspace: Path | None) -> Message | None:
 
 
 def with_arguments(body: str, arguments: str) -> str:
-    """Fill `$ARGUMENTS`, `$ARGUMENTS[N]` and `$N` in, counted from 0; without any, append the arguments."""
+    """Fill in `$ARGUMENTS`, `$ARGUMENTS[N]` and `$N` (from 0); if there are none, append the arguments."""
     try:
         words = shlex.split(arguments)
     except ValueError:  # an apostrophe

@@ -6,13 +6,13 @@ import yaml
 
 _MERGE = "tag:yaml.org,2002:merge"
 _MOST_NESTED = 100
-"""Brackets inside each other: for each further token PyYAML looks at each one that opened shortly before."""
+"""Maximum nesting of brackets: for each token, PyYAML looks at each bracket that opened shortly before."""
 _MOST_MERGED = 10_000
-"""Keys of all mappings after merging, beyond two for each character: aliases to large ones multiply them."""
+"""Maximum keys of all mappings after merging, plus two for each character, as aliases multiply keys."""
 
 
 def read_yaml(text: str | bytes) -> object:
-    """Parse YAML. Raises ValueError, with the line: invalid YAML or a duplicate key."""
+    """Parse YAML. Raises ValueError, with the line, for invalid YAML or a duplicate key."""
     try:
         return yaml.load(text, Loader=StrictLoader)  # a SafeLoader, too
     except yaml.YAMLError as error:
@@ -22,33 +22,33 @@ def read_yaml(text: str | bytes) -> object:
 
 
 def read_json(text: str) -> object:
-    """Parse JSON. Raises ValueError: invalid JSON or a duplicate key."""
+    """Parse JSON. Raises ValueError for invalid JSON or a duplicate key."""
     return json.loads(text, object_pairs_hook=_unique)
 
 
 class StrictLoader(yaml.SafeLoader):
-    """PyYAML's loader of plain data, which refuses duplicate keys and what would take long."""
+    """PyYAML's loader of plain data that refuses duplicate keys and documents that are slow to load."""
 
     def __init__(self, stream: str | bytes) -> None:
         super().__init__(stream)
         self._keys_left = _MOST_MERGED + 2 * len(stream)
 
     def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
-        """Open a bracket. Raises ScannerError: too many are open."""
+        """Open a bracket. Raises ScannerError if too many are open."""
         if self.flow_level == _MOST_NESTED:
             problem = f"more than {_MOST_NESTED} brackets are inside each other"
             raise yaml.scanner.ScannerError(None, None, problem, self.get_mark())
         super().fetch_flow_collection_start(TokenClass)
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Merge what `<<` names, by a call for each such mapping. Raises ConstructorError: too many keys."""
+        """Merge what `<<` names into a mapping. Raises ConstructorError if there are too many keys."""
         super().flatten_mapping(node)
         self._keys_left -= len(node.value)
         if self._keys_left < 0:
             raise yaml.constructor.ConstructorError(None, None, "too many keys are merged", node.start_mark)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        """Make a dictionary. Raises ValueError: a key stands there twice."""
+        """Make a dictionary. Raises ValueError if a key occurs twice."""
         lines: dict[str, int] = {}
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:

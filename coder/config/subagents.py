@@ -1,6 +1,6 @@
-"""Find subagents: files `agents/NAME.md` of the user and of a repository, in the form of Claude Code.
+"""Find subagents: files `agents/NAME.md` of the user and of a repository, in Claude Code's format.
 
-The user's own wins over a repository's of the same name. `tools` decides one thing: whether changes are kept.
+A user's subagent wins over a repository's of the same name. `tools` only decides whether changes are kept.
 """
 
 import re
@@ -26,7 +26,7 @@ from coder.run.extensions import Subagent
 MAX_SUBAGENTS = 50
 MAX_DESCRIPTION = 500
 MAX_PROMPT = 32_000
-"""Longest instructions, in characters, since each request of the subagent holds them."""
+"""Maximum characters of instructions, which are part of each request of the subagent."""
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MAX_NAME = 64
 _WRITING_TOOLS = {"edit", "write", "multiedit", "notebookedit", "bash", "*"}
@@ -34,13 +34,13 @@ _WRITING_TOOLS = {"edit", "write", "multiedit", "notebookedit", "bash", "*"}
 
 @dataclass(frozen=True, slots=True)
 class SubagentList:
-    """Subagents by their order, and files that are none."""
+    """Subagents in order, and files that aren't valid subagents."""
 
     subagents: tuple[Subagent, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
     def __add__(self, other: "SubagentList") -> "SubagentList":
-        """Return both lists; of two subagents with one name the first is used."""
+        """Return the joined lists; of two subagents with the same name, the first is used."""
         by_name = {subagent.name: subagent for subagent in self.subagents}
         refusals = [*self.refusals, *other.refusals]
         for subagent in other.subagents:
@@ -54,7 +54,7 @@ class SubagentList:
 
 
 def read_subagent(text: str, path: str) -> Subagent:
-    """Return the subagent that a file describes, with its instructions. Raises ValueError: it is none."""
+    """Return the subagent that a file describes, with its instructions. Raises ValueError if it's invalid."""
     front = read_frontmatter(text)
     name = front.text("name") or path.rpartition("/")[2].removesuffix(".md")
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
@@ -87,7 +87,7 @@ def is_subagent_file(path: str) -> bool:
 
 
 def subagents_of_repository(texts: Mapping[str, str | None]) -> SubagentList:
-    """Return the subagents among the files of a repository; None is the text of a file that isn't UTF-8."""
+    """Return the subagents among the files of a repository; files that aren't UTF-8 have None as text."""
     texts = without_refused(texts)
     return _joined((path, texts[path]) for path in sorted(filter(is_subagent_file, texts)))
 
@@ -108,7 +108,7 @@ def own_subagents() -> SubagentList:
 
 
 def read_own(path: str) -> Subagent:
-    """Read a file of the user's own again. Raises ValueError, OSError: it can't be used any more."""
+    """Read a user's file again. Raises ValueError or OSError if it can't be used any more."""
     file = Path(path)
     return read_subagent(Place(file.parent).read(file.name), path)
 

@@ -58,7 +58,7 @@ def read_task(
     """Read and check the task before any call.
 
     Args:
-        words: the prompt, or a call of a command or a skill; `-` reads it from standard input.
+        words: the prompt, or a call of a command or skill; `-` to read it from standard input.
         is_users: whether the user wrote the task; other texts may not change what tests expect.
 
     Raises:
@@ -97,7 +97,7 @@ def read_task(
 def mending_task(
     command: str | tuple[str, ...], folder: Path, *, hint: str | None = None, read: tuple[str, ...] = ()
 ) -> Task:
-    """Return the task to make a failing command pass. Raises UsageError: the command is invalid."""
+    """Return the task to make a failing command pass. Raises UsageError if the command is invalid."""
     words = split_command(command) or ()
     prompt = f"Make `{shlex.join(words)}` pass.\n\nIt fails. Find the fault in the code, and mend it."
     if hint:
@@ -106,7 +106,7 @@ def mending_task(
 
 
 def _schema(path: Path) -> dict[str, Any]:
-    """Read a JSON Schema. Raises UsageError: it can't be used."""
+    """Read a JSON Schema. Raises UsageError if it can't be used."""
     from coder.config.strict_yaml import read_json
     from coder.run.answer import MAX_SCHEMA, require_schema
 
@@ -197,7 +197,7 @@ def _too_long(length: int | None) -> str:
 
 
 def split_command(text: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Split a test command into words. Raises UsageError: it is empty or has an unclosed quotation."""
+    """Split a test command into words. Raises UsageError if it is empty or has an unclosed quotation."""
     if text is None:
         return None
     try:

@@ -5,11 +5,11 @@ from sandbox.network.allowed_hosts import WEB_PORTS
 from sandbox.policy import AskHost
 
 _MAX_HOSTS = 20
-"""Number of hosts to ask about between two answers of the model; further hosts are refused."""
+"""Maximum hosts to ask about between two answers of the model; further hosts are refused."""
 
 
 def format_host(host: str, port: int) -> str:
-    """Return a host as questions show it: with its port, unless that is a port of the web."""
+    """Return a host as shown in questions: with its port, unless it is a standard web port."""
     address = f"[{host}]" if ":" in host else host
     return address if port in WEB_PORTS else f"{address}:{port}"
 
@@ -22,7 +22,7 @@ class AskedHosts:
         self._refused_hosts: dict[str, None] = {}
 
     async def may_reach(self, host: str, port: int) -> bool:
-        """Return whether programs may reach a host now; a refused host is remembered."""
+        """Whether programs may reach a host now; a refused host is remembered."""
         name = format_host(host, port)
         if name in self.allowed:
             return True
@@ -37,7 +37,7 @@ class AskedHosts:
 
 
 def governed(rules: Rules, ask_host: AskHost) -> AskHost:
-    """Return a function that refuses hosts which the user's rules deny, and asks about others."""
+    """Return a function that refuses hosts denied by the user's rules, and calls `ask_host` for others."""
     from coder.config.permission_rules import denies, of_host  # imported late: few users have rules
 
     async def may_reach(host: str, port: int) -> bool:

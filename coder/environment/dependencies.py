@@ -1,4 +1,4 @@
-"""Dependencies in the user's folder that copies of it lack: programs see them read-only.
+"""Dependencies of the user's folder that its copies lack; programs see them read-only.
 
 Node's are `node_modules` beside the code. Packages installed by `--install` are an entry of a cache.
 """
@@ -16,7 +16,7 @@ from coder.workspace.overlay import place_in, shown_files
 from sandbox import Policy
 
 ENVIRONMENT = "env"
-"""Folder of the virtual environment in a cache entry, which may hold Node's modules as well or instead."""
+"""Folder of the virtual environment in a cache entry; the entry may also, or only, hold Node's modules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Installed:
 
 _MANIFEST = "package.json"
 _MAX_FOLDERS = 16
-"""Number of dependency folders in one repository; those nearest to its root come first."""
+"""Maximum dependency folders of one repository; those nearest to its root come first."""
 _MOUNTING_BACKENDS = ("auto", "bubblewrap", "docker")
 """Backends that can mount a folder into a workspace."""
 
@@ -97,13 +97,13 @@ def _is_real(root: Path, path: str) -> bool:
 _SECRET_FOLDERS = frozenset(
     {".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".password-store"}
 )
-"""Folders that programs never see. A `.git` inside a shown folder reveals no more than the folder's files."""
+"""Folders that can't be shown to programs. A `.git` inside a shown folder reveals nothing new."""
 
 
 def with_shown(policy: Policy, settings: Settings, root: Path | None) -> Policy:
     """Add folders of `--show` and `--add-dir`.
 
-    Raises UsageError: a folder is missing, outside, or holds keys.
+    Raises UsageError if a folder is missing, outside, or holds keys.
     """
     if settings.show and (root is None or not root.is_dir()):
         raise UsageError("--show is about files of a folder: name it as PATH.")

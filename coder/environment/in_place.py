@@ -9,10 +9,10 @@ _BACKENDS = ("auto", "container")
 
 
 def require_in_place(task: Task, settings: Settings) -> Settings:
-    """Check that a run can work in place; return its settings, with the strategy that does.
+    """Check that a run can work in place; return its settings with the strategy that works in place.
 
     Raises:
-        UsageError: no container is around this process, or another option contradicts it.
+        UsageError: this process isn't in a container, or an option contradicts working in place.
     """
     if settings.sandbox not in _BACKENDS:
         raise UsageError(

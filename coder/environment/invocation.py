@@ -49,7 +49,7 @@ class ProgramJob:
 
 
 def make_job(invocation: Invocation, settings: Settings, *, read_source: Callable[[], bytes]) -> ProgramJob:
-    """Read and check all arguments before a sandbox is opened. Raises UsageError: an argument is invalid."""
+    """Read and check all arguments before opening a sandbox. Raises UsageError if an argument is invalid."""
     try:
         policy = _policy(invocation, settings)
         files = _Files(policy.disk_mb << 20)

@@ -29,9 +29,9 @@ _USUAL_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 def masking(
     policy: Policy, entries: Sequence[str], environ: Mapping[str, str] = os.environ
 ) -> Iterator[tuple[Policy, tuple[str, ...]]]:
-    """Yield the policy of programs with placeholders, and the values, which no text may show.
+    """Yield the policy of programs with placeholders, and the secret values, which no text may show.
 
-    The certificate of a fresh authority is in a folder that ends with the context.
+    The certificate of a new authority is in a folder that is removed when the context exits.
 
     Raises:
         UsageError: a variable isn't set, or its value can't be masked.
@@ -88,7 +88,7 @@ def parse_secret(entry: str) -> tuple[str, str, int | None]:
 
 
 def _roots() -> str:
-    """Return the certificates that this machine trusts, for other hosts."""
+    """Return the certificates that this machine trusts, for connections to other hosts."""
     default = ssl.get_default_verify_paths().cafile
     for path in (Path(default) if default else _USUAL_BUNDLE, _USUAL_BUNDLE):
         try:

@@ -1,6 +1,6 @@
-"""Look at the sandbox's Python once: its version and packages, and whether it has pytest.
+"""Inspect the sandbox's Python once: its version and packages, and whether it has pytest.
 
-A program in the sandbox prints that while the run does other things.
+A program in the sandbox prints them in the background.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ from coder.environment.workbench import Workbench
 from sandbox import Limits, PythonCode
 
 _PACKAGES_CHARACTERS, _LINE_CHARACTERS = 500, 1_000
-"""Longest list of packages and longest line, in characters."""
+"""Maximum characters of the list of packages, and of the line."""
 _USUAL_PACKAGES = {"pip", "setuptools", "wheel", "pluggy", "iniconfig", "packaging"}
 """Packages that come with an environment or with pytest, and say nothing about the project."""
 _LIMITS = Limits(wall_s=60, cpu_s=60)
-"""Not those of the task's programs: a run that missed the line on a busy machine could not be replayed."""
+"""Limits of the inspection, separate from the task's: a run without the line couldn't be replayed."""
 _SOURCE = """\
 import importlib.util, os, sys
 end = ".dist-info"
@@ -27,7 +27,7 @@ print(has_pytest, sys.version.split()[0], *sorted(names, key=str.lower), sep="\\
 
 
 def look_at_python(bench: Workbench, files: Collection[str]) -> None:
-    """Begin to look at the sandbox's Python, unless that is done or the project has none."""
+    """Start to inspect the sandbox's Python, unless that has started or the project has no Python."""
     if _has_python(files) and (bench.python is None or _has_failed(bench.python)):
         bench.python = asyncio.create_task(_look(bench))
         bench.python.add_done_callback(_has_failed)  # who waits for it is told the error
@@ -39,7 +39,7 @@ async def python_line(bench: Workbench, files: Collection[str]) -> str:
 
 
 async def has_pytest(bench: Workbench) -> bool:
-    """Return whether the sandbox's Python can import pytest."""
+    """Whether the sandbox's Python can import pytest."""
     return (await _lines(bench, ()))[:1] == ["True"]
 
 
@@ -57,7 +57,7 @@ async def _lines(bench: Workbench, files: Collection[str]) -> list[str]:
 
 
 async def _look(bench: Workbench) -> list[str]:
-    """Return whether there is pytest, the version, and the packages, a line each; empty if it doesn't run."""
+    """Return lines: whether pytest is there, the version, each package; empty if Python doesn't run."""
     result = await (await bench.candidate()).run(PythonCode(source=_SOURCE), limits=_LIMITS)
     return result.stdout.splitlines() if result.ok else []
 

@@ -20,7 +20,7 @@ from sandbox.interpreter.interpreter import describe, find_interpreter
 
 _PAGE = 4096
 _SMALL_COUNT, _SMALL_SIZE = 1_000, 8 << 20
-"""Numbers of files and bytes that fit into any workspace."""
+"""Numbers of files and bytes that fit into any workspace without larger limits."""
 
 _SESSION_LIMITS = ("memory_mb", "disk_mb", "files", "processes", "open_files")
 """Limits that are higher in a session."""
@@ -38,7 +38,7 @@ def for_session(policy: Policy) -> Policy:
 
 
 def with_room(policy: Policy, files: Mapping[str, StoredFile]) -> Policy:
-    """Return the policy with its disk limit enlarged by the size of large files."""
+    """Return the policy with larger limits of disk and files if the given files exceed small ones."""
     size = sum(ceil(len(file.text or file.base64 or "") / _PAGE) * _PAGE for file in files.values())
     if len(files) <= _SMALL_COUNT and size <= _SMALL_SIZE:
         return policy
@@ -67,7 +67,7 @@ def with_sources(policy: Policy, task: Task, files: Mapping[str, StoredFile]) ->
 def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) -> tuple[Policy, OpenSandbox]:
     """Return the policy of a run on these files, and the function that opens its sandboxes.
 
-    Raises as `policy_of`.
+    Raises as `policy_of` does.
     """
     policy = with_room(policy_of(settings, workspace=task.workspace), files)
     plain = with_sources(policy, task, files)
@@ -88,7 +88,7 @@ def policy_for(task: Task, settings: Settings, files: Mapping[str, StoredFile]) 
 async def _open_any(
     policy: Policy, simplify: Callable[[Policy], Policy], backend: str
 ) -> AsyncIterator[Sandbox]:
-    """Open a sandbox, also one that can't mount dependencies and toolchains."""
+    """Open a sandbox, without mounted dependencies and toolchains if it can't mount them."""
     async with AsyncExitStack() as stack:
         try:
             sandbox = await stack.enter_async_context(open_sandbox(policy, backend=backend))
@@ -167,7 +167,7 @@ def _listed_folders(path_file: Path) -> list[Path]:
 
 
 def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
-    """Return the policy of these settings. Raises UsageError: the interpreter can't be used."""
+    """Return the policy of these settings. Raises UsageError if the interpreter can't be used."""
     python = settings.python
     if settings.installed is not None:
         entry = Installed(settings.installed)
@@ -195,7 +195,7 @@ def policy_of(settings: Settings, *, workspace: Path | None) -> Policy:
 def redactor_for(
     files: Mapping[str, StoredFile], overlay: Mapping[str, bytes], secrets: Sequence[str] = ()
 ) -> Redactor:
-    """Return a redactor of the secrets in the environment and in `.env` files, and of further ones."""
+    """Return a redactor of secrets in the environment and `.env` files, and of `secrets`."""
     texts = {path: stored.text for path, stored in files.items() if stored.text is not None}
     texts |= {path: content[: 1 << 20].decode("utf-8", "replace") for path, content in overlay.items()}
     if not texts:

@@ -1,4 +1,4 @@
-"""SessionTree: the session that a model works in, and the changes of its files, call by call."""
+"""SessionTree: the session that a model works in, and the changes of its files after each call."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -34,7 +34,7 @@ git init --quiet . &&
 printf '%s\\n' '[gc]' 'auto = 0' '[maintenance]' 'auto = false' '[user]' 'name = coder' \
     'email = coder@localhost' >>.git/config &&
 git add --all && git commit --quiet --message 'The files as they were'"""
-"""Makes the workspace a repository, for the model's `git diff`; `git config` would be a process a value."""
+"""Commits the workspace to a repository for `git diff`; `git config` would take one process per value."""
 _COMMIT_S = 10.0
 """Longest wait for the commit in seconds; in a larger tree it continues during the first command."""
 
@@ -50,7 +50,7 @@ class SessionTree:
         root: str | None,
         overlay: Collection[str] = (),
     ) -> None:
-        """Begin with the user's files in the workspace; files of `overlay` are visible only."""
+        """Start with the user's files in the workspace; changes of files of `overlay` aren't kept."""
         self.session = session
         self.kernel: Kernel | None = None
         """The kernel, if the run uses cells."""
@@ -69,12 +69,12 @@ class SessionTree:
         self._ignores = ignores(texts)
         self._seen_changes: dict[str, Change] = {}
         self._base = files
-        """The files when the sandbox began to look for changes."""
+        """The files when the sandbox started to track changes."""
         self._unrecorded: dict[str, StoredFile | None] = {}
-        """Changes before that, which no event records."""
+        """Changes made before tracking started, which no event records."""
 
     def continue_from(self, present: Mapping[str, StoredFile], tree: Tree) -> None:
-        """Begin in a folder that holds the run's changes already, those of `tree` and later ones."""
+        """Start in a folder that already contains the run's changes: those of `tree` and later ones."""
         recorded = {**self.files, **tree}
         self._base = present
         self._unrecorded = {
@@ -106,7 +106,7 @@ class SessionTree:
         return changed_files, (*notes, *(f"{entry.path}: {entry.reason}" for entry in result.left_out))
 
     async def rebase(self, files: Mapping[str, StoredFile], tree: Tree) -> None:
-        """Replace the user's files by the current ones and keep the run's changes. Raises FileRefused."""
+        """Replace the user's files with the current ones, and keep the run's changes. Raises FileRefused."""
         current_files = {
             **self.files,
             **{path: _stored(change) for path, change in self._seen_changes.items()},
@@ -140,15 +140,13 @@ class SessionTree:
         return None
 
     def _is_ignored(self, path: str) -> bool:
-        """Return whether a path is ignored by git or is a cache of tools, and is no file that the run
-        read.
-        """
+        """Whether git ignores a path or it is a cache of tools, unless the run read the file."""
         if path in self.files or path in self._folders:
             return False
         return path in self._overlay or PurePosixPath(path).name in _CACHES or self._ignores(path)
 
     async def write(self, changes: Tree) -> None:
-        """Write files that changed elsewhere. Raises FileRefused: a path is outside, or the disk is full."""
+        """Write files that changed elsewhere. Raises FileRefused if a path is outside or the disk is full."""
         for path, stored in changes.items():
             if stored is None:
                 await self.session.remove(path)
@@ -184,11 +182,11 @@ async def lay_session(
 async def open_in_folder(
     sandbox: Sandbox, stack: AsyncExitStack, state: "State", policy: Policy
 ) -> tuple[SessionTree, str]:
-    """Open a session in the user's folder itself, as `lay_session`; nothing is laid there.
+    """Open a session in the user's folder itself, like `lay_session` but without writing files.
 
-    The folder of a run that goes on holds its changes already, also those that no event records yet: these
-    are the first ones that the tree returns. Where the sandbox has a folder of its own, as a task's container
-    has, the session alone says what changes there.
+    The folder of a resumed run already contains its changes. Those that no event records yet are the first
+    ones that the tree returns. If the sandbox has its own folder, as a task's container does, only the
+    session reports changes there.
     """
     session = await stack.enter_async_context(sandbox.session())
     session_tree = SessionTree(session, files=state.files, root=state.root, overlay=state.settings.show)
@@ -208,7 +206,7 @@ async def open_in_folder(
 
 
 async def make_repository(session: Session, installs: Collection[str] = ()) -> str:
-    """Commit the tree, so that `git diff` shows later changes; return the read-only ones of `installs`."""
+    """Commit the tree, so that `git diff` shows later changes; return the read-only folders of `installs`."""
     commit = await session.start(_BASE_COMMIT, environment={"INSTALLS": " ".join(installs)})
     with suppress(TimeoutError):
         async with asyncio.timeout(_COMMIT_S):
@@ -217,7 +215,7 @@ async def make_repository(session: Session, installs: Collection[str] = ()) -> s
 
 
 def _replaced_deletions(changes: Collection[Change], refusals: Mapping[str, LeftOut]) -> dict[str, LeftOut]:
-    """Return deletions to leave out as well: a file that can't land replaces the deleted one."""
+    """Return further deletions to leave out: the deleted file is replaced by one that can't be written."""
     reasons_of_parents: dict[str, LeftOut] = {}
     for path, why in refusals.items():
         reasons_of_parents |= dict.fromkeys(map(str, PurePosixPath(path).parents), why)

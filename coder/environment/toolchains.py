@@ -26,12 +26,12 @@ class _Mount:
     """A toolchain or a cache that can be mounted."""
 
     paths: tuple[str, ...]
-    """Files that a toolchain's folder has; paths of a cache, in the home folder or from a variable."""
+    """Files in a toolchain's folder; or paths of a cache, in the home folder or from a variable."""
     manifests: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables that the mount needs; {} is its path in the sandbox."""
+    """Environment variables that the mount needs; {} stands for its path in the sandbox."""
     forbidding_files: tuple[str, ...] = ()
-    """Files that forbid mounting a cache that holds them."""
+    """Files whose presence in a cache forbids mounting it."""
 
 
 _TOOLCHAINS = {

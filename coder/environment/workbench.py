@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from coder.run.state import State
 
 _opened: set[tuple[str, str]] = set()
-"""Backends with policies for which this process has opened a sandbox, so that the next one opens, too."""
+"""Backends with policies for which this process has opened a sandbox, so further ones should open, too."""
 
 _SESSIONS = ("session", "copy")
 """Names of the sandboxes that models work in."""
@@ -57,16 +57,16 @@ class Workbench:
         self.guards = guards or Guards()
         """Guards of the user, which check each text after the redactor."""
         self.documents = documents
-        """Documents that the model may search; None if the user named none."""
+        """Documents that the model may search; None if the user specified none."""
         self.on_output = on_output
         self.tools = tools
         """Functions of the caller and MCP servers that a model may call (`tools.tool.tools_of`)."""
         self.optional_tools = optional_tools
-        """Further tools, which strategies without tools ignore."""
+        """Additional tools, ignored by strategies without tools."""
         self.survey: tuple[Mapping[str, StoredFile], str, Survey] | None = None
         """The survey of the repository, with the files and the prompt that it was made for."""
         self.python: asyncio.Task[list[str]] | None = None
-        """Look at the sandbox's Python (see python_line.py); None before it begins."""
+        """Task that inspects the sandbox's Python (see python_line.py); None before it starts."""
         self.read_only = ""
         """Names of installed folders that are read-only in the session, as no layer covers them."""
         self._open = open_sandbox
@@ -80,20 +80,20 @@ class Workbench:
 
             self.asked_hosts = AskedHosts()
         self._ask_host = ask_host
-        """Function that asks a person while a program waits; None if no person is there."""
+        """Function that asks a person while a program waits; None if there is nobody to ask."""
         self._stacks: dict[str, AsyncExitStack] = {}
         self._sandboxes: dict[str, Sandbox] = {}
         self._session_tree: SessionTree | None = None
         self._copy: SessionTree | None = None
         """The session whose changes are discarded."""
         self._initial_changes: Tree | None = None
-        """The run's changes when the session began to open; None after its first use."""
+        """The run's changes at the time when the session started to open; None after its first use."""
         self.known_to: set[str] = set()
         """Participants whose dialogues have made a call in the open session."""
         self.fresh: set[str] = set()
-        """Participants whose dialogues had made no call before: they miss nothing in a new session."""
+        """Participants whose dialogues made no earlier call, so a new session loses nothing of theirs."""
         self.has_run_stop_hooks = False
-        """Whether the hooks of the end have run since the model was last asked."""
+        """Whether the Stop hooks have run since the model's last call."""
         self._has_sessions: bool | None = None
         self._opening: dict[str, asyncio.Task[object]] = {}
         self.verify_lock = asyncio.Lock()
@@ -102,7 +102,7 @@ class Workbench:
 
     @property
     def asks_about_hosts(self) -> bool:
-        """Whether a person decides on hosts that aren't allowed yet."""
+        """Whether a person is asked about hosts that aren't allowed yet."""
         return self.asked_hosts is not None or self._ask_host is not None
 
     async def __aenter__(self) -> Self:
@@ -125,7 +125,7 @@ class Workbench:
         """Open these sandboxes, in the background if this process has opened such a sandbox before.
 
         Args:
-            early: if False, a sandbox that is known to open is only opened at its first use.
+            early: if False, a sandbox that is known to open is opened only at its first use.
 
         Raises:
             SandboxError: a sandbox can't be opened.
@@ -139,13 +139,13 @@ class Workbench:
             _opened.add(self._kind)
 
     async def candidate(self) -> Sandbox:
-        """Return the sandbox that runs the candidate's code. Raises SandboxError: it can't be opened."""
+        """Return the sandbox that runs the candidate's code. Raises SandboxError if it can't be opened."""
         return await self._sandbox("candidate")
 
     async def checker(self) -> Sandbox:
         """Return the sandbox that runs checks, never candidate code.
 
-        Raises SandboxError: it can't be opened.
+        Raises SandboxError if it can't be opened.
         """
         return await self._sandbox("checker")
 
@@ -162,7 +162,7 @@ class Workbench:
         return next((sandbox.backend for sandbox in self._sandboxes.values()), "")
 
     async def has_sessions(self) -> bool:
-        """Return whether the backend has sessions; except on bubblewrap, open one to see.
+        """Whether the backend has sessions; except with bubblewrap, open one to find out.
 
         Raises SandboxError.
         """
@@ -194,11 +194,11 @@ class Workbench:
         self._opening[name].add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def session(self, state: State, *, anew: bool = False) -> SessionTree:
-        """Return the session that the model works in, on the user's files with its changes; never for a
-        verdict.
+        """Return the session that the model works in, on the user's files with the run's changes; never used
+        for a verdict.
 
         Args:
-            anew: whether to open a new session, as the open one has failed.
+            anew: whether to open a new session because the open one failed.
 
         Raises:
             SandboxError: the session can't be opened, or the backend has no sessions.
@@ -225,7 +225,7 @@ class Workbench:
         """Return a session in a separate sandbox on a copy of the files, whose changes are discarded.
 
         Args:
-            anew: whether to open a new session, as the open one has failed.
+            anew: whether to open a new session because the open one failed.
 
         Raises:
             SandboxError: as for `session`.
@@ -260,7 +260,7 @@ class Workbench:
             await stack.aclose()
 
     async def _sandbox(self, name: str, *, caches: bool = True, folder: Path | None = None) -> Sandbox:
-        """Return a sandbox, opened at its first use; `folder`: the one that it works in, in place."""
+        """Return a sandbox, opened at its first use; `folder`: the folder in which it works in place."""
         async with self._locks[name]:  # one lock per sandbox, as they open concurrently
             if name not in self._sandboxes:
                 stack = AsyncExitStack()

@@ -23,7 +23,7 @@ _WHEELS = "/installed-agent/coder-wheels"
 _CODER = f"{_FOLDER}/bin/coder"
 _FITS = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"
 _JUDGED = "0|1|3|6|8|9"
-"""Exit codes of a run whose work the task's tests are to judge: solved or not, without an error."""
+"""Exit codes of runs that ended without an error, solved or not, so that the task's tests judge them."""
 _TRAJECTORY = "trajectory.json"
 
 
@@ -68,7 +68,7 @@ class Agent(BaseInstalledAgent):
         return f"{_FOLDER}/bin/python -c 'import importlib.metadata as m; print(m.version(\"coder-agent\"))'"
 
     async def install(self, environment: BaseEnvironment) -> None:
-        """Install coder with a Python of 3.11 or newer. Raises RuntimeError: there is none."""
+        """Install coder with a Python of 3.11 or newer. Raises RuntimeError if there is none."""
         check = f"python3 -c {shlex.quote(_FITS)}"
         if (await environment.exec(command=check, user="root")).return_code != 0:
             await self.ensure_system_dependencies(environment, ("python3", "python_venv"))
@@ -89,7 +89,7 @@ class Agent(BaseInstalledAgent):
 
     @with_prompt_template
     async def run(self, instruction: str, environment: BaseEnvironment, context: AgentContext) -> None:
-        """Have a model do the task in place, and export its trajectory. Raises NonZeroAgentExitCodeError."""
+        """Run coder on the task in place, and export its trajectory. Raises NonZeroAgentExitCodeError."""
         if not self.model_name:
             raise ValueError("coder needs a model: harbor run -m PROVIDER/MODEL")
         connection, logs = self.model_connection, self.environment_logs_dir
@@ -114,7 +114,7 @@ class Agent(BaseInstalledAgent):
         )
 
     def populate_context_post_run(self, context: AgentContext) -> None:
-        """Take tokens and cost from the trajectory."""
+        """Read tokens and cost from the trajectory."""
         try:
             metrics = json.loads((self.logs_dir / _TRAJECTORY).read_text())["final_metrics"]
         except (OSError, ValueError, KeyError):  # ended before anything was exported

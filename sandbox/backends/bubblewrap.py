@@ -1,7 +1,7 @@
-"""The bubblewrap backend: an outer wall that lives as long as its workspace, an inner wall for every run.
+"""The bubblewrap backend: an outer bubblewrap for the workspace's lifetime, and an inner one for each run.
 
-Where namespaces inside of bubblewrap are refused, each run gets a bubblewrap of its own. Which of the two
-works is found by trying, once per process.
+Where namespaces inside bubblewrap are refused, each run gets its own, single bubblewrap. Each process tries
+once which of the two works.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 Walls = Literal["two", "one"]
 _FILTERED = ("x86_64", "aarch64")
-"""Machines for which a filter of system calls is made."""
+"""Machines with a filter of system calls."""
 _WALLS: tuple[Walls, ...] = ("two", "one")
 _refused: dict[tuple[str | None, str, Walls], tuple[str, str | None]] = {}
-"""Why walls could not be built, by bubblewrap, interpreter and kind."""
+"""Reasons why walls could not be built, by bubblewrap, interpreter and kind."""
 
 
 @contextlib.asynccontextmanager
@@ -52,19 +52,19 @@ async def open_bubblewrap(
     walls: Walls | None = None,
     layer_from: int = LAYER_FROM,
 ) -> AsyncIterator[ServedSandbox]:
-    """Open a sandbox for as long as the block lasts.
+    """Open a sandbox for the duration of a `with` block.
 
     Args:
-        policy: what its programs may use.
-        without: mechanisms to leave off, by name; only tests do, to see a probe escape.
-        landlock: the highest ABI to use; tests lower it to be an older kernel.
-        outside: how hosts of an allow-list are reached; tests put a world of their own there.
-        walls: `two`, or `one` bubblewrap a run; None is the first that works on this machine.
-        layer_from: how many files a workspace has that gets a layer for sessions.
+        policy: what programs may use.
+        without: names of mechanisms to leave out; only for tests, which then see a probe escape.
+        landlock: the highest ABI to use; tests lower it to imitate an older kernel.
+        outside: how allowed hosts are reached; tests replace it.
+        walls: `two`, or `one` bubblewrap for each run; None for the first that works on this machine.
+        layer_from: number of files from which a workspace gets a layer for sessions.
 
     Raises:
         BackendMissing: bubblewrap can't be used here; the message says what helps.
-        PolicyUnmet: the policy asks for what can't be kept here.
+        PolicyUnmet: the policy asks for a guarantee that can't be enforced here.
         SandboxBroken: it could not be started for another reason.
     """
     if sys.platform != "linux" or os.uname().machine not in _FILTERED or shutil.which("bwrap") is None:
@@ -136,7 +136,7 @@ async def _opened(
 
 
 async def _unpacked(policy: Policy) -> Path | None:
-    """Return the folder with the system of the policy's image; None if it names no archive."""
+    """Return the folder of the unpacked image that the policy names; None if it names no archive."""
     if policy.image is None or not policy.has_archive:
         return None
     from sandbox.files.root_folder import unpack_image  # imported late: few sandboxes have an image

@@ -1,7 +1,7 @@
-"""The `container` backend: programs are processes of this machine, inside the container that is around us.
+"""The `container` backend: programs are processes in the container in which this process runs.
 
-A program gets whichever walls work here: Landlock, a seccomp filter without sockets, limits, control groups,
-and, where root opens the sandbox, a uid of its own. `capabilities()` names what nothing keeps.
+Programs are confined by what works here: Landlock, a seccomp filter without sockets, limits, control groups,
+and, where root opens the sandbox, a uid of their own. `capabilities()` names guarantees without a mechanism.
 """
 
 import asyncio
@@ -41,13 +41,13 @@ from sandbox.supervisor.unreadable import unreadable
 
 NAME = "container"
 UNSAFE_HOST = "CODER_UNSAFE_HOST"
-"""Variable that permits this backend outside of a container, if it is 1."""
+"""Environment variable that permits this backend outside of a container if its value is 1."""
 WARNING = (
     "no container is around this machine's programs: in the sandbox `container` they can do to it "
     "whatever the walls of `coder sandbox doctor --backend container` leave open"
 )
 _GIVEN_UP_IN_PLACE = frozenset({"seccomp", "capabilities", "disk", "files"})
-"""Mechanisms without which programs that work in place install packages and serve."""
+"""Mechanisms left out in place, so that programs can install packages and run servers."""
 _NAMESPACES = frozenset({"user", "pid", "mnt", "ipc", "net", "uts"})
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -61,7 +61,7 @@ _FILES = (
 
 
 class BareHostWarning(UserWarning):
-    """Programs run on a machine that no container bounds."""
+    """Programs run on a machine without a container around them."""
 
 
 @contextlib.asynccontextmanager
@@ -72,14 +72,14 @@ async def open_in_container(
     landlock: int = 99,
     inside: bool | None = None,
 ) -> AsyncIterator[ServedSandbox]:
-    """Open a sandbox for as long as the block lasts; arguments as `open_bubblewrap`.
+    """Open a sandbox for the duration of a `with` block; arguments as for `open_bubblewrap`.
 
     Args:
-        inside: whether a container is around this process; None looks. Only tests say.
+        inside: whether this process is in a container; None to find out. Only tests set it.
 
     Raises:
-        BackendMissing: no container is around this process, or the interpreter can't be reached.
-        PolicyUnmet: the policy asks for what can't be kept here.
+        BackendMissing: this process isn't in a container, or programs can't reach the interpreter.
+        PolicyUnmet: the policy asks for a guarantee that can't be enforced here.
         SandboxBroken: it could not be started for another reason.
     """
     require_container(inside)
@@ -112,7 +112,7 @@ async def open_in_container(
 
 
 def rules_for(interpreter: Interpreter) -> list[tuple[str, str]]:
-    """What Landlock lets programs read: nothing of the caller's."""
+    """Return Landlock's rules for reading; they cover none of the caller's files."""
     trees = [*map(Path, _SYSTEM), interpreter.prefix]
     trees += [interpreter.venv] if interpreter.venv else []
     hidden = own_code()
@@ -121,12 +121,12 @@ def rules_for(interpreter: Interpreter) -> list[tuple[str, str]]:
 
 
 def own_code() -> Path:
-    """Where this product is installed; programs don't see it."""
+    """Return the folder where this product is installed; programs don't see it."""
     return Path(__file__).resolve().parents[2]
 
 
 def require_container(inside: bool | None = None) -> None:
-    """Check that a container is around this process. Raises BackendMissing."""
+    """Check that this process is in a container. Raises BackendMissing if it isn't."""
     if sys.platform != "linux":
         raise BackendMissing(f"The backend {NAME} needs Linux.")
     if is_container(os.environ) if inside is None else inside:
@@ -140,7 +140,7 @@ def require_container(inside: bool | None = None) -> None:
 
 
 def _take_slot() -> Slot:
-    """A uid for the programs; the caller's own where none can be reserved."""
+    """Reserve a uid for the programs; return the caller's own if that fails."""
     try:
         return take_slot()
     except OSError:  # as on a read-only root
@@ -148,15 +148,16 @@ def _take_slot() -> Slot:
 
 
 def _missing(features: Features) -> set[str]:
-    """Mechanisms that don't work here."""
+    """Return the mechanisms that don't work here."""
     works = {"seccomp": features.seccomp, "landlock": features.landlock > 0}
     return {name for name in works if not works[name]}
 
 
 def _within_reach(policy: Policy) -> Policy:
-    """The policy with a Python that the uid of programs can reach, as nothing can be mounted here.
+    """Return the policy with a Python that the programs' uid can reach, as nothing can be mounted here.
 
-    Ours, the default, may lie below a home folder that is closed: then it is the system's.
+    If our own Python, the default, is below a closed home folder, the system's is used instead.
+    Raises BackendMissing if neither can be reached.
     """
     own = describe(policy.python)
     closed = closed_folder(own)
@@ -172,7 +173,7 @@ def _within_reach(policy: Policy) -> Policy:
 
 
 def _leaving_out(hidden: Path, tree: Path) -> list[tuple[str, str]]:
-    """Rules for a tree without one folder."""
+    """Return the rules for a tree without one folder."""
     if tree.is_relative_to(hidden):
         return []
     if not hidden.is_relative_to(tree):
@@ -182,7 +183,7 @@ def _leaving_out(hidden: Path, tree: Path) -> list[tuple[str, str]]:
 
 
 def _describe(server: Server, policy: Policy, lacking: frozenset[str]) -> Build:
-    """How this sandbox is built. Raises PolicyUnmet."""
+    """Return the description of this sandbox. Raises PolicyUnmet."""
     kept = kept_in_container(server, filtered="seccomp" not in lacking)
     if policy.in_place is not None:
         kept = kept_in_place(server)
@@ -218,7 +219,7 @@ async def _prove(sandbox: ServedSandbox, server: Server) -> None:
 
 
 def _environment(server: Server, policy: Policy) -> dict[str, str]:
-    """The environment of programs; the starter adds HOME and TMPDIR."""
+    """Return the environment of programs; the starter adds HOME and TMPDIR."""
     interpreter, given = server.interpreter, policy.environment
     if policy.in_place is not None:
         return {**environment_in_place(os.environ, interpreter.venv, f"{server.folder}/bin"), **given}
@@ -234,7 +235,7 @@ def _library_path(interpreter: Interpreter) -> dict[str, str]:
 
 
 def _specify(slot: Slot, plan: SandboxPlan) -> Specification:
-    """How to start the starter of such a sandbox."""
+    """Return the specification by which the sandbox's starter is started."""
     interpreter, base = plan.interpreter, new_folder()
     names = ("python", "python3") if interpreter.venv is None else ()
     in_place = plan.policy.in_place

@@ -1,7 +1,7 @@
-"""Remove what sandboxes left whose owner and keeper were both killed.
+"""Remove leftovers of sandboxes whose owner and keeper were both killed.
 
-Everything that can stay carries its owner's mark (`sandbox/supervisor/owner.py`). An owner that isn't visible
-from here, such as one in another container, counts as alive.
+Everything that can be left over has its owner's mark (`sandbox/supervisor/owner.py`). An owner that isn't
+visible from here, such as one in another container, counts as alive.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from sandbox.supervisor.starting import PREFIX
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _PATIENCE_S = 2.0
-"""To wait for processes of a group to end."""
+"""Longest wait, in seconds, for the processes of a cgroup to end."""
 _AGAIN_S = 0.01
 _KEEPER = "sandbox.supervisor.keeper_server"
 """Part of the command line of a keeper and of its server, whose last argument is their owner's mark."""
@@ -35,14 +35,14 @@ class Reaped:
 
     removed: list[str]
     not_seen: str | None
-    """Why the engine was not searched; None where they were."""
+    """Reason why the Docker engine was not searched; None if it was."""
 
 
 async def reap() -> Reaped:
     """Remove all leftovers of this machine and of its Docker engine.
 
     Raises:
-        SandboxBroken: an engine is there and refused.
+        SandboxBroken: there is an engine, and it refused.
     """
     removed = await asyncio.to_thread(reap_leftovers)
     try:
@@ -55,7 +55,7 @@ async def reap() -> Reaped:
 
 
 def reap_leftovers() -> list[str]:
-    """Remove leftover processes, cgroups and folders, and name them; unused lock files are removed too."""
+    """Remove leftover processes, cgroups and folders, and unused lock files; name all but the latter."""
     removed = [*_processes(), *_groups(), *_folders()]
     remove_unused_locks()
     return removed
@@ -80,7 +80,7 @@ def _processes() -> Iterator[str]:
 
 
 def _abandoned(pid: int) -> str:
-    """The kind of a process of a dead owner; empty for all others."""
+    """Return the kind of a process of a dead owner; empty for all other processes."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
     except (FileNotFoundError, ProcessLookupError):
@@ -100,7 +100,7 @@ def _groups() -> Iterator[str]:
 
 
 def _is_removed(group: Path) -> bool:
-    """Kill the processes of a group and remove it."""
+    """Kill the processes of a cgroup and remove it; return whether that succeeded."""
     deadline = time.monotonic() + _PATIENCE_S
     while group.is_dir():
         for place in (*group.glob("*/"), group):
@@ -124,7 +124,7 @@ def _folders() -> Iterator[str]:
 
 
 def _removed(folder: str) -> bool:
-    """Remove a folder with everything in it."""
+    """Remove a folder and everything in it; return whether that succeeded."""
     try:
         root = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         workspace = Workspace(root, os.geteuid())

@@ -1,7 +1,7 @@
 """The `ssh` backend: programs run in bubblewrap on a Linux host, which needs bubblewrap and Python 3.8.
 
 Nothing is installed there: `ssh HOST` starts bubblewrap with an agent as pid 1, which gets its code over the
-connection, and ends with it. CODER_SSH may hold another command than `ssh`, with its options.
+connection, and ends with it. CODER_SSH may name another command than `ssh`, with options.
 """
 
 import os
@@ -31,7 +31,7 @@ _STEP_DOWN = """\
 if [ "$(id -u)" = 0 ]; then set -- setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; fi
 exec "$@"
 """
-"""Root's limit of processes isn't enforced, so a host's root becomes nobody first."""
+"""Script that drops root to nobody first, as the process limit of root isn't enforced."""
 _NEEDS = (
     "The host needs bubblewrap that may make user namespaces, and Python 3.8 or newer as /usr/bin/python3."
 )
@@ -46,12 +46,12 @@ def open_ssh(
     without: frozenset[str] = frozenset(),
     outside: "Outside | None" = None,
 ) -> AbstractAsyncContextManager[StreamSandbox]:
-    """Open a sandbox on a host for as long as the block lasts; other arguments as `open_bubblewrap`.
+    """Open a sandbox on a host for a `with` block; other arguments as for `open_bubblewrap`.
 
     Raises:
         BackendMissing: the host can't be reached, or lacks bubblewrap, namespaces or Python.
-        PolicyUnmet: the policy asks for what can't be kept there.
-        ValueError: no host is named, or it is no host's name.
+        PolicyUnmet: the policy asks for a guarantee that can't be enforced there.
+        ValueError: no host is named, or the name is invalid.
     """
     refuse_no_host(host)
     refuse_folders(policy, "ssh")
@@ -60,13 +60,13 @@ def open_ssh(
 
 
 def refuse_no_host(name: str) -> None:
-    """Raise ValueError where this is no host's name."""
+    """Raise ValueError if this isn't a valid host name."""
     if not _HOST.fullmatch(name):
         raise ValueError(f"{name!r} is no host: name it, such as --sandbox ssh:user@host.")
 
 
 async def open_agent(policy: Policy, host: str, without: frozenset[str]) -> Holder:
-    """Start an agent on a host; on failure or cancellation nothing of it remains. Raises BackendMissing."""
+    """Start an agent on a host; end it on failure or cancellation. Raises BackendMissing."""
     command = (*shlex.split(os.environ.get(COMMAND, "ssh")), *_OPTIONS, "--", host)
     try:
         stream = await start_process((*command, shlex.join(remote_command(policy))))
@@ -81,7 +81,7 @@ async def open_agent(policy: Policy, host: str, without: frozenset[str]) -> Hold
 
 
 def remote_command(policy: Policy) -> tuple[str, ...]:
-    """Bubblewrap's command line on the host, with the agent as pid 1."""
+    """Return bubblewrap's command line on the host, with the agent as pid 1."""
     size = str(policy.disk_mb << 20)
     rooms = ((WORKSPACE, size), (TEMPORARY, size), (SHARED, str(_SHARED_MB << 20)), (CODE, str(16 << 20)))
     links = ("bin", "sbin", "lib", "lib64")
@@ -114,7 +114,7 @@ def _shown(path: str) -> tuple[str, str, str]:
 
 
 def capabilities(policy: Policy, facts: Mapping[str, Any]) -> tuple[Capability, ...]:
-    """The guarantees on a host, with their mechanisms."""
+    """Return the guarantees on a host with their mechanisms."""
     landlock = f" and Landlock (ABI {facts['landlock']})" if facts["landlock"] >= 2 else ""
     kept = {
         "memory": "RLIMIT_DATA per process",

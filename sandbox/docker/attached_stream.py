@@ -1,4 +1,4 @@
-"""An upgraded connection to a container: bytes in; stdout and stderr out, multiplexed by the engine."""
+"""An upgraded connection to a container: stdin, and stdout and stderr multiplexed by the engine."""
 
 import asyncio
 import socket
@@ -22,7 +22,7 @@ class Demultiplexer:
         self._stream: Stream = "stdout"
 
     def feed(self, content: bytes) -> list[tuple[Stream, bytes]]:
-        """Return the data in some bytes, in order. Raises ValueError: not the engine's format."""
+        """Return the data in received bytes, in order. Raises ValueError if the engine's format is broken."""
         found: list[tuple[Stream, bytes]] = []
         rest = memoryview(content)
         while rest:
@@ -43,7 +43,7 @@ class Demultiplexer:
 
 
 class Attached(asyncio.Protocol):
-    """Our end, a `sandbox.stream.link.ByteStream`. Calls `on_end` once where the engine has no more."""
+    """Our end, a `sandbox.stream.link.ByteStream`. Calls `on_end` once, when the engine's data ends."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -57,7 +57,7 @@ class Attached(asyncio.Protocol):
         self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport, without buffering beyond what `send` awaits."""
+        """Store the transport and disable its write buffer, so that `send` awaits all data."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         transport.set_write_buffer_limits(high=0)
@@ -92,7 +92,7 @@ class Attached(asyncio.Protocol):
             self.on_end()
 
     async def send(self, content: bytes) -> None:
-        """Send everything. Raises SandboxBroken: the other end is closed."""
+        """Send all bytes. Raises SandboxBroken if the other end is closed."""
         if not self.ended:
             self.transport.write(content)
             await self._sent.wait()
@@ -100,7 +100,7 @@ class Attached(asyncio.Protocol):
             raise SandboxBroken("The process in the container is gone.")
 
     def say(self, content: bytes) -> None:
-        """Send something short, or drop it if the connection is lost."""
+        """Send a short message, or drop it if the connection is lost."""
         if not self.ended:
             self.transport.write(content)
 

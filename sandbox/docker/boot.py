@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 UID = 65_534
 OWN_MB = 48
-"""Memory for the agent's processes."""
+"""Memory for the agent's processes, in MiB."""
 FEWEST_PROCESSES = 16
-"""With fewer the engine may fail to start a run; a run itself can have a lower limit."""
+"""Lowest limit of a container: with less, the engine may fail to start a run. A run's may be lower."""
 _SHARED_PART = 4
-"""Share of the memory limit for /dev/shm."""
+"""The size of /dev/shm is the memory limit divided by this."""
 _SMALL_FILES = 4096
 _CAPABILITIES = ("CHOWN", "KILL", "SETGID", "SETPCAP", "SETUID")
-"""Of the agent: to end programs, to give them uid and group, and to leave them no capability. With CHOWN it
-gives them their folders, and drops it: podman has no option for the owner of a tmpfs."""
+"""Capabilities of the agent: to end programs, set their uid and group, and drop their capabilities. CHOWN is
+dropped once programs own their folders: podman has no option for the owner of a tmpfs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ContainerRecipe:
     image: str
     """Id of the image."""
     volumes: tuple[str, ...]
-    """Folders that the image declares as volumes; they get no disk."""
+    """Folders that the image declares as volumes; they get no disk space."""
     labels: Mapping[str, str]
     without: frozenset[str]
     landlock: int
@@ -61,7 +61,7 @@ class ContainerRecipe:
 
     @property
     def processes(self) -> int:
-        """The container's process limit: the policy's, and pid 1."""
+        """Process limit of the container: the policy's, plus the agent's own processes."""
         return max(self.policy.processes + OWN_PROCESSES, FEWEST_PROCESSES)
 
 
@@ -114,12 +114,12 @@ def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
 
 
 def memory(megabytes: int, kept_bytes: int = 0) -> int:
-    """Bytes for a container: a run's limit, pid 1, and the present content of its folders."""
+    """Return a container's memory limit in bytes: a run's limit, pid 1 and its folders' current content."""
     return ((megabytes + OWN_MB) << 20) + kept_bytes
 
 
 def settings_of(recipe: ContainerRecipe) -> dict[str, Any]:
-    """Settings of a container's agent."""
+    """Return the settings of a container's agent."""
     uid = None if "uid" in recipe.without else UID
     return agent_settings(recipe.policy, uid=uid, without=recipe.without, landlock=recipe.landlock)
 
@@ -137,7 +137,7 @@ def _tmpfs(recipe: ContainerRecipe) -> dict[str, str]:
 
 
 def _attached(recipe: ContainerRecipe) -> "list[Mount]":
-    """Folders of this machine at the top of the workspace. The engine would own parents of deeper ones."""
+    """Return mounts of folders at the top of the workspace; the engine would own parents of deeper ones."""
     from docker.types import Mount
 
     policy, mounts = recipe.policy, []

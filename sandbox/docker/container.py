@@ -16,20 +16,20 @@ from sandbox.stream.link import Link
 from sandbox.stream.place import OWN_PROCESSES
 
 _BAD_REQUEST = 400
-"""An engine's error where a container's program can't be started."""
+"""The engine's HTTP status if a container's program can't be started."""
 _STREAMS = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
 _NEEDS = "The image needs Python 3.8 or newer as python3 on its PATH."
 
 
 class Limiter:
-    """Holds a whole container to limits."""
+    """Sets limits of a whole container."""
 
     def __init__(self, engine: Engine, recipe: ContainerRecipe, name: str) -> None:
         self._engine, self._name, self._without = engine, name, recipe.without
         self._present: tuple[int, int, int] | None = (recipe.policy.memory_mb, recipe.processes, 0)
 
     async def limit(self, limits: RunLimits, kept_bytes: int) -> None:
-        """Hold it to limits; `kept_bytes` of files count beside a run's memory. Raises SandboxBroken."""
+        """Set its limits; `kept_bytes` of files are added to a run's memory. Raises SandboxBroken."""
         kept_bytes -= kept_bytes % (16 << 20)
         wanted = (limits.memory_mb, limits.processes + OWN_PROCESSES, kept_bytes)
         if wanted == self._present:
@@ -47,12 +47,12 @@ class Limiter:
 
 
 async def open_container(engine: Engine, recipe: ContainerRecipe) -> Holder:
-    """Open a container; on failure or cancellation nothing of it remains.
+    """Open a container; on failure or cancellation it is removed.
 
     Raises:
         BackendMissing: the image lacks a requirement.
-        PolicyUnmet: no filter of system calls is made for its architecture.
-        SandboxBroken: it could not be made, or fails verification.
+        PolicyUnmet: there is no filter of system calls for its architecture.
+        SandboxBroken: it can't be created, or fails verification.
     """
     name, link = f"coder-sandbox-{secrets.token_hex(6)}", None
     release = partial(engine.remove, name)

@@ -1,4 +1,4 @@
-"""How a container is made, and what it must turn out to be once its agent reports."""
+"""The request for a container, and the check of its agent's report against it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _FILTERED = ("x86_64", "aarch64")
 
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
-    """Reported by pid 1 at its start; None for what is invisible inside."""
+    """Properties that pid 1 reports at its start; None for those that are invisible inside."""
 
     cgroup: int
     memory: int | None
@@ -28,7 +28,7 @@ class ContainerFacts:
     """Writable mount points of disks: `/` for the root."""
     interfaces: Sequence[str]
     swap_total: int
-    """KiB of swap of the machine."""
+    """The machine's swap in KiB."""
     sizes: Mapping[str, tuple[int, int]]
     """Bytes and files of each folder with a size."""
     machine: str
@@ -50,7 +50,8 @@ class ContainerFacts:
 
 
 def facts_of(said: Mapping[str, Any]) -> ContainerFacts:
-    """An agent's report. Raises SandboxBroken: it isn't one, as of an image's own python3."""
+    """Return an agent's validated report. Raises SandboxBroken if it is invalid, as an image's python3 may
+    make it."""
     try:
         return _FACTS.validate_python(said)
     except ValidationError as error:
@@ -61,7 +62,7 @@ _FACTS = TypeAdapter(ContainerFacts)
 
 
 def check(said: Mapping[str, Any], recipe: ContainerRecipe) -> ContainerFacts:
-    """The facts, verified against the request.
+    """Return the facts, verified against the request.
 
     Raises:
         SandboxBroken: the engine did not do what was asked.
@@ -90,7 +91,7 @@ def check(said: Mapping[str, Any], recipe: ContainerRecipe) -> ContainerFacts:
 
 
 def capabilities_of(recipe: ContainerRecipe, said: Mapping[str, Any]) -> tuple[Capability, ...]:
-    """The guarantees of the Docker backend, with their mechanisms, by an agent's report."""
+    """Return the guarantees of the Docker backend with their mechanisms, from an agent's report."""
     facts = facts_of(said)
     second = f" and Landlock (ABI {facts.landlock})" if facts.landlock >= 2 else ""
     cgroup = f"the container's cgroup (v{facts.cgroup})"
@@ -116,7 +117,7 @@ def capabilities_of(recipe: ContainerRecipe, said: Mapping[str, Any]) -> tuple[C
 
 
 def is_within(found: int | None, asked: int) -> bool:
-    """Whether a value is within the request; an invisible one is trusted to the engine."""
+    """Whether a value is within the request; one that is invisible inside counts as within."""
     return found is None or 0 <= found <= asked
 
 

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _ANSWER_S = 60
-"""Seconds of silence after which an engine counts as dead; podman may copy an image for a container."""
+"""Seconds of silence after which an engine counts as dead; podman may copy a whole image meanwhile."""
 _CONNECTIONS = 64
 _THREADS = 12
 _MISSING, _UNDER_WAY = 404, 409
 BY_SOCKET = "http+docker://"
-"""URL scheme of a local engine in the SDK's client."""
+"""URL prefix of a local engine in the SDK's client."""
 IMAGE = "coder-sandbox:latest"
 """The image that `coder sandbox build` makes."""
 
@@ -36,7 +36,7 @@ class EngineRefused(SandboxBroken):
     """The engine answered with an error."""
 
     def __init__(self, message: str, *, status: int | None) -> None:
-        """Take the message, and the HTTP status."""
+        """Store the message and the HTTP status."""
         super().__init__(message)
         self.status = status
 
@@ -50,7 +50,7 @@ class Engine:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="docker")
 
     async def is_podman(self) -> bool:
-        """Whether it is podman, which has fewer options. Raises SandboxBroken."""
+        """Whether the engine is podman, which has fewer options. Raises SandboxBroken."""
 
         def act(api: "APIClient") -> bool:
             # Of Docker, a ping starts no program; to tell its version takes two.
@@ -61,7 +61,7 @@ class Engine:
         return bool(await self.ask("tell what it is", act))
 
     async def ask(self, what: str, act: "Callable[[APIClient], T]", *, missing_ok: bool = False) -> T | None:
-        """Call the engine in a thread; awaits its answer even when cancelled. Raises SandboxBroken."""
+        """Call the engine in a thread, and await its answer even when cancelled. Raises SandboxBroken."""
         from docker.errors import APIError, DockerException
 
         thread = asyncio.get_running_loop().run_in_executor(self._threads, act, self._api)
@@ -76,7 +76,7 @@ class Engine:
             raise SandboxBroken(f"The Docker engine could not be asked to {what}: {error}") from error
 
     async def update(self, name: str, changes: dict[str, int]) -> None:
-        """Change limits of a running container. The SDK's own call has none for processes."""
+        """Change limits of a running container; the SDK's own call can't change the process limit."""
 
         def act(api: "APIClient") -> None:
             place = f"{api.base_url}/v{api.api_version}/containers/{name}/update"
@@ -106,7 +106,7 @@ class Engine:
 
 
 async def find_image(engine: Engine, name: str | None) -> tuple[str, list[str]]:
-    """Immutable id of an image, and its volumes. Raises BackendMissing, with advice: the engine lacks it."""
+    """Return an image's immutable id and volumes. Raises BackendMissing, with advice, if it is missing."""
     wanted = name or IMAGE
 
     def look(api: "APIClient") -> dict[str, Any]:
@@ -123,13 +123,13 @@ async def find_image(engine: Engine, name: str | None) -> tuple[str, list[str]]:
 
 
 async def connect() -> Engine:
-    """Connect to the engine of DOCKER_HOST, of the current context, or the default of machine or user."""
+    """Connect to the engine of DOCKER_HOST or the current context, or the machine's or user's default."""
     client = await asyncio.to_thread(open_client, answer_s=_ANSWER_S)
     return Engine(client.api)
 
 
 def open_client(*, answer_s: float) -> "DockerClient":
-    """The SDK's client of that engine; blocks. An engine silent for `answer_s` counts as dead.
+    """Return the SDK's client of the engine; blocks. An engine silent for `answer_s` counts as dead.
 
     Raises:
         BackendMissing: the SDK is missing, or no engine answers; the message says what to do.
@@ -158,7 +158,7 @@ def open_client(*, answer_s: float) -> "DockerClient":
 
 
 def plain_socket(stream: object) -> socket.socket:
-    """A plain socket for an upgraded stream. Raises BackendMissing: TLS, SSH and named pipes have none."""
+    """Return the plain socket of an upgraded stream. Raises BackendMissing for TLS, SSH and named pipes."""
     theirs = getattr(stream, "_sock", None)
     if not isinstance(stream, socket.SocketIO) or type(theirs) is not socket.socket:
         raise BackendMissing(
@@ -172,7 +172,7 @@ def plain_socket(stream: object) -> socket.socket:
 
 
 def _place() -> str | None:
-    """URL of the engine; None for the SDK's default."""
+    """Return the URL of the engine; None for the SDK's default."""
     from docker.context import ContextAPI
     from docker.errors import DockerException
 

@@ -27,9 +27,9 @@ OURS, OWNER, CREATED = (f"coder.sandbox{part}" for part in ("", ".owner", ".crea
 """Labels: the marker, the owning process, and the time (seconds since 1970)."""
 _YOUNG_S = 2 * LEASE_S
 _OLD_S = 86_400
-"""Age at which networks and volumes of an owner that can't be looked for count as left."""
+"""Age in seconds from which networks and volumes count as leftovers if their owner can't be looked up."""
 _TRIES, _PAUSE_S = 6, 0.5
-"""Seconds in which the engine may still create a container requested before the owner's death."""
+"""Tries, and seconds between them: the engine may still create containers that a dead owner requested."""
 _KEEPER = """\
 import os, sys
 while os.read(0, 1):
@@ -41,14 +41,14 @@ remove_all_of(sys.argv[1])
 
 
 def labels() -> dict[str, str]:
-    """Labels of a container of this process."""
+    """Return the labels of a container of this process."""
     me = _me()
     return {OURS: "1", OWNER: me.mark if me else secrets.token_hex(8), CREATED: str(int(time.time()))}
 
 
 @contextlib.contextmanager
 def keeper(owner: str) -> Iterator[None]:
-    """Run a process that removes containers of this owner if it dies in the block."""
+    """Run a process that removes this owner's containers if the owner dies inside the `with` block."""
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _KEEPER, owner, *map(os.path.abspath, sys.path)],
         stdin=subprocess.PIPE,
@@ -65,9 +65,9 @@ def keeper(owner: str) -> Iterator[None]:
 
 
 def remove_all_of(owner: str) -> None:
-    """Remove a dead owner's containers, networks and volumes, including ones created a moment later.
+    """Remove a dead owner's containers, networks and volumes, including ones created shortly after.
 
-    For its keeper.
+    Called by the owner's keeper.
     """
 
     async def remove() -> None:
@@ -83,7 +83,7 @@ def remove_all_of(owner: str) -> None:
 
 
 async def reap_engine() -> list[str]:
-    """Remove containers, networks and volumes of dead owners; kind and name of each."""
+    """Remove containers, networks and volumes of dead owners; return kind and name of each."""
     engine = await connect()
     try:
         left = [item for item in await list_containers(engine, OURS) if _is_left(item)]
@@ -99,7 +99,7 @@ async def reap_engine() -> list[str]:
 
 
 async def list_places(engine: Engine, label: str) -> list[dict[str, Any]]:
-    """Each network and volume with a label, and its kind. Raises SandboxBroken: the engine refused."""
+    """Return networks and volumes with a label, and their kinds. Raises SandboxBroken on a refusal."""
 
     def act(api: "APIClient") -> list[dict[str, Any]]:
         chosen = {"label": label}
@@ -121,7 +121,7 @@ async def _remove_place(engine: Engine, place: dict[str, Any]) -> None:
 
 
 async def list_containers(engine: Engine, label: str) -> list[dict[str, Any]]:
-    """Each container with a label, running or not. Raises SandboxBroken: the engine refused."""
+    """Return each container with a label, running or not. Raises SandboxBroken on a refusal."""
 
     def act(api: "APIClient") -> list[dict[str, Any]]:
         return list(api.containers(all=True, filters={"label": label}))
@@ -146,7 +146,7 @@ def _is_left(item: dict[str, Any]) -> bool:
 
 
 def _is_certainly_dead(owner: Owner | None) -> bool:
-    """Whether an owner is dead; only owners of this boot count, as an engine can serve several machines."""
+    """Whether an owner of this boot is dead; False for others, as engines can serve several machines."""
     me = _me()
     return owner is not None and me is not None and owner.boot == me.boot and owner.is_dead
 

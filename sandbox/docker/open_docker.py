@@ -28,10 +28,10 @@ async def open_docker(
     landlock: int = 99,
     outside: "Outside | None" = None,
 ) -> AsyncIterator[StreamSandbox]:
-    """Open a sandbox for as long as the block lasts; arguments as `open_bubblewrap`, `python` is ignored.
+    """Open a sandbox for a `with` block; arguments as for `open_bubblewrap`, but `python` is ignored.
 
     Raises:
-        BackendMissing: no engine, no image, or one without Python; the message says what helps.
+        BackendMissing: there is no engine, no image, or no Python in it; the message says what helps.
         PolicyUnmet: these containers can't enforce the policy.
         SandboxBroken: it could not be started for another reason.
     """

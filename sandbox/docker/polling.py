@@ -1,4 +1,4 @@
-"""Ask a Docker engine several times, by tenacity: no other module of `sandbox` imports it."""
+"""Call a Docker engine repeatedly, with tenacity, which no other module of `sandbox` imports."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 async def poll(
     look: Callable[[], Awaitable[T]], is_done: Callable[[T], bool], *, every_s: float, times: int
 ) -> T | None:
-    """The first result of `look` that is done; None after so many that weren't. Errors aren't repeated."""
+    """Return the first result of `look` that is done; None after `times` calls. Errors are raised at once."""
     from tenacity import AsyncRetrying, retry_if_not_result, stop_after_attempt, wait_fixed
 
     policy = AsyncRetrying(
@@ -24,7 +24,7 @@ async def poll(
 
 
 async def repeat(work: Callable[[], Awaitable[None]], *, every_s: float, times: int) -> None:
-    """Do work so often, whether it succeeds or the engine fails."""
+    """Call `work` this many times, whether it succeeds or raises SandboxError."""
     from tenacity import (
         AsyncRetrying,
         retry_if_exception_type,
@@ -45,7 +45,7 @@ async def repeat(work: Callable[[], Awaitable[None]], *, every_s: float, times: 
 async def retry(
     work: Callable[[], Awaitable[T]], *, may_pass: Callable[[BaseException], bool], every_s: float, times: int
 ) -> T:
-    """Return the result of work; an error that may pass is raised only by the last try."""
+    """Return the result of `work`, retried on errors that `may_pass` accepts; the last error is raised."""
     from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed
 
     policy = AsyncRetrying(

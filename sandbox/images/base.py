@@ -1,4 +1,4 @@
-"""Find the base image to build on: local, pulled or made of Debian's packages; and describe its Python."""
+"""Find or create the base image (local, pulled or made of Debian's packages) and describe its Python."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ class Base:
     machine: str
     """Result of `platform.machine()` in the image."""
     glibc: tuple[int, int] | None
-    """None if the image has another C library, which is assumed to be musl."""
+    """Version of glibc; None if the image has another C library, assumed to be musl."""
 
     @property
     def platforms(self) -> list[str]:
@@ -99,7 +99,7 @@ def run_line(engine: "DockerClient", image: str, source: str) -> bytes:
 
     Raises:
         APIError: the engine could not start it.
-        ContainerError: it failed.
+        ContainerError: the line failed.
     """
     from docker.errors import ContainerError
 

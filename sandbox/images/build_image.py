@@ -46,7 +46,7 @@ class ImageRecipe:
     requirements: Path | None = None
     """A requirements file of pip with further packages."""
     wheels: Path | None = None
-    """A folder with a wheel of every package; None: this machine's pip fetches them."""
+    """A folder with a wheel of every package; None if this machine's pip is to fetch them."""
 
 
 def build_image(engine: "DockerClient", recipe: ImageRecipe, *, report: Report) -> str:
@@ -60,7 +60,7 @@ def build_image(engine: "DockerClient", recipe: ImageRecipe, *, report: Report) 
         The image's id.
 
     Raises:
-        ImageNotBuilt: no base, no packages, or a step of the build failed; the message says what to do.
+        ImageNotBuilt: a base or packages are missing, or a step failed; the message says what to do.
     """
     from docker.utils.build import tar
 

@@ -19,9 +19,9 @@ _NEEDED = ("ipykernel", "jupyter_client")
 
 
 def library_variables() -> dict[str, str]:
-    """Return the variable by which this process's interpreter has found its shared library, if it is set.
+    """Return LD_LIBRARY_PATH, by which this interpreter may have found its shared library, if it is set.
 
-    For processes of ours with an environment of their own: without it, a Python that was moved doesn't start.
+    For our own processes with a separate environment: without it, a relocated Python doesn't start.
     """
     folders = os.environ.get("LD_LIBRARY_PATH")
     return {"LD_LIBRARY_PATH": folders} if folders else {}
@@ -29,16 +29,16 @@ def library_variables() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """Some of the packages that are installed in some folders."""
+    """A subset of the packages installed in some folders."""
 
     folders: tuple[Path, ...]
-    """Each a `site-packages`."""
+    """Paths of `site-packages` folders."""
     names: frozenset[str]
     """Files and folders in them to show."""
 
     @property
     def sites(self) -> dict[str, str]:
-        """Path in the outer wall of each whole folder; the server hides other packages."""
+        """Path in the outer wall of each whole folder; the server hides packages that aren't in `names`."""
         return {str(folder): f"{SITE}{number}" for number, folder in enumerate(self.folders)}
 
 
@@ -47,7 +47,7 @@ class Interpreter:
     """A Python on the host, and how a sandbox shows it."""
 
     path: Path
-    """As named on the host, for `Policy.python`."""
+    """Path as named on the host, for `Policy.python`."""
     executable: Path
     """The base interpreter on the host, links resolved."""
     version: tuple[int, int]
@@ -163,7 +163,7 @@ def _read_home(venv: Path) -> Path:
 
 
 def find_version(executable: Path) -> tuple[int, int]:
-    """Return the version by the name of the library's folder. Raises ValueError: there is no such folder."""
+    """Return the version in the name of the library's folder. Raises ValueError if there is none."""
     prefix = executable.parent.parent
     libraries = [
         file.parent for folder in ("lib", "lib64") for file in prefix.glob(f"{folder}/python3.*/os.py")
@@ -185,7 +185,7 @@ def _parse_version(name: str) -> tuple[int, int]:
 
 
 def _find_own_folder(prefix: Path) -> tuple[Path, ...]:
-    """Return the folder where this product is installed, if inside the prefix that programs see."""
+    """Return the folder where this product is installed, if it is inside the prefix that programs see."""
     product_folder = Path(__file__).resolve().parents[2]
     return (product_folder,) if product_folder.is_relative_to(prefix) else ()
 
@@ -195,7 +195,7 @@ def _holds_home(folder: Path) -> bool:
 
 
 def add_kernel_packages(interpreter: Interpreter) -> Interpreter:
-    """Let an interpreter without a kernel import ours, if it can."""
+    """Return an interpreter that imports our kernel if it has none, and can."""
     root = interpreter.venv or interpreter.prefix
     has_own = any(root.glob("lib*/python3.*/*-packages/ipykernel"))
     return (
@@ -206,7 +206,7 @@ def add_kernel_packages(interpreter: Interpreter) -> Interpreter:
 
 
 def can_use_our_packages(interpreter: Interpreter) -> bool:
-    """Return whether it can import packages of the running Python."""
+    """Whether an interpreter can import packages of the running Python."""
     return interpreter.version == sys.version_info[:2] and sys.implementation.name == "cpython"
 
 
@@ -245,7 +245,7 @@ def _parse_name(requirement: str) -> str:
 
 
 def closed_folder(interpreter: Interpreter) -> Path | None:
-    """The path that keeps other users from an interpreter; None if they reach it."""
+    """Return the folder that keeps other users from an interpreter; None if they can reach it."""
     starts = (interpreter.venv or interpreter.prefix, interpreter.executable)
     places = (place for start in starts for place in (start, *start.parents))
     return next((place for place in places if not place.stat().st_mode & 0o001), None)

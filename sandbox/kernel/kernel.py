@@ -28,11 +28,11 @@ _CODE = (
 _CHECK = _CODE.format("kernel_process", "not programs.can_load()")
 _BOOT_S = 60.0
 _QUICK = ("-I", "-S")
-"""Flags of a cell's command, which imports nothing of packages."""
+"""Python flags of a cell's command, which imports no packages."""
 _READ_S = 5.0
-"""Longest wait for a picture, as a cell may replace the file by a pipe."""
+"""Longest wait for a picture in seconds, as a cell may replace the file by a pipe."""
 _ANSWER_S = 8.0
-"""Longest wait for a kernel after an interrupted cell; the kernel allows a cell five seconds to end."""
+"""Longest wait for a kernel in seconds after an interrupt, which gives the cell five seconds to end."""
 _LIST_PICTURES = "ls -1 /tmp/out/cell-$CELL-[1-9].png 2> /dev/null"
 
 
@@ -116,9 +116,9 @@ class Kernel:
     """Runs cells one after the other; they share definitions."""
 
     def __init__(self, session: Session) -> None:
-        """Create it without starting the kernel; the first cell does."""
+        """Initialize without starting the kernel; the first cell starts it."""
         self.session = session
-        """Its workspace is the folder of the cells."""
+        """Session whose workspace is the cells' working directory."""
         self._turn = asyncio.Lock()
         self._kernel: Started | None = None
         self._home, self._cells, self._is_late = "", 0, False
@@ -132,8 +132,8 @@ class Kernel:
     ) -> Cell:
         """Run a cell; others wait for their turn.
 
-        A cell is interrupted at its wall limit or when the caller is cancelled. If it runs on for five
-        seconds, the kernel is ended; the next cell gets another one.
+        A cell is interrupted at its wall limit or when the caller is cancelled. If it then runs for another
+        five seconds, the kernel is ended; the next cell starts a new one.
 
         Args:
             source: as in a cell of a notebook; the value of its last expression is shown.
@@ -213,7 +213,7 @@ class Kernel:
 
 @contextlib.asynccontextmanager
 async def open_kernel(policy: Policy | None = None, *, backend: str = "auto") -> AsyncIterator[Kernel]:
-    """Open a sandbox with a kernel in a session of it, for as long as the block lasts.
+    """Open a sandbox, and a kernel in a session of it, for the duration of a `with` block.
 
     Args:
         policy: what its cells may use, by default `session_policy()`. Limits of wall time and output are for

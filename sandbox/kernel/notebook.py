@@ -1,4 +1,4 @@
-"""Cells of a notebook, run as one program; the outputs of each come apart."""
+"""Run the cells of a notebook as one program, with separate outputs of each cell."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _MAX_LINES = 64 << 20
 
 
 class NotebookCell(BaseModel):
-    """Outputs of one cell, as the sandbox states them: untrusted."""
+    """Outputs of one cell as reported by the sandbox; untrusted."""
 
     stdout: str
     stderr: str
@@ -25,7 +25,7 @@ class NotebookCell(BaseModel):
     error: list[dict[str, Any]]
     """`ename`, `evalue` and `traceback` of each error."""
     is_late: bool
-    """It reached its limit, and no further cell has run."""
+    """Whether it reached its time limit, after which no further cell ran."""
 
 
 async def run_notebook(
@@ -36,20 +36,20 @@ async def run_notebook(
     limits: Limits,
     files: Mapping[str, bytes] | None = None,
 ) -> tuple[Result, list[NotebookCell]]:
-    """Run cells in a new kernel and a fresh workspace; return how it ended, and the cells that have run.
+    """Run cells in a new kernel and a fresh workspace; return the result, and the cells that have run.
 
     A cell that raises doesn't end the notebook; one that ends its kernel, or runs for too long, does.
 
     Args:
-        sandbox: one with a kernel (`require_kernel`).
-        cells: source of each.
-        cell_s: seconds for one cell; 0 is without a limit of its own.
-        limits: of the whole.
-        files: of the workspace, by relative path.
+        sandbox: a sandbox with a kernel (`require_kernel`).
+        cells: source of each cell.
+        cell_s: time limit of one cell in seconds; 0 for no limit of its own.
+        limits: limits of the whole run.
+        files: files of the workspace by relative path.
 
     Raises:
         SandboxBroken: the sandbox itself stopped working.
-        FileRefused: a path of `files` leaves the workspace, or there is no room for them.
+        FileRefused: a path of `files` leaves the workspace, or the disk limit is reached.
     """
     content = json.dumps({"cells": list(cells), "cell_s": cell_s}).encode()
     result = await sandbox.run(

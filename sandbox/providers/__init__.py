@@ -1,1 +1,1 @@
-"""The sandbox as a part of other tools. Each module is loaded by its tool alone. Read kept_session."""
+"""Adapters of the sandbox for other tools, each imported only by its tool. Read kept_session."""

@@ -19,7 +19,7 @@ from sandbox.providers.kept_session import KeptSession
 from sandbox.result import CommandResult
 
 LATE, REFUSED = 124, 1
-"""Exit codes of a block past its deadline, and of one that can't be run."""
+"""Exit codes of a block that exceeds its deadline, and of one that can't be run."""
 _LANGUAGES = {
     "python": ("python", ".py"),
     "py": ("python", ".py"),
@@ -27,22 +27,22 @@ _LANGUAGES = {
     "shell": ("sh", ".sh"),
     "sh": ("sh", ".sh"),
 }
-"""Program and suffix of a language."""
+"""Program and file suffix by language."""
 _FILE_NAME = re.compile(r"#\s*filename:\s*(\S+)\s*$", re.IGNORECASE)
 
 
 class SandboxCodeExecutorConfig(BaseModel, extra="forbid"):
-    """How the executor's sandbox is opened."""
+    """Options of the executor's sandbox."""
 
     timeout: float = Field(default=60, gt=0)
-    """Seconds for one block."""
+    """Time limit of one block in seconds."""
     backend: str = "auto"
     policy: dict[str, Any] = Field(default_factory=dict)
-    """Fields of `sandbox.Policy`, over those of `session_policy()`."""
+    """Fields of `sandbox.Policy` that override those of `session_policy()`."""
 
 
 class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
-    """Runs blocks of Python and shell code in a sandbox, whose files stay from call to call.
+    """Runs blocks of Python and shell code in a sandbox whose files persist between calls.
 
     Each block is a file of the workspace, named by its first line (`# filename: NAME`), and runs in a process
     of its own, without a network unless the policy opens one.
@@ -54,13 +54,13 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
     def __init__(
         self, timeout: float = 60, *, backend: str = "auto", policy: dict[str, Any] | None = None
     ) -> None:
-        """Arguments are the fields of SandboxCodeExecutorConfig. Raises ValueError."""
+        """Create it with the fields of SandboxCodeExecutorConfig. Raises ValueError if one is invalid."""
         self._config = SandboxCodeExecutorConfig(timeout=timeout, backend=backend, policy=policy or {})
         self._kept: KeptSession | None = None
         self._numbers = itertools.count(1)
 
     async def start(self) -> None:
-        """Open the sandbox. Raises SandboxError: it can't be opened here."""
+        """Open the sandbox. Raises SandboxError if it can't be opened here."""
         if self._kept is None:
             policy = session_policy(**self._config.policy)
             self._kept = await KeptSession(policy, backend=self._config.backend).open()
@@ -72,17 +72,17 @@ class SandboxCodeExecutor(CodeExecutor, Component[SandboxCodeExecutorConfig]):
             self._kept = None
 
     async def restart(self) -> None:
-        """Begin with an empty sandbox, as the agent is reset."""
+        """Open an empty sandbox in place of this one, when the agent is reset."""
         await self.stop()
         await self.start()
 
     async def execute_code_blocks(
         self, code_blocks: list[CodeBlock], cancellation_token: CancellationToken
     ) -> CodeResult:
-        """Run blocks in order until one fails; the output is that of all.
+        """Run blocks in order until one fails; return their joined output.
 
         Raises:
-            CancelledError: the token was cancelled; the block's processes are dead.
+            CancelledError: the token was cancelled; the block's processes have been killed.
             SandboxError: the sandbox can't be opened, or stopped working.
         """
         await self.start()

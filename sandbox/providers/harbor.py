@@ -26,9 +26,9 @@ _WORKDIR = PurePosixPath("/app")
 _AT_ROOT = ("harbor", "logs", "solution", "tests")
 """Folders at the root that Harbor uses, beside the task's work folder."""
 _MAX_BYTES = 1 << 30
-"""Of a downloaded file or packed folder."""
+"""Maximum bytes of a downloaded file or packed folder."""
 _OWN_USERS = (None, "root", "0", 0)
-"""Users that mean the sandbox's own, which has no privileges."""
+"""Values of `user` that stand for the sandbox's own user, which has no privileges."""
 
 
 class Environment(BaseEnvironment):
@@ -38,7 +38,7 @@ class Environment(BaseEnvironment):
         """`image`, from `--ek image=…`: an archive of the task's image, or `host` for this machine's `/usr`.
 
         Raises:
-            ValueError: the task has an image, and none was given, or its work folder can't be made here.
+            ValueError: the task has an image and `image` is None, or its work folder can't be created here.
         """
         self._image = image
         self._kept: KeptSession | None = None
@@ -51,7 +51,7 @@ class Environment(BaseEnvironment):
 
     @property
     def capabilities(self) -> EnvironmentCapabilities:
-        """Return what Harbor may ask for; images, compose, GPUs and Windows it may not."""
+        """Supported features: images, compose, GPUs and Windows aren't among them."""
         return EnvironmentCapabilities(
             disable_internet=True,
             network_allowlist=True,
@@ -61,7 +61,7 @@ class Environment(BaseEnvironment):
 
     @classmethod
     def resource_capabilities(cls) -> EnvironmentResourceCapabilities:
-        """Return that CPU and memory are limited, and that none is reserved."""
+        """Return capabilities that state limits of CPU and memory, but no reservations."""
         return EnvironmentResourceCapabilities(cpu_limit=True, memory_limit=True)
 
     @property
@@ -82,7 +82,7 @@ class Environment(BaseEnvironment):
             raise ValueError(f"The sandbox coder can't make the work folder {self._workdir}.")
 
     async def start(self, force_build: bool) -> None:
-        """Open the sandbox. Raises SandboxError: it can't be opened here."""
+        """Open the sandbox. Raises SandboxError if it can't be opened here."""
         self._kept = await KeptSession(self._policy(), backend="bubblewrap").open()
         at_root = [f"/{name}" for name in (*_AT_ROOT, self._workdir.parts[1])]
         for folder in (*at_root, *self._mount_targets(writable_only=True), self._workdir):
@@ -105,7 +105,7 @@ class Environment(BaseEnvironment):
         return session_policy(at_root=tuple(sorted(names)), **set_limits)
 
     async def stop(self, delete: bool) -> None:
-        """End its processes and remove its files, also without `delete`: nothing could find them again."""
+        """End its processes and remove its files, even without `delete`: they couldn't be found again."""
         if self._kept is not None:
             await self._kept.close()
 
@@ -117,7 +117,7 @@ class Environment(BaseEnvironment):
         timeout_sec: int | None = None,
         user: str | int | None = None,
     ) -> ExecResult:
-        """Run a command in bash. Raises RuntimeError: it timed out, or `user` isn't supported."""
+        """Run a command in bash. Raises RuntimeError if it timed out, or `user` isn't supported."""
         user = self._resolve_user(user)
         if user not in _OWN_USERS:
             raise RuntimeError(f"Programs of the sandbox coder run as one user, not as {user!r}.")
@@ -137,11 +137,11 @@ class Environment(BaseEnvironment):
         return ExecResult(stdout=stdout, stderr=stderr, return_code=ended.exit_code)
 
     async def upload_file(self, source_path: Path | str, target_path: str) -> None:
-        """Copy a file into the sandbox. Raises OSError: it can't be read or written."""
+        """Copy a file into the sandbox. Raises OSError if it can't be read or written."""
         await self._open().write(target_path, await asyncio.to_thread(Path(source_path).read_bytes))
 
     async def upload_dir(self, source_dir: Path | str, target_dir: str) -> None:
-        """Copy a folder into the sandbox. Raises RuntimeError: it can't be written."""
+        """Copy a folder into the sandbox. Raises RuntimeError if it can't be written."""
         archive = pack_dir_to_bytes(source_dir).getvalue()
         await self._open().execute(["mkdir", "-p", "--", target_dir])
         ended = await self._open().execute(
@@ -153,16 +153,16 @@ class Environment(BaseEnvironment):
             )
 
     async def download_file(self, source_path: str, target_path: Path | str) -> None:
-        """Copy a file out of the sandbox. Raises OSError: it can't be read, or has over 1 GiB."""
+        """Copy a file out of the sandbox. Raises OSError if it can't be read, or has over 1 GiB."""
         content = await self._open().read(source_path, most_bytes=_MAX_BYTES)
         if len(content) > _MAX_BYTES:
             raise OSError(f"{source_path} has over 1 GiB")
         await asyncio.to_thread(_write, Path(target_path), content)
 
     async def download_dir(self, source_dir: str, target_dir: Path | str) -> None:
-        """Copy a folder out of the sandbox; links that lead out of it stay.
+        """Copy a folder out of the sandbox, without links that lead out of it.
 
-        Raises RuntimeError, and OSError: it has over 1 GiB.
+        Raises RuntimeError if it can't be read, and OSError if it exceeds 1 GiB.
         """
         kept, packed = self._open(), "/tmp/.download.tar.gz"
         ended = await kept.execute(["sh", "-c", remote_pack_command(source_dir, packed)])
@@ -173,7 +173,7 @@ class Environment(BaseEnvironment):
         await asyncio.to_thread(unpack, content, target_dir)
 
     async def reset_dirs(self, *, remove_dirs: Any, create_dirs: Any, chmod_dirs: Any = None) -> ExecResult:  # noqa: ANN401
-        """As Harbor's, at the places in the workspace that names at the root are links to."""
+        """Reset folders as Harbor's method does, at their paths in the workspace."""
         return await super().reset_dirs(
             remove_dirs=self._places(remove_dirs),
             create_dirs=self._places(create_dirs),
@@ -181,11 +181,11 @@ class Environment(BaseEnvironment):
         )
 
     async def ensure_dirs(self, dirs: Sequence[EnvironmentPath], *, chmod: bool = True) -> ExecResult | None:
-        """As Harbor's, likewise."""
+        """Ensure folders as Harbor's method does, at their paths in the workspace."""
         return await super().ensure_dirs(self._places(dirs), chmod=chmod)
 
     async def empty_dirs(self, dirs: Sequence[EnvironmentPath], *, chmod: bool = True) -> ExecResult | None:
-        """As Harbor's, likewise."""
+        """Empty folders as Harbor's method does, at their paths in the workspace."""
         return await super().empty_dirs(self._places(dirs), chmod=chmod)
 
     def _places(self, paths: Sequence[EnvironmentPath]) -> list[str]:
@@ -198,7 +198,7 @@ class Environment(BaseEnvironment):
 
 
 def unpack(content: bytes, folder: Path | str) -> None:
-    """Unpack an archive that programs of a sandbox could have made. Raises OSError: it has over 1 GiB."""
+    """Unpack an archive that programs of a sandbox could have made. Raises OSError if it has over 1 GiB."""
     size = 0
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:

@@ -26,11 +26,11 @@ from sandbox.result import Value
 
 
 class Config(Value):
-    """How a sample's sandbox is opened, in code or as the TOML file of `--sandbox coder:FILE`."""
+    """Options of a sample's sandbox, from code or the TOML file of `--sandbox coder:FILE`."""
 
     backend: str = "auto"
     policy: dict[str, Any] = Field(default_factory=dict)
-    """Fields of `sandbox.Policy`, over those of `session_policy()`."""
+    """Fields of `sandbox.Policy` that override those of `session_policy()`."""
 
 
 @sandboxenv(name="coder")
@@ -58,7 +58,7 @@ class CoderSandbox(SandboxEnvironment):
     async def sample_init(
         cls, task_name: str, config: SandboxEnvironmentConfigType | None, metadata: dict[str, str]
     ) -> dict[str, SandboxEnvironment]:
-        """Open a sample's sandbox. Raises SandboxError, or ValueError: a bad configuration."""
+        """Open a sample's sandbox. Raises SandboxError, or ValueError if the configuration is invalid."""
         read_config = _read(config)
         policy = session_policy(**read_config.policy)
         kept = await KeptSession(policy, backend=read_config.backend).open()
@@ -128,12 +128,12 @@ class CoderSandbox(SandboxEnvironment):
         return content.decode() if text else content
 
     def default_polling_interval(self) -> float:
-        """Return the seconds between looks at requests of programs, which cost a command each."""
+        """Return the seconds between polls for requests of programs; each poll runs a command."""
         return 0.2
 
 
 def _read(config: SandboxEnvironmentConfigType | None) -> Config:
-    """Return the configuration. Raises ValueError: it is another tool's, or invalid."""
+    """Return the configuration. Raises ValueError if it is another tool's, or invalid."""
     if config is None:
         return Config()
     if isinstance(config, str):

@@ -18,9 +18,9 @@ from sandbox.program import Command
 from sandbox.result import CommandResult
 
 LONGEST_S = 86_400.0
-"""Wall time of a command without a limit of its own."""
+"""Wall time limit, in seconds, of a command without its own."""
 CANNOT_EXECUTE = 126
-"""Exit code of a shell if it may not execute the program."""
+"""Exit code of a shell that may not execute a program."""
 _OUTPUT_BYTES = 16 << 20
 _PIECE = 8 << 20
 """Bytes of a file that one command reads; less than a session keeps of its output."""
@@ -28,7 +28,7 @@ _FILE_S = 120.0
 _LONGEST_SCRIPT = 100_000
 _TAKE_ERRORS = 'if [ -f "$1" ]; then head -c "$2" -- "$1"; fi; rm -f -- "$1"'
 _FAULTS = {2: errno.ENOENT, 13: errno.EACCES, 21: errno.EISDIR, 28: errno.ENOSPC}
-"""Error by exit code of the scripts below."""
+"""Error number by exit code of the scripts below."""
 _READ = """
 if [ -d "$1" ]; then exit 21; elif [ ! -e "$1" ]; then exit 2; elif [ ! -r "$1" ]; then exit 13; fi
 exec 2> /dev/null
@@ -45,14 +45,14 @@ cat > "$1" || exit 28
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended, and the bytes of its two streams, each at most as many as were asked for."""
+    """How a command ended, and the bytes of its two streams, each up to the requested maximum."""
 
     exit_code: int
-    """Its own, or 128 and the number of the signal that ended it, as shells say it."""
+    """The command's exit code, or, as in shells, 128 plus the number of the signal that ended it."""
     stdout: bytes
     stderr: bytes
     too_long: bool
-    """A stream had more bytes than were asked for."""
+    """Whether a stream had more bytes than requested."""
 
 
 class KeptSession:
@@ -69,13 +69,13 @@ class KeptSession:
 
     @property
     def session(self) -> Session:
-        """The session. Raises SandboxBroken: it isn't open."""
+        """The session. Raises SandboxBroken if it isn't open."""
         if self._session is None:
             raise SandboxBroken("The sandbox isn't open.")
         return self._session
 
     async def open(self) -> Self:
-        """Open it. Raises as `open_sandbox` and `Sandbox.session` do; a cancelled call leaves nothing."""
+        """Open the session; a cancelled call leaves none. Raises as `open_sandbox` and `Sandbox.session`."""
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(opened))
         try:
@@ -120,8 +120,8 @@ class KeptSession:
             cwd: an absolute path, or one below the workspace, which is the default.
             environment: overrides variables.
             stdin: its standard input.
-            wall_s: its deadline, at which it and what it started are killed.
-            most_bytes: of each stream that are returned; of stdout at most 16 MiB.
+            wall_s: its deadline, at which it and its descendants are killed.
+            most_bytes: maximum returned bytes of each stream; of stdout at most 16 MiB.
 
         Raises:
             TimeoutError: the deadline has passed.
@@ -146,14 +146,14 @@ class KeptSession:
         )
 
     async def read(self, path: str, *, most_bytes: int) -> bytes:
-        """Read a file that the session's programs may read, and one byte more than `most_bytes` at most.
+        """Read a file that the session's programs may read, up to `most_bytes` and one more byte.
 
         Args:
             path: absolute, or below the workspace.
-            most_bytes: a longer file's content has one byte more.
+            most_bytes: maximum size; the content of a larger file is returned with one byte more.
 
         Raises:
-            OSError: as `open` has it, such as FileNotFoundError, IsADirectoryError or PermissionError.
+            OSError: as for `open`, such as FileNotFoundError, IsADirectoryError or PermissionError.
             TimeoutError: it took two minutes.
             SandboxBroken: the sandbox isn't open, or stopped working.
         """
@@ -167,11 +167,11 @@ class KeptSession:
         return content
 
     async def write(self, path: str, content: bytes) -> None:
-        """Write a file as the session's programs could, with missing folders. Raises what `read` raises."""
+        """Write a file with the session's rights, and create missing folders. Raises as `read` does."""
         await self._file(_WRITE, path, stdin=content)
 
     async def _leave_script(self, script: str) -> str:
-        """Leave a script that is too long for an argument in a file; return one that reads it."""
+        """Write a script that is too long for an argument to a file; return a script that runs it."""
         path = f"/tmp/.script-{secrets.token_hex(8)}"
         await self.write(path, f"rm -f -- {path}; {script}\n".encode("utf-8", "surrogateescape"))
         return f". {path}"

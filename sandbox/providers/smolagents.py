@@ -1,7 +1,7 @@
 """An executor of smolagents: `CodeAgent(tools, model, executor=SandboxPythonExecutor())`.
 
-Written for smolagents 1.26's `RemotePythonExecutor`, which sends tools and variables as source. Steps are
-cells of one kernel, and share definitions.
+Written for smolagents 1.26's `RemotePythonExecutor`, which sends tools and variables as source. Steps run
+as cells of one kernel, and share definitions.
 """
 
 import itertools
@@ -48,11 +48,11 @@ def _run_step(source, path):
 
 _run_step({source!r}, {path!r})
 """
-"""A cell that runs a step, and leaves how it ended in a file of the workspace."""
+"""Source of a cell that runs a step and writes its outcome to a file of the workspace."""
 
 
 class _Outcome(BaseModel):
-    """What a step left; untrusted."""
+    """Outcome of a step, written by the step itself; untrusted."""
 
     output: str | None = None
     error: str | None = None
@@ -75,12 +75,12 @@ class SandboxPythonExecutor(RemotePythonExecutor):
         """Open the sandbox and its kernel.
 
         Args:
-            additional_imports: modules that must be there, as nothing is installed.
+            additional_imports: modules that must be importable, as nothing is installed.
             logger: the agent's.
-            timeout: seconds for one step.
-            backend: as `open_sandbox` has it.
-            policy: fields of `sandbox.Policy`, over those of `session_policy()`. Without a `python`, programs
-                have the packages of this environment, as smolagents' tools need some.
+            timeout: time limit of one step in seconds.
+            backend: as for `open_sandbox`.
+            policy: fields of `sandbox.Policy` that override those of `session_policy()`. Without `python`,
+                programs have the packages of this environment, as smolagents' tools need some.
 
         Raises:
             SandboxError: the sandbox or its kernel can't be opened here; the message says what helps.
@@ -89,7 +89,7 @@ class SandboxPythonExecutor(RemotePythonExecutor):
         super().__init__(list(additional_imports), logger or AgentLogger(level=LogLevel.ERROR))
         self._timeout, self._numbers = timeout, itertools.count(1)
         self._prepared: list[str] = []
-        """Source of tools and variables, for another kernel where one was lost."""
+        """Source of tools and variables, which is run again in a new kernel if the kernel is lost."""
         self._prepares = False
         kernel_policy = session_policy(**{"python": Path(sys.executable), **(policy or {}), "kernel": True})
         self._kept = KeptSession(kernel_policy, backend=backend)
@@ -107,7 +107,7 @@ class SandboxPythonExecutor(RemotePythonExecutor):
             raise
 
     def send_tools(self, tools: dict[str, Tool]) -> None:
-        """Define tools in the kernel. Raises AgentError: one can't be defined."""
+        """Define tools in the kernel. Raises AgentError if one can't be defined."""
         with self._preparing():
             super().send_tools(tools)
 
@@ -120,7 +120,7 @@ class SandboxPythonExecutor(RemotePythonExecutor):
         """Run one step.
 
         Raises:
-            AgentError: it raised, was killed at a limit, or the kernel ended.
+            AgentError: the step raised, was killed at a limit, or ended the kernel.
             SandboxBroken: the sandbox itself stopped working.
         """
         if self._prepares:
@@ -164,7 +164,7 @@ class SandboxPythonExecutor(RemotePythonExecutor):
             self._remove(path)
 
     def _outcome(self, path: str) -> _Outcome | None:
-        """Return how a step ended; None if it left no word that can be read."""
+        """Return the outcome of a step; None if it wrote none, or none that can be read."""
         with suppress(FileRefused, ValueError):
             content = self._read(path, limit=_MAX_OUTCOME)
             self._remove(path)

@@ -1,7 +1,7 @@
 """A runtime of verifiers' v1 tasks: `Agent.run(…, runtime=runtime)`, `task.score(trace, runtime)`.
 
-Written for verifiers 0.4.0's `Runtime`. Its configuration knows a closed list of runtimes, so that this one
-is passed as an object, and traces name it as `subprocess`.
+Written for verifiers 0.4.0's `Runtime`. Its configuration accepts a closed list of runtimes, so this one
+is passed as an object, and traces name it `subprocess`.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from sandbox.policy import session_policy
 from sandbox.providers.kept_session import KeptSession
 
 _MAX_BYTES = 1 << 30
-"""Of a file that is read without a bound."""
+"""Maximum bytes of a file that is read without another limit."""
 
 
 class SandboxRuntime(Runtime):
@@ -23,14 +23,14 @@ class SandboxRuntime(Runtime):
     def __init__(
         self, name: str | None = None, *, backend: str = "auto", policy: dict[str, Any] | None = None
     ) -> None:
-        """`policy`: fields of `sandbox.Policy`, over those of `session_policy()`. Raises ValueError."""
+        """`policy`: fields of `sandbox.Policy` that override `session_policy()`. Raises ValueError."""
         super().__init__(name)
         self.config = SubprocessConfig()
         self.info = SubprocessRuntimeInfo(id=f"coder-{self.name}")
         self._kept = KeptSession(session_policy(**(policy or {})), backend=backend)
 
     async def start(self) -> None:
-        """Open the sandbox. Raises SandboxError of `sandbox`: it can't be opened here."""
+        """Open the sandbox. Raises `sandbox.SandboxError` if it can't be opened here."""
         await self._kept.open()
 
     async def teardown(self) -> None:
@@ -38,7 +38,7 @@ class SandboxRuntime(Runtime):
         await self._kept.close()
 
     async def run(self, argv: list[str], env: dict[str, str]) -> ProgramResult:
-        """Run a command; a cancelled call kills it. Raises SandboxError: the sandbox stopped working."""
+        """Run a command; a cancelled call kills it. Raises SandboxError if the sandbox stopped working."""
         try:
             ended = await self._kept.execute(argv, environment=self.process_env(env))
         except SandboxBroken as error:
@@ -56,7 +56,7 @@ class SandboxRuntime(Runtime):
         return content if max_bytes is None else content[:max_bytes]
 
     async def write(self, path: str, data: bytes) -> None:
-        """Write a file with missing folders. Raises SandboxError: it can't be written."""
+        """Write a file and create missing folders. Raises SandboxError if it can't be written."""
         try:
             await self._kept.write(path, data)
         except (OSError, SandboxBroken) as error:
