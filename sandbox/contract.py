@@ -180,7 +180,7 @@ class Sandbox(WorkspaceFiles, Protocol):
 
         Args:
             program: Python source or a command.
-            limits: for this run, in place of the policy's.
+            limits: limits of this run, in place of the policy's.
             stdin: bytes, or a descriptor, which is read as data arrives and isn't closed.
             on_output: called with each piece of output.
             fresh: use a new workspace; files that the program leaves there are the Result's artifacts.

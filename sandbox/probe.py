@@ -14,7 +14,7 @@ _OUTPUT = "a program ran in it"
 
 @dataclass(frozen=True, slots=True)
 class BackendReport:
-    """Whether one backend works here."""
+    """Result of probing one backend."""
 
     name: str
     works: bool

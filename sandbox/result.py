@@ -10,7 +10,7 @@ KilledBy = Literal["wall", "cpu", "memory", "output", "disk", "cancel"]
 
 
 class Value(BaseModel):
-    """Data that doesn't change; an unknown field is refused."""
+    """Immutable data; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -48,7 +48,7 @@ class Result(Value):
     """Peak memory; 0.0 if it wasn't measured, or an earlier run used more."""
     killed_by: KilledBy | None = None
     artifacts: tuple[Artifact, ...] = ()
-    """Files that the program of a fresh run wrote, by path."""
+    """Files that a program in a fresh workspace wrote, sorted by path."""
     artifacts_left_out: int = 0
     """Number of files left out: too many, too large, too deep, unreadable, or links and pipes."""
 
@@ -99,7 +99,7 @@ class CommandResult(Value):
 
 
 class Entry(Value):
-    """One name of a folder."""
+    """A file or folder in the listing of a folder."""
 
     name: str
     kind: Literal["file", "folder", "link", "other"]

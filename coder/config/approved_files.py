@@ -1,4 +1,4 @@
-"""Files of a repository that start programs on this machine: used only if the user allows their content.
+"""Files of a repository that start programs on this machine, used only if the user allows their content.
 
 Approvals are SHA-256 digests, so a changed file is asked about again. The list is in the data folder.
 """

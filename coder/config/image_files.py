@@ -1,4 +1,4 @@
-"""Read pictures and PDFs of a task, whose type is determined by their content."""
+"""Read pictures and PDFs of a task; their content determines their type."""
 
 import base64
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files of a folder that programs import or require: Python's imports, and relative paths in other texts."""
+"""Find files that programs import or require, by Python's imports and relative paths in other sources."""
 
 import ast
 import re

@@ -25,7 +25,7 @@ _MODULE = re.compile(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 def digest_with_named_files(folder: Path, path: str, content: bytes) -> str:
-    """Return a SHA-256 in hex of a file's content and of the files of the folder that it names.
+    """Return the SHA-256 (hex) of a file's content and of the files in the folder that it names.
 
     Without named files, it is the digest of the content.
 

@@ -19,7 +19,7 @@ class ProjectPermissions(Value):
     hosts: tuple[str, ...] = ()
     """Hosts that the model's programs may reach: `HOST`, or `HOST:PORT` for ports other than the web's."""
     files: dict[str, str] = Field(default_factory=dict)
-    """Paths by SHA-256 of files of the repository whose programs may start here, such as `.mcp.json`."""
+    """Paths, by SHA-256, of the repository's files whose programs may start here, such as `.mcp.json`."""
     auto: bool = False
     """Whether verified changes are written without confirmation."""
 

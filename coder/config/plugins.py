@@ -57,7 +57,7 @@ class Plugin:
 
     @property
     def folder(self) -> Path:
-        """Its folder on this machine."""
+        """Path of its folder on this machine."""
         return self.place.root.joinpath(*self.place.parts)
 
     def read(self, *paths: str) -> str | None:

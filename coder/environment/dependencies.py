@@ -1,6 +1,6 @@
 """Dependencies of the user's folder that its copies lack; programs see them read-only.
 
-Node's are `node_modules` beside the code. Packages installed by `--install` are an entry of a cache.
+Node's are `node_modules` beside the code. Packages that `--install` installed are a cache entry.
 """
 
 import os

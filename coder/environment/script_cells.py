@@ -11,7 +11,7 @@ _NOTEBOOK_FORMAT = 4
 
 
 def cells_of(source: str) -> tuple[str, ...]:
-    """Return the code cells of a script; a script without marks is one cell."""
+    """Return the code cells of a script; a script without cell marks is one cell."""
     marks = list(_MARK.finditer(source))
     ends = [*(mark.start() for mark in marks[1:]), len(source)]
     cells = [source[: marks[0].start()] if marks else source]

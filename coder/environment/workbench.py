@@ -122,7 +122,7 @@ class Workbench:
         await _await_all(stack.__aexit__(kind, error, trace) for stack in self._stacks.values())
 
     async def open(self, *names: Literal["candidate", "checker"], early: bool = True) -> None:
-        """Open these sandboxes, in the background if this process has opened such a sandbox before.
+        """Open these sandboxes, in the background if this process has opened one with this policy before.
 
         Args:
             early: if False, a sandbox that is known to open is opened only at its first use.

@@ -49,7 +49,7 @@ class ContainerRecipe:
 
     @property
     def rooms(self) -> dict[str, tuple[int | None, int | None]]:
-        """Bytes and files of each folder; None for no limit."""
+        """Limits of bytes and files by folder; None for no limit."""
         size = None if "disk" in self.without else self.disk_bytes
         files = None if "files" in self.without or not self.counts_files else self.policy.files
         shared = (self.policy.memory_mb << 20) // _SHARED_PART

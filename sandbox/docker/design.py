@@ -122,6 +122,6 @@ def is_within(found: int | None, asked: int) -> bool:
 
 
 def _has_no_more(found: tuple[int, int], room: tuple[int | None, int | None]) -> bool:
-    """Whether a size is within the request, rounded up to whole pages."""
+    """Whether a size is within the request, which the engine rounds up to whole pages."""
     size, files = room
     return (size is None or 0 < found[0] < size + _PAGE) and (files is None or 0 < found[1] <= files)

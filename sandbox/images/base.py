@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DEBIAN_BASE = "coder-debian:bookworm"
 SLOW_S = 600
-"""Longest time without output of a step of a build."""
+"""Maximum seconds of a build step without output."""
 _DESCRIBE_PYTHON = (
     "import json, platform, sys; "
     "print(json.dumps([list(sys.version_info[:2]), platform.machine(), list(platform.libc_ver())]))"

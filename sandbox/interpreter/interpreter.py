@@ -54,7 +54,7 @@ class Interpreter:
     venv: Path | None = None
     """Root of the virtual environment on the host, if it is one."""
     hidden: tuple[Path, ...] = field(default=())
-    """Folders of the prefix to hide: where this product is installed."""
+    """Folders of the prefix to hide, in which this product is installed."""
     packages: Packages | None = None
     """Packages of our own environment that it can import."""
     system: Path = Path("/")

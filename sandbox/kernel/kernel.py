@@ -136,7 +136,7 @@ class Kernel:
         five seconds, the kernel is ended; the next cell starts a new one.
 
         Args:
-            source: as in a cell of a notebook; the value of its last expression is shown.
+            source: source of a notebook cell; the value of its last expression is shown.
             wall_s: the policy's by default.
             on_output: called with each piece of output.
 

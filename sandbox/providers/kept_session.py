@@ -23,7 +23,7 @@ CANNOT_EXECUTE = 126
 """Exit code of a shell that may not execute a program."""
 _OUTPUT_BYTES = 16 << 20
 _PIECE = 8 << 20
-"""Bytes of a file that one command reads; less than a session keeps of its output."""
+"""Bytes of a file that one command reads; fewer than a session keeps of a command's output."""
 _FILE_S = 120.0
 _LONGEST_SCRIPT = 100_000
 _TAKE_ERRORS = 'if [ -f "$1" ]; then head -c "$2" -- "$1"; fi; rm -f -- "$1"'
