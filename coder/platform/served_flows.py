@@ -1,4 +1,4 @@
-"""Flows that a server's operator has named: clients begin and continue them, and no others."""
+"""Flows that a server's operator has named: the only flows that clients may begin and continue."""
 
 import asyncio
 import inspect
@@ -54,7 +54,7 @@ class ServedFlows:
         return [*self._flows]
 
     def named(self, name: str) -> FlowFunction:
-        """Return a flow. Raises UsageError: the operator has named no such function."""
+        """Return a flow. Raises UsageError if the operator has named no such function."""
         if (flow := self._flows.get(name)) is None:
             offered = ", ".join(self._flows) or "none"
             raise UsageError(f"This server doesn't offer the flow {name!r}. It offers: {offered}.")
@@ -95,7 +95,7 @@ class ServedFlows:
 
 
 class FlowRuns(Runs):
-    """Runs of clients, among them those of the flows that the operator has named."""
+    """Runs of clients, including runs of the flows that the operator has named."""
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ def input_type(flow: FlowFunction) -> Any:  # noqa: ANN401 - an annotation
 
 
 def load_flows(names: Sequence[str], root: Path) -> ServedFlows:
-    """Import flows, MODULE:FUNCTION, from the server's folder or what is installed.
+    """Import flows, MODULE:FUNCTION, from the server's folder or installed packages.
 
     Raises:
         UsageError: one can't be imported, isn't a flow, or two functions have the same name.

@@ -66,7 +66,7 @@ class McpClientWatch(client_watch.ClientWatch):
 
     @asynccontextmanager
     async def telling(self) -> AsyncIterator[None]:
-        """Send lines as progress of the request during the block, and the remaining ones at its end."""
+        """Context manager that sends lines as progress of the request, and the remaining ones on exit."""
         telling = asyncio.create_task(self._tell())
         try:
             yield

@@ -35,7 +35,7 @@ INSTRUCTIONS = (
 
 
 def server_of(runs: FlowRuns) -> MCPServer[Any]:
-    """Return the MCP server of these runs. Raises UsageError: a flow has the name of another tool."""
+    """Return the MCP server of these runs. Raises UsageError if a flow has the name of another tool."""
     server: MCPServer[Any] = MCPServer(
         "coder",
         instructions=INSTRUCTIONS,
@@ -196,7 +196,7 @@ class Tools:
 
 
 async def _with_tool_error(work: Awaitable[T], client: McpClientWatch | None = None) -> T:
-    """Return the result of work. Raises ToolError: a message on the failure, with the run's id."""
+    """Return the result of work. Raises ToolError with a message on the failure and the run's id."""
     try:
         return await work
     except Exception as exception:  # noqa: BLE001 - the outermost frame of a request

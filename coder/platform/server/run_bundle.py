@@ -17,7 +17,7 @@ def bundle(run: str, events: Sequence[Event], with_attempts: Sequence[Event]) ->
     """Return a ZIP with `run.json`, `trajectory.json` (ATIF), `events.jsonl` and, if any, `change.patch`.
 
     Args:
-        with_attempts: the events with those of the run's attempts, each where it began.
+        with_attempts: the run's events, with the events of each attempt at the point where it began.
     """
     state = fold_all(events)
     files = {

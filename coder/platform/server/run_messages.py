@@ -17,9 +17,9 @@ from sandbox.errors import SandboxError
 def with_messages(
     serving: Serving, runs: Runs, work: Callable[[Live], Awaitable[Run]]
 ) -> Callable[[Live], Awaitable[Run]]:
-    """Return work that goes on with the messages that came too late for the model to read them.
+    """Return work that continues with the messages that came too late for the model to read them.
 
-    Those to a run that waits, or was stopped, are read when it goes on.
+    Messages to a run that waits, or was stopped, are read when it continues.
     """
 
     async def whole_work(live: Live) -> Run:

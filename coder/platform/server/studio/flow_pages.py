@@ -19,7 +19,7 @@ _SEARCHED_RUNS, _LISTED_RUNS = 200, 10
 
 
 def add_flow_pages(router: APIRouter, serving: Serving) -> None:
-    """Add the pages; before those of runs, whose addresses they share."""
+    """Add the pages; call this before the pages of runs are added, as they share these addresses."""
 
     @router.get("/studio/flows")
     async def flows(caller: Reads, name: str = "", again: str = "") -> Response:

@@ -28,7 +28,7 @@ Picked = Annotated[list[str], Query(alias="run")]
 
 
 def add_run_comparison(router: APIRouter, serving: Serving) -> None:
-    """Add the page; before those of runs, whose addresses it shares."""
+    """Add the page; call this before the pages of runs are added, as they share its addresses."""
 
     @router.get("/studio/compare")
     async def compare(caller: Reads, picked: Picked = []) -> Response:  # noqa: B006 - FastAPI copies it

@@ -14,7 +14,7 @@ Schema = Mapping[str, Any]
 ROOT = "input"
 """Path of the whole value; that of a property follows as in a JSON Pointer (RFC 6901)."""
 _MAX_DEPTH, _MAX_REFERENCES = 4, 20
-"""Objects in each other that have fields of their own, and references that are followed."""
+"""Depth of nested objects that have fields of their own, and number of references followed."""
 _KINDS: dict[object, Kind] = {
     "string": "text",
     "integer": "number",
@@ -65,7 +65,7 @@ _UNSET = _Unset()
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value stands in the whole one."""
+    """Position of a value in the whole value."""
 
     path: str = ROOT
     label: str = ""
