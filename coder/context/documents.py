@@ -55,7 +55,7 @@ class Documents:
     def __init__(self, roots: Sequence[Path], *, semantic: "Semantic | None" = None) -> None:
         """Take files and folders; without `semantic`, they are searched by words alone.
 
-        Raises UsageError: one doesn't exist.
+        Raises UsageError if one of them doesn't exist.
         """
         for root in roots:
             if not root.exists():
@@ -174,7 +174,7 @@ def _parts(text: str) -> str:
 def _read(roots: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """Yield name and text of each document. Links aren't followed; keys and binary files are left out.
 
-    Raises UsageError: they are too many, too large, or can't be read.
+    Raises UsageError if there are too many, or they are too large or can't be read.
     """
     files, size = 0, 0
     for root in roots:

@@ -38,7 +38,7 @@ def guidance(texts: Mapping[str, str], near: Iterable[str], *, most: int = MAX_C
 
 
 def _with_imports(path: str, texts: Mapping[str, str], *, without: Iterable[str]) -> str:
-    """Return the text of a file, followed by those that it names by `@PATH`, and that these name.
+    """Return the text of a file, followed by the files that it names by `@PATH`, recursively.
 
     Args:
         without: files that are shown anyway.

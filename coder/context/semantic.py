@@ -115,7 +115,7 @@ class Semantic:
         return {key: vectors[digest] for key, digest in digests.items() if digest in vectors}
 
     async def _cleaned(self, texts: Mapping[int, str]) -> dict[int, str]:
-        """Return the texts that may leave; guards are called on the event loop, where other tasks go on."""
+        """Return the texts that may leave; guards run on the event loop, and other tasks continue."""
         cleaned = {}
         for number, (key, text) in enumerate(texts.items()):
             if number % BATCH == 0:
@@ -157,7 +157,7 @@ class _Spent:
         return embedded
 
     async def record(self) -> None:
-        """Log what was spent, and why the embedder is turned off; nothing if neither is there to tell."""
+        """Log what was spent and why the embedder is turned off, if there is either."""
         if self._texts or self.error:
             name, usage, cost_usd = self._embedder.name, self._usage, self._cost_usd
             event = TextsEmbedded(

@@ -72,7 +72,7 @@ class Children:
 
     @property
     def settings(self) -> Settings:
-        """The settings of the flow, which hold for its runs and checks."""
+        """The settings of the flow, which apply to its runs and checks."""
         settings = self._steps.journal.state.settings
         # The log has every limit; a strategy has defaults of its own for those that weren't set.
         limits = {name: limit for name, limit in settings.budget if limit != getattr(Budget(), name)}

@@ -89,7 +89,7 @@ async def resume_flow(
         answer: answer to the flow's open question; None: ask the watch.
 
     Raises:
-        UsageError: no such flow, no open question, or the flow has finished.
+        UsageError: there is no such flow or no open question, or the flow has finished.
         LeaseHeld: another process works on the flow.
         LogDamaged, LogNewer, MachineError: the log can't be used.
     """

@@ -47,11 +47,11 @@ class Issue(Value):
     branch: str = "coder/issue"
     """The new branch."""
     rounds: int = Field(default=2, ge=1, le=5)
-    """Reviews at most; each rejection is followed by another fix."""
+    """Maximum number of reviews; each rejection is followed by another fix."""
 
 
 class Fixed(BaseModel, frozen=True):
-    """What came of an issue."""
+    """The result of working on an issue."""
 
     outcome: Literal["branch", "not-reproduced", "not-fixed", "rejected", "declined"]
     """`rejected`: by the last review; `declined`: by the person who was asked."""

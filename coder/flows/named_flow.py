@@ -66,7 +66,7 @@ class FlowFunction:
 
 
 def flow_named(name: str, folder: Path) -> FlowFunction:
-    """Import a flow, MODULE:FUNCTION, from a folder or what is installed. Raises UsageError: it can't be."""
+    """Import a flow, MODULE:FUNCTION, from a folder or packages. Raises UsageError on failure."""
     return flow_function(import_named(name, called="flow", folder=folder))
 
 

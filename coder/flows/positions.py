@@ -48,7 +48,7 @@ def next_position(what: str) -> str:
 
 @contextmanager
 def branch(prefix: str) -> Iterator[None]:
-    """Count the steps of the current task from 1 during the block, behind this prefix."""
+    """Context manager that counts the steps of the current task from 1, after this prefix."""
     token = _sequence.set(Sequence(prefix, asyncio.current_task()))
     try:
         yield
@@ -58,7 +58,7 @@ def branch(prefix: str) -> Iterator[None]:
 
 @contextmanager
 def inside_step(name: str) -> Iterator[None]:
-    """Refuse further steps during the block."""
+    """Context manager that refuses further steps in its block."""
     token = _current_step.set(name)
     try:
         yield

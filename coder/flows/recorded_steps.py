@@ -1,4 +1,4 @@
-"""Recorded steps: carry out a step once, and take its outcome from the log ever after."""
+"""Recorded steps: carry out a step once; later executions read its outcome from the log."""
 
 import json
 import time
@@ -25,7 +25,7 @@ _OWN_FILES = __file__.rpartition("/")[0]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step returns, as the log holds it."""
+    """The outcome of a step, as recorded in the log."""
 
     value: JsonValue
     spent: StepSpent | None = None
@@ -43,7 +43,7 @@ class RecordedSteps:
     reached: set[str] = field(default_factory=set)
     """Positions of this execution's steps."""
     failed: str = ""
-    """Position of the latest step that failed in this execution, or did so in an earlier one."""
+    """Position of the latest step that failed in this execution or an earlier one."""
 
     @property
     def record(self) -> FlowRecord:
@@ -91,7 +91,7 @@ class RecordedSteps:
         return outcome.value
 
     async def take(self, step: FlowStepStarted, value: JsonValue) -> JsonValue:
-        """Return the recorded value of a step that takes no time, or record this one."""
+        """Return the recorded value of a step that takes no time, or record `value`."""
         self.reached.add(step.position)
         recorded = self.record.steps.get(step.position)
         if recorded is not None:

@@ -40,7 +40,7 @@ def signature_of(function: Callable[..., object], what: str, *, skip: int = 0) -
 
     Args:
         what: names the function in messages.
-        skip: number of first parameters that aren't looked at.
+        skip: number of leading parameters to ignore.
 
     Raises:
         UsageError: an annotation is missing, or pydantic can't write its type as JSON.

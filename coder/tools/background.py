@@ -1,4 +1,4 @@
-"""Start a program that goes on while the model works, such as a server."""
+"""Start a program that keeps running while the model works, such as a server."""
 
 import asyncio
 

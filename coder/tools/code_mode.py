@@ -45,7 +45,7 @@ class Stopwatch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Measure the time of the block."""
+        """Context manager that measures the time of its block."""
         if not self._running:
             self._since = monotonic()
         self._running += 1

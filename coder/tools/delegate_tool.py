@@ -1,4 +1,4 @@
-"""The calls with which a model gives a task to a subagent, and with which that hands back its result."""
+"""The calls by which a model delegates a task to a subagent, and by which the subagent reports its result."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Turn HTML into Markdown in a process of its own, with limits: a page decides how long that takes.
+"""Turn HTML into Markdown in a separate process with limits, since a page can make it take long.
 
 Run as a program, it reads HTML from standard input and writes Markdown to standard output.
 """
@@ -22,7 +22,7 @@ async def html_text(html: bytes, *, charset: str | None, most: int = MAX_TEXT) -
     """Return the text of a page as Markdown.
 
     Args:
-        charset: the encoding that the server names; None: the page itself tells, or its bytes do.
+        charset: the encoding that the server names; None: detect it from the page or its bytes.
         most: characters of text; the rest is left out.
 
     Raises:

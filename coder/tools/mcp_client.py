@@ -214,7 +214,7 @@ class McpServer:
 async def serving(
     items: Iterable[object], watch: object
 ) -> "AsyncIterator[tuple[list[object], list[object]]]":
-    """Open servers during the block; yield tools that require a model with tools, and optional ones.
+    """Context manager that opens servers; yields tools that require a model with tools, and optional ones.
 
     Raises:
         UsageError: the extra isn't installed, and a server is required.

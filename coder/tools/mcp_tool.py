@@ -66,7 +66,7 @@ class McpTool:
         return f"mcp__{self.server}__{self._name}" if self.server else ""
 
     def governed(self, rules: Rules | None) -> "McpTool | None":
-        """Return the tool as the user's rules have it: with or without a question; None: they deny it."""
+        """Return the tool under the user's rules: with or without a question; None if they deny it."""
         if rules is None:
             return self
         from coder.config.permission_rules import of_tool  # imported late: few users have rules

@@ -1,4 +1,4 @@
-"""Tools for plans: `plan` shows the user the coder's own; the planner's hands the plan in."""
+"""Tools for plans: the coder's `plan` shows its plan to the user; the planner's `plan` submits it."""
 
 from dataclasses import dataclass
 from typing import Annotated

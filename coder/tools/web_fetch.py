@@ -67,7 +67,7 @@ class WebFetch:
 
 
 async def _text_of(page: Page) -> str:
-    """Return a page as text. Raises ValueError: it is none; ModuleNotFoundError: the extra is missing."""
+    """Return a page as text. Raises ValueError if it isn't text; ModuleNotFoundError without the extra."""
     if page.media_type in _HTML:
         return await html_text(page.body, charset=page.charset)
     is_text = page.media_type.startswith("text/") or page.media_type.endswith(_TEXT)

@@ -116,7 +116,7 @@ async def _get(pool: httpcore2.AsyncConnectionPool, address: Address) -> Page:
 
 
 async def _read(answer: httpcore2.Response) -> tuple[bytes, bool]:
-    """Read a body up to its limit; return it, and whether that is all."""
+    """Read a body up to its limit; return it, and whether it is complete."""
     body = bytearray()
     async for piece in answer.aiter_stream():
         body += piece

@@ -58,7 +58,7 @@ def title_of(state: State) -> str:
 
 
 def tab_of(prompt: str, *, before: str = "") -> str:
-    """Return what the tab of a page of a run shows: the first words of its task, behind what the page has."""
+    """Return the browser tab's title for a page of a run: `before`, then the first words of its task."""
     return " · ".join(filter(None, [before, one_line(prompt, width=_TAB_WIDTH)]))
 
 
