@@ -115,7 +115,7 @@ class Semantic:
         return {key: vectors[digest] for key, digest in digests.items() if digest in vectors}
 
     async def _cleaned(self, texts: Mapping[int, str]) -> dict[int, str]:
-        """Return the texts that may leave; guards run on the event loop, and other tasks continue."""
+        """Return the texts that may leave; guards run on the event loop, with pauses for other tasks."""
         cleaned = {}
         for number, (key, text) in enumerate(texts.items()):
             if number % BATCH == 0:

@@ -91,4 +91,4 @@ class Answered:
     left_out: tuple[str, ...] = ()
     """Files that the answer changes but may not write."""
     apart: dict[str, str | None] = field(default_factory=dict)
-    """New texts of the files in `left_out`, as far as the edits fit."""
+    """New texts of the files in `left_out` whose edits fit."""

@@ -1,4 +1,4 @@
-"""Whether a message or an answer is words alone, or asks something. Pure."""
+"""Recognize messages and answers that are only words, or that ask a question. Pure functions."""
 
 import re
 

@@ -3,7 +3,7 @@
 CoderError
 ├── StepFailed       1  a step raised an exception, or its run ended by an error; a flow may catch it
 └── UsageError       2
-    └── FlowDiffers     the flow's code takes another way than the recorded one
+    └── FlowDiffers     the flow's code takes other steps than the recorded ones
 """
 
 from coder.base.errors import CoderError, UsageError

@@ -69,7 +69,7 @@ class Flow:
     def step(
         self, name: str, function: Callable[..., Any], *arguments: object, effect: bool = False
     ) -> Coroutine[Any, Any, Any]:
-        """Call a function once, and return its result from the log ever after.
+        """Call a function once; later executions return its result from the log.
 
         A function that isn't async runs in a thread. Arguments and result are written as JSON by their
         annotations. A failure is recorded, too; one that ends the flow is repeated by a resume.

@@ -66,7 +66,7 @@ class FlowFunction:
 
 
 def flow_named(name: str, folder: Path) -> FlowFunction:
-    """Import a flow, MODULE:FUNCTION, from a folder or packages. Raises UsageError on failure."""
+    """Import a flow, MODULE:FUNCTION, from a folder or installed packages. Raises UsageError on failure."""
     return flow_function(import_named(name, called="flow", folder=folder))
 
 
@@ -96,7 +96,7 @@ def name_of(function: Callable[..., object]) -> str:
 def steps_in_code(function: Callable[..., object]) -> list[str]:
     """Return the steps that a function's own code takes, in its order, each as verb and name.
 
-    Steps in loops, branches and functions that it calls aren't told apart, or aren't there.
+    Loops and branches aren't distinguished, and steps in functions that it calls are missing.
     """
     steps = []
     for call in _flow_calls(function):

@@ -101,7 +101,7 @@ class RecordedSteps:
         return value
 
     async def ask(self, question: Question, key: str) -> Decision:
-        """Ask a person. Raises FlowEnds: nobody can answer now."""
+        """Ask a person. Raises FlowEnds if nobody can answer now."""
         try:
             decision = await ask_person(self.journal, question, key=key)
         except Waits as waits:

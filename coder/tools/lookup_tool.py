@@ -52,7 +52,7 @@ class LookupTool:
     effect: bool = False
 
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
-        """Return the parts. Raises ValueError: the documents can't be read."""
+        """Return the matching chunks. Raises ValueError if the documents can't be read."""
         query = read_arguments(arguments, _LookupArguments, name=SPEC.name).query
         try:
             quotes = await self.documents.search(query, count=_COUNT, account=self.account)

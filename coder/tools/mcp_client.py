@@ -117,7 +117,7 @@ class McpServer:
         await asyncio.wait([self._owner])
 
     async def _own(self) -> None:
-        """Hold the connection in this task, because a cancel scope must end in the task where it began."""
+        """Keep the connection open in this task, as a cancel scope must end in the task where it began."""
         try:
             await asyncio.to_thread(import_module, "coder.tools.mcp_transport")
             async with asyncio.timeout(START_S) as patience, self._connected() as client:

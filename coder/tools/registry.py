@@ -59,7 +59,7 @@ class Registry:
         Args:
             plan: offer `plan`, because somebody reads it.
             only_looks: offer only `bash` of the built-in tools.
-            more: further tools of ours, for what only some runs have.
+            more: further built-in tools, for features that only some runs have.
 
         Raises:
             ValueError: two tools have the same name.

@@ -49,7 +49,7 @@ class SkillTool:
     effect: bool = False
 
     async def call(self, arguments: JsonObject, desk: Desk) -> ToolResult:
-        """Return a skill's text. The files of one of the user's own are copied into the session."""
+        """Return a skill's text. The files of a user's skill are copied into the session."""
         name = read_arguments(arguments, ReadSkill, name=SKILL.name).name
         by_name = {skill.name: skill for skill in self.skills}
         if name not in by_name:
@@ -98,7 +98,7 @@ def _body(content: bytes, path: str) -> str:
 
 
 def _beside(names: Sequence[str]) -> list[str]:
-    """Return the line that names the other files of a skill; none if there are none."""
+    """Return a line that names the other files of a skill; an empty list if there are none."""
     others = [name for name in names if name != "SKILL.md"]
     rest = f" and {len(others) - _SHOWN_FILES} more" if len(others) > _SHOWN_FILES else ""
     return [f"[Beside it: {', '.join(others[:_SHOWN_FILES])}{rest}]"] if others else []

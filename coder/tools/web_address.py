@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 from sandbox.network.allowed_hosts import split_authority
 
 MAX_URL = 2_000
-"""Characters."""
+"""Maximum characters of a URL."""
 _PORTS = {"http": 80, "https": 443}
 
 

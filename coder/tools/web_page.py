@@ -29,7 +29,7 @@ _HEADERS = [
 ]
 
 MayReach = Callable[[str, int], bool]
-"""Whether a host may be reached at a port."""
+"""Function that returns whether a host may be reached at a port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ async def get_page(
     """Get a page, and follow redirects to hosts that may be reached.
 
     Args:
-        may_reach: decides again at each redirect.
+        may_reach: called again for each redirect.
         outside: resolves names and connects; None: by this machine's own means.
         tls: certificates to trust; None: the usual ones.
 

@@ -89,7 +89,7 @@ class AccessMiddleware:
             self._held_bytes -= length
 
     def _hold(self, headers: Headers) -> int:
-        """Count a body, and return the bytes to subtract later. Raises Problem: too many bytes are held."""
+        """Count a large body as held; return the bytes to subtract later. Raises Problem above the limit."""
         if (length := int(headers.get("content-length", "0"))) <= _SMALL_BODY:
             return 0
         if self._held_bytes + length > _MAX_HELD:

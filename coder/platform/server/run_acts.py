@@ -171,7 +171,7 @@ async def answer_run(serving: Serving, caller: Caller, run: str, body: QuestionA
 
 
 async def go_on(serving: Serving, caller: Caller, state: State) -> None:
-    """Continue a run in this process. Raises the error that keeps the run from going on."""
+    """Continue a run in this process. Raises the error that prevents it."""
     runs = runs_of(serving, caller)
     work = with_messages(serving, runs, lambda live: runs.go_on(state, live))
     await serving.start(state.run, work).begin()

@@ -1,6 +1,6 @@
 """Continue runs whose server has ended or died; the server that gets a run's lease continues it.
 
-Only runs are continued that a server has begun, below this server's folder, and that nobody has stopped.
+Only runs that a server has begun below this server's folder, and that nobody has stopped, are continued.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The files of a run as a tree: those that it read, with what it has changed."""
+"""The files that a run has read or changed, as a tree with marks for the changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ def tree_of(marks: Mapping[str, str]) -> Folder:
 
 
 def content_of(state: State, path: str) -> str | None:
-    """Return the text of a file as the run leaves it; None if the run has no such file, or no text of it."""
+    """Return a file's text with the run's changes, or `(removed)`; None if the run has no text of it."""
     changes = changes_of(state)
     if path in changes:
         text = changes[path]

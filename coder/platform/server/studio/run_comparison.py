@@ -1,4 +1,4 @@
-"""Runs beside each other: what they were, what they took, and how their results differ."""
+"""Comparison of runs: their tasks, outcomes and usage, and how their results differ."""
 
 import asyncio
 from collections.abc import Sequence

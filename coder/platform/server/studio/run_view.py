@@ -90,7 +90,7 @@ def _entries(transcript: Transcript, events: Sequence[Event], first_seq: int) ->
 
 
 def landing_words(state: State) -> str:
-    """Return the state of a run's latest change: written, undone, kept as a patch, or not; or nothing."""
+    """Return the state of a run's latest change (written, undone, kept as a patch, …); empty if none."""
     words = (_landing_words(step) for step in (state, *reversed(state.steps)))
     return next(filter(None, words), "")
 

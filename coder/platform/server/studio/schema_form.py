@@ -85,8 +85,8 @@ def fields_of(schema: Schema, value: JsonValue | _Unset = _UNSET) -> list[FormFi
 def value_of(schema: Schema, texts: Mapping[str, str]) -> JsonValue:
     """Return the value that the texts of a form's fields stand for, by path.
 
-    What is empty and neither required nor by default something else is left out. A text that is no number is
-    kept, so that whoever checks the value says what is wrong.
+    An empty value is left out if it isn't required and has no other default. A text that isn't a number is
+    kept, so that validation of the value reports it.
 
     Raises:
         UsageError: the text of a field for JSON isn't JSON.

@@ -132,7 +132,7 @@ def _file_of(name: str) -> Path:
 
 
 def _save(caller: Caller, name: str, toml: str) -> Response:
-    """Write the file of a team. Raises Problem, UsageError: it may not or can't be written; it is no team."""
+    """Write a team's file. Raises Problem (not permitted), UsageError (invalid team), MachineError."""
     if caller.client is not None:
         reason = "Teams are files of the server's operator."
         raise Problem(403, "The token may not change teams.", reason, "Ask the operator.")
