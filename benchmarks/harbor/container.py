@@ -133,15 +133,15 @@ class HarborContainer(ContainerFiles):
         line = f"exec {shlex.join(command)} > {shlex.quote(log or '/dev/null')} 2>&1"
 
         def begin(api: "APIClient") -> str:
-            made = api.exec_create(
+            exec_info = api.exec_create(
                 self.name,
                 ["sh", "-c", line],
                 environment=dict(environment or {}),
                 user=user or self.recipe.user or "",
                 workdir=self.recipe.workdir,
             )
-            api.exec_start(made["Id"], detach=True)
-            return str(made["Id"])
+            api.exec_start(exec_info["Id"], detach=True)
+            return str(exec_info["Id"])
 
         started = await self.while_running("start a program", begin)
         assert started is not None

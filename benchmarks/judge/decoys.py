@@ -223,7 +223,7 @@ def called_name(node: ast.Call) -> str:
 
 
 def count_others(node: ast.AST) -> int:
-    """Return the number of other values for a place."""
+    """Return how many replacement values a constant or expected exception can have."""
     return 1 if isinstance(node, ast.Constant) and isinstance(node.value, bool) else MAX_OTHERS
 
 

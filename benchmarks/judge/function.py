@@ -208,7 +208,7 @@ def _read(result: TrialResult, case: FunctionCase) -> tuple[Outcome, str]:
 
 @functools.lru_cache(maxsize=4096)
 def _is_repeatable(sources: tuple[str, ...]) -> bool:
-    """Whether tests take the same way each time, as far as words tell."""
+    """Return whether the tests' sources mention nothing random, so that each run takes the same path."""
     return not any(map(_CHANCE.search, sources))
 
 

@@ -125,7 +125,7 @@ async def _judge_isolated_once(
     *,
     shows_changes: bool = False,
 ) -> tuple[DraftVerdict, frozenset[str]]:
-    """Judge isolated once; also return what was refused: `changes` if tests missed changes of arguments."""
+    """Judge once in isolation; also return what was refused, and `changes` if arguments were changed."""
     report = await run_apart(
         opened,
         case,

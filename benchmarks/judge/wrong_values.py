@@ -132,7 +132,7 @@ def _replace_constant(value: object, step: int, *, words: Words, part: int | Non
 
 
 def _exchange(items: Sequence[object], step: int, at: float) -> list[object]:
-    """Return the items with three of them reordered, at a common place in all twins; fewer items stay."""
+    """Return the items with three neighbors reordered, at a position that all twins share."""
     result, start = [*items], round(at * max(len(items) - 3, 0))
     if len(items) >= 3:
         result[start : start + 3] = [result[start + offset] for offset in _ORDERS[step % len(_ORDERS)]]
@@ -168,7 +168,7 @@ def _cross(value: object, step: int, others: Sequence[object]) -> object:
 
 
 def source_of(value: object) -> ast.expr:
-    """Return the literal as in a handwritten test: `-1` as one constant."""
+    """Return the syntax tree of a value's literal, with a negative number as one constant."""
     return cast("ast.expr", _Folded().visit(ast.parse(repr(value), mode="eval")).body)
 
 

@@ -69,7 +69,7 @@ def run_parts(
 
 
 async def run_end_hooks(journal: Journal, bench: Workbench) -> None:
-    """Run the user's hooks of a run's end, unless they have run: a limit or an error may have ended it."""
+    """Run the user's hooks for the end of a run if they haven't run yet, as after a limit or an error."""
     is_main = journal.state.progress.parent is None
     if journal.state.settings.hooks and is_main and not bench.has_run_stop_hooks:
         from coder.engine.participants.hook_runs import HookRuns  # imported late: few runs have hooks

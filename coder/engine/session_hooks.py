@@ -44,7 +44,7 @@ class SessionHooks:
         return _joined(answers)
 
     async def submit(self, prompt: str, folder: str | None) -> str:
-        """Run the hooks of a message; return their text for the model, with that of the start.
+        """Run the hooks of a message; return their text for the model, after the text of SessionStart hooks.
 
         Raises Refused if a hook blocks the message.
         """

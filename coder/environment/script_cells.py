@@ -22,7 +22,7 @@ def cells_of(source: str) -> tuple[str, ...]:
 
 
 def cells_of_notebook(content: bytes, name: str) -> tuple[str, ...]:
-    """Return the code cells of a notebook file. Raises UsageError if it is none, or older."""
+    """Return the code cells of a notebook file. Raises UsageError unless it is one of format 4."""
     try:
         notebook = json.loads(content)
         if notebook["nbformat"] != _NOTEBOOK_FORMAT:

@@ -184,8 +184,8 @@ async def open_in_folder(
 ) -> tuple[SessionTree, str]:
     """Open a session in the user's folder itself, like `lay_session` but without writing files.
 
-    The folder of a resumed run already contains its changes. Those that no event records yet are the first
-    ones that the tree returns. If the sandbox has its own folder, as a task's container does, only the
+    The folder of a resumed run already contains its changes. The tree first returns the changes that no
+    event records yet. If the sandbox has its own folder, as a task's container does, only the
     session reports changes there.
     """
     session = await stack.enter_async_context(sandbox.session())

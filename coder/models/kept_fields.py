@@ -10,7 +10,7 @@ from coder.models.model import JsonObject
 from coder.models.tokens import field, rows
 
 TEXTS, DETAILS = "reasoning_content", "reasoning_details"
-_PIECES = ("text", "summary", "data")
+_STREAMED_FIELDS = ("text", "summary", "data")
 """Fields of a detail that are streamed in pieces; of other fields, the last value is used."""
 
 
@@ -44,7 +44,7 @@ class KeptFields:
             return
         for name, value in detail.items():
             previous = last_detail.get(name)
-            if name in _PIECES and isinstance(previous, str) and isinstance(value, str):
+            if name in _STREAMED_FIELDS and isinstance(previous, str) and isinstance(value, str):
                 last_detail[name] = previous + value
             elif value is not None:
                 last_detail[name] = value

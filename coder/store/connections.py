@@ -25,7 +25,7 @@ _LOCKED_S = 60.0
 _SHORT_RETRY_S = 1.0
 """RETRY_S after a failure, so that saving and cleaning up don't wait as long again."""
 _PAUSE_S = 0.05
-_PASSING_STATES = ("08", "40", "57P", "53300")
+_TRANSIENT_SQLSTATES = ("08", "40", "57P", "53300")
 """SQLSTATEs of passing faults: a broken connection, a deadlock, a shutdown, too many connections."""
 _CONNECTION_OPTIONS = {
     "connect_timeout": 5,
@@ -217,7 +217,7 @@ def _is_away(error: BaseException) -> bool:
     cause = error.__cause__
     if not isinstance(error, MachineError) or not isinstance(cause, psycopg.OperationalError):
         return False
-    return (cause.sqlstate or "08").startswith(_PASSING_STATES)
+    return (cause.sqlstate or "08").startswith(_TRANSIENT_SQLSTATES)
 
 
 def _answers(connection: psycopg.Connection[tuple[Any, ...]]) -> bool:

@@ -92,7 +92,7 @@ class Verification:
         return not (untouched or self.target.writes_tests or is_allowed(path, state.settings.allow))
 
     def limits(self, wall_s: float | None = None) -> Limits:
-        """Return the time limits of one run; None: those of the tests."""
+        """Return the limits of one run of `wall_s` seconds, by default the time limit of the tests."""
         seconds = wall_s or self.state.settings.test_timeout
         return Limits(wall_s=seconds, cpu_s=seconds)
 

@@ -91,10 +91,10 @@ class Engine:
         )
 
         async def is_left() -> bool:
-            look = await self.ask(
+            container_info = await self.ask(
                 "look at a container", lambda api: api.inspect_container(name), missing_ok=True
             )
-            return look is not None
+            return container_info is not None
 
         if await poll(is_left, operator.not_, every_s=0.02, times=200) is None:
             raise SandboxBroken(f"Docker doesn't remove the container {name}.")

@@ -11,7 +11,7 @@ _EVERY_S = 0.05
 _SHARE = 10
 """Shortest pause between looks, as a multiple of the last look's duration."""
 _BLOCK = 512
-_CLOSED_LOOKS = 20
+_MAX_INACCESSIBLE_CHECKS = 20
 """Consecutive looks in which a folder may be inaccessible."""
 Look = Literal["within", "closed", "beyond"]
 
@@ -77,7 +77,7 @@ class DiskWatch:
         began = time.monotonic()
         found = self._bounds.look(self._pid)
         self._closed = self._closed + 1 if found == "closed" else 0
-        if found == "beyond" or self._closed > _CLOSED_LOOKS:
+        if found == "beyond" or self._closed > _MAX_INACCESSIBLE_CHECKS:
             self._end()
             return
         cost = time.monotonic() - began

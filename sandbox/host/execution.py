@@ -16,7 +16,7 @@ from sandbox.host.output import Output, Stream
 from sandbox.result import Result
 
 _CHUNK = 1 << 16
-_GRACE_S, _GONE_S = 0.15, 0.4
+_GRACE_S, _EXIT_WAIT_S = 0.15, 0.4
 """Seconds from a limit until the reaper is killed, and seconds to wait for an overdue child's end."""
 _SAMPLE_S = 0.02
 
@@ -140,7 +140,7 @@ class Execution(TimedRun):
         wall_s = self._loop.time() - self._began
         if ending is None and self._killed_by is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.child.gone.wait(), _GONE_S)
+                await asyncio.wait_for(self.child.gone.wait(), _EXIT_WAIT_S)
         self._drain()
         return self._describe(
             None if ending is None else os.waitstatus_to_exitcode(ending.wait_status),

@@ -29,9 +29,9 @@ def inner_files(version: tuple[int, int]) -> dict[str, bytes]:
 
 
 def files_of_one_machine(version: tuple[int, int]) -> dict[str, bytes]:
-    """Return the files for CPython in a sandbox that no byte stream separates from the host.
+    """Return the files for CPython in a sandbox on this machine, not behind a byte stream.
 
-    Each file costs a sandbox's start a tenth of a millisecond, so bytecode goes without its source.
+    Each file adds 0.1 ms to a sandbox's start, so a source with bytecode is left out.
     """
     sources = {path: content for path, content in _sources().items() if _STREAM not in path}
     if version != sys.version_info[:2]:

@@ -43,7 +43,7 @@ class Passage:
 
 @dataclass(slots=True)
 class EditedTexts:
-    """The edits of an answer's text at the gate."""
+    """Edits in the text of an answer, as the hooks before a tool left or refused them."""
 
     texts: dict[str, str | None] = field(default_factory=dict)
     """New texts by path; None: removed."""

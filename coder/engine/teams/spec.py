@@ -150,7 +150,7 @@ def speaker_of(state: State, within: Place) -> str:
 
 
 def team_of(value: object) -> "TeamSpec":
-    """Return the team of its JSON form, or the team itself. Raises ValueError if it is neither."""
+    """Return `value` if it is a team, else the team parsed from its JSON form. Raises ValueError."""
     if isinstance(value, TeamSpec):
         return value
     import_module("coder.engine.teams.kinds")  # defines the subclasses of TeamSpec

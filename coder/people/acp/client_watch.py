@@ -95,7 +95,7 @@ class ClientWatch(Watch):
         await self._buffers.write(texts)
 
     async def pump(self) -> None:
-        """Send updates, in their order, until it is cancelled."""
+        """Send queued updates in order until cancelled."""
         while True:
             update = await self._updates.get()
             with suppress(ConnectionError):  # the client is gone, and the session is about to be closed

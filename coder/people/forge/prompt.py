@@ -40,9 +40,9 @@ def _heading(remark: Remark) -> str:
 
 
 def _quoted(heading: str, text: str) -> str:
-    """Return a text between lines of `=`, longer than any such line in it.
+    """Return a text between two lines of `=`, which are longer than any such line in the text.
 
-    The blank line before the last one ends an example of a Python session.
+    A blank line precedes the second one, so that it isn't read as the output of a Python session.
     """
     longest = max((len(line) for line in text.splitlines() if not line.strip("=")), default=0)
     rule = "=" * max(3, longest + 1)

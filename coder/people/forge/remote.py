@@ -23,8 +23,8 @@ _PERSON_FORMS = {
 class Remote:
     """A repository of a forge, and the local clone of it.
 
-    The token is a header for this address, given to git by its environment: it is in no file, no command
-    line and no address.
+    Git gets the token as an HTTP header for `url` through its environment: it is in no file, no command
+    line and no URL.
     """
 
     url: str

@@ -96,7 +96,7 @@ class EventStreams:
         batch_size = _FIRST_BATCH
         try:
             while not self._is_closed:
-                moved = followed_run.changed
+                changed = followed_run.changed
                 lines, batch_size = await self._read(run, after, batch_size)
                 if not lines and await self.is_over(run, after):
                     return
@@ -110,7 +110,7 @@ class EventStreams:
                 if not lines:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_HEARTBEAT_S):
-                            await moved.wait()
+                            await changed.wait()
         finally:
             followed_run.readers -= 1
 

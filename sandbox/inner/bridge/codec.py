@@ -27,7 +27,7 @@ _CONTAINERS: dict[type, int] = {list: _LIST, tuple: _TUPLE, set: _SET, frozenset
 
 MAX_ALIKE = 32
 """Keys of one set or dict with the same hash: each new one is compared with all of them."""
-_PLACES = 1 << 16
+_HASH_BUCKETS = 1 << 16
 """A set or dict of this many keys is built within 25 ms, whatever their lower bits."""
 _STEP = 1 << 12
 _COUNT = struct.Struct("<BI")
@@ -234,8 +234,10 @@ def refusal_of(keys: list[object]) -> str:
         hashes = [hash(key) for key in keys]
     except TypeError:
         return "a key of a set or dict that can't be hashed"
-    most = MAX_ALIKE + 4 * (len(hashes) // _PLACES)
-    is_crowded = len(hashes) > _PLACES and _most_alike([value % _PLACES for value in hashes]) > most
+    most = MAX_ALIKE + 4 * (len(hashes) // _HASH_BUCKETS)
+    is_crowded = (
+        len(hashes) > _HASH_BUCKETS and _most_alike([value % _HASH_BUCKETS for value in hashes]) > most
+    )
     if is_crowded or _most_alike(hashes) > MAX_ALIKE:
         return f"more than {MAX_ALIKE} keys of a set or dict with the same hash, or hashes that end alike"
     return ""

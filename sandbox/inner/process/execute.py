@@ -27,7 +27,7 @@ _PLACES: list[str] = []
 _PRELOADED: dict[str, types.ModuleType] = {}
 _SEEDED = ("random", "numpy.random", "torch")
 """Modules with a random state that fork copies; each has a function `seed`."""
-_UNFLUSHED = 120
+_FLUSH_FAILED_EXIT_CODE = 120
 """Python's exit code if output can't be written at the end."""
 
 
@@ -149,7 +149,7 @@ def _exit_fast(code: int, workspace: str) -> None:
             if stream is not None and not stream.closed:
                 stream.flush()
         except OSError:
-            code = _UNFLUSHED
+            code = _FLUSH_FAILED_EXIT_CODE
     os._exit(code)
 
 

@@ -32,7 +32,7 @@ def marks_of(state: State) -> dict[str, str]:
 
 
 def tree_of(marks: Mapping[str, str]) -> Folder:
-    """Return the root folder with the files of these marks."""
+    """Return the root of a folder tree of the files in `marks`, which maps each path to its mark."""
     root = Folder("")
     for path in sorted(marks, key=lambda name: (not marks[name], name))[:MAX_FILES]:
         *parents, name = path.split("/")
