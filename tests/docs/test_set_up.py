@@ -316,6 +316,7 @@ def uses_engine(path: Path) -> bool:
     return "docker_engine" in names
 
 
+@pytest.mark.slow
 def test_what_tests_need_by_their_imports_is_listed_for_their_path() -> None:
     lines = (ROOT / "tests" / "needs.txt").read_text().splitlines()
     listed = [line.split() for line in lines if not line.startswith("#")]

@@ -72,6 +72,7 @@ def test_a_task_file_names_pictures_beside_it(tmp_path: Path) -> None:
     assert [picture.media_type for picture in task.pictures] == ["image/png"]
 
 
+@pytest.mark.slow
 def test_the_model_sees_the_pictures_of_the_command_line_in_every_call(tmp_path: Path) -> None:
     (tmp_path / "shot.png").write_bytes(PNG)
 

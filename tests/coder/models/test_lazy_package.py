@@ -87,6 +87,7 @@ def test_a_package_that_lists_other_names_than_it_imports_is_imported_at_once(pa
     assert types.__all__ == ["A"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("api", "client"), [("chat", "openai"), ("messages", "anthropic")])
 def test_a_client_loads_aiohttp_only_for_a_client_of_it(api: str, client: str) -> None:
     pytest.importorskip("aiohttp")
