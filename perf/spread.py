@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
-from benchmarks.executors.pool import InProcess, Pool
+from benchmarks.executors.pool import InProcess, NodePool
 from benchmarks.judge.judge import open_judge
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
@@ -117,7 +117,7 @@ class Passes:
 
 async def driver_memory(suite: Suite, count: int, folder: Path) -> list[float]:
     """MB of this process at each tenth of verdicts that cost nothing to judge, then with all of them."""
-    async with Pool([InProcess(Passes(), 4)], give_up) as pool:
+    async with NodePool([InProcess(Passes(), 4)], give_up) as pool:
         _, _, memory, _ = await run(pool, suite, count, "free", [], folder)
     return memory[1:]
 

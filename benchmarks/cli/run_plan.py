@@ -57,7 +57,7 @@ def _model_settings(config: Config, parameters: Mapping[str, Any]) -> Settings:
     return config.settings(replay=parameters["replay"]).model_copy(update={"price": parameters["price"]})
 
 
-class Plan:
+class RunPlan:
     """Suite, selection and settings of a run, from which its jobs are made."""
 
     def __init__(
@@ -125,7 +125,7 @@ class Plan:
 
 @asynccontextmanager
 async def open_answering_worker(
-    plan: Plan, roles: Roles | None, budget: str | None
+    plan: RunPlan, roles: Roles | None, budget: str | None
 ) -> AsyncIterator[BenchWorker]:
     """Open a worker that answers and judges samples, on a machine of a cluster.
 

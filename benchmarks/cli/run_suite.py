@@ -11,7 +11,7 @@ import typer
 from benchmarks.cli import bench_options
 from benchmarks.cli.bench_endings import show, until_interrupted
 from benchmarks.cli.resumed_flags import restored_config, restored_flags, restored_selection
-from benchmarks.cli.run_plan import Plan, choose_models, open_answering_worker, open_model
+from benchmarks.cli.run_plan import RunPlan, choose_models, open_answering_worker, open_model
 from benchmarks.cli.sample_pages import require_pages, write_pages
 from benchmarks.report import Report
 from benchmarks.runner.baselines import Baseline
@@ -83,7 +83,7 @@ def run(
         if suite is None:
             raise UsageError(f"Give a SUITE, or --resume RUN. See them with: {own_command()} bench list")
         check_backend(config.settings().sandbox, flags)
-        plan = Plan(suite, selection, config, parameters)
+        plan = RunPlan(suite, selection, config, parameters)
         session = _session(plan, parameters, resume)
         progress = SampleProgress(plan.attempts, quiet=quiet)
         if session.greedy and selection.samples > 1 and not quiet:
@@ -119,7 +119,7 @@ def _selection(parameters: Mapping[str, Any]) -> Selection:
     )
 
 
-def _session(plan: Plan, parameters: Mapping[str, Any], resume: str | None) -> BenchSession:
+def _session(plan: RunPlan, parameters: Mapping[str, Any], resume: str | None) -> BenchSession:
     max_cost = parameters["max_cost"]
     if parameters["record"] is not None and parameters["ray"] is not None:
         raise UsageError("--record writes the calls of this process, and with --ray others call the model.")
@@ -139,7 +139,7 @@ def _session(plan: Plan, parameters: Mapping[str, Any], resume: str | None) -> B
 
 
 async def _model_work(
-    plan: Plan,
+    plan: RunPlan,
     session: BenchSession,
     log: SqliteLog,
     choosing: Awaitable[Roles | None],

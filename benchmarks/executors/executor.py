@@ -1,6 +1,6 @@
-"""Define the interface between jobs and their executors: `Executor.map(jobs)` yields outcomes.
+"""Define the interface between jobs and their executors: `JobExecutor.map(jobs)` yields outcomes.
 
-A Worker does jobs in its own process; a Node is a worker as its driver sees it; a Pool is an Executor over
+A Worker does jobs in its own process; a Node is a worker as its driver sees it; a Pool is a JobExecutor over
 nodes. Only the driver writes a log: a job may be done twice, but its outcome is yielded once.
 """
 
@@ -72,7 +72,7 @@ class Node(Protocol[J_contra, O_co]):
         """End the node, or disconnect from it."""
 
 
-class Executor(Protocol[J_contra, O_co]):
+class JobExecutor(Protocol[J_contra, O_co]):
     """Does any number of jobs concurrently, on any nodes."""
 
     def map(self, jobs: Iterable[J_contra]) -> AsyncGenerator[O_co, None]:

@@ -37,7 +37,7 @@ class InProcess(Generic[J, O]):
         """Do nothing: whoever opened the worker closes it."""
 
 
-class Pool(Generic[J, O]):
+class NodePool(Generic[J, O]):
     """Executor over nodes; an async context manager. Concurrent calls of `map` share the nodes' room."""
 
     def __init__(self, nodes: Sequence[Node[J, O]], give_up: Callable[[J, NodeLost], O]) -> None:
@@ -116,7 +116,7 @@ class Pool(Generic[J, O]):
 class _Mapping(Generic[J, O]):
     """One call of `map`: its jobs, queued by node or in flight, and their outcomes."""
 
-    def __init__(self, pool: Pool[J, O], jobs: Iterable[J]) -> None:
+    def __init__(self, pool: NodePool[J, O], jobs: Iterable[J]) -> None:
         self._pool, self._source, self._is_exhausted = pool, iter(jobs), False
         self._queues: list[deque[J]] = [deque() for _ in pool.nodes]
         self._orphans: deque[J] = deque()

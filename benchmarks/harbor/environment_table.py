@@ -17,23 +17,23 @@ Count = Annotated[int, Field(gt=0)]
 User = str | int
 
 
-class Table(BaseModel):
+class TomlTable(BaseModel):
     """Table of `task.toml`; unknown keys are kept apart from the fields."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-def unknown_keys(table: Table, place: str = "") -> Iterator[str]:
+def unknown_keys(table: TomlTable, place: str = "") -> Iterator[str]:
     """Yield the dotted name of each key that the schema doesn't know."""
     yield from (f"{place}{key}" for key in table.model_extra or ())
     for name in type(table).model_fields:
         value = getattr(table, name)
         for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, Table):
+            if isinstance(part, TomlTable):
                 yield from unknown_keys(part, f"{place}{name}.")
 
 
-class PhaseTable(Table):
+class PhaseTable(TomlTable):
     """Common fields of `[agent]` and `[verifier]`: their network and user."""
 
     network_mode: NetworkMode | None = None
@@ -54,7 +54,7 @@ class PhaseTable(Table):
         return self
 
 
-class HealthcheckTable(Table):
+class HealthcheckTable(TomlTable):
     """Command that tells when an environment is ready, with the fields of Docker's HEALTHCHECK."""
 
     command: str
@@ -65,14 +65,14 @@ class HealthcheckTable(Table):
     retries: int = 3
 
 
-class TpuTable(Table):
+class TpuTable(TomlTable):
     """A slice of a TPU."""
 
     type: Annotated[str, Field(min_length=1)]
     topology: Annotated[str, Field(pattern=_TOPOLOGY), AfterValidator(str.strip)]
 
 
-class McpServerTable(Table):
+class McpServerTable(TomlTable):
     """MCP server for the agent."""
 
     name: str
@@ -103,7 +103,7 @@ def _size_in_mb(value: str) -> int:
         raise ValueError(f"{value!r} is no size") from cause
 
 
-class EnvironmentTable(Table):
+class EnvironmentTable(TomlTable):
     """`[environment]` and `[verifier.environment]`: image, limits and network of a container."""
 
     build_timeout_sec: Seconds = 600.0

@@ -22,7 +22,7 @@ _TAG_LENGTH = 32
 _KEPT_LINES = 20
 
 
-class ImageNotBuilt(BackendMissing):
+class TaskImageNotBuilt(BackendMissing):
     """The engine could not build the image of a task."""
 
 
@@ -63,7 +63,7 @@ async def task_image(
 
     Raises:
         UsageError: the environment has no Dockerfile.
-        ImageNotBuilt: a step failed or took too long, or the engine lacks the image.
+        TaskImageNotBuilt: a step failed or took too long, or the engine lacks the image.
     """
     if docker_image is not None:
         return await named_image(engine, docker_image)
@@ -74,9 +74,9 @@ async def task_image(
 
 
 async def named_image(engine: Engine, name: str) -> str:
-    """Return the id of an image on the engine. Raises ImageNotBuilt if there is no such image."""
+    """Return the id of an image on the engine. Raises TaskImageNotBuilt if there is no such image."""
     if (image := await _find(engine, name)) is None:
-        raise ImageNotBuilt(
+        raise TaskImageNotBuilt(
             f"The Docker engine has no image {name!r}, and images are never pulled. "
             f"Pull it with: docker pull {name}",
             fix=f"docker pull {name}",
@@ -87,13 +87,13 @@ async def named_image(engine: Engine, name: str) -> str:
 async def built_image(
     engine: Engine, build: ImageBuild, *, timeout_s: float, network_mode: str | None = None
 ) -> str:
-    """Return the id of an image; build it if no image has its digest. Raises ImageNotBuilt."""
+    """Return the id of an image; build it if no image has its digest. Raises TaskImageNotBuilt."""
     tag = f"{REPOSITORY}:{build.digest[:_TAG_LENGTH]}"
     if (image := await _find(engine, tag)) is not None:
         return image
     await _build(engine, build, tag, timeout_s=timeout_s, network_mode=network_mode)
     if (image := await _find(engine, tag)) is None:
-        raise ImageNotBuilt(f"The Docker engine built {build.context} and has no image {tag}.")
+        raise TaskImageNotBuilt(f"The Docker engine built {build.context} and has no image {tag}.")
     return image
 
 
@@ -155,7 +155,7 @@ async def _build(
     try:
         reason, lines = await engine.ask("build an image", act) or (None, [])
     except EngineRefused as error:  # a Dockerfile that can't be parsed
-        raise ImageNotBuilt(f"The image of {build.context} was not built: {error}") from error
+        raise TaskImageNotBuilt(f"The image of {build.context} was not built: {error}") from error
     if reason is not None:
         output = "".join(lines).strip()
-        raise ImageNotBuilt(f"The image of {build.context} was not built: {reason}\n{output}")
+        raise TaskImageNotBuilt(f"The image of {build.context} was not built: {reason}\n{output}")

@@ -15,7 +15,7 @@ from benchmarks.harbor.environment_table import (
     HealthcheckTable,
     PhaseTable,
     Seconds,
-    Table,
+    TomlTable,
     User,
 )
 
@@ -68,14 +68,14 @@ def _check_destination(path: str) -> str:
 Service = Annotated[str, AfterValidator(_check_service)]
 
 
-class AuthorTable(Table):
+class AuthorTable(TomlTable):
     """Item of `[[task.authors]]`."""
 
     name: str
     email: str | None = None
 
 
-class PackageTable(Table):
+class PackageTable(TomlTable):
     """`[task]`: the name under which the task is published."""
 
     name: Annotated[str, Field(pattern=_PACKAGE), AfterValidator(_check_package)]
@@ -85,7 +85,7 @@ class PackageTable(Table):
     keywords: tuple[str, ...] = ()
 
 
-class SolutionTable(Table):
+class SolutionTable(TomlTable):
     """`[solution]`: variables of the reference solution."""
 
     env: dict[str, str] = Field(default_factory=dict)
@@ -97,7 +97,7 @@ class AgentTable(PhaseTable):
     timeout_sec: Seconds | None = None
 
 
-class CollectTable(Table):
+class CollectTable(TomlTable):
     """Item of `[[verifier.collect]]`: a command that saves a service's state before the verifier runs."""
 
     command: str
@@ -127,7 +127,7 @@ class VerifierTable(PhaseTable):
         return self
 
 
-class ArtifactTable(Table):
+class ArtifactTable(TomlTable):
     """Artifact: a path of a container that is saved after the run."""
 
     source: Annotated[str, AfterValidator(_check_source)]
@@ -149,7 +149,7 @@ def _as_artifact(entry: object) -> object:
 ArtifactEntry = Annotated[ArtifactTable, BeforeValidator(_as_artifact)]
 
 
-class StepTable(Table):
+class StepTable(TomlTable):
     """Item of `[[steps]]`."""
 
     name: Annotated[str, AfterValidator(_check_step_name)]
@@ -160,7 +160,7 @@ class StepTable(Table):
     artifacts: tuple[ArtifactEntry, ...] = ()
 
 
-class TaskTable(Table):
+class TaskTable(TomlTable):
     """Content of `task.toml`."""
 
     schema_version: str = SCHEMA_VERSION

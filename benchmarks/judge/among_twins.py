@@ -14,7 +14,7 @@ from benchmarks.judge.consistent_twins import wrong_twins
 from benchmarks.judge.decoys import DisguisedFile, TestNode, choose_inputs, choose_twins, disguise, make_twins
 from benchmarks.judge.mode import RepositoryMode, name_of
 from benchmarks.judge.pytest_report import TestRun
-from benchmarks.judge.pytest_run import Job, run_jobs
+from benchmarks.judge.pytest_run import PytestRun, run_jobs
 from benchmarks.judge.twin_report import Hiding, deciding_name, read_run
 from benchmarks.judge.verdicts import DraftVerdict, has_unknown_killer, weigh_alarms
 from benchmarks.suite import RepositoryCase
@@ -135,7 +135,9 @@ def _hide_tests(
 
         twins_each = len(hidden.variants) / max(1, len(hidden.real)) if hidden else 0.0
         seconds = 0.0 if is_repeat else mode.seconds.get(path, 0.0) * (1 + twins_each)
-        hidings.append(Hiding(Job(path, only=only_names, decides=decides, seconds=seconds), hidden, nodes))
+        hidings.append(
+            Hiding(PytestRun(path, only=only_names, decides=decides, seconds=seconds), hidden, nodes)
+        )
     return hidings
 
 

@@ -8,7 +8,7 @@ from benchmarks.harbor.judging import find_harbor_mode
 from benchmarks.harbor.mode import HarborMode
 from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import find_mode
-from benchmarks.judge.judging_sandboxes import Places, find_image_mode
+from benchmarks.judge.judging_sandboxes import JudgingSandboxes, find_image_mode
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode, canonical_module
 from benchmarks.judge.pinning import find_repository_mode
 from benchmarks.judge.verdicts import MAX_DETAIL
@@ -61,8 +61,8 @@ class CasePlan:
 class CasePlans:
     """Makes and caches the plans of one suite's cases."""
 
-    def __init__(self, places: Places, turns: Exclusive, cache: KnownModes | None) -> None:
-        self.places, self._turns, self._cache = places, turns, cache
+    def __init__(self, sandboxes: JudgingSandboxes, turns: Exclusive, cache: KnownModes | None) -> None:
+        self.judging_sandboxes, self._turns, self._cache = sandboxes, turns, cache
         self._modes: dict[str, asyncio.Task[Mode | RepositoryMode]] = {}
         self._harbor_modes: dict[str, asyncio.Task[HarborMode]] = {}
 
@@ -95,7 +95,7 @@ class CasePlans:
         """Find the mode of a Harbor task by running its own solution; concurrent callers share the result."""
 
         async def find() -> HarborMode:
-            return await find_harbor_mode(await self.places.engine(), case.folder)
+            return await find_harbor_mode(await self.judging_sandboxes.engine(), case.folder)
 
         if case.id not in self._harbor_modes:
             self._harbor_modes[case.id] = asyncio.create_task(find())
@@ -134,19 +134,19 @@ class CasePlans:
 
     async def _function_mode(self, case: FunctionCase) -> Mode:
         async with self._turns.shared():
-            mode = await find_mode(await self.places.pair(), case)
+            mode = await find_mode(await self.judging_sandboxes.pair(), case)
         if mode.how in ("shared_process", "broken"):  # perhaps from lack of time: require a second failure
             async with self._turns.quiet():
-                return await find_mode(await self.places.pair(), case)
+                return await find_mode(await self.judging_sandboxes.pair(), case)
         return mode
 
     async def _new_repository_mode(self, case: RepositoryCase) -> RepositoryMode:
         async with self._turns.shared():
             try:
                 if case.image is None and case.runner == "pytest":
-                    pair = await self.places.pair()
-                    return await find_repository_mode(pair.candidate, self.places.lend, case)
-                async with self.places.of(case) as place:
+                    pair = await self.judging_sandboxes.pair()
+                    return await find_repository_mode(pair.candidate, self.judging_sandboxes.lend, case)
+                async with self.judging_sandboxes.of(case) as place:
                     return await find_image_mode(place)
             except (SandboxError, PatchRefused) as error:  # other cases continue
                 if case.image is None and not isinstance(error, FileRefused):

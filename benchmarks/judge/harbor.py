@@ -4,18 +4,18 @@ from benchmarks.harbor.container import ContainerEnded
 from benchmarks.harbor.judging import judge_harbor
 from benchmarks.harbor.mode import HarborMode
 from benchmarks.harbor.verifier import Judged
-from benchmarks.judge.judging_sandboxes import Places
+from benchmarks.judge.judging_sandboxes import JudgingSandboxes
 from benchmarks.judge.verdicts import MAX_OUTPUT, DraftVerdict
 from benchmarks.suite import HarborCase
 from benchmarks.verdict import Evidence
 
 
 async def judge_in_containers(
-    places: Places, case: HarborCase, answer: str, mode: HarborMode
+    sandboxes: JudgingSandboxes, case: HarborCase, answer: str, mode: HarborMode
 ) -> DraftVerdict:
     """Judge one answer. Raises SandboxBroken if the engine fails."""
     try:
-        return draft_of(await judge_harbor(await places.engine(), case.folder, answer, mode))
+        return draft_of(await judge_harbor(await sandboxes.engine(), case.folder, answer, mode))
     except ContainerEnded as error:  # the task's own fault, such as an entrypoint that ends by itself
         return DraftVerdict("infrastructure", str(error))
 

@@ -17,7 +17,7 @@ from benchmarks.judge.exclusive import Exclusive
 from benchmarks.judge.function import Pair, judge_function
 from benchmarks.judge.harbor import draft_of, judge_in_containers
 from benchmarks.judge.imported import missing_packages, needed_packages
-from benchmarks.judge.judging_sandboxes import Places
+from benchmarks.judge.judging_sandboxes import JudgingSandboxes
 from benchmarks.judge.mode import KnownModes, Mode, RepositoryMode
 from benchmarks.judge.pytest_run import PRELOADED
 from benchmarks.judge.repository import judge_repository
@@ -46,7 +46,7 @@ class Judge(CasePlans):
     """Judges any number of samples concurrently. Create it with `open_judge`."""
 
     def __init__(self, policy: Policy, backend: str, cache: KnownModes | None, slots: int | None) -> None:
-        super().__init__(Places(policy, backend), Exclusive(), cache)
+        super().__init__(JudgingSandboxes(policy, backend), Exclusive(), cache)
         self.tries = Tries(self._turns, slots)
 
     async def judge(
@@ -87,7 +87,7 @@ class Judge(CasePlans):
         if draft.incomplete and not await self._is_sound(plan):
             draft.outcome = "infrastructure"
         on_evidence(draft.evidence)
-        apart = await self.places.keep_apart(case)
+        apart = await self.judging_sandboxes.keep_apart(case)
         return draft.verdict(case.id, sample, plan.strength or "weaker", apart=apart)
 
     async def lacking(self, suite: Suite) -> dict[str, int]:
@@ -103,7 +103,7 @@ class Judge(CasePlans):
 
     async def sandboxes(self) -> Pair:
         """Return the sandboxes for judging; broken sandboxes are replaced."""
-        return await self.places.pair()
+        return await self.judging_sandboxes.pair()
 
     def forget(self) -> None:
         """Forget all plans and durations of answers; running searches end by themselves."""
@@ -113,7 +113,7 @@ class Judge(CasePlans):
     async def close(self) -> None:
         """Cancel pending searches and close the sandboxes."""
         await super().close()
-        await self.places.close()
+        await self.judging_sandboxes.close()
 
     async def _try(self, plan: CasePlan, code: str) -> DraftVerdict:
         detail = ""
@@ -132,18 +132,18 @@ class Judge(CasePlans):
             return DraftVerdict("infrastructure", plan.reason)
         if isinstance(case, HarborCase):
             assert isinstance(mode, HarborMode)
-            return await judge_in_containers(self.places, case, code, mode)
+            return await judge_in_containers(self.judging_sandboxes, case, code, mode)
         if isinstance(case, RepositoryCase):
             assert isinstance(mode, RepositoryMode)
             try:
-                async with self.places.of(case) as place:
-                    draft = await judge_repository(place.sandbox, place.opened, place.case, code, mode)
-                    return await require_working_sandbox(place.sandbox, draft)
+                async with self.judging_sandboxes.of(case) as judging:
+                    draft = await judge_repository(judging.sandbox, judging.opened, judging.case, code, mode)
+                    return await require_working_sandbox(judging.sandbox, draft)
             except BackendMissing as error:
                 if case.image is None:
                     raise
                 return DraftVerdict("infrastructure", str(error))  # the image was removed meanwhile
-        async with self.places.shared() as pair:
+        async with self.judging_sandboxes.shared() as pair:
             if isinstance(case, ScriptCase):
                 draft = await judge_script(pair.candidate, case, code)
             else:

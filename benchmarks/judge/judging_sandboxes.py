@@ -33,7 +33,7 @@ _SPARE_FILES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class JudgingSandbox:
     """Sandbox of a case, and the case with its tree and tests."""
 
     case: RepositoryCase
@@ -45,7 +45,7 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Place]:
+async def open_judging_sandbox(policy: Policy, case: RepositoryCase) -> AsyncIterator[JudgingSandbox]:
     """Open a Docker sandbox for a case that names an image.
 
     Raises:
@@ -61,7 +61,7 @@ async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Pla
     policy = _enlarge(policy, case, tree)
     async with open_sandbox(policy, backend="docker") as sandbox:
         if case.runner != "pytest":  # the image's own runner has any Python, or none
-            yield Place(case, sandbox, None, tree.left_out)
+            yield JudgingSandbox(case, sandbox, None, tree.left_out)
             return
         python = await find_python(sandbox, case.tree or "/")
         if isinstance(python, str):
@@ -73,7 +73,9 @@ async def image_place(policy: Policy, case: RepositoryCase) -> AsyncIterator[Pla
         ready_case = case.model_copy(update={"environment": environment, "pythonpath": pythonpath})
         opening = functools.partial(open_sandbox, policy, backend="docker")
         async with lent_beside(sandbox, opening) as opened:
-            yield Place(ready_case, sandbox, opened if python.is_first_on_path else None, tree.left_out)
+            yield JudgingSandbox(
+                ready_case, sandbox, opened if python.is_first_on_path else None, tree.left_out
+            )
 
 
 @contextlib.asynccontextmanager
@@ -108,7 +110,7 @@ def _enlarge(policy: Policy, case: RepositoryCase, tree: ImageTree) -> Policy:
     return policy.model_copy(update=limits)
 
 
-class Places:
+class JudgingSandboxes:
     """Opens sandboxes on demand, and reopens broken ones."""
 
     def __init__(self, policy: Policy, backend: str) -> None:
@@ -182,45 +184,47 @@ class Places:
             yield candidate, checker
 
     @contextlib.asynccontextmanager
-    async def of(self, case: RepositoryCase) -> AsyncIterator[Place]:
+    async def of(self, case: RepositoryCase) -> AsyncIterator[JudgingSandbox]:
         """Open the sandbox of a repository case."""
         if case.image is not None:
-            async with self._in_images, image_place(self._policy, case) as place:
-                yield place
+            async with self._in_images, open_judging_sandbox(self._policy, case) as judging:
+                yield judging
         elif case.runner != "pytest":
             policy = with_toolchains(self._policy, (*case.files, *case.hidden_tests), caches=False)
             memory_mb = max(policy.memory_mb, case.memory_mb or 0)
             policy = policy.model_copy(update={"folders": case.shown, "memory_mb": memory_mb})
             async with open_sandbox(policy, backend=self._backend) as sandbox:
-                yield Place(case, sandbox, None)
+                yield JudgingSandbox(case, sandbox, None)
         else:
             async with self.shared() as pair:
-                yield Place(case, pair.candidate, self.lend)
+                yield JudgingSandbox(case, pair.candidate, self.lend)
 
     async def close(self) -> None:
         """Close all sandboxes."""
         await self._stack.aclose()
 
 
-async def find_image_mode(place: Place) -> RepositoryMode:
+async def find_image_mode(judging: JudgingSandbox) -> RepositoryMode:
     """Find the strongest mode in which the case's own patch passes, on a copy of its image's tree."""
     try:
         # Tests that ran another copy would say the same of the base as of the case's own patch.
-        reason = await _find_other_copy(place) if place.case.runner == "pytest" else None
+        reason = await _find_other_copy(judging) if judging.case.runner == "pytest" else None
     except PatchRefused as error:
         reason = f"the case's own patch doesn't fit: {error}"
     if reason is not None:
         return RepositoryMode(how="broken", reason=reason)
-    mode = await find_repository_mode(place.sandbox, place.opened, place.case)
-    if mode.how == "broken" and place.left_out:
-        note = f"{len(place.left_out):,} links and the like of its tree were left out: {place.left_out[0]}"
+    mode = await find_repository_mode(judging.sandbox, judging.opened, judging.case)
+    if mode.how == "broken" and judging.left_out:
+        note = (
+            f"{len(judging.left_out):,} links and the like of its tree were left out: {judging.left_out[0]}"
+        )
         return mode.model_copy(update={"reason": f"{mode.reason} ({note})"})
     return mode
 
 
-async def _find_other_copy(place: Place) -> str | None:
+async def _find_other_copy(judging: JudgingSandbox) -> str | None:
     """Return why tests wouldn't import the patched tree, or None: the image may install another copy."""
-    case = place.case
+    case = judging.case
     files = gold_tree(case)
     names = top_modules(files, case)
     tool = next((name for name in ("pytest", "_pytest") if name in names), None)
@@ -228,7 +232,7 @@ async def _find_other_copy(place: Place) -> str | None:
         return f"it is a change of {tool}, which runs the tests here"
     patched = _patched_modules(case)
     roots = (".", case.pythonpath)
-    for name, where in (await find_elsewhere(place.sandbox, files, names, roots, case.environment)).items():
+    for name, where in (await find_elsewhere(judging.sandbox, files, names, roots, case.environment)).items():
         if name in patched or (case.tree is not None and where.startswith(f"{case.tree}/")):
             return f"{name} is imported from {where or 'nowhere'}, and not from the patched tree"
     return None

@@ -16,7 +16,7 @@ from benchmarks.judge.isolated_check import Open, passed_apart, run_apart
 from benchmarks.judge.logged_tests import find_logged_mode
 from benchmarks.judge.mode import RepositoryMode, Tool, files_of
 from benchmarks.judge.pytest_report import TestRun
-from benchmarks.judge.pytest_run import Job, run_jobs
+from benchmarks.judge.pytest_run import PytestRun, run_jobs
 from benchmarks.judge.repository import judge_repository
 from benchmarks.judge.twin_mode import add_twins
 from benchmarks.suite import RepositoryCase
@@ -162,7 +162,7 @@ async def _without_gold(sandbox: Sandbox, case: RepositoryCase) -> RepositoryMod
     paths = _hidden_files(case)
     if not paths:
         return _broken(f"{reason}, names no tests, and has no hidden ones")
-    runs = await run_jobs(sandbox, case, tree, [Job(path) for path in paths], tool="rewriting")
+    runs = await run_jobs(sandbox, case, tree, [PytestRun(path) for path in paths], tool="rewriting")
     if all(run.passes_whole for run in runs):
         return _broken(_BASE_PASSES)
     reason += " and names no tests: all of its hidden ones have to pass"
@@ -180,8 +180,8 @@ async def _find_nodes(
     """Find the nodes that must pass, named by the case or by a run of its own patch, and their durations."""
     node_ids = (*case.fail_to_pass, *case.pass_to_pass)
     paths = files_of(node_ids) or _hidden_files(case)
-    tree, jobs, failure, has_begun = base_tree(case), [Job(path) for path in paths], "", False
-    failing = [Job(path) for path in files_of(case.fail_to_pass) or paths]
+    tree, jobs, failure, has_begun = base_tree(case), [PytestRun(path) for path in paths], "", False
+    failing = [PytestRun(path) for path in files_of(case.fail_to_pass) or paths]
     for tool in get_args(Tool):
         gold_runs, base_runs = await asyncio.gather(
             run_jobs(sandbox, case, gold, jobs, tool=tool),

@@ -49,7 +49,7 @@ _MAX_RESTORED = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PytestRun:
     """Run of one test file, or of some of its tests."""
 
     path: str
@@ -69,7 +69,7 @@ async def run_jobs(
     sandbox: Sandbox,
     case: RepositoryCase,
     tree: Mapping[str, bytes],
-    jobs: Sequence[Job],
+    jobs: Sequence[PytestRun],
     *,
     tool: Tool,
 ) -> list[TestRun]:
@@ -98,7 +98,7 @@ async def run_jobs(
     return runs + [TestRun() for _ in jobs[len(runs) :]]
 
 
-def _parts(jobs: Sequence[Job]) -> list[list[int]]:
+def _parts(jobs: Sequence[PytestRun]) -> list[list[int]]:
     """Return the numbers of the jobs for each process."""
     if (os.cpu_count() or 1) < 2 or sum(job.seconds for job in jobs) < _MIN_DIVIDED_S:
         return [[*range(len(jobs))]]
@@ -125,7 +125,7 @@ async def _run_concurrently(runs: Sequence[Coroutine[None, None, list[TestRun]]]
 
 
 async def _run(
-    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[Job], tool: Tool
+    sandbox: Sandbox, case: RepositoryCase, tree: Mapping[str, bytes], jobs: Sequence[PytestRun], tool: Tool
 ) -> list[TestRun]:
     name = f"report_{secrets.token_hex(6)}"
     keys = [secrets.token_hex(8) for _ in jobs]
@@ -177,7 +177,7 @@ def _finds_preloaded(sandbox: Sandbox, case: RepositoryCase) -> bool:
     )
 
 
-def _job_request(job: Job, key: str, wall_s: float) -> dict[str, object]:
+def _job_request(job: PytestRun, key: str, wall_s: float) -> dict[str, object]:
     return {
         "path": job.path,
         "source": job.source,

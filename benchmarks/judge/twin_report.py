@@ -10,7 +10,7 @@ from benchmarks.judge.decoys import DisguisedFile, find_tests, names_error
 from benchmarks.judge.inherited_tests import Tests
 from benchmarks.judge.mode import RepositoryMode, Twins, name_of
 from benchmarks.judge.pytest_report import TestRun
-from benchmarks.judge.pytest_run import Job
+from benchmarks.judge.pytest_run import PytestRun
 from benchmarks.verdict import Outcome
 
 
@@ -18,7 +18,7 @@ from benchmarks.verdict import Outcome
 class Hiding:
     """Test file as one judgement runs it."""
 
-    job: Job
+    job: PytestRun
     hidden: DisguisedFile | None
     nodes: frozenset[str]
 

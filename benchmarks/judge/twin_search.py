@@ -22,7 +22,7 @@ from benchmarks.judge.decoys import (
 from benchmarks.judge.inherited_tests import heirs_of
 from benchmarks.judge.mode import RepositoryMode, Twins, name_of
 from benchmarks.judge.pytest_report import AROUND_S, TestRun
-from benchmarks.judge.pytest_run import Job, run_jobs
+from benchmarks.judge.pytest_run import PytestRun, run_jobs
 from benchmarks.judge.twin_report import failing_twins
 from benchmarks.suite import RepositoryCase
 from sandbox import Sandbox
@@ -225,7 +225,7 @@ class Search:
             }
             hidden_files.append((path, hidden))
             seconds = sum(self._seconds.get(f"{path}::{name}", 0.0) + AROUND_S for name in tests.values())
-            jobs.append(Job(path, hidden.source, frozenset(tests), limits, seconds=seconds))
+            jobs.append(PytestRun(path, hidden.source, frozenset(tests), limits, seconds=seconds))
         runs = await run_jobs(self._sandbox, self._case, self._gold, jobs, tool=self._pinned.tool)
         return [
             (path, hidden, restore_ids(run, hidden.ids))

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.executors.executor import Node, NodeLost
 from benchmarks.executors.facts import ProbeJob, WorkerFacts
-from benchmarks.executors.pool import InProcess, Pool, default_workers
+from benchmarks.executors.pool import InProcess, NodePool, default_workers
 from benchmarks.executors.processes import ProcessNode
 from benchmarks.executors.wire import WireJob, WireLine, require_wire_case
 from benchmarks.rewards.answers import JudgedAnswer
@@ -33,7 +33,7 @@ _ROOM = 1 << 20
 """Maximum jobs in flight per node; practically unlimited, as a service has its own slots."""
 _AVERAGED = 32
 """Number of answers in the moving average of their time."""
-RewardPool = Pool[ServiceJob, ServiceOutcome]
+RewardPool = NodePool[ServiceJob, ServiceOutcome]
 
 
 class Judging:
@@ -131,7 +131,7 @@ async def open_judging(
         else:
             opening = partial(open_service, suite, share=count, **judging)
             nodes += [ProcessNode(f"process {number}", opening, _ROOM) for number in range(1, count + 1)]
-        yield Judging(await stack.enter_async_context(Pool(nodes, _give_up)))
+        yield Judging(await stack.enter_async_context(NodePool(nodes, _give_up)))
 
 
 class AnswerWire:

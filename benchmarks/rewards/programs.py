@@ -87,7 +87,7 @@ class RunCodeResponse(BaseModel):
     """Content in base64 by the path that was asked for."""
 
 
-class Programs:
+class ProgramRunner:
     """Compiles and runs programs; each step has a fresh workspace with the files of the previous step."""
 
     def __init__(self, run: RunProgram, *, max_mb: int) -> None:

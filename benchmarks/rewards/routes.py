@@ -20,7 +20,7 @@ from benchmarks.executors.wire import MAX_CPU_S
 from benchmarks.rewards.answers import JudgedAnswer, extract_answer_code
 from benchmarks.rewards.judging import Judging, open_judging
 from benchmarks.rewards.notebooks import Notebooks, RunJupyter, RunJupyterResponse
-from benchmarks.rewards.programs import Programs, RunCode, RunCodeResponse, Text
+from benchmarks.rewards.programs import ProgramRunner, RunCode, RunCodeResponse, Text
 from benchmarks.rewards.worker_routes import add_worker_routes
 from benchmarks.suite import Case, FunctionCase, ScriptCase, ScriptRun, Suite
 from benchmarks.suites.load import load_suite, suite_names
@@ -125,7 +125,7 @@ async def _case(suite: str, case: str) -> Case:
 def routes(serving: Serving) -> APIRouter:
     """Return the router; each route needs the scope `run`."""
     judging = _Judging(serving)
-    programs = Programs(judging.run, max_mb=serving.loaded.config.settings().memory)
+    programs = ProgramRunner(judging.run, max_mb=serving.loaded.config.settings().memory)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

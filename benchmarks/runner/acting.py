@@ -86,7 +86,7 @@ async def act_and_judge(
 
     keeping = None if steps is None else steps.keeping(lambda: attempt.usage)
     try:
-        engine = await judge.places.engine()
+        engine = await judge.judging_sandboxes.engine()
         judged = await judge_acting(engine, case.folder, plan.mode, act, keeping=keeping)
     except ContainerEnded as error:
         judged = Judged(outcome="infrastructure", strength=plan.strength, detail=str(error))

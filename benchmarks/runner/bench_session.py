@@ -134,10 +134,11 @@ class BenchSession:
         return make_report(
             self.suite,
             verdicts,
-            digests=digests_of_run | ({"image": image} if (image := judge.places.image) is not None else {}),
+            digests=digests_of_run
+            | ({"image": image} if (image := judge.judging_sandboxes.image) is not None else {}),
             model=started.model,
             command=None if command is None else str(command),
-            isolation=level or judge.places.isolation,
+            isolation=level or judge.judging_sandboxes.isolation,
             usage=sorted(usage, key=lambda one: (one.id, one.sample)),
             times=Times(
                 started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),

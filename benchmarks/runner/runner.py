@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import NoReturn
 
-from benchmarks.executors.executor import Executor
+from benchmarks.executors.executor import JobExecutor
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, RunLog
 from benchmarks.runner.sample_job import SampleJob, SampleOutcome
@@ -22,7 +22,7 @@ TALLY_S = 5.0
 
 async def run_jobs(
     jobs: Iterable[SampleJob],
-    executor: Executor[SampleJob, SampleOutcome],
+    executor: JobExecutor[SampleJob, SampleOutcome],
     log: RunLog,
     *,
     max_cost_usd: float | None = None,
@@ -94,7 +94,7 @@ class _Run:
             self._due.append(SampleJob(case=outcome.case, sample=outcome.sample, answer=attempt))
         self.failures.clear()
 
-    async def take(self, executor: Executor[SampleJob, SampleOutcome], jobs: Iterator[SampleJob]) -> None:
+    async def take(self, executor: JobExecutor[SampleJob, SampleOutcome], jobs: Iterator[SampleJob]) -> None:
         """Log the outcomes of jobs. Raises ModelError or MachineError if too many failed in a row."""
         tallied_at = time.monotonic()
         async with aclosing(executor.map(jobs)) as outcomes:

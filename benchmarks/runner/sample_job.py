@@ -7,7 +7,7 @@ from typing import overload
 
 from benchmarks.executors.executor import NodeLost
 from benchmarks.executors.facts import ProbeJob, WorkerFacts, installed_version
-from benchmarks.executors.pool import InProcess, Pool, default_workers
+from benchmarks.executors.pool import InProcess, NodePool, default_workers
 from benchmarks.executors.wire import WireJob, WireLine, require_wire_case
 from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge
@@ -15,7 +15,7 @@ from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.suite import Case, FunctionCase, ScriptCase
 from benchmarks.verdict import Evidence, Verdict
 
-SamplePool = Pool["SampleJob", "SampleOutcome"]
+SamplePool = NodePool["SampleJob", "SampleOutcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ async def on_this_machine(
     judge: Judge, workers: int, answering: Answering | None = None
 ) -> AsyncIterator[SamplePool]:
     """Open the executor that answers and judges samples in this process, `workers` at once."""
-    async with Pool([InProcess(BenchWorker(judge, answering), workers)], give_up) as pool:
+    async with NodePool([InProcess(BenchWorker(judge, answering), workers)], give_up) as pool:
         yield pool
 
 

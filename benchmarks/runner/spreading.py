@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.executors.executor import J, Node, NodeLost, O, Opening
 from benchmarks.executors.facts import ProbeJob, WorkerFacts, check_facts
 from benchmarks.executors.http_node import HttpNode
-from benchmarks.executors.pool import Pool
+from benchmarks.executors.pool import NodePool
 from benchmarks.executors.wire import Wire
 from benchmarks.judge.digest import judge_digest
 from benchmarks.judge.judge import Judge
@@ -40,7 +40,7 @@ async def open_fleet(
     wire: Wire[J, O],
     give_up: Callable[[J, NodeLost], O],
     around: Callable[[HttpNode[J, O]], Node[J, O]] | None = None,
-) -> Pool[J, O]:
+) -> NodePool[J, O]:
     """Open a pool of workers, all of this version, this judge and one level of isolation.
 
     Raises:
@@ -55,7 +55,7 @@ async def open_fleet(
         stack.push_async_callback(node.close)
     facts = await asyncio.gather(*(node.open() for node in nodes))
     level = check_facts([*zip(addresses, facts, strict=True)], judge=judge_digest())
-    pool = Pool[J, O]([around(node) if around else node for node in nodes], give_up)
+    pool = NodePool[J, O]([around(node) if around else node for node in nodes], give_up)
     pool.level = level
     return await stack.enter_async_context(pool)
 
@@ -68,7 +68,7 @@ async def open_cluster(
     *,
     is_judging: bool = True,
     budget: tuple[str, SharedBudget] | None = None,
-) -> Pool[J, O]:
+) -> NodePool[J, O]:
     """Open a pool of a Ray cluster's actors, all of this version, this judge and one level of isolation.
 
     Args:
@@ -94,7 +94,7 @@ async def open_cluster(
     if not is_judging:
         for node, one in zip(nodes, facts, strict=True):
             node.batch, node.room = 1, one.slots
-    pool = Pool[J, O](nodes, give_up)
+    pool = NodePool[J, O](nodes, give_up)
     named_facts = [(node.name, one) for node, one in zip(nodes, facts, strict=True)]
     pool.level = check_facts(named_facts, judge=judge_digest())
     return await stack.enter_async_context(pool)

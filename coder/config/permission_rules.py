@@ -23,7 +23,7 @@ _EDITS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PermissionRule:
     """One rule: `TOOL` or `TOOL(SPECIFIER)`."""
 
     tool: str
@@ -40,12 +40,12 @@ def is_rule(text: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def parse_rule(text: str) -> Rule:
+def parse_rule(text: str) -> PermissionRule:
     """Return the parsed rule. Raises ValueError if it is invalid."""
     match = _RULE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is no rule: write TOOL or TOOL(SPECIFIER)")
-    return Rule(match[1], "" if match[2] in (None, "*") else match[2].strip())
+    return PermissionRule(match[1], "" if match[2] in (None, "*") else match[2].strip())
 
 
 _HOST_PROGRAMS = ("git", "gh", "glab")
@@ -59,7 +59,7 @@ def unenforced(rules: Rules) -> dict[str, str]:
     return {row: reason for row, reason in reasons.items() if reason}
 
 
-def _reason_unenforced(rule: Rule, verdict: str) -> str:
+def _reason_unenforced(rule: PermissionRule, verdict: str) -> str:
     """Return why nothing enforces a rule that denies or asks; empty if it is enforced."""
     if rule.tool.startswith("mcp__") or rule.tool in (*_EDITS, "WebFetch"):
         return ""
@@ -77,7 +77,7 @@ def of_tool(rules: Rules | None, server: str, tool: str) -> Ruling | None:
     """Return the ruling on a tool of an MCP server: `mcp__SERVER`, `mcp__SERVER__TOOL`."""
     name, whole = f"mcp__{server}__{tool}", (f"mcp__{server}", f"mcp__{server}__*")
 
-    def covers(rule: Rule, verdict: Verdict) -> bool:
+    def covers(rule: PermissionRule, verdict: Verdict) -> bool:
         return rule.tool == name or rule.tool in whole or (rule.tool == "mcp__*" and verdict != "allow")
 
     return _ruling(rules, covers)
@@ -93,7 +93,7 @@ def of_host(rules: Rules | None, host: str, *, is_page: bool = False) -> Ruling 
     """
     name = host.lower().rstrip(".")
 
-    def covers(rule: Rule, verdict: Verdict) -> bool:
+    def covers(rule: PermissionRule, verdict: Verdict) -> bool:
         if rule.tool != "WebFetch":
             return False
         domain = rule.specifier.removeprefix("domain:").strip().lower().rstrip(".")
@@ -116,7 +116,7 @@ def of_edit(rules: Rules | None, path: str, root: Path) -> Ruling | None:
         path: relative to `root`, the folder of the run.
     """
 
-    def covers(rule: Rule, verdict: Verdict) -> bool:
+    def covers(rule: PermissionRule, verdict: Verdict) -> bool:
         if rule.tool not in _EDITS:
             return False
         folds = verdict == "deny"  # on some disks, both names are one file
@@ -159,7 +159,7 @@ def of_command(rules: Rules | None, command: Sequence[str]) -> Ruling | None:
     """Return the ruling on a command on this machine: `Bash(git push *)`, `Bash(git push:*)`."""
     words = " ".join(command)
 
-    def covers(rule: Rule, verdict: Verdict) -> bool:
+    def covers(rule: PermissionRule, verdict: Verdict) -> bool:
         return rule.tool == "Bash" and (not rule.specifier or _runs(rule.specifier, words))
 
     return _ruling(rules, covers)
@@ -195,7 +195,7 @@ def restricts(ruling: Ruling | None) -> TypeGuard[Ruling]:
     return ruling is not None and ruling.verdict != "allow"
 
 
-def _ruling(rules: Rules | None, covers: Callable[[Rule, Verdict], bool]) -> Ruling | None:
+def _ruling(rules: Rules | None, covers: Callable[[PermissionRule, Verdict], bool]) -> Ruling | None:
     """Return the first ruling whose rule `covers` accepts, in the order deny, ask, allow."""
     rulings = rules.rulings() if rules is not None else ()
     return next((each for each in rulings if covers(parse_rule(each.rule), each.verdict)), None)

@@ -23,7 +23,7 @@ _MAX_FILES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class UnusableFile:
     """A file that can't be used."""
 
     path: str
@@ -31,7 +31,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlugFolder:
     """A folder of files for agents."""
 
     root: Path
@@ -79,12 +79,12 @@ class Place:
             raise ValueError("not UTF-8") from error
 
 
-def places(kind: str, workspace: Path | None) -> list[Place]:
+def places(kind: str, workspace: Path | None) -> list[PlugFolder]:
     """Return the folders of a kind of files, such as `commands`; the user's come first and win."""
-    own = [Place(folder) for folder in plug_folders(kind)]
+    own = [PlugFolder(folder) for folder in plug_folders(kind)]
     if workspace is None:
         return own
-    return [*own, *(Place(workspace, (folder, kind)) for folder in REPOSITORY_FOLDERS)]
+    return [*own, *(PlugFolder(workspace, (folder, kind)) for folder in REPOSITORY_FOLDERS)]
 
 
 def reason_of(error: OSError | ValueError) -> str:

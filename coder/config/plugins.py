@@ -25,8 +25,8 @@ from coder.base.text.sanitize import one_line
 from coder.config.plug_places import (
     MANIFESTS,
     REPOSITORY_FOLDERS,
-    Place,
-    Refusal,
+    PlugFolder,
+    UnusableFile,
     manifests_in,
     plugin_folder,
     reason_of,
@@ -52,7 +52,7 @@ class Plugin:
 
     name: str
     description: str
-    place: Place
+    place: PlugFolder
     """Its folder."""
 
     @property
@@ -73,17 +73,17 @@ class Plugin:
         return None
 
 
-def own_plugins() -> tuple[list[Plugin], list[Refusal]]:
+def own_plugins() -> tuple[list[Plugin], list[UnusableFile]]:
     """Return the user's plugins, whose folders may be links, and those that can't be used."""
     places = [
-        Place(folder / name)
+        PlugFolder(folder / name)
         for folder in plug_folders("plugins")
         for name in sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
     ]
     return _usable(places)
 
 
-def plugins_of_repository(folder: Path) -> tuple[list[Plugin], list[Refusal]]:
+def plugins_of_repository(folder: Path) -> tuple[list[Plugin], list[UnusableFile]]:
     """Return the plugins of a repository, where no link is followed, and those that can't be used."""
     places = []
     for parent in REPOSITORY_FOLDERS:
@@ -92,7 +92,7 @@ def plugins_of_repository(folder: Path) -> tuple[list[Plugin], list[Refusal]]:
                 names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
         except OSError:
             continue
-        places += [Place(folder, (parent, "plugins", name)) for name in names]
+        places += [PlugFolder(folder, (parent, "plugins", name)) for name in names]
     return _usable(places)
 
 
@@ -157,9 +157,9 @@ def _files(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, int, byt
             os.close(child)
 
 
-def _usable(places: Iterable[Place]) -> tuple[list[Plugin], list[Refusal]]:
+def _usable(places: Iterable[PlugFolder]) -> tuple[list[Plugin], list[UnusableFile]]:
     by_name: dict[str, Plugin] = {}
-    refusals: list[Refusal] = []
+    refusals: list[UnusableFile] = []
     for place in places:
         path = place.shown("").rstrip("/")
         try:
@@ -170,11 +170,11 @@ def _usable(places: Iterable[Place]) -> tuple[list[Plugin], list[Refusal]]:
                 raise ValueError(f"more than {_MAX_PLUGINS} plugins")
             by_name[plugin.name] = plugin
         except (OSError, ValueError) as error:
-            refusals.append(Refusal(path, reason_of(error)))
+            refusals.append(UnusableFile(path, reason_of(error)))
     return list(by_name.values()), refusals
 
 
-def _plugin(place: Place, name: str) -> Plugin:
+def _plugin(place: PlugFolder, name: str) -> Plugin:
     """Return the plugin in a folder. Raises ValueError or OSError if it is none."""
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
         raise ValueError(f"the name {one_line(name)!r} isn't a-z, 0-9 and single -, at most {_MAX_NAME}")

@@ -14,7 +14,7 @@ from coder.base.fs.private_folder import plug_folders
 from coder.base.fs.safe_open import open_folder, read_regular
 from coder.base.text.sanitize import one_line
 from coder.config.frontmatter import read_frontmatter
-from coder.config.plug_places import Refusal, is_of_plugin, plugin_prefix, reason_of
+from coder.config.plug_places import UnusableFile, is_of_plugin, plugin_prefix, reason_of
 from coder.config.plugins import own_plugins, without_refused
 from coder.run.extensions import Skill
 
@@ -33,7 +33,7 @@ class SkillList:
     """Skills in order, and files that aren't valid skills."""
 
     skills: tuple[Skill, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[UnusableFile, ...] = ()
 
     def __add__(self, other: "SkillList") -> "SkillList":
         """Return the joined lists; of two skills with the same name, the first is used."""
@@ -41,9 +41,9 @@ class SkillList:
         refusals = [*self.refusals, *other.refusals]
         for skill in other.skills:
             if skill.name in by_name:
-                refusals.append(Refusal(skill.path, f"{by_name[skill.name].path} has the same name"))
+                refusals.append(UnusableFile(skill.path, f"{by_name[skill.name].path} has the same name"))
             elif len(by_name) == MAX_SKILLS:
-                refusals.append(Refusal(skill.path, f"more than {MAX_SKILLS} skills"))
+                refusals.append(UnusableFile(skill.path, f"more than {MAX_SKILLS} skills"))
             else:
                 by_name[skill.name] = skill
         return SkillList(tuple(by_name.values()), tuple(refusals))
@@ -95,7 +95,7 @@ def own_skills() -> SkillList:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                refusals.append(Refusal(str(path), reason_of(error)))
+                refusals.append(UnusableFile(str(path), reason_of(error)))
         skills += SkillList((), tuple(refusals)) + _joined(texts, prefix)
     return skills
 
@@ -121,7 +121,7 @@ def _joined(files: Iterable[tuple[str, str | None]], prefix: str = "") -> SkillL
             name = f"{prefix or plugin_prefix(path)}{skill.name}"
             skills += SkillList((skill.model_copy(update={"name": name}),))
         except ValueError as error:
-            skills += SkillList((), (Refusal(path, str(error)),))
+            skills += SkillList((), (UnusableFile(path, str(error)),))
     return skills
 
 

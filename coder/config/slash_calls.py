@@ -12,7 +12,7 @@ from pathlib import Path
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config.frontmatter import read_frontmatter
-from coder.config.plug_places import Place, places, reason_of
+from coder.config.plug_places import PlugFolder, places, reason_of
 from coder.config.plugins import own_plugins, plugins_of_repository
 from coder.config.skills import FILE_NAME
 
@@ -30,7 +30,7 @@ class SlashCall:
     """A command or skill that a user can call, and its file."""
 
     name: str
-    place: Place
+    place: PlugFolder
     path: str
     """Path of the file, relative to `place`."""
 
@@ -113,13 +113,13 @@ def _calls(kind: str, workspace: Path | None) -> Iterator[SlashCall]:
     yield from (call for place in places(kind, workspace) for call in _calls_of(kind, place))
     plugins = own_plugins()[0] + (plugins_of_repository(workspace)[0] if workspace is not None else [])
     for plugin in plugins:
-        place = Place(plugin.place.root, (*plugin.place.parts, kind))
-        place = place if plugin.place.parts else Place(plugin.folder / kind)
+        place = PlugFolder(plugin.place.root, (*plugin.place.parts, kind))
+        place = place if plugin.place.parts else PlugFolder(plugin.folder / kind)
         for call in _calls_of(kind, place):
             yield replace(call, name=f"{plugin.name}:{call.name}")
 
 
-def _calls_of(kind: str, place: Place) -> Iterator[SlashCall]:
+def _calls_of(kind: str, place: PlugFolder) -> Iterator[SlashCall]:
     for path in place.names() if kind == "commands" else place.names(FILE_NAME, depth=1):
         *folders, file = path.split("/")
         if kind == "commands":

@@ -14,8 +14,8 @@ from coder.config.frontmatter import read_frontmatter
 from coder.config.plug_places import (
     MAX_BYTES,
     REPOSITORY_FOLDERS,
-    Place,
-    Refusal,
+    PlugFolder,
+    UnusableFile,
     is_of_plugin,
     plugin_prefix,
     reason_of,
@@ -37,7 +37,7 @@ class SubagentList:
     """Subagents in order, and files that aren't valid subagents."""
 
     subagents: tuple[Subagent, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[UnusableFile, ...] = ()
 
     def __add__(self, other: "SubagentList") -> "SubagentList":
         """Return the joined lists; of two subagents with the same name, the first is used."""
@@ -45,9 +45,11 @@ class SubagentList:
         refusals = [*self.refusals, *other.refusals]
         for subagent in other.subagents:
             if subagent.name in by_name:
-                refusals.append(Refusal(subagent.path, f"{by_name[subagent.name].path} has the same name"))
+                refusals.append(
+                    UnusableFile(subagent.path, f"{by_name[subagent.name].path} has the same name")
+                )
             elif len(by_name) == MAX_SUBAGENTS:
-                refusals.append(Refusal(subagent.path, f"more than {MAX_SUBAGENTS} subagents"))
+                refusals.append(UnusableFile(subagent.path, f"more than {MAX_SUBAGENTS} subagents"))
             else:
                 by_name[subagent.name] = subagent
         return SubagentList(tuple(by_name.values()), tuple(refusals))
@@ -97,12 +99,12 @@ def own_subagents() -> SubagentList:
     subagents = SubagentList()
     plugins = [(plugin.folder / "agents", f"{plugin.name}:") for plugin in own_plugins()[0]]
     for folder, prefix in (*((folder, "") for folder in plug_folders("agents")), *plugins):
-        place, refusals, texts = Place(folder), [], []
+        place, refusals, texts = PlugFolder(folder), [], []
         for name in place.names(depth=0):
             try:
                 texts.append((place.shown(name), place.read(name)))
             except (OSError, ValueError) as error:
-                refusals.append(Refusal(place.shown(name), reason_of(error)))
+                refusals.append(UnusableFile(place.shown(name), reason_of(error)))
         subagents += SubagentList((), tuple(refusals)) + _joined(texts, prefix)
     return subagents
 
@@ -110,7 +112,7 @@ def own_subagents() -> SubagentList:
 def read_own(path: str) -> Subagent:
     """Read a user's file again. Raises ValueError or OSError if it can't be used any more."""
     file = Path(path)
-    return read_subagent(Place(file.parent).read(file.name), path)
+    return read_subagent(PlugFolder(file.parent).read(file.name), path)
 
 
 def _joined(files: Iterable[tuple[str, str | None]], prefix: str = "") -> SubagentList:
@@ -124,5 +126,5 @@ def _joined(files: Iterable[tuple[str, str | None]], prefix: str = "") -> Subage
             listed = listed.model_copy(update={"name": name, "prompt": ""})
             subagents += SubagentList((listed,))
         except ValueError as error:
-            subagents += SubagentList((), (Refusal(path, str(error)),))
+            subagents += SubagentList((), (UnusableFile(path, str(error)),))
     return subagents

@@ -27,7 +27,7 @@ _EMPTY_SET = "b-a"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class IgnoreRule:
     """One line of an ignore file."""
 
     parts: tuple[re.Pattern[str] | None, ...]
@@ -54,7 +54,7 @@ class Rule:
 
 def ignores(texts: Mapping[str, str]) -> Callable[[str], bool]:
     """Return a function that tells whether a path is ignored; a folder's path ends with a slash."""
-    rules: dict[str, list[Rule]] = {}
+    rules: dict[str, list[IgnoreRule]] = {}
     for path, text in texts.items():
         lines = map(_pattern_in, text.splitlines()[:MAX_LINES])
         rules[path.rpartition("/")[0]] = [_rule(line) for line in lines if line.strip("/!")]
@@ -66,7 +66,7 @@ def glob_matches(glob: str, path: str) -> bool:
     return _rule(glob).fits(path)
 
 
-def _is_ignored(path: str, rules: Mapping[str, Sequence[Rule]], *, is_folder: bool) -> bool:
+def _is_ignored(path: str, rules: Mapping[str, Sequence[IgnoreRule]], *, is_folder: bool) -> bool:
     """Whether the last rule that matches ignores one file or folder."""
     folders = ["" if str(folder) == "." else str(folder) for folder in PurePosixPath(path).parents]
     for folder in folders:
@@ -85,7 +85,7 @@ def _pattern_in(line: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _rule(line: str) -> Rule:
+def _rule(line: str) -> IgnoreRule:
     """Parse a pattern: a slash at its start or inside binds it to its folder, else it fits at any depth."""
     is_negated = line.startswith("!")
     glob = line[is_negated:]
@@ -100,7 +100,7 @@ def _rule(line: str) -> Rule:
         else re.compile(translate(_GIT_SYNTAX.sub(_to_fnmatch, segment)))
         for segment in segments
     )
-    return Rule(parts, is_negated, only_folders)
+    return IgnoreRule(parts, is_negated, only_folders)
 
 
 def _to_fnmatch(match: re.Match[str]) -> str:

@@ -38,7 +38,7 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramJob:
+class PreparedProgram:
     """A program with the files and policy of its fresh workspace."""
 
     program: Program
@@ -48,7 +48,9 @@ class ProgramJob:
     """The program as cells, if a kernel runs it."""
 
 
-def make_job(invocation: Invocation, settings: Settings, *, read_source: Callable[[], bytes]) -> ProgramJob:
+def prepare_program(
+    invocation: Invocation, settings: Settings, *, read_source: Callable[[], bytes]
+) -> PreparedProgram:
     """Read and check all arguments before opening a sandbox. Raises UsageError if an argument is invalid."""
     try:
         policy = _policy(invocation, settings)
@@ -60,11 +62,11 @@ def make_job(invocation: Invocation, settings: Settings, *, read_source: Callabl
     except ValidationError as error:
         first_error = error.errors()[0]
         raise UsageError(f"{_flag_of(first_error['loc'])}: {first_error['msg']}.") from error
-    return ProgramJob(program, files.contents, policy, cells)
+    return PreparedProgram(program, files.contents, policy, cells)
 
 
 async def run_job(
-    job: ProgramJob,
+    job: PreparedProgram,
     backend: str,
     *,
     stdin: bytes | int = b"",

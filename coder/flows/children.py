@@ -17,7 +17,7 @@ from coder.engine.options import Options
 from coder.engine.requests import state_of
 from coder.engine.resume import resume
 from coder.environment.run_policy import OpenSandbox
-from coder.flows.recorded_steps import Outcome, RecordedSteps
+from coder.flows.recorded_steps import RecordedSteps, StepOutcome
 from coder.flows.values import digest_of, to_json
 from coder.models.model import Model
 from coder.run.event_types import FlowStepSpawned, StepSpent
@@ -105,18 +105,18 @@ class Children:
     def landing(self, child: str, branch: str | None) -> Solving:
         """Return the work of landing a run's change, which a run that has landed doesn't repeat."""
 
-        async def land(position: str) -> Outcome:
+        async def land(position: str) -> StepOutcome:
             state = await state_of(self._log, child)
             run = summarize(state)
             if not run.landed and run.commit is None:
                 update = {"apply": True, "branch": branch}
                 options = await self._options_for(state.settings.model_copy(update=update))
                 run = await self._answered(child, await resume(child, **options), options)
-            return Outcome(to_json(TypeAdapter(Run), run, "flow.land"))
+            return StepOutcome(to_json(TypeAdapter(Run), run, "flow.land"))
 
         return Solving(digest_of([child, branch]), land)
 
-    async def _work(self, position: str, task: Task, settings: Settings) -> Outcome:
+    async def _work(self, position: str, task: Task, settings: Settings) -> StepOutcome:
         """Begin or continue the run of a step. Raises RunFailed: the run has ended by an error."""
         journal = self._steps.journal
         child = self._steps.record.steps[position].run
@@ -135,7 +135,7 @@ class Children:
             ),
             cost_usd=None if run.cost is None else Decimal(str(run.cost)),
         )
-        return Outcome(to_json(TypeAdapter(Run), run, "flow.solve"), spent)
+        return StepOutcome(to_json(TypeAdapter(Run), run, "flow.solve"), spent)
 
     async def _options_for(self, settings: Settings) -> Options:
         options = cast(Options, {**self._options, "log": self._log, "settings": settings})

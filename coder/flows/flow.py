@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from coder.flows.checks import Check, run_check
 from coder.flows.children import Children, Solving
 from coder.flows.positions import branch, inside_step, next_position, together
-from coder.flows.recorded_steps import Outcome, RecordedSteps, Work
+from coder.flows.recorded_steps import RecordedSteps, StepOutcome, Work
 from coder.flows.values import Adapter, Signature, digest_of, from_json, problem_of, signature_of, to_json
 from coder.run.event_types import FlowStepStarted, Verb
 from coder.run.questions import Decision, Question
@@ -152,9 +152,9 @@ class Flow:
         place = (folder or self.folder).absolute()
         position, adapter = next_position("flow.check"), Adapter(Check)
 
-        async def work() -> Outcome:
+        async def work() -> StepOutcome:
             check = await run_check(command, place, self._children.settings, self._children.sandbox)
-            return Outcome(to_json(adapter, check, "flow.check"))
+            return StepOutcome(to_json(adapter, check, "flow.check"))
 
         digest = digest_of([command, str(place)])
         value = await self._record(position, "check", command, digest, work, adapter)
@@ -178,9 +178,9 @@ class Flow:
             patch=patch,
         )
 
-        async def work() -> Outcome:
+        async def work() -> StepOutcome:
             decision = await self._steps.ask(question, f"{position} {text}")
-            return Outcome(to_json(adapter, decision, "flow.ask"))
+            return StepOutcome(to_json(adapter, decision, "flow.ask"))
 
         digest = digest_of([text, list(options), patch])
         value = await self._record(position, "ask", text, digest, work, adapter)
@@ -220,13 +220,13 @@ class Flow:
         if (signature := self._signatures.get(function)) is None:
             signature = self._signatures[function] = signature_of(function, what)
 
-        async def work() -> Outcome:
+        async def work() -> StepOutcome:
             with inside_step(name):
                 if inspect.iscoroutinefunction(function):
                     result = await function(*arguments)
                 else:
                     result = await asyncio.to_thread(function, *arguments)
-            return Outcome(to_json(signature.result, result, f"{what}: the result"))
+            return StepOutcome(to_json(signature.result, result, f"{what}: the result"))
 
         digest = signature.digest(what, arguments)
         value = await self._record(position, "step", name, digest, work, signature.result, effect=effect)

@@ -24,7 +24,7 @@ _OWN_FILES = __file__.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StepOutcome:
     """The outcome of a step, as recorded in the log."""
 
     value: JsonValue
@@ -32,7 +32,7 @@ class Outcome:
     """Usage of the run that the step began."""
 
 
-Work = Callable[[], Awaitable[Outcome]]
+Work = Callable[[], Awaitable[StepOutcome]]
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class RecordedSteps:
         if recorded is not None:
             require_same(recorded.started, step)
             return recorded.value
-        await self.journal.append(step, _ended(step, Outcome(value)))
+        await self.journal.append(step, _ended(step, StepOutcome(value)))
         return value
 
     async def ask(self, question: Question, key: str) -> Decision:
@@ -121,7 +121,7 @@ class RecordedSteps:
 
     async def _decide_about(
         self, step: FlowStepStarted, recorded: RecordedStep, accepts: Callable[[JsonValue], str]
-    ) -> Outcome | None:
+    ) -> StepOutcome | None:
         """Ask a person about a step with an effect that was cut off.
 
         Returns:
@@ -139,8 +139,8 @@ class RecordedSteps:
                 break
             value = _value_of(decision.answer_text)
             if not (note := accepts(value)):
-                await self.journal.append(_ended(step, Outcome(value)))
-                return Outcome(value)
+                await self.journal.append(_ended(step, StepOutcome(value)))
+                return StepOutcome(value)
         return None
 
 
@@ -161,7 +161,7 @@ def _called(step: FlowStepStarted) -> str:
 
 def _ended(
     step: FlowStepStarted,
-    outcome: Outcome | None = None,
+    outcome: StepOutcome | None = None,
     *,
     error: StepError | None = None,
     began: float | None = None,

@@ -27,7 +27,7 @@ _JUDGED = "0|1|3|6|8|9"
 _TRAJECTORY = "trajectory.json"
 
 
-class Options(InstalledAgentOptions):
+class AgentOptions(InstalledAgentOptions):
     """What `--ak NAME=VALUE` sets."""
 
     wheels: Path | None = Field(
@@ -54,8 +54,8 @@ class Agent(BaseInstalledAgent):
     """Installs coder in a task's container and has it work there in place."""
 
     capabilities = AgentCapabilities(atif=True)
-    options_model = Options
-    options: Options
+    options_model = AgentOptions
+    options: AgentOptions
     MODEL_CONNECTION: ClassVar[ModelConnectionSpec] = ModelConnectionSpec(passthrough=True)
 
     @staticmethod

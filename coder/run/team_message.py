@@ -20,7 +20,7 @@ class MessageBase(Value):
     """The nested teams of the author, outermost first."""
 
 
-class Step(BaseModel, frozen=True, extra="ignore"):
+class OrchestratorStep(BaseModel, frozen=True, extra="ignore"):
     """One step of an orchestrator's plan."""
 
     member: str
@@ -31,7 +31,7 @@ class Ledger(BaseModel, frozen=True, extra="ignore"):
     """An orchestrator's facts and plan."""
 
     facts: str = ""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[OrchestratorStep, ...] = ()
     satisfied: bool = False
     """Whether the orchestrator considers the task done, which ends a run as `unverified`."""
 

@@ -26,7 +26,7 @@ from coder.engine.requests import (
     when_free,
 )
 from coder.engine.resume import resume
-from coder.environment.invocation import Invocation, make_job, run_job
+from coder.environment.invocation import Invocation, prepare_program, run_job
 from coder.models.model import Model
 from coder.run.model_choice import asked_again, open_models
 from coder.run.questions import Decision
@@ -100,7 +100,7 @@ class Runs:
             settings = settings.model_copy(update={"program_timeout": timeout_limit_s})
         words = split_command(command) or ()
         invocation = Invocation(words, code, command is not None, files=(), variables=(), disk_mb=_DISK_MB)
-        job = make_job(invocation, settings, read_source=lambda: b"")
+        job = prepare_program(invocation, settings, read_source=lambda: b"")
         contents = {name: text.encode() for name, text in files.items()}
         self._require_free()
         async with self._free:

@@ -34,7 +34,7 @@ TABLE = "store"
 _PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|[?&]password=")
 
 
-class Places(NamedTuple):
+class StoreAddresses(NamedTuple):
     """Addresses of a log and of its blobs. They may contain passwords."""
 
     log: str | None
@@ -43,7 +43,7 @@ class Places(NamedTuple):
     """A folder or `s3://…`; None: beside the log, or in the database for Postgres."""
 
 
-def usual_places(environ: Mapping[str, str] = os.environ) -> Places:
+def usual_places(environ: Mapping[str, str] = os.environ) -> StoreAddresses:
     """Return the addresses in CODER_LOG and CODER_BLOBS, else in `[store]` of the user's file.
 
     Raises:
@@ -62,7 +62,7 @@ def usual_places(environ: Mapping[str, str] = os.environ) -> Places:
             keep = "Keep passwords in CODER_LOG, PGPASSWORD or ~/.pgpass."
             raise UsageError(f"{file}: {key} of [{TABLE}] has a password. {keep}")
     log, blobs = environ.get("CODER_LOG"), environ.get("CODER_BLOBS")
-    return Places(log or table.get("log") or None, blobs or table.get("blobs") or None)
+    return StoreAddresses(log or table.get("log") or None, blobs or table.get("blobs") or None)
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def open_log(folder: Path | None = None) -> Iterator["SqliteLog | PostgresLog"]:
         UsageError: a setting isn't the address of a log or of blobs, or an extra isn't installed.
         LogNewer, LogDamaged, MachineError: the log can't be opened.
     """
-    places = usual_places() if folder is None else Places(None, None)
+    places = usual_places() if folder is None else StoreAddresses(None, None)
     with open_store(places.log or folder, places.blobs) as log:
         yield log
 

@@ -65,7 +65,7 @@ WHERE NOT EXISTS (SELECT FROM coder.identity);
 Rows = list[tuple[Any, ...]]
 
 
-class Connections:
+class DatabaseConnections:
     """Connections to a database; the first one creates the tables.
 
     Raises:

@@ -17,7 +17,7 @@ from coder.base.errors import LeaseHeld, LogDamaged, MachineError, own_command
 from coder.run.events import Draft, Event
 from coder.store import event_codec, run_list
 from coder.store.blobs import Blobs, JoinedBlobs, put_all, put_missing
-from coder.store.connections import Connections, Rows
+from coder.store.connections import DatabaseConnections, Rows
 from coder.store.in_thread import run_in_thread
 from coder.store.lease import LEASE_S, LeaseOwner
 from coder.store.places import open_place
@@ -99,7 +99,7 @@ class PostgresLog:
         Args:
             blobs: address of the place for blobs; None: a table of the database.
         """
-        self._server = Connections(url)
+        self._server = DatabaseConnections(url)
         self._lease_s = lease_s
         self._has_own_blobs = blobs is None
         self.own_blobs: Blobs = TableBlobs(self._server)

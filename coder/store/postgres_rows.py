@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from coder.store.connections import Connections
+from coder.store.connections import DatabaseConnections
 from coder.store.stored_rows import COLUMNS, Row, complete
 
 _READ = """
@@ -32,7 +32,7 @@ RETURNING seq
 class PostgresRows:
     """The rows of a Postgres log."""
 
-    def __init__(self, server: Connections) -> None:
+    def __init__(self, server: DatabaseConnections) -> None:
         self._server = server
 
     def runs(self) -> list[str]:

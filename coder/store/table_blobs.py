@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from coder.base.errors import BlobMissing
 from coder.store.blobs import ELSEWHERE, BlobInfo, blob_name, check_content, check_name
-from coder.store.connections import Connections
+from coder.store.connections import DatabaseConnections
 
 _PUT = """
 INSERT INTO coder.blob VALUES (%(name)s, %(content)b) ON CONFLICT DO NOTHING RETURNING name
@@ -16,7 +16,7 @@ class TableBlobs:
 
     is_remote = True
 
-    def __init__(self, server: Connections) -> None:
+    def __init__(self, server: DatabaseConnections) -> None:
         self._server = server
 
     def put(self, content: bytes) -> str:

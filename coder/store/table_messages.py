@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Collection
 
 from coder.run.events import SentMessage
-from coder.store.connections import Connections
+from coder.store.connections import DatabaseConnections
 from coder.store.in_thread import run_in_thread
 
 _SEND = """
@@ -21,7 +21,7 @@ _REMOVE = "DELETE FROM coder.message WHERE run = %(run)s AND id = ANY(%(ids)s) R
 class TableMessages:
     """Messages to runs, each a row (`Messages`)."""
 
-    def __init__(self, server: Connections) -> None:
+    def __init__(self, server: DatabaseConnections) -> None:
         self._server = server
 
     async def send(self, run: str, text: str) -> None:

@@ -27,13 +27,13 @@ class Delegate(Arguments):
     task: str = Field(min_length=1, max_length=100_000, description="What to do, and what to hand back.")
 
 
-class Report(Arguments):
+class SubagentReport(Arguments):
     """Arguments of a subagent's `done`."""
 
     result: str = Field(min_length=1, description="All that is to be read of your work.")
 
 
-REPORT = spec_of("done", "Hand back the result of your work, which ends it.", Report)
+REPORT = spec_of("done", "Hand back the result of your work, which ends it.", SubagentReport)
 
 
 def delegate_spec(subagents: Sequence[Subagent]) -> ToolSpec:

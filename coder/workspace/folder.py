@@ -18,7 +18,7 @@ from coder.workspace.git.found import find_repository
 from coder.workspace.walk import FolderReader, generated, select_written
 
 if TYPE_CHECKING:
-    from coder.workspace.git.known_files import Listing
+    from coder.workspace.git.known_files import KnownFiles
 
 MAX_FILES = 5_000
 MAX_BYTES = 64 << 20
@@ -109,7 +109,7 @@ def _denier(globs: Sequence[str], root: Path) -> Callable[[str], str | None] | N
     return lambda path: unread_by(path, globs, root)
 
 
-def _read_folder(reader: FolderReader, listing: "Listing | None", globs: Sequence[str]) -> None:
+def _read_folder(reader: FolderReader, listing: "KnownFiles | None", globs: Sequence[str]) -> None:
     extra = _ignored_but_named(reader.path, globs)
     if listing is None:
         with open_folder(reader.path) as folder:
@@ -145,7 +145,7 @@ def _ignored_but_named(folder: Path, globs: Sequence[str]) -> list[str]:
         raise UsageError(f"--read {' '.join(globs)}: {error}. Name files below {folder}.") from error
 
 
-def _listing(folder: Path) -> "tuple[Listing | None, list[str]]":
+def _listing(folder: Path) -> "tuple[KnownFiles | None, list[str]]":
     """Return git's list of a folder, and notes; without a repository, None, as all files are read."""
     repository = find_repository(folder)
     if repository is None:

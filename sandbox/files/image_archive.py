@@ -55,7 +55,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class ArchivedImage:
     """An image in an archive."""
 
     layers: tuple[Layer, ...]
@@ -106,7 +106,7 @@ class _Archive:
 
 
 @contextmanager
-def open_image(path: Path) -> Iterator[Image]:
+def open_image(path: Path) -> Iterator[ArchivedImage]:
     """Open the only image in an archive.
 
     Raises:
@@ -142,7 +142,7 @@ def _members(tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
     return members
 
 
-def _image(archive: _Archive, path: Path) -> Image:
+def _image(archive: _Archive, path: Path) -> ArchivedImage:
     if "oci-layout" in archive.members and "index.json" in archive.members:
         manifest = _oci_manifest(archive, archive.document("index.json"), path)
         config = archive.document(archive.blob(manifest["config"]), digest=_digest(manifest["config"]))
@@ -156,7 +156,7 @@ def _image(archive: _Archive, path: Path) -> Image:
         config = archive.document(config_path, digest=digest)
         names = [str(name) for name in images[0]["Layers"]]
     else:
-        return Image((Layer(lambda: path.open("rb"), None),), {})
+        return ArchivedImage((Layer(lambda: path.open("rb"), None),), {})
     _require_machine(config, path)
     digests = [str(digest).removeprefix("sha256:") for digest in config["rootfs"]["diff_ids"]]
     if len(digests) != len(names):
@@ -164,7 +164,7 @@ def _image(archive: _Archive, path: Path) -> Image:
     layers = [Layer(_opener(archive, name), digest) for name, digest in zip(names, digests, strict=True)]
     lines = (config.get("config") or {}).get("Env") or []
     variables = dict(line.split("=", 1) for line in lines if isinstance(line, str) and "=" in line)
-    return Image(tuple(layers), variables)
+    return ArchivedImage(tuple(layers), variables)
 
 
 def _oci_manifest(archive: _Archive, index: Any, path: Path, *, depth: int = 0) -> Any:  # noqa: ANN401 - of JSON

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sandbox.errors import FileRefused
-from sandbox.files.image_archive import Image, Layer, members_of, open_image
+from sandbox.files.image_archive import ArchivedImage, Layer, members_of, open_image
 from sandbox.files.resolve_beneath import FOLDER, IN_ROOT, resolve_in
 
 MAX_BYTES = 8 << 30
@@ -90,7 +90,7 @@ class _Unpacking:
         self._bytes_left, self._entries_left = max_bytes, MAX_ENTRIES
         self._max_bytes = max_bytes
 
-    def unpack(self, image: Image) -> None:
+    def unpack(self, image: ArchivedImage) -> None:
         """Unpack the layers. Raises FileRefused."""
         try:
             for layer in image.layers:

@@ -25,7 +25,7 @@ from sandbox.providers.kept_session import CANNOT_EXECUTE, KeptSession
 from sandbox.result import Value
 
 
-class Config(Value):
+class CoderSandboxConfig(Value):
     """Options of a sample's sandbox, from code or the TOML file of `--sandbox coder:FILE`."""
 
     backend: str = "auto"
@@ -52,7 +52,7 @@ class CoderSandbox(SandboxEnvironment):
     @classmethod
     def config_deserialize(cls, config: dict[str, Any]) -> BaseModel:
         """Read a configuration. Raises ValidationError."""
-        return Config.model_validate(config)
+        return CoderSandboxConfig.model_validate(config)
 
     @classmethod
     async def sample_init(
@@ -132,12 +132,14 @@ class CoderSandbox(SandboxEnvironment):
         return 0.2
 
 
-def _read(config: SandboxEnvironmentConfigType | None) -> Config:
+def _read(config: SandboxEnvironmentConfigType | None) -> CoderSandboxConfig:
     """Return the configuration. Raises ValueError if it is another tool's, or invalid."""
     if config is None:
-        return Config()
+        return CoderSandboxConfig()
     if isinstance(config, str):
-        return Config.model_validate(tomllib.loads(Path(config).read_text()))
-    if not isinstance(config, Config):
-        raise ValueError(f"The sandbox coder takes no {type(config).__name__}, but a Config or a TOML file.")
+        return CoderSandboxConfig.model_validate(tomllib.loads(Path(config).read_text()))
+    if not isinstance(config, CoderSandboxConfig):
+        raise ValueError(
+            f"The sandbox coder takes no {type(config).__name__}, but a CoderSandboxConfig or a TOML file."
+        )
     return config

@@ -44,7 +44,7 @@ cat > "$1" || exit 28
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedCommand:
     """How a command ended, and the bytes of its two streams, each up to the requested maximum."""
 
     exit_code: int
@@ -112,7 +112,7 @@ class KeptSession:
         stdin: bytes = b"",
         wall_s: float | None = None,
         most_bytes: int = _OUTPUT_BYTES // 2,
-    ) -> Ended:
+    ) -> EndedCommand:
         """Run a program, found on its own PATH.
 
         Args:
@@ -138,7 +138,7 @@ class KeptSession:
         if result.killed_by == "wall":
             raise TimeoutError(f"{words[0]} didn't end within {wall_s:g} s")
         too_long = result.truncated or max(result.output_bytes, stderr.output_bytes) > most_bytes
-        return Ended(
+        return EndedCommand(
             exit_code=result.exit_code if result.exit_code is not None else 128 + _signal_of(result),
             stdout=result.raw_output[:most_bytes],
             stderr=stderr.raw_output[:most_bytes],

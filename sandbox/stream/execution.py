@@ -17,7 +17,7 @@ from sandbox.host.output import Stream
 from sandbox.host.running import Frames
 from sandbox.inner.stream.frames import JOB, LINE, STDERR, STDIN, STDOUT
 from sandbox.result import Result
-from sandbox.stream.link import Conversation, Link, Reader
+from sandbox.stream.link import Link, LinkChannel, Reader
 
 _PIECE = 1 << 16
 _LAST_BYTES_S, _BUSY_ENGINE_S = 0.2, 10.0
@@ -30,7 +30,7 @@ _END_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedProgram:
     """How a program with no process left ended, and what its place has used."""
 
     how: int
@@ -49,7 +49,7 @@ class Ended:
     left: list[tuple[int, str]]
 
 
-_ENDED = TypeAdapter(Ended)
+_ENDED = TypeAdapter(EndedProgram)
 
 
 class StreamProgram:
@@ -61,7 +61,7 @@ class StreamProgram:
         self.conversation = link.converse(self._hear)
         self.started: asyncio.Future[tuple[int, int]] = loop.create_future()
         """Set to the program's pid, and the bytes in the bounded folders."""
-        self.ended: asyncio.Future[Ended] = loop.create_future()
+        self.ended: asyncio.Future[EndedProgram] = loop.create_future()
         self._dropped = asyncio.Event()
 
     async def begin(self, job: Mapping[str, object], **options: object) -> None:
@@ -135,7 +135,7 @@ class StreamExecution(TimedRun):
         self.program = program
         self._conversation = program.conversation
         self._feeding: asyncio.Task[None] | None = None
-        self.ended: Ended | None = None
+        self.ended: EndedProgram | None = None
         """Set once every process of the run is dead."""
         self.outcome: Result
         """Set once the run is over."""
@@ -204,7 +204,7 @@ class StreamExecution(TimedRun):
     def _kill(self) -> None:
         self._conversation.say({"do": "kill", "answer": False})
 
-    def _finish(self, ended: "asyncio.Future[Ended]") -> None:
+    def _finish(self, ended: "asyncio.Future[EndedProgram]") -> None:
         if self._over.done() or ended.cancelled():
             return
         broken = ended.exception()
@@ -267,7 +267,7 @@ class StreamEntry(Frames):
             reading.cancel()
 
 
-async def feed(conversation: Conversation, source: bytes | int) -> None:
+async def feed(conversation: LinkChannel, source: bytes | int) -> None:
     """Send a program its standard input: bytes, or data from a descriptor as it arrives."""
     with suppress(SandboxBroken):  # it has ended
         if isinstance(source, bytes):

@@ -21,13 +21,13 @@ from sandbox.host.agent_link import words_of
 from sandbox.host.command_run import PACE_S, CommandEnd, CommandRun, HowToEnd
 from sandbox.host.limits import RunLimits
 from sandbox.host.session_opening import ENVIRONMENT
-from sandbox.inner.process.wire import HEADER, Places
+from sandbox.inner.process.wire import HEADER, SessionFolders
 from sandbox.inner.stream.frames import LINE, STDERR, STDOUT
 from sandbox.program import Program
 from sandbox.result import Changes, StillRunning
 from sandbox.stream.connections import StreamListener
-from sandbox.stream.execution import Ended, StreamProgram, feed
-from sandbox.stream.link import Conversation, Link, Reader
+from sandbox.stream.execution import EndedProgram, StreamProgram, feed
+from sandbox.stream.link import Link, LinkChannel, Reader
 from sandbox.stream.stream_files import StreamFiles
 from sandbox.supervisor.shipped import TOOLS_MODULE
 
@@ -150,7 +150,7 @@ class StreamSessionLink:
         if news["is"] != "listening":
             raise SandboxBroken("The session gave no socket for its tools.")
         usual = self._environment.get("PYTHONPATH", "")
-        self._environment["PYTHONPATH"] = f"{usual}:{Places().tools}".lstrip(":")
+        self._environment["PYTHONPATH"] = f"{usual}:{SessionFolders().tools}".lstrip(":")
         return StreamListener(self._link)
 
     def memory_kills(self) -> int:
@@ -184,7 +184,7 @@ class StreamSessionLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _receive(self, run: CommandRun, conversation: Conversation, piece: bytes) -> int | None:
+    def _receive(self, run: CommandRun, conversation: LinkChannel, piece: bytes) -> int | None:
         """Pass output to its command. If the command drops it, let the agent send more a moment later."""
         if not run.receive(piece):
             return None
@@ -192,7 +192,7 @@ class StreamSessionLink:
         loop.call_later(PACE_S, conversation.consume, STDOUT, len(piece))
         return 0
 
-    async def _watch_end(self, run: CommandRun, conversation: Conversation) -> None:
+    async def _watch_end(self, run: CommandRun, conversation: LinkChannel) -> None:
         await conversation.ended(STDOUT).wait()
         run.close()
 
@@ -204,7 +204,7 @@ class StreamSessionLink:
             run.has_failed(str(error), 126)
             run.close()
 
-    def _end(self, run: CommandRun, ended: "asyncio.Future[Ended]") -> None:
+    def _end(self, run: CommandRun, ended: "asyncio.Future[EndedProgram]") -> None:
         if ended.exception() is not None:
             run.state_lost = self._link.broken is not None and not run.ended.done()
             run.has_ended(None)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.harbor.compose.model import Build, ComposeFile
+from benchmarks.harbor.compose.model import BuildOptions, ComposeFile
 from benchmarks.harbor.image import ImageBuild, built_image, named_image
 from sandbox.docker.engine import Engine
 
@@ -28,7 +28,7 @@ async def service_images(engine: Engine, compose: ComposeFile, *, timeout_s: flo
     return images
 
 
-def _build_of(build: Build) -> ImageBuild:
+def _build_of(build: BuildOptions) -> ImageBuild:
     args = {name: text for name, text in build.args.items() if text is not None}
     return ImageBuild(
         context=Path(build.context), dockerfile=build.dockerfile, args=args, target=build.target

@@ -18,7 +18,7 @@ MOST_PLACES = 16
 """Maximum number of networks, and of volumes: an engine has addresses for about thirty networks."""
 
 
-class Build(Value):
+class BuildOptions(Value):
     """Build options of a service's image."""
 
     context: str
@@ -27,7 +27,7 @@ class Build(Value):
     target: str | None = None
 
 
-class Check(Value):
+class HealthCheck(Value):
     """Health check of Compose; missing fields come from the image, or are Docker's defaults."""
 
     test: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class Service(Value):
     """Service of the project, which runs in one container."""
 
     image: str | None = None
-    build: Build | None = None
+    build: BuildOptions | None = None
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
     environment: dict[str, str | None] = Field(default_factory=dict)
@@ -110,7 +110,7 @@ class Service(Value):
     container_name: str | None = None
     """Another name in the project's networks: containers are named by us."""
     depends_on: dict[str, Dependency] = Field(default_factory=dict)
-    healthcheck: Check | None = None
+    healthcheck: HealthCheck | None = None
     networks: dict[str, Attachment | None] = Field(default_factory=dict)
     network_mode: Literal["none"] | None = None
     volumes: tuple[Mount, ...] = ()
@@ -150,7 +150,7 @@ class Service(Value):
         )
 
 
-class Network(Value):
+class ProjectNetwork(Value):
     """Network of the project."""
 
     name: str = ""
@@ -173,7 +173,7 @@ class ComposeFile(Value):
 
     name: str = ""
     services: Annotated[dict[str, Service], Field(max_length=MOST_SERVICES)]
-    networks: dict[str, Network] = Field(default_factory=dict, max_length=MOST_PLACES)
+    networks: dict[str, ProjectNetwork] = Field(default_factory=dict, max_length=MOST_PLACES)
     volumes: dict[str, Volume] = Field(default_factory=dict, max_length=MOST_PLACES)
 
     @model_validator(mode="after")
@@ -201,6 +201,6 @@ class Project(Value):
     images: dict[str, str]
 
 
-def is_closed(network: Network, mode: NetworkMode) -> bool:
+def is_closed(network: ProjectNetwork, mode: NetworkMode) -> bool:
     """Whether a network is isolated from the outside, as in all tasks without a public network."""
     return network.internal or mode != "public"

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harbor.compose.model import Check, Mount, Service
+from benchmarks.harbor.compose.model import HealthCheck, Mount, Service
 from benchmarks.harbor.compose.values import MAX_TMPFS
 from sandbox.result import Value
 
@@ -89,7 +89,7 @@ def _tmpfs(service: Service) -> dict[str, str]:
     return options_by_path
 
 
-def _healthcheck(check: Check) -> dict[str, Any]:
+def _healthcheck(check: HealthCheck) -> dict[str, Any]:
     if check.disable:
         return {"test": ["NONE"]}
     times = {

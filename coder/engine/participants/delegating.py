@@ -17,7 +17,7 @@ from coder.config.subagents import (
     subagents_of_repository,
 )
 from coder.engine.participants.workplace import Workplace
-from coder.engine.turn.child_runs import Attempt, AttemptRuns, end_of
+from coder.engine.turn.child_runs import Attempt, ChildRuns, end_of
 from coder.engine.turn.turn import Turn
 from coder.models.model import ChatMessage, ToolCall
 from coder.run.event_types import AttemptEnded, AttemptStarted, Delegation, Parent, ToolCalled
@@ -56,7 +56,7 @@ def subagents_of(state: State) -> tuple[Subagent, ...]:
 class Delegating:
     """The subagents of one turn."""
 
-    def __init__(self, turn: Turn, workplace: Workplace, children: AttemptRuns) -> None:
+    def __init__(self, turn: Turn, workplace: Workplace, children: ChildRuns) -> None:
         self._turn, self._place, self._runs = turn, workplace, children
         self._states: dict[str, State] = {}
         """States of ended subagents, by the id of their call."""

@@ -32,7 +32,7 @@ REPOSITORY_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class HookVerdict:
     """Combined verdict of the hooks before a call: the strictest decision counts."""
 
     subject: Subject
@@ -86,7 +86,7 @@ class HookRuns:
         """The repository's hooks alone, which run in the sandbox."""
         return HookRuns(self.journal, (), self.of_repository, self.redact)
 
-    async def before(self, subject: Subject, session: Session | None, *, leaves: bool = False) -> Verdict:
+    async def before(self, subject: Subject, session: Session | None, *, leaves: bool = False) -> HookVerdict:
         """Run the hooks before a call or an edit, the repository's first.
 
         Each gets the input as changed by earlier hooks, so that the user's own hooks see the final call.
@@ -107,18 +107,18 @@ class HookRuns:
             }
             answer = await runs.answer(hook, is_own, fields)
             if answer.objection is not None:
-                return Verdict(subject, f"[A hook blocked this call: {answer.objection}]")
+                return HookVerdict(subject, f"[A hook blocked this call: {answer.objection}]")
             if answer.context:
                 remarks.append(f"[A hook says: {answer.context}]")
             if answer.updated_input is not None and (is_own or not leaves):
                 try:
                     subject = subject.with_input(name, root, answer.updated_input)
                 except ValueError as error:
-                    return Verdict(subject, f"[Not made: {error}]")
+                    return HookVerdict(subject, f"[Not made: {error}]")
                 remarks.append("[A hook has changed the input of this call before it was made.]")
             asks = asks or (answer.reason if answer.decision == "ask" else "")
             allows = allows or (is_own and answer.decision == "allow")
-        return Verdict(subject, None, asks or None, allows and not asks, tuple(remarks))
+        return HookVerdict(subject, None, asks or None, allows and not asks, tuple(remarks))
 
     async def remarks(self, subject: Subject, result: ToolResult, session: Session | None) -> list[str]:
         """Run the hooks after a call or an edit; return their remarks for the model."""

@@ -24,7 +24,7 @@ _LOGGED_CHARACTERS = 2_000
 """Characters of arguments and results in the log."""
 
 
-class Refusal(Protocol):
+class CallRefusal(Protocol):
     """Function that returns a text for the program if the user refuses a call; `key` tells calls apart."""
 
     def __call__(self, call: ToolCall, key: str, *, settled_by: str) -> Awaitable[str | None]:
@@ -39,7 +39,7 @@ class ProgramCalls:
         turn: Turn,
         tools: Registry,
         call: ToolCall,
-        refused: Refusal,
+        refused: CallRefusal,
     ) -> None:
         """Serve the programs of a call, whose calls pass the user's own hooks, too."""
         self._turn, self._tools, self._call, self._refused = turn, tools, call, refused

@@ -3,7 +3,7 @@
 from coder.engine.participants.session_work import SessionWork
 from coder.models.model import ToolCall
 from coder.run.message import Message, ReplyMessage
-from coder.tools.delegate_tool import REPORT, Report
+from coder.tools.delegate_tool import REPORT, SubagentReport
 from coder.tools.tool import read_arguments
 
 
@@ -26,7 +26,7 @@ class SubagentWork(SessionWork):
         if call.name != REPORT.name:
             return None
         try:
-            return self._report(read_arguments(call.parsed(), Report, name=call.name).result)
+            return self._report(read_arguments(call.parsed(), SubagentReport, name=call.name).result)
         except ValueError as error:
             return f"error: {error}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from coder.engine.participants.participant import Participant
 from coder.engine.participants.role import awaits_plan
 from coder.engine.sampling.series import Series
-from coder.engine.turn.child_runs import AttemptRuns
+from coder.engine.turn.child_runs import ChildRuns
 from coder.engine.turn.turn import Turn
 from coder.run.attempts import ATTEMPTS
 from coder.run.conversation import is_rejection
@@ -22,7 +22,7 @@ from coder.run.termination import Reason, Stop, contradiction, going_round, noth
 class Drawing:
     """Participant that makes the attempts of a run."""
 
-    runs: AttemptRuns
+    runs: ChildRuns
     name: str = ATTEMPTS
     keeps_time: bool = True
     """Whether the attempts enforce the run's time limit themselves."""

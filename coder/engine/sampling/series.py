@@ -8,7 +8,7 @@ from coder.engine.sampling.attempt import settings_of
 from coder.engine.sampling.candidate import RankedCandidate, candidates_of, lines_of, only_repeats
 from coder.engine.sampling.conclusion import conclude, find_stuck
 from coder.engine.sampling.picker import ENOUGH, find_agreement
-from coder.engine.turn.child_runs import Attempt, AttemptRuns, end_of
+from coder.engine.turn.child_runs import Attempt, ChildRuns, end_of
 from coder.engine.turn.turn import Turn
 from coder.models.abilities import continues_text
 from coder.run.attempts import digests_of
@@ -36,7 +36,7 @@ _OPEN_STATUSES = ("limit", "interrupted", "error", "waiting")
 class Series:
     """The attempts of one run."""
 
-    def __init__(self, runs: AttemptRuns, turn: Turn) -> None:
+    def __init__(self, runs: ChildRuns, turn: Turn) -> None:
         self._runs, self._turn, self._journal = runs, turn, turn.journal
         self._shared = Attempts(turn.journal)
         self._states: dict[int, State] = {}

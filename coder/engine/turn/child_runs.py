@@ -34,7 +34,7 @@ class Attempt:
     """Changed files with which a subagent's session begins; None is a removed file."""
 
 
-class AttemptRuns(Protocol):
+class ChildRuns(Protocol):
     """Protocol: makes attempts in runs of their own."""
 
     async def make(self, attempt: Attempt) -> State:

@@ -25,7 +25,7 @@ from coder.run.state import State
 from coder.run.termination import nothing_to_mend
 
 if TYPE_CHECKING:
-    from coder.engine.turn.child_runs import AttemptRuns
+    from coder.engine.turn.child_runs import ChildRuns
 
 _POLL_S = 0.2
 """Seconds between two checks for a request to stop."""
@@ -51,7 +51,7 @@ class Turn:
         model: Model,
         bench: Workbench,
         baseline: Baseline = _no_baseline,
-        children: "Callable[[], AttemptRuns] | None" = None,
+        children: "Callable[[], ChildRuns] | None" = None,
     ) -> None:
         """Begin a turn.
 

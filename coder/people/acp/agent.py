@@ -38,13 +38,13 @@ from acp.schema import (
 from coder.base.errors import CoderError, LeaseHeld, UsageError
 from coder.base.text.sanitize import one_line
 from coder.people.acp.client_servers import servers_of
-from coder.people.acp.client_watch import ClientWatch
 from coder.people.acp.editor_session import EditorSession, open_editor_session
 from coder.people.acp.open_sessions import OpenSession, OpenSessions
 from coder.people.acp.prompt_blocks import pictures_of, text_of
 from coder.people.acp.reading_session import ReadingSession, open_reading_session
 from coder.people.acp.session_list import list_page
 from coder.people.acp.session_options import mode_state, options_of, options_update, set_option
+from coder.people.acp.session_watch import SessionWatch
 from coder.show.failure import report, single
 from coder.store import open_log
 from sandbox import SandboxError
@@ -256,9 +256,9 @@ class EditorAgent:
         )
         return await self._sessions.open(opening)
 
-    def _watch(self, folder: Path) -> ClientWatch:
+    def _watch(self, folder: Path) -> SessionWatch:
         assert self._client is not None
-        return ClientWatch(self._client, folder, self._client_name, self._capabilities)
+        return SessionWatch(self._client, folder, self._client_name, self._capabilities)
 
 
 def _folder(cwd: str) -> Path:

@@ -21,7 +21,7 @@ from coder.engine.chat.transcript import steps_of
 from coder.engine.requests import state_of
 from coder.models.answer_parts import Image
 from coder.people.acp.client_servers import servers_of
-from coder.people.acp.client_watch import ClientWatch
+from coder.people.acp.session_watch import SessionWatch
 from coder.people.cli.run_settings import (
     changed_conversation,
     models_of_resume,
@@ -59,7 +59,7 @@ class EditorSession:
     def __init__(
         self,
         chat: ChatSession,
-        watch: ClientWatch,
+        watch: SessionWatch,
         switchable: SwitchableModel,
         loaded: Loaded,
     ) -> None:
@@ -178,7 +178,7 @@ class EditorSession:
         return stop_reason(run)
 
 
-def repeat_steps(watch: ClientWatch, steps: Sequence[State]) -> None:
+def repeat_steps(watch: SessionWatch, steps: Sequence[State]) -> None:
     """Send the messages of these steps, and the outcome of each."""
     for step in steps:
         watch.repeat(printable(step.task.prompt))
@@ -208,7 +208,7 @@ def stop_reason(run: Run) -> StopReason:
 
 @asynccontextmanager
 async def open_editor_session(
-    watch: ClientWatch,
+    watch: SessionWatch,
     folder: Path,
     flags: Mapping[str, object],
     args: Mapping[str, Any],

@@ -11,8 +11,8 @@ from coder.base.text.sanitize import one_line, printable
 from coder.engine.chat.subject import root_of
 from coder.engine.chat.transcript import steps_of
 from coder.engine.requests import state_of
-from coder.people.acp.client_watch import ClientWatch
 from coder.people.acp.editor_session import repeat_steps, words_at_end
+from coder.people.acp.session_watch import SessionWatch
 from coder.run import event_types
 from coder.run.events import Event
 from coder.run.reducer import fold
@@ -29,7 +29,7 @@ class ReadingSession:
     """A client's read-only view of a run whose lease another process holds."""
 
     def __init__(
-        self, log: EventLog, state: State, watch: ClientWatch, *, root: Path, named_servers: Sequence[Any]
+        self, log: EventLog, state: State, watch: SessionWatch, *, root: Path, named_servers: Sequence[Any]
     ) -> None:
         """Show what follows `state`.
 
@@ -103,7 +103,7 @@ class ReadingSession:
 
 @asynccontextmanager
 async def open_reading_session(
-    watch: ClientWatch, folder: Path, run: str, *, named_servers: Sequence[Any], repeats: bool
+    watch: SessionWatch, folder: Path, run: str, *, named_servers: Sequence[Any], repeats: bool
 ) -> AsyncIterator[ReadingSession]:
     """Follow the log of a run about a folder.
 

@@ -13,7 +13,7 @@ from coder.base.text.sanitize import one_line
 from coder.config import approved_files
 from coder.config.hooks import broken_files, hooks_of_repository, ignored_rows, own_hook_files, runs_inside
 from coder.config.permission_rules import unenforced
-from coder.config.plug_places import REPOSITORY_FOLDERS, Refusal, manifests_in, reason_of
+from coder.config.plug_places import REPOSITORY_FOLDERS, UnusableFile, manifests_in, reason_of
 from coder.config.plugins import own_plugins, plugins_of_repository, without_refused
 from coder.config.plugs import has_no_hooks, hooks_of_user, notes_of_user, rules_for, settings_files
 from coder.config.skills import (
@@ -65,7 +65,7 @@ Rows = list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class SkillListing:
     """What a run about a folder may use, and what was refused."""
 
     skills: SkillList
@@ -78,7 +78,7 @@ class Listing:
     """Paths of the user's own notes."""
     rules: list[Ruling]
     allowed_paths: list[str]
-    refusals: list[Refusal]
+    refusals: list[UnusableFile]
 
     def document(self) -> dict[str, object]:
         """Return the listing as JSON."""
@@ -127,7 +127,7 @@ class Listing:
         ]
 
 
-def list_for_agents(folder: Path) -> Listing:
+def list_for_agents(folder: Path) -> SkillListing:
     """Return what a run about a folder may use. Raises UsageError if a user's file can't be read."""
     snapshot = take_snapshot(folder)
     found = own_skills() + _of_folder(snapshot)
@@ -140,17 +140,18 @@ def list_for_agents(folder: Path) -> Listing:
         *found.refusals,
         *subagents.refusals,
         *refusals,
-        *(Refusal(*note.split(" is ignored: ", 1)) for note in notes),
+        *(UnusableFile(*note.split(" is ignored: ", 1)) for note in notes),
     ]
-    refusals += [Refusal(file.path, file.reason) for file in files if not file.allowed]
+    refusals += [UnusableFile(file.path, file.reason) for file in files if not file.allowed]
     rules, rule_notes = rules_for(folder)
-    refusals += [Refusal(*note.split(": ", 1)) for note in rule_notes]
+    refusals += [UnusableFile(*note.split(": ", 1)) for note in rule_notes]
     if rules is not None:
         refusals += [
-            Refusal(row, f"this rule has no effect: {reason}") for row, reason in unenforced(rules).items()
+            UnusableFile(row, f"this rule has no effect: {reason}")
+            for row, reason in unenforced(rules).items()
         ]
     hooks, broken = _hooks(snapshot)
-    return Listing(
+    return SkillListing(
         skills=found,
         subagents=subagents,
         commands=commands,
@@ -174,21 +175,21 @@ def _subagents_of_folder(snapshot: Snapshot) -> SubagentList:
     return SubagentList((), _left_out(snapshot, folders)) + subagents_of_repository(texts)
 
 
-def _left_out(snapshot: Snapshot, folders: tuple[str, ...]) -> tuple[Refusal, ...]:
+def _left_out(snapshot: Snapshot, folders: tuple[str, ...]) -> tuple[UnusableFile, ...]:
     """Return the files below these folders that weren't read, such as links."""
     notes = [note.partition(": ") for note in snapshot.notes]
-    return tuple(Refusal(path, reason) for path, _, reason in notes if path.startswith(folders))
+    return tuple(UnusableFile(path, reason) for path, _, reason in notes if path.startswith(folders))
 
 
-def _hooks(snapshot: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[Refusal]]:
+def _hooks(snapshot: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[UnusableFile]]:
     """Return event, command, file and place of each hook, and what is no hook here, with the reason."""
     paths = with_manifests(hook_files(snapshot.files), snapshot.files)
     texts = without_refused({path: snapshot.files[path].text for path in paths})
     own_files = own_hook_files(settings_files())
-    ignored = [Refusal(str(path), reason) for path, file in own_files for reason in file.ignored]
+    ignored = [UnusableFile(str(path), reason) for path, file in own_files for reason in file.ignored]
     if has_no_hooks():
         paths_of_reason = [str(path) for path, file in own_files if file.disables_all]
-        return [], [Refusal(path, "disableAllHooks turns off all hooks") for path in paths_of_reason]
+        return [], [UnusableFile(path, "disableAllHooks turns off all hooks") for path in paths_of_reason]
     rows = [
         (hook.event, hook.command, hook.plugin or "your settings", "on this machine")
         for hook in hooks_of_user()
@@ -198,10 +199,10 @@ def _hooks(snapshot: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[Re
         hooks = hooks_of_repository({**manifests, path: texts[path]})
         rows += [(hook.event, hook.command, path, "in the sandbox") for hook in hooks if runs_inside(hook)]
     of_files = (*broken_files(texts).items(), *ignored_rows(texts))
-    return rows, [*ignored, *(Refusal(path, reason) for path, reason in of_files)]
+    return rows, [*ignored, *(UnusableFile(path, reason) for path, reason in of_files)]
 
 
-def _plugins(folder: Path) -> tuple[list[tuple[str, str, str]], list[Refusal]]:
+def _plugins(folder: Path) -> tuple[list[tuple[str, str, str]], list[UnusableFile]]:
     """Return name, description and folder of each plugin, and those that can't be used."""
     own, own_refusals = own_plugins()
     others, other_refusals = plugins_of_repository(folder)
@@ -209,7 +210,7 @@ def _plugins(folder: Path) -> tuple[list[tuple[str, str, str]], list[Refusal]]:
     return plugins, [*own_refusals, *other_refusals]
 
 
-def _commands(folder: Path) -> tuple[list[tuple[str, str, str]], Iterable[Refusal]]:
+def _commands(folder: Path) -> tuple[list[tuple[str, str, str]], Iterable[UnusableFile]]:
     """Return name, description and path of each command, and the refused ones."""
     rows, refusals = [], []
     for name, call in slash_calls(folder).items():
@@ -220,5 +221,5 @@ def _commands(folder: Path) -> tuple[list[tuple[str, str, str]], Iterable[Refusa
                 raise ValueError(f"/{name} is a command of coder chat")
             rows.append((name, call.description(), call.shown_path))
         except (OSError, ValueError) as error:
-            refusals.append(Refusal(call.shown_path, reason_of(error)))
+            refusals.append(UnusableFile(call.shown_path, reason_of(error)))
     return rows, refusals

@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config.layers import load
-from coder.environment.invocation import Invocation, ProgramJob, make_job, run_job
+from coder.environment.invocation import Invocation, PreparedProgram, prepare_program, run_job
 from coder.people.cli.network_refusals import network_refusals
 from coder.people.cli.output_stream import OutputStream
 from coder.show.failure import report
@@ -118,7 +118,7 @@ def _run(
     check_backend(settings.sandbox, flags)
     if artifacts is not None and artifacts.exists() and not artifacts.is_dir():
         raise UsageError(f"--artifacts: {artifacts} isn't a folder.")
-    job = make_job(invocation, settings, read_source=read_all)
+    job = prepare_program(invocation, settings, read_source=read_all)
     output_stream = None if as_json else OutputStream()
     work = _run_in_sandbox(job, settings.sandbox, output_stream, takes_input=not invocation.reads_source)
     with network_refusals() as refusals:
@@ -135,7 +135,7 @@ def _run(
 
 
 async def _run_in_sandbox(
-    job: ProgramJob, backend: str, output_stream: OutputStream | None, *, takes_input: bool
+    job: PreparedProgram, backend: str, output_stream: OutputStream | None, *, takes_input: bool
 ) -> tuple[Result, str]:
     put = output_stream.put if output_stream is not None else None
     async with output_stream or nullcontext():

@@ -38,7 +38,7 @@ _EXTRAS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SetUpStep:
     """Something to install."""
 
     name: str
@@ -77,14 +77,14 @@ def setup(yes: Yes = False) -> None:
     typer.echo(f"Installed. See what works: {own_command()} doctor")
 
 
-def say_step(step: Step) -> None:
+def say_step(step: SetUpStep) -> None:
     """Print what is missing, with the commands that install it."""
     typer.echo(f"missing: {step.name}", err=True)
     for line in [*map(shlex.join, step.shown), *([step.advice] if step.advice else [])]:
         typer.echo(f"  {line}", err=True)
 
 
-def missing_steps() -> Iterator[Step]:
+def missing_steps() -> Iterator[SetUpStep]:
     """Yield a step for each thing that is missing."""
     if sys.platform == "linux" and shutil.which("bwrap") is None:
         yield _bubblewrap()
@@ -100,19 +100,19 @@ def missing_steps() -> Iterator[Step]:
         )
 
 
-def _bubblewrap() -> Step:
+def _bubblewrap() -> SetUpStep:
     manager = next((name for name in _MANAGERS if shutil.which(name)), None)
     if manager is None:
-        return Step("bubblewrap", (), "Install the package bubblewrap by your system's own means.")
+        return SetUpStep("bubblewrap", (), "Install the package bubblewrap by your system's own means.")
     is_root = os.geteuid() == 0
     if not is_root and shutil.which("sudo") is None:
-        return Step("bubblewrap", (), f"As root: {_MANAGERS[manager]}")
+        return SetUpStep("bubblewrap", (), f"As root: {_MANAGERS[manager]}")
     prefix = () if is_root else ("sudo",)
     refresh = (*prefix, "apt-get", "update", "-q") if manager == "apt-get" else ()
-    return Step("bubblewrap", ((*prefix, *shlex.split(_MANAGERS[manager])),), refresh=refresh)
+    return SetUpStep("bubblewrap", ((*prefix, *shlex.split(_MANAGERS[manager])),), refresh=refresh)
 
 
-def _packages(name: str, *requirements: Sequence[str]) -> Step:
+def _packages(name: str, *requirements: Sequence[str]) -> SetUpStep:
     """Return the step that installs packages beside this one."""
     if find_spec("pip") is not None:
         installer: tuple[str, ...] = (sys.executable, "-m", "pip", "install", "-qq")
@@ -120,8 +120,8 @@ def _packages(name: str, *requirements: Sequence[str]) -> Step:
         installer = ("uv", "pip", "install", "-q", "--python", sys.executable)
     else:
         advice = "There is no pip in this environment. With pipx: pipx inject coder-agent"
-        return Step(name, (), f"{advice} {' '.join(word for words in requirements for word in words)}")
-    return Step(name, tuple((*installer, *words) for words in requirements))
+        return SetUpStep(name, (), f"{advice} {' '.join(word for words in requirements for word in words)}")
+    return SetUpStep(name, tuple((*installer, *words) for words in requirements))
 
 
 def _require_yes() -> None:
@@ -132,7 +132,7 @@ def _require_yes() -> None:
         raise UsageError("Nothing was installed.")
 
 
-def _installed(step: Step) -> bool:
+def _installed(step: SetUpStep) -> bool:
     """Run a step's commands; return whether all but the refresh succeeded."""
     if step.refresh:
         subprocess.run(step.refresh, stdout=sys.stderr, check=False)

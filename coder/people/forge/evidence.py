@@ -25,7 +25,7 @@ _MAX_REASON = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ChangeEvidence:
     """What failed before a change and passes with it."""
 
     mended: tuple[str, ...] = ()
@@ -45,15 +45,15 @@ class Evidence:
         return bool(self.mended or self.reproducing or self.by_command)
 
 
-def evidence_of(run: Run, state: State) -> Evidence:
+def evidence_of(run: Run, state: State) -> ChangeEvidence:
     """Return the evidence of a run; none unless it is solved or its tests passed."""
     baseline = state.progress.baseline
     if run.status not in ("solved", "unverified") or run.strength == "none":
-        return Evidence()
+        return ChangeEvidence()
     before = baseline.before if baseline is not None else {}
     passed = [line.name for line in run.tests if line.passed]
     is_told = baseline is not None and baseline.told
-    return Evidence(
+    return ChangeEvidence(
         mended=tuple(name for name in passed if before.get(name) is False),
         reproducing=run.reproduced_by if run.verified == "reproduced" else (),
         failing=tuple(line.name for line in run.tests if not line.passed),
@@ -62,7 +62,7 @@ def evidence_of(run: Run, state: State) -> Evidence:
     )
 
 
-def proposal_of(run: Run, state: State, evidence: Evidence, number: int) -> str:
+def proposal_of(run: Run, state: State, evidence: ChangeEvidence, number: int) -> str:
     """Return the description of a pull request."""
     intro = f"Closes #{number}.\n\nWritten by a model. Nobody has read it yet."
     return _bounded(intro, _evidence_list(run, state, evidence), _summary(run), _left_out(run))
@@ -80,7 +80,7 @@ def message_of(run: Run, number: int) -> str:
     return f"{redacted or 'Change code'}\n\n{about}\n"
 
 
-def follow_up_of(run: Run, state: State, evidence: Evidence, commit: str) -> str:
+def follow_up_of(run: Run, state: State, evidence: ChangeEvidence, commit: str) -> str:
     """Return the answer to a review after a further commit."""
     intro = f"Pushed {commit}."
     if not evidence.shows_change:
@@ -88,7 +88,7 @@ def follow_up_of(run: Run, state: State, evidence: Evidence, commit: str) -> str
     return _bounded(intro, _evidence_list(run, state, evidence), _summary(run), _left_out(run))
 
 
-def missing_of(run: Run, state: State, evidence: Evidence) -> str:
+def missing_of(run: Run, state: State, evidence: ChangeEvidence) -> str:
     """Return a comment on a run that isn't proposed: what is missing, and what was tried."""
     why = run.reason[:_MAX_REASON]
     if run.status == "solved" and run.commit is None:
@@ -132,7 +132,7 @@ def _longest_ticks(text: str) -> int:
     return max((len(run) for run in re.findall("`+", text)), default=0)
 
 
-def _evidence_list(run: Run, state: State, evidence: Evidence) -> str:
+def _evidence_list(run: Run, state: State, evidence: ChangeEvidence) -> str:
     command = " ".join(state.task.test_command or ())
     lines = [
         _names("Failed before, pass now", evidence.mended),

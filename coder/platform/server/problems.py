@@ -15,7 +15,7 @@ from coder.show.failure import report, single
 from sandbox.errors import SandboxError
 
 
-class Refusal(BaseModel, frozen=True):
+class ProblemDocument(BaseModel, frozen=True):
     """The document of a failing request."""
 
     what: str
@@ -28,7 +28,11 @@ class Problem(Exception):
 
     def __init__(self, status: int, what: str, why: str, next: str, **headers: str) -> None:
         super().__init__(what)
-        self.status, self.document, self.headers = status, Refusal(what=what, why=why, next=next), headers
+        self.status, self.document, self.headers = (
+            status,
+            ProblemDocument(what=what, why=why, next=next),
+            headers,
+        )
 
     def response(self) -> JSONResponse:
         """Return the response to the request."""
@@ -61,7 +65,8 @@ _KINDS: tuple[tuple[type[Exception], int, str, str], ...] = (
 
 
 REFUSALS: dict[int | str, dict[str, object]] = {
-    status: {"model": Refusal} for status in (400, 401, 403, 404, 409, 411, 413, 421, 422, 429, 502, 503)
+    status: {"model": ProblemDocument}
+    for status in (400, 401, 403, 404, 409, 411, 413, 421, 422, 429, 502, 503)
 }
 """Responses for the OpenAPI document."""
 

@@ -17,7 +17,7 @@ _SUBMODULE_MODE = "160000 "
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class KnownFiles:
     """Files known to git under a folder, relative to it, with `/`; invalid UTF-8 becomes surrogates."""
 
     tracked: tuple[str, ...]
@@ -27,7 +27,7 @@ class Listing:
     """Folders that are separate repositories, but not submodules."""
 
 
-def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> Listing:
+def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> KnownFiles:
     """Return the files under a folder of the work tree and its submodules; some may be missing or links."""
     with isolated(repository) as git:
         printed = git.run("ls-files", "-z", "-t", "-s", "-c", "-o", "--exclude-standard", cwd=folder)
@@ -44,10 +44,10 @@ def list_files(repository: Repository, folder: Path, *, depth: int = 0) -> Listi
             tracked += [f"{path}/{name}" for name in submodule.tracked]
             untracked_files += [f"{path}/{name}" for name in submodule.untracked]
             foreign += [f"{path}/{name}" for name in submodule.foreign]
-    return Listing(tuple(dict.fromkeys(tracked)), tuple(untracked_files), tuple(foreign))
+    return KnownFiles(tuple(dict.fromkeys(tracked)), tuple(untracked_files), tuple(foreign))
 
 
-def _of_submodule(place: Path, depth: int) -> Listing | None:
+def _of_submodule(place: Path, depth: int) -> KnownFiles | None:
     if place.is_symlink() or not (place / ".git").exists():
         return None
     module = find_repository(place)

@@ -15,14 +15,14 @@ from sandbox.inner.bridge import operators as known
 from sandbox.inner.bridge import proxies
 from sandbox.inner.bridge.codec import CodecError
 from sandbox.inner.bridge.metadata import METADATA, attribute
-from sandbox.inner.bridge.named_tuples import Record, link_of_class
+from sandbox.inner.bridge.named_tuples import NamedTupleCopy, link_of_class
 from sandbox.inner.bridge.proxies import Instance, Proxy, is_built, is_proxy, link_of
 from sandbox.inner.bridge.show_values import error_attribute, error_text, standard_error
 from sandbox.inner.bridge.writeback import coroutine
 
 _CANDIDATE_NAMES = METADATA - {"__module__", "__dataclass_fields__"} | {"__init__"}
 """Attributes of every class that are looked up in the candidate's class."""
-_STAND_INS = (Proxy, Instance, Record)
+_STAND_INS = (Proxy, Instance, NamedTupleCopy)
 """Bases of proxy classes that the candidate's classes don't have."""
 _DESCRIPTORS = {one.__name__: one for one in (property, staticmethod, classmethod)}
 """Standard descriptor classes by name; proxies of their objects have these as `__class__`."""
@@ -101,7 +101,7 @@ class Classes:
     def record(self, number: int, items: object) -> object:
         """Make a named tuple. Raises CodecError if the class isn't one."""
         cls = self.of(number)
-        if not issubclass(cls, Record) or type(items) is not tuple:
+        if not issubclass(cls, NamedTupleCopy) or type(items) is not tuple:
             raise CodecError("no record")
         return tuple.__new__(cls, items)
 
@@ -114,7 +114,7 @@ def make_class(link: Any, number: int, description: Any) -> type:
     name, qualname, module, bases, operators, class_operators, copied, fields = _check_description(
         description
     )
-    proxy_bases = [base for base in bases if issubclass(base, (Instance, Record, BaseException))]
+    proxy_bases = [base for base in bases if issubclass(base, (Instance, NamedTupleCopy, BaseException))]
     space: dict[str, Any] = {"__module__": module, "__qualname__": qualname, "__far__": (link, number)}
     if any(issubclass(base, BaseException) for base in proxy_bases):
         standard = standard_error(module, name)
@@ -125,7 +125,7 @@ def make_class(link: Any, number: int, description: Any) -> type:
         )
         space.update(__str__=error_text, __getattr__=error_attribute, __doc__=_of_class("__doc__"))
     elif fields is not None:
-        proxy_bases = [base for base in proxy_bases if issubclass(base, Record)] or [Record]
+        proxy_bases = [base for base in proxy_bases if issubclass(base, NamedTupleCopy)] or [NamedTupleCopy]
         space.update({field: property(itemgetter(i)) for i, field in enumerate(fields)}, __slots__=())
         space["__doc__"] = _of_class("__doc__")
     else:

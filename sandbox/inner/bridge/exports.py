@@ -22,7 +22,7 @@ from sandbox.inner.bridge.operators import (
     operators_of,
 )
 from sandbox.inner.bridge.proxies import number_of
-from sandbox.inner.bridge.record import Record
+from sandbox.inner.bridge.record import UseRecord
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain
 from sandbox.inner.bridge.standard import to_parts
 from sandbox.inner.bridge.standard_bases import SIGNATURE, parameters_of, standard_base, value_in
@@ -52,7 +52,7 @@ MAX_CALLBACKS = 200_000
 class Exports:
     """Objects of this side by the numbers that the other side uses."""
 
-    def __init__(self, record: Record, *, spares_mocks: bool = False) -> None:
+    def __init__(self, record: UseRecord, *, spares_mocks: bool = False) -> None:
         """`record`: each use names an argument, the class of an object in it, the action and the attribute.
 
         `spares_mocks`: refuse changes of mocks.

@@ -13,7 +13,7 @@ from typing import Any
 from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.handlers import has_handler
 from sandbox.inner.bridge.proxies import number_of
-from sandbox.inner.bridge.record import ANY_CHANGE, ANY_COMPARISON, Record
+from sandbox.inner.bridge.record import ANY_CHANGE, ANY_COMPARISON, UseRecord
 from sandbox.inner.bridge.show_values import CandidateGone, show_error, show_kind
 from sandbox.inner.bridge.uses import is_failure
 
@@ -53,7 +53,7 @@ class Guard:
         self.steps = 0
         """What crossed so far, as fields of `Crossing`."""
         may_change = frozenset(changed or ()) | frozenset(uses or ())
-        self.record = Record(None if uses is None else may_change, by_line=data_decides)
+        self.record = UseRecord(None if uses is None else may_change, by_line=data_decides)
         self.exports = Exports(self.record, spares_mocks=uses is not None or data_decides)
         self.probes = ANY_COMPARISON in may_change
         """Whether the equality of every candidate object counts, if it tells values apart."""

@@ -20,7 +20,7 @@ from sandbox.inner.bridge.guard import Guard
 from sandbox.inner.bridge.named_tuples import class_number
 from sandbox.inner.bridge.operators import COMPARISONS
 from sandbox.inner.bridge.proxies import Function, Module, Proxy, number_of
-from sandbox.inner.bridge.receiving import Table, make_table
+from sandbox.inner.bridge.receiving import ComputingDict, make_table
 from sandbox.inner.bridge.show_values import (
     CandidateGone,
     CannotCross,
@@ -45,7 +45,7 @@ _ITERATION = ("__next__", "__anext__", "resume", "await")
 """Operations that end an iteration by an exception."""
 
 
-class Link:
+class CandidateLink:
     """Requests to one candidate's process. Threads of the checker take turns."""
 
     def __init__(self, line: CandidateLine, guard: Guard | None = None, *, wall_s: float = 0.0) -> None:
@@ -206,7 +206,7 @@ class Link:
         return None, raised if self._now.operation in _ITERATION else self.guard.ended(raised)
 
     def _refer(self, value: Any) -> Any:
-        number = value.number if type(value) is Table else number_of(withheld(value))
+        number = value.number if type(value) is ComputingDict else number_of(withheld(value))
         if number is None and type(value) in (GeneratorType, CoroutineType):
             number = self._origins.get(value)
         if number is not None:

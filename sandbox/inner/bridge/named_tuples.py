@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.inner.bridge.metadata import attribute
 
 
-class Record(tuple):  # type: ignore[type-arg]
+class NamedTupleCopy(tuple):  # type: ignore[type-arg]
     """A named tuple. Items are copies; equality, order and hash are tuple's, methods the candidate's."""
 
     __slots__ = ()
@@ -28,7 +28,7 @@ class Record(tuple):  # type: ignore[type-arg]
 def class_number(value: object) -> int | None:
     """Return the candidate's number for a record's class; None for any other value."""
     kind = type(value)
-    return type.__getattribute__(kind, "__far__")[1] if issubclass(kind, Record) else None
+    return type.__getattribute__(kind, "__far__")[1] if issubclass(kind, NamedTupleCopy) else None
 
 
 def link_of_class(cls: type) -> Any:

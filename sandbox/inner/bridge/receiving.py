@@ -42,7 +42,7 @@ class Items(MutableSequence):  # type: ignore[type-arg]
         return f"<items {self.items!r}>"
 
 
-class Table(dict):  # type: ignore[type-arg]
+class ComputingDict(dict):  # type: ignore[type-arg]
     """A dict whose class computes missing values, which are requested by key."""
 
     __slots__ = ("ask", "number")
@@ -59,11 +59,11 @@ class Table(dict):  # type: ignore[type-arg]
         return value
 
 
-def make_table(link: Any, number: int, content: object) -> Table:
+def make_table(link: Any, number: int, content: object) -> ComputingDict:
     """Make the dict that is object `number` of the candidate. Raises CodecError for invalid content."""
     if type(content) is not dict:
         raise CodecError("no content of a dict")
-    table = Table(content)
+    table = ComputingDict(content)
     table.number, table.ask = number, lambda key: link.request("missing", number, key)
     return table
 

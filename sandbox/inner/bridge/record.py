@@ -23,7 +23,7 @@ _SOURCES = ("<test>", "<prompt>")
 """File names of the tests of a function, and of what its prompt defines."""
 
 
-class Record:
+class UseRecord:
     """Uses of one check; `allowed` ones were recorded by an earlier check, None allows and records all."""
 
     def __init__(self, allowed: Collection[str] | None, *, by_line: bool) -> None:

@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from sandbox.inner.bridge.link import Link
+from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.proxies import Module
 from sandbox.inner.checker.asserts import FAIL, fail
 
@@ -58,7 +58,9 @@ class Finder:
     test: a candidate's own pytest or numpy has no effect here.
     """
 
-    def __init__(self, link: Link, module: str, provides: Sequence[str], folders: Sequence[str]) -> None:
+    def __init__(
+        self, link: CandidateLink, module: str, provides: Sequence[str], folders: Sequence[str]
+    ) -> None:
         self._link, self._folders = link, list(folders)
         self._module = module.partition(".")[0]
         self._provides = {name.partition(".")[0] for name in (module, *provides)}

@@ -16,7 +16,7 @@ from typing import Any
 
 from sandbox.inner.bridge.candidate_line import CandidateLine
 from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.bridge.link import Link
+from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.proxies import is_proxy
 from sandbox.inner.checker.asserts import FAIL, fail, rewrite, run_example
 from sandbox.inner.checker.candidate_names import Finder, Namespace, is_standard
@@ -35,7 +35,7 @@ def run_checks(channel: Channel, line: Channel | None, job: Mapping[str, Any], r
         job: `checks`, `module` (where the candidate's names are looked up), `provides` (its other modules),
             `folders` (further folders to look in), `crossing`, `wall_s`.
     """
-    link = Link(CandidateLine(channel, line), Guard(**job["crossing"]), wall_s=job["wall_s"])
+    link = CandidateLink(CandidateLine(channel, line), Guard(**job["crossing"]), wall_s=job["wall_s"])
     module: str = job["module"]
     sys.path.append(os.getcwd())  # last: a test's helper must not hide a module of the standard library
     sys.meta_path.insert(0, Finder(link, module, job["provides"], job["folders"]))
@@ -204,7 +204,7 @@ def _make_result(unittest: Any, path: str, reports: Reports) -> Any:
     def name_of(test: Any) -> str:
         return f"{path}::{type(test).__name__}::{getattr(test, '_testMethodName', test)}"
 
-    class Result(unittest.TestResult):  # type: ignore[misc]
+    class ReportedResult(unittest.TestResult):  # type: ignore[misc]
         def startTest(self, test: Any) -> None:
             super().startTest(test)
             reports.begin(name_of(test))
@@ -224,4 +224,4 @@ def _make_result(unittest: Any, path: str, reports: Reports) -> Any:
 
         addFailure, addExpectedFailure = addError, addSuccess
 
-    return Result()
+    return ReportedResult()

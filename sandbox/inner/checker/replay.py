@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.inner.bridge.candidate_line import FROM_CANDIDATE, TIMED_OUT, CandidateLine
 from sandbox.inner.bridge.codec import CodecError, decode, encode
 from sandbox.inner.bridge.guard import Guard
-from sandbox.inner.bridge.link import Link
+from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.proxies import number_of
 from sandbox.inner.bridge.show_values import CandidateGone, show, show_error
 from sandbox.inner.bridge.standard import from_parts, to_parts
@@ -31,7 +31,7 @@ class TestStopped(BaseException):
     """A test was ended at a call. Not an Exception, so few tests catch it."""
 
 
-class RecordingLink(Link):
+class RecordingLink(CandidateLink):
     """Record the calls of `entry`, except those with references to objects of one of the processes."""
 
     def __init__(self, line: CandidateLine, guard: Guard, *, wall_s: float) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sandbox.inner.bridge.candidate_line import REPORT
 from sandbox.inner.bridge.codec import encode
-from sandbox.inner.bridge.link import Link
+from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.show_values import CandidateGone, NotPlain, show_error
 from sandbox.inner.checker.asserts import Failed
 from sandbox.inner.process.wire import Channel
@@ -73,7 +73,7 @@ class Reports:
         else:
             self.result(name, True)
 
-    def end(self, link: Link | None = None, *, timed_out: bool = False) -> None:
+    def end(self, link: CandidateLink | None = None, *, timed_out: bool = False) -> None:
         """Report the end of all checks, and what crossed a link."""
         if link is None:
             self.say("end", {}, 0, False, False)

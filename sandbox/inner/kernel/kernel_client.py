@@ -14,7 +14,7 @@ from sandbox.inner.process.descendants import child_exit_descriptor
 if TYPE_CHECKING:
     from typing import Protocol
 
-    class Outputs(Protocol):
+    class OutputReceiver(Protocol):
         """Protocol of a receiver of one cell's outputs."""
 
         def show(self, kind: str, content: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ class Client:
         self._idle = True
         self._reply: dict[str, Any] | None = None
         self._replied = 0.0
-        self._shown: Outputs | None = None
+        self._shown: OutputReceiver | None = None
         self.exit_code = 0
         """Exit code of the last cell."""
         self.leaves = False
@@ -81,7 +81,7 @@ class Client:
         """Stop watching a socket or descriptor."""
         self._poller.unregister(source)
 
-    def begin(self, code: str, outputs: Outputs | None) -> None:
+    def begin(self, code: str, outputs: OutputReceiver | None) -> None:
         """Send a cell; call `step` until not `busy`. Without `outputs`, its outputs are dropped."""
         content = {
             "code": code,

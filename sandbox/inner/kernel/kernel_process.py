@@ -96,7 +96,7 @@ def _bounded_app(endpoint: str) -> Any:
     from ipykernel.iostream import IOPubThread, OutStream
     from zmq.eventloop.zmqstream import ZMQStream
 
-    class Outputs(IOPubThread):  # type: ignore[misc]
+    class LosslessOutputs(IOPubThread):  # type: ignore[misc]
         """Send no faster than the client reads, dropping nothing.
 
         Output of forked processes comes over a unix socket: libzmq can't set up TCP without netlink.
@@ -141,6 +141,6 @@ def _bounded_app(endpoint: str) -> Any:
             context.setsockopt(zmq.SNDHWM, MAX_QUEUED)
             super().init_iopub(context)
 
-    ipykernel.kernelapp.IOPubThread = Outputs
+    ipykernel.kernelapp.IOPubThread = LosslessOutputs
     ipykernel.iostream.OutStream = Stream
     return App

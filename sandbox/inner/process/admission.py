@@ -15,7 +15,7 @@ from sandbox.inner.walls.inner_walls import Rlimits, Walls, bound_descriptors, t
 from sandbox.inner.walls.landlock import Filter, filter_file
 from sandbox.inner.walls.sites import Site
 
-_USUAL_PLACES = wire.Places()
+_USUAL_FOLDERS = wire.SessionFolders()
 
 
 def walls_of(asked: dict[str, Any], *, sockets: bool = True) -> Walls:
@@ -70,14 +70,14 @@ def run_agent(
     own: Callable[[], list[int]],
     confine: Callable[[], None],
     *,
-    places: wire.Places = _USUAL_PLACES,
+    folders: wire.SessionFolders = _USUAL_FOLDERS,
 ) -> NoReturn:
     """Run the session's agent, within the walls that its commands inherit.
 
     It is pid 1 and reports itself; without a pid namespace its parent is a reaper, and `status` None.
     """
     agent = importlib.import_module("sandbox.inner.process.agent")
-    kind = agent.Agent
+    kind = agent.CommandAgent
     if status is None:
         kind = importlib.import_module("sandbox.inner.process.agent_alone").AgentAlone
     score = agent.prepare(work.fileno(), *([status] if status is not None else []))
@@ -87,7 +87,7 @@ def run_agent(
     _await_admission(walls, work, own())
     received = wire.receive_job(work)
     work.close()
-    os._exit(agent.main(walls, received, score, places, kind))
+    os._exit(agent.main(walls, received, score, folders, kind))
 
 
 def _await_admission(walls: Walls, work: socket.socket, own: list[int]) -> bytes:

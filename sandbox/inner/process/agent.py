@@ -50,14 +50,14 @@ def main(
     walls: Walls,
     received: tuple[dict[str, Any], list[int]] | None,
     score: int,
-    places: wire.Places,
-    kind: type[Agent],
+    folders: wire.SessionFolders,
+    kind: type[CommandAgent],
 ) -> int:
     """Serve the host until it closes the channel.
 
     Args:
         received: None if the host discarded the session.
-        kind: Agent, or AgentAlone if this process isn't pid 1 of a namespace.
+        kind: CommandAgent, or AgentAlone if this process isn't pid 1 of a namespace.
     """
     if received is None:
         return 0
@@ -67,25 +67,30 @@ def main(
     checked(prctl(PR_SET_NAME, _NAME), "name the agent")
     os.umask(0o022)
     os.chdir("/")
-    os.makedirs(places.output, 0o755)
-    if places.home != wire.HOME:
-        own = {"HOME": places.home, "TMPDIR": places.temporary, "GIT_CONFIG_NOSYSTEM": "1"}
-        job["environment"].update({"HOME": places.home_in_place} if places.home_in_place else own)
-    prepare_environment(walls.layered, job["environment"], places)
-    agent = kind(walls, job, socket.socket(fileno=channel), score, places)
+    os.makedirs(folders.output, 0o755)
+    if folders.home != wire.HOME:
+        own = {"HOME": folders.home, "TMPDIR": folders.temporary, "GIT_CONFIG_NOSYSTEM": "1"}
+        job["environment"].update({"HOME": folders.home_in_place} if folders.home_in_place else own)
+    prepare_environment(walls.layered, job["environment"], folders)
+    agent = kind(walls, job, socket.socket(fileno=channel), score, folders)
     while agent.serve():
         continue
     return 0
 
 
-class Agent:
+class CommandAgent:
     """The commands of one session, by number."""
 
     def __init__(
-        self, walls: Walls, job: dict[str, Any], channel: socket.socket, score: int, places: wire.Places
+        self,
+        walls: Walls,
+        job: dict[str, Any],
+        channel: socket.socket,
+        score: int,
+        folders: wire.SessionFolders,
     ) -> None:
         self.walls, self.job, self._channel, self._score = walls, job, channel, score
-        self._places = places
+        self._folders = folders
         self._usual_score = os.read(score, 16).strip()
         self._commands: dict[int, int] = {}
         """Number of each command whose main process lives, by pid."""
@@ -128,7 +133,7 @@ class Agent:
 
     def _listen(self, module: str) -> None:
         """Give the host a socket that commands connect to, and commands a module that connects."""
-        place = self._places.tools
+        place = self._folders.tools
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools_module.py")
         try:
             os.mkdir(place, 0o755)
@@ -158,7 +163,7 @@ class Agent:
             self._commands[pid] = number
             self._family.add(number, pid)
             log = self._open_log(number)
-            path = f"{self._places.output}/{number}"
+            path = f"{self._folders.output}/{number}"
             self._say({"number": number, "pid": pid, "log": path}, log)
             for descriptor in log:
                 os.close(descriptor)
@@ -172,7 +177,7 @@ class Agent:
         """
         try:
             environment = {**self.job["environment"], **request["environment"]}
-            argv, path = enter(request, environment.get("PATH", os.defpath), self._places.workspace)
+            argv, path = enter(request, environment.get("PATH", os.defpath), self._folders.workspace)
             self._set_score(b"%d" % _FIRST_TO_DIE)
             started = subprocess.Popen(
                 argv,
@@ -209,7 +214,7 @@ class Agent:
         """Create a file to which the host writes the output; none if the disk is full."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            return [os.open(f"{self._places.output}/{number}", flags, 0o644)]
+            return [os.open(f"{self._folders.output}/{number}", flags, 0o644)]
         except OSError:
             return []
 

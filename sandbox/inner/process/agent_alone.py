@@ -12,12 +12,12 @@ import socket
 from typing import Any
 
 from sandbox.inner.process import wire
-from sandbox.inner.process.agent import Agent
+from sandbox.inner.process.agent import CommandAgent
 from sandbox.inner.process.descendants import below, processes_of, threads_of
 from sandbox.inner.walls.inner_walls import lower
 
 
-class AgentAlone(Agent):
+class AgentAlone(CommandAgent):
     """An agent without namespaces: the kernel counts other processes too, and only allows socket pairs.
 
     Commands inherit one end of a pair, through which they send the host an end of their own connections.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sandbox.inner.process.execute import NOT_FOUND
-from sandbox.inner.process.wire import Places
+from sandbox.inner.process.wire import SessionFolders
 
 if TYPE_CHECKING:
     from sandbox.inner.process.wire import Channel
@@ -20,7 +20,7 @@ _SCRIPTS = {"pip": "pip", "pip3": "pip", "pytest": "pytest"}
 def main(channel: Channel, arguments: dict[str, Any]) -> None:
     """As an entry: prepare the environment that the host sends, and send it back."""
     environment = arguments["environment"]
-    prepare_environment((), environment, Places())
+    prepare_environment((), environment, SessionFolders())
     channel.send(json.dumps(environment).encode())
 
 
@@ -33,10 +33,10 @@ class CannotStart(Exception):
         self.code = code
 
 
-def prepare_environment(layered: Sequence[str], environment: dict[str, Any], places: Places) -> None:
+def prepare_environment(layered: Sequence[str], environment: dict[str, Any], folders: SessionFolders) -> None:
     """Create the folders, repair broken scripts, and set the variables."""
-    own_programs = f"{places.home}/.local/bin"  # where pip installs programs for a user
-    installed = f"{places.home}/installed"  # where it installs instead of a read-only virtual environment
+    own_programs = f"{folders.home}/.local/bin"  # where pip installs programs for a user
+    installed = f"{folders.home}/installed"  # where it installs instead of a read-only virtual environment
     os.makedirs(own_programs, 0o755, exist_ok=True)
     for name, module in _SCRIPTS.items():
         if _is_broken(name, environment["PATH"]):
@@ -45,7 +45,7 @@ def prepare_environment(layered: Sequence[str], environment: dict[str, Any], pla
     for name, value in list(environment.items()):
         if value in layered and not os.access(value, os.W_OK):
             del environment[name]  # a cache that isn't writable
-    if os.path.isdir(places.venv) and not os.access(f"{places.venv}/lib", os.W_OK):  # no layer lies over it
+    if os.path.isdir(folders.venv) and not os.access(f"{folders.venv}/lib", os.W_OK):  # no layer lies over it
         environment["PIP_TARGET"] = installed
         environment["PATH"] = f"{installed}/bin:{environment['PATH']}"
         environment["PYTHONPATH"] = f"{installed}:{environment.get('PYTHONPATH', '')}".rstrip(":")

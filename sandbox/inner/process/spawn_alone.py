@@ -82,14 +82,16 @@ def main(descriptor: int) -> int:
 
 def serve_session(settings: dict[str, Any], walls: Walls, status: int | None, work: socket.socket) -> int:
     """Run a session's agent, as `admission.run_agent`; each command gets its own limit of processes."""
-    places = wire.Places()
+    folders = wire.SessionFolders()
     if status is None:
         settings["rlimits"]["processes"] = None
         settings["rules"] = settings["rules"] and [*settings["rules"], ("/proc", READ)]
         temporary = settings["environment"]["TMPDIR"]
-        places = wire.Places(settings["workspace"], temporary, settings["venv"] or "", settings["home"])
+        folders = wire.SessionFolders(
+            settings["workspace"], temporary, settings["venv"] or "", settings["home"]
+        )
     return run_agent(
-        walls, status, work, lambda: _own(settings), lambda: _confine(settings, walls, 0), places=places
+        walls, status, work, lambda: _own(settings), lambda: _confine(settings, walls, 0), folders=folders
     )
 
 

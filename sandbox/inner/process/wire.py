@@ -37,7 +37,7 @@ LOWEST = 19
 """Added to a niceness: leaves processors to any other process."""
 
 
-class Places(NamedTuple):
+class SessionFolders(NamedTuple):
     """Folders of a session; without a mount namespace they are folders of the machine."""
 
     workspace: str = WORKSPACE
@@ -64,7 +64,7 @@ class Places(NamedTuple):
 
 CALLS = "CODER_CALLS"
 """Variable with the descriptor by which commands send connections, where only socket pairs are allowed."""
-HOME, OUTPUT = Places().home, Places().output
+HOME, OUTPUT = SessionFolders().home, SessionFolders().output
 """Folders of a session with a mount namespace."""
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from sandbox.inner.process import wire
 from sandbox.inner.stream import frames
-from sandbox.inner.stream.connections import Connections
+from sandbox.inner.stream.connections import DoorConnections
 from sandbox.inner.stream.frames import FILE_CALL, NETWORK, TOOLS, FrameError, Splitter
 from sandbox.inner.stream.pipes import Sink, Source, Watched
 from sandbox.inner.stream.programs import Programs
@@ -29,7 +29,7 @@ _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _PIECE = 1 << 18
 
 
-class Agent:
+class HostAgent:
     """Serves one host."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Agent:
         """Whether the host currently accepts no more bytes."""
         self._filer, self._for_filer = filer, deque[bytes]()
         self._programs = Programs(settings, self._watched, maker, self.send, own)
-        self._connections = Connections(self._watched, self.send)
+        self._connections = DoorConnections(self._watched, self.send)
         if egress is not None:
             self._connections.listen(NETWORK, egress)
         self._heard = time.monotonic()
@@ -152,7 +152,7 @@ class Agent:
 
     def _listen(self, number: int, request: dict[str, Any]) -> None:
         """Listen on a socket for programs, beside a module that connects to it."""
-        place, module = wire.Places().tools, request["module"]
+        place, module = wire.SessionFolders().tools, request["module"]
         listener = socket.socket(socket.AF_UNIX)
         try:
             with self._programs.files.as_owner():
@@ -214,5 +214,5 @@ def start(
 ) -> None:
     """Serve the host on standard input and output. Never returns."""
     with suppress(KeyboardInterrupt):
-        Agent(settings, maker, filer, own, egress).serve()
+        HostAgent(settings, maker, filer, own, egress).serve()
     os._exit(0)

@@ -17,7 +17,7 @@ _MOST = 64
 """Maximum open connections at a door; further ones wait in the kernel's queue."""
 
 
-class Connection:
+class DoorConnection:
     """One connection of a program."""
 
     def __init__(self, door: str, sink: Sink, source: Source) -> None:
@@ -26,13 +26,13 @@ class Connection:
         self.is_dropped = False
 
 
-class Connections:
+class DoorConnections:
     """Takes connections at each door, and moves their bytes."""
 
     def __init__(self, watched: Watched, send: Callable[[bytes], None]) -> None:
         self._watched, self._send = watched, send
         self._listeners: dict[str, socket.socket] = {}
-        self._open: dict[int, Connection] = {}
+        self._open: dict[int, DoorConnection] = {}
         self._last = OPENED_BY_AGENT
 
     def listen(self, door: str, listener: socket.socket) -> None:
@@ -45,7 +45,7 @@ class Connections:
         self._listeners[door] = listener
         self._watch(door)
 
-    def get(self, number: int) -> Connection | None:
+    def get(self, number: int) -> DoorConnection | None:
         """Return the connection of a number; None if it is closed or there is none."""
         return self._open.get(number)
 
@@ -85,7 +85,7 @@ class Connections:
         sink = Sink(self._watched, os.dup(descriptor), (number, frames.STDIN), self._send)
         source = Source(self._watched, descriptor, (number, frames.STDOUT), self._send)
         sink.on_closed = lambda: self._sink_closed(number)
-        self._open[number] = Connection(door, sink, source)
+        self._open[number] = DoorConnection(door, sink, source)
         self._watch(door)
         self._report(number, {"is": "opened", "door": door})
 

@@ -19,7 +19,7 @@ FIRST_GROUP, LAST_GROUP = 1000, 61_000
 _STUCK_S = 5.0
 
 
-class Groups:
+class GroupIds:
     """The groups that are in use, by the number of each program; for an agent that can give group ids."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Groups:
 
 
 class Relatives(Family):
-    """Like `Groups`, for an agent whose programs have its own uid; finds processes by their ancestors."""
+    """Like `GroupIds`, for an agent whose programs have its own uid; finds processes by their ancestors."""
 
     def __init__(self, own: Set[int]) -> None:
         """`own`: pids of the agent's current processes."""

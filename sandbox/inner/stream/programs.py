@@ -18,7 +18,7 @@ from sandbox.inner.process.accounting import Accounts
 from sandbox.inner.process.descendants import is_ending, pids, send, status_of
 from sandbox.inner.process.tidy import is_tidy
 from sandbox.inner.stream import frames
-from sandbox.inner.stream.groups import Groups, Relatives
+from sandbox.inner.stream.groups import GroupIds, Relatives
 from sandbox.inner.stream.pipes import Sink, Source, Watched
 
 _USED = ("memory_kills", "cpu_us", "peak", "kept_bytes", "kept_files")
@@ -98,7 +98,9 @@ class Programs:
         self._settings, self._watched, self._maker, self._send = settings, watched, maker, send
         self._accounts = Accounts(settings["folders"])
         self._own = set(own)
-        self._groups: Groups | Relatives = Groups() if settings["uid"] is not None else Relatives(self._own)
+        self._groups: GroupIds | Relatives = (
+            GroupIds() if settings["uid"] is not None else Relatives(self._own)
+        )
         self._filters = int(status_of("self").get("Seccomp_filters", "0"))
         self._programs: dict[int, Program] = {}
         self._of_pid: dict[int, Program] = {}

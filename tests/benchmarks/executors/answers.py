@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from benchmarks.executors.executor import Executor
+from benchmarks.executors.executor import JobExecutor
 from benchmarks.judge.judge import open_judge
 from benchmarks.runner.case_attempt import CaseAttempt
 from benchmarks.runner.runlog import BenchJudged, BenchStarted, RunLog
@@ -48,7 +48,7 @@ async def local_verdicts(each: int) -> dict[tuple[str, int], Verdict]:
 
 
 async def verdicts(
-    executor: Executor[SampleJob, SampleOutcome],
+    executor: JobExecutor[SampleJob, SampleOutcome],
     each: int,
     after: Mapping[int, Callable[[], None]] | None = None,
 ) -> dict[tuple[str, int], Verdict]:

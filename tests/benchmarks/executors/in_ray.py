@@ -19,7 +19,7 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 import ray
 from ray.cluster_utils import Cluster
 
-from benchmarks.executors.pool import Pool
+from benchmarks.executors.pool import NodePool
 from benchmarks.executors.ray_nodes import answering_nodes, start_actors
 from benchmarks.rewards.judge_actor import JudgeActor
 from benchmarks.rewards.rewarder import Rewarder
@@ -110,7 +110,7 @@ async def efficiency(cluster: Cluster) -> dict[str, Any]:
             assert len(nodes) == count
             for node in nodes:
                 node.room, node.batch = 8, 1
-            async with Pool[Number, int](nodes, number_given_up) as pool:
+            async with NodePool[Number, int](nodes, number_given_up) as pool:
                 await outcomes(pool, 8 * count)  # the worker opens
                 began = time.monotonic()
                 numbers = await outcomes(pool, 48 * count)

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.executors.executor import NodeLost
-from benchmarks.executors.pool import InProcess, Pool
+from benchmarks.executors.pool import InProcess, NodePool
 from coder.base.errors import MachineError
 from tests.benchmarks.executors.nodes import Doubling, Number, give_up
 
 
-async def outcomes(pool: Pool[Number, int], count: int) -> list[int]:
+async def outcomes(pool: NodePool[Number, int], count: int) -> list[int]:
     async with aclosing(pool.map(map(Number, range(count)))) as mapped:
         return [outcome async for outcome in mapped]
 
@@ -30,10 +30,10 @@ async def outcomes(pool: Pool[Number, int], count: int) -> list[int]:
 def test_each_job_has_one_outcome_whatever_nodes_are_lost(
     count: int, nodes: list[tuple[int, int, set[int]]]
 ) -> None:
-    async def run() -> tuple[list[int], Pool[Number, int]]:
+    async def run() -> tuple[list[int], NodePool[Number, int]]:
         doubling = [Doubling(f"n{i}", room=r, batch=b, lost_in=lost) for i, (r, b, lost) in enumerate(nodes)]
         jobs = (Number(value, max_tries=99) for value in range(count))
-        async with Pool(doubling, give_up) as pool:
+        async with NodePool(doubling, give_up) as pool:
             return [outcome async for outcome in pool.map(jobs)], pool
 
     doubled, pool = asyncio.run(run())
@@ -45,7 +45,7 @@ def test_each_job_has_one_outcome_whatever_nodes_are_lost(
 
 async def test_the_jobs_of_a_node_that_stays_away_are_done_by_the_others() -> None:
     lost, steady = Doubling("lost", lost_in={2}, returns=0), Doubling("steady")
-    async with Pool([lost, steady], give_up) as pool:
+    async with NodePool([lost, steady], give_up) as pool:
         doubled = await outcomes(pool, 200)
         tally = pool.tallies[0]
 
@@ -64,14 +64,14 @@ async def test_an_outcome_that_a_node_says_twice_is_counted_once() -> None:
                 yield job.key, 2 * job.value
                 yield job.key, 2 * job.value
 
-    async with Pool([Repeats("a")], give_up) as pool:
+    async with NodePool([Repeats("a")], give_up) as pool:
         doubled = await outcomes(pool, 20)
 
     assert sorted(doubled) == [2 * value for value in range(20)]
 
 
 async def test_a_map_ends_with_an_error_once_all_nodes_are_gone() -> None:
-    async with Pool([Doubling("a", lost_in={1}, returns=0)], give_up) as pool:
+    async with NodePool([Doubling("a", lost_in={1}, returns=0)], give_up) as pool:
         with pytest.raises(MachineError, match="No worker is left of a"):
             await outcomes(pool, 50)
 
@@ -86,7 +86,7 @@ async def test_a_job_under_which_every_node_is_lost_is_given_up() -> None:
                     raise NodeLost("13")
                 yield job.key, 2 * job.value
 
-    async with Pool([Poisoned("a", batch=1), Poisoned("b", batch=1)], give_up) as pool:
+    async with NodePool([Poisoned("a", batch=1), Poisoned("b", batch=1)], give_up) as pool:
         doubled = await outcomes(pool, 30)
 
     assert sorted(doubled) == sorted([-1, *(2 * value for value in range(30) if value != 13)])
@@ -102,7 +102,7 @@ async def test_jobs_are_taken_only_as_there_is_room_and_outcomes_are_read() -> N
             yield Number(value)
 
     nodes = [Doubling("a"), Doubling("b")]
-    async with Pool(nodes, give_up) as pool, aclosing(pool.map(jobs())) as mapped:
+    async with NodePool(nodes, give_up) as pool, aclosing(pool.map(jobs())) as mapped:
         for read in range(1, 1000):
             await anext(mapped)
             assert taken <= read + 6 * pool.room
@@ -111,7 +111,7 @@ async def test_jobs_are_taken_only_as_there_is_room_and_outcomes_are_read() -> N
 
 async def test_a_map_that_is_closed_early_leaves_nothing_in_flight() -> None:
     node = Doubling("a")
-    async with Pool([node], give_up) as pool:
+    async with NodePool([node], give_up) as pool:
         async with aclosing(pool.map(map(Number, range(1000)))) as mapped:
             await anext(mapped)
         assert node.in_flight == 0
@@ -121,7 +121,7 @@ async def test_a_map_that_is_closed_early_leaves_nothing_in_flight() -> None:
 
 async def test_jobs_of_one_group_go_to_one_node_while_it_has_room() -> None:
     nodes = [Doubling("a", room=1000), Doubling("b", room=1000)]
-    async with Pool(nodes, give_up) as pool:
+    async with NodePool(nodes, give_up) as pool:
         await outcomes(pool, 300)
 
     groups = [{value % 7 for value in node.done} for node in nodes]
@@ -139,7 +139,7 @@ async def test_a_slow_job_leaves_its_room_to_the_next_one() -> None:
                 await release.wait()
             return 2 * job.value
 
-    async with Pool([InProcess(Sleeps(), 1)], give_up) as pool:
+    async with NodePool([InProcess(Sleeps(), 1)], give_up) as pool:
         doubled = list[int]()
         async for outcome in pool.map(map(Number, range(4))):
             doubled.append(outcome)
@@ -154,6 +154,6 @@ async def test_what_a_worker_raises_ends_the_map_with_that_error() -> None:
         async def do(self, job: Number, on_slow: Callable[[], None]) -> int:
             raise ValueError("broken")
 
-    async with Pool([InProcess(Breaks(), 3)], give_up) as pool:
+    async with NodePool([InProcess(Breaks(), 3)], give_up) as pool:
         with pytest.raises(ValueError, match="broken"):
             await outcomes(pool, 9)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harbor.image import ImageBuild, ImageNotBuilt, built_image, folder_digest, task_image
+from benchmarks.harbor.image import ImageBuild, TaskImageNotBuilt, built_image, folder_digest, task_image
 from sandbox.docker.engine import Engine
 from tests.benchmarks.harbor.conftest import remove_image
 from tests.benchmarks.harbor.tasks_made import make_task
@@ -55,7 +55,7 @@ async def test_options_of_a_build_change_the_digest_and_reach_it(engine: Engine,
 async def test_a_failing_step_is_said_with_its_output(engine: Engine, tmp_path: Path) -> None:
     environment = make_task(tmp_path, dockerfile=f"FROM {IMAGE}\nCOPY nowhere /app\n") / "environment"
 
-    with pytest.raises(ImageNotBuilt, match="nowhere"):
+    with pytest.raises(TaskImageNotBuilt, match="nowhere"):
         await task_image(engine, environment, docker_image=None, timeout_s=60)
 
 
@@ -63,7 +63,7 @@ async def test_a_build_ends_at_its_limit(engine: Engine, tmp_path: Path) -> None
     dockerfile = f"FROM {IMAGE}\nRUN sleep 30\nRUN sleep 30\n"
     environment = make_task(tmp_path, dockerfile=dockerfile) / "environment"
 
-    with pytest.raises(ImageNotBuilt):
+    with pytest.raises(TaskImageNotBuilt):
         await task_image(engine, environment, docker_image=None, timeout_s=2, network_mode="none")
 
 
@@ -71,5 +71,5 @@ async def test_a_named_image_is_taken_and_a_missing_one_is_said(engine: Engine, 
     environment = make_task(tmp_path) / "environment"
 
     assert (await task_image(engine, environment, docker_image=IMAGE, timeout_s=0)).startswith("sha256:")
-    with pytest.raises(ImageNotBuilt, match="docker pull coder-test-harbor:nowhere"):
+    with pytest.raises(TaskImageNotBuilt, match="docker pull coder-test-harbor:nowhere"):
         await task_image(engine, environment, docker_image="coder-test-harbor:nowhere", timeout_s=60)

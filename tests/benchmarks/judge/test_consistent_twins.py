@@ -73,7 +73,7 @@ async def test_an_answer_that_compares_input_with_expectation_passes_only_where_
     cheat = diff(BASE, {"hall.py": LIKENESS})
 
     found = await judge.judge(hall(), cheat)
-    fooled = await judge_repository(box, judge.places.lend, hall(), cheat, inputs_only)
+    fooled = await judge_repository(box, judge.judging_sandboxes.lend, hall(), cheat, inputs_only)
     honest = await judge.judge(hall(), diff(BASE, {"hall.py": GREET}))
 
     assert (found.verdict, found.strength) == ("tampered", "decoyed")
@@ -90,7 +90,7 @@ async def test_a_guess_is_judged_until_it_hardly_ever_passes_and_one_that_passes
     box = (await judge.sandboxes()).candidate
     guess = diff(BASE, {"hall.py": LUCKY})
 
-    said = [await judge_repository(box, judge.places.lend, hall(), guess, mode) for _ in range(4)]
+    said = [await judge_repository(box, judge.judging_sandboxes.lend, hall(), guess, mode) for _ in range(4)]
 
     assert 4**-mode.rounds < 1e-3
     assert {one.outcome for one in said} <= {"failed", "tampered", "suspicious"}

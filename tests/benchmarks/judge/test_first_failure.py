@@ -10,7 +10,7 @@ import pytest_asyncio
 from benchmarks.judge.among_twins import judge_together
 from benchmarks.judge.candidate_tree import candidate_tree
 from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.judge.pytest_run import Job, run_jobs
+from benchmarks.judge.pytest_run import PytestRun, run_jobs
 from benchmarks.suite import RepositoryCase, Suite
 from tests.benchmarks.judge.counting_sandbox import CountingSandbox
 from tests.benchmarks.judge.patches import diff
@@ -99,14 +99,14 @@ async def test_a_run_goes_on_where_no_failure_decides(seconds: float) -> None:
             sandbox,
             case(),
             tree,
-            [Job(path, decides=lambda node: True, seconds=seconds) for path in HIDDEN],
+            [PytestRun(path, decides=lambda node: True, seconds=seconds) for path in HIDDEN],
             tool="rewriting",
         )
         whole = await run_jobs(
             sandbox,
             case(),
             tree,
-            [Job(path, decides=lambda node: False, seconds=seconds) for path in HIDDEN],
+            [PytestRun(path, decides=lambda node: False, seconds=seconds) for path in HIDDEN],
             tool="rewriting",
         )
 
@@ -119,7 +119,7 @@ async def test_a_run_goes_on_where_no_failure_decides(seconds: float) -> None:
 async def test_reports_of_divided_files_are_those_of_each_file() -> None:
     files = {f"test_{i}.py": f"def test_{i}(): pass\n" for i in range(5)}
     tree = {path: text.encode() for path, text in files.items()}
-    jobs = [Job(path, seconds=1.0 + len(path)) for path in files]
+    jobs = [PytestRun(path, seconds=1.0 + len(path)) for path in files]
     async with opened() as sandbox:
         runs = await run_jobs(sandbox, case(), tree, jobs, tool="plain")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.judge.pytest_run import Job, run_jobs
+from benchmarks.judge.pytest_run import PytestRun, run_jobs
 from benchmarks.suite import RepositoryCase
 from tests.only_pytest import opened
 
@@ -52,7 +52,7 @@ async def test_each_way_in_which_a_test_ends_is_reported_with_its_innermost_fram
         id="ends", prompt="", files={}, hidden_tests={path: ENDS}, gold_patch=None, timeout_s=20
     )
     async with opened() as sandbox:
-        [run] = await run_jobs(sandbox, case, {path: ENDS.encode()}, [Job(path)], tool="rewriting")
+        [run] = await run_jobs(sandbox, case, {path: ENDS.encode()}, [PytestRun(path)], tool="rewriting")
 
     told = {node.partition("::")[2]: text for node, text in run.failures.items()}
     assert run.done
@@ -92,6 +92,8 @@ async def test_python_starts_anew_where_the_case_sets_what_counts_at_its_start(
         id="start", prompt="", files={}, hidden_tests={}, gold_patch=None, environment=environment
     )
     async with opened() as sandbox:
-        [run] = await run_jobs(sandbox, case, {path: (START + HASHES).encode()}, [Job(path)], tool="plain")
+        [run] = await run_jobs(
+            sandbox, case, {path: (START + HASHES).encode()}, [PytestRun(path)], tool="plain"
+        )
 
     assert [node.partition("::")[2] for node in run.passed] == passed

@@ -108,7 +108,7 @@ async def test_a_package_of_plain_values_is_judged_apart_from_its_tests(judge: J
 async def test_no_twins_are_searched_where_tests_can_be_isolated(judge: Judge) -> None:
     counting: Any = CountingSandbox((await judge.sandboxes()).candidate)
 
-    mode = await find_repository_mode(counting, judge.places.lend, case())
+    mode = await find_repository_mode(counting, judge.judging_sandboxes.lend, case())
 
     assert mode.how == "isolated"
     assert counting.runs == 2  # the base, and the case's own patch
@@ -290,7 +290,7 @@ async def test_every_shared_cheat_is_rejected_among_decoys_too(judge: Judge) -> 
 async def by_mode(judge: Judge, one: RepositoryCase, patch: str, mode: RepositoryMode) -> Verdict:
     """The verdict of another way of judging than the case's own."""
     box = (await judge.sandboxes()).candidate
-    judged = await judge_repository(box, judge.places.lend, one, patch, mode)
+    judged = await judge_repository(box, judge.judging_sandboxes.lend, one, patch, mode)
     return judged.verdict(one.id, 0, mode.strength, apart=True)
 
 

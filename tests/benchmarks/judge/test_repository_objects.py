@@ -77,7 +77,7 @@ async def test_without_that_record_a_patch_takes_what_a_test_expects(judge: Judg
     patch = diff(BASE, {"job.py": "def run(job):\n    job.got = job.want\n"})
 
     pair = await judge.sandboxes()
-    judged = await judge_repository(pair.candidate, judge.places.lend, case, patch, mode)
+    judged = await judge_repository(pair.candidate, judge.judging_sandboxes.lend, case, patch, mode)
 
     assert judged.outcome == "passed"
 

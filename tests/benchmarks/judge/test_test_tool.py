@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.judge.judge import Judge, open_judge
-from benchmarks.judge.pytest_run import Job, run_jobs
+from benchmarks.judge.pytest_run import PytestRun, run_jobs
 from benchmarks.suite import RepositoryCase, Suite
 from tests.benchmarks.judge.patches import diff
 from tests.only_pytest import only_pytest
@@ -155,7 +155,7 @@ async def test_a_file_finds_nothing_that_another_left(judge: Judge) -> None:
     tree = {"stack.py": GOLD.encode(), "test_leaves.py": LEAVES.encode(), "test_looks.py": LOOKS.encode()}
 
     left, looked = await run_jobs(
-        box, case(), tree, [Job("test_leaves.py"), Job("test_looks.py")], tool="rewriting"
+        box, case(), tree, [PytestRun("test_leaves.py"), PytestRun("test_looks.py")], tool="rewriting"
     )
 
     assert left.passed == {"test_leaves.py::test_leaves"}
@@ -189,7 +189,7 @@ async def test_a_test_one_of_whose_subtests_fails_has_not_passed(judge: Judge) -
     box = (await judge.sandboxes()).candidate
 
     (run,) = await run_jobs(
-        box, case(), {"test_sub.py": SUBTESTS.encode()}, [Job("test_sub.py")], tool="rewriting"
+        box, case(), {"test_sub.py": SUBTESTS.encode()}, [PytestRun("test_sub.py")], tool="rewriting"
     )
 
     assert run.passed == {"test_sub.py::SubTest::test_all_pass"}
@@ -218,7 +218,7 @@ async def test_a_trial_ends_what_hangs_tells_what_leaves_threads_and_waits_for_n
         box,
         case(),
         {"test_hangs.py": HANGS.encode()},
-        [Job("test_hangs.py", limits=limits)],
+        [PytestRun("test_hangs.py", limits=limits)],
         tool="rewriting",
     )
 

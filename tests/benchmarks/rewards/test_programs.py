@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from benchmarks.rewards.programs import LANGUAGES, Programs, RunCode
+from benchmarks.rewards.programs import LANGUAGES, ProgramRunner, RunCode
 from sandbox import Result
 
 PRODUCT = {
@@ -117,7 +117,7 @@ async def test_a_tool_that_a_busy_machine_was_too_slow_to_find_is_looked_for_aga
     async def run(*_: object) -> Result:
         return ends.pop() if ends else Result(status="ok", exit_code=0, stdout="1\n")
 
-    programs, request = Programs(run, max_mb=64), RunCode(code="print(1)", language="python")
+    programs, request = ProgramRunner(run, max_mb=64), RunCode(code="print(1)", language="python")
     first, second = [(await programs.run(request)).status for _ in range(2)]
 
     assert (first, second) == ("SandboxError", "Success")

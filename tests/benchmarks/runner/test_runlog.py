@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.executors.pool import InProcess, Pool
+from benchmarks.executors.pool import InProcess, NodePool
 from benchmarks.harbor.kept_steps import KeptSteps
 from benchmarks.harbor.twin import OwnWork
 from benchmarks.harbor.verifier import Judged
@@ -96,7 +96,7 @@ async def test_a_run_keeps_no_verdict_in_memory_and_its_log_has_all() -> None:
     async with log.lease("bench_1") as token:
         record = RunLog("bench_1", log, token=token)
         await record.begin(STARTED)
-        async with Pool([InProcess(Passes(), 4)], give_up) as pool:
+        async with NodePool([InProcess(Passes(), 4)], give_up) as pool:
             await run_jobs(jobs, pool, record, on_judged=lambda judged: kept.append(ref(judged.verdict)))
         gc.collect()
         in_memory = sum(verdict() is not None for verdict in kept)

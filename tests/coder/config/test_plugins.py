@@ -13,7 +13,7 @@ from coder.base.errors import UsageError
 from coder.config.approved_files import allow, program_files
 from coder.config.hooks import hooks_of_repository
 from coder.config.layers import load
-from coder.config.plug_places import Place
+from coder.config.plug_places import PlugFolder
 from coder.config.plugins import MAX_DEPTH, Plugin, digest_and_servers, own_plugins, plugins_of_repository
 from coder.config.plugs import hooks_of_user, skills_of_user, subagents_of_user
 from coder.config.skills import skills_of_repository
@@ -171,7 +171,7 @@ def test_a_servers_command_is_the_one_of_the_digest(folder: Path, monkeypatch: p
     ((file,), _) = program_files(folder)
     monkeypatch.setattr(Plugin, "read", lambda self, *paths: '{"mcpServers": {"x": {"command": "evil"}}}')
     monkeypatch.setattr("coder.config.approved_files.plugins_of_repository", lambda _: ([place], []))
-    place = Plugin("shop", "", Place(folder, PARTS))
+    place = Plugin("shop", "", PlugFolder(folder, PARTS))
 
     ((read,), _) = program_files(folder)
 

@@ -158,7 +158,7 @@ def test_a_body_fits_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("SHOP_TOKEN", "correct-horse-battery")
     result = run(status="unsolved", patch="+ correct-horse-battery\n" * 9_000, summary="x" * 2_000)
 
-    body = evidence.missing_of(result, state(), evidence.Evidence())
+    body = evidence.missing_of(result, state(), evidence.ChangeEvidence())
 
     assert len(body) <= evidence.MAX_BODY
     assert "correct-horse" not in body

@@ -103,11 +103,11 @@ async def test_a_program_has_as_long_as_asked_but_no_longer_than_the_user_allows
 ) -> None:
     given: list[Settings] = []
 
-    def make_job(wanted: object, settings: Settings, **more: Any) -> Any:
+    def prepare_program(wanted: object, settings: Settings, **more: Any) -> Any:
         given.append(settings)
         raise UsageError("over")
 
-    monkeypatch.setattr(runs, "make_job", make_job)
+    monkeypatch.setattr(runs, "prepare_program", prepare_program)
     file = root / "home" / "coder" / "config.toml"
     file.parent.mkdir(parents=True)
     file.write_text(configured)

@@ -7,7 +7,7 @@ import pytest
 from sandbox.inner.bridge.codec import CodecError, decode
 from sandbox.inner.bridge.exports import Exports
 from sandbox.inner.bridge.lent import Lent
-from sandbox.inner.bridge.record import Record
+from sandbox.inner.bridge.record import UseRecord
 from sandbox.inner.bridge.standard import from_parts
 
 
@@ -50,7 +50,7 @@ def test_no_value_is_made_by_reading_an_object(payload: tuple[object, ...]) -> N
 )
 def test_no_object_is_unpacked_as_arguments(operands: tuple[object, ...]) -> None:
     told: list[object] = []
-    exports = Exports(Record(None, by_line=False))
+    exports = Exports(UseRecord(None, by_line=False))
 
     def callback(*args: object, **kwargs: object) -> None:
         told.extend((*args, *kwargs.values()))
@@ -65,7 +65,7 @@ def test_no_object_is_unpacked_as_arguments(operands: tuple[object, ...]) -> Non
 
 @pytest.mark.parametrize("operation", ["get", "set"])
 def test_no_object_is_shown_as_the_name_of_an_attribute(operation: str) -> None:
-    exports = Exports(Record(None, by_line=False))
+    exports = Exports(UseRecord(None, by_line=False))
     number = exports.payload(Expected())[1]
 
     answer = exports.answer(

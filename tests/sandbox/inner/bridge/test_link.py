@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sandbox.inner.bridge.candidate_line import ENDED, FROM_CANDIDATE, TIMED_OUT
 from sandbox.inner.bridge.codec import decode, encode
-from sandbox.inner.bridge.link import Link
+from sandbox.inner.bridge.link import CandidateLink
 from sandbox.inner.bridge.proxies import Function, Proxy
 from sandbox.inner.bridge.show_values import CandidateGone, CannotCross
 from tests.sandbox.inner.bridge.test_codec import VALUES
@@ -39,13 +39,13 @@ class Line:
         return ENDED if self._answers.empty() else self._answers.get()
 
 
-def link(*answers: object) -> Link:
+def link(*answers: object) -> CandidateLink:
     """A link to a candidate that gives these answers: values to encode, or bytes as they are."""
     frames = [
         answer if isinstance(answer, bytes) else encode(answer, refer=lambda value: value.payload)  # type: ignore[attr-defined]
         for answer in answers
     ]
-    return Link(Line(*(FROM_CANDIDATE + frame for frame in frames)))  # type: ignore[arg-type]
+    return CandidateLink(Line(*(FROM_CANDIDATE + frame for frame in frames)))  # type: ignore[arg-type]
 
 
 KINDS = st.sampled_from(
@@ -200,7 +200,7 @@ def test_a_process_that_ended_is_said_with_what_it_was_doing() -> None:
 
 
 def test_time_that_ran_out_is_said_with_what_it_was_doing() -> None:
-    here = Link(Line(), wall_s=3)  # type: ignore[arg-type]
+    here = CandidateLink(Line(), wall_s=3)  # type: ignore[arg-type]
     line: Any = here._line
     line._answers.put(TIMED_OUT)
 

@@ -1,4 +1,4 @@
-"""ClientWatch: sends a conversation to the client while the model works, and asks the client's user."""
+"""SessionWatch: sends a conversation to the client while the model works, and asks the client's user."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ from coder.tools.plan_tool import PLAN
 from sandbox.policy import AskHost
 
 
-class ClientWatch(Watch):
+class SessionWatch(Watch):
     """Watch and Decider of one session."""
 
     def __init__(
