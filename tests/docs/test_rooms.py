@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -82,3 +83,13 @@ def test_the_architecture_names_the_core_in_reading_order() -> None:
     assert all((ROOT / file).is_file() for file in files)
     assert files[0] == "coder/run/task.py"
     assert files[-1] == "coder/engine/agent.py"
+
+
+def test_each_name_of_a_class_stands_for_one_thing_in_the_whole_tree() -> None:
+    modules: defaultdict[str, set[str]] = defaultdict(set)
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                modules[node.name].add(named(module))
+
+    assert {name: where for name, where in modules.items() if len(where) > 1} == {}
