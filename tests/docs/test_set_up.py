@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -182,6 +183,7 @@ def test_the_program_learns_what_was_typed_so_that_the_commands_it_prints_work(
 
 CHECKS = ["ruff check .", "ruff format --check .", "mypy ", "lint-imports "]
 PYTEST = "python -m pytest -n auto --dist worksteal"
+(VERDICTS,) = re.findall(r"^verdicts (.*)$", (ROOT / "tests/books.txt").read_text(), flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,8 @@ PYTEST = "python -m pytest -n auto --dist worksteal"
         (["--fast", "-x"], [*CHECKS, PYTEST + " -m not slow and not foreign -x"]),
         (["--foreign"], [PYTEST + " -m foreign"]),
         (["-k", "resume"], [PYTEST + " -k resume"]),
+        (["verdicts", "-x"], [PYTEST + f" {VERDICTS} -x"]),
+        (["verdicts", "--fast", "-x"], [PYTEST + f" {VERDICTS} -m not slow and not foreign -x"]),
     ],
 )
 def test_the_tests_are_ours_or_the_fast_ones_after_the_checks_or_the_foreign_ones_or_what_pytest_is_told(
