@@ -119,7 +119,7 @@ def _raised_limit_flag(run: Run) -> str:
         case "answer":
             return f"--max-answer-tokens {ceil(minimum)}" if minimum else "--model NAME"
         case "time":
-            return f"--timeout {2 * limits.timeout:g}"
+            return f"--timeout {ceil(2 * max(limits.timeout, run.seconds)):g}"
         case _:
             return f"--max-calls {2 * limits.max_calls}"
 

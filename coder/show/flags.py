@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -116,6 +117,13 @@ def _is_archive(image: object) -> bool:
 _CONTAINER_WARNING = (
     f"container keeps less than other sandboxes; {own_command()} sandbox doctor --backend container says what"
 )
+
+
+def check_folder(path: Path, advice: str) -> None:
+    """Raise UsageError, with advice, if a path isn't a folder's."""
+    if not path.is_dir():
+        problem = f"{path} is a file." if path.exists() else f"There is no folder {path}."
+        raise UsageError(f"{problem} {advice}")
 
 
 def check_backend(name: str, flags: Mapping[str, object]) -> None:

@@ -233,7 +233,7 @@ class Screen:
 
     def _line_of(self, run: str, body: event_types.Body) -> str | None:
         line = render.progress(body)
-        if isinstance(body, event_types.Spoken) and self._has_passed(run, body.message):
+        if isinstance(body, event_types.Spoken) and self._record_pass(run, body.message):
             return None
         if isinstance(body, event_types.ToolAnswered) and run in self._called:
             line = render.tool_line(self._called[run], body)
@@ -249,8 +249,8 @@ class Screen:
         has_line = not isinstance(body, event_types.RunStarted | event_types.RunResumed)
         return f"  {run.partition(ATTEMPT_SEPARATOR)[2]}: {line[2:]}" if has_line else None
 
-    def _has_passed(self, run: str, message: Message) -> bool:
-        """Return whether this is a passing outcome that an attempt has reported already; record it."""
+    def _record_pass(self, run: str, message: Message) -> bool:
+        """Record a passing outcome; return whether an attempt of the run has reported it already."""
         if message.author == "human":
             self._passed.clear()
         if not isinstance(message, OutcomeMessage) or not message.outcome.passed:

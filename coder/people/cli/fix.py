@@ -7,7 +7,7 @@ import typer
 
 from coder.base.errors import own_command
 from coder.show.command_groups import WORDS
-from coder.show.flags import TASK_FLAGS, option, takes
+from coder.show.flags import TASK_FLAGS, check_folder, option, takes
 
 
 @takes(TASK_FLAGS)
@@ -35,8 +35,7 @@ def fix(
             raise UsageError(
                 f"Nothing to fix. Give the command that must pass: {own_command()} fix -- pytest -q"
             )
-        if not path.is_dir():
-            raise UsageError(f"There is no folder {path}. Name the one that {command[0]} runs in.")
+        check_folder(path, f"Name the folder that {command[0]} runs in.")
         _tell_options_of_command(context, command)
         line = command[0] if len(command) == 1 and not (path / command[0]).exists() else tuple(command)
         return mending_task(line, path, hint=hint, read=tuple(context.params["read"] or ()))

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from coder.base.errors import UsageError
 from coder.base.text.sanitize import one_line
 from coder.config import approved_files
 from coder.config.hooks import broken_files, hooks_of_repository, ignored_rows, own_hook_files, runs_inside
@@ -27,7 +26,7 @@ from coder.config.slash_calls import slash_calls
 from coder.config.subagents import SubagentList, own_subagents, subagents_of_repository
 from coder.run.extensions import Ruling, hook_files, with_manifests
 from coder.show.chat_commands import COMMANDS
-from coder.show.flags import Json
+from coder.show.flags import Json, check_folder
 from coder.show.tables import Column, TextTable, print_blocks
 from coder.workspace.folder import Snapshot, take_snapshot
 
@@ -44,8 +43,7 @@ def skills(
 ) -> None:
     """List skills, subagents, commands, hooks and plugins, yours and a folder's, and what was refused."""
     folder = path or Path()
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}. Name a folder, or none for this one.")
+    check_folder(folder, "Name a folder, or none for this one.")
     if allow is not None:
         file = approved_files.allow(folder.resolve(), allow)
         typer.echo(f"  · {file.path} may start its programs in this folder, until it changes", err=True)

@@ -10,7 +10,7 @@ import typer
 
 from coder.base.errors import UsageError, own_command
 from coder.base.text.sanitize import count_of, one_line
-from coder.show.flags import Json, group, option
+from coder.show.flags import Json, check_folder, group, option
 from coder.show.tables import Column, TextTable, print_blocks
 from coder.store import open_log
 from coder.verify.lessons import Lesson, Memory, lessons_of
@@ -27,8 +27,7 @@ def ls(
 ) -> None:
     """List the lessons of a folder, the newest first."""
     folder, memory = path or Path(), Memory.load()
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}. Name a folder, or none for this one.")
+    check_folder(folder, "Name a folder, or none for this one.")
     lessons = asyncio.run(_lessons(str(folder.resolve()), memory))
     if json:
         rows = [

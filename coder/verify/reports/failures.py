@@ -60,7 +60,7 @@ class PrintedPlaces:
         self._paths = PrintedPaths(paths)
         self._characters_left = _TOTAL_SEARCHED_CHARACTERS
 
-    def can_search(self, text: str) -> bool:
+    def count_searched(self, text: str) -> bool:
         """Count a text's length; return whether to search it, as only the first failures are searched."""
         self._characters_left -= len(text)
         return self._characters_left >= 0
@@ -115,7 +115,7 @@ def failed_line(
     """Return a failed test with its values and its place, which is `path` or else the message's."""
     message = printable(message).strip()[:MAX_MESSAGE]
     expected = actual = None
-    if places.can_search(message):
+    if places.count_searched(message):
         expected, actual = compared_values(message)
         if path is None:
             path, line = places.first(message, folder=folder)

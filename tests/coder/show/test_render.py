@@ -103,6 +103,12 @@ def test_the_next_step_after_a_limit_raises_that_limit_far_enough(
     assert ending(stopped)[-2] == f"  next     coder show run_1   coder resume run_1 {flag}"
 
 
+def test_a_time_limit_below_what_the_run_has_taken_is_raised_beyond_that() -> None:
+    stopped = run("limit", limit="time", seconds=16.2, limits=Budget(timeout=1), exit_code=3)
+
+    assert ending(stopped)[-2].endswith("coder resume run_1 --timeout 33")
+
+
 def test_files_that_landed_are_counted_and_can_be_undone() -> None:
     patch = unified_diff({"my file.py": b"a\nb\n"}, {"my file.py": b"a\nc\nd\n", "new.py": b"x\n"})
 

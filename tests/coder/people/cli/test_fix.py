@@ -117,6 +117,17 @@ def test_without_a_command_it_says_what_to_give(console: Console) -> None:
     assert "coder fix -- pytest -q" in done.err
 
 
+@pytest.mark.parametrize(
+    ("path", "problem"), [("gone", "There is no folder gone."), ("a.py", "a.py is a file.")]
+)
+def test_the_path_to_fix_is_a_folder(console: Console, path: str, problem: str) -> None:
+    (console.home / "a.py").touch()
+
+    done = console.run("fix", "--path", path, "--", "pytest")
+
+    assert (done.code, done.err) == (2, f"error: {problem} Name the folder that pytest runs in.\n")
+
+
 @pytest.mark.slow
 def test_what_follows_the_commands_first_word_is_the_commands_without_dashes_too(
     console: Console, project: Path
