@@ -126,9 +126,9 @@ async def _opened(
     except SandboxBroken as error:
         from sandbox.host.refusal import explain
 
-        said = server.said()
+        errors = server.said()
         await close()
-        raise explain(said or str(error)) from error
+        raise explain(errors or str(error)) from error
     except BaseException:
         await close()
         raise
@@ -158,13 +158,13 @@ def _build(
 ) -> Build:
     capabilities = capabilities_of(server, policy, one_wall=walls == "one")
     require_kept(policy, capabilities)
-    told = proxy_variables() if network is not None else {}
+    proxy_environment = proxy_variables() if network is not None else {}
     build = Build(
         "bubblewrap",
         capabilities,
         environment(
             server.interpreter,
-            server.system.variables | told | policy.environment,
+            server.system.variables | proxy_environment | policy.environment,
             (*policy.on_path, *server.system.on_path),
         ),
         without,

@@ -116,8 +116,8 @@ def rules_for(interpreter: Interpreter) -> list[tuple[str, str]]:
     trees = [*map(Path, _SYSTEM), interpreter.prefix]
     trees += [interpreter.venv] if interpreter.venv else []
     hidden = own_code()
-    found = [rule for tree in trees if tree.is_dir() for rule in _leaving_out(hidden, tree.resolve())]
-    return [*dict.fromkeys(found), *_FILES]
+    rules = [rule for tree in trees if tree.is_dir() for rule in _leaving_out(hidden, tree.resolve())]
+    return [*dict.fromkeys(rules), *_FILES]
 
 
 def own_code() -> Path:
@@ -163,9 +163,9 @@ def _within_reach(policy: Policy) -> Policy:
     closed = closed_folder(own)
     if closed is None:
         return policy
-    named = shutil.which("python3", path=_SYSTEM_PATH) if policy.python is None else None
-    if named is not None and closed_folder(describe(Path(named))) is None:
-        return policy.model_copy(update={"python": Path(named)})
+    system_python = shutil.which("python3", path=_SYSTEM_PATH) if policy.python is None else None
+    if system_python is not None and closed_folder(describe(Path(system_python))) is None:
+        return policy.model_copy(update={"python": Path(system_python)})
     raise BackendMissing(
         f"Programs of the backend {NAME} get a uid of their own, which can't reach "
         f"{own.path}: {closed} is closed to it. Name another Python with --python."
@@ -211,22 +211,22 @@ async def _prove(sandbox: ServedSandbox, server: Server) -> None:
     try:
         await sandbox.prove()
     except SandboxBroken as error:
-        said = server.said().strip()
+        errors = server.said().strip()
         raise BackendMissing(
-            f"The backend {NAME} doesn't work here: {str(said or error).rstrip('.')}. "
+            f"The backend {NAME} doesn't work here: {str(errors or error).rstrip('.')}. "
             "Name another Python with --python, or another backend with --sandbox."
         ) from error
 
 
 def _environment(server: Server, policy: Policy) -> dict[str, str]:
     """Return the environment of programs; the starter adds HOME and TMPDIR."""
-    interpreter, given = server.interpreter, policy.environment
+    interpreter, environment = server.interpreter, policy.environment
     if policy.in_place is not None:
-        return {**environment_in_place(os.environ, interpreter.venv, f"{server.folder}/bin"), **given}
+        return {**environment_in_place(os.environ, interpreter.venv, f"{server.folder}/bin"), **environment}
     path_entries = [f"{server.folder}/bin"] if interpreter.venv is None else [f"{interpreter.venv}/bin"]
     path_entries += [str(interpreter.executable.parent), "/usr/local/bin", "/usr/bin", "/bin"]
     path = ":".join(dict.fromkeys(path_entries))
-    return {"PATH": path, "LANG": "C.UTF-8", "USER": "sandbox", **_library_path(interpreter), **given}
+    return {"PATH": path, "LANG": "C.UTF-8", "USER": "sandbox", **_library_path(interpreter), **environment}
 
 
 def _library_path(interpreter: Interpreter) -> dict[str, str]:
@@ -239,14 +239,14 @@ def _specify(slot: Slot, plan: SandboxPlan) -> Specification:
     interpreter, base = plan.interpreter, new_folder()
     names = ("python", "python3") if interpreter.venv is None else ()
     in_place = plan.policy.in_place
-    ours = ((f"{base}/{name}", READ_EXECUTE) for name in ("opt", "bin"))
+    own_rules = ((f"{base}/{name}", READ_EXECUTE) for name in ("opt", "bin"))
     child_plan = ChildPlan(
         # The base interpreter, never a virtual environment's: nothing confines this process yet.
         command=(str(interpreter.executable), "-I", "-S", "-c", CHILD_SOURCE.format(f"{base}/opt/lib")),
         base=base,
         files={**files_of_one_machine(interpreter.version), "/bin": None},
         links={f"/bin/{name}": str(interpreter.executable) for name in names},
-        rules=(*rules_for(interpreter), *ours),
+        rules=(*rules_for(interpreter), *own_rules),
         environment=_library_path(interpreter),
         in_place=str(in_place or ""),
         home=os.environ.get("HOME") or os.path.expanduser("~") if in_place is not None else "",

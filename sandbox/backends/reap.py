@@ -65,18 +65,18 @@ def _processes() -> Iterator[str]:
     """Kill abandoned keepers and bubblewrap processes; yield a description of each."""
     for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
         try:
-            held = os.pidfd_open(pid)
+            descriptor = os.pidfd_open(pid)
         except OSError:
             continue  # it ended meanwhile
         try:
             kind = _abandoned(pid)
             if kind:
-                signal.pidfd_send_signal(held, signal.SIGKILL)
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
                 yield f"process {pid} ({kind})"
         except (ProcessLookupError, PermissionError):
             continue  # it ended meanwhile, or is another user's
         finally:
-            os.close(held)
+            os.close(descriptor)
 
 
 def _abandoned(pid: int) -> str:

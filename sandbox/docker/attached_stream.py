@@ -23,12 +23,12 @@ class Demultiplexer:
 
     def feed(self, content: bytes) -> list[tuple[Stream, bytes]]:
         """Return the data in received bytes, in order. Raises ValueError if the engine's format is broken."""
-        found: list[tuple[Stream, bytes]] = []
+        parts: list[tuple[Stream, bytes]] = []
         rest = memoryview(content)
         while rest:
             if self._left == 0:
-                wanted = _HEADER.size - len(self._header)
-                self._header, rest = self._header + bytes(rest[:wanted]), rest[wanted:]
+                missing = _HEADER.size - len(self._header)
+                self._header, rest = self._header + bytes(rest[:missing]), rest[missing:]
                 if len(self._header) == _HEADER.size:
                     number, self._left = _HEADER.unpack(self._header)
                     self._header = b""
@@ -36,10 +36,10 @@ class Demultiplexer:
                         raise ValueError(f"the engine speaks of a stream {number}")
                     self._stream = _STREAMS[number]
             else:
-                found.append((self._stream, bytes(rest[: self._left])))
-                taken = len(found[-1][1])
-                self._left, rest = self._left - taken, rest[taken:]
-        return found
+                parts.append((self._stream, bytes(rest[: self._left])))
+                size = len(parts[-1][1])
+                self._left, rest = self._left - size, rest[size:]
+        return parts
 
 
 class Attached(asyncio.Protocol):

@@ -31,19 +31,19 @@ class Limiter:
     async def limit(self, limits: RunLimits, kept_bytes: int) -> None:
         """Set its limits; `kept_bytes` of files are added to a run's memory. Raises SandboxBroken."""
         kept_bytes -= kept_bytes % (16 << 20)
-        wanted = (limits.memory_mb, limits.processes + OWN_PROCESSES, kept_bytes)
-        if wanted == self._present:
+        values = (limits.memory_mb, limits.processes + OWN_PROCESSES, kept_bytes)
+        if values == self._present:
             return
         changes: dict[str, int] = {}
         if "memory" not in self._without:
             size = memory(limits.memory_mb, kept_bytes)
             changes |= {"Memory": size, "MemorySwap": size}
         if "processes" not in self._without:
-            changes["PidsLimit"] = wanted[1]
+            changes["PidsLimit"] = values[1]
         self._present = None  # unknown, should this be cancelled meanwhile
         if changes:
             await self._engine.update(self._name, changes)
-        self._present = wanted
+        self._present = values
 
 
 async def open_container(engine: Engine, recipe: ContainerRecipe) -> Holder:

@@ -107,19 +107,19 @@ class Engine:
 
 async def find_image(engine: Engine, name: str | None) -> tuple[str, list[str]]:
     """Return an image's immutable id and volumes. Raises BackendMissing, with advice, if it is missing."""
-    wanted = name or IMAGE
+    tag = name or IMAGE
 
     def look(api: "APIClient") -> dict[str, Any]:
-        return dict(api.inspect_image(wanted))  # type: ignore[no-untyped-call]
+        return dict(api.inspect_image(tag))  # type: ignore[no-untyped-call]
 
-    found = await engine.ask("look for an image", look, missing_ok=True)
-    if found is None:
+    image = await engine.ask("look for an image", look, missing_ok=True)
+    if image is None:
         fix = f"{own_command()} sandbox build --tag {name}" if name else f"{own_command()} sandbox build"
         raise BackendMissing(
-            f"The Docker engine has no image {wanted!r}, and images are never pulled. Build it with: {fix}",
+            f"The Docker engine has no image {tag!r}, and images are never pulled. Build it with: {fix}",
             fix=fix,
         )
-    return str(found["Id"]), sorted((found.get("Config") or {}).get("Volumes") or {})
+    return str(image["Id"]), sorted((image.get("Config") or {}).get("Volumes") or {})
 
 
 async def connect() -> Engine:

@@ -86,13 +86,13 @@ async def reap_engine() -> list[str]:
     """Remove containers, networks and volumes of dead owners; return kind and name of each."""
     engine = await connect()
     try:
-        left = [item for item in await list_containers(engine, OURS) if _is_left(item)]
-        for item in left:
+        orphans = [item for item in await list_containers(engine, OURS) if _is_left(item)]
+        for item in orphans:
             await engine.remove(str(item["Id"]))
         places = [place for place in await list_places(engine, OURS) if _is_place_left(place)]
         for place in places:
             await _remove_place(engine, place)
-        names = [f"container {str(item['Names'][0]).lstrip('/')}" for item in left]
+        names = [f"container {str(item['Names'][0]).lstrip('/')}" for item in orphans]
         return [*names, *(f"{place['Kind']} {place['Name']}" for place in places)]
     finally:
         engine.close()

@@ -214,5 +214,5 @@ def _is_stream(descriptor: int) -> bool:
     """Whether a descriptor sent by a program is a connection: a Unix stream socket."""
     if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
         return False
-    with socket.socket(fileno=os.dup(descriptor)) as found:
-        return (found.family, found.type) == (socket.AF_UNIX, socket.SOCK_STREAM)
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        return (connection.family, connection.type) == (socket.AF_UNIX, socket.SOCK_STREAM)

@@ -63,10 +63,10 @@ def require_kept(policy: Policy, capabilities: Sequence[Capability], *, works_in
         return
     unkept = [item.guarantee for item in capabilities if item.enforcement == "none"]
     sampled = [item.guarantee for item in capabilities if item.enforcement == "sampled"]
-    said = [f"nothing on this machine keeps the limits on {', '.join(unkept)}"] if unkept else []
-    said += [f"{', '.join(sampled)} can only be sampled here"] if sampled else []
-    if said:
-        raise PolicyUnmet(f"The policy is strict, and {'; '.join(said)}. Open it without `strict`.")
+    reasons = [f"nothing on this machine keeps the limits on {', '.join(unkept)}"] if unkept else []
+    reasons += [f"{', '.join(sampled)} can only be sampled here"] if sampled else []
+    if reasons:
+        raise PolicyUnmet(f"The policy is strict, and {'; '.join(reasons)}. Open it without `strict`.")
 
 
 def network_of(policy: Policy, *, outside: "Outside | None", without: frozenset[str]) -> "Network | None":

@@ -37,10 +37,10 @@ _STOPPED_S = 5.0
 
 def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
     """Return a socket pair: our end, which receives credentials, and the end for inside the sandbox."""
-    ours, inside = socket.socketpair(socket.AF_UNIX, kind)
-    ours.setblocking(False)
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-    return ours, inside
+    own_end, inside = socket.socketpair(socket.AF_UNIX, kind)
+    own_end.setblocking(False)
+    own_end.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return own_end, inside
 
 
 def pair_for(what: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> tuple[socket.socket, socket.socket]:
@@ -143,10 +143,10 @@ class Child:
 
     def take_workspace(self) -> int:
         """Return the descriptor of a fresh child's workspace; the caller closes it. Raises SandboxBroken."""
-        taken, self._workspace = self._workspace, -1
-        if taken < 0:
+        descriptor, self._workspace = self._workspace, -1
+        if descriptor < 0:
             raise SandboxBroken("A child of the sandbox ended before its run.")
-        return taken
+        return descriptor
 
     def kill(self, *, outright: bool) -> None:
         """End the run through its reaper, which still reports, or kill it outright."""
@@ -222,8 +222,8 @@ class Child:
         if not self._announced:
             self._announced = True
             if self.gone.is_set() and self.failure is None:
-                said = "A child of the sandbox ended while it was being isolated."
-                self.failure = SandboxBroken(f"{said} {DESCRIPTOR_ADVICE}" if may_send_none() else said)
+                reason = "A child of the sandbox ended while it was being isolated."
+                self.failure = SandboxBroken(f"{reason} {DESCRIPTOR_ADVICE}" if may_send_none() else reason)
             self._on_ready(self)
 
     def _leave(self) -> None:

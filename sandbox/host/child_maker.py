@@ -85,10 +85,10 @@ class ChildMaker:
                 self.groups.give_back(group)
             raise SandboxBroken(f"A run could not be asked for: {error}") from error
         door = self._network is not None
-        wanted = {"fresh": self._fresh, "door": door, "rlimits": rlimits, "session": session}
+        request = {"fresh": self._fresh, "door": door, "rlimits": rlimits, "session": session}
         descriptors = [child.status_inside.fileno(), child.work_inside.fileno(), *joins]
         try:
-            send_with_fds(self._control, json.dumps(wanted).encode(), descriptors)
+            send_with_fds(self._control, json.dumps(request).encode(), descriptors)
         except OSError as error:  # a dead server's socket tells
             if error.errno == errno.ETOOMANYREFS:
                 child.failure = SandboxBroken(f"A run could not be asked for: {error}. {DESCRIPTOR_ADVICE}")
@@ -128,10 +128,10 @@ def namespaces_of(pid: int | str, *, without: Collection[str] = ()) -> dict[str,
 def verify(pid: int, *, apart_from: Collection[dict[str, str]], without: frozenset[str]) -> None:
     """Raise SandboxBroken if a process has privileges, or shares a namespace with host or server."""
     status = read_kernel_file(f"/proc/{pid}/status")
-    for field, (mechanism, wanted) in _WANTED.items():
-        found = status.partition(f"\n{field}:\t")[2].partition("\n")[0]
-        if mechanism not in without and found != wanted:
-            raise SandboxBroken(f"A child of the sandbox has {field} {found}, not {wanted}: not lent.")
+    for field, (mechanism, expected) in _WANTED.items():
+        actual = status.partition(f"\n{field}:\t")[2].partition("\n")[0]
+        if mechanism not in without and actual != expected:
+            raise SandboxBroken(f"A child of the sandbox has {field} {actual}, not {expected}: not lent.")
     mine = namespaces_of(pid, without=without)
     for other in apart_from:
         shared = [kind for kind in mine if mine[kind] == other[kind]]

@@ -39,7 +39,7 @@ class DiskBounds:
 
     def _look_into(self, folder: str, held: int) -> Look:
         number = 0
-        found: Look = "within"
+        result: Look = "within"
         if held > self.disk_bytes:
             return "beyond"
         waiting = [folder]
@@ -56,8 +56,8 @@ class DiskBounds:
             except FileNotFoundError:
                 continue  # removed meanwhile
             except OSError:  # no permission, or deeper than a path reaches
-                found = "closed"
-        return found
+                result = "closed"
+        return result
 
 
 class DiskWatch:
@@ -75,9 +75,9 @@ class DiskWatch:
 
     def _look(self) -> None:
         began = time.monotonic()
-        found = self._bounds.look(self._pid)
-        self._closed = self._closed + 1 if found == "closed" else 0
-        if found == "beyond" or self._closed > _MAX_INACCESSIBLE_CHECKS:
+        look = self._bounds.look(self._pid)
+        self._closed = self._closed + 1 if look == "closed" else 0
+        if look == "beyond" or self._closed > _MAX_INACCESSIBLE_CHECKS:
             self._end()
             return
         cost = time.monotonic() - began
@@ -86,7 +86,7 @@ class DiskWatch:
 
 def _files_in(mount: str) -> int:
     try:
-        found = os.statvfs(mount)
+        usage = os.statvfs(mount)
     except OSError:
         return 0  # the run ended meanwhile
-    return found.f_files - found.f_ffree
+    return usage.f_files - usage.f_ffree

@@ -153,8 +153,8 @@ class Execution(TimedRun):
     def take_output(self) -> Output:
         """Return the output so far, and start a new one. Nothing may write meanwhile."""
         self._drain()
-        taken, self._output = self._output, Output(self._limits.output_bytes)
-        return taken
+        output, self._output = self._output, Output(self._limits.output_bytes)
+        return output
 
     def close(self) -> None:
         """End what remains of the run, and return its child. Idempotent."""
@@ -206,10 +206,10 @@ class Execution(TimedRun):
             raise SandboxBroken(f"A run could not be given its pipes: {error}") from error
 
     def _reader(self, stream: Stream) -> int:
-        ours, inside = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(ours, False)
-        self._readers[ours] = stream
-        self._loop.add_reader(ours, self._read, ours)
+        own_end, inside = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(own_end, False)
+        self._readers[own_end] = stream
+        self._loop.add_reader(own_end, self._read, own_end)
         return inside
 
     def _read(self, descriptor: int) -> int:

@@ -92,11 +92,11 @@ class HostWorkspace:
         """Do as `be_used`, and use the layer that `put` makes over the laid files, if any. Don't cancel."""
         async with self._changing:
             laid = self.be_used()
-            made = await put(laid) if put is not None and self._layers is None else None
-            if made is not None:
-                self._layers = (self._workspace, made[1])
-                below, self._workspace = self._workspace.below, made[0]
-                self.tree = LayerChanges(made[1], made[0].capacity, below=below, laid=laid)
+            layer = await put(laid) if put is not None and self._layers is None else None
+            if layer is not None:
+                self._layers = (self._workspace, layer[1])
+                below, self._workspace = self._workspace.below, layer[0]
+                self.tree = LayerChanges(layer[1], layer[0].capacity, below=below, laid=laid)
         return laid
 
     def close(self) -> None:
@@ -124,8 +124,8 @@ class HostWorkspace:
 
     async def list(self, path: str = ".") -> tuple[Entry, ...]:
         """List a folder."""
-        found = await _in_thread(lambda: list_folder(self._workspace.below, path))
-        return tuple(map(Entry.model_validate, found))
+        entries = await _in_thread(lambda: list_folder(self._workspace.below, path))
+        return tuple(map(Entry.model_validate, entries))
 
     async def stat(self, path: str) -> Entry:
         """Describe one path."""
@@ -180,21 +180,21 @@ class HostWorkspace:
         return True
 
     def _lay(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        known = known_files(files)
-        kept = self._workspace.keep({path: (file.sha256, file.executable) for path, file in known.items()})
-        missing = ((path, file) for path, file in known.items() if path not in kept)
+        digests = known_files(files)
+        kept = self._workspace.keep({path: (file.sha256, file.executable) for path, file in digests.items()})
+        missing = ((path, file) for path, file in digests.items() if path not in kept)
         self._write((path, file.content, file.executable) for path, file in missing)
-        return {path: file.sha256 for path, file in known.items()}
+        return {path: file.sha256 for path, file in digests.items()}
 
     def _collect(self, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
         artifacts, left_out = [], 0
-        known = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
-        for found in collect(self._workspace, known, **ARTIFACT_BOUNDS):
-            if found is None:
+        given_files = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
+        for artifact in collect(self._workspace, given_files, **ARTIFACT_BOUNDS):
+            if artifact is None:
                 left_out += 1
             else:
-                content = found[1].read()
-                artifacts.append(Artifact(path=found[0], size=len(content), content=content))
+                content = artifact[1].read()
+                artifacts.append(Artifact(path=artifact[0], size=len(content), content=content))
         return tuple(artifacts), left_out
 
 

@@ -79,15 +79,15 @@ def refuse_lasting_files(what: str, files: Mapping[str, bytes] | None, *, fresh:
 
 def resolve(policy: Policy, limits: Limits | None) -> RunLimits:
     """Return the caller's limits, and the policy's where the caller sets none."""
-    given = limits or Limits()
+    bounds = limits or Limits()
     return RunLimits(
-        wall_s=given.wall_s or policy.wall_s,
-        cpu_s=given.cpu_s or policy.cpu_s,
-        memory_mb=given.memory_mb or policy.memory_mb,
-        processes=given.processes or policy.processes,
-        output_bytes=given.output_bytes or policy.output_bytes,
-        behind=given.behind,
-        stdout_bytes=given.stdout_bytes,
+        wall_s=bounds.wall_s or policy.wall_s,
+        cpu_s=bounds.cpu_s or policy.cpu_s,
+        memory_mb=bounds.memory_mb or policy.memory_mb,
+        processes=bounds.processes or policy.processes,
+        output_bytes=bounds.output_bytes or policy.output_bytes,
+        behind=bounds.behind,
+        stdout_bytes=bounds.stdout_bytes,
     )
 
 
@@ -120,13 +120,13 @@ class Jobs:
         shared = {**self._shared(limits, program.environment), "cwd": program.cwd}
         if isinstance(program, Command):
             return {"kind": "command", "argv": program.argv, **shared}
-        named = {"source": program.source, "filename": program.filename, "arguments": program.arguments}
-        return {"kind": "python", **named, **shared}
+        job = {"source": program.source, "filename": program.filename, "arguments": program.arguments}
+        return {"kind": "python", **job, **shared}
 
     def of_entry(self, entry: str, arguments: Mapping[str, object], limits: RunLimits) -> dict[str, object]:
         """Return the job that runs a trusted entry with a channel."""
-        named = {"entry": entry, "arguments": dict(arguments)}
-        return {"kind": "entry", **named, **self._shared(limits, {})}
+        job = {"entry": entry, "arguments": dict(arguments)}
+        return {"kind": "entry", **job, **self._shared(limits, {})}
 
     def _shared(self, limits: RunLimits, more: Mapping[str, str]) -> dict[str, object]:
         environment = {**self._environment, **more}

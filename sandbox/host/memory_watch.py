@@ -38,12 +38,12 @@ def count_threads(root: int) -> int:
 def _in_sockets(root: int) -> int:
     """Return the bytes in the queues of a run's sockets; the maximum for unix sockets."""
     used = {words[0]: int(words[2]) for line in _lines(root, "protocols")[1:] if (words := line.split())}
-    held = _UNIX_SOCKET * (used.get("UNIX", 0) + used.get("UNIX-STREAM", 0))
+    size = _UNIX_SOCKET * (used.get("UNIX", 0) + used.get("UNIX-STREAM", 0))
     for table, protocol in _TABLES.items():
         for line in _lines(root, table)[1:] if used.get(protocol) else ():
             sending, receiving = line.split()[4].split(":")
-            held += int(sending, 16) + int(receiving, 16)
-    return held
+            size += int(sending, 16) + int(receiving, 16)
+    return size
 
 
 def _lines(root: int, table: str) -> list[str]:

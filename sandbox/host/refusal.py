@@ -59,12 +59,12 @@ def why_missing(machines: Sequence[str]) -> BackendMissing:
 
 def explain(said: str, *, kernel: Path = KERNEL) -> BackendMissing:
     """Return the error for a failed start, with advice; NamespacesRefused if that is the reason."""
-    heard = said.strip()
-    if not _is_refusal(heard.lower()):
-        said_last = heard.splitlines()[-1].strip() if heard else "it said nothing"
+    errors = said.strip()
+    if not _is_refusal(errors.lower()):
+        said_last = errors.splitlines()[-1].strip() if errors else "it said nothing"
         return BackendMissing(f"The sandbox could not be started: {said_last}")
     help_, fix = _help(kernel)
-    return NamespacesRefused(f"{_why(kernel)} (it said: {heard.splitlines()[-1]}). {help_}: {fix}", fix=fix)
+    return NamespacesRefused(f"{_why(kernel)} (it said: {errors.splitlines()[-1]}). {help_}: {fix}", fix=fix)
 
 
 def _is_refusal(said: str) -> bool:

@@ -124,8 +124,8 @@ class ServedSandbox(WithFiles):
 
         with ExitStack() as stack:
             try:
-                ours, inside = map(stack.enter_context, pair_for("A run"))
-                ours.setblocking(False)
+                own_end, inside = map(stack.enter_context, pair_for("A run"))
+                own_end.setblocking(False)
                 if files or is_emptied:
                     own = self._workspace_at(run.child.take_workspace())
                 if own is not None and files:
@@ -137,7 +137,7 @@ class ServedSandbox(WithFiles):
                 done()
                 raise
             stack.pop_all()
-        return RunningEntry(run, ours, done=done)
+        return RunningEntry(run, own_end, done=done)
 
     def session(
         self,
@@ -221,8 +221,8 @@ class ServedSandbox(WithFiles):
 
     def _workspace_at(self, root: int, *, in_place: bool = False) -> Workspace:
         capacity = None if self._build.disk is None else self._build.disk.disk_bytes
-        shown = self._policy.folders
-        return Workspace(root, self._server.uid, capacity=capacity, attached=shown, in_place=in_place)
+        folders = self._policy.folders
+        return Workspace(root, self._server.uid, capacity=capacity, attached=folders, in_place=in_place)
 
     async def _let_go(self, own: HostWorkspace) -> None:
         """Close the workspace of a fresh run, emptied first if its files are on a disk."""

@@ -83,14 +83,14 @@ class Server:
         )
         self._clones = build is two_walls
         try:
-            given = build(plan)
+            specification = build(plan)
         except BaseException:
             os.close(plan.control)
             os.close(lifeline)
             raise
-        self.uid, self.folder = given.uid, given.folder
-        found = os.environ if "environment" in self._without else more
-        self._keeper = Keeper(given, prefix=before, environment=found)
+        self.uid, self.folder = specification.uid, specification.folder
+        environment = os.environ if "environment" in self._without else more
+        self._keeper = Keeper(specification, prefix=before, environment=environment)
         await self._keeper.started()
 
     async def greet(self) -> None:
@@ -135,8 +135,8 @@ class Server:
 
     def _system_places(self) -> list[str]:
         """Return the paths inside of an image's system folders, without its virtual environment."""
-        shown = self.interpreter.folders
-        return [place for folder, place in self.system.folders.items() if folder not in shown]
+        folders = self.interpreter.folders
+        return [place for folder, place in self.system.folders.items() if folder not in folders]
 
     def _processors(self) -> int | None:
         """Return the number of processors that a run restricts itself to; None if it doesn't."""
@@ -158,13 +158,13 @@ class Server:
 
     async def leave(self, reaper: int) -> None:
         """End a session that works in place, but none of the processes that its commands left."""
-        ours, inside = socket.socketpair()
-        with ours, suppress(OSError, TimeoutError):  # as the starter has ended, with everything
+        own_end, inside = socket.socketpair()
+        with own_end, suppress(OSError, TimeoutError):  # as the starter has ended, with everything
             with inside:
                 send_with_fds(self.control, json.dumps({"leave": reaper}).encode(), [inside.fileno()])
-            ours.setblocking(False)
+            own_end.setblocking(False)
             async with asyncio.timeout(_LEAVE_S):
-                await self._loop.sock_recv(ours, 1)
+                await self._loop.sock_recv(own_end, 1)
             self._leaves = True
 
     async def close(self) -> None:

@@ -123,16 +123,16 @@ async def _agent(
     place: SessionPlace, environment: Mapping[str, str]
 ) -> AsyncIterator[tuple[Child, AgentLink]]:
     """Context manager that runs an agent. Raises SandboxBroken."""
-    ours, inside = pair_for("A session", socket.SOCK_SEQPACKET)
-    for end in (ours, inside):
+    own_end, inside = pair_for("A session", socket.SOCK_SEQPACKET)
+    for end in (own_end, inside):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_MESSAGE)
     try:
         child = await place.pool.lend_session(place.limits)
     except BaseException:
-        ours.close()
+        own_end.close()
         inside.close()
         raise
-    link = AgentLink(child, ours, place.limits, sampled=place.sampled)
+    link = AgentLink(child, own_end, place.limits, sampled=place.sampled)
     job = {
         "environment": {**place.environment, **ENVIRONMENT, **environment},
         "processes": place.limits.processes,
@@ -164,19 +164,19 @@ async def put_layer(
     """
     if len(laid) < least or max((path.count("/") for path in laid), default=0) > _DEEPEST or not pool.renew():
         return None
-    ours, inside = pair_for("A session")
-    ours.settimeout(_ANSWER_S)
+    own_end, inside = pair_for("A session")
+    own_end.settimeout(_ANSWER_S)
     try:
         with inside:
             send_with_fds(server.control, LAYER, [inside.fileno()])
         pool.fill()  # with children that see the layer: requests are served one by one
-        _, handed = await asyncio.to_thread(receive_with_fds, ours, 1, MAX_DESCRIPTORS)
+        _, handed = await asyncio.to_thread(receive_with_fds, own_end, 1, MAX_DESCRIPTORS)
     except OSError as error:
         raise SandboxBroken(f"The sandbox's server does not answer: {error}") from error
     finally:
-        ours.close()
+        own_end.close()
     if not handed:
         return None
     capacity = 2 * policy.disk_mb << 20
-    seen = Workspace(handed[0], server.uid, capacity=capacity, attached=policy.folders)
-    return seen, Beneath(handed[1], server.uid)
+    workspace = Workspace(handed[0], server.uid, capacity=capacity, attached=policy.folders)
+    return workspace, Beneath(handed[1], server.uid)

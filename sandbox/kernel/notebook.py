@@ -59,10 +59,10 @@ async def run_notebook(
         fresh=True,
         files=files,
     )
-    shown: list[NotebookCell] = []
+    cell_outputs: list[NotebookCell] = []
     for line in result.stdout.splitlines()[: len(cells)]:
         try:
-            shown.append(NotebookCell.model_validate_json(line))
+            cell_outputs.append(NotebookCell.model_validate_json(line))
         except ValidationError:  # cut at a limit, or not by our client
             break
-    return result, shown
+    return result, cell_outputs

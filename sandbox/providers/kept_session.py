@@ -159,10 +159,10 @@ class KeptSession:
         """
         content = b""
         while (room := most_bytes + 1 - len(content)) > 0:
-            wanted = min(room, _PIECE)
-            piece = (await self._file(_READ, path, str(len(content) + 1), str(wanted))).raw_output
+            size = min(room, _PIECE)
+            piece = (await self._file(_READ, path, str(len(content) + 1), str(size))).raw_output
             content += piece
-            if len(piece) < wanted:
+            if len(piece) < size:
                 break
         return content
 

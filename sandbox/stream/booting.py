@@ -83,8 +83,8 @@ raise SystemExit(main(given["settings"]))
 def boot_content(settings: dict[str, Any], python: tuple[int, int]) -> bytes:
     """Return the code and settings for an agent with this version of Python."""
     package = Path(INNER_INSIDE).parent
-    ours = Path(__file__).parent.parent
-    outer = {f"{package}/{name}": (ours / name).read_bytes() for name in _OUTER}
+    package_folder = Path(__file__).parent.parent
+    outer = {f"{package}/{name}": (package_folder / name).read_bytes() for name in _OUTER}
     return marshal.dumps({"files": {**outer, **inner_files(python)}, "settings": settings}, _FORMAT)
 
 

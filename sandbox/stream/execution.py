@@ -149,15 +149,15 @@ class StreamExecution(TimedRun):
         self.program.ended.add_done_callback(self._finish)
         for stream, name in ((STDOUT, "stdout"), (STDERR, "stderr")):
             self._conversation.read(stream, self._keeper(name))  # type: ignore[arg-type]
-        given = stdin != b""
-        await self.program.begin({**job, "stdin": given}, stdin=given, line=line, tidy=tidy)
+        has_stdin = stdin != b""
+        await self.program.begin({**job, "stdin": has_stdin}, stdin=has_stdin, line=line, tidy=tidy)
         try:
             async with asyncio.timeout(_START_S):
                 await asyncio.shield(self.program.started)
         except TimeoutError as error:
             raise SandboxBroken(f"A program was not ready in {_START_S:.0f} s.") from error
         self._start_clock()
-        if given:
+        if has_stdin:
             self._feeding = asyncio.create_task(feed(self._conversation, stdin))
 
     async def result(self) -> Result:
@@ -194,8 +194,8 @@ class StreamExecution(TimedRun):
 
     async def _drain(self) -> None:
         """Read the remaining output; the run's processes are dead."""
-        left = self._limits.wall_s - (self._loop.time() - self._began)
-        patience_s = max(_LAST_BYTES_S, min(left, _BUSY_ENGINE_S) if self._killed_by is None else 0)
+        seconds_left = self._limits.wall_s - (self._loop.time() - self._began)
+        patience_s = max(_LAST_BYTES_S, min(seconds_left, _BUSY_ENGINE_S) if self._killed_by is None else 0)
         with suppress(TimeoutError):  # another process holds the pipe, or the engine is slow
             async with asyncio.timeout(patience_s):
                 for stream in (STDOUT, STDERR):

@@ -235,8 +235,8 @@ class Link:
 
     def _hear_greeting(self, content: bytes) -> None:
         self._greeting += content
-        line, found, rest = self._greeting.partition(b"\n")
-        if not found:
+        line, newline, rest = self._greeting.partition(b"\n")
+        if not newline:
             if len(self._greeting) > _LONGEST_LINE:
                 self._cut()
             return
@@ -338,31 +338,31 @@ class Reader:
         while not self._content and not ended.is_set():
             self._came.clear()
             await first_of(self._came, ended)
-        taken = bytes(self._content)
+        content = bytes(self._content)
         self._content.clear()
-        self._conversation.consume(self._stream, len(taken))
-        return taken
+        self._conversation.consume(self._stream, len(content))
+        return content
 
     async def exactly(self, size: int) -> bytes | None:
         """Return the next `size` bytes, None if the stream ends before; a cancelled read consumes nothing."""
         ended = self._conversation.ended(self._stream)
-        taken = bytearray()
+        content = bytearray()
         try:
-            while len(taken) < size:
+            while len(content) < size:
                 if not self._content:
                     if ended.is_set():
                         return None
                     self._came.clear()
                     await first_of(self._came, ended)
                     continue
-                piece = self._content[: size - len(taken)]
+                piece = self._content[: size - len(content)]
                 del self._content[: len(piece)]
-                taken += piece
+                content += piece
                 self._conversation.consume(self._stream, len(piece))
         except asyncio.CancelledError:
-            self._content[:0] = taken  # more than a window only by what one frame of an entry may have
+            self._content[:0] = content  # more than a window only by what one frame of an entry may have
             raise
-        return bytes(taken)
+        return bytes(content)
 
 
 async def first_of(*events: asyncio.Event) -> None:

@@ -217,10 +217,10 @@ class StreamSessionLink:
 
     def _take_left(self, run: CommandRun, left: object) -> None:
         try:
-            named = _LEFT.validate_python(left)
+            processes = _LEFT.validate_python(left)
         except ValidationError as error:
             raise ValueError("a list of processes is invalid") from error
-        run.processes = tuple(StillRunning(pid=pid, command=command) for pid, command in named)
+        run.processes = tuple(StillRunning(pid=pid, command=command) for pid, command in processes)
 
 
 class StreamWorkspace:
@@ -280,25 +280,25 @@ class StreamTree(TreeChanges):
         """Have the agent hash files; its hashes are trusted as much as its file times."""
         for path in self._stamps.keys() - entries.keys():
             self._stamps.pop(path, None)
-        wanted: list[str] = []
+        unhashed: list[str] = []
         for path in paths:
             status = entries[path]
             if status is None or as_text(path) != path or status.st_size > self._room:
                 continue
             self._room -= status.st_size
-            wanted.append(path)
-        if not wanted:
+            unhashed.append(path)
+        if not unhashed:
             return {}
-        content = json.dumps([os.fsencode(path).hex() for path in wanted]).encode()
+        content = json.dumps([os.fsencode(path).hex() for path in unhashed]).encode()
         request = {"do": "hash", "limit": MAX_FILE}
-        answer = self._ask(request, len(wanted) * _SHA256_ROOM + _SHA256_ROOM, content)
+        answer = self._ask(request, len(unhashed) * _SHA256_ROOM + _SHA256_ROOM, content)
         try:
             hashes = _SHA256.validate_json(answer)
         except ValidationError as error:
             raise SandboxBroken("The agent's hashes of the workspace's files are invalid.") from error
-        if len(hashes) != len(wanted):
+        if len(hashes) != len(unhashed):
             raise SandboxBroken("The agent's hashes of the workspace's files are invalid.")
-        return {path: sha256 for path, sha256 in zip(wanted, hashes, strict=True) if sha256}
+        return {path: sha256 for path, sha256 in zip(unhashed, hashes, strict=True) if sha256}
 
     def _content(self, path: str) -> bytes | None:
         request = {"do": "fetch", "name": os.fsencode(path).hex(), "limit": MAX_FILE + 1}

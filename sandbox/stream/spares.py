@@ -30,16 +30,16 @@ class Spares:
             raise SandboxBroken("The sandbox is closed.")
         await self._places.acquire()
         try:
-            taken = await self.withdraw()
+            place = await self.withdraw()
         except BaseException:
             self._places.release()
             raise
-        self._lent.add(taken)
+        self._lent.add(place)
         if self._closed:
-            self.give_back(taken)
+            self.give_back(place)
             raise SandboxBroken("The sandbox is closed.")
         self._refill()
-        return taken
+        return place
 
     async def withdraw(self) -> Holder:
         """Hand over a place for good: the caller removes it. Raises SandboxBroken."""
@@ -68,8 +68,8 @@ class Spares:
         spare, self._spare = self._spare, None
         if spare is not None:
             await spare.remove()
-        for taken in list(self._lent):
-            self.give_back(taken)
+        for place in list(self._lent):
+            self.give_back(place)
         for _ in range(_AT_ONCE):  # including those being opened
             await self._places.acquire()
 

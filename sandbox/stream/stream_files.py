@@ -52,8 +52,8 @@ class Answers:
         if news["is"] == "broken":
             raise self._link.broken or SandboxBroken(_INVALID)
         if "refused" in news:
-            known: tuple[FileFault, ...] = get_args(FileFault)
-            kind: FileFault = next((name for name in known if name == news.get("kind")), "refused")
+            kinds: tuple[FileFault, ...] = get_args(FileFault)
+            kind: FileFault = next((name for name in kinds if name == news.get("kind")), "refused")
             raise FileRefused(str(news["refused"]), kind=kind)
         size = news.get("size", 0)
         if not isinstance(size, int) or not 0 <= size <= most:
@@ -124,30 +124,32 @@ class StreamFiles:
 
     async def lay_exactly(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Make the workspace contain exactly these files; return the SHA-256 of each."""
-        known = known_files(files)
-        content = json.dumps({path: (file.sha256, file.executable) for path, file in known.items()}).encode()
+        by_path = known_files(files)
+        content = json.dumps(
+            {path: (file.sha256, file.executable) for path, file in by_path.items()}
+        ).encode()
         kept = await self._validated({"do": "keep"}, _PATHS, content)
-        for path, file in known.items():
+        for path, file in by_path.items():
             if path not in kept:
                 await self.write(path, file.content, executable=file.executable)
-        return {path: file.sha256 for path, file in known.items()}
+        return {path: file.sha256 for path, file in by_path.items()}
 
     async def collect(self, given: Mapping[str, bytes]) -> tuple[tuple[Artifact, ...], int]:
         """Return files beyond `given`, and the number left out. Raises SandboxBroken for a wrong answer."""
-        known = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
+        given_files = {path: (len(file.content), file.sha256) for path, file in known_files(given).items()}
         artifacts: list[Artifact] = []
         room = MAX_ARTIFACT_BYTES
-        content = json.dumps(known).encode()
+        content = json.dumps(given_files).encode()
         async with self.asking({"do": "collect", **ARTIFACT_BOUNDS}, content) as answers:
             while True:
-                news, found = await answers.next(most=room)
+                news, data = await answers.next(most=room)
                 if "left_out" in news:
                     return tuple(artifacts), int(news["left_out"])
                 path = str(news["path"])
                 if len(artifacts) == MAX_ARTIFACTS or not is_plain(path):
                     raise SandboxBroken(_INVALID)
-                room -= len(found)
-                artifacts.append(Artifact(path=path, size=len(found), content=found))
+                room -= len(data)
+                artifacts.append(Artifact(path=path, size=len(data), content=data))
 
     async def ask(
         self, request: Mapping[str, object], content: bytes = b"", *, most: int = 0

@@ -81,8 +81,8 @@ class StreamSandbox(WithFiles):
         self._lasting: Place | None = None
         self._laid: Mapping[str, str] | None = None
         """SHA-256 by path of the lasting workspace's files, while unused since `lay`."""
-        told = proxy_variables() if network is not None else {}
-        self._environment = {**first.environment, **told, **policy.environment}
+        proxy_environment = proxy_variables() if network is not None else {}
+        self._environment = {**first.environment, **proxy_environment, **policy.environment}
         self._jobs = Jobs(self._environment, partial(rlimits_of, counted=first.counted))
         self._closing: asyncio.Task[None] | None = None
 

@@ -55,12 +55,12 @@ def main() -> None:
     """Try everything and print the result."""
     uid = int(sys.argv[1])
     abi = landlock.abi()
-    found = Features(
+    features = Features(
         landlock=abi if _works(lambda: _confine(lambda: landlock.restrict([], version=abi))) else 0,
         seccomp=_works(lambda: _confine(_load_filter)),
         uid=_works(lambda: step_down(uid)),
     )
-    print(json.dumps(asdict(found)))
+    print(json.dumps(asdict(features)))
 
 
 def _confine(build: Callable[[], None]) -> None:

@@ -210,8 +210,8 @@ class Keeper:
         with suppress(BlockingIOError):
             while chunk := os.read(self._stderr.fileno(), _TAIL_BYTES):
                 self._stderr_tail = (self._stderr_tail + chunk)[-_TAIL_BYTES:]
-        said = self._stderr_tail.decode("utf-8", "replace").strip()
-        return said or ("" if self.pid > 0 else self._server.read_stderr())
+        errors = self._stderr_tail.decode("utf-8", "replace").strip()
+        return errors or ("" if self.pid > 0 else self._server.read_stderr())
 
     async def wait(self) -> None:
         """Wait until it ends; kill it if that takes too long."""

@@ -61,10 +61,10 @@ def main() -> None:
             request = marshal.loads(message)
             keeper = os.getpid() if is_scoped else _fork(request, descriptors)
             if keeper > 0:
-                held = os.pidfd_open(keeper)
-                keepers[held] = keeper
-                ready.register(held, select.POLLIN)
-                _answer(descriptors[_ANSWER], keeper, held)
+                pidfd = os.pidfd_open(keeper)
+                keepers[pidfd] = keeper
+                ready.register(pidfd, select.POLLIN)
+                _answer(descriptors[_ANSWER], keeper, pidfd)
             if keeper == 0 or is_scoped:
                 requests.detach()
                 _become_keeper(request, descriptors, is_scoped=is_scoped)

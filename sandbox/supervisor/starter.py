@@ -165,10 +165,10 @@ def _serve(starter: Starter, control: socket.socket, lifeline: int, exit_descrip
             request, descriptors = wire.receive_with_fds(control, _MESSAGE, wire.MAX_DESCRIPTORS)
             if not request:
                 return
-            asked = json.loads(request)
-            if "leave" in asked:
-                starter.leave(asked["leave"])
+            order = json.loads(request)
+            if "leave" in order:
+                starter.leave(order["leave"])
             else:
-                starter.start(asked, descriptors)
+                starter.start(order, descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)

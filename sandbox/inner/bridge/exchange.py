@@ -52,10 +52,10 @@ class Exchange:
             if not self._returned.isdisjoint(
                 hidden_changes
             ):  # an argument is returned as the candidate left it
-                ours = lent.containers
-                lent.containers = [hidden_changes.get(i, one) for i, one in enumerate(ours)]
+                containers = lent.containers
+                lent.containers = [hidden_changes.get(i, one) for i, one in enumerate(containers)]
                 _, *outcome, _, _ = decode(self.frame[1:], resolve=resolve)
-                lent.containers = ours
+                lent.containers = containers
         write_back(lent.containers, visible_changes)
         return outcome
 

@@ -223,8 +223,8 @@ class Guard:
             if digest and len(self.raising) < _MAX_CALLS:
                 self.raising.add(digest)
             return raised
-        wanted = self._expected  # an exception of several kinds counts as the first one that is expected
-        agreed = [cls for cls in standard if not wanted.isdisjoint(one.__name__ for one in cls.__mro__)]
+        exceptions = self._expected  # an exception of several kinds counts as the first one that is expected
+        agreed = [cls for cls in standard if not exceptions.isdisjoint(one.__name__ for one in cls.__mro__)]
         is_swallowed = digest in self._must_return and not has_handler()
         if is_swallowed or (not agreed and digest not in self._may_raise):
             self.refused.add("errors")

@@ -27,8 +27,8 @@ def run_together(job: Mapping[str, Any], reports: Reports) -> None:
         reports.say("tripped", what, where)
         reports.flush()
 
-    ours = (run_together.__code__.co_filename, function_test.run_test.__code__.co_filename)
-    own_files = frozenset((function_test.TEST, __file__, function_test.__file__, *ours))
+    file_names = (run_together.__code__.co_filename, function_test.run_test.__code__.co_filename)
+    own_files = frozenset((function_test.TEST, __file__, function_test.__file__, *file_names))
     watch(report_alarm, own_files, frozenset())  # bytecode without a source beside it has two names
     try:
         function_test.execute(job["source"], f"{_MODULE}.py", space)

@@ -102,9 +102,9 @@ def _remove_repeats(excinfo: Any) -> None:
     Pytest looks for a repetition by comparing the locals of all frames of a line. Such a comparison may ask
     the candidate, which doesn't decide what a report shows, and there are half a million of them.
     """
-    error, seen = excinfo.value, set[int]()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    error, visited_ids = excinfo.value, set[int]()
+    while error is not None and id(error) not in visited_ids:
+        visited_ids.add(id(error))
         if isinstance(error, RecursionError):
             error.__traceback__ = _without_repeats(error.__traceback__)
             if error is excinfo.value:

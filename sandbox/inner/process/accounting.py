@@ -63,8 +63,8 @@ def _is_disk(kind: str, options: str) -> bool:
 
 def _size_of(folder: str) -> list[int]:
     """Return the maximum bytes and files of a folder's file system."""
-    found = os.statvfs(folder)
-    return [found.f_blocks * found.f_frsize, found.f_files]
+    usage = os.statvfs(folder)
+    return [usage.f_blocks * usage.f_frsize, usage.f_files]
 
 
 class Accounts:
@@ -88,8 +88,8 @@ class Accounts:
 
     def kept(self) -> int:
         """Return the bytes used in all sized folders."""
-        found = map(os.statvfs, self._folders)
-        return sum((item.f_blocks - item.f_bfree) * item.f_frsize for item in found)
+        usages = map(os.statvfs, self._folders)
+        return sum((item.f_blocks - item.f_bfree) * item.f_frsize for item in usages)
 
     def _now(self) -> tuple[int, int, int]:
         cpu = read("cpu_us")

@@ -230,8 +230,8 @@ class CommandAgent:
             number = self._commands.pop(pid, None)
             if number is not None:
                 used = usage.ru_utime + usage.ru_stime
-                left = self._family.named(number, _NAMED)
-                self._say({"number": number, "ended": how, "cpu_s": used, "left": left})
+                survivors = self._family.named(number, _NAMED)
+                self._say({"number": number, "ended": how, "cpu_s": used, "left": survivors})
 
     def _say(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
         try:

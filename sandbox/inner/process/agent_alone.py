@@ -31,9 +31,9 @@ class AgentAlone(CommandAgent):
 
     def make_listener(self, path: str) -> socket.socket:
         """Return a socket to which commands send connections."""
-        ours, self._calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        own_end, self._calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.job["environment"][wire.CALLS] = str(self._calls.fileno())
-        return ours
+        return own_end
 
     def popen_options(self, cpu_s: int | None) -> dict[str, Any]:
         """Return further arguments of Popen: the command limits itself."""

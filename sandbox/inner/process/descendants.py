@@ -53,8 +53,8 @@ def stop_all(look: Callable[[], dict[int, str]], *, clock: Callable[[], float] =
 def end_descendants(*, spared: frozenset[int] = frozenset()) -> None:
     """Kill and reap all descendants, except the `spared` children and their descendants."""
     stop_all(lambda: {pid: state_of(pid) for pid in below(os.getpid(), spared)})
-    while found := below(os.getpid(), spared):
-        for pid in found:
+    while descendants := below(os.getpid(), spared):
+        for pid in descendants:
             send(pid, signal.SIGKILL)
         for pid in children_of(os.getpid()):
             if pid not in spared:
@@ -90,13 +90,13 @@ def processes_of(uid: int) -> int:
 
 def below(root: int, spared: frozenset[int] = frozenset()) -> list[int]:
     """Return the descendants of a process, except the `spared` ones and their descendants."""
-    found: list[int] = []
+    descendants: list[int] = []
     new = [pid for pid in children_of(root) if pid not in spared]
     while new:
         pid = new.pop()
-        found.append(pid)
+        descendants.append(pid)
         new += children_of(pid)
-    return found
+    return descendants
 
 
 def children_of(parent: int) -> list[int]:

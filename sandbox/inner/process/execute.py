@@ -79,18 +79,18 @@ def _run_command(argv: list[str]) -> int:
     places = [name] if "/" in name else [os.path.join(folder, name) for folder in folders if name]
     for signal_number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(signal_number, signal.SIG_DFL)  # Python ignores these, other programs don't
-    found: OSError | None = None
+    first_error: OSError | None = None
     for place in places:
         try:
             os.execve(place, argv, os.environ)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            found = found or error
-    if found is None:
+            first_error = first_error or error
+    if first_error is None:
         sys.stderr.write(f"{name}: command not found\n")
         return NOT_FOUND
-    sys.stderr.write(f"{name}: {found.strerror}\n")
+    sys.stderr.write(f"{name}: {first_error.strerror}\n")
     return NOT_EXECUTABLE
 
 
@@ -214,12 +214,12 @@ def exit_code(code: object) -> int:
 
 def _report(error: BaseException, print_exception: Callable[..., None]) -> int:
     """Print an uncaught exception without our frame."""
-    ours = error.__traceback__
-    shown = error.with_traceback(ours.tb_next if ours else None)
+    traceback = error.__traceback__
+    exception = error.with_traceback(traceback.tb_next if traceback else None)
     if sys.excepthook is sys.__excepthook__:
-        print_exception(type(shown), shown, shown.__traceback__)
+        print_exception(type(exception), exception, exception.__traceback__)
     else:
-        sys.excepthook(type(shown), shown, shown.__traceback__)
+        sys.excepthook(type(exception), exception, exception.__traceback__)
     if isinstance(error, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)

@@ -56,8 +56,8 @@ class Family:
         """
         stop_all(lambda: self._look(number))
         deadline = time.monotonic() + 2 * _PATIENCE_S
-        while left := list(self._look(number)):
-            for pid in left:
+        while survivors := list(self._look(number)):
+            for pid in survivors:
                 send(pid, signal.SIGKILL)
             if time.monotonic() > deadline:
                 break
@@ -71,22 +71,22 @@ class Family:
 
     def _look(self, number: int) -> dict[int, str]:
         """Return the state by pid of a command's living processes."""
-        found = self._living()
-        known: dict[tuple[int, str], int] = {}
+        stats = self._living()
+        owners: dict[tuple[int, str], int] = {}
         of: dict[int, int] = {}
-        for pid in sorted(found):  # parents usually come first
-            parent, session, began = int(found[pid][1]), int(found[pid][3]), found[pid][19]
+        for pid in sorted(stats):  # parents usually come first
+            parent, session, began = int(stats[pid][1]), int(stats[pid][3]), stats[pid][19]
             owner = self._known.get((pid, began), self._leaders.get(session, of.get(parent, self._latest)))
-            known[pid, began] = of[pid] = owner
-        self._known = known
-        sessions = {int(fields[3]) for fields in found.values()}
+            owners[pid, began] = of[pid] = owner
+        self._known = owners
+        sessions = {int(fields[3]) for fields in stats.values()}
         self._leaders = {leader: owner for leader, owner in self._leaders.items() if leader in sessions}
-        return {pid: found[pid][0] for pid, owner in of.items() if owner == number}
+        return {pid: stats[pid][0] for pid, owner in of.items() if owner == number}
 
     def _living(self) -> dict[int, list[str]]:
         """Return the fields of /proc/PID/stat of all living processes."""
-        found = {pid: fields_of(pid) for pid in self._pids()}
-        return {pid: fields for pid, fields in found.items() if fields and fields[0] not in "ZX"}
+        stats = {pid: fields_of(pid) for pid in self._pids()}
+        return {pid: fields for pid, fields in stats.items() if fields and fields[0] not in "ZX"}
 
 
 def command_line(pid: int) -> str:

@@ -63,10 +63,10 @@ def enter(request: dict[str, Any], path: str, workspace: str) -> tuple[list[str]
         shell = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
         return [shell, "-c", request["script"]], shell
     argv: list[str] = request["argv"]
-    found = find_program(argv[0], path)
-    if not found:
+    program = find_program(argv[0], path)
+    if not program:
         raise CannotStart(NOT_FOUND, f"{argv[0]}: command not found")
-    return argv, next((place for place in found if os.access(place, os.X_OK)), found[0])
+    return argv, next((place for place in program if os.access(place, os.X_OK)), program[0])
 
 
 def find_program(name: str, path: str) -> list[str]:
@@ -79,11 +79,11 @@ def find_program(name: str, path: str) -> list[str]:
 
 def _is_broken(name: str, path: str) -> bool:
     """Whether a script names a missing interpreter, as the environment is shown at another path."""
-    found = find_program(name, path)
-    if not found:
+    program = find_program(name, path)
+    if not program:
         return False
     try:
-        with open(found[0], "rb") as file:
+        with open(program[0], "rb") as file:
             first = file.readline(1000)
     except OSError:  # Landlock shows it only by name
         return True

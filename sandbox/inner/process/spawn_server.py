@@ -147,30 +147,30 @@ def _serve_one(given: Given, request: bytes, descriptors: list[int]) -> int:
     The reaper does as little as possible: every server page that it touches is copied.
     """
     status, work, *groups = descriptors
-    wanted: dict[str, Any] = json.loads(request)
+    job: dict[str, Any] = json.loads(request)
     try:
         for group in groups:
             os.write(group, b"0")
-        if wanted["session"]:
+        if job["session"]:
             remember_server()
             return run_agent(
                 given.walls,
                 status,
                 socket.socket(fileno=work),
-                lambda: _descriptors_for_host(wanted),
-                lambda: _isolate(given, wanted),
+                lambda: _descriptors_for_host(job),
+                lambda: _isolate(given, job),
             )
         reaper.block_signals()
         program = fork()
         if program:
             reaper.reap(program, status, end_the_rest="leftovers" not in given.walls.without)
-        _isolate(given, wanted)
+        _isolate(given, job)
     except OSError as error:
         wire.complain(status, error)
         os._exit(1)
     for inherited in (status, *groups):
         os.close(inherited)
-    return run_program(given.walls, socket.socket(fileno=work), _descriptors_for_host(wanted), given.site)
+    return run_program(given.walls, socket.socket(fileno=work), _descriptors_for_host(job), given.site)
 
 
 def _isolate(given: Given, wanted: dict[str, Any]) -> None:

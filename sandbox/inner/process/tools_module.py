@@ -75,10 +75,10 @@ _line = _Line()
 
 def _function(name: str, parameters: list[str]) -> Any:
     def call(*arguments: Any, **named: Any) -> Any:
-        given = {parameters[at]: value for at, value in enumerate(arguments[: len(parameters)])}
-        if len(arguments) > len(parameters) or given.keys() & named.keys():
+        arguments_by_name = {parameters[at]: value for at, value in enumerate(arguments[: len(parameters)])}
+        if len(arguments) > len(parameters) or arguments_by_name.keys() & named.keys():
             raise TypeError(f"{call.__name__} takes each of these once: {', '.join(parameters)}")
-        return _line.ask(name, {**given, **named})
+        return _line.ask(name, {**arguments_by_name, **named})
 
     call.__name__ = call.__qualname__ = name.replace("-", "_")
     return call

@@ -38,18 +38,18 @@ def main(settings: dict[str, Any]) -> int:
         drop_capability(CAP_CHOWN)
     if "dumpable" not in settings["without"]:
         checked(prctl(PR_SET_DUMPABLE, 0), "make the agent unreadable to programs")
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    own_end, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     own = [os.getpid(), os.fork()]
     if own[-1] == 0:
-        ours.close()
+        own_end.close()
         _close_standard_streams()
         return maker.main(theirs, settings)
-    to_maker = ours
+    to_maker = own_end
     theirs.close()
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    own_end, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     own.append(os.fork())
     if own[-1] == 0:
-        ours.close()
+        own_end.close()
         to_maker.close()
         _close_standard_streams()
         filing.main(theirs, settings)
@@ -57,7 +57,7 @@ def main(settings: dict[str, Any]) -> int:
     # After the forks: the other processes, and so the programs, don't hold it.
     egress = socket.create_server(EGRESS, backlog=_WAITING) if settings["egress"] else None
     os.write(_STDOUT, frames.pack(frames.NEWS, 0, 0, json.dumps({"is": "up", **facts}).encode()))
-    agent.start(settings, to_maker, ours, own, egress)
+    agent.start(settings, to_maker, own_end, own, egress)
     return 0
 
 

@@ -152,8 +152,8 @@ class Filing:
         with self._workspace.below.as_owner():
             self._workspace.below.open_root_to_us()
             entries = [
-                (os.fsencode(path).hex(), found and stamp_of(found), self._target_of(path, found))
-                for path, found in walk_tree(self._workspace.below, lambda path: False)
+                (os.fsencode(path).hex(), status and stamp_of(status), self._target_of(path, status))
+                for path, status in walk_tree(self._workspace.below, lambda path: False)
             ]
         self._tell({"entries": entries, "now": now})
 
@@ -188,18 +188,18 @@ class Filing:
             )
 
     def _keep(self, pieces: Iterator[bytes]) -> None:
-        known = json.loads(b"".join(pieces))
-        self._tell(sorted(self._workspace.keep({path: tuple(facts) for path, facts in known.items()})))
+        digests = json.loads(b"".join(pieces))
+        self._tell(sorted(self._workspace.keep({path: tuple(facts) for path, facts in digests.items()})))
 
     def _collect(self, request: dict[str, Any], pieces: Iterator[bytes]) -> None:
         """Send every file that differs from the given ones, and the number of omitted ones."""
-        given, left_out = json.loads(b"".join(pieces)), 0
+        given_files, left_out = json.loads(b"".join(pieces)), 0
         bounds = {name: request[name] for name in ("max_files", "max_bytes", "max_depth")}
-        for found in collect(self._workspace, given, **bounds):
-            if found is None:
+        for artifact in collect(self._workspace, given_files, **bounds):
+            if artifact is None:
                 left_out += 1
             else:
-                path, file = found
+                path, file = artifact
                 os.lseek(file.fileno(), 0, os.SEEK_SET)  # `file` may have sought only in its buffer
                 self._send({"path": path}, file.fileno(), bounds["max_bytes"])
         self._port.say({"left_out": left_out})

@@ -138,8 +138,8 @@ class Programs:
 
     def _order(self, program: Program) -> None:
         """Have a child made. Raises OSError."""
-        ours, inside = socket.socketpair()
-        program.work = ours
+        own_end, inside = socket.socketpair()
+        program.work = own_end
         order = {name: program.request[name] for name in ("tidy", "stays")}
         order["gid"] = self._groups.assign(program.number)
         try:
@@ -214,10 +214,10 @@ class Programs:
 
     def look(self, number: int) -> list[tuple[int, str]]:
         """Return pid and command line of a program's living processes, at most twenty."""
-        left = self._groups.named(number, _NAMED)
-        if not left and number not in self._programs:
+        survivors = self._groups.named(number, _NAMED)
+        if not survivors and number not in self._programs:
             self._groups.release(number)
-        return left
+        return survivors
 
     def signal(self, number: int, what: str) -> None:
         """`end`: send SIGTERM to a program's processes; `kill`: end them for good."""
@@ -258,18 +258,18 @@ class Programs:
     def _open_streams(self, program: Program) -> None:
         """Make the pipes of a program; `inside` gets the child's ends as `execute` takes them."""
         request = program.request
-        ours, inside = os.pipe2(os.O_CLOEXEC)
-        program.sources[frames.STDOUT] = self._source(program, ours, frames.STDOUT)
+        own_end, inside = os.pipe2(os.O_CLOEXEC)
+        program.sources[frames.STDOUT] = self._source(program, own_end, frames.STDOUT)
         program.inside.append(inside)
         if request["merged"]:
             program.inside.append(os.dup(inside))
         else:
-            ours, inside = os.pipe2(os.O_CLOEXEC)
-            program.sources[frames.STDERR] = self._source(program, ours, frames.STDERR)
+            own_end, inside = os.pipe2(os.O_CLOEXEC)
+            program.sources[frames.STDERR] = self._source(program, own_end, frames.STDERR)
             program.inside.append(inside)
         if request["stdin"]:
-            inside, ours = os.pipe2(os.O_CLOEXEC)
-            program.sinks[frames.STDIN] = self._sink(program, ours, frames.STDIN)
+            inside, own_end = os.pipe2(os.O_CLOEXEC)
+            program.sinks[frames.STDIN] = self._sink(program, own_end, frames.STDIN)
             program.inside.append(inside)
         if request["line"]:
             end, line = socket.socketpair()
@@ -376,8 +376,8 @@ class Programs:
             self._groups.kill(number)
         program.over = True
         used = dict(zip(_USED, self._accounts.end(number)))  # noqa: B905 - for Python 3.8
-        left = self.look(number) if program.stays else []
-        self._report(number, {"is": "ended", "how": how, "cpu_s": cpu_s, "left": left, **used})
+        survivors = self.look(number) if program.stays else []
+        self._report(number, {"is": "ended", "how": how, "cpu_s": cpu_s, "left": survivors, **used})
         self._close_unread(program)
         self.stream_ended(program)
         self._lacks_spare = True
