@@ -49,7 +49,7 @@ async def judge_together(
         asserted[number] = [
             (run, hiding, files)
             for run, hiding in zip(runs, hiding_by_job.values(), strict=True)
-            if run.asserted
+            if run.ended_by_assertion
         ]
         return _read_runs(dict(zip(hiding_by_job.values(), runs, strict=True)), case, mode)
 

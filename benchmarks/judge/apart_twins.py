@@ -79,8 +79,8 @@ def _written_places(node: TestNode) -> Iterator[tuple[int, ast.AST]]:
     formatted = (inner for inner in ast.walk(node) if isinstance(inner, ast.JoinedStr))
     parts = {id(inner) for outer in formatted for inner in ast.walk(outer)}
     for number, place in enumerate(find_places(node)):
-        is_written = isinstance(place, ast.Constant | ast.Name) and place.lineno == place.end_lineno
-        if is_written and id(place) not in parts:
+        is_on_one_line = isinstance(place, ast.Constant | ast.Name) and place.lineno == place.end_lineno
+        if is_on_one_line and id(place) not in parts:
             yield number, place
 
 

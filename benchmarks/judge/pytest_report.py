@@ -29,7 +29,7 @@ class TestRun:
     """Tests that started and never finished, because the process ended."""
     left: set[str] = field(default_factory=set)
     """Tests that exceeded their time limit, or left threads."""
-    asserted: bool = False
+    ended_by_assertion: bool = False
     """Whether a failed assertion ended the run; its message has no values unless assertions are rewritten."""
     broken: set[str] = field(default_factory=set)
     """Tests that raised an error, not an AssertionError, before they reached the code under test."""
@@ -77,7 +77,7 @@ class PytestStream:
         self.key = ""
         """Key of the job whose failure decided."""
         self.failures: dict[str, str] = {}
-        self._asserted = False
+        self._ended_by_assertion = False
 
     def take(self, stream: str, piece: bytes) -> None:
         """Add a piece of output."""
@@ -93,7 +93,11 @@ class PytestStream:
             for message in messages.get(key, ()):
                 match message:
                     case ["failed", str(node), str(text), bool(asserted)] if decides(node):
-                        self.key, self.failures, self._asserted = key, {node: _innermost(text)}, asserted
+                        self.key, self.failures, self._ended_by_assertion = (
+                            key,
+                            {node: _innermost(text)},
+                            asserted,
+                        )
                         self.decided.set()
                         return
 
@@ -102,7 +106,7 @@ class PytestStream:
         tripped = _alarms(messages_by_key(self.output.splitlines()).get(key, []))
         if key != self.key:
             return TestRun(tripped=tripped)
-        return TestRun(failures=self.failures, asserted=self._asserted, tripped=tripped)
+        return TestRun(failures=self.failures, ended_by_assertion=self._ended_by_assertion, tripped=tripped)
 
 
 def messages_by_key(lines: Iterable[bytes | bytearray]) -> dict[str, list[Message]]:

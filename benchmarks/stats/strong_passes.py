@@ -24,7 +24,7 @@ def least_of_passes(report: Report) -> Strength | None:
 
 
 def with_strong_passes(report: Report, least: Strength) -> Report:
-    """Return the report with weaker passes as failures, in which all cases count, also left out ones.
+    """Return the report with passes weaker than `least` as failures, and with no case left out.
 
     Only `verdicts` and `left_out` change; figures of the report aren't computed again.
     """

@@ -64,7 +64,7 @@ class Mcp:
         return None
 
     def require_allowed(self) -> None:
-        """Raise UsageError if its files have changed since the user allowed them."""
+        """Raise UsageError if the files of the server have changed since the user allowed them."""
 
     def variables(self) -> dict[str, str]:
         """Return the values of the variables in `env`. Raises UsageError if one isn't set."""

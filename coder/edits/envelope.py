@@ -63,7 +63,7 @@ def read_patch(lines: Sequence[str], at: int, *, fence: str | None) -> tuple[lis
 
 
 def _goes_on(section: re.Match[str], line: str) -> bool:
-    """Whether a line belongs to a section that is outside of any fence and patch."""
+    """Whether a line continues a patch section that has neither a fence nor `*** Begin Patch`."""
     return section["what"] != "Delete" and (line[0] in " +-@" or line.startswith("*** "))
 
 

@@ -89,7 +89,7 @@ class Ownership:
         return self._sides[path] or "tests"  # in a circle of uses, a file doesn't influence itself
 
     def _is_check(self, path: str) -> bool:
-        """Whether a program is itself a check that must pass, although the task names it."""
+        """Whether a program that others start is a check; a script is one only if the task names it."""
         is_started = any(is_script(user) or user in TOOL_FILES for user in self._users.get(path, ()))
         is_named = PurePosixPath(path).name in self._prompt
         return is_code(path) and is_started and (is_named or not is_script(path))

@@ -7,7 +7,7 @@ _TAIL = 4_000
 
 
 class BoundedText:
-    """One text at a time: `feed` returns text to show at once, `end` the held-back end."""
+    """Shortens a long text to its beginning and end: `feed` returns what to show now, `end` the rest."""
 
     def __init__(self) -> None:
         self._shown = self._left_out = 0

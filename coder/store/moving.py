@@ -54,12 +54,12 @@ async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: Pr
         tell("copy", run, number, len(runs))
         async with source.lease(run):
             digests[run] = await run_in_thread(partial(_copy_run, run, source, target))
-    names: set[str] = set()
+    blob_names: set[str] = set()
     for number, run in enumerate(runs, 1):
         tell("verify", run, number, len(runs))
-        names |= await run_in_thread(partial(_verify_run, run, target, digests[run], names))
+        blob_names |= await run_in_thread(partial(_verify_run, run, target, digests[run], blob_names))
     if keep:
-        return Moved(len(runs), len(names), [])
+        return Moved(len(runs), len(blob_names), [])
     for number, run in enumerate(runs, 1):
         tell("remove", run, number, len(runs))
         with suppress(LeaseHeld):
@@ -69,7 +69,7 @@ async def move(source: LeasedStore, target: LeasedStore, *, keep: bool, tell: Pr
     moved = {entry.name for entry in target.blobs.entries()}
     for blob in clean(source, grace_s=0.0, only=moved):
         tell("remove", blob.name, 1, 1)
-    return Moved(len(runs), len(names), source.rows.runs())
+    return Moved(len(runs), len(blob_names), source.rows.runs())
 
 
 def move_blobs(

@@ -94,7 +94,7 @@ def _add_entry(entry: _Row, report: SignedReport, places: PrintedPlaces) -> None
 
 
 def _line(name: str, passed: bool, message: str, places: PrintedPlaces) -> CheckLine:
-    """Return one test's line with its place, at the end of a traceback or the start of a syntax error."""
+    """Return the line of one test, with the place of its failure from the message."""
     if passed or not places.count_searched(message):
         return CheckLine(name=name, passed=passed, message=message)
     syntax_error = _SYNTAX_ERROR.search(message)

@@ -19,7 +19,7 @@ def reproduced_outcome(outcome: Outcome, reproducing_names: tuple[str, ...]) -> 
 
 
 def unshown_outcome(outcome: Outcome, reason: str, *, has_new_tests: bool = False) -> Outcome:
-    """Return the outcome without evidence, with the reason.
+    """Return the outcome marked as unproven, with the reason for that.
 
     Args:
         has_new_tests: whether new tests pass with the change.

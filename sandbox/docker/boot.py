@@ -70,19 +70,19 @@ def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
     from docker.types import LogConfig
 
     policy, without = recipe.policy, recipe.without
-    unlimited: dict[str, Any] = {}
+    limit_options: dict[str, Any] = {}
     if "memory" not in without:
-        unlimited |= {"mem_limit": memory(policy.memory_mb), "memswap_limit": memory(policy.memory_mb)}
+        limit_options |= {"mem_limit": memory(policy.memory_mb), "memswap_limit": memory(policy.memory_mb)}
     if "processes" not in without:
-        unlimited["pids_limit"] = recipe.processes
+        limit_options["pids_limit"] = recipe.processes
     if policy.cpus is not None:
-        unlimited["nano_cpus"] = int(policy.cpus * 1e9)
+        limit_options["nano_cpus"] = int(policy.cpus * 1e9)
     if policy.runtime is not None:
-        unlimited["runtime"] = policy.runtime
+        limit_options["runtime"] = policy.runtime
     if "capabilities" not in without:
-        unlimited |= {"cap_drop": ["ALL"], "cap_add": list(_CAPABILITIES)}
+        limit_options |= {"cap_drop": ["ALL"], "cap_add": list(_CAPABILITIES)}
     if "no_new_privs" not in without:
-        unlimited["security_opt"] = ["no-new-privileges:true"]
+        limit_options["security_opt"] = ["no-new-privileges:true"]
     host_config = api.create_host_config(
         network_mode="host" if "network" in without else "none",
         read_only="read-only" not in without,
@@ -92,7 +92,7 @@ def create(api: "APIClient", recipe: ContainerRecipe, name: str) -> None:
         tmpfs=_tmpfs(recipe),
         mounts=_attached(recipe) if api.base_url.startswith(BY_SOCKET) else [],
         ulimits=_ulimits(policy),
-        **unlimited,
+        **limit_options,
     )
     api.create_container(
         recipe.image,

@@ -12,7 +12,7 @@ from sandbox.host.capabilities import as_capabilities, reaching
 from sandbox.policy import Capability
 
 _PAGE = 1 << 16
-_FILTERED = ("x86_64", "aarch64")
+_SECCOMP_MACHINES = ("x86_64", "aarch64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ def check(said: Mapping[str, Any], recipe: ContainerRecipe) -> ContainerFacts:
         raise SandboxBroken(
             f"The Docker engine did not give the container what it was asked for: {', '.join(wrong)}."
         )
-    if facts.machine not in _FILTERED and "seccomp" not in recipe.without:
+    if facts.machine not in _SECCOMP_MACHINES and "seccomp" not in recipe.without:
         raise PolicyUnmet(
-            f"No filter of system calls is made for {facts.machine}: {' and '.join(_FILTERED)} only."
+            f"No filter of system calls is made for {facts.machine}: {' and '.join(_SECCOMP_MACHINES)} only."
         )
     return facts
 

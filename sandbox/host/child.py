@@ -44,7 +44,7 @@ def introduced_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.sock
 
 
 def pair_for(what: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> tuple[socket.socket, socket.socket]:
-    """Return a socket pair for `what`, which an error names. Raises SandboxBroken."""
+    """Return a socket pair. Raises SandboxBroken, whose message begins with `what`."""
     try:
         return socket.socketpair(socket.AF_UNIX, kind)
     except OSError as error:

@@ -31,7 +31,7 @@ _END_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class EndedProgram:
-    """How a program with no process left ended, and what its place has used."""
+    """How a program ended, of which no process is left, and what its place has used."""
 
     how: int
     """Wait status."""

@@ -169,24 +169,24 @@ class Keeper:
                 "environment": dict(environment),
             }
         )
-        with ExitStack() as sent, ExitStack() as failed:
+        with ExitStack() as after_sending, ExitStack() as on_failure:
             for descriptor in (specification.job, *own):
-                sent.callback(os.close, descriptor)
+                after_sending.callback(os.close, descriptor)
             self._answer, theirs = socket.socketpair()
-            failed.callback(self._answer.close)
-            sent.callback(theirs.close)
+            on_failure.callback(self._answer.close)
+            after_sending.callback(theirs.close)
             reading, writing = os.pipe2(os.O_CLOEXEC)
             os.set_blocking(reading, False)
-            self._stderr: IO[bytes] = failed.enter_context(os.fdopen(reading, "rb", buffering=0))
-            sent.callback(os.close, writing)
+            self._stderr: IO[bytes] = on_failure.enter_context(os.fdopen(reading, "rb", buffering=0))
+            after_sending.callback(os.close, writing)
             descriptors = [theirs.fileno(), writing, specification.job, *own]
             if prefix:
                 self._own_server = self._server = KeeperServer(prefix, environment)
-                failed.callback(self._own_server.close)
+                on_failure.callback(self._own_server.close)
                 self._server.send(request, descriptors)
             else:
                 self._server = _shared.send(request, descriptors)
-            failed.pop_all()
+            on_failure.pop_all()
         self._loop.add_reader(self._stderr, self._read_more)
 
     async def started(self) -> None:

@@ -129,7 +129,7 @@ class ChatSession:
 
         Args:
             plans: whether to plan this message first, even outside of plan mode.
-            typed: the line that called the message; files are added by names in it alone.
+            typed: the line from which a command made this message; only files named in that line are added.
             attached: pictures beside those that the message names.
         """
         await self.kept_environment.ready()

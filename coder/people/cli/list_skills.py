@@ -114,8 +114,8 @@ class SkillListing:
             for name, description, place in self.plugins
         ]
         lines += [
-            f"  · {event} of {place} runs {runs}: {one_line(command, width=200)}"
-            for event, command, place, runs in self.hooks
+            f"  · {event} of {place} runs {where_it_runs}: {one_line(command, width=200)}"
+            for event, command, place, where_it_runs in self.hooks
         ]
         lines += [f"  · rule {ruling}" for ruling in self.rules]
         lines += [f"  · {path} may start its programs" for path in self.allowed_paths]

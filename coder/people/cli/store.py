@@ -91,7 +91,7 @@ def move(
     ] = None,
     keep: Annotated[bool, option("--keep", "Leave FROM as it is.")] = False,
 ) -> None:
-    """Copy all runs, verify all, and remove them from where they were. Start it again if it was cut off."""
+    """Copy all runs, verify all, and remove them from where they were. If interrupted, run it again."""
     where = _log_of(source)
     if isinstance(where, Path) and not (where / "events" / "events.sqlite").is_file():
         raise UsageError(f"There is no log in {where}. Name the folder that CODER_HOME names, or a database.")

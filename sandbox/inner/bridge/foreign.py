@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.inner.bridge.operators import OPERATORS, REFLECTED
 from sandbox.inner.bridge.standard_bases import SIGNATURE, Base, class_like, signature
 
-_OWN = ("__call__", "__copy__", "__deepcopy__")
+_HANDWRITTEN = ("__call__", "__copy__", "__deepcopy__")
 """Operators that aren't made by name: one takes keywords, the others are on every class."""
 
 
@@ -66,7 +66,7 @@ def foreign(
     operator_names = [
         name_of_operator
         for name_of_operator in (*OPERATORS, *REFLECTED)
-        if name_of_operator in operators and name_of_operator not in _OWN
+        if name_of_operator in operators and name_of_operator not in _HANDWRITTEN
     ]
     space: dict[str, object] = {
         name_of_operator: _operator(ask, number, name_of_operator) for name_of_operator in operator_names

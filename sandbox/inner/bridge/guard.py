@@ -27,7 +27,7 @@ _ROOTS = (Exception, BaseException, object)
 
 
 class Guard:
-    """Checks what crosses; a collection that is None allows everything."""
+    """Checks the values that cross the bridge; a collection that is None allows all values of its kind."""
 
     def __init__(
         self,

@@ -55,7 +55,7 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...]]] = {
     **{type(view): lambda value: (list(value),) for view in _VIEWS},
 }
 """Functions that take apart standard types that `standard` passes by reference."""
-_KEEPERS = (UserList, UserDict, UserString, ChainMap, MappingProxyType)
+_WRAPPERS = (UserList, UserDict, UserString, ChainMap, MappingProxyType)
 _STANDARD = ("builtins", "itertools")
 """Modules whose iterators only yield items: `map`, `zip`, `islice`, …"""
 _OF_ITEMS = {"__iter__", "__next__", "__len__", "__contains__", "__reversed__"}
@@ -183,8 +183,8 @@ class Parts:
 def plain(value: Any) -> object:
     """Return the builtin or standard value of an object. Raises CodecError if it has none."""
     kind = type(value)
-    if (keeper := _keeper_of(kind)) is not None:
-        return Parts(lambda: (keeper.__name__, *_TAKE[keeper](value)))
+    if (wrapper := _wrapper_of(kind)) is not None:
+        return Parts(lambda: (wrapper.__name__, *_TAKE[wrapper](value)))
     if is_path(kind):
         return Parts(lambda: ("path", kind.__name__, str(value)))
     if kind in _SETS:
@@ -201,16 +201,16 @@ def copied_of(kind: type) -> tuple[str, ...]:
         return _COMPARED
     if kind in _SETS:
         return tuple(EQUALITY)
-    base = base_of(kind) or _keeper_of(kind)
+    base = base_of(kind) or _wrapper_of(kind)
     if base is None:
         return ()
     same = [name for name in _ALL if look_up(kind, name) is look_up(base, name) is not None]
     return tuple(same) if {"__eq__", "__ne__"} <= set(same) else ()
 
 
-def _keeper_of(kind: type) -> type | None:
+def _wrapper_of(kind: type) -> type | None:
     """Return the standard wrapper of a builtin type that a class is or derives from; None without one."""
-    return next((one for one in kind.__mro__ if one in _KEEPERS), None)
+    return next((one for one in kind.__mro__ if one in _WRAPPERS), None)
 
 
 def base_of(kind: type) -> type | None:
