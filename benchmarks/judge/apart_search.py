@@ -20,7 +20,7 @@ _MAX_PLACES = 4
 async def add_apart_twins(
     opened: Open, case: RepositoryCase, gold: Mapping[str, bytes], mode: RepositoryMode, longest: float
 ) -> RepositoryMode:
-    """Return the mode with twins of the isolated tests in which the candidate's code may decide.
+    """Return the mode with twins of the isolated tests whose verdict the candidate's code can influence.
 
     Args:
         longest: maximum CPU seconds of each run.

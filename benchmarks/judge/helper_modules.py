@@ -37,7 +37,7 @@ def helper_modules(case: RepositoryCase) -> tuple[str, ...]:
 
 
 def keep_unchanged_data(case: RepositoryCase, uses: frozenset[str]) -> frozenset[str]:
-    """Filter recorded uses: uses of data must be of modules that don't change and use no other modules."""
+    """Drop recorded uses of data, except from modules that don't change and import no other modules."""
     gold = gold_tree(case)
     modules = {*top_modules(gold, case)}
     independent = {

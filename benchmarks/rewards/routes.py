@@ -37,7 +37,7 @@ _load = functools.cache(load_suite)
 
 
 class JudgeRequest(BaseModel, extra="forbid"):
-    """Answers to a case of an installed suite, or to a whole case."""
+    """Answers to judge, and their case: the id of one of an installed suite, or the case itself."""
 
     suite: str = ""
     case: str | Annotated[FunctionCase | ScriptCase, Field(discriminator="kind")]

@@ -126,7 +126,7 @@ async def _read(answer: httpcore2.Response) -> tuple[bytes, bool]:
 
 
 class _Backend(httpcore2.AsyncNetworkBackend):
-    """Connects where the proxy of a sandbox would connect, too."""
+    """Connects only to addresses to which the proxy of a sandbox would connect."""
 
     def __init__(self, network: Network) -> None:
         self._network = network

@@ -34,6 +34,7 @@ class _Row(BaseModel, frozen=True):
     call: PytestCall | None = None
     opened: dict[str, tuple[str, ...]] | None = None
     end: int | None = None
+    """Exit code of the runner, in the last entry alone."""
     changed: tuple[str, ...] | None = None
 
 

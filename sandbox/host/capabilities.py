@@ -202,10 +202,10 @@ def kept_in_container(server: "Server", *, filtered: bool) -> dict[str, str | No
 def kept_in_place(server: "Server") -> dict[str, str | None]:
     """Return the container backend's mechanisms for programs that work in place with the caller's rights."""
     kept = kept_in_container(server, filtered=False)
-    open_to_them = ("disk", "files", "host files", "modes and times of host files", "privileges")
+    unrestricted = ("disk", "files", "host files", "modes and times of host files", "privileges")
     return {
         **kept,
-        **dict.fromkeys(open_to_them),
+        **dict.fromkeys(unrestricted),
         "environment": "only variables whose values are existing paths, of the caller's",
     }
 

@@ -38,7 +38,7 @@ class Packages:
 
     @property
     def sites(self) -> dict[str, str]:
-        """Path in the outer wall of each whole folder; the server hides packages that aren't in `names`."""
+        """Mount point of each folder, as a whole; the server hides packages that aren't in `names`."""
         return {str(folder): f"{SITE}{number}" for number, folder in enumerate(self.folders)}
 
 

@@ -58,8 +58,8 @@ class Place:
         """Run one job to its end. Raises SandboxBroken; FileRefused if its folder can't be entered."""
         await self.files.enter(str(job["cwd"]))
         async with self._execution(limits, on_output) as execution:
-            async with self._starting(execution.program) as alone:
-                await execution.begin(job, stdin=stdin, tidy=alone)
+            async with self._starting(execution.program) as is_alone:
+                await execution.begin(job, stdin=stdin, tidy=is_alone)
             execution.outcome = await execution.result()
             return execution
 
@@ -68,8 +68,8 @@ class Place:
         execution = await self._prepare(limits, None)
         entry = StreamEntry(execution, done=self._end_entry)
         try:
-            async with self._starting(execution.program) as alone:
-                await execution.begin(job, line=True, tidy=alone)
+            async with self._starting(execution.program) as is_alone:
+                await execution.begin(job, line=True, tidy=is_alone)
         except BaseException:
             execution.close()
             await to_the_end(self._end(execution))
@@ -91,10 +91,10 @@ class Place:
             await self._limit()
             rlimits = {**rlimits_of(limits, counted=self.holder.counted), "cpu_s": FOR_EVER_S}
             async with contextlib.AsyncExitStack() as stack:
-                async with self._starting(opened) as alone:
+                async with self._starting(opened) as is_alone:
                     replaced = {**self.holder.session_environment, **own}
                     opening = open_commands(
-                        self.holder.link, limits, environment, rlimits, replaced, tidy=alone
+                        self.holder.link, limits, environment, rlimits, replaced, tidy=is_alone
                     )
                     commands = await stack.enter_async_context(opening)
                 workspace = StreamWorkspace(self.files, self._stamps)
@@ -111,9 +111,9 @@ class Place:
     async def _starting(self, work: object) -> AsyncIterator[bool]:
         """Context manager for one start at a time; yields whether nothing else runs, so leftovers can go."""
         async with self._turn:
-            alone = not self._started
+            is_alone = not self._started
             self._started.add(work)
-            yield alone
+            yield is_alone
 
     def _forget(self, work: object) -> None:
         self._at_work.pop(work, None)

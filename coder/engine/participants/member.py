@@ -147,11 +147,11 @@ class MemberWork:
             return message
         from coder.engine.participants.hooked_answer import through_hooks  # imported late: few have hooks
 
-        message, words = await through_hooks(self._turn, message)
-        if not words or not self._reasks:
+        message, reason = await through_hooks(self._turn, message)
+        if not reason or not self._reasks:
             return message
         self._reasks -= 1
-        return words
+        return reason
 
 
 class Acting:

@@ -26,7 +26,7 @@ _MISFIT_TOKENS, _MISFIT_DIVISOR = 40_000, 4
 """Tokens of files that edits don't fit, and the divisor of the context that also limits them."""
 
 _LEFT_OUT = "What you make of these files is left out, and lands only with the user's word"
-_RUN_AS_THEY_WERE = "What you make of these files doesn't count, as they decide what passes"
+_CHANGES_IGNORED = "What you make of these files doesn't count, as they decide what passes"
 
 
 def verdict_words(state: State) -> str | None:
@@ -48,7 +48,7 @@ def verdict_words(state: State) -> str | None:
             f"it contradicts given tests, which fail as they were: {join_names(outcome.contradicts)}"
         )
         reason = contradicts if outcome.contradicts else why_unverified(state, outcome)
-        fate = _RUN_AS_THEY_WERE if state.settings.in_place else _LEFT_OUT
+        fate = _CHANGES_IGNORED if state.settings.in_place else _LEFT_OUT
         return prompt("needs-word").format(
             why=reason, fate=fate, paths=", ".join(map(shown_path, code.changes.test_edits))
         )

@@ -76,6 +76,6 @@ class AttemptsTeam:
         return Planner(acts=state.settings.may_act)
 
     def _awaits_plan(self, state: State) -> bool:
-        is_ordered = state.settings.plan is True or "plan" in state.settings.approve
-        is_wanted = is_ordered or state.settings.strategy == "repair"
+        is_requested = state.settings.plan is True or "plan" in state.settings.approve
+        is_wanted = is_requested or state.settings.strategy == "repair"
         return is_wanted and not state.progress.attempts and awaits_plan(state)

@@ -165,14 +165,14 @@ class HostCommands:
     def _tell_pending(
         self, checkout: CheckedOutBranch, changes: Pending, written_files: Mapping[str, list[bytes | None]]
     ) -> None:
-        is_unchanged: dict[Path, bool] = {}
+        unchanged_by_path: dict[Path, bool] = {}
         for landing in standing_landings(self._session.journal.state):
             root = Path(landing.plan.root)
-            is_unchanged |= {
+            unchanged_by_path |= {
                 root / change.path: is_made(landing.plan, change) for change in landing.plan.changes
             }
         mixed_paths = {*mixed_in(checkout, {path: written_files[path] for path in changes.paths})}
-        mixed_paths |= {path for path in changes.paths if not is_unchanged[checkout.top / path]}
+        mixed_paths |= {path for path in changes.paths if not unchanged_by_path[checkout.top / path]}
         self._screen.tell(f"  · {count_of(len(changes.paths), 'file')} on {one_line(checkout.branch)}")
         if mixed_paths:
             self._screen.tell(f"  ! with changes of your own, too: {_list_paths(sorted(mixed_paths))}")

@@ -43,7 +43,7 @@ class Caller(Value):
 
 
 _TOKEN = re.compile(r"[!-~]{16,}")
-_FILE = TypeAdapter(list[Caller])
+_CALLERS = TypeAdapter(list[Caller])
 
 
 def read_tokens(file: Path, root: Path | None = None) -> list[Caller]:
@@ -55,7 +55,7 @@ def read_tokens(file: Path, root: Path | None = None) -> list[Caller]:
     try:
         if file.stat().st_mode & 0o022:
             raise UsageError(f"Others can write {file}, and add tokens. Forbid it: chmod 600 {file}")
-        if not (callers := _FILE.validate_json(file.read_bytes())):
+        if not (callers := _CALLERS.validate_json(file.read_bytes())):
             raise UsageError(f"{file} holds no token. Add one: {own_command()} serve --new-token NAME")
         for caller in callers:
             if not caller.name.strip():
@@ -100,7 +100,9 @@ def new_token(path: Path, name: str, scopes: str, root: Path) -> str:
                 caller for caller in (read_tokens(path) if path.exists() else []) if caller.name != name
             ]
             with replacing(path) as token_file:
-                token_file.write(_FILE.dump_json([*other_callers, Caller.model_validate(fields)], indent=2))
+                token_file.write(
+                    _CALLERS.dump_json([*other_callers, Caller.model_validate(fields)], indent=2)
+                )
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror}.") from error
     return token

@@ -183,8 +183,8 @@ class _Case:
             self.texts.append(text)
 
     def line(self, places: PrintedPlaces) -> CheckLine:
-        name, folder = self.attributes.get("name", ""), self.attributes.get("classname")
-        name = f"{folder}::{name}" if folder else name
+        name, class_name = self.attributes.get("name", ""), self.attributes.get("classname")
+        name = f"{class_name}::{name}" if class_name else name
         if not self.failed:
             return passed_line(name)
         file, line = self.attributes.get("file"), self.attributes.get("line", "")

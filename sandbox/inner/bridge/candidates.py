@@ -38,7 +38,8 @@ _STATES = (fcntl.F_GETFL, fcntl.F_GETOWN, 11, 1032)
 """Flags, owner, signal (F_GETSIG), and size of the pipe (F_GETPIPE_SZ)."""
 _GRAIN_S = 0.02
 """Coarsest resolution of a kernel's file times, in seconds."""
-_PATIENCE_S, _AGAIN_S = 1.0, 0.001
+_POLL_INTERVAL_S = 0.001
+_PATIENCE_S = 1.0
 """Seconds for a candidate that closed its socket to exit by itself, so that its exit status is reported."""
 
 
@@ -88,7 +89,7 @@ def _settled_marks() -> list[int]:
     """Return the marks, after waiting until any later change would alter them."""
     marks = _marks()
     while max(marks) / 1e9 + _GRAIN_S > time.time() >= max(marks) / 1e9:
-        time.sleep(_AGAIN_S)
+        time.sleep(_POLL_INTERVAL_S)
     return marks
 
 
@@ -135,7 +136,7 @@ def _end(candidate: int, *, hung_up: bool, end_the_rest: bool) -> tuple[int, boo
     deadline = time.monotonic() + (_PATIENCE_S if hung_up else 0)
     ended_pid, status, usage = os.wait4(candidate, os.WNOHANG)
     while not ended_pid and time.monotonic() < deadline:
-        time.sleep(_AGAIN_S)
+        time.sleep(_POLL_INTERVAL_S)
         ended_pid, status, usage = os.wait4(candidate, os.WNOHANG)
     with suppress(ProcessLookupError):  # there is no such process
         os.kill(-1 if end_the_rest else candidate, signal.SIGKILL)

@@ -25,7 +25,7 @@ def starred(link: Any, module: Any, names: Any) -> Any:
 
 
 def checked(link: Any, module: Any, name: str, value: Any) -> Any:
-    """Return the value of a module's name for a test; record the package's classes, and plain data."""
+    """Return the value that a test gets for a name; record if it is a class or plain data of the package."""
     record, place = link.guard.record, f"{module.__name__}.{name}"
     if not record.by_line:
         return value

@@ -47,9 +47,9 @@ def parts_of(value: object) -> tuple[object, ...]:
 
 def taker(kind: type) -> Callable[[Any], tuple[object, ...] | None] | None:
     """Return the function that takes values of a standard type apart; None for any other type."""
-    if kind in _TAKE:
-        return _TAKE[kind]
-    take = _TAKE_LOADED.get((kind.__module__, kind.__name__))
+    if kind in _PART_GETTERS:
+        return _PART_GETTERS[kind]
+    take = _PART_GETTERS_BY_NAME.get((kind.__module__, kind.__name__))
     is_loaded = getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind
     return take if is_loaded else None
 
@@ -74,7 +74,7 @@ _MISFITS = (
 
 _FORMATS = frozenset("bBchHiIlLqQfd?")
 """Formats of a memoryview whose bytes hold data and nothing else."""
-_TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
+_PART_GETTERS: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
     range: lambda v: (v.start, v.stop, v.step),
     slice: lambda v: (v.start, v.stop, v.step),
     bytearray: lambda v: (bytes(v),),
@@ -86,7 +86,7 @@ _TAKE: dict[type, Callable[[Any], tuple[object, ...] | None]] = {
     Items: lambda v: (v.items, v.has_equality),
 }
 # By name, so that nothing unused is imported.
-_TAKE_LOADED: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] = {
+_PART_GETTERS_BY_NAME: dict[tuple[str, str], Callable[[Any], tuple[object, ...] | None]] = {
     ("decimal", "Decimal"): lambda v: (str(v),),
     ("fractions", "Fraction"): lambda v: (v.numerator, v.denominator),
     ("datetime", "date"): lambda v: (v.isoformat(),),
