@@ -25,7 +25,7 @@ class Untouched:
         """Messages on refused files, by path."""
 
     def options(self) -> list[str]:
-        """Return options of pytest that restore the settings of the original files; the command's own follow them."""
+        """Return options of pytest that restore the original settings; the command's own follow them."""
         if self._setup is None:
             return []
         config = self._setup["config"]

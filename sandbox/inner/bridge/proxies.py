@@ -205,7 +205,7 @@ def is_built(proxy: Any) -> bool:
 
 
 def noted(value: Any, name: str) -> Any:
-    """Return a value; record whether a class has the name of a class, as only then its objects are operands."""
+    """Return a value; record whether a class is named as one: only then its objects are operands."""
     if isinstance(value, type) and number_of(value) is not None:
         is_class = name.lstrip("_")[:1].isupper()
         type.__setattr__(value, "__is_class__", is_class and _space(value).get("__is_class__", True))
