@@ -13,7 +13,7 @@ from sandbox.result import Value
 
 NEVER_CARRIED = ("/tests", "/logs", "/solution", "/proc", "/sys", "/dev")
 """Folders of the verifier and the engine: an agent's files there are dropped, except artifacts."""
-PUBLISHED = "/logs/artifacts"
+ARTIFACTS_FOLDER = "/logs/artifacts"
 """Folder that is an artifact of every task."""
 MAX_BYTES = 4 << 30
 MAX_FILES = 200_000
@@ -62,8 +62,8 @@ def lies_within(path: str, folders: Iterable[str]) -> bool:
 
 
 def is_carried(path: str, never: Iterable[str] = NEVER_CARRIED) -> bool:
-    """Whether a path is outside of the folders that are never carried, or an artifact below `PUBLISHED`."""
-    return path.startswith(f"{PUBLISHED}/") or not lies_within(path, never)
+    """Whether a path is an artifact, or outside of the folders that are never carried."""
+    return path.startswith(f"{ARTIFACTS_FOLDER}/") or not lies_within(path, never)
 
 
 def parents(path: str) -> Iterator[str]:

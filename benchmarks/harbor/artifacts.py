@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from benchmarks.harbor.archive_reader import MAX_BYTES, PUBLISHED, ArchiveReader, parents
+from benchmarks.harbor.archive_reader import ARTIFACTS_FOLDER, MAX_BYTES, ArchiveReader, parents
 from benchmarks.harbor.changes import ContainerChanges, listed_kinds, spool
 from benchmarks.harbor.container import ContainerEnded, HarborContainer
 from benchmarks.harbor.schema import MAIN_SERVICE, ArtifactTable, CollectTable
@@ -21,10 +21,10 @@ _RIGHTS, _OF_ALL = 0o1777, 0o777
 
 
 def artifact_tables(declared: Sequence[ArtifactTable]) -> tuple[ArtifactTable, ...]:
-    """Return the artifacts with absolute paths, including `PUBLISHED`, which every task has."""
+    """Return the artifacts with absolute paths, including `ARTIFACTS_FOLDER`, which every task has."""
     tables = [table for table in declared if table.source.startswith("/")]
-    if not any(_path_of(table) == PUBLISHED for table in tables):
-        tables.insert(0, ArtifactTable(source=PUBLISHED))
+    if not any(_path_of(table) == ARTIFACTS_FOLDER for table in tables):
+        tables.insert(0, ArtifactTable(source=ARTIFACTS_FOLDER))
     return tuple(tables)
 
 

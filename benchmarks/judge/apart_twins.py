@@ -76,8 +76,8 @@ def replace_constants(source: str, variants: Mapping[str, int]) -> str:
 
 def _written_places(node: TestNode) -> Iterator[tuple[int, ast.AST]]:
     """Yield numbers and nodes of places whose text is on one line and not part of an f-string."""
-    formatted = (inner for inner in ast.walk(node) if isinstance(inner, ast.JoinedStr))
-    parts = {id(inner) for outer in formatted for inner in ast.walk(outer)}
+    f_strings = (inner for inner in ast.walk(node) if isinstance(inner, ast.JoinedStr))
+    parts = {id(inner) for outer in f_strings for inner in ast.walk(outer)}
     for number, place in enumerate(find_places(node)):
         is_on_one_line = isinstance(place, ast.Constant | ast.Name) and place.lineno == place.end_lineno
         if is_on_one_line and id(place) not in parts:

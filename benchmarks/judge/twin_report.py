@@ -84,7 +84,7 @@ def _fooled_test(
 
 
 def _case_node_id(node: str, hidden: DisguisedFile | None) -> str:
-    """Return the case's node id of a renamed test; the node id of a twin stays."""
+    """Return the case's node id of a renamed test; a node id of a twin is returned as it is."""
     path, _, test_id = node.partition("::")
     name, bracket, parameters = test_id.partition("[")
     test_name = hidden.real.get(name) if hidden is not None else None

@@ -44,14 +44,14 @@ def sign_flip(differences: Sequence[Fraction]) -> float:
     observed = abs(sum(int(difference * scale) for difference in differences))
     if sum(steps) * len(steps) > _MAX_STEPS:
         return _draw_flips(steps, observed)
-    ways = Counter({0: 1})
+    counts_by_total = Counter({0: 1})
     for step in steps:
-        new_ways: Counter[int] = Counter()
-        for total, count in ways.items():
-            new_ways[total + step] += count
-            new_ways[total - step] += count
-        ways = new_ways
-    extreme_count = sum(count for total, count in ways.items() if abs(total) >= observed)
+        new_counts: Counter[int] = Counter()
+        for total, count in counts_by_total.items():
+            new_counts[total + step] += count
+            new_counts[total - step] += count
+        counts_by_total = new_counts
+    extreme_count = sum(count for total, count in counts_by_total.items() if abs(total) >= observed)
     return float(Fraction(extreme_count, 2 ** len(steps)))
 
 

@@ -17,10 +17,10 @@ def withheld_files(files: Mapping[str, bytes], checks: Sequence[TestFile]) -> di
     """
     sources = {check.path: check.source for check in checks}
     bodies = [source.strip().encode() for source in sources.values() if source.strip()]
-    holding = {path for path, content in files.items() if any(body in content for body in bodies)}
+    paths_with_source = {path for path, content in files.items() if any(body in content for body in bodies)}
     return {
         path: b""
-        for path in holding | (sources.keys() & files.keys())
+        for path in paths_with_source | (sources.keys() & files.keys())
         if not any(_names(source, path, own=own == path) for own, source in sources.items())
     }
 

@@ -146,7 +146,7 @@ def _is_left(item: dict[str, Any]) -> bool:
 
 
 def _is_certainly_dead(owner: Owner | None) -> bool:
-    """Whether an owner of this boot is dead; False for others, as engines can serve several machines."""
+    """Whether an owner was started since this boot and is dead; others may be of another machine."""
     me = _me()
     return owner is not None and me is not None and owner.boot == me.boot and owner.is_dead
 

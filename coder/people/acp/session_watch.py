@@ -179,9 +179,9 @@ class SessionWatch(Watch):
 
     async def _ask_about_host(self, address: str) -> str:
         self._question_count += 1
-        call = f"question-{self._question_count}"
+        call_id = f"question-{self._question_count}"
         shown = ToolCallUpdate(
-            tool_call_id=call,
+            tool_call_id=call_id,
             title=one_line(f"A program wants to reach {address}", width=200),
             kind="fetch",
             status="pending",
@@ -191,20 +191,20 @@ class SessionWatch(Watch):
             session_id=self.session_id, tool_call=shown, options=HOST_OPTIONS
         )
         chosen = response.outcome.option_id if isinstance(response.outcome, AllowedOutcome) else "no"
-        self.send(update_tool_call(call, status="failed" if chosen == "no" else "completed"))
+        self.send(update_tool_call(call_id, status="failed" if chosen == "no" else "completed"))
         return chosen
 
     async def _ask(self, question: Question) -> Decision:
         await self.flush()
         self._question_count += 1
-        call, text = f"question-{self._question_count}", printable(question.text.strip())
+        call_id, text = f"question-{self._question_count}", printable(question.text.strip())
         before = {path: self._buffers.text(path) for path in question.files}
         diffs = diffs_of(self._root, before, question.files)
         # The patch has what diffs of texts lack: modes, binary files, and characters that can't be seen.
         parts = [text, printable(question.note), visible(question.patch)]
         words = "\n\n".join(part for part in parts if part)
         shown = ToolCallUpdate(
-            tool_call_id=call,
+            tool_call_id=call_id,
             title=one_line(text, width=200),
             kind="edit" if question.patch else "other",
             status="pending",
@@ -215,7 +215,7 @@ class SessionWatch(Watch):
         )
         chosen = response.outcome.option_id if isinstance(response.outcome, AllowedOutcome) else None
         decision = decision_of(question, chosen)
-        self.send(update_tool_call(call, status="completed" if decision.decision != "no" else "failed"))
+        self.send(update_tool_call(call_id, status="completed" if decision.decision != "no" else "failed"))
         return decision
 
     def _end_call(self, body: event_types.ToolAnswered) -> None:

@@ -16,7 +16,7 @@ from sandbox.inner.walls.syscalls import checked, prctl
 _PR_SET_CHILD_SUBREAPER = 36
 _STOPPED = ("T", "t", "Z", "X")
 _KILLED = 1 << (signal.SIGKILL - 1)
-_FLAGS, _PF_EXITING = 5, 0x4
+_FLAGS_INDEX, _PF_EXITING = 5, 0x4
 """Index of the kernel's flags in /proc/PID/stat after the state, and the flag of an exiting process."""
 _STATUS = 1 << 16
 _PATIENCE_S = 0.3
@@ -196,4 +196,4 @@ def is_ending(pid: int, status: dict[str, str]) -> bool:
             state, *fields = file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return True
-    return state in (b"Z", b"X") or bool(int(fields[_FLAGS]) & _PF_EXITING)
+    return state in (b"Z", b"X") or bool(int(fields[_FLAGS_INDEX]) & _PF_EXITING)

@@ -24,7 +24,7 @@ _POLL_S, _HEARTBEAT_POLLS = 0.25, 60
 
 
 def add_run_details(router: APIRouter, serving: Serving) -> None:
-    """Add the pages."""
+    """Add the pages about one run."""
 
     @router.get("/studio/{run}/trace")
     async def trace(run: str, caller: Reads) -> Response:
