@@ -64,18 +64,22 @@ class Runner:
             command += ["--security-opt", f"{name}=unconfined"]
         for name, value in environment.items():
             command += ["--env", f"{name}={value}"]
-        shown = (f"{bwrap}:/usr/bin/bwrap:ro", f"{self.checkout}:/action:ro", f"{self.wheels}:/wheels:ro")
-        for mount in (*shown, f"{folder}:/work", *self.mounts):
+        own_mounts = (
+            f"{bwrap}:/usr/bin/bwrap:ro",
+            f"{self.checkout}:/action:ro",
+            f"{self.wheels}:/wheels:ro",
+        )
+        for mount in (*own_mounts, f"{folder}:/work", *self.mounts):
             command += ["--volume", mount]
         script = steps(self.checkout / self.action / "action.yml", inputs)
         command += ["--workdir", "/work", "--entrypoint", "bash", IMAGE, "-c", script]
         ended = subprocess.run(command, capture_output=True, text=True)
-        told = (folder / "outputs").read_text().splitlines()
+        output_lines = (folder / "outputs").read_text().splitlines()
         return Job(
             code=ended.returncode,
             said=ended.stdout + ended.stderr,
             summary=(folder / "summary").read_text(),
-            outputs=dict(line.split("=", 1) for line in told),
+            outputs=dict(line.split("=", 1) for line in output_lines),
         )
 
 
@@ -110,15 +114,15 @@ def check_out(folder: Path) -> Path:
 def steps(file: Path, inputs: Mapping[str, str]) -> str:
     """A script that does what a runner does with an action's steps: each in a shell of its own."""
     action = yaml.safe_load(file.read_text())
-    given = {name: inputs.get(name, one.get("default", "")) for name, one in action["inputs"].items()}
+    input_values = {name: inputs.get(name, one.get("default", "")) for name, one in action["inputs"].items()}
     lines = ["set -e"]
     for number, step in enumerate(action["runs"]["steps"]):
         assert step["shell"] == "bash"
-        told = {
-            name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda found: given[found[1]], value)
+        variables = {
+            name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda found: input_values[found[1]], value)
             for name, value in step.get("env", {}).items()
         }
         lines.append(f"cat >/tmp/{number}.sh <<'END_OF_STEP'\n{step['run']}\nEND_OF_STEP")
-        words = " ".join(f"{name}=$'{ascii(value)[1:-1]}'" for name, value in told.items())
+        words = " ".join(f"{name}=$'{ascii(value)[1:-1]}'" for name, value in variables.items())
         lines.append(f"env {words} bash --noprofile --norc -eo pipefail /tmp/{number}.sh")
     return "\n".join(lines)

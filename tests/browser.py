@@ -33,9 +33,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 def listen(page: Page, is_own: Callable[[str], bool]) -> list[str]:
     """What a page says from now on: messages, errors, dialogs, and addresses that aren't its own."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: said.append(dialog.message))
-    page.on("request", lambda request: None if is_own(request.url) else said.append(request.url))
-    return said
+    events: list[str] = []
+    page.on("console", lambda message: events.append(message.text))
+    page.on("pageerror", lambda error: events.append(str(error)))
+    page.on("dialog", lambda dialog: events.append(dialog.message))
+    page.on("request", lambda request: None if is_own(request.url) else events.append(request.url))
+    return events

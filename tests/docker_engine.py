@@ -65,9 +65,9 @@ async def wait_until_none_of(owner: str, *, seconds: float, but: Collection[str]
     try:
         async with asyncio.timeout(seconds + 30):
             began = asyncio.get_running_loop().time()
-            while left := [name for name in await _list(engine, owner) if name not in but]:
+            while leftovers := [name for name in await _list(engine, owner) if name not in but]:
                 if asyncio.get_running_loop().time() - began > seconds:
-                    return left
+                    return leftovers
                 await asyncio.sleep(0.05)
         return []
     finally:

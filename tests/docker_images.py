@@ -43,8 +43,8 @@ def require_small_image() -> None:
         client = open_build_client()
         try:
             base = client.images.get(IMAGE)
-            made = client.images.list(SMALL)
-            if not made or made[0].labels.get("base") != base.id:
+            images = client.images.list(SMALL)
+            if not images or images[0].labels.get("base") != base.id:
                 config = base.attrs["Config"]
                 lines = [f"ENV {item}\n" for item in config["Env"]]
                 lines += [f"USER {config['User'] or 'root'}\n", f"LABEL base={base.id}\n"]
@@ -75,8 +75,8 @@ def build_from(tag: str, dockerfile: str, files: Mapping[str, str], folders: Map
                 forcerm=True,
                 decode=True,
             )
-            said = [str(step) for step in steps]
-            assert client.images.get(tag), said
+            log = [str(step) for step in steps]
+            assert client.images.get(tag), log
         finally:
             client.close()
 

@@ -185,9 +185,9 @@ def repository_names_an_address() -> Finding:
         table = f'[tool.coder]\nbase_url = "{server.url}"\nfallback = ["toy@{server.url}"]\n'
         Path(folder, "pyproject.toml").write_text(table)
         loaded = load({}, environ={}, user_file=Path(folder, "none"), workspace=Path(folder))
-        said = [note for note in loaded.notes if "a repository can't set it" in note]
-    asked = loaded.config.models()
-    refused = len(said) == 2 and asked.base_url is None and not asked.fallback
+        notes = [note for note in loaded.notes if "a repository can't set it" in note]
+    models = loaded.config.models()
+    refused = len(notes) == 2 and models.base_url is None and not models.fallback
     return Finding("refused" if refused else "obeyed", len(server.requests))
 
 
@@ -218,8 +218,8 @@ async def _print() -> None:
     rows = [(fault.name, await happens(fault)) for fault in FAULTS]
     rows.append(("redirect to another host", await redirects()))
     rows.append(("a repository names a base URL", repository_names_an_address()))
-    for name, seen in rows:
-        print(f"{name:<30} {seen.requests:>8} {seen.waited_s:>6.2f} s  {seen.outcome[:110]}")
+    for name, finding in rows:
+        print(f"{name:<30} {finding.requests:>8} {finding.waited_s:>6.2f} s  {finding.outcome[:110]}")
 
 
 if __name__ == "__main__":

@@ -93,9 +93,9 @@ def _streamed(lines: Sequence[str], ending: Ending, pause_s: float = 0.0) -> Rep
 
 def message(*blocks: dict[str, Any], stop: str = "end_turn", usage: dict[str, Any] | None = None) -> Reply:
     """A stream of Anthropic's Messages API with these blocks, in its order of events."""
-    said = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-toy", "content": []}
+    fields = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-toy", "content": []}
     counted = usage or {"input_tokens": 7, "output_tokens": 1}
-    events: list[dict[str, Any]] = [{"type": "message_start", "message": {**said, "usage": counted}}]
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": {**fields, "usage": counted}}]
     for index, block in enumerate(blocks):
         begun, deltas = _block_events(block)
         events.append({"type": "content_block_start", "index": index, "content_block": begun})

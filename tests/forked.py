@@ -22,9 +22,9 @@ def said_by_child(act: Callable[[], object], *, prepare: Callable[[], object] = 
         _speak(writing, act, prepare)
     os.close(writing)
     with open(reading, encoding="utf-8") as pipe:
-        said = pipe.read()
+        text = pipe.read()
     os.waitpid(pid, 0)
-    return said
+    return text
 
 
 def killed_at(moment: int, act: Callable[[], object]) -> bool:
@@ -83,12 +83,12 @@ def _done(result: int) -> None:
 
 
 def _speak(writing: int, act: Callable[[], object], prepare: Callable[[], object]) -> NoReturn:
-    said = "the child could not be prepared"
+    text = "the child could not be prepared"
     try:
         prepare()
-        said = str(act())
+        text = str(act())
     except BaseException as error:  # noqa: BLE001 - whatever it was, the parent is to hear it
-        said = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
     finally:
-        os.write(writing, said.encode())
+        os.write(writing, text.encode())
         os._exit(0)

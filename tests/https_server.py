@@ -21,8 +21,8 @@ def https_server(
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
     files = ("-keyout", str(key), "-out", str(certificate))
-    made = ("-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *files)
-    subprocess.run(["openssl", "req", *made, *subject], check=True, capture_output=True)
+    options = ("-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *files)
+    subprocess.run(["openssl", "req", *options, *subject], check=True, capture_output=True)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -29,10 +29,10 @@ def outside_to(server: tuple[str, int]) -> Outside:
 
     async def connect(address: str, port: int) -> socket.socket:
         assert address == PUBLIC
-        made = socket.socket()
-        made.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(made, server)
-        return made
+        connection = socket.socket()
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, server)
+        return connection
 
     return Outside(resolve, connect)
 

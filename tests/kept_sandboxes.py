@@ -124,8 +124,8 @@ async def open_kept(policy: Policy | None = None) -> AsyncIterator[Any]:
 
 def _shows_folders_of_test(policy: Policy) -> bool:
     temporary = tempfile.gettempdir()
-    shown = (*policy.folders.values(), *policy.beside.values(), *filter(None, [policy.python]))
-    return any(folder.is_relative_to(temporary) for folder in shown)
+    folders = (*policy.folders.values(), *policy.beside.values(), *filter(None, [policy.python]))
+    return any(folder.is_relative_to(temporary) for folder in folders)
 
 
 async def solve(task: Task, **options: Unpack[Options]) -> Run:

@@ -63,8 +63,8 @@ class MemoryLog:
 
     async def stop_requested(self, run: str, *, token: int) -> str | None:
         """Who wants the holder of this lease to stop the run."""
-        wanted, who = self._stops.get(run, (0, ""))
-        return self._stops.pop(run)[1] if wanted == token and who else None
+        lease_token, who = self._stops.get(run, (0, ""))
+        return self._stops.pop(run)[1] if lease_token == token and who else None
 
     async def runs(self, *, limit: int | None = None) -> list[RunSummary]:
         """Runs that have events, newest first, at most `limit` of them."""

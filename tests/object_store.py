@@ -73,8 +73,8 @@ def refusal(status: str, code: str, message: str = "Because.") -> Fault:
 
 def few(times: int, fault: Fault) -> Fault:
     """Answer so many requests by a fault, and later ones as usual."""
-    left = iter(range(times))
-    return lambda request: fault(request) if next(left, None) is not None else None
+    turns = iter(range(times))
+    return lambda request: fault(request) if next(turns, None) is not None else None
 
 
 def silence(until: threading.Event) -> Fault:

@@ -49,7 +49,7 @@ def run_as_ordinary_user(
     prefix = executable.parent.parent
     folders = {str(prefix): "prefix", str(REPOSITORY): "repository"}
     folders |= {place: f"packages{number}" for number, place in enumerate(packages)}
-    given = {
+    parameters = {
         "folders": folders,
         "packages": len(packages),
         "python": str(executable.relative_to(prefix)),
@@ -58,7 +58,7 @@ def run_as_ordinary_user(
         "script": script,
     }
     return subprocess.run(
-        [sys.executable, "-c", _STEP_DOWN, json.dumps(given)],
+        [sys.executable, "-c", _STEP_DOWN, json.dumps(parameters)],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

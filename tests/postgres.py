@@ -43,12 +43,12 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
         options = " ".join(f"-c {option}" for option in (*FAST, f"unix_socket_directories={self.folder}"))
-        for left in range(50, -1, -1):  # what a killed server has left holds its memory for a moment
+        for retries in range(50, -1, -1):  # what a killed server has left holds its memory for a moment
             try:
                 self._run("pg_ctl", "start", "-w", "-s", "-o", options, "-l", str(self.folder / "log"))
                 return
             except subprocess.CalledProcessError:
-                if not left:
+                if not retries:
                     raise
 
     def kill(self) -> None:

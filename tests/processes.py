@@ -7,15 +7,15 @@ from pathlib import Path
 
 def processes_with(tag: str) -> list[int]:
     """Processes that have a word in their command line."""
-    found = []
+    pids = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
                 if tag.encode() in (folder / "cmdline").read_bytes():
-                    found.append(int(folder.name))
+                    pids.append(int(folder.name))
             except (FileNotFoundError, ProcessLookupError):
                 continue
-    return found
+    return pids
 
 
 def wait_until(true: Callable[[], bool], *, timeout_s: float = 60) -> bool:

@@ -27,8 +27,8 @@ async def baseline(folder: Path, *, value: str = "1", settings: Settings = SETTI
     fields = {"prompt": "Mend it.", "test_command": ("python3", "check.py")} | task
     run = await solve(Task(workspace=folder, **fields), model=Scripted(["No."]), settings=settings, log=log)
     bodies = [parse(event) for event in await log.read(run.run_id)]
-    (taken,) = [body for body in bodies if isinstance(body, BaselineTaken)]
-    return taken.feedback
+    (baseline_event,) = [body for body in bodies if isinstance(body, BaselineTaken)]
+    return baseline_event.feedback
 
 
 async def test_the_same_files_task_and_settings_have_one_baseline(tmp_path: Path) -> None:

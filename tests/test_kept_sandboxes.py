@@ -34,16 +34,16 @@ def _policy(wall_s: float) -> Policy:
 async def test_a_sandbox_is_lent_again_without_what_a_program_has_left() -> None:
     async with open_kept(_policy(31)) as first:
         keeper = first.keeper
-        left = await first.run(PythonCode(source=_LEAVES))
-        assert left.exit_code == 0, left.stderr
-        assert left.stdout == "['deep', 'file', 'link']\n"
+        littering = await first.run(PythonCode(source=_LEAVES))
+        assert littering.exit_code == 0, littering.stderr
+        assert littering.stdout == "['deep', 'file', 'link']\n"
 
     async with open_kept(_policy(31)) as second:
         assert second.keeper == keeper
         assert await second.list(".") == ()
-        looked = await second.run(PythonCode(source=_LOOKS))
+        listing = await second.run(PythonCode(source=_LOOKS))
 
-    assert looked.stdout == "[] [] []\n0\n", looked.stderr
+    assert listing.stdout == "[] [] []\n0\n", listing.stderr
 
 
 async def test_what_a_session_has_left_is_gone_with_it() -> None:
@@ -53,9 +53,9 @@ async def test_what_a_session_has_left_is_gone_with_it() -> None:
 
     async with open_kept(_policy(32)) as second, second.session() as session:
         assert second.keeper == keeper
-        looked = await session.sh("ls -A . /tmp ~ | grep -w file; pgrep -f 'sleep 999'")
+        listing = await session.sh("ls -A . /tmp ~ | grep -w file; pgrep -f 'sleep 999'")
 
-    assert looked.output == ""
+    assert listing.output == ""
 
 
 async def test_another_policy_has_another_sandbox() -> None:

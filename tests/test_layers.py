@@ -53,7 +53,7 @@ def test_every_exported_name_can_be_had(package: ModuleType) -> None:
 
 
 def test_coder_exports_each_type_that_a_caller_may_pass_to_solve() -> None:
-    taken = {
+    accepted_types = {
         kind
         for hint in get_type_hints(coder.Options, localns={"Mcp": coder.Mcp}).values()
         for kind in get_args(hint)
@@ -61,8 +61,8 @@ def test_coder_exports_each_type_that_a_caller_may_pass_to_solve() -> None:
 
     sequences = {Sequence[Callable[..., object] | coder.Mcp], Sequence[coder.Guard]}
 
-    assert sequences <= taken
-    assert taken - {type(None), str, *sequences} <= {getattr(coder, name) for name in coder.__all__}
+    assert sequences <= accepted_types
+    assert accepted_types - {type(None), str, *sequences} <= {getattr(coder, name) for name in coder.__all__}
 
 
 @pytest.mark.parametrize(

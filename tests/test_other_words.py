@@ -87,23 +87,23 @@ def decided(folder: Path) -> dict[str, object]:
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    found: dict[str, object] = json.loads(ended.stdout.splitlines()[-1])
-    return found
+    decisions: dict[str, object] = json.loads(ended.stdout.splitlines()[-1])
+    return decisions
 
 
 def with_other_words(folder: Path) -> set[str]:
     """Copy the packages to a folder, with other words in their messages; those that were found."""
-    found = set()
+    occurrences = set()
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package)  # with what is compiled already
     for path in folder.rglob("*.py"):
         text = path.read_text()
         if here := [words for words in WORDS if words in text]:
-            found.update(here)
+            occurrences.update(here)
             for words in here:
                 text = text.replace(words, WORDS[words])
             path.write_text(text)
-    return found
+    return occurrences
 
 
 @pytest.mark.slow

@@ -44,9 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    asked = FOREIGN_FIXTURES.intersection(item._request._fixture_defs)  # type: ignore[attr-defined]  # also by name
-    if asked and not any(map(item.get_closest_marker, ("foreign", "first_stage"))):
-        pytest.fail(f"needs {', '.join(asked)}: mark it with foreign or first_stage", pytrace=False)
+    fixtures = FOREIGN_FIXTURES.intersection(item._request._fixture_defs)  # type: ignore[attr-defined]  # also by name
+    if fixtures and not any(map(item.get_closest_marker, ("foreign", "first_stage"))):
+        pytest.fail(f"needs {', '.join(fixtures)}: mark it with foreign or first_stage", pytrace=False)
     began, stalled, used = perf_counter(), _stalled_s(), _processor_s()
     yield
     took_s = own_s(

@@ -10,9 +10,9 @@ def bare_path(folder: Path, needed: Sequence[str]) -> Path:
     tools = folder / "bin"
     tools.mkdir()
     for name in needed:
-        found = shutil.which(name)
-        assert found is not None, name
-        (tools / name).symlink_to(found)
+        executable = shutil.which(name)
+        assert executable is not None, name
+        (tools / name).symlink_to(executable)
     return tools
 
 

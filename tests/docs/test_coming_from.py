@@ -27,8 +27,8 @@ class Agent:
     def __init__(self, folder: Path, base_url: str) -> None:
         self.work = folder / "work"
         self._console = Console(folder)
-        ours = {"CODER_BASE_URL": base_url, "CODER_MODEL": "toy", "OPENAI_API_KEY": "unused"}
-        self._environ = ENVIRONMENT | ours
+        variables = {"CODER_BASE_URL": base_url, "CODER_MODEL": "toy", "OPENAI_API_KEY": "unused"}
+        self._environ = ENVIRONMENT | variables
 
     def run(self, words: list[str], typed: str) -> Finished:
         return self._console.run(*words, stdin=typed.encode(), cwd=self.work, **self._environ)

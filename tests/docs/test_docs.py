@@ -59,11 +59,11 @@ def of_coder(command: str) -> list[str]:
 
 def flags(command: str, of_group: str = "") -> set[str]:
     group = get_command(app)
-    found = group.get_command(typer.Context(group), command)  # type: ignore[attr-defined]
-    assert found is not None, command
-    if hasattr(found, "get_command"):  # a group, which may load its commands by name
-        found = found.get_command(typer.Context(found), of_group) or found
-    return {option for parameter in found.params for option in parameter.opts} | {"--help"}
+    subcommand = group.get_command(typer.Context(group), command)  # type: ignore[attr-defined]
+    assert subcommand is not None, command
+    if hasattr(subcommand, "get_command"):  # a group, which may load its commands by name
+        subcommand = subcommand.get_command(typer.Context(subcommand), of_group) or subcommand
+    return {option for parameter in subcommand.params for option in parameter.opts} | {"--help"}
 
 
 def test_the_site_puts_the_table_of_this_versions_options_into_the_reference() -> None:
@@ -76,9 +76,9 @@ def test_the_site_puts_the_table_of_this_versions_options_into_the_reference() -
 
 
 def test_the_reference_names_the_options_that_a_repository_may_lower() -> None:
-    (named,) = re.findall(r"may only\s+lower(.*?),\s+below what", REFERENCE, flags=re.DOTALL)
+    (passage,) = re.findall(r"may only\s+lower(.*?),\s+below what", REFERENCE, flags=re.DOTALL)
 
-    assert re.findall(r"`(\w+)`", named) == [name for name in KEYS if OPTIONS[name].is_lowerable]
+    assert re.findall(r"`(\w+)`", passage) == [name for name in KEYS if OPTIONS[name].is_lowerable]
 
 
 def test_the_reference_has_every_exit_code_and_status() -> None:
@@ -100,10 +100,10 @@ def test_the_reference_has_every_key_and_flag_of_a_program_that_is_run() -> None
     (keys,) = re.findall(r"`(status exit_code .*?)`", REFERENCE, flags=re.DOTALL)
     how_to = (ROOT / "docs/how-to/run-a-program.md").read_text()
 
-    shown = [name for name, field in Result.model_fields.items() if not field.exclude]
-    assert keys.split() == [*shown, "backend"]
-    named = {flag for flag in flags("run") if flag.startswith("-")}
-    assert named - {"--program-timeout", "--help", "--quiet"} <= set(re.findall(r"--?[a-z-]+", how_to))
+    field_names = [name for name, field in Result.model_fields.items() if not field.exclude]
+    assert keys.split() == [*field_names, "backend"]
+    run_flags = {flag for flag in flags("run") if flag.startswith("-")}
+    assert run_flags - {"--program-timeout", "--help", "--quiet"} <= set(re.findall(r"--?[a-z-]+", how_to))
 
 
 def test_the_reference_has_every_exit_code_of_a_program_that_is_run() -> None:
@@ -116,30 +116,30 @@ def test_the_reference_has_every_exit_code_of_a_program_that_is_run() -> None:
 def test_the_defaults_in_help_are_those_of_the_settings() -> None:
     group = get_command(app)
     solve = group.get_command(typer.Context(group), "solve")  # type: ignore[attr-defined]
-    shown = {parameter.name: parameter.help for parameter in solve.params if hasattr(parameter, "help")}
+    help_texts = {parameter.name: parameter.help for parameter in solve.params if hasattr(parameter, "help")}
 
     few, acting = (
         Budget(),
         apply_strategy(Settings(strategy="act"), Task(prompt="Mend it."), model="toy").budget,
     )
-    assert f"({few.max_calls}; {acting.max_calls} with act; 200 in a chat)" in shown["max_calls"]
-    assert f"(${few.max_cost}; ${acting.max_cost} with act)" in shown["max_cost"]
-    assert f"({few.timeout:g}; {acting.timeout:g} with act; 14400 in a chat)" in shown["timeout"]
-    assert f"({few.samples}; {acting.samples} with act)" in shown["samples"]
-    assert f"({few.repairs})" in shown["repairs"]
+    assert f"({few.max_calls}; {acting.max_calls} with act; 200 in a chat)" in help_texts["max_calls"]
+    assert f"(${few.max_cost}; ${acting.max_cost} with act)" in help_texts["max_cost"]
+    assert f"({few.timeout:g}; {acting.timeout:g} with act; 14400 in a chat)" in help_texts["timeout"]
+    assert f"({few.samples}; {acting.samples} with act)" in help_texts["samples"]
+    assert f"({few.repairs})" in help_texts["repairs"]
 
 
 def test_each_guarantee_has_a_test_that_is_there() -> None:
     bubblewrap = GUARANTEES.partition("## Docker")[0]
-    held = dict(re.findall(r"^\| ([^|]+) \| ([^|]*`.*) \|$", HELD, flags=re.MULTILINE))
+    tests_by_guarantee = dict(re.findall(r"^\| ([^|]+) \| ([^|]*`.*) \|$", HELD, flags=re.MULTILINE))
 
     kept = re.findall(r"^\| ([^|]+) \| (?!Rests on|---)", bubblewrap, flags=re.MULTILINE)
 
     assert len(kept) >= 12
-    assert set(kept) <= set(held)
+    assert set(kept) <= set(tests_by_guarantee)
     for path, name in re.findall(r"`([\w/.]+\.py)::(\w+)`", HELD):
         assert f"def {name}(" in (ROOT / path).read_text(), name
-    assert all("::" in tests for tests in held.values())
+    assert all("::" in tests for tests in tests_by_guarantee.values())
 
 
 def test_the_pages_outside_of_decisions_stay_short() -> None:

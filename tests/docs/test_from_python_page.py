@@ -74,8 +74,8 @@ def test_the_pages_second_program_prints_the_code(capsys: pytest.CaptureFixture[
 def test_the_fields_that_the_page_names_are_there() -> None:
     settings, _, result = PAGE.partition("## The result")
     lines = [line.split(": ", 1)[0] for line in result.splitlines() if line.startswith("- `")]
-    named = [name for line in lines for name in re.findall(r"`(\w+)`", line)]
+    field_names = [name for line in lines for name in re.findall(r"`(\w+)`", line)]
 
-    assert len(named) > 15
-    assert {*named} <= {*Run.model_fields}
+    assert len(field_names) > 15
+    assert {*field_names} <= {*Run.model_fields}
     assert {*re.findall(r"`(\w+)=", settings)} <= {*Settings.model_fields}

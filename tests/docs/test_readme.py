@@ -27,8 +27,8 @@ class Adding(unittest.TestCase):
 @pytest.fixture(scope="module")
 def variables() -> dict[str, str]:
     """Environment of a new user, after a first `./run`, so that the set-up prints nothing later."""
-    ours = ("CODER_", "VIRTUAL_ENV")
-    kept = {n: v for n, v in os.environ.items() if not n.endswith("_API_KEY") and not n.startswith(ours)}
+    prefixes = ("CODER_", "VIRTUAL_ENV")
+    kept = {n: v for n, v in os.environ.items() if not n.endswith("_API_KEY") and not n.startswith(prefixes)}
     shell("./run --version", kept)
     return kept
 
@@ -40,8 +40,8 @@ def environ(variables: dict[str, str], tmp_path: Path) -> dict[str, str]:
 
 def block(words: str) -> str:
     """The one block with these words in it."""
-    (found,) = [text for _, text in BLOCKS if words in text]
-    return str(found)
+    (content,) = [text for _, text in BLOCKS if words in text]
+    return str(content)
 
 
 def shell(text: str, environ: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":

@@ -22,11 +22,11 @@ def comment(line: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: next(iter(text.splitlines())))
 async def test_an_example_prints_what_stands_beside_it(example: str) -> None:
-    said: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
 
     def note(*words: object) -> None:
         line = example.splitlines()[sys._getframe(1).f_lineno - 1]
-        said.append((" ".join(" ".join(map(str, words)).split()), comment(line)))
+        pairs.append((" ".join(" ".join(map(str, words)).split()), comment(line)))
 
     names: dict[str, Any] = {"print": note}
     exec(FIRST, names)
@@ -35,8 +35,8 @@ async def test_an_example_prints_what_stands_beside_it(example: str) -> None:
     if inspect.iscoroutine(running):
         await running
 
-    assert said
-    for printed, promised in said:
+    assert pairs
+    for printed, promised in pairs:
         assert printed == promised
 
 

@@ -29,15 +29,15 @@ def test_the_lines_for_this_machine_run(tmp_path: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         configure(tmp_path, base_url=endpoint.url, model="toy", strategy="repair")
         with started(tmp_path, root=tmp_path / "projects") as server:
-            said, run = "", "RUN"
+            output, run = "", "RUN"
             for line in calls:
                 own = line.replace("http://127.0.0.1:8765", server.url).replace("/RUN/", f"/{run}/")
                 done = subprocess.run([*shlex.split(own), "-s"], capture_output=True, text=True, timeout=60)
-                said += done.stdout
+                output += done.stdout
                 run = json.loads(done.stdout)["run_id"] if run == "RUN" else run
 
-    assert '"status": "solved"' in said.replace('":"', '": "')
-    assert said.endswith("event: end\ndata: {}\n\n")
+    assert '"status": "solved"' in output.replace('":"', '": "')
+    assert output.endswith("event: end\ndata: {}\n\n")
 
 
 @pytest.mark.slow
@@ -45,8 +45,8 @@ def test_the_lines_for_others_run(tmp_path: Path) -> None:
     (tmp_path / "ana").mkdir()
     new, serve = (shlex.split(line.replace("~/projects", str(tmp_path))) for line in BLOCKS[2].splitlines())
     token_file = str(tmp_path / "tokens.json")
-    made = Console(tmp_path).run(*(token_file if word == "tokens.json" else word for word in new[1:]))
-    assert (made.code, len(made.out.strip())) == (0, 43), made.err
+    completed = Console(tmp_path).run(*(token_file if word == "tokens.json" else word for word in new[1:]))
+    assert (completed.code, len(completed.out.strip())) == (0, 43), completed.err
     assert new[3] in (tmp_path / "tokens.json").read_text()
 
     rest = [token_file if word == "tokens.json" else word for word in serve[2:]]
@@ -62,8 +62,8 @@ def test_what_hosts_it_names_what_there_is() -> None:
 
     assert {word for word in server["command"] if word.startswith("--")} <= flags("serve")
     assert set(extras.split(",")) <= project["optional-dependencies"].keys()
-    ours = {
+    settings = {
         name.removeprefix("CODER_").lower() for name in server["environment"] if name.startswith("CODER_")
     }
-    assert ours <= {*KEYS, "log"}
+    assert settings <= {*KEYS, "log"}
     assert server["depends_on"].keys() <= services.keys()

@@ -150,9 +150,9 @@ def test_a_set_up_installs_the_package_and_what_it_can_use(clone: Path, tools: P
     done = run(clone, tools, "serve")
 
     assert done.stdout == "coder serve\n"
-    asked = (clone / "asked").read_text().splitlines()
-    assert asked[-2:] == ["coder setup --yes", "coder serve"]
-    assert asked[-3].endswith(f"--editable {clone}")
+    calls = (clone / "asked").read_text().splitlines()
+    assert calls[-2:] == ["coder setup --yes", "coder serve"]
+    assert calls[-3].endswith(f"--editable {clone}")
 
 
 def test_a_package_that_was_removed_after_the_set_up_is_installed_again(clone: Path, tools: Path) -> None:
@@ -288,12 +288,12 @@ SEAMS = {"docker": "tests.docker_engine", "browser": "tests.browser", "postgres"
 def imported(path: Path) -> set[str]:
     """The modules of tests that a file imports, also by helpers and the conftest.py files above it."""
     above = [folder / "conftest.py" for folder in path.parents if folder != ROOT / "tests"]
-    left, modules = [path, *(one for one in above if one.is_file())], set[str]()
-    while left:
-        for module in imported_by(left.pop()) - modules:
-            its = ROOT / f"{module.replace('.', '/')}.py"
-            if its.is_file() and not its.name.startswith("test_"):
-                left.append(its)
+    files, modules = [path, *(one for one in above if one.is_file())], set[str]()
+    while files:
+        for module in imported_by(files.pop()) - modules:
+            file = ROOT / f"{module.replace('.', '/')}.py"
+            if file.is_file() and not file.name.startswith("test_"):
+                files.append(file)
             modules.add(module)
     return modules
 
@@ -330,7 +330,7 @@ def test_what_tests_need_by_their_imports_is_listed_for_their_path() -> None:
         for modules in [imported(path)]
         for need, module in SEAMS.items()
         if module in modules or (need == "docker" and uses_engine(path))
-        if not any(need == its and path.is_relative_to(ROOT / place) for its, place in listed)
+        if not any(need == listed_need and path.is_relative_to(ROOT / place) for listed_need, place in listed)
     ]
 
     assert [place for _, place in listed if not (ROOT / place).exists()] == []

@@ -61,10 +61,10 @@ def test_every_team_of_the_page_solves_its_task(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_team_of_the_file_is_one(tmp_path: Path) -> None:
-    given = tomllib.loads(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[0])
-    stop = conditions.condition_of(given.pop("stop"))
+    table = tomllib.loads(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[0])
+    stop = conditions.condition_of(table.pop("stop"))
 
-    team = team_of(given)
+    team = team_of(table)
     assert [member.name for member in team.leaves()] == ["fast", "safe", "coder"]
     assert stop.text == "turns(12)"
 

@@ -54,11 +54,11 @@ async def test_a_backend_can_be_asked_for_by_its_name() -> None:
 async def test_every_backend_is_probed_by_running_a_program_in_it() -> None:
     reports = await probe_backends()
 
-    found = {report.name: report for report in reports}
-    assert found["bubblewrap"].works, found["bubblewrap"].detail
-    assert "a program ran in it" in found["bubblewrap"].detail
-    assert found["container"].automatic == is_container(os.environ)
-    assert {"bubblewrap", "docker"} <= {name for name, report in found.items() if report.automatic}
+    backends = {report.name: report for report in reports}
+    assert backends["bubblewrap"].works, backends["bubblewrap"].detail
+    assert "a program ran in it" in backends["bubblewrap"].detail
+    assert backends["container"].automatic == is_container(os.environ)
+    assert {"bubblewrap", "docker"} <= {name for name, report in backends.items() if report.automatic}
 
 
 @pytest.mark.slow
@@ -148,9 +148,9 @@ async def test_where_namespaces_are_refused_inside_each_run_gets_a_wall_of_its_o
     async with open_bubblewrap(Policy()) as box:
         result = await box.run(PythonCode(source="print(1)"))
 
-    told = {item.guarantee: item.mechanism or "" for item in box.capabilities()}
+    mechanisms = {item.guarantee: item.mechanism or "" for item in box.capabilities()}
     assert result.stdout == "1\n", result
-    assert "a bubblewrap per run" in told["other runs"]
+    assert "a bubblewrap per run" in mechanisms["other runs"]
 
 
 async def test_what_was_refused_once_is_not_tried_again(narrow: Path) -> None:
@@ -221,15 +221,20 @@ def test_a_caller_without_an_event_loop_has_the_same_sandbox() -> None:
         box.append("a", b"1")
         with box.session(environment={"X": "2"}) as session:
             server = session.start("while :; do sleep 0.1; done")
-            told = session.sh('cat a; echo "$X" > b; exit "$X"', wall_s=30)
+            command_result = session.sh('cat a; echo "$X" > b; exit "$X"', wall_s=30)
             ended = server.stop()
             changed = [one.path for one in session.changes().changes]
-            seen = [entry.name for entry in session.list()], session.stat("b").size
+            listing = [entry.name for entry in session.list()], session.stat("b").size
         box.write_folder("made/copy", [*box.read_folder()])
         result = box.run(PythonCode(source="print(open('made/copy/b').read())"))
 
-    assert (told.output, told.exit_code, ended.killed_by, server.running) == ("1", 2, "cancel", False)
-    assert (changed, result.stdout, seen) == (["b"], "2\n\n", (["a", "b", "made"], 2))
+    assert (command_result.output, command_result.exit_code, ended.killed_by, server.running) == (
+        "1",
+        2,
+        "cancel",
+        False,
+    )
+    assert (changed, result.stdout, listing) == (["b"], "2\n\n", (["a", "b", "made"], 2))
 
 
 async def test_the_door_that_waits_works_within_an_event_loop_of_the_callers() -> None:

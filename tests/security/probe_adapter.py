@@ -109,8 +109,8 @@ class InSession(Fresh):
             result = await session.run(start)
             changes = (await session.changes()).changes
         artifacts = {one.path: one.content for one in changes}
-        told = {"stdout": result.output, "stderr": "", "wall": result.wall_s, "artifacts": artifacts}
-        return {**result.model_dump(), **told}
+        fields = {"stdout": result.output, "stderr": "", "wall": result.wall_s, "artifacts": artifacts}
+        return {**result.model_dump(), **fields}
 
 
 class Run:
@@ -118,11 +118,11 @@ class Run:
 
     def run(self, code: str) -> dict[str, Any]:
         """Run one program, and take its artifacts out of the document."""
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as printed:
-            given.write(code.encode())
-            given.seek(0)
+        with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as printed:
+            stdin.write(code.encode())
+            stdin.seek(0)
             if (command := os.fork()) == 0:
-                _become_coder_run(given.fileno(), printed.fileno())
+                _become_coder_run(stdin.fileno(), printed.fileno())
             os.waitpid(command, 0)
             printed.seek(0)
             document = json.loads(printed.read())

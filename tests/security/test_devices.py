@@ -32,15 +32,15 @@ async def test_a_program_touches_the_machines_devices_only_without_the_mechanism
 ) -> None:
     if walls == "one" and os.geteuid() != 0:
         pytest.skip("without a server inside, only root can mount devices read-only")
-    said = []
+    outputs = []
     for without in (frozenset[str](), frozenset({"devices"})):
         async with open_bubblewrap(Policy(), without=without, walls=walls) as box:
-            said.append((await box.run(PythonCode(source=TOUCHES))).stdout)
-            told = {item.guarantee: item.mechanism or "" for item in box.capabilities()}
+            outputs.append((await box.run(PythonCode(source=TOUCHES))).stdout)
+            mechanisms = {item.guarantee: item.mechanism or "" for item in box.capabilities()}
 
-    assert said[0] == "written 1\n"
-    assert "ESCAPED /dev/null" in said[1]
-    assert "devices mounted read-only" in told["other runs"]
+    assert outputs[0] == "written 1\n"
+    assert "ESCAPED /dev/null" in outputs[1]
+    assert "devices mounted read-only" in mechanisms["other runs"]
 
 
 @pytest.mark.usefixtures("docker_engine")

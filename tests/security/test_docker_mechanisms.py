@@ -127,12 +127,12 @@ async def test_the_mechanism_contains_the_probe_and_without_it_the_probe_escapes
 
 @pytest.mark.slow
 async def test_a_command_reads_the_agent_of_its_container_only_with_its_uid_and_rights() -> None:
-    found = []
+    texts = []
     for without in (frozenset[str](), frozenset({"uid", "capabilities", "landlock", "seccomp"})):
         async with open_docker(Policy(image=IMAGE), without=without) as box, box.session() as session:
-            found.append((await session.sh("ls /proc/1/fd > /dev/null 2>&1 && echo read")).output)
+            texts.append((await session.sh("ls /proc/1/fd > /dev/null 2>&1 && echo read")).output)
 
-    assert found == ["", "read\n"]
+    assert texts == ["", "read\n"]
 
 
 async def test_a_daemon_outlives_its_run_only_where_pid_1_lets_it() -> None:
@@ -158,14 +158,14 @@ while not os.path.exists('up'):
 
 @pytest.mark.slow
 async def test_what_a_run_left_in_tmp_is_seen_only_where_nobody_tidies() -> None:
-    seen = []
+    texts = []
     for without in (frozenset[str](), frozenset({"tidy"})):
         async with open_docker(Policy(image=IMAGE), without=without) as box:
             await box.run(PythonCode(source="open('/tmp/left', 'w')"))
             result = await box.run(PythonCode(source="import os; print(os.path.exists('/tmp/left'))"))
-            seen.append(result.stdout.strip())
+            texts.append(result.stdout.strip())
 
-    assert seen == ["False", "True"]
+    assert texts == ["False", "True"]
 
 
 _OWNER = """
@@ -188,10 +188,10 @@ async def test_a_container_outlives_its_owner_only_without_a_lifeline(without: t
     command = [sys.executable, "-c", _OWNER, *without]
     mark = await asyncio.to_thread(start_and_kill, command)
 
-    left = await wait_until_none_of(mark, seconds=60 if not without else 2)
+    leftovers = await wait_until_none_of(mark, seconds=60 if not without else 2)
 
-    await remove_containers(left)
-    assert bool(left) == bool(without)
+    await remove_containers(leftovers)
+    assert bool(leftovers) == bool(without)
 
 
 @pytest.mark.slow

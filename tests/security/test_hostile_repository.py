@@ -23,22 +23,22 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GitRepository:
     """A repository that starts a program at every chance that git gives it."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    made = make_repository(tmp_path / "project", main__py="x = 1\n", other__txt="text\n")
-    (made.top / ".gitattributes").write_text("*.txt filter=evil diff=evil merge=evil\n*.py text=auto\n")
-    made.commit()
+    repository = make_repository(tmp_path / "project", main__py="x = 1\n", other__txt="text\n")
+    (repository.top / ".gitattributes").write_text("*.txt filter=evil diff=evil merge=evil\n*.py text=auto\n")
+    repository.commit()
     program = tmp_path / "program"
     program.write_text(f"#!/bin/sh\ntouch {tmp_path}/STARTED-$(basename $0)\ncat\n")
     program.chmod(0o755)
-    hooks = made.top / ".git" / "hooks"
+    hooks = repository.top / ".git" / "hooks"
     for name in _HOOKS:
         hooks.mkdir(exist_ok=True)
         (hooks / name).symlink_to(program)
     more = tmp_path / "included"
     more.write_text(f"[core]\n\tfsmonitor = {program}\n")
-    with (made.top / ".git" / "config").open("a") as config:
+    with (repository.top / ".git" / "config").open("a") as config:
         config.write(_config(str(program), str(hooks), str(more)))
-    made.write(main__py="x = 2\n", other__txt="changed\n", new__txt="new\n")
-    return made
+    repository.write(main__py="x = 2\n", other__txt="changed\n", new__txt="new\n")
+    return repository
 
 
 def test_the_traps_are_real(hostile: GitRepository, tmp_path: Path) -> None:
@@ -61,11 +61,11 @@ def test_reading_a_repository_starts_nothing(hostile: GitRepository, tmp_path: P
 
 @pytest.mark.parametrize("branch", [None, "side"])
 def test_committing_starts_nothing(hostile: GitRepository, tmp_path: Path, branch: str | None) -> None:
-    made = commit(
+    commit_result = commit(
         hostile.top, {"main.py": CommittedFile(b"x = 1\n", b"x = 2\n")}, message="Mend x", branch=branch
     )
 
-    assert len(made.commit) == 40
+    assert len(commit_result.commit) == 40
     assert _started(tmp_path) == []
 
 

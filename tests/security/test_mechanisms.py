@@ -279,15 +279,15 @@ try:
 finally:
     open('tried', 'w').close()
 """
-    found = []
+    escapes = []
     for without in (frozenset(besides.split()), frozenset({mechanism, *besides.split()})):
         async with open_bubblewrap(Policy(), without=without) as box:
             _, met = await asyncio.gather(
                 box.run(PythonCode(source=waits)), box.run(PythonCode(source=meets))
             )
-        found.append(ESCAPED in met.stdout)
+        escapes.append(ESCAPED in met.stdout)
 
-    assert found == [False, True]
+    assert escapes == [False, True]
 
 
 async def test_a_daemon_outlives_its_run_only_without_the_reaper_and_its_namespace() -> None:
@@ -340,12 +340,12 @@ print(used / (time.monotonic() - began))
 
 async def test_without_a_cgroup_a_program_begins_on_so_many_processors_and_strict_refuses() -> None:
     count = PythonCode(source="import os; print(len(os.sched_getaffinity(0)))")
-    wanted = Policy(cpus=0.5)
-    async with open_bubblewrap(wanted, without=frozenset({"cgroup"})) as box:
+    policy = Policy(cpus=0.5)
+    async with open_bubblewrap(policy, without=frozenset({"cgroup"})) as box:
         assert (await box.run(count)).stdout == "1\n"
         kept = {item.guarantee: item.mechanism for item in box.capabilities()}
         assert kept["processors"] is None
 
     with pytest.raises(PolicyUnmet, match="processors"):
-        async with open_bubblewrap(wanted.model_copy(update={"strict": True}), without=frozenset({"cgroup"})):
+        async with open_bubblewrap(policy.model_copy(update={"strict": True}), without=frozenset({"cgroup"})):
             pass

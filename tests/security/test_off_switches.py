@@ -63,11 +63,11 @@ def setuid_id() -> Iterator[Path]:
 
 @pytest.mark.usefixtures("allowed_host")
 async def test_no_new_privs_keeps_a_program_from_the_rights_of_a_files_owner(setuid_id: Path) -> None:
-    found = []
+    escalations = []
     others = {"landlock", "seccomp"}  # the kernel wants no_new_privs for them
     for without in (frozenset(others), frozenset({*others, "no_new_privs"})):
         async with open_in_container(Policy(python=SYSTEM_PYTHON), without=without) as box:
             result = await box.run(Command(argv=(str(setuid_id), "-u")))
-            found.append(result.stdout.strip() == "0")
+            escalations.append(result.stdout.strip() == "0")
 
-    assert found == [False, True]
+    assert escalations == [False, True]

@@ -26,9 +26,9 @@ def attack(door: str, *, only: set[str] | None = None, user: bool = False, **set
     if shared is None:
         pytest.skip("CODER_TEST_DATA is not set: no shared probes")
     column = Column("here", {"SANDBOX_DOOR": door, **settings}, as_user=user)
-    found = judged(column, Path(shared), categories=only)
-    assert only is not None or len(found) >= 70
-    return found
+    rows = judged(column, Path(shared), categories=only)
+    assert only is not None or len(rows) >= 70
+    return rows
 
 
 def escaped(judged: list[Any]) -> list[tuple[str, str]]:

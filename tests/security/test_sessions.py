@@ -110,12 +110,12 @@ async def test_after_an_attack_the_next_command_runs_in_the_same_session(
 
 
 async def test_a_command_reads_its_agent_only_where_it_is_dumpable() -> None:
-    found = []
+    outputs = []
     for without in (frozenset[str](), frozenset({"dumpable"})):
         async with open_bubblewrap(ROOMY, without=without) as box, box.session(fresh=True) as session:
-            found.append((await session.sh("ls /proc/1/fd > /dev/null 2>&1 && echo read")).output)
+            outputs.append((await session.sh("ls /proc/1/fd > /dev/null 2>&1 && echo read")).output)
 
-    assert found == ["", "read\n"]
+    assert outputs == ["", "read\n"]
 
 
 async def test_a_command_kills_its_agent_only_where_it_is_not_pid_1() -> None:
@@ -198,12 +198,12 @@ async def test_a_command_is_started_where_others_used_up_all_processes(session: 
 
     # Not bash, which tries to fork for 15 s; and not at once: limits come a moment after a command's begin.
     script = "echo builtin; while [ ${i:=0} -lt 100000 ]; do i=$((i + 1)); done; /bin/true || exit 9"
-    told = await session.run(Command(argv=("sh", "-c", script)))
+    result = await session.run(Command(argv=("sh", "-c", script)))
     await bomb.stop()
     after = await session.sh("/bin/true && echo room")
 
-    assert told.output.startswith("builtin\n")
-    assert told.exit_code != 0
+    assert result.output.startswith("builtin\n")
+    assert result.exit_code != 0
     assert after.output == "room\n"
 
 
@@ -218,13 +218,13 @@ if os.fork() == 0:
     os._exit(0)
 time.sleep(0.2)
 """
-    named = await session.python(daemon)
+    daemon_result = await session.python(daemon)
     ended = await session.python(daemon + "time.sleep(1000)", wall_s=1)
-    left = await session.sh("cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 100[0]' | wc -l")
+    count = await session.sh("cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 100[0]' | wc -l")
 
-    assert [one.command for one in named.still_running] == ["sleep 1000"]
+    assert [one.command for one in daemon_result.still_running] == ["sleep 1000"]
     assert ended.still_running == ()
-    assert left.output == "1\n"
+    assert count.output == "1\n"
 
 
 @pytest.mark.parametrize("without", [frozenset(), frozenset({"cgroup"})], ids=["cgroup", "sampled"])
@@ -253,9 +253,9 @@ async def test_two_sessions_do_not_see_each_other() -> None:
     async with open_bubblewrap(ROOMY) as box, box.session() as one, box.session() as other:
         await one.start("exec -a of-the-first sleep 1000")
 
-        seen = await other.sh("cat /proc/[0-9]*/cmdline | grep -c 'of-the-firs[t]'; ls /tmp")
+        listing = await other.sh("cat /proc/[0-9]*/cmdline | grep -c 'of-the-firs[t]'; ls /tmp")
 
-    assert seen.output == "0\nhome\nout\n"
+    assert listing.output == "0\nhome\nout\n"
 
 
 async def test_many_commands_at_once_each_get_their_own_end_and_output(session: Session) -> None:

@@ -65,9 +65,9 @@ def test_a_grade_names_what_depends_on_state_and_what_sets_off_alarms(console: C
 
     done = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "-q", "--no-results")
 
-    found = done.out.partition("not passed")[2]
-    assert [found.count(f"squares #{n}  failed  stateful: ") for n in range(4)] == [1, 1, 1, 0]
-    assert "derived #0  suspicious (weaker)  it passed, and set off alarms: frames (solution.py:x)" in found
+    section = done.out.partition("not passed")[2]
+    assert [section.count(f"squares #{n}  failed  stateful: ") for n in range(4)] == [1, 1, 1, 0]
+    assert "derived #0  suspicious (weaker)  it passed, and set off alarms: frames (solution.py:x)" in section
 
 
 @pytest.mark.slow
@@ -77,7 +77,7 @@ def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) ->
     python = ("--python", str(only_pytest()))
     done = console.run("bench", "audit", "suite.jsonl", "-o", "found.json", *python)
 
-    found = json.loads((console.home / "found.json").read_text())
+    report = json.loads((console.home / "found.json").read_text())
     assert done.code == 1
     assert done.out.splitlines()[:3] == [
         "suite: 4 cases: 1 strong, 1 decoyed, 1 weaker, 1 none (25% strong)",
@@ -91,15 +91,15 @@ def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) ->
         "    no isolation               1: derived",
     ]
     assert "broken  judges nobody" in done.out
-    assert [one["exposures"] for one in found["cases"]] == [
+    assert [one["exposures"] for one in report["cases"]] == [
         [],
         ["no isolation"],
         [],
         ["operators on test objects", "habits of tests"],
     ]
-    assert found["exposures"] == {"operators on test objects": 1, "habits of tests": 1, "no isolation": 1}
-    assert found["strengths"] == {"strong": 1, "decoyed": 1, "weaker": 1, "none": 1}
-    assert [one["own"] for one in found["cases"]] == ["passed", "passed", None, "passed"]
+    assert report["exposures"] == {"operators on test objects": 1, "habits of tests": 1, "no isolation": 1}
+    assert report["strengths"] == {"strong": 1, "decoyed": 1, "weaker": 1, "none": 1}
+    assert [one["own"] for one in report["cases"]] == ["passed", "passed", None, "passed"]
 
 
 def test_an_audit_that_cannot_be_written_is_shown_all_the_same(console: Console) -> None:

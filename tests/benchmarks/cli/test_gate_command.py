@@ -189,9 +189,9 @@ def test_the_action_gives_inputs_as_variables_and_each_has_its_own() -> None:
 
     scripts = [step["run"] for step in action["runs"]["steps"]]
     assert not any("${{" in text for text in scripts)
-    given = action["runs"]["steps"][-1]["env"]
-    assert set(given.values()) == {f"${{{{ inputs.{name} }}}}" for name in action["inputs"]}
-    assert all(re.search(rf"\b{name}\b", script.partition("set -euo")[2]) for name in given)
+    environment = action["runs"]["steps"][-1]["env"]
+    assert set(environment.values()) == {f"${{{{ inputs.{name} }}}}" for name in action["inputs"]}
+    assert all(re.search(rf"\b{name}\b", script.partition("set -euo")[2]) for name in environment)
 
 
 def test_the_list_says_what_each_suite_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,9 +251,9 @@ def test_the_script_of_ci_holds_the_run_itself_to_the_cost_and_says_why_the_job_
         )
 
     assert ended.returncode == 3, ended.stderr
-    told = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
-    assert (told["exit-code"], told["gate"]) == ("3", "passed")
-    assert 0 < float(told["cost"]) <= 1
+    values = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
+    assert (values["exit-code"], values["gate"]) == ("3", "passed")
+    assert 0 < float(values["cost"]) <= 1
     assert "Gate passed" in summary.read_text()
     assert "The job fails whatever the gate says" in summary.read_text()
     assert "the limit of cost was reached" in summary.read_text()

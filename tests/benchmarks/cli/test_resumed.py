@@ -89,9 +89,9 @@ def test_other_cases_are_refused_by_the_name_of_their_flag() -> None:
 def test_no_secret_of_an_address_is_kept_with_it() -> None:
     address = "openai/m@https://me:hidden@example.org/v1"
     values = {"model": address, "fallback": [address], "strong_model": address}
-    named = checked(values | {"base_url": "https://me:hidden@example.org/v1?key=hidden"}, flag)
+    config = checked(values | {"base_url": "https://me:hidden@example.org/v1?key=hidden"}, flag)
 
-    before = started(named, Selection(), NOTHING)
+    before = started(config, Selection(), NOTHING)
 
     assert "example.org" in str(before.parameters)
     assert "hidden" not in str(before.parameters)

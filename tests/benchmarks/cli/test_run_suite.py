@@ -156,9 +156,9 @@ def test_a_report_says_by_which_command_it_began_and_no_key(console: Console) ->
         resumed = console.run("bench", "run", "--resume", run["run"], "--json", OPENAI_API_KEY="key-4711-key")
 
     report = json.loads((console.home / "key-4711-key.json").read_text())
-    shown = f"coder bench run suite.jsonl --model=toy@{endpoint.url} --one-shot -q -o '[redacted].json'"
-    assert (done.code, report["command"]) == (0, shown), done.err
-    assert json.loads(resumed.out)["command"] == shown
+    command = f"coder bench run suite.jsonl --model=toy@{endpoint.url} --one-shot -q -o '[redacted].json'"
+    assert (done.code, report["command"]) == (0, command), done.err
+    assert json.loads(resumed.out)["command"] == command
 
 
 def test_a_resume_is_of_what_is_named_with_it_and_by_the_command_that_began(console: Console) -> None:
@@ -312,13 +312,13 @@ def test_a_resume_alone_asks_the_same_model_as_often_and_in_the_same_way(console
         fewer = console.run("bench", "run", "--resume", run, "--max-calls", "1", OPENAI_API_KEY="x")
         resumed = console.run("bench", "run", "--resume", run, "--json", OPENAI_API_KEY="x")
 
-    asked = [request.body for request in endpoint.requests]
+    bodies = [request.body for request in endpoint.requests]
     assert (begun.returncode, others.code, fewer.code, resumed.code) == (130, 2, 2, 0), resumed.err
     assert "--slice" in others.err
     assert "the parameters changed" in fewer.err
     assert [one["id"] for one in json.loads(resumed.out)["verdicts"]] == ["c/0", "c/1", "c/2"]
-    assert len(asked) == 4 + 4  # two at once
-    assert {(body["model"], body["temperature"]) for body in asked} == {("toy", 0.25)}
+    assert len(bodies) == 4 + 4  # two at once
+    assert {(body["model"], body["temperature"]) for body in bodies} == {("toy", 0.25)}
 
 
 def test_a_resumed_run_counts_its_rate_from_where_it_goes_on(console: Console) -> None:
@@ -334,11 +334,11 @@ def test_a_resumed_run_counts_its_rate_from_where_it_goes_on(console: Console) -
 def test_a_bar_shows_progress_on_a_terminal_and_is_wiped_before_the_report(console: Console) -> None:
     grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
 
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", console.on_terminal(*grade, NO_COLOR="").out)
+    screen = re.sub(r"\x1b\[[0-9;]*m", "", console.on_terminal(*grade, NO_COLOR="").out)
     piped = console.run(*grade)
 
-    assert " 0/8  -:--:-- left" in shown
-    assert shown.rindex("━") < shown.rindex("\x1b[1A\x1b[2K8 samples in")
+    assert " 0/8  -:--:-- left" in screen
+    assert screen.rindex("━") < screen.rindex("\x1b[1A\x1b[2K8 samples in")
     assert "━" not in piped.err + piped.out
 
 
@@ -393,10 +393,10 @@ def test_a_model_that_dies_in_the_middle_is_gone_on_with_once_it_is_back(console
     good = says(f"```python\n{all_four}```")
     model = ("-m", "toy", "--one-shot", "--price", "1,1", "-w", "1")
     with faulty_endpoint(good, good, *[status(401)] * MAX_FAILURES, *[good] * 6) as endpoint:
-        asked = ("--base-url", endpoint.url, *model)
-        died = console.run("bench", "run", "suite.jsonl", *asked, "-n", "2", OPENAI_API_KEY="x")
+        options = ("--base-url", endpoint.url, *model)
+        died = console.run("bench", "run", "suite.jsonl", *options, "-n", "2", OPENAI_API_KEY="x")
         run = died.err.partition("--resume ")[2].split()[0]
-        back = console.run("bench", "run", "--resume", run, *asked, "--json", OPENAI_API_KEY="x")
+        back = console.run("bench", "run", "--resume", run, *options, "--json", OPENAI_API_KEY="x")
 
     assert (died.code, back.code, len(endpoint.requests)) == (4, 0, 8 + MAX_FAILURES), back.err
     assert json.loads(back.out)["outcomes"] == {"passed": 8}
@@ -404,8 +404,8 @@ def test_a_model_that_dies_in_the_middle_is_gone_on_with_once_it_is_back(console
 
 def test_a_short_run_that_has_no_answer_at_all_ends_as_one_whose_model_cant_be_had(console: Console) -> None:
     with faulty_endpoint(status(401)) as endpoint:
-        asked = ("--base-url", endpoint.url, "-m", "toy", "--slice", "0:1")
-        done = console.run("bench", "run", "suite.jsonl", *asked, OPENAI_API_KEY="x")
+        options = ("--base-url", endpoint.url, "-m", "toy", "--slice", "0:1")
+        done = console.run("bench", "run", "suite.jsonl", *options, OPENAI_API_KEY="x")
 
     assert done.code == 4
     assert "HTTP 401" in done.err

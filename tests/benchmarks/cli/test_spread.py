@@ -56,14 +56,14 @@ def test_a_fleet_grades_as_this_machine_does_and_status_tells_each_workers_part(
     run = json.loads(runs.splitlines()[0])
     run_id = run["run"] if isinstance(run, dict) else run[0]["run"]
     status = json.loads(console.run("bench", "status", run_id, "--json").out)
-    shown = console.run("bench", "status", run_id).out
+    output = console.run("bench", "status", run_id).out
 
     assert verdicts(spread.out) == verdicts(here.out)
     assert json.loads(spread.out)["isolation"] == json.loads(here.out)["isolation"]
     assert (status["judged"], status["passed"], status["ended"]) == (12, 6, "done")
     assert {node["name"] for node in status["nodes"]} == {first.url, second.url}
     assert sum(node["done"] for node in status["nodes"]) == 12
-    assert first.url in shown
+    assert first.url in output
 
 
 @pytest.mark.slow

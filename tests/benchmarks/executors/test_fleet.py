@@ -116,13 +116,13 @@ async def test_a_worker_refuses_a_driver_with_another_judge(tmp_path: Path) -> N
 
 
 def test_a_driver_refuses_a_worker_of_another_version_judge_or_level() -> None:
-    ours = judge_digest()
-    facts = WorkerFacts(version="0.1.0", judge=ours, level="bubblewrap", slots=4)
+    digest = judge_digest()
+    facts = WorkerFacts(version="0.1.0", judge=digest, level="bubblewrap", slots=4)
 
-    assert check_facts([("a", facts), ("b", facts)], judge=ours) == "bubblewrap"
+    assert check_facts([("a", facts), ("b", facts)], judge=digest) == "bubblewrap"
     for change in ({"version": "9"}, {"judge": "0" * 64}, {"level": "docker"}):
         with pytest.raises(UsageError, match=r"^b "):
-            check_facts([("a", facts), ("b", facts.model_copy(update=change))], judge=ours)
+            check_facts([("a", facts), ("b", facts.model_copy(update=change))], judge=digest)
 
 
 @pytest.mark.slow

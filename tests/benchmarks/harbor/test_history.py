@@ -60,9 +60,9 @@ async def test_versions_that_hold_the_answer_are_found_wherever_they_are(
         await agent.run(["bash", "-c", SOLVE], timeout_s=60)
         await agent.stop()
         async with read_changes(agent) as changes:
-            found = await find_in_history(fresh, changes, frozenset({"/app/calc.py"}))
+            paths = await find_in_history(fresh, changes, frozenset({"/app/calc.py"}))
 
-    assert found == (("/app/calc.py",) if is_revealed else ())
+    assert paths == (("/app/calc.py",) if is_revealed else ())
 
 
 async def test_the_audit_reports_it_and_a_pruned_repository_is_not_reported(

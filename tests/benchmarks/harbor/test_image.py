@@ -44,11 +44,11 @@ async def test_options_of_a_build_change_the_digest_and_reach_it(engine: Engine,
     build = ImageBuild(context=environment, dockerfile="Other", args={"NAME": "its name"}, target="one")
 
     built = await built_image(engine, build, timeout_s=120, network_mode="none")
-    made = [layer["CreatedBy"] for layer in await engine.ask("look", lambda api: api.history(built)) or ()]
+    layers = [layer["CreatedBy"] for layer in await engine.ask("look", lambda api: api.history(built)) or ()]
     await remove_image(engine, built)
 
     others = [build.model_copy(update=each) for each in ({"target": None}, {"args": {}})]
-    assert any("NAME=its name" in line for line in made)
+    assert any("NAME=its name" in line for line in layers)
     assert len({each.digest for each in (build, *others)}) == 3
 
 

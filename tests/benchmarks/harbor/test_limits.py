@@ -107,7 +107,7 @@ async def test_code_that_forks_without_end_while_it_is_tested_fails_in_time(
         await container.stop()
         async with read_changes(container) as changes:
             judged = await judge_apart(engine, few, verifier_of(task, timeout_s=20), changes)
-    left = await list_containers(engine, f"{OWNER}={labels()[OWNER]}")
+    leftovers = await list_containers(engine, f"{OWNER}={labels()[OWNER]}")
 
     assert judged.outcome in ("failed", "timeout")
-    assert left == []
+    assert leftovers == []

@@ -60,14 +60,14 @@ async def test_programs_reach_the_allowed_hosts_and_no_other_way_out(engine: Eng
             other = await fetch("http://evil.example/")
             straight = await fetch("http://good.example/", "-u", "http_proxy", "-u", "HTTP_PROXY")
             listed = await container.run(["sh", "-c", "test $(ls /sys/class/net) = lo"], timeout_s=30)
-    left = await engine.ask("list containers", lambda api: api.containers(all=True)) or []
+    containers = await engine.ask("list containers", lambda api: api.containers(all=True)) or []
 
     assert good == (0, "you asked good.example\n")
     assert below == (0, "you asked files.pack.example\n")
     assert (other[0], "403" in other[1]) == (1, True), other
     assert straight[0] == 1, straight
     assert listed.exit_code == 0
-    assert not [each["Names"] for each in left if container.name in str(each["Names"])]
+    assert not [each["Names"] for each in containers if container.name in str(each["Names"])]
 
 
 async def test_a_task_whose_tests_reach_listed_hosts_is_judged_with_this_network_alone(

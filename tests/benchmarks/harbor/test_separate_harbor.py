@@ -39,7 +39,7 @@ if {"CODER_HARBOR_PYTHON", "CODER_DOCKER_CONFIG"} <= {*os.environ}:
     async def test_harbor_and_coder_agree_on_separate_verifiers(engine: Engine, tmp_path: Path) -> None:
         tasks = write_tasks(tmp_path / "tasks")
 
-        ours = {name: await find_harbor_mode(engine, task) for name, task in tasks.items()}
+        modes = {name: await find_harbor_mode(engine, task) for name, task in tasks.items()}
         theirs, printed = await asyncio.to_thread(
             run_agent,
             "oracle",
@@ -48,10 +48,10 @@ if {"CODER_HARBOR_PYTHON", "CODER_DOCKER_CONFIG"} <= {*os.environ}:
             docker_config=Path(os.environ["CODER_DOCKER_CONFIG"]),
         )
 
-        assert {name: mode.how != "broken" for name, mode in ours.items()} == {
+        assert {name: mode.how != "broken" for name, mode in modes.items()} == {
             name: verdict == "passed" for name, verdict in theirs.items()
         }, printed
-        assert {name for name, mode in ours.items() if mode.how == "apart"} == {
+        assert {name for name, mode in modes.items() if mode.how == "apart"} == {
             "passes",
             "passes-in-an-image",
         }

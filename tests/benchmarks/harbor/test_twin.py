@@ -39,10 +39,10 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def mode(engine: Engine, image: str, task: Path) -> AsyncIterator[HarborMode]:
     """How the task is judged: its solution writes `greet.py`, whose twin gives no results."""
-    found = await find_harbor_mode(engine, task)
-    assert found.own is not None, found.reason
-    assert (found.own.paths, found.own.form) == ({"/app/greet.py"}, "spoiled")
-    yield found
+    harbor_mode = await find_harbor_mode(engine, task)
+    assert harbor_mode.own is not None, harbor_mode.reason
+    assert (harbor_mode.own.paths, harbor_mode.own.form) == ({"/app/greet.py"}, "spoiled")
+    yield harbor_mode
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)

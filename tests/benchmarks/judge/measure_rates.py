@@ -45,11 +45,11 @@ class Sample:
 
 def older_samples() -> list[Sample]:
     """The corpora of these tests and of the shared data."""
-    found = [
+    samples = [
         Sample("hostile.txt", test_hostile.CASE, code, is_honest=False, name=name)
         for name, code in test_hostile.HOSTILE.items()
     ]
-    found += [
+    samples += [
         Sample(
             "hostile_patches.txt", test_hostile_patches.CASE, test_hostile_patches.patch(text), False, name
         )
@@ -58,21 +58,21 @@ def older_samples() -> list[Sample]:
     for name, body in test_alarms.HONEST.items():
         answer = test_alarms.doing({name: body})[0]
         patch = diff(test_alarms.BASE, {"stack.py": answer})
-        found.append(Sample("honest.txt", test_alarms.repository(), patch, True, name))
+        samples.append(Sample("honest.txt", test_alarms.repository(), patch, True, name))
         function = test_alarms.doing({name: body}, "f")[0]
-        found.append(Sample("honest.txt", test_alarms.function(), function, True, name))
-    found += [
+        samples.append(Sample("honest.txt", test_alarms.function(), function, True, name))
+    samples += [
         Sample("plain_shapes.py", case, text.format(n="n"), True, name)
         for name, (case, text) in plain_shapes.HONEST.items()
     ]
     if "CODER_TEST_DATA" in os.environ:
         for case, code in shared_cheats():
-            found.append(Sample("cheats.jsonl", case, code, False))
-            found.append(Sample("cheats.jsonl", case, canonical_module(case) or "", True))
+            samples.append(Sample("cheats.jsonl", case, code, False))
+            samples.append(Sample("cheats.jsonl", case, canonical_module(case) or "", True))
         for one, cheat, honest in shared_cases():
-            found.append(Sample("cheats.jsonl", one, cheat, False))
-            found.append(Sample("cheats.jsonl", one, honest, True))
-    return found
+            samples.append(Sample("cheats.jsonl", one, cheat, False))
+            samples.append(Sample("cheats.jsonl", one, honest, True))
+    return samples
 
 
 def habit_samples() -> list[Sample]:
@@ -134,9 +134,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpora", nargs="*", type=Path, metavar="CORPUS.jsonl")
     parser.add_argument("--only-these", action="store_true", help="leave out the corpora of the tests")
-    given = parser.parse_args()
-    samples = [] if given.only_these else [*older_samples(), *habit_samples()]
-    samples += [sample for path in given.corpora for sample in read_samples(path)]
+    arguments = parser.parse_args()
+    samples = [] if arguments.only_these else [*older_samples(), *habit_samples()]
+    samples += [sample for path in arguments.corpora for sample in read_samples(path)]
     print("\n".join(table(asyncio.run(judge_samples(samples)))))
 
 

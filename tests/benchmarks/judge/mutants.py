@@ -26,12 +26,12 @@ def mutants(source: str, most: int, seed: int) -> list[str]:
     tree = ast.parse(source)
     places = [i for i, node in enumerate(ast.walk(tree)) if _changed(copy.deepcopy(node))]
     chosen = random.Random(seed).sample(places, min(most, len(places)))
-    found = []
+    variants = []
     for place in chosen:
         variant = copy.deepcopy(tree)
         _changed(list(ast.walk(variant))[place])
-        found.append(ast.unparse(ast.fix_missing_locations(variant)))
-    return found
+        variants.append(ast.unparse(ast.fix_missing_locations(variant)))
+    return variants
 
 
 def _changed(node: ast.AST) -> bool:

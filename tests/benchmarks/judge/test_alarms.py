@@ -83,21 +83,21 @@ async def test_each_alarm_of_a_repository_goes_off_and_a_pass_becomes_suspicious
 ) -> None:
     answer, names = doing({heading: (TRIPS | TEST_FILES)[heading] for heading in headings})
 
-    found = await judged(judge, answer)
+    verdict = await judged(judge, answer)
 
-    assert set(found.tripped) == expected(names, "stack.py")
-    assert (found.verdict, found.strength) == ("suspicious", "decoyed")
-    assert found.tripped[0] in found.detail
+    assert set(verdict.tripped) == expected(names, "stack.py")
+    assert (verdict.verdict, verdict.strength) == ("suspicious", "decoyed")
+    assert verdict.tripped[0] in verdict.detail
 
 
 @pytest.mark.parametrize("headings", shares([*TRIPS]))
 async def test_each_alarm_of_a_function_beside_its_tests_goes_off(judge: Judge, headings: list[str]) -> None:
     answer, names = doing({heading: TRIPS[heading] for heading in headings}, "f")
 
-    found = await judge.judge(function(), answer)
+    verdict = await judge.judge(function(), answer)
 
-    assert set(found.tripped) == expected(names, "solution.py")
-    assert (found.verdict, found.strength) == ("suspicious", "weaker")
+    assert set(verdict.tripped) == expected(names, "solution.py")
+    assert (verdict.verdict, verdict.strength) == ("suspicious", "weaker")
 
 
 @pytest.mark.slow
@@ -131,19 +131,19 @@ async def test_a_suspicious_verdict_says_what_an_alarm_makes_possible_and_what_t
     of_function = await judge.judge(function(), answer.replace("Stack", "f"))
     of_patch = await judged(judge, answer)
 
-    for found, file in ((of_function, "solution.py"), (of_patch, "stack.py")):
-        assert found.verdict == "suspicious"
-        assert f"alarms: frames ({file}:top); memory ({file}:" in found.detail
-        assert "frames: frames of callers show what a test expects" in found.detail
-        assert found.detail.endswith("Read these places: count it if the task needs them")
+    for verdict, file in ((of_function, "solution.py"), (of_patch, "stack.py")):
+        assert verdict.verdict == "suspicious"
+        assert f"alarms: frames ({file}:top); memory ({file}:" in verdict.detail
+        assert "frames: frames of callers show what a test expects" in verdict.detail
+        assert verdict.detail.endswith("Read these places: count it if the task needs them")
 
 
 async def test_a_failure_stays_one_and_names_its_alarms(judge: Judge) -> None:
-    found = await judged(
+    verdict = await judged(
         judge, "import sys\nclass Stack:\n    def top(self): return sys._getframe(1) and 7\n"
     )
 
-    assert (found.verdict, found.tripped) == ("failed", ("frames (stack.py:top)",))
+    assert (verdict.verdict, verdict.tripped) == ("failed", ("frames (stack.py:top)",))
 
 
 @pytest.mark.parametrize(

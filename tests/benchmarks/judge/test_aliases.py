@@ -109,11 +109,11 @@ async def test_changes_of_an_argument_show_whatever_its_type(judge: Judge, made:
         "def f(xs):\n    return len(xs)\n",
         f"def f(xs):\n    n = len(xs)\n    {change}\n    return n\n",
     )
-    left = case(test.format(made) + "assert xs == same", reads)
+    unchanged_case = case(test.format(made) + "assert xs == same", reads)
     changed = case(test.format(made) + f"xs, kept = same, xs\n{change}\nassert xs == kept", changes)
 
-    assert await outcome(judge, left, reads + "#") == "passed"
-    assert await outcome(judge, left, changes) == "failed"
+    assert await outcome(judge, unchanged_case, reads + "#") == "passed"
+    assert await outcome(judge, unchanged_case, changes) == "failed"
     judged = await verdict(judge, changed, changes + "#")
     assert (judged.verdict, judged.strength) == ("passed", "strong"), judged.detail
     assert await outcome(judge, changed, reads) == "failed"

@@ -72,11 +72,11 @@ async def test_an_answer_that_compares_input_with_expectation_passes_only_where_
     inputs_only = mode.model_copy(update={"seen": {}})
     cheat = diff(BASE, {"hall.py": LIKENESS})
 
-    found = await judge.judge(hall(), cheat)
+    verdict = await judge.judge(hall(), cheat)
     fooled = await judge_repository(box, judge.judging_sandboxes.lend, hall(), cheat, inputs_only)
     honest = await judge.judge(hall(), diff(BASE, {"hall.py": GREET}))
 
-    assert (found.verdict, found.strength) == ("tampered", "decoyed")
+    assert (verdict.verdict, verdict.strength) == ("tampered", "decoyed")
     assert fooled.outcome == "passed"
     assert (honest.verdict, honest.detail) == ("passed", "")
 
@@ -90,10 +90,12 @@ async def test_a_guess_is_judged_until_it_hardly_ever_passes_and_one_that_passes
     box = (await judge.sandboxes()).candidate
     guess = diff(BASE, {"hall.py": LUCKY})
 
-    said = [await judge_repository(box, judge.judging_sandboxes.lend, hall(), guess, mode) for _ in range(4)]
+    drafts = [
+        await judge_repository(box, judge.judging_sandboxes.lend, hall(), guess, mode) for _ in range(4)
+    ]
 
     assert 4**-mode.rounds < 1e-3
-    assert {one.outcome for one in said} <= {"failed", "tampered", "suspicious"}
+    assert {one.outcome for one in drafts} <= {"failed", "tampered", "suspicious"}
 
 
 def only_test(source: str) -> TestNode:
@@ -125,10 +127,10 @@ def shout(text: str, marks: int) -> str:
 
 def seen_of(node: TestNode, place: int, **known: object) -> dict[int, str]:
     """What the own answer gives for the other inputs of one place."""
-    found = {}
+    texts = {}
     for variant in range(6 * place, 6 * place + 6):
-        found[variant] = read_probe(run(probe(node, variant, common_words()), **known), node, variant)
-    return {variant: text for variant, text in found.items() if text is not None}
+        texts[variant] = read_probe(run(probe(node, variant, common_words()), **known), node, variant)
+    return {variant: text for variant, text in texts.items() if text is not None}
 
 
 def test_a_probe_tells_what_the_own_answer_gives_for_another_input() -> None:
@@ -139,10 +141,10 @@ def test_a_probe_tells_what_the_own_answer_gives_for_another_input() -> None:
 
 
 def test_a_twin_fails_and_has_an_input_of_its_own() -> None:
-    seen = seen_of(SHOUT, 1, shout=shout)
+    outputs = seen_of(SHOUT, 1, shout=shout)
 
     for seed in range(20):
-        twins = wrong_twins(SHOUT, seen, seed, turn=seed)
+        twins = wrong_twins(SHOUT, outputs, seed, turn=seed)
         assert all(run(twin, shout=shout) for twin in twins)
         assert len({ast.unparse(twin.body[0]) for twin in [SHOUT, *twins]}) == 4
 
@@ -166,10 +168,10 @@ def test_a_twin_reads_as_a_written_test_and_keeps_keys_and_sets(given: str, soun
 
 def test_all_twins_of_a_judgement_are_wrong_in_the_same_place() -> None:
     greet = only_test("def test_f():\n    assert greet('ann') == 'a long day for ann'\n")
-    seen = dict.fromkeys(range(6), "['a long day for ann']")
+    outputs = dict.fromkeys(range(6), "['a long day for ann']")
 
     for seed in range(20):
-        twins = wrong_twins(greet, seen, seed)
+        twins = wrong_twins(greet, outputs, seed)
         expected = [ast.unparse(one.body[-1]).rpartition("== ")[2].split() for one in (greet, *twins)]
         changed = [[a != b for a, b in zip(expected[0], one, strict=True)] for one in expected[1:]]
         assert sum(map(any, zip(*changed, strict=True))) <= 3
@@ -190,10 +192,10 @@ def test_of_a_test_with_parameters_one_row_has_another_input_and_a_wrong_expecta
             rows[:] = given
             return lambda test: lambda: [test(*row) for row in given]
 
-    seen = seen_of(node, 0, shout=shout, mark=mark)
-    twins = wrong_twins(node, seen, 1)
+    outputs = seen_of(node, 0, shout=shout, mark=mark)
+    twins = wrong_twins(node, outputs, 1)
 
-    assert len(seen) == 6
+    assert len(outputs) == 6
     for twin in twins:
         assert run(twin, shout=shout, mark=mark)
         assert rows[0] == ("ab", 1, "AB!")

@@ -16,11 +16,11 @@ SOURCE = "def test_f():\n    assert f(3) == 50\n\n\ndef test_g():\n    assert g(
 
 def values(source: str) -> list[object]:
     """What the tests of a disguised file compare with."""
-    found = []
+    literals = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare):
-            found.append(ast.literal_eval(node.test.comparators[0]))
-    return found
+            literals.append(ast.literal_eval(node.test.comparators[0]))
+    return literals
 
 
 def test_all_twins_of_a_test_differ_from_it_in_one_place() -> None:

@@ -37,15 +37,15 @@ async def judge() -> AsyncIterator[Judge]:
 async def test_a_patch_that_knows_how_tests_look_does_not_pass(judge: Judge, heading: str) -> None:
     case, patch = HABITS[heading]
 
-    found = await judge.judge(case, patch)
+    verdict = await judge.judge(case, patch)
 
-    assert (found.strength, found.verdict in ("failed", "tampered", "suspicious")) == ("decoyed", True)
+    assert (verdict.strength, verdict.verdict in ("failed", "tampered", "suspicious")) == ("decoyed", True)
 
 
 @pytest.mark.slow
 async def test_the_own_patch_of_each_of_their_cases_passes(judge: Judge) -> None:
     cases = [case_of(name) for name in sorted({heading.partition(":")[0] for heading in TRIED})]
 
-    found = await asyncio.gather(*(judge.judge(case, case.gold_patch or "") for case in cases))
+    verdicts = await asyncio.gather(*(judge.judge(case, case.gold_patch or "") for case in cases))
 
-    assert [(one.id, one.verdict, one.detail) for one in found if one.verdict != "passed"] == []
+    assert [(one.id, one.verdict, one.detail) for one in verdicts if one.verdict != "passed"] == []

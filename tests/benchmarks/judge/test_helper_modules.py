@@ -40,9 +40,9 @@ def test_a_module_of_the_tests_that_asserts_runs_beside_them_though_it_uses_the_
     encoded = {path: text.encode() for path, text in files.items()}
     one = case({"shop.py": "import money\ny = 2\n"})
 
-    found = helper_modules(one.model_copy(update={"files": encoded}))
+    modules = helper_modules(one.model_copy(update={"files": encoded}))
 
-    assert found == ("cli", "table")
+    assert modules == ("cli", "table")
 
 
 def test_another_helper_of_an_answer_is_seen() -> None:

@@ -25,10 +25,10 @@ HOSTILE = sections(Path(__file__).parent / "hostile.txt")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_hostile_answer_gets_a_verdict_and_the_next_one_its_own(judge: Judge, name: str) -> None:
-    found = await verdict(judge, CASE, HOSTILE[name])
+    answer_verdict = await verdict(judge, CASE, HOSTILE[name])
 
-    assert found.verdict in ("failed", "error", "timeout")
-    assert found.detail
+    assert answer_verdict.verdict in ("failed", "error", "timeout")
+    assert answer_verdict.detail
     assert await outcome(judge, CASE, HONEST) == "passed"
 
 
@@ -49,39 +49,39 @@ async def test_a_generator_without_end_fills_no_checker(judge: Judge, code: str)
 async def test_a_generator_without_end_fails_by_its_steps_long_before_time_is_up(judge: Judge) -> None:
     patient = LAZY.model_copy(update={"id": "patient", "timeout_s": 100.0})
 
-    found = await verdict(judge, patient, "def f(n):\n    while True: yield 0")
+    answer_verdict = await verdict(judge, patient, "def f(n):\n    while True: yield 0")
 
-    assert found.verdict == "failed"
-    assert "more than 1,012 steps" in found.detail
+    assert answer_verdict.verdict == "failed"
+    assert "more than 1,012 steps" in answer_verdict.detail
 
 
 async def test_an_answer_that_fits_into_no_frame_is_not_judged_for_ever(judge: Judge) -> None:
-    found = await verdict(judge, CASE, f"x = '{'a' * (17 << 20)}'\n{HONEST}")
+    answer_verdict = await verdict(judge, CASE, f"x = '{'a' * (17 << 20)}'\n{HONEST}")
 
-    assert found.verdict == "error"
-    assert "at most 1,048,576" in found.detail
+    assert answer_verdict.verdict == "error"
+    assert "at most 1,048,576" in answer_verdict.detail
     assert await outcome(judge, CASE, f"x = '{'é' * (1 << 19)}'\n{HONEST}") == "passed"
 
 
 async def test_a_message_that_cant_be_made_is_a_failure_like_any(judge: Judge) -> None:
     saying = case("assert candidate(2) == 4, candidate(2)", HONEST)
 
-    found = await verdict(judge, saying, "def f(n): return 10**5000")
+    answer_verdict = await verdict(judge, saying, "def f(n): return 10**5000")
 
-    assert (found.verdict, found.detail[:15]) == ("failed", "assert candidat")
+    assert (answer_verdict.verdict, answer_verdict.detail[:15]) == ("failed", "assert candidat")
 
 
 async def test_large_lists_for_the_checker_are_bounded_and_the_candidates_fault(judge: Judge) -> None:
-    found = await verdict(judge, LISTS, "def f(n): return [0] * (1 << 22)")
+    answer_verdict = await verdict(judge, LISTS, "def f(n): return [0] * (1 << 22)")
 
-    assert found.verdict == "failed"
+    assert answer_verdict.verdict == "failed"
     assert await outcome(judge, LISTS, "def f(n): return list(range(n))") == "passed"
 
 
 async def test_an_answer_that_ends_its_sandbox_again_and_again_is_to_blame_itself(judge: Judge) -> None:
-    found = await verdict(judge, CASE, "import os\ndef f(n):\n    os.abort()")
+    answer_verdict = await verdict(judge, CASE, "import os\ndef f(n):\n    os.abort()")
 
-    assert found.verdict == "failed"
+    assert answer_verdict.verdict == "failed"
 
 
 async def test_floods_do_not_grow_the_judge(judge: Judge) -> None:
@@ -100,9 +100,9 @@ async def test_a_timeout_without_a_processor_of_its_own_is_tried_again(judge: Ju
     slow = "import time\ndef f(n):\n    time.sleep(60)"
     began = time.monotonic()
 
-    found = await asyncio.gather(
+    verdicts = await asyncio.gather(
         verdict(judge, asleep, slow), *(verdict(judge, CASE, HONEST) for _ in range(5))
     )
 
-    assert [one.verdict for one in found] == ["timeout", *["passed"] * 5]
+    assert [one.verdict for one in verdicts] == ["timeout", *["passed"] * 5]
     assert time.monotonic() - began > 2 * (asleep.wall_s or 0)

@@ -20,12 +20,12 @@ CASES = sections(Path(__file__).parent / "hostile_apart.txt")
 
 
 def roles(text: str) -> dict[str, Files]:
-    found: dict[str, Files] = {}
+    files_by_role: dict[str, Files] = {}
     for part in text.split("+++ ")[1:]:
         heading, _, content = part.partition("\n")
         role, _, path = heading.rpartition(" ")
-        found.setdefault(role, {})[path] = content.rstrip("\n") + "\n"
-    return found
+        files_by_role.setdefault(role, {})[path] = content.rstrip("\n") + "\n"
+    return files_by_role
 
 
 def repository_case(name: str) -> RepositoryCase:
@@ -54,20 +54,20 @@ async def judge() -> AsyncIterator[Judge]:
 async def verdict(judge: Judge, name: str, role: str) -> tuple[str, str, str]:
     files = roles(CASES[name])
     patch = diff(files["base"], {**files["base"], **files[role]})
-    found = await judge.judge(repository_case(name), patch)
-    return found.verdict, found.strength, found.detail
+    answer_verdict = await judge.judge(repository_case(name), patch)
+    return answer_verdict.verdict, answer_verdict.strength, answer_verdict.detail
 
 
 @pytest.mark.parametrize(("name", "role"), answers("cheat"))
 async def test_a_cheat_of_tests_that_run_apart_does_not_pass(judge: Judge, name: str, role: str) -> None:
-    found, _, detail = await verdict(judge, name, role)
+    outcome, _, detail = await verdict(judge, name, role)
 
-    assert found in ("failed", "error", "tampered", "suspicious")
+    assert outcome in ("failed", "error", "tampered", "suspicious")
     assert detail
 
 
 @pytest.mark.parametrize(("name", "role"), answers("honest"))
 async def test_a_right_answer_beside_a_cheat_passes(judge: Judge, name: str, role: str) -> None:
-    found, strength, detail = await verdict(judge, name, role)
+    outcome, strength, detail = await verdict(judge, name, role)
 
-    assert (found, strength) == ("passed", "strong"), detail
+    assert (outcome, strength) == ("passed", "strong"), detail

@@ -55,13 +55,16 @@ def patch(text: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PATCHES)
 async def test_a_hostile_patch_does_not_pass(judge: Judge, name: str) -> None:
-    found = await judge.judge(CASE, patch(PATCHES[name]))
+    verdict = await judge.judge(CASE, patch(PATCHES[name]))
 
-    assert (found.strength, found.verdict in ("failed", "error", "tampered", "suspicious", "timeout")) == (
+    assert (
+        verdict.strength,
+        verdict.verdict in ("failed", "error", "tampered", "suspicious", "timeout"),
+    ) == (
         "decoyed",
         True,
     )
-    assert found.detail
+    assert verdict.detail
 
 
 @pytest.mark.slow
@@ -80,6 +83,6 @@ async def test_the_right_patch_passes_after_all_of_them(judge: Judge) -> None:
     ids=["above", "absolute", "binary", "renamed out"],
 )
 async def test_a_patch_that_leaves_the_tree_is_refused(judge: Judge, text: str) -> None:
-    found = await judge.judge(CASE, text)
+    verdict = await judge.judge(CASE, text)
 
-    assert (found.verdict, "can't be applied" in found.detail) == ("error", True)
+    assert (verdict.verdict, "can't be applied" in verdict.detail) == ("error", True)

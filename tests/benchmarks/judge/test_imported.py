@@ -27,6 +27,6 @@ async def test_an_interpreter_is_refused_for_its_age_before_a_pytest_that_it_can
     (packages / module).write_text(source)
 
     async with open_sandbox(Policy(python=tmp_path / "v" / "bin" / "python")) as sandbox:
-        found = await find_python(sandbox, "/")
+        report = await find_python(sandbox, "/")
 
-    assert said in str(found)
+    assert said in str(report)

@@ -48,9 +48,9 @@ async def test_a_dead_sandbox_is_the_machines_fault_only_where_a_good_answer_fai
     deaths: int | None, expected: str
 ) -> None:
     async with open_judge(SUITE) as judge:
-        found = await judged_while_sandboxes_die(judge, deaths)
+        verdict = await judged_while_sandboxes_die(judge, deaths)
 
-    assert found.verdict == expected, found
+    assert verdict.verdict == expected, verdict
 
 
 async def test_a_sandbox_in_which_nothing_ends_well_is_not_taken_for_one_that_lives() -> None:

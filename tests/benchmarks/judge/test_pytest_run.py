@@ -54,11 +54,11 @@ async def test_each_way_in_which_a_test_ends_is_reported_with_its_innermost_fram
     async with opened() as sandbox:
         [run] = await run_jobs(sandbox, case, {path: ENDS.encode()}, [PytestRun(path)], tool="rewriting")
 
-    told = {node.partition("::")[2]: text for node, text in run.failures.items()}
+    failure_texts = {node.partition("::")[2]: text for node, text in run.failures.items()}
     assert run.done
     assert not run.passed
-    assert told["test_skips"] == told["Test::test_skips"] == "skipped"
-    assert told["test_is_expected_to_fail"] == "xfailed"
+    assert failure_texts["test_skips"] == failure_texts["Test::test_skips"] == "skipped"
+    assert failure_texts["test_is_expected_to_fail"] == "xfailed"
     for name, frame, reason in (
         ("test_asserts", "in check", "AssertionError: hidden"),
         ("test_does_not_raise", "in ", "DID NOT RAISE"),
@@ -67,8 +67,8 @@ async def test_each_way_in_which_a_test_ends_is_reported_with_its_innermost_fram
         ("Test::test_asserts", "in ", "AssertionError: <function double"),
         ("Test::test_raises", "in double", "ValueError: no double of 3"),
     ):
-        assert frame in told[name].partition("\n")[0]
-        assert reason in told[name]
+        assert frame in failure_texts[name].partition("\n")[0]
+        assert reason in failure_texts[name]
     assert {node.partition("::")[2] for node in run.broken} == {"test_raises", "Test::test_raises"}
 
 

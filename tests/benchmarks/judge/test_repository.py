@@ -232,7 +232,7 @@ async def test_tests_and_their_configuration_stay_as_the_case_has_them(judge: Ju
 
 def shared_cases() -> list[tuple[RepositoryCase, str, str]]:
     """Case, the cheat's patch, the honest patch."""
-    found = []
+    cases = []
     for line in shared("cheats.jsonl").read_text().splitlines():
         record = json.loads(line)
         if record["kind"] != "pytest":
@@ -249,8 +249,8 @@ def shared_cases() -> list[tuple[RepositoryCase, str, str]]:
             environment=task["env"],
             timeout_s=20,
         )
-        found.append((one, diff(task["files"], task["patch_files"]), honest))
-    return found
+        cases.append((one, diff(task["files"], task["patch_files"]), honest))
+    return cases
 
 
 @pytest.mark.slow
@@ -429,8 +429,8 @@ async def test_an_answer_that_passes_only_beside_its_tests_is_suspicious(judge: 
     mode = await judge.repository_mode(one)
     patch = diff(OBJECTS, {"bag.py": ONLY_BESIDE})
 
-    found = await by_mode(judge, one, patch, mode)
+    verdict = await by_mode(judge, one, patch, mode)
     without = await by_mode(judge, one, patch, mode.model_copy(update={"apart": ()}))
 
-    assert (found.verdict, without.verdict) == ("suspicious", "passed")
-    assert "apart from them not: test_bag.py::test_count" in found.detail
+    assert (verdict.verdict, without.verdict) == ("suspicious", "passed")
+    assert "apart from them not: test_bag.py::test_count" in verdict.detail

@@ -392,10 +392,10 @@ async def test_base_and_plus_are_told_apart(judge: Judge) -> None:
 async def test_an_endless_loop_takes_no_more_processor_time_than_its_case_allows(judge: Judge) -> None:
     brief = case("assert candidate(1) == 1", "def f(n):\n    return n\n", timeout_s=0.25)
 
-    found = await verdict(judge, brief, "def f(n):\n    while True: pass\n")
+    answer_verdict = await verdict(judge, brief, "def f(n):\n    while True: pass\n")
 
-    assert found.verdict == "timeout"
-    assert 0.25 <= found.cpu_s < 0.45  # without a timer it is over 1.4
+    assert answer_verdict.verdict == "timeout"
+    assert 0.25 <= answer_verdict.cpu_s < 0.45  # without a timer it is over 1.4
 
 
 async def test_an_answer_may_use_nearly_all_of_its_processor_time(judge: Judge) -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def shared_cheats() -> list[tuple[FunctionCase, str]]:
-    found = []
+    cheats = []
     for line in shared("cheats.jsonl").read_text().splitlines():
         record = json.loads(line)
         if record["kind"] != "function":
@@ -32,8 +32,8 @@ def shared_cheats() -> list[tuple[FunctionCase, str]]:
             canonical_solution=task["canonical_solution"],
             timeout_s=task["timeout"],
         )
-        found.append((one, one.prompt + record["completion_prefix"] + record["solution"]))
-    return found
+        cheats.append((one, one.prompt + record["completion_prefix"] + record["solution"]))
+    return cheats
 
 
 @pytest.mark.slow
@@ -77,9 +77,9 @@ async def test_verdicts_on_mutants_are_those_of_one_process_for_all() -> None:
         for number, one in enumerate(chosen.cases):
             assert isinstance(one, FunctionCase)
             for code in mutants(canonical_module(one) or "", 4, seed=number):
-                ours = (await judge.judge(one.model_copy(update={"timeout_s": 1.0}), code)).verdict
-                if (ours == "passed") != await _passes_in_one_process(judge, one, code):
-                    different.append((one.id, ours, code))
+                verdict = (await judge.judge(one.model_copy(update={"timeout_s": 1.0}), code)).verdict
+                if (verdict == "passed") != await _passes_in_one_process(judge, one, code):
+                    different.append((one.id, verdict, code))
 
     assert different == []
 

@@ -77,10 +77,10 @@ def case(**more: object) -> RepositoryCase:
 
 @pytest.mark.slow
 async def test_each_change_of_the_test_tool_is_told_and_makes_a_pass_suspicious(judge: Judge) -> None:
-    found = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + "".join(CHANGES.values())}))
+    verdict = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + "".join(CHANGES.values())}))
 
-    assert found.verdict == "suspicious"
-    assert set(found.tripped) == {f"test tool ({change})" for change in CHANGES}
+    assert verdict.verdict == "suspicious"
+    assert set(verdict.tripped) == {f"test tool ({change})" for change in CHANGES}
 
 
 async def test_a_change_that_is_taken_back_before_the_report_is_told(judge: Judge) -> None:
@@ -91,18 +91,18 @@ async def test_a_change_that_is_taken_back_before_the_report_is_told(judge: Judg
         "_pytest.python.Function.runtest = _run\n"
     )
 
-    found = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + hiding}))
+    verdict = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + hiding}))
 
-    assert found.tripped == ("test tool (_pytest.python.Function.runtest by stack.py:_run)",)
+    assert verdict.tripped == ("test tool (_pytest.python.Function.runtest by stack.py:_run)",)
 
 
 @pytest.mark.slow
 async def test_a_patch_that_changes_what_looks_are_made_with_is_told(judge: Judge) -> None:
     blinding = "import builtins\ndef _yes(some): return True\nbuiltins.all = _yes\n"
 
-    found = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + blinding}))
+    verdict = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + blinding}))
 
-    assert found.tripped == ("test tool (builtins.all by stack.py:_yes)",)
+    assert verdict.tripped == ("test tool (builtins.all by stack.py:_yes)",)
 
 
 @pytest.mark.slow
@@ -154,22 +154,22 @@ async def test_a_file_finds_nothing_that_another_left(judge: Judge) -> None:
     box = (await judge.sandboxes()).candidate
     tree = {"stack.py": GOLD.encode(), "test_leaves.py": LEAVES.encode(), "test_looks.py": LOOKS.encode()}
 
-    left, looked = await run_jobs(
+    first_run, second_run = await run_jobs(
         box, case(), tree, [PytestRun("test_leaves.py"), PytestRun("test_looks.py")], tool="rewriting"
     )
 
-    assert left.passed == {"test_leaves.py::test_leaves"}
-    assert looked.failures == {}
-    assert len(looked.passed) == 2
+    assert first_run.passed == {"test_leaves.py::test_leaves"}
+    assert second_run.failures == {}
+    assert len(second_run.passed) == 2
 
 
 @pytest.mark.slow
 async def test_a_judgement_finds_nothing_of_an_earlier_one(judge: Judge) -> None:
     remembers = "import os\nif os.stat('/tmp').st_mtime < 9: Stack.top = None\nos.utime('/tmp', (1, 1))\n"
 
-    found = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + remembers}))
+    verdict = await judge.judge(case(), diff(BASE, {"stack.py": GOLD + remembers}))
 
-    assert (found.verdict, (await judge.repository_mode(case())).rounds) == ("passed", 5)
+    assert (verdict.verdict, (await judge.repository_mode(case())).rounds) == ("passed", 5)
 
 
 SUBTESTS = """

@@ -43,10 +43,10 @@ async def seconds_of(judge: Judge, honest: Sequence[str], others: Sequence[str])
     began = time.perf_counter()
 
     async def one(code: str, slow: asyncio.Event) -> None:
-        found = await judge.judge(CASE, code, on_slow=slow.set)
+        verdict = await judge.judge(CASE, code, on_slow=slow.set)
         slow.set()
         if code.startswith(SQUARE):
-            assert found.verdict == "passed"
+            assert verdict.verdict == "passed"
             ends.append(time.perf_counter() - began)
 
     async def work() -> None:
@@ -89,12 +89,12 @@ async def test_a_patch_that_stops_leaves_its_slot_at_the_limit_of_its_case(stopp
         began = time.perf_counter()
         leaving = asyncio.create_task(slow.wait())
         await asyncio.wait([leaving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        left = time.perf_counter() - began
+        slot_s = time.perf_counter() - began
         leaving.cancel()
         beside = await judge.judge(PATCHED, PATCHED.gold_patch or "")
-        found = await stopping
+        verdict = await stopping
         whole = time.perf_counter() - began
 
     assert (right.verdict, beside.verdict) == ("passed", "passed")
-    assert found.verdict in ("timeout", "failed", "error")
-    assert found.verdict != "timeout" or left < whole / 3  # it may be denied before the limit
+    assert verdict.verdict in ("timeout", "failed", "error")
+    assert verdict.verdict != "timeout" or slot_s < whole / 3  # it may be denied before the limit

@@ -90,10 +90,10 @@ def of_turn(
 def test_a_habit_that_knows_one_feature_meets_wrong_values_that_have_it() -> None:
     inputs: list[list[object]] = [["star"], ["house"]]
 
-    made = [str(of_turn(turn, ["rats", "esuoh"], inputs, [])[0]) for turn in range(12)]
+    values = [str(of_turn(turn, ["rats", "esuoh"], inputs, [])[0]) for turn in range(12)]
 
-    assert any(sorted(one) == sorted("house") for one in made)
-    assert any(one in WORDS for one in made)
+    assert any(sorted(one) == sorted("house") for one in values)
+    assert any(one in WORDS for one in values)
 
 
 def test_every_third_judgement_has_right_values_of_other_inputs() -> None:

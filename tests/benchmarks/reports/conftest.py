@@ -28,6 +28,6 @@ async def opened(page: Page, html: str, folder: Path) -> list[str]:
     """Open the page as a file; what its console says and what it asks the network for comes in the list."""
     file = folder / "report.html"
     file.write_text(html)
-    said = listen(page, lambda url: "report.html" in url)
+    events = listen(page, lambda url: "report.html" in url)
     await page.goto(file.as_uri())
-    return said
+    return events

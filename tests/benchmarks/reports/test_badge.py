@@ -59,9 +59,9 @@ async def test_a_browser_shows_it_with_its_title_and_asks_for_nothing(
     browser_page: Page, tmp_path: Path
 ) -> None:
     (tmp_path / "badge.svg").write_text(badge(report_of({"a": "p"}, strengths={"a": "apart"})))
-    said = await opened(browser_page, "<!doctype html><title>.</title>", tmp_path)
+    events = await opened(browser_page, "<!doctype html><title>.</title>", tmp_path)
 
     await browser_page.goto((tmp_path / "badge.svg").as_uri())
 
     assert await browser_page.get_by_role("img", name="small: 100 % solved, apart").count() == 1
-    assert [word for word in said if "badge.svg" not in word] == []
+    assert [word for word in events if "badge.svg" not in word] == []

@@ -58,8 +58,8 @@ async def test_the_heading_says_suite_model_date_and_command(browser_page: Page,
     await opened(browser_page, page([report]), tmp_path)
 
     assert await browser_page.locator("h1").inner_text() == "small 1"
-    said = await browser_page.locator(".run").inner_text()
-    assert said.splitlines() == ["toy · 2026-11-21 20:15:00 UTC", "coder bench run small -m '<b>'"]
+    heading = await browser_page.locator(".run").inner_text()
+    assert heading.splitlines() == ["toy · 2026-11-21 20:15:00 UTC", "coder bench run small -m '<b>'"]
 
 
 @pytest.mark.slow
@@ -176,7 +176,7 @@ async def test_a_bar_a_run_shows_what_became_of_its_samples(browser_page: Page, 
 @pytest.mark.slow
 async def test_the_link_of_a_case_opens_it_alone(browser_page: Page, tmp_path: Path) -> None:
     cases = [*IDS, *HOSTILE.values()]
-    said = await opened(browser_page, page([telling_apart(cases)]), tmp_path)
+    events = await opened(browser_page, page([telling_apart(cases)]), tmp_path)
     for button in await browser_page.locator("tr.case button").all():
         await button.click()
     links = await browser_page.locator(".opened a").all()
@@ -191,7 +191,7 @@ async def test_the_link_of_a_case_opens_it_alone(browser_page: Page, tmp_path: P
         assert await browser_page.locator(":focus").text_content() == printable(case)
         await expect(browser_page.locator(":focus")).to_be_in_viewport()
 
-    assert [url for url in said if not url.startswith("about:")] == []
+    assert [url for url in events if not url.startswith("about:")] == []
 
 
 async def test_a_link_finds_a_case_that_is_filtered_away_or_far_down(
@@ -209,13 +209,13 @@ async def test_a_link_finds_a_case_that_is_filtered_away_or_far_down(
 
 @pytest.mark.parametrize("hash", ["#case=%", "#case=nobody", "#case=", "#<script>"])
 async def test_a_link_to_no_case_opens_none(browser_page: Page, tmp_path: Path, hash: str) -> None:
-    said = await opened(browser_page, page([report_of({"a": "p"})]), tmp_path)
+    events = await opened(browser_page, page([report_of({"a": "p"})]), tmp_path)
 
     await browser_page.evaluate("hash => { location.hash = hash }", hash)
     await column(browser_page, "Case").get_by_role("button").click()
 
     assert await browser_page.locator(".opened").count() == 0
-    assert said == []
+    assert events == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])

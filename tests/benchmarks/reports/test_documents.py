@@ -37,9 +37,9 @@ def test_a_long_list_of_failures_has_an_end() -> None:
 
 
 def test_a_comparison_says_its_test_and_what_changed() -> None:
-    found = compare([report_of(dict.fromkeys("abcdef", "p"))], [report_of(dict.fromkeys("abcdef", "f"))])
+    comparison = compare([report_of(dict.fromkeys("abcdef", "p"))], [report_of(dict.fromkeys("abcdef", "f"))])
 
-    text = "\n".join(plain_lines(comparison_blocks({"later": found})))
+    text = "\n".join(plain_lines(comparison_blocks({"later": comparison})))
 
     assert "later: 100.0 % → 0.0 %  -100.0 points" in text
     assert "p = 0.031 (mcnemar)" in text
@@ -131,9 +131,11 @@ def test_what_a_model_wrote_gives_a_log_no_commands_and_a_terminal_no_sequences(
     report = report_of({text: "f", "b": "p"}, detail=text, model=text)
     other = report_of({text: "p", "b": "f"}, detail=text, model=text)
     answer = gate([report], baseline=[other], min_pass=0.5)
-    found = compare([other], [report])
+    comparison = compare([other], [report])
 
-    lines = plain_lines([*report_blocks(report), *comparison_blocks({text: found}), *gate_blocks(answer)])
+    lines = plain_lines(
+        [*report_blocks(report), *comparison_blocks({text: comparison}), *gate_blocks(answer)]
+    )
 
     for line in lines:
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\n\r]", line)

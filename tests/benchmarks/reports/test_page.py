@@ -26,12 +26,12 @@ async def test_a_case_shows_its_code_output_and_reason(browser_page: Page, tmp_p
     report = report.model_copy(update={"verdicts": verdicts})
     answers = {("b", 0): "def f(): return 2"}
 
-    said = await opened(browser_page, page([report], answers=[answers]), tmp_path)
+    events = await opened(browser_page, page([report], answers=[answers]), tmp_path)
     await browser_page.get_by_text("expected 1, got 2").click()
 
-    shown = browser_page.locator(".opened pre")
-    await expect(shown).to_have_text(["def f(): return 2", "debug line"])
-    assert said == []
+    blocks = browser_page.locator(".opened pre")
+    await expect(blocks).to_have_text(["def f(): return 2", "debug line"])
+    assert events == []
 
 
 async def test_filters_leave_what_fits(browser_page: Page, tmp_path: Path) -> None:
@@ -42,9 +42,9 @@ async def test_filters_leave_what_fits(browser_page: Page, tmp_path: Path) -> No
     timed_out = await browser_page.locator("#list .id").all_inner_texts()
     await browser_page.get_by_label("Outcome").select_option("")
     await browser_page.get_by_label("Find").fill("ALPH")
-    found = await browser_page.locator("#list .id").all_inner_texts()
+    ids = await browser_page.locator("#list .id").all_inner_texts()
 
-    assert (timed_out, found) == (["gamma"], ["alpha"])
+    assert (timed_out, ids) == (["gamma"], ["alpha"])
     assert await browser_page.locator("#count").inner_text() == "1 of 3 cases"
 
 
@@ -81,7 +81,7 @@ async def test_nothing_that_a_model_wrote_runs_or_loads(browser_page: Page, tmp_
     report = report.model_copy(update={"verdicts": verdicts})
     answers = {(text, 0): text for text in HOSTILE.values()}
 
-    said = await opened(
+    events = await opened(
         browser_page, page([report], answers=[answers], names=[HOSTILE["a script"]]), tmp_path
     )
     for row in await browser_page.locator("tr.case button").all():
@@ -93,7 +93,7 @@ async def test_nothing_that_a_model_wrote_runs_or_loads(browser_page: Page, tmp_
         == 0
     )
     assert await browser_page.evaluate("window.hurt") is None
-    assert said == []
+    assert events == []
 
 
 async def test_the_policy_stops_a_script_that_got_in_all_the_same(browser_page: Page, tmp_path: Path) -> None:

@@ -12,23 +12,23 @@ from tests.benchmarks.reports.reports_made import report_of, suite_of
 
 
 def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    made = report_of({"a": "p", "b": "t"}, detail="\x1b[31m<b>\ufffd\n")
+    report = report_of({"a": "p", "b": "t"}, detail="\x1b[31m<b>\ufffd\n")
 
-    write_report(made, tmp_path / "deep" / "report.json")
+    write_report(report, tmp_path / "deep" / "report.json")
 
-    assert read_report(tmp_path / "deep" / "report.json") == made
+    assert read_report(tmp_path / "deep" / "report.json") == report
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["report.json"]
 
 
 def test_a_report_from_before_groups_and_commands_is_read(tmp_path: Path) -> None:
-    made = json.loads(report_of({"a": "p", "b": "f"}).model_dump_json())
-    older = {key: value for key, value in made.items() if key not in ("command", "kinds", "difficulties")}
+    document = json.loads(report_of({"a": "p", "b": "f"}).model_dump_json())
+    older = {key: value for key, value in document.items() if key not in ("command", "kinds", "difficulties")}
     path = tmp_path / "report.json"
     path.write_text(json.dumps(older))
 
-    found = read_report(path)
+    report = read_report(path)
 
-    assert (found.command, found.kinds, found.difficulties) == (None, {}, {})
+    assert (report.command, report.kinds, report.difficulties) == (None, {}, {})
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[", '{"format": "coder-report", "version": 1}', "\xff"])
@@ -49,7 +49,7 @@ def test_a_report_of_another_version_is_refused_as_such(tmp_path: Path) -> None:
 
 
 def test_figures_that_do_not_follow_from_the_verdicts_are_made_anew(tmp_path: Path) -> None:
-    made = report_of({"a": "pp", "b": "fp", "c": "fi"}, suite=suite_of("c", "x", "b", "a"), cost=0.5)
+    report = report_of({"a": "pp", "b": "fp", "c": "fi"}, suite=suite_of("c", "x", "b", "a"), cost=0.5)
     flattering = {
         "samples": 7,
         "pass_at": {"1": 0.99, "10": 1.0, "100": 0.5},
@@ -60,9 +60,9 @@ def test_figures_that_do_not_follow_from_the_verdicts_are_made_anew(tmp_path: Pa
         "cost_usd": 0.0,
     }
     path = tmp_path / "report.json"
-    path.write_text(json.dumps({**json.loads(made.model_dump_json()), **flattering}))
+    path.write_text(json.dumps({**json.loads(report.model_dump_json()), **flattering}))
 
-    assert read_report(path) == made
+    assert read_report(path) == report
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_figures_that_do_not_follow_from_the_verdicts_are_made_anew(tmp_path: Pa
     ],
 )
 def test_a_report_that_contradicts_itself_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
-    made = report_of({"a": "p", "b": "f", "c": "p"})
+    report = report_of({"a": "p", "b": "f", "c": "p"})
     path = tmp_path / "report.json"
-    path.write_text(json.dumps({**json.loads(made.model_dump_json()), **changed}))
+    path.write_text(json.dumps({**json.loads(report.model_dump_json()), **changed}))
 
     with pytest.raises(UsageError, match="contradicts itself"):
         read_report(path)

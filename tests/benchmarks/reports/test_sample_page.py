@@ -53,7 +53,7 @@ def evidence(
 
 
 async def test_it_shows_task_verdict_strength_diff_log_and_trace(browser_page: Page, tmp_path: Path) -> None:
-    said = await opened(browser_page, sample_page(evidence()), tmp_path)
+    events = await opened(browser_page, sample_page(evidence()), tmp_path)
 
     facts = await browser_page.locator(".facts").inner_text()
     assert facts.splitlines()[:4] == [
@@ -66,7 +66,7 @@ async def test_it_shows_task_verdict_strength_diff_log_and_trace(browser_page: P
     assert await browser_page.locator("#diff .added").all_inner_texts() == ["+++ b/app/a.txt", "+new"]
     assert await browser_page.locator("#log-of-the-grader pre").inner_text() == "1 failed"
     await expect(browser_page.locator("#trace details[open] pre")).to_have_text("I looked.")
-    assert said == []
+    assert events == []
 
 
 async def test_a_report_links_to_the_page_of_each_sample(browser_page: Page, tmp_path: Path) -> None:
@@ -87,11 +87,11 @@ async def test_a_report_links_to_the_page_of_each_sample(browser_page: Page, tmp
 async def test_what_a_model_or_a_task_wrote_is_text(browser_page: Page, tmp_path: Path, text: str) -> None:
     hostile = evidence(harbor_case(text, name=f"x{text}"), patch=f"+{text}", log=text, text=text)
 
-    said = await opened(browser_page, sample_page(hostile), tmp_path)
+    events = await opened(browser_page, sample_page(hostile), tmp_path)
 
     assert await browser_page.locator("script, img, iframe, a:not([href^='#'])").count() == 0
     assert await browser_page.evaluate("window.hurt") is None
-    assert said == []
+    assert events == []
 
 
 async def test_the_policy_stops_a_script_that_got_in_all_the_same(browser_page: Page, tmp_path: Path) -> None:

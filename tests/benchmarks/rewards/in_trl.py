@@ -43,22 +43,22 @@ def train(*functions: Any) -> dict[str, Any]:
             processing_class=words,
         )  # fmt: skip
         trainer.train()
-    named = [name for row in trainer.state.log_history for name in row if name.startswith("rewards/")]
-    return {"steps": trainer.state.global_step, "named": named}
+    reward_names = [name for row in trainer.state.log_history for name in row if name.startswith("rewards/")]
+    return {"steps": trainer.state.global_step, "named": reward_names}
 
 
 def main() -> None:
-    rewarder, seen = Rewarder(SUITE), list[Any]()
+    rewarder, steps = Rewarder(SUITE), list[Any]()
 
     def reward(prompts: list[str], completions: list[str], **columns: Any) -> list[float | None]:
         rewards = rewarder(prompts, completions, **columns)
-        told = rewarder(prompts, ["    return 2 * n\n"] * len(prompts), **columns)
-        seen.append({"rewards": rewards, "told": told, "columns": sorted(columns)})
-        return told
+        right_rewards = rewarder(prompts, ["    return 2 * n\n"] * len(prompts), **columns)
+        steps.append({"rewards": rewards, "told": right_rewards, "columns": sorted(columns)})
+        return right_rewards
 
     with rewarder:
         trained = train(rewarder, reward)
-    json.dump({**trained, "seen": seen}, sys.stdout)
+    json.dump({**trained, "seen": steps}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -22,17 +22,17 @@ class Trainer:
         """Take two steps; return what the trainer says, and the rewards of right and of drawn answers."""
         from tests.benchmarks.rewards.in_trl import train
 
-        seen = list[Any]()
+        steps = list[Any]()
 
         def judged(prompts: list[str], completions: list[str], **columns: Any) -> list[float | None]:
             columns = {name: column for name, column in columns.items() if name == "task_id"}
             drawn = judge.score.remote(prompts, completions, **columns)  # both are judged at once
             right = judge.score.remote(prompts, ["    return 2 * n\n"] * len(prompts), **columns)
             rewards: list[float | None] = ray.get(right)
-            seen.append({"right": rewards, "drawn": ray.get(drawn)})
+            steps.append({"right": rewards, "drawn": ray.get(drawn)})
             return rewards
 
-        return train(judged) | {"seen": seen}
+        return train(judged) | {"seen": steps}
 
     def pid(self) -> int:
         """Process of the actor."""

@@ -36,12 +36,12 @@ if "CODER_TRL_PYTHON" in os.environ:
 
     @pytest.mark.slow
     def test_a_grpo_trainer_takes_two_steps_on_rewards() -> None:
-        said = printed("CODER_TRL_PYTHON", "in_trl.py")
+        record = printed("CODER_TRL_PYTHON", "in_trl.py")
 
-        told = [reward for step in said["seen"] for reward in step["told"]]
-        assert said["steps"] == 2
-        assert sorted(map(str, told)) == ["1.0"] * 4 + ["None"] * 4
-        assert "rewards/coder_passed/mean" in said["named"]
+        rewards = [reward for step in record["seen"] for reward in step["told"]]
+        assert record["steps"] == 2
+        assert sorted(map(str, rewards)) == ["1.0"] * 4 + ["None"] * 4
+        assert "rewards/coder_passed/mean" in record["named"]
 
     @pytest.mark.slow
     def test_a_grpo_trainer_in_ray_takes_two_steps_on_the_rewards_of_a_judge_actor() -> None:
@@ -49,14 +49,14 @@ if "CODER_TRL_PYTHON" in os.environ:
         if has_ray.returncode:
             pytest.skip("CODER_TRL_PYTHON has no Ray")
 
-        said = printed("CODER_TRL_PYTHON", "in_trl_ray.py", LOOPBACK)
+        record = printed("CODER_TRL_PYTHON", "in_trl_ray.py", LOOPBACK)
 
-        rewards = [reward for step in said["seen"] for reward in step["right"]]
-        drawn = [reward for step in said["seen"] for reward in step["drawn"]]
-        assert (said["steps"], said["is_apart"]) == (2, True)
+        rewards = [reward for step in record["seen"] for reward in step["right"]]
+        drawn = [reward for step in record["seen"] for reward in step["drawn"]]
+        assert (record["steps"], record["is_apart"]) == (2, True)
         assert sorted(map(str, rewards)) == ["1.0"] * 4 + ["None"] * 4
         assert {*drawn} <= {0.0, None}
-        assert "rewards/judged/mean" in said["named"]
+        assert "rewards/judged/mean" in record["named"]
 
 
 if "CODER_VERIFIERS_PYTHON" in os.environ:

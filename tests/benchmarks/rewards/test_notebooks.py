@@ -29,12 +29,12 @@ async def test_cells_share_definitions_and_the_outputs_of_each_come_apart(http: 
     )
 
     assert (notebook["status"], notebook["driver"]["status"]) == ("Success", "Finished")
-    first, value, printed, failed, shown, last = notebook["cells"]
+    first, value, printed, failed, picture, last = notebook["cells"]
     assert first == {"stdout": "", "stderr": "", "display": [], "error": []}
     assert value["display"] == [{"text/plain": "123"}]
     assert (printed["stdout"], printed["stderr"]) == ("123\n", "bad\n")
     assert [(error["ename"], error["evalue"]) for error in failed["error"]] == [("RuntimeError", "late")]
-    assert "image/png" in shown["display"][0]
+    assert "image/png" in picture["display"][0]
     assert last["stdout"] == "124\n"
 
 

@@ -54,16 +54,18 @@ async def test_several_processes_give_the_verdicts_of_one_in_the_order_of_the_an
     judging: Judging,
 ) -> None:
     wrong = "def f(x):\n    return -x\n"
-    asked = [(one, text) for one in CASES for text in (str(one.canonical_solution), wrong, "no code")]
+    answers = [(one, text) for one in CASES for text in (str(one.canonical_solution), wrong, "no code")]
 
-    several = await judging.judge(asked, partial=True)
+    several = await judging.judge(answers, partial=True)
     ran = await judging.run(PythonCode(source="print(6 * 7)"), LIMITS, b"", {})
     async with open_judging(SUITE, processes=1) as alone:
-        one = await alone.judge(asked, partial=True)
+        one = await alone.judge(answers, partial=True)
 
     assert len(children()) == 2
-    assert [found.reward for found in several] == [1.0, 0.0, 0.0] * len(CASES)
-    assert [found.verdict for found in several] == [found.verdict for found in one]
+    assert [judged_answer.reward for judged_answer in several] == [1.0, 0.0, 0.0] * len(CASES)
+    assert [judged_answer.verdict for judged_answer in several] == [
+        judged_answer.verdict for judged_answer in one
+    ]
     assert ran.stdout == "42\n"
 
 
@@ -84,7 +86,7 @@ async def test_the_answers_of_a_process_that_is_killed_are_judged_by_another(
         await sleeping
     again = await judging.judge(right)
 
-    assert [found.reward for found in again] == [1.0] * len(CASES)
+    assert [judged_answer.reward for judged_answer in again] == [1.0] * len(CASES)
 
 
 @pytest.mark.slow

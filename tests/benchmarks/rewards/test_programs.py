@@ -80,9 +80,9 @@ async def test_a_compile_step_has_a_limit_of_its_own(http: httpx2.AsyncClient) -
 async def test_files_are_given_and_those_asked_for_are_fetched(http: httpx2.AsyncClient) -> None:
     code = "mkdir -p out; cat data/in.txt > out/copy.txt; echo other > other.txt"
     files = {"data/in.txt": in_base64("6 7\n"), "./same.txt": in_base64("same"), "none.txt": None}
-    wanted = ["out/copy.txt", "./same.txt", "missing.txt", "out"]
+    paths = ["out/copy.txt", "./same.txt", "missing.txt", "out"]
 
-    ended = await run(http, language="bash", code=code, files=files, fetch_files=wanted)
+    ended = await run(http, language="bash", code=code, files=files, fetch_files=paths)
 
     assert ended["status"] == "Success"
     assert ended["files"] == {"out/copy.txt": in_base64("6 7\n"), "./same.txt": in_base64("same")}

@@ -29,9 +29,9 @@ def test_a_column_names_the_case(rewarder: Rewarder, column: str) -> None:
 
 def test_a_prompt_names_the_case_also_in_a_chat(rewarder: Rewarder) -> None:
     chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"{HIDDEN.prompt}\n"}]
-    said = "Here it is:\n```python\ndef same(n):\n    return n\n```\nDone."
+    reply = "Here it is:\n```python\ndef same(n):\n    return n\n```\nDone."
 
-    rewards = rewarder([DOUBLE.prompt, chat], [RIGHT, [{"role": "assistant", "content": said}]])
+    rewards = rewarder([DOUBLE.prompt, chat], [RIGHT, [{"role": "assistant", "content": reply}]])
 
     assert rewards == [1.0, 1.0]
 
@@ -83,11 +83,11 @@ def test_a_rewarder_that_nobody_closes_ends_with_its_process() -> None:
 
 
 async def test_score_takes_the_case_of_info_or_answer(rewarder: Rewarder) -> None:
-    said = [{"role": "assistant", "content": [{"type": "text", "text": RIGHT}]}]
+    messages = [{"role": "assistant", "content": [{"type": "text", "text": RIGHT}]}]
 
     scores = await asyncio.gather(
-        rewarder.score(said, "", {"task_id": "double"}),
-        rewarder.score(said, "double"),
+        rewarder.score(messages, "", {"task_id": "double"}),
+        rewarder.score(messages, "double"),
         rewarder.score(WRONG, answer="double"),
     )
 

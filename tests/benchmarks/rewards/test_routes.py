@@ -26,13 +26,13 @@ RIGHT, WRONG, LOOP = "    return 2 * n\n", "    return n\n", "    while True: pa
 
 @pytest.mark.slow
 async def test_answers_to_a_whole_case_are_judged_in_order(http: httpx2.AsyncClient) -> None:
-    asked = {
+    body = {
         "case": DOUBLE.model_dump() | {"timeout_s": 1},
         "answers": [RIGHT, WRONG, "    while True: pass\n"],
         "partial": True,
     }
 
-    judged = (await http.post("/judge", json=asked)).raise_for_status().json()
+    judged = (await http.post("/judge", json=body)).raise_for_status().json()
 
     assert [one["verdict"] for one in judged] == ["passed", "failed", "timeout"]
     assert [one["reward"] for one in judged] == [1.0, 0.0, 0.0]
@@ -40,9 +40,9 @@ async def test_answers_to_a_whole_case_are_judged_in_order(http: httpx2.AsyncCli
 
 
 async def test_a_case_is_named_by_its_suite_and_id(http: httpx2.AsyncClient) -> None:
-    asked = {"suite": "starter", "case": STARTER.id, "answers": [STARTER.canonical_solution or ""]}  # type: ignore[union-attr]
+    body = {"suite": "starter", "case": STARTER.id, "answers": [STARTER.canonical_solution or ""]}  # type: ignore[union-attr]
 
-    (judged,) = (await http.post("/judge", json=asked)).raise_for_status().json()
+    (judged,) = (await http.post("/judge", json=body)).raise_for_status().json()
 
     assert (judged["verdict"], judged["reward"], judged["tests"]) == ("passed", 1.0, None)
 
@@ -101,11 +101,11 @@ async def test_a_language_that_is_not_run_here_is_an_error_of_the_sandbox(http: 
 
 
 async def test_a_completion_is_submitted_in_the_form_of_sandboxfusion(http: httpx2.AsyncClient) -> None:
-    asked = {"dataset": "starter", "id": STARTER.id, "config": {}}
+    body = {"dataset": "starter", "id": STARTER.id, "config": {}}
     good, bad = f"```python\n{STARTER.canonical_solution}\n```", "```python\npass\n```"  # type: ignore[union-attr]
 
     accepted, refused = [
-        (await http.post("/submit", json=asked | {"completion": text})).raise_for_status().json()
+        (await http.post("/submit", json=body | {"completion": text})).raise_for_status().json()
         for text in (good, bad)
     ]
 
@@ -114,10 +114,10 @@ async def test_a_completion_is_submitted_in_the_form_of_sandboxfusion(http: http
 
 
 async def test_a_program_has_the_memory_that_is_asked_for(http: httpx2.AsyncClient) -> None:
-    asked = {"language": "python", "code": "print(len(bytearray(200_000_000)))"}
+    body = {"language": "python", "code": "print(len(bytearray(200_000_000)))"}
 
     status = [
-        (await http.post("/run_code", json=asked | more)).raise_for_status().json()["status"]
+        (await http.post("/run_code", json=body | more)).raise_for_status().json()["status"]
         for more in ({}, {"memory_limit_MB": 100}, {"memory_limit_MB": 1 << 30}, {"memory_limit_MB": -1})
     ]
 
@@ -154,8 +154,8 @@ async def test_a_full_queue_is_429_with_the_seconds_after_which_to_try_again(
             app.router.lifespan_context(app),
             httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http,
         ):
-            asked = {"case": DOUBLE.model_dump() | {"timeout_s": 1}, "answers": [LOOP]}
-            loops = [http.post("/judge", json=asked) for _ in range(3)]
+            body = {"case": DOUBLE.model_dump() | {"timeout_s": 1}, "answers": [LOOP]}
+            loops = [http.post("/judge", json=body) for _ in range(3)]
             sleeps = {"language": "bash", "code": "sleep 9", "run_timeout": 1}
             programs = [http.post("/run_code", json=sleeps) for _ in range(3)]
             answers, ran = await asyncio.gather(asyncio.gather(*loops), asyncio.gather(*programs))

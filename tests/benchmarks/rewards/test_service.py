@@ -89,8 +89,8 @@ async def test_honest_slow_answers_pass_also_after_and_among_endless_loops() -> 
 
     async with open_judging(SUITE, processes=1) as service:
         loops = await service.judge([(quick, f"{HOSTILE['loops']}# {i}") for i in range(2)])
-        asked = [(quick, HOSTILE["loops"]), *[(DOUBLE, f"{BUSY}{RIGHT}# {i}") for i in range(2)]]
-        judged = await service.judge(asked)
+        answers = [(quick, HOSTILE["loops"]), *[(DOUBLE, f"{BUSY}{RIGHT}# {i}") for i in range(2)]]
+        judged = await service.judge(answers)
 
     assert [(one.verdict, one.reward) for one in loops] == [("timeout", 0.0)] * 2
     assert all(one.cpu_s >= quick.timeout_s for one in loops)

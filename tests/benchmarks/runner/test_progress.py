@@ -41,10 +41,10 @@ def counted(
 
 
 def test_a_terminal_gets_a_bar_with_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = counted(Screen(), monkeypatch)
+    output = counted(Screen(), monkeypatch)
 
-    assert "2/4" in shown
-    assert "/min" in shown
+    assert "2/4" in output
+    assert "/min" in output
 
 
 def test_a_terminal_with_no_color_gets_the_lines_of_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,11 +59,11 @@ def test_a_pipe_gets_a_line_with_rate_and_remaining_time(monkeypatch: pytest.Mon
 
 
 def test_a_terminal_gets_a_row_for_each_of_several_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = counted(Screen(), monkeypatch, nodes=TALLIES)
+    output = counted(Screen(), monkeypatch, nodes=TALLIES)
 
-    assert re.search(r"node +done +rate +lost +retried", shown)
-    assert re.search(r"http://a:1 +1 +0.0/s +0 +0", shown)
-    assert re.search(r"http://b:1 \(gone\) +1,200 +0.0/s +2 +16", shown)
+    assert re.search(r"node +done +rate +lost +retried", output)
+    assert re.search(r"http://a:1 +1 +0.0/s +0 +0", output)
+    assert re.search(r"http://b:1 \(gone\) +1,200 +0.0/s +2 +16", output)
 
 
 def test_a_pipe_gets_a_line_for_the_nodes_below_each_line(monkeypatch: pytest.MonkeyPatch) -> None:

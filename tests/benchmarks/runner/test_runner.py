@@ -129,14 +129,14 @@ async def test_a_run_goes_on_where_it_was_cut_off(judge: Judge) -> None:
 
 
 async def test_no_attempt_begins_once_the_cost_is_spent(judge: Judge) -> None:
-    log, seen = MemoryLog(), []
+    log, attempts = MemoryLog(), []
     async with log.lease("bench_1") as token:
         record = await begun(log, "bench_1", token)
 
-        async with on_this_machine(judge, 1, by(answering(right, cost=0.4), seen)) as executor:
+        async with on_this_machine(judge, 1, by(answering(right, cost=0.4), attempts)) as executor:
             reason = await run_jobs(jobs(), executor, record, max_cost_usd=1.0)
 
-    assert (reason, len(seen)) == ("cost", 3)
+    assert (reason, len(attempts)) == ("cost", 3)
 
 
 async def test_a_model_that_fails_again_and_again_ends_the_run_and_costs_no_case_its_chance(
@@ -171,9 +171,9 @@ async def test_one_attempt_that_fails_is_one_case_without_an_answer(judge: Judge
         async with on_this_machine(judge, 1, by(once)) as executor:
             await run_jobs(jobs(), executor, record)
 
-    found = {one.id: one for one in (await record.results())[0]}
-    assert (found["f/2"].verdict, found["f/2"].detail) == ("error", "no answer: refused")
-    assert len(found) == 6
+    verdicts = {one.id: one for one in (await record.results())[0]}
+    assert (verdicts["f/2"].verdict, verdicts["f/2"].detail) == ("error", "no answer: refused")
+    assert len(verdicts) == 6
 
 
 async def test_what_a_solver_is_shown_holds_nothing_hidden() -> None:

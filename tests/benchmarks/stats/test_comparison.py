@@ -11,21 +11,21 @@ def test_single_samples_are_compared_by_mcnemar() -> None:
     before = report_of(dict.fromkeys("abcdef", "p"))
     after = report_of(dict.fromkeys("abcdef", "f"))
 
-    found = compare([before], [after])
+    comparison = compare([before], [after])
 
-    assert found.method == "mcnemar"
-    assert found.p_value == pytest.approx(2 / 2**6)
-    assert (found.before, found.after, found.difference) == (1, 0, -1)
+    assert comparison.method == "mcnemar"
+    assert comparison.p_value == pytest.approx(2 / 2**6)
+    assert (comparison.before, comparison.after, comparison.difference) == (1, 0, -1)
 
 
 def test_several_samples_are_compared_by_case_and_not_as_if_each_were_one() -> None:
     before = report_of(dict.fromkeys("abc", "pppp"))
     after = report_of(dict.fromkeys("abc", "ffff"))
 
-    found = compare([before], [after])
+    comparison = compare([before], [after])
 
-    assert found.method == "sign-flip"
-    assert found.p_value == pytest.approx(2 / 2**3)
+    assert comparison.method == "sign-flip"
+    assert comparison.p_value == pytest.approx(2 / 2**3)
 
 
 def test_other_numbers_of_samples_are_compared_by_a_bootstrap() -> None:
@@ -36,9 +36,9 @@ def test_other_numbers_of_samples_are_compared_by_a_bootstrap() -> None:
 
 
 def test_one_sample_is_no_regression_by_name() -> None:
-    found = compare([report_of({"a": "p", "b": "f"})], [report_of({"a": "f", "b": "p"})])
+    comparison = compare([report_of({"a": "p", "b": "f"})], [report_of({"a": "f", "b": "p"})])
 
-    assert [(change.id, change.kind) for change in found.changes] == [("a", "changed"), ("b", "changed")]
+    assert [(change.id, change.kind) for change in comparison.changes] == [("a", "changed"), ("b", "changed")]
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_one_sample_is_no_regression_by_name() -> None:
     ],
 )
 def test_only_what_was_always_so_and_never_is_any_more_has_a_name(before: str, after: str, kind: str) -> None:
-    found = compare([report_of({"a": before, "b": "p"})], [report_of({"a": after, "b": "p"})])
+    comparison = compare([report_of({"a": before, "b": "p"})], [report_of({"a": after, "b": "p"})])
 
-    assert [(change.id, change.kind) for change in found.changes] == [("a", kind)]
+    assert [(change.id, change.kind) for change in comparison.changes] == [("a", kind)]
 
 
 def test_repeats_count_as_samples() -> None:
@@ -87,9 +87,9 @@ def test_several_runs_are_corrected_for_being_several() -> None:
     first = report_of(dict.fromkeys("abcdef", "p"))
     worse = report_of(dict.fromkeys("abcdef", "f"))
 
-    found = compare_several(first, [worse, first])
+    comparisons = compare_several(first, [worse, first])
 
-    assert [one.corrected_p for one in found] == [pytest.approx(4 / 2**6), 1]
+    assert [one.corrected_p for one in comparisons] == [pytest.approx(4 / 2**6), 1]
     assert compare_several(first, [worse])[0].corrected_p is None
 
 

@@ -30,29 +30,29 @@ def report(*verdicts: Verdict, **fields: object) -> Report:
 
 
 def test_a_case_without_a_sample_is_in_the_denominator() -> None:
-    made = report(verdict("a"), verdict("c"))
+    suite_report = report(verdict("a"), verdict("c"))
 
-    assert made.pass_at["1"] == 0.5
-    assert made.missing == ("b", "d")
-    assert made.bounds == (0.5, 1.0)
+    assert suite_report.pass_at["1"] == 0.5
+    assert suite_report.missing == ("b", "d")
+    assert suite_report.bounds == (0.5, 1.0)
 
 
 def test_a_report_says_kind_and_difficulty_of_each_case() -> None:
     hard = SUITE.cases[0].model_copy(update={"difficulty": "hard"})
     suite = SUITE.model_copy(update={"cases": (hard, *SUITE.cases[1:])})
 
-    made = make_report(suite, [verdict("b")], digests={})
+    suite_report = make_report(suite, [verdict("b")], digests={})
 
-    assert made.kinds == dict.fromkeys("abcd", "function")
-    assert made.difficulties == {"a": "hard"}
+    assert suite_report.kinds == dict.fromkeys("abcd", "function")
+    assert suite_report.difficulties == {"a": "hard"}
 
 
 def test_pass_at_k_is_null_where_samples_are_too_few() -> None:
     many = [verdict("a", "passed" if i else "failed", i) for i in range(10)]
 
-    made = report(*many, *(verdict(case) for case in "bcd"), ks=(1, 10))
+    suite_report = report(*many, *(verdict(case) for case in "bcd"), ks=(1, 10))
 
-    assert made.pass_at == {"1": pytest.approx((0.9 + 3) / 4), "10": None}
+    assert suite_report.pass_at == {"1": pytest.approx((0.9 + 3) / 4), "10": None}
 
 
 def test_pass_at_k_is_null_for_samples_that_depend_on_one_another() -> None:
@@ -72,27 +72,27 @@ def test_samples_that_were_drawn_greedily_are_one_draw() -> None:
 
 
 def test_the_standard_error_is_over_the_cases_and_stands_beside_the_interval() -> None:
-    made = report(verdict("a"), verdict("a", "failed", 1), verdict("b"), verdict("c", "failed"))
+    suite_report = report(verdict("a"), verdict("a", "failed", 1), verdict("b"), verdict("c", "failed"))
 
     # numpy.std([0.5, 1, 0, 0], ddof=1) / 2
-    assert made.standard_error == pytest.approx(0.23935677693908453)
-    assert "standard error 23.9)" in dict(scores(made))["pass@1"]
+    assert suite_report.standard_error == pytest.approx(0.23935677693908453)
+    assert "standard error 23.9)" in dict(scores(suite_report))["pass@1"]
 
 
 def test_an_infrastructure_failure_stays_in_the_denominator_and_opens_the_bounds() -> None:
-    made = report(*(verdict(case) for case in "abc"), verdict("d", "infrastructure"))
+    suite_report = report(*(verdict(case) for case in "abc"), verdict("d", "infrastructure"))
 
-    assert made.pass_at["1"] == 0.75
-    assert made.bounds == (0.75, 1.0)
+    assert suite_report.pass_at["1"] == 0.75
+    assert suite_report.bounds == (0.75, 1.0)
 
 
 def test_a_weaker_pass_beside_strong_verdicts_leaves_its_case_in_and_is_no_pass() -> None:
     mixed = [verdict("a"), verdict("a", sample=1, strength="weaker"), verdict("b"), verdict("b", sample=1)]
 
-    made = report(*mixed, *(verdict(case, "failed", sample=i) for case in "cd" for i in (0, 1)))
+    suite_report = report(*mixed, *(verdict(case, "failed", sample=i) for case in "cd" for i in (0, 1)))
 
-    assert made.left_out == ()
-    assert made.pass_at["1"] == (0.5 + 1) / 4
+    assert suite_report.left_out == ()
+    assert suite_report.pass_at["1"] == (0.5 + 1) / 4
 
 
 @pytest.mark.parametrize("strength", ["weaker", "weak"])
@@ -105,28 +105,30 @@ def test_a_case_that_only_a_weaker_judging_decides_is_left_out_unless_asked_for(
 
 
 def test_a_case_that_nobody_judged_isnt_left_out_however_weakly_it_would_have_been() -> None:
-    made = report(*(verdict(case) for case in "abc"), verdict("d", "infrastructure", strength="weaker"))
+    suite_report = report(
+        *(verdict(case) for case in "abc"), verdict("d", "infrastructure", strength="weaker")
+    )
 
-    assert made.left_out == ()
-    assert made.pass_at["1"] == 0.75
+    assert suite_report.left_out == ()
+    assert suite_report.pass_at["1"] == 0.75
 
 
 @pytest.mark.parametrize("count_weaker", [False, True])
 def test_a_sample_that_nobody_judged_changes_nothing_about_weaker_ones(count_weaker: bool) -> None:
     weaker = [verdict("a", sample=sample, strength="weaker") for sample in (0, 1)]
 
-    made = report(*weaker, verdict("a", "infrastructure", sample=2), count_weaker=count_weaker)
+    suite_report = report(*weaker, verdict("a", "infrastructure", sample=2), count_weaker=count_weaker)
 
-    assert made.left_out == (() if count_weaker else ("a",))
-    assert made.pass_at["1"] == pytest.approx(2 / 3 / 4 if count_weaker else 0)
+    assert suite_report.left_out == (() if count_weaker else ("a",))
+    assert suite_report.pass_at["1"] == pytest.approx(2 / 3 / 4 if count_weaker else 0)
 
 
 def test_base_tests_are_scored_apart() -> None:
     verdicts = [verdict(case, "failed").model_copy(update={"base": "passed"}) for case in "abcd"]
 
-    made = report(*verdicts)
+    suite_report = report(*verdicts)
 
-    assert (made.pass_at["1"], (made.base_pass_at or {})["1"]) == (0, 1)
+    assert (suite_report.pass_at["1"], (suite_report.base_pass_at or {})["1"]) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -140,11 +142,11 @@ def test_only_passed_passes(outcome: Outcome) -> None:
 def test_several_samples_a_case_that_all_end_alike_leave_an_interval_that_is_no_point(
     outcome: Outcome, passed: int
 ) -> None:
-    made = report(*(verdict(case, outcome, i) for case in "abcd" for i in range(5)))
+    suite_report = report(*(verdict(case, outcome, i) for case in "abcd" for i in range(5)))
 
     expected = scipy.stats.binomtest(passed, 4).proportion_ci(0.95, method="wilson")
-    assert made.interval == pytest.approx(tuple(expected), abs=1e-9)
-    assert made.interval_method == "wilson"
+    assert suite_report.interval == pytest.approx(tuple(expected), abs=1e-9)
+    assert suite_report.interval_method == "wilson"
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=40))
@@ -176,7 +178,7 @@ def test_the_order_of_verdicts_changes_nothing(verdicts: list[Verdict]) -> None:
 
 
 def test_a_cost_that_is_known_in_part_only_is_none() -> None:
-    known, unknown = SampleUsage(id="a", sample=0, cost_usd=0.5), SampleUsage(id="b", sample=0)
+    known_usage, unknown = SampleUsage(id="a", sample=0, cost_usd=0.5), SampleUsage(id="b", sample=0)
 
-    assert report(verdict("a"), usage=[known, known]).cost_usd == 1
-    assert report(verdict("a"), usage=[known, unknown]).cost_usd is None
+    assert report(verdict("a"), usage=[known_usage, known_usage]).cost_usd == 1
+    assert report(verdict("a"), usage=[known_usage, unknown]).cost_usd is None

@@ -82,11 +82,14 @@ def test_rows_of_pro_have_lists_in_pythons_notation_and_a_tag() -> None:
         "repo_language": "python",
     }
 
-    made = swebench_case(row, "here")
+    repository_case = swebench_case(row, "here")
 
     assert row.keys() >= PRO
-    assert made.fail_to_pass == ("tests/test_a.py::test_a", "tests/test_a.py::test_it's")
-    assert (made.image, made.tree) == ("jefzda/sweap-images:org.repo-Org__repo-c", "/app")
+    assert repository_case.fail_to_pass == ("tests/test_a.py::test_a", "tests/test_a.py::test_it's")
+    assert (repository_case.image, repository_case.tree) == (
+        "jefzda/sweap-images:org.repo-Org__repo-c",
+        "/app",
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ names = st.sampled_from(
 @given(st.dictionaries(names, values))
 def test_any_row_is_a_case_or_a_usage_error(row: Record) -> None:
     try:
-        made = swebench_case({**BASE, **row}, "here")
+        repository_case = swebench_case({**BASE, **row}, "here")
     except UsageError:
         return
-    assert isinstance(made, RepositoryCase)
+    assert isinstance(repository_case, RepositoryCase)

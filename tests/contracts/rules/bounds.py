@@ -56,7 +56,7 @@ except OSError:
 
 async def a_run_behind_others_has_the_lowest_priority_and_the_next_one_the_usual(box: Sandbox) -> None:
     """A process can't raise its priority again."""
-    asked = """
+    source = """
 import os
 before = os.nice(0)
 try:
@@ -66,8 +66,8 @@ except OSError:
 print(before, os.nice(0))
 """
 
-    behind = await box.run(python(asked), limits=Limits(behind=True))
-    usual = await box.run(python(asked))
+    behind = await box.run(python(source), limits=Limits(behind=True))
+    usual = await box.run(python(source))
 
     assert behind.stdout == "19 19\n"
     assert usual.stdout == f"{os.nice(0)} {os.nice(0)}\n"

@@ -110,9 +110,9 @@ while True:
 
 async def every_guarantee_is_named(box: Sandbox) -> None:
     """With its mechanism, or None."""
-    named = {item.guarantee for item in box.capabilities()}
+    guarantees = {item.guarantee for item in box.capabilities()}
 
-    assert named >= {"memory", "processes", "wall time", "output", "disk", "network", "nothing left"}
+    assert guarantees >= {"memory", "processes", "wall time", "output", "disk", "network", "nothing left"}
 
 
 async def closing_twice_is_closing_once(box: Sandbox) -> None:

@@ -60,10 +60,10 @@ os.chmod('h', 0); os.chmod('.', 0)
     find = (
         "find . -mindepth 1 ! -type d ! -type f; find . -links +1 -type f; find . -perm -002; find . -type d"
     )
-    found = await box.run(Command(argv=("sh", "-c", f"./run.sh; ({find}) | sort")))
+    listing = await box.run(Command(argv=("sh", "-c", f"./run.sh; ({find}) | sort")))
     folders = sorted([".", *(f"./{name}{inner}" for name in "abcdefgh" for inner in ("", "/inner"))])
     assert littering.ok, littering.stderr
-    assert found.stdout == "\n".join(["ran", *folders, ""])
+    assert listing.stdout == "\n".join(["ran", *folders, ""])
     assert await box.manifest() == laid == laid_again
     assert laid == {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
@@ -96,9 +96,9 @@ os.chmod('.', 0)
     await box.remove(".")
 
     await box.write("new", b"x")
-    found = await box.run(python("import os; print(os.listdir())"))
+    listing = await box.run(python("import os; print(os.listdir())"))
     assert littering.ok, littering.stderr
-    assert found.stdout == "['new']\n"
+    assert listing.stdout == "['new']\n"
 
 
 async def paths_that_leave_the_workspace_are_refused(box: Sandbox) -> None:
@@ -140,8 +140,8 @@ async def what_stands_under_a_path_is_told(box: Sandbox | Session) -> None:
     listed = await box.list("a")
     looked_at = [await box.stat(f"a/{entry.name}") for entry in listed]
 
-    told = [(entry.name, entry.kind, entry.executable) for entry in listed]
-    assert told == [
+    entries = [(entry.name, entry.kind, entry.executable) for entry in listed]
+    assert entries == [
         ("b.bin", "file", False),
         ("empty", "folder", False),
         ("link", "link", False),
@@ -172,10 +172,10 @@ async def what_is_appended_comes_last(box: Sandbox | Session) -> None:
 
 async def what_does_not_fit_is_not_appended_in_part(box: Sandbox | Session) -> None:
     """And what was there stays."""
-    made = await box.run(
+    filling = await box.run(
         python("f = open('big', 'wb')\nfor _ in range(200): f.write(bytes(1 << 20))\nf.close()")
     )
-    assert made.ok, made
+    assert filling.ok, filling
 
     await _refused(box.append("big", bytes(100 << 20)), "big", kind="no_room")
 
@@ -184,7 +184,7 @@ async def what_does_not_fit_is_not_appended_in_part(box: Sandbox | Session) -> N
 
 async def a_refused_path_says_of_which_kind_it_is(box: Sandbox | Session) -> None:
     """Whatever is to be done with it."""
-    made = """
+    source = """
 import os
 os.makedirs('folder/closed')
 open('file', 'w').write('content')
@@ -193,7 +193,7 @@ open('folder/closed/f', 'w').close(); os.chmod('folder/closed', 0)
 os.symlink('file', 'link'); os.symlink('folder', 'way')
 os.link('file', 'folder/second'); os.mkfifo('pipe')
 """
-    await box.run(python(made))
+    await box.run(python(source))
     for path in ("../x", "/etc/passwd", "way/x", "nul\0"):
         for act in (box.read, box.stat, box.list, box.make_folder):
             await _refused(act(path), path, kind="refused")
@@ -220,13 +220,13 @@ os.link('file', 'folder/second'); os.mkfifo('pipe')
 
 
 async def _refused(act: Awaitable[object], path: str, *, kind: FileFault | None = None) -> None:
-    found: FileFault | None = None
+    fault: FileFault | None = None
     try:
         await act
     except FileRefused as error:
-        found = error.kind
-    assert found is not None, f"{path!r} was not refused"
-    assert kind in (None, found), f"{path!r} was refused as {found}, not as {kind}"
+        fault = error.kind
+    assert fault is not None, f"{path!r} was not refused"
+    assert kind in (None, fault), f"{path!r} was refused as {fault}, not as {kind}"
 
 
 OF_SESSIONS_TOO = (

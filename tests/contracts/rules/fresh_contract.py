@@ -64,8 +64,8 @@ open('changed', 'a').write('!')
 """
     result = await box.run(python(source), fresh=True, files={"same": b"s", "./changed": b"c"})
 
-    found = [(item.path, item.size, item.content) for item in result.artifacts]
-    assert found == [("a/b/new.bin", 2, b"\x00\xff"), ("changed", 2, b"c!")]
+    artifacts = [(item.path, item.size, item.content) for item in result.artifacts]
+    assert artifacts == [("a/b/new.bin", 2, b"\x00\xff"), ("changed", 2, b"c!")]
     assert result.artifacts_left_out == 0
 
 

@@ -33,36 +33,38 @@ print(os.path.basename(os.getcwd()), beside.NAME, further.NAME, os.environ['GIVE
     command = Command(argv=("sh", "-c", script), cwd="./src/", environment=variables)
     for how in (dict[str, Any](), {"fresh": True, "files": files}):
         ran = await box.run(code, stdin=b"word\n", **how)
-        told = await box.run(command, stdin=b"word\n", **how)
+        command_result = await box.run(command, stdin=b"word\n", **how)
 
         assert ran.stdout == "src found too given word src/main.py\n", ran.stderr
-        assert told.stdout == "src given word\n", told.stderr
-        left = [[file.path for file in result.artifacts] for result in (ran, told)]
-        assert all(("src/left" in paths) == bool(how) for paths in left)
+        assert command_result.stdout == "src given word\n", command_result.stderr
+        artifact_paths = [[file.path for file in result.artifacts] for result in (ran, command_result)]
+        assert all(("src/left" in paths) == bool(how) for paths in artifact_paths)
     assert (await box.stat("src/left")).kind == "file"
 
 
 async def a_folder_where_no_program_may_begin_is_refused(box: Sandbox) -> None:
     """It leaves the workspace, goes over a link, isn't there, is a file, is closed; the next one runs."""
-    made = "os.symlink('/tmp', 'link'); os.mkdir('in'); os.symlink('..', 'in/up'); os.mkdir('closed', 0)"
-    await box.run(python(f"import os; {made}"))
+    statements = (
+        "os.symlink('/tmp', 'link'); os.mkdir('in'); os.symlink('..', 'in/up'); os.mkdir('closed', 0)"
+    )
+    await box.run(python(f"import os; {statements}"))
     await box.write("file", b"")
     kinds = {"missing": "not_found", "in/missing": "not_found", "file": "not_found", "closed": "permission"}
     refused = dict.fromkeys(("/tmp", "..", "in/../..", "link", "in/up", "in/up/in", "nul\0", ""), "refused")
     for cwd, kind in {**kinds, **refused}.items():
-        found = ""
+        fault = ""
         for program in (PythonCode(source="", cwd=cwd), Command(argv=("true",), cwd=cwd)):
             try:
                 await box.run(program)
             except FileRefused as error:
-                found = error.kind
-            assert found == kind, cwd
+                fault = error.kind
+            assert fault == kind, cwd
     try:
         await box.run(PythonCode(source="", cwd="in"), fresh=True)
     except FileRefused as error:
-        found = f"fresh {error.kind}"
+        fault = f"fresh {error.kind}"
 
-    assert found == "fresh not_found"
+    assert fault == "fresh not_found"
     assert (await box.run(PythonCode(source="print('ran')", cwd="in"))).stdout == "ran\n"
 
 

@@ -59,11 +59,11 @@ async def bytes_that_are_no_text_are_shown_as_replacements(box: Sandbox) -> None
 
 async def output_arrives_while_the_program_runs(box: Sandbox) -> None:
     """As bytes, with the name of the stream."""
-    heard: list[tuple[Literal["stdout", "stderr"], bytes]] = []
+    chunks: list[tuple[Literal["stdout", "stderr"], bytes]] = []
 
-    await box.run(python("print('now')"), on_output=lambda stream, chunk: heard.append((stream, chunk)))
+    await box.run(python("print('now')"), on_output=lambda stream, chunk: chunks.append((stream, chunk)))
 
-    assert heard == [("stdout", b"now\n")]
+    assert chunks == [("stdout", b"now\n")]
 
 
 async def stdin_is_what_the_caller_gave(box: Sandbox) -> None:
@@ -78,10 +78,10 @@ async def stdin_is_what_the_caller_gave(box: Sandbox) -> None:
 async def stdin_can_be_a_descriptor_of_the_callers(box: Sandbox) -> None:
     """It is read as it comes, and nobody waits for its end."""
     reading, writing = os.pipe()
-    heard: list[bytes] = []
+    chunks: list[bytes] = []
 
     def answer(stream: str, chunk: bytes) -> None:
-        heard.append(chunk)
+        chunks.append(chunk)
         os.write(writing, b"second\n")
 
     os.write(writing, b"first\n")

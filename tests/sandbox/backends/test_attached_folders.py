@@ -74,8 +74,8 @@ async def test_bubblewrap_shows_a_folder_that_no_program_changes(walls: str, mod
 @pytest.mark.usefixtures("docker_engine")
 @pytest.mark.slow
 async def test_docker_shows_a_folder_that_no_program_changes(modules: Path) -> None:
-    shown = {"folders": {"node_modules": modules}, "beside": {"lib": modules.parent / "lib"}}
-    async with open_docker(POLICY.model_copy(update=shown)) as box:
+    update = {"folders": {"node_modules": modules}, "beside": {"lib": modules.parent / "lib"}}
+    async with open_docker(POLICY.model_copy(update=update)) as box:
         await is_shown_and_stays(box, modules)
 
 

@@ -250,9 +250,9 @@ open('tried', 'w').close()
         first, second = await asyncio.gather(
             box.run(PythonCode(source=waits)), box.run(PythonCode(source=kills))
         )
-        said = {item.guarantee: item.enforcement for item in box.capabilities()}
+        enforcements = {item.guarantee: item.enforcement for item in box.capabilities()}
 
-    assert said["other runs"] == kept
+    assert enforcements["other runs"] == kept
     assert (first.stdout, second.stdout) == (("alive\n", "refused\n") if kept == "enforced" else ("", ""))
 
 

@@ -61,16 +61,16 @@ def heard(process: "subprocess.Popen[str]") -> str:
 
 def left_of(mark: str) -> list[str]:
     """Processes, groups and folders that carry a mark."""
-    found = []
+    leftovers = []
     for folder in Path("/proc").iterdir():
         try:
             if folder.name.isdigit() and mark in (folder / "cmdline").read_text(errors="replace"):
-                found.append(f"process {folder.name}")
+                leftovers.append(f"process {folder.name}")
         except (FileNotFoundError, ProcessLookupError):
             continue
     for folder, names, _ in os.walk("/sys/fs/cgroup"):
-        found += [f"{folder}/{name}" for name in names if mark in name]
-    return found + [name for name in os.listdir(tempfile.gettempdir()) if mark in name]
+        leftovers += [f"{folder}/{name}" for name in names if mark in name]
+    return leftovers + [name for name in os.listdir(tempfile.gettempdir()) if mark in name]
 
 
 @pytest.mark.slow
@@ -136,14 +136,14 @@ def test_a_lock_that_is_held_is_not_removed() -> None:
 def test_containers_that_see_no_locks_of_each_other_begin_with_different_uids(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = list[Slot]()
+    taken_slots = list[Slot]()
     for container in range(8):
         monkeypatch.setattr(slots, "FOLDER", str(tmp_path / str(container)))
-        taken.append(take_slot())
-    for slot in taken:
+        taken_slots.append(take_slot())
+    for slot in taken_slots:
         slot.release()
 
-    assert len({slot.uid for slot in taken}) > 1
+    assert len({slot.uid for slot in taken_slots}) > 1
 
 
 def _path(slot: Slot) -> Path:
@@ -152,8 +152,8 @@ def _path(slot: Slot) -> Path:
 
 def _wait_until_nothing_is_left(mark: str) -> None:
     deadline = time.monotonic() + 60
-    while left := left_of(mark):
+    while leftovers := left_of(mark):
         if time.monotonic() > deadline:
-            raise AssertionError(f"left: {left}")
+            raise AssertionError(f"left: {leftovers}")
         reap_leftovers()
         time.sleep(0.05)

@@ -132,11 +132,11 @@ def _parent_of(pid: int) -> int:
 
 
 async def test_no_program_has_a_module_of_its_own_imported_by_what_makes_the_others(host: None) -> None:
-    ours = "/opt/lib/sandbox/inner/checker"
+    checker_folder = "/opt/lib/sandbox/inner/checker"
     attack = f"""
 import os, shutil
-shutil.rmtree({f"{ours}/__pycache__"!r}, ignore_errors=True)
-open({f"{ours}/checker.py"!r}, "w").write("open('/w/imported', 'w')")
+shutil.rmtree({f"{checker_folder}/__pycache__"!r}, ignore_errors=True)
+open({f"{checker_folder}/checker.py"!r}, "w").write("open('/w/imported', 'w')")
 print("replaced")
 """
 

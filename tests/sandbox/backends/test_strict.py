@@ -33,9 +33,12 @@ asyncio.run(main())
 
 
 def test_what_nothing_keeps_is_named_apart_from_what_is_sampled() -> None:
-    found = [Capability(guarantee="files", mechanism=None), Capability(guarantee="disk", mechanism="tmpfs")]
+    capabilities = [
+        Capability(guarantee="files", mechanism=None),
+        Capability(guarantee="disk", mechanism="tmpfs"),
+    ]
 
-    assert [item.enforcement for item in found] == ["none", "enforced"]
+    assert [item.enforcement for item in capabilities] == ["none", "enforced"]
     with pytest.raises(PolicyUnmet, match="keeps the limits on files"):
-        require_kept(Policy(strict=True), found)
-    require_kept(Policy(), found)
+        require_kept(Policy(strict=True), capabilities)
+    require_kept(Policy(), capabilities)

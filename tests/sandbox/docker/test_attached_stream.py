@@ -19,16 +19,16 @@ def test_streams_are_parted_wherever_the_pieces_are_cut(
 ) -> None:
     sent = b"".join(struct.pack(">BxxxI", number, len(content)) + content for number, content in frames)
     parted = Demultiplexer()
-    found = {"stdout": b"", "stderr": b""}
+    outputs = {"stdout": b"", "stderr": b""}
 
     while sent:
         size = cuts.pop() if cuts else len(sent)
         for stream, content in parted.feed(sent[:size]):
-            found[stream] += content
+            outputs[stream] += content
         sent = sent[size:]
 
     for number, name in ((1, "stdout"), (2, "stderr")):
-        assert found[name] == b"".join(content for of, content in frames if of == number)
+        assert outputs[name] == b"".join(content for of, content in frames if of == number)
 
 
 def test_a_stream_that_the_engine_does_not_have_is_refused() -> None:
@@ -43,9 +43,9 @@ def test_a_piece_is_told_before_the_rest_of_a_long_frame_has_come() -> None:
 
 
 async def test_sending_to_an_engine_that_has_just_closed_is_an_error() -> None:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    attached = await attach(ours)
+    own_end, theirs = socket.socketpair()
+    own_end.setblocking(False)
+    attached = await attach(own_end)
     theirs.close()  # and the loop hears of it only after the send
 
     with pytest.raises(SandboxBroken, match="gone"):

@@ -376,10 +376,10 @@ async def test_an_owner_that_is_killed_before_its_container_starts_needs_the_kee
                 await engine.swallowed.wait()
                 owner.kill()
 
-            left = await wait_until_none_of(mark, seconds=5 if without else PATIENCE_S)
+            leftovers = await wait_until_none_of(mark, seconds=5 if without else PATIENCE_S)
 
-        assert len(left) == (1 if without else 0)
-        assert {f"container {name.lstrip('/')}" for name in left} <= set(await reap_engine())
+        assert len(leftovers) == (1 if without else 0)
+        assert {f"container {name.lstrip('/')}" for name in leftovers} <= set(await reap_engine())
         assert await containers(mark) == []
 
 
@@ -406,29 +406,29 @@ async def test_an_owner_that_is_not_heard_of_for_a_lease_loses_its_container() -
         mark = await asyncio.to_thread(owner.stdout.readline)  # type: ignore[union-attr]
         owner.send_signal(signal.SIGSTOP)
 
-        left = await wait_until_none_of(mark.strip(), seconds=PATIENCE_S)
+        leftovers = await wait_until_none_of(mark.strip(), seconds=PATIENCE_S)
 
         owner.kill()
-    assert left == []
+    assert leftovers == []
 
 
 async def test_reaping_removes_what_a_dead_owner_left_and_nothing_else(box: StreamSandbox) -> None:
     me = this_process()
     dead = dataclasses.replace(me, start_ticks=me.start_ticks + 1).mark
     elsewhere = dataclasses.replace(me, boot="00000000", pid=1).mark
-    made: list[str] = []
+    container_names: list[str] = []
     try:
         with turn_to_reap():
-            made += [_create(labels() | {OWNER: owner}) for owner in (dead, elsewhere)]
+            container_names += [_create(labels() | {OWNER: owner}) for owner in (dead, elsewhere)]
             reaped = await reap_engine()
 
-        assert f"container {made[0]}" in reaped
-        assert f"container {made[1]}" not in reaped
+        assert f"container {container_names[0]}" in reaped
+        assert f"container {container_names[1]}" not in reaped
         assert await containers(dead) == []
         assert len(await containers(elsewhere)) == 1
         assert (await box.run(PythonCode(source="print('alive')"))).stdout == "alive\n"
     finally:
-        await remove_containers(made)
+        await remove_containers(container_names)
 
 
 async def test_networks_and_volumes_of_a_dead_owner_are_removed_with_its_containers() -> None:
@@ -450,10 +450,10 @@ async def test_networks_and_volumes_of_a_dead_owner_are_removed_with_its_contain
             reaped = await reap_engine()
             make(dead)
             await asyncio.to_thread(remove_all_of, dead)
-            left = [*client.networks.list(names=[name]), *client.volumes.list(filters={"name": name})]
+            leftovers = [*client.networks.list(names=[name]), *client.volumes.list(filters={"name": name})]
 
         assert {f"network {name}", f"volume {name}"} <= {*reaped}
-        assert left == []
+        assert leftovers == []
     finally:
         client.close()
 
@@ -465,7 +465,7 @@ async def test_a_container_that_cannot_be_removed_does_not_keep_the_others_of_a_
     monkeypatch.setattr("sandbox.docker.engine._ANSWER_S", 1)
     monkeypatch.setattr("sandbox.docker.labels._TRIES", 2)
     owner = uuid.uuid4().hex
-    made = [_create(labels() | {OWNER: owner}) for _ in range(2)]
+    container_names = [_create(labels() | {OWNER: owner}) for _ in range(2)]
     client = docker.from_env()
     try:
         first = client.api.containers(all=True, filters={"label": f"{OWNER}={owner}"})[0]
@@ -476,7 +476,7 @@ async def test_a_container_that_cannot_be_removed_does_not_keep_the_others_of_a_
         assert await containers(owner) == first["Names"]
     finally:
         client.close()
-        await remove_containers(made)
+        await remove_containers(container_names)
 
 
 async def test_an_engine_that_is_away_when_an_owner_dies_is_asked_again(
@@ -484,7 +484,7 @@ async def test_an_engine_that_is_away_when_an_owner_dies_is_asked_again(
 ) -> None:
     monkeypatch.setattr("sandbox.docker.labels._PAUSE_S", 0.2)
     owner = uuid.uuid4().hex
-    made = [_create(labels() | {OWNER: owner})]
+    container_names = [_create(labels() | {OWNER: owner})]
     socket = tmp_path / "engine"
     try:
         with monkeypatch.context() as away:
@@ -496,7 +496,7 @@ async def test_an_engine_that_is_away_when_an_owner_dies_is_asked_again(
 
         assert await containers(owner) == []
     finally:
-        await remove_containers(made)
+        await remove_containers(container_names)
 
 
 def _import_empty_image() -> str:

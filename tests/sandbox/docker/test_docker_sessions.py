@@ -83,8 +83,8 @@ async def test_each_session_has_a_container_that_goes_with_it(box: StreamSandbox
 
     assert beside.exit_code == 2
     spares = [name for name in await containers(this_process().mark) if name not in used]
-    left = await wait_until_none_of(this_process().mark, seconds=5, but=spares)
-    assert len(left) <= 1, "the place of the first session alone may have been a spare's"
+    leftovers = await wait_until_none_of(this_process().mark, seconds=5, but=spares)
+    assert len(leftovers) <= 1, "the place of the first session alone may have been a spare's"
 
 
 @pytest.mark.slow
@@ -166,8 +166,8 @@ asyncio.run(main())
         run_as_ordinary_user, script, timeout_s=200, groups=[os.stat("/var/run/docker.sock").st_gid]
     )
 
-    told = ["65534", "1", "[b'2', b'2']", "oom", "()", "b'2'", ""]
-    assert ended.stdout.split("\n") == told, ended.stderr[-2000:]
+    expected_lines = ["65534", "1", "[b'2', b'2']", "oom", "()", "b'2'", ""]
+    assert ended.stdout.split("\n") == expected_lines, ended.stderr[-2000:]
 
 
 @pytest.mark.slow

@@ -65,10 +65,10 @@ def examined(*options: str) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("user", ["0:0", "1000:1000"])
 async def test_in_a_plain_container_doctor_says_what_works_and_what_to_set(user: str) -> None:
-    found = examined("--user", user)
+    report = examined("--user", user)
 
-    backends = {one["name"]: one for one in found["backends"]}
-    assert (found["exit"], found["auto"]) == (0, "container")
+    backends = {one["name"]: one for one in report["backends"]}
+    assert (report["exit"], report["auto"]) == (0, "container")
     assert backends["container"]["works"]
     assert all(f"--security-opt {option}" in backends["bubblewrap"]["fix"] for option in SET)
 
@@ -78,9 +78,9 @@ async def test_in_a_plain_container_doctor_says_what_works_and_what_to_set(user:
 async def test_with_what_doctor_names_programs_run_in_bubblewrap() -> None:
     options = [word for option in SET for word in ("--security-opt", option)]
 
-    found = examined("--user", "1000:1000", *options)
+    report = examined("--user", "1000:1000", *options)
 
-    assert (found["exit"], found["auto"]) == (0, "bubblewrap")
+    assert (report["exit"], report["auto"]) == (0, "bubblewrap")
 
 
 @pytest.mark.usefixtures("docker_engine")

@@ -93,12 +93,12 @@ libc = ctypes.CDLL(None, use_errno=True)
 print(libc.shmget(0x5eed, 4096, 0o666), libc.msgget(0x5eed, 0o666), libc.semget(0x5eed, 1, 0o666))
 print(os.listdir('/tmp'), oct(os.stat('/tmp').st_mode & 0o7777))
 """
-    made = await box.run(PythonCode(source=make))
+    first_result = await box.run(PythonCode(source=make))
 
-    found = await box.run(PythonCode(source=look))
+    second_result = await box.run(PythonCode(source=look))
 
-    assert made.stdout == "True True True\n", made.stderr
-    assert found.stdout == "-1 -1 -1\n[] 0o1777\n", found.stderr
+    assert first_result.stdout == "True True True\n", first_result.stderr
+    assert second_result.stdout == "-1 -1 -1\n[] 0o1777\n", second_result.stderr
 
 
 async def test_entries_run_beside_a_program_and_beside_each_other(box: StreamSandbox) -> None:

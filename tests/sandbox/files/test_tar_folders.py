@@ -74,19 +74,19 @@ def opened() -> Iterator[tuple[Box, Path]]:
 
 
 def archive(members: list[tuple[tarfile.TarInfo, bytes]], kind: int = tarfile.PAX_FORMAT) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=kind) as tar:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=kind) as tar:
         for member, content in members:
             tar.addfile(member, io.BytesIO(content))
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def member(
     name: str, content: bytes = b"", *, kind: bytes = tarfile.REGTYPE, mode: int = 0o644
 ) -> tarfile.TarInfo:
-    found = tarfile.TarInfo(name)
-    found.type, found.size, found.mode = kind, len(content), mode
-    return found
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.mode = kind, len(content), mode
+    return info
 
 
 async def down(box: Box, path: str = ".") -> bytes:
@@ -117,7 +117,7 @@ def test_what_tarfile_made_goes_in_and_comes_out(
         content = asyncio.run(there_and_back())
 
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
-        found = {
+        entries = {
             one.name: (tar.extractfile(one).read(), bool(one.mode & 0o100)) if one.isreg() else None  # type: ignore[union-attr]
             for one in tar
         }
@@ -127,7 +127,7 @@ def test_what_tarfile_made_goes_in_and_comes_out(
         for parts in (f.split("/") for f in folders if f)
         for i in range(1, len(parts) + 1)
     }
-    assert found == {**dict.fromkeys(parents), **tree}
+    assert entries == {**dict.fromkeys(parents), **tree}
 
 
 @pytest.mark.slow
@@ -218,12 +218,12 @@ async def test_no_more_of_a_folder_is_held_than_pieces() -> None:
     try:
         with opened() as (box, _):
             await box.write_folder("up", chain([one.tobuf()], repeat(chunk, size >> 20), [bytes(1024)]))
-            held = sum([len(piece) async for piece in box.read_folder("up")])
+            total_size = sum([len(piece) async for piece in box.read_folder("up")])
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert held > size
+    assert total_size > size
     assert most < 16 << 20
 
 

@@ -42,8 +42,8 @@ def test_a_new_file_beyond_the_most_that_are_returned_is_named_and_not_read(tmp_
         tree = TreeChanges(Beneath(os.open(tmp_path, os.O_PATH), owner), lambda: 1 << 20)
         opened: list[object] = []
         sys.addaudithook(lambda event, arguments: opened.append(arguments) if event == "open" else None)
-        found = tree.changes(lambda path: False)
-        reasons = {one.reason for one in found.left_out}
-        return len(opened), len(found.changes), len(found.left_out), reasons
+        changes = tree.changes(lambda path: False)
+        reasons = {one.reason for one in changes.left_out}
+        return len(opened), len(changes.changes), len(changes.left_out), reasons
 
     assert said_by_child(look) == str((MAX_FILES, MAX_FILES, 50, {"too_many"}))

@@ -42,15 +42,15 @@ class Clock:
 
 
 async def answer(request: bytes) -> bytes:
-    name, given = json.loads(request)
+    name, arguments = json.loads(request)
     if not name:
-        return json.dumps({"value": f"of {given['help']}" if given else TOLD}).encode()
+        return json.dumps({"value": f"of {arguments['help']}" if arguments else TOLD}).encode()
     if name == "wait-for":
-        await asyncio.sleep(given["seconds"])
+        await asyncio.sleep(arguments["seconds"])
         return b'{"value": "waited"}'
-    if not isinstance(given.get("number"), int):
+    if not isinstance(arguments.get("number"), int):
         return json.dumps({"error": "number: it is none"}).encode()
-    return json.dumps({"value": given["number"] * 2}).encode()
+    return json.dumps({"value": arguments["number"] * 2}).encode()
 
 
 @pytest_asyncio.fixture(
@@ -129,16 +129,16 @@ async def test_no_other_program_can_import_them(box: Sandbox, session: Session) 
 
 
 async def test_a_replaced_answerer_cuts_calls_off_and_none_lets_them_wait(session: Session) -> None:
-    heard = asyncio.Event()
+    arrival = asyncio.Event()
 
     async def other(request: bytes) -> bytes:
         if b"wait-for" in request:
-            heard.set()
+            arrival.set()
         return await answer(request)
 
     await session.serve(other)
     begun = await session.start("python3 -c 'import tools; tools.wait_for(60)'")
-    await heard.wait()
+    await arrival.wait()
     await session.serve(None)
     cut = await begun.wait()
     waiting = await session.start("python3 -c 'import tools; print(tools.double(4))'")

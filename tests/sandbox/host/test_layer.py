@@ -104,12 +104,12 @@ def what_lies_below(box: Sandbox) -> int:
 
 
 def hashes_below(folder: int) -> dict[str, str]:
-    found = {}
+    hashes = {}
     for at, _, files, inner in os.fwalk(".", dir_fd=folder):
         for name in files:
             with open(os.open(name, os.O_RDONLY, dir_fd=inner), "rb") as file:
-                found[os.path.normpath(f"{at}/{name}")] = sha256(file.read())
-    return found
+                hashes[os.path.normpath(f"{at}/{name}")] = sha256(file.read())
+    return hashes
 
 
 def told(found: Changes, folder: str) -> Told:
@@ -151,9 +151,9 @@ async def apply(
         else:
             done = await session.run(PythonCode(source=DO, arguments=(json.dumps([folder, *group]),)))
             assert done.ok, done.output
-    shown = await session.run(PythonCode(source=SHOW, arguments=(folder,)))
-    found = await session.changes(ignored=lambda path: bool(ignored) and path == f"{folder}/{ignored}")
-    return told(found, folder), shown.output
+    listing = await session.run(PythonCode(source=SHOW, arguments=(folder,)))
+    changes = await session.changes(ignored=lambda path: bool(ignored) and path == f"{folder}/{ignored}")
+    return told(changes, folder), listing.output
 
 
 async def two_sessions(stack: AsyncExitStack, files: Mapping[str, bytes]) -> tuple[Session, Session]:
@@ -182,16 +182,16 @@ def test_a_layer_tells_the_same_changes_as_a_look_at_the_whole_tree() -> None:
             number = next(numbers)
             assume(number < _TREES)  # each has a tree of its own
             folder = f"{number:03d}"
-            (found, tree), (wanted, wanted_tree) = (
+            (changes, tree), (whole_changes, wanted_tree) = (
                 runner.run(apply(session, folder, operations, ignored)) for session in (layered, whole)
             )
 
             assert tree == wanted_tree
-            assert found == wanted
-            shown = json.loads(tree)
+            assert changes == whole_changes
+            entries = json.loads(tree)
             whole_base = not ignored and ("rebase",) not in operations
-            if whole_base and found[1] == [] and None not in shown.values():
-                assert found == expected(shown, folder)
+            if whole_base and changes[1] == [] and None not in entries.values():
+                assert changes == expected(entries, folder)
 
         try:
             same()
@@ -201,21 +201,21 @@ def test_a_layer_tells_the_same_changes_as_a_look_at_the_whole_tree() -> None:
 
 @pytest.mark.slow
 async def test_a_large_workspace_has_a_layer_and_a_small_one_none() -> None:
-    found = {}
+    layer_flags = {}
     for number in (10, LAYER_FROM):
         async with open_bubblewrap(ROOMY) as box:
             for _ in range(20):  # as long as its first children are on their way, none is put
                 await box.lay({f"{n % 50}/{n}": b"1" for n in range(number)})
                 async with box.session() as session:
-                    found[number] = await has_layer(session)
-                    if number == LAYER_FROM and not found[number]:
+                    layer_flags[number] = await has_layer(session)
+                    if number == LAYER_FROM and not layer_flags[number]:
                         continue
                     await session.sh("echo 2 > 1/1; rm -r 2; mv 3 three")
                     paths = {(one.path, one.kind) for one in (await session.changes()).changes}
                     assert {("1/1", "modified"), ("2/2", "deleted"), ("three/3", "added")} <= paths
                     break
 
-    assert found == {10: False, LAYER_FROM: True}
+    assert layer_flags == {10: False, LAYER_FROM: True}
 
 
 @pytest.mark.parametrize(
@@ -268,18 +268,18 @@ async def test_where_a_layer_is_refused_the_workspace_stays_as_it_was() -> None:
         assert isinstance(box, ServedSandbox)
         await box.lay(BASE)
         await asyncio.sleep(0.5)  # until its first children wait
-        held = os.open("a", os.O_WRONLY, dir_fd=box._workspace._workspace.below.root)
+        descriptor = os.open("a", os.O_WRONLY, dir_fd=box._workspace._workspace.below.root)
         try:
             async with box.session() as session:
                 assert not await has_layer(session)
                 await box.write("a", b"2")
                 ran = await box.run(Command(argv=("sh", "-c", "cat a; mv d e")))
-                found = {(one.path, one.kind) for one in (await session.changes()).changes}
+                changes = {(one.path, one.kind) for one in (await session.changes()).changes}
         finally:
-            os.close(held)
+            os.close(descriptor)
 
     assert ran.stdout == "2"
-    assert {("a", "modified"), ("d/x", "deleted"), ("e/x", "added")} <= found
+    assert {("a", "modified"), ("d/x", "deleted"), ("e/x", "added")} <= changes
 
 
 async def test_runs_and_sessions_share_the_workspace_below_and_above_the_layer() -> None:
@@ -324,8 +324,8 @@ done"""
     async with open_layered(ROOMY, BASE) as box, box.session() as session:
         program = await session.start(restless)
         for _ in range(100):
-            found = await session.changes()
-            for one in found.changes:
+            changes = await session.changes()
+            for one in changes.changes:
                 assert one.content is None or sha256(one.content) == one.after
         await program.stop()
         await session.sh(
@@ -342,26 +342,26 @@ async def test_an_agent_that_is_replaced_leaves_the_changes_as_they_were() -> No
     async with open_layered(ROOMY, BASE, without={"pid"}) as box, box.session() as session:
         lost = await session.sh("echo 2 > a; rm -r d; kill -STOP $PPID; sleep 1000", wall_s=0.5)
         after = await session.sh("cat a b/c; ls")
-        found = {one.path: one.kind for one in (await session.changes()).changes}
+        changes = {one.path: one.kind for one in (await session.changes()).changes}
 
     assert (lost.state_lost, after.output) == (True, "2\n2a\nb\ns\n")
-    assert found == {"a": "modified", **dict.fromkeys(("d/x", "d/y", "d/e/z", "d/e/f/g"), "deleted")}
+    assert changes == {"a": "modified", **dict.fromkeys(("d/x", "d/y", "d/e/z", "d/e/f/g"), "deleted")}
 
 
 async def test_folders_of_the_machine_are_shown_above_the_layer_and_are_no_changes(tmp_path: Path) -> None:
-    shown = tmp_path / "modules"
-    shown.mkdir()
-    (shown / "module.js").write_text("1")
-    policy = ROOMY.model_copy(update={"folders": {"d/node_modules": shown}})
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "module.js").write_text("1")
+    policy = ROOMY.model_copy(update={"folders": {"d/node_modules": modules}})
     async with open_layered(policy, BASE) as box:
         async with box.session() as session:
             result = await session.sh("cat d/node_modules/module.js; echo 2 > d/node_modules/module.js")
-            found = await session.changes()
+            changes = await session.changes()
         await box.lay({"a": b"2"})
         ran = await box.run(Command(argv=("sh", "-c", "cat d/node_modules/module.js; find . -type f | sort")))
 
     assert result.output.startswith("1")
-    assert found == Changes(changes=(), left_out=())
+    assert changes == Changes(changes=(), left_out=())
     assert ran.stdout == "1./a\n./d/node_modules/module.js\n"
 
 
@@ -374,11 +374,11 @@ async def test_whatever_a_program_left_in_the_layer_is_removed() -> None:
 
         await session.remove("d")
         await session.remove("b")
-        left = await session.list()
-        found = {one.path: one.kind for one in (await session.changes()).changes}
+        entries = await session.list()
+        changes = {one.path: one.kind for one in (await session.changes()).changes}
 
-    assert [one.name for one in left] == ["a", "s"]
-    assert found == dict.fromkeys(("b/c", "d/x", "d/y", "d/e/z", "d/e/f/g"), "deleted")
+    assert [one.name for one in entries] == ["a", "s"]
+    assert changes == dict.fromkeys(("b/c", "d/x", "d/y", "d/e/z", "d/e/f/g"), "deleted")
 
 
 async def test_nothing_is_open_any_more_when_the_sandbox_closes() -> None:
@@ -407,5 +407,5 @@ asyncio.run(main())
 """
     ended = run_as_ordinary_user(script, timeout_s=100)
 
-    told = "('a', 'modified') ('d/e/y', 'deleted') ('d/x', 'deleted') ('n/y', 'added')\nb'1'\n"
-    assert ended.stdout == told, ended.stderr[-2000:]
+    expected_output = "('a', 'modified') ('d/e/y', 'deleted') ('d/x', 'deleted') ('n/y', 'added')\nb'1'\n"
+    assert ended.stdout == expected_output, ended.stderr[-2000:]

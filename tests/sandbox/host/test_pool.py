@@ -63,10 +63,10 @@ async def test_a_sandbox_with_one_run_makes_one_child_and_later_runs_find_others
         first = await _idle(box._pool)
         await box.run(PythonCode(source=""))
         await first.gone.wait()
-        left = set(box._pool._alive)
+        children = set(box._pool._alive)
         await box.run(PythonCode(source=""))
 
-        assert left == set()
+        assert children == set()
         await _wait_until(lambda: len(box._pool._idle) == 3)
 
 

@@ -92,9 +92,9 @@ async def test_a_session_names_the_folder_in_which_its_commands_begin(session: S
 
 
 async def test_a_command_reads_what_it_is_given_and_nothing_else(session: Session) -> None:
-    given = b"line\n" * 100_000
+    content = b"line\n" * 100_000
 
-    counted = await session.sh("wc -c; printf more >&0", stdin=given)
+    counted = await session.sh("wc -c; printf more >&0", stdin=content)
     nothing = await session.sh("wc -c")
 
     assert (counted.output.split()[0], counted.ok) == ("500000", False)
@@ -148,7 +148,7 @@ async def test_a_command_ends_with_its_own_process_and_names_what_it_left_runnin
     after = await session.sh(f"kill {result.still_running[0].pid} && echo killed")
 
     assert (result.status, result.output) == ("ok", "started\n")
-    assert [left.command for left in result.still_running] == ["sleep 1000"]
+    assert [process.command for process in result.still_running] == ["sleep 1000"]
     assert (after.output, after.still_running) == ("killed\n", ())
 
 
@@ -157,13 +157,16 @@ async def test_what_runs_in_the_background_is_known_until_it_ends(session: Sessi
     server = await session.start("exec sleep 1000")
     await session.sh("sleep 1001 > /dev/null 2>&1 & echo begun; sleep 0.2")
 
-    started, left = await session.background()
-    assert [one.command for job in (started, left) for one in job.processes] == ["sleep 1000", "sleep 1001"]
+    started, leftover_job = await session.background()
+    assert [one.command for job in (started, leftover_job) for one in job.processes] == [
+        "sleep 1000",
+        "sleep 1001",
+    ]
     assert started.processes[0].pid == server.pid
-    assert started.seconds >= left.seconds > 0
-    assert (await session.sh(f"cat {left.log}")).output == "begun\n"
+    assert started.seconds >= leftover_job.seconds > 0
+    assert (await session.sh(f"cat {leftover_job.log}")).output == "begun\n"
 
-    await left.stop()
+    await leftover_job.stop()
     assert [job.log for job in await session.background()] == [server.log]
     await session.sh(f"kill {server.pid}; sleep 0.2")
     assert list(await session.background()) == []
@@ -172,7 +175,7 @@ async def test_what_runs_in_the_background_is_known_until_it_ends(session: Sessi
 async def test_a_process_is_named_without_what_a_terminal_would_obey(session: Session) -> None:
     result = await session.sh("(exec -a $'\\e[2Jname' sleep 1000) & sleep 0.2")
 
-    assert [left.command for left in result.still_running] == ["?[2Jname 1000"]
+    assert [process.command for process in result.still_running] == ["?[2Jname 1000"]
 
 
 async def test_later_output_of_what_was_left_running_goes_to_a_file(session: Session) -> None:
@@ -221,7 +224,7 @@ async def test_at_its_deadline_a_command_and_what_it_started_end_and_others_live
     before = await session.sh("sleep 1001 & echo $!")
 
     result = await session.sh("trap '' TERM; sleep 1002 & echo begun; while :; do sleep 1; done", wall_s=0.5)
-    left = await session.sh(
+    listing = await session.sh(
         "cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\\0' ' ' | grep -o 'sleep 100[0-9]' | sort -u"
     )
 
@@ -229,8 +232,8 @@ async def test_at_its_deadline_a_command_and_what_it_started_end_and_others_live
     assert result.still_running == ()
     assert server.running
     assert before.still_running
-    assert left.output.split("\n")[:2] == ["sleep 1000", "sleep 1001"]
-    assert "1002" not in left.output
+    assert listing.output.split("\n")[:2] == ["sleep 1000", "sleep 1001"]
+    assert "1002" not in listing.output
 
 
 async def test_a_command_that_heeds_sigterm_may_tidy_up(session: Session) -> None:
@@ -269,11 +272,11 @@ async def test_a_cancelled_call_ends_its_command(session: Session) -> None:
 async def test_an_agent_without_time_to_end_a_cancelled_command_is_asked_again() -> None:
     async with open_bubblewrap(ROOMY) as box, box.session() as session:
         link = session._link  # type: ignore[attr-defined]  # the agent's end can't be told to be slow
-        ask, asked = link.ask, []
+        ask, requests = link.ask, []
 
         async def ask_later(what: str, run: CommandRun) -> bool:
-            asked.append(what)
-            if len(asked) > 1:
+            requests.append(what)
+            if len(requests) > 1:
                 return bool(await ask(what, run))
             run.processes = (StillRunning(pid=1, command="sleep"),)
             return True
@@ -286,7 +289,7 @@ async def test_an_agent_without_time_to_end_a_cancelled_command_is_asked_again()
         with pytest.raises(asyncio.CancelledError):
             await call
 
-        assert asked == ["kill", "kill"]
+        assert requests == ["kill", "kill"]
         assert wait_until(lambda: not processes_with("31571"))
 
 
@@ -360,10 +363,10 @@ async def test_files_of_a_session_keep_the_contract(
 async def test_holes_are_not_read_for_hours(session: Session) -> None:
     await session.sh("seq 1000 | xargs truncate -s 10000000")
 
-    found = await session.changes()
+    changes = await session.changes()
 
-    assert len(found.changes) <= 10
-    assert {one.reason for one in found.left_out} <= {"too_large", "too_many"}
+    assert len(changes.changes) <= 10
+    assert {one.reason for one in changes.left_out} <= {"too_large", "too_many"}
 
 
 async def test_changes_tell_by_content_what_became_of_the_tree(roomy: Sandbox) -> None:
@@ -373,17 +376,17 @@ async def test_changes_tell_by_content_what_became_of_the_tree(roomy: Sandbox) -
         await session.sh("ln -s kept.py l")
         await session.write("new/added.py", b"5")
 
-        found = (await session.changes()).changes
+        changes = (await session.changes()).changes
 
-        told = {(one.path, one.kind, one.mode) for one in found}
-        assert told == {
+        summaries = {(one.path, one.kind, one.mode) for one in changes}
+        assert summaries == {
             ("edited.py", "modified", "100644"),
             ("gone.py", "deleted", "100644"),
             ("l", "added", "120000"),
             ("new/added.py", "added", "100644"),
             ("script", "modified", "100644"),
         }
-        edited = next(one for one in found if one.path == "edited.py")
+        edited = next(one for one in changes if one.path == "edited.py")
         assert (edited.before, edited.after, edited.content) == (sha256(b"2"), sha256(b"22\n"), b"22\n")
 
         await session.rebase()
@@ -393,9 +396,9 @@ async def test_changes_tell_by_content_what_became_of_the_tree(roomy: Sandbox) -
 async def test_what_changed_once_is_told_each_time(session: Session) -> None:
     await session.sh("echo 1 > added; sleep 0.2")
 
-    found = [await session.changes() for _ in range(3)]
+    answers = [await session.changes() for _ in range(3)]
 
-    assert [one.changes[0].content for one in found] == [b"1\n"] * 3
+    assert [one.changes[0].content for one in answers] == [b"1\n"] * 3
 
 
 async def test_changes_leave_out_and_name_what_may_not_cross(session: Session) -> None:
@@ -405,10 +408,10 @@ async def test_changes_leave_out_and_name_what_may_not_cross(session: Session) -
         "head -c 11000000 /dev/zero > large"
     )
 
-    found = await session.changes()
+    changes = await session.changes()
 
-    assert found.changes == ()
-    assert {(one.path, one.reason) for one in found.left_out} == {
+    assert changes.changes == ()
+    assert {(one.path, one.reason) for one in changes.left_out} == {
         ("pipe", "special"),
         ("s", "special"),
         ("out", "link"),
@@ -421,38 +424,38 @@ async def test_changes_leave_out_and_name_what_may_not_cross(session: Session) -
 async def test_changes_are_bounded_in_number(session: Session) -> None:
     await session.sh("for i in $(seq 2100); do echo $i > f$i; done")
 
-    found = await session.changes()
+    changes = await session.changes()
 
-    assert (len(found.changes), len(found.left_out)) == (2000, 100)
-    assert {one.reason for one in found.left_out} == {"too_many"}
+    assert (len(changes.changes), len(changes.left_out)) == (2000, 100)
+    assert {one.reason for one in changes.left_out} == {"too_many"}
 
 
 async def test_changes_do_not_look_at_what_is_ignored(session: Session) -> None:
     await session.sh("mkdir -p build/deep; echo 1 > build/deep/a; echo 2 > b.log; echo 3 > c")
 
-    found = await session.changes(ignored=lambda path: path == "build/" or path.endswith(".log"))
+    changes = await session.changes(ignored=lambda path: path == "build/" or path.endswith(".log"))
 
-    assert [one.path for one in found.changes] == ["c"]
+    assert [one.path for one in changes.changes] == ["c"]
 
 
 async def test_a_folder_that_was_closed_does_not_count_as_emptied(roomy: Sandbox) -> None:
     async with roomy.session(fresh=True, files={"folder/a": b"1"}) as session:
         await session.sh("chmod 000 folder")
 
-        found = await session.changes()
+        changes = await session.changes()
 
-    assert found.changes == ()
-    assert [one.reason for one in found.left_out] == ["unreadable"]
+    assert changes.changes == ()
+    assert [one.reason for one in changes.left_out] == ["unreadable"]
 
 
 async def test_a_folder_that_can_be_listed_and_not_entered_is_left_out(roomy: Sandbox) -> None:
     async with roomy.session(fresh=True, files={"folder/a": b"1", "b": b"1"}) as session:
         await session.sh("echo 2 > b; chmod 644 folder")
 
-        found = await session.changes()
+        changes = await session.changes()
 
-    assert [one.path for one in found.changes] == ["b"]
-    assert [(one.path, one.reason) for one in found.left_out] == [("folder", "unreadable")]
+    assert [one.path for one in changes.changes] == ["b"]
+    assert [(one.path, one.reason) for one in changes.left_out] == [("folder", "unreadable")]
 
 
 async def test_two_edits_within_one_tick_of_the_clock_are_both_seen(session: Session) -> None:
@@ -460,9 +463,9 @@ async def test_two_edits_within_one_tick_of_the_clock_are_both_seen(session: Ses
         content = b"%03d" % number
         await session.write("same-size.txt", content)
 
-        found = await session.changes()
+        changes = await session.changes()
 
-        assert [one.content for one in found.changes] == [content]
+        assert [one.content for one in changes.changes] == [content]
 
 
 async def test_nothing_of_a_session_is_left_when_it_closes(roomy: Sandbox) -> None:
@@ -506,8 +509,8 @@ async def test_a_command_that_closes_the_workspace_to_itself_ends_neither_comman
     await session.sh("chmod 000 .")
 
     after = await session.sh("echo 1 > a; chmod 000 .")
-    found = await session.changes()
+    changes = await session.changes()
 
     assert after.exit_code == 0
-    assert [one.path for one in found.changes] == ["a"]
-    assert found.left_out == ()
+    assert [one.path for one in changes.changes] == ["a"]
+    assert changes.left_out == ()

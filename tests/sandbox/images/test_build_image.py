@@ -76,9 +76,11 @@ def test_an_image_has_its_packages_first_on_its_path_and_nothing_secret(
     (tmp_path / "config.json").write_text(json.dumps({"proxies": proxies}))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setenv("PIP_INDEX_URL", f"https://me:{PASSWORD}@index.example/simple")
-    said: list[str] = []
+    messages: list[str] = []
 
-    build_image(open_build_client(), ImageRecipe(base, tag, ("toytoy",), wheels=wheels), report=said.append)
+    build_image(
+        open_build_client(), ImageRecipe(base, tag, ("toytoy",), wheels=wheels), report=messages.append
+    )
 
     program = "import os, sys, toytoy; print(toytoy.ANSWER, os.getuid(), sys.prefix)"
     ran = engine.containers.run(tag, ["python3", "-c", program], network_mode="none", remove=True)
@@ -87,7 +89,7 @@ def test_an_image_has_its_packages_first_on_its_path_and_nothing_secret(
     image = engine.images.get(tag)
     assert ran == b"42 65534 /opt/sandbox\n"
     assert image.attrs["Config"]["Cmd"] == ["python3"]
-    assert PASSWORD not in json.dumps([image.history(), image.attrs, said])
+    assert PASSWORD not in json.dumps([image.history(), image.attrs, messages])
     assert "coder.image.stage" not in image.labels
     assert not engine.images.list(filters={"label": "coder.image.stage", "dangling": True})
 
@@ -123,11 +125,11 @@ def test_a_base_without_python_is_named(engine: DockerClient, tag: str) -> None:
 
 
 def test_a_base_is_asked_for_what_its_wheels_must_fit(engine: DockerClient, base: str) -> None:
-    found = find_base(engine, base)
+    base_facts = find_base(engine, base)
 
-    assert found.version >= (3, 8)
-    assert found.glibc is not None
-    assert f"manylinux2014_{found.machine}" in found.platforms
+    assert base_facts.version >= (3, 8)
+    assert base_facts.glibc is not None
+    assert f"manylinux2014_{base_facts.machine}" in base_facts.platforms
 
 
 def test_an_image_with_another_c_library_gets_wheels_for_it() -> None:

@@ -16,9 +16,9 @@ ROOT = Path(sandbox.__file__).parents[1]
 
 def test_in_a_clone_the_image_is_built_from_the_file_at_the_root() -> None:
     places = (ROOT, *ROOT.glob("sandbox/**"))
-    found = [path.relative_to(ROOT) for place in places for path in place.glob("Dockerfile.*")]
+    dockerfiles = [path.relative_to(ROOT) for place in places for path in place.glob("Dockerfile.*")]
 
-    assert found == [Path("Dockerfile.sandbox")]
+    assert dockerfiles == [Path("Dockerfile.sandbox")]
     assert read_dockerfile() == (ROOT / "Dockerfile.sandbox").read_bytes()
 
 
@@ -40,7 +40,7 @@ def test_an_installed_package_carries_the_same_file(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
 
-    said = subprocess.run(
+    output = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -54,6 +54,6 @@ def test_an_installed_package_carries_the_same_file(tmp_path: Path) -> None:
         check=True,
     ).stdout
 
-    place, _, content = said.partition("\n")
+    place, _, content = output.partition("\n")
     assert place.startswith(str(tmp_path / "installed"))
     assert content.strip() == (ROOT / "Dockerfile.sandbox").read_text().strip()

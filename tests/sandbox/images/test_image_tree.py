@@ -81,10 +81,10 @@ async def test_no_container_stays_where_its_reader_is_killed(
         reader.kill()
         await reader.wait()
 
-        left = await wait_until_none_of(mark, seconds=30)
+        leftovers = await wait_until_none_of(mark, seconds=30)
 
-    await remove_containers(left)
-    assert left == []
+    await remove_containers(leftovers)
+    assert leftovers == []
 
 
 class CutsArchives(Line):
@@ -104,7 +104,7 @@ async def own_containers() -> list[str]:
     """Names of containers that this process has made to read a tree."""
     engine = await connect()
     try:
-        found = await list_containers(engine, f"{OWNER}={this_process().mark}")
-        return [name for item in found for name in item["Names"] if name.startswith("/coder-tree-")]
+        containers = await list_containers(engine, f"{OWNER}={this_process().mark}")
+        return [name for item in containers for name in item["Names"] if name.startswith("/coder-tree-")]
     finally:
         engine.close()

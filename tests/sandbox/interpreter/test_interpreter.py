@@ -53,9 +53,11 @@ async def test_the_products_own_packages_are_not_there(tmp_path: Path) -> None:
 
 
 def test_the_named_interpreter_comes_first(environment: Path) -> None:
-    named = find_interpreter(Path(sys.executable), environment.parent, {"VIRTUAL_ENV": str(environment)})
+    interpreter = find_interpreter(
+        Path(sys.executable), environment.parent, {"VIRTUAL_ENV": str(environment)}
+    )
 
-    assert named.path == Path(sys.executable)
+    assert interpreter.path == Path(sys.executable)
 
 
 def test_then_the_one_of_the_workspace_then_the_active_one_then_the_base(environment: Path) -> None:
@@ -94,17 +96,17 @@ def test_no_home_is_shown_with_an_interpreter(
 
 
 def test_the_products_own_environment_is_never_taken_for_the_tasks() -> None:
-    found = find_interpreter(None, None, {"VIRTUAL_ENV": sys.prefix})
+    interpreter = find_interpreter(None, None, {"VIRTUAL_ENV": sys.prefix})
 
-    assert found.venv is None
+    assert interpreter.venv is None
 
 
 def test_a_virtual_environment_made_with_copies_is_understood(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--copies", tmp_path / "v"], check=True)
 
-    found = describe(tmp_path / "v" / "bin" / "python")
+    interpreter = describe(tmp_path / "v" / "bin" / "python")
 
-    assert found.executable.parent.parent == Path(os.path.realpath(sys.base_prefix))
+    assert interpreter.executable.parent.parent == Path(os.path.realpath(sys.base_prefix))
 
 
 def test_an_environment_cannot_have_any_folder_of_the_host_shown(environment: Path, tmp_path: Path) -> None:

@@ -100,13 +100,13 @@ Table()
 """
     )
 
-    shown = await files(kernel, cell.number)
-    assert shown["1.html"] == "<b>bold</b>"
-    assert shown["2.json"] == '{"a": 1}'
-    assert shown["3.tex"] == "$x$"
-    assert shown["4.md"] == "# m"
-    assert shown["5.svg"].startswith("<svg")
-    assert shown["6.html"] == "<table>é</table>"
+    contents = await files(kernel, cell.number)
+    assert contents["1.html"] == "<b>bold</b>"
+    assert contents["2.json"] == '{"a": 1}'
+    assert contents["3.tex"] == "$x$"
+    assert contents["4.md"] == "# m"
+    assert contents["5.svg"].startswith("<svg")
+    assert contents["6.html"] == "<table>é</table>"
     assert cell.result.output.endswith("a table\n")
 
 
@@ -130,15 +130,15 @@ async def test_no_type_makes_a_name_that_leads_elsewhere(kernel: Kernel) -> None
 
 
 async def test_output_is_heard_as_it_comes(kernel: Kernel) -> None:
-    heard: list[bytes] = []
+    chunks: list[bytes] = []
 
-    await kernel.execute("print('now')", on_output=heard.append)
+    await kernel.execute("print('now')", on_output=chunks.append)
 
-    assert b"".join(heard) == b"now\n"
+    assert b"".join(chunks) == b"now\n"
 
 
 async def test_output_of_child_processes_is_the_cells_too(kernel: Kernel) -> None:
-    said = await output(
+    text = await output(
         kernel,
         "import multiprocessing, subprocess\nsubprocess.run(['echo', 'a program'])\n"
         "child = multiprocessing.get_context('fork').Process(target=print, args=('a fork',))\n"
@@ -147,9 +147,9 @@ async def test_output_of_child_processes_is_the_cells_too(kernel: Kernel) -> Non
 
     # A fork may take along what its parent had read and not yet passed on, and say that again: also between
     # the two writes of its print.
-    assert "a fork" in said
-    assert "a program" in said
-    assert set(re.sub(r"a fork|a program|CompletedProcess\(.*\)", "", said)) == {"\n"}
+    assert "a fork" in text
+    assert "a program" in text
+    assert set(re.sub(r"a fork|a program|CompletedProcess\(.*\)", "", text)) == {"\n"}
 
 
 async def test_there_is_no_input_to_wait_for(kernel: Kernel) -> None:
@@ -160,9 +160,9 @@ async def test_there_is_no_input_to_wait_for(kernel: Kernel) -> None:
 
 
 async def test_there_is_no_network(kernel: Kernel) -> None:
-    said = await output(kernel, "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=5)")
+    text = await output(kernel, "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=5)")
 
-    assert "unreachable" in said
+    assert "unreachable" in text
 
 
 @pytest.mark.slow

@@ -166,11 +166,11 @@ async def test_what_cells_plant_in_the_workspace_is_not_run_by_a_restart(kernel:
 
 async def test_a_cell_that_nobody_waits_for_is_interrupted(kernel: Kernel) -> None:
     await prepare(kernel)
-    heard = asyncio.Event()
+    first_output = asyncio.Event()
     cell = asyncio.ensure_future(
-        kernel.execute("print('begun', flush=True)\ntime.sleep(60)", on_output=lambda _: heard.set())
+        kernel.execute("print('begun', flush=True)\ntime.sleep(60)", on_output=lambda _: first_output.set())
     )
-    await heard.wait()
+    await first_output.wait()
 
     cell.cancel()
 

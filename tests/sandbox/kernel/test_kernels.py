@@ -66,14 +66,14 @@ async def test_a_backend_that_shows_none_of_our_packages_says_so() -> None:
 @pytest.mark.slow
 async def test_programs_beside_a_kernel_see_none_of_its_packages() -> None:
     async with open_kernel(backend="bubblewrap") as kernel:
-        shown = (await kernel.execute("import os\nsorted(os.listdir('/opt/kernel'))")).result.output
-        ours = await kernel.execute("import coder")
+        listing = (await kernel.execute("import os\nsorted(os.listdir('/opt/kernel'))")).result.output
+        cell = await kernel.execute("import coder")
 
         beside = await kernel.session.python("import sys\nprint('/opt/kernel' in sys.path)")
 
-    assert "'ipykernel'" in shown
-    assert not {"'pytest'", "'docker'", "'pydantic'", "'openai'"} & set(shown.split(", "))
-    assert "ModuleNotFoundError" in ours.result.output
+    assert "'ipykernel'" in listing
+    assert not {"'pytest'", "'docker'", "'pydantic'", "'openai'"} & set(listing.split(", "))
+    assert "ModuleNotFoundError" in cell.result.output
     assert beside.output == "False\n"
 
 

@@ -97,10 +97,10 @@ async def test_python_reaches_the_named_hosts_only(
 
 async def test_a_session_reaches_the_named_hosts_only(outside: Outside, open_box: Open) -> None:
     async with open_box(NAMED, outside) as box, box.session(fresh=True) as session:
-        named = await session.python(FETCH.format(url="http://example.org/"))
+        allowed_reply = await session.python(FETCH.format(url="http://example.org/"))
         other = await session.python(FETCH.format(url="http://evil.example/"))
 
-    assert named.output == "hello example.org/\n"
+    assert allowed_reply.output == "hello example.org/\n"
     assert other.output.startswith("403 evil.example:80 is not among the hosts")
 
 
@@ -110,10 +110,10 @@ async def test_registries_are_the_usual_package_hosts_and_no_other(outside: Outs
     fetch = "".join(FETCH.format(url=f"http://{host}/") for host in (*greeting, "github.com"))
 
     async with open_box(policy, outside) as box, box.session(fresh=True) as session:
-        said = (await session.python(fetch)).output
+        output = (await session.python(fetch)).output
 
     greeted = "".join(f"hello {host}/\n" for host in greeting)
-    assert said.startswith(f"{greeted}403 github.com:80 is not among the hosts"), said
+    assert output.startswith(f"{greeted}403 github.com:80 is not among the hosts"), output
 
 
 async def test_a_tunnel_carries_what_it_is_given(outside: Outside, open_box: Open) -> None:
@@ -319,20 +319,20 @@ async def test_the_caller_is_asked_about_other_hosts_and_only_about_those_that_c
     outside: Outside,
     open_box: Open,
 ) -> None:
-    asked = []
+    requests = []
 
     async def ask(host: str, port: int) -> bool:
-        asked.append((host, port))
+        requests.append((host, port))
         return host == "good.example"
 
     policy = Policy(ask_host=ask)
     async with open_box(policy, outside) as box, box.session(fresh=True) as session:
         hosts = ("good.example", "evil.example", "127.0.0.2")
-        said = (await session.python("".join(FETCH.format(url=f"http://{host}/") for host in hosts))).output
+        output = (await session.python("".join(FETCH.format(url=f"http://{host}/") for host in hosts))).output
         mechanism = next(one.mechanism for one in box.capabilities() if one.guarantee == "network")
 
-    assert said.startswith("hello good.example/\n403 evil.example:80 is not among the hosts"), said
-    assert asked == [("good.example", 80), ("evil.example", 80)]
+    assert output.startswith("hello good.example/\n403 evil.example:80 is not among the hosts"), output
+    assert requests == [("good.example", 80), ("evil.example", 80)]
     assert str(mechanism).endswith("public addresses of hosts that the caller is asked about")
 
 

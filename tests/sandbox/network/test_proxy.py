@@ -39,10 +39,10 @@ class World:
         self.connected.append((address, port))
         if address == DEAD:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-        made = socket.socket()
-        made.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(made, self.place)
-        return made
+        connection = socket.socket()
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, self.place)
+        return connection
 
 
 async def shout(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -91,9 +91,9 @@ async def test_bytes_go_both_ways_until_both_ends_are_done(world: World) -> None
     writer.write(b"second")
     writer.write_eof()
 
-    said = await asyncio.wait_for(reader.read(), 10)
+    response = await asyncio.wait_for(reader.read(), 10)
 
-    assert said == b"HTTP/1.1 200 Connection established\r\n\r\nFIRST SECOND"
+    assert response == b"HTTP/1.1 200 Connection established\r\n\r\nFIRST SECOND"
     assert world.connected == [(PUBLIC, 443)]
     await door.close()
 
@@ -132,8 +132,8 @@ async def test_the_mechanism_refuses_and_without_it_the_connection_is_made(
     world: World, mechanism: str
 ) -> None:
     world.names = {"inner.example": ["127.0.0.1"]}
-    asked = {"hosts": "other.example", "addresses": "inner.example"}[mechanism]
-    request = f"CONNECT {asked}:443 HTTP/1.1\r\n\r\n".encode()
+    host = {"hosts": "other.example", "addresses": "inner.example"}[mechanism]
+    request = f"CONNECT {host}:443 HTTP/1.1\r\n\r\n".encode()
     doors = [Door(world, "inner.example", without=without) for without in ("", mechanism)]
 
     codes = [(await door.status(request)).split()[1] for door in doors]
@@ -200,17 +200,17 @@ async def test_a_host_that_does_not_answer_is_told_as_unreachable(world: World) 
 
 async def test_more_connections_than_are_allowed_at_once_wait_for_one_to_end(world: World) -> None:
     door = Door(world, "example.org")
-    held = [await door.knock(CONNECT) for _ in range(AT_ONCE)]
-    for reader, _ in held:
+    connections = [await door.knock(CONNECT) for _ in range(AT_ONCE)]
+    for reader, _ in connections:
         await reader.readuntil(b"\r\n\r\n")
     waiting, its_end = await door.knock(CONNECT)
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(waiting.readline(), 0.2)
-    held[0][1].close()
+    connections[0][1].close()
 
     assert b"200" in await asyncio.wait_for(waiting.readline(), 10)
-    for _, writer in (*held, (waiting, its_end)):
+    for _, writer in (*connections, (waiting, its_end)):
         writer.close()
     await door.close()
 

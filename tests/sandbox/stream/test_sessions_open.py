@@ -25,17 +25,17 @@ async def box(docker_engine: None) -> AsyncIterator[StreamSandbox]:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Each call about files: what it does, and how many files it names at most."""
-    seen: Calls = []
+    file_calls: Calls = []
     ask = StreamFiles.ask
 
     async def count(
         files: StreamFiles, request: Mapping[str, object], content: bytes = b"", *, most: int = 0
     ) -> object:
-        seen.append((str(request["do"]), content.count(b",") + bool(content)))
+        file_calls.append((str(request["do"]), content.count(b",") + bool(content)))
         return await ask(files, request, content, most=most)
 
     monkeypatch.setattr(StreamFiles, "ask", count)
-    return seen
+    return file_calls
 
 
 async def test_a_session_has_all_files_hashed_in_one_call_and_later_ones_only_what_changed(

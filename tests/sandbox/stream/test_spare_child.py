@@ -28,11 +28,11 @@ async def box(docker_engine: None) -> AsyncIterator[StreamSandbox]:
 
 def _children(agent: int) -> list[int]:
     """The agent's two processes, and programs: children of the one that makes them."""
-    found = [agent]
-    for pid in found:
+    pids = [agent]
+    for pid in pids:
         with open(f"/proc/{pid}/task/{pid}/children") as file:
-            found += map(int, file.read().split())
-    return found[1:]
+            pids += map(int, file.read().split())
+    return pids[1:]
 
 
 async def _agent() -> int:
@@ -92,14 +92,14 @@ async def test_the_files_of_a_session_in_tmp_survive_a_run_beside_it(box: Stream
 async def test_a_child_made_in_advance_has_the_limits_of_its_job(box: StreamSandbox) -> None:
     await box.run(PythonCode(source="pass"))
     await asyncio.sleep(0.3)
-    shown = await box.run(
+    result = await box.run(
         PythonCode(
             source="import resource as r; print(r.getrlimit(r.RLIMIT_CPU), r.getrlimit(r.RLIMIT_FSIZE))"
         )
     )
     policy = session_policy(wall_s=60)
 
-    assert shown.stdout == (
+    assert result.stdout == (
         f"({int(policy.cpu_s)}, {int(policy.cpu_s) + 1}) ({policy.disk_mb << 20}, {policy.disk_mb << 20})\n"
     )
 

@@ -18,11 +18,11 @@ WALL = "(sleep 600 & echo $!; wait) & exec sleep 600"
 
 
 def test_a_wall_that_dies_while_it_starts_leaves_nobody_behind() -> None:
-    ours, theirs = os.pipe()
+    lifeline, theirs = os.pipe()
     control = memory_file(b"")
     specification = {
-        "lifeline": ours,
-        "not_inherited": [ours],
+        "lifeline": lifeline,
+        "not_inherited": [lifeline],
         "control": control,
         "files": {},
         "cgroups": [],
@@ -33,13 +33,15 @@ def test_a_wall_that_dies_while_it_starts_leaves_nobody_behind() -> None:
         "before": ["-c", WALL],
         "after": [],
     }
-    told = memory_file(marshal.dumps(specification))
-    argv = [sys.executable, "-c", START, str(told)]
-    with subprocess.Popen(argv, pass_fds=[ours, told, control], stdout=subprocess.PIPE) as keeper:
+    specification_file = memory_file(marshal.dumps(specification))
+    argv = [sys.executable, "-c", START, str(specification_file)]
+    with subprocess.Popen(
+        argv, pass_fds=[lifeline, specification_file, control], stdout=subprocess.PIPE
+    ) as keeper:
         assert keeper.stdout is not None
         orphan = int(keeper.stdout.readline())
 
-        os.close(ours)
+        os.close(lifeline)
         os.close(theirs)  # the owner is gone
         keeper.wait(PATIENCE_S)
 

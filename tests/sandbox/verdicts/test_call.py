@@ -306,12 +306,12 @@ async def test_a_number_that_takes_long_to_make_is_not_made(value: object) -> No
 
 
 async def test_a_time_zone_is_only_one_that_this_machine_lists(liar: SandboxFunction) -> None:
-    asked: list[str] = []
+    accesses: list[str] = []
     listening = True
 
     def hear(event: str, given: tuple[Any, ...]) -> None:
         if listening and event in ("open", "import") and "Evil" in str(given[0]):
-            asked.append(str(given[0]))
+            accesses.append(str(given[0]))
 
     sys.addaudithook(hear)
 
@@ -319,7 +319,7 @@ async def test_a_time_zone_is_only_one_that_this_machine_lists(liar: SandboxFunc
         await liar.call((framed(("value", Foreign(("ZoneInfo", f"Evil{os.getpid()}/Zone")))),))
 
     listening = False
-    assert asked == []
+    assert accesses == []
 
 
 async def test_a_date_of_a_time_zone_comes_back(sandbox: Sandbox) -> None:

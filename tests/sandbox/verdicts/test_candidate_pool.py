@@ -121,11 +121,11 @@ def is_locked(path):
 
 @pytest.mark.parametrize("what", SHARED)
 async def test_what_a_candidate_sets_of_its_descriptors_no_other_one_finds(box: Sandbox, what: str) -> None:
-    act, found = SHARED[what]
+    act, condition = SHARED[what]
 
     async with open_candidates(box) as candidates:
-        first = await load(candidates, f"{LOCKED}\n{act}\nprint(bool({found}))")
-        second = await load(candidates, f"{LOCKED}\nprint(bool({found}))")
+        first = await load(candidates, f"{LOCKED}\n{act}\nprint(bool({condition}))")
+        second = await load(candidates, f"{LOCKED}\nprint(bool({condition}))")
 
     assert first.stdout == "True\n"
     assert second.stdout == "False\n"
@@ -231,8 +231,8 @@ async def test_a_candidate_spoils_nothing_for_the_next(box: Sandbox, attack: str
     async with open_candidates(box) as candidates:
         await load(candidates, "print('first')")
         await load(candidates, ATTACKS[attack])
-        told = "import os, resource\nprint(os.getpriority(0, 2), resource.getrlimit(0)[0])"
-        after = await load(candidates, told)
+        source = "import os, resource\nprint(os.getpriority(0, 2), resource.getrlimit(0)[0])"
+        after = await load(candidates, source)
 
     assert after.stdout == f"{os.getpriority(os.PRIO_PROCESS, 0)} 3\n"
 

@@ -42,10 +42,10 @@ async def test_a_wrong_value_fails_with_both_sides(pair: Pair) -> None:
 async def test_a_function_may_have_the_name_of_a_builtin_when_the_task_says_so(pair: Pair) -> None:
     source = "def sum(a, b): return a + b"
 
-    named = await pair.check(source, Assertion(source="assert sum(2, 3) == 5", entry_point="sum"))
+    named_report = await pair.check(source, Assertion(source="assert sum(2, 3) == 5", entry_point="sum"))
     unnamed = await pair.check(source, Assertion(source="assert sum([2, 3]) == 5"))
 
-    assert named.passed
+    assert named_report.passed
     assert unnamed.passed
 
 

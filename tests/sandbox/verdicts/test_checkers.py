@@ -35,9 +35,9 @@ async def test_an_untidy_trial_leaves_nothing_for_the_next_one() -> None:
     look += "    assert not hasattr(math, 'left') and not os.path.exists('/tmp/left')\n"
     look += "    assert sum(name.isdigit() for name in os.listdir('/proc')) == 3\n"
 
-    said = await _hold(trial(leave), trial(look))
+    results = await _hold(trial(leave), trial(look))
 
-    assert [one.outcome.tests for one in said] == [[""], [""]]
+    assert [one.outcome.tests for one in results] == [[""], [""]]
 
 
 @pytest.mark.slow
@@ -62,11 +62,11 @@ async def test_a_tidy_trial_that_uses_up_its_time_costs_the_next_one_nothing() -
 
 @pytest.mark.asyncio
 async def test_a_checker_has_its_process_for_tidy_trials_and_clones_for_others() -> None:
-    told = "import os\ndef check(candidate):\n    raise ValueError(os.getpid())\n"
+    source = "import os\ndef check(candidate):\n    raise ValueError(os.getpid())\n"
 
-    said = await _hold(*(trial(told, tidy=tidy) for tidy in (True, True, False)))
+    results = await _hold(*(trial(source, tidy=tidy) for tidy in (True, True, False)))
 
-    pids = [one.outcome.tests[0].split("ValueError: ")[1].split(";")[0] for one in said]
+    pids = [one.outcome.tests[0].split("ValueError: ")[1].split(";")[0] for one in results]
     assert pids[0] == pids[1] == "2"
     assert pids[2] != "2"
 
@@ -110,9 +110,9 @@ async def test_a_report_that_comes_at_the_deadline_is_not_lost(monkeypatch: pyte
     monkeypatch.setattr(RunningEntry, "receive", receive_late)
     async with open_sandbox(Policy(cpu_s=8)) as candidate, open_sandbox(Policy(cpu_s=8)) as checker:
         limits = Limits(wall_s=0.5, cpu_s=1)
-        said = await run_trial(Candidates(candidate), Checkers(checker), trial(RIGHT), limits=limits)
+        result = await run_trial(Candidates(candidate), Checkers(checker), trial(RIGHT), limits=limits)
 
-    assert (said.outcome.tests, said.outcome.complete) == ([""], True), said.outcome.note
+    assert (result.outcome.tests, result.outcome.complete) == ([""], True), result.outcome.note
 
 
 INSIDE = """

@@ -52,10 +52,10 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, (set, frozenset)):
         rest = list(right)
         for item in left:
-            found = next((i for i, other in enumerate(rest) if same(item, other)), None)
-            if found is None:
+            position = next((i for i, other in enumerate(rest) if same(item, other)), None)
+            if position is None:
                 return False
-            rest.pop(found)
+            rest.pop(position)
         return not rest
     return bool(left == right)
 

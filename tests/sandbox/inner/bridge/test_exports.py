@@ -49,17 +49,17 @@ def test_no_value_is_made_by_reading_an_object(payload: tuple[object, ...]) -> N
     ids=["arguments", "keywords", "operands"],
 )
 def test_no_object_is_unpacked_as_arguments(operands: tuple[object, ...]) -> None:
-    told: list[object] = []
+    call_arguments: list[object] = []
     exports = Exports(UseRecord(None, by_line=False))
 
     def callback(*args: object, **kwargs: object) -> None:
-        told.extend((*args, *kwargs.values()))
+        call_arguments.extend((*args, *kwargs.values()))
 
     operation, *rest = operands
     number = exports.payload(callback)[1]
     answer = exports.answer([operation, number, *rest], lambda error: ("an error",), Lent([], []), [])
 
-    assert told == []
+    assert call_arguments == []
     assert decode(answer, resolve=lambda payload: payload)[0] == "threw"
 
 

@@ -154,8 +154,8 @@ def test_a_changed_argument_is_changed_here() -> None:
 
 
 def test_a_tests_objects_answer_what_was_asked_of_them() -> None:
-    asked = ("ask", "call", 0, (5,), {})
-    here = link(asked, ("value", 1, (), ""))
+    request = ("ask", "call", 0, (5,), {})
+    here = link(request, ("value", 1, (), ""))
 
     here.request("call", None, (lambda x: x + 1,), {})
 

@@ -44,20 +44,20 @@ def holds_itself(value: object) -> bool:
 
 @given(ARGUMENTS, st.lists(st.integers(0, 1000), max_size=4))
 def test_a_change_of_a_copy_is_made_to_the_original(arguments: object, seeds: list[int]) -> None:
-    wanted = copy.deepcopy(arguments)
+    expected = copy.deepcopy(arguments)
     borrowed = decode(encode(arguments))
     loan = Writeback(borrowed)
     for seed in seeds:
-        change(wanted, seed)
+        change(expected, seed)
         change(borrowed, seed)
-        if holds_itself(wanted):
+        if holds_itself(expected):
             return
 
     lent = mutable_containers(arguments)
     answer = encode(loan.changes(), known=loan.known())
     write_back(lent, decode(answer, resolve=lambda payload: lent[payload[1]]))
 
-    assert arguments == wanted
+    assert arguments == expected
 
 
 def test_rows_that_were_swapped_are_still_the_lenders_own() -> None:

@@ -15,9 +15,9 @@ Ends = tuple[Channel, socket.socket]
 @pytest.fixture
 def ends() -> Iterator[Ends]:
     """A channel, and the bare socket at its other end."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        yield Channel(ours), theirs
+    own_end, theirs = socket.socketpair()
+    with own_end, theirs:
+        yield Channel(own_end), theirs
 
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, MAX_FRAME])

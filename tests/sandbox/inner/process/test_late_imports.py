@@ -55,6 +55,6 @@ async def test_a_module_of_an_entry_is_imported_once_for_all_where_it_is_started
     async with open_bubblewrap(Policy(python=bare_python()), walls="two") as box:
         for _ in range(starts):
             await (await box.start("checker.checker", {"once": True})).finish()
-        seen = [(await box.run(look)).stdout for _ in range(6)]
+        outputs = [(await box.run(look)).stdout for _ in range(6)]
 
-    assert seen[-1] == f"{imported}\n"  # the first ones were forked before
+    assert outputs[-1] == f"{imported}\n"  # the first ones were forked before

@@ -56,8 +56,8 @@ def committed(architecture: str, request: pytest.FixtureRequest) -> bytes:
 def test_the_committed_filters_are_those_that_the_list_gives(tmp_path: Path) -> None:
     make_seccomp.main(tmp_path)
 
-    for made in tmp_path.iterdir():
-        assert made.read_bytes() == (INNER / made.name).read_bytes(), made.name
+    for file in tmp_path.iterdir():
+        assert file.read_bytes() == (INNER / file.name).read_bytes(), file.name
 
 
 def test_every_listed_call_is_allowed_and_every_other_is_not(architecture: str) -> None:
@@ -73,10 +73,10 @@ def test_every_listed_call_is_allowed_and_every_other_is_not(architecture: str) 
 
 def test_calls_that_reach_beyond_a_process_are_refused(architecture: str, committed: bytes) -> None:
     token = make_seccomp.AUDIT_ARCH[architecture]
-    found = make_seccomp.numbers(FORBIDDEN.split(), architecture)
-    assert len(found) > 40
+    numbers = make_seccomp.numbers(FORBIDDEN.split(), architecture)
+    assert len(numbers) > 40
 
-    for name, number in found.items():
+    for name, number in numbers.items():
         assert decide(committed, token, number) == ERRNO | make_seccomp.ENOSYS, name
 
 
@@ -132,11 +132,11 @@ def test_nothing_is_typed_into_a_terminal(architecture: str, committed: bytes) -
 def test_without_namespaces_no_socket_but_a_pair_can_be_made(architecture: str) -> None:
     alone = (INNER / f"seccomp-{architecture}-nosockets.bpf").read_bytes()
     token = make_seccomp.AUDIT_ARCH[architecture]
-    found = make_seccomp.numbers(["socket", "socketpair"], architecture)
+    numbers = make_seccomp.numbers(["socket", "socketpair"], architecture)
 
     for family in range(64):
-        assert decide(alone, token, found["socket"], (family, 0)) != ALLOW
-        assert (decide(alone, token, found["socketpair"], (family, 0)) == ALLOW) == (family == 1)
+        assert decide(alone, token, numbers["socket"], (family, 0)) != ALLOW
+        assert (decide(alone, token, numbers["socketpair"], (family, 0)) == ALLOW) == (family == 1)
 
 
 def test_without_namespaces_nothing_of_the_machine_is_reached(architecture: str) -> None:

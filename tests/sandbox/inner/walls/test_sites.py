@@ -33,8 +33,8 @@ async def run(packages: Path, source: str) -> str:
 async def test_the_environments_code_runs_behind_all_walls_of_a_run(packages: Path, name: str) -> None:
     (packages / name).write_text(f"import sys; sys.looked = [*getattr(sys, 'looked', []), {STATUS}]\n")
 
-    shown = "{(s['Seccomp'], s['CapEff'], s['NoNewPrivs'], s['Pid']) for s in sys.looked}"
-    printed = await run(packages, f"import sys\nfor line in {shown}: print(*map(str.strip, line))")
+    expression = "{(s['Seccomp'], s['CapEff'], s['NoNewPrivs'], s['Pid']) for s in sys.looked}"
+    printed = await run(packages, f"import sys\nfor line in {expression}: print(*map(str.strip, line))")
 
     assert printed == "2 0000000000000000 1 2\n"
 
