@@ -112,6 +112,7 @@ def test_a_fixture_on_another_loop_is_refused(name: str, request: pytest.Fixture
             request.getfixturevalue(name)
 
 
+@pytest.mark.slow
 async def test_only_the_latest_are_kept() -> None:
     keepers = []
     for wall_s in (38, *range(50, 50 + MOST_IDLE), 38):

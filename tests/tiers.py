@@ -2,8 +2,8 @@
 
 A test with a fixture of another maker's program is marked `foreign`, unless it is marked `first_stage`.
 
-The mark is for calls over two seconds beside others, without fixtures. The check allows twice that,
-since a neighbour on the same core halves the speed, and leaves out the time for which programs on this
+The mark is for calls over one second beside others, without fixtures. The check allows four times that,
+since machines and their neighbours differ, and leaves out the time for which programs on this
 machine had to wait for a processor or a disk: a busy machine fails no test. Processor time counts however
 busy the machine is, but on a slower machine the limit is longer, as a fixed piece of work is; a test that
 only waits is found where the machine has time.

@@ -71,6 +71,7 @@ asyncio.run(main())
     assert ended.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_a_workspace_that_a_program_has_closed_is_open_to_the_next_one() -> None:
     script = """
 import asyncio

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tools.count_frames import functions_to_bash
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,7 @@ def test_the_core_is_read_in_an_hour_and_the_page_says_how_many_lines_it_has() -
     assert abs(record_lines - of_records) <= 0.05 * record_lines, record_lines
 
 
+@pytest.mark.slow
 async def test_a_bash_call_is_a_few_functions_from_solve_all_in_files_of_the_page() -> None:
     functions = await functions_to_bash()
 

@@ -17,6 +17,7 @@ PAGE = (Path(__file__).parents[2] / "docs/how-to/give-tools-to-code.md").read_te
 OURS, THE_MODELS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_models_program_calls_the_pages_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     command = json.dumps({"command": f"python3 - <<'END'\n{THE_MODELS}END"})
     call = ToolCall(id="a" * 9, name="bash", arguments=command)

@@ -23,6 +23,7 @@ def problems(schema: str, *files: Path) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_workflows_have_the_form_that_github_takes() -> None:
     assert WORKFLOWS
     assert problems("github-workflows", *WORKFLOWS) == ""
@@ -64,6 +65,7 @@ def _is_for_ci(document: Any) -> bool:
     return "jobs" in document or any(isinstance(job, dict) and "script" in job for job in document.values())
 
 
+@pytest.mark.slow
 def test_a_workflow_with_a_word_that_github_doesnt_know_is_refused(tmp_path: Path) -> None:
     text = WORKFLOWS[0].read_text().replace("runs-on:", "run-on:", 1)
     (tmp_path / "workflow.yml").write_text(text)

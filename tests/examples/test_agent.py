@@ -36,6 +36,7 @@ def contents(endpoint: FaultyEndpoint, number: int) -> list[str]:
     return [message["content"] for message in endpoint.requests[number].body["messages"]]
 
 
+@pytest.mark.slow
 def test_code_that_fails_a_check_is_repaired_until_it_passes() -> None:
     first, second = calls("bash", command=WRONG), calls("bash", command=RIGHT)
     with faulty_endpoint(first, says("Done."), second, says("Now it adds.")) as endpoint:
@@ -47,6 +48,7 @@ def test_code_that_fails_a_check_is_repaired_until_it_passes() -> None:
     assert contents(endpoint, 2)[-1] == f"Checks fail:\n{CHECK}\n  expected: 5\n  actual:   -1"
 
 
+@pytest.mark.slow
 def test_at_the_limit_of_answers_it_is_unsolved_and_shows_what_there_is() -> None:
     with faulty_endpoint(calls("bash", command=WRONG), says("Done.")) as endpoint:
         done = run(endpoint.url, "--check", CHECK, "--max-answers", "2")
@@ -56,6 +58,7 @@ def test_at_the_limit_of_answers_it_is_unsolved_and_shows_what_there_is() -> Non
     assert len(endpoint.requests) == 2
 
 
+@pytest.mark.slow
 def test_a_call_that_cannot_be_carried_out_is_told_to_the_model() -> None:
     other, broken = calls("python", source="1"), calls("bash", script="ls")
     with faulty_endpoint(other, broken, calls("bash", command=RIGHT), says("Done.")) as endpoint:
@@ -66,6 +69,7 @@ def test_a_call_that_cannot_be_carried_out_is_told_to_the_model() -> None:
     assert contents(endpoint, 2)[-1] == "The call wasn't carried out: KeyError('command')"
 
 
+@pytest.mark.slow
 def test_commands_of_the_model_reach_nothing_of_this_machine(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("a secret of mine")
     reach = (
@@ -82,6 +86,7 @@ def test_commands_of_the_model_reach_nothing_of_this_machine(tmp_path: Path) -> 
     assert not Path("/var/tmp/of-the-agent").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cheat",
     [
@@ -98,6 +103,7 @@ def test_code_that_forges_its_verdict_is_unsolved(cheat: str) -> None:
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "unsolved"), done.stderr
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_refuses_the_key_is_one_line() -> None:
     with faulty_endpoint(error(401, "no key")) as endpoint:
         refused = run(endpoint.url, "--check", CHECK)

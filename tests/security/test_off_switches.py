@@ -61,6 +61,7 @@ def setuid_id() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("allowed_host")
 async def test_no_new_privs_keeps_a_program_from_the_rights_of_a_files_owner(setuid_id: Path) -> None:
     escalations = []

@@ -61,6 +61,7 @@ async def outcome(attack: Probe, without: frozenset[str]) -> str:
         return result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "attack",
     [one for one in PROBES if not (one.mechanism & _OF_THE_RUN or one.name in _NOT_HERE)],
@@ -118,6 +119,7 @@ async def test_a_command_reads_its_agent_only_where_it_is_dumpable() -> None:
     assert outputs == ["", "read\n"]
 
 
+@pytest.mark.slow
 async def test_a_command_kills_its_agent_only_where_it_is_not_pid_1() -> None:
     lost = []
     for without in (frozenset[str](), frozenset({"pid"})):
@@ -127,6 +129,7 @@ async def test_a_command_kills_its_agent_only_where_it_is_not_pid_1() -> None:
     assert lost == [False, True]
 
 
+@pytest.mark.slow
 async def test_an_agent_that_does_not_answer_is_replaced_and_the_workspace_kept() -> None:
     async with open_bubblewrap(ROOMY, without=frozenset({"pid"})) as box, box.session() as session:
         result = await session.sh("echo 1 > kept; kill -STOP $PPID; sleep 1000", wall_s=0.5)
@@ -181,6 +184,7 @@ time.sleep(1000)
     assert (after.output, after.exit_code, after.state_lost) == ("fine\n", 3, False)
 
 
+@pytest.mark.slow
 async def test_a_fork_bomb_ends_at_its_deadline_with_all_that_it_became(session: Session) -> None:
     bomb = "import os\nwhile True:\n  try: os.fork(); os.setsid()\n  except OSError: pass"
 
@@ -207,6 +211,7 @@ async def test_a_command_is_started_where_others_used_up_all_processes(session: 
     assert after.output == "room\n"
 
 
+@pytest.mark.slow
 async def test_a_daemon_is_named_and_ended_with_its_command(session: Session) -> None:
     daemon = """
 import os, time

@@ -102,6 +102,7 @@ def test_an_audit_says_how_strong_verdicts_on_each_case_are(console: Console) ->
     assert [one["own"] for one in report["cases"]] == ["passed", "passed", None, "passed"]
 
 
+@pytest.mark.slow
 def test_an_audit_that_cannot_be_written_is_shown_all_the_same(console: Console) -> None:
     (console.home / "suite.jsonl").write_text(lines(SQUARES))
 

@@ -221,6 +221,7 @@ def test_a_file_that_can_not_be_written_is_named(
     assert f"Can't write {words.split()[-1]}: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_script_of_ci_gives_every_line_of_its_arguments_to_grade_too(tmp_path: Path) -> None:
     ended = judged(tmp_path, "    return a + b\n", ARGUMENTS="--workers 1\n--no-such-flag\n", MIN_PASS="1")
 

@@ -4,10 +4,13 @@ import json
 import venv
 from pathlib import Path
 
+import pytest
+
 from tests.benchmarks.suites.test_repotasks import made
 from tests.coder.people.cli.console import Console
 
 
+@pytest.mark.slow
 def test_a_missing_pytest_is_said_once_for_all_cases(tmp_path: Path) -> None:
     console = Console(tmp_path)
     venv.create(tmp_path / "bare", with_pip=False)

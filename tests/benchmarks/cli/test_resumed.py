@@ -57,6 +57,7 @@ def started(config: Config, selection: Selection, flags: dict[str, Any]) -> Benc
     return BenchStarted.model_validate_json(event.model_dump_json())
 
 
+@pytest.mark.slow
 @given(CONFIGS, SELECTIONS, FLAGS)
 def test_what_a_run_was_asked_for_comes_back_from_its_log(
     config: Config, selection: Selection, flags: dict[str, Any]

@@ -52,6 +52,7 @@ def without_times(report: dict[str, Any]) -> dict[str, Any]:
     return {**report, "verdicts": verdicts, "times": None, "command": None}
 
 
+@pytest.mark.slow
 def test_grade_scores_a_file_and_writes_the_results_beside_it(console: Console) -> None:
     done = console.run("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--json")
 
@@ -69,6 +70,7 @@ def test_grade_scores_a_file_and_writes_the_results_beside_it(console: Console) 
     assert (results[0]["task_id"], results[0]["result"]) == ("c/0", "passed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "ids"), [(("--filter", "c/[13]"), ["c/1", "c/3"]), (("--slice", "1:3"), ["c/1", "c/2"])]
 )
@@ -161,6 +163,7 @@ def test_a_report_says_by_which_command_it_began_and_no_key(console: Console) ->
     assert json.loads(resumed.out)["command"] == command
 
 
+@pytest.mark.slow
 def test_a_resume_is_of_what_is_named_with_it_and_by_the_command_that_began(console: Console) -> None:
     text = (console.home / "suite.jsonl").read_text()
     (console.home / "other.jsonl").write_text(text.replace("plus", "and"))
@@ -246,6 +249,7 @@ def test_a_run_over_some_cases_reports_these_and_no_others(console: Console) -> 
     assert "give merge the same" in other.err
 
 
+@pytest.mark.slow
 def test_a_report_that_can_not_be_written_is_had_again_from_the_log(console: Console) -> None:
     grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl", "--no-results", "-q")
 
@@ -258,6 +262,7 @@ def test_a_report_that_can_not_be_written_is_had_again_from_the_log(console: Con
     assert json.loads((console.home / "report.json").read_text())["pass_at"]["1"] == 0.5
 
 
+@pytest.mark.slow
 def test_a_samples_file_that_loses_lines_while_it_is_graded_is_no_score(tmp_path: Path) -> None:
     suite, samples = tmp_path / "suite.jsonl", tmp_path / "samples.jsonl"
     suite.write_text("".join(json.dumps(one) + "\n" for one in CASES))
@@ -284,6 +289,7 @@ def _only_run(database: Path) -> str:
     return str(run)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_is_found_in_the_list(console: Console) -> None:
     grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
 
@@ -321,6 +327,7 @@ def test_a_resume_alone_asks_the_same_model_as_often_and_in_the_same_way(console
     assert {(body["model"], body["temperature"]) for body in bodies} == {("toy", 0.25)}
 
 
+@pytest.mark.slow
 def test_a_resumed_run_counts_its_rate_from_where_it_goes_on(console: Console) -> None:
     grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
     run = console.run(*grade).said[0].partition(":")[0]
@@ -331,6 +338,7 @@ def test_a_resumed_run_counts_its_rate_from_where_it_goes_on(console: Console) -
     assert re.fullmatch(r"0 samples in \d+ s, 0.0/min", again.said[1])
 
 
+@pytest.mark.slow
 def test_a_bar_shows_progress_on_a_terminal_and_is_wiped_before_the_report(console: Console) -> None:
     grade = ("bench", "grade", "suite.jsonl", "--samples", "samples.jsonl")
 
@@ -402,6 +410,7 @@ def test_a_model_that_dies_in_the_middle_is_gone_on_with_once_it_is_back(console
     assert json.loads(back.out)["outcomes"] == {"passed": 8}
 
 
+@pytest.mark.slow
 def test_a_short_run_that_has_no_answer_at_all_ends_as_one_whose_model_cant_be_had(console: Console) -> None:
     with faulty_endpoint(status(401)) as endpoint:
         options = ("--base-url", endpoint.url, "-m", "toy", "--slice", "0:1")

@@ -133,6 +133,7 @@ async def test_a_worker_whose_sandbox_fails_takes_no_job(tmp_path: Path) -> None
             pass
 
 
+@pytest.mark.slow
 async def test_cases_go_to_the_workers_that_the_user_named_and_not_where_those_redirect() -> None:
     requests = list[str]()
 

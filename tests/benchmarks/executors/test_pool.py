@@ -19,6 +19,7 @@ async def outcomes(pool: NodePool[Number, int], count: int) -> list[int]:
         return [outcome async for outcome in mapped]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(
     count=st.integers(0, 60),

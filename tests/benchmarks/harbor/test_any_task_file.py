@@ -49,6 +49,7 @@ def parse(text: str) -> TaskTable | None:
 TABLES = st.dictionaries(KEYS, st.dictionaries(KEYS, VALUES, max_size=4) | VALUES, max_size=4)
 
 
+@pytest.mark.slow
 @given(table=TABLES)
 def test_any_table_is_read_or_refused_as_a_usage_error(table: dict[str, object]) -> None:
     parsed = parse("\n".join(f"{key} = {as_toml(value)}" for key, value in table.items()))

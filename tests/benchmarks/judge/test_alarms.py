@@ -90,6 +90,7 @@ async def test_each_alarm_of_a_repository_goes_off_and_a_pass_becomes_suspicious
     assert verdict.tripped[0] in verdict.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headings", shares([*TRIPS]))
 async def test_each_alarm_of_a_function_beside_its_tests_goes_off(judge: Judge, headings: list[str]) -> None:
     answer, names = doing({heading: TRIPS[heading] for heading in headings}, "f")
@@ -138,6 +139,7 @@ async def test_a_suspicious_verdict_says_what_an_alarm_makes_possible_and_what_t
         assert verdict.detail.endswith("Read these places: count it if the task needs them")
 
 
+@pytest.mark.slow
 async def test_a_failure_stays_one_and_names_its_alarms(judge: Judge) -> None:
     verdict = await judged(
         judge, "import sys\nclass Stack:\n    def top(self): return sys._getframe(1) and 7\n"

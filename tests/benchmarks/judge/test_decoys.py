@@ -45,6 +45,7 @@ def _is_of(variant: int, value: int) -> bool:
     return twins.count(value) == 1
 
 
+@pytest.mark.slow
 def test_the_right_value_is_as_often_the_least_as_the_greatest_or_between() -> None:
     (place, *_) = [one for one in find_variants(SOURCE)["test_f"] if _is_of(one[0], 50)]
     chance = random.Random(1)

@@ -46,6 +46,7 @@ def sums(**more: object) -> RepositoryCase:
     return RepositoryCase.model_validate(fields | more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
@@ -65,12 +66,14 @@ async def test_all_hidden_tests_have_to_pass_and_the_verdict_is_weak(
     assert (verdict.verdict, verdict.strength) == (expected, "weak"), verdict.detail
 
 
+@pytest.mark.slow
 async def test_where_the_base_passes_them_nobody_is_judged(judge: Judge) -> None:
     done = sums(id="done", files={path: text.encode() for path, text in GOOD.items()})
 
     assert (await judge.judge(done, "")).verdict == "infrastructure"
 
 
+@pytest.mark.slow
 async def test_what_the_interpreter_lacks_is_known_before_anything_is_judged(
     judge: Judge, tmp_path: Path
 ) -> None:

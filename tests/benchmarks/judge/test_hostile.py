@@ -32,6 +32,7 @@ async def test_a_hostile_answer_gets_a_verdict_and_the_next_one_its_own(judge: J
     assert await outcome(judge, CASE, HONEST) == "passed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [
@@ -71,6 +72,7 @@ async def test_a_message_that_cant_be_made_is_a_failure_like_any(judge: Judge) -
     assert (answer_verdict.verdict, answer_verdict.detail[:15]) == ("failed", "assert candidat")
 
 
+@pytest.mark.slow
 async def test_large_lists_for_the_checker_are_bounded_and_the_candidates_fault(judge: Judge) -> None:
     answer_verdict = await verdict(judge, LISTS, "def f(n): return [0] * (1 << 22)")
 
@@ -84,6 +86,7 @@ async def test_an_answer_that_ends_its_sandbox_again_and_again_is_to_blame_itsel
     assert answer_verdict.verdict == "failed"
 
 
+@pytest.mark.slow
 async def test_floods_do_not_grow_the_judge(judge: Judge) -> None:
     flood = HOSTILE["128 MiB on stdout"]
     await verdict(judge, CASE, flood)

@@ -72,6 +72,7 @@ async def test_the_right_patch_passes_after_all_of_them(judge: Judge) -> None:
     assert (await judge.judge(CASE, diff(BASE, GOLD))).verdict == "passed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

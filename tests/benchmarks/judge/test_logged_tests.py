@@ -116,6 +116,7 @@ async def judge() -> AsyncIterator[Judge]:
         yield judge
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "base", "wrong"),
     [
@@ -155,6 +156,7 @@ async def test_a_patch_can_not_replace_its_runner(judge: Judge) -> None:
     assert "tests/runtests.py" in verdict.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_gold", [True, False])
 async def test_a_forger_that_ends_the_tests_is_suspicious_where_a_failing_test_is_known_to_fail(
     judge: Judge, *, has_gold: bool
@@ -188,6 +190,7 @@ async def test_a_case_that_can_not_be_judged_says_why(
     assert reason in verdict.detail
 
 
+@pytest.mark.slow
 async def test_a_test_that_hangs_is_a_timeout(judge: Judge) -> None:
     hanging = {"django/text.py": "def slug(text):\n    while True: pass\n"}
     short = django(id="short", timeout_s=1)

@@ -47,6 +47,7 @@ async def judge() -> AsyncIterator[Judge]:
         yield judge
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [(RIGHT + "# the same\n", "passed"), (KNOWING, "tampered")],

@@ -105,6 +105,7 @@ async def test_a_package_of_plain_values_is_judged_apart_from_its_tests(judge: J
     assert "test_rate" in wrong.detail
 
 
+@pytest.mark.slow
 async def test_no_twins_are_searched_where_tests_can_be_isolated(judge: Judge) -> None:
     counting: Any = CountingSandbox((await judge.sandboxes()).candidate)
 
@@ -345,6 +346,7 @@ async def test_a_package_that_the_interpreter_lacks_is_named(judge: Judge) -> No
     assert "--python" in verdict.detail
 
 
+@pytest.mark.slow
 async def test_an_interpreter_without_pytest_is_said_to_have_none(tmp_path: Path) -> None:
     venv.create(tmp_path / "bare", with_pip=False)
     suite = Suite(name="repositories", version="1", cases=(case(),))

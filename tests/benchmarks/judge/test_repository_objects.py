@@ -53,6 +53,7 @@ def job(tests: dict[str, str], gold: dict[str, str]) -> RepositoryCase:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "body", "expected"),
     [
@@ -181,6 +182,7 @@ async def test_an_endless_recursion_of_a_test_is_its_failure_and_compares_no_obj
     assert "RecursionError" in verdict.detail
 
 
+@pytest.mark.slow
 async def test_a_failure_of_pytest_itself_says_what_failed(judge: Judge) -> None:
     hook = "def pytest_runtest_logreport(report):\n    import job\n    1 / job.run(3)\n"
     tests = {

@@ -398,6 +398,7 @@ async def test_an_endless_loop_takes_no_more_processor_time_than_its_case_allows
     assert 0.25 <= answer_verdict.cpu_s < 0.45  # without a timer it is over 1.4
 
 
+@pytest.mark.slow
 async def test_an_answer_may_use_nearly_all_of_its_processor_time(judge: Judge) -> None:
     """Clocks that count the kernel's ticks would end it up to a third early."""
     nearly = (

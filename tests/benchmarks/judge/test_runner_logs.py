@@ -144,6 +144,7 @@ def test_any_log_is_read(runner: LogRunner, log: str) -> None:
     assert {*outcomes.values()} <= {"passed", "failed", "skipped"}
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(RUNNERS),
     st.lists(st.one_of(pieces, st.text(max_size=5)), max_size=30).map("".join),
@@ -163,6 +164,7 @@ def test_lines_before_and_after_never_turn_a_failed_test_into_a_passed_one(
     assert read_log(runner, f"{before}\n{line}\n{after}")[name] == "failed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize(
     "piece", ["_ ", "test_", "test a ... ", " ... ", "_" * 50 + " ", "(", "a\n", "FAIL: \n", "--- PASS: "]

@@ -83,6 +83,7 @@ async def test_each_change_of_the_test_tool_is_told_and_makes_a_pass_suspicious(
     assert set(verdict.tripped) == {f"test tool ({change})" for change in CHANGES}
 
 
+@pytest.mark.slow
 async def test_a_change_that_is_taken_back_before_the_report_is_told(judge: Judge) -> None:
     hiding = (
         "import _pytest.python\n_old = _pytest.python.Function.runtest\n"
@@ -209,6 +210,7 @@ def test_ends(): pass
 """
 
 
+@pytest.mark.slow
 async def test_a_trial_ends_what_hangs_tells_what_leaves_threads_and_waits_for_none(judge: Judge) -> None:
     box = (await judge.sandboxes()).candidate
     names = ("test_hangs", "test_leaves_a_thread", "test_ends", "HangTest::test_catches")

@@ -151,6 +151,7 @@ async def test_wider_uses_change_no_mock(judge: Judge) -> None:
     assert await outcome(judge, one, "def f(log, n):\n    log.info.assert_called_once_with = log") == "failed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 async def test_a_function_may_print_many_megabytes(judge: Judge, stream: str) -> None:
     flood = f"for _ in range(9): print('x' * 10**6, file=sys.{stream})"
@@ -159,6 +160,7 @@ async def test_a_function_may_print_many_megabytes(judge: Judge, stream: str) ->
     assert await outcome(judge, TWO, prints) == "passed"
 
 
+@pytest.mark.slow
 async def test_of_a_script_only_stdout_is_limited(judge: Judge) -> None:
     runs = (ScriptRun(stdin="", stdout="x" * 5_000_000),)
     one = ScriptCase(id="loud", prompt="", runs=runs, timeout_s=5)

@@ -115,6 +115,7 @@ def test_secrets_of_the_environment_and_the_shapes_of_keys_are_replaced(
     assert not re.search("of-the-reviewer-1|a1b2", html)
 
 
+@pytest.mark.slow
 def test_long_texts_keep_their_beginning_and_end_and_the_page_is_bounded() -> None:
     text = "begin" + "x" * 1_000_000 + "end"
     long = evidence(harbor_case(text), patch=f"+{text}", log=text, text=text)

@@ -77,6 +77,7 @@ async def test_a_compile_step_has_a_limit_of_its_own(http: httpx2.AsyncClient) -
     )
 
 
+@pytest.mark.slow
 async def test_files_are_given_and_those_asked_for_are_fetched(http: httpx2.AsyncClient) -> None:
     code = "mkdir -p out; cat data/in.txt > out/copy.txt; echo other > other.txt"
     files = {"data/in.txt": in_base64("6 7\n"), "./same.txt": in_base64("same"), "none.txt": None}

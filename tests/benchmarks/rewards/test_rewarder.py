@@ -44,6 +44,7 @@ async def test_it_rewards_while_an_event_loop_runs(rewarder: Rewarder) -> None:
     assert rewarder([""], [RIGHT], task_id=["double"]) == [1.0]
 
 
+@pytest.mark.slow
 def test_parts_are_the_assertions_about_the_candidate_that_hold(partial_rewarder: Rewarder) -> None:
     answers = [HALF, RIGHT, "    raise ValueError\n", "print('a')"]
 
@@ -117,6 +118,7 @@ def test_where_prompt_and_columns_name_different_cases_there_is_no_reward(reward
     assert rewarder(prompts, [RIGHT] * 3, **columns) == [None, 1.0, None]
 
 
+@pytest.mark.slow
 def test_a_prompt_of_two_cases_needs_a_column() -> None:
     twin = DOUBLE.model_copy(
         update={"id": "twin", "test": "def check(candidate):\n    assert candidate(1) == 3\n"}
@@ -171,6 +173,7 @@ def test_the_last_answer_counts_not_a_draft_before_it(rewarder: Rewarder, said: 
     assert rewarder([DOUBLE.prompt], [said]) == [reward]
 
 
+@pytest.mark.slow
 def test_a_forked_process_rewards_too_and_leaves_its_parent_alone(rewarder: Rewarder) -> None:
     assert rewarder([DOUBLE.prompt], [RIGHT]) == [1.0]
 

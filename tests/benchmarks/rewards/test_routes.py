@@ -39,6 +39,7 @@ async def test_answers_to_a_whole_case_are_judged_in_order(http: httpx2.AsyncCli
     assert [(one["strength"], one["tests"]) for one in judged] == [("strong", 3)] * 3
 
 
+@pytest.mark.slow
 async def test_a_case_is_named_by_its_suite_and_id(http: httpx2.AsyncClient) -> None:
     body = {"suite": "starter", "case": STARTER.id, "answers": [STARTER.canonical_solution or ""]}  # type: ignore[union-attr]
 
@@ -113,6 +114,7 @@ async def test_a_completion_is_submitted_in_the_form_of_sandboxfusion(http: http
     assert (refused["accepted"], refused["tests"][0]["exec_info"]["status"]) == (False, "Failed")
 
 
+@pytest.mark.slow
 async def test_a_program_has_the_memory_that_is_asked_for(http: httpx2.AsyncClient) -> None:
     body = {"language": "python", "code": "print(len(bytearray(200_000_000)))"}
 

@@ -50,6 +50,7 @@ class Passes:
         return SampleOutcome(job.case, job.sample, CaseAttempt(), passed(job.case.id, job.sample))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 300)), unique=True, max_size=30))
 def test_a_log_that_is_read_again_knows_exactly_the_samples_that_it_has(done: list[tuple[str, int]]) -> None:
     async def read_again() -> RunLog:

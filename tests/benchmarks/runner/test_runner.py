@@ -88,6 +88,7 @@ async def begun(log: MemoryLog, run: str, token: int) -> RunLog:
     return record
 
 
+@pytest.mark.slow
 async def test_every_sample_is_answered_judged_and_written_down(judge: Judge) -> None:
     log = MemoryLog()
     async with log.lease("bench_1") as token:

@@ -16,6 +16,7 @@ from benchmarks.stats.scores import quantile, wilson_interval
 EXACT = 1e-9
 
 
+@pytest.mark.slow
 @given(st.integers(0, 300), st.integers(1, 300))
 def test_mcnemar_is_scipys_binomial_test(lost: int, gained: int) -> None:
     expected = scipy.stats.binomtest(lost, lost + gained, 0.5).pvalue

@@ -49,6 +49,7 @@ def test_the_least_strength_is_one_of_them_that_none_is_below(some: list[Strengt
     assert all(is_as_strong(one, least) for one in some)
 
 
+@pytest.mark.slow
 @given(cases, strengths, st.booleans())
 def test_the_score_of_a_gate_is_the_share_of_passes_that_are_strong_enough(
     letters: dict[str, tuple[str, Strength]], least: Strength, count_weaker: bool
@@ -61,6 +62,7 @@ def test_the_score_of_a_gate_is_the_share_of_passes_that_are_strong_enough(
         assert not gate([report], min_pass=(enough + 0.5) / len(letters), min_strength=least).passed
 
 
+@pytest.mark.slow
 @given(cases, strengths, strengths, st.floats(0, 1))
 def test_what_passes_a_gate_passes_one_that_asks_for_less_strength(
     letters: dict[str, tuple[str, Strength]], one: Strength, other: Strength, least: float
@@ -72,6 +74,7 @@ def test_what_passes_a_gate_passes_one_that_asks_for_less_strength(
         assert gate([report], min_pass=least, min_strength=easier).passed
 
 
+@pytest.mark.slow
 @given(cases, strengths)
 def test_a_gate_is_too_weak_only_where_weaker_passes_would_have_passed_it(
     letters: dict[str, tuple[str, Strength]], least: Strength

@@ -113,6 +113,7 @@ def test_a_setting_of_the_interpreter_stays() -> None:
 HOSTILE = ["(" * 200_000, "def f(:\n" * 20_000, "-" * 300_000, "```python\n" * 20_000, "     ```\n" * 20_000]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_answers_are_looked_through_in_time(text: str) -> None:

@@ -187,6 +187,7 @@ def test_tests_that_unpack_to_more_than_the_limit_are_refused(
         read(tmp_path, {**DOUBLE, "private_test_cases": packed("x" * 100_000)})
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1), st.integers(0, pickle.HIGHEST_PROTOCOL))
 def test_private_tests_of_any_text_are_read_in_any_protocol(
     pairs: list[tuple[str, str]], protocol: int

@@ -77,6 +77,7 @@ def test_a_language_without_a_runner_here_is_refused_by_name(tmp_path: Path) -> 
         load_suite(write(tmp_path, {**JS, "language": "adb"}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "program", "right", "wrong", "early"),
     [

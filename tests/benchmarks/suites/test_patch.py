@@ -38,6 +38,7 @@ def joined(lines: list[str], newline: bool) -> bytes:
     return text.encode()
 
 
+@pytest.mark.slow
 @given(TREE, TREE)
 def test_what_a_diff_says_comes_about(before: Tree, after: Tree) -> None:
     old, new = ({path: text for path, text in tree.items() if text is not None} for tree in (before, after))

@@ -124,6 +124,7 @@ def test_a_pipe_is_refused_since_it_cant_be_read_twice() -> None:
         take_stock(Path("/dev/null"), SUITE)
 
 
+@pytest.mark.slow
 def test_a_line_without_end_isnt_read_into_memory(tmp_path: Path) -> None:
     spaces = gzip.compress(b" " * (MAX_LINE >> 3))  # what follows itself is one file, too
     bomb = written(tmp_path / "bomb.jsonl", gzip.compress(f"{A}\n".encode()) + spaces * 64)

@@ -67,6 +67,7 @@ def test_scripts_show_one_run_and_hide_others() -> None:
         assert len({run.stdout for run in case.runs}) > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REPOSITORIES, ids=lambda case: case.id)
 async def test_a_repositorys_tests_fail_before_and_pass_after_the_gold_patch(case: RepositoryCase) -> None:
     async with opened() as box:

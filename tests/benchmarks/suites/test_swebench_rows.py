@@ -146,6 +146,7 @@ names = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(names, values))
 def test_any_row_is_a_case_or_a_usage_error(row: Record) -> None:
     try:

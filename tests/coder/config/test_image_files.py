@@ -96,6 +96,7 @@ def test_a_pdf_may_be_larger_than_a_picture_and_has_its_name(tmp_path: Path) -> 
     assert (document.is_pdf, document.name) == (True, "spec.pdf")
 
 
+@pytest.mark.slow
 def test_a_pdf_goes_to_the_model_as_a_file(tmp_path: Path) -> None:
     (tmp_path / "spec.pdf").write_bytes(PDF)
 

@@ -172,6 +172,7 @@ def test_an_option_without_a_value_lowers_nothing(tmp_path: Path) -> None:
     assert loaded.notes == (f"{file}: options: max_tokens is ignored: it has no value",)
 
 
+@pytest.mark.slow
 def test_the_options_of_a_task_file_hold_in_the_run(tmp_path: Path) -> None:
     (tmp_path / "task.yaml").write_text(
         "prompt: Write add(a, b).\noptions: {max_calls: 1, sandbox: docker}\n"

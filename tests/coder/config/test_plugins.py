@@ -254,6 +254,7 @@ def test_hooks_of_a_plugin_of_the_user_that_can_not_be_read_end_the_command(home
         hooks_of_user()
 
 
+@pytest.mark.slow
 @given(files=st.dictionaries(st.sampled_from(["a", "b", "c/d"]), st.binary(max_size=8), min_size=2))
 def test_a_digest_tells_files_with_other_names_or_contents_apart(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]

@@ -78,6 +78,7 @@ def test_a_test_file_inside_the_folder_keeps_its_place(tmp_path: Path) -> None:
     assert found.test_files[0].path == "tests/test_add.py"
 
 
+@pytest.mark.slow
 def test_a_dash_reads_standard_input_as_utf8_whatever_the_locale() -> None:
     assert given_on_stdin("Schreibe grüße(name).".encode()) == "Schreibe grüße(name)."
 
@@ -176,6 +177,7 @@ def test_a_task_that_is_too_long_is_refused_with_the_numbers() -> None:
         task("x" * (MAX_PROMPT + 1))
 
 
+@pytest.mark.slow
 def test_five_megabytes_are_refused_from_every_source(tmp_path: Path) -> None:
     file = tmp_path / "task.md"
     file.write_bytes(b"x" * 5_000_000)
@@ -185,6 +187,7 @@ def test_five_megabytes_are_refused_from_every_source(tmp_path: Path) -> None:
     assert given_on_stdin(b"x" * 5_000_000).startswith("refused: The task is too long: at most")
 
 
+@pytest.mark.slow
 def test_a_task_that_is_not_utf8_is_refused_and_the_byte_named(tmp_path: Path) -> None:
     file = tmp_path / "task.md"
     file.write_bytes(b"ab\xff")

@@ -76,6 +76,7 @@ def test_patterns_mean_what_git_means(tmp_path: Path, rules: str) -> None:
     assert visible(PATHS, {".gitignore": rules}) == _by_git(tmp_path, PATHS, rules)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(st.sampled_from("ab*?/!.[]-^"), min_size=1, max_size=6), min_size=1, max_size=3))
 def test_any_patterns_mean_what_git_means(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:

@@ -210,6 +210,7 @@ def test_fusion_adds_the_inverse_ranks_of_the_paper() -> None:
     assert fused([1, 2], [3, 2]) == [2, 1, 3]
 
 
+@pytest.mark.slow
 @given(RANKINGS)
 def test_fusion_keeps_each_key_once(rankings: list[list[int]]) -> None:
     keys = fused(*rankings)

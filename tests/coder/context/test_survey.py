@@ -124,6 +124,7 @@ async def test_lines_with_a_quoted_sign_are_shown() -> None:
     assert '"%Q": "parts",' in files
 
 
+@pytest.mark.slow
 async def test_a_called_function_that_raises_what_the_task_names_is_shown() -> None:
     inner = "def checked(row):\n    if not row:\n        raise ValueError(row)\n    return row\n"
     outer = "def read_table(rows):\n    return [checked(row) for row in rows]\n"

@@ -118,6 +118,7 @@ def test_a_whole_file_of_data_that_is_broken_now_is_named_with_its_line() -> Non
     assert "`p.json` is no longer valid: line 3" in (seen.problem or "")
 
 
+@pytest.mark.slow
 def test_of_an_answer_that_is_too_long_to_be_read_no_file_is_half_written() -> None:
     seen = answered("new.txt\n```\n" + "words\n" * (MAX_ANSWER // 4) + "```\n")
 

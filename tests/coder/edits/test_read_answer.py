@@ -392,6 +392,7 @@ PIECES += [
 PIECES += ["*** Move to: q", "rename from a.py", "*** End of File", "/dev/null", "--- /dev/null", '"a\\303"']
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=8)), max_size=30))
 def test_any_answer_is_understood_or_refused_in_words(lines: list[str]) -> None:
     seen = answered("\n".join(lines))

@@ -51,6 +51,7 @@ def after_answer(answer: str, before: dict[str, str | None]) -> dict[str, str | 
     return there({**before, **answered.files})
 
 
+@pytest.mark.slow
 @given(TREES, TREES)
 def test_search_replace_blocks_do_what_they_say(
     before: dict[str, str | None], after: dict[str, str | None]
@@ -61,6 +62,7 @@ def test_search_replace_blocks_do_what_they_say(
     assert after_answer(rendering.search_replace(before, after), before) == there(after)
 
 
+@pytest.mark.slow
 @given(TREES, TREES)
 @example({"Makefile": "```\n"}, {"Makefile": "a\n```\n"})
 def test_an_apply_patch_envelope_does_what_it_says(
@@ -71,6 +73,7 @@ def test_an_apply_patch_envelope_does_what_it_says(
     assert after_answer(rendering.envelope(before, after), before) == there(after)
 
 
+@pytest.mark.slow
 @given(TREES, TREES)
 def test_a_whole_file_is_what_it_says(before: dict[str, str | None], after: dict[str, str | None]) -> None:
     # Code in blocks is tidied up: only what is no code is taken to the letter. An empty block says nothing.
@@ -96,6 +99,7 @@ def test_a_unified_diff_does_what_it_says(
     assert after_answer(unified_diff(as_bytes(before), as_bytes(after)), before) == there(after)
 
 
+@pytest.mark.slow
 @given(TREES, TREES, st.integers(0, 99))
 def test_a_diff_with_wrong_numbers_does_what_it_says_or_nothing(
     before: dict[str, str | None], after: dict[str, str | None], seed: int
@@ -108,6 +112,7 @@ def test_a_diff_with_wrong_numbers_does_what_it_says_or_nothing(
     assert not answered.fits or there({**before, **answered.files}) == there(after)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(TEXTS, TEXTS, st.lists(LINES, max_size=5), st.integers(0, 14))
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ def all_of(model: Scripted, call: int) -> str:
     return "\n".join(message.content for message in model.requests[call - 1].messages)
 
 
+@pytest.mark.slow
 async def test_a_file_that_an_edit_does_not_fit_is_shown_whole_twice(tmp_path: Path) -> None:
     run, model, _ = await worked(tmp_path, MISFIT_OF_ANOTHER, f"{MISFIT_OF_ANOTHER}\nSorry.\n", RIGHT)
 
@@ -55,6 +56,7 @@ async def test_a_file_that_an_edit_does_not_fit_is_shown_whole_twice(tmp_path: P
     assert (run.status, run.calls, run.attempts) == ("solved", 3, 1)
 
 
+@pytest.mark.slow
 async def test_the_log_says_why_edits_were_not_made(tmp_path: Path) -> None:
     run, _, log = await worked(tmp_path, MISFIT, f"{MISFIT} ", f"{MISFIT}  ")
 
@@ -64,18 +66,21 @@ async def test_the_log_says_why_edits_were_not_made(tmp_path: Path) -> None:
     assert outcome.feedback == "`sums.py`: an edit doesn't fit: its lines aren't there."
 
 
+@pytest.mark.slow
 async def test_a_file_of_keys_is_not_shown_on_request(tmp_path: Path) -> None:
     _, model, _ = await worked(tmp_path, "Show me .env and sums.py.", RIGHT)
 
     assert "TOKEN" not in all_of(model, 2)
 
 
+@pytest.mark.slow
 async def test_words_alone_are_told_which_form_an_answer_has(tmp_path: Path) -> None:
     _, model, _ = await worked(tmp_path, "I shall mend it.", RIGHT, form="search-replace")
 
     assert "```python" not in asked(model, 2)
 
 
+@pytest.mark.slow
 async def test_a_question_ends_the_run_with_its_words(tmp_path: Path) -> None:
     question = "One thing is open.\n\n**Should `add` in sums.py take strings too?**\n\n1. yes\n2. no"
 
@@ -101,6 +106,7 @@ async def test_a_question_that_nobody_can_answer_is_sent_back(tmp_path: Path) ->
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_run_that_waits_goes_on_with_the_answer(tmp_path: Path) -> None:
     question = "Should add take strings too?"
     waiting, _, log = await worked(tmp_path, question)
@@ -112,6 +118,7 @@ async def test_a_run_that_waits_goes_on_with_the_answer(tmp_path: Path) -> None:
     assert f"You asked:\n{question}\n\nThe answer:\nNumbers alone." in all_of(model, 1)
 
 
+@pytest.mark.slow
 async def test_an_answer_to_a_run_that_asked_nothing_is_refused(tmp_path: Path) -> None:
     solved, _, log = await worked(tmp_path, RIGHT)
 

@@ -69,6 +69,7 @@ def shop(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 async def test_a_run_finds_its_target_once(shop: Path) -> None:
     (shop / "test_cart.py").write_text(TEST)
     task = Task(prompt="Mend the total.", workspace=shop, test_command=("pytest", "-q"))

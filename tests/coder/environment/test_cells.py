@@ -26,6 +26,7 @@ def test_marks_divide_a_script_and_text_is_left_out() -> None:
     assert cells_of(source) == ("import math\n", "x = 1\n", "x\n")
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="#\r"), min_size=1), max_size=5))
 def test_nothing_of_a_script_is_lost_between_its_marks(parts: list[str]) -> None:
     parts = [part for part in parts if part.strip()]

@@ -38,6 +38,7 @@ def project(tmp_path: Path) -> Path:
     return project
 
 
+@pytest.mark.slow
 async def test_tests_find_what_is_installed_beside_the_code(project: Path) -> None:
     if shutil.which("node", path="/usr/bin") is None:
         pytest.skip("node isn't installed below /usr")

@@ -31,6 +31,7 @@ END
 """
 
 
+@pytest.mark.slow
 async def test_a_program_calls_the_host_and_neither_it_nor_the_model_nor_the_log_has_the_value(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ async def worked(
     return await solve(task, model=model, settings=settings, log=log or MemoryLog()), model
 
 
+@pytest.mark.slow
 async def test_the_session_and_the_verdict_see_what_is_shown(project: Path) -> None:
     lib = project.parent / "lib"
     change = bash("echo 16 > one.bin; echo 16 > data/rows.txt; echo 16 > /opt/shown/lib/more.txt; ls data")
@@ -72,6 +73,7 @@ async def test_the_session_and_the_verdict_see_what_is_shown(project: Path) -> N
     assert held == ["1\n2\n", "4\n", "8\n"]
 
 
+@pytest.mark.slow
 async def test_a_file_of_keys_that_is_named_exactly_is_shown_and_its_keys_are_not(project: Path) -> None:
     log = MemoryLog()
 

@@ -173,6 +173,7 @@ def test_the_order_of_a_set_is_detected(tmp_path: Path) -> None:
     assert "step `visit` has another input" in resumed
 
 
+@pytest.mark.slow
 @given(TREES, st.integers(0, 99))
 @settings(max_examples=30)
 def test_positions_do_not_depend_on_which_branch_is_faster(tree: list[Tree], seed: int) -> None:

@@ -95,6 +95,7 @@ async def test_a_result_of_another_type_fails_the_step(tmp_path: Path) -> None:
     assert "is a int that doesn't fit its annotation" in run.reason
 
 
+@pytest.mark.slow
 @given(PLAIN)
 def test_a_value_returns_from_json_as_it_was(value: object) -> None:
     adapter: TypeAdapter[object] = TypeAdapter(Any)
@@ -102,6 +103,7 @@ def test_a_value_returns_from_json_as_it_was(value: object) -> None:
     assert from_json(adapter, to_json(adapter, value, "it"), "it") == value
 
 
+@pytest.mark.slow
 @given(PLAIN, PLAIN)
 def test_digests_differ_exactly_where_json_does(one: object, other: object) -> None:
     adapter: TypeAdapter[object] = TypeAdapter(Any)
@@ -110,6 +112,7 @@ def test_digests_differ_exactly_where_json_does(one: object, other: object) -> N
     assert (digest_of(one) == digest_of(other)) == (texts[0] == texts[1])
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.integers()), st.randoms(use_true_random=False))
 def test_the_order_of_a_mapping_or_a_set_changes_no_digest(value: dict[str, int], random: Any) -> None:
     shuffled = list(value.items())

@@ -59,6 +59,7 @@ def unmarked(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in block.items() if name != "cache_control"} for block in blocks]
 
 
+@pytest.mark.slow
 async def test_words_come_as_they_are_written_and_are_counted_with_the_cache() -> None:
     tokens: list[str] = []
     counted = {"input_tokens": 10, "cache_read_input_tokens": 60, "cache_creation_input_tokens": 30}

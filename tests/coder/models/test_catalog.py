@@ -223,6 +223,7 @@ DOCUMENTS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(DOCUMENTS, DOCUMENTS)
 def test_a_document_of_any_shape_is_a_catalogue_or_refused(row: object, model: object) -> None:
     nested = {"acme": provider(models={"m": model}), "other": row}

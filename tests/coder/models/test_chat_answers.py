@@ -223,6 +223,7 @@ SHAPES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(SHAPES, max_size=5))
 def test_chunks_of_any_shape_make_an_answer_or_a_fault_that_is_retried(chunks: list[object]) -> None:
     unfinished = Unfinished()

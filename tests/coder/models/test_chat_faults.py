@@ -444,6 +444,7 @@ except ModelUnavailable as error:
 """
 
 
+@pytest.mark.slow
 def test_a_machine_that_cannot_reach_itself_is_told_so_at_once() -> None:
     cut = ("unshare", "--user", "--map-root-user", "--net")
 

@@ -332,6 +332,7 @@ EVENTS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(EVENTS | VALUES, max_size=5))
 def test_events_of_any_shape_make_an_answer_or_a_fault_that_is_retried(events: list[object]) -> None:
     unfinished = Unfinished()
@@ -367,6 +368,7 @@ async def test_a_limit_that_stays_is_told_from_an_outage() -> None:
         await ask(server)
 
 
+@pytest.mark.slow
 async def test_an_answer_that_never_ends_ends_at_the_deadline_over_all() -> None:
     endless = streams(*(chunk({"content": "x"}) for _ in range(500)), pause_s=0.02)
     patience = Patience(first_wait_s=0, whole_s=1)
@@ -378,6 +380,7 @@ async def test_an_answer_that_never_ends_ends_at_the_deadline_over_all() -> None
         await ask(server, patience=patience)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text/event-stream", "text/html"])
 @pytest.mark.parametrize("code", [200, 500])
 async def test_a_flood_is_cut_off(kind: str, code: int) -> None:

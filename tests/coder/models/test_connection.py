@@ -103,6 +103,7 @@ async def test_an_endpoint_without_a_key_gets_none(api: str, monkeypatch: pytest
     assert not {"authorization", "x-api-key"} & set(server.requests[0].headers)
 
 
+@pytest.mark.slow
 async def test_an_answer_that_is_compressed_unasked_is_refused_before_it_is_unpacked() -> None:
     packed = gzip.compress(b"data: " + b" " * (80 << 20))
     head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(packed)}\r\n\r\n".encode()
@@ -134,6 +135,7 @@ async def test_requests_of_chat_completions_have_the_form_that_the_package_opena
         check_form(CompletionCreateParamsStreaming, body | {"messages": [{"role": "nobody", "content": 1}]})
 
 
+@pytest.mark.slow
 async def test_requests_of_responses_have_the_form_that_the_package_openai_defines() -> None:
     from openai.types.responses.response_create_params import ResponseCreateParamsStreaming
 
@@ -163,6 +165,7 @@ def test_without_anthropics_client_its_models_say_what_installs_it(monkeypatch: 
         import_client("messages")
 
 
+@pytest.mark.slow
 def test_a_model_of_another_vendor_loads_none_of_anthropics_client() -> None:
     program = (
         "import asyncio, sys\n"
@@ -197,6 +200,7 @@ async def test_a_long_dialogue_takes_no_more_steps_of_the_client_than_a_short_on
     assert 0 < steps[2] <= 1.5 * steps[1]
 
 
+@pytest.mark.slow
 async def test_calls_at_the_same_time_each_see_their_own_signs_of_life() -> None:
     """One stream that hangs ends by its silence while another of the same client goes on."""
     slow = streams(*[{"choices": [{"delta": {"content": "a"}}]}] * 12, "[DONE]", pause_s=0.2)
@@ -211,6 +215,7 @@ async def test_calls_at_the_same_time_each_see_their_own_signs_of_life() -> None
     assert sum("no sign of life for 1 s" in str(answer) for answer in answers) == 1
 
 
+@pytest.mark.slow
 def test_the_streams_of_these_tests_have_the_form_that_the_packages_define() -> None:
     """What the readers are tested with is what the vendors' own types say of streams."""
     from anthropic.types import RawMessageStreamEvent
@@ -268,6 +273,7 @@ def lines_of(reply: Reply) -> list[bytes]:
     return b"".join(reply.pieces).replace(b"\r\n", b"\n").split(b"\n")
 
 
+@pytest.mark.slow
 def test_a_model_of_anthropic_without_its_client_is_refused_before_the_run(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['anthropic'] = None\n"

@@ -152,6 +152,7 @@ async def test_wordllama_finds_the_text_of_the_same_meaning() -> None:
     assert embedded.cost_usd == 0
 
 
+@pytest.mark.slow
 def test_wordllama_leaves_logging_as_it_was() -> None:
     pytest.importorskip("wordllama", reason="the extra `semantic` isn't installed")
     program = (

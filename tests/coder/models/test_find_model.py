@@ -192,6 +192,7 @@ async def test_a_server_that_lists_no_model_is_passed_over() -> None:
     assert choice.endpoint is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [b"", b"x" * 70_000, b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 200_000])
 async def test_a_server_of_another_kind_on_a_known_port_is_passed_over(said: bytes) -> None:
     with faulty_endpoint(models=Reply((said,))) as server:

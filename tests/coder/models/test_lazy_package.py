@@ -110,6 +110,7 @@ def test_a_package_is_registered_once() -> None:
         sys.meta_path[:] = before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("api", "most"), [("chat", 100), ("responses", 300)])
 def test_a_client_loads_few_of_its_types(api: str, most: int) -> None:
     def count(script: str) -> int:
@@ -120,6 +121,7 @@ def test_a_client_loads_few_of_its_types(api: str, most: int) -> None:
     assert count(LAZY.format(api=api)) <= most < count("import openai")
 
 
+@pytest.mark.slow
 def test_every_name_of_the_clients_types_is_what_it_is_without_laziness() -> None:
     script = (
         "import sys; from importlib import import_module\n"

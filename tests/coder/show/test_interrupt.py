@@ -47,6 +47,7 @@ run_until_interrupted(work())
 """
 
 
+@pytest.mark.slow
 def test_no_collection_scans_what_a_command_has_imported() -> None:
     done = subprocess.run([sys.executable, "-c", _WITH_IMPORTS], capture_output=True, text=True, timeout=60)
 

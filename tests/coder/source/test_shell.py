@@ -68,6 +68,7 @@ async def solved(folder: Path, test: str, answer: str) -> Run:
     return await solve(task, model=Scripted([answer]), settings=settings, log=MemoryLog())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", ["python3 check.py | cat", "cat check.py >copy && python3 check.py 2>&1"])
 async def test_a_pipe_decides_by_what_failed_in_it(tmp_path: Path, test: str) -> None:
     run = await solved(tmp_path, test, f"```python\n{RIGHT}```\n")

@@ -47,6 +47,7 @@ async def test_of_two_processes_that_append_to_one_run_one_is_refused(log: Sqlit
     assert len(await log.read("run_a")) == 2
 
 
+@pytest.mark.slow
 async def test_a_lease_that_was_renewed_while_another_waited_for_the_file_is_kept(
     log: SqliteLog, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def addresses(
     return stores
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "target"),
     [

@@ -41,6 +41,7 @@ async def write(log: SqliteLog | PostgresLog, *drafts: Draft, run: str = "run_a"
         return await log.append(run, drafts, after=after, token=token)
 
 
+@pytest.mark.slow
 def test_an_object_that_is_no_blob_is_not_listed(object_store: ObjectStore) -> None:
     outer, inner = (ObjectBlobs(object_store.place, folder) for folder in ("log-b", "log-b/inner"))
     name = outer.put(CONTENT)
@@ -49,6 +50,7 @@ def test_an_object_that_is_no_blob_is_not_listed(object_store: ObjectStore) -> N
     assert [entry.name for entry in outer.entries()] == [name]
 
 
+@pytest.mark.slow
 def test_a_blob_is_an_object_named_by_its_digest_until_it_is_removed(
     blobs: ObjectBlobs, object_store: ObjectStore
 ) -> None:
@@ -66,6 +68,7 @@ def test_a_blob_is_an_object_named_by_its_digest_until_it_is_removed(
     assert (blobs.has(name), list(blobs.entries()), object_store.keys()) == (False, [], [])
 
 
+@pytest.mark.slow
 def test_an_equal_content_is_sent_once_and_a_cut_off_one_again(
     blobs: ObjectBlobs, object_store: ObjectStore
 ) -> None:
@@ -81,6 +84,7 @@ def test_an_equal_content_is_sent_once_and_a_cut_off_one_again(
     assert blobs.get(name) == CONTENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 async def test_a_log_with_events_in_a_database_and_blobs_in_a_bucket_is_read_back(
     kind: str, tmp_path: Path, object_store: ObjectStore, request: pytest.FixtureRequest
@@ -99,6 +103,7 @@ async def test_a_log_with_events_in_a_database_and_blobs_in_a_bucket_is_read_bac
     assert len(object_store.keys()) == 1
 
 
+@pytest.mark.slow
 def test_a_store_that_fails_for_a_moment_is_asked_again(
     blobs: ObjectBlobs, object_store: ObjectStore
 ) -> None:
@@ -109,6 +114,7 @@ def test_a_store_that_fails_for_a_moment_is_asked_again(
     assert blobs.get(name) == CONTENT
 
 
+@pytest.mark.slow
 def test_a_store_that_never_answers_ends_the_call_in_time(object_store: ObjectStore) -> None:
     blobs = ObjectBlobs(object_store.place, "log-a", retry_s=3.0, read_timeout_s=0.5)
     released = threading.Event()
@@ -121,6 +127,7 @@ def test_a_store_that_never_answers_ends_the_call_in_time(object_store: ObjectSt
     assert 2 <= len(object_store.requests) <= 8
 
 
+@pytest.mark.slow
 async def test_what_a_store_that_is_down_leaves_is_a_whole_log_that_goes_on(
     tmp_path: Path, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,7 @@ async def test_an_append_whose_connection_breaks_is_made_once_whether_it_was_com
                 assert again > token
 
 
+@pytest.mark.slow
 async def test_a_server_that_is_frozen_ends_an_append_in_time_and_serves_again(url: str) -> None:
     with PostgresLog(url) as log:
         async with log.lease("run_a") as token:

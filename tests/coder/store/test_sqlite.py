@@ -300,6 +300,7 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     assert said.startswith(f"MachineError: Can't write {tmp_path}/home")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attempt", range(8))
 def test_processes_that_make_the_log_at_the_same_time_share_one(tmp_path: Path, attempt: int) -> None:
     gate_in, gate_out = os.pipe()
@@ -317,6 +318,7 @@ def test_processes_that_make_the_log_at_the_same_time_share_one(tmp_path: Path, 
     assert len(asyncio.run(_listed(tmp_path))) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acknowledged", [1, 7, 40])
 def test_killed_while_appending_the_log_holds_all_that_was_acknowledged(
     tmp_path: Path, acknowledged: int

@@ -119,6 +119,7 @@ async def test_secrets_are_redacted_before_an_output_is_cut(desk: Desk) -> None:
     assert SECRET[:4] not in (await ran(desk, f'python3 -c "{script}"')).text
 
 
+@pytest.mark.slow
 async def test_a_command_has_the_time_that_it_asks_for(desk: Desk) -> None:
     result = await ran(desk, "echo begun; sleep 60", timeout_s=1)
 
@@ -127,6 +128,7 @@ async def test_a_command_has_the_time_that_it_asks_for(desk: Desk) -> None:
     assert result.exit_code is None
 
 
+@pytest.mark.slow
 async def test_a_command_has_no_more_time_than_the_run(desk: Desk) -> None:
     last = Desk(desk.session, lambda: 0.0, desk.redact)
 

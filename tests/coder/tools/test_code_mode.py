@@ -73,6 +73,7 @@ async def test_an_unknown_tool_and_a_deep_value_are_told(ask: Ask) -> None:
     assert "error" in await ask("deep", depth=5000)
 
 
+@pytest.mark.slow
 async def test_results_and_requests_are_bounded_in_all(ask: Ask) -> None:
     assert "larger than 8 MiB" in (await ask("text", length=(8 << 20) + 1))["error"]
     for _ in range(8):

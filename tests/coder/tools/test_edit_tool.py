@@ -260,6 +260,7 @@ async def test_arguments_that_do_not_fit_are_told(desk: Desk, given: dict[str, o
 lines = st.lists(st.sampled_from(["a", "b", " c", "", "\té"]), min_size=1).map("\n".join)
 
 
+@pytest.mark.slow
 @given(before=lines, old=lines.filter(bool), new=lines, behind=lines)
 def test_a_text_that_is_there_once_is_replaced_and_nothing_else(
     before: str, old: str, new: str, behind: str

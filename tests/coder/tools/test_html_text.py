@@ -25,6 +25,7 @@ async def test_a_page_becomes_markdown_without_what_is_no_text() -> None:
     assert "p {}" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("html", "charset"),
     [
@@ -38,6 +39,7 @@ async def test_the_encoding_is_what_the_server_or_the_page_says(html: bytes, cha
     assert "grün" in await html_text(html, charset=charset)
 
 
+@pytest.mark.slow
 async def test_a_page_nested_too_deeply_is_refused() -> None:
     with pytest.raises(ValueError, match="can't be turned to text"):
         await html_text(b"<div>" * 50_000, charset=None)
@@ -50,14 +52,17 @@ async def test_a_page_that_takes_too_long_is_given_up(monkeypatch: pytest.Monkey
         await html_text(b"<p>x</p>" * 100_000, charset=None)
 
 
+@pytest.mark.slow
 async def test_text_beyond_the_bound_is_left_out() -> None:
     assert await html_text(b"<p>" + b"a" * 500, charset=None, most=100) == "a" * 100
 
 
+@pytest.mark.slow
 async def test_broken_html_and_other_bytes_give_some_text() -> None:
     assert await html_text(b"\0\xff<<p<a href=><b>bold</i><![CDATA[ <!-- ", charset=None) != ""
 
 
+@pytest.mark.slow
 async def test_a_python_that_was_moved_turns_pages_to_text(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

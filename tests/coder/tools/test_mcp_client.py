@@ -83,6 +83,7 @@ async def test_names_are_what_providers_take_and_each_stands_once(rough: Opens) 
     assert len({name for name in names if name.startswith("it_longlong")}) == 1
 
 
+@pytest.mark.slow
 async def test_only_what_may_change_something_has_an_effect_and_is_asked_about(rough: Opens) -> None:
     async with rough(allow=("note",)) as one:
         kinds = {
@@ -96,6 +97,7 @@ async def test_only_what_may_change_something_has_an_effect_and_is_asked_about(r
     assert asks
 
 
+@pytest.mark.slow
 async def test_a_result_is_plain_bounded_text_without_secrets(
     rough: Opens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +126,7 @@ async def test_a_result_is_plain_bounded_text_without_secrets(
     assert data.text == '{"degrees": 7}'
 
 
+@pytest.mark.slow
 async def test_a_program_that_calls_gets_data_and_whole_texts(rough: Opens, desk: Desk) -> None:
     program = replace(desk, whole=True)
     async with rough() as one:
@@ -177,6 +180,7 @@ async def test_a_server_that_dies_in_a_call_is_told_once_and_to_each_call(rough:
         assert one.notes == ["MCP server it broke a call off: Connection closed"]
 
 
+@pytest.mark.slow
 async def test_a_server_that_has_died_starts_again_with_the_next_turn(rough: Opens) -> None:
     async with rough() as one:
         with pytest.raises(ValueError, match="broke the call off"):
@@ -185,6 +189,7 @@ async def test_a_server_that_has_died_starts_again_with_the_next_turn(rough: Ope
         assert (await one.call("say", text="again")).text == "again"
 
 
+@pytest.mark.slow
 async def test_a_server_that_hangs_in_a_call_is_left_at_the_end_of_the_time(rough: Opens, desk: Desk) -> None:
     hasty = replace(desk, seconds_left=lambda: 0.2)
     async with rough() as one:
@@ -322,6 +327,7 @@ def _is_zombie(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+@pytest.mark.slow
 async def test_a_server_is_closed_from_another_task_with_a_call_under_way(rough: Opens) -> None:
     async with rough() as one:
         call = asyncio.create_task(one.call("hang"))
@@ -343,6 +349,7 @@ async def test_servers_open_and_close_without_a_process_or_a_descriptor_left(rou
     assert processes_with(f"{ROUGH}\0often") == []
 
 
+@pytest.mark.slow
 async def test_a_flood_of_noise_on_stdout_does_not_hold_the_run(rough: Opens) -> None:
     async with rough() as one:
         call = asyncio.create_task(one.call("noise"))

@@ -85,6 +85,7 @@ async def test_every_transport_bounds_what_a_server_sends(about: Mcp) -> None:
             assert (await one.call("add", a=1, b=1)).text == "2"
 
 
+@pytest.mark.slow
 async def test_a_header_is_filled_from_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCS_PASS", "open sesame")
     with served() as (url, _):
@@ -110,6 +111,7 @@ async def test_an_address_where_nobody_listens_is_told() -> None:
         assert "MCP server it can't be used: All connection attempts failed" in one.notes[0]
 
 
+@pytest.mark.slow
 async def test_a_page_that_is_no_server_is_told() -> None:
     with served() as (url, _):
         async with opened(Mcp("it", url=url.replace("/mcp", "/other")), DESK) as one:

@@ -9,6 +9,7 @@ from coder.config.mcp_servers import Mcp
 from coder.tools import mcp_tool
 
 
+@pytest.mark.slow
 def test_a_list_whose_schemas_take_long_to_check_is_read_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mcp_tool, "LIST_S", 0.5)
     bomb = {"type": "object", "allOf": [{}] * 4900}

@@ -62,6 +62,7 @@ def told(model: Scripted) -> list[str]:
     return [request.messages[-1].content for request in model.requests[1:]]
 
 
+@pytest.mark.slow
 async def test_a_model_calls_a_tool_of_a_server_and_the_server_ends_with_the_run() -> None:
     run, model = await worked([call("it_say", text="3"), RIGHT], rough("ended"))
 

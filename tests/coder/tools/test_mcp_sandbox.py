@@ -32,6 +32,7 @@ async def test_a_server_in_a_sandbox_is_called_and_sees_no_more_than_it_is_given
     assert processes_with("rough_mcp.py\0alone") == []
 
 
+@pytest.mark.slow
 async def test_a_server_in_a_sandbox_may_misbehave_as_any_other() -> None:
     async with opened(rough(), DESK) as one:
         assert (await one.call("flood")).text == "flooded"
@@ -60,6 +61,7 @@ async def test_a_program_that_the_sandbox_lacks_is_told() -> None:
         assert "on stderr" in one.notes[0]
 
 
+@pytest.mark.slow
 async def test_a_server_in_a_sandbox_may_reach_the_hosts_that_are_named_and_no_other() -> None:
     async with opened(rough(hosts=("named.invalid",)), DESK) as one:
         named = await one.call("fetch", url="http://named.invalid/")

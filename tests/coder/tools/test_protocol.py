@@ -140,6 +140,7 @@ texts = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.builds(ToolCall, id=texts, name=texts, arguments=texts), max_size=25),
     st.booleans(),
@@ -158,6 +159,7 @@ def test_each_call_of_any_answer_can_stand_in_a_history(
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", one.call.name) for one in found)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.text()), st.integers(0, 2))
 def test_arguments_are_the_same_however_often_they_were_put_into_a_json_text(
     held: dict[str, str], times: int

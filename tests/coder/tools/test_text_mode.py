@@ -116,6 +116,7 @@ def test_a_command_that_an_answer_says_itself_is_not_said_twice() -> None:
     assert said == [ChatMessage(role="assistant", content=text)]
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n `~")))
 def test_a_call_that_is_shown_as_text_is_read_as_the_same_call(script: str) -> None:
     script = script.strip() or "ls"

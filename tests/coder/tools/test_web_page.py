@@ -151,6 +151,7 @@ async def test_a_silent_server_is_given_up(outside: Outside, monkeypatch: pytest
         await got("http://a.example/silent", outside)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trusted", [True, False])
 async def test_a_certificate_is_checked_against_the_name(trusted: bool, tmp_path: Path) -> None:
     with https_server(tmp_path, {"/x": b"by TLS"}) as (base, certificate):

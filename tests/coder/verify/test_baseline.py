@@ -86,6 +86,7 @@ async def test_what_passes_already_needs_no_model(tmp_path: Path) -> None:
     assert run.reason == "the command passes already: there is nothing to fix"
 
 
+@pytest.mark.slow
 async def test_the_first_prompt_says_how_the_command_fails(tmp_path: Path) -> None:
     watched = Watched(tmp_path, {"calc.py": WRONG, "test_calc.py": TESTS})
 
@@ -98,6 +99,7 @@ async def test_the_first_prompt_says_how_the_command_fails(tmp_path: Path) -> No
     assert (first.path, first.expected, first.actual) == ("test_calc.py", "5", "-1")
 
 
+@pytest.mark.slow
 async def test_in_a_red_suite_only_new_failures_count(tmp_path: Path) -> None:
     files = {"calc.py": WRONG, "test_calc.py": TESTS, "test_old.py": OLD}
     broken = RIGHT.replace("a * b", "a ** b")
@@ -207,6 +209,7 @@ async def test_doctests_alone_are_tests(tmp_path: Path) -> None:
     assert (run.status, run.calls) == ("solved", 1), run.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [("PYTHONPATH=lib", *UNITTEST), ("env", "PYTHONPATH=lib", "MODE=x", *UNITTEST), UNITTEST]
 )
@@ -239,6 +242,7 @@ async def test_code_that_python_cannot_read_is_a_fault_to_mend(
     assert (first.path, first.line) == ("calc.py", 1)
 
 
+@pytest.mark.slow
 async def test_the_junit_file_that_an_unknown_command_writes_names_its_failures(tmp_path: Path) -> None:
     watched = Watched(tmp_path, {"calc.py": WRONG, "check.sh": WRITES_JUNIT})
 
@@ -258,6 +262,7 @@ MANY = "import unittest\nfrom calc import add\n\n\nclass Sums(unittest.TestCase)
 )
 
 
+@pytest.mark.slow
 async def test_a_task_with_a_test_command_is_told_how_all_that_fails_does_so_now(tmp_path: Path) -> None:
     watched = Watched(tmp_path, {"calc.py": WRONG, "test_sums.py": MANY})
 
@@ -282,6 +287,7 @@ async def test_a_model_that_reads_little_is_told_the_first_failure_alone(tmp_pat
     assert len(asked.partition("like this:")[2]) < 2_200
 
 
+@pytest.mark.slow
 async def test_a_task_whose_tests_pass_before_it_is_told_so(tmp_path: Path) -> None:
     watched = Watched(tmp_path, {"calc.py": RIGHT, "test_calc.py": TESTS})
 

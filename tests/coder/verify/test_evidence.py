@@ -134,6 +134,7 @@ async def test_an_exception_that_the_code_causes_reproduces_too(shop: Path, new:
     assert (run.status, run.verified) == ("solved", "reproduced")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "name"),
     [("python -m unittest", "test_two.Case.test_it"), ("pytest -q", "test_two.py::Case::test_it")],
@@ -421,6 +422,7 @@ async def test_one_failing_test_on_the_code_before_ends_the_run_and_the_log_has_
     assert {one.command for one in tried} == {command}
 
 
+@pytest.mark.slow
 async def test_a_new_test_that_fails_with_the_change_fails_the_answer(shop: Path) -> None:
     run = await work(shop, answer(shop__py=WRONG + "\n", test_two__py=RED))
 
@@ -543,6 +545,7 @@ async def checked(
 CHECK = "python3 -c 'import shop; assert shop.price({}) == {}'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("pytest", "-q"), ("true",), None])
 async def test_a_check_that_fails_without_the_change_and_succeeds_with_it_solves_the_task(
     shop: Path, command: tuple[str, ...] | None

@@ -58,6 +58,7 @@ async def mended(
     return run, model.requests[0].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_a_run_is_told_what_mended_the_same_test_before(tmp_path: Path) -> None:
     log, folder = MemoryLog(), project_at(tmp_path / "project")
     first, words = await mended(folder, log)
@@ -89,6 +90,7 @@ async def line_after(tmp_path: Path, *answers: str | list[ToolCall]) -> str:
     return words.partition(BEFORE)[2].partition("]\n")[0]
 
 
+@pytest.mark.slow
 async def test_a_lesson_has_the_command_that_failed_before_the_change_and_passed_on_it(
     tmp_path: Path,
 ) -> None:
@@ -99,6 +101,7 @@ async def test_a_lesson_has_the_command_that_failed_before_the_change_and_passed
     assert line.endswith(f"passed after changes of calc.py; then `{COMMAND}` passed")
 
 
+@pytest.mark.slow
 async def test_a_command_that_passed_before_the_last_change_is_no_lesson(tmp_path: Path) -> None:
     change = bash("sed -i 's/a - b/a + b/' calc.py")
 
@@ -109,6 +112,7 @@ async def test_a_command_that_passed_before_the_last_change_is_no_lesson(tmp_pat
     assert line.endswith("passed after changes of calc.py")
 
 
+@pytest.mark.slow
 async def test_a_lesson_has_modules_that_a_command_missed(tmp_path: Path) -> None:
     change = bash("sed -i 's/a - b/a + b/' calc.py")
 
@@ -117,6 +121,7 @@ async def test_a_lesson_has_modules_that_a_command_missed(tmp_path: Path) -> Non
     assert line.endswith("passed after changes of calc.py; missing modules: nosuchmodule")
 
 
+@pytest.mark.slow
 async def test_other_failures_that_miss_the_same_module_are_told_what_mended_it(tmp_path: Path) -> None:
     log, folder = MemoryLog(), project_at(tmp_path / "project")
     importing = "    import numbers_of_calc\n    return numbers_of_calc.add(a, b)\n"
@@ -143,6 +148,7 @@ def test_a_long_lesson_is_shortened_not_dropped() -> None:
     assert "passed after changes" in lesson.text()
 
 
+@pytest.mark.slow
 async def test_without_the_option_nothing_is_told(tmp_path: Path) -> None:
     log, folder = MemoryLog(), project_at(tmp_path / "project")
     await mended(folder, log)
@@ -158,6 +164,7 @@ async def test_a_lesson_enters_no_other_folder(tmp_path: Path) -> None:
     assert BEFORE not in (await mended(project_at(tmp_path / "other"), log))[1]
 
 
+@pytest.mark.slow
 async def test_another_failure_teaches_nothing(tmp_path: Path) -> None:
     log, folder = MemoryLog(), project_at(tmp_path / "project")
     await mended(folder, log)
@@ -167,6 +174,7 @@ async def test_another_failure_teaches_nothing(tmp_path: Path) -> None:
     assert BEFORE not in (await mended(folder, log))[1]
 
 
+@pytest.mark.slow
 async def test_lessons_are_few_and_short(tmp_path: Path) -> None:
     log, folder = MemoryLog(), tmp_path / "project"
     for _ in range(MAX_LESSONS + 2):
@@ -192,6 +200,7 @@ async def test_a_name_of_a_test_that_gives_orders_is_a_quote_and_changes_no_verd
     assert run.status != "solved"
 
 
+@pytest.mark.slow
 async def test_a_forgotten_run_teaches_nothing_and_leaves_no_byte(tmp_path: Path) -> None:
     log, folder = MemoryLog(), project_at(tmp_path / "project", name="xylophone")
     first, _ = await mended(folder, log)
@@ -203,6 +212,7 @@ async def test_a_forgotten_run_teaches_nothing_and_leaves_no_byte(tmp_path: Path
     assert all(b"xylophone" not in path.read_bytes() for path in data_folder().rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 async def test_memory_that_is_off_recalls_nothing(tmp_path: Path) -> None:
     log, folder = MemoryLog(), project_at(tmp_path / "project")
     await mended(folder, log)

@@ -71,6 +71,7 @@ async def test_what_an_answer_changes_and_leaves_running_is_nothing_to_its_check
     assert (run.status, run.calls) == ("solved", 2)
 
 
+@pytest.mark.slow
 async def test_rich_outputs_stand_in_the_workspace_that_the_log_describes() -> None:
     task = Task(prompt="Draw a table.")
 
@@ -80,6 +81,7 @@ async def test_rich_outputs_stand_in_the_workspace_that_the_log_describes() -> N
     assert "cell-1-1.html" in finished[-1].body["after"]
 
 
+@pytest.mark.slow
 async def test_a_script_that_asks_for_input_is_not_blamed() -> None:
     run, _, _ = await solved_by("name = input('name? ')\n", task=Task(prompt="Greet the user."))
 

@@ -45,6 +45,7 @@ async def fixed(
     return run, str(asked)
 
 
+@pytest.mark.slow
 async def test_a_folder_of_several_sources_is_asked_for_changes_of_its_files(tmp_path: Path) -> None:
     answer = "sum.go\n```go\npackage sum\n\nfunc Sum(a, b int) int { return a + b }\n```\n"
 
@@ -64,6 +65,7 @@ async def test_code_without_a_name_is_the_only_source_that_there_is(tmp_path: Pa
     assert "python" not in asked
 
 
+@pytest.mark.slow
 async def test_a_repository_in_python_is_not_asked_for_a_file_that_nothing_names(tmp_path: Path) -> None:
     files = {
         "one.py": "x = 1\n",

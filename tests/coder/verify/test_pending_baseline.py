@@ -84,6 +84,7 @@ async def acted(model: Model, folder: Path, *, plan: bool = False, mends: bool =
     return await solve(task, model=model, settings=settings, log=MemoryLog())
 
 
+@pytest.mark.slow
 async def test_a_model_that_acts_is_asked_before_the_tests_have_ended_and_told_by_a_later_result(
     folder: Path, late: LateTests
 ) -> None:
@@ -96,6 +97,7 @@ async def test_a_model_that_acts_is_asked_before_the_tests_have_ended_and_told_b
     assert run.verified == "tests"
 
 
+@pytest.mark.slow
 async def test_an_answer_that_comes_first_is_tried_once_the_tests_have_ended(
     folder: Path, late: LateTests
 ) -> None:
@@ -106,6 +108,7 @@ async def test_an_answer_that_comes_first_is_tried_once_the_tests_have_ended(
     assert (folder / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 async def test_a_planner_is_told_by_a_later_result_and_the_coder_by_its_first_message(
     folder: Path, late: LateTests
 ) -> None:
@@ -117,6 +120,7 @@ async def test_a_planner_is_told_by_a_later_result_and_the_coder_by_its_first_me
     assert ["-1 != 3" in told(model, request) for request in (2, 3, 4)] == [True, False, True]
 
 
+@pytest.mark.slow
 async def test_a_planner_without_calls_is_promised_no_later_result(folder: Path, late: LateTests) -> None:
     planner = Scripted(["1. Mend calc.py."], name="local/small-1B")
     coder = Unhurried(late, EDIT, waits=False)
@@ -126,6 +130,7 @@ async def test_a_planner_without_calls_is_promised_no_later_result(folder: Path,
     assert ["later result" in told(one, 1) for one in (planner, coder)] == [False, True]
 
 
+@pytest.mark.slow
 async def test_a_task_that_is_to_make_tests_pass_begins_with_what_fails(
     folder: Path, late: LateTests
 ) -> None:
@@ -168,6 +173,7 @@ def taken(log: list[Event]) -> list[BaselineTaken]:
     return [body for body in map(parse, log) if isinstance(body, BaselineTaken)]
 
 
+@pytest.mark.slow
 async def test_the_second_run_stands_beside_the_first_calls_and_sees_the_untouched_files(
     project: Path,
 ) -> None:
@@ -184,6 +190,7 @@ async def test_the_second_run_stands_beside_the_first_calls_and_sees_the_untouch
     assert (run.status, run.verified) == ("solved", "tests")
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_cut_between_the_two_runs_of_its_tests_ends_as_it_would_have(
     project: Path,
 ) -> None:
@@ -200,6 +207,7 @@ async def test_a_run_that_is_cut_between_the_two_runs_of_its_tests_ends_as_it_wo
     assert (run.status, run.verified, run.files) == (whole.status, whole.verified, whole.files)
 
 
+@pytest.mark.slow
 async def test_no_model_is_asked_beside_the_second_run_of_tests_that_pass_in_the_first(project: Path) -> None:
     (project / "calc.py").write_text(RIGHT)
 

@@ -51,6 +51,7 @@ async def answered(folder: Path, kind: str, *answers: Mapping[str, str]) -> Run:
     return await solve(task, model=Scripted(texts), settings=settings, log=MemoryLog())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FOLDERS)
 async def test_right_code_passes(kind: str, tmp_path: Path) -> None:
     run = await answered(tmp_path, kind, {"solution.py": RIGHT})
@@ -167,6 +168,7 @@ def f(x): return x
     assert (run.status, run.calls) == ("unsolved", 2)
 
 
+@pytest.mark.slow
 async def test_a_script_that_is_the_task_itself_may_be_written(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("raise SystemExit(1)\n")
     task = Task(prompt="Make main.py end well.", workspace=tmp_path, test_command=("python3", "main.py"))

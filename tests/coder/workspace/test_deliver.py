@@ -52,6 +52,7 @@ async def solve(
     )
 
 
+@pytest.mark.slow
 async def test_a_diff_that_is_not_to_be_applied_waits_for_its_word(repository: GitRepository) -> None:
     log = MemoryLog()
 
@@ -64,6 +65,7 @@ async def test_a_diff_that_is_not_to_be_applied_waits_for_its_word(repository: G
     assert (repository.top / "calc.py").read_text() == RIGHT + FAR
 
 
+@pytest.mark.slow
 async def test_what_was_solved_is_committed_and_only_that(repository: GitRepository) -> None:
     repository.write(mine__txt="mine\n")
     repository.git("add", "mine.txt")
@@ -76,6 +78,7 @@ async def test_what_was_solved_is_committed_and_only_that(repository: GitReposit
     assert repository.git("status", "--porcelain") == "A  mine.txt"
 
 
+@pytest.mark.slow
 async def test_a_branch_gets_the_commit_and_the_folder_stays_as_it_is(repository: GitRepository) -> None:
     run = await solve(repository.top, answer(RIGHT + FAR), branch="mended")
 
@@ -105,6 +108,7 @@ async def test_a_branch_that_is_there_by_then_fails_and_the_run_can_take_another
     assert (again.status, again.exit_code, again.branch) == ("solved", 0, "mended-again")
 
 
+@pytest.mark.slow
 async def test_code_that_does_not_pass_is_never_committed(repository: GitRepository) -> None:
     head = repository.git("rev-parse", "HEAD")
     worse = WRONG.replace("a - b", "b")
@@ -118,6 +122,7 @@ async def test_code_that_does_not_pass_is_never_committed(repository: GitReposit
     assert (run.commit, repository.git("rev-parse", "HEAD")) == (None, head)
 
 
+@pytest.mark.slow
 async def test_what_nothing_could_check_is_written_where_that_will_do_and_never_committed(
     repository: GitRepository,
 ) -> None:
@@ -132,6 +137,7 @@ async def test_what_nothing_could_check_is_written_where_that_will_do_and_never_
     assert "only what has passed" in (run.uncommitted or "")
 
 
+@pytest.mark.slow
 async def test_a_branch_is_never_made_of_what_nothing_could_check(repository: GitRepository) -> None:
     run = await solve(
         repository.top, answer(RIGHT + FAR), command=("true",), branch="mended", accept_unverified=True
@@ -182,6 +188,7 @@ async def test_an_edit_that_breaks_the_joined_code_is_repaired_and_kept(reposito
     assert _text(repository) == repaired
 
 
+@pytest.mark.slow
 async def test_an_edit_of_the_same_lines_is_left_and_nothing_is_written(repository: GitRepository) -> None:
     mine = WRONG.replace("a - b", "a * b") + FAR
 
@@ -193,6 +200,7 @@ async def test_an_edit_of_the_same_lines_is_left_and_nothing_is_written(reposito
     assert _text(repository) == mine
 
 
+@pytest.mark.slow
 async def test_a_file_that_the_user_made_meanwhile_is_left(repository: GitRepository) -> None:
     run = await solve(
         repository.top,
@@ -219,6 +227,7 @@ async def test_a_file_in_a_submodule_is_left_to_its_own_repository(
     assert "the submodule vendor" in run.reason
 
 
+@pytest.mark.slow
 async def test_undo_gives_back_bytes_modes_and_new_files(repository: GitRepository) -> None:
     (repository.top / "calc.py").write_bytes((WRONG + FAR).replace("\n", "\r\n").encode())
     (repository.top / "calc.py").chmod(0o640)

@@ -59,6 +59,7 @@ async def test_a_folder_within_a_bare_repository_is_no_workspace(tmp_path: Path)
         await solve(tmp_path / "outside" / "bare" / "hooks", files())
 
 
+@pytest.mark.slow
 async def test_a_work_tree_beside_the_files_of_its_bare_repository_is_one(tmp_path: Path) -> None:
     source = make_repository(tmp_path / "source", a__py="x = 1\n")
     source.git("clone", "--quiet", "--bare", str(source.top), str(tmp_path / "bare"))

@@ -109,6 +109,7 @@ async def test_each_answer_does_the_same_in_a_run_and_in_a_conversation(
     assert "+x = " in run.patch
 
 
+@pytest.mark.slow
 async def test_a_conversation_cut_after_any_event_asks_again_and_calls_no_model_twice(folder: Path) -> None:
     log = MemoryLog()
     async with talk(
@@ -157,6 +158,7 @@ async def test_where_nobody_is_there_a_resume_does_not_write_what_was_refused(fo
     assert (run.status, (folder / "main.py").read_text()) == ("waiting", ONE)
 
 
+@pytest.mark.slow
 async def test_words_to_a_change_that_does_not_pass_go_on_in_the_same_dialogue(checked: Path) -> None:
     person = Person(OTHERWISE, YES)
     async with talk(checked, [code(TWO), code(THREE)], person, repairs=0) as (session, model):
@@ -167,6 +169,7 @@ async def test_words_to_a_change_that_does_not_pass_go_on_in_the_same_dialogue(c
     assert (checked / "main.py").read_text() == THREE
 
 
+@pytest.mark.slow
 async def test_a_version_of_the_users_own_that_fails_is_asked_about_and_the_models_is_not(
     checked: Path,
 ) -> None:
@@ -180,6 +183,7 @@ async def test_a_version_of_the_users_own_that_fails_is_asked_about_and_the_mode
     assert (run.landed, run.verified) == ((), "none")
 
 
+@pytest.mark.slow
 async def test_a_version_of_the_users_own_that_fails_is_repaired_while_calls_are_left(checked: Path) -> None:
     own = Decision(decision="no", files={"main.py": "x = 0\n"})
     person = Person(own, YES)
@@ -190,6 +194,7 @@ async def test_a_version_of_the_users_own_that_fails_is_repaired_while_calls_are
     assert (checked / "main.py").read_text() == "x = 4\n"
 
 
+@pytest.mark.slow
 async def test_a_change_with_the_test_that_it_contradicts_stays_whole_after_words_about_it(
     folder: Path,
 ) -> None:
@@ -203,6 +208,7 @@ async def test_a_change_with_the_test_that_it_contradicts_stays_whole_after_word
     assert "== 2" in (folder / "check.py").read_text()
 
 
+@pytest.mark.slow
 async def test_an_offer_that_is_cut_after_any_event_asks_about_the_change_and_calls_no_model(
     checked: Path,
 ) -> None:
@@ -235,6 +241,7 @@ async def test_words_to_an_offered_change_are_heard_by_the_model(folder: Path) -
     assert (folder / "main.py").read_text() == THREE
 
 
+@pytest.mark.slow
 async def test_a_failing_change_that_waits_at_the_limit_is_written_by_a_yes_alone(checked: Path) -> None:
     person = Person(YES)
     async with talk(checked, [code(TWO)], person, max_calls=1) as (session, _):
@@ -255,6 +262,7 @@ async def test_what_may_not_be_written_is_not_asked_about(folder: Path, tmp_path
     assert "leads over a link" in run.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decision", [YES, NO, Decision(decision="no", files={"main.py": "x = 9\n"})])
 async def test_a_conversation_that_commits_on_a_branch_asks_about_the_commit(
     checked: Path, decision: Decision, monkeypatch: pytest.MonkeyPatch

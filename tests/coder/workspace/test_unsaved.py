@@ -35,6 +35,7 @@ def test_a_text_without_edits_is_the_saved_one(lines: list[str], end: str, mark:
     assert as_saved("\n".join(lines), mark + end.join(lines)) == (mark + end.join(lines)).encode()
 
 
+@pytest.mark.slow
 @given(LINES, LINES)
 def test_an_edited_text_keeps_the_line_ends_of_the_file(lines: list[str], others: list[str]) -> None:
     content = as_saved("\n".join(lines), "\r\n".join(["", *others, ""]))

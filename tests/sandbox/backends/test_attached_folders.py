@@ -63,6 +63,7 @@ async def is_shown_and_stays(box: Sandbox, folder: Path) -> None:
     assert (beside.stdout, beside.exit_code) == ("8\n", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("walls", ["two", "one"])
 async def test_bubblewrap_shows_a_folder_that_no_program_changes(walls: str, modules: Path) -> None:
     policy = Policy(folders={"node_modules": modules}, beside={"lib": modules.parent / "lib"})

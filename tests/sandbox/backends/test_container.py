@@ -35,6 +35,7 @@ async def tried(source: str, *without: str, policy: Policy = POLICY) -> str:
         return (await box.run(PythonCode(source=source))).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mechanism", "source"),
     [
@@ -170,6 +171,7 @@ async def test_on_a_bare_host_it_is_refused_even_by_name(monkeypatch: pytest.Mon
             pass
 
 
+@pytest.mark.slow
 async def test_a_variable_permits_it_on_a_bare_host_with_a_warning_each_time() -> None:
     for _ in range(2):
         with pytest.warns(BareHostWarning, match="no container is around"):
@@ -227,6 +229,7 @@ async def test_a_socket_of_this_machine_is_out_of_reach(tmp_path: Path) -> None:
         assert ESCAPED in await tried(source, "seccomp")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("landlock", "kept"), [(99, "enforced"), (5, "none")])
 async def test_two_runs_do_not_signal_each_other_where_it_is_said_so(landlock: int, kept: str) -> None:
     waits = """

@@ -86,6 +86,7 @@ def test_a_keeper_that_cannot_end_is_ended_with_all_that_it_kept(owner: "subproc
     _wait_until_nothing_is_left(mark)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_after_both_were_killed_at_any_moment(owner: "subprocess.Popen[str]") -> None:
     mark, keeper = heard(owner), int(heard(owner))
     time.sleep(random.uniform(0, 0.3))  # the moment is what is tried

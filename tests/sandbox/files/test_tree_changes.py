@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from sandbox.files.resolve_beneath import Beneath
 from sandbox.files.tree_changes import MAX_FILES, TreeChanges
 from tests.forked import NOBODY, said_by_child
@@ -33,6 +35,7 @@ def test_a_folder_that_is_closed_while_it_is_read_ends_no_look_and_removes_no_fi
     assert said_by_child(look) == "changes=() left_out=(LeftOut(path='d/f', reason='unreadable'),)"
 
 
+@pytest.mark.slow
 def test_a_new_file_beyond_the_most_that_are_returned_is_named_and_not_read(tmp_path: Path) -> None:
     for number in range(MAX_FILES + 50):
         (tmp_path / str(number)).write_text("1")

@@ -208,6 +208,7 @@ async def test_what_is_no_request_closes_its_connection(session: Session) -> Non
     assert result.output == "6\n"
 
 
+@pytest.mark.slow
 async def test_connections_are_bounded_in_number_and_pace(session: Session) -> None:
     script = (
         f"{LINE}def closed():\n"

@@ -163,6 +163,7 @@ async def test_deep_recursion_ends_one_program_only(box: Sandbox) -> None:
     assert after.stdout == "1\n"
 
 
+@pytest.mark.slow
 async def test_many_runs_at_once_all_end(box: Sandbox) -> None:
     programs = [PythonCode(source=f"print({number})") for number in range(60)]
 

@@ -301,6 +301,7 @@ async def test_runs_and_sessions_share_the_workspace_below_and_above_the_layer()
     assert later == {"a": "added", "of-a-run": "deleted", "d/e/z": "deleted", "d/e/f/g": "deleted"}
 
 
+@pytest.mark.slow
 async def test_a_write_of_the_host_while_the_layer_comes_is_neither_refused_nor_lost() -> None:
     async with open_bubblewrap(ROOMY, layer_from=1) as box:
         await box.lay(BASE)

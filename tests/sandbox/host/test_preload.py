@@ -1,5 +1,7 @@
 """Modules that a policy preloads: Python code finds them imported, and a candidate's own are its own."""
 
+import pytest
+
 from sandbox import Policy, PythonCode, open_sandbox
 from sandbox.verdicts.check import Assertion, check
 from tests.only_pytest import only_pytest
@@ -24,6 +26,7 @@ async def test_what_one_run_changes_of_a_preloaded_module_no_other_sees() -> Non
     assert [result.stdout for result in results] == ["False\n", "False\n"]
 
 
+@pytest.mark.slow
 async def test_a_candidates_own_module_is_tested_though_one_of_its_name_is_preloaded() -> None:
     async with (
         open_sandbox(POLICY, backend="bubblewrap") as candidate,

@@ -219,6 +219,7 @@ async def test_a_started_program_that_ends_tells_how(session: Session) -> None:
     assert (result.exit_code, result.output) == (4, "done\n")
 
 
+@pytest.mark.slow
 async def test_at_its_deadline_a_command_and_what_it_started_end_and_others_live_on(session: Session) -> None:
     server = await session.start("sleep 1000")
     before = await session.sh("sleep 1001 & echo $!")
@@ -243,6 +244,7 @@ async def test_a_command_that_heeds_sigterm_may_tidy_up(session: Session) -> Non
     assert result.output.endswith("tidied\n")
 
 
+@pytest.mark.slow
 async def test_cpu_time_is_bounded_where_a_call_says_so_and_for_that_call_alone(session: Session) -> None:
     burnt = await session.python("while True: pass", cpu_s=1)
     after = await session.python("import resource; print(resource.getrlimit(resource.RLIMIT_CPU)[0] > 1e6)")
@@ -335,6 +337,7 @@ async def test_a_command_finds_what_keeps_programs_from_asking_and_paging(sessio
     assert result.output == "/tmp/home cat cat true\n1 1 160 dumb\nnot a tty\n"
 
 
+@pytest.mark.slow
 async def test_the_interpreters_own_scripts_work_wherever_it_is_shown() -> None:
     script = "for name in pip pytest; do if command -v $name; then $name --version || exit 1; fi; done"
     async with open_sandbox(ROOMY, backend="bubblewrap") as box, box.session(fresh=True) as session:
@@ -421,6 +424,7 @@ async def test_changes_leave_out_and_name_what_may_not_cross(session: Session) -
     }
 
 
+@pytest.mark.slow
 async def test_changes_are_bounded_in_number(session: Session) -> None:
     await session.sh("for i in $(seq 2100); do echo $i > f$i; done")
 

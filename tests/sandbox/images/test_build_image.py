@@ -153,6 +153,7 @@ def test_packages_are_fetched_by_this_machines_own_pip(
     assert [path.name for path in (tmp_path / "fetched").iterdir()] == ["toytoy-1.0-py3-none-any.whl"]
 
 
+@pytest.mark.slow
 def test_what_pip_could_not_fetch_is_told_in_its_own_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -272,6 +272,7 @@ def test_a_large_image_is_refused(tmp_path: Path) -> None:
         unpack_image(saved(tmp_path / "image.tar", layer, **config), tmp_path / "cache", max_bytes=1 << 19)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(cut=st.integers(0, 20_000), byte=st.integers(0, 255), at=st.integers(0, 20_000))
 def test_a_damaged_archive_is_refused_or_unpacked_and_nothing_else(

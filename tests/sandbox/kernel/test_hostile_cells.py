@@ -101,6 +101,7 @@ async def test_a_cell_that_ends_its_kernel_is_no_success(kernel: Kernel, source:
     assert await output(kernel, "6 * 7") == "42\n"
 
 
+@pytest.mark.slow
 async def test_a_cell_may_end_its_kernel_in_words(kernel: Kernel) -> None:
     await prepare(kernel)
 

@@ -43,6 +43,7 @@ async def test_a_sandbox_without_ipykernel_says_how_to_get_it() -> None:
                 await Kernel(session).execute("1")
 
 
+@pytest.mark.slow
 async def test_a_program_imports_its_own_package_named_sandbox(tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
     (packages,) = (tmp_path / "venv").glob("lib/python3.*/site-packages")

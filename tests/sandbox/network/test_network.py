@@ -243,6 +243,7 @@ print(received.digest() == hashlib.sha256(content).digest())
     assert result.stdout == "200\nTrue\n", result
 
 
+@pytest.mark.slow
 async def test_a_run_has_so_many_connections_at_once_and_the_next_one_waits_for_its_turn(
     outside: Outside, open_box: Open
 ) -> None:
@@ -270,6 +271,7 @@ print(waiting.recv(100).split()[1])
     assert result.stdout == "{b'200'}\nwaits\nb'200'\n", result
 
 
+@pytest.mark.slow
 async def test_a_flood_of_connections_leaves_the_deadline_where_it_was(
     outside: Outside, open_box: Open
 ) -> None:

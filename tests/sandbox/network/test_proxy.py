@@ -215,6 +215,7 @@ async def test_more_connections_than_are_allowed_at_once_wait_for_one_to_end(wor
     await door.close()
 
 
+@pytest.mark.slow
 async def test_a_flood_of_connections_is_held_to_so_many_in_a_second(world: World) -> None:
     door = Door(world, "example.org")
     began = asyncio.get_running_loop().time()

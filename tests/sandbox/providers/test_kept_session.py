@@ -148,6 +148,7 @@ async def test_a_backend_that_there_isnt_is_named() -> None:
         await KeptSession(backend="nowhere").open()
 
 
+@pytest.mark.slow
 async def test_a_pipe_that_a_program_has_left_for_later_commands_holds_none_up(kept: KeptSession) -> None:
     await kept.execute(["sh", "-c", "for n in $(seq 300); do mkfifo /tmp/.stderr-$n /tmp/.script-$n; done"])
 

@@ -132,6 +132,7 @@ async def test_a_process_that_ends_in_a_call_is_told_by_what_ended_it(
         await call(sandbox, f"solution:{function}", limits=Limits(cpu_s=1, wall_s=20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "kind", "exception"),
     [

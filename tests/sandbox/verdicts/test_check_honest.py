@@ -346,6 +346,7 @@ async def test_a_provided_module_that_is_installed_here_too_is_refused(pair: Pai
     assert "installed here too" in report.results[0].message
 
 
+@pytest.mark.slow
 async def test_a_check_ends_at_the_first_result_that_decides(pair: Pair) -> None:
     source = "def add(a, b): return a - b\ndef wait():\n    while True: pass"
     checks = ("assert add(0, 0) == 0", "assert add(2, 3) == 5", "assert wait() == 1")

@@ -60,6 +60,7 @@ async def test_a_tidy_trial_that_uses_up_its_time_costs_the_next_one_nothing() -
     assert "exit code was 3" in broken.outcome.tests[0]
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_a_checker_has_its_process_for_tidy_trials_and_clones_for_others() -> None:
     source = "import os\ndef check(candidate):\n    raise ValueError(os.getpid())\n"
@@ -83,6 +84,7 @@ class InTurn(Candidates):
         return await self._left.pop(0).start(job, limits=limits)
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_a_sandbox_that_starts_no_second_candidate_is_broken_and_not_the_answers_end() -> None:
     one = trial(RIGHT + "    assert candidate(2, 2) == 4\n").model_copy(update={"replays": 8})
@@ -97,6 +99,7 @@ async def test_a_sandbox_that_starts_no_second_candidate_is_broken_and_not_the_a
             await run_trial(InTurn(candidate, closed), Checkers(checker), one, limits=_LIMITS)
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_a_report_that_comes_at_the_deadline_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     receive = RunningEntry.receive

@@ -37,6 +37,7 @@ async def test_a_failure_shows_the_line_of_the_test_that_failed() -> None:
     assert tried.checker.cpu_s == 0  # counted once
 
 
+@pytest.mark.slow
 async def test_a_test_that_does_not_end_is_named_and_its_time_is_over() -> None:
     endless = "import time\ndef check(candidate):\n    time.sleep(100_000)\n"
 

@@ -59,6 +59,7 @@ async def read(folder: Path, text: str, **variables: str) -> ComposeFile:
     return await read_compose(write(folder, text), folder, variables)
 
 
+@pytest.mark.slow
 @given(key=KEYS, value=VALUES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_value_of_a_key_that_is_not_on_the_list_is_accepted(

@@ -91,6 +91,7 @@ def test_a_secret_is_found_in_its_url_quoted_form() -> None:
     assert Redactor(["p@ss/wörd"]).redact("?key=p%40ss%2Fw%C3%B6rd&x") == "?key=[redacted]&x"
 
 
+@pytest.mark.slow
 def test_megabytes_of_hostile_text_cost_linear_time() -> None:
     for piece in ("eyJ-", "://a:", "bearer ", "-----BEGIN ", "sk-", "-----BEGIN PRIVATE KEY-----"):
         small, large = (_seconds(piece, size) for size in (50_000, 400_000))
@@ -126,6 +127,7 @@ PIECES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(PIECES, st.lists(st.integers(1, 9), min_size=1, max_size=20))
 def test_however_a_stream_is_cut_it_gives_what_the_whole_gives(pieces: list[str], sizes: list[int]) -> None:
     redactor = Redactor(["open sesame", "sesame open sesame", "abab0909"])

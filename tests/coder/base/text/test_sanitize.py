@@ -69,6 +69,7 @@ def test_what_is_left_of_rewritten_lines_holds_no_control_character(text: str) -
     assert terminal_text(shown) == shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["a\r", "\x08", "\r\x1b[2K", "\x1b["])
 def test_hostile_lines_take_time_that_grows_with_their_length(unit: str) -> None:
     began = time.process_time()

@@ -78,6 +78,7 @@ def told(model: Scripted, request: int) -> str:
     return model.requests[request - 1].messages[-1].content
 
 
+@pytest.mark.slow
 async def test_done_behind_a_call_that_failed_is_dropped_and_the_model_is_told(project: Path) -> None:
     wrong = bash("sed -i 's/-/+/' calc.py; exit 3")
 
@@ -117,6 +118,7 @@ async def test_an_answer_s_words_in_front_of_its_edits_are_the_summary(project: 
     assert run.summary == "The sign was wrong."
 
 
+@pytest.mark.slow
 async def test_a_plan_and_a_question_are_offered_only_where_somebody_answers(project: Path) -> None:
     _, asked = await worked(project, EDIT)
     _, alone = await worked(project, EDIT, settings=Settings(strategy="act", asks=False))
@@ -146,6 +148,7 @@ async def test_a_model_looks_edits_and_is_done(project: Path) -> None:
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 async def test_the_advised_way_to_import_the_project_finds_modules_at_its_top_and_in_src(
     project: Path,
 ) -> None:
@@ -483,6 +486,7 @@ async def test_a_function_of_the_callers_is_a_tool(project: Path) -> None:
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("allowed_host")
 async def test_a_model_acts_inside_the_container_around_it(project: Path) -> None:
     settings = SETTINGS.model_copy(update={"sandbox": "container", "python": str(SYSTEM_PYTHON)})

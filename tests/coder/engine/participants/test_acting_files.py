@@ -138,6 +138,7 @@ async def test_of_an_answer_what_fits_is_made_and_only_the_rest_is_asked_for_aga
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 async def test_a_run_says_that_a_repositorys_hooks_cannot_be_read(project: Path) -> None:
     (project / ".agents").mkdir()
     (project / ".agents/hooks.json").write_text("{")

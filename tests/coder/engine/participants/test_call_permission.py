@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def test_characters_that_hide_or_turn_text_are_shown_by_their_numbers() -> None:
     assert shown.splitlines()[1:] == [r"    query: a\u{1b}[2Kb\u{202e}c\u{200b}d\u{d}"]
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.text())))
 def test_a_call_shows_no_control_characters_whatever_it_holds(arguments: dict[str, object]) -> None:
     shown = words(**{"x": arguments})

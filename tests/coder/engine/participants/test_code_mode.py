@@ -246,6 +246,7 @@ async def test_a_run_cut_after_any_kind_of_event_makes_no_effect_twice(project: 
         assert words.count("pay({") == (kept.count("code.called") if is_cut_off else 0), where
 
 
+@pytest.mark.slow
 async def test_an_effect_that_a_commands_end_cut_off_is_told(project: Path) -> None:
     begun = asyncio.Event()
 
@@ -273,6 +274,7 @@ async def test_an_effect_that_a_commands_end_cut_off_is_told(project: Path) -> N
     )
 
 
+@pytest.mark.slow
 async def test_a_program_in_the_background_waits_for_the_next_command(project: Path) -> None:
     late = "nohup python3 -c 'import time, tools; time.sleep(0.5); print(len(tools.rows(3)))' > out.txt &"
     look = "until grep -q . out.txt; do sleep 0.05; done; cat out.txt; rm out.txt"
@@ -283,6 +285,7 @@ async def test_a_program_in_the_background_waits_for_the_next_command(project: P
     assert told(model, 3).startswith("3\n")
 
 
+@pytest.mark.slow
 async def test_a_workspace_with_tools_of_its_own_keeps_them(project: Path) -> None:
     (project / "tools").mkdir()
     (project / "tools/own.py").write_text("NAME = 'mine'\n")
@@ -363,6 +366,7 @@ async def test_a_result_that_is_too_large_or_too_deep_is_refused(project: Path) 
     assert told(model, 2).startswith("The result is larger than 8 MiB. Ask for less of it.\n2\n")
 
 
+@pytest.mark.slow
 async def test_cells_call_them_too(project: Path) -> None:
     kernel = SETTINGS.model_copy(update={"kernel": True})
     first, second = python("import tools; len(tools.rows(7))", "python"), python("tools.rows(-1)", "python")

@@ -75,6 +75,7 @@ def results(model: Scripted, request: int) -> list[str]:
     return [said.content for said in model.requests[request].messages if said.role == "tool"]
 
 
+@pytest.mark.slow
 async def test_two_subagents_work_concurrently_and_hand_back_their_last_words(folder: Path) -> None:
     both = [delegate("looker", "alpha: read it."), delegate("looker", "beta: read it, too.")]
     scripts = {"alpha": [bash("cat calc.py"), "It subtracts."], "beta": ["Nothing else."]}
@@ -102,6 +103,7 @@ async def test_without_subagents_no_tool_is_offered_for_them(project: Path) -> N
     assert "delegate" not in [tool.name for tool in form.tools]
 
 
+@pytest.mark.slow
 async def test_what_a_reading_subagent_changes_is_discarded(folder: Path) -> None:
     model = Scripts(
         [[delegate("looker", "alpha")], bash("ls"), MEND, DONE], alpha=[bash("touch trace.txt"), "Done."]
@@ -113,6 +115,7 @@ async def test_what_a_reading_subagent_changes_is_discarded(folder: Path) -> Non
     assert not (folder / "trace.txt").exists()
 
 
+@pytest.mark.slow
 async def test_what_a_writing_subagent_changes_is_taken_over_and_tested(folder: Path) -> None:
     model = Scripts([bash("touch a.txt"), [delegate("writer", "alpha")], DONE], alpha=[MEND, "It adds now."])
 
@@ -123,6 +126,7 @@ async def test_what_a_writing_subagent_changes_is_taken_over_and_tested(folder: 
     assert results(model.run, 2)[1].endswith("[Its changes are taken over: calc.py]")
 
 
+@pytest.mark.slow
 async def test_of_two_writers_of_one_file_the_second_is_said_to_be_in_conflict(folder: Path) -> None:
     both = [delegate("writer", "alpha"), delegate("writer", "beta!")]
     other = [call("edit", path="calc.py", old="a - b", new="a * b")]
@@ -146,6 +150,7 @@ async def test_a_subagent_delegates_nothing_and_an_unknown_one_is_an_error(folde
     assert "There is no tool 'delegate'" in results(model.by_task["alpha"], 1)[0]
 
 
+@pytest.mark.slow
 async def test_subagents_leave_half_of_the_calls_to_their_run(folder: Path) -> None:
     busy = [bash(f"echo {number}") for number in range(20)]
     model, log = Scripts([[delegate("looker", "alpha")], MEND, DONE], alpha=busy), MemoryLog()
@@ -173,6 +178,7 @@ class Dying(MemoryLog):
         return await super().append(run, drafts, after=after, token=token)
 
 
+@pytest.mark.slow
 async def test_after_a_kill_only_the_subagent_that_had_not_ended_goes_on(folder: Path) -> None:
     both = [delegate("looker", "alpha"), delegate("looker", "beta")]
     log = Dying()
@@ -195,6 +201,7 @@ async def test_after_a_kill_only_the_subagent_that_had_not_ended_goes_on(folder:
     assert len(ends) == 2
 
 
+@pytest.mark.slow
 async def test_a_transcript_draws_subagents_where_they_began(folder: Path) -> None:
     log = MemoryLog()
     run = await worked(folder, Scripts([[delegate("looker", "alpha")], MEND, DONE], alpha=["Seen."]), log)
@@ -211,6 +218,7 @@ async def test_a_transcript_draws_subagents_where_they_began(folder: Path) -> No
     assert run.attempts == 1
 
 
+@pytest.mark.slow
 async def test_the_users_own_subagent_wins_and_its_file_is_read_at_the_call(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

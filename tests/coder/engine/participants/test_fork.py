@@ -199,6 +199,7 @@ async def test_in_a_large_folder_a_fork_takes_what_the_user_has_edited_and_hears
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "words"), [(0, "has 4 steps, so there is no step 0"), (5, "has 4 steps, so there is no step 5")]
 )
@@ -221,6 +222,7 @@ async def test_a_run_that_is_at_work_is_not_forked(project: Path) -> None:
             await fork(first.run_id, step=1, log=log, model=Scripted([]))
 
 
+@pytest.mark.slow
 async def test_a_run_whose_model_calls_no_tool_and_one_that_nobody_knows_are_refused(project: Path) -> None:
     log = MemoryLog()
     repairs = SETTINGS.model_copy(update={"strategy": "repair"})

@@ -17,6 +17,7 @@ def bash(**arguments: object) -> HookedCall:
     return HookedCall(ToolCall(id="1", name="bash", arguments=json.dumps(arguments)))
 
 
+@pytest.mark.slow
 @given(before=TEXTS.filter(bool), after=TEXTS)
 def test_the_replacement_that_a_hook_is_told_makes_the_edit(before: str, after: str) -> None:
     edit = HookedEdit(CALL, "a.py", before, after)

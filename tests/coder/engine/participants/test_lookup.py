@@ -50,6 +50,7 @@ async def test_a_model_reads_the_part_that_fits_with_its_file_and_line(project: 
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 async def test_without_documents_there_is_no_such_tool(project: Path) -> None:
     _, model = await worked(project, EDIT, DONE)
 
@@ -98,6 +99,7 @@ def embedding(server: FaultyEndpoint, docs: Path) -> Settings:
     return Settings(strategy="act", docs=(docs,), embedder=f"toy@{server.url}")
 
 
+@pytest.mark.slow
 async def test_an_embedder_finds_a_part_without_the_query_s_word_and_the_run_pays(
     project: Path, docs: Path
 ) -> None:
@@ -115,6 +117,7 @@ async def test_an_embedder_finds_a_part_without_the_query_s_word_and_the_run_pay
     assert shown(event) == f"  · 127.0.0.1:{server.port}/toy has embedded 3 texts"
 
 
+@pytest.mark.slow
 async def test_a_second_run_asks_the_embedder_nothing(project: Path, docs: Path) -> None:
     with faulty_endpoint(embeds) as server:
         settings = embedding(server, docs)
@@ -127,6 +130,7 @@ async def test_a_second_run_asks_the_embedder_nothing(project: Path, docs: Path)
     assert len(server.requests) == count
 
 
+@pytest.mark.slow
 async def test_a_replay_without_cached_vectors_sends_nothing(project: Path, docs: Path) -> None:
     log = MemoryLog()
 
@@ -140,6 +144,7 @@ async def test_a_replay_without_cached_vectors_sends_nothing(project: Path, docs
     assert "a replay sends nothing" in shown(event)
 
 
+@pytest.mark.slow
 async def test_a_replay_finds_by_the_vectors_of_the_recorded_run(project: Path, docs: Path) -> None:
     with faulty_endpoint(embeds) as server:
         settings = embedding(server, docs)
@@ -167,6 +172,7 @@ async def test_an_embedder_that_fails_is_told_once_and_words_go_on(project: Path
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_secret_in_a_document_never_reaches_the_embedder(
     project: Path, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

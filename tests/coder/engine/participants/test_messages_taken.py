@@ -42,6 +42,7 @@ def count_said(model: Scripted, request: int) -> int:
     return sum(message.content.count(SAID) for message in model.requests[request].messages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", ["before it is logged", "before it is removed", "after it is removed"])
 async def test_a_message_taken_just_before_a_kill_is_read_once_after_it(project: Path, cut: str) -> None:
     model, whole = Interrupted([MEND, DONE]), MemoryLog()
@@ -65,6 +66,7 @@ async def test_a_message_taken_just_before_a_kill_is_read_once_after_it(project:
     assert await log.messages.unread(first.run_id) == []
 
 
+@pytest.mark.slow
 async def test_a_model_without_tools_reads_a_message_with_its_next_request(project: Path) -> None:
     wrong, right = (f"`calc.py`\n```python\ndef add(a, b):\n    return a {sign} b\n```" for sign in "*+")
     model = Interrupted([wrong, right])

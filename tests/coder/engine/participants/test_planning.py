@@ -170,6 +170,7 @@ async def test_steps_that_do_not_fit_are_answered_with_what_is_wrong(project: Pa
     assert told(model, 2).startswith("error: The arguments of plan don't fit: steps: ")
 
 
+@pytest.mark.slow
 async def test_no_but_goes_on_in_the_planners_dialogue(project: Path) -> None:
     person = Person(ANOTHER, YES, YES)
     run, model = await planned(project, bash("ls"), PLAN, OTHER, EDIT, settings=ASKED, watch=person)
@@ -218,6 +219,7 @@ async def test_a_planner_that_repeats_itself_ends_the_run_and_plans_again_on_a_r
     assert offered(model)[0] == ["bash", "plan", "ask"]
 
 
+@pytest.mark.slow
 async def test_a_long_output_is_cut_for_the_planner_as_for_the_coder(project: Path) -> None:
     _, model = await planned(project, bash("seq 100000"), PLAN, bash("seq 100000"), EDIT)
 
@@ -238,6 +240,7 @@ async def test_an_endpoint_that_refuses_tools_plans_in_text(project: Path) -> No
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_fork_at_a_step_of_the_planner_goes_on_planning_in_a_copy(project: Path) -> None:
     log = MemoryLog()
     first, _ = await planned(project, bash("ls"), bash("pwd"), PLAN, EDIT, log=log)
@@ -252,6 +255,7 @@ async def test_a_fork_at_a_step_of_the_planner_goes_on_planning_in_a_copy(projec
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_a_team_s_planner_that_acts_looks_by_commands(project: Path) -> None:
     team = RoundRobin((Member("planner", acts=True), Member("coder", acts=True)))
     run, model = await planned(project, SPOIL, PLAN, EDIT, settings=Settings(), team=team)

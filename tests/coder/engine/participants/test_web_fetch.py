@@ -57,6 +57,7 @@ def names(model: Scripted) -> list[str]:
     return [tool.name for tool in form.tools]
 
 
+@pytest.mark.slow
 async def test_a_page_of_a_host_that_a_flag_allows_comes_as_text_without_a_question(project: Path) -> None:
     settings = SETTINGS.model_copy(update={"network": ("a.example",)})
 
@@ -66,6 +67,7 @@ async def test_a_page_of_a_host_that_a_flag_allows_comes_as_text_without_a_quest
     assert SEEN == ["/doc?for=add"]
 
 
+@pytest.mark.slow
 async def test_another_host_is_refused_where_nobody_is_asked(project: Path) -> None:
     settings = SETTINGS.model_copy(update={"network": ("b.example",)})
 
@@ -75,6 +77,7 @@ async def test_another_host_is_refused_where_nobody_is_asked(project: Path) -> N
     assert SEEN == []
 
 
+@pytest.mark.slow
 async def test_without_a_network_there_is_no_such_tool(project: Path) -> None:
     _, model = await worked(project, EDIT, DONE)
 
@@ -95,6 +98,7 @@ def hosts_of(person: Person) -> list[str]:
     return [question.text for question in person.asked if question.about == "network"]
 
 
+@pytest.mark.slow
 async def test_a_person_sees_the_whole_url_and_is_asked_once_for_a_host(project: Path) -> None:
     person = Person("yes")
 
@@ -105,6 +109,7 @@ async def test_a_person_sees_the_whole_url_and_is_asked_once_for_a_host(project:
     assert SEEN == ["/doc?for=add", "/b"]
 
 
+@pytest.mark.slow
 async def test_a_no_is_told_and_nothing_is_sent(project: Path) -> None:
     model = await asked(project, Person("no"), FETCH, EDIT, DONE)
 
@@ -112,6 +117,7 @@ async def test_a_no_is_told_and_nothing_is_sent(project: Path) -> None:
     assert SEEN == []
 
 
+@pytest.mark.slow
 async def test_a_secret_in_a_url_is_neither_shown_nor_sent(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +131,7 @@ async def test_a_secret_in_a_url_is_neither_shown_nor_sent(
     assert SEEN == ["/?k=[redacted]"]
 
 
+@pytest.mark.slow
 async def test_a_url_that_cannot_be_read_is_told_without_a_question(project: Path) -> None:
     person = Person("yes")
 

@@ -113,6 +113,7 @@ async def test_a_function_that_the_task_names_and_its_test_are_shown(mall: Path)
     assert "def test_it():\n    assert add_vat(1) == 1.19\n" in request
 
 
+@pytest.mark.slow
 async def test_data_is_shown_by_its_first_lines_and_prose_by_its_name(shop: Path) -> None:
     (shop / "prices.csv").write_text("name,amount\n" * 2_000)
     (shop / "notes.md").write_text("A long story.\n" * 1_000)

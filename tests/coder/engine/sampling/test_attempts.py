@@ -97,6 +97,7 @@ async def raced(
     return await solve(task, model=model, settings=settings, log=log, watch=watch)
 
 
+@pytest.mark.slow
 async def test_of_a_green_and_a_red_attempt_the_green_one_lands(project: Path) -> None:
     log, watch = MemoryLog(), Asked()
 
@@ -111,6 +112,7 @@ async def test_of_a_green_and_a_red_attempt_the_green_one_lands(project: Path) -
     assert red.codes[-1].changes.files == {"calc.py": WRONG.replace("-", "*")}
 
 
+@pytest.mark.slow
 async def test_attempts_end_once_one_has_solved_the_task(project: Path) -> None:
     log = MemoryLog()
     model = Several([MEND, DONE], [bash("sleep 60"), MEND, DONE])
@@ -161,6 +163,7 @@ async def test_given_tests_count_more_than_a_check_of_the_answers_own(project: P
     assert not (project / "notes.txt").exists()
 
 
+@pytest.mark.slow
 async def test_attempts_stand_in_no_list_and_share_the_limits_of_their_run(project: Path) -> None:
     log = MemoryLog()
     script = [BREAK, DONE, BREAK, DONE, MEND, DONE]
@@ -202,6 +205,7 @@ class InStep(Several):
         return answer
 
 
+@pytest.mark.slow
 async def test_at_each_step_all_attempts_are_asked_at_once(project: Path) -> None:
     script = [bash("true"), bash("ls"), bash("pwd"), MEND, DONE]
 
@@ -210,6 +214,7 @@ async def test_at_each_step_all_attempts_are_asked_at_once(project: Path) -> Non
     assert run.status == "solved"
 
 
+@pytest.mark.slow
 async def test_where_all_are_red_the_best_is_told_and_nothing_is_asked(project: Path) -> None:
     watch, log = Asked(), MemoryLog()
 
@@ -220,6 +225,7 @@ async def test_where_all_are_red_the_best_is_told_and_nothing_is_asked(project: 
     assert (project / "calc.py").read_text() == WRONG
 
 
+@pytest.mark.slow
 async def test_a_no_to_the_chosen_attempt_lands_none(project: Path) -> None:
     run = await raced(project, Several([MEND, DONE], [MEND, DONE]), MemoryLog(), watch=Asked(answer=False))
 
@@ -243,6 +249,7 @@ class Endless(Several):
         return await super().answer(*arguments, **keywords)
 
 
+@pytest.mark.slow
 async def test_an_end_from_outside_ends_all_and_a_resume_continues_all(project: Path) -> None:
     log, endless = MemoryLog(), Endless([bash("ls")], [bash("ls")])
     work = asyncio.create_task(raced(project, endless, log))
@@ -264,6 +271,7 @@ async def test_an_end_from_outside_ends_all_and_a_resume_continues_all(project: 
     assert all(len(script.requests[0].messages) > 2 for script in model.scripts)  # their dialogues go on
 
 
+@pytest.mark.slow
 async def test_an_attempt_can_be_forked_and_its_fork_lands(project: Path) -> None:
     log = MemoryLog()
     first = await raced(project, Several([BREAK, DONE, DONE], [BREAK, DONE, DONE]), log)
@@ -277,6 +285,7 @@ async def test_an_attempt_can_be_forked_and_its_fork_lands(project: Path) -> Non
     assert (project / "calc.py").read_text() == RIGHT
 
 
+@pytest.mark.slow
 async def test_a_question_of_an_attempt_is_answered_through_its_run(project: Path) -> None:
     log, ask = MemoryLog(), [call("ask", question="Which sign?", options=["+", "*"])]
     first = await raced(project, Several([ask, MEND, DONE], [ask, MEND, DONE]), log)
@@ -286,6 +295,7 @@ async def test_a_question_of_an_attempt_is_answered_through_its_run(project: Pat
     assert run.status in ("solved", "waiting")
 
 
+@pytest.mark.slow
 async def test_a_wish_for_another_change_goes_to_the_chosen_attempt(project: Path) -> None:
     log = MemoryLog()
     rename = [call("edit", path="calc.py", old="return a + b", new="return b + a")]

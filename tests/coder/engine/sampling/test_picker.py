@@ -95,6 +95,7 @@ _SOME = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(_SOME, min_size=1, max_size=8), st.randoms())
 def test_the_choice_does_not_depend_on_the_order_but_for_the_earliest_of_equals(
     some: list[RankedCandidate], chance: Random
@@ -121,6 +122,7 @@ def test_none_that_fails_what_is_visible_is_taken_where_one_passes_it(some: list
     assert best.outcome.passed == any(candidate.outcome.passed for candidate in some)
 
 
+@pytest.mark.slow
 @given(st.lists(_SOME, min_size=1, max_size=8))
 def test_of_those_that_fail_the_one_that_passes_most_checks_is_taken(some: list[RankedCandidate]) -> None:
     failing = [
@@ -185,6 +187,7 @@ def _ordered(value: object) -> str:
     return f"list{[_ordered(inner) for inner in value]}" if isinstance(value, list) else repr(value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", ["1", "2", "3"])
 def test_inputs_of_sets_are_the_same_in_every_process(seed: str) -> None:
     program = (

@@ -55,6 +55,7 @@ async def test_one_shot_has_one_answer() -> None:
     assert (run.status, len(model.requests)) == ("unsolved", 1)
 
 
+@pytest.mark.slow
 async def test_best_of_n_takes_what_most_of_those_that_pass_do() -> None:
     run, model = await solved_by("best-of-n", *fenced(FIVE, MULTIPLY, ADD, SUBTRACT, TWICE))
 

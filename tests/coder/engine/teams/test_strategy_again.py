@@ -58,6 +58,7 @@ async def test_a_replay_takes_the_strategy_of_its_recording(
     assert (await state_of(log, replayed)).settings.strategy == strategy
 
 
+@pytest.mark.slow
 async def test_a_run_that_begins_to_act_gets_the_limits_of_acting_but_those_that_were_named(
     task: Task,
 ) -> None:

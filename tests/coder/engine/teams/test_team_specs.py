@@ -178,6 +178,7 @@ def test_an_answer_or_a_task_of_any_length_is_read_in_no_time(text: str) -> None
     assert time.process_time() - began < 1
 
 
+@pytest.mark.slow
 def test_rubbish_from_whoever_picks_or_plans_ends_in_a_defined_way() -> None:
     with asyncio.Runner() as runner:
 
@@ -465,6 +466,7 @@ MEMBERS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(MEMBERS, min_size=2, max_size=4, unique_by=lambda member: member.name), st.data())
 def test_a_team_comes_back_from_its_json_as_it_was(members: list[Member], data: st.DataObject) -> None:
@@ -514,6 +516,7 @@ async def test_a_conversation_ends_by_its_own_conditions() -> None:
 TEST = "from solution import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
 
 
+@pytest.mark.slow
 async def test_given_tests_that_a_member_rewrites_decide_as_they_were_given(tmp_path: Path) -> None:
     (tmp_path / "solution.py").write_text("def add(a, b):\n    return a - b\n")
     (tmp_path / "test_add.py").write_text(TEST)

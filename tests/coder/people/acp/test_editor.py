@@ -166,6 +166,7 @@ async def test_a_session_is_loaded_after_a_kill_and_goes_on_with_its_message(
     assert "return a + b" in (project / "calc.py").read_text()
 
 
+@pytest.mark.slow
 async def test_a_client_of_a_later_version_is_answered_with_version_1(console: Console) -> None:
     async with editing(console, version=7):
         pass
@@ -211,6 +212,7 @@ kept, agent.EditorAgent.initialize = agent.EditorAgent.initialize, noisy
 """
 
 
+@pytest.mark.slow
 def test_what_is_printed_beside_the_protocol_goes_to_stderr_and_a_signal_ends_the_server(
     console: Console, tmp_path: Path
 ) -> None:

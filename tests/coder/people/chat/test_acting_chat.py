@@ -79,6 +79,7 @@ async def test_the_next_message_goes_on_with_the_same_dialogue_word_for_word(fol
     assert [message.content for message in after[len(before) :]] == ["It is 1.", "and now?"]
 
 
+@pytest.mark.slow
 async def test_the_session_stays_from_message_to_message_also_where_a_change_was_written(
     folder: Path,
 ) -> None:
@@ -233,6 +234,7 @@ async def test_a_dialogue_that_is_shortened_keeps_what_the_user_said(folder: Pat
     assert said[-1] == "still there?"
 
 
+@pytest.mark.slow
 async def test_words_to_a_change_say_that_it_stands_in_the_session_and_nowhere_else(folder: Path) -> None:
     other = Decision(decision="no", words="3, please")
     answers = (MAKE_TWO, DONE, bash("cat main.py"), bash("echo 'x = 3' > main.py"), DONE)

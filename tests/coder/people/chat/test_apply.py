@@ -79,6 +79,7 @@ async def test_apply_asks_about_what_a_limit_has_left_open_and_keeps_what_was_ed
     assert (folder / "other.py").read_text() == "y = 2\n"
 
 
+@pytest.mark.slow
 async def test_apply_offers_what_stands_in_the_session_and_was_never_asked_about(folder: Path) -> None:
     (folder / "check.py").write_text("import main\nassert main.x == 1\n")
     answers = (MAKE_TWO, DONE, "I can't.", "It is open.")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from coder.models.scripted import Scripted
 from coder.models.tokens import input_tokens
 from coder.people.chat.between_messages import clear, context_parts
@@ -26,6 +28,7 @@ async def test_clear_begins_a_new_dialogue_and_the_log_keeps_the_old_one(folder:
     assert "my friend" in str(await session.log.read(session.run))
 
 
+@pytest.mark.slow
 async def test_clear_drops_what_stands_in_the_session_and_was_not_written(folder: Path) -> None:
     (folder / "check.py").write_text("import main\nassert main.x == 1\n")
     answers = (MAKE_TWO, DONE, "I can't.", bash("cat main.py"), "One.")

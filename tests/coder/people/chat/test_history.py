@@ -2,6 +2,7 @@
 
 from time import process_time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,6 +86,7 @@ def test_a_failure_that_was_mended_in_the_same_message_is_not_told() -> None:
     assert "KeyError" not in said[1].content
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(min_size=1, max_size=3_000), min_size=1, max_size=12), st.integers(1, 20_000))
 def test_user_and_model_take_turns_and_the_budget_holds_for_all_that_may_be_left_out(
     prompts: list[str], budget: int

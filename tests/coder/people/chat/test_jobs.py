@@ -10,6 +10,7 @@ from tests.coder.engine.participants.test_acting import call
 from tests.coder.people.chat.test_acting_chat import heard, talk
 
 
+@pytest.mark.slow
 async def test_what_runs_in_the_background_is_listed_and_ended_and_the_model_is_told(folder: Path) -> None:
     leave = [call("bash", command="exec sleep 1000", background=True)]
     async with talk(folder, leave, "It runs.", "I see.") as (session, model):
@@ -32,6 +33,7 @@ async def test_what_runs_in_the_background_is_listed_and_ended_and_the_model_is_
     assert f"The user has stopped pid {pid} in the sandbox: sleep 1000" in heard(model, 3)
 
 
+@pytest.mark.slow
 async def test_subagents_of_a_conversation_are_listed_with_what_they_have_used(folder: Path) -> None:
     (folder / ".claude/agents").mkdir(parents=True)
     (folder / ".claude/agents/looker.md").write_text("---\ndescription: Looks.\n---\nLook closely.\n")

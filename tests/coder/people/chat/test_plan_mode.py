@@ -46,6 +46,7 @@ def offered(model: Scripted) -> list[list[str]]:
     return [[tool.name for tool in asked.form.tools] if asked.form else [] for asked in model.requests]
 
 
+@pytest.mark.slow
 async def test_a_plan_is_approved_before_the_change_and_the_change_before_it_is_written(folder: Path) -> None:
     answers = (bash("cat main.py"), PLAN, MAKE_TWO, DONE)
     async with talk(folder, *answers, says=(YES, YES)) as (session, model, person):
@@ -91,6 +92,7 @@ async def test_a_question_in_plan_mode_is_answered_in_words(folder: Path) -> Non
     assert session.state.progress.messages[-1].text == "It is 1."
 
 
+@pytest.mark.slow
 async def test_one_message_may_be_planned_and_the_next_one_is_not(folder: Path) -> None:
     answers = (PLAN, MAKE_TWO, DONE, "It is 2.")
     async with talk(folder, *answers, says=(YES, YES), plan=None) as (session, model, _):
@@ -121,6 +123,7 @@ async def test_a_dialogue_that_was_not_asked_is_told_what_came_of_the_messages_b
     assert model.requests[6].messages[-2].role == "tool"
 
 
+@pytest.mark.slow
 async def test_what_the_planner_changes_is_gone_with_its_turn_and_the_coders_session_stays(
     folder: Path,
 ) -> None:
@@ -138,6 +141,7 @@ async def test_what_the_planner_changes_is_gone_with_its_turn_and_the_coders_ses
     assert not (folder / "spoilt.txt").exists()
 
 
+@pytest.mark.slow
 async def test_a_conversation_killed_between_two_calls_of_its_planner_goes_on_with_its_plan(
     folder: Path,
 ) -> None:

@@ -221,6 +221,7 @@ def test_a_model_calls_a_tool_of_an_mcp_server_that_the_user_names(console: Cons
     assert "--strategy repair calls none" in refused.err
 
 
+@pytest.mark.slow
 def test_a_chat_has_the_servers_that_the_user_names(console: Console, folder: Path) -> None:
     with faulty_endpoint(calls("shop_say", text="three"), says("It is three.")) as endpoint:
         flags = ("--mcp", f"shop={sys.executable} {ROUGH}", "--base-url", endpoint.url, "-m", "toy")

@@ -49,6 +49,7 @@ def _solve(console: Console, endpoint: FaultyEndpoint, *flags: str, cwd: Path) -
     return console.run("solve", TASK, ".", "--answer-schema", "schema.json", *flags, *model, cwd=cwd)
 
 
+@pytest.mark.slow
 def test_the_answer_alone_is_printed_on_stdout(console: Console, project: Path) -> None:
     with faulty_endpoint(calls("done", answer=ANSWER)) as endpoint:
         done = _solve(console, endpoint, cwd=project)
@@ -57,6 +58,7 @@ def test_the_answer_alone_is_printed_on_stdout(console: Console, project: Path) 
     assert "the answer fits its schema" in done.err
 
 
+@pytest.mark.slow
 def test_an_answer_that_does_not_fit_comes_back_to_the_model(console: Console, project: Path) -> None:
     wrong = {"todos": [{"path": "app.txt", "line": 2}]}
     with faulty_endpoint(calls("done", answer=wrong), calls("done", answer=ANSWER)) as endpoint:
@@ -70,6 +72,7 @@ def test_an_answer_that_does_not_fit_comes_back_to_the_model(console: Console, p
     assert document["verified"] == "none", "a schema shows nothing about the truth of an answer"
 
 
+@pytest.mark.slow
 def test_the_tool_done_carries_the_schema_with_its_references(console: Console, project: Path) -> None:
     with faulty_endpoint(calls("done", answer=ANSWER)) as endpoint:
         _solve(console, endpoint, cwd=project)
@@ -80,6 +83,7 @@ def test_the_tool_done_carries_the_schema_with_its_references(console: Console, 
     assert "answer" in done["function"]["parameters"]["required"]
 
 
+@pytest.mark.slow
 def test_a_model_without_tools_answers_by_a_block_of_json(console: Console, project: Path) -> None:
     replies: list[Reply] = [
         says("```bash\ncat app.py\n```"),
@@ -111,6 +115,7 @@ def test_a_change_is_tested_and_landed_beside_the_answer(console: Console, proje
     assert "1 of 1 passed" in done.err
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_at_a_limit_says_that_there_is_no_answer(console: Console, project: Path) -> None:
     with faulty_endpoint(calls("bash", command="true")) as endpoint:
         done = _solve(console, endpoint, "--max-calls", "1", "--json", cwd=project)
@@ -120,6 +125,7 @@ def test_a_run_that_ends_at_a_limit_says_that_there_is_no_answer(console: Consol
     assert document["answer_problem"] == "the run ended before the model gave it"
 
 
+@pytest.mark.slow
 def test_tests_that_pass_are_no_answer(console: Console, project: Path) -> None:
     (project / "test_app.py").write_text(TEST)
     with faulty_endpoint(calls("bash", command="sed -i s/1/2/ app.py")) as endpoint:

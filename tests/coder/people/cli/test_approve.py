@@ -121,6 +121,7 @@ def test_an_answer_that_fits_no_question_changes_nothing(
     assert len(json.loads(console.run("ls", "--waiting", "--json").out)) == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_asks_nothing_can_not_be_approved(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         console.run("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")

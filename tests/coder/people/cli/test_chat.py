@@ -84,6 +84,7 @@ def test_where_the_input_ends_before_an_answer_nothing_is_written(console: Conso
     assert (project / "calc.py").read_text() == WRONG
 
 
+@pytest.mark.slow
 def test_what_an_editor_makes_of_the_change_is_what_lands(console: Console, project: Path) -> None:
     with faulty_endpoint(says(code(WRONG.replace("-", "*")))) as endpoint:
         lines = ("Mend it in calc.py.", "e")
@@ -134,6 +135,7 @@ def test_a_command_that_takes_no_words_does_the_same_with_some(console: Console,
     assert "/udno" not in done.err
 
 
+@pytest.mark.slow
 def test_a_limit_that_was_named_holds_for_all_messages_also_where_it_is_a_runs_usual_one(
     console: Console, project: Path
 ) -> None:
@@ -144,6 +146,7 @@ def test_a_limit_that_was_named_holds_for_all_messages_also_where_it_is_a_runs_u
     assert len(endpoint.requests) == 8
 
 
+@pytest.mark.slow
 def test_a_program_gets_one_document_with_every_message_and_what_came_of_it(
     console: Console, project: Path
 ) -> None:
@@ -160,6 +163,7 @@ def test_a_program_gets_one_document_with_every_message_and_what_came_of_it(
     assert told["error"].startswith("There is no command /udno")
 
 
+@pytest.mark.slow
 def test_a_program_gets_every_event_as_it_happens_and_nothing_else(console: Console, project: Path) -> None:
     lines = ("What is wrong?", "/help", "Mend it.", "y", "/diff")
     with faulty_endpoint(says("It subtracts."), says(code(RIGHT))) as endpoint:
@@ -192,6 +196,7 @@ def test_a_conversation_that_can_not_begin_gives_a_document_too(console: Console
     assert told["error"].startswith("There is no nowhere.")
 
 
+@pytest.mark.slow
 def test_what_a_message_has_cost_is_told_apart_from_the_conversation(console: Console, project: Path) -> None:
     with faulty_endpoint(says("Words.")) as endpoint:
         done = chat(console, endpoint, "Why?", "And why?", cwd=project, flags=("--price", "1,1"))
@@ -320,6 +325,7 @@ def test_a_change_with_the_given_test_that_it_contradicts_is_one_decision(
     assert ((project / "calc.py").read_text(), (project / "test_calc.py").read_text()) == (WRONG, test)
 
 
+@pytest.mark.slow
 def test_the_effort_that_is_named_holds_from_the_next_message_on(console: Console, project: Path) -> None:
     lines = ("Why?", "/effort low", "Why?", "/effort huge")
     with faulty_endpoint(says("So."), says("So.")) as endpoint:
@@ -330,6 +336,7 @@ def test_the_effort_that_is_named_holds_from_the_next_message_on(console: Consol
     assert "There is no effort 'huge'. Name one: low, medium, high" in done.err
 
 
+@pytest.mark.slow
 def test_jobs_are_listed_in_a_conversation(console: Console, project: Path) -> None:
     with faulty_endpoint(says("So.")) as endpoint:
         done = chat(console, endpoint, "!sleep 1000 > /dev/null 2>&1 & sleep 0.2", "/jobs", cwd=project)

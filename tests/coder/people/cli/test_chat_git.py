@@ -27,6 +27,7 @@ def chat(console: Console, endpoint: FaultyEndpoint, *lines: str, cwd: Path, **e
     return console.run("chat", *model, cwd=cwd, stdin=typed, **ENVIRONMENT | environ)
 
 
+@pytest.mark.slow
 def test_what_a_chat_has_written_is_committed_in_the_models_words_and_nothing_else_is(
     console: Console, project: GitRepository
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_name_that_could_be_a_pattern_stands_for_its_file_alone(
     assert project.git("status", "--porcelain") == "?? more.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "said"),
     [

@@ -199,6 +199,7 @@ def test_a_folder_that_is_not_there_is_refused_before_any_call_unless_it_may_be_
     assert (made.code, (missing / "solution.py").read_text()) == (0, ADD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "code_expected"), [("y", 0), ("n", 7)])
 def test_a_folder_that_is_not_there_is_asked_about_on_a_terminal(
     console: Console, folder: Path, answer: str, code_expected: int

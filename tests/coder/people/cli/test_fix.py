@@ -57,6 +57,7 @@ def test_a_command_that_fails_is_made_to_pass_where_the_user_is(console: Console
     assert "✓ solved  1 of 1 passed" in done.err
 
 
+@pytest.mark.slow
 def test_a_command_line_in_one_word_is_run_by_bash(console: Console, project: Path) -> None:
     (project / "test_calc.py").write_text(TEST)
     with faulty_endpoint(says(code(RIGHT))) as endpoint:

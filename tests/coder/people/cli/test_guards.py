@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 
@@ -32,6 +34,7 @@ def solve(console: Console, url: str, prompt: str, environment: dict[str, str]) 
     return done.code, done.err
 
 
+@pytest.mark.slow
 def test_the_pages_guard_stops_a_request_with_a_customers_number(console: Console, tmp_path: Path) -> None:
     environment = install(tmp_path, GUARD)
 
@@ -43,6 +46,7 @@ def test_the_pages_guard_stops_a_request_with_a_customers_number(console: Consol
     assert "Traceback" not in words
 
 
+@pytest.mark.slow
 def test_the_pages_guard_lets_other_texts_pass(console: Console, tmp_path: Path) -> None:
     environment = install(tmp_path, GUARD)
 
@@ -50,6 +54,7 @@ def test_the_pages_guard_lets_other_texts_pass(console: Console, tmp_path: Path)
         assert solve(console, endpoint.url, "Write add(a, b).", environment)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_refused_prompt_sends_nothing_and_ends_with_exit_code_7(console: Console, tmp_path: Path) -> None:
     environment = install(tmp_path, GUARD.replace('"request"', '"prompt"'))
 
@@ -60,6 +65,7 @@ def test_a_refused_prompt_sends_nothing_and_ends_with_exit_code_7(console: Conso
     assert "The guard customers refused the prompt: it has a customer's number" in words
 
 
+@pytest.mark.slow
 def test_a_guard_that_cannot_be_imported_sends_nothing(console: Console, tmp_path: Path) -> None:
     environment = install(tmp_path, "import gone\n")
 

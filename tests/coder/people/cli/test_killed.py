@@ -65,6 +65,7 @@ def test_no_process_and_no_file_is_left_and_no_answered_call_is_made_again(
     assert (folder / "add.py").read_text() == ADD
 
 
+@pytest.mark.slow
 def test_a_run_whose_terminal_is_closed_is_saved_and_goes_on_later(console: Console) -> None:
     with faulty_endpoint(hangs(), says(code(ADD))) as endpoint:
         command = (str(CODER), "solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
@@ -84,6 +85,7 @@ def test_a_run_whose_terminal_is_closed_is_saved_and_goes_on_later(console: Cons
     assert resumed.code == 0, resumed.err
 
 
+@pytest.mark.slow
 def test_a_run_without_hangups_goes_on_behind_its_terminal(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         process = subprocess.Popen(

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 
@@ -14,6 +16,7 @@ def solve(console: Console, prompt: str) -> None:
         console.run("solve", prompt, *check, "--base-url", endpoint.url, "-m", "toy")
 
 
+@pytest.mark.slow
 def test_runs_are_found_by_words_of_their_task_and_shown_with_the_match(console: Console) -> None:
     solve(console, "Write add(a, b) for the warehouse.")
     solve(console, "Write add(a, b) for the museum.")

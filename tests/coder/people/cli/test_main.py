@@ -35,6 +35,7 @@ OF_THE_MEMORY_WATCH = {"sandbox.inner.process.descendants", "sandbox.inner.walls
 HEAVY = ("pydantic", "openai", "anthropic", "tenacity", "asyncio", "rich", "yaml", "httpx2", "httpx")
 
 
+@pytest.mark.slow
 def test_started_by_its_other_name_it_tells_to_type_that(console: Console) -> None:
     done = subprocess.run(
         [CODER.with_name("coder-agent"), "fix"], env=console.environ, capture_output=True, text=True
@@ -54,6 +55,7 @@ def test_help_lists_every_command_with_what_it_does(console: Console) -> None:
     assert "130 interrupted" in shown.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["--help", "--version"])
 def test_nothing_heavy_is_imported_to_show_help_or_version(flag: str) -> None:
     packages = {name.partition(".")[0] for name in _imported([flag])}
@@ -204,6 +206,7 @@ def test_a_reader_that_goes_away_is_no_failure_worth_words(console: Console) -> 
     assert said == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 def test_a_stream_that_is_closed_is_no_failure(console: Console, closed: str) -> None:
     done = shell(console, f"{CODER} ls --json {closed}")
@@ -212,6 +215,7 @@ def test_a_stream_that_is_closed_is_no_failure(console: Console, closed: str) ->
     assert "bug" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_stdout_that_is_full_is_said_in_words(console: Console) -> None:
     done = shell(console, f"{CODER} ls --json >/dev/full")
 
@@ -219,6 +223,7 @@ def test_a_stdout_that_is_full_is_said_in_words(console: Console) -> None:
     assert done.stderr.startswith("error: This machine failed: No space left on device")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["show run_none", "nosuch"])
 def test_a_stderr_that_is_full_keeps_the_exit_code(console: Console, command: str) -> None:
     done = shell(console, f"{CODER} {command} 2>/dev/full")

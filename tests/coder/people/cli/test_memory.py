@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.coder.people.cli.console import Console
 from tests.faulty_endpoint import faulty_endpoint, says
 
@@ -29,6 +31,7 @@ def lessons(console: Console, folder: Path) -> list[dict[str, object]]:
     return rows
 
 
+@pytest.mark.slow
 def test_a_mended_failure_is_listed_until_it_is_forgotten(console: Console, tmp_path: Path) -> None:
     (folder := tmp_path / "project").mkdir()
     run = mend(console, folder)
@@ -44,6 +47,7 @@ def test_a_mended_failure_is_listed_until_it_is_forgotten(console: Console, tmp_
     assert lessons(console, folder) == []
 
 
+@pytest.mark.slow
 def test_all_runs_can_be_forgotten_and_memory_turned_off_and_on(console: Console, tmp_path: Path) -> None:
     (folder := tmp_path / "project").mkdir()
     mend(console, folder)

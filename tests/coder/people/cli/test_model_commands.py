@@ -98,6 +98,7 @@ def test_a_repository_can_give_no_alias(loaded: Console, folder: Path) -> None:
     assert "aliases is ignored: a repository can't set it" in done.err
 
 
+@pytest.mark.slow
 def test_a_fallback_in_the_middle_of_a_run_is_shown_and_costs_are_listed(console: Console) -> None:
     plan, code = says("1. Add."), says("```python\ndef add(a, b):\n    return a + b\n```\n")
 

@@ -91,6 +91,7 @@ async def test_the_doctor_looks_into_the_log_that_commands_open(
     assert PASSWORD not in found.text
 
 
+@pytest.mark.slow
 def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path) -> None:
     named = "import os; os.environ['CODER_LOG'] = 'postgresql://h/d'"
     script = f"{named}\nfrom coder.store import open_log\nopen_log().__enter__()"

@@ -30,6 +30,7 @@ def test_cells_of_a_script_run_one_after_the_other(console: Console, folder: Pat
     assert (folder / "out" / "cell-2-1.html").read_text() == "<b>table</b>"
 
 
+@pytest.mark.slow
 def test_the_first_cell_that_fails_is_the_last(console: Console) -> None:
     done = console.run("run", "--kernel", "-c", "print(1)\n# %%\n1 / 0\n# %%\nprint(2)\n")
 
@@ -37,6 +38,7 @@ def test_the_first_cell_that_fails_is_the_last(console: Console) -> None:
     assert "ZeroDivisionError" in done.err
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_and_is_a_result_in_json(console: Console, folder: Path) -> None:
     cells = [{"cell_type": "code", "source": source, "outputs": []} for source in ("x = 20", "x + 1")]
     (folder / "note.ipynb").write_text(json.dumps({"nbformat": 4, "metadata": {}, "cells": cells}))
@@ -65,6 +67,7 @@ def test_what_is_no_cell_is_refused(console: Console, words: tuple[str, ...]) ->
     assert "--no-kernel" in done.err
 
 
+@pytest.mark.slow
 def test_all_cells_share_the_time_of_one_program(console: Console) -> None:
     cells = "import time\n" + "# %%\ntime.sleep(0.4)\n" * 9
 

@@ -19,6 +19,7 @@ def test_code_runs_and_its_streams_stay_apart(console: Console) -> None:
     assert (done.code, done.out, done.err) == (0, "out\n", "err\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
@@ -204,6 +205,7 @@ def test_what_cannot_be_used_is_refused_before_anything_runs(
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_a_sandbox_that_is_missing_is_125_with_the_command_that_helps(console: Console) -> None:
     done = console.run(
         "run", "-c", "raise SystemExit(5)", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock"
@@ -358,6 +360,7 @@ def test_container_runs_and_names_where_it_says_what_it_lacks(console: Console) 
     assert "coder sandbox doctor --backend container" in done.err
 
 
+@pytest.mark.slow
 def test_a_program_gives_no_command_to_the_ci_system_whose_log_it_writes(console: Console) -> None:
     code = "import sys; print('::error::x'); print('::add-mask::x', file=sys.stderr)"
 

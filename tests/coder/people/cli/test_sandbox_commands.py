@@ -34,6 +34,7 @@ def test_the_doctor_gives_the_same_as_one_json_document(console: Console) -> Non
     assert kept.keys() >= GUARANTEES
 
 
+@pytest.mark.slow
 def test_the_doctor_says_of_one_backend_what_would_help(console: Console, tmp_path: Path) -> None:
     nowhere = f"unix://{tmp_path}/no.sock"
 
@@ -45,6 +46,7 @@ def test_the_doctor_says_of_one_backend_what_would_help(console: Console, tmp_pa
     assert "bubblewrap" not in done.out
 
 
+@pytest.mark.slow
 def test_an_image_that_is_missing_is_named_with_the_command_that_builds_it(console: Console) -> None:
     done = console.run("sandbox", "doctor", "--backend", "docker", "--image", "coder-test-nothing:here")
 
@@ -54,6 +56,7 @@ def test_an_image_that_is_missing_is_named_with_the_command_that_builds_it(conso
     assert "coder sandbox build --tag coder-test-nothing:here" in done.out
 
 
+@pytest.mark.slow
 def test_where_nothing_works_the_doctor_says_what_to_install(console: Console, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     nowhere = f"unix://{tmp_path}/no.sock"
@@ -65,6 +68,7 @@ def test_where_nothing_works_the_doctor_says_what_to_install(console: Console, t
     assert "next  sudo apt-get install bubblewrap" in done.out
 
 
+@pytest.mark.slow
 def test_a_backend_that_nobody_offers_is_refused_with_those_that_are(console: Console) -> None:
     done = console.run("sandbox", "doctor", "--backend", "dokker")
 

@@ -30,6 +30,7 @@ def solve(console: Console, endpoint: FaultyEndpoint, *arguments: str, **more: s
     return console.run("solve", TASK, *arguments, "--base-url", endpoint.url, "-m", "toy", **more)
 
 
+@pytest.mark.slow
 def test_a_solved_task_says_so_last_and_leaves_just_the_code_on_stdout(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
         done = solve(console, endpoint, *CHECK)
@@ -66,6 +67,7 @@ def test_jsonl_is_every_event_as_a_line(console: Console) -> None:
     assert events[-1]["type"] == "run.stopped"
 
 
+@pytest.mark.slow
 def test_quiet_leaves_nothing_but_the_result(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         done = solve(console, endpoint, *CHECK, "-q")
@@ -93,6 +95,7 @@ def test_an_unsolved_task_leaves_the_folder_alone_and_exits_with_1(console: Cons
     assert "  failed   assert add(2, 3) == 5: expected 5, got -1" in done.err
 
 
+@pytest.mark.slow
 def test_without_anything_to_check_it_by_the_run_is_unverified(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         done = solve(console, endpoint)
@@ -103,6 +106,7 @@ def test_without_anything_to_check_it_by_the_run_is_unverified(console: Console)
     assert done.out == ADD
 
 
+@pytest.mark.slow
 def test_what_a_model_says_instead_of_code_is_shown(console: Console) -> None:
     with faulty_endpoint(says("I can't help\x1b[2J with that.\n\nAsk something else.")) as endpoint:
         done = solve(console, endpoint, *CHECK, "--strategy", "repair")
@@ -114,6 +118,7 @@ def test_what_a_model_says_instead_of_code_is_shown(console: Console) -> None:
     assert "Ask something else" not in done.err
 
 
+@pytest.mark.slow
 def test_a_question_of_the_model_ends_with_9_and_its_words(console: Console) -> None:
     with faulty_endpoint(says("It is open.\n\nWhich sum\x1b[2J do you mean?")) as endpoint:
         done = solve(console, endpoint, *CHECK, "--detach")
@@ -130,6 +135,7 @@ def test_a_question_of_the_model_ends_with_9_and_its_words(console: Console) -> 
     assert "  waiting  " in listed.out
 
 
+@pytest.mark.slow
 def test_a_limit_of_calls_ends_with_3_and_says_how_to_go_on(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT))) as endpoint:
         done = solve(console, endpoint, *CHECK, "--max-calls", "1")
@@ -266,6 +272,7 @@ def test_a_recorded_run_is_replayed_without_a_connection(console: Console) -> No
     assert replayed.out == recorded.out == ADD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_saved_and_goes_on_later(console: Console, number: int) -> None:
     with faulty_endpoint(hangs(), says(code(ADD))) as endpoint:
@@ -284,6 +291,7 @@ def test_an_interrupted_run_is_saved_and_goes_on_later(console: Console, number:
     assert json.loads(resumed.out)["files"] == {"solution.py": ADD}
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_repeats_no_call_that_was_answered(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), hangs(), says(code(ADD))) as endpoint:
         process = console.start("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")
@@ -334,6 +342,7 @@ def test_a_run_goes_on_with_whoever_answered_last(console: Console) -> None:
     assert len(first.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_run_at_its_limit_goes_on_with_a_raised_one(console: Console) -> None:
     with faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint:
         stopped = solve(console, endpoint, *CHECK, "--max-calls", "1", "--json")
@@ -345,6 +354,7 @@ def test_a_run_at_its_limit_goes_on_with_a_raised_one(console: Console) -> None:
     assert json.loads(resumed.out)["limits"]["max_calls"] == 4
 
 
+@pytest.mark.slow
 def test_a_run_is_listed_shown_and_undone(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
@@ -377,6 +387,7 @@ def test_a_run_that_was_undone_is_not_said_to_have_changed_anything(console: Con
     assert f"coder export {run} | git apply" in resumed.err
 
 
+@pytest.mark.slow
 def test_undo_leaves_a_file_that_was_changed_since_and_says_so(console: Console, folder: Path) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         run = json.loads(solve(console, endpoint, str(folder), *CHECK, "--json").out)["run_id"]
@@ -422,6 +433,7 @@ def test_in_the_container_around_it_a_verdict_says_where_it_was_decided(console:
     assert "container keeps less than other sandboxes" in done.err
 
 
+@pytest.mark.slow
 def test_without_a_backend_nothing_runs_and_the_command_that_helps_is_named(
     console: Console, tmp_path: Path
 ) -> None:
@@ -566,6 +578,7 @@ def test_of_a_folder_the_verdict_is_the_first_line_of_stdout_and_the_last_of_std
     assert (applied.returncode, (project / "solution.py").read_text()) == (0, ADD)
 
 
+@pytest.mark.slow
 def test_verbose_output_of_a_long_answer_is_bounded_and_names_where_to_see_more(console: Console) -> None:
     long = [f"word {n}\n" for n in range(50_000)]
     with faulty_endpoint(says("".join(long), code(ADD))) as endpoint:

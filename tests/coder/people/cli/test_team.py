@@ -64,6 +64,7 @@ def test_a_file_that_is_no_team_is_named_with_what_is_wrong(console: Console, te
     assert (done.code, "team.toml" in done.err, words in done.err) == (2, True, True), done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", [("--strategy", "act"), ("--samples", "3")])
 def test_a_flag_that_a_team_has_no_use_for_is_refused_and_of_the_configuration_left_out(
     console: Console, flag: tuple[str, str]

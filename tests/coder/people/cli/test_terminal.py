@@ -113,6 +113,7 @@ def test_an_error_is_a_panel_on_a_terminal_and_plain_with_no_color(
     assert plain.out.startswith("error: ")
 
 
+@pytest.mark.slow
 def test_tokens_are_shown_as_they_come_without_what_could_control_the_terminal(console: Console) -> None:
     hostile = says("Here \x1b[2J\x1b]0;owned\x07it", " is:\n", code(ADD))
 
@@ -146,6 +147,7 @@ def test_a_file_that_would_change_is_shown_and_asked_for(console: Console, folde
     assert (folder / "solution.py").read_text() == ADD
 
 
+@pytest.mark.slow
 def test_no_leaves_the_file_as_it_was_and_ends_with_7(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
 
@@ -157,6 +159,7 @@ def test_no_leaves_the_file_as_it_was_and_ends_with_7(console: Console, folder: 
     assert (folder / "solution.py").read_text() == SUBTRACT
 
 
+@pytest.mark.slow
 def test_yes_asks_nothing(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
 
@@ -167,6 +170,7 @@ def test_yes_asks_nothing(console: Console, folder: Path) -> None:
     assert (folder / "solution.py").read_text() == ADD
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_the_question_saves_the_run_and_changes_nothing(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
 
@@ -177,6 +181,7 @@ def test_ctrl_c_at_the_question_saves_the_run_and_changes_nothing(console: Conso
     assert (folder / "solution.py").read_text() == SUBTRACT
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_the_model_writes_ends_at_once(console: Console) -> None:
     endless = streams(*['{"choices": []}'] * 10_000, ending="hang", pause_s=0.05)  # longer than `on_terminal`
 
@@ -285,6 +290,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_two_runs_that_ask_at_once_ask_one_after_the_other() -> None:
     pid, terminal = pty.fork()
     if pid == 0:

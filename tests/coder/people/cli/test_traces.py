@@ -21,6 +21,7 @@ def run_ids(console: Console) -> list[str]:
     return [one["run_id"] for one in json.loads(console.run("ls", "--json").out)]
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_trace_live_and_exported(console: Console) -> None:
     with (
         faulty_endpoint(says(code(SUBTRACT)), says(code(ADD))) as endpoint,
@@ -57,6 +58,7 @@ def test_a_resumed_run_goes_on_with_its_trace(console: Console, folder: Path) ->
     assert len({one.trace_id for one in live.spans}) == 1
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_page_run(console: Console) -> None:
     _, solve, export = (
         line.split(" ", 1)[1] for line in re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S)[0].splitlines()
@@ -75,6 +77,7 @@ def test_the_lines_of_the_page_run(console: Console) -> None:
     assert len(collector.spans) == 2 * sent
 
 
+@pytest.mark.slow
 def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path) -> None:
     script = f"import sys; sys.argv = ['coder', 'solve', {TASK!r}, '--otlp', 'http://127.0.0.1:9']"
 
@@ -92,6 +95,7 @@ def test_what_is_no_address_of_a_collector_is_refused_in_words(console: Console)
     assert (done.code, "http://h:99999 is no collector's address" in done.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_collector_that_takes_no_export_is_said_once_with_exit_code_5(console: Console) -> None:
     with faulty_endpoint(says(code(ADD))) as endpoint:
         console.run("solve", TASK, *CHECK, "--base-url", endpoint.url, "-m", "toy")

@@ -64,6 +64,7 @@ def test_what_stands_again_after_an_undo_can_be_undone_again(
     assert (folder / "solution.py").read_text() == SUBTRACT
 
 
+@pytest.mark.slow
 def test_only_the_file_that_was_left_is_gone_over_again(console: Console, folder: Path) -> None:
     (folder / "solution.py").write_text(SUBTRACT)
     with faulty_endpoint(says(TWO)) as endpoint:
@@ -88,6 +89,7 @@ def test_the_list_names_what_a_run_has_written_until_it_is_undone(console: Conso
     assert (before["landed"], after["landed"]) == (["solution.py"], [])
 
 
+@pytest.mark.slow
 def test_what_was_accepted_unverified_and_undone_is_not_said_to_be_written_by_resume(
     console: Console, folder: Path
 ) -> None:
@@ -102,6 +104,7 @@ def test_what_was_accepted_unverified_and_undone_is_not_said_to_be_written_by_re
     assert f"coder export {run} | git apply" in resumed.err
 
 
+@pytest.mark.slow
 def test_a_command_without_a_run_takes_the_latest_one_of_this_folder(
     console: Console, folder: Path, run: str
 ) -> None:

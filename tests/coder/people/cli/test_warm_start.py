@@ -13,6 +13,7 @@ from tests.coder.people.cli.warm_start import Forked, warm_start
 PROGRAM = "import sys; print(sys.stdin.read()); print('é', file=sys.stderr); sys.exit(3)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [("--version",), ("solve", "--nothing"), ("ls", "--json"), ("run", "-c", PROGRAM), ("config", "--json")],
@@ -28,6 +29,7 @@ def test_it_says_and_returns_the_same(console: Console, arguments: tuple[str, ..
     assert forked == Finished(started.returncode, out.decode(), err.decode())
 
 
+@pytest.mark.slow
 def test_a_server_answers_and_ends_when_it_is_started(console: Console, folder: Path) -> None:
     with console.start_anew("serve", "--root", str(folder), "--port", "0") as server:
         assert server.stderr is not None

@@ -58,6 +58,7 @@ async def test_a_primary_limit_is_told_from_a_refusal_by_what_remains(stub: GitH
     assert len(stub.requests) == 2
 
 
+@pytest.mark.slow
 async def test_what_may_have_been_created_isnt_created_again(stub: GitHubStub) -> None:
     stub.faults = [Fault("comments", 500, {"message": "Oops"}), Fault("permission", 500, {"message": "Oops"})]
     with serving(stub):

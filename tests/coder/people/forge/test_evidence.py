@@ -134,6 +134,7 @@ def test_words_of_others_stand_in_code_alone() -> None:
             assert token.type != "html_block" or is_fold
 
 
+@pytest.mark.slow
 @given(st.text() | st.text(alphabet="`~ \n@<a"))
 def test_any_text_is_one_code_span_and_one_code_block(text: str) -> None:
     inline = [token for token in tokens(f"a {evidence.code(text)} b") if token.type != "inline"]

@@ -148,6 +148,7 @@ async def test_it_listens_on_loopback_alone_and_prints_a_new_token_once(served: 
             assert len((await client.list_tools()).tools) == 5
 
 
+@pytest.mark.slow
 async def test_the_operators_token_goes_on_with_a_run_of_the_terminal(served: Served, tmp_path: Path) -> None:
     (secret := tmp_path / "secret").write_text(TOKEN)
     secret.chmod(0o600)
@@ -189,6 +190,7 @@ def test_a_token_file_that_keeps_no_secret_is_refused(
     assert TOKEN not in done.err
 
 
+@pytest.mark.slow
 async def test_a_run_without_a_folder_is_seen_and_answered_by_the_token_that_began_it_alone(
     served: Served, token_file: Path
 ) -> None:

@@ -85,6 +85,7 @@ async def test_without_a_path_the_code_is_in_the_result(served: Served, endpoint
     assert [*served.root.iterdir()] == []
 
 
+@pytest.mark.slow
 async def test_a_run_for_a_client_is_traced(served: Served, endpoint: FaultyEndpoint) -> None:
     with receiver() as collector:
         async with served.over_stdio(CODER_OTLP=collector.url) as client:

@@ -60,6 +60,7 @@ kept, Runs.program = Runs.program, noisy
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ERAS)
 async def test_what_is_printed_beside_the_protocol_goes_to_stderr(served: Served, era: str) -> None:
     beside = served.console.home / "beside"
@@ -103,6 +104,7 @@ def test_the_whole_machine_is_served_only_to_whom_names_it(served: Served) -> No
     assert served.console.run("mcp", "--root", "/", cwd=Path("/")).code == 0
 
 
+@pytest.mark.slow
 def test_without_the_sdk_it_says_what_to_install(served: Served, tmp_path: Path) -> None:
     without = tmp_path / "without"
     without.mkdir()

@@ -180,6 +180,7 @@ def test_a_request_chooses_no_model_and_no_sandbox(server: Server, more: dict[st
         assert call(server, "POST", path, json={**body, **more}).status_code == 422
 
 
+@pytest.mark.slow
 async def test_a_run_outside_of_the_tokens_folder_is_not_there(server: Server) -> None:
     folder = server.root / "one"
     begun = {
@@ -223,6 +224,7 @@ def test_a_browser_signs_in_and_its_cookie_counts_for_pages_of_the_server_alone(
     assert call(server, "GET", "/", None, headers={"Accept": "text/html"}).headers["location"] == "/login"
 
 
+@pytest.mark.slow
 def test_a_cookie_is_no_token_and_counts_until_the_browser_signs_out(server: Server) -> None:
     cookies = [
         call(server, "POST", "/session", None, json={"token": ALL}).headers["set-cookie"] for _ in range(2)
@@ -347,6 +349,7 @@ def test_what_would_let_in_anybody_is_refused_at_the_start(
     assert (done.code, said in done.err) == (2, True), done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("serve",), ("mcp", "--http", "0")])
 def test_where_the_extra_is_missing_it_says_what_to_install(
     tmp_path: Path, arguments: tuple[str, ...]

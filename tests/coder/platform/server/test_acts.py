@@ -32,6 +32,7 @@ async def ended(client: httpx2.AsyncClient, run: str, *statuses: str) -> dict[st
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_a_task_is_worked_on_and_followed_to_its_end(
     server: Server, client: httpx2.AsyncClient, endpoint: FaultyEndpoint
 ) -> None:
@@ -48,6 +49,7 @@ async def test_a_task_is_worked_on_and_followed_to_its_end(
     assert "+    return a + b" in (await client.get(f"/runs/{run}/patch")).text
 
 
+@pytest.mark.slow
 async def test_the_patch_of_a_conversation_is_that_of_all_its_messages(
     server: Server, client: httpx2.AsyncClient
 ) -> None:
@@ -72,6 +74,7 @@ async def test_the_patch_of_a_conversation_is_that_of_all_its_messages(
     assert "+++ b/subtract.py" in patches[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["../salaries.pdf", "{outside}/salaries.pdf", "link.pdf"])
 async def test_a_message_shows_no_file_outside_of_the_runs_folder(
     server: Server, client: httpx2.AsyncClient, endpoint: FaultyEndpoint, name: str
@@ -92,6 +95,7 @@ async def test_a_message_shows_no_file_outside_of_the_runs_folder(
     assert "JVBERi0" not in events
 
 
+@pytest.mark.slow
 async def test_the_same_key_gives_the_same_run_also_twice_at_once_and_after_a_restart(
     server: Server, client: httpx2.AsyncClient, endpoint: FaultyEndpoint
 ) -> None:
@@ -111,6 +115,7 @@ async def test_the_same_key_gives_the_same_run_also_twice_at_once_and_after_a_re
     assert len((await client.get("/runs")).json()) == 1
 
 
+@pytest.mark.slow
 async def test_a_run_that_waits_is_answered_and_goes_on_and_a_second_answer_comes_too_late(
     server: Server, client: httpx2.AsyncClient, endpoint: FaultyEndpoint
 ) -> None:
@@ -135,6 +140,7 @@ async def test_a_run_that_waits_is_answered_and_goes_on_and_a_second_answer_come
     assert (answered["decision"], answered["how"]) == ("yes", "http")
 
 
+@pytest.mark.slow
 async def test_a_plan_is_asked_about_first_and_words_have_it_planned_otherwise(
     server: Server, client: httpx2.AsyncClient
 ) -> None:
@@ -163,6 +169,7 @@ async def test_a_plan_is_asked_about_first_and_words_have_it_planned_otherwise(
     assert not (server.root / "project" / "spoilt.txt").exists()
 
 
+@pytest.mark.slow
 async def test_a_run_is_stopped_and_resumed(server: Server, client: httpx2.AsyncClient) -> None:
     with faulty_endpoint(hangs(), says(code(ADD))) as endpoint:
         configure(server.console.home, base_url=endpoint.url, model="toy", strategy="repair")
@@ -184,6 +191,7 @@ async def test_a_run_is_stopped_and_resumed(server: Server, client: httpx2.Async
     assert solved["files"] == {"solution.py": ADD}
 
 
+@pytest.mark.slow
 async def test_a_program_is_run_in_a_sandbox(server: Server, client: httpx2.AsyncClient) -> None:
     ran = await client.post("/run", json={"code": "print(open('a').read())", "files": {"a": "6"}})
     both = await client.post("/run", json={"code": "1", "command": "ls"})

@@ -60,6 +60,7 @@ def test_a_body_of_more_than_4_kib_is_refused_before_it_is_read_without_a_token(
         assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "most_mb"), [("/session", 40), ("/run", 110)])
 def test_unfinished_bodies_hold_little_memory(server: Server, path: str, most_mb: int) -> None:
     before = memory_mb(server)
@@ -139,6 +140,7 @@ async def test_a_request_that_does_not_arrive_in_time_ends_its_connection(
     assert answered.startswith(b"HTTP/1.1 408 " if late else b"HTTP/1.1 401 " if sent else b""), answered
 
 
+@pytest.mark.slow
 async def test_an_answer_may_take_longer_than_a_request(tmp_path: Path) -> None:
     async with hasty(None) as port, asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

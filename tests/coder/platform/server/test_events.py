@@ -127,6 +127,7 @@ async def test_a_number_that_no_event_can_have_is_refused(
     assert (by_header.status_code, by_query.status_code) == (422, 422)
 
 
+@pytest.mark.slow
 async def test_a_document_of_long_events_ends_early_and_names_the_next(
     server: Server, client: httpx2.AsyncClient
 ) -> None:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from tests.coder.config.test_plugins import make_plugin
 from tests.coder.people.cli.test_session_hooks import add_hooks, requests_of
@@ -21,6 +22,7 @@ async def until_ended(log: Path, times: int) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_hooks_skills_and_subagents_serve_a_clients_run(
     server: Server, client: httpx2.AsyncClient
 ) -> None:

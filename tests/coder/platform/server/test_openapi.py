@@ -66,6 +66,7 @@ def test_the_document_says_that_a_token_is_needed_and_what_is_refused(document: 
         assert {"401", "403", "429"} <= operation["responses"].keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_requests_are_answered_as_the_document_says(

@@ -55,6 +55,7 @@ async def test_two_hundred_readers_get_all_events_though_some_never_read(server:
         writer.close()
 
 
+@pytest.mark.slow
 async def test_an_event_of_another_process_reaches_a_reader_at_once(server: Server) -> None:
     await server.append(RUN, [started()])
     reader, writer = await connected(server)

@@ -79,6 +79,7 @@ async def test_a_folder_of_git_is_no_workspace_of_a_client(
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.slow
 async def test_a_run_that_its_operator_began_on_the_host_is_answered_by_a_token_and_never_resumed(
     server: Server, client: httpx2.AsyncClient
 ) -> None:
@@ -102,6 +103,7 @@ async def test_a_run_that_its_operator_began_on_the_host_is_answered_by_a_token_
     assert [*folder.iterdir()] == []
 
 
+@pytest.mark.slow
 async def test_no_server_with_a_sandbox_goes_on_with_a_run_outside_of_one(tmp_path: Path) -> None:
     host = (*CONTAINER, "--approve", "landing", "--json")
     with faulty_endpoint(*[says(code(ADD))] * 3) as endpoint, started(tmp_path) as server:
@@ -119,6 +121,7 @@ async def test_no_server_with_a_sandbox_goes_on_with_a_run_outside_of_one(tmp_pa
     assert events[-1]["type"] == "question.answered"
 
 
+@pytest.mark.slow
 async def test_the_files_of_an_answer_are_verified_and_land_in_place_of_the_models(
     server: Server, client: httpx2.AsyncClient
 ) -> None:
@@ -197,6 +200,7 @@ async def test_a_program_that_can_not_be_run_as_it_is_is_refused(
     assert said.status_code == 422, said.text
 
 
+@pytest.mark.slow
 async def test_a_program_gets_no_more_time_than_the_operator_has_configured(
     client: httpx2.AsyncClient,
 ) -> None:
@@ -214,6 +218,7 @@ async def test_one_key_with_two_tasks_at_once_begins_one_of_them(client: httpx2.
     assert sorted(said.status_code for said in both) == [202, 409]
 
 
+@pytest.mark.slow
 async def test_of_many_runs_at_once_only_as_many_begin_as_there_are_workers(tmp_path: Path) -> None:
     with (
         faulty_endpoint(*[hangs()] * 12) as endpoint,

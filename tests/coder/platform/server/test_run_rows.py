@@ -18,6 +18,7 @@ from tests.coder.platform.server.test_events import SOLVED, says
 from tests.coder.states import started
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/runs", "/", "/runs/run_0"])
 async def test_a_server_answers_others_while_it_reads_long_runs(
     server: Server, client: httpx2.AsyncClient, path: str
@@ -36,6 +37,7 @@ async def test_a_server_answers_others_while_it_reads_long_runs(
     assert answered > 5, answered  # it was one, and 40 and more without others on the machine
 
 
+@pytest.mark.slow
 async def test_a_server_reads_a_long_run_that_goes_on_beside_the_thread_that_answers_others(
     server: Server, client: httpx2.AsyncClient
 ) -> None:

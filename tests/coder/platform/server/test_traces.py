@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from tests.coder.people.cli.test_solve import ADD, SUBTRACT, TASK, code
 from tests.coder.platform.server.served import configure, started
@@ -11,6 +12,7 @@ from tests.coder.show.traces.receiver import receiver
 from tests.faulty_endpoint import faulty_endpoint, says
 
 
+@pytest.mark.slow
 async def test_a_served_run_is_the_same_trace_live_and_exported_also_after_a_resume(tmp_path: Path) -> None:
     (tmp_path / "root" / "project").mkdir(parents=True)
     task = {"prompt": TASK, "workspace": "project", "checks": CHECKS, "approve": ["landing"]}

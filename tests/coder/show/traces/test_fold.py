@@ -82,6 +82,7 @@ def test_each_call_tool_program_and_question_is_one_span_below_its_turn(path: Pa
     see_tokens(events, spans)
 
 
+@pytest.mark.slow
 @given(path=any_of.sampled_from(LOGS), cut=any_of.floats(0, 1), again=any_of.floats(0, 1))
 def test_any_prefix_folds_and_in_two_parts_it_folds_to_the_same(path: Path, cut: float, again: float) -> None:
     events = logged(path)

@@ -68,6 +68,7 @@ async def test_a_run_that_is_resumed_while_its_end_is_sent_is_sent_on() -> None:
     assert len(live.spans) == len(ours)
 
 
+@pytest.mark.slow
 async def test_what_is_on_its_way_at_the_end_is_sent_once() -> None:
     def slow(request: BaseHTTPRequestHandler) -> None:
         time.sleep(0.5)

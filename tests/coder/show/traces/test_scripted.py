@@ -52,6 +52,7 @@ def task_of(folder: Path) -> Task:
     return Task(prompt="Mend add.", workspace=folder, test_command=TEST)
 
 
+@pytest.mark.slow
 async def test_a_session_with_tools_called_by_programs_and_approved_on_a_resume(project: Path) -> None:
     log, bank, used = MemoryLog(), Bank(), Usage(input_tokens=100, output_tokens=7, cached_tokens=60)
     paid = Answer(text="", model="m", tool_calls=tuple(python(PAY)), usage=used)
@@ -71,6 +72,7 @@ async def test_a_session_with_tools_called_by_programs_and_approved_on_a_resume(
     assert [one.parent for one in legs] == [None, legs[0].context]
 
 
+@pytest.mark.slow
 async def test_a_session_that_was_cut_off_anywhere_goes_on_with_its_trace(project: Path) -> None:
     log = MemoryLog()
     whole = await solve(
@@ -115,6 +117,7 @@ async def test_each_member_of_a_team_has_its_own_turns(team: object, answers: li
     assert len(turns) == sum(event.type == "message.spoken" for event in events)
 
 
+@pytest.mark.slow
 async def test_attempts_are_one_trace_below_their_run(project: Path) -> None:
     log, settings = MemoryLog(), Settings(strategy="act", budget=Budget(samples=2))
     model = Several([BREAK, DONE, DONE], [MEND, DONE])
@@ -130,6 +133,7 @@ async def test_attempts_are_one_trace_below_their_run(project: Path) -> None:
     assert roots[0].context in [one.parent for one in starts]
 
 
+@pytest.mark.slow
 async def test_a_fork_is_a_trace_of_its_own_without_what_it_copied(project: Path) -> None:
     log = MemoryLog()
     first = await solve(
@@ -301,6 +305,7 @@ async def test_a_collector_that_is_not_there_costs_a_run_nothing(
     assert "pass-word" not in said[0]
 
 
+@pytest.mark.slow
 async def test_calls_of_a_planner_are_spans_below_its_turn(project: Path) -> None:
     log = MemoryLog()
     plan = [call("plan", steps=["Turn the sign."])]

@@ -59,6 +59,7 @@ def test_each_pytest_test_is_reported_and_then_the_end(tmp_path: Path) -> None:
     assert rows[-1] == {"end": 0}
 
 
+@pytest.mark.slow
 def test_garbage_of_the_tests_is_collected_but_not_in_what_runs_them(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -180,6 +181,7 @@ def test_a_failing_assertion_is_quoted_where_its_test_is_long(tmp_path: Path) ->
     assert message.endswith("test_it.py:204: AssertionError")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("-m", "pytest", "-q"), ("-m", "unittest", "test_it"), ("test_it.py",)])
 @pytest.mark.parametrize("way_out", ["import os; os._exit(0)", "import sys; sys.exit(0)", "raise SystemExit"])
 def test_a_solution_that_ends_the_process_is_never_a_pass(

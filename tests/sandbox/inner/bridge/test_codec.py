@@ -179,6 +179,7 @@ def test_a_cycle_is_refused() -> None:
         encode(cycle)
 
 
+@pytest.mark.slow
 def test_shared_references_that_unfold_without_end_are_refused_soon() -> None:
     value: list[object] = []
     for _ in range(60):
@@ -196,6 +197,7 @@ def test_a_container_that_announces_more_than_there_is_takes_no_memory() -> None
         decode(b"l" + struct.pack("<I", 2**32 - 1) + b"N")
 
 
+@pytest.mark.slow
 def test_more_values_than_the_cap_are_refused() -> None:
     with pytest.raises(CodecError, match="more than"):
         encode([None] * (MAX_NODES + 1))
@@ -244,6 +246,7 @@ def test_many_keys_whose_hashes_end_alike_are_refused(shift: int) -> None:
         decode(b"S" + encode(keys)[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "keys",
     [

@@ -67,6 +67,7 @@ async def test_a_line_that_fails_keeps_nothing_else_from_running(packages: Path)
     assert printed == "True\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "patience_s", "expected"),
     [

@@ -23,6 +23,7 @@ def start() -> int:
     return pid
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux has such timers")
 def test_a_timer_of_cpu_time_never_ends_a_process_early_also_where_others_take_turns_with_it() -> None:
     mine = os.sched_getaffinity(0)

@@ -119,6 +119,7 @@ async def test_the_output_of_a_program_is_shown_while_it_runs(studio: Server, wi
         await expect(window.page.locator("#facts .status")).to_have_text("interrupted")
 
 
+@pytest.mark.slow
 async def test_the_tab_of_the_browser_says_what_the_page_shows(studio: Server) -> None:
     await studio.append("run_titled", [started(Task(prompt="Mend the\n<cart>"))])
     titles = {

@@ -86,6 +86,7 @@ async def test_only_flows_that_were_named_are_shown_and_begun(studio: Server) ->
     assert (opened.status_code, begun.status_code) == (404, 404)
 
 
+@pytest.mark.slow
 @asynchronous
 async def test_a_token_that_may_only_read_sees_no_form_and_begins_none(
     studio: Server, tmp_path_factory: pytest.TempPathFactory
@@ -159,6 +160,7 @@ ORDERS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(ORDERS)
 def test_any_input_is_read_again_from_the_form_that_shows_it(order: Order) -> None:
     schema = Order.model_json_schema()
@@ -170,6 +172,7 @@ def test_any_input_is_read_again_from_the_form_that_shows_it(order: Order) -> No
 PATHS = [field.path for field in fields_of(Order.model_json_schema())]
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(PATHS), st.text()))
 def test_any_texts_of_a_form_are_an_object_or_refused_as_no_json(texts: dict[str, str]) -> None:
     with suppress(UsageError):
